@@ -1,0 +1,116 @@
+export type IdPrefix =
+  | "id"
+  | "key"
+  | "api"
+  | "ks"
+  | "rl"
+  | "perm"
+  | "role"
+  | "rlns"
+  | "rlor"
+  | "ws"
+  | "req"
+  | "log"
+  | "root"
+  | "bal"
+  | "sub";
+
+/** Makes one id. `nowMs` is the wall clock in whole milliseconds since 1970. */
+export type MakeId = (prefix: IdPrefix, nowMs: number) => string;
+
+/** In byte order, so that ids of one prefix sort by the time they were made. */
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const POW3 = 62 ** 3;
+const POW4 = 62 ** 4;
+const POW7 = 62 ** 7;
+const POOL_BYTES = 4096;
+
+/**
+ * Ids of the form `prefix_` + 8 letters of time + 14 random ones (83 bits), all base62.
+ * `randomBytes(n)` must return n bytes of a CSPRNG.
+ *
+ * The part after `_` rises strictly from call to call: within one millisecond the random part grows by a random step,
+ * and where the clock steps back the last time is kept.
+ */
+export function idMaker(randomBytes: (n: number) => Uint8Array): MakeId {
+  const random = randomPool(randomBytes);
+  let lastMs = 0;
+  let time = encode8(0);
+  let high = random.digits7();
+  let low = random.digits7();
+  let head = time + encode7(high); // all that stays the same while only `low` grows
+
+  function start(ms: number): void {
+    lastMs = ms;
+    time = encode8(ms);
+    high = random.digits7();
+    low = random.digits7();
+    head = time + encode7(high);
+  }
+
+  function step(): void {
+    low += random.step();
+    if (low < POW7) return;
+    low -= POW7;
+    high += 1;
+    if (high < POW7) head = time + encode7(high);
+    else start(lastMs + 1); // the random part is used up: borrow the next millisecond
+  }
+
+  return (prefix, nowMs) => {
+    if (nowMs > lastMs) start(nowMs);
+    else step();
+    return `${prefix}_${head}${encode7(low)}`;
+  };
+}
+
+function randomPool(randomBytes: (n: number) => Uint8Array) {
+  let pool: DataView = new DataView(new ArrayBuffer(0));
+  let at = 0;
+
+  /** Where the next `count` unused bytes of the pool begin. */
+  function take(count: number): number {
+    if (at + count > pool.byteLength) {
+      const bytes = randomBytes(POOL_BYTES);
+      pool = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      at = 0;
+    }
+    at += count;
+    return at - count;
+  }
+
+  return {
+    /** An even draw from 0 to 62^7 − 1: 42 bits, of which one draw in five is too large and thrown away. */
+    digits7(): number {
+      for (;;) {
+        const from = take(6);
+        const drawn = (pool.getUint16(from) & 0x3ff) * 2 ** 32 + pool.getUint32(from + 2);
+        if (drawn < POW7) return drawn;
+      }
+    },
+    /** 1 to 2^20. */
+    step(): number {
+      return (pool.getUint32(take(4)) & 0xfffff) + 1;
+    },
+  };
+}
+
+function encode8(value: number): string {
+  return encode4(Math.floor(value / POW4)) + encode4(value % POW4);
+}
+
+function encode7(value: number): string {
+  return encode4(Math.floor(value / POW3)) + encode3(value % POW3);
+}
+
+function encode4(value: number): string {
+  return String.fromCharCode(digit(value / POW3), digit(value / 3844), digit(value / 62), digit(value));
+}
+
+function encode3(value: number): string {
+  return String.fromCharCode(digit(value / 3844), digit(value / 62), digit(value));
+}
+
+function digit(value: number): number {
+  return DIGITS.charCodeAt((value | 0) % 62);
+}
