@@ -17,7 +17,7 @@ export function decodeCursor(text: string): string | undefined {
   if (text.length > MAX_LETTERS) return undefined;
   const encoded = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text;
   if (!BASE64_TEXT.test(encoded)) return undefined;
-  const position = readPosition(encoded.replaceAll("-", "+").replaceAll("_", "/").replaceAll("=", ""));
+  const position = readPosition(encoded.replaceAll("-", "+").replaceAll("_", "/"));
   return typeof position === "string" && ID_TEXT.test(position) ? position : undefined;
 }
 

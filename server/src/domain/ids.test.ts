@@ -5,6 +5,8 @@ import { type IdPrefix, idMaker } from "./ids.ts";
 
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const NOW_MS = Date.UTC(2025, 5, 1);
+/** The six bytes that draw 62^7 - 1, seven times the highest letter. */
+const HIGHEST = [5, 4, 3, 2, 1, 0].map((i) => Math.floor((62 ** 7 - 1) / 256 ** i) % 256);
 
 function base62Value(text: string): bigint {
   let value = 0n;
@@ -82,11 +84,17 @@ test("steps lie between 1 and 2^20 and differ", () => {
   expect(new Set(steps).size).toBeGreaterThan(2500);
 });
 
+test("a lower half that is used up carries into the upper one", () => {
+  const makeId = idMaker(repeating([0, 0, 0, 0, 0, 5, ...HIGHEST])); // half by half: 5 and 62^7 - 1
+  const first = makeId("key", NOW_MS);
+  const second = makeId("key", NOW_MS);
+  expect(first.slice(12)).toBe("0000005zzzzzzz");
+  expect(second.slice(12, 19)).toBe("0000006");
+  expect(second > first).toBe(true);
+});
+
 test("a random part that is used up borrows the next millisecond instead of falling back", () => {
-  // drawing 62^7 - 1, the highest seven letters, again and again
-  const top = 62 ** 7 - 1;
-  const bytes = [0, 0, 0, 0, 0, 0].map((_, i) => Math.floor(top / 256 ** (5 - i)) % 256);
-  const makeId = idMaker(repeating(bytes));
+  const makeId = idMaker(repeating(HIGHEST));
   const first = makeId("key", NOW_MS);
   const second = makeId("key", NOW_MS);
   expect(first.slice(12)).toBe("z".repeat(14));

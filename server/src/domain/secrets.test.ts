@@ -81,6 +81,15 @@ test("a root key with one letter wrong, two swapped, one missing or one too many
   );
 });
 
+test("a letter outside the alphabet is mistyped even where its place in the sum would come out right", () => {
+  // Two letters worth 58 * a + 23 are also worth 58 * (a - 4) + 255, and 255 is what -1 becomes in a byte.
+  const key = rootKeySecret(new Uint8Array(24).fill(7));
+  const forged = Array.from(ALPHABET.slice(4), (letter, i) => key.replace(`${letter}Q`, `${ALPHABET[i]}0`));
+  expect(ALPHABET[23]).toBe("Q");
+  for (const text of forged) if (text !== key) expect(looksLikeRootKey(text)).toBe("mistyped");
+  expect(forged.some((text) => text !== key)).toBe(true);
+});
+
 test("a text that does not begin like a root key is none of our business", () => {
   for (const text of [
     "",
