@@ -1,0 +1,33 @@
+import type { Db, Tx } from "./schema.ts";
+
+/** A database: what the rest of the program asks of it. */
+export type Engine = {
+  name: "sqlite" | "postgres";
+  /** point reads, which never wait for a slow one */
+  db: Db;
+  /** lists and searches */
+  slow: Db;
+  /**
+   * Runs `work` in one transaction. Resolves when the commit is durable; when `work` throws, nothing is kept.
+   * Errors: `StorageError`, and whatever `work` throws.
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Calls `listener` when another process has changed the database. */
+  onForeignChange(listener: () => void): void;
+  /** Throws where the database cannot be read. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Why the database did not do it. `lost`: the outcome of a commit is not known; otherwise nothing was kept. */
+export type StorageReason = "full" | "busy" | "unavailable" | "lost" | "newer_schema" | "in_use";
+
+export class StorageError extends Error {
+  readonly reason: StorageReason;
+
+  constructor(reason: StorageReason, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "StorageError";
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,310 @@
+import { Database, type Statement } from "bun:sqlite";
+import { mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Engine, StorageError } from "../engine.ts";
+import { type MigrationTarget, migrate } from "../migrate.ts";
+import type { Tx } from "../schema.ts";
+import { type SqlValue, sqliteDb } from "./sqliteDialect.ts";
+import { type SqliteThread, startThread } from "./sqliteThread.ts";
+
+const statementsKept = 500;
+const busyWaitMs = 5_000;
+const commitsBetweenCheckpoints = 1_000;
+/** above this the writers wait while the log is folded back into the database */
+const maxLogBytes = 64 * 1024 * 1024;
+const housekeepingMs = 250;
+
+/**
+ * Opens (and where it is missing, makes) a SQLite database, migrated to this program's schema. `path` is a file or
+ * `:memory:`. `serving` keeps every other serving process away.
+ * Errors: `StorageError` with a sentence for the person who started the program.
+ */
+export async function openSqlite(path: string, options: { serving: boolean }): Promise<Engine> {
+  try {
+    return path === ":memory:" ? await openMemory() : await openFile(path, options.serving);
+  } catch (error) {
+    throw startError(path, error);
+  }
+}
+
+async function openMemory(): Promise<Engine> {
+  const connection = connect(":memory:");
+  const queue = turnQueue();
+  const execute = executor(connection);
+  await migrate(target(connection));
+  const tx = sqliteDb(execute) as Tx;
+  const db = sqliteDb((sql, values) => queue(async () => execute(sql, values)));
+  return {
+    name: "sqlite",
+    db,
+    slow: db,
+    transaction: (work) => queue(() => inTransaction(connection, () => work(tx))),
+    onForeignChange: () => undefined,
+    check: async () => void execute("select 1", []),
+    close: async () => connection.close(),
+  };
+}
+
+async function openFile(path: string, serving: boolean): Promise<Engine> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const release = serving ? claimServing(path) : () => undefined;
+  const writer = connect(path);
+  await migrate(target(writer));
+  const reader = new Database(path, { readonly: true });
+  reader.run("pragma busy_timeout = 1000");
+  const syncThread = startThread(path);
+  const slowThread = startThread(path);
+  const queue = turnQueue();
+  const log = walKeeper(path, writer, slowThread, queue);
+  const sync = syncJoiner(syncThread);
+  const tx = sqliteDb(executor(writer)) as Tx;
+  const listeners = new Set<() => void>();
+  const stopWatching = watch(writer, () => {
+    for (const listener of listeners) listener();
+  });
+  let failed: StorageError | undefined;
+
+  return {
+    name: "sqlite",
+    db: sqliteDb(executor(reader)),
+    slow: sqliteDb((sql, values) => slowThread.ask({ kind: "read", sql, values })),
+    async transaction(work) {
+      if (failed !== undefined) throw failed;
+      const result = await queue(() => inTransaction(writer, () => work(tx)));
+      log.committed();
+      try {
+        await sync();
+      } catch (error) {
+        failed = new StorageError("unavailable", "A commit could not be made durable; restart the server.", error);
+        throw new StorageError("lost", "A commit could not be made durable.", error);
+      }
+      return result;
+    },
+    onForeignChange: (listener) => void listeners.add(listener),
+    check: async () => void reader.query("select 1").all(),
+    async close() {
+      stopWatching();
+      await queue(async () => log.close());
+      await Promise.all([syncThread.close(), slowThread.close()]);
+      reader.close();
+      writer.close();
+      release();
+    },
+  };
+}
+
+type TurnQueue = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** One after the other: `work` starts when everything queued before it has ended. */
+function turnQueue(): TurnQueue {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}
+
+async function inTransaction<T>(connection: Database, work: () => Promise<T>): Promise<T> {
+  await begin(connection);
+  try {
+    const result = await work();
+    connection.run("commit");
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.run("rollback");
+    throw storageError(error);
+  }
+}
+
+/** Another process may hold the write lock: waits for it without holding up this process's reads. */
+async function begin(connection: Database): Promise<void> {
+  const giveUpAt = performance.now() + busyWaitMs;
+  for (;;) {
+    try {
+      connection.run("begin immediate");
+      return;
+    } catch (error) {
+      if (codeOf(error) !== "SQLITE_BUSY" || performance.now() > giveUpAt) throw storageError(error);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+}
+
+/** Callers that arrive while the disk is busy share the next flush. */
+function syncJoiner(thread: SqliteThread): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const flush = async () => void (await thread.ask({ kind: "sync" }));
+  return () => {
+    if (running === undefined) {
+      running = flush().finally(() => {
+        running = undefined;
+      });
+      return running;
+    }
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        running = flush().finally(() => {
+          running = undefined;
+        });
+        return running;
+      });
+    return next;
+  };
+}
+
+/**
+ * Folds the write-ahead log back into the database: the slow thread copies and flushes; then, with nothing left to
+ * copy, the writer's own connection empties the log (emptied by another connection, it would look like a foreign
+ * change). Emptied when idle, so that what was deleted does not live on in it, and before it grows without bound.
+ */
+function walKeeper(path: string, writer: Database, thread: SqliteThread, queue: TurnQueue) {
+  let commits = 0;
+  let busy = false;
+  const fold = async (work: () => Promise<void>) => {
+    if (busy) return;
+    busy = true;
+    commits = 0;
+    await work().catch(() => undefined); // what could not be folded now is folded after the next commits
+    busy = false;
+  };
+  const copy = async () => void (await thread.ask({ kind: "checkpoint" }));
+  const copyAndEmpty = () =>
+    queue(async () => {
+      await copy();
+      writer.run("pragma wal_checkpoint(truncate)");
+    });
+  let seenAtLastTick = 0;
+  const idle = setInterval(() => {
+    if (commits > 0 && commits === seenAtLastTick) void fold(copyAndEmpty);
+    seenAtLastTick = commits;
+  }, housekeepingMs);
+  idle.unref();
+  return {
+    committed() {
+      commits += 1;
+      if (commits < commitsBetweenCheckpoints || busy) return;
+      void fold(logBytes(path) > maxLogBytes ? copyAndEmpty : copy);
+    },
+    close: () => clearInterval(idle),
+  };
+}
+
+function logBytes(path: string): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** `data_version` changes on a connection when another process's commit becomes visible to it, never by its own. */
+function watch(writer: Database, changed: () => void): () => void {
+  const version = writer.query<{ data_version: number }, []>("pragma data_version");
+  let last = version.get()?.data_version;
+  const timer = setInterval(() => {
+    const now = version.get()?.data_version;
+    if (now === last) return;
+    last = now;
+    changed();
+  }, housekeepingMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** A lock that the operating system lets go of when the process ends, however it ends. */
+function claimServing(path: string): () => void {
+  const lock = new Database(`${path}-serving`, { create: true, readwrite: true });
+  try {
+    lock.run("pragma locking_mode = exclusive");
+    lock.run("begin exclusive");
+  } catch (error) {
+    lock.close();
+    if (codeOf(error) !== "SQLITE_BUSY") throw error;
+    throw new StorageError("in_use", `Another Latchkey server serves ${path} already: stop it first.`);
+  }
+  return () => lock.close();
+}
+
+const pragmas = {
+  journal_mode: "wal",
+  synchronous: 1,
+  foreign_keys: 1,
+  secure_delete: 1,
+  wal_autocheckpoint: 0,
+} as const;
+
+/** `synchronous` is NORMAL because the sync thread flushes the log after each commit, before it is acknowledged. */
+function connect(path: string): Database {
+  const connection = new Database(path, { create: true, readwrite: true });
+  connection.run("pragma busy_timeout = 0");
+  connection.run("pragma cache_size = -65536");
+  for (const [name, wanted] of Object.entries(pragmas)) {
+    connection.run(`pragma ${name} = ${wanted}`);
+    const row = connection.query<Record<string, unknown>, []>(`pragma ${name}`).get();
+    const actual = row === null ? undefined : Object.values(row)[0];
+    if (actual !== wanted && path !== ":memory:") {
+      throw new Error(`pragma ${name} is ${String(actual)}, not ${wanted}`);
+    }
+  }
+  return connection;
+}
+
+function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
+  const kept = new Map<string, Statement>();
+  return (sql, values) => {
+    let statement = kept.get(sql);
+    if (statement === undefined) {
+      statement = connection.prepare(sql);
+      if (kept.size >= statementsKept) evictOldest(kept);
+      kept.set(sql, statement);
+    }
+    try {
+      return statement.all(...values);
+    } catch (error) {
+      throw storageError(error);
+    }
+  };
+}
+
+function evictOldest(kept: Map<string, Statement>): void {
+  for (const [sql, statement] of kept) {
+    statement.finalize();
+    kept.delete(sql);
+    return;
+  }
+}
+
+function target(connection: Database): MigrationTarget {
+  return {
+    types: { text: "text", int64: "integer", tableEnd: "strict" },
+    locked: (work) =>
+      inTransaction(connection, () =>
+        work(async (sql) => connection.query<Record<string, unknown>, []>(sql).all()),
+      ),
+  };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}
+
+function storageError(error: unknown): unknown {
+  const code = codeOf(error) ?? "";
+  if (code === "SQLITE_FULL") return new StorageError("full", "The disk is full.", error);
+  if (code.startsWith("SQLITE_BUSY")) return new StorageError("busy", "The database is locked.", error);
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|CORRUPT|NOTADB)/.test(code)) {
+    return new StorageError("unavailable", "The database cannot be used.", error);
+  }
+  return error;
+}
+
+function startError(path: string, error: unknown): unknown {
+  if (error instanceof StorageError && error.cause === undefined) return error;
+  const cause = error instanceof StorageError ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(
+    "unavailable",
+    `The database ${path} cannot be opened for writing: ${message}.`,
+    error,
+  );
+}
