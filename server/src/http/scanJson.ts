@@ -1,0 +1,295 @@
+import { memberPath } from "../domain/location.ts";
+import {
+  BACKSLASH,
+  decode,
+  EXPONENT,
+  INTEGER,
+  isInRange,
+  isPlain,
+  LETTER_U,
+  numberPart,
+  QUOTE,
+  readHex,
+  sameBytes,
+  skipPlain,
+  unescaped,
+} from "./jsonBytes.ts";
+
+/** What a body may not hold although JSON allows it. `location` is an instance path: `body.ratelimits[0].limit`. */
+export type JsonFlaw = { kind: JsonFlawKind; location: string; message: string; fix: string };
+
+export type JsonFlawKind = "too_deep" | "duplicate_member" | "lone_surrogate" | "nul" | "number_out_of_range";
+
+const MAX_DEPTH = 32;
+/** Up to this many names are compared pair by pair; an object with more gets a Set. */
+const MAX_COMPARED_NAMES = 128;
+const STOP = -1;
+const ARRAY = 0;
+const OBJECT = 1;
+const OBJECT_WITH_SET = 2;
+
+const TEXTS: Record<JsonFlawKind, { message: string; fix: string }> = {
+  too_deep: {
+    message: `Arrays and objects are nested deeper than ${MAX_DEPTH} levels`,
+    fix: `Nest at most ${MAX_DEPTH} levels deep`,
+  },
+  duplicate_member: {
+    message: "The member appears twice in the same object",
+    fix: "Send each member once",
+  },
+  lone_surrogate: {
+    message: "The text contains half of a surrogate pair, which is no character",
+    fix: "Send whole characters: an escape \\ud800 to \\udbff is followed by one of \\udc00 to \\udfff",
+  },
+  nul: {
+    message: "The text contains the character NUL (\\u0000)",
+    fix: "Remove the NUL character",
+  },
+  number_out_of_range: {
+    message: "The number is too large to be kept exactly",
+    fix: `Send an integer of at most ±${Number.MAX_SAFE_INTEGER}, or the number as a string`,
+  },
+};
+
+type Scan = {
+  bytes: Uint8Array;
+  /** How many arrays and objects are open. */
+  depth: number;
+  /** How many may be open here. */
+  maxDepth: number;
+  /** The depth of the object whose member `meta` is being read, 0 outside of any. */
+  metaDepth: number;
+  /** Whether the next string is a member's name. */
+  nameDue: boolean;
+  /** By depth: the names of an object that has many of them, or escapes in them. */
+  nameSets: Set<string>[];
+  flaw: JsonFlaw | undefined;
+};
+
+/** The open arrays and objects, by depth. Made once, as scans are synchronous and each overwrites what it uses. */
+const FRAMES = 2 * MAX_DEPTH + 1;
+const frameKind = new Uint8Array(FRAMES);
+/** The index of the current item, or the number of names read. */
+const frameCount = new Int32Array(FRAMES);
+/** Where the current member's name begins. */
+const frameName = new Int32Array(FRAMES);
+const nameStart = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
+const nameEnd = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
+const nameTag = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
+/** Keeps a sender from finding names that collide; a collision costs time, never a wrong answer. */
+const TAG_SEED = (Math.random() * 2 ** 32) | 0;
+
+/**
+ * Finds the first thing in a body of UTF-8 JSON that we refuse before building a tree (contract C9): nesting beyond
+ * 32, a member name twice in one object (after unescaping), a lone surrogate, NUL, an integer literal beyond
+ * ±(2^53 − 1), a number that overflows to Infinity.
+ *
+ * Arrays and objects count together, the body itself is level 1. The outermost member named `meta` on a path counts
+ * on its own: its value is level 1 again, so that metadata may nest 32 deep wherever it stands (C16).
+ *
+ * One pass without recursion, in linear time. Syntax is left to the parser: where it is broken the answer is
+ * undefined or a flaw, and everything the parser reads before its error has been scanned.
+ */
+export function scanJson(bytes: Uint8Array): JsonFlaw | undefined {
+  const scan: Scan = {
+    bytes,
+    depth: 0,
+    maxDepth: MAX_DEPTH,
+    metaDepth: 0,
+    nameDue: false,
+    nameSets: [],
+    flaw: undefined,
+  };
+  const { length } = bytes;
+  let at = 0;
+  while (at !== STOP && at < length) at = readToken(scan, bytes[at] ?? 0, at);
+  return scan.flaw;
+}
+
+/** Each `read…` gets the position of its first byte and returns the next one to read, or STOP. */
+function readToken(scan: Scan, byte: number, at: number): number {
+  switch (byte) {
+    case QUOTE:
+      return scan.nameDue ? readName(scan, at + 1) : readString(scan, at + 1);
+    case 0x2c: // ,
+      if (frameKind[scan.depth] === ARRAY) addOne(frameCount, scan.depth);
+      else scan.nameDue = true;
+      return at + 1;
+    case 0x5b: // [
+      return open(scan, ARRAY) ? at + 1 : STOP;
+    case 0x7b: // {
+      return open(scan, OBJECT) ? at + 1 : STOP;
+    case 0x5d: // ]
+    case 0x7d: // }
+      return close(scan, byte === 0x5d) ? at + 1 : STOP;
+    default:
+      // Spaces, colons, true, false, null, and what the parser will refuse.
+      return numberPart[byte] === INTEGER ? readNumber(scan, at) : at + 1;
+  }
+}
+
+function addOne(counts: Int32Array, index: number): void {
+  counts[index] = (counts[index] ?? 0) + 1;
+}
+
+function open(scan: Scan, kind: number): boolean {
+  if (scan.depth >= scan.maxDepth) return refuse(scan, "too_deep");
+  scan.depth += 1;
+  scan.nameDue = kind === OBJECT;
+  frameKind[scan.depth] = kind;
+  frameCount[scan.depth] = 0;
+  frameName[scan.depth] = scan.bytes.length; // no name yet
+  return true;
+}
+
+function close(scan: Scan, isArray: boolean): boolean {
+  if (scan.depth === 0 || (frameKind[scan.depth] === ARRAY) !== isArray) return false;
+  scan.depth -= 1;
+  scan.nameDue = false;
+  if (scan.depth < scan.metaDepth) leaveMeta(scan);
+  return true;
+}
+
+function leaveMeta(scan: Scan): void {
+  scan.metaDepth = 0;
+  scan.maxDepth = MAX_DEPTH;
+}
+
+function readName(scan: Scan, from: number): number {
+  const { bytes } = scan;
+  frameName[scan.depth] = from;
+  scan.nameDue = false;
+  let tag = TAG_SEED;
+  let at = from;
+  for (; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (isPlain[byte] === 0) break;
+    tag = Math.imul(tag ^ byte, 0x01000193);
+  }
+  if (bytes[at] === QUOTE) return addPlainName(scan, from, at, tag) ? at + 1 : STOP;
+  const end = findQuote(scan, at);
+  return end !== STOP && addToSet(scan, unescaped(bytes.subarray(from, end))) ? end + 1 : STOP;
+}
+
+function addPlainName(scan: Scan, from: number, end: number, tag: number): boolean {
+  const { bytes, depth } = scan;
+  const count = frameCount[depth] ?? 0;
+  if (frameKind[depth] === OBJECT_WITH_SET || count === MAX_COMPARED_NAMES) {
+    return addToSet(scan, decode(bytes.subarray(from, end)));
+  }
+  const first = depth * MAX_COMPARED_NAMES;
+  const free = first + count;
+  for (let i = first; i < free; i += 1) {
+    if (nameTag[i] === tag && sameBytes(bytes, nameStart[i] ?? 0, nameEnd[i] ?? 0, from, end)) {
+      return refuse(scan, "duplicate_member");
+    }
+  }
+  nameStart[free] = from;
+  nameEnd[free] = end;
+  nameTag[free] = tag;
+  frameCount[depth] = count + 1;
+  enterMember(scan, isMeta(bytes, from, end));
+  return true;
+}
+
+function addToSet(scan: Scan, name: string): boolean {
+  const { depth } = scan;
+  const names = (frameKind[depth] === OBJECT_WITH_SET && scan.nameSets[depth]) || moveToSet(scan);
+  if (names.has(name)) return refuse(scan, "duplicate_member");
+  names.add(name);
+  enterMember(scan, name === "meta");
+  return true;
+}
+
+function moveToSet(scan: Scan): Set<string> {
+  const { bytes, depth } = scan;
+  const names = new Set<string>();
+  const first = depth * MAX_COMPARED_NAMES;
+  for (let i = first; i < first + (frameCount[depth] ?? 0); i += 1) {
+    names.add(decode(bytes.subarray(nameStart[i], nameEnd[i])));
+  }
+  frameKind[depth] = OBJECT_WITH_SET;
+  scan.nameSets[depth] = names;
+  return names;
+}
+
+function enterMember(scan: Scan, meta: boolean): void {
+  if (scan.depth <= scan.metaDepth) leaveMeta(scan);
+  if (!meta || scan.metaDepth > 0) return;
+  scan.metaDepth = scan.depth;
+  scan.maxDepth = scan.depth + MAX_DEPTH;
+}
+
+function isMeta(bytes: Uint8Array, from: number, end: number): boolean {
+  if (end - from !== 4 || bytes[from] !== 0x6d) return false;
+  return bytes[from + 1] === 0x65 && bytes[from + 2] === 0x74 && bytes[from + 3] === 0x61;
+}
+
+function readString(scan: Scan, from: number): number {
+  const quote = findQuote(scan, from);
+  return quote === STOP ? STOP : quote + 1;
+}
+
+/** The closing quote of the string one is in; STOP where there is none. */
+function findQuote(scan: Scan, from: number): number {
+  const { bytes } = scan;
+  let at = skipPlain(bytes, from);
+  while (bytes[at] === BACKSLASH) {
+    at = readEscape(scan, at);
+    if (at === STOP) return STOP;
+    at = skipPlain(bytes, at);
+  }
+  if (bytes[at] === QUOTE) return at;
+  return bytes[at] === 0 ? stop(scan, "nul") : STOP;
+}
+
+function readEscape(scan: Scan, at: number): number {
+  const { bytes } = scan;
+  if (bytes[at + 1] !== LETTER_U) return at + 2; // two bytes, whatever they are: the parser knows
+  const unit = readHex(bytes, at + 2);
+  if (unit === 0) return stop(scan, "nul");
+  if (unit < 0xd800 || unit > 0xdfff) return unit < 0 ? STOP : at + 6;
+  const paired = unit < 0xdc00 && bytes[at + 6] === BACKSLASH && bytes[at + 7] === LETTER_U;
+  const low = paired ? readHex(bytes, at + 8) : -1;
+  return low >= 0xdc00 && low <= 0xdfff ? at + 12 : stop(scan, "lone_surrogate");
+}
+
+function readNumber(scan: Scan, from: number): number {
+  const { bytes } = scan;
+  let at = from;
+  let seen = 0;
+  for (; at < bytes.length; at += 1) {
+    const part = numberPart[bytes[at] ?? 0] ?? 0;
+    if (part === 0) break;
+    seen |= part;
+  }
+  const length = at - from;
+  const isSmall = seen === INTEGER ? length < 16 : seen < EXPONENT && length < 300;
+  return isSmall || isInRange(decode(bytes.subarray(from, at))) ? at : stop(scan, "number_out_of_range");
+}
+
+function stop(scan: Scan, kind: JsonFlawKind): typeof STOP {
+  refuse(scan, kind);
+  return STOP;
+}
+
+function refuse(scan: Scan, kind: JsonFlawKind): false {
+  scan.flaw = { kind, location: currentPath(scan), ...TEXTS[kind] };
+  return false;
+}
+
+function currentPath(scan: Scan): string {
+  let path = "body";
+  for (let depth = 1; depth <= scan.depth; depth += 1) {
+    const isArray = frameKind[depth] === ARRAY;
+    path = memberPath(path, isArray ? (frameCount[depth] ?? 0) : nameAt(scan.bytes, frameName[depth] ?? 0));
+  }
+  return path;
+}
+
+/** The name that begins here, as far as it can be read: it may be what is wrong. */
+function nameAt(bytes: Uint8Array, from: number): string {
+  let end = from;
+  while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+  return unescaped(bytes.subarray(from, end));
+}
