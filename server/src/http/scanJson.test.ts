@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { type JsonFlawKind, scanJson } from "./scanJson.ts";
 
 type Found = { kind: JsonFlawKind; location: string } | undefined;
@@ -100,7 +100,7 @@ describe("duplicate members", () => {
 
   test("they are found in objects of every size, wherever the two stand and however they are written", () => {
     for (const size of [2, 31, 127, 128, 129, 130, 300]) {
-      const names = Array.from({ length: size }, (_, i) => `"name${i}":${i}`).join(",");
+      const names = Array.from({ length: size }, (_, i) => `"name${i}":{"in":${i}}`).join(",");
       expect(scan(`{${names}}`)).toBeUndefined();
       expect(scan(`{"\\n":0,${names}}`)).toBeUndefined();
       expect(scan(`{"\\uFEFFname1":0,"\uFEFFname2":0,${names}}`)).toBeUndefined();
@@ -118,6 +118,17 @@ describe("duplicate members", () => {
     expect(scan(`[${many},${many},{"n1":1},{"\\u006e1":1},{"n1":1}]`)).toBeUndefined();
   });
 
+  test("names beyond the first hundreds of an object are looked up, not compared with each other", () => {
+    const members = Array.from({ length: 5000 }, (_, i) => `"k${i}":1`).join(",");
+    const lookUps = spyOn(Set.prototype, "has");
+    try {
+      scan(`{${members}}`);
+      expect(lookUps.mock.calls.length).toBeGreaterThan(4700);
+    } finally {
+      lookUps.mockRestore();
+    }
+  });
+
   test("an object of 100,000 members is read", () => {
     const members = Array.from({ length: 100_000 }, (_, i) => `"k${i}":1`).join(",");
     expect(scan(`{${members}}`)).toBeUndefined();
@@ -131,6 +142,7 @@ describe("texts", () => {
     ['{"a":"\\udc00"}', "body.a"],
     ['{"a":"\\uDBFFx"}', "body.a"],
     ['{"a":"\\ud800\\u0041"}', "body.a"],
+    ['{"a":"\\udc00\\udc00"}', "body.a"],
     ['{"a":"\\ud800\\ud800\\udc00"}', "body.a"],
     ['{"a":"\\ud800\\n"}', "body.a"],
     ['{"a":"\\udc00\\ud800"}', "body.a"],
@@ -196,6 +208,7 @@ describe("numbers", () => {
     "5.0",
     "1e3",
     "1e30",
+    "1E30",
     "1.7976931348623157e308",
     "1e-400",
     "123456789012345678.5",
@@ -236,7 +249,7 @@ describe("broken syntax", () => {
     " ",
     "{",
     "}",
-    "]{",
+    ']{"a":1,"a":1}',
     "[}",
     '{"a',
     '{"a":1',
@@ -244,6 +257,7 @@ describe("broken syntax", () => {
     '"\\u',
     '"\\u00',
     '"\\uzzzz"',
+    '"\\ud80z"',
     '{"a":"\\u12',
     '"\x01"',
     '{"a":1,}',
@@ -262,6 +276,11 @@ describe("broken syntax", () => {
     "NaN",
   ])("%p is left to the parser", (text) => {
     expect(scan(text)).toBeUndefined();
+  });
+
+  test("a broken text gets the same answer whatever was scanned before", () => {
+    scan('{"secret":[1e999]}');
+    expect(scan(`{${"[".repeat(33)}`)).toEqual({ kind: "too_deep", location: `body[""]${"[0]".repeat(31)}` });
   });
 
   test("a byte order mark is left to whoever decodes the body", () => {

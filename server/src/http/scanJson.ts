@@ -121,7 +121,7 @@ function readToken(scan: Scan, byte: number, at: number): number {
       return open(scan, OBJECT) ? at + 1 : STOP;
     case 0x5d: // ]
     case 0x7d: // }
-      return close(scan, byte === 0x5d) ? at + 1 : STOP;
+      return close(scan) ? at + 1 : STOP;
     default:
       // Spaces, colons, true, false, null, and what the parser will refuse.
       return numberPart[byte] === INTEGER ? readNumber(scan, at) : at + 1;
@@ -142,8 +142,8 @@ function open(scan: Scan, kind: number): boolean {
   return true;
 }
 
-function close(scan: Scan, isArray: boolean): boolean {
-  if (scan.depth === 0 || (frameKind[scan.depth] === ARRAY) !== isArray) return false;
+function close(scan: Scan): boolean {
+  if (scan.depth === 0) return false;
   scan.depth -= 1;
   scan.nameDue = false;
   if (scan.depth < scan.metaDepth) leaveMeta(scan);
