@@ -1,2 +1,18 @@
 #!/usr/bin/env node
-console.log("latchkey");
+// Finds the Bun that came with this package and runs the program on it.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const bunPackage = createRequire(import.meta.url).resolve("bun/package.json");
+const bun = join(dirname(bunPackage), "bin", "bun.exe");
+const main = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "main.ts");
+const child = spawn(bun, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("error", (error) => {
+  console.error(`Bun could not be started: ${error.message}. Was this installed with --ignore-scripts?`);
+  process.exit(1);
+});
+child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));

@@ -75,7 +75,11 @@ async function openFile(path: string, serving: boolean): Promise<Engine> {
       try {
         await sync();
       } catch (error) {
-        failed = new StorageError("unavailable", "A commit could not be made durable; restart the server.", error);
+        failed = new StorageError(
+          "unavailable",
+          "A commit could not be made durable; restart the server.",
+          error,
+        );
         throw new StorageError("lost", "A commit could not be made durable.", error);
       }
       return result;

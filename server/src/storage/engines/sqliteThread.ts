@@ -38,9 +38,6 @@ export function startThread(path: string): SqliteThread {
         worker.postMessage({ id, order });
       });
     },
-    async close() {
-      await Promise.allSettled([...waiting.values()].map(() => undefined));
-      worker.terminate();
-    },
+    close: async () => worker.terminate(),
   };
 }

@@ -10,7 +10,11 @@ export type Order =
 
 export type WorkerStart = { path: string };
 export type WorkerRequest = { id: number; order: Order };
-export type WorkerAnswer = { id: number; rows: unknown[]; error?: { message: string; code: string | undefined } };
+export type WorkerAnswer = {
+  id: number;
+  rows: unknown[];
+  error?: { message: string; code: string | undefined };
+};
 
 type Port = {
   postMessage(message: WorkerAnswer): void;

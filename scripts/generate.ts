@@ -1,0 +1,49 @@
+/** Writes everything that is made from the operations and the error catalogue; `--check` only compares. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { catalogue } from "../server/src/errors.ts";
+import { openapi } from "../server/src/http/openapi.ts";
+import { operations } from "../server/src/operations/index.ts";
+
+const root = join(import.meta.dir, "..");
+
+const files: Record<string, () => string> = {
+  "openapi.json": () => `${JSON.stringify(openapi(operations, "http://127.0.0.1:7070"), null, 2)}\n`,
+  "docs/errors.md": errorsPage,
+};
+
+const checking = process.argv.includes("--check");
+let stale = 0;
+for (const [name, make] of Object.entries(files)) {
+  const path = join(root, name);
+  const made = make();
+  if (!checking) writeFileSync(path, made);
+  else if (readOrEmpty(path) !== made) {
+    console.error(`${name} is stale: run npm run generate and commit it.`);
+    stale += 1;
+  }
+}
+process.exit(stale === 0 ? 0 : 1);
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function errorsPage(): string {
+  const rows = Object.entries(catalogue).map(
+    ([code, { status, type, when, fix }]) => `| ${status} | \`${code}\` | \`${type}\` | ${when} | ${fix} |`,
+  );
+  return `# Errors
+
+Made from \`server/src/errors.ts\` by \`npm run generate\`. \`error.type\` is the server's own address, \`/errors/\` and the type below;
+that address serves the same text as a page.
+
+| status | code | type | when | what to do |
+|---|---|---|---|---|
+${rows.join("\n")}
+`;
+}

@@ -1,0 +1,161 @@
+import { parseArgs } from "node:util";
+import { isPermission } from "../domain/caller.ts";
+import { idMaker } from "../domain/ids.ts";
+import { rootKeySecret } from "../domain/secrets.ts";
+import { rootKeyStart } from "../firstStart.ts";
+import type { Operation } from "../operation.ts";
+import { hashKey, randomBytes } from "../runtime.ts";
+import type { Engine } from "../storage/engine.ts";
+import { deleteRootKey, insertRootKey, listRootKeys } from "../storage/queries/rootKeys.ts";
+import { insertWorkspace, listWorkspaces, setWorkspaceEnabled } from "../storage/queries/workspaces.ts";
+
+/** The command cannot be run as it was given: one sentence. */
+export class CommandError extends Error {}
+
+/** Words after `latchkey`, by what they do with the database. */
+const commands: Record<string, (engine: Engine, words: string[]) => Promise<string>> = {
+  "workspace create": createWorkspace,
+  "workspace list": async (engine) => table(await listWorkspaces(engine.db)),
+  "workspace disable": (engine, words) => switchWorkspace(engine, words, false),
+  "workspace enable": (engine, words) => switchWorkspace(engine, words, true),
+  "root-key create": createRootKey,
+  "root-key list": listKeys,
+  "root-key revoke": revokeRootKey,
+};
+
+export function isManagement(word: string): boolean {
+  return Object.keys(commands).some((name) => name.startsWith(`${word} `));
+}
+
+/**
+ * Runs a command that works on the database itself; a serving process notices the change within a second.
+ * Errors: `CommandError`.
+ */
+export async function manage(engine: Engine, group: string, words: string[]): Promise<string> {
+  const [verb = "", ...rest] = words;
+  const command = commands[`${group} ${verb}`];
+  if (command === undefined) {
+    const known = Object.keys(commands).filter((name) => name.startsWith(`${group} `));
+    throw new CommandError(`latchkey ${group} ${verb} is no command; there is ${known.join(", ")}.`);
+  }
+  return command(engine, rest);
+}
+
+export function help(operations: readonly Operation[]): string {
+  return `latchkey serve                 answer requests
+latchkey config                show the settings in force
+latchkey workspace create <name> | list | disable <id> | enable <id>
+latchkey root-key create [--workspace <id>] --permissions <a,b | *> [--name <name>] [--expires <ISO time | 30d>]
+latchkey root-key list [--workspace <id>] | revoke <id>
+latchkey <group> <operation> [--<field> <value>] [--json <body>]
+                               call a running server (LATCHKEY_URL, LATCHKEY_ROOT_KEY)
+
+Operations:
+${operations.map((operation) => `  ${operation.name.replace(".", " ").padEnd(36)}${operation.summary}`).join("\n")}`;
+}
+
+const newId = idMaker(randomBytes);
+
+async function createWorkspace(engine: Engine, [name]: string[]): Promise<string> {
+  if (name === undefined)
+    throw new CommandError("Give the workspace a name: latchkey workspace create <name>.");
+  const nowMs = Date.now();
+  const id = newId("ws", nowMs);
+  await engine.transaction((tx) => insertWorkspace(tx, { id, name, nowMs }));
+  return id;
+}
+
+async function switchWorkspace(engine: Engine, [id = ""]: string[], enabled: boolean): Promise<string> {
+  const found = await engine.transaction((tx) => setWorkspaceEnabled(tx, id, enabled));
+  if (!found)
+    throw new CommandError(`There is no workspace ${JSON.stringify(id)}; see latchkey workspace list.`);
+  return `${id} is ${enabled ? "enabled" : "disabled"}`;
+}
+
+async function createRootKey(engine: Engine, words: string[]): Promise<string> {
+  const options = flags(words, ["workspace", "permissions", "expires", "name"]);
+  const permissions = (options["permissions"] ?? "").split(",").filter((one) => one !== "");
+  const wrong = permissions.find((one) => !isPermission(one));
+  if (wrong !== undefined || permissions.length === 0) {
+    throw new CommandError(
+      `--permissions ${wrong === undefined ? "is missing" : `has ${JSON.stringify(wrong)}, which is no permission`}: list them with commas, as identity.*.create_identity, or use '*' for all.`,
+    );
+  }
+  const nowMs = Date.now();
+  const rootKey = rootKeySecret(randomBytes(24));
+  const workspaceId = await workspaceOf(engine, options["workspace"]);
+  const expiresAtMs = expiry(options["expires"], nowMs);
+  const id = newId("root", nowMs);
+  await engine.transaction((tx) =>
+    insertRootKey(tx, {
+      id,
+      workspaceId,
+      hash: hashKey(rootKey),
+      start: rootKeyStart(rootKey),
+      name: options["name"],
+      permissions: [...new Set(permissions)],
+      expiresAtMs,
+      nowMs,
+    }),
+  );
+  return `${id}\n${rootKey}`;
+}
+
+async function listKeys(engine: Engine, words: string[]): Promise<string> {
+  const workspaceId = await workspaceOf(engine, flags(words, ["workspace"])["workspace"]);
+  return table(await listRootKeys(engine.db, workspaceId));
+}
+
+async function revokeRootKey(engine: Engine, [id = ""]: string[]): Promise<string> {
+  const deleted = await engine.transaction((tx) => deleteRootKey(tx, id));
+  if (!deleted)
+    throw new CommandError(`There is no root key ${JSON.stringify(id)}; see latchkey root-key list.`);
+  return `${id} is revoked`;
+}
+
+/** The named workspace, or the only one there is. */
+async function workspaceOf(engine: Engine, id: string | undefined): Promise<string> {
+  const all = await listWorkspaces(engine.db);
+  if (id === undefined && all.length > 1) {
+    throw new CommandError(`There are ${all.length} workspaces: name one with --workspace.`);
+  }
+  const found = id === undefined ? all[0] : all.find((workspace) => workspace.id === id);
+  if (found === undefined) {
+    throw new CommandError(
+      id === undefined
+        ? "There is no workspace yet: make one with latchkey workspace create <name>."
+        : `There is no workspace ${JSON.stringify(id)}; see latchkey workspace list.`,
+    );
+  }
+  return found.id;
+}
+
+const unitMs: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function expiry(text: string | undefined, nowMs: number): number | undefined {
+  if (text === undefined) return undefined;
+  const [, count, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  const at = count === undefined ? Date.parse(text) : nowMs + Number(count) * (unitMs[unit] ?? 0);
+  if (Number.isNaN(at) || at <= nowMs) {
+    throw new CommandError(
+      `--expires ${JSON.stringify(text)} is no time to come: give 90m, 12h, 30d or an ISO time.`,
+    );
+  }
+  return at;
+}
+
+/** Errors: `CommandError` for a flag that is not among `names`. */
+function flags(words: string[], names: readonly string[]): Record<string, string | undefined> {
+  try {
+    const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+    return parseArgs({ args: words, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new CommandError(
+      `${(error as Error).message.split("\n")[0]} Known: ${names.map((name) => `--${name}`).join(", ")}.`,
+    );
+  }
+}
+
+function table(rows: readonly Record<string, unknown>[]): string {
+  return rows.map((row) => JSON.stringify(row)).join("\n");
+}

@@ -1,0 +1,154 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Config } from "./config.ts";
+import { memoryCounters } from "./counters/memory.ts";
+import { idMaker } from "./domain/ids.ts";
+import { firstStart } from "./firstStart.ts";
+import { clientAddress } from "./http/clientAddress.ts";
+import { serveHttp } from "./http/serve.ts";
+import type { Log } from "./log.ts";
+import { makeMetrics } from "./metrics.ts";
+import { operations } from "./operations/index.ts";
+import type { Services } from "./run.ts";
+import { hashKey, randomBytes } from "./runtime.ts";
+import { type RecordCache, recordCache, verificationKeyParts } from "./storage/cache.ts";
+import type { Engine } from "./storage/engine.ts";
+import { openStorage } from "./storage/open.ts";
+import { findKeyByHash } from "./storage/queries/keys.ts";
+import { findRootKeyByHash, type RootKeyRecord } from "./storage/queries/rootKeys.ts";
+import { creditSpender } from "./storage/spending.ts";
+
+/** What may differ between the program and its tests. */
+export type Surroundings = {
+  /** wall clock, milliseconds since the epoch */
+  nowMs(): number;
+  /** never goes back */
+  monotonicMs(): number;
+  log: Log;
+  /** gets the root key that the first start makes, before it counts */
+  keepRootKey(rootKey: string): void;
+};
+
+export type RunningServer = {
+  /** `http://host:port` */
+  url: string;
+  services: Services;
+  drain(): void;
+  /** Answers what is in flight, then lets go of everything. */
+  stop(): Promise<void>;
+};
+
+const cacheBytes = 256 * 1024 * 1024;
+
+/**
+ * Puts the program together and serves it.
+ * Errors: `StorageError`, `FirstStartError`, and the runtime's own where an address cannot be listened on.
+ */
+export async function startServer(config: Config, surroundings: Surroundings): Promise<RunningServer> {
+  const { nowMs, log } = surroundings;
+  const proxies = clientAddress(config.TRUSTED_PROXIES);
+  const engine = await openStorage(config.DATABASE_URL, { serving: true });
+  try {
+    const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
+    await firstStart(engine, tools, givenRootKey(config), surroundings.keepRootKey);
+    const metrics = makeMetrics();
+    const rootKeys = rootKeyCache(engine);
+    const counters = memoryCounters({
+      nowMs: surroundings.monotonicMs,
+      maxBytes: config.COUNTER_MEMORY_BYTES,
+      onEvict: metrics.countersEvicted,
+    });
+    const services: Services = {
+      ...tools,
+      engine,
+      counters,
+      keyCache: keyCache(engine),
+      spendCredits: creditSpender(engine),
+      limits: {
+        maxMetaBytes: config.MAX_META_BYTES,
+        maxRatelimitDurationMs: config.MAX_RATELIMIT_DURATION_MS,
+      },
+    };
+    engine.onForeignChange(() => {
+      rootKeys.clear();
+      services.keyCache.clear();
+    });
+    const http = serveHttp(operations, services, {
+      host: config.HOST,
+      port: config.PORT,
+      publicUrl: config.PUBLIC_URL,
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
+      clientAddress: proxies,
+      rootKeys,
+      log,
+      metrics,
+    });
+    const stopMetrics = serveMetrics(config.METRICS_ADDRESS, () => metrics.render());
+    return {
+      url: http.url,
+      services,
+      drain: http.drain,
+      async stop() {
+        await http.stop();
+        await stopMetrics();
+        await counters.close();
+        await engine.close();
+      },
+    };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** The root key from the settings, read from its file where they name one. */
+export function givenRootKey(config: Config): string | undefined {
+  const file = config.LATCHKEY_ROOT_KEY_FILE;
+  return file === undefined ? config.LATCHKEY_ROOT_KEY : readFileSync(file, "utf8").trim();
+}
+
+/** Where a first root key is kept when nobody is at a terminal; undefined for a database in memory. */
+export function rootKeyFile(config: Config): string | undefined {
+  return config.DATABASE_URL.startsWith("file:")
+    ? join(dirname(config.DATABASE_URL.slice("file:".length)), "root-key")
+    : undefined;
+}
+
+export function writeRootKey(path: string, rootKey: string): void {
+  writeFileSync(path, `${rootKey}\n`, { mode: 0o600 });
+}
+
+function rootKeyCache(engine: Engine): RecordCache<RootKeyRecord> {
+  return recordCache<RootKeyRecord>({
+    load: (hash) => findRootKeyByHash(engine.db, hash),
+    madeFrom: ({ caller }) => [caller.rootKeyId, caller.workspaceId],
+    weigh: ({ caller }) => 300 + caller.permissions.size * 60,
+    maxBytes: cacheBytes / 16,
+  });
+}
+
+function keyCache(engine: Engine): Services["keyCache"] {
+  return recordCache({
+    load: (key) => findKeyByHash(engine.db, ...verificationKeyParts(key)),
+    madeFrom: (record) => record.madeFrom,
+    weigh: (record) => record.bytes,
+    maxBytes: cacheBytes,
+  });
+}
+
+/** Prometheus scrapes this address; it answers nothing else. */
+function serveMetrics(address: string | undefined, render: () => string): () => Promise<void> {
+  if (address === undefined) return async () => undefined;
+  const { hostname, port } = new URL(`http://${address}`);
+  const server = Bun.serve({
+    hostname,
+    port: Number(port),
+    development: false,
+    fetch: (request) =>
+      new URL(request.url).pathname === "/metrics"
+        ? new Response(render(), { headers: { "Content-Type": "text/plain; version=0.0.4" } })
+        : new Response("metrics are at /metrics\n", { status: 404 }),
+  });
+  return () => server.stop();
+}

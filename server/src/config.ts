@@ -1,0 +1,109 @@
+import { z } from "zod";
+
+const bytes = (description: string, fallback: number, max: number) =>
+  z.coerce.number().int().min(1024).max(max).default(fallback).describe(description);
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+/** Every setting, by the name of its environment variable. */
+const schema = z.object({
+  PORT: port.default(7070).describe("Port to listen on; 0 takes any free one."),
+  HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Where clients reach this server; error types and OpenAPI name it. Default: http://HOST:PORT."),
+  DATABASE_URL: z
+    .string()
+    .regex(/^(:memory:|file:.+)$/, "must be file:<path> or :memory:")
+    .default("file:./data/latchkey.db")
+    .describe("The database: file:<path> for SQLite, or :memory: (lost at exit)."),
+  LATCHKEY_ROOT_KEY: z
+    .string()
+    .min(32, "must have at least 32 characters")
+    .optional()
+    .describe("The root key of an empty database, or of the command line."),
+  LATCHKEY_ROOT_KEY_FILE: z.string().min(1).optional().describe("A file that holds LATCHKEY_ROOT_KEY."),
+  LATCHKEY_URL: z
+    .url({ protocol: /^https?$/ })
+    .default("http://127.0.0.1:7070")
+    .describe("The server that the command line calls."),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("The least that is logged."),
+  LOG_FORMAT: z.enum(["json", "text"]).optional().describe("Default: text on a terminal, else json."),
+  METRICS_ADDRESS: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, "must be <host>:<port>")
+    .optional()
+    .describe("Where Prometheus metrics are served, as <host>:<port>; unset: nowhere."),
+  WORKSPACE_REQUESTS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe("Most requests of one workspace in any minute; unset: no limit."),
+  MAX_BODY_BYTES: bytes("Largest request body.", 1_048_576, 104_857_600),
+  MAX_META_BYTES: bytes("Largest meta, as JSON text in UTF-8.", 65_536, 1_048_576),
+  MAX_RATELIMIT_DURATION_MS: z.coerce
+    .number()
+    .int()
+    .min(1000)
+    .max(2_592_000_000)
+    .default(2_592_000_000)
+    .describe("Longest rate limit window."),
+  COUNTER_MEMORY_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1_048_576)
+    .default(1_073_741_824)
+    .describe("Memory for rate limit counters; above it the least filled are forgotten."),
+  TRUSTED_PROXIES: z
+    .string()
+    .default("")
+    .describe("Addresses or CIDR ranges, comma separated, whose X-Forwarded-For is believed."),
+});
+
+export type Config = z.output<typeof schema>;
+
+/** Why the settings cannot be used: one sentence that names the setting. */
+export class ConfigError extends Error {}
+
+const secrets = new Set<string>(["LATCHKEY_ROOT_KEY"]);
+
+/**
+ * The settings from environment variables. An empty value counts as unset.
+ * Errors: `ConfigError` for a wrong value, and for a `LATCHKEY_…` variable that is none of ours.
+ */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const given = Object.entries(environment).filter(([, value]) => value !== undefined && value !== "");
+  const known = Object.keys(schema.shape);
+  for (const [name] of given) {
+    if (!name.startsWith("LATCHKEY_") || known.includes(name)) continue;
+    throw new ConfigError(
+      `${name} is not a setting; the ones that begin so are ${known.filter((one) => one.startsWith("LATCHKEY_")).join(", ")}.`,
+    );
+  }
+  const result = schema.safeParse(Object.fromEntries(given));
+  if (!result.success) throw new ConfigError(firstProblem(result.error, environment));
+  if (result.data.LATCHKEY_ROOT_KEY !== undefined && result.data.LATCHKEY_ROOT_KEY_FILE !== undefined) {
+    throw new ConfigError("LATCHKEY_ROOT_KEY and LATCHKEY_ROOT_KEY_FILE are both set: keep one.");
+  }
+  return result.data;
+}
+
+function firstProblem(error: z.ZodError, environment: Record<string, string | undefined>): string {
+  const [issue] = error.issues;
+  const name = String(issue?.path[0]);
+  const value = secrets.has(name) ? "" : ` (${JSON.stringify(environment[name])})`;
+  return `${name}${value}: ${issue?.message}.`;
+}
+
+/** The settings in force, one `NAME=value` a line, secrets masked, each with its meaning. */
+export function describeConfig(config: Config): string {
+  return Object.entries(schema.shape)
+    .map(([name, field]) => {
+      const value = config[name as keyof Config];
+      const shown = value === undefined ? "" : secrets.has(name) ? "********" : String(value);
+      return `# ${field.description}\n${name}=${shown}`;
+    })
+    .join("\n");
+}

@@ -1,0 +1,63 @@
+import type { Counters } from "../counters/counters.ts";
+import type { Caller } from "../domain/caller.ts";
+import { looksLikeRootKey } from "../domain/secrets.ts";
+import { Failure } from "../errors.ts";
+import type { RecordCache } from "../storage/cache.ts";
+import type { RootKeyRecord } from "../storage/queries/rootKeys.ts";
+
+export type Authentication = {
+  rootKeys: RecordCache<RootKeyRecord>;
+  counters: Counters;
+  nowMs(): number;
+  hashKey(key: string): string;
+};
+
+/** Unknown root keys that one address may send in a minute before they are no longer answered one by one. */
+const unknownPerMinute = 100;
+
+/** The scheme in any case, then one token. */
+const bearer = /^bearer[ \t]+([^\s,]+)$/i;
+/** What a header that names the scheme and nothing else looks like once the runtime has trimmed it. */
+const missingChallenge = { "WWW-Authenticate": "Bearer" };
+
+/**
+ * Who asks, by the Authorization header. `address` is asked for only when the key is unknown.
+ * Errors: `authentication_missing`, `authentication_malformed`, `root_key_not_found`, `root_key_disabled`,
+ * `root_key_expired`, `workspace_disabled`, `authentication_rate_limited`.
+ */
+export async function authenticate(
+  header: string | null,
+  address: () => string,
+  { rootKeys, counters, nowMs, hashKey }: Authentication,
+): Promise<Caller> {
+  if (header === null || header === "") {
+    throw new Failure("authentication_missing", { headers: missingChallenge });
+  }
+  const token = bearer.exec(header)?.[1];
+  if (token === undefined || looksLikeRootKey(token) === "mistyped") {
+    throw new Failure("authentication_malformed", { headers: missingChallenge });
+  }
+  const found = rootKeys.find(hashKey(token));
+  const record = found instanceof Promise ? await found : found;
+  if (record === undefined) throw await unknownKey(address(), counters);
+  if (!record.workspaceEnabled) throw new Failure("workspace_disabled");
+  if (!record.enabled) throw new Failure("root_key_disabled");
+  if (record.expiresAtMs !== undefined && nowMs() > record.expiresAtMs) throw new Failure("root_key_expired");
+  return record.caller;
+}
+
+async function unknownKey(address: string, counters: Counters): Promise<Failure> {
+  const hit = await counters.hit([
+    {
+      space: "address",
+      workspaceId: "",
+      subject: address,
+      name: "unknown_root_key",
+      durationMs: 60_000,
+      limit: unknownPerMinute,
+      cost: 1,
+    },
+  ]);
+  if (hit.passed) return new Failure("root_key_not_found", { headers: missingChallenge });
+  return new Failure("authentication_rate_limited", { headers: { "Retry-After": "60" } });
+}

@@ -1,0 +1,133 @@
+import type { Caller } from "../domain/caller.ts";
+import { catalogue, Failure } from "../errors.ts";
+import type { Level, Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Operation } from "../operation.ts";
+import type { Answer } from "../run.ts";
+import type { ClientAddress } from "./clientAddress.ts";
+import { json, problemBody, problemType } from "./problem.ts";
+
+/** What the runtime tells of a request's connection. */
+export type Socket = { requestIP(request: Request): { address: string } | null };
+
+/** One request and what is known of it while it is answered. */
+export type Exchange = {
+  request: Request;
+  operation: Operation | undefined;
+  requestId: string;
+  /** of the monotonic clock */
+  startedAtMs: number;
+  /** the caller's address, behind trusted proxies too */
+  address(): string;
+  caller: Caller | undefined;
+  /** of the answer */
+  headers: Record<string, string>;
+  /** for the log event */
+  notes: Record<string, string | number | boolean>;
+};
+
+export type Exchanges = {
+  open(request: Request, socket: Socket, operation?: Operation): Exchange;
+  succeed(exchange: Exchange, answer: Answer): Response;
+  /** Answers a `Failure` as such, and anything else as `unexpected_error`. */
+  refuse(exchange: Exchange, error: unknown): Response;
+};
+
+type Tools = {
+  newRequestId(): string;
+  clientAddress: ClientAddress;
+  /** ends in a slash */
+  errorTypeBase(): string;
+  isDraining(): boolean;
+  log: Log;
+  metrics: Metrics;
+};
+
+/** Begins and ends exchanges: ids, envelopes, headers, and one log event and one measurement each. */
+export function exchanges(tools: Tools): Exchanges {
+  return {
+    open(request, socket, operation) {
+      const requestId = tools.newRequestId();
+      const headers: Record<string, string> = {
+        "Content-Type": json,
+        "X-Request-Id": requestId,
+        "Cache-Control": "no-store",
+      };
+      if (tools.isDraining()) headers["Connection"] = "close";
+      return {
+        request,
+        operation,
+        requestId,
+        startedAtMs: performance.now(),
+        address: () =>
+          tools.clientAddress(
+            socket.requestIP(request)?.address ?? "",
+            request.headers.get("x-forwarded-for"),
+          ),
+        caller: undefined,
+        headers,
+        notes: {},
+      };
+    },
+    succeed(exchange, answer) {
+      settle(tools, exchange, 200, undefined);
+      return new Response(successBody(exchange.requestId, answer), { headers: exchange.headers });
+    },
+    refuse(exchange, error) {
+      const failure = error instanceof Failure ? error : new Failure("unexpected_error", { cause: error });
+      const { status } = catalogue[failure.code];
+      settle(tools, exchange, status, failure);
+      const accept = exchange.request.headers.get("accept");
+      const type = problemType(status, exchange.operation?.problemJson, accept);
+      return new Response(problemBody(failure, exchange.requestId, tools.errorTypeBase()), {
+        status,
+        headers: { ...exchange.headers, ...failure.headers, "Content-Type": type },
+      });
+    },
+  };
+}
+
+function successBody(requestId: string, { data, pagination }: Answer): string {
+  const head = `{"meta":{"requestId":"${requestId}"}`;
+  const body = data === undefined ? "" : `,"data":${JSON.stringify(data)}`;
+  return pagination === undefined
+    ? `${head}${body}}`
+    : `${head}${body},"pagination":${JSON.stringify(pagination)}}`;
+}
+
+/** Faults at error; successes of frequent operations at debug; the rest at info. No bodies, no secrets. */
+function settle(tools: Tools, exchange: Exchange, status: number, failure: Failure | undefined): void {
+  const { operation, caller, request } = exchange;
+  const durationMs = performance.now() - exchange.startedAtMs;
+  tools.metrics.request(operation?.name ?? "none", status, durationMs);
+  tools.log(levelOf(status, operation), "request", () => ({
+    requestId: exchange.requestId,
+    operation: operation?.name ?? `${request.method} ${pathOf(request)}`,
+    status,
+    code: failure?.code,
+    workspaceId: caller?.workspaceId,
+    rootKeyId: caller?.rootKeyId,
+    address: exchange.address(),
+    durationMs: Math.round(durationMs * 100) / 100,
+    ...exchange.notes,
+    fault: status >= 500 ? faultOf(failure) : undefined,
+  }));
+}
+
+function levelOf(status: number, operation: Operation | undefined): Level {
+  if (status >= 500) return "error";
+  return operation?.frequent === true && status === 200 ? "debug" : "info";
+}
+
+/** Where a fault of ours came from; messages of others may quote data and stay out. */
+function faultOf(failure: Failure | undefined): string | undefined {
+  const cause = failure?.cause;
+  if (!(cause instanceof Error)) return undefined;
+  const place = cause.stack?.split("\n").find((line) => line.includes("/src/"));
+  return `${cause.name} ${(cause as { code?: string }).code ?? ""} ${place?.trim().replace(/\S*\/src\//, "") ?? ""}`;
+}
+
+/** The path of the request, without its query. */
+export function pathOf(request: Request): string {
+  return new URL(request.url).pathname.slice(0, 200);
+}

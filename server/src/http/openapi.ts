@@ -1,0 +1,176 @@
+import { z } from "zod";
+import { catalogue, type ErrorCode } from "../errors.ts";
+import type { Operation } from "../operation.ts";
+import { json, problemJson } from "./problem.ts";
+
+type Schema = Record<string, unknown>;
+
+/** The refusals that every operation has. */
+const commonErrors: readonly ErrorCode[] = [
+  "invalid_input",
+  "authentication_missing",
+  "authentication_malformed",
+  "root_key_not_found",
+  "insufficient_permissions",
+  "request_body_too_large",
+  "unsupported_media_type",
+  "workspace_rate_limited",
+  "unexpected_error",
+  "service_unavailable",
+];
+
+/** The OpenAPI 3.1 document of these operations, served at `publicUrl`. */
+export function openapi(operations: readonly Operation[], publicUrl: string): Schema {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Latchkey",
+      version: "2.0.0",
+      description: "API keys, identities, verification and rate limits.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: publicUrl }],
+    security: [{ rootKey: [] }],
+    tags: [...new Set(operations.map(groupOf))].map((name) => ({ name })),
+    paths: Object.fromEntries(
+      operations.map((operation) => [`/v2/${operation.name}`, { post: post(operation) }]),
+    ),
+    components: {
+      securitySchemes: { rootKey: { type: "http", scheme: "bearer" } },
+      schemas: { Meta: metaSchema, Pagination: paginationSchema, Error: errorSchema },
+    },
+  };
+}
+
+function groupOf(operation: Operation): string {
+  return operation.name.split(".")[0] ?? "";
+}
+
+function post(operation: Operation): Schema {
+  const { name, summary, description, permission } = operation;
+  return {
+    operationId: name,
+    tags: [groupOf(operation)],
+    summary,
+    description: [description, `Needs the permission \`${permission.replace("<id>", "*")}\`.`]
+      .filter((part) => part !== undefined)
+      .join("\n\n"),
+    requestBody: {
+      required: true,
+      content: { [json]: { schema: inputSchema(operation), example: operation.example.input } },
+    },
+    responses: { "200": success(operation), ...refusals(operation) },
+  };
+}
+
+/** The schema of the request body; fields with a default are optional in it. */
+export function inputSchema(operation: Operation): Schema {
+  return jsonSchema(operation.input, "input");
+}
+
+function jsonSchema(schema: z.ZodType, io: "input" | "output"): Schema {
+  const made = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      // marks for the log, not for clients
+      delete jsonSchema["secret"];
+      delete jsonSchema["private"];
+    },
+  }) as Schema;
+  delete made["$schema"];
+  return made;
+}
+
+function success(operation: Operation): Schema {
+  const { output, page, example } = operation;
+  const data = output ?? (page && z.array(page));
+  const properties: Schema = { meta: { $ref: "#/components/schemas/Meta" } };
+  if (data !== undefined) properties["data"] = jsonSchema(data, "output");
+  if (page !== undefined) properties["pagination"] = { $ref: "#/components/schemas/Pagination" };
+  const answer: Schema = { meta: { requestId: "req_0Ck3vDbnXhq2Tn6Yp1Zs4a" } };
+  if (example.output !== undefined) answer["data"] = example.output;
+  if (page !== undefined) answer["pagination"] = { hasMore: false };
+  return {
+    description: "Done.",
+    content: {
+      [json]: { schema: { type: "object", properties, required: Object.keys(properties) }, example: answer },
+    },
+  };
+}
+
+/** By status; several codes of one status share an entry. */
+function refusals(operation: Operation): Schema {
+  const codes = [...new Set<ErrorCode>([...commonErrors, ...operation.errors])];
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) {
+    const { status } = catalogue[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus]
+      .sort(([a], [b]) => a - b)
+      .map(([status, group]) => [
+        String(status),
+        {
+          description: group.map((code) => `\`${code}\`: ${catalogue[code].when}`).join("\n\n"),
+          content: {
+            [status === 429 || operation.problemJson === true ? problemJson : json]: {
+              schema: { $ref: "#/components/schemas/Error" },
+            },
+          },
+        },
+      ]),
+  );
+}
+
+const metaSchema = {
+  type: "object",
+  properties: { requestId: { type: "string", description: "Names this request in the server's log." } },
+  required: ["requestId"],
+};
+
+const paginationSchema = {
+  type: "object",
+  properties: {
+    hasMore: { type: "boolean" },
+    cursor: {
+      type: "string",
+      description: "Send it as `cursor` for the next page; only where there is one.",
+    },
+  },
+  required: ["hasMore"],
+};
+
+const errorSchema = {
+  type: "object",
+  properties: {
+    meta: { $ref: "#/components/schemas/Meta" },
+    error: {
+      type: "object",
+      properties: {
+        title: { type: "string" },
+        detail: { type: "string" },
+        status: { type: "integer" },
+        type: {
+          type: "string",
+          description: "Address of the error's page; its last segments are the error's code.",
+        },
+        errors: {
+          type: "array",
+          items: {
+            type: "object",
+            properties: {
+              location: { type: "string" },
+              message: { type: "string" },
+              fix: { type: "string" },
+            },
+            required: ["location", "message"],
+          },
+        },
+      },
+      required: ["title", "detail", "status", "type"],
+    },
+  },
+  required: ["meta", "error"],
+};

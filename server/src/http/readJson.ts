@@ -1,0 +1,42 @@
+import { Failure, invalid } from "../errors.ts";
+import { scanJson } from "./scanJson.ts";
+
+/** JSON in UTF-8, however it is written; nothing else. */
+const jsonType = /^application\/json[ \t]*(;[ \t]*charset=("?)utf-8\2[ \t]*)?;?[ \t]*$/i;
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Errors: `unsupported_media_type`. */
+export function checkMediaType(headers: Headers): void {
+  const type = headers.get("content-type");
+  if (type !== "application/json" && (type === null || !jsonType.test(type))) {
+    throw new Failure("unsupported_media_type", {
+      detail: `Content-Type is ${type === null ? "missing" : JSON.stringify(type.slice(0, 100))}; send application/json.`,
+    });
+  }
+  const encoding = headers.get("content-encoding");
+  if (encoding !== null && encoding.toLowerCase() !== "identity") {
+    throw new Failure("unsupported_media_type", {
+      detail: "Content-Encoding is not taken; send the JSON as it is.",
+    });
+  }
+}
+
+/**
+ * The body as a tree.
+ * Errors: `invalid_input` for what is not JSON in UTF-8, and for what the scan over the bytes finds.
+ */
+export function readJson(bytes: Uint8Array): unknown {
+  if (bytes.byteLength === 0) throw invalid("body", "is empty", "send a JSON object, {} at least");
+  const flaw = scanJson(bytes);
+  if (flaw !== undefined) throw invalid(flaw.location, flaw.message, flaw.fix);
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? error.message : "it is not UTF-8";
+    throw invalid(
+      "body",
+      `is not JSON (${reason.slice(0, 200)})`,
+      "send one JSON value in UTF-8, without a byte order mark",
+    );
+  }
+}

@@ -1,0 +1,154 @@
+import { Failure } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Operation } from "../operation.ts";
+import { closest } from "../parse.ts";
+import { type Answer, run, type Services } from "../run.ts";
+import { type Authentication, authenticate } from "./authenticate.ts";
+import { readBody } from "./body.ts";
+import type { ClientAddress } from "./clientAddress.ts";
+import { errorIndex, errorPage } from "./errorPages.ts";
+import { type Exchange, exchanges, pathOf, type Socket } from "./exchange.ts";
+import { liveness, readiness } from "./health.ts";
+import { openapi } from "./openapi.ts";
+import { checkMediaType, readJson } from "./readJson.ts";
+import { type WorkspaceLimit, workspaceLimit } from "./workspaceLimit.ts";
+
+export type HttpOptions = {
+  host: string;
+  /** 0: any free one */
+  port: number;
+  /** where clients reach this server; undefined: where it listens */
+  publicUrl: string | undefined;
+  maxBodyBytes: number;
+  /** undefined: no limit */
+  workspaceRequestsPerMinute: number | undefined;
+  clientAddress: ClientAddress;
+  rootKeys: Authentication["rootKeys"];
+  log: Log;
+  metrics: Metrics;
+};
+
+export type HttpServer = {
+  /** `http://host:port` */
+  url: string;
+  /** From now on readiness fails and every answer closes its connection. */
+  drain(): void;
+  /** Stops listening; resolves when no request is in flight. */
+  stop(): Promise<void>;
+};
+
+const idleSeconds = 8;
+/** far above any limit of ours, so that it is we who answer 413 */
+const runtimeBodyLimit = 1024 * 1024 * 1024;
+
+/**
+ * Serves the operations, the health checks and the documents over HTTP.
+ * Errors: what the runtime throws where the address cannot be listened on.
+ */
+export function serveHttp(
+  operations: readonly Operation[],
+  services: Services,
+  options: HttpOptions,
+): HttpServer {
+  let draining = false;
+  let publicUrl = "";
+  const { open, succeed, refuse } = exchanges({
+    ...options,
+    newRequestId: () => services.newId("req", services.nowMs()),
+    errorTypeBase: () => `${publicUrl}/errors/`,
+    isDraining: () => draining,
+  });
+  const perform = performer(services, options);
+
+  const post = (operation: Operation) => async (request: Request, socket: Socket) => {
+    const exchange = open(request, socket, operation);
+    try {
+      return succeed(exchange, await perform(exchange, operation));
+    } catch (error) {
+      return refuse(exchange, error);
+    }
+  };
+  const get =
+    (answer: (request: Request) => Promise<Response> | Response) => (request: Request, socket: Socket) =>
+      request.method === "GET" || request.method === "HEAD"
+        ? answer(request)
+        : refuse(open(request, socket), wrongMethod("GET, HEAD"));
+
+  const server = Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    development: false,
+    idleTimeout: idleSeconds,
+    maxRequestBodySize: runtimeBodyLimit,
+    routes: {
+      ...Object.fromEntries(operations.map((operation) => [`/v2/${operation.name}`, post(operation)])),
+      "/v2/liveness": get(() => liveness(services.newId("req", services.nowMs()))),
+      "/health/live": get(() => Response.json({ status: "ok" })),
+      "/health/ready": get(() => readiness(draining, services.engine)),
+      "/openapi.json": get(() => Response.json(openapi(operations, publicUrl))),
+      "/errors": get(errorIndex),
+    },
+    fetch(request, socket) {
+      const page = request.method === "GET" ? errorPage(pathOf(request)) : undefined;
+      return page ?? refuse(open(request, socket), unknownPath(pathOf(request), operations));
+    },
+    error(error) {
+      options.log("error", "fault", { fault: error.name });
+      return new Response(null, { status: 500 });
+    },
+  });
+  const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
+  const url = `http://${shownHost}:${server.port}`;
+  publicUrl = (options.publicUrl ?? url).replace(/\/$/, "");
+  return {
+    url,
+    drain() {
+      draining = true;
+    },
+    stop: () => server.stop(),
+  };
+}
+
+/** Route → size → authentication → workspace limit → JSON; schema, permission and existence are the runner's. */
+function performer(services: Services, options: HttpOptions) {
+  const authentication: Authentication = { ...services, rootKeys: options.rootKeys };
+  const { workspaceRequestsPerMinute } = options;
+  const limit: WorkspaceLimit | undefined =
+    workspaceRequestsPerMinute === undefined
+      ? undefined
+      : workspaceLimit(services.counters, workspaceRequestsPerMinute);
+
+  return async (exchange: Exchange, operation: Operation): Promise<Answer> => {
+    const { request } = exchange;
+    if (request.method !== "POST") throw wrongMethod("POST");
+    const body = await readBody(request, operation.maxBodyBytes ?? options.maxBodyBytes);
+    const caller = await authenticate(request.headers.get("authorization"), exchange.address, authentication);
+    exchange.caller = caller;
+    if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
+    checkMediaType(request.headers);
+    return run(services, operation, readJson(body), {
+      caller,
+      requestId: exchange.requestId,
+      remoteAddress: exchange.address,
+      userAgent: () => request.headers.get("user-agent")?.slice(0, 512),
+      note: (fields) => void Object.assign(exchange.notes, fields),
+    });
+  };
+}
+
+function wrongMethod(allowed: string): Failure {
+  return new Failure("method_not_allowed", {
+    detail: `This path answers ${allowed} only.`,
+    headers: { Allow: allowed },
+  });
+}
+
+function unknownPath(path: string, operations: readonly Operation[]): Failure {
+  const near = closest(
+    path.replace(/^\/v2\//, ""),
+    operations.map((operation) => operation.name),
+  );
+  const hint = near === undefined ? "" : ` Did you mean /v2/${near}?`;
+  return new Failure("unknown_operation", { detail: `Nothing is served at ${path}.${hint}` });
+}

@@ -1,0 +1,105 @@
+import { callOperation } from "./cli/call.ts";
+import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
+import { givenRootKey, type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
+import { type Config, ConfigError, describeConfig, readConfig } from "./config.ts";
+import { FirstStartError } from "./firstStart.ts";
+import { makeLog } from "./log.ts";
+import { operations } from "./operations/index.ts";
+import { monotonicMs } from "./runtime.ts";
+import { StorageError } from "./storage/engine.ts";
+import { openStorage } from "./storage/open.ts";
+
+const drainMs = 5_000;
+const exitWithinMs = 20_000;
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(sentence(error));
+  process.exit(1);
+}
+
+/** The exit code. */
+async function main(words: string[]): Promise<number> {
+  const [command = "help", ...rest] = words;
+  if (command === "help" || command === "--help" || command === "-h") return say(help(operations));
+  const config = readConfig(process.env);
+  if (command === "config") return say(describeConfig(config));
+  if (command === "serve") return serve(config);
+  if (isManagement(command)) {
+    const engine = await openStorage(config.DATABASE_URL, { serving: false });
+    try {
+      return say(await manage(engine, command, rest));
+    } finally {
+      await engine.close();
+    }
+  }
+  return callOperation(operations, words, {
+    url: config.LATCHKEY_URL,
+    rootKey: givenRootKey(config),
+    rootKeyFile: rootKeyFile(config),
+  });
+}
+
+function say(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+async function serve(config: Config): Promise<number> {
+  const onTerminal = process.stdout.isTTY === true;
+  const keyFile = rootKeyFile(config);
+  let shown: string | undefined;
+  const server = await startServer(config, {
+    nowMs: Date.now,
+    monotonicMs,
+    log: makeLog({
+      level: config.LOG_LEVEL,
+      format: config.LOG_FORMAT ?? (onTerminal ? "text" : "json"),
+      nowMs: Date.now,
+      write: (line) => void process.stdout.write(`${line}\n`),
+    }),
+    keepRootKey(rootKey) {
+      if (onTerminal || keyFile === undefined) shown = rootKey;
+      else writeRootKey(keyFile, rootKey);
+    },
+  });
+  console.error(greeting(server.url, shown, keyFile));
+  await stopSignal(server);
+  return 0;
+}
+
+function greeting(url: string, shown: string | undefined, keyFile: string | undefined): string {
+  const key = shown ?? (keyFile === undefined ? "<root key>" : `$(cat ${keyFile})`);
+  const where =
+    shown === undefined ? `Root key: ${keyFile ?? "as you gave it"}` : `Root key (shown once): ${shown}`;
+  return `Latchkey listens on ${url}
+${where}
+Try it:
+  curl -s ${url}/v2/identities.createIdentity \\
+    -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
+    -d '{"externalId":"user_123","meta":{"plan":"pro"}}'`;
+}
+
+/** SIGINT stops at once; SIGTERM first lets load balancers notice. A second signal does not wait. */
+async function stopSignal(server: RunningServer): Promise<void> {
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => resolve(name));
+  });
+  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => process.exit(1));
+  server.drain();
+  if (signal === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, drainMs));
+  setTimeout(() => process.exit(1), exitWithinMs).unref();
+  await server.stop();
+}
+
+/** One sentence for whoever started the program; a stack only for faults of ours. */
+function sentence(error: unknown): string {
+  const expected = [ConfigError, StorageError, FirstStartError, CommandError];
+  if (expected.some((kind) => error instanceof kind)) return (error as Error).message;
+  const { code, message, stack } = error as { code?: string; message?: string; stack?: string };
+  if (code === "EADDRINUSE") return "The port is in use already: stop what listens there, or set PORT.";
+  if (code === "EACCES") return `This address may not be listened on: ${message}.`;
+  if (code === "ENOENT") return `A file is missing: ${message}.`;
+  return stack ?? String(error);
+}

@@ -1,0 +1,23 @@
+import type { Operation } from "../operation.ts";
+import { createApi } from "./apis/createApi.ts";
+import { getApi } from "./apis/getApi.ts";
+import { createIdentity } from "./identities/createIdentity.ts";
+import { deleteIdentity } from "./identities/deleteIdentity.ts";
+import { getIdentity } from "./identities/getIdentity.ts";
+import { listIdentities } from "./identities/listIdentities.ts";
+import { updateIdentity } from "./identities/updateIdentity.ts";
+import { createKey } from "./keys/createKey.ts";
+import { verifyKey } from "./keys/verifyKey.ts";
+
+/** Every operation of the API. Routes, OpenAPI, client types, commands and the generic tests are made from it. */
+export const operations: readonly Operation[] = [
+  createApi,
+  getApi,
+  createIdentity,
+  deleteIdentity,
+  getIdentity,
+  listIdentities,
+  updateIdentity,
+  createKey,
+  verifyKey,
+];

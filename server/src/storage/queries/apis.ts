@@ -1,0 +1,30 @@
+import type { Db, Tx } from "../schema.ts";
+
+export type ApiRecord = { id: string; name: string };
+
+export async function insertApi(
+  tx: Tx,
+  api: { id: string; workspaceId: string; name: string; nowMs: number },
+) {
+  await tx
+    .insertInto("apis")
+    .values({
+      id: api.id,
+      workspaceId: api.workspaceId,
+      name: api.name,
+      createdAtMs: api.nowMs,
+      deletedAtMs: null,
+    })
+    .execute();
+}
+
+/** The api, unless it is deleted. */
+export async function findApi(db: Db, workspaceId: string, id: string): Promise<ApiRecord | undefined> {
+  return db
+    .selectFrom("apis")
+    .select(["id", "name"])
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .where("deletedAtMs", "is", null)
+    .executeTakeFirst();
+}

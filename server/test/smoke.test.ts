@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { engines, startTest, type TestServer } from "./harness.ts";
+
+describe.each(engines)("on $name", (engine) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTest({ engine });
+  });
+  afterAll(() => server.stop());
+
+  test("a second key is refused when the first has used the shared limit up", async () => {
+    const { call } = server;
+    await call("identities.createIdentity", {
+      externalId: "user_123",
+      meta: { plan: "pro" },
+      ratelimits: [{ name: "requests", limit: 1, duration: 60_000, autoApply: true }],
+    });
+    const { apiId } = (await call("apis.createApi", { name: "payments" })).body.data;
+    const first = (await call("keys.createKey", { apiId, externalId: "user_123" })).body.data.key;
+    const second = (await call("keys.createKey", { apiId, externalId: "user_123" })).body.data.key;
+    const passed = (await call("keys.verifyKey", { key: first })).body.data;
+    expect(passed).toMatchObject({ valid: true, identity: { meta: { plan: "pro" } } });
+    expect((await call("keys.verifyKey", { key: second })).body.data).toMatchObject({
+      valid: false,
+      code: "RATE_LIMITED",
+    });
+  });
+});
