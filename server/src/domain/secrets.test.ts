@@ -90,6 +90,11 @@ test("a letter outside the alphabet is mistyped even where its place in the sum 
   expect(forged.some((text) => text !== key)).toBe(true);
 });
 
+test("a letter beyond ASCII is mistyped even where a 1 would be right", () => {
+  const key = rootKeySecret(new Uint8Array(24));
+  expect(looksLikeRootKey(key.replace("_1", "_１"))).toBe("mistyped");
+});
+
 test("a text that does not begin like a root key is none of our business", () => {
   for (const text of [
     "",

@@ -1,4 +1,7 @@
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+const NO_LETTER = 255;
+const valueOfLetter = new Uint8Array(128).fill(NO_LETTER);
+for (let value = 0; value < 58; value += 1) valueOfLetter[ALPHABET.charCodeAt(value)] = value;
 const ROOT_KEY_PREFIX = "latchkey_root_";
 const ROOT_KEY_MIN_BYTES = 24;
 const ROOT_KEY_MAX_BYTES = 64;
@@ -9,8 +12,20 @@ const ROOT_KEY_MAX_LETTERS = 100;
 /** base58 with Bitcoin's alphabet; each leading zero byte becomes a `1`. Quadratic: for tens of bytes. */
 export function base58(bytes: Uint8Array): string {
   const zeros = countZeros(bytes);
-  const digits = changeBase(bytes.subarray(zeros), 256, 58);
-  return "1".repeat(zeros) + digits.reduceRight((text, digit) => text + ALPHABET.charAt(digit), "");
+  const digits = new Uint8Array(Math.ceil(bytes.length * 1.37)); // log 256 / log 58 = 1.366; the least first
+  let length = 0;
+  for (const byte of bytes) {
+    let carry = byte;
+    for (let i = 0; i < length || carry > 0; i += 1) {
+      carry += (digits[i] ?? 0) * 256;
+      digits[i] = carry % 58;
+      carry = (carry / 58) | 0;
+      if (i === length) length += 1;
+    }
+  }
+  let text = "1".repeat(zeros);
+  for (let i = length - 1; i >= 0; i -= 1) text += ALPHABET.charAt(digits[i] ?? 0);
+  return text;
 }
 
 /**
@@ -52,33 +67,28 @@ export function looksLikeRootKey(text: string): "ok" | "mistyped" | "other" {
 }
 
 function fromBase58(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const values = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i += 1) {
-    const value = ALPHABET.indexOf(text.charAt(i));
-    if (value < 0) return undefined;
-    values[i] = value;
+  const bytes = new Uint8Array(text.length); // more than enough, filled from the end
+  let first = bytes.length;
+  let zeros = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const value = valueOfLetter[text.charCodeAt(at)] ?? NO_LETTER;
+    if (value === NO_LETTER) return undefined;
+    if (value === 0 && at === zeros) zeros += 1;
+    first = appendDigit(bytes, first, value);
   }
-  const zeros = countZeros(values);
-  const tail = changeBase(values.subarray(zeros), 58, 256).reverse();
-  const bytes = new Uint8Array(zeros + tail.length);
-  bytes.set(tail, zeros);
-  return bytes;
+  return bytes.slice(first - zeros);
 }
 
-/** The same number in another base of at most 256: `digits` most significant first, the answer least significant first. */
-function changeBase(digits: Uint8Array, from: number, to: number): Uint8Array {
-  const answer = new Uint8Array(Math.ceil((digits.length * Math.log(from)) / Math.log(to)) + 1);
-  let length = 0;
-  for (const digit of digits) {
-    let carry = digit;
-    for (let i = 0; i < length || carry > 0; i += 1) {
-      carry += (answer[i] ?? 0) * from;
-      answer[i] = carry % to;
-      carry = (carry / to) | 0;
-      if (i === length) length += 1;
-    }
+/** Makes the number that begins at `first` 58 times as large plus `value`, and returns where it begins then. */
+function appendDigit(bytes: Uint8Array, first: number, value: number): number {
+  let carry = value;
+  let at = bytes.length - 1;
+  for (; at >= first || carry > 0; at -= 1) {
+    carry += (bytes[at] ?? 0) * 58;
+    bytes[at] = carry & 255;
+    carry >>= 8;
   }
-  return answer.subarray(0, length);
+  return at + 1;
 }
 
 /** How many leading values are zero. */
@@ -93,7 +103,7 @@ function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {
     crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
   }
   return (crc ^ 0xffffffff) >>> 0;
 }
