@@ -3,7 +3,7 @@ export type PermissionQuery =
   | { kind: "permission"; permission: string }
   | { kind: "all" | "any"; of: PermissionQuery[] };
 
-/** `position` counts UTF-16 units from 0; message and fix are sentences without a full stop. */
+/** `position` counts UTF-16 units from 0; message and fix begin small and end without a full stop. */
 export type PermissionQueryError = { position: number; message: string; fix: string };
 
 /** A key's permissions, prepared for many questions. */
@@ -102,8 +102,8 @@ function read(parser: Parser, token: string, position: number): PermissionQueryE
 function openGroup(parser: Parser, position: number): PermissionQueryError | undefined {
   if (parser.last === "operand") return missingOperator(position, "parenthesis");
   if (parser.groups.length > MAX_PARENTHESES) {
-    const message = `Parentheses are nested deeper than ${MAX_PARENTHESES} levels`;
-    return { position, message, fix: `Nest at most ${MAX_PARENTHESES} levels deep` };
+    const message = `parentheses are nested deeper than ${MAX_PARENTHESES} levels`;
+    return { position, message, fix: `nest at most ${MAX_PARENTHESES} levels deep` };
   }
   parser.groups.push(newGroup(position));
   parser.last = "(";
@@ -113,13 +113,13 @@ function openGroup(parser: Parser, position: number): PermissionQueryError | und
 function closeGroup(parser: Parser, position: number): PermissionQueryError | undefined {
   const [group, parent] = [parser.groups.at(-1), parser.groups.at(-2)];
   if (group === undefined || parent === undefined) {
-    return { position, message: "No parenthesis is open here", fix: "Remove it, or open one before" };
+    return { position, message: "no parenthesis is open here", fix: "remove it, or open one before" };
   }
   if (parser.last === "(") {
     return {
       position,
-      message: "The parentheses are empty",
-      fix: "Put a permission between them or remove them",
+      message: "the parentheses are empty",
+      fix: "put a permission between them or remove them",
     };
   }
   if (parser.last !== "operand") return missingOperand(position, `after ${parser.last}`);
@@ -153,13 +153,13 @@ function addOperand(
 function finish(parser: Parser, length: number): Parsed<{ query: PermissionQuery }> {
   const [whole, ...open] = parser.groups;
   if (parser.last === "start") {
-    return { error: { position: 0, message: "The query is empty", fix: "Name a permission" } };
+    return { error: { position: 0, message: "the query is empty", fix: "name a permission" } };
   }
   if (parser.last !== "operand") return { error: missingOperand(length, `after ${parser.last}`) };
   const unclosed = open.at(-1);
   if (unclosed === undefined) return { query: close(whole) };
-  const message = "This parenthesis is never closed";
-  return { error: { position: unclosed.position, message, fix: "Close it, or remove it" } };
+  const message = "this parenthesis is never closed";
+  return { error: { position: unclosed.position, message, fix: "close it, or remove it" } };
 }
 
 function close({ any, all }: Group): PermissionQuery {
@@ -172,22 +172,22 @@ function joined(kind: "all" | "any", of: PermissionQuery[]): PermissionQuery {
 }
 
 function missingOperand(position: number, where: string): PermissionQueryError {
-  return { position, message: `A permission is missing ${where}`, fix: "Name a permission there" };
+  return { position, message: `a permission is missing ${where}`, fix: "name a permission there" };
 }
 
 function missingOperator(position: number, what: "permission" | "parenthesis"): PermissionQueryError {
   const message = `AND or OR is missing before this ${what}`;
-  return { position, message, fix: "Write AND or OR between two permissions" };
+  return { position, message, fix: "write AND or OR between two permissions" };
 }
 
 function foreignCharacter(token: string, position: number): PermissionQueryError {
   const code = `U+${(token.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
   const shown = /[\p{L}\p{N}\p{P}\p{S}]/u.test(token) ? `${token} (${code})` : code;
   const operator = new Map([
-    ["&", "Write AND"],
-    ["|", "Write OR"],
+    ["&", "write AND"],
+    ["|", "write OR"],
   ]).get(token);
   const fix =
-    operator ?? "Use ASCII letters, digits and . _ - * : / in permissions, with AND, OR and parentheses";
-  return { position, message: `The character ${shown} is not allowed here`, fix };
+    operator ?? "use ASCII letters, digits and . _ - * : / in permissions, with AND, OR and parentheses";
+  return { position, message: `the character ${shown} is not allowed here`, fix };
 }

@@ -15,7 +15,7 @@ import {
   unescaped,
 } from "./jsonBytes.ts";
 
-/** What a body may not hold although JSON allows it. `location` is an instance path: `body.ratelimits[0].limit`. */
+/** What a body may not hold although JSON allows it. `location` is an instance path: `body.ratelimits[0].limit`; `message` reads on from it. */
 export type JsonFlaw = { kind: JsonFlawKind; location: string; message: string; fix: string };
 
 export type JsonFlawKind = "too_deep" | "duplicate_member" | "lone_surrogate" | "nul" | "number_out_of_range";
@@ -30,24 +30,24 @@ const OBJECT_WITH_SET = 2;
 
 const TEXTS: Record<JsonFlawKind, { message: string; fix: string }> = {
   too_deep: {
-    message: `Arrays and objects are nested deeper than ${MAX_DEPTH} levels`,
-    fix: `Nest at most ${MAX_DEPTH} levels deep`,
+    message: `is nested deeper than ${MAX_DEPTH} levels`,
+    fix: `nest arrays and objects at most ${MAX_DEPTH} levels deep`,
   },
   duplicate_member: {
-    message: "The member appears twice in the same object",
-    fix: "Send each member once",
+    message: "appears twice in the same object",
+    fix: "send each member once",
   },
   lone_surrogate: {
-    message: "The text contains half of a surrogate pair, which is no character",
-    fix: "Send whole characters: an escape \\ud800 to \\udbff is followed by one of \\udc00 to \\udfff",
+    message: "contains half of a surrogate pair, which is no character",
+    fix: "send whole characters: an escape \\ud800 to \\udbff is followed by one of \\udc00 to \\udfff",
   },
   nul: {
-    message: "The text contains the character NUL (\\u0000)",
-    fix: "Remove the NUL character",
+    message: "contains the character NUL (\\u0000)",
+    fix: "remove the NUL character",
   },
   number_out_of_range: {
-    message: "The number is too large to be kept exactly",
-    fix: `Send an integer of at most ±${Number.MAX_SAFE_INTEGER}, or the number as a string`,
+    message: "is a number too large to be kept exactly",
+    fix: `send an integer of at most ±${Number.MAX_SAFE_INTEGER}, or the number as a string`,
   },
 };
 
