@@ -12,6 +12,7 @@ import { operations } from "./operations/index.ts";
 import type { Services } from "./run.ts";
 import { hashKey, randomBytes } from "./runtime.ts";
 import { type RecordCache, recordCache, verificationKeyParts } from "./storage/cache.ts";
+import { cleanUp } from "./storage/cleanUp.ts";
 import type { Engine } from "./storage/engine.ts";
 import { openStorage } from "./storage/open.ts";
 import { findKeyByHash } from "./storage/queries/keys.ts";
@@ -84,6 +85,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
       log,
       metrics,
     });
+    const stopCleaning = cleanUp(engine, nowMs, log);
     const stopMetrics = serveMetrics(config.METRICS_ADDRESS, () => metrics.render());
     return {
       url: http.url,
@@ -91,6 +93,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
       drain: http.drain,
       async stop() {
         await http.stop();
+        await stopCleaning();
         await stopMetrics();
         await counters.close();
         await engine.close();

@@ -137,6 +137,13 @@ export const catalogue = {
     when: "An identity with this external id exists already.",
     fix: "Use `identities.updateIdentity`, or another external id.",
   },
+  idempotency_in_progress: {
+    status: 409,
+    type: "user/bad_request/idempotency_in_progress",
+    title: "Conflict",
+    when: "Another call with this Idempotency-Key is still under way.",
+    fix: "Wait a moment and send the same request again.",
+  },
   precondition_failed: {
     status: 412,
     type: "unkey/application/precondition_failed",
@@ -157,6 +164,13 @@ export const catalogue = {
     title: "Unsupported Media Type",
     when: "The body is not declared as JSON in UTF-8, or is encoded.",
     fix: "Send `Content-Type: application/json` and no Content-Encoding.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    type: "user/unprocessable_entity/idempotency_key_reused",
+    title: "Unprocessable Entity",
+    when: "This Idempotency-Key was used for another body within the last 24 hours.",
+    fix: "Use a new key for each change; repeat a key only with the same body.",
   },
   workspace_rate_limited: {
     status: 429,

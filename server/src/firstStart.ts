@@ -1,5 +1,5 @@
 import type { MakeId } from "./domain/ids.ts";
-import { rootKeySecret } from "./domain/secrets.ts";
+import { looksLikeRootKey, rootKeySecret } from "./domain/secrets.ts";
 import type { Engine } from "./storage/engine.ts";
 import { findRootKeyByHash, insertRootKey } from "./storage/queries/rootKeys.ts";
 import { insertWorkspace, listWorkspaces } from "./storage/queries/workspaces.ts";
@@ -17,7 +17,7 @@ export class FirstStartError extends Error {}
 /**
  * Makes a workspace and a root key that may do everything, where the database has no workspace yet. `given` is the
  * root key to use instead of a new one. `keep` gets a new root key before it counts, so that it is never lost.
- * Errors: `FirstStartError` where the database has workspaces and none of them knows `given`.
+ * Errors: `FirstStartError` where `given` is mistyped, and where the database has workspaces and none of them knows `given`.
  */
 export async function firstStart(
   engine: Engine,
@@ -25,6 +25,9 @@ export async function firstStart(
   given: string | undefined,
   keep: (rootKey: string) => void,
 ): Promise<void> {
+  if (given !== undefined && looksLikeRootKey(given) === "mistyped") {
+    throw new FirstStartError("LATCHKEY_ROOT_KEY has a typing error: its checksum is wrong.");
+  }
   const workspaces = await listWorkspaces(engine.db);
   if (workspaces.length > 0) {
     if (given === undefined) return;

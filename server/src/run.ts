@@ -3,12 +3,14 @@ import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import type { IdPrefix, MakeId } from "./domain/ids.ts";
 import { Failure } from "./errors.ts";
-import type { Limits, Operation, Page, Permission, RunContext, Write } from "./operation.ts";
+import type { Audit, Limits, Operation, Page, Permission, RunContext, Write } from "./operation.ts";
 import { parseInput } from "./parse.ts";
 import type { KeyCache } from "./storage/cache.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
-import { type AuditEvent, insertAuditEvents } from "./storage/queries/audit.ts";
+import { type AuditEvent, findAuditOfRequest, insertAuditEvents } from "./storage/queries/audit.ts";
 import type { Spend, Spent } from "./storage/queries/balances.ts";
+import { claimIdempotency, setIdempotentAnswer } from "./storage/queries/idempotency.ts";
+import type { Tx } from "./storage/schema.ts";
 
 /** What operations are run with: one of each for a process. */
 export type Services = {
@@ -33,10 +35,25 @@ export type Call = {
   userAgent(): string | undefined;
   /** adds to the call's log event */
   note(fields: Record<string, string | number | boolean>): void;
+  /** what a repeated call goes by; only writes look at it */
+  idempotency?: Idempotency | undefined;
+};
+
+/** A call that may be sent again: `id` names it, and its answer is kept sealed. */
+export type Idempotency = {
+  id: string;
+  bodyHash: string;
+  seal(text: string): string;
+  open(sealed: string): string;
 };
 
 /** What an operation answers: the members of the success envelope beside `meta`. */
-export type Answer = { data?: unknown; pagination?: { hasMore: boolean; cursor?: string } };
+export type Answer = {
+  data?: unknown;
+  pagination?: { hasMore: boolean; cursor?: string };
+  /** the request that did the work, where this answer repeats it */
+  replayOf?: string;
+};
 
 /**
  * The one path of every call: parse, permit, run, and for a write commit it with its audit trail and evict what
@@ -52,7 +69,7 @@ export async function run(
   const input = parseInput(operation.input, body);
   permit(operation.permission, call.caller);
   try {
-    return answer(operation, await perform(services, operation, input, call));
+    return await perform(services, operation, input, call);
   } catch (error) {
     throw refusalOf(error);
   }
@@ -72,7 +89,7 @@ async function perform(
   operation: Operation,
   input: unknown,
   call: Call,
-): Promise<unknown> {
+): Promise<Answer> {
   const nowMs = services.nowMs();
   const context = {
     caller: call.caller,
@@ -86,7 +103,11 @@ async function perform(
   };
   const { transact } = operation;
   if (transact !== undefined) {
-    return write(services, call, nowMs, (tools) => transact(input, { ...context, ...tools }));
+    return write(services, call, nowMs, (tools) =>
+      once(tools.tx, call, nowMs, async () =>
+        answer(operation, await transact(input, { ...context, ...tools })),
+      ),
+    );
   }
   const runContext: RunContext = {
     ...context,
@@ -97,7 +118,28 @@ async function perform(
     spendCredits: services.spendCredits,
     inTransaction: (work) => write(services, call, nowMs, work),
   };
-  return operation.run?.(input, runContext);
+  return answer(operation, await operation.run?.(input, runContext));
+}
+
+/** Does the work once for each Idempotency-Key: a repeated call gets the first one's answer. */
+async function once(tx: Tx, call: Call, nowMs: number, work: () => Promise<Answer>): Promise<Answer> {
+  const { idempotency, requestId } = call;
+  if (idempotency === undefined) return work();
+  const { id, bodyHash } = idempotency;
+  const { workspaceId } = call.caller;
+  const first = await claimIdempotency(tx, { id, workspaceId, bodyHash, nowMs }).catch(stillUnderWay);
+  if (first !== undefined && first.bodyHash !== bodyHash) throw new Failure("idempotency_key_reused");
+  if (first !== undefined) return JSON.parse(idempotency.open(first.answer)) as Answer;
+  const made = await work();
+  const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Answer);
+  await setIdempotentAnswer(tx, workspaceId, id, idempotency.seal(kept));
+  return made;
+}
+
+/** The engine gave up waiting for the transaction that has the same key. */
+function stillUnderWay(error: unknown): never {
+  if (error instanceof StorageError && error.reason === "busy") throw new Failure("idempotency_in_progress");
+  throw error;
 }
 
 /** One transaction with its audit rows; what it changed is evicted before anyone is told that it is done. */
@@ -107,35 +149,52 @@ async function write<T>(
   nowMs: number,
   work: (tools: Write) => Promise<T>,
 ): Promise<T> {
-  const { caller, requestId } = call;
   let changed = new Set<string>();
+  let result: { value: T } | undefined;
   try {
-    return await services.engine.transaction(async (tx) => {
+    await services.engine.transaction(async (tx) => {
       const events: AuditEvent[] = [];
       changed = new Set(); // the engine may run this again
-      const result = await work({
-        tx,
-        evict: (id) => void changed.add(id),
-        audit: (event, targetId, fields = []) =>
-          void events.push({
-            id: services.newId("log", nowMs),
-            workspaceId: caller.workspaceId,
-            atMs: nowMs,
-            requestId,
-            actorId: caller.rootKeyId,
-            event,
-            targetId,
-            fields,
-            remoteAddress: call.remoteAddress(),
-            userAgent: call.userAgent(),
-          }),
-      });
+      const evict = (id: string) => void changed.add(id);
+      result = { value: await work({ tx, evict, audit: auditInto(events, services, call, nowMs) }) };
       await insertAuditEvents(tx, events);
-      return result;
     });
+  } catch (error) {
+    if (!(await wasCommitted(services, call, error))) throw error;
   } finally {
     for (const id of changed) services.keyCache.evict(id);
   }
+  if (result === undefined) throw new Error("a transaction ended without its result");
+  return result.value;
+}
+
+function auditInto(events: AuditEvent[], services: Services, call: Call, nowMs: number): Audit {
+  return (event, targetId, fields = []) =>
+    void events.push({
+      id: services.newId("log", nowMs),
+      workspaceId: call.caller.workspaceId,
+      atMs: nowMs,
+      requestId: call.requestId,
+      actorId: call.caller.rootKeyId,
+      event,
+      targetId,
+      fields,
+      remoteAddress: call.remoteAddress(),
+      userAgent: call.userAgent(),
+    });
+}
+
+/**
+ * Where the answer to a commit was lost: whether the database has its audit row. True: the change counts.
+ * Errors: `StorageError` `unavailable` where it has not; the original error where the database cannot be asked.
+ */
+async function wasCommitted({ engine }: Services, call: Call, error: unknown): Promise<boolean> {
+  if (!(error instanceof StorageError) || error.reason !== "lost") return false;
+  const found = await findAuditOfRequest(engine.db, call.caller.workspaceId, call.requestId).catch(() => {
+    throw error;
+  });
+  if (!found) throw new StorageError("unavailable", "The commit did not happen.", error);
+  return true;
 }
 
 function answer(operation: Operation, result: unknown): Answer {
@@ -150,7 +209,8 @@ function answer(operation: Operation, result: unknown): Answer {
 function refusalOf(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const headers = { "Retry-After": "1" };
-  if (error.reason === "lost") return new Failure("outcome_unknown", { headers, cause: error });
+  if (error.reason === "lost" || error.reason === "not_durable")
+    return new Failure("outcome_unknown", { headers, cause: error });
   return new Failure("service_unavailable", {
     detail: unavailableDetail[error.reason],
     headers,

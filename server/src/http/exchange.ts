@@ -70,6 +70,7 @@ export function exchanges(tools: Tools): Exchanges {
       };
     },
     succeed(exchange, answer) {
+      if (answer.replayOf !== undefined) repeat(exchange, answer.replayOf);
       settle(tools, exchange, 200, undefined);
       return new Response(successBody(exchange.requestId, answer), { headers: exchange.headers });
     },
@@ -85,6 +86,14 @@ export function exchanges(tools: Tools): Exchanges {
       });
     },
   };
+}
+
+/** The answer is the first one's, word for word; the log keeps this request's own id. */
+function repeat(exchange: Exchange, firstRequestId: string): void {
+  exchange.notes["replayedBy"] = exchange.requestId;
+  exchange.requestId = firstRequestId;
+  exchange.headers["X-Request-Id"] = firstRequestId;
+  exchange.headers["Idempotent-Replayed"] = "true";
 }
 
 function successBody(requestId: string, { data, pagination }: Answer): string {

@@ -10,6 +10,7 @@ import type { ClientAddress } from "./clientAddress.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
 import { type Exchange, exchanges, pathOf, type Socket } from "./exchange.ts";
 import { liveness, readiness } from "./health.ts";
+import { idempotencyOf } from "./idempotency.ts";
 import { openapi } from "./openapi.ts";
 import { checkMediaType, readJson } from "./readJson.ts";
 import { type WorkspaceLimit, workspaceLimit } from "./workspaceLimit.ts";
@@ -127,8 +128,18 @@ function performer(services: Services, options: HttpOptions) {
     exchange.caller = caller;
     if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
     checkMediaType(request.headers);
+    const idempotency =
+      operation.transact === undefined
+        ? undefined
+        : idempotencyOf(request.headers.get("idempotency-key"), {
+            authorization: request.headers.get("authorization") ?? "",
+            rootKeyId: caller.rootKeyId,
+            operation: operation.name,
+            body,
+          });
     return run(services, operation, readJson(body), {
       caller,
+      idempotency,
       requestId: exchange.requestId,
       remoteAddress: exchange.address,
       userAgent: () => request.headers.get("user-agent")?.slice(0, 512),

@@ -19,8 +19,18 @@ export type Engine = {
   close(): Promise<void>;
 };
 
-/** Why the database did not do it. `lost`: the outcome of a commit is not known; otherwise nothing was kept. */
-export type StorageReason = "full" | "busy" | "unavailable" | "lost" | "newer_schema" | "in_use";
+/**
+ * Why the database did not do it. `lost`: the answer to a commit did not arrive, its outcome can be looked up;
+ * `not_durable`: it was committed and may not survive; otherwise nothing was kept.
+ */
+export type StorageReason =
+  | "full"
+  | "busy"
+  | "unavailable"
+  | "lost"
+  | "not_durable"
+  | "newer_schema"
+  | "in_use";
 
 export class StorageError extends Error {
   readonly reason: StorageReason;

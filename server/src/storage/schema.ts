@@ -78,6 +78,8 @@ export type Schema = {
   keyPermissions: { workspaceId: string; keyId: string; permissionId: string };
   keyRoles: { workspaceId: string; keyId: string; roleId: string };
   rolePermissions: { workspaceId: string; roleId: string; permissionId: string };
+  /** `id` is a digest of root key, operation and Idempotency-Key; `answer` is sealed with what only the caller has */
+  idempotency: { id: string; workspaceId: string; bodyHash: string; answer: string; createdAtMs: number };
   /** `fields` is a JSON array of the names of what changed, never the values */
   auditEvents: {
     id: string;

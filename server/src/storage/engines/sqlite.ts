@@ -80,7 +80,7 @@ async function openFile(path: string, serving: boolean): Promise<Engine> {
           "A commit could not be made durable; restart the server.",
           error,
         );
-        throw new StorageError("lost", "A commit could not be made durable.", error);
+        throw new StorageError("not_durable", "A commit could not be made durable.", error);
       }
       return result;
     },

@@ -1,4 +1,4 @@
-import type { Tx } from "../schema.ts";
+import type { Db, Tx } from "../schema.ts";
 
 /** One change, who made it and from where; `fields` are names of what changed. */
 export type AuditEvent = {
@@ -23,4 +23,16 @@ export async function insertAuditEvents(tx: Tx, events: readonly AuditEvent[]): 
     userAgent: event.userAgent ?? null,
   }));
   await tx.insertInto("auditEvents").values(rows).execute();
+}
+
+/** Whether a change of this request was committed. */
+export async function findAuditOfRequest(db: Db, workspaceId: string, requestId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("auditEvents")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where("requestId", "=", requestId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }

@@ -1,0 +1,48 @@
+import type { Engine } from "./engine.ts";
+import { deleteOldAnswers } from "./queries/idempotency.ts";
+import type { Tx } from "./schema.ts";
+
+const everyMs = 60_000;
+/** small enough that a write that waits behind it does not notice */
+const rowsAtOnce = 500;
+
+/** Each deletes at most so many rows that are no longer kept, and answers how many there were. */
+const tasks: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number>)[] = [deleteOldAnswers];
+
+/**
+ * Deletes what is no longer kept, a little at a time, for as long as there is some. Several nodes may do it at once.
+ * `report` hears of failures; the next minute tries again. Answers a function that stops it.
+ */
+export function cleanUp(
+  engine: Engine,
+  nowMs: () => number,
+  report: (level: "warn", event: string, fields: { message: string }) => void,
+): () => Promise<void> {
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    running = running.then(cleanAll);
+  }, everyMs);
+  timer.unref();
+
+  async function cleanAll(): Promise<void> {
+    for (const task of tasks) await cleanOne(task);
+  }
+
+  async function cleanOne(task: (typeof tasks)[number]): Promise<void> {
+    try {
+      let deleted = rowsAtOnce;
+      while (deleted === rowsAtOnce && !stopped) {
+        deleted = await engine.transaction((tx) => task(tx, nowMs(), rowsAtOnce));
+      }
+    } catch (error) {
+      report("warn", "clean_up_failed", { message: error instanceof Error ? error.name : "unknown" });
+    }
+  }
+
+  return async () => {
+    stopped = true;
+    clearInterval(timer);
+    await running;
+  };
+}
