@@ -1,0 +1,68 @@
+// Brings package-lock.json in line with the package files. A package registry that mirrors only some platforms leaves
+// the other platforms' packages out of the lock, and npm 11 then refuses it at `npm ci`: those entries are added here,
+// by the versions that the packages themselves pin.
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const systems = [
+  "aix",
+  "android",
+  "darwin",
+  "freebsd",
+  "linux",
+  "netbsd",
+  "openbsd",
+  "openharmony",
+  "sunos",
+  "win32",
+];
+const processors = [
+  "arm",
+  "arm64",
+  "ia32",
+  "loong64",
+  "mips64el",
+  "ppc64",
+  "riscv64",
+  "s390x",
+  "wasm32",
+  "x64",
+];
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+execFileSync("npm", ["install", "--package-lock-only", "--ignore-scripts"], { cwd: root, stdio: "inherit" });
+
+const path = `${root}package-lock.json`;
+const lock = JSON.parse(readFileSync(path, "utf8"));
+const added = Object.values(lock.packages).flatMap((owner) =>
+  Object.entries(owner.optionalDependencies ?? {})
+    .filter(([name]) => lock.packages[`node_modules/${name}`] === undefined)
+    .map(([name, version]) => [`node_modules/${name}`, platformEntry(name, version, owner)]),
+);
+const packages = Object.fromEntries(
+  [...Object.entries(lock.packages), ...added].sort(([a], [b]) => a.localeCompare(b, "en")),
+);
+writeFileSync(path, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
+console.log(`package-lock.json: ${added.length} packages of other platforms added`);
+
+/** Without `integrity`: nothing here can tell it, and a machine of that platform checks what its registry says. */
+function platformEntry(name, version, owner) {
+  const words = name.split(/[/-]/);
+  const os = systems.filter((one) => words.includes(one));
+  const cpu = processors.filter((one) => words.includes(one));
+  if (!/^\d/.test(version) || os.length !== 1 || cpu.length !== 1) {
+    throw new Error(
+      `${name}@${version} is in no lock and its name does not tell a platform; add it by hand.`,
+    );
+  }
+  const libc = ["gnu", "musl"].find((one) => words.some((word) => word.startsWith(one)));
+  return {
+    version,
+    cpu,
+    ...(owner.dev && { dev: true }),
+    ...(libc && { libc: [libc === "gnu" ? "glibc" : libc] }),
+    optional: true,
+    os,
+  };
+}
