@@ -3,7 +3,7 @@ export type Refill = { interval: "daily" } | { interval: "monthly"; day: number 
 
 /**
  * The first refill instant after `afterMs`, in milliseconds since the epoch, always 00:00 UTC. Where a month has
- * not that day, its last day counts.
+ * not that day, its last day counts; below 1 its first, so that the answer is after `afterMs` whatever is stored.
  */
 export function nextRefillAt(refill: Refill, afterMs: number): number {
   const after = new Date(afterMs);
@@ -16,5 +16,5 @@ export function nextRefillAt(refill: Refill, afterMs: number): number {
 
 function refillInMonth(year: number, month: number, day: number): number {
   const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
-  return Date.UTC(year, month, Math.min(day, lastDay));
+  return Date.UTC(year, month, Math.max(1, Math.min(day, lastDay)));
 }
