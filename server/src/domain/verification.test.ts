@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test";
+import { judgeKey } from "./verification.ts";
+
+const nowMs = 1_800_000_000_000;
+const past = nowMs - 1;
+
+test.each([
+  { workspaceEnabled: true, enabled: true, expiresAtMs: undefined, verdict: undefined },
+  { workspaceEnabled: true, enabled: true, expiresAtMs: nowMs + 1, verdict: undefined },
+  { workspaceEnabled: true, enabled: true, expiresAtMs: nowMs, verdict: undefined },
+  { workspaceEnabled: true, enabled: true, expiresAtMs: past, verdict: "EXPIRED" },
+  { workspaceEnabled: true, enabled: true, expiresAtMs: 0, verdict: "EXPIRED" },
+  { workspaceEnabled: true, enabled: false, expiresAtMs: undefined, verdict: "DISABLED" },
+  { workspaceEnabled: true, enabled: false, expiresAtMs: past, verdict: "DISABLED" },
+  { workspaceEnabled: false, enabled: true, expiresAtMs: undefined, verdict: "FORBIDDEN" },
+  { workspaceEnabled: false, enabled: true, expiresAtMs: past, verdict: "FORBIDDEN" },
+  { workspaceEnabled: false, enabled: false, expiresAtMs: undefined, verdict: "FORBIDDEN" },
+  { workspaceEnabled: false, enabled: false, expiresAtMs: past, verdict: "FORBIDDEN" },
+] as const)(
+  "workspace $workspaceEnabled, key $enabled, expiring $expiresAtMs: $verdict is the first reason",
+  ({ verdict, ...key }) => {
+    expect(judgeKey(key, nowMs)).toBe(verdict);
+  },
+);
