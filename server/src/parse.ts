@@ -37,7 +37,10 @@ function flawsOf(issue: Issue, schema: z.ZodType, value: unknown): Flaw[] {
       return [{ location, message: "is none of the allowed values", fix: `use ${listed(issue.values)}` }];
     case "custom":
       return [{ location, message: issue.message, fix: fixOf(issue.params) }];
-    default:
+    case "invalid_element":
+    case "invalid_key":
+    case "invalid_union":
+    case "not_multiple_of":
       return [{ location, message: issue.message }];
   }
 }
@@ -69,13 +72,15 @@ const typeNames: Record<string, string> = {
 function wrongType(expected: string, location: string, actual: unknown): Flaw {
   const wanted = typeNames[expected] ?? expected;
   if (actual === undefined) return { location, message: "is missing", fix: `give ${wanted}` };
+  if (expected === "int" && typeof actual === "number") {
+    return { location, message: "is not a whole number", fix: `give ${wanted}` };
+  }
   return { location, message: `is ${describe(actual)}, not ${wanted}`, fix: `give ${wanted}` };
 }
 
 function describe(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
-  if (typeof value === "number" && Number.isInteger(value)) return "a number out of range";
   return typeNames[typeof value] ?? typeof value;
 }
 
