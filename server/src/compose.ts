@@ -8,9 +8,11 @@ import { clientAddress } from "./http/clientAddress.ts";
 import { serveHttp } from "./http/serve.ts";
 import type { Log } from "./log.ts";
 import { makeMetrics } from "./metrics.ts";
+import type { Recovery } from "./operation.ts";
 import { operations } from "./operations/index.ts";
 import type { Services } from "./run.ts";
 import { hashKey, randomBytes } from "./runtime.ts";
+import { recoveryWith } from "./sealing.ts";
 import { type RecordCache, recordCache, verificationKeyParts } from "./storage/cache.ts";
 import { cleanUp } from "./storage/cleanUp.ts";
 import type { Engine } from "./storage/engine.ts";
@@ -61,6 +63,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     });
     const services: Services = {
       ...tools,
+      recovery: recoveryOf(config),
       engine,
       counters,
       keyCache: keyCache(engine),
@@ -103,6 +106,13 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     await engine.close();
     throw error;
   }
+}
+
+/** Seals keys that can be shown again; undefined where no recovery key is set. */
+function recoveryOf(config: Config): Recovery | undefined {
+  const file = config.RECOVERY_KEY_FILE;
+  const text = file === undefined ? config.RECOVERY_KEY : readFileSync(file, "utf8").trim();
+  return text === undefined ? undefined : recoveryWith(text);
 }
 
 /** The root key from the settings, read from its file where they name one. */

@@ -56,6 +56,12 @@ const schema = z.object({
     .min(1_048_576)
     .default(1_073_741_824)
     .describe("Memory for rate limit counters; above it the least filled are forgotten."),
+  RECOVERY_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9+/_-]{43}=?$/, "must be 32 bytes in base64")
+    .optional()
+    .describe("32 random bytes in base64, with which recoverable keys are sealed; unset: there are none."),
+  RECOVERY_KEY_FILE: z.string().min(1).optional().describe("A file that holds RECOVERY_KEY."),
   TRUSTED_PROXIES: z
     .string()
     .default("")
@@ -67,7 +73,7 @@ export type Config = z.output<typeof schema>;
 /** Why the settings cannot be used: one sentence that names the setting. */
 export class ConfigError extends Error {}
 
-const secrets = new Set<string>(["LATCHKEY_ROOT_KEY"]);
+const secrets = new Set<string>(["LATCHKEY_ROOT_KEY", "RECOVERY_KEY"]);
 
 /**
  * The settings from environment variables. An empty value counts as unset.

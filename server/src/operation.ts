@@ -16,6 +16,13 @@ export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 /** The bounds that whoever runs the server may set. */
 export type Limits = { maxMetaBytes: number; maxRatelimitDurationMs: number };
 
+/** Seals keys with the server's recovery key, and opens them. */
+export type Recovery = {
+  seal(key: string): string;
+  /** undefined for what this recovery key did not seal */
+  open(sealed: string): string | undefined;
+};
+
 /** What every operation may use. */
 type Context = {
   caller: Caller;
@@ -28,11 +35,13 @@ type Context = {
   randomBytes(count: number): Uint8Array;
   /** SHA-256 of the UTF-8 text, base64url without padding: the only form in which a key is stored or looked up */
   hashKey(key: string): string;
+  /** for keys that can be shown again; undefined where this server is not set up for them */
+  recovery: Recovery | undefined;
   /** Adds to the request's log event; never a secret, a meta value or an external id. */
   note(fields: Record<string, string | number | boolean>): void;
 };
 
-/** Records one change in the audit trail; `fields` names what changed, never the values. */
+/** Records one change in the audit trail; `fields` names what changed or the id of what was connected, never values. */
 export type Audit = (event: string, targetId: string, fields?: readonly string[]) => void;
 
 export type Write = {
@@ -68,6 +77,8 @@ type Common<I extends z.ZodType> = {
   /** more than the summary says, for the documentation */
   description?: string;
   permission: Permission;
+  /** further permissions that are all needed too */
+  alsoNeeds?: readonly Permission[];
   input: I;
   /** the refusals of its own, beside those that every operation has */
   errors: readonly ErrorCode[];

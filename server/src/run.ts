@@ -3,7 +3,7 @@ import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import type { IdPrefix, MakeId } from "./domain/ids.ts";
 import { Failure } from "./errors.ts";
-import type { Audit, Limits, Operation, Page, Permission, RunContext, Write } from "./operation.ts";
+import type { Audit, Limits, Operation, Page, Permission, Recovery, RunContext, Write } from "./operation.ts";
 import { parseInput } from "./parse.ts";
 import type { KeyCache } from "./storage/cache.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
@@ -24,6 +24,7 @@ export type Services = {
   /** from a cryptographically secure source */
   randomBytes(count: number): Uint8Array;
   hashKey(key: string): string;
+  recovery: Recovery | undefined;
   limits: Limits;
 };
 
@@ -68,6 +69,7 @@ export async function run(
 ): Promise<Answer> {
   const input = parseInput(operation.input, body);
   permit(operation.permission, call.caller);
+  for (const permission of operation.alsoNeeds ?? []) permit(permission, call.caller);
   try {
     return await perform(services, operation, input, call);
   } catch (error) {
@@ -99,6 +101,7 @@ async function perform(
     newId: (prefix: IdPrefix) => services.newId(prefix, nowMs),
     randomBytes: services.randomBytes,
     hashKey: services.hashKey,
+    recovery: services.recovery,
     note: call.note,
   };
   const { transact } = operation;

@@ -1,10 +1,9 @@
-import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from "node:crypto";
+import { hash, hkdfSync } from "node:crypto";
 import { Failure } from "../errors.ts";
 import type { Idempotency } from "../run.ts";
+import { open, seal } from "../sealing.ts";
 
 const visibleAscii = /^[\x21-\x7e]{1,255}$/;
-const nonceBytes = 12;
-const tagBytes = 16;
 
 /**
  * What the Idempotency-Key header asks for; undefined without one. The stored answer can be opened only with the
@@ -39,20 +38,4 @@ export function idempotencyOf(
     seal: (text) => seal(key(), text),
     open: (sealed) => open(key(), sealed),
   };
-}
-
-/** AES-256-GCM: nonce, tag and ciphertext in base64url. */
-function seal(key: Buffer, text: string): string {
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv("aes-256-gcm", key, nonce);
-  const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
-}
-
-function open(key: Buffer, sealed: string): string {
-  const bytes = Buffer.from(sealed, "base64url");
-  const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, nonceBytes));
-  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
-  const text = Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]);
-  return text.toString("utf8");
 }

@@ -26,6 +26,8 @@ const word = /^[a-zA-Z0-9_]+$/;
 const wordFix = "use only letters, digits and _";
 
 export const apiId = z.string().min(3).max(255).regex(word, wordFix);
+export const keyName = z.string().min(1).max(255);
+export const keyPrefix = z.string().min(1).max(16).regex(word, wordFix);
 export const keyId = z.string().min(3).max(255).regex(word, wordFix);
 
 /** Any JSON object with at most 100 members; handed through as it is, `__proto__` and its like included. */
@@ -93,15 +95,15 @@ export const identity = z.strictObject({
   ratelimits: z.array(storedRatelimit),
 });
 
+export const refill = z.strictObject({
+  interval: z.enum(["daily", "monthly"]),
+  amount: z.int().min(1).describe("What the balance is set to, at 00:00 UTC."),
+  refillDay: z.int().min(1).max(31).optional().describe("Monthly only; the 1st where it is left away."),
+});
+
 export const credits = z.strictObject({
   remaining: z.int().min(0).nullable().describe("null: unlimited."),
-  refill: z
-    .strictObject({
-      interval: z.enum(["daily", "monthly"]),
-      amount: z.int().min(1),
-      refillDay: z.int().min(1).max(31).optional().describe("Monthly only; the 1st where it is left away."),
-    })
-    .optional(),
+  refill: refill.optional(),
 });
 
 export const identityExample = {

@@ -45,6 +45,24 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
     deletedAtMs: number | null;
+    /** set until the first verification of a key that was brought over */
+    pendingMigrationId: string | null;
+    /** the key itself under the server's recovery key; null where it cannot be shown again */
+    sealed: string | null;
+  };
+  /** where keys were brought over from, and how they were hashed there */
+  keyMigrations: { id: string; workspaceId: string; algorithm: string; createdAtMs: number };
+  namespaces: { id: string; workspaceId: string; name: string; createdAtMs: number };
+  /** `limit` 0 refuses all; `identifier` may hold `*` */
+  overrides: {
+    id: string;
+    workspaceId: string;
+    namespaceId: string;
+    identifier: string;
+    limit: number;
+    durationMs: number;
+    createdAtMs: number;
+    updatedAtMs: number | null;
   };
   /** `ownerId` is a key or an identity; `position` is the order in which the owner's limits were given */
   ratelimits: {

@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { diffRatelimits } from "../../domain/ratelimits.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { insertIdentity } from "../../storage/queries/identities.ts";
-import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
 import { externalId, givenRatelimits, meta, metaText, ratelimits } from "../fields.ts";
+import { replaceRatelimits } from "../parts.ts";
 
 export const createIdentity = operation({
   name: "identities.createIdentity",
@@ -24,7 +23,8 @@ export const createIdentity = operation({
     output: { identityId: "id_0Ck3vDbnXhq2Tn6Yp1Zs4a" },
   },
 
-  async transact(input, { caller, tx, audit, newId, nowMs, limits, note }) {
+  async transact(input, context) {
+    const { caller, tx, audit, newId, nowMs, limits, note } = context;
     const given = givenRatelimits(input.ratelimits ?? [], limits);
     const id = await insertIdentity(tx, {
       id: newId("id"),
@@ -39,9 +39,7 @@ export const createIdentity = operation({
       });
     }
     audit("identity.create", id);
-    const diff = diffRatelimits([], given);
-    const stored = await applyRatelimitDiff(tx, caller.workspaceId, id, diff, () => newId("rl"));
-    for (const limit of stored) audit("ratelimit.create", limit.id);
+    await replaceRatelimits(context, id, [], given);
     return { identityId: id };
   },
 });

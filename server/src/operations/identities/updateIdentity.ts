@@ -1,10 +1,8 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
-import { diffRatelimits, type RatelimitDiff } from "../../domain/ratelimits.ts";
 import { Failure } from "../../errors.ts";
-import { type Audit, operation } from "../../operation.ts";
+import { operation } from "../../operation.ts";
 import { lockIdentity, setIdentityUpdated } from "../../storage/queries/identities.ts";
-import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
 import {
   givenRatelimits,
   identity,
@@ -15,6 +13,7 @@ import {
   metaText,
   ratelimits,
 } from "../fields.ts";
+import { replaceRatelimits } from "../parts.ts";
 
 export const updateIdentity = operation({
   name: "identities.updateIdentity",
@@ -27,7 +26,8 @@ export const updateIdentity = operation({
   errors: ["identity_not_found"],
   example: { input: { identity: "user_123", meta: { plan: "pro" } }, output: identityExample },
 
-  async transact(input, { caller, tx, audit, evict, newId, nowMs, limits, note }) {
+  async transact(input, context) {
+    const { caller, tx, audit, evict, nowMs, limits, note } = context;
     const given = input.ratelimits && givenRatelimits(input.ratelimits, limits);
     const newMeta = input.meta && metaText(input.meta, limits, note);
     const { workspaceId } = caller;
@@ -40,9 +40,7 @@ export const updateIdentity = operation({
     await setIdentityUpdated(tx, workspaceId, current.id, { meta: newMeta, nowMs });
     let stored = current.ratelimits;
     if (given !== undefined) {
-      const diff = diffRatelimits(current.ratelimits, given);
-      stored = await applyRatelimitDiff(tx, workspaceId, current.id, diff, () => newId("rl"));
-      auditRatelimits(audit, diff, stored);
+      stored = await replaceRatelimits(context, current.id, current.ratelimits, given);
     }
     const fields = [newMeta === undefined ? [] : ["meta"], given === undefined ? [] : ["ratelimits"]].flat();
     audit("identity.update", current.id, fields);
@@ -50,10 +48,3 @@ export const updateIdentity = operation({
     return identityAnswer({ ...current, meta: input.meta ?? current.meta, ratelimits: stored });
   },
 });
-
-function auditRatelimits(audit: Audit, diff: RatelimitDiff, stored: readonly { id: string }[]): void {
-  for (const [index, { existing }] of diff.set.entries()) {
-    audit(existing === undefined ? "ratelimit.create" : "ratelimit.update", stored[index]?.id ?? "");
-  }
-  for (const { id } of diff.removed) audit("ratelimit.delete", id);
-}

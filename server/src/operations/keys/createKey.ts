@@ -1,35 +1,40 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
-import { diffRatelimits } from "../../domain/ratelimits.ts";
-import { apiKeySecret } from "../../domain/secrets.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
-import { insertKey } from "../../storage/queries/keys.ts";
-import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
+import { setBalance } from "../../storage/queries/balances.ts";
+import { insertKey } from "../../storage/queries/keyWrites.ts";
 import {
   apiId,
   credits,
   externalId,
   givenRatelimits,
   instant,
+  keyName,
+  keyPrefix,
   meta,
   metaText,
   permissionSlugs,
   ratelimits,
   roleNames,
 } from "../fields.ts";
-import { attachPermissions, attachRoles, linkIdentity, openBalance, shadowedLimits } from "../keyParts.ts";
+import {
+  creditsOf,
+  linkIdentity,
+  makePermissions,
+  makeSecret,
+  replacePermissions,
+  replaceRatelimits,
+  replaceRoles,
+  requireRecovery,
+  shadowedLimits,
+} from "../parts.ts";
 
 const input = z.strictObject({
   apiId,
-  prefix: z
-    .string()
-    .min(1)
-    .max(16)
-    .regex(/^[a-zA-Z0-9_]+$/, "use only letters, digits and _")
-    .optional(),
-  name: z.string().min(1).max(255).optional(),
+  prefix: keyPrefix.optional(),
+  name: keyName.optional(),
   byteLength: z.int().min(16).max(255).default(16),
   externalId: externalId.optional(),
   meta: meta.optional(),
@@ -63,38 +68,38 @@ export const createKey = operation({
   async transact(input, context) {
     const { caller, tx, audit, newId, nowMs, limits, note } = context;
     const { workspaceId } = caller;
+    const given = givenRatelimits(input.ratelimits ?? [], limits);
+    const balance = creditsOf(input.credits);
+    const meta = input.meta && metaText(input.meta, limits, note);
     const api = await findApi(tx, workspaceId, input.apiId);
     if (api === undefined || !may(caller, "api", api.id, "create_key")) throw new Failure("api_not_found");
-    if (input.recoverable) {
-      throw new Failure("precondition_failed", {
-        detail: "Recoverable keys are not set up on this server: leave `recoverable` away.",
-      });
-    }
+    if (input.recoverable) requireRecovery(context.recovery);
+    if (input.recoverable && !may(caller, "api", api.id, "encrypt_key")) throw new Failure("api_not_found");
+
     const id = newId("key");
-    const { key, start } = apiKeySecret(input.prefix, context.randomBytes(input.byteLength));
+    const { key, ...secret } = makeSecret(context, input);
     const identityId = input.externalId && (await linkIdentity(context, input.externalId));
     await insertKey(tx, {
       id,
       workspaceId,
       apiId: api.id,
       identityId,
-      hash: context.hashKey(key),
-      start,
+      subjectId: id,
+      ...secret,
       prefix: input.prefix,
       byteLength: input.byteLength,
       name: input.name,
-      meta: input.meta && metaText(input.meta, limits, note),
+      meta,
       enabled: input.enabled,
       expiresAtMs: input.expires,
+      pendingMigrationId: undefined,
       nowMs,
     });
     audit("key.create", id);
-    await attachRoles(context, id, input.roles ?? []);
-    await attachPermissions(context, id, input.permissions ?? []);
-    if (input.credits !== undefined) await openBalance(context, id, input.credits);
-    const diff = diffRatelimits([], givenRatelimits(input.ratelimits ?? [], limits));
-    const own = await applyRatelimitDiff(tx, workspaceId, id, diff, () => newId("rl"));
-    for (const limit of own) audit("ratelimit.create", limit.id);
+    await replaceRoles(context, id, input.roles ?? []);
+    await replacePermissions(context, id, await makePermissions(context, input.permissions ?? []));
+    if (balance !== undefined) await setBalance(tx, { workspaceId, subjectId: id }, balance, nowMs);
+    const own = await replaceRatelimits(context, id, [], given);
     return { keyId: id, key, ...(await shadowedLimits(context, own, identityId)) };
   },
 });

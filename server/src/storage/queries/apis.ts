@@ -28,3 +28,21 @@ export async function findApi(db: Db, workspaceId: string, id: string): Promise<
     .where("deletedAtMs", "is", null)
     .executeTakeFirst();
 }
+
+/** Whether it was there to delete. Its keys are gone with it, without being touched. */
+export async function setApiDeleted(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  nowMs: number,
+): Promise<boolean> {
+  const row = await tx
+    .updateTable("apis")
+    .set({ deletedAtMs: nowMs })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .where("deletedAtMs", "is", null)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}

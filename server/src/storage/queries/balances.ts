@@ -1,29 +1,65 @@
-import { nextRefillAt } from "../../domain/credits.ts";
+import { nextRefillAt, type Refill } from "../../domain/credits.ts";
 import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
-/** A balance with its refill; `refillDay` absent with an amount is daily. */
-export type NewBalance = {
-  subjectId: string;
-  workspaceId: string;
+/** A limited balance; `refill.day` undefined is daily. */
+export type Credits = {
   remaining: number;
-  refillAmount: number | undefined;
-  refillDay: number | undefined;
-  nextRefillAtMs: number | undefined;
+  refill: { amount: number; day: number | undefined } | undefined;
 };
 
-export async function insertBalance(tx: Tx, balance: NewBalance): Promise<void> {
+/** What the columns say at `nowMs`, a refill that is due counted in; undefined: unlimited. */
+export function creditsAt(balance: Balance, nowMs: number): Credits | undefined {
+  const { remaining, refillAmount, refillDay } = balance;
+  if (remaining === null) return undefined;
+  return {
+    remaining: isDue(balance, nowMs) ? (refillAmount ?? 0) : remaining,
+    refill: refillAmount === null ? undefined : { amount: refillAmount, day: refillDay ?? undefined },
+  };
+}
+
+/** Sets the balance of these keys to what is given, whatever it was; undefined: unlimited. */
+export async function setBalance(
+  tx: Tx,
+  of: { workspaceId: string; subjectId: string },
+  credits: Credits | undefined,
+  nowMs: number,
+): Promise<void> {
+  const { workspaceId, subjectId } = of;
+  const refill = credits?.refill;
+  const columns = {
+    remaining: credits?.remaining ?? null,
+    refillAmount: refill?.amount ?? null,
+    refillDay: refill?.day ?? null,
+    nextRefillAtMs: refill === undefined ? null : nextRefillAt(scheduleOf(refill.day), nowMs),
+  };
   await tx
     .insertInto("balances")
-    .values({
-      id: balance.subjectId,
-      workspaceId: balance.workspaceId,
-      remaining: balance.remaining,
-      refillAmount: balance.refillAmount ?? null,
-      refillDay: balance.refillDay ?? null,
-      nextRefillAtMs: balance.nextRefillAtMs ?? null,
-    })
+    .values({ id: subjectId, workspaceId, ...columns })
+    .onConflict((conflict) =>
+      conflict.column("id").doUpdateSet(columns).where("balances.workspaceId", "=", workspaceId),
+    )
     .execute();
+}
+
+/** The balance, and nobody spends from it before this transaction ends. */
+export async function lockBalance(
+  tx: Tx,
+  of: { workspaceId: string; subjectId: string },
+  nowMs: number,
+): Promise<Credits | undefined> {
+  const row = await tx
+    .updateTable("balances")
+    .set((eb) => ({ remaining: eb.ref("remaining") }))
+    .where("workspaceId", "=", of.workspaceId)
+    .where("id", "=", of.subjectId)
+    .returning(["remaining", "refillAmount", "refillDay", "nextRefillAtMs"])
+    .executeTakeFirst();
+  return row && creditsAt(row, nowMs);
+}
+
+function scheduleOf(day: number | null | undefined): Refill {
+  return day === null || day === undefined ? { interval: "daily" } : { interval: "monthly", day };
 }
 
 /** What is to be spent, and when: a refill that is due by then happens first. */
@@ -58,8 +94,7 @@ export async function spendCredits(tx: Tx, spend: Spend): Promise<Spent> {
 /** What could be spent at `nowMs`, a due refill counted in; undefined: unlimited. */
 export async function findRemaining(db: Db, of: Omit<Spend, "cost">): Promise<number | undefined> {
   const [balance] = await selectBalance(db, of);
-  if (balance === undefined || balance.remaining === null) return undefined;
-  return isDue(balance, of.nowMs) ? (balance.refillAmount ?? 0) : balance.remaining;
+  return balance && creditsAt(balance, of.nowMs)?.remaining;
 }
 
 function isDue(balance: Balance, nowMs: number): boolean {
@@ -101,13 +136,12 @@ function selectBalance(db: Db, of: { subjectId: string; workspaceId: string }): 
 
 /** Guarded by the instant it refills for, so that two who find it due refill once. */
 async function applyRefill(tx: Tx, { workspaceId, subjectId, nowMs }: Spend, due: Balance): Promise<void> {
-  const refill =
-    due.refillDay === null
-      ? ({ interval: "daily" } as const)
-      : ({ interval: "monthly", day: due.refillDay } as const);
   await tx
     .updateTable("balances")
-    .set((eb) => ({ remaining: eb.ref("refillAmount"), nextRefillAtMs: nextRefillAt(refill, nowMs) }))
+    .set((eb) => ({
+      remaining: eb.ref("refillAmount"),
+      nextRefillAtMs: nextRefillAt(scheduleOf(due.refillDay), nowMs),
+    }))
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", subjectId)
     .where("nextRefillAtMs", "=", due.nextRefillAtMs)

@@ -1,48 +1,40 @@
 import { prepareGranted } from "../../domain/permissionQuery.ts";
 import type { IdentityRecord, KeyRecord, StoredRatelimit } from "../../domain/verification.ts";
 import type { Db, Tx } from "../schema.ts";
+import { type Credits, creditsAt } from "./balances.ts";
+import { listGrants } from "./grants.ts";
 import { parseMeta } from "./meta.ts";
 import { listRatelimits } from "./ratelimits.ts";
 
-/** Everything about the live key with this hash: not deleted, nor its api. */
-export async function findKeyByHash(
-  db: Db,
-  workspaceId: string,
-  hash: string,
-): Promise<KeyRecord | undefined> {
-  const row = await selectKey(db, workspaceId, hash);
-  if (row === undefined) return undefined;
-  const owners = row.identityId === null ? [row.id] : [row.id, row.identityId];
-  const limits = await listRatelimits(db, workspaceId, owners);
-  const grants = await listGrants(db, workspaceId, row.id);
-  return {
-    id: row.id,
-    workspaceId,
-    apiId: row.apiId,
-    workspaceEnabled: row.workspaceEnabled === 1,
-    subjectId: row.subjectId,
-    name: row.name ?? undefined,
-    meta: row.meta === null ? undefined : parseMeta(row.meta),
-    enabled: row.enabled === 1,
-    expiresAtMs: row.expiresAtMs ?? undefined,
-    permissions: grants.permissions,
-    granted: prepareGranted(grants.permissions),
-    roles: grants.roles,
-    madeFrom: [
-      row.id,
-      row.apiId,
-      workspaceId,
-      ...(row.identityId === null ? [] : [row.identityId]),
-      ...grants.ids,
-    ],
-    ratelimits: limits.get(row.id) ?? [],
-    identity: identityOf(row, limits),
-    hasBalance: row.remaining !== null,
-    bytes: 2_000 + 2 * ((row.meta?.length ?? 0) + (row.identityMeta?.length ?? 0)) + 100 * grants.ids.length,
-  };
-}
+/** A key as its operations answer it; `meta` is parsed JSON. */
+export type KeyDetails = {
+  id: string;
+  workspaceId: string;
+  apiId: string;
+  /** the name of its balance and its counters */
+  subjectId: string;
+  identityId: string | undefined;
+  start: string;
+  prefix: string | undefined;
+  byteLength: number;
+  name: string | undefined;
+  meta: object | undefined;
+  enabled: boolean;
+  createdAtMs: number;
+  updatedAtMs: number | undefined;
+  expiresAtMs: number | undefined;
+  permissions: string[];
+  roles: string[];
+  ratelimits: StoredRatelimit[];
+  identity: IdentityRecord | undefined;
+  /** undefined: unlimited */
+  credits: Credits | undefined;
+  /** the key under the server's recovery key; undefined where it cannot be shown again */
+  sealed: string | undefined;
+};
 
-async function selectKey(db: Db, workspaceId: string, hash: string) {
+/** Live keys: neither they nor their api are deleted. */
+function liveKeys(db: Db, workspaceId: string) {
   return db
     .selectFrom("keys")
     .innerJoin("apis", "apis.id", "keys.apiId")
@@ -55,18 +47,146 @@ async function selectKey(db: Db, workspaceId: string, hash: string) {
     .leftJoin("balances", (join) =>
       join.onRef("balances.id", "=", "keys.subjectId").onRef("balances.workspaceId", "=", "keys.workspaceId"),
     )
-    .select(["keys.id", "keys.apiId", "keys.subjectId", "keys.name", "keys.meta", "keys.enabled"])
-    .select(["keys.expiresAtMs", "workspaces.enabled as workspaceEnabled"])
+    .select(["keys.id", "keys.workspaceId", "keys.apiId", "keys.subjectId", "keys.start", "keys.prefix"])
+    .select(["keys.byteLength", "keys.name", "keys.meta", "keys.enabled", "keys.createdAtMs"])
+    .select(["keys.updatedAtMs", "keys.expiresAtMs", "keys.sealed", "workspaces.enabled as workspaceEnabled"])
     .select(["identities.id as identityId", "identities.externalId", "identities.meta as identityMeta"])
-    .select(["balances.remaining"])
+    .select(["balances.remaining", "balances.refillAmount", "balances.refillDay", "balances.nextRefillAtMs"])
     .where("keys.workspaceId", "=", workspaceId)
-    .where("keys.hash", "=", hash)
     .where("keys.deletedAtMs", "is", null)
-    .where("apis.deletedAtMs", "is", null)
-    .executeTakeFirst();
+    .where("apis.deletedAtMs", "is", null);
 }
 
-type KeyRow = NonNullable<Awaited<ReturnType<typeof selectKey>>>;
+type KeyRow = Awaited<ReturnType<ReturnType<typeof liveKeys>["execute"]>>[number];
+
+/** The live key with this id; credits as they are at `nowMs`. */
+export async function findKey(db: Db, workspaceId: string, id: string, nowMs: number) {
+  const rows = await liveKeys(db, workspaceId).where("keys.id", "=", id).execute();
+  return (await detailed(db, workspaceId, rows, nowMs))[0];
+}
+
+/** The live key with this hash; credits as they are at `nowMs`. */
+export async function findKeyWithHash(db: Db, workspaceId: string, hash: string, nowMs: number) {
+  const rows = await liveKeys(db, workspaceId).where("keys.hash", "=", hash).execute();
+  return (await detailed(db, workspaceId, rows, nowMs))[0];
+}
+
+/** As `findKey`, and nobody else changes the key before this transaction ends. */
+export async function lockKey(tx: Tx, workspaceId: string, id: string, nowMs: number) {
+  const locked = await tx
+    .updateTable("keys")
+    .set((eb) => ({ createdAtMs: eb.ref("createdAtMs") }))
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .returning("id")
+    .executeTakeFirst();
+  return locked && findKey(tx, workspaceId, id, nowMs);
+}
+
+export type KeyFilter = {
+  apiId: string;
+  /** rows whose id comes after this in byte order */
+  afterId: string | undefined;
+  limit: number;
+  /** keys of the identity with this external id */
+  externalId: string | undefined;
+};
+
+/** Live keys of an api, in creation order; credits as they are at `nowMs`. */
+export async function listKeys(
+  db: Db,
+  workspaceId: string,
+  filter: KeyFilter,
+  nowMs: number,
+): Promise<KeyDetails[]> {
+  let query = liveKeys(db, workspaceId)
+    .where("keys.apiId", "=", filter.apiId)
+    .orderBy("keys.id")
+    .limit(filter.limit);
+  if (filter.afterId !== undefined) query = query.where("keys.id", ">", filter.afterId);
+  if (filter.externalId !== undefined) query = query.where("identities.externalId", "=", filter.externalId);
+  return detailed(db, workspaceId, await query.execute(), nowMs);
+}
+
+/** Everything that verifying the live key with this hash needs. */
+export async function findKeyByHash(
+  db: Db,
+  workspaceId: string,
+  hash: string,
+): Promise<KeyRecord | undefined> {
+  const row = await liveKeys(db, workspaceId).where("keys.hash", "=", hash).executeTakeFirst();
+  if (row === undefined) return undefined;
+  const { grants, limits } = await partsOf(db, workspaceId, [row]);
+  const { permissions, roles, ids } = grants.get(row.id) ?? { permissions: [], roles: [], ids: [] };
+  return {
+    id: row.id,
+    workspaceId,
+    apiId: row.apiId,
+    workspaceEnabled: row.workspaceEnabled === 1,
+    subjectId: row.subjectId,
+    name: row.name ?? undefined,
+    meta: row.meta === null ? undefined : parseMeta(row.meta),
+    enabled: row.enabled === 1,
+    expiresAtMs: row.expiresAtMs ?? undefined,
+    permissions,
+    granted: prepareGranted(permissions),
+    roles,
+    ratelimits: limits.get(row.id) ?? [],
+    identity: identityOf(row, limits),
+    hasBalance: row.remaining !== null,
+    madeFrom: [
+      row.id,
+      row.subjectId,
+      row.apiId,
+      workspaceId,
+      ...(row.identityId === null ? [] : [row.identityId]),
+      ...ids,
+    ],
+    bytes: 2_000 + 2 * ((row.meta?.length ?? 0) + (row.identityMeta?.length ?? 0)) + 100 * ids.length,
+  };
+}
+
+async function detailed(
+  db: Db,
+  workspaceId: string,
+  rows: readonly KeyRow[],
+  nowMs: number,
+): Promise<KeyDetails[]> {
+  const { grants, limits } = await partsOf(db, workspaceId, rows);
+  return rows.map((row) => ({
+    id: row.id,
+    workspaceId,
+    apiId: row.apiId,
+    subjectId: row.subjectId,
+    identityId: row.identityId ?? undefined,
+    start: row.start,
+    prefix: row.prefix ?? undefined,
+    byteLength: row.byteLength,
+    name: row.name ?? undefined,
+    meta: row.meta === null ? undefined : parseMeta(row.meta),
+    enabled: row.enabled === 1,
+    createdAtMs: row.createdAtMs,
+    updatedAtMs: row.updatedAtMs ?? undefined,
+    expiresAtMs: row.expiresAtMs ?? undefined,
+    permissions: grants.get(row.id)?.permissions ?? [],
+    roles: grants.get(row.id)?.roles ?? [],
+    ratelimits: limits.get(row.id) ?? [],
+    identity: identityOf(row, limits),
+    credits: creditsAt(row, nowMs),
+    sealed: row.sealed ?? undefined,
+  }));
+}
+
+async function partsOf(db: Db, workspaceId: string, rows: readonly KeyRow[]) {
+  const owners = rows.flatMap((row) => (row.identityId === null ? [row.id] : [row.id, row.identityId]));
+  const limits = await listRatelimits(db, workspaceId, [...new Set(owners)]);
+  const grants = await listGrants(
+    db,
+    workspaceId,
+    rows.map((row) => row.id),
+  );
+  return { limits, grants };
+}
 
 function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): IdentityRecord | undefined {
   if (row.identityId === null || row.externalId === null) return undefined;
@@ -76,78 +196,4 @@ function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): Identi
     meta: parseMeta(row.identityMeta ?? "{}"),
     ratelimits: limits.get(row.identityId) ?? [],
   };
-}
-
-type Grants = { permissions: string[]; roles: string[]; ids: string[] };
-
-/** What a key holds, directly and through its roles; `ids` are all roles and permissions involved. */
-async function listGrants(db: Db, workspaceId: string, keyId: string): Promise<Grants> {
-  const direct = await db
-    .selectFrom("keyPermissions")
-    .innerJoin("permissions", "permissions.id", "keyPermissions.permissionId")
-    .select(["permissions.id", "permissions.slug"])
-    .where("keyPermissions.workspaceId", "=", workspaceId)
-    .where("keyPermissions.keyId", "=", keyId)
-    .execute();
-  const throughRoles = await db
-    .selectFrom("keyRoles")
-    .innerJoin("roles", "roles.id", "keyRoles.roleId")
-    .leftJoin("rolePermissions", "rolePermissions.roleId", "roles.id")
-    .leftJoin("permissions", "permissions.id", "rolePermissions.permissionId")
-    .select(["roles.id as roleId", "roles.name as role", "permissions.id", "permissions.slug"])
-    .where("keyRoles.workspaceId", "=", workspaceId)
-    .where("keyRoles.keyId", "=", keyId)
-    .execute();
-  const held = [...direct, ...throughRoles];
-  return {
-    permissions: sortedOnce(held.map((row) => row.slug)),
-    roles: sortedOnce(throughRoles.map((row) => row.role)),
-    ids: sortedOnce([...held.map((row) => row.id), ...throughRoles.map((row) => row.roleId)]),
-  };
-}
-
-function sortedOnce(values: readonly (string | null)[]): string[] {
-  return [...new Set(values.filter((value) => value !== null))].sort();
-}
-
-export type NewKey = {
-  id: string;
-  workspaceId: string;
-  apiId: string;
-  identityId: string | undefined;
-  hash: string;
-  start: string;
-  prefix: string | undefined;
-  byteLength: number;
-  name: string | undefined;
-  /** JSON text */
-  meta: string | undefined;
-  enabled: boolean;
-  expiresAtMs: number | undefined;
-  nowMs: number;
-};
-
-/** A key's counters and balance go by its own id, until a reroll hands them to its successor. */
-export async function insertKey(tx: Tx, key: NewKey): Promise<void> {
-  await tx
-    .insertInto("keys")
-    .values({
-      id: key.id,
-      workspaceId: key.workspaceId,
-      apiId: key.apiId,
-      identityId: key.identityId ?? null,
-      subjectId: key.id,
-      hash: key.hash,
-      start: key.start,
-      prefix: key.prefix ?? null,
-      byteLength: key.byteLength,
-      name: key.name ?? null,
-      meta: key.meta ?? null,
-      enabled: key.enabled ? 1 : 0,
-      expiresAtMs: key.expiresAtMs ?? null,
-      createdAtMs: key.nowMs,
-      updatedAtMs: null,
-      deletedAtMs: null,
-    })
-    .execute();
 }

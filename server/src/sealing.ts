@@ -1,0 +1,42 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { ConfigError } from "./config.ts";
+import type { Recovery } from "./operation.ts";
+
+const algorithm = "aes-256-gcm";
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/**
+ * Seals with this recovery key (32 bytes in base64 or base64url). Errors: `ConfigError` for anything else.
+ */
+export function recoveryWith(recoveryKey: string): Recovery {
+  const key = Buffer.from(recoveryKey, "base64");
+  if (key.byteLength !== 32) throw new ConfigError("RECOVERY_KEY must be 32 bytes in base64.");
+  return {
+    seal: (text) => seal(key, text),
+    open(sealed) {
+      try {
+        return open(key, sealed);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** AES-256-GCM with a random nonce: nonce, tag and ciphertext in base64url. */
+export function seal(key: Buffer, text: string): string {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv(algorithm, key, nonce);
+  const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
+}
+
+/** Throws for what was not sealed with this key. */
+export function open(key: Buffer, sealed: string): string {
+  const bytes = Buffer.from(sealed, "base64url");
+  const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes));
+  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
+  const text = Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]);
+  return text.toString("utf8");
+}

@@ -1,0 +1,15 @@
+import type { Migration } from "../migrate.ts";
+
+/**
+ * Keys brought over from elsewhere, and keys that can be shown again. `pendingMigrationId` is set until such a
+ * key's first verification; `sealed` is the key itself under the server's recovery key.
+ */
+export const keys: Migration = {
+  name: "0004_keys",
+  statements: ({ text, int64, tableEnd }) => [
+    `create table "keyMigrations" ("id" ${text} primary key, "workspaceId" ${text} not null,
+      "algorithm" ${text} not null, "createdAtMs" ${int64} not null) ${tableEnd}`,
+    `alter table "keys" add column "pendingMigrationId" ${text}`,
+    `alter table "keys" add column "sealed" ${text}`,
+  ],
+};
