@@ -10,7 +10,10 @@ const bun = join(dirname(bunPackage), "bin", "bun.exe");
 const main = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "main.ts");
 const child = spawn(bun, [main, ...process.argv.slice(2)], { stdio: "inherit" });
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+// a terminal sends its own interrupt to both; a second one would end the server without draining
+process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+process.on("SIGTERM", () => child.kill("SIGTERM"));
+process.on("SIGHUP", () => child.kill("SIGHUP"));
 child.on("error", (error) => {
   console.error(`Bun could not be started: ${error.message}. Was this installed with --ignore-scripts?`);
   process.exit(1);
