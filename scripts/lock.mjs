@@ -40,13 +40,18 @@ const added = Object.values(lock.packages).flatMap((owner) =>
     .filter(([name]) => lock.packages[`node_modules/${name}`] === undefined)
     .map(([name, version]) => [`node_modules/${name}`, platformEntry(name, version, owner)]),
 );
-const packages = Object.fromEntries(
-  [...Object.entries(lock.packages), ...added].sort(([a], [b]) => a.localeCompare(b, "en")),
-);
+const all = { ...lock.packages, ...Object.fromEntries(added) };
+const names = Object.keys(all).sort((a, b) => a.localeCompare(b, "en"));
+const packages = Object.fromEntries(names.map((name) => [name, all[name]]));
 writeFileSync(path, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
 console.log(`package-lock.json: ${added.length} packages of other platforms added`);
 
-/** Without `integrity`: nothing here can tell it, and a machine of that platform checks what its registry says. */
+/**
+ * Without `integrity`: nothing here can tell it.
+ * @param {string} name
+ * @param {string} version
+ * @param {{ dev?: boolean }} owner
+ */
 function platformEntry(name, version, owner) {
   const words = name.split(/[/-]/);
   const os = systems.filter((one) => words.includes(one));

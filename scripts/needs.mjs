@@ -1,0 +1,75 @@
+// What the tests need beside Node and npm, and how it comes here.
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/**
+ * `package` is Debian's.
+ * @type {readonly { what: string, package: string, isHere: () => boolean }[]}
+ */
+const needs = [
+  {
+    what: "Python 3 with venv",
+    package: "python3-venv",
+    isHere: () => spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0,
+  },
+  { what: "the PostgreSQL server, 15 or later", package: "postgresql", isHere: isPostgresHere },
+  { what: "the Redis server", package: "redis-server", isHere: () => isOnPath("redis-server") },
+  { what: "curl", package: "curl", isHere: () => isOnPath("curl") },
+];
+
+/**
+ * Sees to it that all is here: as root it installs what is missing from Debian's packages.
+ * Answers why that cannot be done, in one sentence that names the one line to run, or `undefined`.
+ * @returns {string | undefined}
+ */
+export function bringNeeds() {
+  const missing = needs.filter((need) => !need.isHere());
+  if (missing.length === 0) return undefined;
+  const named = missing.map((need) => need.what).join(", ");
+  const packages = missing.map((need) => need.package).join(" ");
+  if (!isOnPath("apt-get")) return `The tests need ${named}: install it, and run this again.`;
+  const line = `apt-get update && apt-get install -y --no-install-recommends ${packages}`;
+  if (process.getuid?.() !== 0) return `The tests need ${named}: run  sudo sh -c '${line}'`;
+  console.log(`installing ${packages}`);
+  const { status } = spawnSync("sh", ["-c", line], {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+  const left = missing.filter((need) => !need.isHere()).map((need) => need.what);
+  if (status === 0 && left.length === 0) return undefined;
+  return `The tests need ${left.join(", ") || named}, and this did not bring it: ${line}`;
+}
+
+/** Debian keeps the server's programs off the path, in a folder for each version. */
+function isPostgresHere() {
+  if (isOnPath("initdb") && isOnPath("postgres")) return true;
+  const folder = "/usr/lib/postgresql";
+  return listed(folder).some(
+    (version) => Number(version) >= 15 && isProgram(join(folder, version, "bin", "postgres")),
+  );
+}
+
+/** @param {string} folder */
+function listed(folder) {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} name */
+function isOnPath(name) {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => isProgram(join(folder, name)));
+}
+
+/** @param {string} path */
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

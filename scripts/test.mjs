@@ -1,0 +1,77 @@
+// `npm test`: brings what the tests need, runs the gates and the tests, and ends with one line that counts both.
+// `npm test -- <what bun test takes>` runs some of the tests, and no gate.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runGates } from "./gates.mjs";
+import { bringNeeds } from "./needs.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bun = join(root, "node_modules/.bin/bun");
+const filter = process.argv.slice(2);
+
+const obstacle = existsSync(bun) ? bringNeeds() : "Run npm ci first.";
+if (obstacle !== undefined) {
+  console.error(obstacle);
+  process.exit(1);
+}
+
+if (filter.length > 0) console.log("Gates are left out: a filter was given.");
+const gates = filter.length > 0 ? { passed: 0, failed: 0 } : runGates(root);
+const tests = runTests();
+const stray = process.env["CI"] === undefined ? [] : strayFiles();
+if (stray.length > 0) console.log(`FAIL the tests left files in the tree: ${stray.join(", ")}`);
+const failed = gates.failed + tests.failed + (stray.length > 0 ? 1 : 0);
+const skipped = tests.skipped === 0 ? "" : `, ${tests.skipped} skipped`;
+console.log(`${gates.passed + tests.passed} passed, ${failed} failed${skipped}`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+/** The runner's report counts, not its exit code alone: a test that ends the process exits 0 and leaves no report. */
+function runTests() {
+  const report = join(root, "reports/junit.xml");
+  mkdirSync(join(root, "reports"), { recursive: true });
+  rmSync(report, { force: true });
+  const { status } = spawnSync(
+    bun,
+    ["test", "--reporter=junit", "--reporter-outfile=reports/junit.xml", ...filter],
+    { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
+  );
+  const counted = existsSync(report) ? countTests(readFileSync(report, "utf8")) : undefined;
+  if (counted === undefined) {
+    console.log("The test runner left no whole report: counted as one failure.");
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  if (status !== 0 && counted.failed === 0) {
+    console.log(`The test runner ended with ${status} outside any test: counted as one failure.`);
+    return { ...counted, failed: 1 };
+  }
+  return counted;
+}
+
+/**
+ * `undefined` where the report is cut off or counts no test.
+ * @param {string} junit
+ */
+function countTests(junit) {
+  const head = /<testsuites [^>]*>/.exec(junit)?.[0];
+  if (head === undefined || !junit.trimEnd().endsWith("</testsuites>")) return undefined;
+  const [tests = 0, failed = 0, skipped = 0] = ["tests", "failures", "skipped"].map((name) =>
+    Number(new RegExp(` ${name}="(\\d+)"`).exec(head)?.[1]),
+  );
+  const passed = tests - failed - skipped;
+  return tests > 0 && passed >= 0 ? { passed, failed, skipped } : undefined;
+}
+
+/** What a fresh clone should not hold after the tests. */
+function strayFiles() {
+  const { stdout } = spawnSync("git", ["status", "--porcelain", "--ignored"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  const ours = /(^|\/)node_modules\/$|^reports\/$|^\.venvs\/$/;
+  return (stdout ?? "")
+    .split("\n")
+    .map((line) => line.slice(3))
+    .filter((path) => path !== "" && !ours.test(path));
+}
