@@ -23,19 +23,23 @@ function gates(root) {
 }
 
 /**
- * Runs every gate and prints a line for each, with what it said where it failed.
+ * Runs every gate and prints a line for each, with what it said where it failed. Answers the names of those that did.
  * @param {string} root
  */
 export function runGates(root) {
-  const tally = { passed: 0, failed: 0 };
+  let passed = 0;
+  const failed = [];
   for (const [name, [program = "", ...words]] of gates(root)) {
     const startMs = performance.now();
     const run = spawnSync(join(root, "node_modules/.bin", program), words, { cwd: root, encoding: "utf8" });
-    const passed = run.status === 0;
-    tally[passed ? "passed" : "failed"] += 1;
+    const fault = run.status === 0 ? undefined : `${run.stdout ?? ""}${run.stderr ?? ""}${run.error ?? ""}`;
     const tookSeconds = ((performance.now() - startMs) / 1000).toFixed(1);
-    console.log(`${passed ? "ok  " : "FAIL"} ${name} (${program}, ${tookSeconds} s)`);
-    if (!passed) console.log(`${run.stdout ?? ""}${run.stderr ?? ""}${run.error?.message ?? ""}`);
+    console.log(`${fault === undefined ? "ok  " : "FAIL"} ${name} (${program}, ${tookSeconds} s)`);
+    if (fault === undefined) passed += 1;
+    else {
+      failed.push(name);
+      console.log(fault);
+    }
   }
-  return tally;
+  return { passed, failed };
 }

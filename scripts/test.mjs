@@ -18,11 +18,12 @@ if (obstacle !== undefined) {
 }
 
 if (filter.length > 0) console.log("Gates are left out: a filter was given.");
-const gates = filter.length > 0 ? { passed: 0, failed: 0 } : runGates(root);
+const gates = filter.length > 0 ? { passed: 0, failed: [] } : runGates(root);
 const tests = runTests();
 const stray = process.env["CI"] === undefined ? [] : strayFiles();
+for (const name of gates.failed) console.log(`FAIL ${name} (see above)`);
 if (stray.length > 0) console.log(`FAIL the tests left files in the tree: ${stray.join(", ")}`);
-const failed = gates.failed + tests.failed + (stray.length > 0 ? 1 : 0);
+const failed = gates.failed.length + tests.failed + (stray.length > 0 ? 1 : 0);
 const skipped = tests.skipped === 0 ? "" : `, ${tests.skipped} skipped`;
 console.log(`${gates.passed + tests.passed} passed, ${failed} failed${skipped}`);
 process.exitCode = failed === 0 ? 0 : 1;
