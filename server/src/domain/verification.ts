@@ -43,16 +43,6 @@ export type KeyRecord = {
   bytes: number;
 };
 
-export type VerificationCode =
-  | "VALID"
-  | "NOT_FOUND"
-  | "FORBIDDEN"
-  | "INSUFFICIENT_PERMISSIONS"
-  | "USAGE_EXCEEDED"
-  | "RATE_LIMITED"
-  | "DISABLED"
-  | "EXPIRED";
-
 /**
  * What can be said of a key without counting anything: the first reason to refuse it, or undefined. A key expires
  * after its instant, not at it.

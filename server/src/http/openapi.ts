@@ -50,6 +50,9 @@ function post(operation: Operation): Schema {
   const { name, summary, description, permission } = operation;
   return {
     operationId: name,
+    ...(operation.transact === undefined ? {} : { parameters: [idempotencyKey] }),
+    // spends outside a transaction, so that a repeated call may spend twice: clients do not repeat it blindly
+    ...(operation.frequent === true ? { "x-latchkey-counts": true } : {}),
     tags: [groupOf(operation)],
     summary,
     description: [description, `Needs the permission \`${permission.replace("<id>", "*")}\`.`]
@@ -73,6 +76,7 @@ function jsonSchema(schema: z.ZodType, io: "input" | "output"): Schema {
     io,
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
+      if (jsonSchema["secret"] === true) jsonSchema["format"] = "password";
       // marks for the log, not for clients
       delete jsonSchema["secret"];
       delete jsonSchema["private"];
@@ -124,6 +128,15 @@ function refusals(operation: Operation): Schema {
   );
 }
 
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "A repeated call with the same key and body is answered as the first one was, within a day, and changes nothing.",
+  schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!-~]+$" },
+};
+
 const metaSchema = {
   type: "object",
   properties: { requestId: { type: "string", description: "Names this request in the server's log." } },
@@ -155,6 +168,8 @@ const errorSchema = {
         type: {
           type: "string",
           description: "Address of the error's page; its last segments are the error's code.",
+          // an address is what the server's settings make it, so these are no `enum`
+          "x-latchkey-types": [...new Set(Object.values(catalogue).map((row) => row.type))].sort(),
         },
         errors: {
           type: "array",

@@ -7,12 +7,7 @@ import {
   parsePermissionQuery,
 } from "../../domain/permissionQuery.ts";
 import { type AskedRatelimit, type PlannedRatelimit, planRatelimits } from "../../domain/ratelimits.ts";
-import {
-  type IdentityRecord,
-  judgeKey,
-  type KeyRecord,
-  type VerificationCode,
-} from "../../domain/verification.ts";
+import { type IdentityRecord, judgeKey, type KeyRecord } from "../../domain/verification.ts";
 import { Failure, invalid } from "../../errors.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { verificationKey } from "../../storage/cache.ts";
@@ -38,27 +33,22 @@ const input = z.strictObject({
   migrationId: z.string().max(256).optional(),
 });
 
-const output = z.strictObject({
-  valid: z.boolean(),
-  code: z.enum([
-    "VALID",
-    "NOT_FOUND",
-    "FORBIDDEN",
-    "INSUFFICIENT_PERMISSIONS",
-    "USAGE_EXCEEDED",
-    "RATE_LIMITED",
-    "DISABLED",
-    "EXPIRED",
-  ]),
-  keyId: z.string().optional(),
+/** What a key lends to the request it comes with: marked, as clients are to use it only where `valid` is true. */
+const lent = { "x-latchkey-lent": true };
+
+const known = {
+  keyId: z.string(),
   name: z.string().optional(),
-  meta: z.custom<object>().meta({ type: "object", additionalProperties: true }).optional(),
+  meta: z
+    .custom<object>()
+    .meta({ type: "object", additionalProperties: true, ...lent })
+    .optional(),
   expires: z.int().optional(),
   credits: z.int().optional(),
-  enabled: z.boolean().optional(),
-  permissions: z.array(z.string()).optional(),
-  roles: z.array(z.string()).optional(),
-  identity: identity.optional(),
+  enabled: z.boolean(),
+  permissions: z.array(z.string()).optional().meta(lent),
+  roles: z.array(z.string()).optional().meta(lent),
+  identity: identity.optional().meta(lent),
   ratelimits: z
     .array(
       z.strictObject({
@@ -73,9 +63,27 @@ const output = z.strictObject({
       }),
     )
     .optional(),
-});
+};
+
+const refusalCodes = [
+  "FORBIDDEN",
+  "INSUFFICIENT_PERMISSIONS",
+  "USAGE_EXCEEDED",
+  "RATE_LIMITED",
+  "DISABLED",
+  "EXPIRED",
+] as const;
+
+const output = z.discriminatedUnion("code", [
+  z.strictObject({ valid: z.literal(true), code: z.literal("VALID"), ...known }),
+  z.strictObject({ valid: z.literal(false), code: z.literal("NOT_FOUND") }),
+  z.strictObject({ valid: z.literal(false), code: z.enum(refusalCodes), ...known }),
+]);
 
 type Verdict = z.input<typeof output>;
+/** The verdict on a key that exists. */
+type KeyVerdict = Exclude<Verdict, { code: "NOT_FOUND" }>;
+type Refusal = (typeof refusalCodes)[number];
 
 export const verifyKey = operation({
   name: "keys.verifyKey",
@@ -137,14 +145,16 @@ async function spend(
   }
 }
 
-async function refusal(context: RunContext, key: KeyRecord, code: VerificationCode): Promise<Verdict> {
+async function refusal(context: RunContext, key: KeyRecord, code: Refusal): Promise<KeyVerdict> {
   if (!key.hasBalance) return verdict(key, code);
   const remaining = await findRemaining(context.db, { ...key, nowMs: context.nowMs });
   return remaining === undefined ? verdict(key, code) : { ...verdict(key, code), credits: remaining };
 }
 
-function verdict(key: KeyRecord, code: VerificationCode): Verdict {
-  const answer: Verdict = { valid: code === "VALID", code, keyId: key.id, enabled: key.enabled };
+function verdict(key: KeyRecord, code: "VALID" | Refusal): KeyVerdict {
+  const found = { keyId: key.id, enabled: key.enabled };
+  const answer: KeyVerdict =
+    code === "VALID" ? { valid: true, code, ...found } : { valid: false, code, ...found };
   if (key.name !== undefined) answer.name = key.name;
   if (key.expiresAtMs !== undefined) answer.expires = key.expiresAtMs;
   if (key.meta !== undefined && Object.keys(key.meta).length > 0) answer.meta = key.meta;
@@ -155,7 +165,7 @@ function verdict(key: KeyRecord, code: VerificationCode): Verdict {
 }
 
 /** A limit of the key hides its identity's of the same name. */
-function identityOf(key: KeyRecord, record: IdentityRecord): NonNullable<Verdict["identity"]> {
+function identityOf(key: KeyRecord, record: IdentityRecord): NonNullable<KeyVerdict["identity"]> {
   if (key.ratelimits.length === 0) return identityAnswer(record);
   const own = new Set(key.ratelimits.map((limit) => limit.name));
   const shared = record.ratelimits.filter((limit) => !own.has(limit.name));
@@ -210,7 +220,7 @@ function states(
   planned: readonly PlannedRatelimit[],
   hit: Hit,
   { givenBack = false } = {},
-): Verdict["ratelimits"] {
+): KeyVerdict["ratelimits"] {
   return planned.map((limit, index) => {
     const state = hit.windows[index];
     const remaining = (state?.remaining ?? 0) + (givenBack ? limit.cost : 0);
