@@ -1,0 +1,205 @@
+/** The load generator, a process of its own: raw sockets, prepared requests, answers checked one by one. */
+import { readFileSync } from "node:fs";
+import type { Socket } from "bun";
+import { type GeneratorAnswer, type Load, type Measured, numberMark } from "./load.ts";
+
+type Connection = {
+  socket: Socket<Connection>;
+  /** an answer of which only the beginning has come */
+  begun: string;
+  /** when the request went out or, at a steady pace, was due; undefined: idle */
+  sinceMs: number | undefined;
+};
+
+/** One load while it is generated. */
+type Run = {
+  load: Load;
+  nextRequest(): Buffer;
+  /** due at the steady pace and not yet sent, as no connection was idle */
+  overdueMs: number[];
+  latenciesMs: number[];
+  answers: number;
+  stopped: boolean;
+  fail(why: string): void;
+};
+
+process.on("message", (load: Load) => {
+  void answerTo(load).then((answer) => process.send?.(answer));
+});
+
+async function answerTo(load: Load): Promise<GeneratorAnswer> {
+  try {
+    return { measured: await generate(load) };
+  } catch (error) {
+    return { wrong: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function generate(load: Load): Promise<Measured> {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  failed.catch(() => undefined); // it may come while nobody waits for it
+  const run: Run = {
+    load,
+    nextRequest: requestMaker(load),
+    overdueMs: [],
+    latenciesMs: [],
+    answers: 0,
+    stopped: false,
+    fail: (why) => reject(new Error(why)),
+  };
+  const pause = (durationMs: number) => Promise.race([failed, Bun.sleep(durationMs)]);
+  const connections = await Promise.all(Array.from({ length: load.connections }, () => connect(run)));
+  const pace = load.perSecond === undefined ? undefined : startPace(run, load.perSecond, connections);
+  if (pace === undefined) for (const connection of connections) send(run, connection, performance.now());
+
+  await pause(load.warmUpMs);
+  run.latenciesMs = [];
+  const before = clocks(load.pid);
+  await pause(load.measuredMs);
+  const after = clocks(load.pid);
+  const measured = run.latenciesMs;
+  run.latenciesMs = [];
+  run.stopped = true;
+  clearInterval(pace);
+  while (connections.some((one) => one.sinceMs !== undefined)) await pause(1);
+  for (const { socket } of connections) socket.end();
+  return { answers: run.answers, ...summary(measured, before, after) };
+}
+
+function connect(run: Run): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    void Bun.connect<Connection>({
+      hostname: "127.0.0.1",
+      port: run.load.port,
+      socket: {
+        open(socket) {
+          socket.data = { socket, begun: "", sinceMs: undefined };
+          resolve(socket.data);
+        },
+        data: (socket, bytes) => receive(run, socket.data, bytes.toString("latin1")),
+        close() {
+          if (!run.stopped) run.fail("the server closed a connection");
+        },
+        connectError: (_, error) => reject(error),
+      },
+    }).catch(reject);
+  });
+}
+
+function send(run: Run, connection: Connection, sinceMs: number): void {
+  const request = run.nextRequest();
+  connection.sinceMs = sinceMs;
+  if (connection.socket.write(request) !== request.length) run.fail("a request did not fit its socket");
+}
+
+function receive(run: Run, connection: Connection, text: string): void {
+  const answer = connection.begun + text;
+  const isWhole = answer.length >= answerLength(answer);
+  connection.begun = isWhole ? "" : answer;
+  if (isWhole) settle(run, connection, answer);
+}
+
+function settle(run: Run, connection: Connection, answer: string): void {
+  const nowMs = performance.now();
+  if (!isRight(answer, run.load.expected)) run.fail(answer);
+  run.latenciesMs.push(nowMs - (connection.sinceMs ?? nowMs));
+  run.answers += 1;
+  connection.sinceMs = undefined;
+  if (run.stopped) return;
+  const sinceMs = run.load.perSecond === undefined ? nowMs : run.overdueMs.shift();
+  if (sinceMs !== undefined) send(run, connection, sinceMs);
+}
+
+function isRight(answer: string, expected: string): boolean {
+  return (
+    answer.startsWith("HTTP/1.1 200 ") && answer.includes(expected) && answer.length === answerLength(answer)
+  );
+}
+
+/** The length of the whole answer; Infinity where its head has not all come. */
+function answerLength(answer: string): number {
+  const headEnd = answer.indexOf("\r\n\r\n");
+  if (headEnd === -1) return Infinity;
+  const declared = /\r\ncontent-length: (\d+)/i.exec(answer)?.[1];
+  return headEnd + 4 + Number(declared);
+}
+
+/** Requests fall due at a steady pace; those that find no idle connection wait, and their wait is measured. */
+function startPace(run: Run, perSecond: number, connections: readonly Connection[]) {
+  const startedAtMs = performance.now();
+  let issued = 0;
+  return setInterval(() => {
+    const nowMs = performance.now();
+    const due = Math.floor(((nowMs - startedAtMs) * perSecond) / 1000);
+    const idle = connections.filter((one) => one.sinceMs === undefined);
+    for (; issued < due; issued += 1) {
+      const connection = idle.pop();
+      if (connection === undefined) run.overdueMs.push(nowMs);
+      else send(run, connection, nowMs);
+    }
+  }, 1);
+}
+
+/** Answers the bytes of one request after the other. */
+function requestMaker(load: Load): () => Buffer {
+  const requests = load.bodies.map((body) => requestBytes(load, body));
+  let number = load.firstNumber;
+  let turn = 0;
+  return () => {
+    const { bytes, numberAt } = requests[turn] ?? { bytes: Buffer.alloc(0), numberAt: -1 };
+    turn = turn + 1 === requests.length ? 0 : turn + 1;
+    if (numberAt === -1) return bytes;
+    const numbered = Buffer.from(bytes);
+    numbered.write(String(number).padStart(numberMark.length, "0"), numberAt, "latin1");
+    number += 1;
+    return numbered;
+  };
+}
+
+function requestBytes(load: Load, body: string): { bytes: Buffer; numberAt: number } {
+  const head = [
+    `POST ${load.path} HTTP/1.1`,
+    `Host: 127.0.0.1:${load.port}`,
+    `Authorization: Bearer ${load.rootKey}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  const bytes = Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
+  return { bytes, numberAt: bytes.indexOf(numberMark) };
+}
+
+type Clocks = { wallMs: number; generatorUs: number; threadUs: number; processUs: number };
+
+function clocks(serverPid: number): Clocks {
+  const { user, system } = process.cpuUsage();
+  return {
+    wallMs: performance.now(),
+    generatorUs: user + system,
+    threadUs: processorUs(`/proc/${serverPid}/task/${serverPid}/stat`),
+    processUs: processorUs(`/proc/${serverPid}/stat`),
+  };
+}
+
+/** The processor time that Linux has counted there, in steps of 10 ms. */
+function processorUs(stat: string): number {
+  const fields = readFileSync(stat, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+function summary(latenciesMs: readonly number[], before: Clocks, after: Clocks): Omit<Measured, "answers"> {
+  const sorted = Float64Array.from(latenciesMs).sort();
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  const wallMs = after.wallMs - before.wallMs;
+  const threadUs = after.threadUs - before.threadUs;
+  const count = Math.max(1, sorted.length);
+  return {
+    perSecond: (sorted.length * 1000) / wallMs,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: at(1),
+    threadUs: threadUs / count,
+    processUs: (after.processUs - before.processUs) / count,
+    serverBusy: threadUs / 1000 / wallMs,
+    generatorBusy: (after.generatorUs - before.generatorUs) / 1000 / wallMs,
+  };
+}

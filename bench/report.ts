@@ -1,0 +1,97 @@
+import { cpus } from "node:os";
+import type { Measured } from "./load.ts";
+import { median, type Spread, spread } from "./statistics.ts";
+import type { Comparison, Prepared } from "./workloads.ts";
+
+/** What each side reached, by its label. */
+export type Round = Record<string, Measured>;
+
+/** Above this share of a core the generator may be what limits the figures. */
+const generatorLimit = 0.9;
+
+export function printHead(pace: { rounds: number; measuredMs: number }): void {
+  const seconds = pace.measuredMs / 1000;
+  console.log(
+    `Bun ${Bun.version}, ${cpus().length} cores; ${pace.rounds} rounds, each side in turn for ${seconds} s; medians (least to most).`,
+  );
+}
+
+/** Prints what was measured, and answers it for the report file. */
+export function printWorkload(name: string, title: string, prepared: Prepared, rounds: readonly Round[]) {
+  console.log(`\n${name}: ${title}`);
+  for (const note of prepared.notes) console.log(`  ${note}`);
+  const sides = Object.fromEntries(
+    prepared.sides.map(({ label }) => [
+      label,
+      summary(rounds.map((round) => round[label]).filter(isMeasured)),
+    ]),
+  );
+  for (const [label, side] of Object.entries(sides)) {
+    console.log(
+      `  ${label.padEnd(10)} ${whole(side.perSecond)} a second; ${side.threadUs.median.toFixed(1)} µs each of its thread ` +
+        `(${percent(side.serverBusy)} busy), ${side.processUs.median.toFixed(1)} µs of the process; ` +
+        `p50 ${side.p50Ms.median.toFixed(2)} ms, p99 ${range(side.p99Ms)} ms; generator ${percent(side.generatorBusy)} busy`,
+    );
+  }
+  const comparisons = prepared.comparisons.map((comparison) => compare(comparison, rounds));
+  for (const { sentence } of comparisons) console.log(`  ${sentence}`);
+  return { title, notes: prepared.notes, sides, comparisons, rounds };
+}
+
+function isMeasured(one: Measured | undefined): one is Measured {
+  return one !== undefined;
+}
+
+function summary(measured: readonly Measured[]) {
+  const of = (name: keyof Measured) => spread(measured.map((one) => one[name]));
+  return {
+    perSecond: of("perSecond"),
+    threadUs: of("threadUs"),
+    processUs: of("processUs"),
+    p50Ms: of("p50Ms"),
+    p99Ms: of("p99Ms"),
+    maxMs: of("maxMs"),
+    serverBusy: of("serverBusy").median,
+    generatorBusy: of("generatorBusy").median,
+  };
+}
+
+/** The ratio within each round, so that what slows the machine for a while slows both of its sides. */
+function compare(comparison: Comparison, rounds: readonly Round[]) {
+  const { of, to, by, atLeast, atMost } = comparison;
+  const ratios = rounds.map((round) => (round[of]?.[by] ?? Number.NaN) / (round[to]?.[by] ?? Number.NaN));
+  const ratio = spread(ratios);
+  const threadRatio = median(
+    rounds.map((round) => (round[to]?.threadUs ?? Number.NaN) / (round[of]?.threadUs ?? Number.NaN)),
+  );
+  const busiest = Math.max(...rounds.map((round) => round[to]?.generatorBusy ?? 0));
+  const sentence = [
+    `${of} / ${to}: ${range(ratio)} by ${by === "perSecond" ? "throughput" : "p99"}`,
+    by === "perSecond" ? `, ${threadRatio.toFixed(2)} by processor time of the thread` : "",
+    verdict(ratio.median, atLeast, atMost),
+    busiest > generatorLimit ? `; the generator limited ${to}, so the true ratio is lower` : "",
+  ].join("");
+  return { ...comparison, ratio, threadRatio, sentence };
+}
+
+function verdict(ratio: number, atLeast: number | undefined, atMost: number | undefined): string {
+  if (atLeast === undefined && atMost === undefined) return "";
+  const bounds = [
+    ...(atLeast === undefined ? [] : [`≥ ${atLeast.toFixed(2)}`]),
+    ...(atMost === undefined ? [] : [`≤ ${atMost.toFixed(2)}`]),
+  ].join(" and ");
+  const met = ratio >= (atLeast ?? 0) && ratio <= (atMost ?? Infinity);
+  return `, ${met ? "meets" : "MISSES"} ${bounds}`;
+}
+
+function range({ median: middle, least, most }: Spread): string {
+  return `${middle.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`;
+}
+
+function whole({ median: middle, least, most }: Spread): string {
+  return `${Math.round(middle)} (${Math.round(least)} to ${Math.round(most)})`;
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
