@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { inputSchema } from "../http/openapi.ts";
+import { jsonSchema } from "../jsonSchema.ts";
 import type { Operation } from "../operation.ts";
 import { closest } from "../parse.ts";
 import { CommandError } from "./manage.ts";
@@ -53,7 +53,7 @@ function unknownCommand(operations: readonly Operation[], name: string): Command
 }
 
 function usage(operation: Operation): string {
-  const { properties = {} } = inputSchema(operation) as Schema;
+  const { properties = {} } = jsonSchema(operation.input, "input") as Schema;
   const fields = Object.entries(properties).map(
     ([name, { type, description }]) => `  --${name} <${type ?? "json"}>  ${description ?? ""}`,
   );
@@ -61,7 +61,7 @@ function usage(operation: Operation): string {
 }
 
 function bodyOf(operation: Operation, words: readonly string[]): unknown {
-  const { properties = {} } = inputSchema(operation) as Schema;
+  const { properties = {} } = jsonSchema(operation.input, "input") as Schema;
   const body: Record<string, unknown> = {};
   for (let index = 0; index < words.length; index += 2) {
     const flag = words[index] ?? "";

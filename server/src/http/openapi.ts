@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { catalogue, type ErrorCode } from "../errors.ts";
+import { type JsonSchema, jsonSchema } from "../jsonSchema.ts";
 import type { Operation } from "../operation.ts";
 import { json, problemJson } from "./problem.ts";
-
-type Schema = Record<string, unknown>;
 
 /** The refusals that every operation has. */
 const commonErrors: readonly ErrorCode[] = [
@@ -20,7 +19,7 @@ const commonErrors: readonly ErrorCode[] = [
 ];
 
 /** The OpenAPI 3.1 document of these operations, served at `publicUrl`. */
-export function openapi(operations: readonly Operation[], publicUrl: string): Schema {
+export function openapi(operations: readonly Operation[], publicUrl: string): JsonSchema {
   return {
     openapi: "3.1.0",
     info: {
@@ -46,7 +45,7 @@ function groupOf(operation: Operation): string {
   return operation.name.split(".")[0] ?? "";
 }
 
-function post(operation: Operation): Schema {
+function post(operation: Operation): JsonSchema {
   const { name, summary, description, permission } = operation;
   return {
     operationId: name,
@@ -60,39 +59,19 @@ function post(operation: Operation): Schema {
       .join("\n\n"),
     requestBody: {
       required: true,
-      content: { [json]: { schema: inputSchema(operation), example: operation.example.input } },
+      content: { [json]: { schema: jsonSchema(operation.input, "input"), example: operation.example.input } },
     },
     responses: { "200": success(operation), ...refusals(operation) },
   };
 }
 
-/** The schema of the request body; fields with a default are optional in it. */
-export function inputSchema(operation: Operation): Schema {
-  return jsonSchema(operation.input, "input");
-}
-
-function jsonSchema(schema: z.ZodType, io: "input" | "output"): Schema {
-  const made = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: "any",
-    override: ({ jsonSchema }) => {
-      if (jsonSchema["secret"] === true) jsonSchema["format"] = "password";
-      // marks for the log, not for clients
-      delete jsonSchema["secret"];
-      delete jsonSchema["private"];
-    },
-  }) as Schema;
-  delete made["$schema"];
-  return made;
-}
-
-function success(operation: Operation): Schema {
+function success(operation: Operation): JsonSchema {
   const { output, page, example } = operation;
   const data = output ?? (page && z.array(page));
-  const properties: Schema = { meta: { $ref: "#/components/schemas/Meta" } };
+  const properties: JsonSchema = { meta: { $ref: "#/components/schemas/Meta" } };
   if (data !== undefined) properties["data"] = jsonSchema(data, "output");
   if (page !== undefined) properties["pagination"] = { $ref: "#/components/schemas/Pagination" };
-  const answer: Schema = { meta: { requestId: "req_0Ck3vDbnXhq2Tn6Yp1Zs4a" } };
+  const answer: JsonSchema = { meta: { requestId: "req_0Ck3vDbnXhq2Tn6Yp1Zs4a" } };
   if (example.output !== undefined) answer["data"] = example.output;
   if (page !== undefined) answer["pagination"] = { hasMore: false };
   return {
@@ -104,7 +83,7 @@ function success(operation: Operation): Schema {
 }
 
 /** By status; several codes of one status share an entry. */
-function refusals(operation: Operation): Schema {
+function refusals(operation: Operation): JsonSchema {
   const codes = [...new Set<ErrorCode>([...commonErrors, ...operation.errors])];
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {
