@@ -62,19 +62,29 @@ export const ratelimits = z
     }
   });
 
+const slugCharacters = /^[a-zA-Z0-9_:\-.*]+$/;
+
+export const permissionSlug = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(slugCharacters, "use only letters, digits and _ : - . *");
+
 /** At most 1000; a slug named twice counts once. */
-export const permissionSlugs = z
-  .array(
-    z
-      .string()
-      .min(1)
-      .max(128)
-      .regex(/^[a-zA-Z0-9_:\-.*]+$/, "use only letters, digits and _ : - . *"),
-  )
-  .max(1000);
+export const permissionSlugs = z.array(permissionSlug).max(1000);
+
+export const permissionRef = permissionSlug.describe(
+  "The permission's id or slug; where both exist, the id wins.",
+);
+
+const roleName = z.string().min(1).max(128);
+
+export const roleRef = roleName.describe("The role's id or name; where both exist, the id wins.");
+
+export const description = z.string().max(512);
 
 /** At most 100; a name twice counts once. */
-export const roleNames = z.array(z.string().min(1).max(128)).max(100);
+export const roleNames = z.array(roleName).max(100);
 
 export const cursor = z.string().max(1024).describe("`pagination.cursor` of the page before.");
 

@@ -8,12 +8,29 @@ import { deleteIdentity } from "./identities/deleteIdentity.ts";
 import { getIdentity } from "./identities/getIdentity.ts";
 import { listIdentities } from "./identities/listIdentities.ts";
 import { updateIdentity } from "./identities/updateIdentity.ts";
+import { addPermissions } from "./keys/addPermissions.ts";
+import { addRoles } from "./keys/addRoles.ts";
 import { createKey } from "./keys/createKey.ts";
 import { deleteKey } from "./keys/deleteKey.ts";
 import { getKey } from "./keys/getKey.ts";
+import { removePermissions } from "./keys/removePermissions.ts";
+import { removeRoles } from "./keys/removeRoles.ts";
+import { rerollKey } from "./keys/rerollKey.ts";
+import { setPermissions } from "./keys/setPermissions.ts";
+import { setRoles } from "./keys/setRoles.ts";
+import { updateCredits } from "./keys/updateCredits.ts";
 import { updateKey } from "./keys/updateKey.ts";
 import { verifyKey } from "./keys/verifyKey.ts";
 import { whoami } from "./keys/whoami.ts";
+import { createPermission } from "./permissions/createPermission.ts";
+import { createRole } from "./permissions/createRole.ts";
+import { deletePermission } from "./permissions/deletePermission.ts";
+import { deleteRole } from "./permissions/deleteRole.ts";
+import { getPermission } from "./permissions/getPermission.ts";
+import { getRole } from "./permissions/getRole.ts";
+import { listPermissions } from "./permissions/listPermissions.ts";
+import { listRoles } from "./permissions/listRoles.ts";
+import { setRolePermissions } from "./permissions/setRolePermissions.ts";
 
 /** Every operation of the API. Routes, OpenAPI, client types, commands and the generic tests are made from it. */
 export const operations: readonly Operation[] = [
@@ -26,10 +43,27 @@ export const operations: readonly Operation[] = [
   getIdentity,
   listIdentities,
   updateIdentity,
+  addPermissions,
+  addRoles,
   createKey,
   deleteKey,
   getKey,
+  removePermissions,
+  removeRoles,
+  rerollKey,
+  setPermissions,
+  setRoles,
+  updateCredits,
   updateKey,
   verifyKey,
   whoami,
+  createPermission,
+  createRole,
+  deletePermission,
+  deleteRole,
+  getPermission,
+  getRole,
+  listPermissions,
+  listRoles,
+  setRolePermissions,
 ];

@@ -1,6 +1,8 @@
+import { z } from "zod";
 import { decodeCursor } from "../domain/cursor.ts";
 import { invalid } from "../errors.ts";
 import type { Page } from "../operation.ts";
+import { cursor, search } from "./fields.ts";
 
 /**
  * Where the page begins and how many rows to ask for: one more than fit, which tells whether there is another page.
@@ -21,6 +23,22 @@ export function pageStart(input: { limit: number; cursor?: string | undefined })
     );
   }
   return { afterId, limit: input.limit + 1 };
+}
+
+/** The fields of a list that can be searched. */
+export const searchInput = {
+  limit: z.int().min(1).max(100).default(100),
+  cursor: cursor.optional(),
+  search: search.optional(),
+};
+
+/** As `pageStart`, with the trimmed search; blank is none. */
+export function searchStart(input: {
+  limit: number;
+  cursor?: string | undefined;
+  search?: string | undefined;
+}) {
+  return { ...pageStart(input), search: input.search?.trim() || undefined };
 }
 
 /** The page that the rows of `pageStart` make. */

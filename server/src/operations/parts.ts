@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { may } from "../domain/caller.ts";
+import { may, mayAll } from "../domain/caller.ts";
 import { diffRatelimits, type GivenRatelimit } from "../domain/ratelimits.ts";
 import { apiKeySecret } from "../domain/secrets.ts";
 import type { StoredRatelimit } from "../domain/verification.ts";
@@ -10,6 +10,7 @@ import {
   claimPermissions,
   deleteKeyPermissions,
   deleteKeyRoles,
+  findPermissionsBySlug,
   findRolesByName,
   insertKeyPermissions,
   insertKeyRoles,
@@ -63,6 +64,24 @@ export async function makePermissions(
   });
   for (const id of madeIds) audit("permission.create", id);
   return permissions;
+}
+
+/**
+ * As `makePermissions`, for callers that need a permission of their own to make some.
+ * Errors: `insufficient_permissions` where there are some to make and the caller may not.
+ */
+export async function requirePermissions(
+  context: TransactContext,
+  slugs: readonly string[],
+): Promise<PermissionRecord[]> {
+  const { caller, tx } = context;
+  const wanted = [...new Set(slugs)];
+  const known = await findPermissionsBySlug(tx, caller.workspaceId, wanted);
+  if (known.length === wanted.length) return known;
+  if (mayAll(caller, "rbac", "create_permission")) return makePermissions(context, wanted);
+  throw new Failure("insufficient_permissions", {
+    detail: 'Missing permission: "rbac.*.create_permission", which making new slugs needs.',
+  });
 }
 
 /**
@@ -189,7 +208,7 @@ export async function replacePermissions(
 }
 
 /** What leads from one set of rows to another. */
-function idChange(from: readonly { id: string }[], to: readonly { id: string }[]) {
+export function idChange(from: readonly { id: string }[], to: readonly { id: string }[]) {
   const before = new Set(idsOf(from));
   const after = new Set(idsOf(to));
   return {

@@ -2,27 +2,22 @@ import { z } from "zod";
 import { idsWith, mayAll } from "../../domain/caller.ts";
 import { operation } from "../../operation.ts";
 import { listIdentities as listRows } from "../../storage/queries/identities.ts";
-import { cursor, identity, identityAnswer, identityExample, search } from "../fields.ts";
-import { pageOf, pageStart } from "../paging.ts";
+import { identity, identityAnswer, identityExample } from "../fields.ts";
+import { pageOf, searchInput, searchStart } from "../paging.ts";
 
 export const listIdentities = operation({
   name: "identities.listIdentities",
   summary: "List identities",
   description: "All identities in the order in which they were made, a page at a time.",
   permission: "identity.<id>.read_identity",
-  input: z.strictObject({
-    limit: z.int().min(1).max(100).default(100),
-    cursor: cursor.optional(),
-    search: search.optional(),
-  }),
+  input: z.strictObject(searchInput),
   page: identity,
   errors: [],
   example: { input: { limit: 50 }, output: [identityExample] },
 
   async run(input, { caller, slow }) {
     const rows = await listRows(slow, caller.workspaceId, {
-      ...pageStart(input),
-      search: input.search?.trim() || undefined,
+      ...searchStart(input),
       onlyIds: mayAll(caller, "identity", "read_identity")
         ? undefined
         : idsWith(caller, "identity", "read_identity"),

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { operation } from "../../operation.ts";
+import { keyId, roleNames } from "../fields.ts";
+import { role, roleAnswer } from "../keyAnswer.ts";
+import { evictKey, lockPermittedKey, replaceRoles, requireRoles } from "../parts.ts";
+
+export const removeRoles = operation({
+  name: "keys.removeRoles",
+  summary: "Take roles from a key",
+  description: "Answers those that it then still has.",
+  permission: "api.<id>.update_key",
+  input: z.strictObject({ keyId, roles: roleNames.min(1) }),
+  output: z.array(role),
+  errors: ["key_not_found", "role_not_found"],
+  example: { input: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", roles: ["editor"] }, output: [] },
+
+  async transact(input, context) {
+    const key = await lockPermittedKey(context, input.keyId, "update_key");
+    await requireRoles(context, input.roles);
+    const gone = new Set(input.roles);
+    const left = key.roles.filter((name) => !gone.has(name));
+    const roles = await replaceRoles(context, key.id, left);
+    evictKey(context, key);
+    return roles.map(roleAnswer);
+  },
+});

@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { Failure } from "../../errors.ts";
+import { operation } from "../../operation.ts";
+import { findPermission } from "../../storage/queries/permissions.ts";
+import { permissionRef } from "../fields.ts";
+import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
+
+export const getPermission = operation({
+  name: "permissions.getPermission",
+  summary: "Read one permission",
+  permission: "rbac.*.read_permission",
+  input: z.strictObject({ permission: permissionRef }),
+  output: permission,
+  errors: ["permission_not_found"],
+  example: { input: { permission: "documents.read" }, output: permissionExample },
+
+  async run(input, { caller, db }) {
+    const found = await findPermission(db, caller.workspaceId, input.permission);
+    if (found === undefined) throw new Failure("permission_not_found");
+    return permissionAnswer(found);
+  },
+});

@@ -1,0 +1,21 @@
+import { z } from "zod";
+import { operation } from "../../operation.ts";
+import { listPermissions as listRows } from "../../storage/queries/permissions.ts";
+import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
+import { pageOf, searchInput, searchStart } from "../paging.ts";
+
+export const listPermissions = operation({
+  name: "permissions.listPermissions",
+  summary: "List permissions",
+  description: "In the order in which they were made. `search` looks at id, name, slug and description.",
+  permission: "rbac.*.read_permission",
+  input: z.strictObject(searchInput),
+  page: permission,
+  errors: [],
+  example: { input: { limit: 50 }, output: [permissionExample] },
+
+  async run(input, { caller, slow }) {
+    const rows = await listRows(slow, caller.workspaceId, searchStart(input));
+    return pageOf(rows, input.limit, permissionAnswer);
+  },
+});
