@@ -1,4 +1,4 @@
-import type { CompiledQuery } from "kysely";
+import type { CompiledQuery, DialectAdapter } from "kysely";
 import type { Db } from "./schema.ts";
 
 type Value = string | number | null;
@@ -7,21 +7,22 @@ type Value = string | number | null;
 type Placeholder = { placeholder: string };
 
 /**
- * A query that is compiled once for each database and then only filled in: for what runs with every request.
+ * A query that is compiled once for each SQL dialect and then only filled in: for what runs with every request.
  * `build` gets stand-ins with the arguments' types; it must use each of them as a value and nothing else.
  */
 export function prepared<A extends Record<string, Value>, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,
 ): (db: Db, args: A) => Promise<R[]> {
-  const compiled = new WeakMap<Db, CompiledQuery<R>>();
+  const compiled = new WeakMap<DialectAdapter, CompiledQuery<R>>();
   const standIns = new Proxy({} as A, {
     get: (_, name): Placeholder => ({ placeholder: String(name) }),
   });
   return async (db, args) => {
-    let query = compiled.get(db);
+    const { adapter } = db.getExecutor();
+    let query = compiled.get(adapter);
     if (query === undefined) {
       query = build(db, standIns);
-      compiled.set(db, query);
+      compiled.set(adapter, query);
     }
     const parameters = query.parameters.map((value) =>
       isPlaceholder(value) ? args[value.placeholder] : value,

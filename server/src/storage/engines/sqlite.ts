@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { type Engine, StorageError } from "../engine.ts";
 import { type MigrationTarget, migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
-import { type SqlValue, sqliteDb } from "./sqliteDialect.ts";
+import { type SqlValue, sqliteDb } from "./dialects.ts";
 import { type SqliteThread, startThread } from "./sqliteThread.ts";
 
 const statementsKept = 500;

@@ -1,7 +1,7 @@
 /** One background thread of the SQLite engine: makes commits durable, or reads slowly and checkpoints. */
 import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync } from "node:fs";
-import type { SqlValue } from "./sqliteDialect.ts";
+import type { SqlValue } from "./dialects.ts";
 
 export type Order =
   | { kind: "sync" }
