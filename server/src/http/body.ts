@@ -1,29 +1,79 @@
 import { Failure } from "../errors.ts";
 
-/** A body must arrive within this, or faster than `slowestBytesPerMs`. */
-const patienceMs = 10_000;
-const longestMs = 75_000;
+/** What sets how long the runtime leaves a connection on which nothing happens; seconds. */
+export type IdleTimer = { timeout(request: Request, seconds: number): void };
+
+/** How long the runtime leaves a silent connection; it counts in steps of 4 seconds. */
+export const idleSeconds = 8;
 const slowestBytesPerMs = 16;
+/** Up to this size the runtime's own timer holds a body to that speed; it measures larger ones too strictly. */
+const smallBytes = idleSeconds * 1000 * slowestBytesPerMs;
+
+/** A body may pause, and fall behind its speed at its start, for `patienceMs`. */
+const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs };
 
 /**
  * The whole body.
  * Errors: `request_body_too_large` above `maxBytes`, from the declared length or while reading; `request_timeout`
- * where it does not arrive; `invalid_input` for a length that is none.
+ * where it comes too slowly; `invalid_input` for a length that is none and a body that ends before it.
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+export async function readBody(request: Request, maxBytes: number, idle: IdleTimer): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
-  if (declared !== null && !/^\d{1,15}$/.test(declared)) {
+  if (declared !== null && !/^\d{1,16}$/.test(declared)) {
     throw new Failure("invalid_input", { detail: "Content-Length is not one whole number." });
   }
   const length = declared === null ? undefined : Number(declared);
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
-  if (length !== undefined && length <= patienceMs * slowestBytesPerMs) {
-    return withinPatience(request.bytes());
+  if (length !== undefined && length <= smallBytes) return request.bytes().catch(endedEarly);
+  if (request.body === null) return new Uint8Array();
+  idle.timeout(request, 0);
+  try {
+    return await readPaced(request.body.getReader(), maxBytes);
+  } finally {
+    idle.timeout(request, idleSeconds);
   }
-  return readSlowly(request, maxBytes);
 }
 
-/** Wrong where it is larger than allowed; the connection is closed, since the rest of the body is not read. */
+type Reader = { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> };
+
+/** A large body, or one of unknown length: counted and timed while it arrives. Errors: those of `readBody`. */
+export async function readPaced(
+  reader: Reader,
+  maxBytes: number,
+  { patienceMs, longestMs, slowestBytesPerMs } = pace,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const startedAt = performance.now();
+  let total = 0;
+  for (;;) {
+    const spentMs = performance.now() - startedAt;
+    const allowedMs = Math.min(longestMs, Math.max(patienceMs, total / slowestBytesPerMs));
+    const { done, value } = await within(Math.min(patienceMs, allowedMs - spentMs), reader.read());
+    if (done) return Buffer.concat(parts);
+    if (value === undefined) continue;
+    parts.push(value);
+    total += value.byteLength;
+    if (total > maxBytes) throw tooLarge(maxBytes);
+  }
+}
+
+/** Errors: `request_timeout` after `ms`. */
+async function within<T>(ms: number, arriving: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Failure("request_timeout", { headers: { Connection: "close" } })),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([arriving.catch(endedEarly), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The connection is closed, since the rest of the body is not read. */
 function tooLarge(maxBytes: number): Failure {
   return new Failure("request_body_too_large", {
     detail: `The body is larger than the ${maxBytes} bytes that are taken here.`,
@@ -31,65 +81,6 @@ function tooLarge(maxBytes: number): Failure {
   });
 }
 
-function tooSlow(): Failure {
-  return new Failure("request_timeout", { headers: { Connection: "close" } });
-}
-
-type Waiting = { sinceMs: number; giveUp(): void };
-
-/** One timer watches all bodies on their way, so that a request costs a set's entry and not a timer. */
-const onTheirWay = new Set<Waiting>();
-let watching: ReturnType<typeof setInterval> | undefined;
-
-function watch(waiting: Waiting): void {
-  onTheirWay.add(waiting);
-  watching ??= setInterval(() => {
-    const oldest = performance.now() - patienceMs;
-    for (const one of onTheirWay) if (one.sinceMs < oldest) one.giveUp();
-    if (onTheirWay.size > 0) return;
-    clearInterval(watching);
-    watching = undefined;
-  }, 500);
-}
-
-function withinPatience<T>(arriving: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const waiting: Waiting = {
-      sinceMs: performance.now(),
-      giveUp: () => {
-        onTheirWay.delete(waiting);
-        reject(tooSlow());
-      },
-    };
-    watch(waiting);
-    arriving.then(
-      (arrived) => {
-        onTheirWay.delete(waiting);
-        resolve(arrived);
-      },
-      (cause) => {
-        onTheirWay.delete(waiting);
-        reject(new Failure("invalid_input", { detail: "The body ended before its declared length.", cause }));
-      },
-    );
-  });
-}
-
-/** A large body, or one of unknown length: counted while it arrives. */
-async function readSlowly(request: Request, maxBytes: number): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
-  const reader = request.body.getReader();
-  const parts: Uint8Array[] = [];
-  const startedAt = performance.now();
-  let total = 0;
-  for (;;) {
-    const { done, value } = await withinPatience(reader.read());
-    if (done) return Buffer.concat(parts);
-    parts.push(value);
-    total += value.byteLength;
-    if (total > maxBytes) throw tooLarge(maxBytes);
-    const elapsed = performance.now() - startedAt;
-    if (elapsed > longestMs) throw tooSlow();
-    if (elapsed > patienceMs && total < elapsed * slowestBytesPerMs) throw tooSlow();
-  }
+function endedEarly(cause: unknown): never {
+  throw new Failure("invalid_input", { detail: "The body ended before its declared length.", cause });
 }

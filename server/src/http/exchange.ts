@@ -4,11 +4,12 @@ import type { Level, Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import type { Answer } from "../run.ts";
+import type { IdleTimer } from "./body.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { json, problemBody, problemType } from "./problem.ts";
 
 /** What the runtime tells of a request's connection. */
-export type Socket = { requestIP(request: Request): { address: string } | null };
+export type Socket = IdleTimer & { requestIP(request: Request): { address: string } | null };
 
 /** One request and what is known of it while it is answered. */
 export type Exchange = {
@@ -29,6 +30,8 @@ export type Exchange = {
 export type Exchanges = {
   open(request: Request, socket: Socket, operation?: Operation): Exchange;
   succeed(exchange: Exchange, answer: Answer): Response;
+  /** Answers with what needs no caller and no envelope, such as a health check; neither logged nor measured. */
+  show(exchange: Exchange, response: Response): Response;
   /** Answers a `Failure` as such, and anything else as `unexpected_error`. */
   refuse(exchange: Exchange, error: unknown): Response;
 };
@@ -48,12 +51,6 @@ export function exchanges(tools: Tools): Exchanges {
   return {
     open(request, socket, operation) {
       const requestId = tools.newRequestId();
-      const headers: Record<string, string> = {
-        "Content-Type": json,
-        "X-Request-Id": requestId,
-        "Cache-Control": "no-store",
-      };
-      if (tools.isDraining()) headers["Connection"] = "close";
       return {
         request,
         operation,
@@ -65,19 +62,28 @@ export function exchanges(tools: Tools): Exchanges {
             request.headers.get("x-forwarded-for"),
           ),
         caller: undefined,
-        headers,
+        headers: { "Content-Type": json, "X-Request-Id": requestId, "Cache-Control": "no-store" },
         notes: {},
       };
     },
     succeed(exchange, answer) {
       if (answer.replayOf !== undefined) repeat(exchange, answer.replayOf);
       settle(tools, exchange, 200, undefined);
+      leaveIfDraining(tools, exchange);
       return new Response(successBody(exchange.requestId, answer), { headers: exchange.headers });
+    },
+    show(exchange, response) {
+      leaveIfDraining(tools, exchange);
+      for (const [name, value] of Object.entries(exchange.headers)) {
+        if (!response.headers.has(name)) response.headers.set(name, value);
+      }
+      return response;
     },
     refuse(exchange, error) {
       const failure = error instanceof Failure ? error : new Failure("unexpected_error", { cause: error });
       const { status } = catalogue[failure.code];
       settle(tools, exchange, status, failure);
+      leaveIfDraining(tools, exchange);
       const accept = exchange.request.headers.get("accept");
       const type = problemType(status, exchange.operation?.problemJson, accept);
       return new Response(problemBody(failure, exchange.requestId, tools.errorTypeBase()), {
@@ -86,6 +92,11 @@ export function exchanges(tools: Tools): Exchanges {
       });
     },
   };
+}
+
+/** Asked when the answer is made: a stop may have begun while it was worked on. */
+function leaveIfDraining(tools: Tools, exchange: Exchange): void {
+  if (tools.isDraining()) exchange.headers["Connection"] = "close";
 }
 
 /** The answer is the first one's, word for word; the log keeps this request's own id. */

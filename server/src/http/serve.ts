@@ -5,13 +5,14 @@ import type { Operation } from "../operation.ts";
 import { closest } from "../parse.ts";
 import { type Answer, run, type Services } from "../run.ts";
 import { type Authentication, authenticate } from "./authenticate.ts";
-import { readBody } from "./body.ts";
+import { type IdleTimer, idleSeconds, readBody } from "./body.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
 import { type Exchange, exchanges, pathOf, type Socket } from "./exchange.ts";
 import { liveness, readiness } from "./health.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { openapi } from "./openapi.ts";
+import { json, problemBody } from "./problem.ts";
 import { checkMediaType, readJson } from "./readJson.ts";
 import { type WorkspaceLimit, workspaceLimit } from "./workspaceLimit.ts";
 
@@ -39,9 +40,8 @@ export type HttpServer = {
   stop(): Promise<void>;
 };
 
-const idleSeconds = 8;
-/** far above any limit of ours, so that it is we who answer 413 */
-const runtimeBodyLimit = 1024 * 1024 * 1024;
+/** above any length the runtime can read, so that it is we who answer 413 */
+const runtimeBodyLimit = Number.MAX_SAFE_INTEGER;
 
 /**
  * Serves the operations, the health checks and the documents over HTTP.
@@ -54,10 +54,12 @@ export function serveHttp(
 ): HttpServer {
   let draining = false;
   let publicUrl = "";
-  const { open, succeed, refuse } = exchanges({
+  const newRequestId = () => services.newId("req", services.nowMs());
+  const errorTypeBase = () => `${publicUrl}/errors/`;
+  const { open, succeed, show, refuse } = exchanges({
     ...options,
-    newRequestId: () => services.newId("req", services.nowMs()),
-    errorTypeBase: () => `${publicUrl}/errors/`,
+    newRequestId,
+    errorTypeBase,
     isDraining: () => draining,
   });
   const perform = performer(services, options);
@@ -65,16 +67,18 @@ export function serveHttp(
   const post = (operation: Operation) => async (request: Request, socket: Socket) => {
     const exchange = open(request, socket, operation);
     try {
-      return succeed(exchange, await perform(exchange, operation));
+      return succeed(exchange, await perform(exchange, operation, socket));
     } catch (error) {
       return refuse(exchange, error);
     }
   };
   const get =
-    (answer: (request: Request) => Promise<Response> | Response) => (request: Request, socket: Socket) =>
-      request.method === "GET" || request.method === "HEAD"
-        ? answer(request)
-        : refuse(open(request, socket), wrongMethod("GET, HEAD"));
+    (answer: (exchange: Exchange) => Promise<Response> | Response) =>
+    async (request: Request, socket: Socket) => {
+      const exchange = open(request, socket);
+      const allowed = request.method === "GET" || request.method === "HEAD";
+      return allowed ? show(exchange, await answer(exchange)) : refuse(exchange, wrongMethod("GET, HEAD"));
+    };
 
   const server = Bun.serve({
     hostname: options.host,
@@ -84,20 +88,20 @@ export function serveHttp(
     maxRequestBodySize: runtimeBodyLimit,
     routes: {
       ...Object.fromEntries(operations.map((operation) => [`/v2/${operation.name}`, post(operation)])),
-      "/v2/liveness": get(() => liveness(services.newId("req", services.nowMs()))),
+      "/v2/liveness": get(({ requestId }) => liveness(requestId)),
       "/health/live": get(() => Response.json({ status: "ok" })),
       "/health/ready": get(() => readiness(draining, services.engine)),
       "/openapi.json": get(() => Response.json(openapi(operations, publicUrl))),
       "/errors": get(errorIndex),
     },
     fetch(request, socket) {
-      const page = request.method === "GET" ? errorPage(pathOf(request)) : undefined;
-      return page ?? refuse(open(request, socket), unknownPath(pathOf(request), operations));
+      const path = pathOf(request);
+      const page = errorPage(path);
+      if (page !== undefined) return get(() => page)(request, socket);
+      return refuse(open(request, socket), unknownPath(path, operations));
     },
-    error(error) {
-      options.log("error", "fault", { fault: error.name });
-      return new Response(null, { status: 500 });
-    },
+    // where not even the refusal could be made
+    error: () => bareFault(newRequestId(), errorTypeBase()),
   });
   const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
   const url = `http://${shownHost}:${server.port}`;
@@ -120,10 +124,10 @@ function performer(services: Services, options: HttpOptions) {
       ? undefined
       : workspaceLimit(services.counters, workspaceRequestsPerMinute);
 
-  return async (exchange: Exchange, operation: Operation): Promise<Answer> => {
+  return async (exchange: Exchange, operation: Operation, idle: IdleTimer): Promise<Answer> => {
     const { request } = exchange;
     if (request.method !== "POST") throw wrongMethod("POST");
-    const body = await readBody(request, operation.maxBodyBytes ?? options.maxBodyBytes);
+    const body = await readBody(request, operation.maxBodyBytes ?? options.maxBodyBytes, idle);
     const caller = await authenticate(request.headers.get("authorization"), exchange.address, authentication);
     exchange.caller = caller;
     if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
@@ -146,6 +150,13 @@ function performer(services: Services, options: HttpOptions) {
       note: (fields) => void Object.assign(exchange.notes, fields),
     });
   };
+}
+
+function bareFault(requestId: string, errorTypeBase: string): Response {
+  return new Response(problemBody(new Failure("unexpected_error"), requestId, errorTypeBase), {
+    status: 500,
+    headers: { "Content-Type": json, "X-Request-Id": requestId, "Cache-Control": "no-store" },
+  });
 }
 
 function wrongMethod(allowed: string): Failure {
