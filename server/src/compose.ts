@@ -13,11 +13,12 @@ import { operations } from "./operations/index.ts";
 import type { Services } from "./run.ts";
 import { hashKey, randomBytes } from "./runtime.ts";
 import { recoveryWith } from "./sealing.ts";
-import { type RecordCache, recordCache, verificationKeyParts } from "./storage/cache.ts";
+import { type RecordCache, recordCache, workspaceKeyParts } from "./storage/cache.ts";
 import { cleanUp } from "./storage/cleanUp.ts";
 import type { Engine } from "./storage/engine.ts";
 import { openStorage } from "./storage/open.ts";
 import { findKeyByHash } from "./storage/queries/keys.ts";
+import { findNamespace } from "./storage/queries/namespaces.ts";
 import { findRootKeyByHash, type RootKeyRecord } from "./storage/queries/rootKeys.ts";
 import { creditSpender } from "./storage/spending.ts";
 
@@ -67,6 +68,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
       engine,
       counters,
       keyCache: keyCache(engine),
+      namespaceCache: namespaceCache(engine),
       spendCredits: creditSpender(engine),
       limits: {
         maxMetaBytes: config.MAX_META_BYTES,
@@ -76,6 +78,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     engine.onForeignChange(() => {
       rootKeys.clear();
       services.keyCache.clear();
+      services.namespaceCache.clear();
     });
     const http = serveHttp(operations, services, {
       host: config.HOST,
@@ -86,6 +89,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
       clientAddress: proxies,
       rootKeys,
       log,
+      logInputs: config.LOG_LEVEL === "debug",
       metrics,
     });
     const stopCleaning = cleanUp(engine, nowMs, log);
@@ -143,10 +147,19 @@ function rootKeyCache(engine: Engine): RecordCache<RootKeyRecord> {
 
 function keyCache(engine: Engine): Services["keyCache"] {
   return recordCache({
-    load: (key) => findKeyByHash(engine.db, ...verificationKeyParts(key)),
+    load: (key) => findKeyByHash(engine.db, ...workspaceKeyParts(key)),
     madeFrom: (record) => record.madeFrom,
     weigh: (record) => record.bytes,
     maxBytes: cacheBytes,
+  });
+}
+
+function namespaceCache(engine: Engine): Services["namespaceCache"] {
+  return recordCache({
+    load: (key) => findNamespace(engine.db, ...workspaceKeyParts(key)),
+    madeFrom: (record) => [record.id],
+    weigh: (record) => record.bytes,
+    maxBytes: cacheBytes / 4,
   });
 }
 

@@ -3,7 +3,7 @@ import type { Counters } from "./counters/counters.ts";
 import type { Caller, Resource } from "./domain/caller.ts";
 import type { IdPrefix } from "./domain/ids.ts";
 import type { ErrorCode } from "./errors.ts";
-import type { KeyCache } from "./storage/cache.ts";
+import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
 import type { Spend, Spent } from "./storage/queries/balances.ts";
 import type { Db, Tx } from "./storage/schema.ts";
 
@@ -47,7 +47,7 @@ export type Audit = (event: string, targetId: string, fields?: readonly string[]
 export type Write = {
   tx: Tx;
   audit: Audit;
-  /** After the commit, forgets every cached verification that was made from the thing with this id. */
+  /** After the commit, forgets everything cached that was made from the thing with this id. */
   evict(id: string): void;
 };
 
@@ -57,6 +57,7 @@ export type RunContext = Context & {
   slow: Db;
   counters: Counters;
   keyCache: KeyCache;
+  namespaceCache: NamespaceCache;
   /** Durable when it resolves. */
   spendCredits(spend: Spend): Promise<Spent>;
   inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;

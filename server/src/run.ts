@@ -5,7 +5,7 @@ import type { IdPrefix, MakeId } from "./domain/ids.ts";
 import { Failure } from "./errors.ts";
 import type { Audit, Limits, Operation, Page, Permission, Recovery, RunContext, Write } from "./operation.ts";
 import { parseInput } from "./parse.ts";
-import type { KeyCache } from "./storage/cache.ts";
+import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 import { type AuditEvent, findAuditOfRequest, insertAuditEvents } from "./storage/queries/audit.ts";
 import type { Spend, Spent } from "./storage/queries/balances.ts";
@@ -17,6 +17,7 @@ export type Services = {
   engine: Engine;
   counters: Counters;
   keyCache: KeyCache;
+  namespaceCache: NamespaceCache;
   spendCredits(spend: Spend): Promise<Spent>;
   /** wall clock, milliseconds since the epoch */
   nowMs(): number;
@@ -118,6 +119,7 @@ async function perform(
     slow: services.engine.slow,
     counters: services.counters,
     keyCache: services.keyCache,
+    namespaceCache: services.namespaceCache,
     spendCredits: services.spendCredits,
     inTransaction: (work) => write(services, call, nowMs, work),
   };
@@ -165,7 +167,10 @@ async function write<T>(
   } catch (error) {
     if (!(await wasCommitted(services, call, error))) throw error;
   } finally {
-    for (const id of changed) services.keyCache.evict(id);
+    for (const id of changed) {
+      services.keyCache.evict(id);
+      services.namespaceCache.evict(id);
+    }
   }
   if (result === undefined) throw new Error("a transaction ended without its result");
   return result.value;

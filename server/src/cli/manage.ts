@@ -6,6 +6,7 @@ import { rootKeyStart } from "../firstStart.ts";
 import type { Operation } from "../operation.ts";
 import { hashKey, randomBytes } from "../runtime.ts";
 import type { Engine } from "../storage/engine.ts";
+import { algorithms, insertMigration } from "../storage/queries/keyMigrations.ts";
 import { deleteRootKey, insertRootKey, listRootKeys } from "../storage/queries/rootKeys.ts";
 import { insertWorkspace, listWorkspaces, setWorkspaceEnabled } from "../storage/queries/workspaces.ts";
 
@@ -18,6 +19,7 @@ const commands: Record<string, (engine: Engine, words: string[]) => Promise<stri
   "workspace list": async (engine) => table(await listWorkspaces(engine.db)),
   "workspace disable": (engine, words) => switchWorkspace(engine, words, false),
   "workspace enable": (engine, words) => switchWorkspace(engine, words, true),
+  "migration create": createMigration,
   "root-key create": createRootKey,
   "root-key list": listKeys,
   "root-key revoke": revokeRootKey,
@@ -46,6 +48,7 @@ export function help(operations: readonly Operation[]): string {
 latchkey config                show the settings in force
 latchkey workspace create <name> | list | disable <id> | enable <id>
 latchkey root-key create [--workspace <id>] --permissions <a,b | *> [--name <name>] [--expires <ISO time | 30d>]
+latchkey migration create [--workspace <id>] --algorithm <sha256 | prefixed-api-key>
 latchkey root-key list [--workspace <id>] | revoke <id>
 latchkey <group> <operation> [--<field> <value>] [--json <body>]
                                call a running server (LATCHKEY_URL, LATCHKEY_ROOT_KEY)
@@ -99,6 +102,20 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
     }),
   );
   return `${id}\n${rootKey}`;
+}
+
+async function createMigration(engine: Engine, words: string[]): Promise<string> {
+  const options = flags(words, ["workspace", "algorithm"]);
+  const wanted = options["algorithm"] ?? "";
+  const algorithm = algorithms.find((one) => wanted !== "" && one.endsWith(wanted));
+  if (algorithm === undefined) {
+    throw new CommandError("--algorithm must be sha256 or prefixed-api-key.");
+  }
+  const nowMs = Date.now();
+  const id = newId("mig", nowMs);
+  const workspaceId = await workspaceOf(engine, options["workspace"]);
+  await engine.transaction((tx) => insertMigration(tx, { id, workspaceId, algorithm, nowMs }));
+  return id;
 }
 
 async function listKeys(engine: Engine, words: string[]): Promise<string> {

@@ -2,7 +2,6 @@ export type IdPrefix =
   | "id"
   | "key"
   | "api"
-  | "ks"
   | "rl"
   | "perm"
   | "role"
@@ -11,9 +10,8 @@ export type IdPrefix =
   | "ws"
   | "req"
   | "log"
-  | "root"
-  | "bal"
-  | "sub";
+  | "mig"
+  | "root";
 
 /** Makes one id. `nowMs` is the wall clock in whole milliseconds since 1970. */
 export type MakeId = (prefix: IdPrefix, nowMs: number) => string;

@@ -48,19 +48,22 @@ const ratelimit = z.strictObject({
 });
 
 /** At most 50 limits, each name once. */
-export const ratelimits = z
-  .array(ratelimit)
-  .max(50)
-  .superRefine((items, context) => {
-    for (const { name, index } of repeated(items.map((item) => item.name))) {
-      context.addIssue({
-        code: "custom",
-        path: [index, "name"],
-        message: `repeats the name ${JSON.stringify(name)}`,
-        params: { fix: "give each limit a name of its own" },
-      });
-    }
-  });
+export const ratelimits = z.array(ratelimit).max(50).superRefine(refuseRepeatedNames);
+
+/** Adds an issue for each name that an earlier item has already. */
+export function refuseRepeatedNames(
+  items: readonly { name: string }[],
+  context: z.core.$RefinementCtx,
+): void {
+  for (const { name, index } of repeated(items.map((item) => item.name))) {
+    context.addIssue({
+      code: "custom",
+      path: [index, "name"],
+      message: `repeats the name ${JSON.stringify(name)}`,
+      params: { fix: "give each limit a name of its own" },
+    });
+  }
+}
 
 const slugCharacters = /^[a-zA-Z0-9_:\-.*]+$/;
 
@@ -139,14 +142,18 @@ export function identityAnswer(record: IdentityRecord): z.input<typeof identity>
  * The limits with durations in milliseconds by name.
  * Errors: `invalid_input` where a duration is above the server's bound; all such places are listed.
  */
-export function givenRatelimits(items: z.output<typeof ratelimits>, limits: Limits): GivenRatelimit[] {
+export function givenRatelimits(
+  items: z.output<typeof ratelimits>,
+  limits: Limits,
+  location = "body.ratelimits",
+): GivenRatelimit[] {
   const longest = limits.maxRatelimitDurationMs;
   const flaws = items.flatMap((item, index) =>
     item.duration <= longest
       ? []
       : [
           {
-            location: `body.ratelimits[${index}].duration`,
+            location: `${location}[${index}].duration`,
             message: `is ${item.duration}, longer than this server counts`,
             fix: `use at most ${longest} (milliseconds)`,
           },
@@ -169,11 +176,12 @@ export function metaText(
   value: object,
   limits: Limits,
   note: (fields: Record<string, number>) => void,
+  location = "body.meta",
 ): string {
   const text = JSON.stringify(value);
   const bytes = new TextEncoder().encode(text).byteLength;
   if (bytes > limits.maxMetaBytes) {
-    throw invalid("body.meta", `is ${bytes} bytes of JSON`, `keep it within ${limits.maxMetaBytes} bytes`);
+    throw invalid(location, `is ${bytes} bytes of JSON`, `keep it within ${limits.maxMetaBytes} bytes`);
   }
   if (bytes > 10_240) note({ metaBytes: bytes });
   return text;

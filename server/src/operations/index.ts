@@ -1,4 +1,6 @@
 import type { Operation } from "../operation.ts";
+import { getRatelimits } from "./analytics/getRatelimits.ts";
+import { getVerifications } from "./analytics/getVerifications.ts";
 import { createApi } from "./apis/createApi.ts";
 import { deleteApi } from "./apis/deleteApi.ts";
 import { getApi } from "./apis/getApi.ts";
@@ -13,6 +15,7 @@ import { addRoles } from "./keys/addRoles.ts";
 import { createKey } from "./keys/createKey.ts";
 import { deleteKey } from "./keys/deleteKey.ts";
 import { getKey } from "./keys/getKey.ts";
+import { migrateKeys } from "./keys/migrateKeys.ts";
 import { removePermissions } from "./keys/removePermissions.ts";
 import { removeRoles } from "./keys/removeRoles.ts";
 import { rerollKey } from "./keys/rerollKey.ts";
@@ -31,9 +34,17 @@ import { getRole } from "./permissions/getRole.ts";
 import { listPermissions } from "./permissions/listPermissions.ts";
 import { listRoles } from "./permissions/listRoles.ts";
 import { setRolePermissions } from "./permissions/setRolePermissions.ts";
+import { deleteOverride } from "./ratelimit/deleteOverride.ts";
+import { getOverride } from "./ratelimit/getOverride.ts";
+import { limit } from "./ratelimit/limit.ts";
+import { listOverrides } from "./ratelimit/listOverrides.ts";
+import { multiLimit } from "./ratelimit/multiLimit.ts";
+import { setOverride } from "./ratelimit/setOverride.ts";
 
 /** Every operation of the API. Routes, OpenAPI, client types, commands and the generic tests are made from it. */
 export const operations: readonly Operation[] = [
+  getRatelimits,
+  getVerifications,
   createApi,
   deleteApi,
   getApi,
@@ -48,6 +59,7 @@ export const operations: readonly Operation[] = [
   createKey,
   deleteKey,
   getKey,
+  migrateKeys,
   removePermissions,
   removeRoles,
   rerollKey,
@@ -66,4 +78,10 @@ export const operations: readonly Operation[] = [
   listPermissions,
   listRoles,
   setRolePermissions,
+  deleteOverride,
+  getOverride,
+  limit,
+  listOverrides,
+  multiLimit,
+  setOverride,
 ];

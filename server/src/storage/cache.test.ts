@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { recordCache, verificationKey, verificationKeyParts } from "./cache.ts";
+import { recordCache, workspaceKey, workspaceKeyParts } from "./cache.ts";
 
 /** A record and the versions, as it was read, of the things it was made from. */
 type Value = { made: ReadonlyMap<string, number> };
@@ -255,10 +255,10 @@ test("two workspaces or two hashes never share a cache key, and it tells both", 
   const hash = fc.oneof(fc.base64String(), fc.string());
   fc.assert(
     fc.property(workspace, hash, workspace, hash, (workspaceId, keyHash, other, otherHash) => {
-      const key = verificationKey(workspaceId, keyHash);
-      expect(verificationKeyParts(key)).toEqual([workspaceId, keyHash]);
+      const key = workspaceKey(workspaceId, keyHash);
+      expect(workspaceKeyParts(key)).toEqual([workspaceId, keyHash]);
       const same = workspaceId === other && keyHash === otherHash;
-      expect(key === verificationKey(other, otherHash)).toBe(same);
+      expect(key === workspaceKey(other, otherHash)).toBe(same);
     }),
   );
 });

@@ -1,4 +1,5 @@
 import type { KeyRecord } from "../domain/verification.ts";
+import type { NamespaceRecord } from "./queries/namespaces.ts";
 
 /** Records read through the database and kept until something they were made from changes. */
 export type RecordCache<V> = {
@@ -9,16 +10,19 @@ export type RecordCache<V> = {
   clear(): void;
 };
 
-/** Keyed by `verificationKey`. */
+/** Keyed by workspace and hash. */
 export type KeyCache = RecordCache<KeyRecord>;
 
+/** Keyed by workspace and the name or id of the namespace. */
+export type NamespaceCache = RecordCache<NamespaceRecord>;
+
 /** Injective: workspace ids hold no slash. */
-export function verificationKey(workspaceId: string, hash: string): string {
-  return `${workspaceId}/${hash}`;
+export function workspaceKey(workspaceId: string, name: string): string {
+  return `${workspaceId}/${name}`;
 }
 
-/** What `verificationKey` was made from. */
-export function verificationKeyParts(key: string): [workspaceId: string, hash: string] {
+/** What `workspaceKey` was made from. */
+export function workspaceKeyParts(key: string): [workspaceId: string, name: string] {
   const slash = key.indexOf("/");
   return [key.slice(0, slash), key.slice(slash + 1)];
 }

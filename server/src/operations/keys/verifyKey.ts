@@ -7,12 +7,21 @@ import {
   parsePermissionQuery,
 } from "../../domain/permissionQuery.ts";
 import { type AskedRatelimit, type PlannedRatelimit, planRatelimits } from "../../domain/ratelimits.ts";
-import { type IdentityRecord, judgeKey, type KeyRecord } from "../../domain/verification.ts";
+import { judgeKey, type KeyRecord } from "../../domain/verification.ts";
 import { Failure, invalid } from "../../errors.ts";
 import { operation, type RunContext } from "../../operation.ts";
-import { verificationKey } from "../../storage/cache.ts";
+import { workspaceKey } from "../../storage/cache.ts";
 import { findRemaining } from "../../storage/queries/balances.ts";
-import { identity, identityAnswer } from "../fields.ts";
+import { refuseRepeatedNames } from "../fields.ts";
+import { findMigratedKey } from "../firstVerification.ts";
+import {
+  countedRatelimits,
+  type KeyVerdict,
+  type Refusal,
+  type Verdict,
+  verdict,
+  verdictOn,
+} from "../verdict.ts";
 
 const input = z.strictObject({
   key: z.string().min(1).max(512).describe("The whole key, exactly as it was issued.").meta({ secret: true }),
@@ -29,61 +38,10 @@ const input = z.strictObject({
       }),
     )
     .max(50)
+    .superRefine(refuseRepeatedNames)
     .optional(),
   migrationId: z.string().max(256).optional(),
 });
-
-/** What a key lends to the request it comes with: marked, as clients are to use it only where `valid` is true. */
-const lent = { "x-latchkey-lent": true };
-
-const known = {
-  keyId: z.string(),
-  name: z.string().optional(),
-  meta: z
-    .custom<object>()
-    .meta({ type: "object", additionalProperties: true, ...lent })
-    .optional(),
-  expires: z.int().optional(),
-  credits: z.int().optional(),
-  enabled: z.boolean(),
-  permissions: z.array(z.string()).optional().meta(lent),
-  roles: z.array(z.string()).optional().meta(lent),
-  identity: identity.optional().meta(lent),
-  ratelimits: z
-    .array(
-      z.strictObject({
-        id: z.string(),
-        name: z.string(),
-        limit: z.int(),
-        duration: z.int(),
-        reset: z.int().describe("Milliseconds since the epoch."),
-        remaining: z.int(),
-        exceeded: z.boolean(),
-        autoApply: z.boolean(),
-      }),
-    )
-    .optional(),
-};
-
-const refusalCodes = [
-  "FORBIDDEN",
-  "INSUFFICIENT_PERMISSIONS",
-  "USAGE_EXCEEDED",
-  "RATE_LIMITED",
-  "DISABLED",
-  "EXPIRED",
-] as const;
-
-const output = z.discriminatedUnion("code", [
-  z.strictObject({ valid: z.literal(true), code: z.literal("VALID"), ...known }),
-  z.strictObject({ valid: z.literal(false), code: z.literal("NOT_FOUND") }),
-  z.strictObject({ valid: z.literal(false), code: z.enum(refusalCodes), ...known }),
-]);
-
-type Verdict = z.input<typeof output>;
-/** The verdict on a key that exists. */
-type KeyVerdict = Exclude<Verdict, { code: "NOT_FOUND" }>;
-type Refusal = (typeof refusalCodes)[number];
 
 export const verifyKey = operation({
   name: "keys.verifyKey",
@@ -92,8 +50,8 @@ export const verifyKey = operation({
     "Answers whether a request made with this key may pass. Every verdict is a 200: look at `valid`, then at `code`.",
   permission: "api.<id>.verify_key",
   input,
-  output,
-  errors: ["permissions_query_syntax_error", "precondition_failed"],
+  output: verdict,
+  errors: ["permissions_query_syntax_error", "key_malformed", "precondition_failed"],
   example: {
     input: { key: "prod_2cGKbMxRyIzhCxo1Idjz8q", ratelimits: [{ name: "requests" }] },
     output: { valid: true, code: "VALID", keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", enabled: true },
@@ -101,8 +59,8 @@ export const verifyKey = operation({
   frequent: true,
 
   async run(input, context): Promise<Verdict> {
-    const { caller, keyCache, nowMs } = context;
-    const key = await keyCache.find(verificationKey(caller.workspaceId, context.hashKey(input.key)));
+    const { caller, nowMs } = context;
+    const key = await findKey(context, input.key, input.migrationId);
     if (key === undefined || !may(caller, "api", key.apiId, "verify_key")) {
       return { valid: false, code: "NOT_FOUND" };
     }
@@ -115,11 +73,21 @@ export const verifyKey = operation({
     const planned = plan(key, input.ratelimits ?? [], context);
     const hit = planned.length === 0 ? undefined : await context.counters.hit(windows(key, planned));
     if (hit !== undefined && !hit.passed) {
-      return { ...(await refusal(context, key, "RATE_LIMITED")), ratelimits: states(planned, hit) };
+      return {
+        ...(await refusal(context, key, "RATE_LIMITED")),
+        ratelimits: countedRatelimits(planned, hit),
+      };
     }
     return spend(context, key, input.credits?.cost ?? 1, planned, hit);
   },
 });
+
+async function findKey(context: RunContext, key: string, migrationId: string | undefined) {
+  const hash = context.hashKey(key);
+  const found = await context.keyCache.find(workspaceKey(context.caller.workspaceId, hash));
+  if (found !== undefined || migrationId === undefined || migrationId === "") return found;
+  return findMigratedKey(context, key, migrationId);
+}
 
 /** Windows first, then credits: where these refuse or fail, the windows are given back before the answer. */
 async function spend(
@@ -129,16 +97,16 @@ async function spend(
   planned: readonly PlannedRatelimit[],
   hit: Hit | undefined,
 ): Promise<Verdict> {
-  const ratelimits = hit && { ratelimits: states(planned, hit) };
-  if (!key.hasBalance) return { ...verdict(key, "VALID"), ...ratelimits };
+  const ratelimits = hit && { ratelimits: countedRatelimits(planned, hit) };
+  if (!key.hasBalance) return { ...verdictOn(key, "VALID"), ...ratelimits };
   const { workspaceId, subjectId } = key;
   try {
     const spent = await context.spendCredits({ workspaceId, subjectId, cost, nowMs: context.nowMs });
-    if (spent === "unlimited") return { ...verdict(key, "VALID"), ...ratelimits };
-    if (spent.granted) return { ...verdict(key, "VALID"), credits: spent.remaining, ...ratelimits };
+    if (spent === "unlimited") return { ...verdictOn(key, "VALID"), ...ratelimits };
+    if (spent.granted) return { ...verdictOn(key, "VALID"), credits: spent.remaining, ...ratelimits };
     if (hit !== undefined) await context.counters.giveBack(hit);
-    const givenBack = hit && { ratelimits: states(planned, hit, { givenBack: true }) };
-    return { ...verdict(key, "USAGE_EXCEEDED"), credits: spent.remaining, ...givenBack };
+    const givenBack = hit && { ratelimits: countedRatelimits(planned, hit, { givenBack: true }) };
+    return { ...verdictOn(key, "USAGE_EXCEEDED"), credits: spent.remaining, ...givenBack };
   } catch (error) {
     if (hit !== undefined) await context.counters.giveBack(hit);
     throw error;
@@ -146,30 +114,9 @@ async function spend(
 }
 
 async function refusal(context: RunContext, key: KeyRecord, code: Refusal): Promise<KeyVerdict> {
-  if (!key.hasBalance) return verdict(key, code);
+  if (!key.hasBalance) return verdictOn(key, code);
   const remaining = await findRemaining(context.db, { ...key, nowMs: context.nowMs });
-  return remaining === undefined ? verdict(key, code) : { ...verdict(key, code), credits: remaining };
-}
-
-function verdict(key: KeyRecord, code: "VALID" | Refusal): KeyVerdict {
-  const found = { keyId: key.id, enabled: key.enabled };
-  const answer: KeyVerdict =
-    code === "VALID" ? { valid: true, code, ...found } : { valid: false, code, ...found };
-  if (key.name !== undefined) answer.name = key.name;
-  if (key.expiresAtMs !== undefined) answer.expires = key.expiresAtMs;
-  if (key.meta !== undefined && Object.keys(key.meta).length > 0) answer.meta = key.meta;
-  if (key.permissions.length > 0) answer.permissions = key.permissions;
-  if (key.roles.length > 0) answer.roles = key.roles;
-  if (key.identity !== undefined) answer.identity = identityOf(key, key.identity);
-  return answer;
-}
-
-/** A limit of the key hides its identity's of the same name. */
-function identityOf(key: KeyRecord, record: IdentityRecord): NonNullable<KeyVerdict["identity"]> {
-  if (key.ratelimits.length === 0) return identityAnswer(record);
-  const own = new Set(key.ratelimits.map((limit) => limit.name));
-  const shared = record.ratelimits.filter((limit) => !own.has(limit.name));
-  return identityAnswer({ ...record, ratelimits: shared });
+  return remaining === undefined ? verdictOn(key, code) : { ...verdictOn(key, code), credits: remaining };
 }
 
 function readQuery(text: string): PermissionQuery {
@@ -214,25 +161,4 @@ function windows(key: KeyRecord, planned: readonly PlannedRatelimit[]): Window[]
     limit,
     cost,
   }));
-}
-
-function states(
-  planned: readonly PlannedRatelimit[],
-  hit: Hit,
-  { givenBack = false } = {},
-): KeyVerdict["ratelimits"] {
-  return planned.map((limit, index) => {
-    const state = hit.windows[index];
-    const remaining = (state?.remaining ?? 0) + (givenBack ? limit.cost : 0);
-    return {
-      id: limit.id ?? "",
-      name: limit.name,
-      limit: limit.limit,
-      duration: limit.durationMs,
-      reset: state?.resetAtMs ?? 0,
-      remaining,
-      exceeded: state?.passed === false,
-      autoApply: limit.autoApply,
-    };
-  });
 }

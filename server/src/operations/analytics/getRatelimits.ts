@@ -1,0 +1,19 @@
+import { z } from "zod";
+import { Failure } from "../../errors.ts";
+import { operation } from "../../operation.ts";
+
+export const getRatelimits = operation({
+  name: "analytics.getRatelimits",
+  summary: "Query rate limit decisions by SQL: not offered by this server",
+  description:
+    "Answers `analytics_not_configured`, as documented for a server without it; use `analytics.getUsage`.",
+  permission: "ratelimit.<id>.read_analytics",
+  input: z.strictObject({ query: z.string().max(16_384) }),
+  output: z.array(z.record(z.string(), z.unknown())),
+  errors: ["analytics_not_configured"],
+  example: { input: { query: "SELECT count(*) FROM ratelimits_v1" } },
+
+  run: async () => {
+    throw new Failure("analytics_not_configured");
+  },
+});

@@ -1,0 +1,430 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { z } from "zod";
+import { engines, type Reply, startTest, type TestServer } from "../../test/harness.ts";
+import {
+  type Field,
+  fieldsOf,
+  fits,
+  type JsonSchema,
+  objectsOf,
+  type Path,
+  sample,
+  typesOf,
+  without,
+  withoutNull,
+  withValue,
+} from "../../test/schemas.ts";
+import { exampleIn, makeWorld, type World } from "../../test/world.ts";
+import { actions, type Resource } from "../domain/caller.ts";
+import { memberPath } from "../domain/location.ts";
+import { rootKeySecret } from "../domain/secrets.ts";
+import { catalogue, Failure, type Flaw } from "../errors.ts";
+import { jsonSchema } from "../jsonSchema.ts";
+import type { Operation, Permission } from "../operation.ts";
+import { parseInput } from "../parse.ts";
+import { randomBytes } from "../runtime.ts";
+import { operations } from "./index.ts";
+
+const schemaOf = (operation: Operation) => jsonSchema(operation.input, "input") as JsonSchema;
+const allPermissions = (Object.keys(actions) as Resource[]).flatMap((resource) =>
+  actions[resource].map((action) => `${resource}.*.${action}`),
+);
+const needsOf = (operation: Operation): Permission[] => [
+  operation.permission,
+  ...(operation.alsoNeeds ?? []),
+];
+const forAll = (permission: Permission) => permission.replace("<id>", "*");
+
+function locationOf(path: Path): string {
+  return path.reduce<string>((parent, member) => memberPath(parent, member), "body");
+}
+
+function flawsOf(operation: Operation, body: unknown): readonly Flaw[] {
+  try {
+    parseInput(operation.input, body);
+    return [];
+  } catch (error) {
+    if (error instanceof Failure) return error.flaws;
+    throw error;
+  }
+}
+
+/** The error envelope of C3, whatever is in it. */
+function expectRefusal(reply: Reply, status: number): void {
+  const { requestId } = reply.body.meta;
+  const { errors, ...error } = reply.body.error;
+  expect({ ...reply.body, error }).toEqual({
+    meta: { requestId: reply.headers.get("x-request-id") },
+    error: {
+      title: expect.any(String),
+      detail: expect.any(String),
+      status,
+      type: expect.stringMatching(/^http:\/\/.*\/errors\/(unkey|user)\/[a-z_]+\/[a-z_]+$/),
+    },
+  });
+  expect(requestId).toMatch(/^req_[0-9A-Za-z]{22}$/);
+  expect(reply.headers.get("cache-control")).toBe("no-store");
+  expect(reply.status).toBe(status);
+  if (status === 400) expect(errors).toBeArray();
+}
+
+describe.each(operations)("$name", (operation) => {
+  const schema = schemaOf(operation);
+  const fields = fieldsOf(schema);
+  const { input: example } = operation.example;
+  const permissions = allPermissions.filter((one) => !needsOf(operation).map(forAll).includes(one));
+  let server: TestServer;
+  let notPermitted: string;
+  beforeAll(async () => {
+    server = await startTest();
+    notPermitted = await server.makeRootKey(permissions);
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => server.clock.advance(61_000)); // unknown root keys are limited to 100 a minute
+
+  const call = (body: unknown, options = {}) => server.call(operation.name, body, options);
+  const refused = async (body: unknown, status: number, options = {}) => {
+    const reply = await call(body, options);
+    expectRefusal(reply, status);
+    return reply;
+  };
+  const unknownKey = () => rootKeySecret(randomBytes(24));
+
+  test("has an example whose input and output fit its schemas", () => {
+    expect(flawsOf(operation, example)).toEqual([]);
+    const data = operation.output ?? (operation.page && z.array(operation.page));
+    const { output } = operation.example;
+    expect(data === undefined).toBe(output === undefined);
+    expect(data?.safeParse(output).error).toBeUndefined();
+  });
+
+  test("is in the OpenAPI document with the permission it needs", async () => {
+    const document = await (await fetch(`${server.url}/openapi.json`)).json();
+    const { post } = document.paths[`/v2/${operation.name}`];
+    expect(post.operationId).toBe(operation.name);
+    for (const permission of needsOf(operation)) expect(post.description).toContain(forAll(permission));
+    expect(post.requestBody.content["application/json"].example).toEqual(example);
+    const statuses = operation.errors.map((code) => String(catalogue[code].status));
+    expect(Object.keys(post.responses)).toEqual(expect.arrayContaining(["200", "400", "401", ...statuses]));
+  });
+
+  test("refuses a field it does not know, at every depth, and names the one that was meant", async () => {
+    for (const { path, schema: object } of objectsOf(schema)) {
+      const [known] = Object.keys(object.properties ?? {}).filter((name) => name.length > 3);
+      const names = known === undefined ? ["zzzzzzzz"] : ["zzzzzzzz", `${known}q`];
+      for (const name of names) {
+        const { body } = await refused(withValue(schema, example, [...path, name], 1), 400);
+        const fix = name === "zzzzzzzz" ? expect.any(String) : `did you mean "${known}"?`;
+        expect(body.error.errors).toContainEqual({
+          location: locationOf([...path, name]),
+          message: "is not a known field",
+          fix,
+        });
+      }
+    }
+  });
+
+  test("refuses a body without a required field and names it", async () => {
+    for (const { path } of fields.filter(({ isRequired }) => isRequired)) {
+      const { body } = await refused(without(schema, example, path), 400);
+      expect(body.error.errors).toContainEqual(
+        expect.objectContaining({ location: locationOf(path), message: "is missing" }),
+      );
+    }
+  });
+
+  test("refuses every field that has another type, converts nothing, and names it", async () => {
+    for (const { path, schema: field } of fields) {
+      for (const value of wrongFor(field)) {
+        const { body } = await refused(withValue(schema, example, path, value), 400);
+        expect(body.error.errors).toContainEqual(
+          expect.objectContaining({ location: locationOf(path), message: expect.any(String) }),
+        );
+      }
+    }
+  });
+
+  test("takes what lies on a bound, refuses what lies beyond it, and counts code points", () => {
+    for (const field of fields) {
+      const at = locationOf(field.path);
+      const flawsWith = (value: unknown) =>
+        flawsOf(operation, withValue(schema, example, field.path, value))
+          .map(({ location }) => location)
+          .filter((location) => location === at);
+      const { within, beyond } = boundsOf(field);
+      for (const value of within) expect([at, value, flawsWith(value)]).toEqual([at, value, []]);
+      for (const value of beyond) expect([at, value, flawsWith(value)]).toEqual([at, value, [at]]);
+    }
+  });
+
+  test.each(["[]", '"x"', "null", "5", "", " ", "{", '{"a":1,"a":2}', "{}}"].map((body) => [body]))(
+    "refuses the body %j",
+    async (text) => {
+      if (text === "[]" && schema.type === "array") return;
+      await refused(text, 400);
+    },
+  );
+
+  test.each([
+    ["no Authorization header", {}],
+    ["an empty one", { Authorization: "" }],
+    ["another scheme", { Authorization: "Basic bGF0Y2hrZXk6a2V5" }],
+    ["the scheme alone", { Authorization: "Bearer" }],
+    ["no scheme", { Authorization: rootKeySecret(new Uint8Array(24)) }],
+    ["two tokens", { Authorization: "Bearer one two" }],
+    ["two headers joined by a proxy", { Authorization: "Bearer one, Bearer two" }],
+    ["SQL", { Authorization: "Bearer '||1=1--" }],
+  ])("is 401 with %s, and says how to authenticate", async (_, headers: Record<string, string>) => {
+    const reply = await refused(example, 401, { rootKey: "", headers });
+    expect(reply.headers.get("www-authenticate")).toStartWith("Bearer");
+  });
+
+  test("is 401 with a root key that is unknown, mistyped, or in the query", async () => {
+    const valid = server.rootKey;
+    const mistyped = `${valid.slice(0, -1)}${valid.endsWith("1") ? "2" : "1"}`;
+    for (const rootKey of [unknownKey(), mistyped, "an_api_key_2cGKbMxRyIzhCxo1Idjz8q"]) {
+      const reply = await refused(example, 401, { rootKey });
+      expect(reply.headers.get("www-authenticate")).toStartWith("Bearer");
+      expect(reply.text).not.toContain(rootKey);
+    }
+    const inQuery = await fetch(`${server.url}/v2/${operation.name}?rootKey=${valid}&token=${valid}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(example),
+    });
+    expect(inQuery.status).toBe(401);
+  });
+
+  test("takes the scheme in any case", async () => {
+    const headers = { Authorization: `bEARER ${notPermitted}` };
+    await refused(example, 403, { rootKey: "", headers });
+  });
+
+  test("is 403 for want of any one permission it needs, naming it and no id", async () => {
+    for (const needed of needsOf(operation)) {
+      const others = allPermissions.filter((one) => one !== forAll(needed));
+      const { body } = await refused(example, 403, { rootKey: await server.makeRootKey(others) });
+      expect(body.error.type).toEndWith("/unkey/authorization/insufficient_permissions");
+      expect(body.error.detail).toContain(`"${forAll(needed)}"`);
+      expect(body.error.detail).not.toMatch(/[a-z]+_[0-9A-Za-z]{22}/);
+    }
+  });
+
+  test("tells a caller without a valid root key nothing of schemas, and one without permission nothing of data", async () => {
+    await refused({ zzz: 1 }, 401, { rootKey: unknownKey() });
+    await refused("{", 401, { rootKey: unknownKey() });
+    await refused({ zzz: 1 }, 400, { rootKey: notPermitted });
+  });
+
+  test.each([
+    ["another type", { "Content-Type": "text/plain" }],
+    ["a type that only ends in json", { "Content-Type": "application/problem+json" }],
+    ["another character set", { "Content-Type": "application/json; charset=utf-16" }],
+    ["a content encoding", { "Content-Encoding": "gzip" }],
+  ])("is 415 for a body of %s", async (_, headers: Record<string, string>) => {
+    await refused(example, 415, { headers });
+  });
+
+  test("answers POST only, and says so", async () => {
+    for (const method of ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+      const reply = await refused(undefined, 405, { method });
+      expect(reply.headers.get("allow")).toBe("POST");
+    }
+  });
+
+  test("names its errors by addresses that this server answers with a page", async () => {
+    const replies = [
+      await refused({ zzz: 1 }, 400),
+      await refused(example, 401, { rootKey: unknownKey() }),
+      await refused(example, 403, { rootKey: notPermitted }),
+      await refused(example, 405, { method: "GET" }),
+      await refused("x", 415, { headers: { "Content-Type": "text/plain" } }),
+    ];
+    for (const { body } of replies) {
+      const page = await fetch(body.error.type);
+      expect(page.status).toBe(200);
+      expect(await page.text()).toContain(body.error.title);
+    }
+  });
+
+  test("has a row in the catalogue for each error of its own", () => {
+    for (const code of operation.errors) expect(catalogue[code]).toBeDefined();
+  });
+});
+
+const samples: readonly unknown[] = ["zzzz", "5", "true", 5, 5.5, true, null, [], {}];
+const typeOf = (value: unknown): string[] => {
+  if (value === null) return ["null"];
+  if (Array.isArray(value)) return ["array"];
+  if (typeof value === "number") return Number.isInteger(value) ? ["integer", "number"] : ["number"];
+  return [typeof value];
+};
+
+/** Values of types that the field does not take. */
+function wrongFor(field: JsonSchema): unknown[] {
+  const types = typesOf(field);
+  if (types.includes("anything")) return [];
+  return samples.filter((value) => !typeOf(value).some((type) => types.includes(type)));
+}
+
+type Bounds = { within: unknown[]; beyond: unknown[] };
+
+function boundsOf({ schema: given }: Field): Bounds {
+  const schema = withoutNull(given);
+  if (schema.enum !== undefined) return { within: schema.enum, beyond: ["zzzz", ""] };
+  switch (schema.type) {
+    case "integer":
+      return integerBounds(schema);
+    case "string":
+      return stringBounds(schema);
+    case "array":
+      return arrayBounds(schema);
+    case "object":
+      return memberBounds(schema);
+    default:
+      return { within: [], beyond: [] };
+  }
+}
+
+function integerBounds({ minimum, maximum }: JsonSchema): Bounds {
+  const bounds = [minimum, maximum].filter((bound) => bound !== undefined);
+  return {
+    within: bounds,
+    beyond: [minimum && minimum - 1, maximum && maximum + 1].filter((one) => one !== undefined),
+  };
+}
+
+/** Of letters, and of signs beyond the basic plane where nothing forbids them: each is one code point. */
+function stringBounds(schema: JsonSchema): Bounds {
+  const { minLength = 0, maxLength } = schema;
+  const lengths = [minLength - 1, minLength, maxLength, (maxLength ?? Infinity) + 1];
+  const texts = lengths
+    .filter((length) => length !== undefined && length >= 0 && length < 10_000)
+    .flatMap((length) => ["a".repeat(length ?? 0), "😀".repeat(length ?? 0)]);
+  const allowed = texts.filter((text) => new RegExp(schema.pattern ?? "").test(text) || text === "");
+  return {
+    within: allowed.filter((text) => fits(schema, text)),
+    beyond: allowed.filter((text) => !fits(schema, text) && (text !== "" || minLength > 0)),
+  };
+}
+
+function arrayBounds({ items = {}, minItems = 0, maxItems }: JsonSchema): Bounds {
+  const of = (count: number) => Array.from({ length: count }, (_, index) => distinct(items, index));
+  return {
+    within: [of(minItems), ...(maxItems === undefined ? [] : [of(maxItems)])],
+    beyond: [
+      ...(minItems === 0 ? [] : [of(minItems - 1)]),
+      ...(maxItems === undefined ? [] : [of(maxItems + 1)]),
+    ],
+  };
+}
+
+/** An item unlike the others of its array. */
+function distinct(schema: JsonSchema, index: number): unknown {
+  const item = sample(schema);
+  if (typeof item === "string") return `${item}${index}`;
+  const name = "properties" in schema && schema.properties?.["name"] !== undefined;
+  return name ? { ...(item as object), name: `requests${index}` } : item;
+}
+
+function memberBounds({ maxProperties }: JsonSchema): Bounds {
+  if (maxProperties === undefined) return { within: [], beyond: [] };
+  const of = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}`, i]));
+  return { within: [{}, of(maxProperties)], beyond: [of(maxProperties + 1)] };
+}
+
+/** Where an answer is null. What is inside `meta` is the customer's. */
+function nullsIn(value: unknown, at = ""): string[] {
+  if (value === null) return [at];
+  if (typeof value !== "object") return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === "meta" && at !== "" ? [] : nullsIn(inner, `${at}.${name}`),
+  );
+}
+
+/** Beside what an operation always needs, what its example needs. */
+const furtherNeeds: Record<string, string[]> = {
+  "permissions.createRole": ["rbac.*.add_permission_to_role", "rbac.*.create_permission"],
+};
+
+describe.each(engines)("on $name,", (engine) => {
+  describe.each(operations)("$name", (operation) => {
+    let server: TestServer;
+    let world: World;
+    beforeEach(async () => {
+      server = await startTest({ engine });
+      world = await makeWorld(server, "first");
+    });
+    afterEach(() => server.stop());
+    const call = (options = {}) => server.call(operation.name, exampleIn(operation, world), options);
+    const auditRows = async () => {
+      const { db } = server.services.engine;
+      return (await db.selectFrom("auditEvents").selectAll().execute()).length;
+    };
+
+    test("answers its example in the success envelope, as its schema says, and null nowhere else", async () => {
+      const reply = await call();
+      expect([reply.status, reply.body.error]).toEqual([200, undefined]);
+      const { meta, data, pagination, ...more } = reply.body;
+      expect(more).toEqual({});
+      expect(meta).toEqual({ requestId: reply.headers.get("x-request-id") });
+      expect(reply.headers.get("cache-control")).toBe("no-store");
+      expect(reply.headers.get("content-type")).toBe("application/json");
+      const shape = operation.output ?? (operation.page && z.array(operation.page));
+      expect("data" in reply.body).toBe(shape !== undefined);
+      expect(shape?.safeParse(data).error).toBeUndefined();
+      expect("pagination" in reply.body).toBe(operation.page !== undefined);
+      if (operation.page !== undefined) expect(pagination).toEqual({ hasMore: false });
+      expect(nullsIn(reply.body).filter((at) => !at.endsWith(".remaining"))).toEqual([]);
+    });
+
+    test("needs no more than the permissions it names, for all things or for this one", async () => {
+      const further = furtherNeeds[operation.name] ?? [];
+      const ids: Record<string, string> = { api: world.apiId, identity: world.identityId };
+      const forOne = (permission: Permission) =>
+        permission.replace("<id>", ids[permission.split(".")[0] ?? ""] ?? "*");
+      const needed = needsOf(operation);
+      const narrow = await server.makeRootKey([...needed.map(forOne), ...further]);
+      const reads = operation.transact === undefined;
+      const first = await call({ rootKey: narrow });
+      expect([first.status, first.body.error]).toEqual([200, undefined]);
+      if (!reads) return;
+      const wide = await server.makeRootKey([...needed.map(forAll), ...further]);
+      const second = await call({ rootKey: wide });
+      expect([second.status, second.body.error]).toEqual([200, undefined]);
+    });
+
+    if (operation.transact === undefined) return;
+
+    test("writes its change into the audit trail, by ids and names of fields", async () => {
+      const before = await auditRows();
+      const reply = await call();
+      const { db } = server.services.engine;
+      const rows = await db.selectFrom("auditEvents").selectAll().orderBy("id").execute();
+      expect(rows.length).toBeGreaterThan(before);
+      for (const row of rows.slice(before)) {
+        expect(row).toMatchObject({
+          workspaceId: server.workspaceId,
+          requestId: reply.body.meta.requestId,
+          atMs: server.clock.nowMs,
+          event: expect.stringMatching(/^[a-z]+\.[a-z_]+$/),
+          targetId: expect.stringMatching(/^[a-z]+_[0-9A-Za-z]{22}$/),
+          actorId: expect.stringMatching(/^root_/),
+        });
+        expect(JSON.parse(row.fields)).toBeArray();
+      }
+    });
+
+    test("is done once for one Idempotency-Key, and answers the same again", async () => {
+      const headers = { "Idempotency-Key": "order-1234" };
+      const first = await call({ headers });
+      const rows = await auditRows();
+      const second = await call({ headers });
+      expect(second.text).toBe(first.text);
+      expect(first.status).toBe(200);
+      expect(first.headers.get("idempotent-replayed")).toBeNull();
+      expect(second.headers.get("idempotent-replayed")).toBe("true");
+      expect(await auditRows()).toBe(rows);
+    });
+  });
+});
