@@ -13,7 +13,7 @@ function gates(root) {
   const projects = [".", ...workspaces].filter((folder) => existsSync(join(root, folder, "tsconfig.json")));
   return [
     ["what is generated is fresh", ["bun", "scripts/generate.ts", "--check"]],
-    ["format and lint", ["biome", "check", "--error-on-warnings"]],
+    ["format and lint", ["biome", "check", "--error-on-warnings", "--max-diagnostics=200"]],
     ["lint with types", ["oxlint", "--type-aware", "--deny-warnings"]],
     ...projects.map(
       /** @returns {[string, string[]]} */ (project) => [`types of ${project}`, ["tsc", "-p", project]],
