@@ -16,6 +16,7 @@ const schema = z.strictObject({
   remaining: z.int().nullable().optional(),
   tags: z.array(z.string()).min(1).max(2).optional(),
   refill: z.strictObject({ amount: z.int(), refillDay: z.int().optional() }).nullable().optional(),
+  refills: z.array(z.strictObject({ every: z.enum(["day", "month"]) })).optional(),
   ratelimits: z.array(z.strictObject({ name: z.string(), limit: z.int() })).optional(),
 });
 
@@ -135,6 +136,11 @@ describe("each kind of violation says where, what is wrong and what would be rig
       },
     ],
     [
+      "no value where there is a choice",
+      { ...valid, refills: [{}] },
+      { location: "body.refills[0].every", message: "is missing", fix: 'use "day" or "month"' },
+    ],
+    [
       "a place within an item",
       { ...valid, ratelimits: [{ name: "a", limit: 1 }, { name: 1 }] },
       { location: "body.ratelimits[1].name", message: "is a number, not a string", fix: "give a string" },
@@ -186,7 +192,7 @@ describe("an unknown member is named, with the known one that was meant:", () =>
       { ...valid, "a b": 1 },
       unknown(
         'body["a b"]',
-        "leave it away; known here: externalId, count, enabled, interval, remaining, tags, refill, ratelimits",
+        "leave it away; known here: externalId, count, enabled, interval, remaining, tags, refill, refills, ratelimits",
       ),
     ],
   ])("%s", (_, value, flaw) => {

@@ -34,7 +34,7 @@ function flawsOf(issue: Issue, schema: z.ZodType, value: unknown): Flaw[] {
     case "invalid_format":
       return [{ location, message: "has characters that are not allowed", fix: issue.message }];
     case "invalid_value":
-      return [{ location, message: "is none of the allowed values", fix: `use ${listed(issue.values)}` }];
+      return [noneOf(issue.values, location, at(value, issue.path))];
     case "custom":
       return [{ location, message: issue.message, fix: fixOf(issue.params) }];
     case "invalid_element":
@@ -98,6 +98,11 @@ function outOfBounds(
     message: `${has} ${comparison} ${bound}${unit}`,
     fix: `${unit === "" ? "use" : "give"} at ${side} ${bound}${unit}`,
   };
+}
+
+function noneOf(values: readonly unknown[], location: string, actual: unknown): Flaw {
+  const message = actual === undefined ? "is missing" : "is none of the allowed values";
+  return { location, message, fix: `use ${listed(values)}` };
 }
 
 function listed(values: readonly unknown[]): string {
