@@ -46,7 +46,7 @@ function groupOf(operation: Operation): string {
 }
 
 function post(operation: Operation): JsonSchema {
-  const { name, summary, description, permission } = operation;
+  const { name, summary, description } = operation;
   return {
     operationId: name,
     ...(operation.transact === undefined ? {} : { parameters: [idempotencyKey] }),
@@ -54,15 +54,18 @@ function post(operation: Operation): JsonSchema {
     ...(operation.frequent === true ? { "x-latchkey-counts": true } : {}),
     tags: [groupOf(operation)],
     summary,
-    description: [description, `Needs the permission \`${permission.replace("<id>", "*")}\`.`]
-      .filter((part) => part !== undefined)
-      .join("\n\n"),
+    description: [description, needs(operation)].filter((part) => part !== undefined).join("\n\n"),
     requestBody: {
       required: true,
       content: { [json]: { schema: jsonSchema(operation.input, "input"), example: operation.example.input } },
     },
     responses: { "200": success(operation), ...refusals(operation) },
   };
+}
+
+function needs({ permission, alsoNeeds = [] }: Operation): string {
+  const all = [permission, ...alsoNeeds].map((one) => `\`${one.replace("<id>", "*")}\``);
+  return `Needs the permission${all.length === 1 ? "" : "s"} ${all.join(" and ")}.`;
 }
 
 function success(operation: Operation): JsonSchema {
