@@ -14,7 +14,7 @@ import type { Services } from "./run.ts";
 import { hashKey, randomBytes } from "./runtime.ts";
 import { recoveryWith } from "./sealing.ts";
 import { type RecordCache, recordCache, workspaceKeyParts } from "./storage/cache.ts";
-import { cleanUp } from "./storage/cleanUp.ts";
+import { cleanUp, cleanUpTasks } from "./storage/cleanUp.ts";
 import type { Engine } from "./storage/engine.ts";
 import { openStorage } from "./storage/open.ts";
 import { findKeyByHash } from "./storage/queries/keys.ts";
@@ -92,7 +92,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
       logInputs: config.LOG_LEVEL === "debug",
       metrics,
     });
-    const stopCleaning = cleanUp(engine, nowMs, log);
+    const stopCleaning = cleanUp(engine, nowMs, log, cleanUpTasks(auditRetentionMs(config)));
     const stopMetrics = serveMetrics(config.METRICS_ADDRESS, () => metrics.render());
     return {
       url: http.url,
@@ -110,6 +110,11 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     await engine.close();
     throw error;
   }
+}
+
+function auditRetentionMs(config: Config): number | undefined {
+  const days = config.AUDIT_RETENTION_DAYS;
+  return days === undefined ? undefined : days * 86_400_000;
 }
 
 /** Seals keys that can be shown again; undefined where no recovery key is set. */

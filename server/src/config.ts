@@ -56,6 +56,13 @@ const schema = z.object({
     .min(1_048_576)
     .default(1_073_741_824)
     .describe("Memory for rate limit counters; above it the least filled are forgotten."),
+  AUDIT_RETENTION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(36_500)
+    .optional()
+    .describe("How long audit events are kept; unset: for ever."),
   RECOVERY_KEY: z
     .string()
     .regex(/^[A-Za-z0-9+/_-]{43}=?$/, "must be 32 bytes in base64")

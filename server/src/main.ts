@@ -42,7 +42,7 @@ async function main(words: string[]): Promise<number> {
 }
 
 function say(text: string): number {
-  console.log(text);
+  if (text !== "") console.log(text);
   return 0;
 }
 

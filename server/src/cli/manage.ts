@@ -6,6 +6,7 @@ import { rootKeyStart } from "../firstStart.ts";
 import type { Operation } from "../operation.ts";
 import { hashKey, randomBytes } from "../runtime.ts";
 import type { Engine } from "../storage/engine.ts";
+import { listAuditEvents } from "../storage/queries/audit.ts";
 import { algorithms, insertMigration } from "../storage/queries/keyMigrations.ts";
 import { deleteRootKey, insertRootKey, listRootKeys } from "../storage/queries/rootKeys.ts";
 import { insertWorkspace, listWorkspaces, setWorkspaceEnabled } from "../storage/queries/workspaces.ts";
@@ -19,6 +20,7 @@ const commands: Record<string, (engine: Engine, words: string[]) => Promise<stri
   "workspace list": async (engine) => table(await listWorkspaces(engine.db)),
   "workspace disable": (engine, words) => switchWorkspace(engine, words, false),
   "workspace enable": (engine, words) => switchWorkspace(engine, words, true),
+  "audit export": exportAudit,
   "migration create": createMigration,
   "root-key create": createRootKey,
   "root-key list": listKeys,
@@ -48,6 +50,7 @@ export function help(operations: readonly Operation[]): string {
 latchkey config                show the settings in force
 latchkey workspace create <name> | list | disable <id> | enable <id>
 latchkey root-key create [--workspace <id>] --permissions <a,b | *> [--name <name>] [--expires <ISO time | 30d>]
+latchkey audit export [--workspace <id>] [--since <ISO time>]
 latchkey migration create [--workspace <id>] --algorithm <sha256 | prefixed-api-key>
 latchkey root-key list [--workspace <id>] | revoke <id>
 latchkey <group> <operation> [--<field> <value>] [--json <body>]
@@ -102,6 +105,27 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
     }),
   );
   return `${id}\n${rootKey}`;
+}
+
+const exportPage = 1_000;
+
+/** Prints every event of the workspace as a line of JSON, in the order in which they were made. */
+async function exportAudit(engine: Engine, words: string[]): Promise<string> {
+  const options = flags(words, ["workspace", "since"]);
+  const workspaceId = await workspaceOf(engine, options["workspace"]);
+  const startMs = options["since"] === undefined ? undefined : Date.parse(options["since"]);
+  if (Number.isNaN(startMs)) throw new CommandError("--since is no time: give an ISO time, as 2026-01-31.");
+  let afterId: string | undefined;
+  let count = 0;
+  for (;;) {
+    const events = await listAuditEvents(engine.slow, workspaceId, { afterId, limit: exportPage, startMs });
+    for (const event of events) console.log(JSON.stringify(event));
+    count += events.length;
+    afterId = events.at(-1)?.id;
+    if (events.length < exportPage) break;
+  }
+  console.error(`${count} events`);
+  return "";
 }
 
 async function createMigration(engine: Engine, words: string[]): Promise<string> {

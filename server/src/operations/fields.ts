@@ -4,6 +4,19 @@ import type { IdentityRecord, StoredRatelimit } from "../domain/verification.ts"
 import { Failure, invalid } from "../errors.ts";
 import type { Limits } from "../operation.ts";
 
+/** Text of `min` to `max` code points, as JSON Schema counts them; Zod's own bounds count UTF-16 units. */
+export function text(min: number, max: number) {
+  return z
+    .string()
+    .check(({ value: input, issues }) => {
+      const length = input.length > 2 * max ? input.length : Array.from(input).length;
+      const issue = { origin: "string", inclusive: true, continue: true, input } as const;
+      if (length < min) issues.push({ ...issue, code: "too_small", minimum: min });
+      if (length > max) issues.push({ ...issue, code: "too_big", maximum: max });
+    })
+    .meta(min === 0 ? { maxLength: max } : { minLength: min, maxLength: max });
+}
+
 /** Milliseconds since the epoch, up to the year 2100. */
 export const instant = z.int().min(0).max(4_102_444_800_000);
 
@@ -15,10 +28,7 @@ export const externalId = z
   .describe("Your own name for the user or organisation; unique in the workspace, compared byte for byte.")
   .meta({ private: true });
 
-export const identityRef = z
-  .string()
-  .min(1)
-  .max(255)
+export const identityRef = text(1, 255)
   .describe("The identity's id or its external id; where both exist, the id wins.")
   .meta({ private: true });
 
@@ -26,7 +36,7 @@ const word = /^[a-zA-Z0-9_]+$/;
 const wordFix = "use only letters, digits and _";
 
 export const apiId = z.string().min(3).max(255).regex(word, wordFix);
-export const keyName = z.string().min(1).max(255);
+export const keyName = text(1, 255);
 export const keyPrefix = z.string().min(1).max(16).regex(word, wordFix);
 export const keyId = z.string().min(3).max(255).regex(word, wordFix);
 
@@ -41,7 +51,7 @@ export const meta = z
   .meta({ type: "object", additionalProperties: true, maxProperties: 100, private: true });
 
 const ratelimit = z.strictObject({
-  name: z.string().min(3).max(128).describe("Unique among the limits of its owner."),
+  name: text(3, 128).describe("Unique among the limits of its owner."),
   limit: z.int().min(1).describe("How much cost any span of `duration` may hold."),
   duration: z.int().min(1000).describe("Milliseconds, at most 30 days unless the server is set otherwise."),
   autoApply: z.boolean().default(false).describe("Whether every verification counts it without naming it."),
@@ -80,18 +90,18 @@ export const permissionRef = permissionSlug.describe(
   "The permission's id or slug; where both exist, the id wins.",
 );
 
-const roleName = z.string().min(1).max(128);
+const roleName = text(1, 128);
 
 export const roleRef = roleName.describe("The role's id or name; where both exist, the id wins.");
 
-export const description = z.string().max(512);
+export const description = text(0, 512);
 
 /** At most 100; a name twice counts once. */
 export const roleNames = z.array(roleName).max(100);
 
-export const cursor = z.string().max(1024).describe("`pagination.cursor` of the page before.");
+export const cursor = text(0, 1024).describe("`pagination.cursor` of the page before.");
 
-export const search = z.string().max(256).describe("Literal text, ASCII letters in either case.");
+export const search = text(0, 256).describe("Literal text, ASCII letters in either case.");
 
 export const storedRatelimit = z.strictObject({
   id: z.string(),

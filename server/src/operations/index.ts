@@ -5,6 +5,7 @@ import { createApi } from "./apis/createApi.ts";
 import { deleteApi } from "./apis/deleteApi.ts";
 import { getApi } from "./apis/getApi.ts";
 import { listKeys } from "./apis/listKeys.ts";
+import { listEvents } from "./audit/listEvents.ts";
 import { createIdentity } from "./identities/createIdentity.ts";
 import { deleteIdentity } from "./identities/deleteIdentity.ts";
 import { getIdentity } from "./identities/getIdentity.ts";
@@ -49,6 +50,7 @@ export const operations: readonly Operation[] = [
   deleteApi,
   getApi,
   listKeys,
+  listEvents,
   createIdentity,
   deleteIdentity,
   getIdentity,

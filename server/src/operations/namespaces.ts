@@ -7,12 +7,10 @@ import type { Limits, RunContext } from "../operation.ts";
 import { workspaceKey } from "../storage/cache.ts";
 import { claimNamespace, findNamespaceId, type NamespaceRecord } from "../storage/queries/namespaces.ts";
 import type { Db } from "../storage/schema.ts";
+import { text } from "./fields.ts";
 
-export const namespaceRef = z.string().min(1).max(512).describe("The namespace's name or id.");
-export const identifier = z
-  .string()
-  .min(1)
-  .max(512)
+export const namespaceRef = text(1, 512).describe("The namespace's name or id.");
+export const identifier = text(1, 512)
   .describe("Whose counter it is: a user, an address, …; compared byte for byte.")
   .meta({ private: true });
 export const patternedIdentifier = identifier.describe(

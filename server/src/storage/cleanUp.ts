@@ -1,4 +1,5 @@
 import type { Engine } from "./engine.ts";
+import { deleteOldAuditEvents } from "./queries/audit.ts";
 import { deleteOldAnswers } from "./queries/idempotency.ts";
 import type { Tx } from "./schema.ts";
 
@@ -6,8 +7,14 @@ const everyMs = 60_000;
 /** small enough that a write that waits behind it does not notice */
 const rowsAtOnce = 500;
 
-/** Each deletes at most so many rows that are no longer kept, and answers how many there were. */
-const tasks: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number>)[] = [deleteOldAnswers];
+/** Deletes at most so many rows that are no longer kept, and answers how many there were. */
+type Task = (tx: Tx, nowMs: number, limit: number) => Promise<number>;
+
+/** What is cleaned up; `auditRetentionMs` undefined keeps the audit trail for ever. */
+export function cleanUpTasks(auditRetentionMs: number | undefined): Task[] {
+  if (auditRetentionMs === undefined) return [deleteOldAnswers];
+  return [deleteOldAnswers, (tx, nowMs, limit) => deleteOldAuditEvents(tx, nowMs - auditRetentionMs, limit)];
+}
 
 /**
  * Deletes what is no longer kept, a little at a time, for as long as there is some. Several nodes may do it at once.
@@ -17,6 +24,7 @@ export function cleanUp(
   engine: Engine,
   nowMs: () => number,
   report: (level: "warn", event: string, fields: { message: string }) => void,
+  tasks: readonly Task[],
 ): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
@@ -29,7 +37,7 @@ export function cleanUp(
     for (const task of tasks) await cleanOne(task);
   }
 
-  async function cleanOne(task: (typeof tasks)[number]): Promise<void> {
+  async function cleanOne(task: Task): Promise<void> {
     try {
       let deleted = rowsAtOnce;
       while (deleted === rowsAtOnce && !stopped) {

@@ -4,7 +4,7 @@ import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
 import { listKeys as listRows } from "../../storage/queries/keys.ts";
-import { apiId, cursor } from "../fields.ts";
+import { apiId, cursor, text } from "../fields.ts";
 import { key, keyAnswer, keyExample, openPlaintext } from "../keyAnswer.ts";
 import { pageOf, pageStart } from "../paging.ts";
 
@@ -18,13 +18,7 @@ export const listKeys = operation({
     apiId: apiId.min(1),
     limit: z.int().min(1).max(100).default(100),
     cursor: cursor.optional(),
-    externalId: z
-      .string()
-      .min(1)
-      .max(255)
-      .optional()
-      .describe("Only keys of this identity.")
-      .meta({ private: true }),
+    externalId: text(1, 255).optional().describe("Only keys of this identity.").meta({ private: true }),
     decrypt: z.boolean().default(false).describe("Adds `plaintext` to keys that can be shown again."),
     revalidateKeysCache: z.boolean().default(false).describe("Taken and not needed: a list is never cached."),
   }),

@@ -18,6 +18,7 @@ import {
   permissionSlugs,
   ratelimits,
   roleNames,
+  text,
 } from "../fields.ts";
 import {
   creditsOf,
@@ -61,8 +62,8 @@ export const migrateKeys = operation({
     "All in one transaction. `failed` lists hashes that the workspace has already. Verify such keys with `migrationId`.",
   permission: "api.<id>.create_key",
   input: z.strictObject({
-    migrationId: z.string().min(3).max(255),
-    apiId: z.string().min(3).max(255),
+    migrationId: text(3, 255),
+    apiId: text(3, 255),
     keys: z.array(item).min(1).max(10_000),
   }),
   output: z.strictObject({

@@ -12,7 +12,7 @@ import { Failure, invalid } from "../../errors.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { workspaceKey } from "../../storage/cache.ts";
 import { findRemaining } from "../../storage/queries/balances.ts";
-import { refuseRepeatedNames } from "../fields.ts";
+import { refuseRepeatedNames, text } from "../fields.ts";
 import { findMigratedKey } from "../firstVerification.ts";
 import {
   countedRatelimits,
@@ -24,14 +24,14 @@ import {
 } from "../verdict.ts";
 
 const input = z.strictObject({
-  key: z.string().min(1).max(512).describe("The whole key, exactly as it was issued.").meta({ secret: true }),
-  tags: z.array(z.string().min(1).max(512)).max(20).optional(),
-  permissions: z.string().min(1).max(1000).optional(),
+  key: text(1, 512).describe("The whole key, exactly as it was issued.").meta({ secret: true }),
+  tags: z.array(text(1, 512)).max(20).optional(),
+  permissions: text(1, 1000).optional(),
   credits: z.strictObject({ cost: z.int().min(0).max(1_000_000_000_000) }).optional(),
   ratelimits: z
     .array(
       z.strictObject({
-        name: z.string().min(3).max(255),
+        name: text(3, 255),
         cost: z.int().min(0).optional(),
         limit: z.int().min(1).optional(),
         duration: z.int().min(1000).optional(),
@@ -40,7 +40,7 @@ const input = z.strictObject({
     .max(50)
     .superRefine(refuseRepeatedNames)
     .optional(),
-  migrationId: z.string().max(256).optional(),
+  migrationId: text(0, 256).optional(),
 });
 
 export const verifyKey = operation({

@@ -3,6 +3,7 @@ import { may } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findKeyWithHash } from "../../storage/queries/keys.ts";
+import { text } from "../fields.ts";
 import { key, keyAnswer, keyExample } from "../keyAnswer.ts";
 
 export const whoami = operation({
@@ -10,7 +11,7 @@ export const whoami = operation({
   summary: "Read one key by the key itself",
   description: "Disabled and expired keys too; nothing is counted or spent.",
   permission: "api.<id>.read_key",
-  input: z.strictObject({ key: z.string().min(1).max(512).meta({ secret: true }) }),
+  input: z.strictObject({ key: text(1, 512).meta({ secret: true }) }),
   output: key,
   errors: ["key_not_found"],
   example: { input: { key: "prod_2cGKbMxRyIzhCxo1Idjz8q" }, output: keyExample },

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { insertPermission } from "../../storage/queries/permissions.ts";
-import { description, permissionSlug } from "../fields.ts";
+import { description, permissionSlug, text } from "../fields.ts";
 
 export const createPermission = operation({
   name: "permissions.createPermission",
   summary: "Create a permission",
   permission: "rbac.*.create_permission",
   input: z.strictObject({
-    name: z.string().min(1).max(512),
+    name: text(1, 512),
     slug: permissionSlug.describe("What queries name; unique in the workspace, compared byte for byte."),
     description: description.optional(),
   }),

@@ -3,7 +3,7 @@ import { mayAll } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation, type TransactContext } from "../../operation.ts";
 import { insertRole, insertRolePermissions } from "../../storage/queries/permissions.ts";
-import { description, permissionSlugs } from "../fields.ts";
+import { description, permissionSlugs, text } from "../fields.ts";
 import { idsOf, requirePermissions } from "../parts.ts";
 
 export const createRole = operation({
@@ -13,7 +13,7 @@ export const createRole = operation({
     "A named set of permissions. Naming some needs `rbac.*.add_permission_to_role`, and new ones `rbac.*.create_permission`.",
   permission: "rbac.*.create_role",
   input: z.strictObject({
-    name: z.string().min(1).max(128).describe("Unique in the workspace, compared byte for byte."),
+    name: text(1, 128).describe("Unique in the workspace, compared byte for byte."),
     description: description.optional(),
     permissions: permissionSlugs.optional(),
   }),
