@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { catalogue } from "../server/src/errors.ts";
 import { openapi } from "../server/src/http/openapi.ts";
 import { operations } from "../server/src/operations/index.ts";
+import { type Document, sdkTable, sdkTypes } from "./generateSdk.ts";
 
 const root = join(import.meta.dir, "..");
 
 const files: Record<string, () => string> = {
-  "openapi.json": () => `${JSON.stringify(openapi(operations, "http://127.0.0.1:7070"), null, 2)}\n`,
+  "openapi.json": () => `${JSON.stringify(document(), null, 2)}\n`,
   "docs/errors.md": errorsPage,
+  "sdk/src/operations.gen.ts": () => sdkTypes(document()),
+  "sdk/src/table.gen.ts": () => sdkTable(document()),
 };
 
 const checking = process.argv.includes("--check");
@@ -24,6 +27,10 @@ for (const [name, make] of Object.entries(files)) {
   }
 }
 process.exit(stale === 0 ? 0 : 1);
+
+function document(): Document {
+  return openapi(operations, "http://127.0.0.1:7070") as Document;
+}
 
 function readOrEmpty(path: string): string {
   try {

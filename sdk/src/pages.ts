@@ -1,0 +1,29 @@
+import type { Page, PageCall } from "./answers.ts";
+import type { Envelope } from "./exchange.ts";
+
+type Input = { cursor?: string } | undefined;
+
+/** The call for the first page, with the way through the others. */
+export function pageCall<T>(input: Input, ask: (input: Input) => Promise<Envelope>): PageCall<T> {
+  const first = page<T>(input, ask);
+  async function* pages(): AsyncGenerator<Page<T>> {
+    for (let current: Page<T> | null = await first; current !== null; current = await current.next())
+      yield current;
+  }
+  async function* items(): AsyncGenerator<T> {
+    for await (const { data } of pages()) yield* data;
+  }
+  return Object.assign(first, { pages, [Symbol.asyncIterator]: items });
+}
+
+async function page<T>(input: Input, ask: (input: Input) => Promise<Envelope>): Promise<Page<T>> {
+  const envelope = (await ask(input)) as Omit<Page<T>, "next">;
+  const { hasMore, cursor } = envelope.pagination;
+  return {
+    ...envelope,
+    async next() {
+      if (!hasMore || !cursor) return null;
+      return page({ ...input, cursor }, ask);
+    },
+  };
+}
