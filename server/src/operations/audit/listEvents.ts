@@ -50,7 +50,8 @@ export const listEvents = operation({
   async run(input, { caller, slow }) {
     const { event, actorId, targetId, start, end } = input;
     const filter = { ...pageStart(input), event, actorId, targetId, startMs: start, endMs: end };
-    return pageOf(await listAuditEvents(slow, caller.workspaceId, filter), input.limit, eventAnswer);
+    const rows = await listAuditEvents(slow, caller.workspaceId, filter);
+    return pageOf(rows, input.limit, eventAnswer);
   },
 });
 
