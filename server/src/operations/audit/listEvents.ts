@@ -48,9 +48,14 @@ export const listEvents = operation({
   },
 
   async run(input, { caller, slow }) {
-    const { event, actorId, targetId, start, end } = input;
-    const filter = { ...pageStart(input), event, actorId, targetId, startMs: start, endMs: end };
-    const rows = await listAuditEvents(slow, caller.workspaceId, filter);
+    const rows = await listAuditEvents(slow, caller.workspaceId, {
+      ...pageStart(input),
+      event: input.event,
+      actorId: input.actorId,
+      targetId: input.targetId,
+      startMs: input.start,
+      endMs: input.end,
+    });
     return pageOf(rows, input.limit, eventAnswer);
   },
 });
