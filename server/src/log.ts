@@ -1,6 +1,6 @@
 export type Level = "debug" | "info" | "warn" | "error";
 
-export type Fields = Record<string, string | number | boolean | undefined>;
+export type Fields = Record<string, string | number | boolean | object | undefined>;
 
 /** Writes one event a line; fields given as a function are made only where the event is written. */
 export type Log = (level: Level, event: string, fields?: Fields | (() => Fields)) => void;
@@ -29,9 +29,68 @@ function jsonLine(at: string, level: Level, event: string, fields: Fields): stri
 function textLine(at: string, level: Level, event: string, fields: Fields): string {
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) =>
-        ` ${name}=${typeof value === "string" && /[\s"=]/.test(value) ? JSON.stringify(value) : value}`,
-    );
+    .map(([name, value]) => ` ${name}=${textValue(value)}`);
   return `${at} ${level.padEnd(5)} ${event}${rest.join("")}`;
+}
+
+/** Quoted unless it is one word of visible ASCII; what would move a terminal's cursor is escaped. */
+function textValue(value: Fields[string]): string {
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (/^[!-~]+$/.test(text) && !/["=]/.test(text)) return text;
+  const quoted = typeof value === "object" ? text : JSON.stringify(text);
+  return quoted.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** The part of a JSON Schema that says what may be logged: all but what is marked `secret` or `private`. */
+export type MarkedSchema = {
+  secret?: boolean;
+  private?: boolean;
+  type?: string;
+  properties?: Record<string, MarkedSchema>;
+  items?: MarkedSchema;
+  anyOf?: MarkedSchema[];
+};
+
+const longestText = 200;
+const mostItems = 20;
+const unexpected = "[unexpected]";
+
+/**
+ * What may be logged of a value: marked fields are replaced by `[secret]` and `[private]`. So is what the schema does
+ * not foresee, by `[unexpected]`, its name too: it may be a secret in the wrong place. Long texts and lists are cut.
+ */
+export function redact(schema: MarkedSchema, value: unknown): unknown {
+  const either = [schema, ...(schema.anyOf ?? [])];
+  if (either.some((one) => one.secret === true)) return "[secret]";
+  if (either.some((one) => one.private === true)) return "[private]";
+  if (typeof value === "string") return either.some((one) => one.type === "string") ? cut(value) : unexpected;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return redactItems(either.find((one) => one.items !== undefined)?.items, value);
+  }
+  return redactMembers(either.find((one) => one.properties !== undefined)?.properties, value);
+}
+
+function cut(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText)}…` : text;
+}
+
+function redactItems(schema: MarkedSchema | undefined, items: readonly unknown[]): unknown {
+  if (schema === undefined) return unexpected;
+  const shown = items.slice(0, mostItems).map((item) => redact(schema, item));
+  return items.length > mostItems ? [...shown, `… ${items.length - mostItems} more`] : shown;
+}
+
+function redactMembers(properties: Record<string, MarkedSchema> | undefined, value: object): unknown {
+  if (properties === undefined) return unexpected;
+  const shown: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) {
+    const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (schema === undefined) shown[unexpected] = unexpected;
+    else shown[name] = redact(schema, member);
+  }
+  return shown;
 }

@@ -1,6 +1,7 @@
+import { z } from "zod";
 import type { Caller } from "../domain/caller.ts";
 import { catalogue, Failure } from "../errors.ts";
-import type { Level, Log } from "../log.ts";
+import { type Fields, type Level, type Log, type MarkedSchema, redact } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import type { Answer } from "../run.ts";
@@ -21,6 +22,8 @@ export type Exchange = {
   /** the caller's address, behind trusted proxies too */
   address(): string;
   caller: Caller | undefined;
+  /** the body, once it has been read; it goes into the log only with everything private taken out */
+  input: unknown;
   /** of the answer */
   headers: Record<string, string>;
   /** for the log event */
@@ -43,6 +46,8 @@ type Tools = {
   errorTypeBase(): string;
   isDraining(): boolean;
   log: Log;
+  /** whether the log events carry what was asked */
+  logInputs: boolean;
   metrics: Metrics;
 };
 
@@ -62,6 +67,7 @@ export function exchanges(tools: Tools): Exchanges {
             request.headers.get("x-forwarded-for"),
           ),
         caller: undefined,
+        input: undefined,
         headers: { "Content-Type": json, "X-Request-Id": requestId, "Cache-Control": "no-store" },
         notes: {},
       };
@@ -130,8 +136,22 @@ function settle(tools: Tools, exchange: Exchange, status: number, failure: Failu
     address: exchange.address(),
     durationMs: Math.round(durationMs * 100) / 100,
     ...exchange.notes,
+    input: tools.logInputs ? shownInput(exchange) : undefined,
     fault: status >= 500 ? faultOf(failure) : undefined,
   }));
+}
+
+const markedSchemas = new WeakMap<Operation, MarkedSchema>();
+
+/** Made from the operation's schema once. */
+function shownInput({ operation, input }: Exchange): Fields[string] {
+  if (operation === undefined || input === undefined) return undefined;
+  let schema = markedSchemas.get(operation);
+  if (schema === undefined) {
+    schema = z.toJSONSchema(operation.input, { io: "input", unrepresentable: "any" }) as MarkedSchema;
+    markedSchemas.set(operation, schema);
+  }
+  return redact(schema, input) as Fields[string];
 }
 
 function levelOf(status: number, operation: Operation | undefined): Level {

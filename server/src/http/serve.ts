@@ -28,6 +28,8 @@ export type HttpOptions = {
   clientAddress: ClientAddress;
   rootKeys: Authentication["rootKeys"];
   log: Log;
+  /** whether log events carry what was asked, without what is marked secret or private */
+  logInputs: boolean;
   metrics: Metrics;
 };
 
@@ -141,7 +143,8 @@ function performer(services: Services, options: HttpOptions) {
             operation: operation.name,
             body,
           });
-    return run(services, operation, readJson(body), {
+    exchange.input = readJson(body);
+    return run(services, operation, exchange.input, {
       caller,
       idempotency,
       requestId: exchange.requestId,

@@ -1,0 +1,224 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { startTest, type TestServer } from "../test/harness.ts";
+import { type Fields, makeLog, redact } from "./log.ts";
+
+function logged(options: { level?: "debug" | "info" | "warn" | "error"; format?: "json" | "text" } = {}) {
+  const lines: string[] = [];
+  const log = makeLog({
+    level: options.level ?? "info",
+    format: options.format ?? "json",
+    nowMs: () => Date.UTC(2026, 0, 15, 12),
+    write: (line) => void lines.push(line),
+  });
+  return { log, lines };
+}
+
+describe("a log line", () => {
+  test("in JSON is one object with time, level, event and the fields", () => {
+    const { log, lines } = logged();
+    log("warn", "request", { status: 503, code: undefined, operation: "a\nb" });
+    expect(lines).toEqual([
+      '{"at":"2026-01-15T12:00:00.000Z","level":"warn","event":"request","status":503,"operation":"a\\nb"}',
+    ]);
+  });
+
+  test("in text has each field once, and quotes what is not one word", () => {
+    const { log, lines } = logged({ format: "text" });
+    log("info", "request", { status: 200, code: undefined, path: "/a b", query: "x=1", input: { a: [1] } });
+    expect(lines).toEqual([
+      '2026-01-15T12:00:00.000Z info  request status=200 path="/a b" query="x=1" input={"a":[1]}',
+    ]);
+  });
+
+  test("is one line of printable text, whatever the fields hold", () => {
+    for (const format of ["json", "text"] as const) {
+      fc.assert(
+        fc.property(fc.string({ unit: "binary" }), (text) => {
+          const { log, lines } = logged({ format });
+          log("info", "request", { text, input: { text } });
+          expect(lines).toHaveLength(1);
+          expect(lines[0]).not.toMatch(/[\r\n]/);
+          if (format === "text") expect(lines[0]).not.toMatch(/\p{Cc}|[\u2028\u2029]/u);
+        }),
+      );
+    }
+  });
+
+  test("is written from its level upwards, and its fields are made only then", () => {
+    const levels = ["debug", "info", "warn", "error"] as const;
+    for (const [index, level] of levels.entries()) {
+      const { log, lines } = logged({ level });
+      const made: string[] = [];
+      for (const one of levels) {
+        log(one, one, (): Fields => {
+          made.push(one);
+          return {};
+        });
+      }
+      expect(made).toEqual(levels.slice(index));
+      expect(lines).toHaveLength(levels.length - index);
+    }
+  });
+});
+
+describe("redaction", () => {
+  const schema = {
+    type: "object",
+    properties: {
+      key: { type: "string", secret: true },
+      owner: { type: "string", private: true },
+      name: { type: "string" },
+      limit: { type: "integer" },
+      either: { anyOf: [{ type: "string", private: true }, { type: "null" }] },
+      items: {
+        type: "array",
+        items: {
+          type: "object",
+          properties: { id: { type: "string" }, key: { type: "string", secret: true } },
+        },
+      },
+    },
+  };
+
+  test("replaces what is marked, wherever it stands, and keeps the rest", () => {
+    const input = {
+      key: "k",
+      owner: { a: 1 },
+      name: "n",
+      limit: 5,
+      either: "e",
+      items: [{ id: "i", key: "k" }],
+    };
+    expect(redact(schema, input)).toEqual({
+      key: "[secret]",
+      owner: "[private]",
+      name: "n",
+      limit: 5,
+      either: "[private]",
+      items: [{ id: "i", key: "[secret]" }],
+    });
+  });
+
+  test("replaces what the schema does not foresee, names included", () => {
+    const input = {
+      sk_live_1: 1,
+      name: ["sk_live_2"],
+      limit: "sk_live_3",
+      items: { sk_live_4: 1 },
+      __proto__: null,
+    };
+    const shown = redact(schema, input);
+    expect(shown).toEqual({
+      "[unexpected]": "[unexpected]",
+      name: "[unexpected]",
+      limit: "[unexpected]",
+      items: "[unexpected]",
+    });
+    expect(redact(schema, "sk_live_5")).toBe("[unexpected]");
+    expect(redact(schema, ["sk_live_6"])).toBe("[unexpected]");
+  });
+
+  test("cuts long texts and long lists", () => {
+    const shown = redact(schema, {
+      name: "x".repeat(1_000_000),
+      items: Array.from({ length: 1000 }, () => ({})),
+    });
+    expect(JSON.stringify(shown).length).toBeLessThan(500);
+  });
+
+  test("shows a text only where the schema has an unmarked one", () => {
+    const names = fc.constantFrom("canary", ...Object.keys(schema.properties), "id");
+    const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        fc.constant("canary"),
+        fc.integer(),
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc.dictionary(names, tie("value"), { maxKeys: 4 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (input) => {
+        const shown = JSON.stringify(redact(schema, input));
+        expect(shown.split("canary").length - 1).toBe(unmarkedTexts(input));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+/** How many texts stand where the schema has a text that is not marked: at `name`, and at `id` of each item. */
+function unmarkedTexts(input: unknown): number {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return 0;
+  const { name, items } = input as { name?: unknown; items?: unknown };
+  const ids = Array.isArray(items) ? items.map((item) => (item as { id?: unknown } | null)?.id) : [];
+  return [name, ...ids].filter((text) => typeof text === "string").length;
+}
+
+describe("on a running server", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTest({ config: { LOG_LEVEL: "debug" } });
+  });
+  afterAll(() => server.stop());
+
+  test("at debug the event of a call carries its input, and no line ever holds what is marked", async () => {
+    const { call, log } = server;
+    const owner = "canary_owner";
+    await call("identities.createIdentity", {
+      externalId: owner,
+      meta: { "canary-member": "canary-meta" },
+      ratelimits: [{ name: "requests", limit: 10, duration: 60_000 }],
+    });
+    const { apiId } = (await call("apis.createApi", { name: "payments" })).body.data;
+    const made = (await call("keys.createKey", { apiId, externalId: owner, name: "a name" })).body.data;
+    await call("keys.verifyKey", { key: made.key });
+    await call("keys.verifyKey", { key: "canary-unknown-key" });
+    await call("keys.verifyKey", { keyy: made.key });
+    await call("keys.verifyKey", { key: [made.key], permissions: { [made.key]: 1 } });
+    await call("keys.verifyKey", [made.key]);
+    await call("keys.verifyKey", JSON.stringify(made.key));
+    await call("identities.createIdentity", { externalId: owner });
+    await call("identities.getIdentity", { identity: owner });
+    await call("identities.getIdentity", { identity: "canary_nobody" });
+    await call(
+      "identities.getIdentity",
+      { identity: owner },
+      { rootKey: "canary-root-key-of-nobody-at-all" },
+    );
+    await call("identities.getIdentity", { identity: owner }, { headers: { authorization: "canary" } });
+    await call("identities.updateIdentity", { identity: owner, meta: { a: "canary-meta-2" } });
+    await call("identities.deleteIdentity", { identity: owner });
+
+    const text = log.join("\n");
+    const events = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const inputs = (operation: string) =>
+      events.filter((event) => event["operation"] === operation).map((event) => event["input"]);
+    expect(inputs("keys.createKey")).toEqual([{ apiId, externalId: "[private]", name: "a name" }]);
+    expect(inputs("keys.verifyKey")).toEqual([
+      { key: "[secret]" },
+      { key: "[secret]" },
+      { "[unexpected]": "[unexpected]" },
+      { key: "[secret]", permissions: "[unexpected]" },
+      "[unexpected]",
+      "[unexpected]",
+    ]);
+    expect(inputs("identities.createIdentity")[0]).toEqual({
+      externalId: "[private]",
+      meta: "[private]",
+      ratelimits: [{ name: "requests", limit: 10, duration: 60_000 }],
+    });
+    expect(text).not.toContain("canary");
+    expect(text).not.toContain(made.key);
+    expect(text).not.toContain(server.rootKey);
+  });
+
+  test("above debug no event carries an input", async () => {
+    const quiet = await startTest();
+    await quiet.call("apis.createApi", { name: "payments" });
+    await quiet.stop();
+    expect(quiet.log.length).toBeGreaterThan(0);
+    for (const line of quiet.log) expect(JSON.parse(line)).not.toHaveProperty("input");
+  });
+});
