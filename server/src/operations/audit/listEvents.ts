@@ -16,6 +16,8 @@ const event = z.strictObject({
   userAgent: z.string().optional(),
 });
 
+type Event = z.input<typeof event>;
+
 export const listEvents = operation({
   name: "audit.listEvents",
   summary: "List who changed what",
@@ -56,11 +58,11 @@ export const listEvents = operation({
       startMs: input.start,
       endMs: input.end,
     });
-    return pageOf(rows, input.limit, eventAnswer);
+    return pageOf<AuditEvent, Event>(rows, input.limit, eventAnswer);
   },
 });
 
-function eventAnswer(record: AuditEvent): z.input<typeof event> {
+function eventAnswer(record: AuditEvent): Event {
   const { id, atMs, event, actorId, targetId, fields, requestId, remoteAddress, userAgent } = record;
   return {
     id,
