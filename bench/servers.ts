@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { idMaker } from "../server/src/domain/ids.ts";
 import { rootKeySecret } from "../server/src/domain/secrets.ts";
 import { firstStart } from "../server/src/firstStart.ts";
-import { hashKey, randomBytes } from "../server/src/runtime.ts";
+import { hashKey, monotonicMs, randomBytes } from "../server/src/runtime.ts";
 import { openStorage } from "../server/src/storage/open.ts";
 import { cores, keepOn } from "./cores.ts";
 import { median } from "./statistics.ts";
@@ -66,7 +66,7 @@ export function startBaseline(path: string, answer: string): Promise<Server> {
 }
 
 async function fill(path: string, rootKey: string, seed: Seed): Promise<void> {
-  const engine = await openStorage(`file:${path}`, { serving: false });
+  const engine = await openStorage(`file:${path}`, { serving: false, connections: 4, monotonicMs });
   const tools = { nowMs: Date.now, newId: idMaker(randomBytes), randomBytes, hashKey };
   await firstStart(engine, tools, rootKey, () => undefined);
   const workspace = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();

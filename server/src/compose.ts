@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Config } from "./config.ts";
+import { type Config, refuseSplitCounters } from "./config.ts";
 import { memoryCounters } from "./counters/memory.ts";
 import { idMaker } from "./domain/ids.ts";
 import { firstStart } from "./firstStart.ts";
 import { clientAddress } from "./http/clientAddress.ts";
 import { serveHttp } from "./http/serve.ts";
 import type { Log } from "./log.ts";
-import { makeMetrics } from "./metrics.ts";
+import { type Metrics, makeMetrics } from "./metrics.ts";
 import type { Recovery } from "./operation.ts";
 import { operations } from "./operations/index.ts";
 import type { Services } from "./run.ts";
@@ -51,7 +51,12 @@ const cacheBytes = 256 * 1024 * 1024;
 export async function startServer(config: Config, surroundings: Surroundings): Promise<RunningServer> {
   const { nowMs, log } = surroundings;
   const proxies = clientAddress(config.TRUSTED_PROXIES);
-  const engine = await openStorage(config.DATABASE_URL, { serving: true });
+  refuseSplitCounters(config);
+  const engine = await openStorage(config.DATABASE_URL, {
+    serving: true,
+    connections: config.DATABASE_CONNECTIONS,
+    monotonicMs: surroundings.monotonicMs,
+  });
   try {
     const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
     await firstStart(engine, tools, givenRootKey(config), surroundings.keepRootKey);
@@ -75,11 +80,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
         maxRatelimitDurationMs: config.MAX_RATELIMIT_DURATION_MS,
       },
     };
-    engine.onForeignChange(() => {
-      rootKeys.clear();
-      services.keyCache.clear();
-      services.namespaceCache.clear();
-    });
+    followChanges(engine, [rootKeys, services.keyCache, services.namespaceCache], metrics);
     const http = serveHttp(operations, services, {
       host: config.HOST,
       port: config.PORT,
@@ -117,6 +118,22 @@ function auditRetentionMs(config: Config): number | undefined {
   return days === undefined ? undefined : days * 86_400_000;
 }
 
+/** Forgets what other processes changed. */
+function followChanges(
+  engine: Engine,
+  caches: readonly Pick<RecordCache<unknown>, "evict" | "clear">[],
+  metrics: Metrics,
+): void {
+  engine.onForeignChange(({ ids, ageMs }) => {
+    for (const cache of caches) {
+      if (ids === undefined) cache.clear();
+      else for (const id of ids) cache.evict(id);
+    }
+    if (ageMs !== undefined) metrics.changePropagated(ageMs);
+  });
+  metrics.gauge("latchkey_nodes", "Processes that serve from this database.", engine.liveNodes);
+}
+
 /** Seals keys that can be shown again; undefined where no recovery key is set. */
 function recoveryOf(config: Config): Recovery | undefined {
   const file = config.RECOVERY_KEY_FILE;
@@ -147,6 +164,7 @@ function rootKeyCache(engine: Engine): RecordCache<RootKeyRecord> {
     madeFrom: ({ caller }) => [caller.rootKeyId, caller.workspaceId],
     weigh: ({ caller }) => 300 + caller.permissions.size * 60,
     maxBytes: cacheBytes / 16,
+    isCurrent: engine.isCurrent,
   });
 }
 
@@ -156,6 +174,7 @@ function keyCache(engine: Engine): Services["keyCache"] {
     madeFrom: (record) => record.madeFrom,
     weigh: (record) => record.bytes,
     maxBytes: cacheBytes,
+    isCurrent: engine.isCurrent,
   });
 }
 
@@ -165,6 +184,7 @@ function namespaceCache(engine: Engine): Services["namespaceCache"] {
     madeFrom: (record) => [record.id],
     weigh: (record) => record.bytes,
     maxBytes: cacheBytes / 4,
+    isCurrent: engine.isCurrent,
   });
 }
 

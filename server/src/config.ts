@@ -15,9 +15,29 @@ const schema = z.object({
     .describe("Where clients reach this server; error types and OpenAPI name it. Default: http://HOST:PORT."),
   DATABASE_URL: z
     .string()
-    .regex(/^(:memory:|file:.+)$/, "must be file:<path> or :memory:")
+    .refine(
+      isDatabaseUrl,
+      "must be file:<path>, :memory: or postgres://<user>:<password>@<host>:<port>/<database>",
+    )
     .default("file:./data/latchkey.db")
-    .describe("The database: file:<path> for SQLite, or :memory: (lost at exit)."),
+    .describe(
+      "The database: file:<path> for SQLite, :memory: (lost at exit), or postgres://… for PostgreSQL.",
+    ),
+  DATABASE_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(4)
+    .max(1000)
+    .default(16)
+    .describe("Most connections of this process to PostgreSQL."),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: "must be redis://<host>:<port>, or rediss:// for TLS" })
+    .optional()
+    .describe("Redis or Valkey, which counts rate limits for several nodes."),
+  ALLOW_LOCAL_COUNTERS: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("true: PostgreSQL without Redis, where each node grants every rate limit in full."),
   LATCHKEY_ROOT_KEY: z
     .string()
     .min(32, "must have at least 32 characters")
@@ -81,6 +101,24 @@ export type Config = z.output<typeof schema>;
 export class ConfigError extends Error {}
 
 const secrets = new Set<string>(["LATCHKEY_ROOT_KEY", "RECOVERY_KEY"]);
+/** their passwords are masked, and none of it is quoted where it cannot be read */
+const addresses = new Set<string>(["DATABASE_URL", "REDIS_URL"]);
+
+function isDatabaseUrl(text: string): boolean {
+  return /^(:memory:|file:.+)$/.test(text) || (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text));
+}
+
+/**
+ * Nodes that share a database must share their counters.
+ * Errors: `ConfigError` for PostgreSQL without Redis, unless that is wanted.
+ */
+export function refuseSplitCounters(config: Config): void {
+  const severalNodes = config.DATABASE_URL.startsWith("postgres");
+  if (!severalNodes || config.REDIS_URL !== undefined || config.ALLOW_LOCAL_COUNTERS === "true") return;
+  throw new ConfigError(
+    "DATABASE_URL names PostgreSQL, and every node would grant each rate limit in full: set REDIS_URL, so that they count together, or ALLOW_LOCAL_COUNTERS=true for a single node.",
+  );
+}
 
 /**
  * The settings from environment variables. An empty value counts as unset.
@@ -106,7 +144,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
 function firstProblem(error: z.ZodError, environment: Record<string, string | undefined>): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const value = secrets.has(name) ? "" : ` (${JSON.stringify(environment[name])})`;
+  const value = secrets.has(name) || addresses.has(name) ? "" : ` (${JSON.stringify(environment[name])})`;
   return `${name}${value}: ${issue?.message}.`;
 }
 
@@ -115,8 +153,19 @@ export function describeConfig(config: Config): string {
   return Object.entries(schema.shape)
     .map(([name, field]) => {
       const value = config[name as keyof Config];
-      const shown = value === undefined ? "" : secrets.has(name) ? "********" : String(value);
+      const shown = value === undefined ? "" : masked(name, String(value));
       return `# ${field.description}\n${name}=${shown}`;
     })
     .join("\n");
+}
+
+function masked(name: string, value: string): string {
+  if (secrets.has(name)) return "********";
+  if (!addresses.has(name) || !URL.canParse(value)) return value;
+  const url = new URL(value);
+  if (url.password !== "") url.password = "********";
+  for (const key of url.searchParams.keys()) {
+    if (/pass/i.test(key)) url.searchParams.set(key, "********");
+  }
+  return url.href;
 }

@@ -3,6 +3,7 @@ import { looksLikeRootKey, rootKeySecret } from "./domain/secrets.ts";
 import type { Engine } from "./storage/engine.ts";
 import { findRootKeyByHash, insertRootKey } from "./storage/queries/rootKeys.ts";
 import { insertWorkspace, listWorkspaces } from "./storage/queries/workspaces.ts";
+import type { Tx } from "./storage/schema.ts";
 
 type Tools = {
   nowMs(): number;
@@ -28,16 +29,23 @@ export async function firstStart(
   if (given !== undefined && looksLikeRootKey(given) === "mistyped") {
     throw new FirstStartError("LATCHKEY_ROOT_KEY has a typing error: its checksum is wrong.");
   }
-  const workspaces = await listWorkspaces(engine.db);
-  if (workspaces.length > 0) {
-    if (given === undefined) return;
-    if ((await findRootKeyByHash(engine.db, tools.hashKey(given))) !== undefined) return;
-    throw new FirstStartError(
-      "LATCHKEY_ROOT_KEY is unknown to this database, which has root keys already: unset it, and make a root key with `latchkey root-key create`.",
-    );
-  }
+  if ((await listWorkspaces(engine.db)).length === 0) await makeFirst(engine, tools, given, keep);
+  if (given === undefined) return;
+  if ((await findRootKeyByHash(engine.db, tools.hashKey(given))) !== undefined) return;
+  throw new FirstStartError(
+    "LATCHKEY_ROOT_KEY is unknown to this database, which has root keys already: unset it, and make a root key with `latchkey root-key create`.",
+  );
+}
+
+/** Alone, since of several nodes that start together one alone may make them. */
+async function makeFirst(
+  engine: Engine,
+  tools: Tools,
+  given: string | undefined,
+  keep: (rootKey: string) => void,
+): Promise<void> {
   const nowMs = tools.nowMs();
-  await engine.transaction(async (tx) => {
+  const make = async (tx: Tx) => {
     if ((await listWorkspaces(tx)).length > 0) return; // another node was first
     const workspaceId = tools.newId("ws", nowMs);
     const rootKey = given ?? rootKeySecret(tools.randomBytes(24));
@@ -53,7 +61,8 @@ export async function firstStart(
       nowMs,
     });
     if (given === undefined) keep(rootKey);
-  });
+  };
+  await engine.transaction(make, { alone: "first start" });
 }
 
 /** What of a root key may be shown and stored: enough to recognise it. */

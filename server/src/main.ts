@@ -27,7 +27,7 @@ async function main(words: string[]): Promise<number> {
   if (command === "config") return say(describeConfig(config));
   if (command === "serve") return serve(config);
   if (isManagement(command)) {
-    const engine = await openStorage(config.DATABASE_URL, { serving: false });
+    const engine = await openStorage(config.DATABASE_URL, { serving: false, connections: 4, monotonicMs });
     try {
       return say(await manage(engine, command, rest));
     } finally {

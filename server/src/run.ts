@@ -163,6 +163,7 @@ async function write<T>(
       const evict = (id: string) => void changed.add(id);
       result = { value: await work({ tx, evict, audit: auditInto(events, services, call, nowMs) }) };
       await insertAuditEvents(tx, events);
+      await services.engine.recordChanges(tx, changed);
     });
   } catch (error) {
     if (!(await wasCommitted(services, call, error))) throw error;

@@ -72,7 +72,10 @@ async function createWorkspace(engine: Engine, [name]: string[]): Promise<string
 }
 
 async function switchWorkspace(engine: Engine, [id = ""]: string[], enabled: boolean): Promise<string> {
-  const found = await engine.transaction((tx) => setWorkspaceEnabled(tx, id, enabled));
+  const found = await engine.transaction(async (tx) => {
+    await engine.recordChanges(tx, new Set([id]));
+    return setWorkspaceEnabled(tx, id, enabled);
+  });
   if (!found)
     throw new CommandError(`There is no workspace ${JSON.stringify(id)}; see latchkey workspace list.`);
   return `${id} is ${enabled ? "enabled" : "disabled"}`;
@@ -148,7 +151,10 @@ async function listKeys(engine: Engine, words: string[]): Promise<string> {
 }
 
 async function revokeRootKey(engine: Engine, [id = ""]: string[]): Promise<string> {
-  const deleted = await engine.transaction((tx) => deleteRootKey(tx, id));
+  const deleted = await engine.transaction(async (tx) => {
+    await engine.recordChanges(tx, new Set([id]));
+    return deleteRootKey(tx, id);
+  });
   if (!deleted)
     throw new CommandError(`There is no root key ${JSON.stringify(id)}; see latchkey root-key list.`);
   return `${id} is revoked`;

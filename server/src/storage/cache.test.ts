@@ -55,6 +55,7 @@ function simulation() {
     madeFrom: (value) => [...value.made.keys()],
     weigh: () => 100,
     maxBytes: 10_000,
+    isCurrent: () => true,
   });
   const bump = (thing: string) => versions.set(thing, (versions.get(thing) ?? 0) + 1);
   const acknowledge = (thing: string) => {
@@ -204,6 +205,7 @@ test("a failed look-up fails for all who joined it and is not kept", async () =>
     madeFrom: () => [],
     weigh: () => 1,
     maxBytes: 1_000,
+    isCurrent: () => true,
   });
   const failed = await Promise.allSettled([cache.find("first"), cache.find("first")]);
   expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
@@ -211,7 +213,25 @@ test("a failed look-up fails for all who joined it and is not kept", async () =>
   expect(await cache.find("first")).toBeDefined();
 });
 
-function cacheOf(maxBytes: number, loaded: (value: { key: string }) => void) {
+test("while changes cannot be heard of, what is kept is not used", async () => {
+  let current = true;
+  let loads = 0;
+  const cache = cacheOf(
+    1_000,
+    () => {
+      loads += 1;
+    },
+    () => current,
+  );
+  await cache.find("first");
+  current = false;
+  await cache.find("first");
+  expect(loads).toBe(2);
+  current = true;
+  expect(cache.find("first")).not.toBeInstanceOf(Promise);
+});
+
+function cacheOf(maxBytes: number, loaded: (value: { key: string }) => void, isCurrent = () => true) {
   return recordCache<{ key: string }>({
     async load(key) {
       const value = { key };
@@ -221,6 +241,7 @@ function cacheOf(maxBytes: number, loaded: (value: { key: string }) => void) {
     madeFrom: ({ key }) => [key],
     weigh: () => 100,
     maxBytes,
+    isCurrent,
   });
 }
 

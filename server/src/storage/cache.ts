@@ -34,6 +34,8 @@ type Source<V> = {
   /** roughly, in bytes */
   weigh(value: V): number;
   maxBytes: number;
+  /** whether all changes have lately been heard of: nothing kept is used while not */
+  isCurrent(): boolean;
 };
 
 /** `since`: the change before which its load began. `checked`: the last change known not to concern it. */
@@ -50,7 +52,7 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
 
   function findKept(key: string): V | undefined {
     const entry = kept.find(key);
-    return entry !== undefined && changes.isFresh(entry) ? entry.value : undefined;
+    return entry !== undefined && changes.isFresh(entry) && source.isCurrent() ? entry.value : undefined;
   }
 
   async function load(key: string): Promise<V | undefined> {

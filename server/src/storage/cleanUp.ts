@@ -41,7 +41,7 @@ export function cleanUp(
     try {
       let deleted = rowsAtOnce;
       while (deleted === rowsAtOnce && !stopped) {
-        deleted = await engine.transaction((tx) => task(tx, nowMs(), rowsAtOnce));
+        deleted = await engine.transaction((tx) => task(tx, nowMs(), rowsAtOnce), { alone: "clean up" });
       }
     } catch (error) {
       report("warn", "clean_up_failed", { message: error instanceof Error ? error.name : "unknown" });

@@ -8,15 +8,38 @@ export type Engine = {
   /** lists and searches */
   slow: Db;
   /**
-   * Runs `work` in one transaction. Resolves when the commit is durable; when `work` throws, nothing is kept.
+   * Runs `work` in one transaction. Resolves when the commit is durable; when `work` throws, nothing is kept. Run
+   * again where the database asks for it.
    * Errors: `StorageError`, and whatever `work` throws.
    */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Leaves word for other processes that the things with these ids change; part of the transaction. */
+  recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when another process has changed the database. */
-  onForeignChange(listener: () => void): void;
+  onForeignChange(listener: (change: ForeignChange) => void): void;
+  /** Whether this process has lately learnt of all that others changed: nothing cached may be used while not. */
+  isCurrent(): boolean;
+  /** How many processes serve from this database, this one among them. */
+  liveNodes(): number;
   /** Throws where the database cannot be read. */
   check(): Promise<void>;
   close(): Promise<void>;
+};
+
+/** `alone`: no two transactions of the same name run at once, in whatever process. */
+export type TransactionOptions = { alone?: string };
+
+/** `ids` undefined: anything may have changed. `ageMs`: how long ago, where it is known. */
+export type ForeignChange = { ids: readonly string[] | undefined; ageMs?: number };
+
+/** How a database is opened. */
+export type StorageOptions = {
+  /** whether this process answers requests from it */
+  serving: boolean;
+  /** most connections to a database server */
+  connections: number;
+  /** milliseconds of a clock that never goes back */
+  monotonicMs(): number;
 };
 
 /**

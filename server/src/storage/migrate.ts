@@ -1,16 +1,17 @@
-import { StorageError } from "./engine.ts";
+import { type Engine, StorageError } from "./engine.ts";
 import { start } from "./migrations/0001_start.ts";
 import { idempotency } from "./migrations/0002_idempotency.ts";
+import { nodes } from "./migrations/0003_nodes.ts";
 import { keys } from "./migrations/0004_keys.ts";
 import { ratelimits } from "./migrations/0005_ratelimits.ts";
 
 /** How an engine writes what the migrations need. */
-export type ColumnTypes = { text: string; int64: string; tableEnd: string };
+export type ColumnTypes = { engine: Engine["name"]; text: string; int64: string; tableEnd: string };
 
 export type Migration = { name: string; statements(types: ColumnTypes): string[] };
 
 /** Numbered, append-only: one that has shipped is never changed. */
-const migrations: readonly Migration[] = [start, idempotency, keys, ratelimits];
+const migrations: readonly Migration[] = [start, idempotency, nodes, keys, ratelimits];
 
 /** What an engine offers to be migrated: single statements on one connection. */
 export type MigrationTarget = {

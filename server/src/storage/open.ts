@@ -1,11 +1,18 @@
-import type { Engine } from "./engine.ts";
+import type { Engine, StorageOptions } from "./engine.ts";
+import { openPostgres } from "./engines/postgres.ts";
 import { openSqlite } from "./engines/sqlite.ts";
 
 /**
- * Opens the database that `url` names: `:memory:` or `file:<path>`. `serving` is whether this process answers
- * requests from it, which on SQLite only one process may do at a time.
+ * Opens the database that `url` names: `:memory:`, `file:<path>` or `postgres://…`. On SQLite only one process
+ * may serve at a time.
  * Errors: `StorageError` with a sentence for the person who started the program.
  */
-export async function openStorage(url: string, options: { serving: boolean }): Promise<Engine> {
+export async function openStorage(url: string, options: StorageOptions): Promise<Engine> {
+  if (isPostgres(url)) return openPostgres(url, options);
   return url === ":memory:" ? openSqlite(url, options) : openSqlite(url.slice("file:".length), options);
+}
+
+/** Whether `url` names a PostgreSQL database, from which several processes may serve. */
+export function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:/.test(url);
 }

@@ -1,7 +1,7 @@
 import { Database, type Statement } from "bun:sqlite";
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Engine, StorageError } from "../engine.ts";
+import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { type MigrationTarget, migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
 import { type SqlValue, sqliteDb } from "./dialects.ts";
@@ -27,6 +27,14 @@ export async function openSqlite(path: string, options: { serving: boolean }): P
   }
 }
 
+/** One process serves; what the command line changes beside it is seen in the file itself. */
+const oneProcess = {
+  name: "sqlite",
+  recordChanges: async () => undefined,
+  isCurrent: () => true,
+  liveNodes: () => 1,
+} as const;
+
 async function openMemory(): Promise<Engine> {
   const connection = connect(":memory:");
   const queue = turnQueue();
@@ -35,7 +43,7 @@ async function openMemory(): Promise<Engine> {
   const tx = sqliteDb(execute) as Tx;
   const db = sqliteDb((sql, values) => queue(async () => execute(sql, values)));
   return {
-    name: "sqlite",
+    ...oneProcess,
     db,
     slow: db,
     transaction: (work) => queue(() => inTransaction(connection, () => work(tx))),
@@ -58,14 +66,14 @@ async function openFile(path: string, serving: boolean): Promise<Engine> {
   const log = walKeeper(path, writer, slowThread, queue);
   const sync = syncJoiner(syncThread);
   const tx = sqliteDb(executor(writer)) as Tx;
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(change: ForeignChange) => void>();
   const stopWatching = watch(writer, () => {
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener({ ids: undefined });
   });
   let failed: StorageError | undefined;
 
   return {
-    name: "sqlite",
+    ...oneProcess,
     db: sqliteDb(executor(reader)),
     slow: sqliteDb((sql, values) => slowThread.ask({ kind: "read", sql, values })),
     async transaction(work) {
@@ -280,7 +288,7 @@ function evictOldest(kept: Map<string, Statement>): void {
 
 function target(connection: Database): MigrationTarget {
   return {
-    types: { text: "text", int64: "integer", tableEnd: "strict" },
+    types: { engine: "sqlite", text: "text", int64: "integer", tableEnd: "strict" },
     locked: (work) =>
       inTransaction(connection, () =>
         work(async (sql) => connection.query<Record<string, unknown>, []>(sql).all()),

@@ -1,0 +1,38 @@
+import { StorageError } from "../engine.ts";
+
+/** Whether the server or the way to it is in doubt, not the statement: what was under way has an unknown end. */
+export function isConnectionFailure(error: unknown): boolean {
+  const { code, errno } = driverError(error);
+  // a server that is shutting down, and a standby, which another server has taken over from
+  if (typeof errno === "string") return /^(08|57P0|25006)/.test(errno);
+  if (typeof code === "string")
+    return /^ERR_POSTGRES_(CONNECTION|IDLE|LIFETIME|EXPECTED|UNEXPECTED)/.test(code);
+  return error instanceof StorageError && error.reason === "unavailable";
+}
+
+/** Whether the server undid the transaction in favour of another, so that it may be run again. */
+export function isConflict(error: unknown): boolean {
+  const { errno } = driverError(error);
+  return errno === "40001" || errno === "40P01";
+}
+
+/** What callers are told of a driver's error; what is none of the database's circumstances stays as it is. */
+export function storageError(error: unknown): unknown {
+  if (error instanceof StorageError) return error;
+  if (isConnectionFailure(error)) {
+    return new StorageError("unavailable", "The database cannot be reached.", error);
+  }
+  const { errno } = driverError(error);
+  if (errno === "53100") return new StorageError("full", "The database's disk is full.", error);
+  if (busyStates.has(errno)) return new StorageError("busy", "The database is busy.", error);
+  return error;
+}
+
+/** conflict, deadlock, lock timeout, statement timeout, idle transaction timeout; out of memory, connections, slots */
+const busyStates = new Set<unknown>(["40001", "40P01", "55P03", "57014", "25P03", "53200", "53300", "53400"]);
+
+/** `errno` is the SQLSTATE where the server sent one. */
+function driverError(error: unknown): { code?: unknown; errno?: unknown } {
+  const origin = error instanceof StorageError ? error.cause : error;
+  return (origin ?? {}) as { code?: unknown; errno?: unknown };
+}

@@ -1,0 +1,139 @@
+import { SQL } from "bun";
+import { StorageError } from "../engine.ts";
+
+/** One process's connections to the server, apart by how long what runs on them takes. */
+export type Pools = { points: SQL; slow: SQL; writes: SQL; watch: SQL };
+
+/** The way to the server, replaced as a whole when the server may have gone. */
+export type Link = {
+  /** Errors: `StorageError` `unavailable` at once while the server is known to be out of reach. */
+  pools(): Pools;
+  /**
+   * Something on these pools did not answer or broke off: asks the server on a new connection. Where it answers, new
+   * pools take over and what runs on the old ones may finish; where it does not, all that waits is refused at once,
+   * and only this asks again until it does. Resolves when the first answer is known.
+   */
+  suspect(pools: Pools): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type LinkOptions = {
+  url: string;
+  /** of all pools together, at least 4 */
+  connections: number;
+  /** Called when the server answers again. */
+  onUp(): void;
+};
+
+const probeMs = 700;
+const probePauseMs = 150;
+const finishSeconds = 10;
+
+/** For each connection: nothing waits forever, a commit is flushed, and a stuck client's locks are let go. */
+const session = {
+  application_name: "latchkey",
+  client_encoding: "UTF8",
+  default_transaction_isolation: "read committed",
+  synchronous_commit: "on",
+  lock_timeout: 5_000,
+  idle_in_transaction_session_timeout: 10_000,
+};
+
+/** Opens no connection yet. */
+export function openLink(options: LinkOptions): Link {
+  let current: Pools | undefined = makePools(options);
+  let probing: Promise<void> | undefined;
+  let closed = false;
+
+  async function probe(): Promise<void> {
+    const fresh = makePools(options);
+    if (closed || !(await answers(fresh))) {
+      void closePools(fresh, 0);
+      if (current !== undefined) void closePools(current, 0);
+      current = undefined;
+      if (!closed) setTimeout(() => void again(), probePauseMs * (1 + Math.random()));
+      return;
+    }
+    const old = current;
+    current = fresh;
+    if (old !== undefined) void closePools(old, finishSeconds);
+    options.onUp();
+  }
+
+  function again(): Promise<void> {
+    probing ??= probe().finally(() => {
+      probing = undefined;
+    });
+    return probing;
+  }
+
+  return {
+    pools() {
+      if (current === undefined) throw new StorageError("unavailable", "The database cannot be reached.");
+      return current;
+    },
+    suspect: async (pools) => (pools === current ? again() : undefined),
+    async close() {
+      closed = true;
+      const last = current;
+      current = undefined;
+      if (last !== undefined) await closePools(last, finishSeconds);
+    },
+  };
+}
+
+function makePools({ url, connections }: LinkOptions): Pools {
+  const slow = Math.max(1, Math.floor(connections / 6));
+  const points = Math.max(1, Math.floor((connections - 1 - slow) / 3));
+  const { pathname } = new URL(url);
+  // named, since the environment may name another
+  const database = pathname.length > 1 ? { database: decodeURIComponent(pathname.slice(1)) } : {};
+  const pool = (max: number, statementMs: number) =>
+    new SQL(url, {
+      max,
+      ...database,
+      connectionTimeout: 5,
+      connection: { ...session, statement_timeout: statementMs },
+    });
+  return {
+    points: pool(points, 2_000),
+    slow: pool(slow, 10_000),
+    writes: pool(connections - 1 - slow - points, 10_000),
+    watch: pool(1, 2_000),
+  };
+}
+
+/** Whether the server takes a connection, answers, and takes writes. */
+async function answers({ watch }: Pools): Promise<boolean> {
+  try {
+    const [row] = await within(probeMs, watch.unsafe("select pg_is_in_recovery() as standby"));
+    return row?.standby === false;
+  } catch {
+    return false;
+  }
+}
+
+async function closePools(pools: Pools, seconds: number): Promise<void> {
+  await Promise.allSettled(Object.values(pools).map((pool) => pool.close({ timeout: seconds })));
+}
+
+/** What `within` throws. */
+export class Late extends Error {}
+
+/** How long a process that was itself held up waits for answers that came meanwhile. */
+const graceMs = 50;
+
+/** The promise's outcome, or `Late` after `ms`; the promise itself goes on. */
+export async function within<T>(ms: number, promise: PromiseLike<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      timer = setTimeout(() => reject(new Late()), graceMs);
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
