@@ -1,0 +1,31 @@
+import type { Db, Schema } from "../src/storage/schema.ts";
+
+type Table = keyof Schema;
+
+/** Every table of the database, and those among them whose rows belong to a workspace. */
+export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Table[] }> {
+  const found = await db.introspection.getTables();
+  const all = found.filter(({ isView, name }) => !isView && name !== "migrations");
+  const ofWorkspace = all.filter(({ columns }) => columns.some(({ name }) => name === "workspaceId"));
+  const names = (tables: typeof all) => tables.map(({ name }) => name as Table).sort();
+  return { all: names(all), ofWorkspace: names(ofWorkspace) };
+}
+
+/** What counting leaves behind, whenever it gets round to it. */
+export const usageTables: readonly string[] = ["usage", "usageEvents", "lastUses"];
+
+/** Every row (of one workspace where it is named), as text, by table; without what counting leaves behind. */
+export async function dump(db: Db, workspaceId?: string): Promise<Record<string, string[]>> {
+  const { all, ofWorkspace } = await tablesOf(db);
+  const names = (workspaceId === undefined ? all : ofWorkspace).filter((name) => !usageTables.includes(name));
+  const entries = names.map(async (name) => [name, await rowsOf(db, name, workspaceId)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function rowsOf(db: Db, table: Table, workspaceId: string | undefined): Promise<string[]> {
+  const { ref } = db.dynamic;
+  let query = db.selectFrom(table).selectAll();
+  if (workspaceId !== undefined) query = query.where(ref<never>("workspaceId"), "=", workspaceId as never);
+  const rows = await query.execute();
+  return rows.map((row) => JSON.stringify(row)).sort();
+}

@@ -1,0 +1,140 @@
+import type { Operation } from "../src/operation.ts";
+import { insertMigration } from "../src/storage/queries/keyMigrations.ts";
+import type { Reply, TestServer } from "./harness.ts";
+
+/** What a request can name. */
+export type Kind =
+  | "apiId"
+  | "keyId"
+  | "key"
+  | "identityId"
+  | "externalId"
+  | "permissionId"
+  | "slug"
+  | "roleId"
+  | "roleName"
+  | "namespaceId"
+  | "namespace"
+  | "migrationId";
+
+/** One of everything, in one workspace. */
+export type World = Record<Kind, string> & { workspaceId: string; rootKey: string };
+
+const kindsByPrefix: Record<string, Kind> = {
+  api: "apiId",
+  key: "keyId",
+  id: "identityId",
+  perm: "permissionId",
+  role: "roleId",
+  rlns: "namespaceId",
+  mig: "migrationId",
+};
+const kindsByField: Record<string, Kind> = {
+  key: "key",
+  identity: "externalId",
+  externalId: "externalId",
+  permission: "slug",
+  permissions: "slug",
+  role: "roleName",
+  roles: "roleName",
+  namespace: "namespace",
+};
+
+/** What `value` names as the field of this name, where it names something at all. */
+export function kindOf(field: string, value: string): Kind | undefined {
+  const prefix = /^([a-z]+)_[0-9A-Za-z]{22}$/.exec(value)?.[1] ?? "";
+  return kindsByPrefix[prefix] ?? kindsByField[field];
+}
+
+/** Makes one of everything through the API. `name` tells the things of one world from those of another. */
+export async function makeWorld(
+  server: TestServer,
+  name: string,
+  owner: { workspaceId: string; rootKey: string } = server,
+): Promise<World> {
+  const { workspaceId, rootKey } = owner;
+  const make: Make = async (operation, body) => dataOf(await server.call(operation, body, { rootKey }));
+  const slug = `${name}.read`;
+  const roleName = `${name}_role`;
+  const externalId = `${name}_user`;
+  const { apiId } = await make("apis.createApi", { name: `${name} api` });
+  const { permissionId } = await make("permissions.createPermission", { name: `${name} permission`, slug });
+  const { roleId } = await make("permissions.createRole", { name: roleName, permissions: [slug] });
+  const { identityId } = await make("identities.createIdentity", {
+    externalId,
+    meta: { of: name },
+    ratelimits: [limitNamed("shared")],
+  });
+  const { keyId, key } = await make("keys.createKey", {
+    apiId,
+    externalId,
+    name: `${name} key`,
+    prefix: "prod",
+    meta: { of: name },
+    roles: [roleName],
+    permissions: [slug],
+    credits: { remaining: 1_000, refill: { interval: "daily", amount: 1_000 } },
+    ratelimits: [limitNamed("requests")],
+  });
+  const namespace = `${name}.send`;
+  const namespaceId = await makeNamespace(server, make, workspaceId, namespace);
+  const migrationId = await makeMigration(server, workspaceId);
+  const made = { apiId, keyId, key, identityId, externalId, permissionId, slug, roleId, roleName };
+  return { ...made, namespace, namespaceId, migrationId, workspaceId, rootKey };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+type Make = (operation: string, body: unknown) => Promise<any>;
+
+function limitNamed(name: string) {
+  return { name, limit: 1_000, duration: 60_000, autoApply: true };
+}
+
+async function makeNamespace(server: TestServer, make: Make, workspaceId: string, namespace: string) {
+  const counted = { namespace, identifier: "user_123", limit: 100, duration: 60_000 };
+  await make("ratelimit.limit", counted);
+  await make("ratelimit.setOverride", counted);
+  const row = await server.services.engine.db
+    .selectFrom("namespaces")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .executeTakeFirstOrThrow();
+  return row.id;
+}
+
+async function makeMigration(server: TestServer, workspaceId: string): Promise<string> {
+  const id = server.services.newId("mig", server.clock.nowMs);
+  await server.services.engine.transaction((tx) =>
+    insertMigration(tx, { id, workspaceId, algorithm: "sha256", nowMs: server.clock.nowMs }),
+  );
+  return id;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+function dataOf(reply: Reply): any {
+  if (reply.status !== 200) throw new Error(`the world could not be made: ${reply.text}`);
+  return reply.body.data;
+}
+
+/** Calls `change` with every text within a body and the name of its field, and answers the changed body. */
+export function mapTexts(
+  body: unknown,
+  change: (text: string, field: string) => string,
+  field = "",
+): unknown {
+  if (typeof body === "string") return change(body, field);
+  if (Array.isArray(body)) return body.map((item) => mapTexts(item, change, field));
+  if (typeof body !== "object" || body === null) return body;
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]) => [name, mapTexts(value, change, name)]),
+  );
+}
+
+/** An operation's example, naming what exists in `world`; a new identity keeps its own external id. */
+export function exampleIn(operation: Operation, world: World): unknown {
+  const makesIdentity = operation.name === "identities.createIdentity";
+  return mapTexts(operation.example.input, (text, field) => {
+    const kind = kindOf(field, text);
+    return kind === undefined || (makesIdentity && kind === "externalId") ? text : world[kind];
+  });
+}
