@@ -3,6 +3,8 @@ import { dirname, join } from "node:path";
 import { type Config, refuseSplitCounters } from "./config.ts";
 import { memoryCounters } from "./counters/memory.ts";
 import { idMaker } from "./domain/ids.ts";
+import { collectUsage, type Usage } from "./events/usage.ts";
+import { startUsageThread } from "./events/usageThread.ts";
 import { firstStart } from "./firstStart.ts";
 import { clientAddress } from "./http/clientAddress.ts";
 import { serveHttp } from "./http/serve.ts";
@@ -62,24 +64,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     await firstStart(engine, tools, givenRootKey(config), surroundings.keepRootKey);
     const metrics = makeMetrics();
     const rootKeys = rootKeyCache(engine);
-    const counters = memoryCounters({
-      nowMs: surroundings.monotonicMs,
-      maxBytes: config.COUNTER_MEMORY_BYTES,
-      onEvict: metrics.countersEvicted,
-    });
-    const services: Services = {
-      ...tools,
-      recovery: recoveryOf(config),
-      engine,
-      counters,
-      keyCache: keyCache(engine),
-      namespaceCache: namespaceCache(engine),
-      spendCredits: creditSpender(engine),
-      limits: {
-        maxMetaBytes: config.MAX_META_BYTES,
-        maxRatelimitDurationMs: config.MAX_RATELIMIT_DURATION_MS,
-      },
-    };
+    const services = makeServices(config, surroundings, { ...tools, engine, metrics });
     followChanges(engine, [rootKeys, services.keyCache, services.namespaceCache], metrics);
     const http = serveHttp(operations, services, {
       host: config.HOST,
@@ -103,7 +88,8 @@ export async function startServer(config: Config, surroundings: Surroundings): P
         await http.stop();
         await stopCleaning();
         await stopMetrics();
-        await counters.close();
+        await services.usage.close();
+        await services.counters.close();
         await engine.close();
       },
     };
@@ -111,6 +97,45 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     await engine.close();
     throw error;
   }
+}
+
+type Parts = Pick<Services, "nowMs" | "newId" | "randomBytes" | "hashKey" | "engine"> & { metrics: Metrics };
+
+function makeServices(config: Config, surroundings: Surroundings, parts: Parts): Services {
+  const { engine, metrics } = parts;
+  return {
+    ...parts,
+    recovery: recoveryOf(config),
+    counters: memoryCounters({
+      nowMs: surroundings.monotonicMs,
+      maxBytes: config.COUNTER_MEMORY_BYTES,
+      onEvict: metrics.countersEvicted,
+    }),
+    keyCache: keyCache(engine),
+    namespaceCache: namespaceCache(engine),
+    spendCredits: creditSpender(engine),
+    usage: usageOf(config, parts),
+    limits: {
+      maxMetaBytes: config.MAX_META_BYTES,
+      maxRatelimitDurationMs: config.MAX_RATELIMIT_DURATION_MS,
+    },
+  };
+}
+
+const usageFlushMs = 1_000;
+
+function usageOf(config: Config, { nowMs, metrics }: Parts): Usage {
+  const hours = config.USAGE_EVENT_HOURS;
+  const usage = collectUsage({
+    thread: startUsageThread({ url: config.DATABASE_URL, eventsKeptMs: hours * 3_600_000 }),
+    nowMs,
+    keepEvents: hours > 0,
+    flushMs: usageFlushMs,
+  });
+  const { dropped } = usage;
+  metrics.gauge("latchkey_usage_events_dropped", "Single events that were not kept.", () => dropped().events);
+  metrics.gauge("latchkey_usage_counts_dropped", "Counts that were not kept.", () => dropped().counts);
+  return usage;
 }
 
 function auditRetentionMs(config: Config): number | undefined {

@@ -76,6 +76,13 @@ const schema = z.object({
     .min(1_048_576)
     .default(1_073_741_824)
     .describe("Memory for rate limit counters; above it the least filled are forgotten."),
+  USAGE_EVENT_HOURS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(8_760)
+    .default(24)
+    .describe("How long single verifications and decisions are kept beside their counts; 0: not at all."),
   AUDIT_RETENTION_DAYS: z.coerce
     .number()
     .int()

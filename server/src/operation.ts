@@ -3,6 +3,7 @@ import type { Counters } from "./counters/counters.ts";
 import type { Caller, Resource } from "./domain/caller.ts";
 import type { IdPrefix } from "./domain/ids.ts";
 import type { ErrorCode } from "./errors.ts";
+import type { Usage } from "./events/usage.ts";
 import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
 import type { Spend, Spent } from "./storage/queries/balances.ts";
 import type { Db, Tx } from "./storage/schema.ts";
@@ -58,6 +59,7 @@ export type RunContext = Context & {
   counters: Counters;
   keyCache: KeyCache;
   namespaceCache: NamespaceCache;
+  usage: Usage;
   /** Durable when it resolves. */
   spendCredits(spend: Spend): Promise<Spent>;
   inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;

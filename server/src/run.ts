@@ -3,6 +3,7 @@ import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import type { IdPrefix, MakeId } from "./domain/ids.ts";
 import { Failure } from "./errors.ts";
+import type { Usage } from "./events/usage.ts";
 import type { Audit, Limits, Operation, Page, Permission, Recovery, RunContext, Write } from "./operation.ts";
 import { parseInput } from "./parse.ts";
 import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
@@ -18,6 +19,7 @@ export type Services = {
   counters: Counters;
   keyCache: KeyCache;
   namespaceCache: NamespaceCache;
+  usage: Usage;
   spendCredits(spend: Spend): Promise<Spent>;
   /** wall clock, milliseconds since the epoch */
   nowMs(): number;
@@ -120,6 +122,7 @@ async function perform(
     counters: services.counters,
     keyCache: services.keyCache,
     namespaceCache: services.namespaceCache,
+    usage: services.usage,
     spendCredits: services.spendCredits,
     inTransaction: (work) => write(services, call, nowMs, work),
   };

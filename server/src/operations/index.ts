@@ -1,5 +1,6 @@
 import type { Operation } from "../operation.ts";
 import { getRatelimits } from "./analytics/getRatelimits.ts";
+import { getUsage } from "./analytics/getUsage.ts";
 import { getVerifications } from "./analytics/getVerifications.ts";
 import { createApi } from "./apis/createApi.ts";
 import { deleteApi } from "./apis/deleteApi.ts";
@@ -45,6 +46,7 @@ import { setOverride } from "./ratelimit/setOverride.ts";
 /** Every operation of the API. Routes, OpenAPI, client types, commands and the generic tests are made from it. */
 export const operations: readonly Operation[] = [
   getRatelimits,
+  getUsage,
   getVerifications,
   createApi,
   deleteApi,

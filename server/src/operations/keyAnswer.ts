@@ -88,26 +88,35 @@ export function openPlaintext(
   throw new Failure("insufficient_permissions", { detail: 'Missing permission: "api.*.decrypt_key".' });
 }
 
-/** `open` adds the key itself, where it can be shown again. */
-export function keyAnswer(details: KeyDetails, open?: Recovery["open"]): z.input<typeof key> {
-  const answer: z.input<typeof key> = {
+/** `lastUsedAtMs` undefined: never; `open` adds the key itself, where it can be shown again. */
+export function keyAnswer(
+  details: KeyDetails,
+  lastUsedAtMs: number | undefined,
+  open?: Recovery["open"],
+): z.input<typeof key> {
+  const { permissions, roles, ratelimits, meta, identity, credits, sealed } = details;
+  return {
     keyId: details.id,
     start: details.start,
     enabled: details.enabled,
     createdAt: details.createdAtMs,
+    name: details.name,
+    meta: meta !== undefined && Object.keys(meta).length > 0 ? meta : undefined,
+    updatedAt: details.updatedAtMs,
+    lastUsedAt: lastUsedAtMs,
+    expires: details.expiresAtMs,
+    permissions: someOf(permissions),
+    roles: someOf(roles),
+    credits: credits && creditsAnswer(credits),
+    identity: identity && identityAnswer(identity),
+    ratelimits: someOf(ratelimits.map(ratelimitAnswer)),
+    plaintext: sealed === undefined ? undefined : open?.(sealed),
   };
-  if (details.name !== undefined) answer.name = details.name;
-  if (details.meta !== undefined && Object.keys(details.meta).length > 0) answer.meta = details.meta;
-  if (details.updatedAtMs !== undefined) answer.updatedAt = details.updatedAtMs;
-  if (details.expiresAtMs !== undefined) answer.expires = details.expiresAtMs;
-  if (details.permissions.length > 0) answer.permissions = details.permissions;
-  if (details.roles.length > 0) answer.roles = details.roles;
-  if (details.credits !== undefined) answer.credits = creditsAnswer(details.credits);
-  if (details.identity !== undefined) answer.identity = identityAnswer(details.identity);
-  if (details.ratelimits.length > 0) answer.ratelimits = details.ratelimits.map(ratelimitAnswer);
-  const plaintext = details.sealed === undefined ? undefined : open?.(details.sealed);
-  if (plaintext !== undefined) answer.plaintext = plaintext;
-  return answer;
+}
+
+/** An empty list is left away. */
+function someOf<T>(items: T[]): T[] | undefined {
+  return items.length > 0 ? items : undefined;
 }
 
 /** undefined is unlimited. */

@@ -121,3 +121,23 @@ export function windowOf(
     },
   };
 }
+
+/** Records one decision for `analytics.getUsage`. */
+export function recordDecision(
+  { usage, nowMs, requestId }: RunContext,
+  { workspaceId, name, cost }: Window,
+  passed: boolean,
+): void {
+  usage.record({
+    atMs: nowMs,
+    workspaceId,
+    requestId,
+    keyId: undefined,
+    identityId: undefined,
+    apiId: undefined,
+    namespaceId: name,
+    outcome: passed ? "PASSED" : "REFUSED",
+    credits: passed ? cost : 0,
+    tags: [],
+  });
+}

@@ -4,6 +4,7 @@ import { idempotency } from "./migrations/0002_idempotency.ts";
 import { nodes } from "./migrations/0003_nodes.ts";
 import { keys } from "./migrations/0004_keys.ts";
 import { ratelimits } from "./migrations/0005_ratelimits.ts";
+import { usage } from "./migrations/0006_usage.ts";
 
 /** How an engine writes what the migrations need. */
 export type ColumnTypes = { engine: Engine["name"]; text: string; int64: string; tableEnd: string };
@@ -11,7 +12,7 @@ export type ColumnTypes = { engine: Engine["name"]; text: string; int64: string;
 export type Migration = { name: string; statements(types: ColumnTypes): string[] };
 
 /** Numbered, append-only: one that has shipped is never changed. */
-const migrations: readonly Migration[] = [start, idempotency, nodes, keys, ratelimits];
+const migrations: readonly Migration[] = [start, idempotency, nodes, keys, ratelimits, usage];
 
 /** What an engine offers to be migrated: single statements on one connection. */
 export type MigrationTarget = {

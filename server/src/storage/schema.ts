@@ -98,6 +98,20 @@ export type Schema = {
   rolePermissions: { workspaceId: string; roleId: string; permissionId: string };
   /** `id` is a digest of root key, operation and Idempotency-Key; `answer` is sealed with what only the caller has */
   idempotency: { id: string; workspaceId: string; bodyHash: string; answer: string; createdAtMs: number };
+  /** counts by period ("minute", "hour", "day"); `subjectId` is a key, an identity, an api or a namespace; `tag` empty: all */
+  usage: {
+    workspaceId: string;
+    subjectId: string;
+    period: string;
+    startMs: number;
+    outcome: string;
+    tag: string;
+    count: number;
+    credits: number;
+  };
+  lastUses: { workspaceId: string; keyId: string; atMs: number };
+  /** what happened lately, one by one; `event` is JSON */
+  usageEvents: { id: string; workspaceId: string; atMs: number; event: string };
   /** `fields` is a JSON array of the names of what changed, never the values */
   auditEvents: {
     id: string;

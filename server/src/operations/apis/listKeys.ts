@@ -7,6 +7,7 @@ import { listKeys as listRows } from "../../storage/queries/keys.ts";
 import { apiId, cursor, text } from "../fields.ts";
 import { key, keyAnswer, keyExample, openPlaintext } from "../keyAnswer.ts";
 import { pageOf, pageStart } from "../paging.ts";
+import { idsOf } from "../parts.ts";
 
 export const listKeys = operation({
   name: "apis.listKeys",
@@ -26,7 +27,7 @@ export const listKeys = operation({
   errors: ["api_not_found", "precondition_failed"],
   example: { input: { apiId: "api_0Ck3vDbnXhq2Tn6Yp1Zs4a", limit: 50 }, output: [keyExample] },
 
-  async run(input, { caller, db, slow, nowMs, recovery }) {
+  async run(input, { caller, db, slow, nowMs, recovery, usage }) {
     const api = await findApi(db, caller.workspaceId, input.apiId);
     const readable =
       may(caller, "api", input.apiId, "read_key") && may(caller, "api", input.apiId, "read_api");
@@ -34,6 +35,7 @@ export const listKeys = operation({
     const open = input.decrypt ? openPlaintext(caller, api.id, recovery) : undefined;
     const filter = { ...pageStart(input), apiId: api.id, externalId: input.externalId };
     const rows = await listRows(slow, caller.workspaceId, filter, nowMs);
-    return pageOf(rows, input.limit, (row) => keyAnswer(row, open));
+    const lastUses = await usage.lastUses(caller.workspaceId, idsOf(rows));
+    return pageOf(rows, input.limit, (row) => keyAnswer(row, lastUses.get(row.id), open));
   },
 });

@@ -18,10 +18,12 @@ export const getKey = operation({
   errors: ["key_not_found", "precondition_failed"],
   example: { input: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a" }, output: keyExample },
 
-  async run(input, { caller, db, nowMs, recovery }) {
+  async run(input, { caller, db, nowMs, recovery, usage }) {
     const found = await findKey(db, caller.workspaceId, input.keyId, nowMs);
     if (found === undefined || !may(caller, "api", found.apiId, "read_key"))
       throw new Failure("key_not_found");
-    return keyAnswer(found, input.decrypt ? openPlaintext(caller, found.apiId, recovery) : undefined);
+    const open = input.decrypt ? openPlaintext(caller, found.apiId, recovery) : undefined;
+    const lastUses = await usage.lastUses(caller.workspaceId, [found.id]);
+    return keyAnswer(found, lastUses.get(found.id), open);
   },
 });

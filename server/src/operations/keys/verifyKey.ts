@@ -59,28 +59,46 @@ export const verifyKey = operation({
   frequent: true,
 
   async run(input, context): Promise<Verdict> {
-    const { caller, nowMs } = context;
     const key = await findKey(context, input.key, input.migrationId);
-    if (key === undefined || !may(caller, "api", key.apiId, "verify_key")) {
+    if (key === undefined || !may(context.caller, "api", key.apiId, "verify_key")) {
       return { valid: false, code: "NOT_FOUND" };
     }
-    const query = input.permissions === undefined ? undefined : readQuery(input.permissions);
-    const refused = judgeKey(key, nowMs);
-    if (refused !== undefined) return refusal(context, key, refused);
-    if (query !== undefined && !evaluatePermissionQuery(query, key.granted)) {
-      return refusal(context, key, "INSUFFICIENT_PERMISSIONS");
-    }
-    const planned = plan(key, input.ratelimits ?? [], context);
-    const hit = planned.length === 0 ? undefined : await context.counters.hit(windows(key, planned));
-    if (hit !== undefined && !hit.passed) {
-      return {
-        ...(await refusal(context, key, "RATE_LIMITED")),
-        ratelimits: countedRatelimits(planned, hit),
-      };
-    }
-    return spend(context, key, input.credits?.cost ?? 1, planned, hit);
+    const answer = await judge(context, key, input);
+    const spent = answer.valid && key.hasBalance ? (input.credits?.cost ?? 1) : 0;
+    context.usage.record({
+      atMs: context.nowMs,
+      workspaceId: key.workspaceId,
+      requestId: context.requestId,
+      keyId: key.id,
+      identityId: key.identity?.id,
+      apiId: key.apiId,
+      namespaceId: undefined,
+      outcome: answer.code,
+      credits: spent,
+      tags: input.tags ?? [],
+    });
+    return answer;
   },
 });
+
+async function judge(
+  context: RunContext,
+  key: KeyRecord,
+  asked: z.output<typeof input>,
+): Promise<KeyVerdict> {
+  const query = asked.permissions === undefined ? undefined : readQuery(asked.permissions);
+  const refused = judgeKey(key, context.nowMs);
+  if (refused !== undefined) return refusal(context, key, refused);
+  if (query !== undefined && !evaluatePermissionQuery(query, key.granted)) {
+    return refusal(context, key, "INSUFFICIENT_PERMISSIONS");
+  }
+  const planned = plan(key, asked.ratelimits ?? [], context);
+  const hit = planned.length === 0 ? undefined : await context.counters.hit(windows(key, planned));
+  if (hit !== undefined && !hit.passed) {
+    return { ...(await refusal(context, key, "RATE_LIMITED")), ratelimits: countedRatelimits(planned, hit) };
+  }
+  return spend(context, key, asked.credits?.cost ?? 1, planned, hit);
+}
 
 async function findKey(context: RunContext, key: string, migrationId: string | undefined) {
   const hash = context.hashKey(key);
@@ -96,7 +114,7 @@ async function spend(
   cost: number,
   planned: readonly PlannedRatelimit[],
   hit: Hit | undefined,
-): Promise<Verdict> {
+): Promise<KeyVerdict> {
   const ratelimits = hit && { ratelimits: countedRatelimits(planned, hit) };
   if (!key.hasBalance) return { ...verdictOn(key, "VALID"), ...ratelimits };
   const { workspaceId, subjectId } = key;

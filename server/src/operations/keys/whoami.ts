@@ -16,10 +16,11 @@ export const whoami = operation({
   errors: ["key_not_found"],
   example: { input: { key: "prod_2cGKbMxRyIzhCxo1Idjz8q" }, output: keyExample },
 
-  async run(input, { caller, db, nowMs, hashKey }) {
+  async run(input, { caller, db, nowMs, hashKey, usage }) {
     const found = await findKeyWithHash(db, caller.workspaceId, hashKey(input.key), nowMs);
     if (found === undefined || !may(caller, "api", found.apiId, "read_key"))
       throw new Failure("key_not_found");
-    return keyAnswer(found);
+    const lastUses = await usage.lastUses(caller.workspaceId, [found.id]);
+    return keyAnswer(found, lastUses.get(found.id));
   },
 });

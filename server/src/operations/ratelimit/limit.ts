@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
-import { checkDuration, limitInput, namespaceToCount, windowOf } from "../namespaces.ts";
+import { checkDuration, limitInput, namespaceToCount, recordDecision, windowOf } from "../namespaces.ts";
 
 export const limit = operation({
   name: "ratelimit.limit",
@@ -29,6 +29,7 @@ export const limit = operation({
     const namespace = await namespaceToCount(context, input.namespace);
     const { window, override } = windowOf(context.caller.workspaceId, namespace, input);
     const { passed, windows } = await context.counters.hit([window]);
+    recordDecision(context, window, passed);
     const [state] = windows;
     const answer = {
       limit: window.limit,

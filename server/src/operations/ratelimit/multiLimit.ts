@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { WindowState } from "../../counters/counters.ts";
 import { operation } from "../../operation.ts";
-import { checkDuration, limitInput, namespaceToCount, windowOf } from "../namespaces.ts";
+import { checkDuration, limitInput, namespaceToCount, recordDecision, windowOf } from "../namespaces.ts";
 
 export const multiLimit = operation({
   name: "ratelimit.multiLimit",
@@ -55,6 +55,7 @@ export const multiLimit = operation({
       counted.push({ asked, ...windowOf(context.caller.workspaceId, namespace, asked) });
     }
     const hit = await context.counters.hit(counted.map(({ window }) => window));
+    for (const { window } of counted) recordDecision(context, window, hit.passed);
     return {
       passed: hit.passed,
       limits: counted.map(({ asked, window, override }, index) => {

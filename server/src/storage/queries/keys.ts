@@ -197,3 +197,14 @@ function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): Identi
     ratelimits: limits.get(row.identityId) ?? [],
   };
 }
+
+/** The api of a key, deleted ones too, as long as there is a record of it. */
+export async function findApiOfKey(db: Db, workspaceId: string, id: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("keys")
+    .select("apiId")
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return row?.apiId;
+}

@@ -1,0 +1,55 @@
+/** The thread that stores and reads usage, on a connection of its own. */
+import { idMaker } from "../domain/ids.ts";
+import { randomBytes } from "../runtime.ts";
+import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
+import { addUsage, pruneUsage, queryLastUses, queryUsage } from "./usageStore.ts";
+import type { UsageAnswer, UsageOrder, UsagePlace } from "./usageThread.ts";
+
+type Message = { place: UsagePlace } | { id: number; order: UsageOrder };
+
+type Port = {
+  postMessage(message: UsageAnswer): void;
+  onmessage: ((event: { data: Message }) => void) | null;
+};
+
+const port = globalThis as unknown as Port;
+const pruneEveryMs = 60_000;
+const newId = idMaker(randomBytes);
+let place: UsagePlace = { url: ":memory:", eventsKeptMs: 0 };
+let database: Promise<UsageDatabase> | undefined;
+let prunedAtMs = 0;
+let last: Promise<void> = Promise.resolve();
+
+port.onmessage = ({ data }) => {
+  if ("place" in data) {
+    place = data.place;
+    return;
+  }
+  const { id, order } = data;
+  last = last.then(async () => {
+    try {
+      port.postMessage({ id, rows: await follow(order) });
+    } catch (error) {
+      database = undefined; // opened anew with the next order
+      port.postMessage({ id, rows: [], error: error instanceof Error ? error.message : String(error) });
+    }
+  });
+};
+
+async function follow(order: UsageOrder): Promise<unknown[]> {
+  database ??= openUsageDatabase(place.url);
+  const { db, transaction } = await database;
+  switch (order.kind) {
+    case "add":
+      await transaction((tx) => addUsage(tx, order, () => newId("log", order.nowMs)));
+      if (order.nowMs - prunedAtMs >= pruneEveryMs) {
+        prunedAtMs = order.nowMs;
+        while (await transaction((tx) => pruneUsage(tx, order.nowMs, place.eventsKeptMs)));
+      }
+      return [];
+    case "query":
+      return queryUsage(db, order.query);
+    case "lastUses":
+      return queryLastUses(db, order.workspaceId, order.keyIds);
+  }
+}
