@@ -1,5 +1,6 @@
 import { callOperation } from "./cli/call.ts";
 import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
+import { exportUsage } from "./cli/usage.ts";
 import { givenRootKey, type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
 import { type Config, ConfigError, describeConfig, readConfig } from "./config.ts";
 import { FirstStartError } from "./firstStart.ts";
@@ -7,6 +8,7 @@ import { makeLog } from "./log.ts";
 import { operations } from "./operations/index.ts";
 import { monotonicMs } from "./runtime.ts";
 import { StorageError } from "./storage/engine.ts";
+import { openUsageDatabase } from "./storage/engines/usage.ts";
 import { openStorage } from "./storage/open.ts";
 
 const drainMs = 5_000;
@@ -26,6 +28,11 @@ async function main(words: string[]): Promise<number> {
   const config = readConfig(process.env);
   if (command === "config") return say(describeConfig(config));
   if (command === "serve") return serve(config);
+  if (command === "usage") {
+    const { db } = await openUsageDatabase(config.DATABASE_URL);
+    await exportUsage(db, rest);
+    return 0;
+  }
   if (isManagement(command)) {
     const engine = await openStorage(config.DATABASE_URL, { serving: false, connections: 4, monotonicMs });
     try {

@@ -51,6 +51,7 @@ latchkey config                show the settings in force
 latchkey workspace create <name> | list | disable <id> | enable <id>
 latchkey root-key create [--workspace <id>] --permissions <a,b | *> [--name <name>] [--expires <ISO time | 30d>]
 latchkey audit export [--workspace <id>] [--since <ISO time>]
+latchkey usage export [--since <ISO time>]
 latchkey migration create [--workspace <id>] --algorithm <sha256 | prefixed-api-key>
 latchkey root-key list [--workspace <id>] | revoke <id>
 latchkey <group> <operation> [--<field> <value>] [--json <body>]
@@ -192,7 +193,7 @@ function expiry(text: string | undefined, nowMs: number): number | undefined {
 }
 
 /** Errors: `CommandError` for a flag that is not among `names`. */
-function flags(words: string[], names: readonly string[]): Record<string, string | undefined> {
+export function flags(words: string[], names: readonly string[]): Record<string, string | undefined> {
   try {
     const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
     return parseArgs({ args: words, options, strict: true, allowPositionals: false }).values;
