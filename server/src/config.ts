@@ -168,7 +168,7 @@ export function describeConfig(config: Config): string {
 
 function masked(name: string, value: string): string {
   if (secrets.has(name)) return "********";
-  if (!addresses.has(name) || !URL.canParse(value)) return value;
+  if (!addresses.has(name) || value.startsWith("file:") || !URL.canParse(value)) return value;
   const url = new URL(value);
   if (url.password !== "") url.password = "********";
   for (const key of url.searchParams.keys()) {
