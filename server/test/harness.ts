@@ -7,11 +7,33 @@ import { rootKeySecret } from "../src/domain/secrets.ts";
 import { hashKey, randomBytes } from "../src/runtime.ts";
 import { insertRootKey } from "../src/storage/queries/rootKeys.ts";
 import { insertWorkspace } from "../src/storage/queries/workspaces.ts";
+import { sharedCluster } from "./services.ts";
 
-/** Every database the tests run on; a row's `url` makes an empty one. */
-export const engines: readonly { name: string; url(folder: string): string }[] = [
+/** A database that tests run on. */
+export type TestEngine = {
+  name: string;
+  /** makes an empty one */
+  url(folder: string): string | Promise<string>;
+  drop?(url: string): Promise<void>;
+  /** settings that it needs */
+  config?: Record<string, string>;
+};
+
+/** awaited here, where no test's time limit counts yet */
+const cluster = await sharedCluster();
+
+export const postgres: TestEngine = {
+  name: "postgres",
+  url: cluster.make,
+  drop: cluster.drop,
+  config: { ALLOW_LOCAL_COUNTERS: "true" },
+};
+
+/** Every database the tests run on. */
+export const engines: readonly TestEngine[] = [
   { name: "sqlite in a file", url: (folder) => `file:${join(folder, "latchkey.db")}` },
   { name: "sqlite in memory", url: () => ":memory:" },
+  postgres,
 ];
 
 /** A clock that moves only when it is told to. */
@@ -57,7 +79,7 @@ export type TestServer = {
 export type CallOptions = { rootKey?: string | undefined; headers?: Record<string, string>; method?: string };
 
 export type TestOptions = {
-  engine?: (typeof engines)[number];
+  engine?: TestEngine;
   /** settings beside those of every test */
   config?: Record<string, string>;
 };
@@ -65,12 +87,13 @@ export type TestOptions = {
 /** Starts a server of its own on a free port, with a clock that stands still. */
 export async function startTest(options: TestOptions = {}): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-test-"));
-  const databaseUrl = (options.engine ?? engines[1])?.url(folder) ?? ":memory:";
+  const { engine } = options;
+  const databaseUrl = (await engine?.url(folder)) ?? ":memory:";
   const clock = makeClock();
   const log: string[] = [];
   let rootKey = "";
   const start = () =>
-    startServer(readConfig({ PORT: "0", DATABASE_URL: databaseUrl, ...options.config }), {
+    startServer(readConfig({ PORT: "0", DATABASE_URL: databaseUrl, ...engine?.config, ...options.config }), {
       nowMs: () => clock.nowMs,
       monotonicMs: () => clock.nowMs,
       log: (level, event, fields = {}) =>
@@ -129,6 +152,7 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
     },
     async stop() {
       await server.stop();
+      await engine?.drop?.(databaseUrl);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { SQL } from "bun";
+import { openStorage } from "../src/storage/open.ts";
+
+/** The servers that `scripts/services.sh` found or started. */
+export type Services = {
+  /** of the cluster's own database; `TEST_POSTGRES_DATA` and the like where it was started for these tests */
+  environment: Record<string, string>;
+  stop(): Promise<void>;
+};
+
+const script = join(import.meta.dir, "../../scripts/services.sh");
+
+/** Starts servers of the caller's own, which end with this process at the latest. `wanted`: `postgres`, `redis`, or both. */
+export async function startServices(
+  wanted: string,
+  environment: Record<string, string | undefined> = process.env,
+): Promise<Services> {
+  const child = Bun.spawn([script], {
+    env: { ...environment, SERVICES: wanted },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  child.unref();
+  let text = "";
+  for await (const chunk of child.stdout) {
+    text += new TextDecoder().decode(chunk);
+    if (text.endsWith("ready\n")) break;
+  }
+  if (!text.endsWith("ready\n")) throw new Error(`scripts/services.sh started no ${wanted}`);
+  return {
+    environment: Object.fromEntries(
+      text
+        .split("\n")
+        .filter((line) => line.includes("="))
+        .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    ),
+    async stop() {
+      await child.stdin.end();
+      await child.exited;
+    },
+  };
+}
+
+/** Databases of one cluster: each test has its own. */
+export type Cluster = {
+  /** the URL of a new, empty database */
+  make(): Promise<string>;
+  drop(url: string): Promise<void>;
+};
+
+let shared: Promise<Cluster> | undefined;
+
+/** The cluster that all tests of this process share, started when it is first asked for. */
+export function sharedCluster(): Promise<Cluster> {
+  shared ??= startServices("postgres").then(({ environment }) =>
+    clusterAt(environment["TEST_DATABASE_URL"] ?? ""),
+  );
+  return shared;
+}
+
+/** The cluster that has this database. New databases are copies of one that is migrated once. */
+export async function clusterAt(url: string): Promise<Cluster> {
+  const admin = new SQL(url, { max: 2 });
+  const named = (name: string) => {
+    const other = new URL(url);
+    other.pathname = `/${name}`;
+    return other.href;
+  };
+  const newName = () => `latchkey_test_${randomBytes(6).toString("hex")}`;
+  const template = newName();
+  await admin.unsafe(`create database ${template} encoding 'UTF8' template template0`);
+  const engine = await openStorage(named(template), {
+    serving: false,
+    connections: 4,
+    monotonicMs: performance.now.bind(performance),
+  });
+  await engine.close();
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    make() {
+      const name = newName();
+      // one after the other, since the template may have one user at a time
+      const made = last.then(async () => {
+        await admin.unsafe(`create database ${name} template ${template}`);
+        return named(name);
+      });
+      last = made.catch(() => undefined);
+      return made;
+    },
+    drop: async (one) =>
+      void (await admin.unsafe(`drop database ${new URL(one).pathname.slice(1)} with (force)`)),
+  };
+}
