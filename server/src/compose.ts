@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Config, refuseSplitCounters } from "./config.ts";
+import type { Config } from "./config.ts";
 import { memoryCounters } from "./counters/memory.ts";
 import { idMaker } from "./domain/ids.ts";
 import { collectUsage, type Usage } from "./events/usage.ts";
@@ -53,7 +53,6 @@ const cacheBytes = 256 * 1024 * 1024;
 export async function startServer(config: Config, surroundings: Surroundings): Promise<RunningServer> {
   const { nowMs, log } = surroundings;
   const proxies = clientAddress(config.TRUSTED_PROXIES);
-  refuseSplitCounters(config);
   const engine = await openStorage(config.DATABASE_URL, {
     serving: true,
     connections: config.DATABASE_CONNECTIONS,

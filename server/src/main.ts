@@ -2,7 +2,7 @@ import { callOperation } from "./cli/call.ts";
 import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
 import { exportUsage } from "./cli/usage.ts";
 import { givenRootKey, type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
-import { type Config, ConfigError, describeConfig, readConfig } from "./config.ts";
+import { type Config, ConfigError, describeConfig, readConfig, refuseSplitCounters } from "./config.ts";
 import { FirstStartError } from "./firstStart.ts";
 import { makeLog } from "./log.ts";
 import { operations } from "./operations/index.ts";
@@ -54,6 +54,7 @@ function say(text: string): number {
 }
 
 async function serve(config: Config): Promise<number> {
+  refuseSplitCounters(config);
   const onTerminal = process.stdout.isTTY === true;
   const keyFile = rootKeyFile(config);
   let shown: string | undefined;

@@ -15,8 +15,6 @@ export type TestEngine = {
   /** makes an empty one */
   url(folder: string): string | Promise<string>;
   drop?(url: string): Promise<void>;
-  /** settings that it needs */
-  config?: Record<string, string>;
 };
 
 /** awaited here, where no test's time limit counts yet */
@@ -26,7 +24,6 @@ export const postgres: TestEngine = {
   name: "postgres",
   url: cluster.make,
   drop: cluster.drop,
-  config: { ALLOW_LOCAL_COUNTERS: "true" },
 };
 
 /** Every database the tests run on. */
@@ -93,7 +90,7 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
   const log: string[] = [];
   let rootKey = "";
   const start = () =>
-    startServer(readConfig({ PORT: "0", DATABASE_URL: databaseUrl, ...engine?.config, ...options.config }), {
+    startServer(readConfig({ PORT: "0", DATABASE_URL: databaseUrl, ...options.config }), {
       nowMs: () => clock.nowMs,
       monotonicMs: () => clock.nowMs,
       log: (level, event, fields = {}) =>

@@ -2,10 +2,13 @@ import type { Db, Schema } from "../src/storage/schema.ts";
 
 type Table = keyof Schema;
 
+/** What an engine keeps for itself: no row of them is anyone's data. */
+const enginesOwn: readonly string[] = ["migrations", "changes", "nodes"];
+
 /** Every table of the database, and those among them whose rows belong to a workspace. */
 export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Table[] }> {
   const found = await db.introspection.getTables();
-  const all = found.filter(({ isView, name }) => !isView && name !== "migrations");
+  const all = found.filter(({ isView, name }) => !isView && !enginesOwn.includes(name));
   const ofWorkspace = all.filter(({ columns }) => columns.some(({ name }) => name === "workspaceId"));
   const names = (tables: typeof all) => tables.map(({ name }) => name as Table).sort();
   return { all: names(all), ofWorkspace: names(ofWorkspace) };
