@@ -5,7 +5,6 @@ export type JsonSchema = {
   enum?: unknown[];
   properties?: Record<string, JsonSchema>;
   required?: string[];
-  additionalProperties?: boolean;
   items?: JsonSchema;
   minimum?: number;
   maximum?: number;
@@ -33,11 +32,11 @@ export function fieldsOf(schema: JsonSchema, path: Path = []): Field[] {
   return [...members, { path: item, schema: items, isRequired: false }, ...fieldsOf(items, item)];
 }
 
-/** Every closed object within a body, itself among them. */
+/** Every object of named fields within a body, itself among them. */
 export function objectsOf(schema: JsonSchema): { path: Path; schema: JsonSchema }[] {
   return [{ path: [], schema }, ...fieldsOf(schema)]
     .map(({ path, schema }) => ({ path, schema: withoutNull(schema) }))
-    .filter(({ schema }) => schema.additionalProperties === false);
+    .filter(({ schema }) => schema.properties !== undefined);
 }
 
 /** The schema of what is not null. */
