@@ -1,9 +1,11 @@
-/** Writes everything that is made from the operations and the error catalogue; `--check` only compares. */
+/** Writes everything that is made from the code: from operations, errors, settings, rooms. `--check` only compares. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeConfig, readConfig } from "../server/src/config.ts";
 import { catalogue } from "../server/src/errors.ts";
 import { openapi } from "../server/src/http/openapi.ts";
 import { operations } from "../server/src/operations/index.ts";
+import { importTable } from "../server/test/architecture.ts";
 import { type Document, sdkTable, sdkTypes } from "./generateSdk.ts";
 
 const root = join(import.meta.dir, "..");
@@ -11,6 +13,8 @@ const root = join(import.meta.dir, "..");
 const files: Record<string, () => string> = {
   "openapi.json": () => `${JSON.stringify(document(), null, 2)}\n`,
   "docs/errors.md": errorsPage,
+  "README.md": () => withTable("README.md", settingsTable()),
+  "ARCHITECTURE.md": () => withTable("ARCHITECTURE.md", importTable()),
   "sdk/src/operations.gen.ts": () => sdkTypes(document()),
   "sdk/src/table.gen.ts": () => sdkTable(document()),
 };
@@ -38,6 +42,25 @@ function readOrEmpty(path: string): string {
   } catch {
     return "";
   }
+}
+
+/** The page with this table in place of the one with the same head. */
+function withTable(name: string, table: string): string {
+  const [head = ""] = table.split("\n", 1);
+  const lines = readOrEmpty(join(root, name)).split("\n");
+  const from = lines.indexOf(head);
+  if (from === -1) throw new Error(`${name} has no table that begins with ${head}`);
+  const rows = lines.slice(from).findIndex((line) => !line.startsWith("|"));
+  lines.splice(from, rows, table);
+  return lines.join("\n");
+}
+
+function settingsTable(): string {
+  const rows = [...describeConfig(readConfig({})).matchAll(/^# (.*)\n(\w+)=(.*)$/gm)].map(
+    ([, meaning, name, fallback]) =>
+      `| \`${name}\` | ${fallback === "" ? "" : `\`${fallback}\``} | ${meaning?.replaceAll("<", "&lt;")} |`,
+  );
+  return ["| setting | default | meaning |", "|---|---|---|", ...rows].join("\n");
 }
 
 function errorsPage(): string {

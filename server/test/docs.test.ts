@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Call, tellStory } from "../../scripts/demo.ts";
+import { startTest, type TestServer } from "./harness.ts";
+
+const root = join(import.meta.dir, "../..");
+const programs = join(root, "node_modules/.bin");
+
+/** A shell block of a page, and the answer that the next block promises. */
+type Example = { code: string; promised: string | undefined };
+
+/** What a page shows as done with `sh`: calls, and where the root key goes. Commands of npm are not among them. */
+function examplesOf(page: string): Example[] {
+  const blocks = [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, text = ""]) => ({
+    language,
+    text,
+  }));
+  return blocks.flatMap(({ language, text }, index) => {
+    if (language !== "sh" || !/\bcurl |\blatchkey_root_…|\bnpx latchkey /.test(text)) return [];
+    const next = blocks[index + 1];
+    const isAnswer = next?.language === "json" || next?.language === "text";
+    return [{ code: text, promised: isAnswer ? next.text : undefined }];
+  });
+}
+
+const mark = "\u001e";
+
+/** What each example prints, all run in one shell as a reader would. */
+async function runExamples(examples: readonly Example[], server: TestServer): Promise<string[]> {
+  const script = examples
+    .map(({ code }) => code.replaceAll("latchkey_root_…", server.rootKey))
+    .join(`\nprintf '${mark}'\n`)
+    .replaceAll("http://127.0.0.1:7070", server.url);
+  return (await shell(script, server.folder, { LATCHKEY_URL: server.url })).split(mark);
+}
+
+/** What it prints. Throws where a command fails. */
+async function shell(script: string, folder: string, settings: Record<string, string> = {}): Promise<string> {
+  const run = Bun.spawn(["bash", "-euo", "pipefail", "-c", script], {
+    cwd: folder,
+    env: { PATH: `${programs}:${process.env["PATH"]}`, HOME: folder, ...settings },
+    stderr: "pipe",
+  });
+  const [printed, complaint] = await Promise.all([run.stdout.text(), run.stderr.text()]);
+  if ((await run.exited) !== 0)
+    throw new Error(`${script}\nended with ${run.exitCode}: ${complaint}${printed}`);
+  return printed;
+}
+
+/** `…` in a promise stands for any text, an instant for any instant. */
+function fits(promised: unknown, given: unknown): boolean {
+  if (typeof promised === "string" && typeof given === "string") {
+    const pattern = promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+    return new RegExp(`^${pattern.join(".+")}$`).test(given);
+  }
+  const firstInstant = 1_500_000_000_000;
+  if (Number(promised) > firstInstant) return Number(given) > firstInstant;
+  if (typeof promised !== "object" || promised === null || typeof given !== "object" || given === null) {
+    return promised === given;
+  }
+  const members = Object.entries(promised);
+  return (
+    members.length === Object.keys(given).length &&
+    members.every(([name, value]) => fits(value, (given as Record<string, unknown>)[name]))
+  );
+}
+
+function judge({ code, promised }: Example, printed: string): void {
+  const failed = /"error":\s*\{/.test(printed) && !/"error":\s*\{/.test(promised ?? "");
+  if (failed) throw new Error(`${code}answers ${printed}`);
+  if (promised === undefined) return;
+  const isJson = promised.startsWith("{");
+  const asPromised = isJson
+    ? fits(JSON.parse(promised), JSON.parse(printed))
+    : fits(promised.trimEnd(), printed.trim());
+  if (!asPromised) throw new Error(`${code}promises\n${promised}\nand answers\n${printed}`);
+}
+
+function pagesWithExamples(): string[] {
+  const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`);
+  return ["README.md", ...pages].filter((page) => examplesOf(read(page)).length > 0);
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), "utf8");
+}
+
+describe.each(pagesWithExamples())("%s", (page) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTest();
+    // for npx, which takes the commands of the package it stands in
+    writeFileSync(join(server.folder, "package.json"), "{}");
+    symlinkSync(join(root, "node_modules"), join(server.folder, "node_modules"));
+  });
+  afterAll(() => server.stop());
+
+  test("what its examples promise comes back, word by word", async () => {
+    const examples = examplesOf(read(page));
+    const printed = await runExamples(examples, server);
+    for (const [index, example] of examples.entries()) judge(example, printed[index] ?? "");
+  }, 30_000);
+});
+
+describe("npm start", () => {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-start-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("prints a first call that works as it is printed", async () => {
+    const { scripts } = JSON.parse(read("package.json"));
+    const started = Bun.spawn(["bash", "-c", `exec ${scripts.start}`], {
+      cwd: folder,
+      env: { PATH: `${programs}:${process.env["PATH"]}`, HOME: folder, PORT: "0" },
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    try {
+      const greeting = await readUntil(started.stderr, "}'");
+      const call = greeting.slice(greeting.indexOf("curl"));
+      expect(JSON.parse(await shell(call, folder))).toMatchObject({
+        data: { identityId: expect.any(String) },
+      });
+      started.kill("SIGINT");
+      expect(await started.exited).toBe(0);
+    } finally {
+      started.kill("SIGKILL");
+    }
+  }, 30_000);
+});
+
+async function readUntil(stream: ReadableStream<Uint8Array>, end: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of stream) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.includes(end)) return text;
+  }
+  throw new Error(`It ended before it said ${end}: ${text}`);
+}
+
+describe("npm run demo", () => {
+  test("tells the story to its end, and ends with 0", async () => {
+    const { scripts } = JSON.parse(read("package.json"));
+    const printed = await shell(scripts.demo, root);
+    expect(printed).toContain('"code":"RATE_LIMITED"');
+    expect(printed).toEndWith("As told.\n");
+  }, 30_000);
+
+  test("notices where the limit does not hold", async () => {
+    const server = await startTest();
+    const withoutLimits: Call = async (operation, body) => {
+      const { status, body: answer } = await server.call(operation, { ...body, ratelimits: undefined });
+      return { status, data: answer.data };
+    };
+    const told: string[] = [];
+    expect(await tellStory(withoutLimits, (text) => told.push(text))).toBe(false);
+    expect(told.at(-1)).toBe("   This is not as told.");
+    await server.stop();
+  });
+});
+
+test("an example that answers something else is noticed", () => {
+  const promised = '{ "meta": { "requestId": "req_…" }, "data": { "valid": true, "reset": 1767225660000 } }';
+  const told = (answer: object) => () => judge({ code: "", promised }, JSON.stringify(answer));
+  const meta = { requestId: "req_1" };
+  expect(told({ meta, data: { valid: true, reset: 1_800_000_000_000 } })).not.toThrow();
+  expect(told({ meta, data: { valid: false, reset: 1_800_000_000_000 } })).toThrow();
+  expect(told({ meta, data: { valid: true, reset: 1 } })).toThrow();
+  expect(told({ meta, data: { valid: true } })).toThrow();
+  expect(told({ meta, data: { valid: true, reset: 1_800_000_000_000, more: 1 } })).toThrow();
+  expect(told({ meta: { requestId: "id_1" }, data: { valid: true, reset: 1_800_000_000_000 } })).toThrow();
+  expect(() => judge({ code: "", promised: undefined }, '{"error":{"status":400}}')).toThrow();
+});
+
+test("the README shows both commands in a block before line 30, and the pages it names exist", () => {
+  const readme = read("README.md");
+  const early = readme.split("\n").slice(0, 29).join("\n");
+  expect(early).toMatch(/```sh\nnpm ci && npm start[^`]*\nnpm ci && npm test[^`]*```/);
+  for (const page of ["README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md"]) {
+    const named = [...read(page).matchAll(/\]\(([^):#]+)\)/g)].map(([, path = ""]) => path);
+    for (const path of named) expect(read(path)).not.toBe("");
+  }
+});
