@@ -1,0 +1,35 @@
+/** Prints every operation of Unkey's official clients and what this server does with it; fails where one is missing. */
+
+import { compareOperations, gapsOf, type Offered } from "../server/test/compat/offered.ts";
+import type { OfficialClient } from "../server/test/compat/officialClient.ts";
+import { pythonClient, pythonVersions } from "../server/test/compat/pythonClient.ts";
+import { typescriptClient } from "../server/test/compat/typescriptClient.ts";
+
+const clients = [typescriptClient(), ...(await Promise.all(pythonVersions.map(pythonClient)))];
+const offered = await compareOperations(clients);
+for (const line of table(offered, clients)) console.log(line);
+const gaps = gapsOf(offered);
+for (const gap of gaps) console.error(`GAP ${gap}`);
+const served = offered.filter(({ here }) => here.state === "served").length;
+const refused = offered.filter(({ here }) => here.state === "not offered").length;
+console.log(`${served} served, ${refused} not offered, ${gaps.length} gaps`);
+await Promise.all(clients.map((client) => client.close()));
+process.exitCode = gaps.length === 0 ? 0 : 1;
+
+function table(rows: readonly Offered[], columns: readonly OfficialClient[]): string[] {
+  const head = ["operation", ...columns.map(({ name }) => name), "here"];
+  const cells = rows.map(({ operation, clients: having, here }) => [
+    operation,
+    ...columns.map(({ name }) => (having.includes(name) ? "yes" : "-")),
+    here.state === "not offered" ? `not offered: ${here.reason}` : here.state,
+  ]);
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...cells].map((row) => row[column]?.length ?? 0)),
+  );
+  return [head, ...cells].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,99 @@
+import { expect } from "bun:test";
+import type { TestServer } from "../../harness.ts";
+import type { Fields, Input } from "../officialClient.ts";
+
+/**
+ * What is tried of an operation through every official client. 401, 403, 429 and 500 are the same for all
+ * operations and made by the suite; here is what is peculiar to one.
+ */
+export type Case = {
+  operation: string;
+  /** calls that succeed */
+  succeeds: readonly ((server: TestServer) => Promise<Success>)[];
+  /** calls that are refused, by status */
+  refused: Readonly<Record<number, (server: TestServer) => Input | Promise<Input>>>;
+  /** errors that some client has a class for and this server never sends, with the reason */
+  neverSent?: Readonly<Record<number, string>>;
+  /** by client, errors that reach it as the general one, as it expects another content type than the others */
+  generalFor?: Readonly<Record<string, readonly number[]>>;
+  /** on a server of its own makes so many rows */
+  fill?: (server: TestServer, count: number) => Promise<Filled>;
+};
+
+/** `data`: all that the client must show; `after`: what must then hold beside the answer. */
+export type Success = { input: Input; data?: unknown; after?: () => Promise<void> };
+
+/** The input that lists exactly the rows that were made, the field that tells them apart, and its values in order. */
+export type Filled = { input: Fields; field: string; values: string[] };
+
+let made = 0;
+/** A name that no other call of this run uses. */
+export function fresh(prefix: string): string {
+  made += 1;
+  return `${prefix}_${made}`;
+}
+
+/** Any id of that kind. */
+export const id = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_[0-9A-Za-z]{22}$`));
+
+/** The `data` of a call that must succeed, made without any client. */
+export async function make(server: TestServer, operation: string, input: Input) {
+  const { status, body } = await server.call(operation, input);
+  expect({ operation, status }).toEqual({ operation, status: 200 });
+  return body.data;
+}
+
+/** What `count` calls make, by one field of their answers, in the order of lists: ids rise as bytes. */
+export async function makeMany(count: number, field: string, makeOne: () => Promise<Record<string, string>>) {
+  const rows = await Promise.all(Array.from({ length: count }, makeOne));
+  return rows.map((row) => row[field] ?? "").sort();
+}
+
+/** An id of the right form that nothing has. */
+export const nowhere = (prefix: string) => `${prefix}_nowhere0000000000000000`;
+
+export const meta = { plan: "pro", seats: 5, nested: { snake_case: [1, "two", false] } };
+
+export const limits = [
+  { name: "requests", limit: 1000, duration: 60_000, autoApply: true },
+  { name: "exports", limit: 5, duration: 86_400_000, autoApply: false },
+];
+
+export const storedLimits = limits.map((limit) => ({ id: id("rl"), ...limit }));
+
+/** An identity with everything, and how it is shown. */
+export async function makeIdentity(server: TestServer) {
+  const externalId = fresh("user");
+  const input = { externalId, meta, ratelimits: limits };
+  const { identityId } = await make(server, "identities.createIdentity", input);
+  return { externalId, identityId, whole: { id: identityId, externalId, meta, ratelimits: storedLimits } };
+}
+
+/** A key in an api of its own. */
+export async function makeKey(
+  server: TestServer,
+  options: Fields = {},
+): Promise<{ apiId: string; keyId: string; key: string }> {
+  const { apiId } = await make(server, "apis.createApi", { name: "payments" });
+  return { apiId, ...(await make(server, "keys.createKey", { apiId, ...options })) };
+}
+
+/** A permission, as it is shown. */
+export async function makePermission(server: TestServer) {
+  const slug = fresh("documents.read");
+  const input = { name: "Read documents", slug, description: "All of them." };
+  const { permissionId } = await make(server, "permissions.createPermission", input);
+  return { id: permissionId as string, ...input };
+}
+
+/** A role with two permissions that its making makes, as it is shown. */
+export async function makeRole(server: TestServer) {
+  const name = fresh("editor");
+  const slugs = [fresh("documents.read"), fresh("documents.write")];
+  const input = { name, description: "Reads and writes." };
+  const { roleId } = await make(server, "permissions.createRole", { ...input, permissions: slugs });
+  return { id: roleId as string, ...input, permissions: slugs.map(shownPermission) };
+}
+
+/** How a permission is shown that was made by naming it. */
+export const shownPermission = (slug: string) => ({ id: id("perm"), name: slug, slug });

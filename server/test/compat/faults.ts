@@ -1,0 +1,45 @@
+import { sql } from "kysely";
+import { Failure } from "../../src/errors.ts";
+import { problemBody, problemType } from "../../src/http/problem.ts";
+import type { TestServer } from "../harness.ts";
+
+/** From now on every statement of the server fails, but those of authentication. */
+export async function loseTables({ services }: TestServer): Promise<void> {
+  const { db, transaction } = services.engine;
+  const tables = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(db);
+  const kept = new Set(["workspaces", "rootKeys"]);
+  await transaction(async (tx) => {
+    for (const { name } of tables.rows) {
+      if (kept.has(name) || name.startsWith("sqlite_")) continue;
+      await sql`alter table ${sql.id(name)} rename to ${sql.id(`lost_${name}`)}`.execute(tx);
+    }
+  });
+}
+
+/** What the server answers while its database is away. */
+export function unavailable(): Response {
+  const failure = new Failure("service_unavailable", { headers: { "Retry-After": "1" } });
+  const type = problemType(503, undefined, null);
+  return new Response(problemBody(failure, "req_1", "/errors/"), {
+    status: 503,
+    headers: { ...failure.headers, "Content-Type": type, "X-Request-Id": "req_1" },
+  });
+}
+
+/** Stands before the server at `url`, answers the first requests itself with these, and hands on the others. */
+export function behindFaults(url: string, faults: readonly (() => Response)[]) {
+  let asked = 0;
+  const proxy = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      const fault = faults[asked];
+      asked += 1;
+      if (fault !== undefined) return fault();
+      const { pathname } = new URL(request.url);
+      const { method, headers } = request;
+      return fetch(url + pathname, { method, headers, body: await request.bytes() });
+    },
+  });
+  return { url: `http://127.0.0.1:${proxy.port}`, asked: () => asked, stop: () => proxy.stop(true) };
+}

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { engines, startTest, type TestServer } from "../harness.ts";
+import { pythonClient, pythonVersions, runPython } from "./pythonClient.ts";
+import { describeClient } from "./suite.ts";
+
+for (const version of pythonVersions) {
+  // 2.6.0 looks for the cursor in `data`, which is the list: no server can make its iterator go on
+  const iteratorEndsEarly = version === "2.6.0";
+  const lacks = version === "2.6.0" ? ["permissions.setRolePermissions", "analytics.getRatelimits"] : [];
+  describeClient(`unkey.py ${version}`, () => pythonClient(version), { iteratorEndsEarly, lacks });
+
+  describe.each(engines)(`the calls of the documentation, by unkey.py ${version} on $name`, (engine) => {
+    let server: TestServer;
+    beforeAll(async () => {
+      server = await startTest({ engine });
+    });
+    afterAll(() => server.stop());
+
+    test("pass word for word", async () => {
+      const others = Array.from({ length: 120 }, (_, index) => ({ externalId: `other_${index}` }));
+      await Promise.all(others.map((other) => server.call("identities.createIdentity", other)));
+      const shown = await runPython(version, "documented_calls.py", {
+        UNKEY_ROOT_KEY: server.rootKey,
+        UNKEY_SERVER_URL: server.url,
+      });
+      expect(shown).toEqual({
+        create: { identity_id: expect.stringMatching(/^id_/), request_id: expect.stringMatching(/^req_/) },
+        get: ["user_123", "api", 696170, 249033, false],
+        list: [[]], // the documentation's cursor stands behind every identity
+        update: [
+          { email: "alice@example.com", name: "Alice Smith", plan: "premium" },
+          "requests",
+          1000,
+          3600000,
+          true,
+        ],
+        delete: expect.stringMatching(/^req_/),
+        left: iteratorEndsEarly ? [50] : [50, 50, 20],
+      });
+      expect((await server.call("identities.getIdentity", { identity: "user_123" })).status).toBe(404);
+    }, 30_000);
+  });
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import type { OfficialClient, OfficialOperation, Outcome, Refusal } from "./officialClient.ts";
+import { virtualEnvironment } from "./virtualEnvironment.ts";
+
+/** The releases that are tried: the newest, and the last of the 2.x line. */
+export const pythonVersions = ["3.2.2", "2.6.0"] as const;
+
+type Told = {
+  operations?: Record<string, Omit<OfficialOperation, "errors"> & { errors: Record<string, TypedError> }>;
+  answer?: unknown;
+  error?: Refusal;
+};
+type TypedError = { className: string; contentType: string };
+
+/** Unkey's Python client of that version, in a process of its own. */
+export async function pythonClient(version: string): Promise<OfficialClient> {
+  const python = await virtualEnvironment(version);
+  const driver = Bun.spawn([python, join(import.meta.dir, "driver.py")], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+    env: pythonSurroundings(),
+  });
+  const answers = linesOf(driver.stdout);
+  let turn: Promise<unknown> = Promise.resolve();
+  const ask = (question: object): Promise<Told> => {
+    const answer = turn.then(async () => {
+      await driver.stdin.write(`${JSON.stringify(question)}\n`);
+      await driver.stdin.flush();
+      const line = await answers.next();
+      if (line.done === true) throw new Error(`unkey.py ${version} ended`);
+      return JSON.parse(line.value) as Told;
+    });
+    turn = answer.catch(() => undefined);
+    return answer;
+  };
+  return {
+    name: `unkey.py ${version}`,
+    async operations() {
+      const { operations = {} } = await ask({ do: "operations" });
+      return new Map(
+        Object.entries(operations).map(([name, told]) => [name, { ...told, errors: byStatus(told) }]),
+      );
+    },
+    async call(operation, input, { retries = "none", ...target }): Promise<Outcome> {
+      const told = await ask({ do: "call", operation, input, retries, ...target });
+      if (told.error !== undefined) return { ok: false, error: told.error };
+      return { ok: true, answer: told.answer as never };
+    },
+    async pages(operation, input, { retries = "none", ...target }) {
+      const told = await ask({ do: "pages", operation, input, retries, ...target });
+      if (told.error !== undefined) throw new Error(JSON.stringify(told.error));
+      return told.answer as unknown[][];
+    },
+    async close() {
+      await driver.stdin.end();
+      await driver.exited;
+    },
+  };
+}
+
+/** Runs a script of ours with that version's interpreter; answers what it printed, as JSON. */
+export async function runPython(
+  version: string,
+  script: string,
+  env: Record<string, string>,
+): Promise<unknown> {
+  const python = await virtualEnvironment(version);
+  const { stdout, stderr, exited } = Bun.spawn([python, join(import.meta.dir, script)], {
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...pythonSurroundings(), ...env },
+  });
+  const [out, err, code] = await Promise.all([
+    new Response(stdout).text(),
+    new Response(stderr).text(),
+    exited,
+  ]);
+  if (code !== 0) throw new Error(`${script} ended with ${code}: ${err}`);
+  return JSON.parse(out);
+}
+
+/** Loopback is asked directly, whatever proxy this machine uses. */
+function pythonSurroundings(): Record<string, string | undefined> {
+  return { ...process.env, NO_PROXY: "*", PYTHONDONTWRITEBYTECODE: "1", PYTHONIOENCODING: "utf-8" };
+}
+
+function byStatus(told: { errors: Record<string, TypedError> }): OfficialOperation["errors"] {
+  return new Map(Object.entries(told.errors).map(([status, typed]) => [Number(status), typed]));
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  return undefined;
+}

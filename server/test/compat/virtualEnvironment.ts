@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dir, "../../..");
+const howToInstall =
+  "the Python clients need Python 3.10 or newer with its venv module: apt-get install -y python3 python3-venv";
+
+/**
+ * The interpreter of a virtual environment that holds exactly what `requirements-<version>.txt` pins. It is made
+ * where it is missing (the package index must be reachable then) and kept in `.venvs/` for the next run.
+ * Errors: with a sentence that names what is missing.
+ */
+export function virtualEnvironment(version: string): Promise<string> {
+  const made = known.get(version) ?? makeEnvironment(version);
+  known.set(version, made);
+  return made;
+}
+
+const known = new Map<string, Promise<string>>();
+
+async function makeEnvironment(version: string): Promise<string> {
+  const requirements = join(import.meta.dir, `requirements-${version}.txt`);
+  const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
+  const folder = join(root, ".venvs", `unkey.py-${version}-${digest}`);
+  const python = join(folder, "bin", "python");
+  if (await works(python)) return python;
+
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(join(root, ".venvs"), { recursive: true });
+  try {
+    await execute([interpreter(), "-m", "venv", draft], howToInstall);
+    await execute(
+      [join(draft, "bin/python"), "-m", "pip", "install", ...pipOptions, "--requirement", requirements],
+      `unkey.py ${version} could not be installed`,
+    );
+    writeFileSync(join(draft, "complete"), "");
+    if (await works(python)) return python; // another run was faster
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(draft, folder);
+    return python;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+const pipOptions = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"];
+
+/** The machine's own Python: the first on the path that can make virtual environments. */
+function interpreter(): string {
+  const found = Bun.which("python3");
+  if (found === null) throw new Error(howToInstall);
+  return found;
+}
+
+/** Whether it was made whole, and the machine's Python that it stands on is still there. */
+async function works(python: string): Promise<boolean> {
+  if (!existsSync(join(python, "../../complete"))) return false;
+  const { exited } = Bun.spawn([python, "-c", "pass"], { stdout: "ignore", stderr: "ignore" });
+  return (await exited) === 0;
+}
+
+async function execute(command: string[], otherwise: string): Promise<void> {
+  const { exited, stdout, stderr } = Bun.spawn(command, { stdout: "pipe", stderr: "pipe" });
+  const [code, out, err] = await Promise.all([
+    exited,
+    new Response(stdout).text(),
+    new Response(stderr).text(),
+  ]);
+  if (code !== 0) throw new Error(`${otherwise}\n${command.join(" ")}\n${out}${err}`);
+}
