@@ -17,8 +17,7 @@ const unknownPerMinute = 100;
 
 /** The scheme in any case, then one token. */
 const bearer = /^bearer[ \t]+([^\s,]+)$/i;
-/** What a header that names the scheme and nothing else looks like once the runtime has trimmed it. */
-const missingChallenge = { "WWW-Authenticate": "Bearer" };
+const challenge = { "WWW-Authenticate": "Bearer" };
 
 /**
  * Who asks, by the Authorization header. `address` is asked for only when the key is unknown.
@@ -31,22 +30,22 @@ export async function authenticate(
   { rootKeys, counters, nowMs, hashKey }: Authentication,
 ): Promise<Caller> {
   if (header === null || header === "") {
-    throw new Failure("authentication_missing", { headers: missingChallenge });
+    throw new Failure("authentication_missing", { headers: challenge });
   }
   const token = bearer.exec(header)?.[1];
   if (token === undefined || looksLikeRootKey(token) === "mistyped") {
-    throw new Failure("authentication_malformed", { headers: missingChallenge });
+    throw new Failure("authentication_malformed", { headers: challenge });
   }
   const found = rootKeys.find(hashKey(token));
   const record = found instanceof Promise ? await found : found;
-  if (record === undefined) throw await unknownKey(address(), counters);
+  if (record === undefined) throw await unknownKey(address(), counters, nowMs());
   if (!record.workspaceEnabled) throw new Failure("workspace_disabled");
   if (!record.enabled) throw new Failure("root_key_disabled");
   if (record.expiresAtMs !== undefined && nowMs() > record.expiresAtMs) throw new Failure("root_key_expired");
   return record.caller;
 }
 
-async function unknownKey(address: string, counters: Counters): Promise<Failure> {
+async function unknownKey(address: string, counters: Counters, atMs: number): Promise<Failure> {
   const hit = await counters.hit([
     {
       space: "address",
@@ -58,6 +57,9 @@ async function unknownKey(address: string, counters: Counters): Promise<Failure>
       cost: 1,
     },
   ]);
-  if (hit.passed) return new Failure("root_key_not_found", { headers: missingChallenge });
-  return new Failure("authentication_rate_limited", { headers: { "Retry-After": "60" } });
+  if (hit.passed) return new Failure("root_key_not_found", { headers: challenge });
+  const waitMs = Math.max(1, (hit.windows[0]?.resetAtMs ?? atMs) - atMs);
+  return new Failure("authentication_rate_limited", {
+    headers: { "Retry-After": String(Math.ceil(waitMs / 1000)) },
+  });
 }
