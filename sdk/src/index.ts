@@ -20,6 +20,8 @@ export {
   UnprocessableError,
   UnsupportedMediaTypeError,
 } from "./errors.ts";
+export { guard, refusalResponse } from "./guard.ts";
+export type { GuardOptions, Lent, Pass, Refusal, VerifiedKey } from "./judge.ts";
 export { Latchkey } from "./latchkey.ts";
 export type * from "./operations.gen.ts";
 export type { Fetch, LatchkeyOptions } from "./settings.ts";

@@ -46,6 +46,27 @@ export type ErrorCode =
 | "workspace_disabled"
 | "workspace_rate_limited";
 
+export type Usage = {
+  granularity: "minute" | "hour" | "day";
+  points: Array<{
+    total: number;
+    /** Credits or cost that were spent. */
+    credits: number;
+    /** How many had each outcome; those with none are left away. */
+    outcomes: Record<string, number>;
+    /** When the period began. */
+    time: number;
+  }>;
+  totals: {
+    total: number;
+    /** Credits or cost that were spent. */
+    credits: number;
+    /** How many had each outcome; those with none are left away. */
+    outcomes: Record<string, number>;
+  };
+  csv?: string;
+};
+
 export type Api = {
   id: string;
   name: string;
@@ -119,6 +140,37 @@ export type Override = {
 
 export type GetRatelimitsInput = {
   query: string;
+};
+
+export type GetUsageInput = {
+  keyId?: string | undefined;
+  /** The identity's id or its external id; where both exist, the id wins. */
+  identity?: string | undefined;
+  apiId?: string | undefined;
+  /** A rate limit namespace's name or id. */
+  namespace?: string | undefined;
+  /** @default "hour" */
+  granularity?: "minute" | "hour" | "day" | undefined;
+  /**
+   * Milliseconds since the epoch; 24 hours before `end` where it is left away.
+   *
+   * At least 0, at most 4102444800000.
+   */
+  start?: number | undefined;
+  /**
+   * Milliseconds since the epoch, not included; now where it is left away.
+   *
+   * At least 0, at most 4102444800000.
+   */
+  end?: number | undefined;
+  /** Only what carried this tag. */
+  tag?: string | undefined;
+  /**
+   * csv adds the series as text.
+   *
+   * @default "json"
+   */
+  format?: "json" | "csv" | undefined;
 };
 
 export type GetVerificationsInput = {
@@ -875,6 +927,14 @@ export interface AnalyticsOperations {
    * Needs the permission `ratelimit.*.read_analytics`.
    */
   getRatelimits(input: GetRatelimitsInput, options?: CallOptions): Promise<Answer<GetRatelimitsData>>;
+  /**
+   * Count verifications or rate limit decisions over time.
+   *
+   * A time series for one key, identity, api or rate limit namespace, with totals by outcome. Minutes are kept for a week, hours for three months, days for three years.
+   *
+   * Needs the permission `api.*.read_analytics`.
+   */
+  getUsage(input?: GetUsageInput, options?: CallOptions): Promise<Answer<Usage>>;
   /**
    * Query verifications by SQL: not offered by this server.
    *

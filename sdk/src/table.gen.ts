@@ -8,6 +8,7 @@ export const secretMembers: readonly string[] = ["key","plaintext"];
 export const operations: Record<string, Record<string, Row>> = {
   analytics: {
     getRatelimits: ["",[{}]],
+    getUsage: ["",{"granularity":"string","points":"array","totals":"object"}],
     getVerifications: ["",[{}]],
   },
   apis: {

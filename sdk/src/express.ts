@@ -1,0 +1,40 @@
+import type { Request, RequestHandler } from "express";
+import type { MetaTypes } from "./answers.ts";
+import { type GuardOptions, judging, type Lent, type VerifiedKey } from "./judge.ts";
+import { type Keyring, keyring } from "./keyring.ts";
+import type { Latchkey } from "./latchkey.ts";
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Set by `requireKey`; its `keyOf` knows more of the type. */
+      verifiedKey?: VerifiedKey;
+    }
+  }
+}
+
+/** Middleware with `keyOf(request)`, the verified key of a request that came through it. */
+export type KeyMiddleware<Key> = RequestHandler & Pick<Keyring<Key>, "keyOf">;
+
+/** Middleware for Express: only requests with a valid key come through, and have it as `request.verifiedKey`. */
+export function requireKey<
+  M extends MetaTypes,
+  const Options extends GuardOptions<Request> = GuardOptions<Request>,
+>(latchkey: Latchkey<M>, options: Options = {} as Options): KeyMiddleware<Lent<M, Options>> {
+  const judge = judging<Request, M, Options>(latchkey, options);
+  const { keep, keyOf } = keyring<Lent<M, Options>>();
+  const handler: RequestHandler = (request, response, next) => {
+    judge(request as Request, (name) => request.headers[name])
+      .then((verdict) => {
+        if (!verdict.passed) {
+          response.status(verdict.status).set(verdict.headers).send(JSON.stringify(verdict.problem));
+          return;
+        }
+        keep(request, verdict.key);
+        if (verdict.key !== undefined) request.verifiedKey = verdict.key as VerifiedKey;
+        next();
+      })
+      .catch(next);
+  };
+  return Object.assign(handler, { keyOf });
+}
