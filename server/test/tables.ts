@@ -17,18 +17,20 @@ export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Tab
 /** What counting leaves behind, whenever it gets round to it. */
 export const usageTables: readonly string[] = ["usage", "usageEvents", "lastUses"];
 
-/** Every row (of one workspace where it is named), as text, by table; without what counting leaves behind. */
-export async function dump(db: Db, workspaceId?: string): Promise<Record<string, string[]>> {
-  const { all, ofWorkspace } = await tablesOf(db);
-  const names = (workspaceId === undefined ? all : ofWorkspace).filter((name) => !usageTables.includes(name));
+/** Every row of a workspace as text, by table; without what counting leaves behind. */
+export async function dump(db: Db, workspaceId: string): Promise<Record<string, string[]>> {
+  const { ofWorkspace } = await tablesOf(db);
+  const names = ofWorkspace.filter((name) => !usageTables.includes(name));
   const entries = names.map(async (name) => [name, await rowsOf(db, name, workspaceId)] as const);
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function rowsOf(db: Db, table: Table, workspaceId: string | undefined): Promise<string[]> {
+async function rowsOf(db: Db, table: Table, workspaceId: string): Promise<string[]> {
   const { ref } = db.dynamic;
-  let query = db.selectFrom(table).selectAll();
-  if (workspaceId !== undefined) query = query.where(ref<never>("workspaceId"), "=", workspaceId as never);
-  const rows = await query.execute();
+  const rows = await db
+    .selectFrom(table)
+    .selectAll()
+    .where(ref<never>("workspaceId"), "=", workspaceId as never)
+    .execute();
   return rows.map((row) => JSON.stringify(row)).sort();
 }

@@ -295,14 +295,17 @@ describe.each(operations.filter(isOffered))("$name", (operation) => {
 });
 
 describe.each(engines)("on $name,", (engine) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTest({ engine });
+  });
+  afterAll(() => server.stop());
+
   describe.each(operations.filter(isOffered))("$name", (operation) => {
-    let server: TestServer;
     let story: Awaited<ReturnType<typeof callTwice>>;
     beforeAll(async () => {
-      server = await startTest({ engine });
       story = await callTwice(server, operation);
     });
-    afterAll(() => server.stop());
 
     test("answers its example in the success envelope, as its schema says, and null nowhere else", () => {
       const { first } = story;
@@ -327,7 +330,7 @@ describe.each(engines)("on $name,", (engine) => {
       if (after.rest !== before.rest) expect(rows).not.toEqual([]);
       for (const row of rows) {
         expect(row).toMatchObject({
-          workspaceId: server.workspaceId,
+          workspaceId: story.workspaceId,
           requestId: first.body.meta.requestId,
           atMs: server.clock.nowMs,
           event: expect.stringMatching(/^[a-z]+\.[a-z_]+$/),
@@ -348,19 +351,25 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** The example, sent twice with one Idempotency-Key, and what the database holds around it. */
+/** The example, sent twice with one Idempotency-Key in a workspace of its own, and what this holds around it. */
 async function callTwice(server: TestServer, operation: Operation) {
-  const world = await makeWorld(server, "first");
+  const workspaceId = await server.makeWorkspace();
+  const rootKey = await server.makeRootKey(["*"], { workspaceId });
+  const world = await makeWorld(server, "first", { workspaceId, rootKey });
   const state = async () => {
-    const { auditEvents: audit = [], idempotency, ...rest } = await dump(server.services.engine.db);
+    const {
+      auditEvents: audit = [],
+      idempotency,
+      ...rest
+    } = await dump(server.services.engine.db, workspaceId);
     return { audit, idempotency, rest: JSON.stringify(rest) };
   };
   const headers: Record<string, string> =
     operation.transact === undefined ? {} : { "Idempotency-Key": "order-1234" };
-  const call = () => server.call(operation.name, exampleIn(operation, world), { headers });
+  const call = () => server.call(operation.name, exampleIn(operation, world), { rootKey, headers });
   const before = await state();
   const first = await call();
   const after = await state();
   const second = await call();
-  return { first, second, before, after, atLast: await state() };
+  return { workspaceId, first, second, before, after, atLast: await state() };
 }
