@@ -64,3 +64,8 @@ export class StorageError extends Error {
     this.reason = reason;
   }
 }
+
+/** Whether `url` names a PostgreSQL database, from which several processes may serve. */
+export function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:/.test(url);
+}

@@ -1,4 +1,4 @@
-import type { Engine, StorageOptions } from "./engine.ts";
+import { type Engine, isPostgres, type StorageOptions } from "./engine.ts";
 import { openPostgres } from "./engines/postgres.ts";
 import { openSqlite } from "./engines/sqlite.ts";
 
@@ -10,9 +10,4 @@ import { openSqlite } from "./engines/sqlite.ts";
 export async function openStorage(url: string, options: StorageOptions): Promise<Engine> {
   if (isPostgres(url)) return openPostgres(url, options);
   return url === ":memory:" ? openSqlite(url, options) : openSqlite(url.slice("file:".length), options);
-}
-
-/** Whether `url` names a PostgreSQL database, from which several processes may serve. */
-export function isPostgres(url: string): boolean {
-  return /^postgres(ql)?:/.test(url);
 }

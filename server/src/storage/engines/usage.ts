@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { SQL } from "bun";
+import { isPostgres } from "../engine.ts";
 import { usageTables } from "../migrations/0006_usage.ts";
-import { isPostgres } from "../open.ts";
+
 import type { Db } from "../schema.ts";
 import { postgresDb, type SqlValue, sqliteDb } from "./dialects.ts";
 
