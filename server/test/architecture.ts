@@ -7,6 +7,8 @@ type Rule = {
   types?: readonly string[];
   /** of npm */
   packages?: readonly string[];
+  /** of npm, of which only the types */
+  packageTypes?: readonly string[];
   /** the built-in modules of Node */
   node?: true;
   /** its files do not import each other */
@@ -29,14 +31,23 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "runtime.ts": { node: true },
   "domain/": { why: "pure: neither runtime nor Zod" },
   "parse.ts": { rooms: ["errors.ts", "domain/"], packages: ["zod"] },
-  "counters/": { rooms: ["domain/"] },
+  "counters/": { rooms: ["domain/"], node: true },
   "storage/": { rooms: ["domain/"], packages: ["kysely"] },
   "storage/engines/": { rooms: stored, packages: ["kysely"], node: true },
   "storage/open.ts": { rooms: ["storage/", "storage/engines/"], why: "the only door to an engine" },
-  "operation.ts": { types: ["errors.ts", "counters/", ...stored], packages: ["zod"] },
+  "storage/engines/usage.ts": {
+    rooms: [...stored, "storage/engines/"],
+    node: true,
+    why: "the door to the usage records, which have a database of their own",
+  },
+  "events/": {
+    rooms: ["runtime.ts", "storage/engines/usage.ts", ...stored],
+    why: "counts what happens, in a thread of its own",
+  },
+  "operation.ts": { types: ["errors.ts", "counters/", "events/", ...stored], packages: ["zod"] },
   "operations/": {
     rooms: ["operation.ts", "errors.ts", ...stored],
-    types: ["counters/"],
+    types: ["counters/", "events/"],
     packages: ["zod"],
     why: "what operations share",
   },
@@ -48,12 +59,12 @@ export const rooms: Readonly<Record<string, Rule>> = {
     why: "no operation imports another",
   },
   "operations/index.ts": { rooms: ["operations/<group>/"], types: ["operation.ts"] },
-  "run.ts": { rooms: ["operation.ts", "parse.ts", "errors.ts", ...stored], types: ["counters/"] },
+  "run.ts": { rooms: ["operation.ts", "parse.ts", "errors.ts", ...stored], types: ["counters/", "events/"] },
   "sealing.ts": { rooms: ["config.ts"], types: ["operation.ts"], node: true },
   "firstStart.ts": { rooms: stored },
   "http/": {
-    rooms: ["run.ts", "parse.ts", "jsonSchema.ts", "sealing.ts", "errors.ts", ...stored],
-    types: ["operation.ts", "counters/", "log.ts", "metrics.ts"],
+    rooms: ["run.ts", "parse.ts", "jsonSchema.ts", "sealing.ts", "errors.ts", "log.ts", ...stored],
+    types: ["operation.ts", "counters/", "metrics.ts"],
     packages: ["zod", "ipaddr.js"],
     node: true,
     why: "the only room that knows HTTP",
@@ -71,6 +82,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "sealing.ts",
       "http/",
       "counters/",
+      "events/",
       "storage/open.ts",
       "operations/index.ts",
       ...stored,
@@ -89,15 +101,19 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "firstStart.ts",
       "storage/open.ts",
       "operations/index.ts",
+      "storage/engines/usage.ts",
       "storage/",
     ],
     why: "nobody imports it",
   },
-  "sdk/src/": { why: "ships without dependencies" },
+  "sdk/src/": {
+    packageTypes: ["express", "fastify", "hono", "next"],
+    why: "ships without dependencies",
+  },
 };
 
 /** Everywhere else the program does not know on what runtime it runs. */
-const mayNameBun = /^server\/src\/(http\/serve|storage\/engines\/\w+|counters\/redis|compose|main)\.ts$/;
+const mayNameBun = /^server\/src\/(http\/serve|storage\/engines\/\w+|counters\/redis\w*|compose|main)\.ts$/;
 
 /**
  * What the sources, by their path in the repository, do against the table: one sentence each. Test files may import
@@ -139,14 +155,22 @@ function refusal(path: string, room: string, { target, typesOnly }: Import): str
     return `${path} imports ${typesOnly ? "types of " : ""}${targetPath}`;
   }
   if (/^bun(:|$)/.test(target)) return undefined; // where it may be named is a rule of its own
-  const allowed = target.startsWith("node:") ? rule.node : rule.packages?.includes(target);
-  return allowed === true ? undefined : `${path} imports ${target}`;
+  return mayUse(rule, target, typesOnly) ? undefined : `${path} imports ${target}`;
 }
 
 function mayImport(room: string, rule: Rule, other: string | undefined, typesOnly: boolean): boolean {
   if (other === undefined) return false;
   if (other === room) return rule.apart !== true;
   return rule.rooms?.includes(other) === true || (typesOnly && rule.types?.includes(other) === true);
+}
+
+function mayUse(
+  { node, packages = [], packageTypes = [] }: Rule,
+  target: string,
+  typesOnly: boolean,
+): boolean {
+  if (target.startsWith("node:")) return node === true;
+  return packages.includes(target) || (typesOnly && packageTypes.includes(target));
 }
 
 /** Static, re-exporting, bare and dynamic imports, and files that are started by their address. */
@@ -171,14 +195,16 @@ function withoutComments(source: string): string {
 
 /** The table as ARCHITECTURE.md shows it. */
 export function importTable(): string {
-  const rows = Object.entries(rooms).map(
-    ([name, { rooms: values = [], types = [], packages = [], node, why }]) => {
-      const ours = values.map((one) => `\`${one}\``).join(" ") || "nothing of ours";
-      const typed = types.map((one) => `\`${one}\``).join(" ");
-      const theirs = [...packages, ...(node === true ? ["Node's modules"] : [])].join(", ");
-      return `| \`${name}\` | ${ours} | ${typed} | ${theirs} | ${why ?? ""} |`;
-    },
-  );
+  const code = (names: readonly string[] = []) => names.map((name) => `\`${name}\``).join(" ");
+  const rows = Object.entries(rooms).map(([name, rule]) => {
+    const packages = [
+      ...(rule.packages ?? []),
+      ...(rule.packageTypes ?? []).map((one) => `types of ${one}`),
+      ...(rule.node === true ? ["Node's modules"] : []),
+    ];
+    const cells = [code([name]), code(rule.rooms), code(rule.types), packages.join(", "), rule.why ?? ""];
+    return `| ${cells.join(" | ")} |`;
+  });
   return ["| room | may import | and types of | and packages | |", "|---|---|---|---|---|", ...rows].join(
     "\n",
   );

@@ -40,7 +40,7 @@ async function runExamples(examples: readonly Example[], server: TestServer): Pr
 async function shell(script: string, folder: string, settings: Record<string, string> = {}): Promise<string> {
   const run = Bun.spawn(["bash", "-euo", "pipefail", "-c", script], {
     cwd: folder,
-    env: { PATH: `${programs}:${process.env["PATH"]}`, HOME: folder, ...settings },
+    env: { PATH: `${programs}:${process.env["PATH"]}`, HOME: tmpdir(), ...settings },
     stderr: "pipe",
   });
   const [printed, complaint] = await Promise.all([run.stdout.text(), run.stderr.text()]);
