@@ -1,0 +1,146 @@
+// What the counters in memory cost: bytes per counter, ns per hit, and the longest pause of ten million identifiers
+// under the default cap. `bun bench/counters.ts [part]`: each part runs in a process of its own.
+import { heapStats } from "bun:jsc";
+import { setImmediate } from "node:timers/promises";
+import { counterKey, type Window } from "../server/src/counters/counters.ts";
+import { memoryCounters } from "../server/src/counters/memory.ts";
+
+const GIB = 1024 ** 3;
+const START_MS = 1_750_000_000_000;
+
+const parts: Record<string, () => Promise<void>> = {
+  "bytes of 1 entry": () => bytesPerCounter(1_000_000, 1),
+  "bytes of 3 entries": () => bytesPerCounter(1_000_000, 3),
+  "bytes of 61 entries": () => bytesPerCounter(100_000, 61),
+  speed,
+  "ten million, all live": () => tenMillion(0.001),
+  "ten million, most run out": () => tenMillion(0.05),
+};
+
+const [, , part] = process.argv;
+if (part !== undefined) await parts[part]?.();
+else {
+  for (const name of Object.keys(parts)) {
+    Bun.spawnSync([process.execPath, import.meta.path, name], { stdout: "inherit", stderr: "inherit" });
+  }
+}
+
+/** A window of a minute whose counter key has 40 characters. */
+function windowOf(number: number): Window {
+  const subject = `xxxxxxx${1e8 + number}`;
+  return {
+    space: "namespace",
+    workspaceId: "ws_1",
+    subject,
+    name: "",
+    durationMs: 60_000,
+    limit: 1000,
+    cost: 1,
+  };
+}
+
+/** Resident memory once the allocator has had the time to give back what the collector freed. */
+async function settledRss(): Promise<number> {
+  for (let i = 0; i < 5; i += 1) {
+    Bun.gc(true);
+    await Bun.sleep(400);
+  }
+  return process.memoryUsage().rss;
+}
+
+async function bytesPerCounter(count: number, entries: number): Promise<void> {
+  let nowMs = START_MS;
+  const counters = memoryCounters({ nowMs: () => nowMs, maxBytes: 4 * GIB });
+  const rssBefore = await settledRss();
+  const heapBefore = heapStats().heapSize;
+  const accountedBefore = counters.bytes();
+  for (let entry = 0; entry < entries; entry += 1) {
+    for (let i = 0; i < count; i += 1) {
+      counters.hit([windowOf(i)]);
+      if (i % 1000 === 0) await setImmediate();
+    }
+    nowMs += 1001;
+  }
+  const rss = (await settledRss()) - rssBefore;
+  const heap = heapStats().heapSize - heapBefore;
+  const accounted = counters.bytes() - accountedBefore;
+  console.log(
+    `${count} counters, ${entries} entries, key of ${counterKey(windowOf(0)).length}: bytes per counter:`,
+    `accounted ${(accounted / count).toFixed(1)}, heap ${(heap / count).toFixed(1)}, rss ${(rss / count).toFixed(1)}`,
+  );
+}
+
+async function speed(): Promise<void> {
+  for (const count of [1, 1000, 1_000_000]) {
+    let nowMs = START_MS;
+    const counters = memoryCounters({ nowMs: () => nowMs, maxBytes: GIB });
+    const cases: [string, Partial<Window>][] = [
+      ["warming up", { limit: 2 ** 50 }],
+      ["passed", { limit: 2 ** 50 }],
+      ["refused", { limit: 1 }],
+      ["looked at", { limit: 2 ** 50, cost: 0 }],
+    ];
+    for (const [name, change] of cases) {
+      const hits = 3_000_000;
+      const windows = Array.from({ length: 4096 }, (_, i) => ({
+        ...windowOf(0),
+        ...change,
+        subject: String(i),
+      }));
+      const startMs = performance.now();
+      for (let i = 0; i < hits; i += 1) {
+        const window = windows[i % windows.length] as Window;
+        window.subject = `xxxxxxx${1e8 + ((i * 7919) % count)}`;
+        counters.hit([window]);
+        if (i % 1000 === 0) nowMs += 1;
+      }
+      const ns = ((performance.now() - startMs) * 1e6) / hits;
+      console.log(`${count} counters, ${name}: ${ns.toFixed(0)} ns per hit`);
+    }
+  }
+}
+
+/** What all threads of this process computed since; unlike the clock it leaves out what other processes took. */
+function cpuMs(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/** Every hit brings a new identifier; time goes on by `msPerHit`. */
+async function tenMillion(msPerHit: number): Promise<void> {
+  let nowMs = START_MS;
+  const forgotten = { live: 0, runOut: 0 };
+  const onEvict = (count: number, live: boolean): void => {
+    forgotten[live ? "live" : "runOut"] += count;
+  };
+  const counters = memoryCounters({ nowMs: () => Math.floor(nowMs), maxBytes: GIB, onEvict });
+  const rssBefore = await settledRss();
+  const slow: number[] = [];
+  let longestCpuMs = 0;
+  let spentMs = 0;
+  let peak = 0;
+  for (let i = 0; i < 10_000_000; i += 1) {
+    const window = windowOf(i);
+    const cpuBefore = process.cpuUsage();
+    const startMs = performance.now();
+    counters.hit([window]);
+    const took = performance.now() - startMs;
+    spentMs += took;
+    if (took > 1) slow.push(took);
+    if (took > 1) longestCpuMs = Math.max(longestCpuMs, cpuMs(cpuBefore));
+    nowMs += msPerHit;
+    if (i % 1000 === 0) await setImmediate();
+    if (i % 100_000 === 0) peak = Math.max(peak, process.memoryUsage().rss);
+  }
+  const gib = (bytes: number): string => `${(bytes / GIB).toFixed(3)} GiB`;
+  const worst = slow
+    .sort((a, b) => b - a)
+    .slice(0, 5)
+    .map((ms) => ms.toFixed(1));
+  console.log(
+    `10,000,000 identifiers, ${(1 / msPerHit).toFixed(0)} per ms: ${(spentMs / 10).toFixed(0)} ns each,`,
+    `${slow.length} calls above 1 ms (${worst.join(", ")}; longest by the processor's time ${longestCpuMs.toFixed(1)} ms); ${counters.size()} counters left,`,
+    `accounted ${gib(counters.bytes())}, rss at most ${gib(peak - rssBefore)}, settled ${gib((await settledRss()) - rssBefore)};`,
+    `forgotten for want of room: ${forgotten.live} live, ${forgotten.runOut} run out`,
+  );
+}
