@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import type { Counters } from "./counters/counters.ts";
 import type { Caller, Resource } from "./domain/caller.ts";
+import type { Spent } from "./domain/credits.ts";
 import type { IdPrefix } from "./domain/ids.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Usage } from "./events/usage.ts";
 import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
-import type { Spend, Spent } from "./storage/queries/balances.ts";
+import type { Spend } from "./storage/queries/balances.ts";
 import type { Db, Tx } from "./storage/schema.ts";
 
 /**

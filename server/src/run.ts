@@ -1,5 +1,6 @@
 import type { Counters } from "./counters/counters.ts";
 import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
+import type { Spent } from "./domain/credits.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import type { IdPrefix, MakeId } from "./domain/ids.ts";
 import { Failure } from "./errors.ts";
@@ -9,7 +10,7 @@ import { parseInput } from "./parse.ts";
 import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 import { type AuditEvent, findAuditOfRequest, insertAuditEvents } from "./storage/queries/audit.ts";
-import type { Spend, Spent } from "./storage/queries/balances.ts";
+import type { Spend } from "./storage/queries/balances.ts";
 import { claimIdempotency, setIdempotentAnswer } from "./storage/queries/idempotency.ts";
 import type { Tx } from "./storage/schema.ts";
 

@@ -18,3 +18,44 @@ function refillInMonth(year: number, month: number, day: number): number {
   const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
   return Date.UTC(year, month, Math.max(1, Math.min(day, lastDay)));
 }
+
+/** A stored balance. `remaining` null is unlimited; `refillDay` null with an amount is daily. */
+export type Balance = {
+  remaining: number | null;
+  refillAmount: number | null;
+  refillDay: number | null;
+  nextRefillAtMs: number | null;
+};
+
+/** `unlimited`: there is no balance to spend from. */
+export type Spent = { granted: boolean; remaining: number } | "unlimited";
+
+/** The columns' refill as a schedule; `day` null or undefined is daily. */
+export function scheduleOf(day: number | null | undefined): Refill {
+  return day === null || day === undefined ? { interval: "daily" } : { interval: "monthly", day };
+}
+
+/** The balance at `nowMs`: a refill that is due sets it to its amount, once, however many periods were missed. */
+export function refilled(balance: Balance, nowMs: number): Balance {
+  const { nextRefillAtMs, refillAmount, refillDay } = balance;
+  if (nextRefillAtMs === null || nextRefillAtMs > nowMs) return balance;
+  const next = nextRefillAt(scheduleOf(refillDay), nowMs);
+  return { ...balance, remaining: refillAmount ?? 0, nextRefillAtMs: next };
+}
+
+/** Takes each cost in its turn, only while that much is left; answers the balance after all of them too. */
+export function spendFrom(
+  balance: Balance,
+  spends: readonly { cost: number; nowMs: number }[],
+): { after: Balance; spent: Spent[] } {
+  let after = balance;
+  const spent = spends.map(({ cost, nowMs }): Spent => {
+    if (after.remaining === null) return "unlimited";
+    after = refilled(after, nowMs);
+    const left = after.remaining ?? 0;
+    if (left < cost) return { granted: false, remaining: left };
+    after = { ...after, remaining: left - cost };
+    return { granted: true, remaining: left - cost };
+  });
+  return { after, spent };
+}

@@ -1,4 +1,11 @@
-import { nextRefillAt, type Refill } from "../../domain/credits.ts";
+import {
+  type Balance,
+  nextRefillAt,
+  refilled,
+  type Spent,
+  scheduleOf,
+  spendFrom,
+} from "../../domain/credits.ts";
 import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
@@ -10,10 +17,10 @@ export type Credits = {
 
 /** What the columns say at `nowMs`, a refill that is due counted in; undefined: unlimited. */
 export function creditsAt(balance: Balance, nowMs: number): Credits | undefined {
-  const { remaining, refillAmount, refillDay } = balance;
+  const { remaining, refillAmount, refillDay } = refilled(balance, nowMs);
   if (remaining === null) return undefined;
   return {
-    remaining: isDue(balance, nowMs) ? (refillAmount ?? 0) : remaining,
+    remaining,
     refill: refillAmount === null ? undefined : { amount: refillAmount, day: refillDay ?? undefined },
   };
 }
@@ -58,92 +65,70 @@ export async function lockBalance(
   return row && creditsAt(row, nowMs);
 }
 
-function scheduleOf(day: number | null | undefined): Refill {
-  return day === null || day === undefined ? { interval: "daily" } : { interval: "monthly", day };
-}
-
 /** What is to be spent, and when: a refill that is due by then happens first. */
 export type Spend = { workspaceId: string; subjectId: string; cost: number; nowMs: number };
 
-/** `unlimited`: there is no balance to spend from. */
-export type Spent = { granted: boolean; remaining: number } | "unlimited";
-
-type Balance = {
-  remaining: number | null;
-  refillAmount: number | null;
-  refillDay: number | null;
-  nextRefillAtMs: number | null;
-};
-
 /**
- * Takes `cost` only while that much is left. A due refill is made first, at most once whoever asks: it sets the
- * balance to its amount, however many periods were missed.
+ * Spends from any number of balances, from each in the order given, and answers as many outcomes. All balances are
+ * locked first, in one order for everybody, so that nobody waits for a transaction that waits for this one.
  */
-export async function spendCredits(tx: Tx, spend: Spend): Promise<Spent> {
-  const spent = await spendIfLeft(tx, spend);
-  if (spent !== undefined) return { granted: true, remaining: spent };
-  const [balance] = await selectBalance(tx, spend);
-  if (balance === undefined || balance.remaining === null) return "unlimited";
-  if (!isDue(balance, spend.nowMs)) return { granted: false, remaining: balance.remaining };
-  await applyRefill(tx, spend, balance);
-  const afterRefill = await spendIfLeft(tx, spend);
-  if (afterRefill !== undefined) return { granted: true, remaining: afterRefill };
-  return { granted: false, remaining: balance.refillAmount ?? 0 };
+export async function spendCredits(tx: Tx, spends: readonly Spend[]): Promise<Spent[]> {
+  const bySubject = Map.groupBy(spends, ({ workspaceId, subjectId }) => `${workspaceId}/${subjectId}`);
+  const inOrder = [...bySubject].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, group]) => group);
+  // sent at once and run in this order
+  const locked = await Promise.all(inOrder.map((group) => lockBalanceOf(tx, group)));
+  const outcomes = new Map<Spend, Spent>();
+  await Promise.all(
+    locked.map(async ({ group, balance }) => {
+      if (balance === undefined) return;
+      const { after, spent } = spendFrom(balance, group);
+      for (const [index, spend] of group.entries()) outcomes.set(spend, spent[index] ?? "unlimited");
+      if (after !== balance) await setAfterSpending(tx, group, after);
+    }),
+  );
+  return spends.map((spend) => outcomes.get(spend) ?? "unlimited");
+}
+
+async function lockBalanceOf(tx: Tx, group: readonly Spend[]) {
+  const [balance] = await lockStatement(tx, keyOf(group[0]));
+  return { group, balance };
+}
+
+async function setAfterSpending(tx: Tx, group: readonly Spend[], after: Balance): Promise<void> {
+  const { remaining, nextRefillAtMs } = after;
+  await setStatement(tx, { ...keyOf(group[0]), remaining, nextRefillAtMs });
 }
 
 /** What could be spent at `nowMs`, a due refill counted in; undefined: unlimited. */
 export async function findRemaining(db: Db, of: Omit<Spend, "cost">): Promise<number | undefined> {
-  const [balance] = await selectBalance(db, of);
+  const [balance] = await selectStatement(db, keyOf(of));
   return balance && creditsAt(balance, of.nowMs)?.remaining;
 }
 
-function isDue(balance: Balance, nowMs: number): boolean {
-  return balance.nextRefillAtMs !== null && balance.nextRefillAtMs <= nowMs;
+type BalanceKey = { workspaceId: string; subjectId: string };
+
+/** Its columns' values alone, as prepared statements want them. */
+function keyOf(of: BalanceKey | undefined): BalanceKey {
+  return { workspaceId: of?.workspaceId ?? "", subjectId: of?.subjectId ?? "" };
 }
 
-async function spendIfLeft(
-  tx: Tx,
-  { subjectId, workspaceId, cost, nowMs }: Spend,
-): Promise<number | undefined> {
-  const [row] = await spendStatement(tx, { subjectId, workspaceId, cost, nowMs });
-  return row?.remaining ?? undefined;
-}
-
-const spendStatement = prepared((db, args: Spend) =>
-  db
-    .updateTable("balances")
-    .set((eb) => ({ remaining: eb("remaining", "-", args.cost) }))
-    .where("workspaceId", "=", args.workspaceId)
-    .where("id", "=", args.subjectId)
-    .where("remaining", ">=", args.cost)
-    .where((eb) => eb.or([eb("nextRefillAtMs", "is", null), eb("nextRefillAtMs", ">", args.nowMs)]))
-    .returning("remaining")
-    .compile(),
-);
-
-const selectStatement = prepared((db, args: { subjectId: string; workspaceId: string }) =>
-  db
+function select(db: Db, { workspaceId, subjectId }: BalanceKey) {
+  return db
     .selectFrom("balances")
     .select(["remaining", "refillAmount", "refillDay", "nextRefillAtMs"])
-    .where("workspaceId", "=", args.workspaceId)
-    .where("id", "=", args.subjectId)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", subjectId);
+}
+
+const selectStatement = prepared((db, key: BalanceKey) => select(db, key).compile());
+const lockStatement = prepared((db, key: BalanceKey) => select(db, key).forUpdate().compile());
+
+type Rest = BalanceKey & { remaining: number | null; nextRefillAtMs: number | null };
+const setStatement = prepared((db, rest: Rest) =>
+  db
+    .updateTable("balances")
+    .set({ remaining: rest.remaining, nextRefillAtMs: rest.nextRefillAtMs })
+    .where("workspaceId", "=", rest.workspaceId)
+    .where("id", "=", rest.subjectId)
     .compile(),
 );
-
-function selectBalance(db: Db, of: { subjectId: string; workspaceId: string }): Promise<Balance[]> {
-  return selectStatement(db, { subjectId: of.subjectId, workspaceId: of.workspaceId });
-}
-
-/** Guarded by the instant it refills for, so that two who find it due refill once. */
-async function applyRefill(tx: Tx, { workspaceId, subjectId, nowMs }: Spend, due: Balance): Promise<void> {
-  await tx
-    .updateTable("balances")
-    .set((eb) => ({
-      remaining: eb.ref("refillAmount"),
-      nextRefillAtMs: nextRefillAt(scheduleOf(due.refillDay), nowMs),
-    }))
-    .where("workspaceId", "=", workspaceId)
-    .where("id", "=", subjectId)
-    .where("nextRefillAtMs", "=", due.nextRefillAtMs)
-    .execute();
-}
