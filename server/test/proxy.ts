@@ -1,0 +1,76 @@
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A TCP proxy on a free port of this machine, between a client and a server that are to lose each other. */
+export type TcpProxy = {
+  port: number;
+  /** Forwards nothing more, and keeps every connection open: what a hung server looks like. */
+  pause(): void;
+  /** Forwards what was held back, and on. */
+  resume(): void;
+  /** Breaks every connection, and every new one: what a stopped server looks like. */
+  cut(): void;
+  /** Takes connections again after `cut`. */
+  mend(): void;
+  /** Called with what the client sends; `true` forwards it and then breaks the connection, so that no answer comes. */
+  onSent(listener: ((data: Buffer) => boolean) | undefined): void;
+  close(): Promise<void>;
+};
+
+export async function startProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let paused = false;
+  let severed = false;
+  let losesAnswer: ((data: Buffer) => boolean) | undefined;
+
+  const server = createServer((client) => {
+    if (severed) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(target);
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    for (const [from, to] of [pair, [upstream, client] as const]) {
+      from.on("data", (data: Buffer) => {
+        if (from === client && losesAnswer?.(data) === true) {
+          upstream.removeAllListeners("data");
+          to.write(data, () => client.destroy());
+        } else to.write(data);
+      });
+      from.on("error", () => undefined);
+      from.on("close", () => {
+        pairs.delete(pair);
+        to.end();
+      });
+      if (paused) from.pause();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const all = () => [...pairs].flat();
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    pause() {
+      paused = true;
+      for (const socket of all()) socket.pause();
+    },
+    resume() {
+      paused = false;
+      for (const socket of all()) socket.resume();
+    },
+    cut() {
+      severed = true;
+      for (const socket of all()) socket.destroy();
+    },
+    mend() {
+      severed = false;
+    },
+    onSent(listener) {
+      losesAnswer = listener;
+    },
+    async close() {
+      for (const socket of all()) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
