@@ -63,7 +63,7 @@ export type Answer = {
 /**
  * The one path of every call: parse, permit, run, and for a write commit it with its audit trail and evict what
  * was cached of it.
- * Errors: `Failure`; whatever else is thrown is a fault of ours.
+ * Errors: `Failure`, `StorageError` (see `refusalOf`); whatever else is thrown is a fault of ours.
  */
 export async function run(
   services: Services,
@@ -74,11 +74,7 @@ export async function run(
   const input = parseInput(operation.input, body);
   permit(operation.permission, call.caller);
   for (const permission of operation.alsoNeeds ?? []) permit(permission, call.caller);
-  try {
-    return await perform(services, operation, input, call);
-  } catch (error) {
-    throw refusalOf(error);
-  }
+  return perform(services, operation, input, call);
 }
 
 function permit(permission: Permission, caller: Caller): void {
@@ -198,16 +194,12 @@ function auditInto(events: AuditEvent[], services: Services, call: Call, nowMs: 
 }
 
 /**
- * Where the answer to a commit was lost: whether the database has its audit row. True: the change counts.
- * Errors: `StorageError` `unavailable` where it has not; the original error where the database cannot be asked.
+ * Where the answer to a commit was lost: whether the database has its audit row. True: the change counts. That it
+ * has not says nothing yet, as the server may still be at it.
  */
 async function wasCommitted({ engine }: Services, call: Call, error: unknown): Promise<boolean> {
   if (!(error instanceof StorageError) || error.reason !== "lost") return false;
-  const found = await findAuditOfRequest(engine.db, call.caller.workspaceId, call.requestId).catch(() => {
-    throw error;
-  });
-  if (!found) throw new StorageError("unavailable", "The commit did not happen.", error);
-  return true;
+  return findAuditOfRequest(engine.db, call.caller.workspaceId, call.requestId).catch(() => false);
 }
 
 function answer(operation: Operation, result: unknown): Answer {
@@ -219,7 +211,8 @@ function answer(operation: Operation, result: unknown): Answer {
   return { data: items, pagination };
 }
 
-function refusalOf(error: unknown): unknown {
+/** What a caller is told of an error: the database's circumstances are no faults of ours. */
+export function refusalOf(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const headers = { "Retry-After": "1" };
   if (error.reason === "lost" || error.reason === "not_durable")

@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import { closest } from "../parse.ts";
-import { type Answer, run, type Services } from "../run.ts";
+import { type Answer, refusalOf, run, type Services } from "../run.ts";
 import { type Authentication, authenticate } from "./authenticate.ts";
 import { type IdleTimer, idleSeconds, readBody } from "./body.ts";
 import type { ClientAddress } from "./clientAddress.ts";
@@ -71,7 +71,7 @@ export function serveHttp(
     try {
       return succeed(exchange, await perform(exchange, operation, socket));
     } catch (error) {
-      return refuse(exchange, error);
+      return refuse(exchange, refusalOf(error));
     }
   };
   const get =
