@@ -48,7 +48,10 @@ export async function readPaced(
   for (;;) {
     const spentMs = performance.now() - startedAt;
     const allowedMs = Math.min(longestMs, Math.max(patienceMs, total / slowestBytesPerMs));
-    const { done, value } = await within(Math.min(patienceMs, allowedMs - spentMs), reader.read());
+    const { done, value } = await within(
+      Math.max(0, Math.min(patienceMs, allowedMs - spentMs)),
+      reader.read(),
+    );
     if (done) return Buffer.concat(parts);
     if (value === undefined) continue;
     parts.push(value);
