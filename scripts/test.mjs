@@ -10,6 +10,8 @@ import { bringNeeds } from "./needs.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bun = join(root, "node_modules/.bin/bun");
 const filter = process.argv.slice(2);
+/** of a test without its own: far above what any takes on a busy machine */
+const timeoutMs = 60_000;
 
 const obstacle = existsSync(bun) ? bringNeeds() : "Run npm ci first.";
 if (obstacle !== undefined) {
@@ -35,7 +37,7 @@ function runTests() {
   rmSync(report, { force: true });
   const { status } = spawnSync(
     bun,
-    ["test", "--reporter=junit", "--reporter-outfile=reports/junit.xml", ...filter],
+    ["test", `--timeout=${timeoutMs}`, "--reporter=junit", "--reporter-outfile=reports/junit.xml", ...filter],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
   );
   const counted = existsSync(report) ? countTests(readFileSync(report, "utf8")) : undefined;

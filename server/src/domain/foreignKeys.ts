@@ -24,7 +24,7 @@ export function parseSha256(text: string): string | undefined {
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 function hexToBase64url(text: string): string {
-  const bits = [...text].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, "0")).join("");
+  const bits = Array.from(text, (digit) => Number.parseInt(digit, 16).toString(2).padStart(4, "0")).join("");
   const sextets = bits.padEnd(Math.ceil(bits.length / 6) * 6, "0").match(/.{6}/g) ?? [];
   return sextets.map((sextet) => digits[Number.parseInt(sextet, 2)]).join("");
 }
