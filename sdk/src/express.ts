@@ -23,18 +23,19 @@ export function requireKey<
 >(latchkey: Latchkey<M>, options: Options = {} as Options): KeyMiddleware<Lent<M, Options>> {
   const judge = judging<Request, M, Options>(latchkey, options);
   const { keep, keyOf } = keyring<Lent<M, Options>>();
-  const handler: RequestHandler = (request, response, next) => {
-    judge(request as Request, (name) => request.headers[name])
-      .then((verdict) => {
-        if (!verdict.passed) {
-          response.status(verdict.status).set(verdict.headers).send(JSON.stringify(verdict.problem));
-          return;
-        }
-        keep(request, verdict.key);
-        if (verdict.key !== undefined) request.verifiedKey = verdict.key as VerifiedKey;
-        next();
-      })
-      .catch(next);
+  const handler: RequestHandler = async (request, response, next) => {
+    try {
+      const verdict = await judge(request as Request, (name) => request.headers[name]);
+      if (!verdict.passed) {
+        response.status(verdict.status).set(verdict.headers).send(JSON.stringify(verdict.problem));
+        return;
+      }
+      keep(request, verdict.key);
+      if (verdict.key !== undefined) request.verifiedKey = verdict.key as VerifiedKey;
+      next();
+    } catch (error) {
+      next(error); // Express 4 does not look at what a handler's promise comes to
+    }
   };
   return Object.assign(handler, { keyOf });
 }

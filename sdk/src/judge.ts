@@ -85,7 +85,7 @@ export function judging<Request, M extends MetaTypes, Options extends GuardOptio
       const outcome = isAway && mayPass ? 'let through, as `onUnavailable` is "allow"' : "refused";
       log(`latchkey: a request's key could not be verified, so it was ${outcome}: ${error.message}`, error);
       if (isAway && mayPass) return { passed: true, key: undefined as Lent<M, Options> };
-      return isAway ? unavailable : misconfigured;
+      return isAway ? unavailable() : misconfigured();
     }
   };
 }
@@ -150,31 +150,24 @@ function waiting(verdict: Refused): Record<string, string> {
   };
 }
 
-function missing(source: unknown): Refusal {
-  const where =
-    typeof source === "function"
-      ? "This needs an API key."
-      : source === "authorization"
-        ? "Send your API key as `Authorization: Bearer <key>`."
-        : `Send your API key in the header \`${source}\`.`;
-  return refusal(401, "MISSING", where, {});
+function missing(source: string | ((...parameters: never[]) => unknown)): Refusal {
+  return refusal(401, "MISSING", `${whereToSend(source)}.`, {});
 }
 
-const unavailable = refusal(
-  503,
-  "UNAVAILABLE",
-  "API keys cannot be verified just now: try again in a moment.",
-  {
-    "retry-after": "1",
-  },
-);
+function whereToSend(source: Parameters<typeof missing>[0]): string {
+  if (typeof source === "function") return "Send an API key";
+  if (source === "authorization") return "Send your API key as `Authorization: Bearer <key>`";
+  return `Send your API key in the header \`${source}\``;
+}
 
-const misconfigured = refusal(
-  500,
-  "MISCONFIGURED",
-  "This server cannot verify API keys: tell whoever runs it.",
-  {},
-);
+function unavailable(): Refusal {
+  const detail = "API keys cannot be verified just now: try again in a moment.";
+  return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });
+}
+
+function misconfigured(): Refusal {
+  return refusal(500, "MISCONFIGURED", "This server cannot verify API keys: tell whoever runs it.", {});
+}
 
 const titles = {
   401: "Unauthorized",

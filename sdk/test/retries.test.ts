@@ -1,0 +1,136 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { apiError, ConnectionError, ResponseFormatError, TimeoutError } from "../src/errors.ts";
+import { type Progress, waitBefore } from "../src/retries.ts";
+
+const start: Progress = { attempt: 0, elapsedMs: 0, timeoutMs: 60_000, counts: false };
+const backoff = { strategy: "backoff" } as const;
+
+function refused(status: number, type: string, headers: Record<string, string> = {}) {
+  return apiError("keys.verifyKey", {
+    status,
+    type,
+    code: type,
+    title: "",
+    detail: "",
+    errors: [],
+    requestId: "req_1",
+    headers: new Headers(headers),
+    body: "",
+  });
+}
+
+const lost = new ConnectionError("lost", { code: "ECONNRESET", refused: false, cause: undefined });
+const nobody = new ConnectionError("nobody", { code: "ECONNREFUSED", refused: true, cause: undefined });
+
+function unreadable(status: number, cutOff: boolean) {
+  return new ResponseFormatError("unreadable", { status, headers: new Headers(), text: "", cutOff });
+}
+
+describe("a wait", () => {
+  test("is drawn from zero to a bound that grows from 50 ms by 1.5 up to 1000 ms", () => {
+    for (let attempt = 0; attempt < 12; attempt += 1) {
+      const bound = Math.min(1000, 50 * 1.5 ** attempt);
+      const waits = Array.from({ length: 400 }, () => waitBefore(backoff, lost, { ...start, attempt }) ?? -1);
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...waits)).toBeLessThanOrEqual(bound);
+      // full jitter: both ends of the range are reached
+      expect(Math.min(...waits)).toBeLessThan(bound * 0.1);
+      expect(Math.max(...waits)).toBeGreaterThan(bound * 0.9);
+    }
+  });
+
+  test("never ends after the longest time since the call began, nor after the call's own time", () => {
+    const times = fc.nat({ max: 20_000 });
+    fc.assert(
+      fc.property(
+        times,
+        times,
+        times,
+        fc.nat({ max: 30 }),
+        (elapsedMs, maxElapsedTime, timeoutMs, attempt) => {
+          const retries = { ...backoff, backoff: { maxElapsedTime } };
+          const wait = waitBefore(retries, lost, { ...start, attempt, elapsedMs, timeoutMs });
+          if (wait === undefined) return;
+          expect(elapsedMs + wait).toBeLessThan(maxElapsedTime);
+          expect(elapsedMs + wait).toBeLessThan(timeoutMs);
+        },
+      ),
+    );
+  });
+
+  test("ends at 10 s by default", () => {
+    expect(waitBefore(backoff, lost, { ...start, elapsedMs: 9_900, attempt: 0 })).toBeDefined();
+    expect(waitBefore(backoff, lost, { ...start, elapsedMs: 10_000 })).toBeUndefined();
+  });
+
+  test("is at least what Retry-After asks, in seconds or as a date, and not made where that does not fit", () => {
+    const asked = (value: string, elapsedMs = 0) =>
+      waitBefore(backoff, refused(429, "x", { "retry-after": value }), { ...start, elapsedMs });
+    expect(asked("3")).toBeGreaterThanOrEqual(3000);
+    expect(asked("3")).toBeLessThan(3050);
+    expect(asked(new Date(Date.now() + 5000).toUTCString())).toBeGreaterThan(3000);
+    expect(asked("3", 7001)).toBeUndefined();
+    expect(asked("3600")).toBeUndefined();
+    const overloaded = waitBefore(backoff, refused(503, "x", { "retry-after": "1" }), start);
+    expect(overloaded).toBeGreaterThanOrEqual(1000);
+  });
+
+  test("is none where the strategy is none", () => {
+    expect(waitBefore({ strategy: "none" }, nobody, start)).toBeUndefined();
+  });
+});
+
+describe("what is repeated", () => {
+  const all = [
+    { name: "a refused connection", error: nobody, read: true, counted: true },
+    { name: "a lost connection", error: lost, read: true, counted: false },
+    { name: "a 500 in our envelope", error: refused(500, "unexpected_error"), read: true, counted: true },
+    { name: "a 503 in our envelope", error: refused(503, "service_unavailable"), read: true, counted: true },
+    {
+      name: "a 503 whose effect is unknown",
+      error: refused(503, "outcome_unknown"),
+      read: true,
+      counted: false,
+    },
+    { name: "a 502 page of a proxy", error: unreadable(502, false), read: true, counted: false },
+    { name: "an answer that is cut off", error: unreadable(200, true), read: true, counted: false },
+    { name: "a page with status 200", error: unreadable(200, false), read: false, counted: false },
+    {
+      name: "a 429 with Retry-After",
+      error: refused(429, "x", { "retry-after": "1" }),
+      read: true,
+      counted: false,
+    },
+    { name: "a 429 without", error: refused(429, "x"), read: false, counted: false },
+    {
+      name: "a first attempt that is still at work",
+      error: refused(409, "idempotency_in_progress"),
+      read: true,
+      counted: true,
+    },
+    { name: "another 409", error: refused(409, "identity_already_exists"), read: false, counted: false },
+    { name: "a 400", error: refused(400, "invalid_input"), read: false, counted: false },
+    { name: "a 404", error: refused(404, "key_not_found"), read: false, counted: false },
+    { name: "a time-out", error: new TimeoutError("late"), read: false, counted: false },
+    { name: "a mistake of ours", error: new TypeError("oops"), read: false, counted: false },
+  ];
+
+  test.each(all)("$name: of other calls $read, of calls that count $counted", ({ error, read, counted }) => {
+    expect(waitBefore(backoff, error, start) !== undefined).toBe(read);
+    expect(waitBefore(backoff, error, { ...start, counts: true }) !== undefined).toBe(counted);
+  });
+
+  test("is no lost connection where that is asked for", () => {
+    const retries = { ...backoff, retryConnectionErrors: false };
+    for (const error of [nobody, lost, unreadable(200, true)]) {
+      expect(waitBefore(retries, error, start)).toBeUndefined();
+    }
+    expect(waitBefore(retries, refused(500, "x"), start)).toBeDefined();
+  });
+
+  test("is no 429 where that is asked for", () => {
+    const retries = { ...backoff, retryTooManyRequests: false };
+    expect(waitBefore(retries, refused(429, "x", { "retry-after": "1" }), start)).toBeUndefined();
+  });
+});

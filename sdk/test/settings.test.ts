@@ -1,0 +1,148 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { Latchkey, LatchkeyError } from "../src/index.ts";
+import { caught, thrown } from "./caught.ts";
+import { startStub, success } from "./stub.ts";
+
+const names = ["LATCHKEY_ROOT_KEY", "LATCHKEY_URL", "LATCHKEY_ALLOW_HTTP"] as const;
+const before = names.map((name) => process.env[name]);
+
+afterEach(() => {
+  for (const [index, name] of names.entries()) {
+    const value = before[index];
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+});
+
+describe("a client", () => {
+  test("without a root key is refused at once, naming the option and the variable", () => {
+    delete process.env["LATCHKEY_ROOT_KEY"];
+    const { name, message } = thrown(() => new Latchkey());
+    expect(name).toBe("LatchkeyError");
+    expect(message).toContain("`rootKey`");
+    expect(message).toContain("LATCHKEY_ROOT_KEY");
+    expect(thrown(() => new Latchkey({ rootKey: "  \n" })).message).toContain("LATCHKEY_ROOT_KEY");
+  });
+
+  test("takes root key and address from the environment, and the option before it", async () => {
+    const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
+    process.env["LATCHKEY_ROOT_KEY"] = "from_the_environment\n";
+    process.env["LATCHKEY_URL"] = stub.url;
+    await new Latchkey().apis.getApi({ apiId: "api_1234" });
+    await new Latchkey({ rootKey: "from_the_option" }).apis.getApi({ apiId: "api_1234" });
+    expect(stub.seen.map(({ headers }) => headers["authorization"])).toEqual([
+      "Bearer from_the_environment",
+      "Bearer from_the_option",
+    ]);
+    await stub.stop();
+  });
+
+  test.each([
+    "latchkey.example",
+    "ftp://latchkey.example",
+    "https://",
+    "https://someone:secret_word@latchkey.example",
+    "https://latchkey.example?workspace=1",
+    "https://latchkey.example#1",
+  ])(
+    "does not take %p for a server's address, and names option and variable without quoting it",
+    (serverURL) => {
+      const { message } = thrown(() => new Latchkey({ rootKey: "root_key", serverURL }));
+      expect(message).toContain("`serverURL`");
+      expect(message).toContain("LATCHKEY_URL");
+      expect(message).not.toContain("secret_word");
+    },
+  );
+
+  test.each([
+    "http://latchkey.example",
+    "http://10.0.0.1:7070",
+    "http://127.0.0.1.example",
+    "http://localhost.example",
+  ])("does not send its root key to %p over plain http unless asked to", (serverURL) => {
+    const { message } = thrown(() => new Latchkey({ rootKey: "root_key", serverURL }));
+    expect(message).toContain("`allowHttp: true`");
+    expect(message).toContain("LATCHKEY_ALLOW_HTTP=true");
+    expect(() => new Latchkey({ rootKey: "root_key", serverURL, allowHttp: true })).not.toThrow();
+    process.env["LATCHKEY_ALLOW_HTTP"] = "true";
+    expect(() => new Latchkey({ rootKey: "root_key", serverURL })).not.toThrow();
+  });
+
+  test.each([
+    "http://127.0.0.1:7070",
+    "http://127.9.9.9",
+    "http://localhost:1",
+    "http://a.localhost",
+    "http://[::1]:7070",
+    "https://latchkey.example/behind/a/path/",
+  ])("takes %p as it is", (serverURL) => {
+    expect(() => new Latchkey({ rootKey: "root_key", serverURL })).not.toThrow();
+  });
+
+  test("looks at a call's own address as at its own", async () => {
+    const latchkey = new Latchkey({ rootKey: "root_key" });
+    const call = latchkey.apis.getApi({ apiId: "api_1234" }, { serverURL: "http://latchkey.example" });
+    expect((await caught(LatchkeyError, call)).message).toContain("allowHttp");
+  });
+
+  test("keeps a path in its server's address, with or without a slash at its end", async () => {
+    const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
+    for (const serverURL of [stub.url, `${stub.url}/`, `${stub.url}/keys`, `${stub.url}/keys//`]) {
+      await new Latchkey({ rootKey: "root_key", serverURL }).apis.getApi({ apiId: "api_1234" });
+    }
+    expect(stub.seen.map(({ path }) => path)).toEqual([
+      "/v2/apis.getApi",
+      "/v2/apis.getApi",
+      "/keys/v2/apis.getApi",
+      "/keys/v2/apis.getApi",
+    ]);
+    await stub.stop();
+  });
+
+  test.each([
+    { retries: { strategy: "often" } },
+    { retries: { strategy: "backoff", backoff: { initialInterval: -1 } } },
+    { retries: { strategy: "backoff", backoff: { exponent: Number.NaN } } },
+    { timeoutMs: 0 },
+    { timeoutMs: -5 },
+    { timeoutMs: Number.NaN },
+    { headers: { "a header": "x" } },
+    { rootKey: "root key" },
+    { rootKey: "wurzelschlüssel" },
+  ])("refuses %p, naming the option", (options) => {
+    const { message } = thrown(() => new Latchkey({ rootKey: "root_key", ...(options as object) }));
+    expect(message).toContain(`\`${Object.keys(options)[0]}\``);
+  });
+
+  test("sends its headers with every call and a call's own beside them", async () => {
+    const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
+    const latchkey = new Latchkey({
+      rootKey: "root_key",
+      serverURL: stub.url,
+      headers: { "X-One": "1", "x-two": "2" },
+    });
+    await latchkey.apis.getApi({ apiId: "api_1234" }, { headers: new Headers({ "X-Two": "3" }) });
+    expect(stub.seen[0]?.headers).toMatchObject({
+      "x-one": "1",
+      "x-two": "3",
+      authorization: "Bearer root_key",
+      accept: "application/json",
+      "content-type": "application/json",
+    });
+    await stub.stop();
+  });
+
+  test("calls through the `fetch` it is given", async () => {
+    const urls: string[] = [];
+    const latchkey = new Latchkey({
+      rootKey: "root_key",
+      async fetch(url) {
+        urls.push(url);
+        return Response.json({ meta: { requestId: "req_1" }, data: { id: "api_1", name: "payments" } });
+      },
+    });
+    const { data } = await latchkey.apis.getApi({ apiId: "api_1234" });
+    expect(data.name).toBe("payments");
+    expect(urls).toEqual(["http://127.0.0.1:7070/v2/apis.getApi"]);
+  });
+});

@@ -1,0 +1,121 @@
+import { createServer, type Socket } from "node:net";
+
+/** A request as the stub saw it; header names in lower case. */
+export type Seen = { path: string; headers: Record<string, string>; body: string };
+
+/** What the stub does with a request: answers, closes the connection without a word, or never answers. */
+export type Reaction =
+  | { status?: number; headers?: Record<string, string>; body?: unknown; cutAt?: number }
+  | "close"
+  | "silence";
+
+export type Stub = {
+  url: string;
+  seen: Seen[];
+  /** resolves when no connection is open any more */
+  quiet(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/**
+ * A server on a real socket that misbehaves as it is told. `body` is sent as it is where it is a string, else as
+ * JSON; with `cutAt` the connection is closed after so many characters of it.
+ */
+export async function startStub(
+  react: (request: Seen, index: number) => Reaction | Promise<Reaction>,
+): Promise<Stub> {
+  const seen: Seen[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => {}); // the other side may give up at any time
+    let received: Buffer = Buffer.alloc(0);
+    socket.on("data", (chunk) => {
+      received = Buffer.concat([received, Buffer.from(chunk)]);
+      for (let taken = takeRequest(received); taken !== undefined; taken = takeRequest(received)) {
+        received = taken.rest;
+        const { request } = taken;
+        seen.push(request);
+        void Promise.resolve(react(request, seen.length - 1)).then((reaction) => answer(socket, reaction));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the stub has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    seen,
+    async quiet() {
+      while (sockets.size > 0) await Promise.race([...sockets].map(closed));
+    },
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
+    },
+  };
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once("close", () => resolve()));
+}
+
+function takeRequest(bytes: Buffer): { request: Seen; rest: Buffer } | undefined {
+  const end = bytes.indexOf("\r\n\r\n");
+  if (end === -1) return undefined;
+  const [first = "", ...lines] = bytes.subarray(0, end).toString().split("\r\n");
+  const headers = Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  const from = end + 4;
+  const to = from + Number(headers["content-length"] ?? 0);
+  if (bytes.length < to) return undefined;
+  const request = { path: first.split(" ")[1] ?? "", headers, body: bytes.subarray(from, to).toString() };
+  return { request, rest: bytes.subarray(to) };
+}
+
+function answer(socket: Socket, reaction: Reaction): void {
+  if (reaction === "silence") return;
+  if (reaction === "close") return void socket.destroy();
+  const { status = 200, headers = {}, body = "", cutAt } = reaction;
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const head = Object.entries({
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(text)),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}`);
+  socket.write(`HTTP/1.1 ${status} Stub\r\n${head.join("\r\n")}\r\n\r\n${text.slice(0, cutAt)}`);
+  // in a packet of its own, as a connection that breaks does; a runtime may else forget what came with the end
+  if (cutAt !== undefined) setTimeout(() => socket.end(), 20);
+}
+
+/** A success as the server sends it. */
+export function success(data: unknown, more: object = {}): Reaction {
+  return { body: { meta: { requestId: "req_stub" }, data, ...more } };
+}
+
+/** A refusal in the server's envelope; `type` is the last segments of the wire's type. */
+export function refusal(
+  status: number,
+  type: string,
+  more: { headers?: Record<string, string>; errors?: unknown } = {},
+): Reaction {
+  const error = {
+    title: "Refused",
+    detail: "The stub refuses this.",
+    status,
+    type: `http://stub/errors/${type}`,
+  };
+  return {
+    status,
+    headers: more.headers ?? {},
+    body: {
+      meta: { requestId: "req_stub" },
+      error: more.errors === undefined ? error : { ...error, errors: more.errors },
+    },
+  };
+}
