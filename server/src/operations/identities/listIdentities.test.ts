@@ -155,7 +155,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   describe("search", () => {
-    const all = ["User.one", "user-two", "us_er", "usXer", "percent", "USER", "other"];
+    const all = ["User.one", "user-two", "us_er", "usXer", "percent", "USER", "other", "kilo"];
     beforeEach(async () => {
       for (const externalId of all) await create(externalId);
     });
