@@ -46,8 +46,10 @@ export async function startServices(
 
 /** Databases of one cluster: each test has its own. */
 export type Cluster = {
-  /** the URL of a new, empty database */
+  /** the URL of a new database without rows */
   make(): Promise<string>;
+  /** the URL of a new database without tables */
+  makeBare(): Promise<string>;
   drop(url: string): Promise<void>;
 };
 
@@ -79,17 +81,19 @@ export async function clusterAt(url: string): Promise<Cluster> {
   });
   await engine.close();
   let last: Promise<unknown> = Promise.resolve();
+  const copyOf = (source: string) => {
+    const name = newName();
+    // one after the other, since a template may have one user at a time
+    const made = last.then(async () => {
+      await admin.unsafe(`create database ${name} encoding 'UTF8' template ${source}`);
+      return named(name);
+    });
+    last = made.catch(() => undefined);
+    return made;
+  };
   return {
-    make() {
-      const name = newName();
-      // one after the other, since the template may have one user at a time
-      const made = last.then(async () => {
-        await admin.unsafe(`create database ${name} template ${template}`);
-        return named(name);
-      });
-      last = made.catch(() => undefined);
-      return made;
-    },
+    make: () => copyOf(template),
+    makeBare: () => copyOf("template0"),
     drop: async (one) =>
       void (await admin.unsafe(`drop database ${new URL(one).pathname.slice(1)} with (force)`)),
   };

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { nextRefillAt } from "../../src/domain/credits.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import { findRemaining, setBalance } from "../../src/storage/queries/balances.ts";
+import { postgres } from "../harness.ts";
+
+const processes = 8;
+const callers = 64;
+const initial = 20_000;
+const amount = 15_000;
+const madeAtMs = Date.UTC(2026, 0, 15, 12);
+const balance = { workspaceId: "ws_1", subjectId: "key_1" };
+
+let url: string;
+beforeAll(async () => {
+  url = await postgres.url("");
+});
+afterAll(async () => {
+  await postgres.drop?.(url);
+});
+
+/** What all callers of all processes were granted together at `nowMs`, and what is left then. */
+async function spendEverything(nowMs: number): Promise<{ granted: number; left: number | undefined }> {
+  const spender = join(import.meta.dir, "spender.ts");
+  const { workspaceId, subjectId } = balance;
+  const sums = await Promise.all(
+    Array.from({ length: processes }, async () => {
+      const command = [
+        process.execPath,
+        spender,
+        url,
+        workspaceId,
+        subjectId,
+        String(callers),
+        String(nowMs),
+      ];
+      const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" });
+      const [text, code] = await Promise.all([new Response(child.stdout).text(), child.exited]);
+      expect(code).toBe(0);
+      return Number(text);
+    }),
+  );
+  const engine = await open();
+  const left = await findRemaining(engine.db, { ...balance, nowMs });
+  await engine.close();
+  return { granted: sums.reduce((sum, one) => sum + one, 0), left };
+}
+
+const open = () => openStorage(url, { serving: false, connections: 4, monotonicMs: () => performance.now() });
+
+test("of all credits, 8 processes with 64 callers each spend every one once, and of each refill too", async () => {
+  const engine = await open();
+  const credits = { remaining: initial, refill: { amount, day: undefined } };
+  await engine.transaction((tx) => setBalance(tx, balance, credits, madeAtMs));
+  await engine.close();
+  const first = await spendEverything(madeAtMs);
+  expect(first).toEqual({ granted: initial, left: 0 });
+  const refilledAtMs = nextRefillAt({ interval: "daily" }, madeAtMs);
+  expect(await spendEverything(refilledAtMs)).toEqual({ granted: amount, left: 0 });
+}, 120_000);

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { postgres } from "../harness.ts";
+import { until } from "../until.ts";
+import { type Node, newRootKey, startNode } from "./node.ts";
+
+/** `LATCHKEY_REVOCATIONS` in the environment of the tests asks for more, such as the thousand of the guarantee. */
+const revocations = Number(process.env["TEST_REVOCATIONS"] ?? 180);
+const atOnce = 12;
+const longestMs = 5_000;
+const usualMs = 1_000;
+
+let databaseUrl: string;
+let nodes: Node[];
+let apiId: string;
+const rootKey = newRootKey();
+
+beforeAll(async () => {
+  databaseUrl = await postgres.url("");
+  nodes = await Promise.all([1, 2, 3].map(() => startNode({ databaseUrl, rootKey })));
+  apiId = (await node(0).call("apis.createApi", { name: "payments" })).body.data.apiId;
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(nodes.map((one) => one.kill()));
+  await postgres.drop?.(databaseUrl);
+});
+
+function node(index: number): Node {
+  const one = nodes[index % nodes.length];
+  if (one === undefined) throw new Error("there are no nodes");
+  return one;
+}
+
+async function ok(at: Node, operation: string, body: unknown) {
+  const { status, text, body: answer } = await at.call(operation, body);
+  if (status !== 200) throw new Error(`${operation} answered ${status}: ${text}`);
+  return answer.data;
+}
+
+const codeAt = async (at: Node, key: string, more: object = {}) =>
+  (await ok(at, "keys.verifyKey", { key, ...more })).code as string;
+
+/** Each makes a key that verifies, and a change after which it must not, with the code that says so. */
+type Way = (
+  at: Node,
+  index: number,
+) => Promise<{ key: string; revoke(): Promise<unknown>; code: string; more?: object }>;
+
+const ways: Record<string, Way> = {
+  async deleted(at) {
+    const { key, keyId } = await ok(at, "keys.createKey", { apiId });
+    return { key, revoke: () => ok(at, "keys.deleteKey", { keyId }), code: "NOT_FOUND" };
+  },
+  async disabled(at) {
+    const { key, keyId } = await ok(at, "keys.createKey", { apiId });
+    return { key, revoke: () => ok(at, "keys.updateKey", { keyId, enabled: false }), code: "DISABLED" };
+  },
+  async expired(at) {
+    const { key, keyId } = await ok(at, "keys.createKey", { apiId });
+    return { key, revoke: () => ok(at, "keys.updateKey", { keyId, expires: 1 }), code: "EXPIRED" };
+  },
+  async "without its permission"(at, index) {
+    const permission = `doc.read_${index}`;
+    const { key, keyId } = await ok(at, "keys.createKey", { apiId, permissions: [permission] });
+    return {
+      key,
+      revoke: () => ok(at, "keys.removePermissions", { keyId, permissions: [permission] }),
+      code: "INSUFFICIENT_PERMISSIONS",
+      more: { permissions: permission },
+    };
+  },
+  async "with its identity's limit lowered"(at, index) {
+    const externalId = `user_${index}`;
+    const limit = (most: number) => [
+      { name: "requests", limit: most, duration: 2_592_000_000, autoApply: true },
+    ];
+    await ok(at, "identities.createIdentity", { externalId, ratelimits: limit(1_000_000) });
+    const { key } = await ok(at, "keys.createKey", { apiId, externalId });
+    return {
+      key,
+      revoke: () => ok(at, "identities.updateIdentity", { identity: externalId, ratelimits: limit(1) }),
+      code: "RATE_LIMITED",
+      more: { ratelimits: [{ name: "requests", cost: 2 }] },
+    };
+  },
+  async "of a deleted api"(at) {
+    const own = (await ok(at, "apis.createApi", { name: "one of many" })).apiId;
+    const { key } = await ok(at, "keys.createKey", { apiId: own });
+    return { key, revoke: () => ok(at, "apis.deleteApi", { apiId: own }), code: "NOT_FOUND" };
+  },
+};
+
+/** Milliseconds that the other nodes took to refuse what was revoked on one; the first verdict after it everywhere. */
+async function revokeOne(index: number): Promise<number[]> {
+  const [way] = Object.values(ways).slice(index % Object.keys(ways).length);
+  const at = node(index);
+  const made = await way?.(at, index);
+  if (made === undefined) throw new Error("there are no ways");
+  const { key, revoke, code, more } = made;
+  for (const one of nodes) expect(await codeAt(one, key, more)).toBe("VALID");
+  await revoke();
+  const revokedAt = performance.now();
+  expect(await codeAt(at, key, more)).toBe(code);
+  return Promise.all(
+    nodes
+      .filter((one) => one !== at)
+      .map(async (one) => {
+        await until(async () => (await codeAt(one, key, more)) !== "VALID", longestMs + 1_000);
+        const tookMs = performance.now() - revokedAt;
+        expect(await codeAt(one, key, more)).toBe(code);
+        return tookMs;
+      }),
+  );
+}
+
+test(
+  "what is revoked on one node is refused there at once, and by all others within seconds, in whatever way",
+  async () => {
+    const took: number[] = [];
+    for (let done = 0; done < revocations; done += atOnce) {
+      const batch = Array.from({ length: Math.min(atOnce, revocations - done) }, (_, index) =>
+        revokeOne(done + index),
+      );
+      took.push(...(await Promise.all(batch)).flat());
+    }
+    took.sort((one, other) => one - other);
+    const at = (share: number) => Math.round(took[Math.ceil(took.length * share) - 1] ?? 0);
+    console.info(`${revocations} revocations: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
+    expect(took.filter((ms) => ms > longestMs)).toEqual([]);
+    expect(took.filter((ms) => ms > usualMs).length).toBeLessThanOrEqual(took.length / 100);
+    expect(await node(1).metric("latchkey_change_propagation_seconds_count")).toBeGreaterThan(0);
+  },
+  120_000 + revocations * 200,
+);
+
+test("a key just made verifies at once on every node", async () => {
+  const codes = await Promise.all(
+    Array.from({ length: revocations }, async (_, index) => {
+      const { key } = await ok(node(index), "keys.createKey", { apiId });
+      return Promise.all(nodes.map((one) => codeAt(one, key)));
+    }),
+  );
+  expect(new Set(codes.flat())).toEqual(new Set(["VALID"]));
+}, 60_000);
+
+test("every node knows how many there are, and counts neither one that stopped nor itself twice", async () => {
+  const all = [...nodes];
+  const counts = () => Promise.all(nodes.map((one) => one.metric("latchkey_nodes")));
+  await until(async () => (await counts()).every((count) => count === 3), 15_000);
+  const leaving = nodes.pop();
+  leaving?.signal("SIGINT");
+  await leaving?.ended;
+  await until(async () => (await counts()).every((count) => count === 2), 15_000);
+  nodes = all;
+}, 60_000);
