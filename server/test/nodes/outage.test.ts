@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Reply } from "../harness.ts";
+import { type Services, startServices } from "../services.ts";
+import { until } from "../until.ts";
+import { type Node, newRootKey, startNode } from "./node.ts";
+
+/** How long an answer may take where the guarantee says one second; the machine of the tests has other things to do. */
+const promptMs = 2_500;
+
+let server: Services;
+let node: Node;
+let apiId: string;
+let cached: string;
+let uncached: string;
+let limited: string;
+
+beforeAll(async () => {
+  const { TEST_DATABASE_URL: _, ...environment } = process.env;
+  server = await startServices("postgres", environment);
+  const databaseUrl = server.environment["TEST_DATABASE_URL"] ?? "";
+  node = await startNode({ databaseUrl, rootKey: newRootKey() });
+  ({ apiId } = await data("apis.createApi", { name: "payments" }));
+  cached = (await data("keys.createKey", { apiId })).key;
+  limited = (await data("keys.createKey", { apiId, credits: { remaining: 1_000 } })).key;
+  for (const key of [cached, limited]) expect((await verify(key)).body.data.code).toBe("VALID");
+}, 60_000);
+
+afterAll(async () => {
+  await node.kill();
+  await server.stop();
+});
+
+beforeEach(async () => {
+  uncached = (await data("keys.createKey", { apiId })).key;
+});
+
+const data = async (operation: string, body: unknown) => (await node.call(operation, body)).body.data;
+const verify = (key: string) => node.call("keys.verifyKey", { key });
+
+async function timed(work: Promise<Reply>): Promise<{ status: number; tookMs: number }> {
+  const startedAt = performance.now();
+  const { status } = await work;
+  return { status, tookMs: performance.now() - startedAt };
+}
+
+const ready = async () => (await fetch(`${node.url}/health/ready`)).status;
+const alive = async () => (await fetch(`${node.url}/health/live`)).status;
+
+/** The server's processes: the postmaster, then its children. */
+function processesOf(folder: string): number[] {
+  const [first] = readFileSync(`${folder}/postmaster.pid`, "utf8").split("\n");
+  const children = Bun.spawnSync(["pgrep", "-P", String(first)]).stdout.toString();
+  return [Number(first), ...children.split("\n").filter(Boolean).map(Number)];
+}
+
+const signalAll = (pids: readonly number[], name: NodeJS.Signals) => {
+  for (const pid of pids) process.kill(pid, name);
+};
+
+/** What callers see while the database does not answer. */
+async function expectOutage(): Promise<void> {
+  const answers = {
+    cached: await timed(verify(cached)),
+    uncached: await timed(verify(uncached)),
+    credits: await timed(verify(limited)),
+    write: await timed(node.call("identities.createIdentity", { externalId: "user_1" })),
+    read: await timed(node.call("identities.listIdentities", {})),
+  };
+  console.info(
+    Object.entries(answers)
+      .map(([what, { status, tookMs }]) => `${what} ${status} in ${Math.round(tookMs)} ms`)
+      .join(", "),
+  );
+  const statuses = Object.entries(answers).map(([what, { status }]) => [what, status] as const);
+  expect(Object.fromEntries(statuses)).toEqual({
+    cached: 200,
+    uncached: 503,
+    credits: 503,
+    write: 503,
+    read: 503,
+  });
+  expect(answers.uncached.tookMs).toBeLessThan(promptMs);
+  expect(await ready()).toBe(503);
+  expect(await alive()).toBe(200);
+}
+
+async function expectRecovery(externalId: string): Promise<void> {
+  const backAt = performance.now();
+  await until(async () => (await verify(uncached)).status === 200);
+  console.info(`answers again after ${Math.round(performance.now() - backAt)} ms`);
+  expect((await verify(limited)).status).toBe(200);
+  expect((await node.call("identities.createIdentity", { externalId })).status).toBe(200);
+  expect(await ready()).toBe(200);
+}
+
+test("while PostgreSQL hangs, cached keys verify and the rest is refused; when it goes on, so does the node", async () => {
+  const pids = processesOf(server.environment["TEST_POSTGRES_DATA"] ?? "");
+  signalAll(pids, "SIGSTOP");
+  try {
+    await expectOutage();
+  } finally {
+    signalAll(pids, "SIGCONT");
+  }
+  await expectRecovery("user_2");
+}, 60_000);
+
+test("PostgreSQL killed and started again is found again, without a restart of the node", async () => {
+  const folder = server.environment["TEST_POSTGRES_DATA"] ?? "";
+  const control = (...words: string[]) => {
+    const command = [`${server.environment["TEST_POSTGRES_BIN"]}/pg_ctl`, ...words, "-D", folder, "-s", "-w"];
+    const user =
+      process.getuid?.() === 0 ? ["setpriv", "--reuid", String(ownerOf(folder)), "--clear-groups"] : [];
+    const { exitCode, stderr } = Bun.spawnSync([...user, ...command], { cwd: "/", stdout: "ignore" });
+    if (exitCode !== 0) throw new Error(stderr.toString());
+  };
+  control("stop", "-m", "immediate");
+  await expectOutage();
+  control("start", "-l", `${folder}/restarted.log`);
+  await expectRecovery("user_3");
+}, 60_000);
+
+const ownerOf = (path: string) => Bun.spawnSync(["stat", "-c", "%u", path]).stdout.toString().trim();
