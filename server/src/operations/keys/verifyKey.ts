@@ -59,11 +59,12 @@ export const verifyKey = operation({
   frequent: true,
 
   async run(input, context): Promise<Verdict> {
+    const limits = askedRatelimits(input.ratelimits ?? [], context.limits);
     const key = await findKey(context, input.key, input.migrationId);
     if (key === undefined || !may(context.caller, "api", key.apiId, "verify_key")) {
       return { valid: false, code: "NOT_FOUND" };
     }
-    const answer = await judge(context, key, input);
+    const answer = await judge(context, key, input, limits);
     const spent = answer.valid && key.hasBalance ? (input.credits?.cost ?? 1) : 0;
     context.usage.record({
       atMs: context.nowMs,
@@ -85,6 +86,7 @@ async function judge(
   context: RunContext,
   key: KeyRecord,
   asked: z.output<typeof input>,
+  limits: readonly AskedRatelimit[],
 ): Promise<KeyVerdict> {
   const query = asked.permissions === undefined ? undefined : readQuery(asked.permissions);
   const refused = judgeKey(key, context.nowMs);
@@ -92,7 +94,7 @@ async function judge(
   if (query !== undefined && !evaluatePermissionQuery(query, key.granted)) {
     return refusal(context, key, "INSUFFICIENT_PERMISSIONS");
   }
-  const planned = plan(key, asked.ratelimits ?? [], context);
+  const planned = plan(key, limits);
   const hit = planned.length === 0 ? undefined : await context.counters.hit(windows(key, planned));
   if (hit !== undefined && !hit.passed) {
     return { ...(await refusal(context, key, "RATE_LIMITED")), ratelimits: countedRatelimits(planned, hit) };
@@ -149,15 +151,19 @@ function readQuery(text: string): PermissionQuery {
 
 type Asked = NonNullable<z.output<typeof input>["ratelimits"]>;
 
-function plan(key: KeyRecord, asked: Asked, { limits }: RunContext): PlannedRatelimit[] {
-  const checked = asked.map((one, index): AskedRatelimit => {
-    if ((one.duration ?? 0) > limits.maxRatelimitDurationMs) {
+/** Errors: `invalid_input` where a window is longer than this server counts, whatever the key is. */
+function askedRatelimits(asked: Asked, limits: RunContext["limits"]): AskedRatelimit[] {
+  return asked.map(({ name, cost, limit, duration }, index) => {
+    if ((duration ?? 0) > limits.maxRatelimitDurationMs) {
       const at = `body.ratelimits[${index}].duration`;
       throw invalid(at, "is longer than this server counts", `use at most ${limits.maxRatelimitDurationMs}`);
     }
-    return { name: one.name, cost: one.cost, limit: one.limit, durationMs: one.duration };
+    return { name, cost, limit, durationMs: duration };
   });
-  const result = planRatelimits(key, checked);
+}
+
+function plan(key: KeyRecord, asked: readonly AskedRatelimit[]): PlannedRatelimit[] {
+  const result = planRatelimits(key, asked);
   if ("planned" in result) return result.planned;
   const { index, problem } = result.flaw;
   const at = `body.ratelimits[${index}]`;
