@@ -103,7 +103,7 @@ RETRIES = {
 @lru_cache
 def client_of(url: str, root_key: str, retries: str) -> Unkey:
     config = RETRIES[retries]
-    return Unkey(server_url=url, root_key=root_key, **({} if config is None else {"retry_config": config}))
+    return Unkey(server_url=url, root_key=root_key or None, **({} if config is None else {"retry_config": config}))
 
 
 def ask(place: Place, told: dict[str, Any]) -> Any:

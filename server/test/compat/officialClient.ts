@@ -21,6 +21,7 @@ export type Input = Fields | Fields[];
 
 export type Target = {
   url: string;
+  /** "": the client is given none */
   rootKey: string;
   /** `none` where left away; `default` is what the client does when it is told nothing; `brief` gives up soon */
   retries?: "none" | "default" | "brief";

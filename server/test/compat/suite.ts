@@ -69,8 +69,13 @@ export function describeClient(
         expectTypedRefusals(trial(tried), servers),
       );
 
-      test.each(mine.filter((tried) => tried.fill !== undefined))(
-        "$operation: 250 rows, each once and in order, in pages of 100 and of 7",
+      test.each(["latchkey_root_mistyped", "ordinary_api_key", ""])(
+        "whatever is wrong with the root key, the client's own 401 arrives: %p",
+        (rootKey) => expectTyped401(client, official, { ...servers.normal.target, rootKey }),
+      );
+
+      test.each(mine.filter((tried) => tried.list !== undefined))(
+        "$operation: read to the end it shows every row once, in order, in pages of each size",
         (tried) => expectEveryRow(trial(tried), engine, iteratorEndsEarly),
         30_000,
       );
@@ -94,7 +99,7 @@ async function expectWholeAnswers({ client, official, tried }: Trial, { server, 
     await after?.();
   }
   // an older client cannot search, and without a search a list holds what other tests made: it is paged elsewhere
-  if (tried.succeeds.length > 0 && tried.fill === undefined) expect(sent).toBeGreaterThan(0);
+  if (tried.succeeds.length > 0 && tried.list === undefined) expect(sent).toBeGreaterThan(0);
 }
 
 /** What of it the client has fields for; where a client's code does not tell its fields, it has them all. */
@@ -117,6 +122,20 @@ async function expectTypedRefusals({ client, official, tried }: Trial, servers: 
   }
   const untried = [...official.errors.keys()].filter((status) => !refusals.has(status));
   expect(untried.filter((status) => tried.neverSent?.[status] === undefined)).toEqual([]);
+}
+
+/** Of an operation whose errors are problem+json, and of one of the others. */
+async function expectTyped401(
+  client: OfficialClient,
+  official: ReadonlyMap<string, OfficialOperation>,
+  target: Target,
+): Promise<void> {
+  for (const operation of ["identities.getIdentity", "identities.deleteIdentity"]) {
+    const className = official.get(operation)?.errors.get(401)?.className ?? "none";
+    const outcome = await client.call(operation, { identity: "user_123" }, target);
+    const refusal: unknown = outcome.ok ? outcome : outcome.error;
+    expect(refusal).toEqual(expectedRefusal(className, 401, target.url));
+  }
 }
 
 /** The typed error with every field that the client parses; the general one where it has no class for it. */
@@ -148,9 +167,9 @@ function typesOf(status: number, url: string): RegExp {
 async function expectEveryRow(trial: Trial, engine: Engine, iteratorEndsEarly: boolean): Promise<void> {
   const { client, official, tried } = trial;
   const server = await startTest({ engine });
-  if (tried.fill === undefined) throw new Error("nothing to list");
-  const { input, field, values } = await tried.fill(server, 250);
-  for (const limit of [100, 7]) {
+  if (tried.list === undefined) throw new Error(`${tried.operation} is no list`);
+  const { input, field, values } = await tried.list.make(server, tried.list.rows);
+  for (const limit of tried.list.pages) {
     const call = [tried.operation, { ...input, limit }, targetOf(server)] as const;
     const iterated = official.paged ? await client.pages(...call) : [];
     const pages = official.paged && !iteratorEndsEarly ? iterated : await pagesByHand(client, ...call);

@@ -56,10 +56,14 @@ export const apiCases: readonly Case[] = [
       400: async (server) => ({ apiId: (await makeKey(server)).apiId, cursor: "not a cursor" }),
       404: () => ({ apiId: nowhere("api") }),
     },
-    fill: async (server, count) => {
-      const { apiId } = await make(server, "apis.createApi", { name: "payments" });
-      const makeOne = () => make(server, "keys.createKey", { apiId });
-      return { input: { apiId }, field: "keyId", values: await makeMany(count, "keyId", makeOne) };
+    list: {
+      rows: 25,
+      pages: [10, 7],
+      async make(server, count) {
+        const { apiId } = await make(server, "apis.createApi", { name: "payments" });
+        const makeOne = () => make(server, "keys.createKey", { apiId });
+        return { input: { apiId }, field: "keyId", values: await makeMany(count, "keyId", makeOne) };
+      },
     },
   },
 ];

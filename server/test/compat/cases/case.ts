@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { insertMigration } from "../../../src/storage/queries/keyMigrations.ts";
 import type { TestServer } from "../../harness.ts";
 import type { Fields, Input } from "../officialClient.ts";
 
@@ -16,12 +17,19 @@ export type Case = {
   neverSent?: Readonly<Record<number, string>>;
   /** by client, errors that reach it as the general one, as it expects another content type than the others */
   generalFor?: Readonly<Record<string, readonly number[]>>;
-  /** on a server of its own makes so many rows */
-  fill?: (server: TestServer, count: number) => Promise<Filled>;
+  /** for a list, on a server of its own */
+  list?: List;
 };
 
 /** `data`: all that the client must show; `after`: what must then hold beside the answer. */
 export type Success = { input: Input; data?: unknown; after?: () => Promise<void> };
+
+/** So many rows are made, and read in pages of each of these sizes. */
+export type List = {
+  rows: number;
+  pages: readonly number[];
+  make(server: TestServer, count: number): Promise<Filled>;
+};
 
 /** The input that lists exactly the rows that were made, the field that tells them apart, and its values in order. */
 export type Filled = { input: Fields; field: string; values: string[] };
@@ -93,6 +101,14 @@ export async function makeRole(server: TestServer) {
   const input = { name, description: "Reads and writes." };
   const { roleId } = await make(server, "permissions.createRole", { ...input, permissions: slugs });
   return { id: roleId as string, ...input, permissions: slugs.map(shownPermission) };
+}
+
+/** The id of a migration, made as `latchkey migration create` does. */
+export async function makeMigration({ services, workspaceId, clock }: TestServer): Promise<string> {
+  const algorithm = "sha256";
+  const migration = { id: fresh("mig"), workspaceId, algorithm, nowMs: clock.nowMs } as const;
+  await services.engine.transaction((tx) => insertMigration(tx, migration));
+  return migration.id;
 }
 
 /** How a permission is shown that was made by naming it. */

@@ -48,9 +48,13 @@ export const identityCases: readonly Case[] = [
       async () => ({ input: { search: "nobody at all" }, data: [] }),
     ],
     refused: { 400: () => ({ cursor: "not a cursor" }) },
-    fill: async (server, count) => {
-      const makeOne = () => make(server, "identities.createIdentity", { externalId: fresh("user") });
-      return { input: {}, field: "id", values: await makeMany(count, "identityId", makeOne) };
+    list: {
+      rows: 250,
+      pages: [100, 7],
+      async make(server, count) {
+        const makeOne = () => make(server, "identities.createIdentity", { externalId: fresh("user") });
+        return { input: {}, field: "id", values: await makeMany(count, "identityId", makeOne) };
+      },
     },
   },
   {

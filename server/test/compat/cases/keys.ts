@@ -1,5 +1,4 @@
 import { expect } from "bun:test";
-import { insertMigration } from "../../../src/storage/queries/keyMigrations.ts";
 import type { TestServer } from "../../harness.ts";
 import {
   type Case,
@@ -8,6 +7,7 @@ import {
   limits,
   makeIdentity,
   makeKey,
+  makeMigration,
   makeRole,
   meta,
   nowhere,
@@ -199,13 +199,6 @@ const makingCases: readonly Case[] = [
 
 function freshHash(): string {
   return new Bun.CryptoHasher("sha256").update(fresh("key")).digest("hex");
-}
-
-/** What `latchkey migration create` does. */
-async function makeMigration({ services, workspaceId, clock }: TestServer): Promise<string> {
-  const migration = { id: fresh("mig"), workspaceId, algorithm: "sha256", nowMs: clock.nowMs } as const;
-  await services.engine.transaction((tx) => insertMigration(tx, migration));
-  return migration.id;
 }
 
 const changingCases: readonly Case[] = [

@@ -50,9 +50,13 @@ const permissionCases: readonly Case[] = [
       },
     ],
     refused: { 400: () => ({ cursor: "not a cursor" }) },
-    fill: async (server, count) => {
-      const makeOne = () => makePermission(server);
-      return { input: {}, field: "id", values: await makeMany(count, "id", makeOne) };
+    list: {
+      rows: 25,
+      pages: [10, 7],
+      async make(server, count) {
+        const makeOne = () => makePermission(server);
+        return { input: {}, field: "id", values: await makeMany(count, "id", makeOne) };
+      },
     },
   },
   {
@@ -108,9 +112,13 @@ const roleCases: readonly Case[] = [
     ],
     refused: { 400: () => ({ cursor: "not a cursor" }) },
     neverSent: { 404: "where there are no roles, the list is empty" },
-    fill: async (server, count) => {
-      const makeOne = () => make(server, "permissions.createRole", { name: fresh("editor") });
-      return { input: {}, field: "id", values: await makeMany(count, "roleId", makeOne) };
+    list: {
+      rows: 25,
+      pages: [10, 7],
+      async make(server, count) {
+        const makeOne = () => make(server, "permissions.createRole", { name: fresh("editor") });
+        return { input: {}, field: "id", values: await makeMany(count, "roleId", makeOne) };
+      },
     },
   },
   {

@@ -135,15 +135,19 @@ const overrideCases: readonly Case[] = [
       400: async (server) => ({ namespace: await makeNamespace(server), cursor: "not a cursor" }),
       404: () => ({ namespace: "nowhere" }),
     },
-    fill: async (server, count) => {
-      const namespace = await makeNamespace(server);
-      const makeOne = () =>
-        make(server, "ratelimit.setOverride", { namespace, identifier: fresh("user"), limit, duration });
-      return {
-        input: { namespace },
-        field: "overrideId",
-        values: await makeMany(count, "overrideId", makeOne),
-      };
+    list: {
+      rows: 25,
+      pages: [10, 7],
+      async make(server, count) {
+        const namespace = await makeNamespace(server);
+        const makeOne = () =>
+          make(server, "ratelimit.setOverride", { namespace, identifier: fresh("user"), limit, duration });
+        return {
+          input: { namespace },
+          field: "overrideId",
+          values: await makeMany(count, "overrideId", makeOne),
+        };
+      },
     },
   },
   {
