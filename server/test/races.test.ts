@@ -96,6 +96,26 @@ describe.each(engines)("races on $name:", (engine) => {
     expect(slugs.map(({ slug }) => slug)).toEqual(["doc.read", "doc.write"]);
   }, 30_000);
 
+  test("a permission or role that is deleted while keys are given it never makes a fault", async () => {
+    const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
+    const slug = "doc.gone";
+    const name = "gone";
+    for (let round = 0; round < rounds; round += 1) {
+      await server.call("permissions.createPermission", { name: slug, slug });
+      await server.call("permissions.createRole", { name });
+      const key = (more: object) => server.call("keys.createKey", { apiId, ...more });
+      const answers = await Promise.all([
+        key({ permissions: [slug] }),
+        server.call("permissions.deletePermission", { permission: slug }),
+        key({ permissions: [slug], roles: [name] }),
+        server.call("permissions.deleteRole", { role: name }),
+        key({ roles: [name] }),
+        key({ permissions: [slug] }),
+      ]);
+      for (const { status } of answers) expect([200, 404]).toContain(status);
+    }
+  }, 30_000);
+
   test("calls with one Idempotency-Key at once make one thing", async () => {
     for (let round = 0; round < rounds; round += 1) {
       const headers = { "Idempotency-Key": `order-${round}` };

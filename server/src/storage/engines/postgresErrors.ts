@@ -10,11 +10,13 @@ export function isConnectionFailure(error: unknown): boolean {
   return error instanceof StorageError && error.reason === "unavailable";
 }
 
-/** Whether the server undid the transaction in favour of another, so that it may be run again. */
+/** Whether what other transactions did meanwhile stood in the way, so that this one may be run again. */
 export function isConflict(error: unknown): boolean {
-  const { errno } = driverError(error);
-  return errno === "40001" || errno === "40P01";
+  return conflictStates.has(driverError(error).errno);
 }
+
+/** serialization failure, deadlock; what was there or was not when it was read: foreign key, unique */
+const conflictStates = new Set<unknown>(["40001", "40P01", "23503", "23505"]);
 
 /** What callers are told of a driver's error; what is none of the database's circumstances stays as it is. */
 export function storageError(error: unknown): unknown {

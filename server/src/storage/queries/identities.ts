@@ -123,15 +123,18 @@ export async function claimIdentity(
   tx: Tx,
   identity: { id: string; workspaceId: string; externalId: string; nowMs: number },
 ): Promise<string> {
-  const inserted = await insertIdentity(tx, { ...identity, meta: "{}" });
-  if (inserted !== undefined) return inserted;
-  const row = await tx
-    .selectFrom("identities")
-    .select("id")
-    .where("workspaceId", "=", identity.workspaceId)
-    .where("externalId", "=", identity.externalId)
-    .executeTakeFirstOrThrow();
-  return row.id;
+  for (;;) {
+    const inserted = await insertIdentity(tx, { ...identity, meta: "{}" });
+    if (inserted !== undefined) return inserted;
+    const row = await tx
+      .selectFrom("identities")
+      .select("id")
+      .where("workspaceId", "=", identity.workspaceId)
+      .where("externalId", "=", identity.externalId)
+      .executeTakeFirst();
+    if (row !== undefined) return row.id;
+    // it was deleted between the two
+  }
 }
 
 export async function setIdentityUpdated(
