@@ -1,13 +1,14 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Config } from "./config.ts";
+import { type Config, ConfigError, givenRecoveryKey, givenRootKey } from "./config.ts";
 import { memoryCounters } from "./counters/memory.ts";
 import { idMaker } from "./domain/ids.ts";
 import { collectUsage, type Usage } from "./events/usage.ts";
 import { startUsageThread } from "./events/usageThread.ts";
-import { firstStart } from "./firstStart.ts";
-import { clientAddress } from "./http/clientAddress.ts";
+import { FirstStartError, firstStart } from "./firstStart.ts";
+import { type ClientAddress, clientAddress } from "./http/clientAddress.ts";
 import { serveHttp } from "./http/serve.ts";
+import { serveMetrics } from "./http/serveMetrics.ts";
 import type { Log } from "./log.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import type { Recovery } from "./operation.ts";
@@ -48,11 +49,13 @@ const cacheBytes = 256 * 1024 * 1024;
 
 /**
  * Puts the program together and serves it.
- * Errors: `StorageError`, `FirstStartError`, and the runtime's own where an address cannot be listened on.
+ * Errors: `ConfigError`, `StorageError`, `FirstStartError`.
  */
 export async function startServer(config: Config, surroundings: Surroundings): Promise<RunningServer> {
   const { nowMs, log } = surroundings;
-  const proxies = clientAddress(config.TRUSTED_PROXIES);
+  const proxies = proxiesOf(config);
+  const rootKey = givenRootKey(config);
+  const recovery = recoveryOf(config);
   const engine = await openStorage(config.DATABASE_URL, {
     serving: true,
     connections: config.DATABASE_CONNECTIONS,
@@ -60,25 +63,29 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   });
   try {
     const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
-    await firstStart(engine, tools, givenRootKey(config), surroundings.keepRootKey);
+    await firstStart(engine, tools, rootKey, surroundings.keepRootKey);
     const metrics = makeMetrics();
     const rootKeys = rootKeyCache(engine);
-    const services = makeServices(config, surroundings, { ...tools, engine, metrics });
+    const services = makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
     followChanges(engine, [rootKeys, services.keyCache, services.namespaceCache], metrics);
-    const http = serveHttp(operations, services, {
-      host: config.HOST,
-      port: config.PORT,
-      publicUrl: config.PUBLIC_URL,
-      maxBodyBytes: config.MAX_BODY_BYTES,
-      workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
-      clientAddress: proxies,
-      rootKeys,
-      log,
-      logInputs: config.LOG_LEVEL === "debug",
-      metrics,
-    });
+    const scraped = listening("METRICS_ADDRESS", config.METRICS_ADDRESS, () =>
+      serveMetrics(config.METRICS_ADDRESS, () => metrics.render()),
+    );
+    const http = listening("PORT", `${config.HOST}:${config.PORT}`, () =>
+      serveHttp(operations, services, {
+        host: config.HOST,
+        port: config.PORT,
+        publicUrl: config.PUBLIC_URL,
+        maxBodyBytes: config.MAX_BODY_BYTES,
+        workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
+        clientAddress: proxies,
+        rootKeys,
+        log,
+        logInputs: config.LOG_LEVEL === "debug",
+        metrics,
+      }),
+    );
     const stopCleaning = cleanUp(engine, nowMs, log, cleanUpTasks(auditRetentionMs(config)));
-    const stopMetrics = serveMetrics(config.METRICS_ADDRESS, () => metrics.render());
     return {
       url: http.url,
       services,
@@ -86,7 +93,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
       async stop() {
         await http.stop();
         await stopCleaning();
-        await stopMetrics();
+        await scraped.stop();
         await services.usage.close();
         await services.counters.close();
         await engine.close();
@@ -98,13 +105,22 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   }
 }
 
-type Parts = Pick<Services, "nowMs" | "newId" | "randomBytes" | "hashKey" | "engine"> & { metrics: Metrics };
+function proxiesOf(config: Config): ClientAddress {
+  try {
+    return clientAddress(config.TRUSTED_PROXIES);
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+}
+
+type Parts = Pick<Services, "nowMs" | "newId" | "randomBytes" | "hashKey" | "engine" | "recovery"> & {
+  metrics: Metrics;
+};
 
 function makeServices(config: Config, surroundings: Surroundings, parts: Parts): Services {
   const { engine, metrics } = parts;
   return {
     ...parts,
-    recovery: recoveryOf(config),
     counters: memoryCounters({
       nowMs: surroundings.monotonicMs,
       maxBytes: config.COUNTER_MEMORY_BYTES,
@@ -158,17 +174,26 @@ function followChanges(
   metrics.gauge("latchkey_nodes", "Processes that serve from this database.", engine.liveNodes);
 }
 
-/** Seals keys that can be shown again; undefined where no recovery key is set. */
-function recoveryOf(config: Config): Recovery | undefined {
-  const file = config.RECOVERY_KEY_FILE;
-  const text = file === undefined ? config.RECOVERY_KEY : readFileSync(file, "utf8").trim();
-  return text === undefined ? undefined : recoveryWith(text);
+const listenFaults: Record<string, string> = {
+  EADDRINUSE: "is in use already: stop what listens there, or choose another",
+  EADDRNOTAVAIL: "is no address of this machine",
+  EACCES: "may not be listened on by this user",
+};
+
+/** Errors: `ConfigError` naming the setting where the address cannot be listened on. */
+function listening<T>(setting: string, address: string | undefined, serve: () => T): T {
+  try {
+    return serve();
+  } catch (error) {
+    const fault = listenFaults[(error as { code?: string }).code ?? ""];
+    throw fault === undefined ? error : new ConfigError(`${setting}: ${address} ${fault}.`);
+  }
 }
 
-/** The root key from the settings, read from its file where they name one. */
-export function givenRootKey(config: Config): string | undefined {
-  const file = config.LATCHKEY_ROOT_KEY_FILE;
-  return file === undefined ? config.LATCHKEY_ROOT_KEY : readFileSync(file, "utf8").trim();
+/** Seals keys that can be shown again; undefined where no recovery key is set. */
+function recoveryOf(config: Config): Recovery | undefined {
+  const key = givenRecoveryKey(config);
+  return key === undefined ? undefined : recoveryWith(key);
 }
 
 /** Where a first root key is kept when nobody is at a terminal; undefined for a database in memory. */
@@ -178,8 +203,18 @@ export function rootKeyFile(config: Config): string | undefined {
     : undefined;
 }
 
+/**
+ * Puts a new root key where only its owner can read it.
+ * Errors: `FirstStartError` where it cannot be written there.
+ */
 export function writeRootKey(path: string, rootKey: string): void {
-  writeFileSync(path, `${rootKey}\n`, { mode: 0o600 });
+  try {
+    rmSync(path, { force: true }); // an older one may be readable by others
+    writeFileSync(path, `${rootKey}\n`, { mode: 0o600, flag: "wx", flush: true });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new FirstStartError(`The first root key cannot be written to ${path} (${code}).`);
+  }
 }
 
 function rootKeyCache(engine: Engine): RecordCache<RootKeyRecord> {
@@ -210,20 +245,4 @@ function namespaceCache(engine: Engine): Services["namespaceCache"] {
     maxBytes: cacheBytes / 4,
     isCurrent: engine.isCurrent,
   });
-}
-
-/** Prometheus scrapes this address; it answers nothing else. */
-function serveMetrics(address: string | undefined, render: () => string): () => Promise<void> {
-  if (address === undefined) return async () => undefined;
-  const { hostname, port } = new URL(`http://${address}`);
-  const server = Bun.serve({
-    hostname,
-    port: Number(port),
-    development: false,
-    fetch: (request) =>
-      new URL(request.url).pathname === "/metrics"
-        ? new Response(render(), { headers: { "Content-Type": "text/plain; version=0.0.4" } })
-        : new Response("metrics are at /metrics\n", { status: 404 }),
-  });
-  return () => server.stop();
 }

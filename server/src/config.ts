@@ -1,16 +1,32 @@
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 
-const bytes = (description: string, fallback: number, max: number) =>
-  z.coerce.number().int().min(1024).max(max).default(fallback).describe(description);
+/** Decimal digits only, and nothing that a number could be read from. */
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .refine(
+      (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `must be a whole number from ${min} to ${max}`,
+    )
+    .transform(Number);
 
-const port = z.coerce.number().int().min(0).max(65_535);
+const httpAddress = z.url({
+  protocol: /^https?$/,
+  error: "must be an address that begins with http:// or https://",
+});
+
+/** At least 32 characters that a bearer token can have. */
+const rootKeyForm = /^[!-+\--~]{32,}$/;
+const rootKeyFix = "must have at least 32 characters, letters, digits and signs without spaces and commas";
+const recoveryKeyForm = /^[A-Za-z0-9+/_-]{43}=?$/;
+const recoveryKeyFix = "must be 32 bytes in base64";
 
 /** Every setting, by the name of its environment variable. */
 const schema = z.object({
-  PORT: port.default(7070).describe("Port to listen on; 0 takes any free one."),
+  PORT: whole(0, 65_535).default(7070).describe("Port to listen on; 0 takes any free one."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
-  PUBLIC_URL: z
-    .url({ protocol: /^https?$/ })
+  PUBLIC_URL: httpAddress
     .optional()
     .describe("Where clients reach this server; error types and OpenAPI name it. Default: http://HOST:PORT."),
   DATABASE_URL: z
@@ -23,11 +39,7 @@ const schema = z.object({
     .describe(
       "The database: file:<path> for SQLite, :memory: (lost at exit), or postgres://… for PostgreSQL.",
     ),
-  DATABASE_CONNECTIONS: z.coerce
-    .number()
-    .int()
-    .min(4)
-    .max(1000)
+  DATABASE_CONNECTIONS: whole(4, 1000)
     .default(16)
     .describe("Most connections of this process to PostgreSQL."),
   REDIS_URL: z
@@ -40,59 +52,40 @@ const schema = z.object({
     .describe("true: PostgreSQL without Redis, where each node grants every rate limit in full."),
   LATCHKEY_ROOT_KEY: z
     .string()
-    .min(32, "must have at least 32 characters")
+    .regex(rootKeyForm, rootKeyFix)
     .optional()
     .describe("The root key of an empty database, or of the command line."),
   LATCHKEY_ROOT_KEY_FILE: z.string().min(1).optional().describe("A file that holds LATCHKEY_ROOT_KEY."),
-  LATCHKEY_URL: z
-    .url({ protocol: /^https?$/ })
+  LATCHKEY_URL: httpAddress
     .default("http://127.0.0.1:7070")
     .describe("The server that the command line calls."),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("The least that is logged."),
   LOG_FORMAT: z.enum(["json", "text"]).optional().describe("Default: text on a terminal, else json."),
   METRICS_ADDRESS: z
     .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, "must be <host>:<port>")
+    .refine(isHostAndPort, "must be <host>:<port>")
     .optional()
     .describe("Where Prometheus metrics are served, as <host>:<port>; unset: nowhere."),
-  WORKSPACE_REQUESTS_PER_MINUTE: z.coerce
-    .number()
-    .int()
-    .min(1)
+  WORKSPACE_REQUESTS_PER_MINUTE: whole(1, 1_000_000_000)
     .optional()
     .describe("Most requests of one workspace in any minute; unset: no limit."),
-  MAX_BODY_BYTES: bytes("Largest request body.", 1_048_576, 104_857_600),
-  MAX_META_BYTES: bytes("Largest meta, as JSON text in UTF-8.", 65_536, 1_048_576),
-  MAX_RATELIMIT_DURATION_MS: z.coerce
-    .number()
-    .int()
-    .min(1000)
-    .max(2_592_000_000)
+  MAX_BODY_BYTES: whole(1024, 104_857_600).default(1_048_576).describe("Largest request body."),
+  MAX_META_BYTES: whole(1024, 1_048_576).default(65_536).describe("Largest meta, as JSON text in UTF-8."),
+  MAX_RATELIMIT_DURATION_MS: whole(1000, 2_592_000_000)
     .default(2_592_000_000)
     .describe("Longest rate limit window."),
-  COUNTER_MEMORY_BYTES: z.coerce
-    .number()
-    .int()
-    .min(1_048_576)
+  COUNTER_MEMORY_BYTES: whole(1_048_576, 1_099_511_627_776)
     .default(1_073_741_824)
     .describe("Memory for rate limit counters; above it the least filled are forgotten."),
-  USAGE_EVENT_HOURS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(8_760)
+  USAGE_EVENT_HOURS: whole(0, 8_760)
     .default(24)
     .describe("How long single verifications and decisions are kept beside their counts; 0: not at all."),
-  AUDIT_RETENTION_DAYS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(36_500)
+  AUDIT_RETENTION_DAYS: whole(1, 36_500)
     .optional()
     .describe("How long audit events are kept; unset: for ever."),
   RECOVERY_KEY: z
     .string()
-    .regex(/^[A-Za-z0-9+/_-]{43}=?$/, "must be 32 bytes in base64")
+    .regex(recoveryKeyForm, recoveryKeyFix)
     .optional()
     .describe("32 random bytes in base64, with which recoverable keys are sealed; unset: there are none."),
   RECOVERY_KEY_FILE: z.string().min(1).optional().describe("A file that holds RECOVERY_KEY."),
@@ -109,7 +102,12 @@ export class ConfigError extends Error {}
 
 const secrets = new Set<string>(["LATCHKEY_ROOT_KEY", "RECOVERY_KEY"]);
 /** their passwords are masked, and none of it is quoted where it cannot be read */
-const addresses = new Set<string>(["DATABASE_URL", "REDIS_URL"]);
+const addresses = new Set<string>(["DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "LATCHKEY_URL"]);
+
+function isHostAndPort(text: string): boolean {
+  const [, port] = /^(?:\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
+  return port !== undefined && Number(port) <= 65_535;
+}
 
 function isDatabaseUrl(text: string): boolean {
   return /^(:memory:|file:.+)$/.test(text) || (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text));
@@ -142,10 +140,39 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   }
   const result = schema.safeParse(Object.fromEntries(given));
   if (!result.success) throw new ConfigError(firstProblem(result.error, environment));
-  if (result.data.LATCHKEY_ROOT_KEY !== undefined && result.data.LATCHKEY_ROOT_KEY_FILE !== undefined) {
-    throw new ConfigError("LATCHKEY_ROOT_KEY and LATCHKEY_ROOT_KEY_FILE are both set: keep one.");
+  for (const name of ["LATCHKEY_ROOT_KEY", "RECOVERY_KEY"] as const) {
+    if (result.data[name] === undefined || result.data[`${name}_FILE`] === undefined) continue;
+    throw new ConfigError(`${name} and ${name}_FILE are both set: keep one.`);
   }
   return result.data;
+}
+
+/**
+ * The root key from the settings, read from its file where they name one.
+ * Errors: `ConfigError` where the file cannot be read or holds no such key.
+ */
+export function givenRootKey(config: Config): string | undefined {
+  const { LATCHKEY_ROOT_KEY: key, LATCHKEY_ROOT_KEY_FILE: file } = config;
+  return file === undefined ? key : secretIn("LATCHKEY_ROOT_KEY_FILE", file, rootKeyForm, rootKeyFix);
+}
+
+/** As `givenRootKey`, the key with which recoverable keys are sealed. */
+export function givenRecoveryKey(config: Config): string | undefined {
+  const { RECOVERY_KEY: key, RECOVERY_KEY_FILE: file } = config;
+  return file === undefined ? key : secretIn("RECOVERY_KEY_FILE", file, recoveryKeyForm, recoveryKeyFix);
+}
+
+function secretIn(name: string, file: string, form: RegExp, fix: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new ConfigError(`${name} (${JSON.stringify(file)}): the file cannot be read (${code}).`);
+  }
+  if (!form.test(text))
+    throw new ConfigError(`${name} (${JSON.stringify(file)}): what the file holds ${fix}.`);
+  return text;
 }
 
 function firstProblem(error: z.ZodError, environment: Record<string, string | undefined>): string {
@@ -170,9 +197,9 @@ function masked(name: string, value: string): string {
   if (secrets.has(name)) return "********";
   if (!addresses.has(name) || value.startsWith("file:") || !URL.canParse(value)) return value;
   const url = new URL(value);
+  const secretKeys = [...url.searchParams.keys()].filter((key) => /pass/i.test(key));
+  if (url.password === "" && secretKeys.length === 0) return value;
   if (url.password !== "") url.password = "********";
-  for (const key of url.searchParams.keys()) {
-    if (/pass/i.test(key)) url.searchParams.set(key, "********");
-  }
+  for (const key of secretKeys) url.searchParams.set(key, "********");
   return url.href;
 }

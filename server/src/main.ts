@@ -1,8 +1,16 @@
+import { existsSync } from "node:fs";
 import { callOperation } from "./cli/call.ts";
 import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
 import { exportUsage } from "./cli/usage.ts";
-import { givenRootKey, type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
-import { type Config, ConfigError, describeConfig, readConfig, refuseSplitCounters } from "./config.ts";
+import { type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
+import {
+  type Config,
+  ConfigError,
+  describeConfig,
+  givenRootKey,
+  readConfig,
+  refuseSplitCounters,
+} from "./config.ts";
 import { FirstStartError } from "./firstStart.ts";
 import { makeLog } from "./log.ts";
 import { operations } from "./operations/index.ts";
@@ -55,7 +63,6 @@ function say(text: string): number {
 
 async function serve(config: Config): Promise<number> {
   refuseSplitCounters(config);
-  const onTerminal = process.stdout.isTTY === true;
   const keyFile = rootKeyFile(config);
   let shown: string | undefined;
   const server = await startServer(config, {
@@ -63,13 +70,14 @@ async function serve(config: Config): Promise<number> {
     monotonicMs,
     log: makeLog({
       level: config.LOG_LEVEL,
-      format: config.LOG_FORMAT ?? (onTerminal ? "text" : "json"),
+      format: config.LOG_FORMAT ?? (process.stdout.isTTY ? "text" : "json"),
       nowMs: Date.now,
       write: (line) => void process.stdout.write(`${line}\n`),
     }),
     keepRootKey(rootKey) {
-      if (onTerminal || keyFile === undefined) shown = rootKey;
-      else writeRootKey(keyFile, rootKey);
+      if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
+      shown = rootKey;
+      console.error(`Root key (shown once): ${rootKey}`); // at once: this start may fail, and it is nowhere else
     },
   });
   console.error(greeting(server.url, shown, keyFile));
@@ -78,11 +86,9 @@ async function serve(config: Config): Promise<number> {
 }
 
 function greeting(url: string, shown: string | undefined, keyFile: string | undefined): string {
-  const key = shown ?? (keyFile === undefined ? "<root key>" : `$(cat ${keyFile})`);
-  const where =
-    shown === undefined ? `Root key: ${keyFile ?? "as you gave it"}` : `Root key (shown once): ${shown}`;
-  return `Latchkey listens on ${url}
-${where}
+  const inFile = shown === undefined && keyFile !== undefined && existsSync(keyFile);
+  const key = shown ?? (inFile ? `$(cat ${keyFile})` : "<root key>");
+  return `${inFile ? `Root key: ${keyFile}\n` : ""}Latchkey listens on ${url}
 Try it:
   curl -s ${url}/v2/identities.createIdentity \\
     -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
@@ -106,8 +112,6 @@ function sentence(error: unknown): string {
   const expected = [ConfigError, StorageError, FirstStartError, CommandError];
   if (expected.some((kind) => error instanceof kind)) return (error as Error).message;
   const { code, message, stack } = error as { code?: string; message?: string; stack?: string };
-  if (code === "EADDRINUSE") return "The port is in use already: stop what listens there, or set PORT.";
-  if (code === "EACCES") return `This address may not be listened on: ${message}.`;
   if (code === "ENOENT") return `A file is missing: ${message}.`;
   return stack ?? String(error);
 }
