@@ -64,7 +64,10 @@ describe.each(engines)("on $name,", (engine) => {
     "pages of %p show 7 rows once each, in order, and say when they end",
     async (limit) => {
       const made = await createMany(7);
-      expect((await walk({ limit })).map(({ id }) => id)).toEqual(made);
+      const pages: number[] = [];
+      const seen = await walk({ limit }, async (count) => void pages.push(count));
+      expect(seen.map(({ id }) => id)).toEqual(made);
+      expect(pages).toHaveLength(Math.ceil(7 / limit));
     },
   );
 
