@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from "express";
+import type { Request } from "express";
 import type { MetaTypes } from "./answers.ts";
 import { type GuardOptions, judging, type Lent, type VerifiedKey } from "./judge.ts";
 import { type Keyring, keyring } from "./keyring.ts";
@@ -13,8 +13,21 @@ declare global {
   }
 }
 
+/** As much of Express's request and response as is needed: a route keeps the types of its own parameters so. */
+type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
+type Outgoing = {
+  status(code: number): unknown;
+  set(headers: Record<string, string>): unknown;
+  end(body: string): unknown;
+};
+
 /** Middleware with `keyOf(request)`, the verified key of a request that came through it. */
-export type KeyMiddleware<Key> = RequestHandler & Pick<Keyring<Key>, "keyOf">;
+export type KeyMiddleware<Key> = ((
+  request: Incoming,
+  response: Outgoing,
+  next: (error?: unknown) => void,
+) => Promise<void>) &
+  Pick<Keyring<Key>, "keyOf">;
 
 /** Middleware for Express: only requests with a valid key come through, and have it as `request.verifiedKey`. */
 export function requireKey<
@@ -23,11 +36,13 @@ export function requireKey<
 >(latchkey: Latchkey<M>, options: Options = {} as Options): KeyMiddleware<Lent<M, Options>> {
   const judge = judging<Request, M, Options>(latchkey, options);
   const { keep, keyOf } = keyring<Lent<M, Options>>();
-  const handler: RequestHandler = async (request, response, next) => {
+  const middleware = async (request: Incoming, response: Outgoing, next: (error?: unknown) => void) => {
     try {
       const verdict = await judge(request as Request, (name) => request.headers[name]);
       if (!verdict.passed) {
-        response.status(verdict.status).set(verdict.headers).send(JSON.stringify(verdict.problem));
+        response.status(verdict.status);
+        response.set(verdict.headers);
+        response.end(JSON.stringify(verdict.problem));
         return;
       }
       keep(request, verdict.key);
@@ -37,5 +52,5 @@ export function requireKey<
       next(error); // Express 4 does not look at what a handler's promise comes to
     }
   };
-  return Object.assign(handler, { keyOf });
+  return Object.assign(middleware, { keyOf });
 }

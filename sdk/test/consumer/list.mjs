@@ -1,0 +1,5 @@
+// @ts-nocheck: the bundler reads it, not the compiler.
+import { Latchkey } from "@latchkey/sdk";
+
+const latchkey = new Latchkey({ rootKey: "root_key", serverURL: globalThis.serverURL });
+for await (const identity of latchkey.identities.listIdentities()) console.log(identity.externalId);

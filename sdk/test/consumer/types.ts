@@ -1,0 +1,128 @@
+/* oxlint-disable no-unused-expressions */
+// Compiled by the tests in a project that has installed the package; never run.
+import {
+  type Answer,
+  ApiError,
+  type Identity,
+  Latchkey,
+  type ListIdentitiesInput,
+  type Page,
+  type VerifiedKey,
+} from "@latchkey/sdk";
+
+const latchkey = new Latchkey({
+  rootKey: "root_key",
+  serverURL: "https://latchkey.example",
+  allowHttp: false,
+  retries: { strategy: "backoff", backoff: { initialInterval: 50 }, retryConnectionErrors: true },
+  timeoutMs: 1000,
+  fetch: (url, init) => fetch(url, init),
+  headers: { "x-one": "1" },
+});
+
+/** A verdict must be looked at before what the key lends. */
+export async function verdicts(): Promise<void> {
+  const { data } = await latchkey.keys.verifyKey({ key: "a_key" });
+  // @ts-expect-error nobody has looked at `valid`
+  data.identity;
+  // @ts-expect-error nor has anyone here
+  data.permissions;
+  // @ts-expect-error nor whether there is such a key
+  data.keyId;
+  if (data.code !== "NOT_FOUND") {
+    data.keyId satisfies string;
+    // @ts-expect-error that a key exists is not that it is valid
+    data.identity;
+    // @ts-expect-error nor may its metadata be used
+    data.meta;
+  }
+  if (!data.valid) {
+    data.code satisfies
+      | "NOT_FOUND"
+      | "FORBIDDEN"
+      | "INSUFFICIENT_PERMISSIONS"
+      | "USAGE_EXCEEDED"
+      | "RATE_LIMITED"
+      | "DISABLED"
+      | "EXPIRED";
+    // @ts-expect-error a refused key lends nothing
+    data.identity;
+    return;
+  }
+  data.code satisfies "VALID";
+  data.identity?.externalId satisfies string | undefined;
+  data satisfies VerifiedKey;
+  if (data.identity !== undefined) {
+    // @ts-expect-error metadata has no type unless it is given one
+    data.identity.meta["plan"].length;
+  }
+}
+
+/** What is answered is typed to the bone. */
+export async function answers(): Promise<void> {
+  const page = await latchkey.identities.listIdentities();
+  page satisfies Page<Identity>;
+  page.pagination.cursor satisfies string | undefined;
+  (await page.next()) satisfies Page<Identity> | null;
+  for await (const identity of latchkey.identities.listIdentities({ limit: 50 }))
+    identity.ratelimits satisfies unknown[];
+  for await (const one of latchkey.identities.listIdentities().pages()) one.data satisfies Identity[];
+  const answer = await latchkey.identities.getIdentity({ identity: "user_123" });
+  answer satisfies Answer<Identity>;
+  answer.meta.requestId satisfies string;
+  const deleted = await latchkey.identities.deleteIdentity({ identity: "user_123" });
+  // @ts-expect-error deleteIdentity answers no data
+  deleted.data;
+  const { data } = await latchkey.keys.updateCredits({ keyId: "key_1", operation: "set", value: null });
+  data.remaining satisfies number | null;
+  data.refill?.interval satisfies "daily" | "monthly" | undefined;
+}
+
+/** What does not fit is not sent. */
+export async function inputs(): Promise<void> {
+  const given: ListIdentitiesInput = { limit: undefined };
+  await latchkey.identities.listIdentities(given, { timeoutMs: undefined, signal: undefined });
+  // @ts-expect-error externalId is missing
+  await latchkey.identities.createIdentity({});
+  // @ts-expect-error a field that the API does not know
+  await latchkey.identities.createIdentity({ externalId: "x", externalID: "y" });
+  // @ts-expect-error of another type
+  await latchkey.identities.createIdentity({ externalId: 7 });
+  // @ts-expect-error none of the values
+  await latchkey.keys.updateCredits({ keyId: "key_1", operation: "double" });
+  // @ts-expect-error an operation that the API does not have
+  await latchkey.identities.renameIdentity({});
+  // @ts-expect-error a strategy that is none
+  await latchkey.identities.listIdentities({}, { retries: { strategy: "often" } });
+}
+
+/** Metadata has the client's type, or the call's. */
+export async function metadata(): Promise<void> {
+  const typed = new Latchkey<{ identity: { plan: "free" | "pro" }; key: { note: string } }>();
+  const { data } = await typed.identities.getIdentity({ identity: "user_123" });
+  data.meta.plan satisfies "free" | "pro";
+  await typed.identities.createIdentity({ externalId: "x", meta: { plan: "pro" } });
+  // @ts-expect-error not a plan
+  await typed.identities.createIdentity({ externalId: "x", meta: { plan: "gold" } });
+  // @ts-expect-error a key's metadata is not an identity's
+  await typed.keys.createKey({ apiId: "api_1", meta: { plan: "pro" } });
+  await typed.keys.createKey({ apiId: "api_1", meta: { note: "for the tests" } });
+  await typed.keys.updateKey({ keyId: "key_1", meta: null });
+  const other = await typed.identities.getIdentity<{ identity: { seats: number } }>({ identity: "user_123" });
+  other.data.meta.seats satisfies number;
+  const verdict = await typed.keys.verifyKey({ key: "a_key" });
+  if (verdict.data.valid) {
+    verdict.data.identity?.meta.plan satisfies "free" | "pro" | undefined;
+    verdict.data.meta?.note satisfies string | undefined;
+  }
+}
+
+/** Errors have the codes that are known, and room for others. */
+export function errors(error: unknown): string {
+  if (!(error instanceof ApiError)) return "";
+  if (error.code === "identity_not_found") return error.detail;
+  error.errors[0]?.fix satisfies string | undefined;
+  // @ts-expect-error what an error says stays as it was said
+  error.status = 200;
+  return error.code === "a_code_of_the_future" ? error.body : error.requestId;
+}
