@@ -119,13 +119,16 @@ type Parts = Pick<Services, "nowMs" | "newId" | "randomBytes" | "hashKey" | "eng
 
 function makeServices(config: Config, surroundings: Surroundings, parts: Parts): Services {
   const { engine, metrics } = parts;
+  const counters = memoryCounters({
+    nowMs: surroundings.monotonicMs,
+    maxBytes: config.COUNTER_MEMORY_BYTES,
+    onEvict: metrics.countersEvicted,
+  });
+  metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
+  metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters take.", counters.bytes);
   return {
     ...parts,
-    counters: memoryCounters({
-      nowMs: surroundings.monotonicMs,
-      maxBytes: config.COUNTER_MEMORY_BYTES,
-      onEvict: metrics.countersEvicted,
-    }),
+    counters,
     keyCache: keyCache(engine),
     namespaceCache: namespaceCache(engine),
     spendCredits: creditSpender(engine),
