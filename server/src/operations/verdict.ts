@@ -82,22 +82,17 @@ function identityOf(key: KeyRecord, record: IdentityRecord): NonNullable<KeyVerd
   return identityAnswer({ ...record, ratelimits: shared });
 }
 
-/** The limits that were counted; `givenBack` where they were taken back before the answer. */
-export function countedRatelimits(
-  planned: readonly PlannedRatelimit[],
-  hit: Hit,
-  { givenBack = false } = {},
-): KeyVerdict["ratelimits"] {
+/** The limits that were counted. */
+export function countedRatelimits(planned: readonly PlannedRatelimit[], hit: Hit): KeyVerdict["ratelimits"] {
   return planned.map((limit, index) => {
     const state = hit.windows[index];
-    const remaining = (state?.remaining ?? 0) + (givenBack ? limit.cost : 0);
     return {
       id: limit.id ?? "",
       name: limit.name,
       limit: limit.limit,
       duration: limit.durationMs,
       reset: state?.resetAtMs ?? 0,
-      remaining,
+      remaining: state?.remaining ?? 0,
       exceeded: state?.passed === false,
       autoApply: limit.autoApply,
     };

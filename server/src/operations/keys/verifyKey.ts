@@ -124,13 +124,24 @@ async function spend(
     const spent = await context.spendCredits({ workspaceId, subjectId, cost, nowMs: context.nowMs });
     if (spent === "unlimited") return { ...verdictOn(key, "VALID"), ...ratelimits };
     if (spent.granted) return { ...verdictOn(key, "VALID"), credits: spent.remaining, ...ratelimits };
-    if (hit !== undefined) await context.counters.giveBack(hit);
-    const givenBack = hit && { ratelimits: countedRatelimits(planned, hit, { givenBack: true }) };
+    const givenBack = hit && { ratelimits: await giveBack(context, key, planned, hit) };
     return { ...verdictOn(key, "USAGE_EXCEEDED"), credits: spent.remaining, ...givenBack };
   } catch (error) {
     if (hit !== undefined) await context.counters.giveBack(hit);
     throw error;
   }
+}
+
+/** The windows as they are without what this call took, looked at again: others may have counted meanwhile. */
+async function giveBack(
+  { counters }: RunContext,
+  key: KeyRecord,
+  planned: readonly PlannedRatelimit[],
+  hit: Hit,
+): Promise<KeyVerdict["ratelimits"]> {
+  await counters.giveBack(hit);
+  const looked = await counters.hit(windows(key, planned).map((window) => ({ ...window, cost: 0 })));
+  return countedRatelimits(planned, looked);
 }
 
 async function refusal(context: RunContext, key: KeyRecord, code: Refusal): Promise<KeyVerdict> {
