@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { engines, postgres, type Reply, startTest, type TestServer } from "./harness.ts";
+import { type RandomCalls, randomCalls } from "./randomCalls.ts";
+
+/** `TEST_OPERATIONS` in the environment asks for more or fewer. */
+const operations = Number(process.env["TEST_OPERATIONS"] ?? 10_000);
+const lanes = 12;
+const callsBetweenSteps = 40;
+
+const servers: TestServer[] = [];
+beforeAll(async () => {
+  servers.push(await startTest({ engine: engines[1] ?? postgres }), await startTest({ engine: postgres }));
+});
+afterAll(async () => {
+  for (const server of servers) await server.stop();
+});
+
+/** One workspace on one server, where everything that is made by chance has a name of its own instead. */
+type View = {
+  send(call: { operation: string; body: string; idempotencyKey?: string }): Promise<Reply>;
+  /** the answer with names instead of ids, keys and cursors */
+  seen(reply: Reply): string;
+  names: string[];
+};
+
+const kinds: Record<string, string> = { key: "secret" };
+const madeByChance = /\b(?:id|key|api|perm|role|rlns|rlor|rl|req|log|ws|root|mig)_[0-9A-Za-z]{22}\b/g;
+
+async function viewOf(server: TestServer): Promise<View> {
+  const workspaceId = await server.makeWorkspace();
+  const rootKey = await server.makeRootKey(["*"], { workspaceId });
+  const nameOf = new Map<string, string>();
+  const chosenAs = new Map<string, string>();
+  const names: string[] = [];
+  const name = (value: string, kind: string): string => {
+    const known = nameOf.get(value);
+    if (known !== undefined) return known;
+    const given = `<${kind} ${names.filter((one) => one.startsWith(`<${kind} `)).length}>`;
+    nameOf.set(value, given);
+    chosenAs.set(given, value);
+    names.push(given);
+    return given;
+  };
+  return {
+    names,
+    send({ operation, body, idempotencyKey }) {
+      const resolved = body.replace(/<[a-z]+ \d+>/g, (given) => chosenAs.get(given) ?? "nothing");
+      const headers: Record<string, string> =
+        idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey };
+      return server.call(operation, resolved, { rootKey, headers });
+    },
+    seen(reply) {
+      const text = reply.text
+        .replaceAll(server.url, "")
+        .replace(
+          /"(key|cursor)":"([^"]+)"/g,
+          (_, field, value) => `"${field}":"${name(value, kinds[field] ?? field)}"`,
+        )
+        .replace(/"start":"[^"]*"/g, '"start":"…"')
+        .replace(madeByChance, (id) => name(id, id.slice(0, id.indexOf("_"))));
+      return `${reply.status} ${reply.headers.get("idempotent-replayed") ?? ""} ${text}`;
+    },
+  };
+}
+
+/** Sends `count` random calls to both servers and answers the first that they answered differently. */
+async function compare(views: readonly View[], calls: RandomCalls, count: number): Promise<string[]> {
+  for (let sent = 0; sent < count; sent += 1) {
+    const call = calls(views[0]?.names ?? []);
+    const replies = await Promise.all(views.map((view) => view.send(call)));
+    const answers = views.map((view, index) => view.seen(replies[index] as Reply));
+    for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    if (new Set(answers).size > 1) return [call.operation, call.body, ...answers];
+  }
+  return [];
+}
+
+const statuses = new Map<number, number>();
+
+test(
+  "SQLite and PostgreSQL answer the same to the same calls",
+  async () => {
+    const seed = Number(process.env["TEST_SEED"] ?? Date.now() % 1_000_000);
+    const all = await Promise.all(
+      Array.from({ length: lanes }, async (_, lane) => ({
+        views: await Promise.all(servers.map(viewOf)),
+        calls: randomCalls(seed + lane),
+      })),
+    );
+    for (let done = 0; done < operations; done += lanes * callsBetweenSteps) {
+      const differences = await Promise.all(
+        all.map(({ views, calls }) => compare(views, calls, callsBetweenSteps)),
+      );
+      expect({ seed, differences: differences.filter((one) => one.length > 0) }).toEqual({
+        seed,
+        differences: [],
+      });
+      for (const { clock } of servers) clock.advance(done % 5 === 0 ? 3_600_000 : 700);
+    }
+    console.info(`seed ${seed}: ${JSON.stringify(Object.fromEntries(statuses))}`);
+    expect(statuses.get(200) ?? 0).toBeGreaterThan(operations / 2);
+    expect([...statuses.keys()].filter((status) => status >= 500)).toEqual([]);
+  },
+  60_000 + operations * 20,
+);
