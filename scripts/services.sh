@@ -72,11 +72,13 @@ find_postgres() {
   fail "PostgreSQL is missing: apt-get install postgresql, or set TEST_DATABASE_URL."
 }
 
-# Not flushed to the disk: the tests kill processes, not the machine. Commits that ask for it still wait.
+# A collation that sorts as people do, so that whoever forgets to ask for bytes is found out. Not flushed to the
+# disk: the tests kill processes, not the machine. Commits that ask for it still wait.
 start_postgres() {
   find_postgres
   make_folder
-  as_owner "$postgres_bin/initdb" -D "$folder/postgres" -U latchkey -A trust -E UTF8 --locale=C -N >"$folder/initdb.log" 2>&1 ||
+  as_owner "$postgres_bin/initdb" -D "$folder/postgres" -U latchkey -A trust -E UTF8 --locale=C.UTF-8 \
+    --locale-provider=icu --icu-locale=en-US -N >"$folder/initdb.log" 2>&1 ||
     fail "initdb failed: $(tail -n 3 "$folder/initdb.log")"
   local port try
   for try in 1 2 3 4 5; do

@@ -3,7 +3,9 @@ import { engines, postgres, type Reply, startTest, type TestServer } from "./har
 import { type RandomCalls, randomCalls } from "./randomCalls.ts";
 
 /** `TEST_OPERATIONS` in the environment asks for more or fewer. */
-const operations = Number(process.env["TEST_OPERATIONS"] ?? 10_000);
+const operations = Number(
+  process.env["TEST_OPERATIONS"] ?? (process.env["CI"] === undefined ? 3_000 : 10_000),
+);
 const lanes = 12;
 const callsBetweenSteps = 40;
 

@@ -339,7 +339,9 @@ describe("a server that cannot be used is refused with a sentence that holds no 
   test("where text is not kept as UTF-8", async () => {
     const admin = new SQL(url, { max: 1 });
     const name = `${new URL(url).pathname.slice(1)}_latin`;
-    await admin.unsafe(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
+    await admin.unsafe(
+      `create database ${name} encoding 'LATIN1' locale_provider libc locale 'C' template template0`,
+    );
     const latin = new URL(url);
     latin.pathname = `/${name}`;
     expect(await refusal(latin.href)).toBe("The database's encoding is LATIN1: make it with encoding UTF8.");
