@@ -20,25 +20,41 @@ const bearer = /^bearer[ \t]+([^\s,]+)$/i;
 const challenge = { "WWW-Authenticate": "Bearer" };
 
 /**
- * Who asks, by the Authorization header. `address` is asked for only when the key is unknown.
+ * Who asks, by the Authorization header: at once where the root key is kept. `address` is asked for only when the
+ * key is unknown.
  * Errors: `authentication_missing`, `authentication_malformed`, `root_key_not_found`, `root_key_disabled`,
  * `root_key_expired`, `workspace_disabled`, `authentication_rate_limited`.
  */
-export async function authenticate(
+export function authenticate(
   header: string | null,
   address: () => string,
-  { rootKeys, counters, nowMs, hashKey }: Authentication,
-): Promise<Caller> {
+  authentication: Authentication,
+): Caller | Promise<Caller> {
   if (header === null || header === "") {
     throw new Failure("authentication_missing", { headers: challenge });
   }
   const token = bearer.exec(header)?.[1];
-  if (token === undefined || looksLikeRootKey(token) === "mistyped") {
-    throw new Failure("authentication_malformed", { headers: challenge });
-  }
-  const found = rootKeys.find(hashKey(token));
-  const record = found instanceof Promise ? await found : found;
+  if (token === undefined) throw malformed();
+  const hash = authentication.hashKey(token);
+  const kept = authentication.rootKeys.findKept(hash);
+  if (kept !== undefined) return judged(kept, authentication);
+  // asked last: no mistyped key is ever kept, and the check costs more than all of the above
+  if (looksLikeRootKey(token) === "mistyped") throw malformed();
+  return lookUp(hash, address, authentication);
+}
+
+function malformed(): Failure {
+  return new Failure("authentication_malformed", { headers: challenge });
+}
+
+async function lookUp(hash: string, address: () => string, authentication: Authentication): Promise<Caller> {
+  const { rootKeys, counters, nowMs } = authentication;
+  const record = await rootKeys.find(hash);
   if (record === undefined) throw await unknownKey(address(), counters, nowMs());
+  return judged(record, authentication);
+}
+
+function judged(record: RootKeyRecord, { nowMs }: Authentication): Caller {
   if (!record.workspaceEnabled) throw new Failure("workspace_disabled");
   if (!record.enabled) throw new Failure("root_key_disabled");
   if (record.expiresAtMs !== undefined && nowMs() > record.expiresAtMs) throw new Failure("root_key_expired");

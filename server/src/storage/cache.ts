@@ -5,6 +5,8 @@ import type { NamespaceRecord } from "./queries/namespaces.ts";
 export type RecordCache<V> = {
   /** The record, at once where it is kept. Absence is never kept: only look-ups under way are joined. */
   find(key: string): V | Promise<V | undefined>;
+  /** The record where it is kept; nothing is looked up. */
+  findKept(key: string): V | undefined;
   /** Forgets every record that was made from the thing with this id; look-ups under way are made again. */
   evict(id: string): void;
   clear(): void;
@@ -84,6 +86,7 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
 
   return {
     find: (key) => findKept(key) ?? loadOnce(key),
+    findKept,
     evict: changes.note,
     clear() {
       changes.noteAll();
