@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { exampleIn, makeWorld, type World } from "../../../test/world.ts";
+import { operations } from "../index.ts";
+
+type Verdict = Record<string, unknown>;
+/** A change, and what every verification after its answer shows. */
+type Change = { operation: string; body: (world: World) => object; shows: Verdict; hides?: string[] };
+
+const key = (more: object) => (world: World) => ({ keyId: world.keyId, ...more });
+const limit = (name: string) => ({ name, limit: 7, duration: 60_000, autoApply: true });
+
+const changes: Change[] = [
+  { operation: "keys.updateKey", body: key({ enabled: false }), shows: { code: "DISABLED" } },
+  { operation: "keys.updateKey", body: key({ expires: 1 }), shows: { code: "EXPIRED" } },
+  { operation: "keys.updateKey", body: key({ name: "renamed" }), shows: { name: "renamed" } },
+  { operation: "keys.updateKey", body: key({ name: null, meta: null }), shows: {}, hides: ["name", "meta"] },
+  { operation: "keys.updateKey", body: key({ meta: { of: "now" } }), shows: { meta: { of: "now" } } },
+  { operation: "keys.updateKey", body: key({ externalId: null }), shows: {}, hides: ["identity"] },
+  {
+    operation: "keys.updateKey",
+    body: key({ externalId: "another" }),
+    shows: { identity: expect.objectContaining({ externalId: "another" }) },
+  },
+  { operation: "keys.updateKey", body: key({ credits: null }), shows: {}, hides: ["credits"] },
+  {
+    operation: "keys.updateKey",
+    body: key({ credits: { remaining: 0 } }),
+    shows: { code: "USAGE_EXCEEDED", credits: 0 },
+  },
+  {
+    operation: "keys.updateKey",
+    body: key({ ratelimits: [limit("new")] }),
+    shows: { ratelimits: expect.arrayContaining([expect.objectContaining({ name: "new" })]) },
+  },
+  {
+    operation: "keys.updateKey",
+    body: key({ permissions: [], roles: [] }),
+    shows: { code: "INSUFFICIENT_PERMISSIONS" },
+    hides: ["permissions", "roles"],
+  },
+  {
+    operation: "keys.updateCredits",
+    body: key({ operation: "set", value: 0 }),
+    shows: { code: "USAGE_EXCEEDED" },
+  },
+  { operation: "keys.updateCredits", body: key({ operation: "set" }), shows: {}, hides: ["credits"] },
+  { operation: "keys.deleteKey", body: key({}), shows: { code: "NOT_FOUND" } },
+  { operation: "keys.deleteKey", body: key({ permanent: true }), shows: { code: "NOT_FOUND" } },
+  { operation: "keys.rerollKey", body: key({ expiration: 0 }), shows: { code: "EXPIRED" } },
+  { operation: "keys.setRoles", body: key({ roles: [] }), shows: { code: "INSUFFICIENT_PERMISSIONS" } },
+  {
+    operation: "keys.removeRoles",
+    body: (world) => ({ keyId: world.keyId, roles: [world.roleName] }),
+    shows: { code: "INSUFFICIENT_PERMISSIONS" },
+  },
+  {
+    operation: "keys.addPermissions",
+    body: key({ permissions: ["added"] }),
+    shows: { permissions: expect.arrayContaining(["added"]) },
+  },
+  {
+    operation: "keys.setPermissions",
+    body: key({ permissions: ["only"] }),
+    shows: { permissions: expect.arrayContaining(["only"]) },
+  },
+  {
+    operation: "permissions.setRolePermissions",
+    body: ({ roleId }) => ({ roleId, permissions: [] }),
+    shows: { code: "INSUFFICIENT_PERMISSIONS" },
+  },
+  {
+    operation: "permissions.deleteRole",
+    body: ({ roleId }) => ({ role: roleId }),
+    shows: { code: "INSUFFICIENT_PERMISSIONS" },
+    hides: ["roles"],
+  },
+  {
+    operation: "permissions.deletePermission",
+    body: ({ slug }) => ({ permission: slug }),
+    shows: { code: "INSUFFICIENT_PERMISSIONS" },
+    hides: ["permissions"],
+  },
+  {
+    operation: "identities.updateIdentity",
+    body: ({ externalId }) => ({ identity: externalId, meta: { of: "now" } }),
+    shows: { identity: expect.objectContaining({ meta: { of: "now" } }) },
+  },
+  {
+    operation: "identities.updateIdentity",
+    body: ({ identityId }) => ({ identity: identityId, ratelimits: [limit("new")] }),
+    shows: { ratelimits: expect.arrayContaining([expect.objectContaining({ name: "new", limit: 7 })]) },
+  },
+  {
+    operation: "identities.deleteIdentity",
+    body: ({ identityId }) => ({ identity: identityId }),
+    shows: {},
+    hides: ["identity"],
+  },
+  { operation: "apis.deleteApi", body: ({ apiId }) => ({ apiId }), shows: { code: "NOT_FOUND" } },
+];
+
+describe.each(engines)("on $name,", (engine) => {
+  let server: TestServer;
+  let space: Workspace;
+  let world: World;
+  beforeAll(async () => {
+    server = await startTest({ engine });
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    space = await makeWorkspace(server);
+    world = await makeWorld(server, "first", { workspaceId: space.id, rootKey: space.rootKey });
+    // the permission that is asked for comes through the role alone
+    await space.data("keys.setPermissions", { keyId: world.keyId, permissions: [] });
+  });
+  const verify = (): Promise<Verdict> =>
+    space.data("keys.verifyKey", { key: world.key, permissions: world.slug });
+
+  /** Verifies over and over until it is told to stop. */
+  function verifyOnAndOn() {
+    let isOver = false;
+    const workers = Array.from({ length: 3 }, async () => {
+      while (!isOver) await verify();
+    });
+    return async () => {
+      isOver = true;
+      await Promise.all(workers);
+    };
+  }
+
+  test.each(changes)(
+    "every verification after the answer of $operation shows it, whatever was under way: %#",
+    async ({ operation, body, shows, hides = [] }) => {
+      const stop = verifyOnAndOn();
+      for (let i = 0; i < 3; i += 1) expect(await verify()).toMatchObject({ code: "VALID" });
+      await space.data(operation, body(world));
+      const after = await Promise.all(Array.from({ length: 8 }, verify));
+      await stop();
+      for (const verdict of [...after, await verify()]) {
+        expect(verdict).toMatchObject(shows);
+        for (const hidden of hides) expect(verdict).not.toHaveProperty(hidden);
+      }
+    },
+  );
+
+  test("a key that is enabled again, or given its permission back, verifies at once", async () => {
+    const { keyId, roleName } = world;
+    for (let i = 0; i < 5; i += 1) {
+      await space.data("keys.updateKey", { keyId, enabled: false });
+      expect(await verify()).toMatchObject({ code: "DISABLED" });
+      await space.data("keys.updateKey", { keyId, enabled: true, roles: [] });
+      expect(await verify()).toMatchObject({ code: "INSUFFICIENT_PERMISSIONS" });
+      await space.data("keys.addRoles", { keyId, roles: [roleName] });
+      expect(await verify()).toMatchObject({ code: "VALID" });
+    }
+  });
+
+  test("of 100 keys deleted while they are verified none is valid after the answer", async () => {
+    const { apiId } = world;
+    const made = await Promise.all(
+      Array.from({ length: 100 }, () => space.data("keys.createKey", { apiId })),
+    );
+    const verdicts = await Promise.all(
+      made.map(async ({ keyId, key: secret }) => {
+        const ask = async () => (await space.data("keys.verifyKey", { key: secret })).code as string;
+        const early = await ask();
+        const [, ...meanwhile] = await Promise.all([space.data("keys.deleteKey", { keyId }), ask(), ask()]);
+        return { early, meanwhile, late: await ask() };
+      }),
+    );
+    for (const { early, meanwhile, late } of verdicts) {
+      expect([early, late]).toEqual(["VALID", "NOT_FOUND"]);
+      for (const code of meanwhile) expect(["VALID", "NOT_FOUND"]).toContain(code);
+    }
+  });
+
+  test("a key just made verifies at once, by whoever had asked for it before", async () => {
+    const { apiId } = world;
+    const codes = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const { key: secret } = await space.data("keys.createKey", { apiId });
+        const asked = await Promise.all([1, 2].map(() => space.data("keys.verifyKey", { key: secret })));
+        return asked.map(({ code }) => code);
+      }),
+    );
+    expect([...new Set(codes.flat())]).toEqual(["VALID"]);
+  });
+
+  test("a balance that is shared by a reroll is changed through either key", async () => {
+    const reroll = await space.data("keys.rerollKey", { keyId: world.keyId, expiration: 3_600_000 });
+    const ask = (secret: string) => space.data("keys.verifyKey", { key: secret });
+    for (const keyId of [world.keyId, reroll.keyId]) {
+      await space.data("keys.updateCredits", { keyId, operation: "set", value: 2 });
+      expect(await ask(world.key)).toMatchObject({ credits: 1 });
+      expect(await ask(reroll.key)).toMatchObject({ credits: 0 });
+      expect(await ask(world.key)).toMatchObject({ code: "USAGE_EXCEEDED" });
+      await space.data("keys.updateCredits", { keyId, operation: "set", value: null });
+      for (const secret of [world.key, reroll.key]) expect(await ask(secret)).not.toHaveProperty("credits");
+    }
+  });
+
+  test("an override is in force for the very next count, and so is its end", async () => {
+    const { namespace } = world;
+    const counted = { namespace, identifier: "someone", limit: 100, duration: 60_000 };
+    const count = () => space.data("ratelimit.limit", counted);
+    expect(await count()).toMatchObject({ success: true, limit: 100 });
+    for (let i = 0; i < 5; i += 1) {
+      await space.data("ratelimit.setOverride", { ...counted, limit: i });
+      expect(await count()).toMatchObject({ limit: i });
+      await space.data("ratelimit.deleteOverride", { namespace, identifier: "someone" });
+      expect(await count()).toMatchObject({ limit: 100 });
+    }
+  });
+
+  const writes = operations.filter(({ transact }) => transact !== undefined);
+
+  test.each(writes)("after $name, what is cached is what a fresh look-up finds", async (operation) => {
+    const look = async () => {
+      const zero = (name: string) => ({ name, cost: 0 });
+      const verdict = await space.call("keys.verifyKey", {
+        key: world.key,
+        credits: { cost: 0 },
+        permissions: world.slug,
+        ratelimits: [zero("requests"), zero("shared")],
+      });
+      const { namespace } = world;
+      const counted = { namespace, identifier: "user_123", limit: 5, duration: 60_000, cost: 0 };
+      const count = await space.call("ratelimit.limit", counted);
+      return [verdict, count].map(({ body }) => ({ ...body, meta: undefined }));
+    };
+    await look();
+    await space.data(operation.name, exampleIn(operation, world));
+    const cached = await look();
+    server.services.keyCache.clear();
+    server.services.namespaceCache.clear();
+    expect(cached).toEqual(await look());
+  });
+});
