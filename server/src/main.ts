@@ -34,6 +34,11 @@ async function main(words: string[]): Promise<number> {
   const [command = "help", ...rest] = words;
   if (command === "help" || command === "--help" || command === "-h") return say(help(operations));
   const config = readConfig(process.env);
+  if ((command === "config" || command === "serve") && rest.length > 0) {
+    throw new CommandError(
+      `latchkey ${command} takes nothing more: settings are environment variables, see latchkey config.`,
+    );
+  }
   if (command === "config") return say(describeConfig(config));
   if (command === "serve") return serve(config);
   if (command === "usage") {
@@ -41,7 +46,10 @@ async function main(words: string[]): Promise<number> {
     await exportUsage(db, rest);
     return 0;
   }
-  if (isManagement(command)) {
+  if (isManagement(words, operations)) {
+    if (config.DATABASE_URL === ":memory:") {
+      throw new CommandError("DATABASE_URL is :memory:, which only the serving process can reach.");
+    }
     const engine = await openStorage(config.DATABASE_URL, { serving: false, connections: 4, monotonicMs });
     try {
       return say(await manage(engine, command, rest));

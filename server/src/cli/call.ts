@@ -31,18 +31,29 @@ export async function callOperation(
     console.log(usage(operation));
     return 0;
   }
-  const response = await fetch(`${target.url}/v2/${operation.name}`, {
+  const { ok, answer } = await post(target, operation.name, bodyOf(operation, rest));
+  (ok ? console.log : console.error)(JSON.stringify(answer, null, 2));
+  return ok ? 0 : 1;
+}
+
+async function post(target: Target, name: string, body: unknown): Promise<{ ok: boolean; answer: unknown }> {
+  const url = target.url.replace(/\/+$/, "");
+  const request = {
     method: "POST",
     headers: { Authorization: `Bearer ${rootKeyOf(target)}`, "Content-Type": "application/json" },
-    body: JSON.stringify(bodyOf(operation, rest)),
-  }).catch(() => {
+    body: JSON.stringify(body),
+  };
+  const response = await fetch(`${url}/v2/${name}`, request).catch(() => {
     throw new CommandError(
-      `No server answers at ${target.url}: start one with latchkey serve, or set LATCHKEY_URL.`,
+      `No server answers at ${url}: start one with latchkey serve, or set LATCHKEY_URL.`,
     );
   });
-  const answer: unknown = await response.json();
-  (response.ok ? console.log : console.error)(JSON.stringify(answer, null, 2));
-  return response.ok ? 0 : 1;
+  const answer = await response.json().catch(() => {
+    throw new CommandError(
+      `What answers at ${url} is no Latchkey server (${response.status}): set LATCHKEY_URL.`,
+    );
+  });
+  return { ok: response.ok, answer };
 }
 
 function unknownCommand(operations: readonly Operation[], name: string): CommandError {
@@ -61,20 +72,37 @@ function usage(operation: Operation): string {
 }
 
 function bodyOf(operation: Operation, words: readonly string[]): unknown {
+  const given = pairsOf(operation, words);
+  const whole = given.get("json");
+  if (whole !== undefined && given.size > 1) {
+    throw new CommandError("--json is the whole body: give it alone.");
+  }
+  if (whole !== undefined) return json(whole, "--json");
   const { properties = {} } = jsonSchema(operation.input, "input") as Schema;
+  const fields = new Map(Object.entries(properties));
   const body: Record<string, unknown> = {};
+  for (const [name, value] of given) {
+    const field = fields.get(name) ?? unknownFlag(operation, name, [...fields.keys()]);
+    body[name] = field.type === "string" ? value : json(value, `--${name}`);
+  }
+  return body;
+}
+
+/** Flags with their values. Errors: `CommandError` for what is neither, and for a flag that comes twice. */
+function pairsOf(operation: Operation, words: readonly string[]): Map<string, string> {
+  const pairs = new Map<string, string>();
   for (let index = 0; index < words.length; index += 2) {
     const flag = words[index] ?? "";
     const value = words[index + 1];
     if (!flag.startsWith("--") || value === undefined) {
-      throw new CommandError(`${flag}: flags are --<field> <value>.`);
+      throw new CommandError(
+        `${flag} is no --<field> with a <value>; see latchkey ${operation.name.replace(".", " ")} --help.`,
+      );
     }
-    const name = flag.slice(2);
-    if (name === "json") return json(value, flag);
-    const field = properties[name] ?? unknownFlag(operation, name, Object.keys(properties));
-    body[name] = field.type === "string" ? value : json(value, flag);
+    if (pairs.has(flag.slice(2))) throw new CommandError(`${flag} is there twice.`);
+    pairs.set(flag.slice(2), value);
   }
-  return body;
+  return pairs;
 }
 
 function unknownFlag(operation: Operation, name: string, known: readonly string[]): never {
@@ -93,6 +121,15 @@ function json(text: string, flag: string): unknown {
 
 function rootKeyOf({ rootKey, rootKeyFile }: Target): string {
   if (rootKey !== undefined) return rootKey;
-  if (rootKeyFile !== undefined && existsSync(rootKeyFile)) return readFileSync(rootKeyFile, "utf8").trim();
+  if (rootKeyFile !== undefined && existsSync(rootKeyFile)) return readKey(rootKeyFile);
   throw new CommandError("Which root key? Set LATCHKEY_ROOT_KEY or LATCHKEY_ROOT_KEY_FILE.");
+}
+
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new CommandError(`The root key in ${file} cannot be read (${code}): set LATCHKEY_ROOT_KEY.`);
+  }
 }

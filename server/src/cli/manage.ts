@@ -17,7 +17,7 @@ export class CommandError extends Error {}
 /** Words after `latchkey`, by what they do with the database. */
 const commands: Record<string, (engine: Engine, words: string[]) => Promise<string>> = {
   "workspace create": createWorkspace,
-  "workspace list": async (engine) => table(await listWorkspaces(engine.db)),
+  "workspace list": listAllWorkspaces,
   "workspace disable": (engine, words) => switchWorkspace(engine, words, false),
   "workspace enable": (engine, words) => switchWorkspace(engine, words, true),
   "audit export": exportAudit,
@@ -27,8 +27,11 @@ const commands: Record<string, (engine: Engine, words: string[]) => Promise<stri
   "root-key revoke": revokeRootKey,
 };
 
-export function isManagement(word: string): boolean {
-  return Object.keys(commands).some((name) => name.startsWith(`${word} `));
+/** Whether these words are for `manage`: a command of it, or one of its groups where no operation is meant. */
+export function isManagement([group = "", verb = ""]: readonly string[], operations: readonly Operation[]) {
+  if (`${group} ${verb}` in commands) return true;
+  if (operations.some(({ name }) => name === `${group}.${verb}`)) return false;
+  return Object.keys(commands).some((name) => name.startsWith(`${group} `));
 }
 
 /**
@@ -40,7 +43,9 @@ export async function manage(engine: Engine, group: string, words: string[]): Pr
   const command = commands[`${group} ${verb}`];
   if (command === undefined) {
     const known = Object.keys(commands).filter((name) => name.startsWith(`${group} `));
-    throw new CommandError(`latchkey ${group} ${verb} is no command; there is ${known.join(", ")}.`);
+    throw new CommandError(
+      `latchkey ${`${group} ${verb}`.trim()} is no command; there is ${known.join(", ")}.`,
+    );
   }
   return command(engine, rest);
 }
@@ -63,16 +68,22 @@ ${operations.map((operation) => `  ${operation.name.replace(".", " ").padEnd(36)
 
 const newId = idMaker(randomBytes);
 
-async function createWorkspace(engine: Engine, [name]: string[]): Promise<string> {
-  if (name === undefined)
-    throw new CommandError("Give the workspace a name: latchkey workspace create <name>.");
+async function createWorkspace(engine: Engine, words: string[]): Promise<string> {
+  const name = only(words, "workspace create <name>");
   const nowMs = Date.now();
   const id = newId("ws", nowMs);
   await engine.transaction((tx) => insertWorkspace(tx, { id, name, nowMs }));
   return id;
 }
 
-async function switchWorkspace(engine: Engine, [id = ""]: string[], enabled: boolean): Promise<string> {
+async function listAllWorkspaces(engine: Engine, words: string[]): Promise<string> {
+  flags(words, []);
+  const rows = await listWorkspaces(engine.db);
+  return table(rows.map((row) => ({ ...row, enabled: row.enabled === 1 })));
+}
+
+async function switchWorkspace(engine: Engine, words: string[], enabled: boolean): Promise<string> {
+  const id = only(words, `workspace ${enabled ? "enable" : "disable"} <id>`);
   const found = await engine.transaction(async (tx) => {
     await engine.recordChanges(tx, new Set([id]));
     return setWorkspaceEnabled(tx, id, enabled);
@@ -135,7 +146,7 @@ async function exportAudit(engine: Engine, words: string[]): Promise<string> {
 async function createMigration(engine: Engine, words: string[]): Promise<string> {
   const options = flags(words, ["workspace", "algorithm"]);
   const wanted = options["algorithm"] ?? "";
-  const algorithm = algorithms.find((one) => wanted !== "" && one.endsWith(wanted));
+  const algorithm = algorithms.find((one) => one === wanted || one.endsWith(`/${wanted}`));
   if (algorithm === undefined) {
     throw new CommandError("--algorithm must be sha256 or prefixed-api-key.");
   }
@@ -148,10 +159,14 @@ async function createMigration(engine: Engine, words: string[]): Promise<string>
 
 async function listKeys(engine: Engine, words: string[]): Promise<string> {
   const workspaceId = await workspaceOf(engine, flags(words, ["workspace"])["workspace"]);
-  return table(await listRootKeys(engine.db, workspaceId));
+  const rows = await listRootKeys(engine.db, workspaceId);
+  return table(
+    rows.map((row) => ({ ...row, permissions: JSON.parse(row.permissions), enabled: row.enabled === 1 })),
+  );
 }
 
-async function revokeRootKey(engine: Engine, [id = ""]: string[]): Promise<string> {
+async function revokeRootKey(engine: Engine, words: string[]): Promise<string> {
+  const id = only(words, "root-key revoke <id>");
   const deleted = await engine.transaction(async (tx) => {
     await engine.recordChanges(tx, new Set([id]));
     return deleteRootKey(tx, id);
@@ -192,6 +207,13 @@ function expiry(text: string | undefined, nowMs: number): number | undefined {
   return at;
 }
 
+/** The one word that a command takes. Errors: `CommandError` for none and for more. */
+function only(words: readonly string[], usage: string): string {
+  const [word = "", ...rest] = words;
+  if (word.trim() === "" || rest.length > 0) throw new CommandError(`It is latchkey ${usage}.`);
+  return word;
+}
+
 /** Errors: `CommandError` for a flag that is not among `names`. */
 export function flags(words: string[], names: readonly string[]): Record<string, string | undefined> {
   try {
@@ -199,7 +221,7 @@ export function flags(words: string[], names: readonly string[]): Record<string,
     return parseArgs({ args: words, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     throw new CommandError(
-      `${(error as Error).message.split("\n")[0]} Known: ${names.map((name) => `--${name}`).join(", ")}.`,
+      `${(error as Error).message.split(/\.?(\n| To specify)/)[0]}; ${names.length === 0 ? "it takes none" : `known: ${names.map((name) => `--${name}`).join(", ")}`}.`,
     );
   }
 }
