@@ -15,6 +15,7 @@ const needs = [
   },
   { what: "the PostgreSQL server, 15 or later", package: "postgresql", isHere: isPostgresHere },
   { what: "the Redis server", package: "redis-server", isHere: () => isOnPath("redis-server") },
+  { what: "pkill", package: "procps", isHere: () => isOnPath("pkill") },
   { what: "curl", package: "curl", isHere: () => isOnPath("curl") },
 ];
 

@@ -26,7 +26,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "errors.ts": {},
   "log.ts": {},
   "metrics.ts": {},
-  "config.ts": { packages: ["zod"] },
+  "config.ts": { packages: ["zod"], node: true },
   "jsonSchema.ts": { packages: ["zod"] },
   "runtime.ts": { node: true },
   "domain/": { why: "pure: neither runtime nor Zod" },
@@ -76,6 +76,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
   },
   "compose.ts": {
     rooms: [
+      "config.ts",
       "runtime.ts",
       "metrics.ts",
       "firstStart.ts",
@@ -87,7 +88,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "operations/index.ts",
       ...stored,
     ],
-    types: ["config.ts", "log.ts", "operation.ts", "run.ts"],
+    types: ["log.ts", "operation.ts", "run.ts"],
     node: true,
     why: "puts the program together; only `main.ts` and the tests import it",
   },
@@ -104,6 +105,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "storage/engines/usage.ts",
       "storage/",
     ],
+    node: true,
     why: "nobody imports it",
   },
   "sdk/src/": {
@@ -113,7 +115,8 @@ export const rooms: Readonly<Record<string, Rule>> = {
 };
 
 /** Everywhere else the program does not know on what runtime it runs. */
-const mayNameBun = /^server\/src\/(http\/serve|storage\/engines\/\w+|counters\/redis\w*|compose|main)\.ts$/;
+const mayNameBun =
+  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\w*|compose|main)\.ts$/;
 
 /**
  * What the sources, by their path in the repository, do against the table: one sentence each. Test files may import

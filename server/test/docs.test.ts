@@ -103,7 +103,7 @@ describe.each(pagesWithExamples())("%s", (page) => {
     const examples = examplesOf(read(page));
     const printed = await runExamples(examples, server);
     for (const [index, example] of examples.entries()) judge(example, printed[index] ?? "");
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("npm start", () => {
@@ -129,7 +129,7 @@ describe("npm start", () => {
     } finally {
       started.kill("SIGKILL");
     }
-  }, 30_000);
+  }, 120_000);
 });
 
 async function readUntil(stream: ReadableStream<Uint8Array>, end: string): Promise<string> {
@@ -148,7 +148,7 @@ describe("npm run demo", () => {
     const printed = await shell(scripts.demo, root);
     expect(printed).toContain('"code":"RATE_LIMITED"');
     expect(printed).toEndWith("As told.\n");
-  }, 30_000);
+  }, 120_000);
 
   test("notices where the limit does not hold", async () => {
     const server = await startTest();

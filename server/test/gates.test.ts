@@ -100,7 +100,7 @@ describe("a planted violation is found and named:", () => {
     const folder = copyTree();
     plant(folder, planted);
     run = npmTest(folder);
-  }, 60_000);
+  }, 240_000);
 
   test.each([
     ["any", /planted\/any\.ts:\S+ lint\/suspicious\/noExplicitAny/],
@@ -202,12 +202,12 @@ describe("what the tests need from Debian", () => {
     const run = npmTest(folder, [], { path, ...(isRoot ? { uid: 65_534 } : {}) });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /run {2}sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server'$/m,
+      /run {2}sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server procps'$/m,
     );
   });
 
   test.if(isRoot)("is installed by root without a question", () => {
-    const programs = "python3 initdb postgres redis-server curl";
+    const programs = "python3 initdb postgres redis-server pkill curl";
     const { folder, path } = machine({
       "apt-get": `echo "$DEBIAN_FRONTEND $*" >> calls
 for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one; done`,
@@ -215,7 +215,7 @@ for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one;
     });
     npmTest(folder, ["any"], { path });
     expect(readFileSync(join(folder, "calls"), "utf8")).toMatch(
-      /^noninteractive update\nnoninteractive install -y --no-install-recommends python3-venv .*redis-server curl\n$/,
+      /^noninteractive update\nnoninteractive install -y --no-install-recommends python3-venv .*redis-server procps curl\n$/,
     );
   });
 
