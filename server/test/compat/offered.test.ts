@@ -25,7 +25,7 @@ describe("the operations of the official clients", () => {
     clients = [typescriptClient(), ...(await Promise.all(pythonVersions.map(pythonClient)))];
     offered = await compareOperations(clients);
     server = await startTest();
-  }, 240_000);
+  }, 540_000);
   afterAll(async () => {
     await Promise.all([server.stop(), ...clients.map((client) => client.close())]);
   });

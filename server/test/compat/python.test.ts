@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestServer } from "../harness.ts";
 import { pythonClient, pythonVersions, runPython } from "./pythonClient.ts";
 import { describeClient } from "./suite.ts";
+import { virtualEnvironment } from "./virtualEnvironment.ts";
 
 for (const version of pythonVersions) {
   // 2.6.0 looks for the cursor in `data`, which is the list: no server can make its iterator go on
@@ -12,8 +13,9 @@ for (const version of pythonVersions) {
   describe.each(engines)(`the calls of the documentation, by unkey.py ${version} on $name`, (engine) => {
     let server: TestServer;
     beforeAll(async () => {
+      await virtualEnvironment(version);
       server = await startTest({ engine });
-    });
+    }, 540_000);
     afterAll(() => server.stop());
 
     test("pass word for word", async () => {

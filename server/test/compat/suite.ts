@@ -15,7 +15,7 @@ import {
 } from "./officialClient.ts";
 
 /** A first run makes virtual environments. */
-const patienceMs = 240_000;
+const patienceMs = 540_000;
 
 type Options = {
   /** of the operations that are tried, those the client does not have */
