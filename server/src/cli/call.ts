@@ -68,7 +68,8 @@ function usage(operation: Operation): string {
   const fields = Object.entries(properties).map(
     ([name, { type, description }]) => `  --${name} <${type ?? "json"}>  ${description ?? ""}`,
   );
-  return [`latchkey ${operation.name.replace(".", " ")}: ${operation.summary}`, ...fields].join("\n");
+  const whole = "  --json <json>  The whole body, instead of its fields.";
+  return [`latchkey ${operation.name.replace(".", " ")}: ${operation.summary}`, ...fields, whole].join("\n");
 }
 
 function bodyOf(operation: Operation, words: readonly string[]): unknown {
