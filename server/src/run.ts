@@ -2,7 +2,7 @@ import type { Counters } from "./counters/counters.ts";
 import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import type { Spent } from "./domain/credits.ts";
 import { encodeCursor } from "./domain/cursor.ts";
-import type { IdPrefix, MakeId } from "./domain/ids.ts";
+import type { MakeId } from "./domain/ids.ts";
 import { Failure } from "./errors.ts";
 import type { Usage } from "./events/usage.ts";
 import type { Audit, Limits, Operation, Page, Permission, Recovery, RunContext, Write } from "./operation.ts";
@@ -86,34 +86,32 @@ function permit(permission: Permission, caller: Caller): void {
   });
 }
 
-async function perform(
-  services: Services,
-  operation: Operation,
-  input: unknown,
-  call: Call,
-): Promise<Answer> {
+function perform(services: Services, operation: Operation, input: unknown, call: Call): Promise<Answer> {
   const nowMs = services.nowMs();
-  const context = {
+  const context = contextOf(services, call, nowMs);
+  const { transact } = operation;
+  if (transact === undefined) {
+    return Promise.resolve(operation.run?.(input, context)).then((result) => answer(operation, result));
+  }
+  return write(services, call, nowMs, (tools) =>
+    once(tools.tx, call, nowMs, async () =>
+      answer(operation, await transact(input, { ...context, ...tools })),
+    ),
+  );
+}
+
+/** All that operations get; what each may use of it is said by the types of its body. */
+function contextOf(services: Services, call: Call, nowMs: number): RunContext {
+  return {
     caller: call.caller,
     requestId: call.requestId,
     nowMs,
     limits: services.limits,
-    newId: (prefix: IdPrefix) => services.newId(prefix, nowMs),
+    newId: (prefix) => services.newId(prefix, nowMs),
     randomBytes: services.randomBytes,
     hashKey: services.hashKey,
     recovery: services.recovery,
     note: call.note,
-  };
-  const { transact } = operation;
-  if (transact !== undefined) {
-    return write(services, call, nowMs, (tools) =>
-      once(tools.tx, call, nowMs, async () =>
-        answer(operation, await transact(input, { ...context, ...tools })),
-      ),
-    );
-  }
-  const runContext: RunContext = {
-    ...context,
     db: services.engine.db,
     slow: services.engine.slow,
     counters: services.counters,
@@ -123,7 +121,6 @@ async function perform(
     spendCredits: services.spendCredits,
     inTransaction: (work) => write(services, call, nowMs, work),
   };
-  return answer(operation, await operation.run?.(input, runContext));
 }
 
 /** Does the work once for each Idempotency-Key: a repeated call gets the first one's answer. */

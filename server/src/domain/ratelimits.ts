@@ -52,6 +52,8 @@ export type PlannedRatelimit = {
   owner: { space: "key" | "identity"; subject: string };
 };
 
+type Limited = Pick<KeyRecord, "subjectId" | "ratelimits" | "identity">;
+
 /** The limit at `index` of the request cannot be applied. */
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
 
@@ -60,14 +62,14 @@ export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
  * name the request's whole description wins over the key's limit, and the key's over its identity's.
  */
 export function planRatelimits(
-  key: Pick<KeyRecord, "subjectId" | "ratelimits" | "identity">,
+  key: Limited,
   asked: readonly AskedRatelimit[],
-): { planned: PlannedRatelimit[] } | { flaw: PlanFlaw } {
-  const stored = storedByName(key);
-  const planned = new Map<string, PlannedRatelimit>();
-  for (const limit of stored.values()) if (limit.autoApply) planned.set(limit.name, limit);
+): { planned: readonly PlannedRatelimit[] } | { flaw: PlanFlaw } {
+  const stored = storedLimits(key);
+  if (asked.length === 0) return { planned: stored.applied };
+  const planned = new Map(stored.applied.map((limit) => [limit.name, limit]));
   for (const [index, one] of asked.entries()) {
-    const limit = inline(key.subjectId, one) ?? named(stored, one);
+    const limit = inline(key.subjectId, one) ?? named(stored.byName, one);
     if (limit === undefined) return { flaw: { index, problem: isBare(one) ? "unknown" : "incomplete" } };
     planned.set(one.name, limit);
   }
@@ -78,7 +80,7 @@ function isBare({ limit, durationMs }: AskedRatelimit): boolean {
   return limit === undefined && durationMs === undefined;
 }
 
-function named(stored: Map<string, PlannedRatelimit>, { name, cost }: AskedRatelimit) {
+function named(stored: ReadonlyMap<string, PlannedRatelimit>, { name, cost }: AskedRatelimit) {
   const known = stored.get(name);
   return known && { ...known, cost: cost ?? 1 };
 }
@@ -89,7 +91,26 @@ function inline(subject: string, asked: AskedRatelimit): PlannedRatelimit | unde
   return { id: undefined, name, limit, durationMs, autoApply: false, cost, owner: { space: "key", subject } };
 }
 
-function storedByName(key: Pick<KeyRecord, "subjectId" | "ratelimits" | "identity">) {
+type StoredLimits = {
+  byName: ReadonlyMap<string, PlannedRatelimit>;
+  /** those that apply by themselves */
+  applied: readonly PlannedRatelimit[];
+};
+
+/** Worked out once for each record: a record is never changed, only replaced. */
+const storedLimitsOf = new WeakMap<Limited, StoredLimits>();
+
+function storedLimits(key: Limited): StoredLimits {
+  let limits = storedLimitsOf.get(key);
+  if (limits === undefined) {
+    const byName = limitsByName(key);
+    limits = { byName, applied: [...byName.values()].filter((limit) => limit.autoApply) };
+    storedLimitsOf.set(key, limits);
+  }
+  return limits;
+}
+
+function limitsByName(key: Limited): Map<string, PlannedRatelimit> {
   const byName = new Map<string, PlannedRatelimit>();
   const { identity } = key;
   for (const limit of identity?.ratelimits ?? []) {

@@ -62,9 +62,21 @@ export type Refusal = (typeof refusalCodes)[number];
 
 /** What is told of the key, whatever the outcome. */
 export function verdictOn(key: KeyRecord, code: "VALID" | Refusal): KeyVerdict {
-  const found = { keyId: key.id, enabled: key.enabled };
-  const answer: KeyVerdict =
-    code === "VALID" ? { valid: true, code, ...found } : { valid: false, code, ...found };
+  let known = knownOf.get(key);
+  if (known === undefined) {
+    known = tellKnown(key);
+    knownOf.set(key, known);
+  }
+  return code === "VALID" ? { valid: true, code, ...known } : { valid: false, code, ...known };
+}
+
+type Known = Omit<KeyVerdict, "valid" | "code">;
+
+/** Worked out once for each record: a record is never changed, only replaced. */
+const knownOf = new WeakMap<KeyRecord, Known>();
+
+function tellKnown(key: KeyRecord): Known {
+  const answer: Known = { keyId: key.id, enabled: key.enabled };
   if (key.name !== undefined) answer.name = key.name;
   if (key.expiresAtMs !== undefined) answer.expires = key.expiresAtMs;
   if (key.meta !== undefined && Object.keys(key.meta).length > 0) answer.meta = key.meta;

@@ -99,14 +99,14 @@ async function judge(
   if (hit !== undefined && !hit.passed) {
     return { ...(await refusal(context, key, "RATE_LIMITED")), ratelimits: countedRatelimits(planned, hit) };
   }
-  return spend(context, key, asked.credits?.cost ?? 1, planned, hit);
+  if (key.hasBalance) return spend(context, key, asked.credits?.cost ?? 1, planned, hit);
+  return { ...verdictOn(key, "VALID"), ...(hit && { ratelimits: countedRatelimits(planned, hit) }) };
 }
 
-async function findKey(context: RunContext, key: string, migrationId: string | undefined) {
-  const hash = context.hashKey(key);
-  const found = await context.keyCache.find(workspaceKey(context.caller.workspaceId, hash));
-  if (found !== undefined || migrationId === undefined || migrationId === "") return found;
-  return findMigratedKey(context, key, migrationId);
+function findKey(context: RunContext, key: string, migrationId: string | undefined) {
+  const found = context.keyCache.find(workspaceKey(context.caller.workspaceId, context.hashKey(key)));
+  if (migrationId === undefined || migrationId === "" || !(found instanceof Promise)) return found;
+  return found.then((one) => one ?? findMigratedKey(context, key, migrationId));
 }
 
 /** Windows first, then credits: where these refuse or fail, the windows are given back before the answer. */
@@ -118,7 +118,6 @@ async function spend(
   hit: Hit | undefined,
 ): Promise<KeyVerdict> {
   const ratelimits = hit && { ratelimits: countedRatelimits(planned, hit) };
-  if (!key.hasBalance) return { ...verdictOn(key, "VALID"), ...ratelimits };
   const { workspaceId, subjectId } = key;
   try {
     const spent = await context.spendCredits({ workspaceId, subjectId, cost, nowMs: context.nowMs });
@@ -173,7 +172,7 @@ function askedRatelimits(asked: Asked, limits: RunContext["limits"]): AskedRatel
   });
 }
 
-function plan(key: KeyRecord, asked: readonly AskedRatelimit[]): PlannedRatelimit[] {
+function plan(key: KeyRecord, asked: readonly AskedRatelimit[]): readonly PlannedRatelimit[] {
   const result = planRatelimits(key, asked);
   if ("planned" in result) return result.planned;
   const { index, problem } = result.flaw;

@@ -142,7 +142,7 @@ export async function findKeyByHash(
       ...(row.identityId === null ? [] : [row.identityId]),
       ...ids,
     ],
-    bytes: 2_000 + 2 * ((row.meta?.length ?? 0) + (row.identityMeta?.length ?? 0)) + 100 * ids.length,
+    bytes: 3_000 + 2 * ((row.meta?.length ?? 0) + (row.identityMeta?.length ?? 0)) + 100 * ids.length,
   };
 }
 
