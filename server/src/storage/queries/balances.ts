@@ -55,13 +55,7 @@ export async function lockBalance(
   of: { workspaceId: string; subjectId: string },
   nowMs: number,
 ): Promise<Credits | undefined> {
-  const row = await tx
-    .updateTable("balances")
-    .set((eb) => ({ remaining: eb.ref("remaining") }))
-    .where("workspaceId", "=", of.workspaceId)
-    .where("id", "=", of.subjectId)
-    .returning(["remaining", "refillAmount", "refillDay", "nextRefillAtMs"])
-    .executeTakeFirst();
+  const [row] = await lockStatement(tx, keyOf(of));
   return row && creditsAt(row, nowMs);
 }
 

@@ -24,16 +24,7 @@ export async function lockIdentity(
   workspaceId: string,
   ref: string,
 ): Promise<IdentityRecord | undefined> {
-  const found = await byRef(tx, workspaceId, ref).executeTakeFirst();
-  if (found === undefined) return undefined;
-  // locks by an update that changes nothing: portable, and what is read below is read after it was granted
-  const locked = await tx
-    .updateTable("identities")
-    .set((eb) => ({ createdAtMs: eb.ref("createdAtMs") }))
-    .where("workspaceId", "=", workspaceId)
-    .where("id", "=", found.id)
-    .returning(["id", "externalId", "meta"])
-    .executeTakeFirst();
+  const locked = await byRef(tx, workspaceId, ref).forUpdate().executeTakeFirst();
   if (locked === undefined) return undefined;
   const [identity] = await withRatelimits(tx, workspaceId, [locked]);
   return identity;
