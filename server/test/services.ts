@@ -64,7 +64,7 @@ export function sharedCluster(): Promise<Cluster> {
 }
 
 /** The cluster that has this database. New databases are copies of one that is migrated once. */
-export async function clusterAt(url: string): Promise<Cluster> {
+async function clusterAt(url: string): Promise<Cluster> {
   const admin = new SQL(url, { max: 2 });
   const named = (name: string) => {
     const other = new URL(url);

@@ -15,7 +15,7 @@ export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Tab
 }
 
 /** What counting leaves behind, whenever it gets round to it. */
-export const usageTables: readonly string[] = ["usage", "usageEvents", "lastUses"];
+const usageTables: readonly string[] = ["usage", "usageEvents", "lastUses"];
 
 /** Every row of a workspace as text, by table; without what counting leaves behind. */
 export async function dump(db: Db, workspaceId: string): Promise<Record<string, string[]>> {

@@ -41,7 +41,7 @@ const kindsByField: Record<string, Kind> = {
 };
 
 /** What `value` names as the field of this name, where it names something at all. */
-export function kindOf(field: string, value: string): Kind | undefined {
+function kindOf(field: string, value: string): Kind | undefined {
   const prefix = /^([a-z]+)_[0-9A-Za-z]{22}$/.exec(value)?.[1] ?? "";
   return kindsByPrefix[prefix] ?? kindsByField[field];
 }
@@ -117,7 +117,7 @@ function dataOf(reply: Reply): any {
 }
 
 /** Calls `change` with every text within a body and the name of its field, and answers the changed body. */
-export function mapTexts(
+function mapTexts(
   body: unknown,
   change: (text: string, field: string) => string,
   field = "",

@@ -10,7 +10,7 @@ import type { Db } from "../storage/schema.ts";
 import { text } from "./fields.ts";
 
 export const namespaceRef = text(1, 512).describe("The namespace's name or id.");
-export const identifier = text(1, 512)
+const identifier = text(1, 512)
   .describe("Whose counter it is: a user, an address, …; compared byte for byte.")
   .meta({ private: true });
 export const patternedIdentifier = identifier.describe(
