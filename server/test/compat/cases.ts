@@ -1,6 +1,7 @@
 import { analyticsCases } from "./cases/analytics.ts";
 import { apiCases } from "./cases/apis.ts";
 import type { Case } from "./cases/case.ts";
+import { grantCases } from "./cases/grants.ts";
 import { identityCases } from "./cases/identities.ts";
 import { keyCases } from "./cases/keys.ts";
 import { rbacCases } from "./cases/permissions.ts";
@@ -12,6 +13,7 @@ export const cases: readonly Case[] = [
   ...apiCases,
   ...identityCases,
   ...keyCases,
+  ...grantCases,
   ...verificationCases,
   ...rbacCases,
   ...ratelimitCases,

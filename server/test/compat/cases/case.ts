@@ -113,3 +113,44 @@ export async function makeMigration({ services, workspaceId, clock }: TestServer
 
 /** How a permission is shown that was made by naming it. */
 export const shownPermission = (slug: string) => ({ id: id("perm"), name: slug, slug });
+
+/** Of a role that `makeRole` made. */
+export const slugsOf = ({ permissions }: Awaited<ReturnType<typeof makeRole>>) =>
+  permissions.map(({ slug }) => slug);
+
+/** A key that has all a key can have, and how it is shown. */
+export async function makeWholeKey(server: TestServer) {
+  const { externalId, whole: identity } = await makeIdentity(server);
+  const role = await makeRole(server);
+  const permission = fresh("billing.read");
+  const refill = { interval: "monthly", amount: 100, refillDay: 15 };
+  const credits = { remaining: 100, refill };
+  const expires = server.clock.nowMs + 86_400_000;
+  const own = [{ name: "own", limit: 10, duration: 60_000, autoApply: false }];
+  const made = await makeKey(server, {
+    prefix: "prod",
+    name: "of the mobile app",
+    externalId,
+    meta,
+    roles: [role.name],
+    permissions: [permission],
+    expires,
+    credits,
+    ratelimits: own,
+  });
+  const shown = {
+    keyId: made.keyId,
+    start: expect.stringMatching(/^prod_/),
+    enabled: true,
+    createdAt: server.clock.nowMs,
+    name: "of the mobile app",
+    meta,
+    expires,
+    permissions: [permission, ...slugsOf(role)].sort(),
+    roles: [role.name],
+    credits,
+    identity,
+    ratelimits: [{ id: id("rl"), ...own[0] }],
+  };
+  return { ...made, shown, role, permission };
+}

@@ -9,51 +9,12 @@ import {
   makeKey,
   makeMigration,
   makeRole,
+  makeWholeKey,
   meta,
   nowhere,
-  shownPermission,
+  slugsOf,
   storedLimits,
 } from "./case.ts";
-
-/** A key that has all a key can have, and how it is shown. */
-async function makeWholeKey(server: TestServer) {
-  const { externalId, whole: identity } = await makeIdentity(server);
-  const role = await makeRole(server);
-  const permission = fresh("billing.read");
-  const refill = { interval: "monthly", amount: 100, refillDay: 15 };
-  const credits = { remaining: 100, refill };
-  const expires = server.clock.nowMs + 86_400_000;
-  const own = [{ name: "own", limit: 10, duration: 60_000, autoApply: false }];
-  const made = await makeKey(server, {
-    prefix: "prod",
-    name: "of the mobile app",
-    externalId,
-    meta,
-    roles: [role.name],
-    permissions: [permission],
-    expires,
-    credits,
-    ratelimits: own,
-  });
-  const shown = {
-    keyId: made.keyId,
-    start: expect.stringMatching(/^prod_/),
-    enabled: true,
-    createdAt: server.clock.nowMs,
-    name: "of the mobile app",
-    meta,
-    expires,
-    permissions: [permission, ...slugsOf(role)].sort(),
-    roles: [role.name],
-    credits,
-    identity,
-    ratelimits: [{ id: id("rl"), ...own[0] }],
-  };
-  return { ...made, shown, role, permission };
-}
-
-const slugsOf = ({ permissions }: Awaited<ReturnType<typeof makeRole>>) =>
-  permissions.map(({ slug }) => slug);
 
 const shownKey = (server: TestServer, keyId: string) => ({
   keyId,
@@ -313,95 +274,4 @@ async function isGone(server: TestServer, keyId: string): Promise<void> {
   expect((await server.call("keys.getKey", { keyId })).status).toBe(404);
 }
 
-const grantCases: readonly Case[] = [
-  {
-    operation: "keys.setPermissions",
-    succeeds: [
-      async (server) => {
-        const { keyId } = await makeWholeKey(server);
-        const permission = fresh("billing.write");
-        return { input: { keyId, permissions: [permission] }, data: [shownPermission(permission)] };
-      },
-      async (server) => ({ input: { keyId: (await makeWholeKey(server)).keyId, permissions: [] }, data: [] }),
-    ],
-    refused: {
-      400: async (server) => ({ keyId: (await makeKey(server)).keyId, permissions: ["no spaces"] }),
-      404: () => ({ keyId: nowhere("key"), permissions: [] }),
-    },
-  },
-  {
-    operation: "keys.addPermissions",
-    succeeds: [
-      async (server) => {
-        const { keyId, permission } = await makeWholeKey(server);
-        const added = fresh("billing.write");
-        const data = [shownPermission(permission), shownPermission(added)];
-        return { input: { keyId, permissions: [added] }, data };
-      },
-    ],
-    refused: {
-      400: async (server) => ({ keyId: (await makeKey(server)).keyId, permissions: [] }),
-      404: () => ({ keyId: nowhere("key"), permissions: ["documents.read"] }),
-    },
-  },
-  {
-    operation: "keys.removePermissions",
-    succeeds: [
-      async (server) => {
-        const { keyId } = await makeKey(server, { permissions: ["documents.read", "documents.write"] });
-        return {
-          input: { keyId, permissions: ["documents.read"] },
-          data: [shownPermission("documents.write")],
-        };
-      },
-    ],
-    refused: {
-      400: async (server) => ({ keyId: (await makeKey(server)).keyId, permissions: [] }),
-      404: async (server) => ({ keyId: (await makeKey(server)).keyId, permissions: ["no_such_slug"] }),
-    },
-  },
-  {
-    operation: "keys.setRoles",
-    succeeds: [
-      async (server) => {
-        const { keyId } = await makeWholeKey(server);
-        const role = await makeRole(server);
-        return { input: { keyId, roles: [role.name] }, data: [role] };
-      },
-    ],
-    refused: {
-      400: async (server) => ({ keyId: (await makeKey(server)).keyId, roles: [""] }),
-      404: async (server) => ({ keyId: (await makeKey(server)).keyId, roles: ["no such role"] }),
-    },
-  },
-  {
-    operation: "keys.addRoles",
-    succeeds: [
-      async (server) => {
-        const { keyId, role } = await makeWholeKey(server);
-        const added = await makeRole(server);
-        return { input: { keyId, roles: [added.name] }, data: [role, added] };
-      },
-    ],
-    refused: {
-      400: async (server) => ({ keyId: (await makeKey(server)).keyId, roles: [] }),
-      404: async (server) => ({ keyId: (await makeKey(server)).keyId, roles: ["no such role"] }),
-    },
-  },
-  {
-    operation: "keys.removeRoles",
-    succeeds: [
-      async (server) => {
-        const [kept, gone] = [await makeRole(server), await makeRole(server)];
-        const { keyId } = await makeKey(server, { roles: [kept.name, gone.name] });
-        return { input: { keyId, roles: [gone.name] }, data: [kept] };
-      },
-    ],
-    refused: {
-      400: async (server) => ({ keyId: (await makeKey(server)).keyId, roles: [] }),
-      404: async (server) => ({ keyId: (await makeKey(server)).keyId, roles: ["no such role"] }),
-    },
-  },
-];
-
-export const keyCases: readonly Case[] = [...makingCases, ...readingCases, ...changingCases, ...grantCases];
+export const keyCases: readonly Case[] = [...makingCases, ...readingCases, ...changingCases];
