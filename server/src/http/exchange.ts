@@ -76,7 +76,9 @@ export function exchanges(tools: Tools): Exchanges {
       if (answer.replayOf !== undefined) repeat(exchange, answer.replayOf);
       settle(tools, exchange, 200, undefined);
       leaveIfDraining(tools, exchange);
-      return new Response(successBody(exchange.requestId, answer), { headers: exchange.headers });
+      const { data, pagination } = answer; // what is undefined is left out of the JSON
+      const envelope = { meta: { requestId: exchange.requestId }, data, pagination };
+      return Response.json(envelope, { headers: exchange.headers });
     },
     show(exchange, response) {
       leaveIfDraining(tools, exchange);
@@ -111,14 +113,6 @@ function repeat(exchange: Exchange, firstRequestId: string): void {
   exchange.requestId = firstRequestId;
   exchange.headers["X-Request-Id"] = firstRequestId;
   exchange.headers["Idempotent-Replayed"] = "true";
-}
-
-function successBody(requestId: string, { data, pagination }: Answer): string {
-  const head = `{"meta":{"requestId":"${requestId}"}`;
-  const body = data === undefined ? "" : `,"data":${JSON.stringify(data)}`;
-  return pagination === undefined
-    ? `${head}${body}}`
-    : `${head}${body},"pagination":${JSON.stringify(pagination)}}`;
 }
 
 /** Faults at error; successes of frequent operations at debug; the rest at info. No bodies, no secrets. */

@@ -1,14 +1,15 @@
+import type { Caller } from "../domain/caller.ts";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import { closest } from "../parse.ts";
-import { type Answer, refusalOf, run, type Services } from "../run.ts";
+import { type Call, refusalOf, run, type Services } from "../run.ts";
 import { type Authentication, authenticate } from "./authenticate.ts";
-import { type IdleTimer, idleSeconds, readBody } from "./body.ts";
+import { idleSeconds, readBody } from "./body.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
-import { type Exchange, exchanges, pathOf, type Socket } from "./exchange.ts";
+import { type Exchange, type Exchanges, exchanges, pathOf, type Socket } from "./exchange.ts";
 import { liveness, readiness } from "./health.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { openapi } from "./openapi.ts";
@@ -58,22 +59,9 @@ export function serveHttp(
   let publicUrl = "";
   const newRequestId = () => services.newId("req", services.nowMs());
   const errorTypeBase = () => `${publicUrl}/errors/`;
-  const { open, succeed, show, refuse } = exchanges({
-    ...options,
-    newRequestId,
-    errorTypeBase,
-    isDraining: () => draining,
-  });
-  const perform = performer(services, options);
-
-  const post = (operation: Operation) => async (request: Request, socket: Socket) => {
-    const exchange = open(request, socket, operation);
-    try {
-      return succeed(exchange, await perform(exchange, operation, socket));
-    } catch (error) {
-      return refuse(exchange, refusalOf(error));
-    }
-  };
+  const exchanging = exchanges({ ...options, newRequestId, errorTypeBase, isDraining: () => draining });
+  const { open, show, refuse } = exchanging;
+  const post = poster(services, options, exchanging);
   const get =
     (answer: (exchange: Exchange) => Promise<Response> | Response) =>
     async (request: Request, socket: Socket) => {
@@ -118,7 +106,7 @@ export function serveHttp(
 }
 
 /** Route → size → authentication → workspace limit → JSON; schema, permission and existence are the runner's. */
-function performer(services: Services, options: HttpOptions) {
+function poster(services: Services, options: HttpOptions, { open, succeed, refuse }: Exchanges) {
   const authentication: Authentication = { ...services, rootKeys: options.rootKeys };
   const { workspaceRequestsPerMinute } = options;
   const limit: WorkspaceLimit | undefined =
@@ -126,32 +114,44 @@ function performer(services: Services, options: HttpOptions) {
       ? undefined
       : workspaceLimit(services.counters, workspaceRequestsPerMinute);
 
-  return async (exchange: Exchange, operation: Operation, idle: IdleTimer): Promise<Answer> => {
-    const { request } = exchange;
-    if (request.method !== "POST") throw wrongMethod("POST");
-    const body = await readBody(request, operation.maxBodyBytes ?? options.maxBodyBytes, idle);
-    const caller = await authenticate(request.headers.get("authorization"), exchange.address, authentication);
-    exchange.caller = caller;
-    if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
-    checkMediaType(request.headers);
-    const idempotency =
-      operation.transact === undefined
-        ? undefined
-        : idempotencyOf(request.headers.get("idempotency-key"), {
-            authorization: request.headers.get("authorization") ?? "",
-            rootKeyId: caller.rootKeyId,
-            operation: operation.name,
-            body,
-          });
-    exchange.input = readJson(body);
-    return run(services, operation, exchange.input, {
-      caller,
-      idempotency,
-      requestId: exchange.requestId,
-      remoteAddress: exchange.address,
-      userAgent: () => request.headers.get("user-agent")?.slice(0, 512),
-      note: (fields) => void Object.assign(exchange.notes, fields),
-    });
+  return (operation: Operation) => async (request: Request, socket: Socket) => {
+    const exchange = open(request, socket, operation);
+    try {
+      if (request.method !== "POST") throw wrongMethod("POST");
+      const { headers } = request;
+      const body = await readBody(request, operation.maxBodyBytes ?? options.maxBodyBytes, socket);
+      const caller = await authenticate(headers.get("authorization"), exchange.address, authentication);
+      exchange.caller = caller;
+      if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
+      checkMediaType(headers);
+      const call = callOf(exchange, operation, caller, body);
+      exchange.input = readJson(body);
+      return succeed(exchange, await run(services, operation, exchange.input, call));
+    } catch (error) {
+      return refuse(exchange, refusalOf(error));
+    }
+  };
+}
+
+/** What the runner is told of the request. */
+function callOf(exchange: Exchange, operation: Operation, caller: Caller, body: Uint8Array): Call {
+  const { headers } = exchange.request;
+  const idempotency =
+    operation.transact === undefined
+      ? undefined
+      : idempotencyOf(headers.get("idempotency-key"), {
+          authorization: headers.get("authorization") ?? "",
+          rootKeyId: caller.rootKeyId,
+          operation: operation.name,
+          body,
+        });
+  return {
+    caller,
+    idempotency,
+    requestId: exchange.requestId,
+    remoteAddress: exchange.address,
+    userAgent: () => headers.get("user-agent")?.slice(0, 512),
+    note: (fields) => void Object.assign(exchange.notes, fields),
   };
 }
 
