@@ -122,6 +122,16 @@ test("transactions of one name run one after the other, in whatever process", as
   await Promise.all([...engines, ...engines, ...engines].map(alone));
 });
 
+test("nodes are counted that the server has heard of within 15 seconds, by its clock, and this one", async () => {
+  const admin = new SQL(url, { max: 1 });
+  await admin.unsafe(`insert into "nodes" values
+    ('there', clock_timestamp() - interval '10 s'), ('gone', clock_timestamp() - interval '16 s')`);
+  await admin.close();
+  expect((await open()).liveNodes()).toBe(2);
+  const last = await open();
+  expect(last.liveNodes()).toBe(3);
+});
+
 describe("changes", () => {
   const record = (engine: Engine, tx: Tx, ...changed: string[]) => engine.recordChanges(tx, new Set(changed));
 

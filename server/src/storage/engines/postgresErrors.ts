@@ -2,12 +2,12 @@ import { StorageError } from "../engine.ts";
 
 /** Whether the server or the way to it is in doubt, not the statement: what was under way has an unknown end. */
 export function isConnectionFailure(error: unknown): boolean {
+  if (error instanceof StorageError) return error.reason === "unavailable" || error.reason === "lost";
   const { code, errno } = driverError(error);
   // a server that is shutting down, and a standby, which another server has taken over from
   if (typeof errno === "string") return /^(08|57P0|25006)/.test(errno);
-  if (typeof code === "string")
-    return /^ERR_POSTGRES_(CONNECTION|IDLE|LIFETIME|EXPECTED|UNEXPECTED)/.test(code);
-  return error instanceof StorageError && error.reason === "unavailable";
+  const broken = /^ERR_POSTGRES_(CONNECTION|IDLE|LIFETIME|EXPECTED|UNEXPECTED)/;
+  return typeof code === "string" && broken.test(code);
 }
 
 /** Whether what other transactions did meanwhile stood in the way, so that this one may be run again. */
