@@ -22,16 +22,26 @@ export async function listGrants(
     .innerJoin("permissions", "permissions.id", "keyPermissions.permissionId")
     .select(["keyPermissions.keyId", "permissions.id", "permissions.slug"])
     .where("keyPermissions.workspaceId", "=", workspaceId)
+    .where("permissions.workspaceId", "=", workspaceId)
     .where("keyPermissions.keyId", "in", keyIds)
     .execute();
   const throughRoles = await db
     .selectFrom("keyRoles")
     .innerJoin("roles", "roles.id", "keyRoles.roleId")
-    .leftJoin("rolePermissions", "rolePermissions.roleId", "roles.id")
-    .leftJoin("permissions", "permissions.id", "rolePermissions.permissionId")
+    .leftJoin("rolePermissions", (join) =>
+      join
+        .onRef("rolePermissions.roleId", "=", "roles.id")
+        .on("rolePermissions.workspaceId", "=", workspaceId),
+    )
+    .leftJoin("permissions", (join) =>
+      join
+        .onRef("permissions.id", "=", "rolePermissions.permissionId")
+        .on("permissions.workspaceId", "=", workspaceId),
+    )
     .select(["keyRoles.keyId", "roles.id as roleId", "roles.name as role"])
     .select(["permissions.id", "permissions.slug"])
     .where("keyRoles.workspaceId", "=", workspaceId)
+    .where("roles.workspaceId", "=", workspaceId)
     .where("keyRoles.keyId", "in", keyIds)
     .execute();
   const held = Map.groupBy([...direct, ...throughRoles], (row) => row.keyId);

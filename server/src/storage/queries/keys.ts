@@ -53,6 +53,7 @@ function liveKeys(db: Db, workspaceId: string) {
     .select(["identities.id as identityId", "identities.externalId", "identities.meta as identityMeta"])
     .select(["balances.remaining", "balances.refillAmount", "balances.refillDay", "balances.nextRefillAtMs"])
     .where("keys.workspaceId", "=", workspaceId)
+    .where("apis.workspaceId", "=", workspaceId)
     .where("keys.deletedAtMs", "is", null)
     .where("apis.deletedAtMs", "is", null);
 }

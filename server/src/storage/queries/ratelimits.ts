@@ -71,12 +71,15 @@ async function setRatelimits(
     .insertInto("ratelimits")
     .values(rows)
     .onConflict((conflict) =>
-      conflict.column("id").doUpdateSet((eb) => ({
-        position: eb.ref("excluded.position"),
-        limit: eb.ref("excluded.limit"),
-        durationMs: eb.ref("excluded.durationMs"),
-        autoApply: eb.ref("excluded.autoApply"),
-      })),
+      conflict
+        .column("id")
+        .doUpdateSet((eb) => ({
+          position: eb.ref("excluded.position"),
+          limit: eb.ref("excluded.limit"),
+          durationMs: eb.ref("excluded.durationMs"),
+          autoApply: eb.ref("excluded.autoApply"),
+        }))
+        .where("ratelimits.workspaceId", "=", workspaceId),
     )
     .execute();
 }
