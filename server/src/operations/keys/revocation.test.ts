@@ -201,6 +201,29 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
+  test("a permission that is taken away is gone in the very next verification", async () => {
+    const { keyId, key: secret } = world;
+    await space.data("keys.addPermissions", { keyId, permissions: ["direct"] });
+    const ask = () => space.data("keys.verifyKey", { key: secret, permissions: "direct" });
+    expect(await ask()).toMatchObject({ code: "VALID" });
+    await space.data("keys.removePermissions", { keyId, permissions: ["direct"] });
+    expect(await ask()).toMatchObject({ code: "INSUFFICIENT_PERMISSIONS" });
+  });
+
+  test("a key that was unlimited is limited in the very next verification", async () => {
+    const { apiId } = world;
+    for (const limited of [
+      { operation: "keys.updateCredits", change: { operation: "set", value: 0 } },
+      { operation: "keys.updateKey", change: { credits: { remaining: 0 } } },
+    ]) {
+      const { keyId, key: secret } = await space.data("keys.createKey", { apiId });
+      const ask = () => space.data("keys.verifyKey", { key: secret });
+      expect(await ask()).toMatchObject({ code: "VALID" });
+      await space.data(limited.operation, { keyId, ...limited.change });
+      expect(await ask()).toMatchObject({ code: "USAGE_EXCEEDED", credits: 0 });
+    }
+  });
+
   test("an override is in force for the very next count, and so is its end", async () => {
     const { namespace } = world;
     const counted = { namespace, identifier: "someone", limit: 100, duration: 60_000 };

@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { engines, startTest, type TestServer } from "../../test/harness.ts";
+import { type Field, fieldsOf, type JsonSchema, type Path, typesOf, withValue } from "../../test/schemas.ts";
+import { rawSql, recordStatements, unboundTables } from "../../test/statements.ts";
+import { dump, tablesOf } from "../../test/tables.ts";
+import { exampleIn, type Kind, makeWorld, type World } from "../../test/world.ts";
+import { counterKey, type Window } from "../counters/counters.ts";
+import { encodeCursor } from "../domain/cursor.ts";
+import { jsonSchema } from "../jsonSchema.ts";
+import type { Operation } from "../operation.ts";
+import { operations } from "../operations/index.ts";
+
+const kinds: readonly Kind[] = [
+  "apiId",
+  "keyId",
+  "key",
+  "identityId",
+  "externalId",
+  "permissionId",
+  "slug",
+  "roleId",
+  "roleName",
+  "namespaceId",
+  "namespace",
+  "migrationId",
+];
+
+/** What of an answer may differ between two servers that know the same. */
+function comparable(text: string): string {
+  return text
+    .replace(/\b([a-z]{2,8})_[0-9A-Za-z]{22}\b/g, "$1_*")
+    .replace(/"(key|start)":"[^"]*"/g, '"$1":"*"')
+    .replace(/cursor_[\w-]+/g, "cursor_*")
+    .replace(/127\.0\.0\.1:\d+/g, "host");
+}
+
+type Side = { server: TestServer; own: World };
+
+/** Two servers with the same workspace; on the first there is another one, too. */
+async function twoServers() {
+  const sides: Side[] = [];
+  for (let i = 0; i < 2; i += 1) {
+    const server = await startTest();
+    sides.push({ server, own: await makeWorld(server, "own") });
+  }
+  const [knowing, ignorant] = sides as [Side, Side];
+  for (const { server } of sides) server.clock.advance(1_000); // so that foreign ids come after all own ones
+  const workspaceId = await knowing.server.makeWorkspace();
+  const rootKey = await knowing.server.makeRootKey(["*"], { workspaceId });
+  const foreign = await makeWorld(knowing.server, "foreign", { workspaceId, rootKey });
+  return { knowing, ignorant, foreign };
+}
+
+function textFields(operation: Operation): { schema: JsonSchema; fields: Field[] } {
+  const schema = jsonSchema(operation.input, "input") as JsonSchema;
+  const fields = fieldsOf(schema).filter(
+    ({ schema: field }) => typesOf(field).includes("string") && field.enum === undefined,
+  );
+  return { schema, fields };
+}
+
+/** The things of another workspace, and a root key's permissions to do anything at all with them. */
+function permissionsFor(operation: Operation, foreign: World): string[] {
+  const ids: Record<string, string> = { api: foreign.apiId, identity: foreign.identityId };
+  return [operation.permission, ...(operation.alsoNeeds ?? [])].map((permission) =>
+    permission.replace("<id>", ids[permission.split(".")[0] ?? ""] ?? foreign.namespaceId),
+  );
+}
+
+describe("what another workspace has is answered like what never was, and stays as it is:", () => {
+  test.each(operations)(
+    "$name",
+    async (operation) => {
+      const { knowing, ignorant, foreign } = await twoServers();
+      const theirs = () => dump(knowing.server.services.engine.db, foreign.workspaceId);
+      const before = await theirs();
+      const { schema, fields } = textFields(operation);
+      const questions = fields.flatMap(({ path }) =>
+        foreignValues(path, foreign).map((value) => ({ path, value })),
+      );
+      for (const permissions of callersOf(operation, foreign)) {
+        const asKnowing = await asker(knowing, operation, schema, permissions);
+        const asIgnorant = await asker(ignorant, operation, schema, permissions);
+        for (const { path, value } of questions) {
+          expect(await asKnowing(path, value)).toBe(await asIgnorant(path, value));
+        }
+      }
+      expect(await theirs()).toEqual(before);
+      await expectUntouched(knowing.server, foreign);
+      await knowing.server.stop();
+      await ignorant.server.stop();
+    },
+    60_000,
+  );
+});
+
+/** All that the other workspace has, as the field at this place would name it. */
+function foreignValues(path: Path, foreign: World): string[] {
+  const values = kinds.map((kind) => foreign[kind]);
+  return path.at(-1) === "cursor" ? values.map(encodeCursor) : values;
+}
+
+/** Permissions for everything, and where some can be given for one thing, for those of the other workspace. */
+function callersOf(operation: Operation, foreign: World): string[][] {
+  const narrow = permissionsFor(operation, foreign);
+  return operation.permission.includes("<id>") ? [["*"], narrow] : [["*"]];
+}
+
+async function asker({ server, own }: Side, operation: Operation, schema: JsonSchema, permissions: string[]) {
+  const rootKey = await server.makeRootKey(permissions);
+  const example = exampleIn(operation, own);
+  return async (path: Path, value: string) => {
+    const reply = await server.call(operation.name, withValue(schema, example, path, value), { rootKey });
+    return `${reply.status} ${comparable(reply.text)}`;
+  };
+}
+
+/** Neither its credits nor its limits were spent by anyone else. */
+async function expectUntouched(server: TestServer, { key, rootKey }: World): Promise<void> {
+  const { body } = await server.call("keys.verifyKey", { key }, { rootKey });
+  expect(body.data).toMatchObject({
+    code: "VALID",
+    credits: 999,
+    ratelimits: [{ remaining: 999 }, { remaining: 999 }],
+  });
+}
+
+/** Statements that may look beyond one workspace, each with its reason. */
+const beyondWorkspaces: Record<string, string> = {
+  rootKeys: "a root key is found by its hash alone: it is what tells the workspace (contract K11)",
+};
+
+const isDeletion = ({ name }: Operation) => /\.(delete|remove)/.test(name);
+
+describe.each(engines)("on $name,", (engine) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTest({ engine });
+  });
+  afterAll(() => server.stop());
+
+  test("every statement of every operation on a workspace's table names the workspace", async () => {
+    const { services } = server;
+    const { ofWorkspace } = await tablesOf(services.engine.db);
+    expect(ofWorkspace.length).toBeGreaterThan(12);
+    const recorded = recordStatements(services.engine);
+    const world = await makeWorld(server, "own");
+    const destroysLast = operations.toSorted((a, b) => Number(isDeletion(a)) - Number(isDeletion(b)));
+    for (const operation of destroysLast) await server.call(operation.name, exampleIn(operation, world));
+    const further = await makeWorld(server, "further");
+    for (const [name, body] of furtherCalls(further)) await server.call(name, body);
+    expect(recorded.length).toBeGreaterThan(300);
+    const unbound = recorded.flatMap((statement) => unboundTables(statement, ofWorkspace));
+    expect([...new Set(unbound)].filter((table) => !(table in beyondWorkspaces))).toEqual([]);
+    const handWritten = recorded
+      .flatMap(rawSql)
+      .filter((sql) => ofWorkspace.some((table) => sql.includes(table)));
+    expect(handWritten).toEqual([]);
+  }, 30_000);
+
+  /** What examples leave out: filters, searches, cursors, replacing and spending. */
+  function furtherCalls(world: World): [operation: string, body: unknown][] {
+    const { apiId, keyId, key, externalId, slug, roleName, namespace } = world;
+    const limit = { name: "further", limit: 5, duration: 60_000 };
+    const cursor = encodeCursor(world.identityId);
+    return [
+      ["identities.listIdentities", { search: "user", cursor, limit: 1 }],
+      ["identities.updateIdentity", { identity: externalId, meta: { a: 1 }, ratelimits: [limit] }],
+      ["apis.listKeys", { apiId, externalId, cursor, limit: 1 }],
+      ["permissions.listRoles", { search: "role", cursor, limit: 1 }],
+      ["permissions.listPermissions", { search: "read", cursor, limit: 1 }],
+      ["ratelimit.listOverrides", { namespace, cursor, limit: 1 }],
+      ["keys.verifyKey", { key, permissions: slug, ratelimits: [limit], tags: ["a"] }],
+      ["keys.verifyKey", { key: "none", migrationId: world.migrationId }],
+      [
+        "keys.updateKey",
+        {
+          keyId,
+          externalId: "new_user",
+          roles: [roleName],
+          permissions: [slug, "new"],
+          credits: { remaining: 0 },
+          ratelimits: [limit],
+        },
+      ],
+      ["keys.verifyKey", { key }],
+      [
+        "keys.createKey",
+        {
+          apiId,
+          externalId,
+          roles: [roleName],
+          permissions: [slug],
+          credits: { remaining: 5 },
+          ratelimits: [limit],
+        },
+      ],
+      ["keys.deleteKey", { keyId, permanent: true }],
+    ];
+  }
+});
+
+const window = fc.record({
+  space: fc.constantFrom<Window["space"]>("key", "identity", "namespace", "workspace", "address"),
+  workspaceId: fc.constantFrom("", "ws_1", "ws_1/", "1", "ws_11"),
+  subject: fc.string({ unit: fc.constantFrom("a", "/", "1", "é", "😀"), maxLength: 5 }),
+  name: fc.string({ unit: fc.constantFrom("a", "/", "1", "é", "😀"), maxLength: 5 }),
+  durationMs: fc.constantFrom(1, 11, 1_000),
+  limit: fc.nat(),
+  cost: fc.nat(),
+});
+
+test("two counters never share a name, and one never has two, whatever its limit and cost are", () => {
+  const identity = ({ space, workspaceId, subject, name, durationMs }: Window) =>
+    JSON.stringify([space, workspaceId, subject, name, durationMs]);
+  fc.assert(
+    fc.property(window, window, (one, other) => {
+      expect(counterKey(one) === counterKey(other)).toBe(identity(one) === identity(other));
+    }),
+    { numRuns: 5_000 },
+  );
+});

@@ -1,0 +1,134 @@
+import type { KyselyPlugin, OperationNode } from "kysely";
+import type { Engine } from "../src/storage/engine.ts";
+import type { Tx } from "../src/storage/schema.ts";
+
+/** From now on keeps the tree of every statement that goes through this engine. */
+export function recordStatements(engine: Engine): OperationNode[] {
+  const recorded: OperationNode[] = [];
+  const plugin: KyselyPlugin = {
+    transformQuery({ node }) {
+      recorded.push(node);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+  const { transaction } = engine;
+  engine.db = engine.db.withPlugin(plugin);
+  engine.slow = engine.slow.withPlugin(plugin);
+  engine.transaction = (work, options) =>
+    transaction.call(engine, (tx) => work(tx.withPlugin(plugin) as Tx), options) as never;
+  return recorded;
+}
+
+type Tree = Record<string, unknown>;
+
+/** The tables of workspaces that a statement, or one within it, reads or writes without being held to one. */
+export function unboundTables(statement: OperationNode, workspaceTables: readonly string[]): string[] {
+  return queriesIn(statement).flatMap((query) => unboundIn(query, workspaceTables));
+}
+
+const queryKinds = ["SelectQueryNode", "InsertQueryNode", "UpdateQueryNode", "DeleteQueryNode"];
+
+/** The tree itself and every query within it. */
+function queriesIn(tree: unknown): Tree[] {
+  if (typeof tree !== "object" || tree === null) return [];
+  const inner = Object.values(tree).flatMap(queriesIn);
+  return queryKinds.includes(String((tree as Tree)["kind"])) ? [tree as Tree, ...inner] : inner;
+}
+
+function unboundIn(query: Tree, workspaceTables: readonly string[]): string[] {
+  if (query["kind"] === "InsertQueryNode") return unboundInsert(query, workspaceTables);
+  const tables = tablesOf(query).filter((table) => workspaceTables.includes(table));
+  const conditions = conditionsOf(query);
+  const bound = new Set<string>();
+  for (let before = -1; before < bound.size; ) {
+    before = bound.size;
+    for (const table of tables) if (isBound(table, tables, conditions, bound)) bound.add(table);
+  }
+  return tables.filter((table) => !bound.has(table));
+}
+
+/** What is inserted has its workspace; what is changed where it was there already belongs to that workspace. */
+function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[] {
+  const [table = ""] = namesIn(query["into"], "TableNode");
+  if (!workspaceTables.includes(table)) return [];
+  const hasColumn = namesIn(query["columns"], "ColumnNode").includes("workspaceId");
+  const conflict = query["onConflict"] as Tree | undefined;
+  if (conflict?.["updates"] === undefined) return hasColumn ? [] : [table];
+  const isUnique = namesIn(conflict["columns"], "ColumnNode").includes("workspaceId");
+  const conditions = conjuncts((conflict["updateWhere"] as Tree | undefined)?.["where"]);
+  const isGuarded = isUnique || isBound(table, [table], conditions, new Set());
+  return hasColumn && isGuarded ? [] : [table];
+}
+
+/** Of the statement itself, not of those within it. */
+function tablesOf(query: Tree): string[] {
+  const { from, table, joins = [] } = query as { from?: Tree; table?: unknown; joins?: Tree[] };
+  const sources = [
+    ...((from?.["froms"] as unknown[] | undefined) ?? []),
+    table,
+    ...joins.map((join) => join["table"]),
+  ];
+  return sources
+    .filter((source) => (source as Tree | undefined)?.["kind"] !== "SelectQueryNode")
+    .flatMap((source) => namesIn(source, "TableNode"));
+}
+
+function conditionsOf(query: Tree): Tree[] {
+  const { where, joins = [] } = query as { where?: Tree; joins?: Tree[] };
+  return [where?.["where"], ...joins.map((join) => (join["on"] as Tree | undefined)?.["on"])].flatMap(
+    conjuncts,
+  );
+}
+
+function conjuncts(condition: unknown): Tree[] {
+  const tree = condition as Tree | undefined;
+  if (tree === undefined) return [];
+  if (tree["kind"] === "AndNode") return [...conjuncts(tree["left"]), ...conjuncts(tree["right"])];
+  return tree["kind"] === "ParensNode" ? conjuncts(tree["node"]) : [tree];
+}
+
+/**
+ * Whether a condition holds the table's workspace to a value or to that of a table that is bound, or reaches the
+ * table's rows by their ids from one that is.
+ */
+function isBound(table: string, tables: string[], conditions: Tree[], bound: ReadonlySet<string>): boolean {
+  const isColumn = (side: Tree | undefined, of: string, column?: string) =>
+    isColumnOf(side, of, tables, column);
+  return conditions.some((condition) => {
+    if (condition["kind"] !== "BinaryOperationNode") return false;
+    if ((condition["operator"] as Tree)["operator"] !== "=") return false;
+    const sides = [condition["leftOperand"], condition["rightOperand"]] as Tree[];
+    return [sides, sides.toReversed()].some(([own, other]) => {
+      const others = [...bound].filter((one) => one !== table);
+      if (isColumn(own, table, "id")) return others.some((one) => isColumn(other, one));
+      if (!isColumn(own, table, "workspaceId")) return false;
+      return other?.["kind"] === "ValueNode" || others.some((one) => isColumn(other, one, "workspaceId"));
+    });
+  });
+}
+
+/** Whether this is that column of the table; any, where none is named. */
+function isColumnOf(side: Tree | undefined, table: string, tables: string[], column?: string): boolean {
+  if (side?.["kind"] !== "ReferenceNode") return false;
+  if (column !== undefined && !namesIn(side["column"], "ColumnNode").includes(column)) return false;
+  const [owner] = namesIn(side["table"], "TableNode");
+  return owner === table || (owner === undefined && tables.length === 1);
+}
+
+/** The names of the tables or columns in a part of a tree. */
+function namesIn(tree: unknown, kind: "TableNode" | "ColumnNode"): string[] {
+  if (typeof tree !== "object" || tree === null) return [];
+  const node = tree as Tree;
+  if (node["kind"] !== kind) return Object.values(node).flatMap((part) => namesIn(part, kind));
+  const identifier = (kind === "TableNode" ? (node["table"] as Tree)["identifier"] : node["column"]) as Tree;
+  return [String(identifier["name"])];
+}
+
+/** The texts of hand-written SQL in a statement. */
+export function rawSql(tree: unknown): string[] {
+  if (typeof tree !== "object" || tree === null) return [];
+  const node = tree as Tree;
+  const inner = Object.values(node).flatMap(rawSql);
+  return node["kind"] === "RawNode" ? [(node["sqlFragments"] as string[]).join("?"), ...inner] : inner;
+}
