@@ -49,7 +49,7 @@ export function requireKey<
       if (verdict.key !== undefined) request.verifiedKey = verdict.key as VerifiedKey;
       next();
     } catch (error) {
-      next(error); // Express 4 does not look at what a handler's promise comes to
+      next(error);
     }
   };
   return Object.assign(middleware, { keyOf });

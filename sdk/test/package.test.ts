@@ -1,73 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { bin, type Packed, pack, run } from "./packed.ts";
 import { type Reaction, refusal, type Stub, startStub, success } from "./stub.ts";
 
-const root = join(import.meta.dir, "../..");
-const modules = join(root, "node_modules");
-let folder: string;
-let tarball: string;
+let packed: Packed;
 let consumer: string;
 let stub: Stub;
 /** where nothing listens any more */
 let nobody: string;
 
-/** Runs a program to its own end; what it wrote where it ended well, else all it said as an error. */
-async function run(cwd: string, ...command: string[]): Promise<string> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = Bun.spawn(command, { cwd, env, stdout: "pipe", stderr: "pipe" });
-  const [out, said] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")}\n${out}${said}`);
-  return out;
-}
-
-function bin(name: string): string {
-  return join(modules, ".bin", name);
-}
-
-/** A project with the packed package, and those that are named from our own modules. */
+/** A project with the package and the consumers' programs in it. */
 async function project(name: string, ...others: string[]): Promise<string> {
-  const path = join(folder, name);
-  mkdirSync(path);
-  writeFileSync(join(path, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
-  await run(path, "npm", "install", "--offline", "--no-audit", "--no-fund", tarball);
-  for (const other of others) {
-    mkdirSync(join(path, "node_modules", other, ".."), { recursive: true });
-    symlinkSync(join(modules, other), join(path, "node_modules", other));
-  }
-  for (const file of readdirSync(join(import.meta.dir, "consumer"))) {
-    cpSync(join(import.meta.dir, "consumer", file), join(path, file));
-  }
+  const path = await packed.project(name, ...others);
+  cpSync(join(import.meta.dir, "consumer"), path, { recursive: true });
   return path;
 }
 
-/** The package is packed in a copy, as a test leaves nothing in the tree. */
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "latchkey-sdk-"));
-  const copy = join(folder, "sdk");
-  cpSync(join(root, "sdk"), copy, {
-    recursive: true,
-    filter: (path) => !/\/(node_modules|dist|test)(\/|$)/.test(path),
-  });
-  symlinkSync(modules, join(folder, "node_modules"));
-  await run(copy, "npm", "pack", "--pack-destination", folder);
-  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
-  rmSync(join(folder, "node_modules"));
+  packed = await pack();
   consumer = await project("consumer");
   const gone = await startStub(() => "close");
   nobody = gone.url;
@@ -76,7 +28,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await stub?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  packed?.remove();
 });
 
 const identity = { id: "id_1", externalId: "user_1", meta: {}, ratelimits: [] };
@@ -177,9 +129,9 @@ describe("the packed package", () => {
   });
 
   test("is found good by publint and by attw", async () => {
-    const published = await run(consumer, bin("publint"), "run", tarball, "--strict");
+    const published = await run(consumer, bin("publint"), "run", packed.tarball, "--strict");
     expect(published).toContain("All good!");
-    await run(consumer, bin("attw"), tarball, "--profile", "esm-only");
+    await run(consumer, bin("attw"), packed.tarball, "--profile", "esm-only");
   }, 60_000);
 });
 

@@ -1,0 +1,60 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "../..");
+const modules = join(root, "node_modules");
+
+/** The package as it is published, and projects that have installed it. */
+export type Packed = {
+  tarball: string;
+  /** An empty project with the package installed, and those that are named from our own modules. */
+  project(name: string, ...others: string[]): Promise<string>;
+  remove(): void;
+};
+
+/** Packs in a copy, as a test leaves nothing in the tree. */
+export async function pack(): Promise<Packed> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-sdk-"));
+  const copy = join(folder, "sdk");
+  cpSync(join(root, "sdk"), copy, {
+    recursive: true,
+    filter: (path) => !/\/(node_modules|dist|test)(\/|$)/.test(path.slice(root.length)),
+  });
+  symlinkSync(modules, join(folder, "node_modules"));
+  await run(copy, "npm", "pack", "--pack-destination", folder);
+  rmSync(join(folder, "node_modules"));
+  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
+  return {
+    tarball,
+    async project(name, ...others) {
+      const path = join(folder, name);
+      mkdirSync(path);
+      writeFileSync(join(path, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
+      await run(path, "npm", "install", "--offline", "--no-audit", "--no-fund", tarball);
+      for (const other of others) {
+        mkdirSync(join(path, "node_modules", other, ".."), { recursive: true });
+        symlinkSync(join(modules, other), join(path, "node_modules", other));
+      }
+      return path;
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Runs a program to its own end; what it wrote where it ended well, else all it said as an error. */
+export async function run(cwd: string, ...command: string[]): Promise<string> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const child = Bun.spawn(command, { cwd, env, stdout: "pipe", stderr: "pipe" });
+  const [out, said] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")}\n${out}${said}`);
+  return out;
+}
+
+/** A program of our own modules. */
+export function bin(name: string): string {
+  return join(modules, ".bin", name);
+}
