@@ -74,6 +74,7 @@ export function serveHttp(
     hostname: options.host,
     port: options.port,
     development: false,
+    reusePort: false, // otherwise a second process on this address would take half of the connections
     idleTimeout: idleSeconds,
     maxRequestBodySize: runtimeBodyLimit,
     routes: {

@@ -9,6 +9,7 @@ export function serveMetrics(address: string | undefined, render: () => string):
     hostname,
     port: port === "" ? 80 : Number(port),
     development: false,
+    reusePort: false,
     fetch: (request) =>
       new URL(request.url).pathname === "/metrics"
         ? new Response(render(), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } })
