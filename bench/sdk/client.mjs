@@ -1,0 +1,28 @@
+// One client in a process of its own: tells how long its import took, then how many calls it made in a second and how
+// much of a processor each took.
+// argv: the module, the class it exports, the server's address, calls in flight, calls in all.
+const [, , module = "", name = "", serverURL = "", inFlight = "1", total = "0"] = process.argv;
+
+const before = performance.now();
+const exported = await import(module);
+const importMs = performance.now() - before;
+
+const client = new exported[name]({ rootKey: "root_key_0123456789", serverURL });
+const call = () => client.identities.getIdentity({ identity: "user_123" });
+
+/** @param {number} calls */
+async function go(calls) {
+  let left = calls;
+  const worker = async () => {
+    for (; left > 0; left -= 1) await call();
+  };
+  await Promise.all(Array.from({ length: Number(inFlight) }, worker));
+}
+
+await go(Math.ceil(Number(total) / 10)); // compiled by then
+const started = performance.now();
+const spent = process.cpuUsage();
+await go(Number(total));
+const { user, system } = process.cpuUsage(spent);
+const callsPerSecond = (Number(total) / (performance.now() - started)) * 1000;
+console.log(JSON.stringify({ importMs, callsPerSecond, cpuMicroseconds: (user + system) / Number(total) }));
