@@ -25,6 +25,22 @@ export type NodeOptions = { databaseUrl: string; rootKey: string; environment?: 
 
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
+/** Runs one command of the program beside the nodes, and answers what it prints. */
+export async function runCommand(databaseUrl: string, ...words: string[]): Promise<string> {
+  const child = Bun.spawn([process.execPath, main, ...words], {
+    env: { PATH: process.env["PATH"], DATABASE_URL: databaseUrl },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [text, complaint, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0) throw new Error(complaint);
+  return text;
+}
+
 /** Starts a node with the program's own command line. Errors: what the program said where it ended instead. */
 export async function startNode({ databaseUrl, rootKey, environment = {} }: NodeOptions): Promise<Node> {
   const metricsPort = 20_000 + Math.floor(Math.random() * 12_000);

@@ -10,10 +10,12 @@ export type Link = {
   pools(): Pools;
   /**
    * Something on these pools did not answer or broke off: asks the server on a new connection. Where it answers, new
-   * pools take over and what runs on the old ones may finish; where it does not, all that waits is refused at once,
-   * and only this asks again until it does. Resolves when the first answer is known.
+   * pools take over and what runs on the old ones may finish; where it does not, and answers nobody else either, all
+   * that waits is refused at once, and only this asks again until it does. Resolves when the first answer is known.
    */
   suspect(pools: Pools): Promise<void>;
+  /** An answer came: the server may be slow, but it is there. */
+  answered(): void;
   close(): Promise<void>;
 };
 
@@ -28,6 +30,8 @@ export type LinkOptions = {
 const probeMs = 700;
 const probePauseMs = 150;
 const finishSeconds = 10;
+/** pools are not replaced again sooner than this: where all is slow, new connections make it slower */
+const replacedAtMostMs = 1_000;
 
 /** For each connection: nothing waits forever, a commit is flushed, and a stuck client's locks are let go. */
 const session = {
@@ -44,20 +48,30 @@ export function openLink(options: LinkOptions): Link {
   let current: Pools | undefined = makePools(options);
   let probing: Promise<void> | undefined;
   let closed = false;
+  let answers = 0;
+  let replacedAtMs = Number.NEGATIVE_INFINITY;
 
   async function probe(): Promise<void> {
     const fresh = makePools(options);
-    if (closed || !(await answers(fresh))) {
-      void closePools(fresh, 0);
-      if (current !== undefined) void closePools(current, 0);
-      current = undefined;
-      if (!closed) setTimeout(() => void again(), probePauseMs * (1 + Math.random()));
+    const answersBefore = answers;
+    const isBack = await isThere(fresh);
+    if (isBack && !closed) {
+      replaceBy(fresh, finishSeconds);
+      replacedAtMs = performance.now();
+      options.onUp();
       return;
     }
+    void closePools(fresh, 0);
+    if (answers > answersBefore) return;
+    replaceBy(undefined, 0);
+    if (!closed) setTimeout(() => void again(), probePauseMs * (1 + Math.random()));
+  }
+
+  /** What runs on the old pools gets `seconds` to finish. */
+  function replaceBy(next: Pools | undefined, seconds: number): void {
     const old = current;
-    current = fresh;
-    if (old !== undefined) void closePools(old, finishSeconds);
-    options.onUp();
+    current = next;
+    if (old !== undefined) void closePools(old, seconds);
   }
 
   function again(): Promise<void> {
@@ -72,7 +86,12 @@ export function openLink(options: LinkOptions): Link {
       if (current === undefined) throw new StorageError("unavailable", "The database cannot be reached.");
       return current;
     },
-    suspect: async (pools) => (pools === current ? again() : undefined),
+    async suspect(pools) {
+      if (pools === current && performance.now() - replacedAtMs > replacedAtMostMs) await again();
+    },
+    answered() {
+      answers += 1;
+    },
     async close() {
       closed = true;
       const last = current;
@@ -104,7 +123,7 @@ function makePools({ url, connections }: LinkOptions): Pools {
 }
 
 /** Whether the server takes a connection, answers, and takes writes. */
-async function answers({ watch }: Pools): Promise<boolean> {
+async function isThere({ watch }: Pools): Promise<boolean> {
   try {
     const [row] = await within(probeMs, watch.unsafe("select pg_is_in_recovery() as standby"));
     return row?.standby === false;

@@ -47,6 +47,7 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
     const pools = link.pools();
     try {
       const [row] = await within(deadlineMs, ask(pools.watch, sql, values));
+      link.answered();
       return row;
     } catch (error) {
       if (error instanceof Late || isConnectionFailure(error)) void link.suspect(pools);

@@ -37,7 +37,9 @@ export function reader(link: Link, pool: "points" | "slow", deadlineMs: number):
   return async (sql, values) => {
     const pools = link.pools();
     try {
-      return await within(deadlineMs, read(sql, values));
+      const rows = await within(deadlineMs, read(sql, values));
+      link.answered();
+      return rows;
     } catch (error) {
       if (!(error instanceof Late)) throw storageError(error);
       void link.suspect(pools);

@@ -35,7 +35,9 @@ export async function transact<T>(
 async function tryOnce<T>(link: Link, work: (tx: Tx) => Promise<T>, options: TransactionOptions): Promise<T> {
   const pools = link.pools();
   try {
-    return await once(pools, work, options);
+    const result = await once(pools, work, options);
+    link.answered();
+    return result;
   } catch (error) {
     if (isConnectionFailure(error)) await link.suspect(pools);
     throw error;
