@@ -1,8 +1,12 @@
-// What the counters in memory cost: bytes per counter, ns per hit, and the longest pause of ten million identifiers
-// under the default cap. `bun bench/counters.ts [part]`: each part runs in a process of its own.
+// What the counters in memory cost: bytes per counter, ns per hit, the journal, and the longest pause of ten million
+// identifiers under the default cap. `bun bench/counters.ts [part]`: each part runs in a process of its own.
 import { heapStats } from "bun:jsc";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { counterKey, type Window } from "../server/src/counters/counters.ts";
+import { journaledCounters } from "../server/src/counters/journal.ts";
 import { memoryCounters } from "../server/src/counters/memory.ts";
 
 const GIB = 1024 ** 3;
@@ -13,6 +17,7 @@ const parts: Record<string, () => Promise<void>> = {
   "bytes of 3 entries": () => bytesPerCounter(1_000_000, 3),
   "bytes of 61 entries": () => bytesPerCounter(100_000, 61),
   speed,
+  journal,
   "ten million, all live": () => tenMillion(0.001),
   "ten million, most run out": () => tenMillion(0.05),
 };
@@ -98,6 +103,40 @@ async function speed(): Promise<void> {
       console.log(`${count} counters, ${name}: ${ns.toFixed(0)} ns per hit`);
     }
   }
+}
+
+/** Counters of an hour that all change in a second: what a tick costs, how long it stalls, how long a start takes. */
+async function journal(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  const options = {
+    path: join(folder, "counters"),
+    nowMs: Date.now,
+    maxBytes: GIB,
+    onProblem: (sentence: string) => console.log(sentence),
+  };
+  const count = 300_000;
+  const counters = await journaledCounters(options);
+  for (let i = 0; i < count; i += 1) counters.hit([{ ...windowOf(i), durationMs: 3_600_000 }]);
+  let longestMs = 0;
+  let lastMs = performance.now();
+  const timer = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 0);
+  const cpuBefore = process.cpuUsage();
+  await counters.tick();
+  const spentMs = cpuMs(cpuBefore);
+  clearInterval(timer);
+  await counters.close();
+  const startMs = performance.now();
+  const again = await journaledCounters(options);
+  const perMs = ((performance.now() - startMs) * 1000) / count;
+  console.log(
+    `journal: ${((spentMs * 1000) / count).toFixed(2)} µs for a changed counter, longest stall ${longestMs.toFixed(1)} ms,`,
+    `${(statSync(options.path).size / count).toFixed(0)} bytes each, ${perMs.toFixed(2)} µs to bring one back (${again.size()})`,
+  );
+  await again.close();
+  rmSync(folder, { recursive: true });
 }
 
 /** What all threads of this process computed since; unlike the clock it leaves out what other processes took. */

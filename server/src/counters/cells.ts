@@ -99,6 +99,11 @@ export function sweepCells(cells: Cells, looks: number, visit: (cell: number) =>
   }
 }
 
+/** Above the number of every cell. */
+export function endOfCells(cells: Cells): number {
+  return cells.pages.length << PAGE_BITS;
+}
+
 function pageOf(cells: Cells, cell: number): Page {
   const page = cells.pages[cell >>> PAGE_BITS];
   if (page === undefined) throw new RangeError(`cell ${cell} is in no page`);

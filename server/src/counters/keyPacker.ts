@@ -1,8 +1,8 @@
 import { type Cells, offset, takeCell, viewOf } from "./cells.ts";
-import { BODY, NEXT_CELL, WORDS_PER_CELL } from "./layout.ts";
+import { BODY, CELL_BYTES, NEXT_CELL, WORDS_PER_CELL } from "./layout.ts";
 
 /** The longest key that can be counted, in UTF-16 units; the API allows far less. */
-export const MAX_KEY_LENGTH = 16_384;
+const MAX_KEY_LENGTH = 16_384;
 
 /** A key as 32-bit words: a head for length and width, then four 8-bit or two 16-bit units in each word. */
 export type PackedKey = { readonly words: Uint32Array; key: string; count: number; hash: number };
@@ -58,18 +58,21 @@ export function isStored(cells: Cells, packed: PackedKey, firstCell: number): bo
 
 /** The key that was stored in these cells. */
 export function readKey(cells: Cells, firstCell: number): string {
-  const words: number[] = [];
+  const head = viewOf(cells, firstCell).getUint32(offset(firstCell) + BODY, true);
+  const wide = head % 2 === 1;
+  const units: number[] = [];
+  let at = BODY + 4;
   for (
     let cell = firstCell;
     cell !== 0;
     cell = viewOf(cells, cell).getUint32(offset(cell) + NEXT_CELL, true)
   ) {
-    for (let i = 0; i < WORDS_PER_CELL; i += 1) {
-      words.push(viewOf(cells, cell).getUint32(offset(cell) + BODY + 4 * i, true));
+    const view = viewOf(cells, cell);
+    for (; at < CELL_BYTES; at += wide ? 2 : 1) {
+      units.push(wide ? view.getUint16(offset(cell) + at, true) : view.getUint8(offset(cell) + at));
     }
+    at = BODY;
   }
-  const [head = 0, ...body] = words;
-  const units = body.flatMap(head % 2 === 1 ? twoUnits : fourUnits);
   return String.fromCharCode(...units.slice(0, head >>> 1));
 }
 
@@ -119,11 +122,3 @@ function hashOf({ words, count }: PackedKey): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
-
-const twoUnits = (word: number): number[] => [word & 0xffff, word >>> 16];
-const fourUnits = (word: number): number[] => [
-  word & 0xff,
-  (word >>> 8) & 0xff,
-  (word >>> 16) & 0xff,
-  word >>> 24,
-];

@@ -1,9 +1,11 @@
-import { emptyCells, markOf, takeCell } from "./cells.ts";
+import { emptyCells, markOf } from "./cells.ts";
+import { noteChanged } from "./changes.ts";
 import { type Counters, counterKey, type Hit, type Window, type WindowState } from "./counters.ts";
 import { emptyLevels, noteFill, noteUsed } from "./fill.ts";
-import { emptyIndex, findCounter, insertCounter } from "./keyIndex.ts";
-import { makeRoom, type Store, tidy } from "./room.ts";
-import { advance, emptyAtMs, freedAtMs, openLog, type Take, take, undo, usedOf } from "./slidingLog.ts";
+import { emptyIndex, findCounter } from "./keyIndex.ts";
+import { allRecords, type CounterRecord, changedRecords, restoreRecord } from "./records.ts";
+import { createCounter, makeRoom, type Store } from "./room.ts";
+import { advance, emptyAtMs, freedAtMs, type Take, take, undo, usedOf } from "./slidingLog.ts";
 
 export type MemoryOptions = {
   /** ms since the epoch, whole; where it goes back, the latest time seen stays */
@@ -12,6 +14,8 @@ export type MemoryOptions = {
   maxBytes: number;
   /** hears how many counters were forgotten for want of room, and whether they still counted something */
   onEvict?: (count: number, live: boolean) => void;
+  /** which counters `changed`, `all` and `restore` are about: those of longer windows; without it, none */
+  recordAboveMs?: number;
 };
 
 export type MemoryCounters = Omit<Counters, "hit" | "giveBack"> & {
@@ -21,6 +25,12 @@ export type MemoryCounters = Omit<Counters, "hit" | "giveBack"> & {
   bytes(): number;
   /** how many counters there are, among them some that have run out */
   size(): number;
+  /** The counters that changed since they were last asked for, as they are when they come, some at a time. */
+  changed(): Generator<CounterRecord[]>;
+  /** All counters, as they are when they come, some at a time; calls may be made in between. */
+  all(): Generator<CounterRecord[]>;
+  /** Makes a counter what it was, but for what does not count any more; a later one of the same key replaces it. */
+  restore(record: CounterRecord): void;
 };
 
 /** A window of a hit, and its counter, or 0, as found when the store had made `moves`. */
@@ -40,7 +50,8 @@ const MIN_BYTES = 256 * 1024;
  * Counts in the memory of this process, outside the garbage collector's heap: 132 bytes for a counter with one
  * entry, at most 1,000 with 62. Durations up to 2³² - 1 ms; a RangeError for a key above 16,384 characters.
  */
-export function memoryCounters({ nowMs, maxBytes, onEvict = () => {} }: MemoryOptions): MemoryCounters {
+export function memoryCounters(options: MemoryOptions): MemoryCounters {
+  const { nowMs, maxBytes, onEvict = () => {}, recordAboveMs = Infinity } = options;
   if (maxBytes < MIN_BYTES) throw new RangeError(`maxBytes is ${maxBytes}, the least is ${MIN_BYTES}`);
   const budget = { maxBytes, usedBytes: 0 };
   const cells = emptyCells(budget, () => makeRoom(store, onEvict));
@@ -49,6 +60,7 @@ export function memoryCounters({ nowMs, maxBytes, onEvict = () => {} }: MemoryOp
     logs: { cells, newestEntry: 0 },
     index: emptyIndex(cells, budget),
     levels: emptyLevels(cells),
+    changes: { recordAboveMs, counters: [] },
     nowMs: 0,
     held: 0,
     created: 0,
@@ -71,6 +83,12 @@ export function memoryCounters({ nowMs, maxBytes, onEvict = () => {} }: MemoryOp
     close: () => Promise.resolve(),
     bytes: () => budget.usedBytes,
     size: () => store.index.size,
+    changed: () => changedRecords(store),
+    all: () => allRecords(store),
+    restore(record) {
+      store.nowMs = Math.max(store.nowMs, nowMs());
+      restoreRecord(store, record);
+    },
   };
 }
 
@@ -96,22 +114,14 @@ function locate(store: Store, asked: Asked): number {
 
 function takeFor(store: Store, asked: Asked): Take {
   const { durationMs, cost } = asked.window;
-  const counter = locate(store, asked) || create(store, asked, durationMs);
+  const counter = locate(store, asked) || createCounter(store, asked.key, durationMs);
+  asked.counter = counter;
+  asked.moves = store.moves;
   store.held = counter;
   const taken = take(store.logs, counter, store.nowMs, cost);
   store.held = 0;
+  noteChanged(store.changes, store.cells, counter);
   return taken;
-}
-
-function create(store: Store, asked: Asked, durationMs: number): number {
-  tidy(store);
-  const counter = takeCell(store.cells);
-  openLog(store.logs, counter, durationMs);
-  insertCounter(store.index, counter, asked.key);
-  store.moves += 1;
-  asked.counter = counter;
-  asked.moves = store.moves;
-  return counter;
 }
 
 function stateOf(store: Store, asked: Asked): WindowState {
@@ -132,7 +142,8 @@ function takesOf(hit: Hit): Take[] {
   return hit.receipt as Take[];
 }
 
-function giveBackTo({ cells, logs, levels }: Store, taken: Take): void {
+function giveBackTo({ cells, logs, levels, changes }: Store, taken: Take): void {
   if (markOf(cells, taken.counter) === 0 || !undo(logs, taken)) return;
   noteUsed(levels, taken.counter, usedOf(logs, taken.counter));
+  noteChanged(changes, cells, taken.counter);
 }

@@ -1,8 +1,8 @@
-import { type Cells, freeCell, offset, sweepCells, viewOf } from "./cells.ts";
+import { type Cells, freeCell, sweepCells, takeCell } from "./cells.ts";
+import { type Changes, isChanged } from "./changes.ts";
 import { EXHAUSTED, type Levels, lowestLevel, noteGone, noteUsed } from "./fill.ts";
-import { type KeyIndex, removeCounter } from "./keyIndex.ts";
-import { CHANGED } from "./layout.ts";
-import { advance, clearLog, type Logs, runsOutAtMs, usedOf } from "./slidingLog.ts";
+import { insertCounter, type KeyIndex, removeCounter } from "./keyIndex.ts";
+import { advance, clearLog, type Logs, openLog, runsOutAtMs, usedOf } from "./slidingLog.ts";
 
 /** Where counters live, and what is needed to forget one. */
 export type Store = {
@@ -10,6 +10,7 @@ export type Store = {
   readonly logs: Logs;
   readonly index: KeyIndex;
   readonly levels: Levels;
+  readonly changes: Changes;
   /** the time of the hit that is going on, ms since the epoch */
   nowMs: number;
   /** the counter that is being changed and must not be forgotten, or 0 */
@@ -29,11 +30,17 @@ const RUN_OUT_LOOKS = 1024;
 const LIVE_LOOKS = 32_768;
 const BATCH = 32;
 
-/** Called for each new counter, forgets what has run out: memory comes back without timers. */
-export function tidy(store: Store): void {
+/** Makes a counter whose key is not there yet. Now and then it forgets what has run out: that needs no timers. */
+export function createCounter(store: Store, key: string, durationMs: number): number {
   store.created += 1;
-  if (store.created % TIDY_EVERY !== 0) return;
-  forgetWhere(store, TIDY_LOOKS, TIDY_LOOKS, (counter) => hasRunOut(store, counter));
+  if (store.created % TIDY_EVERY === 0) {
+    forgetWhere(store, TIDY_LOOKS, TIDY_LOOKS, (counter) => hasRunOut(store, counter));
+  }
+  const counter = takeCell(store.cells);
+  openLog(store.logs, counter, durationMs);
+  insertCounter(store.index, counter, key);
+  store.moves += 1;
+  return counter;
 }
 
 /** Forgets a few counters, those that have run out or else the least filled, and says how many to `onEvict`. */
@@ -66,7 +73,7 @@ function forgetWhere(store: Store, most: number, looks: number, goes: (counter: 
 /** What was given back must still be written to the journal: an empty counter waits for that. */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: number): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;
-  return usedOf(logs, counter) === 0 && viewOf(cells, counter).getUint8(offset(counter) + CHANGED) === 0;
+  return usedOf(logs, counter) === 0 && !isChanged(cells, counter);
 }
 
 function levelNow({ logs, levels, nowMs }: Store, counter: number): number {

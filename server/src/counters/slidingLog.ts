@@ -118,18 +118,21 @@ export function undo(logs: Logs, taken: Take): boolean {
   return true;
 }
 
-/** What counts, oldest first. */
-export function entriesOf({ cells }: Logs, counter: number): Entry[] {
-  const entries: Entry[] = [];
-  visitEntries(cells, counter, (lastMs, cost) => entries.push({ lastMs, cost }) === 0);
+/** The whole log, oldest entry first, none when nothing counts; `firstMs` is the first time of the last entry. */
+export function readLog({ cells }: Logs, counter: number): { firstMs: number; entries: Entry[] } {
   const view = viewOf(cells, counter);
   const at = offset(counter);
-  entries.push({ lastMs: view.getFloat64(at + LAST, true), cost: view.getFloat64(at + COST, true) });
-  return entries.filter((entry) => entry.cost > 0);
+  const lastMs = view.getFloat64(at + LAST, true);
+  const firstMs = lastMs - view.getUint32(at + SPAN, true);
+  if (view.getFloat64(at + USED, true) === 0) return { firstMs, entries: [] };
+  const entries: Entry[] = [];
+  visitEntries(cells, counter, (closedMs, cost) => entries.push({ lastMs: closedMs, cost }) === 0);
+  entries.push({ lastMs, cost: view.getFloat64(at + COST, true) });
+  return { firstMs, entries };
 }
 
-/** Fills an empty log with entries, oldest first, none later than now. No later cost joins the last one. */
-export function refill(logs: Logs, counter: number, entries: readonly Entry[]): void {
+/** Fills a cleared log with entries of one that was read, none later than now. */
+export function fillLog(logs: Logs, counter: number, firstMs: number, entries: readonly Entry[]): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
   for (const { lastMs, cost } of entries) {
@@ -137,7 +140,7 @@ export function refill(logs: Logs, counter: number, entries: readonly Entry[]): 
     add(view, at + COST, cost);
     add(view, at + USED, cost);
   }
-  view.setUint32(at + SPAN, view.getUint32(at + DURATION, true), true);
+  view.setUint32(at + SPAN, view.getFloat64(at + LAST, true) - firstMs, true);
 }
 
 export function clearLog(logs: Logs, counter: number): void {
