@@ -74,7 +74,15 @@ export async function run(
   const input = parseInput(operation.input, body);
   permit(operation.permission, call.caller);
   for (const permission of operation.alsoNeeds ?? []) permit(permission, call.caller);
-  return perform(services, operation, input, call);
+  const nowMs = services.nowMs();
+  const context = contextOf(services, call, nowMs);
+  const { transact } = operation;
+  if (transact === undefined) return answer(operation, await operation.run?.(input, context));
+  return write(services, call, nowMs, (tools) =>
+    once(tools.tx, call, nowMs, async () =>
+      answer(operation, await transact(input, { ...context, ...tools })),
+    ),
+  );
 }
 
 function permit(permission: Permission, caller: Caller): void {
@@ -84,20 +92,6 @@ function permit(permission: Permission, caller: Caller): void {
   throw new Failure("insufficient_permissions", {
     detail: `Missing permission: "${resource}.*.${action}".`,
   });
-}
-
-function perform(services: Services, operation: Operation, input: unknown, call: Call): Promise<Answer> {
-  const nowMs = services.nowMs();
-  const context = contextOf(services, call, nowMs);
-  const { transact } = operation;
-  if (transact === undefined) {
-    return Promise.resolve(operation.run?.(input, context)).then((result) => answer(operation, result));
-  }
-  return write(services, call, nowMs, (tools) =>
-    once(tools.tx, call, nowMs, async () =>
-      answer(operation, await transact(input, { ...context, ...tools })),
-    ),
-  );
 }
 
 /** All that operations get; what each may use of it is said by the types of its body. */

@@ -100,7 +100,9 @@ async function judge(
     return { ...(await refusal(context, key, "RATE_LIMITED")), ratelimits: countedRatelimits(planned, hit) };
   }
   if (key.hasBalance) return spend(context, key, asked.credits?.cost ?? 1, planned, hit);
-  return { ...verdictOn(key, "VALID"), ...(hit && { ratelimits: countedRatelimits(planned, hit) }) };
+  const answer = verdictOn(key, "VALID");
+  if (hit !== undefined) answer.ratelimits = countedRatelimits(planned, hit);
+  return answer;
 }
 
 function findKey(context: RunContext, key: string, migrationId: string | undefined) {
