@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { invalid } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { type Credits, setBalance } from "../../storage/queries/balances.ts";
-import type { KeyDetails } from "../../storage/queries/keys.ts";
+import { type Credits, lockBalance, setBalance } from "../../storage/queries/balances.ts";
 import { setKey } from "../../storage/queries/keyWrites.ts";
 import {
   externalId,
@@ -66,7 +65,9 @@ export const updateKey = operation({
     const given = input.ratelimits && givenRatelimits(input.ratelimits, limits);
     const newMeta = input.meta && metaText(input.meta, limits, note);
     const key = await lockPermittedKey(context, input.keyId, "update_key");
-    const balance = nextBalance(key, input.credits);
+    // what verifications have spent by now must not come back
+    const current = input.credits && (await lockBalance(tx, key, nowMs));
+    const balance = nextBalance(current ?? undefined, input.credits);
     const identityId = input.externalId && (await linkIdentity(context, input.externalId));
     await setKey(
       tx,
@@ -109,13 +110,16 @@ function refuseDailyDay({ credits }: Input): void {
  * The balance after the change; undefined: unlimited.
  * Errors: `invalid_input` for a refill of unlimited credits.
  */
-function nextBalance(key: KeyDetails, change: Input["credits"]): Credits | undefined | "unchanged" {
+function nextBalance(
+  current: Credits | undefined,
+  change: Input["credits"],
+): Credits | undefined | "unchanged" {
   if (change === undefined) return "unchanged";
   if (change === null) return undefined;
-  const { remaining = key.credits?.remaining ?? null, refill: newRefill } = change;
+  const { remaining = current?.remaining ?? null, refill: newRefill } = change;
   if (change.remaining === undefined && newRefill === undefined) return "unchanged";
   if (remaining === null && newRefill) throw refillOfUnlimited("body.credits");
   if (remaining === null) return undefined;
-  if (newRefill === undefined) return { remaining, refill: key.credits?.refill };
+  if (newRefill === undefined) return { remaining, refill: current?.refill };
   return { remaining, refill: newRefill === null ? undefined : refillOf(newRefill) };
 }
