@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+
+const most = Number.MAX_SAFE_INTEGER;
+
+describe.each(engines)("on $name,", (engine) => {
+  let server: TestServer;
+  let space: Workspace;
+  let apiId: string;
+  beforeAll(async () => {
+    server = await startTest({ engine });
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    space = await makeWorkspace(server);
+    ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
+  });
+  const create = async (credits?: object) =>
+    (await space.data("keys.createKey", { apiId, credits })) as { keyId: string; key: string };
+  const body = (keyId: string, operation: string, value?: number | null) => ({ keyId, operation, value });
+  const change = (...of: Parameters<typeof body>) => space.data("keys.updateCredits", body(...of));
+  const flaws = (...of: Parameters<typeof body>) => space.flaws("keys.updateCredits", body(...of));
+  const verify = (key: string, cost = 1) => space.data("keys.verifyKey", { key, credits: { cost } });
+  const stored = async (keyId: string) => (await space.data("keys.getKey", { keyId })).credits;
+
+  test("sets, adds and takes, and answers what is left", async () => {
+    const { keyId, key } = await create({ remaining: 10 });
+    expect(await change(keyId, "increment", 5)).toEqual({ remaining: 15 });
+    expect(await change(keyId, "decrement", 3)).toEqual({ remaining: 12 });
+    expect(await change(keyId, "set", 4)).toEqual({ remaining: 4 });
+    expect(await verify(key)).toMatchObject({ valid: true, credits: 3 });
+    expect(await change(keyId, "decrement", 100)).toEqual({ remaining: 0 });
+    expect(await verify(key)).toMatchObject({ code: "USAGE_EXCEEDED", credits: 0 });
+    expect(await change(keyId, "increment", 0)).toEqual({ remaining: 0 });
+    expect(await change(keyId, "increment", 1)).toEqual({ remaining: 1 });
+    expect(await verify(key)).toMatchObject({ valid: true, credits: 0 });
+  });
+
+  test.each([null, undefined])(
+    "set with the value %p makes them unlimited, and the refill is gone",
+    async (value) => {
+      const { keyId, key } = await create({ remaining: 1, refill: { interval: "daily", amount: 5 } });
+      expect(await change(keyId, "set", value)).toEqual({ remaining: null });
+      expect(await stored(keyId)).toBeUndefined();
+      expect(await verify(key, 1_000_000)).not.toHaveProperty("credits");
+      expect(await change(keyId, "set", 3)).toEqual({ remaining: 3 });
+      server.clock.advance(2 * 86_400_000);
+      expect(await stored(keyId)).toEqual({ remaining: 3 });
+    },
+  );
+
+  test("set, increment and decrement keep the refill", async () => {
+    const refill = { interval: "monthly", amount: 5, refillDay: 31 };
+    const { keyId } = await create({ remaining: 1, refill });
+    expect(await change(keyId, "set", 7)).toEqual({ remaining: 7, refill });
+    expect(await change(keyId, "increment", 1)).toEqual({ remaining: 8, refill });
+    expect(await change(keyId, "decrement", 2)).toEqual({ remaining: 6, refill });
+    expect(await stored(keyId)).toEqual({ remaining: 6, refill });
+  });
+
+  test("a refill that is due happens before what is added or taken", async () => {
+    const { keyId } = await create({ remaining: 1, refill: { interval: "daily", amount: 50 } });
+    server.clock.advance(86_400_000);
+    expect(await change(keyId, "increment", 1)).toMatchObject({ remaining: 51 });
+    server.clock.advance(86_400_000);
+    expect(await change(keyId, "decrement", 1)).toMatchObject({ remaining: 49 });
+    expect(await change(keyId, "decrement", 1)).toMatchObject({ remaining: 48 });
+  });
+
+  test("adding and taking need an amount, and credits that are limited", async () => {
+    const { keyId } = await create({ remaining: 10 });
+    const unlimited = await create();
+    for (const operation of ["increment", "decrement"]) {
+      expect(await flaws(keyId, operation)).toEqual(["body.value"]);
+      expect(await flaws(keyId, operation, null)).toEqual(["body.value"]);
+      expect(await flaws(keyId, operation, -1)).toEqual(["body.value"]);
+      expect(await flaws(unlimited.keyId, operation, 1)).toEqual(["body.operation"]);
+    }
+    expect(await flaws(keyId, "Set", 1)).toEqual(["body.operation"]);
+    expect(await stored(keyId)).toEqual({ remaining: 10 });
+    expect(await stored(unlimited.keyId)).toBeUndefined();
+  });
+
+  test("the balance never goes beyond what a JSON integer holds", async () => {
+    const { keyId } = await create({ remaining: 1 });
+    expect(await change(keyId, "set", most)).toEqual({ remaining: most });
+    expect(await flaws(keyId, "increment", 1)).toEqual(["body.value"]);
+    expect(await change(keyId, "decrement", 1)).toEqual({ remaining: most - 1 });
+    expect(await flaws(keyId, "increment", most)).toEqual(["body.value"]);
+    expect(await change(keyId, "increment", 1)).toEqual({ remaining: most });
+  });
+
+  test("64 sockets that spend while others add and take lose nothing and are granted nothing twice", async () => {
+    const { keyId, key } = await create({ remaining: 500 });
+    let granted = 0;
+    const spend = async () => {
+      for (let i = 0; i < 3; i += 1) if ((await verify(key)).valid) granted += 1;
+    };
+    const alter = async (operation: string, value: number) => {
+      for (let i = 0; i < 10; i += 1) await change(keyId, operation, value);
+    };
+    await Promise.all([
+      ...Array.from({ length: 64 }, spend),
+      alter("increment", 7),
+      alter("decrement", 3),
+      alter("increment", 2),
+    ]);
+    expect(granted).toBe(192); // there is always enough
+    expect(await stored(keyId)).toEqual({ remaining: 500 + 70 - 30 + 20 - 192 });
+  }, 20_000);
+
+  test("adding to an empty balance under load grants exactly what was added", async () => {
+    const { keyId, key } = await create({ remaining: 0 });
+    let granted = 0;
+    let over = false;
+    const spend = async () => {
+      while (!over) if ((await verify(key)).valid) granted += 1;
+    };
+    const spending = Array.from({ length: 32 }, spend);
+    for (let i = 0; i < 10; i += 1) await change(keyId, "increment", 3);
+    over = true;
+    await Promise.all(spending);
+    expect(granted + (await stored(keyId)).remaining).toBe(30);
+  }, 20_000);
+
+  test("a key that is gone, or in an api where the caller may not change keys, is one 404", async () => {
+    const { keyId } = await create({ remaining: 5 });
+    const rootKey = await space.keyWith("api.api_other.update_key", `api.${apiId}.read_key`);
+    const hidden = await space.call("keys.updateCredits", body(keyId, "set", 9), { rootKey });
+    expect(await stored(keyId)).toEqual({ remaining: 5 });
+    await space.data("keys.deleteKey", { keyId });
+    const gone = await space.call("keys.updateCredits", body(keyId, "set", 9));
+    for (const { status, body } of [hidden, gone]) {
+      expect([status, body.error]).toEqual([404, gone.body.error]);
+    }
+  });
+});
