@@ -1,7 +1,9 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Config, ConfigError, givenRecoveryKey, givenRootKey } from "./config.ts";
+import type { Counters } from "./counters/counters.ts";
 import { memoryCounters } from "./counters/memory.ts";
+import { redisCounters } from "./counters/redis.ts";
 import { idMaker } from "./domain/ids.ts";
 import { collectUsage, type Usage } from "./events/usage.ts";
 import { startUsageThread } from "./events/usageThread.ts";
@@ -66,7 +68,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     await firstStart(engine, tools, rootKey, surroundings.keepRootKey);
     const metrics = makeMetrics();
     const rootKeys = rootKeyCache(engine);
-    const services = makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
+    const services = await makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
     followChanges(engine, [rootKeys, services.keyCache, services.namespaceCache], metrics);
     const scraped = listening("METRICS_ADDRESS", config.METRICS_ADDRESS, () =>
       serveMetrics(config.METRICS_ADDRESS, () => metrics.render()),
@@ -117,15 +119,9 @@ type Parts = Pick<Services, "nowMs" | "newId" | "randomBytes" | "hashKey" | "eng
   metrics: Metrics;
 };
 
-function makeServices(config: Config, surroundings: Surroundings, parts: Parts): Services {
-  const { engine, metrics } = parts;
-  const counters = memoryCounters({
-    nowMs: surroundings.monotonicMs,
-    maxBytes: config.COUNTER_MEMORY_BYTES,
-    onEvict: metrics.countersEvicted,
-  });
-  metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
-  metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters take.", counters.bytes);
+async function makeServices(config: Config, surroundings: Surroundings, parts: Parts): Promise<Services> {
+  const { engine } = parts;
+  const counters = await countersOf(config, surroundings, parts);
   return {
     ...parts,
     counters,
@@ -140,7 +136,37 @@ function makeServices(config: Config, surroundings: Surroundings, parts: Parts):
   };
 }
 
+async function countersOf(config: Config, { monotonicMs }: Surroundings, parts: Parts): Promise<Counters> {
+  const { metrics, engine, newId, nowMs } = parts;
+  const maxBytes = config.COUNTER_MEMORY_BYTES;
+  if (config.REDIS_URL === undefined) {
+    const counters = memoryCounters({ nowMs: monotonicMs, maxBytes, onEvict: metrics.countersEvicted });
+    metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
+    metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters take.", counters.bytes);
+    return counters;
+  }
+  let losses = 0;
+  let localDecisions = 0;
+  metrics.gauge("latchkey_counter_losses", "Times that Redis was found to have lost counters.", () => losses);
+  metrics.gauge("latchkey_local_decisions", "Rate limit decisions made without Redis.", () => localDecisions);
+  return redisCounters({
+    url: config.REDIS_URL,
+    deadlineMs: redisDeadlineMs,
+    monotonicMs,
+    liveNodes: engine.liveNodes,
+    maxLocalBytes: maxBytes,
+    newId: () => newId("hit", nowMs()),
+    onLoss: () => {
+      losses += 1;
+    },
+    onLocalDecision: () => {
+      localDecisions += 1;
+    },
+  });
+}
+
 const usageFlushMs = 1_000;
+const redisDeadlineMs = 25;
 
 function usageOf(config: Config, { nowMs, metrics }: Parts): Usage {
   const hours = config.USAGE_EVENT_HOURS;

@@ -11,6 +11,7 @@ export type IdPrefix =
   | "req"
   | "log"
   | "mig"
+  | "hit"
   | "root";
 
 /** Makes one id. `nowMs` is the wall clock in whole milliseconds since 1970. */
