@@ -33,6 +33,7 @@ export function knownExhausted(monotonicMs: () => number) {
       return { passed: false, windows: [found.state], receipt: undefined };
     },
     learn(windows: readonly Window[], hit: Hit, redisNowMs: number): void {
+      if (hit.passed) for (const window of windows) known.delete(counterKey(window));
       for (const [index, window] of windows.entries()) {
         const state = hit.windows[index];
         // refused for what else the same call took of it: alone it may pass
