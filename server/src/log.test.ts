@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { startTest, type TestServer } from "../test/harness.ts";
-import { type Fields, makeLog, redact } from "./log.ts";
+import { until } from "../test/program.ts";
+import { type Fields, lineWriter, makeLog, redact } from "./log.ts";
 
 function logged(options: { level?: "debug" | "info" | "warn" | "error"; format?: "json" | "text" } = {}) {
   const lines: string[] = [];
@@ -59,6 +64,49 @@ describe("a log line", () => {
       expect(made).toEqual(levels.slice(index));
       expect(lines).toHaveLength(levels.length - index);
     }
+  });
+});
+
+describe("a writer of lines", () => {
+  test("writes every line once and in order, however many come at once", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "log");
+    const fd = openSync(path, "w");
+    const write = lineWriter(fd);
+    const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index} é`);
+    for (const [index, line] of lines.entries()) {
+      write(line);
+      if (index % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until("all is written", () =>
+      readFileSync(path, "utf8").split("\n").length > lines.length ? true : undefined,
+    );
+    expect(readFileSync(path, "utf8")).toBe(`${lines.join("\n")}\n`);
+    closeSync(fd);
+  });
+
+  test("does not fail where the disk is full", async () => {
+    const write = lineWriter(openSync("/dev/full", "w"));
+    for (let i = 0; i < 100; i += 1) {
+      write("lost");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+
+  test("does not wait where nobody reads, and holds a bounded amount of whole lines until somebody does", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "pipe");
+    expect(spawnSync("mkfifo", [path]).status).toBe(0);
+    const pipe = openSync(path, "r+"); // both ends, so that it can be written to and nobody reads
+    const write = lineWriter(pipe);
+    const line = "x".repeat(1023);
+    for (let i = 0; i < 40_000; i += 1) write(line);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // somebody else's turn, and it comes
+
+    const child = spawnSync("timeout", ["3", "cat", path], { maxBuffer: 1e9, encoding: "latin1" });
+    const lines = child.stdout.split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines.every((one) => one === line)).toBe(true);
+    expect(lines.length).toBeWithin(8_000, 17_000);
+    closeSync(pipe);
   });
 });
 

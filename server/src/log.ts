@@ -1,3 +1,5 @@
+import { write } from "node:fs";
+
 export type Level = "debug" | "info" | "warn" | "error";
 
 export type Fields = Record<string, string | number | boolean | object | undefined>;
@@ -42,6 +44,43 @@ function textValue(value: Fields[string]): string {
     /[\u007f-\u009f\u2028\u2029]/g,
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+const mostWaitingChars = 8 * 1024 * 1024;
+const againAfterMs = 20;
+
+/**
+ * Writes lines to an open file without waiting for it: neither a reader that stands still nor a full disk holds up or
+ * ends the program. Lines beyond 8 MiB that wait, and those that cannot be written, are dropped.
+ */
+export function lineWriter(fd: number): (line: string) => void {
+  let waiting: string[] = [];
+  let waitingChars = 0;
+  let busy = false;
+
+  function writeNext(): void {
+    busy = waiting.length > 0;
+    if (!busy) return;
+    const bytes = Buffer.from(waiting.join(""));
+    waiting = [];
+    waitingChars = 0;
+    writeFrom(bytes, 0);
+  }
+
+  function writeFrom(bytes: Buffer, from: number): void {
+    write(fd, bytes, from, bytes.length - from, null, (error, written) => {
+      if (error?.code === "EAGAIN") setTimeout(() => writeFrom(bytes, from), againAfterMs);
+      else if (error === null && from + written < bytes.length) writeFrom(bytes, from + written);
+      else writeNext();
+    });
+  }
+
+  return (line) => {
+    if (waitingChars > mostWaitingChars) return;
+    waiting.push(line, "\n");
+    waitingChars += line.length + 1;
+    if (!busy) writeNext();
+  };
 }
 
 /** The part of a JSON Schema that says what may be logged: all but what is marked `secret` or `private`. */

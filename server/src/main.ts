@@ -12,15 +12,18 @@ import {
   refuseSplitCounters,
 } from "./config.ts";
 import { FirstStartError } from "./firstStart.ts";
-import { makeLog } from "./log.ts";
+import { lineWriter, makeLog } from "./log.ts";
 import { operations } from "./operations/index.ts";
 import { monotonicMs } from "./runtime.ts";
 import { StorageError } from "./storage/engine.ts";
 import { openUsageDatabase } from "./storage/engines/usage.ts";
 import { openStorage } from "./storage/open.ts";
 
+process.umask(0o077); // what it writes is for its user alone
+
 const drainMs = 5_000;
 const exitWithinMs = 20_000;
+const logWithinMs = 1_000;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -72,6 +75,7 @@ function say(text: string): number {
 async function serve(config: Config): Promise<number> {
   refuseSplitCounters(config);
   const keyFile = rootKeyFile(config);
+  const inMemory = config.DATABASE_URL === ":memory:";
   let shown: string | undefined;
   const server = await startServer(config, {
     nowMs: Date.now,
@@ -80,17 +84,22 @@ async function serve(config: Config): Promise<number> {
       level: config.LOG_LEVEL,
       format: config.LOG_FORMAT ?? (process.stdout.isTTY ? "text" : "json"),
       nowMs: Date.now,
-      write: (line) => void process.stdout.write(`${line}\n`),
+      write: lineWriter(1),
     }),
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      console.error(`Root key (shown once): ${rootKey}`); // at once: this start may fail, and it is nowhere else
+      if (!inMemory) console.error(shownOnce(rootKey)); // at once: this start may fail, and it is nowhere else
     },
   });
+  if (inMemory && shown !== undefined) console.error(shownOnce(shown));
   console.error(greeting(server.url, shown, keyFile));
   await stopSignal(server);
   return 0;
+}
+
+function shownOnce(rootKey: string): string {
+  return `Root key (shown once): ${rootKey}`;
 }
 
 function greeting(url: string, shown: string | undefined, keyFile: string | undefined): string {
@@ -113,6 +122,7 @@ async function stopSignal(server: RunningServer): Promise<void> {
   if (signal === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, drainMs));
   setTimeout(() => process.exit(1), exitWithinMs).unref();
   await server.stop();
+  setTimeout(() => process.exit(0), logWithinMs).unref(); // whoever reads the log may not read on
 }
 
 /** One sentence for whoever started the program; a stack only for faults of ours. */
