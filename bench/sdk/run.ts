@@ -49,7 +49,7 @@ const answer = JSON.stringify({ meta: { requestId: "req_1" }, data: identity });
 
 function run(cwd: string, ...command: string[]): string {
   const { exitCode, stdout, stderr } = Bun.spawnSync(command, { cwd });
-  if (exitCode !== 0) throw new Error(`${command.join(" ")}\n${stdout}${stderr}`);
+  if (exitCode !== 0) throw new Error(`${command.join(" ")}\n${stdout.toString()}${stderr.toString()}`);
   return stdout.toString();
 }
 

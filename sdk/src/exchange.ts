@@ -42,12 +42,14 @@ async function sent({ operation, url, init, fetch, hide }: Outgoing): Promise<Re
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
     const code = codeOf(reason);
-    const told = code === undefined || reason.message.includes(code) ? "" : ` (${code})`;
+    const said =
+      reason.cause instanceof Error ? `${reason.message}: ${reason.cause.message}` : reason.message;
+    const told = code === undefined || said.includes(code) ? "" : ` (${code})`;
     throw new ConnectionError(
       hide()(
-        `${operation} got no answer from ${new URL(url).origin}: ${reason.message}${told}; see whether the server runs and can be reached there.`,
+        `${operation} got no answer from ${new URL(url).origin}: ${said}${told}; see whether the server runs and can be reached there.`,
       ),
-      { code, refused: isRefused(code, reason.message), cause: safeCopy(reason, hide()) },
+      { code, refused: isRefused(code, said), cause: safeCopy(reason, hide()) },
     );
   }
 }

@@ -143,7 +143,9 @@ describe("a call", () => {
 
 describe("calls that count", () => {
   const counting = Object.entries(operations).flatMap(([group, rows]) =>
-    Object.entries(rows).flatMap(([verb, [marks]]) => (marks.includes("c") ? [{ group, verb }] : [])),
+    Object.entries(rows).flatMap(([verb, [marks]]) =>
+      marks.includes("c") ? [{ name: `${group}.${verb}`, group, verb }] : [],
+    ),
   );
   const callOf = (latchkey: Latchkey, group: string, verb: string) =>
     (latchkey as unknown as Record<string, Record<string, (input: object) => Promise<unknown>>>)[group]?.[
@@ -151,7 +153,7 @@ describe("calls that count", () => {
     ]?.({});
 
   test("are verifyKey, limit and multiLimit", () => {
-    expect(counting.map(({ group, verb }) => `${group}.${verb}`).sort()).toEqual([
+    expect(counting.map(({ name }) => name).sort()).toEqual([
       "keys.verifyKey",
       "ratelimit.limit",
       "ratelimit.multiLimit",
@@ -159,7 +161,7 @@ describe("calls that count", () => {
   });
 
   test.each(counting)(
-    "$group.$verb is not sent again where it may have counted already",
+    "$name is not sent again where it may have counted already",
     async ({ group, verb }) => {
       const doubtful: Reaction[] = [
         "close",
@@ -181,7 +183,7 @@ describe("calls that count", () => {
   );
 
   test.each(counting)(
-    "$group.$verb is sent again where our own 5xx says that nothing was counted",
+    "$name is sent again where our own 5xx says that nothing was counted",
     async ({ group, verb }) => {
       await withStub(
         (_, index) =>

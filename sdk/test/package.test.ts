@@ -63,27 +63,34 @@ const expected = {
   guards: ["function", "function", "function", "function"],
 };
 
-/** Further Node programs to run in, as LATCHKEY_TEST_NODES="/path/to/node22 /path/to/node24". */
+const deno = Bun.which("deno");
+
+/** Further Node programs to run in: LATCHKEY_TEST_NODES="/path/to/node22 /path/to/node24". */
 const runtimes = [
-  { name: "Node on the path", command: "node" },
-  { name: "Bun", command: process.execPath },
+  { name: "Node on the path", command: ["node"] },
+  { name: "Bun", command: [process.execPath] },
+  ...(deno === null
+    ? []
+    : [{ name: "Deno", command: [deno, "run", "--allow-net", "--allow-env", "--node-modules-dir=manual"] }]),
   ...(process.env["LATCHKEY_TEST_NODES"] ?? "")
     .split(" ")
     .filter((path) => path !== "")
-    .map((command) => ({ name: command, command })),
+    .map((path) => ({ name: path, command: [path] })),
 ];
 
 describe("the packed package", () => {
   test.each(runtimes)(
     "works in $name, and leaves it nothing to wait for",
     async ({ command }) => {
-      const told = JSON.parse(await run(consumer, command, "scenario.mjs", stub.url, nobody));
+      const told = JSON.parse(await run(consumer, ...command, "scenario.mjs", stub.url, nobody));
       expect(told).toMatchObject(expected);
       expect(told.shown).not.toContain("root_key");
       expect(Object.keys(told.refused).sort()).toEqual(["name", "refused"]);
     },
     30_000,
   );
+
+  if (deno === null) test.skip("works in Deno: not run, as Deno is not on the path", () => {});
 
   test("bundles for a browser and needs nothing of it that browsers and edge workers do not have", async () => {
     await run(
