@@ -1,6 +1,6 @@
 import { Database, type Statement } from "bun:sqlite";
-import { mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { type MigrationTarget, migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
@@ -54,10 +54,12 @@ async function openMemory(): Promise<Engine> {
 }
 
 async function openFile(path: string, serving: boolean): Promise<Engine> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   const release = serving ? claimServing(path) : () => undefined;
-  const writer = connect(path);
-  await migrate(target(writer));
+  const writer = await openWriter(path).catch((error: unknown) => {
+    release();
+    throw error;
+  });
   const reader = new Database(path, { readonly: true });
   reader.run("pragma busy_timeout = 1000");
   const syncThread = startThread(path);
@@ -103,6 +105,29 @@ async function openFile(path: string, serving: boolean): Promise<Engine> {
       release();
     },
   };
+}
+
+/** A power cut keeps what is in a folder only where the folder itself is kept: its parents are flushed with it. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = resolve(folder); ; made = dirname(made)) {
+    const parent = openSync(dirname(made), "r");
+    fsyncSync(parent);
+    closeSync(parent);
+    if (made === resolve(first)) return;
+  }
+}
+
+async function openWriter(path: string): Promise<Database> {
+  const writer = connect(path);
+  try {
+    await migrate(target(writer));
+    return writer;
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
 }
 
 type TurnQueue = <T>(work: () => Promise<T>) => Promise<T>;
@@ -176,22 +201,30 @@ function syncJoiner(thread: SqliteThread): () => Promise<void> {
 function walKeeper(path: string, writer: Database, thread: SqliteThread, queue: TurnQueue) {
   let commits = 0;
   let busy = false;
-  const fold = async (work: () => Promise<void>) => {
+  const fold = async (work: () => Promise<boolean>) => {
     if (busy) return;
     busy = true;
     commits = 0;
-    await work().catch(() => undefined); // what could not be folded now is folded after the next commits
+    const done = await work().catch(() => false);
+    if (!done) commits += 1; // a reader or the disk was in the way: the next idle moment is another try
     busy = false;
   };
-  const copy = async () => void (await thread.ask({ kind: "checkpoint" }));
-  const copyAndEmpty = () =>
-    queue(async () => {
-      await copy();
-      writer.run("pragma wal_checkpoint(truncate)");
-    });
+  const copy = async () => {
+    await thread.ask({ kind: "checkpoint" });
+    return true;
+  };
+  const empty = () => {
+    const [outcome] = writer.query<{ busy: number }, []>("pragma wal_checkpoint(truncate)").all();
+    return outcome?.busy === 0;
+  };
+  const emptyWhenIdle = async () => {
+    await copy();
+    return queue(async () => commits === 0 && empty());
+  };
+  const emptyWhileWritersWait = () => queue(async () => (await copy()) && empty());
   let seenAtLastTick = 0;
   const idle = setInterval(() => {
-    if (commits > 0 && commits === seenAtLastTick) void fold(copyAndEmpty);
+    if (commits > 0 && commits === seenAtLastTick) void fold(emptyWhenIdle);
     seenAtLastTick = commits;
   }, housekeepingMs);
   idle.unref();
@@ -199,7 +232,7 @@ function walKeeper(path: string, writer: Database, thread: SqliteThread, queue: 
     committed() {
       commits += 1;
       if (commits < commitsBetweenCheckpoints || busy) return;
-      void fold(logBytes(path) > maxLogBytes ? copyAndEmpty : copy);
+      void fold(logBytes(path) > maxLogBytes ? emptyWhileWritersWait : copy);
     },
     close: () => clearInterval(idle),
   };
