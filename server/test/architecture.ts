@@ -24,7 +24,7 @@ const stored = ["domain/", "storage/"];
  */
 export const rooms: Readonly<Record<string, Rule>> = {
   "errors.ts": {},
-  "log.ts": {},
+  "log.ts": { node: true },
   "metrics.ts": {},
   "config.ts": { packages: ["zod"], node: true },
   "jsonSchema.ts": { packages: ["zod"] },

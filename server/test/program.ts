@@ -26,7 +26,7 @@ export type Program = {
 };
 
 /** Starts `latchkey <words>` as a process of its own, with pipes where a terminal would be. */
-export function startProgram(words: readonly string[], options: ProgramOptions = {}): Program {
+function startProgram(words: readonly string[], options: ProgramOptions = {}): Program {
   const [command = "", ...args] = [...(options.through ?? []), process.execPath, main, ...words];
   const child = spawn(command, args, {
     cwd: options.cwd ?? tmpdir(),
