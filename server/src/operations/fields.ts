@@ -83,6 +83,8 @@ export const permissionSlug = z
   .max(128)
   .regex(slugCharacters, "use only letters, digits and _ : - . *");
 
+export const permissionName = z.string().min(1).max(512);
+
 /** At most 1000; a slug named twice counts once. */
 export const permissionSlugs = z.array(permissionSlug).max(1000);
 
@@ -90,7 +92,7 @@ export const permissionRef = permissionSlug.describe(
   "The permission's id or slug; where both exist, the id wins.",
 );
 
-const roleName = text(1, 128);
+export const roleName = text(1, 128);
 
 export const roleRef = roleName.describe("The role's id or name; where both exist, the id wins.");
 

@@ -29,13 +29,15 @@ export async function findMigratedKey(
     });
   }
   const pending = await findPendingKey(db, workspaceId, migrationId, hashKey(parsed.longToken));
-  if (pending === undefined || !may(caller, "api", pending.apiId, "verify_key")) return undefined;
-  const { prefix, start } = parsed;
   const hash = hashKey(key);
+  const whole = workspaceKey(workspaceId, hash);
+  if (pending === undefined) return keyCache.find(whole); // another call may have been the first
+  if (!may(caller, "api", pending.apiId, "verify_key")) return undefined;
+  const { prefix, start } = parsed;
   await context.inTransaction(async ({ tx, audit, evict }) => {
-    await applyFirstVerification(tx, workspaceId, pending.id, { hash, start, prefix });
+    if (!(await applyFirstVerification(tx, workspaceId, pending.id, { hash, start, prefix }))) return;
     audit("key.update", pending.id, ["hash", "start"]);
     evict(pending.id);
   });
-  return keyCache.find(workspaceKey(workspaceId, hash));
+  return keyCache.find(whole);
 }

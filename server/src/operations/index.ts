@@ -36,6 +36,8 @@ import { getRole } from "./permissions/getRole.ts";
 import { listPermissions } from "./permissions/listPermissions.ts";
 import { listRoles } from "./permissions/listRoles.ts";
 import { setRolePermissions } from "./permissions/setRolePermissions.ts";
+import { updatePermission } from "./permissions/updatePermission.ts";
+import { updateRole } from "./permissions/updateRole.ts";
 import { deleteOverride } from "./ratelimit/deleteOverride.ts";
 import { getOverride } from "./ratelimit/getOverride.ts";
 import { limit } from "./ratelimit/limit.ts";
@@ -82,6 +84,8 @@ export const operations: readonly Operation[] = [
   listPermissions,
   listRoles,
   setRolePermissions,
+  updatePermission,
+  updateRole,
   deleteOverride,
   getOverride,
   limit,

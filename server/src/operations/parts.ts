@@ -160,6 +160,11 @@ export async function shadowedLimits(
   return warnings.length === 0 ? {} : { warnings };
 }
 
+/** The names of what an update changes: all that it gives but `ref`, which names the thing. */
+export function changedFields(input: object, ref: string): string[] {
+  return Object.keys(input).filter((name) => name !== ref);
+}
+
 /** The ids of these rows. */
 export function idsOf(rows: readonly { id: string }[]): string[] {
   return rows.map((row) => row.id);

@@ -6,7 +6,7 @@ import { operation, type TransactContext } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
 import { setBalance } from "../../storage/queries/balances.ts";
 import { type Algorithm, findAlgorithm } from "../../storage/queries/keyMigrations.ts";
-import { insertKey } from "../../storage/queries/keyWrites.ts";
+import { insertKey, linkKeyToIdentity } from "../../storage/queries/keyWrites.ts";
 import {
   credits,
   externalId,
@@ -121,7 +121,7 @@ async function migrateOne(
     id,
     workspaceId,
     apiId: into.apiId,
-    identityId: given.externalId && (await linkIdentity(context, given.externalId)),
+    identityId: undefined, // none is made for a key that is not
     subjectId: id,
     hash,
     sealed: undefined,
@@ -137,6 +137,9 @@ async function migrateOne(
     nowMs,
   });
   if (!inserted) return undefined;
+  if (given.externalId !== undefined) {
+    await linkKeyToIdentity(tx, workspaceId, id, await linkIdentity(context, given.externalId));
+  }
   audit("key.create", id);
   await replaceRoles(context, id, given.roles ?? []);
   await replacePermissions(context, id, await makePermissions(context, given.permissions ?? []));

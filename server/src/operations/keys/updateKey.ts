@@ -17,6 +17,7 @@ import {
   roleNames,
 } from "../fields.ts";
 import {
+  changedFields,
   evictKey,
   linkIdentity,
   lockPermittedKey,
@@ -82,7 +83,7 @@ export const updateKey = operation({
       await replacePermissions(context, key.id, await makePermissions(context, input.permissions));
     }
     const own = given ? await replaceRatelimits(context, key.id, key.ratelimits, given) : key.ratelimits;
-    audit("key.update", key.id, changedFields(input));
+    audit("key.update", key.id, changedFields(input, "keyId"));
     evictKey(context, key);
     return shadowedLimits(
       context,
@@ -91,10 +92,6 @@ export const updateKey = operation({
     );
   },
 });
-
-function changedFields(input: Input): string[] {
-  return Object.keys(input).filter((name) => name !== "keyId");
-}
 
 function refuseDailyDay({ credits }: Input): void {
   const given = credits?.refill;

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { Failure } from "../../errors.ts";
+import { Failure, invalid } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { deleteRolePermissions, insertRolePermissions, lockRole } from "../../storage/queries/permissions.ts";
-import { permissionSlugs } from "../fields.ts";
+import { permissionSlugs, roleRef } from "../fields.ts";
 import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
 import { idChange, requirePermissions } from "../parts.ts";
 
@@ -13,23 +13,20 @@ export const setRolePermissions = operation({
   permission: "rbac.*.add_permission_to_role",
   alsoNeeds: ["rbac.*.remove_permission_from_role"],
   input: z.strictObject({
-    roleId: z
-      .string()
-      .min(3)
-      .max(255)
-      .regex(/^[a-zA-Z0-9_-]+$/, "use only letters, digits, _ and -"),
+    role: roleRef.optional(),
+    roleId: roleRef.optional().describe("The older name of `role`."),
     permissions: permissionSlugs,
   }),
   output: z.array(permission),
   errors: ["role_not_found"],
   example: {
-    input: { roleId: "role_0Ck3vDbnXhq2Tn6Yp1Zs4a", permissions: ["documents.read"] },
+    input: { role: "editor", permissions: ["documents.read"] },
     output: [permissionExample],
   },
 
   async transact(input, context) {
     const { caller, tx, audit, evict } = context;
-    const role = await lockRole(tx, caller.workspaceId, input.roleId);
+    const role = await lockRole(tx, caller.workspaceId, refOf(input));
     if (role === undefined) throw new Failure("role_not_found");
     const permissions = await requirePermissions(context, input.permissions);
     const { added, removed } = idChange(role.permissions, permissions);
@@ -41,3 +38,11 @@ export const setRolePermissions = operation({
     return permissions.map(permissionAnswer);
   },
 });
+
+/** Errors: `invalid_input` unless exactly one of the two names is given. */
+function refOf({ role, roleId }: { role?: string | undefined; roleId?: string | undefined }): string {
+  const ref = role ?? roleId;
+  if (ref !== undefined && (role === undefined || roleId === undefined)) return ref;
+  const problem = ref === undefined ? "is missing" : "is given twice, as `roleId` too";
+  throw invalid("body.role", problem, "give the role's id or name, once");
+}

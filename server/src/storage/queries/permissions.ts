@@ -84,16 +84,87 @@ export async function findRole(db: Db, workspaceId: string, ref: string): Promis
   return (await withPermissions(db, workspaceId, rows))[0];
 }
 
-/** The role with this id, and nobody else changes it before this transaction ends. */
-export async function lockRole(tx: Tx, workspaceId: string, id: string): Promise<RoleRecord | undefined> {
+/** As `findRole`, and nobody else changes it before this transaction ends. */
+export async function lockRole(tx: Tx, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
+  const found = await findRole(tx, workspaceId, ref);
+  if (found === undefined) return undefined;
   const rows = await tx
-    .updateTable("roles")
-    .set((eb) => ({ createdAtMs: eb.ref("createdAtMs") }))
+    .selectFrom("roles")
+    .select(["id", "name", "description"])
     .where("workspaceId", "=", workspaceId)
-    .where("id", "=", id)
-    .returning(["id", "name", "description"])
+    .where("id", "=", found.id)
+    .forUpdate()
     .execute();
   return (await withPermissions(tx, workspaceId, rows))[0];
+}
+
+/** As `findPermission`, and nobody else changes it before this transaction ends. */
+export async function lockPermission(
+  tx: Tx,
+  workspaceId: string,
+  ref: string,
+): Promise<PermissionRecord | undefined> {
+  const found = await findPermission(tx, workspaceId, ref);
+  if (found === undefined) return undefined;
+  return tx
+    .selectFrom("permissions")
+    .select(columns)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", found.id)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** Whether the permission now is as given; false where another one of the workspace has the slug. */
+export async function applyPermission(tx: Tx, workspaceId: string, to: PermissionRecord): Promise<boolean> {
+  const row = await tx
+    .updateTable("permissions")
+    .set({ name: to.name, slug: to.slug, description: to.description })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", to.id)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom("permissions as other")
+            .select("other.id")
+            .where("other.workspaceId", "=", workspaceId)
+            .where("other.slug", "=", to.slug)
+            .where("other.id", "!=", to.id),
+        ),
+      ),
+    )
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Whether the role now is as given; false where another one of the workspace has the name. */
+export async function applyRole(
+  tx: Tx,
+  workspaceId: string,
+  to: { id: string; name: string; description: string | null },
+): Promise<boolean> {
+  const row = await tx
+    .updateTable("roles")
+    .set({ name: to.name, description: to.description })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", to.id)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom("roles as other")
+            .select("other.id")
+            .where("other.workspaceId", "=", workspaceId)
+            .where("other.name", "=", to.name)
+            .where("other.id", "!=", to.id),
+        ),
+      ),
+    )
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Whether it was inserted; false where the workspace has this name. */

@@ -72,6 +72,44 @@ const permissionCases: readonly Case[] = [
   },
 ];
 
+const updateCases: readonly Case[] = [
+  {
+    operation: "permissions.updatePermission",
+    succeeds: [
+      async (server) => {
+        const permission = await makePermission(server);
+        const slug = fresh("documents.write");
+        return { input: { permission: permission.slug, slug }, data: { ...permission, slug } };
+      },
+    ],
+    refused: {
+      400: async (server) => ({ permission: (await makePermission(server)).id, slug: "no spaces" }),
+      404: () => ({ permission: nowhere("perm"), name: "New" }),
+      409: async (server) => ({
+        permission: (await makePermission(server)).id,
+        slug: (await makePermission(server)).slug,
+      }),
+    },
+    generalFor: { "unkey.py 3.2.2": [429] },
+  },
+  {
+    operation: "permissions.updateRole",
+    succeeds: [
+      async (server) => {
+        const role = await makeRole(server);
+        const name = fresh("author");
+        return { input: { role: role.id, name }, data: { ...role, name } };
+      },
+    ],
+    refused: {
+      400: () => ({ role: "", name: "author" }),
+      404: () => ({ role: nowhere("role"), name: "author" }),
+      409: async (server) => ({ role: (await makeRole(server)).id, name: (await makeRole(server)).name }),
+    },
+    generalFor: { "unkey.py 3.2.2": [429] },
+  },
+];
+
 const roleCases: readonly Case[] = [
   {
     operation: "permissions.createRole",
@@ -156,4 +194,4 @@ async function answers(server: TestServer, status: number, operation: string, in
   expect((await server.call(operation, input)).status).toBe(status);
 }
 
-export const rbacCases: readonly Case[] = [...permissionCases, ...roleCases];
+export const rbacCases: readonly Case[] = [...permissionCases, ...roleCases, ...updateCases];
