@@ -12,7 +12,8 @@ export function parsePrefixedKey(key: string): PrefixedKey | undefined {
 }
 
 const hex = /^[0-9a-fA-F]{64}$/;
-const base64 = /^[A-Za-z0-9+/_-]{43}=?$/;
+/** the last of 43 digits has two bits that 32 bytes leave unset */
+const base64 = /^[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?$/;
 
 /** A SHA-256 in base64url without padding, from hex, base64 or base64url; undefined for anything else. */
 export function parseSha256(text: string): string | undefined {

@@ -41,18 +41,34 @@ export async function findPendingKey(
     .executeTakeFirst();
 }
 
-/** From now on the key goes by the hash of its whole text; once, whoever comes first. */
+/**
+ * From now on the key goes by the hash of its whole text; once, whoever comes first, and not where the workspace has
+ * that hash already. Whether it was so.
+ */
 export async function applyFirstVerification(
   tx: Tx,
   workspaceId: string,
   keyId: string,
   own: { hash: string; start: string; prefix: string },
-): Promise<void> {
-  await tx
+): Promise<boolean> {
+  const row = await tx
     .updateTable("keys")
     .set({ ...own, pendingMigrationId: null })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", keyId)
     .where("pendingMigrationId", "is not", null)
-    .execute();
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom("keys as taken")
+            .select("taken.id")
+            .where("taken.workspaceId", "=", workspaceId)
+            .where("taken.hash", "=", own.hash),
+        ),
+      ),
+    )
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
 }

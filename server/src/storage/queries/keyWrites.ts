@@ -79,6 +79,21 @@ export async function setKey(tx: Tx, workspaceId: string, id: string, change: Ke
     .execute();
 }
 
+/** Links a key that was just inserted to an identity; no change of the key. */
+export async function linkKeyToIdentity(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  identityId: string,
+): Promise<void> {
+  await tx
+    .updateTable("keys")
+    .set({ identityId })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .execute();
+}
+
 /** The key is gone for everybody; its row stays. */
 export async function setKeyDeleted(tx: Tx, workspaceId: string, id: string, nowMs: number): Promise<void> {
   await tx

@@ -66,9 +66,14 @@ export async function findKey(db: Db, workspaceId: string, id: string, nowMs: nu
   return (await detailed(db, workspaceId, rows, nowMs))[0];
 }
 
+/** Those whose whole text has this hash: what was brought over may go by that of a part until it is first verified. */
+function liveKeysWithHash(db: Db, workspaceId: string, hash: string) {
+  return liveKeys(db, workspaceId).where("keys.hash", "=", hash).where("keys.pendingMigrationId", "is", null);
+}
+
 /** The live key with this hash; credits as they are at `nowMs`. */
 export async function findKeyWithHash(db: Db, workspaceId: string, hash: string, nowMs: number) {
-  const rows = await liveKeys(db, workspaceId).where("keys.hash", "=", hash).execute();
+  const rows = await liveKeysWithHash(db, workspaceId, hash).execute();
   return (await detailed(db, workspaceId, rows, nowMs))[0];
 }
 
@@ -115,7 +120,7 @@ export async function findKeyByHash(
   workspaceId: string,
   hash: string,
 ): Promise<KeyRecord | undefined> {
-  const row = await liveKeys(db, workspaceId).where("keys.hash", "=", hash).executeTakeFirst();
+  const row = await liveKeysWithHash(db, workspaceId, hash).executeTakeFirst();
   if (row === undefined) return undefined;
   const { grants, limits } = await partsOf(db, workspaceId, [row]);
   const { permissions, roles, ids } = grants.get(row.id) ?? { permissions: [], roles: [], ids: [] };
