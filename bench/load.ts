@@ -34,10 +34,8 @@ export type Measured = {
   threadUs: number;
   /** the same of the whole process: collector, compiler and workers too */
   processUs: number;
-  /** how much of a core the first thread used; well below 1 something else held the server up */
+  /** how much of a core the first thread used; well below 1 the generator or another program held it up */
   serverBusy: number;
-  /** how much of a core the generator used; near 1 it is itself what limits the figures */
-  generatorBusy: number;
 };
 
 export type GeneratorAnswer = { measured: Measured } | { wrong: string };
