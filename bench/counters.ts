@@ -92,15 +92,15 @@ async function speed(): Promise<void> {
         ...change,
         subject: String(i),
       }));
-      const startMs = performance.now();
+      const cpuBefore = process.cpuUsage();
       for (let i = 0; i < hits; i += 1) {
         const window = windows[i % windows.length] as Window;
         window.subject = `xxxxxxx${1e8 + ((i * 7919) % count)}`;
         counters.hit([window]);
         if (i % 1000 === 0) nowMs += 1;
       }
-      const ns = ((performance.now() - startMs) * 1e6) / hits;
-      console.log(`${count} counters, ${name}: ${ns.toFixed(0)} ns per hit`);
+      const ns = (cpuMs(cpuBefore) * 1e6) / hits;
+      console.log(`${count} counters, ${name}: ${ns.toFixed(0)} ns of processor time per hit`);
     }
   }
 }
