@@ -268,21 +268,21 @@ describe("the journal", () => {
     expect(problems).toEqual([]);
   }, 30_000);
 
-  test("one tick that is long does not hold up the others, and two do not overlap", async () => {
+  test("a long tick does not hold up anything else", async () => {
     const counters = await openJournal();
     for (let i = 0; i < 20_000; i += 1) counters.hit([windowOf(`${i}`)]);
     let turns = 0;
     const timer = setInterval(() => {
       turns += 1;
     }, 0);
-    await Promise.all([counters.tick(), counters.tick()]);
+    await counters.tick();
     clearInterval(timer);
     expect(turns).toBeGreaterThan(5);
     expect(readFileSync(path, "utf8").split("\n").length).toBe(2 + Math.ceil(20_000 / 256));
     await counters.close();
   }, 30_000);
 
-  test("while the file cannot be written counting goes on, one warning is given, and all is written later", async () => {
+  test("while the file cannot be written counting goes on, one warning is given, and all is written later, once", async () => {
     path = join(folder, "missing", "counters");
     const counters = await openJournal();
     for (let i = 0; i < 5; i += 1) {
@@ -291,7 +291,7 @@ describe("the journal", () => {
     }
     expect(problems).toHaveLength(1);
     mkdirSync(dirname(path));
-    await counters.tick();
+    await Promise.all([counters.tick(), counters.tick()]);
     expect(await afterKill((seen) => look(seen, windowOf("a"))?.remaining)).toBe(995);
     await counters.close();
     expect(problems).toHaveLength(1);
