@@ -5,7 +5,9 @@ import { engines, startTest, type TestServer } from "../harness.ts";
 import { describeClient } from "./suite.ts";
 import { typescriptClient } from "./typescriptClient.ts";
 
-describeClient("@unkey/api", async () => typescriptClient());
+describeClient("@unkey/api", async () => typescriptClient(), {
+  lacks: ["permissions.updatePermission", "permissions.updateRole"],
+});
 
 describe.each(engines)("written as its users write it, @unkey/api on $name", (engine) => {
   let server: TestServer;

@@ -96,7 +96,8 @@ const updateCases: readonly Case[] = [
     operation: "permissions.updateRole",
     succeeds: [
       async (server) => {
-        const role = await makeRole(server);
+        // the client shows no permissions here
+        const { permissions: _, ...role } = await makeRole(server);
         const name = fresh("author");
         return { input: { role: role.id, name }, data: { ...role, name } };
       },
