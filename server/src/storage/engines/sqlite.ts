@@ -9,9 +9,11 @@ import { type SqliteThread, startThread } from "./sqliteThread.ts";
 
 const statementsKept = 500;
 const busyWaitMs = 5_000;
-const commitsBetweenCheckpoints = 1_000;
-/** above this the writers wait while the log is folded back into the database */
-const maxLogBytes = 64 * 1024 * 1024;
+const logLimits = {
+  commitsBetweenCheckpoints: 1_000,
+  /** above this the writers wait while the log is folded back into the database */
+  maxLogBytes: 64 * 1024 * 1024,
+};
 const housekeepingMs = 250;
 
 /**
@@ -19,9 +21,13 @@ const housekeepingMs = 250;
  * `:memory:`. `serving` keeps every other serving process away.
  * Errors: `StorageError` with a sentence for the person who started the program.
  */
-export async function openSqlite(path: string, options: { serving: boolean }): Promise<Engine> {
+export async function openSqlite(
+  path: string,
+  options: { serving: boolean },
+  limits = logLimits,
+): Promise<Engine> {
   try {
-    return path === ":memory:" ? await openMemory() : await openFile(path, options.serving);
+    return path === ":memory:" ? await openMemory() : await openFile(path, options.serving, limits);
   } catch (error) {
     throw startError(path, error);
   }
@@ -53,7 +59,7 @@ async function openMemory(): Promise<Engine> {
   };
 }
 
-async function openFile(path: string, serving: boolean): Promise<Engine> {
+async function openFile(path: string, serving: boolean, limits: typeof logLimits): Promise<Engine> {
   makeFolder(dirname(path));
   const release = serving ? claimServing(path) : () => undefined;
   const writer = await openWriter(path).catch((error: unknown) => {
@@ -65,7 +71,7 @@ async function openFile(path: string, serving: boolean): Promise<Engine> {
   const syncThread = startThread(path);
   const slowThread = startThread(path);
   const queue = turnQueue();
-  const log = walKeeper(path, writer, slowThread, queue);
+  const log = walKeeper(writer, slowThread, queue, { ...limits, logBytes: () => logBytes(path) });
   const sync = syncJoiner(syncThread);
   const tx = sqliteDb(executor(writer)) as Tx;
   const listeners = new Set<(change: ForeignChange) => void>();
@@ -198,7 +204,12 @@ function syncJoiner(thread: SqliteThread): () => Promise<void> {
  * copy, the writer's own connection empties the log (emptied by another connection, it would look like a foreign
  * change). Emptied when idle, so that what was deleted does not live on in it, and before it grows without bound.
  */
-function walKeeper(path: string, writer: Database, thread: SqliteThread, queue: TurnQueue) {
+function walKeeper(
+  writer: Database,
+  thread: SqliteThread,
+  queue: TurnQueue,
+  limits: typeof logLimits & { logBytes(): number },
+) {
   let commits = 0;
   let busy = false;
   const fold = async (work: () => Promise<boolean>) => {
@@ -231,8 +242,8 @@ function walKeeper(path: string, writer: Database, thread: SqliteThread, queue: 
   return {
     committed() {
       commits += 1;
-      if (commits < commitsBetweenCheckpoints || busy) return;
-      void fold(logBytes(path) > maxLogBytes ? emptyWhileWritersWait : copy);
+      if (commits < limits.commitsBetweenCheckpoints || busy) return;
+      void fold(limits.logBytes() > limits.maxLogBytes ? emptyWhileWritersWait : copy);
     },
     close: () => clearInterval(idle),
   };
