@@ -44,7 +44,8 @@ export async function runCommand(databaseUrl: string, ...words: string[]): Promi
 /** Starts a node with the program's own command line. Errors: what the program said where it ended instead. */
 export async function startNode({ databaseUrl, rootKey, environment = {} }: NodeOptions): Promise<Node> {
   const metricsPort = 20_000 + Math.floor(Math.random() * 12_000);
-  const child = Bun.spawn([process.execPath, main, "serve"], {
+  // ends with the tests, however they end
+  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", process.execPath, main, "serve"], {
     env: {
       PATH: process.env["PATH"],
       PORT: "0",
