@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Config, ConfigError, givenRecoveryKey, givenRootKey } from "./config.ts";
 import type { Counters } from "./counters/counters.ts";
+import { type JournalOptions, journaledCounters } from "./counters/journal.ts";
 import { memoryCounters } from "./counters/memory.ts";
 import { redisCounters } from "./counters/redis.ts";
 import { idMaker } from "./domain/ids.ts";
@@ -136,25 +137,67 @@ async function makeServices(config: Config, surroundings: Surroundings, parts: P
   };
 }
 
-async function countersOf(config: Config, { monotonicMs }: Surroundings, parts: Parts): Promise<Counters> {
+function countersOf(config: Config, surroundings: Surroundings, parts: Parts): Promise<Counters> {
+  if (config.REDIS_URL !== undefined) return sharedCounters(config.REDIS_URL, config, surroundings, parts);
+  return ownCounters(config, surroundings, parts);
+}
+
+/** Counters of this process alone; those of a SQLite file survive a restart in a file beside it. */
+async function ownCounters(config: Config, surroundings: Surroundings, parts: Parts): Promise<Counters> {
+  const { metrics } = parts;
+  const options = {
+    nowMs: surroundings.monotonicMs,
+    maxBytes: config.COUNTER_MEMORY_BYTES,
+    onEvict: metrics.countersEvicted,
+  };
+  const file = config.DATABASE_URL.startsWith("file:")
+    ? config.DATABASE_URL.slice("file:".length)
+    : undefined;
+  const counters =
+    file === undefined
+      ? memoryCounters(options)
+      : await tickingCounters({
+          ...options,
+          path: `${file}.counters`,
+          onProblem: (message) => surroundings.log("warn", "counters_journal", { message }),
+        });
+  metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
+  metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters take.", counters.bytes);
+  return counters;
+}
+
+const journalTickMs = 1_000;
+
+async function tickingCounters(options: JournalOptions) {
+  const counters = await journaledCounters(options);
+  const timer = setInterval(() => void counters.tick(), journalTickMs);
+  timer.unref();
+  return {
+    ...counters,
+    async close() {
+      clearInterval(timer);
+      await counters.close();
+    },
+  };
+}
+
+async function sharedCounters(
+  url: string,
+  config: Config,
+  { monotonicMs }: Surroundings,
+  parts: Parts,
+): Promise<Counters> {
   const { metrics, engine, newId, nowMs } = parts;
-  const maxBytes = config.COUNTER_MEMORY_BYTES;
-  if (config.REDIS_URL === undefined) {
-    const counters = memoryCounters({ nowMs: monotonicMs, maxBytes, onEvict: metrics.countersEvicted });
-    metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
-    metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters take.", counters.bytes);
-    return counters;
-  }
   let losses = 0;
   let localDecisions = 0;
   metrics.gauge("latchkey_counter_losses", "Times that Redis was found to have lost counters.", () => losses);
   metrics.gauge("latchkey_local_decisions", "Rate limit decisions made without Redis.", () => localDecisions);
   return redisCounters({
-    url: config.REDIS_URL,
+    url,
     deadlineMs: redisDeadlineMs,
     monotonicMs,
     liveNodes: engine.liveNodes,
-    maxLocalBytes: maxBytes,
+    maxLocalBytes: config.COUNTER_MEMORY_BYTES,
     newId: () => newId("hit", nowMs()),
     onLoss: () => {
       losses += 1;

@@ -20,7 +20,7 @@ export const setRolePermissions = operation({
   output: z.array(permission),
   errors: ["role_not_found"],
   example: {
-    input: { role: "editor", permissions: ["documents.read"] },
+    input: { roleId: "role_0Ck3vDbnXhq2Tn6Yp1Zs4a", permissions: ["documents.read"] },
     output: [permissionExample],
   },
 
