@@ -35,12 +35,12 @@ export function scheduleOf(day: number | null | undefined): Refill {
   return day === null || day === undefined ? { interval: "daily" } : { interval: "monthly", day };
 }
 
-/** The balance at `nowMs`: a refill that is due sets it to its amount, once, however many periods were missed. */
+/** The balance at `nowMs`: a refill that is due sets it to its amount, once, however many periods were missed; never below 0. */
 export function refilled(balance: Balance, nowMs: number): Balance {
   const { nextRefillAtMs, refillAmount, refillDay } = balance;
   if (nextRefillAtMs === null || nextRefillAtMs > nowMs) return balance;
   const next = nextRefillAt(scheduleOf(refillDay), nowMs);
-  return { ...balance, remaining: refillAmount ?? 0, nextRefillAtMs: next };
+  return { ...balance, remaining: Math.max(0, refillAmount ?? 0), nextRefillAtMs: next };
 }
 
 /** Takes each cost in its turn, only while that much is left; answers the balance after all of them too. */

@@ -18,13 +18,23 @@ export async function findRootKeyByHash(db: Db, hash: string): Promise<RootKeyRe
     .where("rootKeys.hash", "=", hash)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const permissions = new Set(JSON.parse(row.permissions) as string[]);
+  const permissions = new Set(parsePermissions(row.permissions));
   return {
     caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions },
     enabled: row.enabled === 1,
     workspaceEnabled: row.workspaceEnabled === 1,
     expiresAtMs: row.expiresAtMs ?? undefined,
   };
+}
+
+/** The stored permissions; what cannot be read grants nothing. */
+function parsePermissions(text: string): string[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+  } catch {
+    return [];
+  }
 }
 
 export type NewRootKey = {
