@@ -1,10 +1,20 @@
 import type { KyselyPlugin, OperationNode } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
-import type { Tx } from "../src/storage/schema.ts";
+import type { Db } from "../src/storage/schema.ts";
 
-/** From now on keeps the tree of every statement that goes through this engine. */
+/** From now on keeps the tree of every statement that goes through this engine, compiled now or before. */
 export function recordStatements(engine: Engine): OperationNode[] {
   const recorded: OperationNode[] = [];
+  const { transaction } = engine;
+  engine.db = recording(engine.db, recorded);
+  engine.slow = recording(engine.slow, recorded);
+  engine.transaction = (work, options) =>
+    transaction.call(engine, (tx) => work(recording(tx, recorded)), options) as never;
+  return recorded;
+}
+
+/** The same database, which adds the tree of every statement to `recorded`. */
+export function recording<D extends Db>(db: D, recorded: OperationNode[]): D {
   const plugin: KyselyPlugin = {
     transformQuery({ node }) {
       recorded.push(node);
@@ -12,12 +22,13 @@ export function recordStatements(engine: Engine): OperationNode[] {
     },
     transformResult: async ({ result }) => result,
   };
-  const { transaction } = engine;
-  engine.db = engine.db.withPlugin(plugin);
-  engine.slow = engine.slow.withPlugin(plugin);
-  engine.transaction = (work, options) =>
-    transaction.call(engine, (tx) => work(tx.withPlugin(plugin) as Tx), options) as never;
-  return recorded;
+  const wrapped = db.withPlugin(plugin) as D;
+  const { executeQuery } = wrapped;
+  wrapped.executeQuery = (query) => {
+    if ("query" in query) recorded.push(query.query);
+    return executeQuery.call(wrapped, query) as never;
+  };
+  return wrapped;
 }
 
 type Tree = Record<string, unknown>;
@@ -36,16 +47,20 @@ function queriesIn(tree: unknown): Tree[] {
   return queryKinds.includes(String((tree as Tree)["kind"])) ? [tree as Tree, ...inner] : inner;
 }
 
+/** A table, and what the statement calls it. */
+type Source = { table: string; name: string };
+
 function unboundIn(query: Tree, workspaceTables: readonly string[]): string[] {
   if (query["kind"] === "InsertQueryNode") return unboundInsert(query, workspaceTables);
-  const tables = tablesOf(query).filter((table) => workspaceTables.includes(table));
+  const sources = sourcesOf(query).filter(({ table }) => workspaceTables.includes(table));
+  const names = sources.map(({ name }) => name);
   const conditions = conditionsOf(query);
   const bound = new Set<string>();
   for (let before = -1; before < bound.size; ) {
     before = bound.size;
-    for (const table of tables) if (isBound(table, tables, conditions, bound)) bound.add(table);
+    for (const name of names) if (isBound(name, names, conditions, bound)) bound.add(name);
   }
-  return tables.filter((table) => !bound.has(table));
+  return sources.filter(({ name }) => !bound.has(name)).map(({ table }) => table);
 }
 
 /** What is inserted has its workspace; what is changed where it was there already belongs to that workspace. */
@@ -62,16 +77,19 @@ function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[
 }
 
 /** Of the statement itself, not of those within it. */
-function tablesOf(query: Tree): string[] {
+function sourcesOf(query: Tree): Source[] {
   const { from, table, joins = [] } = query as { from?: Tree; table?: unknown; joins?: Tree[] };
-  const sources = [
-    ...((from?.["froms"] as unknown[] | undefined) ?? []),
-    table,
-    ...joins.map((join) => join["table"]),
-  ];
-  return sources
-    .filter((source) => (source as Tree | undefined)?.["kind"] !== "SelectQueryNode")
-    .flatMap((source) => namesIn(source, "TableNode"));
+  const froms = (from?.["froms"] as unknown[] | undefined) ?? [];
+  return [...froms, table, ...joins.map((join) => join["table"])].flatMap((source) => {
+    const { kind, node, alias } = (source ?? {}) as { kind?: string; node?: Tree; alias?: Tree };
+    const tables = namesIn(kind === "AliasNode" ? tableOnly(node) : tableOnly(source), "TableNode");
+    return tables.map((name) => ({ table: name, name: alias === undefined ? name : String(alias["name"]) }));
+  });
+}
+
+/** Of a query in the place of a table its own check is made. */
+function tableOnly(source: unknown): unknown {
+  return (source as Tree | undefined)?.["kind"] === "TableNode" ? source : undefined;
 }
 
 function conditionsOf(query: Tree): Tree[] {

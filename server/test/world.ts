@@ -98,6 +98,7 @@ async function makeNamespace(server: TestServer, make: Make, workspaceId: string
     .selectFrom("namespaces")
     .select("id")
     .where("workspaceId", "=", workspaceId)
+    .where("name", "=", namespace)
     .executeTakeFirstOrThrow();
   return row.id;
 }
@@ -117,11 +118,7 @@ function dataOf(reply: Reply): any {
 }
 
 /** Calls `change` with every text within a body and the name of its field, and answers the changed body. */
-function mapTexts(
-  body: unknown,
-  change: (text: string, field: string) => string,
-  field = "",
-): unknown {
+function mapTexts(body: unknown, change: (text: string, field: string) => string, field = ""): unknown {
   if (typeof body === "string") return change(body, field);
   if (Array.isArray(body)) return body.map((item) => mapTexts(item, change, field));
   if (typeof body !== "object" || body === null) return body;

@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { OperationNode } from "kysely";
 import { engines, startTest, type TestServer } from "../../test/harness.ts";
 import { type Field, fieldsOf, type JsonSchema, type Path, typesOf, withValue } from "../../test/schemas.ts";
-import { rawSql, recordStatements, unboundTables } from "../../test/statements.ts";
+import { rawSql, recording, recordStatements, unboundTables } from "../../test/statements.ts";
 import { dump, tablesOf } from "../../test/tables.ts";
 import { exampleIn, type Kind, makeWorld, type World } from "../../test/world.ts";
 import { counterKey, type Window } from "../counters/counters.ts";
 import { encodeCursor } from "../domain/cursor.ts";
+import { addUsage, queryLastUses, queryUsage } from "../events/usageStore.ts";
 import { jsonSchema } from "../jsonSchema.ts";
 import type { Operation } from "../operation.ts";
 import { operations } from "../operations/index.ts";
+import { openUsageDatabase } from "./engines/usage.ts";
 
-const kinds: readonly Kind[] = [
+const allKinds: readonly Kind[] = [
   "apiId",
   "keyId",
   "key",
@@ -25,6 +28,9 @@ const kinds: readonly Kind[] = [
   "namespace",
   "migrationId",
 ];
+
+/** What a permission can be given for. */
+const ownedKinds: readonly Kind[] = ["apiId", "keyId", "identityId", "namespaceId"];
 
 /** What of an answer may differ between two servers that know the same. */
 function comparable(text: string): string {
@@ -76,10 +82,8 @@ describe("what another workspace has is answered like what never was, and stays 
       const theirs = () => dump(knowing.server.services.engine.db, foreign.workspaceId);
       const before = await theirs();
       const { schema, fields } = textFields(operation);
-      const questions = fields.flatMap(({ path }) =>
-        foreignValues(path, foreign).map((value) => ({ path, value })),
-      );
-      for (const permissions of callersOf(operation, foreign)) {
+      for (const { permissions, kinds } of callersOf(operation, foreign)) {
+        const questions = fields.flatMap(({ path }) => foreignValues(path, kinds, foreign));
         const asKnowing = await asker(knowing, operation, schema, permissions);
         const asIgnorant = await asker(ignorant, operation, schema, permissions);
         for (const { path, value } of questions) {
@@ -95,16 +99,19 @@ describe("what another workspace has is answered like what never was, and stays 
   );
 });
 
-/** All that the other workspace has, as the field at this place would name it. */
-function foreignValues(path: Path, foreign: World): string[] {
-  const values = kinds.map((kind) => foreign[kind]);
-  return path.at(-1) === "cursor" ? values.map(encodeCursor) : values;
+/** What the other workspace has of these kinds, as the field at this place would name it. */
+function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
+  const isCursor = path.at(-1) === "cursor";
+  return kinds.map((kind) => ({ path, value: isCursor ? encodeCursor(foreign[kind]) : foreign[kind] }));
 }
 
+type AskingAs = { permissions: string[]; kinds: readonly Kind[] };
+
 /** Permissions for everything, and where some can be given for one thing, for those of the other workspace. */
-function callersOf(operation: Operation, foreign: World): string[][] {
-  const narrow = permissionsFor(operation, foreign);
-  return operation.permission.includes("<id>") ? [["*"], narrow] : [["*"]];
+function callersOf(operation: Operation, foreign: World): AskingAs[] {
+  const everything = { permissions: ["*"], kinds: allKinds };
+  const narrow = { permissions: permissionsFor(operation, foreign), kinds: ownedKinds };
+  return operation.permission.includes("<id>") ? [everything, narrow] : [everything];
 }
 
 async function asker({ server, own }: Side, operation: Operation, schema: JsonSchema, permissions: string[]) {
@@ -199,6 +206,36 @@ describe.each(engines)("on $name,", (engine) => {
       ["keys.deleteKey", { keyId, permanent: true }],
     ];
   }
+});
+
+test("every statement on usage names the workspace, but for the one that forgets by age", async () => {
+  const recorded: OperationNode[] = [];
+  const { db } = await openUsageDatabase(":memory:");
+  const { ofWorkspace } = await tablesOf(db);
+  expect(ofWorkspace).toEqual(["lastUses", "usage", "usageEvents"]);
+  const watched = recording(db, recorded);
+  const use = {
+    workspaceId: "ws_1",
+    keyId: "key_1",
+    identityId: "id_1",
+    apiId: "api_1",
+    namespaceId: undefined,
+  };
+  const counted = {
+    ...use,
+    outcome: "VALID",
+    credits: 1,
+    tags: ["a"],
+    atMs: 1,
+    minuteMs: 0,
+    count: 1,
+    lastMs: 1,
+  };
+  await addUsage(watched, { counts: [counted], events: [JSON.stringify(counted)] }, () => "log_1");
+  const query = { workspaceId: "ws_1", subjectId: "key_1", startMs: 0, endMs: 9, tag: undefined };
+  expect(await queryUsage(watched, { ...query, period: "minute" })).toHaveLength(1);
+  expect(await queryLastUses(watched, "ws_1", ["key_1"])).toHaveLength(1);
+  expect(recorded.flatMap((statement) => unboundTables(statement, ofWorkspace))).toEqual([]);
 });
 
 const window = fc.record({

@@ -1,0 +1,274 @@
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { engines, type Reply, startTest, type TestServer } from "../../test/harness.ts";
+import { tablesOf } from "../../test/tables.ts";
+import { makeWorkspace, type Workspace } from "../../test/workspace.ts";
+import { makeWorld, type World } from "../../test/world.ts";
+
+type Calls = [operation: string, body: object][];
+type Cell = { table: string; column: string; key: string; id: string; isText: boolean };
+
+/** Columns that say which row it is, and whose: the server makes them, and a row without them is another's. */
+const keyColumns = ["id", "workspaceId", "period", "startMs", "outcome", "tag"];
+/** By which column a table's rows are found; `id` where it is not said. */
+const ownerColumns: Record<string, string> = { usage: "subjectId", lastUses: "keyId" };
+
+/** Every cell, key columns aside, of rows that belong to this world. */
+async function cellsOf(server: TestServer, workspaceId: string, world: World): Promise<Cell[]> {
+  const { db } = server.services.engine;
+  const tables = await db.introspection.getTables();
+  const { ofWorkspace } = await tablesOf(db);
+  const names = new Set<string>(ofWorkspace.filter((name) => name !== "rootKeys"));
+  const ids: readonly unknown[] = Object.values({ ...world, workspaceId: "", rootKey: "" });
+  const found = tables
+    .filter(({ name }) => names.has(name))
+    .map(async ({ name: table, columns }) => {
+      const key = ownerColumns[table] ?? "id";
+      const rows = await db
+        .selectFrom(table as "keys")
+        .selectAll()
+        .where("workspaceId", "=", workspaceId)
+        .execute();
+      const row = rows.find((one) => Object.values(one).some((value) => ids.includes(value)));
+      return row === undefined ? [] : cellsOfRow(table, key, columns, row);
+    });
+  return (await Promise.all(found)).flat();
+}
+
+type Column = { name: string; dataType: string };
+
+function cellsOfRow(table: string, key: string, columns: Column[], row: Record<string, unknown>): Cell[] {
+  if (!(key in row)) return [];
+  return columns
+    .filter(({ name }) => name !== key && !keyColumns.includes(name))
+    .map(({ name, dataType }) => {
+      return { table, column: name, key, id: String(row[key]), isText: /text/i.test(dataType) };
+    });
+}
+
+const deep = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+const texts = ["not json", "[]", "", "null", '{"a":', '{"a":1e999}', '[null,5,{"a":[]}]', "😀 ' -- %"];
+/** Only where JSON of any size is kept: names and ids this long are taken from nobody. */
+const longTexts = [deep(200_000), "x".repeat(200_000)];
+const jsonColumns = ["meta", "fields", "event"];
+const numbers = [-1, 0, 2, 2 ** 53 - 1, -(2 ** 53) + 1, 8.64e15 + 1];
+
+describe.each(engines)("on $name,", (engine) => {
+  let server: TestServer;
+  let space: Workspace;
+  let good: World;
+  let odd: World;
+  beforeAll(async () => {
+    server = await startTest({ engine });
+    space = await makeWorkspace(server);
+    const owner = { workspaceId: space.id, rootKey: space.rootKey };
+    good = await makeWorld(server, "good", owner);
+    odd = await makeWorld(server, "odd", owner);
+    // enough usage that some of it is written down
+    for (const { key } of [good, odd]) await space.data("keys.verifyKey", { key, tags: ["tag"] });
+  });
+  afterAll(() => server.stop());
+
+  const readsOf = (world: World): Calls => [
+    ["identities.getIdentity", { identity: world.identityId }],
+    ["apis.getApi", { apiId: world.apiId }],
+    ["apis.listKeys", { apiId: world.apiId }],
+    ["keys.getKey", { keyId: world.keyId }],
+    ["keys.whoami", { key: world.key }],
+    [
+      "keys.verifyKey",
+      {
+        key: world.key,
+        credits: { cost: 0 },
+        permissions: world.slug,
+        ratelimits: ["requests", "shared"].map((name) => ({ name, cost: 0 })),
+      },
+    ],
+    ["permissions.getRole", { role: world.roleId }],
+    ["permissions.getPermission", { permission: world.permissionId }],
+    ["ratelimit.getOverride", { namespace: world.namespaceId, identifier: "user_123" }],
+    ["ratelimit.listOverrides", { namespace: world.namespaceId }],
+    [
+      "ratelimit.limit",
+      { namespace: world.namespaceId, identifier: "user_123", limit: 5, duration: 60_000, cost: 0 },
+    ],
+    ["keys.verifyKey", { key: `${world.key}x`, migrationId: world.migrationId }],
+  ];
+  const goodReads = () => readsOf(good).filter(([name]) => /verifyKey|listKeys|limit$/.test(name));
+  const lists: Calls = [
+    ["identities.listIdentities", {}],
+    ["permissions.listRoles", {}],
+    ["permissions.listPermissions", {}],
+    ["audit.listEvents", {}],
+  ];
+  const ask = async (calls: Calls) => {
+    server.services.keyCache.clear();
+    server.services.namespaceCache.clear();
+    return Promise.all(calls.map(([operation, body]) => space.call(operation, body)));
+  };
+  /** what lists say of the good things, item by item */
+  const goodItems = (reply: Reply): string[] =>
+    (reply.body.data as unknown[])
+      .map((item) => JSON.stringify(item))
+      .filter((item) =>
+        [good.identityId, good.roleId, good.permissionId, good.keyId].some((id) => item.includes(id)),
+      );
+
+  async function sql(text: string, ...parameters: unknown[]): Promise<Record<string, unknown>[]> {
+    const { engine } = server.services;
+    return engine.transaction(async (tx) => {
+      const { rows } = await tx.executeQuery({ sql: text, parameters, query: { kind: "RawNode" } } as never);
+      return rows as Record<string, unknown>[];
+    });
+  }
+
+  const oddValues = ({ isText, column }: Cell): unknown[] => {
+    if (engine.name !== "sqlite in memory") return isText ? texts.slice(0, 2) : numbers.slice(0, 2);
+    if (!isText) return [...numbers, null];
+    return [...texts, null, ...(jsonColumns.includes(column) ? longTexts : [])];
+  };
+
+  /** What the first lists and reads answer of the good world, item by item. */
+  function saidOfGood(replies: Reply[]): unknown[] {
+    const direct = replies.slice(lists.length, lists.length + goodReads().length);
+    return [
+      ...replies.slice(0, lists.length).map(goodItems),
+      ...direct.map(({ status, body }) => [status, body.data]),
+    ];
+  }
+
+  const placeholder = engine.name === "postgres" ? (index: number) => `$${index}` : () => "?";
+  const where = ({ key, id }: Cell) => `"${key}" = '${id}'`;
+
+  /** Runs `work` while the cell has this value; 0 where the database does not take it, else 1. */
+  async function whileOdd(cell: Cell, value: unknown, work: () => Promise<void>): Promise<number> {
+    const { table, column } = cell;
+    const [before] = await sql(`select "${column}" as "value" from "${table}" where ${where(cell)}`);
+    const set = `update "${table}" set "${column}" = ${placeholder(1)} where ${where(cell)}`;
+    const isTaken = await sql(set, value).then(
+      () => true,
+      () => false,
+    );
+    if (!isTaken) return 0;
+    await work();
+    await sql(set, before?.["value"]);
+    return 1;
+  }
+
+  test("a row of any shape crashes no reader, and changes nothing of what is said of the others", async () => {
+    const calls = [...lists, ...goodReads(), ...readsOf(odd), ["analytics.getUsage", { keyId: odd.keyId }]];
+    const before = await ask(calls as Calls);
+    expect(before.map(({ status }) => status)).toEqual(Array(calls.length).fill(200));
+    const cells = await cellsOf(server, space.id, odd);
+    expect(cells.length).toBeGreaterThan(50);
+    const changes = cells.flatMap((cell) => oddValues(cell).map((value) => ({ cell, value })));
+    let taken = 0;
+    for (const { cell, value } of changes) {
+      const shown = `${cell.table}.${cell.column}: ${String(value).slice(0, 20)}`;
+      taken += await whileOdd(cell, value, async () => {
+        const after = await ask(calls as Calls);
+        expect([shown, after.filter(({ status }) => status >= 500).map(({ text }) => text)]).toEqual([
+          shown,
+          [],
+        ]);
+        expect([shown, saidOfGood(after)]).toEqual([shown, saidOfGood(before)]);
+      });
+    }
+    expect(taken).toBeGreaterThan(changes.length / 2);
+  }, 120_000);
+
+  test("a root key whose row is odd has no permissions, or none but what can be read", async () => {
+    for (const text of [
+      ...texts,
+      ...longTexts,
+      '["*"',
+      '{"*":true}',
+      '["identity.*.read_identity",5,null]',
+    ]) {
+      const rootKey = await server.makeRootKey(["*"], { workspaceId: space.id });
+      const hash = server.services.hashKey(rootKey);
+      await sql(
+        `update "rootKeys" set "permissions" = ${placeholder(1)} where "hash" = ${placeholder(2).replace("1", "2")}`,
+        text,
+        hash,
+      );
+      const list = await space.call("identities.listIdentities", {}, { rootKey });
+      expect([text.slice(0, 40), list.status]).toEqual([
+        text.slice(0, 40),
+        text.includes("read_identity") ? 200 : 403,
+      ]);
+      expect((await space.call("apis.createApi", { name: "none" }, { rootKey })).status).toBe(403);
+    }
+  });
+
+  test("a balance that cannot be spent from fails alone, among those that are spent with it", async () => {
+    const made = await Promise.all(
+      Array.from({ length: 24 }, () =>
+        space.data("keys.createKey", { apiId: good.apiId, credits: { remaining: 5 } }),
+      ),
+    );
+    const [broken] = made;
+    await sql(
+      `update "balances" set "refillAmount" = -5, "nextRefillAtMs" = 1 where "id" = '${broken.keyId}'`,
+    );
+    const replies = await Promise.all(made.map(({ key }) => space.call("keys.verifyKey", { key })));
+    expect(replies.map(({ status }) => status)).toEqual(Array(24).fill(200));
+    expect(replies.slice(1).every(({ body }) => body.data.credits === 4)).toBe(true);
+    expect(replies[0]?.body.data).toMatchObject({ valid: false, code: "USAGE_EXCEEDED", credits: 0 });
+  });
+});
+
+/** A memory's usage is its thread's alone: nothing else can write it. */
+describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name,", (engine) => {
+  test("usage of any shape crashes no reader of it", async () => {
+    const server = await startTest({ engine });
+    const space = await makeWorkspace(server);
+    const { apiId } = await space.data("apis.createApi", { name: "payments" });
+    const { keyId } = await space.data("keys.createKey", { apiId });
+    const usage = (granularity: string, format: string) =>
+      space.call("analytics.getUsage", { keyId, granularity, format });
+    expect((await usage("hour", "json")).status).toBe(200); // makes the file where it is one
+    const { nowMs } = server.clock;
+    const rows = [
+      ["year", nowMs, "VALID", "", 1, 1],
+      ["hour", -1, "VALID", "", 1, 1],
+      ["hour", nowMs - 1, "", "", -5, -5],
+      ["hour", nowMs - 2, "no such outcome", "tag", 2 ** 53 - 1, 0],
+      ["hour", nowMs - 3, "__proto__", "", 1, 1],
+    ];
+    for (const [period, startMs, outcome, tag, count, credits] of rows) {
+      await insertUsage(server, {
+        workspaceId: space.id,
+        subjectId: keyId,
+        period,
+        startMs,
+        outcome,
+        tag,
+        count,
+        credits,
+      });
+    }
+    for (const granularity of ["minute", "hour", "day"]) {
+      for (const format of ["json", "csv"]) {
+        const reply = await usage(granularity, format);
+        expect([granularity, format, reply.status]).toEqual([granularity, format, 200]);
+      }
+    }
+    expect((await usage("hour", "json")).body.data.points.length).toBeGreaterThan(0);
+    await server.stop();
+  });
+});
+
+async function insertUsage(server: TestServer, row: Record<string, unknown>): Promise<void> {
+  const names = Object.keys(row).map((name) => `"${name}"`);
+  const values = Object.values(row).map((value) => (typeof value === "string" ? `'${value}'` : value));
+  const sql = `insert into "usage" (${names.join(", ")}) values (${values.join(", ")})`;
+  if (server.databaseUrl.startsWith("file:")) {
+    const database = new Database(`${server.databaseUrl.slice("file:".length)}-usage`);
+    database.run(sql);
+    database.close();
+    return;
+  }
+  const node = { sql, parameters: [], query: { kind: "RawNode" } } as never;
+  await server.services.engine.transaction((tx) => tx.executeQuery(node));
+}
