@@ -23,6 +23,16 @@ export function knownExhausted(monotonicMs: () => number) {
     return found.limit === window.limit && window.cost >= found.cost ? found : undefined;
   }
 
+  function learnOne(window: Window, state: WindowState, redisNowMs: number): void {
+    // refused for what else the same call took of it, or for another window: alone it may pass
+    if (state.passed || window.cost <= state.remaining) return;
+    if (known.size >= mostKnown) known.clear();
+    const changesInMs = Math.max(0, state.resetAtMs - redisNowMs);
+    const trustedMs = Math.min(changesInMs, Math.floor(window.durationMs / 60));
+    const untilMs = monotonicMs() + trustedMs;
+    known.set(counterKey(window), { limit: window.limit, cost: window.cost, state, untilMs });
+  }
+
   return {
     /** Only calls of one window: what the others of a joint call would answer is not known here. */
     refuse(windows: readonly Window[]): Hit | undefined {
@@ -33,16 +43,10 @@ export function knownExhausted(monotonicMs: () => number) {
       return { passed: false, windows: [found.state], receipt: undefined };
     },
     learn(windows: readonly Window[], hit: Hit, redisNowMs: number): void {
-      if (hit.passed) for (const window of windows) known.delete(counterKey(window));
       for (const [index, window] of windows.entries()) {
         const state = hit.windows[index];
-        // refused for what else the same call took of it: alone it may pass
-        if (state === undefined || state.passed || window.cost <= state.remaining) continue;
-        if (known.size >= mostKnown) known.clear();
-        const changesInMs = Math.max(0, state.resetAtMs - redisNowMs);
-        const trustedMs = Math.min(changesInMs, Math.floor(window.durationMs / 60));
-        const untilMs = monotonicMs() + trustedMs;
-        known.set(counterKey(window), { limit: window.limit, cost: window.cost, state, untilMs });
+        if (hit.passed || state === undefined) known.delete(counterKey(window));
+        else learnOne(window, state, redisNowMs);
       }
     },
     forget(windows: readonly Window[]): void {
