@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { callServer, newFolder, type Serving, startServing } from "../program.ts";
+import { openRaw } from "../raw.ts";
+import { newRootKey } from "./node.ts";
+
+const callers = 512;
+const initial = 40_000;
+const kills = 3;
+
+let folder: string;
+beforeAll(() => {
+  folder = newFolder();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("512 callers on one SQLite process that is killed under them: nothing granted twice, no acknowledged spend lost", async () => {
+  const rootKey = newRootKey();
+  const env = { DATABASE_URL: `file:${join(folder, "latchkey.db")}`, LATCHKEY_ROOT_KEY: rootKey };
+  let serving: Serving = await startServing({ env });
+  const call = (operation: string, body: object) => callServer(serving.url, rootKey, operation, body);
+  const { apiId } = (await call("apis.createApi", { name: "payments" })).body.data;
+  const { keyId, key } = (await call("keys.createKey", { apiId, credits: { remaining: initial } })).body.data;
+  let granted = 0;
+  let unknown = 0;
+  let refused = 0;
+  const body = JSON.stringify({ key });
+  const head = `POST /v2/keys.verifyKey HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rootKey}`;
+  const request = `${head}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  /** until it is refused; each on a socket of its own, of which an HTTP client would not open so many */
+  const spend = async (): Promise<void> => {
+    const socket = await openRaw(serving.url).catch(() => undefined);
+    for (;;) {
+      socket?.send(request);
+      const answer = await socket?.reply();
+      if (answer?.status !== 200) break;
+      if (answer.body?.data?.["valid"] !== true) {
+        refused += 1;
+        return socket?.destroy();
+      }
+      granted += 1;
+    }
+    unknown += socket === undefined ? 0 : 1;
+    socket?.destroy();
+    await Bun.sleep(20);
+    return spend();
+  };
+  const spending = Array.from({ length: callers }, spend);
+  for (let killed = 1; killed <= kills; killed += 1) {
+    while (granted < (killed * initial) / (kills + 2)) await Bun.sleep(1);
+    await Bun.sleep(Math.random() * 10); // in whatever moment of a group
+    serving.child.kill("SIGKILL");
+    await serving.ended;
+    const acknowledged = granted;
+    serving = await startServing({ env });
+    const { remaining } = (await call("keys.getKey", { keyId })).body.data.credits;
+    // others spend by now, so that less may be left, never more
+    expect(remaining).toBeLessThanOrEqual(initial - acknowledged);
+  }
+  await Promise.all(spending);
+  const { remaining } = (await call("keys.getKey", { keyId })).body.data.credits;
+  serving.child.kill("SIGKILL");
+  await serving.ended;
+  expect([remaining, refused]).toEqual([0, callers]);
+  expect(granted).toBeLessThanOrEqual(initial);
+  // what is not accounted for was under way when the process died: at most one spend of each caller each time
+  expect(initial - granted).toBeLessThanOrEqual(unknown);
+  expect(initial - granted).toBeLessThanOrEqual(kills * callers);
+  console.info(`${kills} kills: ${granted} of ${initial} granted, ${unknown} calls without an answer`);
+}, 90_000);
