@@ -2,13 +2,14 @@
 import { idMaker } from "../domain/ids.ts";
 import { randomBytes } from "../runtime.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
+import type { Answered, Asked } from "../storage/workerThread.ts";
 import { addUsage, pruneUsage, queryLastUses, queryUsage } from "./usageStore.ts";
-import type { UsageAnswer, UsageOrder, UsagePlace } from "./usageThread.ts";
+import type { UsageOrder, UsagePlace } from "./usageThread.ts";
 
-type Message = { place: UsagePlace } | { id: number; order: UsageOrder };
+type Message = { place: UsagePlace } | Asked<UsageOrder>;
 
 type Port = {
-  postMessage(message: UsageAnswer): void;
+  postMessage(message: Answered): void;
   onmessage: ((event: { data: Message }) => void) | null;
 };
 
@@ -31,7 +32,11 @@ port.onmessage = ({ data }) => {
       port.postMessage({ id, rows: await follow(order) });
     } catch (error) {
       database = undefined; // opened anew with the next order
-      port.postMessage({ id, rows: [], error: error instanceof Error ? error.message : String(error) });
+      port.postMessage({
+        id,
+        rows: [],
+        error: { message: error instanceof Error ? error.message : String(error) },
+      });
     }
   });
 };

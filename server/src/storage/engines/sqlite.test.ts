@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { newFolder, until } from "../../../test/program.ts";
 import { type Engine, StorageError } from "../engine.ts";
 import { insertWorkspace, listWorkspaces } from "../queries/workspaces.ts";
+import type { Answered, Asked } from "../workerThread.ts";
 import { openSqlite } from "./sqlite.ts";
-import type { WorkerAnswer, WorkerRequest } from "./sqliteWorker.ts";
+import type { Order } from "./sqliteWorker.ts";
 
 setDefaultTimeout(30_000);
 
@@ -58,7 +59,7 @@ function watchFlushes(path: string) {
   globalThis.Worker = class extends Original {
     constructor(url: string) {
       super(url);
-      this.addEventListener("message", ({ data }: { data: WorkerAnswer }) => {
+      this.addEventListener("message", ({ data }: { data: Answered }) => {
         const copy = begun.get(data.id);
         begun.delete(data.id);
         if (copy === undefined || data.error !== undefined) return;
@@ -66,10 +67,10 @@ function watchFlushes(path: string) {
         state.flushes += 1;
       });
     }
-    override postMessage(message: WorkerRequest | { path: string }): void {
+    override postMessage(message: Asked<Order> | { path: string }): void {
       if ("order" in message && message.order.kind === "sync") {
         if (state.failing) {
-          const data: WorkerAnswer = {
+          const data: Answered = {
             id: message.id,
             rows: [],
             error: { message: "EIO: i/o error", code: "EIO" },

@@ -5,6 +5,7 @@ import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { type MigrationTarget, migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
 import { type SqlValue, sqliteDb } from "./dialects.ts";
+import { codeOf, storageError } from "./sqliteErrors.ts";
 import { type SqliteThread, startThread } from "./sqliteThread.ts";
 
 const statementsKept = 500;
@@ -338,20 +339,6 @@ function target(connection: Database): MigrationTarget {
         work(async (sql) => connection.query<Record<string, unknown>, []>(sql).all()),
       ),
   };
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as { code?: string } | undefined)?.code;
-}
-
-function storageError(error: unknown): unknown {
-  const code = codeOf(error) ?? "";
-  if (code === "SQLITE_FULL") return new StorageError("full", "The disk is full.", error);
-  if (code.startsWith("SQLITE_BUSY")) return new StorageError("busy", "The database is locked.", error);
-  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|CORRUPT|NOTADB)/.test(code)) {
-    return new StorageError("unavailable", "The database cannot be used.", error);
-  }
-  return error;
 }
 
 function startError(path: string, error: unknown): unknown {

@@ -1,6 +1,7 @@
 /** One background thread of the SQLite engine: makes commits durable, or reads slowly and checkpoints. */
 import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync } from "node:fs";
+import type { Answered, Asked } from "../workerThread.ts";
 import type { SqlValue } from "./dialects.ts";
 
 export type Order =
@@ -9,16 +10,10 @@ export type Order =
   | { kind: "checkpoint" };
 
 export type WorkerStart = { path: string };
-export type WorkerRequest = { id: number; order: Order };
-export type WorkerAnswer = {
-  id: number;
-  rows: unknown[];
-  error?: { message: string; code: string | undefined };
-};
 
 type Port = {
-  postMessage(message: WorkerAnswer): void;
-  onmessage: ((event: { data: WorkerStart | WorkerRequest }) => void) | null;
+  postMessage(message: Answered): void;
+  onmessage: ((event: { data: WorkerStart | Asked<Order> }) => void) | null;
 };
 
 const port = globalThis as unknown as Port;

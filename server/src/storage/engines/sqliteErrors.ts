@@ -1,0 +1,16 @@
+import { StorageError } from "../engine.ts";
+
+export function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}
+
+/** What SQLite says as a `StorageError`, where the database is the matter and not the statement. */
+export function storageError(error: unknown): unknown {
+  const code = codeOf(error) ?? "";
+  if (code === "SQLITE_FULL") return new StorageError("full", "The disk is full.", error);
+  if (code.startsWith("SQLITE_BUSY")) return new StorageError("busy", "The database is locked.", error);
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|CORRUPT|NOTADB)/.test(code)) {
+    return new StorageError("unavailable", "The database cannot be used.", error);
+  }
+  return error;
+}
