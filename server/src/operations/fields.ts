@@ -103,7 +103,9 @@ export const roleNames = z.array(roleName).max(100);
 
 export const cursor = text(0, 1024).describe("`pagination.cursor` of the page before.");
 
-export const search = text(0, 256).describe("Literal text, ASCII letters in either case.");
+export const search = text(0, 256)
+  .describe("Literal text, ASCII letters in either case.")
+  .meta({ private: true });
 
 export const storedRatelimit = z.strictObject({
   id: z.string(),
