@@ -41,7 +41,7 @@ const root = join(import.meta.dir, "../..");
 const modules = join(root, "node_modules");
 const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
 const rounds = 5;
-const calls = { node: 2000, bun: 10_000 };
+const calls = { node: 4000, bun: 20_000 };
 const inFlight = 16;
 
 const identity = { id: "id_1", externalId: "user_123", meta: { plan: "pro" }, ratelimits: [] };

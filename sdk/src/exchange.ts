@@ -47,7 +47,7 @@ async function sent({ operation, url, init, fetch, hide }: Outgoing): Promise<Re
     const told = code === undefined || said.includes(code) ? "" : ` (${code})`;
     throw new ConnectionError(
       hide()(
-        `${operation} got no answer from ${new URL(url).origin}: ${said}${told}; see whether the server runs and can be reached there.`,
+        `${operation} got no answer from ${new URL(url).origin}: ${said}${told}; see whether the server runs there.`,
       ),
       { code, refused: isRefused(code, said), cause: safeCopy(reason, hide()) },
     );
@@ -76,19 +76,23 @@ function safeCopy(error: Error, hide: Hide): Error {
 
 /** As much of the body as came. */
 async function read(response: Response): Promise<{ text: string; isWhole: boolean }> {
-  const decoder = new TextDecoder();
-  let text = "";
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const reader = response.body?.getReader();
+  if (reader === undefined) return { text: await response.text(), isWhole: true };
   try {
-    const reader = response.body?.getReader();
-    if (reader === undefined) return { text: await response.text(), isWhole: true };
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return { text: text + decoder.decode(), isWhole: true };
-      text += decoder.decode(value, { stream: true });
+      if (done) return { text: await decoded(parts), isWhole: true };
+      parts.push(value);
     }
   } catch {
-    return { text, isWhole: false };
+    return { text: await decoded(parts), isWhole: false };
   }
+}
+
+/** One part, which is the usual case, without the detour. */
+function decoded(parts: Uint8Array<ArrayBuffer>[]): string | Promise<string> {
+  return parts.length === 1 ? new TextDecoder().decode(parts[0]) : new Blob(parts).text();
 }
 
 function json(text: string): unknown {

@@ -654,8 +654,28 @@ export type ListRolesInput = {
 };
 
 export type SetRolePermissionsInput = {
-  roleId: string;
+  /** The role's id or name; where both exist, the id wins. */
+  role?: string | undefined;
+  /** The older name of `role`. */
+  roleId?: string | undefined;
   permissions: string[];
+};
+
+export type UpdatePermissionInput = {
+  /** The permission's id or slug; where both exist, the id wins. */
+  permission: string;
+  name?: string | undefined;
+  slug?: string | undefined;
+  /** null or empty removes it. */
+  description?: string | null | undefined;
+};
+
+export type UpdateRoleInput = {
+  /** The role's id or name; where both exist, the id wins. */
+  role: string;
+  name?: string | undefined;
+  /** null or empty removes it. */
+  description?: string | null | undefined;
 };
 
 export type DeleteOverrideInput = {
@@ -1216,6 +1236,22 @@ export interface PermissionsOperations {
    * Needs the permissions `rbac.*.add_permission_to_role` and `rbac.*.remove_permission_from_role`.
    */
   setRolePermissions(input: SetRolePermissionsInput, options?: CallOptions): Promise<Answer<SetRolePermissionsData>>;
+  /**
+   * Update a permission.
+   *
+   * What is left away stays. Keys and roles keep it under its new slug.
+   *
+   * Needs the permission `rbac.*.update_permission`.
+   */
+  updatePermission(input: UpdatePermissionInput, options?: CallOptions): Promise<Answer<Permission>>;
+  /**
+   * Update a role.
+   *
+   * What is left away stays. Keys keep the role under its new name.
+   *
+   * Needs the permission `rbac.*.update_role`.
+   */
+  updateRole(input: UpdateRoleInput, options?: CallOptions): Promise<Answer<Role>>;
 }
 
 export interface RatelimitOperations {

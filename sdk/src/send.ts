@@ -120,7 +120,7 @@ function idempotencyKey({ idempotencyKey: given }: CallOptions): string {
     return Array.from(crypto.getRandomValues(new Uint32Array(5)), (part) => part.toString(36)).join("-");
   }
   if (/^[!-~]{1,255}$/.test(given)) return given;
-  throw new LatchkeyError("The option `idempotencyKey` must be 1 to 255 visible ASCII characters.");
+  throw new LatchkeyError("`idempotencyKey` must be 1 to 255 visible ASCII characters.");
 }
 
 function jsonOf(operation: string, input: unknown): string {

@@ -42,14 +42,10 @@ export type Settings = {
 export function readOptions(options: LatchkeyOptions): Settings {
   const rootKey = (options.rootKey ?? environment("LATCHKEY_ROOT_KEY") ?? "").trim();
   if (rootKey === "") {
-    throw new LatchkeyError(
-      "There is no root key: give the option `rootKey`, or set LATCHKEY_ROOT_KEY in the environment.",
-    );
+    throw new LatchkeyError("There is no root key: give `rootKey`, or set LATCHKEY_ROOT_KEY.");
   }
   if (!/^[!-~]+$/.test(rootKey)) {
-    throw new LatchkeyError(
-      "The root key holds characters that no root key has: look at the option `rootKey` or at LATCHKEY_ROOT_KEY.",
-    );
+    throw new LatchkeyError("The root key in `rootKey` or LATCHKEY_ROOT_KEY has characters that none has.");
   }
   const allowHttp = options.allowHttp ?? environment("LATCHKEY_ALLOW_HTTP") === "true";
   const serverURL = options.serverURL ?? environment("LATCHKEY_URL") ?? "http://127.0.0.1:7070";
@@ -101,12 +97,12 @@ function readServerURL(text: string, allowHttp: boolean): string {
     url.username + url.password + url.search + url.hash
   ) {
     throw new LatchkeyError(
-      "The server's address must be like https://host or https://host/path, without a user, a query or a fragment: look at the option `serverURL` or at LATCHKEY_URL.",
+      "`serverURL` or LATCHKEY_URL must be like https://host/path, without user, query and fragment.",
     );
   }
   if (url.protocol === "http:" && !allowHttp && !thisHost.test(url.hostname)) {
     throw new LatchkeyError(
-      `Plain http to ${url.hostname} would show the root key to anyone on the way: use https in \`serverURL\` or LATCHKEY_URL, or ask for it by \`allowHttp: true\` or LATCHKEY_ALLOW_HTTP=true.`,
+      `Plain http to ${url.hostname} shows the root key to all on the way: use https, or give \`allowHttp: true\` or LATCHKEY_ALLOW_HTTP=true.`,
     );
   }
   return url.href.replace(/\/+$/, "");
@@ -124,16 +120,14 @@ function readRetries(retries: Retries): Retries {
   const { strategy } = retries;
   const times = strategy === "backoff" ? Object.values(retries.backoff ?? {}) : [];
   if ((strategy !== "none" && strategy !== "backoff") || times.some((time) => !(time >= 0))) {
-    throw new LatchkeyError(
-      'The option `retries` must have the strategy "none" or "backoff", and its times must be numbers from 0.',
-    );
+    throw new LatchkeyError('`retries` must have the strategy "none" or "backoff", and numbers from 0.');
   }
   return retries;
 }
 
 function readTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
-  throw new LatchkeyError("The option `timeoutMs` must be a number of milliseconds above 0.");
+  throw new LatchkeyError("`timeoutMs` must be a number above 0.");
 }
 
 /** The runtime's own error would quote the value, which may be a secret. */
@@ -141,6 +135,6 @@ function readHeaders(headers: HeaderValues | undefined): Record<string, string> 
   try {
     return Object.fromEntries(new Headers(headers));
   } catch {
-    throw new LatchkeyError("The option `headers` has a name or a value that no header can have.");
+    throw new LatchkeyError("`headers` has a name or a value that no header can have.");
   }
 }

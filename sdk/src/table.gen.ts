@@ -54,6 +54,8 @@ export const operations: Record<string, Record<string, Row>> = {
     listPermissions: ["p",[{"id":"string","name":"string","slug":"string"}]],
     listRoles: ["p",[{"id":"string","name":"string"}]],
     setRolePermissions: ["w",[{"id":"string","name":"string","slug":"string"}]],
+    updatePermission: ["w",{"id":"string","name":"string","slug":"string"}],
+    updateRole: ["w",{"id":"string","name":"string"}],
   },
   ratelimit: {
     deleteOverride: ["w",{}],

@@ -145,7 +145,7 @@ describe("the packed package", () => {
 const browse = `
 const { readFileSync } = require("node:fs");
 const vm = require("node:vm");
-const names = ["fetch", "Headers", "URL", "AbortController", "TextDecoder", "crypto", "performance", "setTimeout", "clearTimeout"];
+const names = ["fetch", "Headers", "URL", "AbortController", "TextDecoder", "Blob", "crypto", "performance", "setTimeout", "clearTimeout"];
 const context = vm.createContext({ console, serverURL: process.argv[2], ...Object.fromEntries(names.map((name) => [name, globalThis[name]])) });
 const program = new vm.SourceTextModule(readFileSync("list.min.js", "utf8"), { context });
 program.link(() => { throw new Error("the bundle imports something"); }).then(() => program.evaluate());
