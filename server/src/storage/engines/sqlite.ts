@@ -293,7 +293,7 @@ const pragmas = {
 /** `synchronous` is NORMAL because the sync thread flushes the log after each commit, before it is acknowledged. */
 function connect(path: string): Database {
   const connection = new Database(path, { create: true, readwrite: true });
-  connection.run("pragma busy_timeout = 0");
+  connection.run(`pragma busy_timeout = ${busyWaitMs}`); // several processes may make the database at once
   connection.run("pragma cache_size = -65536");
   for (const [name, wanted] of Object.entries(pragmas)) {
     connection.run(`pragma ${name} = ${wanted}`);
@@ -303,6 +303,7 @@ function connect(path: string): Database {
       throw new Error(`pragma ${name} is ${String(actual)}, not ${wanted}`);
     }
   }
+  connection.run("pragma busy_timeout = 0"); // from here on nothing waits on this thread
   return connection;
 }
 

@@ -1,0 +1,22 @@
+/** A process of migrate.test.ts: `<path> <killAt>` migrates and kills itself at that statement; 0: it does not. */
+import { Database } from "bun:sqlite";
+import { migrate } from "./migrate.ts";
+
+const [path = "", killAt = "0"] = process.argv.slice(2);
+const connection = new Database(path, { create: true, readwrite: true });
+connection.run("pragma journal_mode = wal");
+let statements = 0;
+
+await migrate({
+  types: { engine: "sqlite", text: "text", int64: "integer", tableEnd: "strict" },
+  async locked(work) {
+    connection.run("begin immediate");
+    await work(async (sql) => {
+      statements += 1;
+      if (statements === Number(killAt)) process.kill(process.pid, "SIGKILL");
+      return connection.query<Record<string, unknown>, []>(sql).all();
+    });
+    connection.run("commit");
+  },
+});
+console.log(statements);

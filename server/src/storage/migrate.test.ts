@@ -1,0 +1,147 @@
+import { Database } from "bun:sqlite";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { engines } from "../../test/harness.ts";
+import { newFolder, runProgram } from "../../test/program.ts";
+import { monotonicMs } from "../runtime.ts";
+import { type Engine, StorageError } from "./engine.ts";
+import { openStorage } from "./open.ts";
+
+setDefaultTimeout(60_000);
+
+const options = { serving: false, connections: 4, monotonicMs };
+const opened: Engine[] = [];
+afterEach(async () => {
+  for (const engine of opened.splice(0)) await engine.close();
+});
+const open = async (url: string) => {
+  const engine = await openStorage(url, options);
+  opened.push(engine);
+  return engine;
+};
+
+/** Runs the child to its end; answers what it printed, undefined where it was killed. */
+function migrateIn(path: string, killAt: number): Promise<string | undefined> {
+  const child = spawn(process.execPath, [join(import.meta.dir, "migrate.child.ts"), path, String(killAt)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let printed = "";
+  child.stdout.on("data", (data) => {
+    printed += String(data);
+  });
+  return new Promise((resolve) => {
+    child.on("close", (_, signal) => resolve(signal === null ? printed.trim() : undefined));
+  });
+}
+
+type Row = Record<string, unknown>;
+
+/** Everything that a migration makes, and which of them are recorded. */
+function schemaOf(path: string): { tables: Row[]; applied: string[] } {
+  const database = new Database(path, { readwrite: true, create: false });
+  const tables = database
+    .query<Row, []>("select name, sql from sqlite_master where sql is not null order by name")
+    .all();
+  const applied = tables.some((row) => row["name"] === "migrations")
+    ? database.query<{ name: string }, []>("select name from migrations order by name").all()
+    : [];
+  database.close();
+  return { tables, applied: applied.map((row) => row.name) };
+}
+
+describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name", (row) => {
+  test("several processes that start at once on an empty database leave one whole schema", async () => {
+    const url = await row.url(newFolder());
+    const started = await Promise.all(
+      Array.from({ length: 4 }, (_, index) =>
+        runProgram(["workspace", "create", `of process ${index}`], { env: { DATABASE_URL: url } }),
+      ),
+    );
+    expect(started.map(({ code, stderr }) => [code, stderr])).toEqual(started.map(() => [0, ""]));
+    const engine = await open(url);
+    const workspaces = await engine.db.selectFrom("workspaces").select("name").execute();
+    expect(workspaces.map(({ name }) => name).sort()).toEqual(
+      [0, 1, 2, 3].map((index) => `of process ${index}`),
+    );
+    await opened.pop()?.close();
+    await row.drop?.(url);
+  });
+
+  test("a database with a migration that is not known is refused as newer, and left alone", async () => {
+    const url = await row.url(newFolder());
+    const engine = await open(url);
+    const unknown = { name: "9999_from_the_future" };
+    await engine.transaction((tx) =>
+      // the table belongs to the migrations alone and is in no schema of ours
+      (tx as unknown as { insertInto(table: string): { values(row: object): { execute(): Promise<void> } } })
+        .insertInto("migrations")
+        .values(unknown)
+        .execute(),
+    );
+    await opened.pop()?.close();
+    const fault = await openStorage(url, options).catch((error: unknown) => error);
+    expect(fault).toBeInstanceOf(StorageError);
+    expect(fault).toMatchObject({ reason: "newer_schema" });
+    const ended = await runProgram(["serve"], {
+      env: { DATABASE_URL: url, PORT: "0", ALLOW_LOCAL_COUNTERS: "true" },
+    });
+    expect([ended.code, ended.stdout]).toEqual([1, ""]);
+    expect(ended.stderr).toMatch(
+      /^The database was written by a newer Latchkey \(it has migration 9999_from_the_future\): .+\.\n$/,
+    );
+    await row.drop?.(url);
+  });
+
+  test("opening a database that is up to date changes nothing", async () => {
+    const url = await row.url(newFolder());
+    for (let i = 0; i < 3; i += 1) {
+      const engine = await open(url);
+      expect(await engine.db.selectFrom("workspaces").selectAll().execute()).toEqual([]);
+      await opened.pop()?.close();
+    }
+    await row.drop?.(url);
+  });
+});
+
+describe("a kill during the migrations", () => {
+  test("at any statement leaves whole ones behind, and the next start does the rest", async () => {
+    const folder = newFolder();
+    const whole = join(folder, "whole.db");
+    const statements = Number(await migrateIn(whole, 0));
+    const expected = schemaOf(whole);
+    expect(expected.applied.length).toBeGreaterThan(1);
+    expect(statements).toBeGreaterThan(20);
+
+    /** what each number of whole migrations leaves */
+    const stages = new Map<string, string>();
+    const killAt = Array.from({ length: statements }, (_, index) => index + 1);
+    for (let from = 0; from < killAt.length; from += 8) {
+      await Promise.all(
+        killAt.slice(from, from + 8).map(async (at) => {
+          const path = join(folder, `killed-${at}.db`);
+          expect(await migrateIn(path, at)).toBeUndefined();
+          const left = schemaOf(path);
+          expect(left.applied).toEqual(expected.applied.slice(0, left.applied.length));
+          const stage = JSON.stringify(left.tables);
+          const known = stages.get(left.applied.join());
+          stages.set(left.applied.join(), known ?? stage);
+          expect(stage).toBe(known ?? stage);
+        }),
+      );
+    }
+    expect(stages.size).toBe(expected.applied.length + 1);
+
+    // one of each stage is brought to its end
+    for (const at of [1, Math.floor(statements / 3), Math.floor(statements / 2), statements]) {
+      const path = join(folder, `resumed-${at}.db`);
+      for (const suffix of ["", "-wal", "-shm"]) {
+        const file = join(folder, `killed-${at}.db${suffix}`);
+        if (existsSync(file)) copyFileSync(file, path + suffix);
+      }
+      await migrateIn(path, 0);
+      expect(schemaOf(path)).toEqual(expected);
+    }
+  });
+});
