@@ -48,26 +48,13 @@ const otherTags = "other";
 /** Collects what is recorded and hands it on to a thread of its own, which stores it. */
 export function collectUsage(options: Options): Usage {
   const { thread } = options;
-  let counts = new Map<string, CountedUse>();
+  const counts = useCounts();
   let events: string[] = [];
   const dropped = { events: 0, counts: 0 };
-  const tags = tagBound();
   let flushing: Promise<void> = Promise.resolve();
 
   function record(event: UsageEvent): void {
-    const minuteMs = event.atMs - (event.atMs % periodMs.minute);
-    const bounded = event.tags.length === 0 ? event.tags : tags(event.keyId ?? "", event.atMs, event.tags);
-    const name = `${minuteMs}/${event.keyId ?? event.namespaceId}/${event.identityId ?? ""}/${event.outcome}/${bounded.join("\n")}`;
-    const counted = counts.get(name);
-    if (counted !== undefined) {
-      counted.count += 1;
-      counted.credits += event.credits;
-      counted.lastMs = event.atMs;
-    } else if (counts.size >= maxWaitingCounts) dropped.counts += 1;
-    else {
-      const { tags: _, ...rest } = event;
-      counts.set(name, { ...rest, tags: bounded, minuteMs, count: 1, lastMs: event.atMs });
-    }
+    if (!counts.add(event)) dropped.counts += 1;
     if (options.keepEvents) keepEvent(event);
   }
 
@@ -79,10 +66,9 @@ export function collectUsage(options: Options): Usage {
   }
 
   async function flush(): Promise<void> {
-    if (counts.size === 0 && events.length === 0) return;
-    const batch = { counts: [...counts.values()], events: events.slice(-maxWaitingEvents) };
+    const batch = { counts: counts.take(), events: events.slice(-maxWaitingEvents) };
+    if (batch.counts.length === 0 && batch.events.length === 0) return;
     dropped.events += events.length - batch.events.length;
-    counts = new Map();
     events = [];
     try {
       await thread.ask({ kind: "add", ...batch, nowMs: options.nowMs() });
@@ -126,6 +112,59 @@ export function collectUsage(options: Options): Usage {
       await thread.close();
     },
   };
+}
+
+/** Adds equal events of one minute up until they are taken. */
+function useCounts() {
+  let counts = new Map<string, CountedUse>();
+  /** the last count of each key or namespace: most events only add to it, and are spared the name */
+  let newest = new Map<string, CountedUse>();
+  const tags = tagBound();
+
+  /** undefined where there are too many already */
+  function countOf(event: UsageEvent, minuteMs: number): CountedUse | undefined {
+    const bounded = event.tags.length === 0 ? event.tags : tags(event.keyId ?? "", event.atMs, event.tags);
+    const name = `${minuteMs}/${event.keyId ?? event.namespaceId}/${event.identityId ?? ""}/${event.outcome}/${bounded.join("\n")}`;
+    const counted = counts.get(name);
+    if (counted !== undefined || counts.size >= maxWaitingCounts) return counted;
+    const { requestId: _, ...rest } = event;
+    const first = { ...rest, tags: bounded, minuteMs, count: 0, credits: 0, lastMs: event.atMs };
+    counts.set(name, first);
+    return first;
+  }
+
+  return {
+    /** Whether there was room for it. */
+    add(event: UsageEvent): boolean {
+      const minuteMs = event.atMs - (event.atMs % periodMs.minute);
+      const subjectId = event.keyId ?? event.namespaceId ?? "";
+      const last = newest.get(subjectId);
+      const counted = last !== undefined && isAlike(last, event, minuteMs) ? last : countOf(event, minuteMs);
+      if (counted === undefined) return false;
+      counted.count += 1;
+      counted.credits += event.credits;
+      counted.lastMs = event.atMs;
+      if (counted !== last) newest.set(subjectId, counted);
+      return true;
+    },
+    /** All there are; the next ones are counted from zero. */
+    take(): CountedUse[] {
+      const taken = [...counts.values()];
+      counts = new Map();
+      newest = new Map();
+      return taken;
+    },
+  };
+}
+
+function isAlike(counted: CountedUse, event: UsageEvent, minuteMs: number): boolean {
+  const isUntagged = counted.tags.length === 0 && event.tags.length === 0;
+  return (
+    isUntagged &&
+    counted.minuteMs === minuteMs &&
+    counted.outcome === event.outcome &&
+    counted.identityId === event.identityId
+  );
 }
 
 /** Lets a key have so many tags in an hour; what comes beyond counts as `other`. */
