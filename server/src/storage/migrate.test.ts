@@ -36,6 +36,17 @@ function migrateIn(path: string, killAt: number): Promise<string | undefined> {
   });
 }
 
+/** Keeps everyone from a SQLite database until it is called, so that those who wait for it then begin together. */
+function holdBack(url: string): () => void {
+  if (!url.startsWith("file:")) return () => undefined;
+  const holder = new Database(url.slice("file:".length), { create: true, readwrite: true });
+  holder.run("begin exclusive");
+  return () => {
+    holder.run("rollback");
+    holder.close();
+  };
+}
+
 type Row = Record<string, unknown>;
 
 /** Everything that a migration makes, and which of them are recorded. */
@@ -54,16 +65,18 @@ function schemaOf(path: string): { tables: Row[]; applied: string[] } {
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name", (row) => {
   test("several processes that start at once on an empty database leave one whole schema", async () => {
     const url = await row.url(newFolder());
-    const started = await Promise.all(
-      Array.from({ length: 4 }, (_, index) =>
-        runProgram(["workspace", "create", `of process ${index}`], { env: { DATABASE_URL: url } }),
-      ),
+    const release = holdBack(url);
+    const running = Array.from({ length: 6 }, (_, index) =>
+      runProgram(["workspace", "create", `of process ${index}`], { env: { DATABASE_URL: url } }),
     );
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    release();
+    const started = await Promise.all(running);
     expect(started.map(({ code, stderr }) => [code, stderr])).toEqual(started.map(() => [0, ""]));
     const engine = await open(url);
     const workspaces = await engine.db.selectFrom("workspaces").select("name").execute();
     expect(workspaces.map(({ name }) => name).sort()).toEqual(
-      [0, 1, 2, 3].map((index) => `of process ${index}`),
+      [0, 1, 2, 3, 4, 5].map((index) => `of process ${index}`),
     );
     await opened.pop()?.close();
     await row.drop?.(url);
