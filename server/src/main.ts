@@ -77,6 +77,7 @@ async function serve(config: Config): Promise<number> {
   const keyFile = rootKeyFile(config);
   const inMemory = config.DATABASE_URL === ":memory:";
   let shown: string | undefined;
+  const stopAsked = firstSignal();
   const server = await startServer(config, {
     nowMs: Date.now,
     monotonicMs,
@@ -94,7 +95,7 @@ async function serve(config: Config): Promise<number> {
   });
   if (inMemory && shown !== undefined) console.error(shownOnce(shown));
   console.error(greeting(server.url, shown, keyFile));
-  await stopSignal(server);
+  await stop(server, await stopAsked);
   return 0;
 }
 
@@ -112,11 +113,15 @@ Try it:
     -d '{"externalId":"user_123","meta":{"plan":"pro"}}'`;
 }
 
-/** SIGINT stops at once; SIGTERM first lets load balancers notice. A second signal does not wait. */
-async function stopSignal(server: RunningServer): Promise<void> {
-  const signal = await new Promise<string>((resolve) => {
+/** Listened for from the start on, so that none is missed: the runtime's own answer to one is to be gone. */
+function firstSignal(): Promise<string> {
+  return new Promise((resolve) => {
     for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => resolve(name));
   });
+}
+
+/** SIGINT stops at once; SIGTERM first lets load balancers notice. A second signal does not wait. */
+async function stop(server: RunningServer, signal: string): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => process.exit(1));
   server.drain();
   if (signal === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, drainMs));
