@@ -80,14 +80,23 @@ export function judging<Request, M extends MetaTypes, Options extends GuardOptio
       return data.valid === true ? { passed: true, key: data as Lent<M, Options> } : refused(data);
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
-      if (isOfTheKey(error)) return refused({ valid: false, code: "NOT_FOUND" });
-      const isAway = isUnavailable(error);
-      const outcome = isAway && mayPass ? 'let through, as `onUnavailable` is "allow"' : "refused";
-      log(`latchkey: a request's key could not be verified, so it was ${outcome}: ${error.message}`, error);
-      if (isAway && mayPass) return { passed: true, key: undefined as Lent<M, Options> };
-      return isAway ? unavailable() : misconfigured();
+      return unverified(error, mayPass, log) ?? { passed: true, key: undefined as Lent<M, Options> };
     }
   };
+}
+
+/** The refusal of a key that could not be verified; undefined where it may pass all the same. */
+function unverified(
+  error: LatchkeyError,
+  mayPass: boolean,
+  log: (message: string, error: LatchkeyError) => void,
+): Refusal | undefined {
+  if (isOfTheKey(error)) return refused({ valid: false, code: "NOT_FOUND" });
+  const isAway = isUnavailable(error);
+  const outcome = isAway && mayPass ? 'let through, as `onUnavailable` is "allow"' : "refused";
+  log(`latchkey: a request's key could not be verified, so it was ${outcome}: ${error.message}`, error);
+  if (isAway && mayPass) return undefined;
+  return isAway ? unavailable() : misconfigured();
 }
 
 async function presentedKey<Request>(

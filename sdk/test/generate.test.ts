@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Document, sdkTable, sdkTypes } from "../../scripts/generateSdk.ts";
 import { bin, run } from "./packed.ts";
-import { startStub, success } from "./stub.ts";
+import { type Reaction, startStub, success } from "./stub.ts";
 
 const document = (await Bun.file(new URL("../../openapi.json", import.meta.url)).json()) as Document;
 
@@ -104,15 +104,16 @@ await latchkey.things.weighThing({ code: "secret_word" });
   }, 60_000);
 
   test("is called with what its document says of it", async () => {
-    const stub = await startStub(({ path }, index) => {
-      if (path.endsWith("weighThing")) return { status: 502, body: "secret_word" };
-      if (path.endsWith("paintThing"))
-        return index % 2 === 1 ? "close" : { body: { meta: { requestId: "req_1" } } };
-      const data = { id: "one", colour: "red" };
-      return path.endsWith("listThings")
-        ? success([data], { pagination: { hasMore: false } })
-        : success(index === 0 ? data : { id: "one" });
-    });
+    const data = { id: "one", colour: "red" };
+    const answers: Record<string, (index: number) => Reaction> = {
+      weighThing: () => ({ status: 502, body: "secret_word" }),
+      paintThing: (index) => (index % 2 === 1 ? "close" : { body: { meta: { requestId: "req_1" } } }),
+      listThings: () => success([data], { pagination: { hasMore: false } }),
+      getThing: (index) => success(index === 0 ? data : { id: "one" }),
+    };
+    const stub = await startStub(
+      ({ path }, index) => answers[path.split(".").at(-1) ?? ""]?.(index) ?? "close",
+    );
     const { Latchkey } = await import(join(folder, "src/index.ts"));
     const { things } = new Latchkey({
       rootKey: "root_key",
