@@ -68,6 +68,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
 /** The client's settings with what this call says instead. */
 export function forCall(settings: Settings, options: CallOptions): Settings {
   const { serverURL, retries, timeoutMs, headers } = options;
+  if ((serverURL ?? retries ?? timeoutMs ?? headers) === undefined) return settings;
   return {
     ...settings,
     ...(serverURL !== undefined && { serverURL: readServerURL(serverURL, settings.allowHttp) }),
