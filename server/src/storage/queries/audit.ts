@@ -1,4 +1,5 @@
-import type { Db, Tx } from "../schema.ts";
+import { prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
 
 /** One change, who made it and from where; `fields` are names of what changed. */
 export type AuditEvent = {
@@ -22,8 +23,12 @@ export async function insertAuditEvents(tx: Tx, events: readonly AuditEvent[]): 
     remoteAddress: event.remoteAddress ?? null,
     userAgent: event.userAgent ?? null,
   }));
-  await tx.insertInto("auditEvents").values(rows).execute();
+  await insertRows(tx, { rows });
 }
+
+const insertRows = prepared((db, { rows }: { rows: readonly Schema["auditEvents"][] }) =>
+  db.insertInto("auditEvents").values(rows).compile(),
+);
 
 /** Whether a change of this request was committed. */
 export async function findAuditOfRequest(db: Db, workspaceId: string, requestId: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
 /** What a key holds. */
@@ -17,15 +18,39 @@ export async function listGrants(
   keyIds: readonly string[],
 ): Promise<Map<string, Grants>> {
   if (keyIds.length === 0) return new Map();
-  const direct = await db
+  const direct = await selectDirect(db, { workspaceId, keyIds });
+  const throughRoles = await selectThroughRoles(db, { workspaceId, keyIds });
+  const held = Map.groupBy([...direct, ...throughRoles], (row) => row.keyId);
+  const roles = Map.groupBy(throughRoles, (row) => row.keyId);
+  return new Map(
+    keyIds.map((keyId) => {
+      const permissions = held.get(keyId) ?? [];
+      const ofRoles = roles.get(keyId) ?? [];
+      const grants: Grants = {
+        permissions: sortedOnce(permissions.map((row) => row.slug)),
+        roles: sortedOnce(ofRoles.map((row) => row.role)),
+        ids: sortedOnce([...permissions.map((row) => row.id), ...ofRoles.map((row) => row.roleId)]),
+      };
+      return [keyId, grants];
+    }),
+  );
+}
+
+type OfKeys = { workspaceId: string; keyIds: readonly string[] };
+
+const selectDirect = prepared((db, { workspaceId, keyIds }: OfKeys) =>
+  db
     .selectFrom("keyPermissions")
     .innerJoin("permissions", "permissions.id", "keyPermissions.permissionId")
     .select(["keyPermissions.keyId", "permissions.id", "permissions.slug"])
     .where("keyPermissions.workspaceId", "=", workspaceId)
     .where("permissions.workspaceId", "=", workspaceId)
     .where("keyPermissions.keyId", "in", keyIds)
-    .execute();
-  const throughRoles = await db
+    .compile(),
+);
+
+const selectThroughRoles = prepared((db, { workspaceId, keyIds }: OfKeys) =>
+  db
     .selectFrom("keyRoles")
     .innerJoin("roles", "roles.id", "keyRoles.roleId")
     .leftJoin("rolePermissions", (join) =>
@@ -43,22 +68,8 @@ export async function listGrants(
     .where("keyRoles.workspaceId", "=", workspaceId)
     .where("roles.workspaceId", "=", workspaceId)
     .where("keyRoles.keyId", "in", keyIds)
-    .execute();
-  const held = Map.groupBy([...direct, ...throughRoles], (row) => row.keyId);
-  const roles = Map.groupBy(throughRoles, (row) => row.keyId);
-  return new Map(
-    keyIds.map((keyId) => {
-      const permissions = held.get(keyId) ?? [];
-      const ofRoles = roles.get(keyId) ?? [];
-      const grants: Grants = {
-        permissions: sortedOnce(permissions.map((row) => row.slug)),
-        roles: sortedOnce(ofRoles.map((row) => row.role)),
-        ids: sortedOnce([...permissions.map((row) => row.id), ...ofRoles.map((row) => row.roleId)]),
-      };
-      return [keyId, grants];
-    }),
-  );
-}
+    .compile(),
+);
 
 function sortedOnce(values: readonly (string | null)[]): string[] {
   return [...new Set(values.filter((value) => value !== null))].sort();

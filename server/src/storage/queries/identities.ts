@@ -1,4 +1,5 @@
 import type { IdentityRecord } from "../../domain/verification.ts";
+import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 import { parseMeta } from "./meta.ts";
 import { listRatelimits } from "./ratelimits.ts";
@@ -93,21 +94,27 @@ export async function insertIdentity(
   tx: Tx,
   identity: { id: string; workspaceId: string; externalId: string; meta: string; nowMs: number },
 ): Promise<string | undefined> {
-  const row = await tx
-    .insertInto("identities")
-    .values({
-      id: identity.id,
-      workspaceId: identity.workspaceId,
-      externalId: identity.externalId,
-      meta: identity.meta,
-      createdAtMs: identity.nowMs,
-      updatedAtMs: null,
-    })
-    .onConflict((conflict) => conflict.columns(["workspaceId", "externalId"]).doNothing())
-    .returning("id")
-    .executeTakeFirst();
+  const { id, workspaceId, externalId, meta, nowMs } = identity;
+  const [row] = await insertUnlessTaken(tx, { id, workspaceId, externalId, meta, nowMs });
   return row?.id;
 }
+
+const insertUnlessTaken = prepared(
+  (db, args: { id: string; workspaceId: string; externalId: string; meta: string; nowMs: number }) =>
+    db
+      .insertInto("identities")
+      .values({
+        id: args.id,
+        workspaceId: args.workspaceId,
+        externalId: args.externalId,
+        meta: args.meta,
+        createdAtMs: args.nowMs,
+        updatedAtMs: null,
+      })
+      .onConflict((conflict) => conflict.columns(["workspaceId", "externalId"]).doNothing())
+      .returning("id")
+      .compile(),
+);
 
 /** The id of the identity with this external id, made with empty meta where there was none. */
 export async function claimIdentity(

@@ -1,5 +1,6 @@
 import { prepareGranted } from "../../domain/permissionQuery.ts";
 import type { IdentityRecord, KeyRecord, StoredRatelimit } from "../../domain/verification.ts";
+import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 import { type Credits, creditsAt } from "./balances.ts";
 import { listGrants } from "./grants.ts";
@@ -67,13 +68,16 @@ export async function findKey(db: Db, workspaceId: string, id: string, nowMs: nu
 }
 
 /** Those whose whole text has this hash: what was brought over may go by that of a part until it is first verified. */
-function liveKeysWithHash(db: Db, workspaceId: string, hash: string) {
-  return liveKeys(db, workspaceId).where("keys.hash", "=", hash).where("keys.pendingMigrationId", "is", null);
-}
+const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>
+  liveKeys(db, workspaceId)
+    .where("keys.hash", "=", hash)
+    .where("keys.pendingMigrationId", "is", null)
+    .compile(),
+);
 
 /** The live key with this hash; credits as they are at `nowMs`. */
 export async function findKeyWithHash(db: Db, workspaceId: string, hash: string, nowMs: number) {
-  const rows = await liveKeysWithHash(db, workspaceId, hash).execute();
+  const rows = await liveKeysWithHash(db, { workspaceId, hash });
   return (await detailed(db, workspaceId, rows, nowMs))[0];
 }
 
@@ -120,7 +124,7 @@ export async function findKeyByHash(
   workspaceId: string,
   hash: string,
 ): Promise<KeyRecord | undefined> {
-  const row = await liveKeysWithHash(db, workspaceId, hash).executeTakeFirst();
+  const [row] = await liveKeysWithHash(db, { workspaceId, hash });
   if (row === undefined) return undefined;
   const { grants, limits } = await partsOf(db, workspaceId, [row]);
   const { permissions, roles, ids } = grants.get(row.id) ?? { permissions: [], roles: [], ids: [] };

@@ -1,6 +1,7 @@
 import type { RatelimitDiff } from "../../domain/ratelimits.ts";
 import type { StoredRatelimit } from "../../domain/verification.ts";
-import type { Db, Tx } from "../schema.ts";
+import { prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
 
 /** The limits of several owners (keys or identities), each owner's in the order in which they were given. */
 export async function listRatelimits(
@@ -10,14 +11,7 @@ export async function listRatelimits(
 ): Promise<Map<string, StoredRatelimit[]>> {
   const byOwner = new Map<string, StoredRatelimit[]>();
   if (ownerIds.length === 0) return byOwner;
-  const rows = await db
-    .selectFrom("ratelimits")
-    .select(["id", "ownerId", "name", "limit", "durationMs", "autoApply"])
-    .where("workspaceId", "=", workspaceId)
-    .where("ownerId", "in", ownerIds)
-    .orderBy("ownerId")
-    .orderBy("position")
-    .execute();
+  const rows = await selectOfOwners(db, { workspaceId, ownerIds });
   for (const { ownerId, autoApply, ...rest } of rows) {
     const limits = byOwner.get(ownerId) ?? [];
     limits.push({ ...rest, autoApply: autoApply === 1 });
@@ -25,6 +19,17 @@ export async function listRatelimits(
   }
   return byOwner;
 }
+
+const selectOfOwners = prepared((db, args: { workspaceId: string; ownerIds: readonly string[] }) =>
+  db
+    .selectFrom("ratelimits")
+    .select(["id", "ownerId", "name", "limit", "durationMs", "autoApply"])
+    .where("workspaceId", "=", args.workspaceId)
+    .where("ownerId", "in", args.ownerIds)
+    .orderBy("ownerId")
+    .orderBy("position")
+    .compile(),
+);
 
 /** Brings the owner's stored limits to what the diff says; a limit that stays keeps its id. */
 export async function applyRatelimitDiff(
@@ -67,22 +72,29 @@ async function setRatelimits(
     durationMs: limit.durationMs,
     autoApply: limit.autoApply ? (1 as const) : (0 as const),
   }));
-  await tx
-    .insertInto("ratelimits")
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict
-        .column("id")
-        .doUpdateSet((eb) => ({
-          position: eb.ref("excluded.position"),
-          limit: eb.ref("excluded.limit"),
-          durationMs: eb.ref("excluded.durationMs"),
-          autoApply: eb.ref("excluded.autoApply"),
-        }))
-        .where("ratelimits.workspaceId", "=", workspaceId),
-    )
-    .execute();
+  await upsertLimits(tx, { workspaceId, rows });
 }
+
+type LimitRow = Schema["ratelimits"];
+
+const upsertLimits = prepared(
+  (db, { workspaceId, rows }: { workspaceId: string; rows: readonly LimitRow[] }) =>
+    db
+      .insertInto("ratelimits")
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict
+          .column("id")
+          .doUpdateSet((eb) => ({
+            position: eb.ref("excluded.position"),
+            limit: eb.ref("excluded.limit"),
+            durationMs: eb.ref("excluded.durationMs"),
+            autoApply: eb.ref("excluded.autoApply"),
+          }))
+          .where("ratelimits.workspaceId", "=", workspaceId),
+      )
+      .compile(),
+);
 
 /** Removes every limit of the owner and answers their ids. */
 export async function deleteRatelimits(tx: Tx, workspaceId: string, ownerId: string): Promise<string[]> {
