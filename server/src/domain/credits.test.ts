@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { nextRefillAt, type Refill } from "./credits.ts";
+import { type Balance, nextRefillAt, type Refill, refilled, spendFrom } from "./credits.ts";
 
 const dayMs = 86_400_000;
 
@@ -61,6 +61,69 @@ test("a day that no month has still gives a refill in the future, so that none i
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 0, max: at("2101-01-01T00:00:00Z") }), (day, afterMs) => {
       expect(nextRefillAt({ interval: "monthly", day }, afterMs)).toBeGreaterThan(afterMs);
+    }),
+  );
+});
+
+const start = at("2026-01-15T12:00:00Z");
+const balances: fc.Arbitrary<Balance> = fc
+  .record({
+    remaining: fc.option(fc.nat({ max: 20 })),
+    refillAmount: fc.option(fc.integer({ min: 1, max: 20 })),
+    refillDay: fc.option(fc.integer({ min: 1, max: 31 })),
+    nextRefillAtMs: fc.integer({ min: start - 90 * dayMs, max: start + 90 * dayMs }),
+  })
+  .map((balance) => ({
+    ...balance,
+    nextRefillAtMs: balance.refillAmount === null ? null : balance.nextRefillAtMs,
+  }));
+const spends = fc
+  .array(fc.record({ cost: fc.nat({ max: 12 }), waitMs: fc.constantFrom(0, 1, dayMs, 40 * dayMs) }), {
+    maxLength: 30,
+    size: "max",
+  })
+  .map((all) => {
+    let nowMs = start;
+    return all.map(({ cost, waitMs }) => {
+      nowMs += waitMs;
+      return { cost, nowMs };
+    });
+  });
+
+test("what is granted is never more than there was and what was refilled, and nothing is ever below 0", () => {
+  fc.assert(
+    fc.property(balances, spends, (balance, wanted) => {
+      const { after, spent } = spendFrom(balance, wanted);
+      let left = balance;
+      for (const [index, { cost, nowMs }] of wanted.entries()) {
+        const outcome = spent[index];
+        if (left.remaining === null) {
+          expect(outcome).toBe("unlimited");
+          continue;
+        }
+        left = refilled(left, nowMs);
+        const before = left.remaining ?? 0;
+        const granted = cost <= before;
+        const remaining = granted ? before - cost : before;
+        expect(outcome).toEqual({ granted, remaining });
+        expect(remaining).toBeGreaterThanOrEqual(0);
+        left = { ...left, remaining };
+      }
+      expect(after).toEqual(left);
+    }),
+  );
+});
+
+test("a refill that is due is made once, however often and however late it is asked for", () => {
+  fc.assert(
+    fc.property(balances, fc.nat({ max: 400 * dayMs }), (balance, laterMs) => {
+      const nowMs = start + laterMs;
+      const once = refilled(balance, nowMs);
+      expect(refilled(once, nowMs)).toEqual(once);
+      const isDue = balance.nextRefillAtMs !== null && balance.nextRefillAtMs <= nowMs;
+      if (!isDue) expect(once).toEqual(balance);
+      else expect(once.remaining).toBe(balance.refillAmount);
+      if (once.nextRefillAtMs !== null) expect(once.nextRefillAtMs).toBeGreaterThan(nowMs);
     }),
   );
 });

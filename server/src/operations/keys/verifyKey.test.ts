@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { makeWorkspace, nested, type Workspace } from "../../../test/workspace.ts";
 import { run } from "../../run.ts";
 import { setWorkspaceEnabled } from "../../storage/queries/workspaces.ts";
 import { verifyKey } from "./verifyKey.ts";
@@ -264,6 +264,19 @@ describe.each(engines)("on $name,", (engine) => {
       }
       expect(await verify(key)).toMatchObject({ code: "VALID", credits: 0 });
     });
+  });
+
+  test("metadata of the key and of its identity comes back word for word, whatever its members are called", async () => {
+    const meta = `{"1":1,"__proto__":{"admin":true},"toJSON":null,"b":[1e-7,"\\u2028"],"a":${JSON.stringify(nested(31))}}`;
+    await space.call("identities.createIdentity", `{"externalId":"user_123","meta":${meta}}`);
+    const made = await space.call(
+      "keys.createKey",
+      `{"apiId":"${apiId}","externalId":"user_123","meta":${meta}}`,
+    );
+    for (let i = 0; i < 3; i += 1) {
+      const { text } = await space.call("keys.verifyKey", { key: made.body.data.key });
+      expect(text.split(`"meta":${JSON.stringify(JSON.parse(meta))}`)).toHaveLength(3);
+    }
   });
 
   test("tags are taken, whatever they say", async () => {
