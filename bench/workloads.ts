@@ -35,12 +35,18 @@ export type Workload = { title: string; prepare(): Promise<Prepared> };
 const connections = 64;
 const huge = 1_000_000_000_000;
 const hourMs = 3_600_000;
+/** of the identity that keys are made for */
+const externalId = "owner";
 
 export const workloads: Record<string, Workload> = {
   verify: { title: "keys.verifyKey, one shared limit, the same key", prepare: () => verify(1, 0.55) },
   "verify-keys": {
     title: "keys.verifyKey, one shared limit, 10,000 keys in turn",
     prepare: () => verify(10_000),
+  },
+  "verify-uncached": {
+    title: "keys.verifyKey, 10,000 keys whose identity changes again and again, so that few are cached",
+    prepare: verifyUncached,
   },
   "verify-query": { title: "keys.verifyKey, a permission query and three limits", prepare: verifyQuery },
   "verify-credits": { title: "keys.verifyKey, durable credits", prepare: verifyCredits },
@@ -52,15 +58,28 @@ export const workloads: Record<string, Workload> = {
   list: { title: "identities.listIdentities, 100 of 100,000", prepare: listIdentities },
 };
 
-async function verify(keyCount: number, target?: number): Promise<Prepared> {
+async function verify(keyCount: number, target?: number): Promise<Prepared & { product: Product }> {
   const product = await startProduct();
   const keys = await makeKeys(product, keyCount, [{ ...sharedLimit("requests"), autoApply: true }]);
   for (const key of keys) await product.call("keys.verifyKey", { key }); // from now on they are cached
   const bodies = keys.map((key) => ({ key }));
-  return againstBaseline(product, "keys.verifyKey", bodies, '"code":"VALID"', {
+  const prepared = await againstBaseline(product, "keys.verifyKey", bodies, '"code":"VALID"', {
     ...(target === undefined ? {} : { target }),
     count: () => countedBy(product, keys[0] ?? "", "requests"),
   });
+  return { ...prepared, product };
+}
+
+async function verifyUncached(): Promise<Prepared> {
+  const prepared = await verify(10_000);
+  const change = async () => {
+    await prepared.product.call("identities.updateIdentity", { identity: externalId, meta: { plan: "pro" } });
+    await Bun.sleep(20);
+  };
+  const sides = prepared.sides.map((side) =>
+    side.label === "product" ? { ...side, meanwhile: change } : side,
+  );
+  return { ...prepared, sides };
 }
 
 async function verifyQuery(): Promise<Prepared> {
@@ -256,7 +275,6 @@ function sharedLimit(name: string) {
 
 /** Keys of one identity that has these limits; `more` are further members of createKey. */
 async function makeKeys(product: Product, count: number, ratelimits: object[], more = {}): Promise<string[]> {
-  const externalId = "owner";
   const meta = { plan: "pro", email: "alice@example.com" };
   await product.call("identities.createIdentity", { externalId, meta, ratelimits });
   const { apiId } = await product.call<{ apiId: string }>("apis.createApi", { name: "payments" });
