@@ -21,21 +21,27 @@ type Books = {
 };
 
 async function writeUntilGone(server: Serving, key: string, books: Books, caller: string): Promise<void> {
-  for (let round = 0; ; round += 1) {
-    const spends = round % 2 === 1;
-    const externalId = `${caller}_${round}`;
-    try {
-      if (spends) books.unanswered += 1;
-      const { body } = spends
-        ? await callServer(server.url, rootKey, "keys.verifyKey", { key })
-        : await callServer(server.url, rootKey, "identities.createIdentity", { externalId, meta: { round } });
-      if (spends) books.unanswered -= 1;
-      if (spends && body.data.valid === true) books.spent += 1;
-      if (!spends && body.data.identityId !== undefined) books.created.push(externalId);
-    } catch {
-      return;
+  try {
+    for (let round = 0; ; round += 2) {
+      await create(server, books, `${caller}_${round}`, round);
+      await spend(server, books, key);
     }
+  } catch {
+    // the server is gone
   }
+}
+
+async function create(server: Serving, books: Books, externalId: string, round: number): Promise<void> {
+  const identity = { externalId, meta: { round } };
+  const { body } = await callServer(server.url, rootKey, "identities.createIdentity", identity);
+  if (body.data.identityId !== undefined) books.created.push(externalId);
+}
+
+async function spend(server: Serving, books: Books, key: string): Promise<void> {
+  books.unanswered += 1;
+  const { body } = await callServer(server.url, rootKey, "keys.verifyKey", { key });
+  books.unanswered -= 1;
+  if (body.data.valid === true) books.spent += 1;
 }
 
 /** What a restart finds in the database, which must be sound. */
