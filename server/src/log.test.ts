@@ -4,9 +4,11 @@ import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import { z } from "zod";
 import { startTest, type TestServer } from "../test/harness.ts";
 import { until } from "../test/program.ts";
-import { type Fields, lineWriter, makeLog, redact } from "./log.ts";
+import { type Fields, lineWriter, type MarkedSchema, makeLog, redact } from "./log.ts";
+import { operations } from "./operations/index.ts";
 
 function logged(options: { level?: "debug" | "info" | "warn" | "error"; format?: "json" | "text" } = {}) {
   const lines: string[] = [];
@@ -202,6 +204,36 @@ function unmarkedTexts(input: unknown): number {
   const { name, items } = input as { name?: unknown; items?: unknown };
   const ids = Array.isArray(items) ? items.map((item) => (item as { id?: unknown } | null)?.id) : [];
   return [name, ...ids].filter((text) => typeof text === "string").length;
+}
+
+test("whatever an operation takes that is a key or a customer's own data is marked, in every operation", () => {
+  const canary = "canary";
+  const sensitive = ["key", "plaintext", "externalId", "identity", "identifier", "meta", "search"];
+  let places = 0;
+  for (const operation of operations) {
+    const schema = z.toJSONSchema(operation.input, { io: "input", unrepresentable: "any" }) as MarkedSchema;
+    for (const [place, field] of fieldsIn(schema)) {
+      if (!sensitive.includes(place)) continue;
+      places += 1;
+      expect([operation.name, place, JSON.stringify(redact(field, canary))]).not.toContain(
+        JSON.stringify(canary),
+      );
+      expect([operation.name, place, redact(field, { a: canary })]).not.toEqual([
+        operation.name,
+        place,
+        { a: canary },
+      ]);
+    }
+  }
+  expect(places).toBeGreaterThan(15);
+});
+
+/** Every field at any depth, by its name. */
+function fieldsIn(schema: MarkedSchema): [string, MarkedSchema][] {
+  const here = Object.entries(schema.properties ?? {});
+  const inner = [...here.map(([, field]) => field), ...(schema.anyOf ?? [])];
+  if (schema.items !== undefined) inner.push(schema.items);
+  return [...here, ...inner.flatMap(fieldsIn)];
 }
 
 describe("on a running server", () => {
