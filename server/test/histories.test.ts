@@ -11,7 +11,7 @@ const ref = (kind: string) => some.map((n) => `#${kind}:${n}`);
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const stateful = <T>(value: fc.Arbitrary<T>) => fc.option(fc.option(value), { nil: undefined });
 
-const externalId = pick("user", "user", "User", "a.b", "a_b");
+const externalId = pick("user", "user", "User", "a.b", "A.B", "a_b");
 const slug = pick("a.read", "a.*", "B.read", "b:x");
 const roleName = pick("editor", "Editor", "Ärger", "zebra");
 const meta = pick({}, { plan: "pro" }, { a: null, list: [1, "2"], "1": 2 }, { text: "ü😀" });
@@ -112,9 +112,14 @@ const bodies: Record<string, fc.Arbitrary<object>> = {
 };
 
 const calls: fc.Arbitrary<Call> = fc.oneof(
-  ...Object.entries(bodies).map(([operation, body]) =>
-    fc.record({ operation: fc.constant(operation), body, advanceMs: pick(0, 0, 500, 61_000, 86_400_000) }),
-  ),
+  ...Object.entries(bodies).map(([operation, body]) => ({
+    weight: operation.includes("list") ? 3 : 2,
+    arbitrary: fc.record({
+      operation: fc.constant(operation),
+      body,
+      advanceMs: pick(0, 0, 500, 61_000, 86_400_000),
+    }),
+  })),
 );
 
 /** One server, and what it has called the things it made: in the order in which they appeared. */
