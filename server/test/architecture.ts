@@ -116,7 +116,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
 
 /** Everywhere else the program does not know on what runtime it runs. */
 const mayNameBun =
-  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\w*|compose|main)\.ts$/;
+  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\w*|compose|main)\.ts$|\.child\.ts$/;
 
 /**
  * What the sources, by their path in the repository, do against the table: one sentence each. Test files may import
