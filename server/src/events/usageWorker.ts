@@ -4,9 +4,9 @@ import { randomBytes } from "../runtime.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import type { Answered, Asked } from "../storage/workerThread.ts";
 import { addUsage, pruneUsage, queryLastUses, queryUsage } from "./usageStore.ts";
-import type { UsageOrder, UsagePlace } from "./usageThread.ts";
+import { batchOf, type SentOrder, type UsagePlace } from "./usageThread.ts";
 
-type Message = { place: UsagePlace } | Asked<UsageOrder>;
+type Message = { place: UsagePlace } | Asked<SentOrder>;
 
 type Port = {
   postMessage(message: Answered): void;
@@ -41,17 +41,19 @@ port.onmessage = ({ data }) => {
   });
 };
 
-async function follow(order: UsageOrder): Promise<unknown[]> {
+async function follow(order: SentOrder): Promise<unknown[]> {
   database ??= openUsageDatabase(place.url);
   const { db, transaction } = await database;
   switch (order.kind) {
-    case "add":
-      await transaction((tx) => addUsage(tx, order, () => newId("log", order.nowMs)));
+    case "add": {
+      const batch = batchOf(order);
+      await transaction((tx) => addUsage(tx, batch, () => newId("log", order.nowMs)));
       if (order.nowMs - prunedAtMs >= pruneEveryMs) {
         prunedAtMs = order.nowMs;
         while (await transaction((tx) => pruneUsage(tx, order.nowMs, place.eventsKeptMs)));
       }
       return [];
+    }
     case "query":
       return queryUsage(db, order.query);
     case "lastUses":
