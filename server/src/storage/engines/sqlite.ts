@@ -5,7 +5,7 @@ import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { type MigrationTarget, migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
 import { type SqlValue, sqliteDb } from "./dialects.ts";
-import { codeOf, storageError } from "./sqliteErrors.ts";
+import { isBusy, storageError } from "./sqliteErrors.ts";
 import { type SqliteThread, startThread } from "./sqliteThread.ts";
 
 const statementsKept = 500;
@@ -127,7 +127,7 @@ function makeFolder(folder: string): void {
 }
 
 async function openWriter(path: string): Promise<Database> {
-  const writer = connect(path);
+  const writer = await onceFree(() => connect(path)); // others that make the database may be in the way
   try {
     await migrate(target(writer));
     return writer;
@@ -161,15 +161,19 @@ async function inTransaction<T>(connection: Database, work: () => Promise<T>): P
   }
 }
 
-/** Another process may hold the write lock: waits for it without holding up this process's reads. */
-async function begin(connection: Database): Promise<void> {
+/** Another process may hold the write lock. */
+function begin(connection: Database): Promise<void> {
+  return onceFree(() => void connection.run("begin immediate"));
+}
+
+/** Waits for what another process holds, without holding up this process's reads. */
+async function onceFree<T>(work: () => T): Promise<T> {
   const giveUpAt = performance.now() + busyWaitMs;
   for (;;) {
     try {
-      connection.run("begin immediate");
-      return;
+      return work();
     } catch (error) {
-      if (codeOf(error) !== "SQLITE_BUSY" || performance.now() > giveUpAt) throw storageError(error);
+      if (!isBusy(error) || performance.now() > giveUpAt) throw storageError(error);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
@@ -276,7 +280,7 @@ function claimServing(path: string): () => void {
     lock.run("begin exclusive");
   } catch (error) {
     lock.close();
-    if (codeOf(error) !== "SQLITE_BUSY") throw error;
+    if (!isBusy(error)) throw error;
     throw new StorageError("in_use", `Another Latchkey server serves ${path} already: stop it first.`);
   }
   return () => lock.close();
@@ -293,7 +297,17 @@ const pragmas = {
 /** `synchronous` is NORMAL because the sync thread flushes the log after each commit, before it is acknowledged. */
 function connect(path: string): Database {
   const connection = new Database(path, { create: true, readwrite: true });
-  connection.run(`pragma busy_timeout = ${busyWaitMs}`); // several processes may make the database at once
+  try {
+    prepare(connection, path);
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function prepare(connection: Database, path: string): void {
+  connection.run("pragma busy_timeout = 0"); // nothing waits on this thread
   connection.run("pragma cache_size = -65536");
   for (const [name, wanted] of Object.entries(pragmas)) {
     connection.run(`pragma ${name} = ${wanted}`);
@@ -303,8 +317,6 @@ function connect(path: string): Database {
       throw new Error(`pragma ${name} is ${String(actual)}, not ${wanted}`);
     }
   }
-  connection.run("pragma busy_timeout = 0"); // from here on nothing waits on this thread
-  return connection;
 }
 
 function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
