@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { callOperation } from "./cli/call.ts";
+import { askHealth } from "./cli/health.ts";
 import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
 import { exportUsage } from "./cli/usage.ts";
 import { type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
@@ -35,7 +36,7 @@ try {
 /** The exit code. */
 async function main(words: string[]): Promise<number> {
   const [command = "help", ...rest] = words;
-  if (command === "help" || command === "--help" || command === "-h") return say(help(operations));
+  if (["help", "--help", "-h"].includes(command)) return say(help(operations));
   const config = readConfig(process.env);
   if ((command === "config" || command === "serve") && rest.length > 0) {
     throw new CommandError(
@@ -44,6 +45,7 @@ async function main(words: string[]): Promise<number> {
   }
   if (command === "config") return say(describeConfig(config));
   if (command === "serve") return serve(config);
+  if (command === "health") return say(await askHealth(config, rest));
   if (command === "usage") {
     const { db } = await openUsageDatabase(config.DATABASE_URL);
     await exportUsage(db, rest);

@@ -53,6 +53,7 @@ export async function manage(engine: Engine, group: string, words: string[]): Pr
 export function help(operations: readonly Operation[]): string {
   return `latchkey serve                 answer requests
 latchkey config                show the settings in force
+latchkey health [live | ready] whether the server of the same settings runs, or takes requests
 latchkey workspace create <name> | list | disable <id> | enable <id>
 latchkey root-key create [--workspace <id>] --permissions <a,b | *> [--name <name>] [--expires <ISO time | 30d>]
 latchkey audit export [--workspace <id>] [--since <ISO time>]
