@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { rootKeySecret } from "../src/domain/secrets.ts";
 import type { Operation } from "../src/operation.ts";
 import { operations } from "../src/operations/index.ts";
-import { engines, type Reply, startTest, type TestServer } from "./harness.ts";
+import { engines, type Reply, readReply, startTest, type TestServer } from "./harness.ts";
 import { tablesOf } from "./tables.ts";
 import { exampleIn, makeWorld } from "./world.ts";
 
@@ -27,6 +27,15 @@ function holds(artefact: string | Buffer, text: string): boolean {
 
 /** What of a key is secret: all but what `start` shows. */
 const secretPart = (key: string) => key.slice(-12);
+
+/** Where a caller may put a key though nothing is served there, and where something is, but not by POST. */
+const pathsWith = (key: string, name: string) => [
+  `/${key}`,
+  `/v2/${name}/${key}?key=${key}`,
+  `/v2/keys.verifyKey.${key}`,
+  `/errors/${key}`,
+  `/health/live?key=${key}`,
+];
 
 async function freePort(): Promise<number> {
   const probe = createServer();
@@ -87,6 +96,9 @@ describe.each(engines)("on $name,", (engine) => {
       );
       await call({ [key]: rootKey }); // the answer may name the field, the log may not
       await fetch(`${server.url}/v2/${operation.name}?rootKey=${rootKey}&key=${key}`, { method: "POST" });
+      for (const path of pathsWith(key, operation.name)) {
+        refusals.push(await readReply(await fetch(server.url + path, { method: "POST" })));
+      }
       server.clock.advance(61_000); // unknown root keys are limited to 100 a minute
     }
     await tellOfPrivates();

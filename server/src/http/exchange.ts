@@ -117,12 +117,12 @@ function repeat(exchange: Exchange, firstRequestId: string): void {
 
 /** Faults at error; successes of frequent operations at debug; the rest at info. No bodies, no secrets. */
 function settle(tools: Tools, exchange: Exchange, status: number, failure: Failure | undefined): void {
-  const { operation, caller, request } = exchange;
+  const { operation, caller } = exchange;
   const durationMs = performance.now() - exchange.startedAtMs;
   tools.metrics.request(operation?.name ?? "none", status, durationMs);
   tools.log(levelOf(status, operation), "request", () => ({
     requestId: exchange.requestId,
-    operation: operation?.name ?? `${request.method} ${pathOf(request)}`,
+    operation: operation?.name ?? "none", // an unknown path may hold a key
     status,
     code: failure?.code,
     workspaceId: caller?.workspaceId,

@@ -67,7 +67,9 @@ export function serveHttp(
     async (request: Request, socket: Socket) => {
       const exchange = open(request, socket);
       const allowed = request.method === "GET" || request.method === "HEAD";
-      return allowed ? show(exchange, await answer(exchange)) : refuse(exchange, wrongMethod("GET, HEAD"));
+      if (allowed) return show(exchange, await answer(exchange));
+      exchange.notes["path"] = pathOf(request); // one of ours, as all that come here
+      return refuse(exchange, wrongMethod("GET, HEAD"));
     };
 
   const server = Bun.serve({
@@ -176,5 +178,5 @@ function unknownPath(path: string, operations: readonly Operation[]): Failure {
     operations.map((operation) => operation.name),
   );
   const hint = near === undefined ? "" : ` Did you mean /v2/${near}?`;
-  return new Failure("unknown_operation", { detail: `Nothing is served at ${path}.${hint}` });
+  return new Failure("unknown_operation", { detail: `Nothing is served at this path.${hint}` });
 }
