@@ -4,25 +4,29 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dir, "../../..");
 const howToInstall =
-  "the Python clients need Python 3.10 or newer with its venv module: apt-get install -y python3 python3-venv";
+  "the tests need Python 3.10 or newer with its venv module: apt-get install -y python3 python3-venv";
+
+/** As `environmentOf`, for a version of Unkey's Python client. */
+export function virtualEnvironment(version: string): Promise<string> {
+  return environmentOf(`unkey.py-${version}`, join(import.meta.dir, `requirements-${version}.txt`));
+}
 
 /**
- * The interpreter of a virtual environment that holds exactly what `requirements-<version>.txt` pins. It is made
+ * The interpreter of a virtual environment that holds exactly what `requirements` pins. It is made
  * where it is missing (the package index must be reachable then) and kept in `.venvs/` for the next run.
  * Errors: with a sentence that names what is missing.
  */
-export function virtualEnvironment(version: string): Promise<string> {
-  const made = known.get(version) ?? makeEnvironment(version);
-  known.set(version, made);
+export function environmentOf(name: string, requirements: string): Promise<string> {
+  const made = known.get(name) ?? makeEnvironment(name, requirements);
+  known.set(name, made);
   return made;
 }
 
 const known = new Map<string, Promise<string>>();
 
-async function makeEnvironment(version: string): Promise<string> {
-  const requirements = join(import.meta.dir, `requirements-${version}.txt`);
+async function makeEnvironment(name: string, requirements: string): Promise<string> {
   const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
-  const folder = join(root, ".venvs", `unkey.py-${version}-${digest}`);
+  const folder = join(root, ".venvs", `${name}-${digest}`);
   const python = join(folder, "bin", "python");
   if (await works(python)) return python;
 
@@ -32,7 +36,7 @@ async function makeEnvironment(version: string): Promise<string> {
     await execute([interpreter(), "-m", "venv", draft], howToInstall);
     await execute(
       [join(draft, "bin/python"), "-m", "pip", "install", ...pipOptions, "--requirement", requirements],
-      `unkey.py ${version} could not be installed`,
+      `${name} could not be installed`,
     );
     writeFileSync(join(draft, "complete"), "");
     if (await works(python)) return python; // another run was faster
