@@ -27,6 +27,7 @@ import { findKeyByHash } from "./storage/queries/keys.ts";
 import { findNamespace } from "./storage/queries/namespaces.ts";
 import { findRootKeyByHash, type RootKeyRecord } from "./storage/queries/rootKeys.ts";
 import { creditSpender } from "./storage/spending.ts";
+import type { Tracing } from "./tracing/start.ts";
 
 /** What may differ between the program and its tests. */
 export type Surroundings = {
@@ -59,17 +60,20 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   const proxies = proxiesOf(config);
   const rootKey = givenRootKey(config);
   const recovery = recoveryOf(config);
-  const engine = await openStorage(config.DATABASE_URL, {
+  const tracing = await tracingOf(config, surroundings);
+  const opened = await openStorage(config.DATABASE_URL, {
     serving: true,
     connections: config.DATABASE_CONNECTIONS,
     monotonicMs: surroundings.monotonicMs,
   });
+  const engine = tracing?.engine(opened) ?? opened;
   try {
     const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
     await firstStart(engine, tools, rootKey, surroundings.keepRootKey);
     const metrics = makeMetrics();
     const rootKeys = rootKeyCache(engine);
-    const services = await makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
+    const made = await makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
+    const services = tracing?.services(made, config.REDIS_URL !== undefined) ?? made;
     followChanges(engine, [rootKeys, services.keyCache, services.namespaceCache], metrics);
     const scraped = listening("METRICS_ADDRESS", config.METRICS_ADDRESS, () =>
       serveMetrics(config.METRICS_ADDRESS, () => metrics.render()),
@@ -83,9 +87,10 @@ export async function startServer(config: Config, surroundings: Surroundings): P
         workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
         clientAddress: proxies,
         rootKeys,
-        log,
+        log: tracing?.log ?? log,
         logInputs: config.LOG_LEVEL === "debug",
         metrics,
+        tracing: tracing?.requests,
       }),
     );
     const stopCleaning = cleanUp(engine, nowMs, log, cleanUpTasks(auditRetentionMs(config)));
@@ -100,12 +105,20 @@ export async function startServer(config: Config, surroundings: Surroundings): P
         await services.usage.close();
         await services.counters.close();
         await engine.close();
+        await tracing?.close();
       },
     };
   } catch (error) {
     await engine.close();
     throw error;
   }
+}
+
+/** Its code is loaded only where traces are asked for. */
+async function tracingOf({ otel }: Config, surroundings: Surroundings): Promise<Tracing | undefined> {
+  if (otel === undefined) return undefined;
+  const { startTracing } = await import("./tracing/start.ts");
+  return startTracing(otel, surroundings);
 }
 
 function proxiesOf(config: Config): ClientAddress {

@@ -95,7 +95,10 @@ const schema = z.object({
     .describe("Addresses or CIDR ranges, comma separated, whose X-Forwarded-For is believed."),
 });
 
-export type Config = z.output<typeof schema>;
+export type Config = z.output<typeof schema> & {
+  /** the standard OpenTelemetry variables, where they ask for traces */
+  otel?: Readonly<Record<string, string>>;
+};
 
 /** Why the settings cannot be used: one sentence that names the setting. */
 export class ConfigError extends Error {}
@@ -130,7 +133,9 @@ export function refuseSplitCounters(config: Config): void {
  * Errors: `ConfigError` for a wrong value, and for a `LATCHKEY_…` variable that is none of ours.
  */
 export function readConfig(environment: Record<string, string | undefined>): Config {
-  const given = Object.entries(environment).filter(([, value]) => value !== undefined && value !== "");
+  const given = Object.entries(environment).flatMap(([name, value]): [string, string][] =>
+    value === undefined || value === "" ? [] : [[name, value]],
+  );
   const known = Object.keys(schema.shape);
   for (const [name] of given) {
     if (!name.startsWith("LATCHKEY_") || known.includes(name)) continue;
@@ -144,7 +149,20 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     if (result.data[name] === undefined || result.data[`${name}_FILE`] === undefined) continue;
     throw new ConfigError(`${name} and ${name}_FILE are both set: keep one.`);
   }
-  return result.data;
+  const otel = Object.fromEntries(given.filter(([name]) => name.startsWith("OTEL_")));
+  return asksForTraces(otel) ? { ...result.data, otel } : result.data;
+}
+
+/** There is a collector to send traces to, and nothing says not to. */
+function asksForTraces(otel: Record<string, string>): boolean {
+  const {
+    OTEL_EXPORTER_OTLP_ENDPOINT: all,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own,
+    OTEL_SDK_DISABLED: disabled = "false",
+    OTEL_TRACES_EXPORTER: exporters = "otlp",
+  } = otel;
+  if ((own ?? all) === undefined || disabled.trim().toLowerCase() === "true") return false;
+  return exporters.split(",").some((one) => one.trim() === "otlp");
 }
 
 /**
@@ -186,7 +204,7 @@ function firstProblem(error: z.ZodError, environment: Record<string, string | un
 export function describeConfig(config: Config): string {
   return Object.entries(schema.shape)
     .map(([name, field]) => {
-      const value = config[name as keyof Config];
+      const value = config[name as keyof typeof schema.shape];
       const shown = value === undefined ? "" : masked(name, String(value));
       return `# ${field.description}\n${name}=${shown}`;
     })

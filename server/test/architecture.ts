@@ -74,8 +74,23 @@ export const rooms: Readonly<Record<string, Rule>> = {
     types: ["operation.ts"],
     node: true,
   },
+  "tracing/": {
+    rooms: ["errors.ts"],
+    types: ["http/", "run.ts", "log.ts", "counters/", ...stored],
+    packages: [
+      "@opentelemetry/api",
+      "@opentelemetry/resources",
+      "@opentelemetry/sdk-trace",
+      "@opentelemetry/exporter-trace-otlp-http",
+      "@opentelemetry/exporter-trace-otlp-proto",
+      "kysely",
+    ],
+    node: true,
+    why: "loaded only where traces are asked for",
+  },
   "compose.ts": {
     rooms: [
+      "tracing/",
       "config.ts",
       "runtime.ts",
       "metrics.ts",

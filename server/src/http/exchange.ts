@@ -39,6 +39,16 @@ export type Exchanges = {
   refuse(exchange: Exchange, error: unknown): Response;
 };
 
+/** Answers one request. */
+export type Answering = (request: Request, socket: Socket) => Response | Promise<Response>;
+
+/** Puts requests in spans; where they are not traced there is none of this. */
+export type RequestTracing = {
+  exchanges(inner: Exchanges): Exchanges;
+  /** `serverUrl`: where clients reach this server, asked for once it listens */
+  answering(operation: Operation, serverUrl: () => string, answer: Answering): Answering;
+};
+
 type Tools = {
   newRequestId(): string;
   clientAddress: ClientAddress;

@@ -9,7 +9,15 @@ import { type Authentication, authenticate } from "./authenticate.ts";
 import { idleSeconds, readBody } from "./body.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
-import { type Exchange, type Exchanges, exchanges, pathOf, type Socket } from "./exchange.ts";
+import {
+  type Answering,
+  type Exchange,
+  type Exchanges,
+  exchanges,
+  pathOf,
+  type RequestTracing,
+  type Socket,
+} from "./exchange.ts";
 import { liveness, readiness } from "./health.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { openapi } from "./openapi.ts";
@@ -32,6 +40,8 @@ export type HttpOptions = {
   /** whether log events carry what was asked, without what is marked secret or private */
   logInputs: boolean;
   metrics: Metrics;
+  /** undefined: requests are not traced */
+  tracing: RequestTracing | undefined;
 };
 
 export type HttpServer = {
@@ -59,9 +69,13 @@ export function serveHttp(
   let publicUrl = "";
   const newRequestId = () => services.newId("req", services.nowMs());
   const errorTypeBase = () => `${publicUrl}/errors/`;
-  const exchanging = exchanges({ ...options, newRequestId, errorTypeBase, isDraining: () => draining });
+  const { tracing } = options;
+  const plain = exchanges({ ...options, newRequestId, errorTypeBase, isDraining: () => draining });
+  const exchanging = tracing?.exchanges(plain) ?? plain;
   const { open, show, refuse } = exchanging;
-  const post = poster(services, options, exchanging);
+  const answer = poster(services, options, exchanging);
+  const post = (operation: Operation): Answering =>
+    tracing?.answering(operation, () => publicUrl, answer(operation)) ?? answer(operation);
   const get =
     (answer: (exchange: Exchange) => Promise<Response> | Response) =>
     async (request: Request, socket: Socket) => {

@@ -1,0 +1,107 @@
+import type { Attributes, Tracer } from "@opentelemetry/api";
+import { type CompiledQuery, Kysely, type QueryResult } from "kysely";
+import type { Counters } from "../counters/counters.ts";
+import type { Log } from "../log.ts";
+import type { Services } from "../run.ts";
+import type { Engine } from "../storage/engine.ts";
+import type { Db, Schema, Tx } from "../storage/schema.ts";
+import { currentSpan, spanAround } from "./spans.ts";
+
+/** The engine with a span around each transaction and each statement. */
+export function tracedEngine(engine: Engine, tracer: Tracer): Engine {
+  const system = systemOf(engine);
+  const made = new WeakMap<Db, Db>();
+  const traced = (db: Db): Db => {
+    const known = made.get(db) ?? tracedDb(db, tracer, system);
+    made.set(db, known);
+    return known;
+  };
+  return {
+    ...engine,
+    db: traced(engine.db),
+    slow: traced(engine.slow),
+    transaction: (work, options) =>
+      spanAround(tracer, "transaction", system, () =>
+        engine.transaction((tx) => work(traced(tx) as Tx), options),
+      ),
+  };
+}
+
+function systemOf({ name }: Engine) {
+  return { "db.system.name": name === "postgres" ? "postgresql" : name };
+}
+
+/** Compiles as `db` does, and hands on to it what is to be run. */
+function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
+  const executor = db.getExecutor();
+  const nothing = async () => undefined;
+  const refuse = () => Promise.reject(new Error("transactions are the engine's"));
+  const connection = {
+    executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      const { summary, operation } = summaryOf(query.sql);
+      const attributes = { ...system, "db.operation.name": operation, "db.query.summary": summary };
+      return spanAround(tracer, summary, attributes, () => db.executeQuery(query as CompiledQuery<R>));
+    },
+    streamQuery() {
+      throw new Error("streaming is not offered");
+    },
+  };
+  return new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => executor.adapter,
+      createQueryCompiler: () => ({ compileQuery: (node, id) => executor.compileQuery(node, id) }),
+      createIntrospector: () => db.introspection,
+      createDriver: () => ({
+        init: nothing,
+        acquireConnection: async () => connection,
+        releaseConnection: nothing,
+        beginTransaction: refuse,
+        commitTransaction: refuse,
+        rollbackTransaction: refuse,
+        destroy: nothing,
+      }),
+    },
+  });
+}
+
+/** What a statement does and to which table first, such as `select keys`: never a value. */
+export function summaryOf(sql: string): { summary: string; operation: string } {
+  const [operation = "query"] = /\b(?:select|insert|update|delete)\b/i.exec(sql) ?? [];
+  const table = /\b(?:from|into|update)\s+"(\w+)"/i.exec(sql)?.[1];
+  const verb = operation.toLowerCase();
+  return { operation: verb, summary: table === undefined ? verb : `${verb} ${table}` };
+}
+
+/** Counters that are asked over the network, with a span around each decision. */
+export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
+  const attributes = (operation: string) => ({ "db.system.name": "redis", "db.operation.name": operation });
+  const hit = attributes("hit");
+  const giveBack = attributes("giveBack");
+  return {
+    ...counters,
+    hit: (windows) => spanAround(tracer, "redis hit", hit, () => counters.hit(windows)),
+    giveBack: (one) => spanAround(tracer, "redis giveBack", giveBack, () => counters.giveBack(one)),
+  };
+}
+
+/** The wait for a commit that many share: its statements are in no span, as they belong to no one request. */
+export function tracedSpending(
+  spend: Services["spendCredits"],
+  engine: Engine,
+  tracer: Tracer,
+): Services["spendCredits"] {
+  const system = systemOf(engine);
+  return (one) =>
+    spanAround(tracer, "spend credits", system, () => currentSpan.run(undefined, () => spend(one)));
+}
+
+/** Every event of a request says to which span it belongs. */
+export function tracedLog(log: Log): Log {
+  return (level, event, fields = {}) => {
+    const span = currentSpan.getStore();
+    if (span === undefined) return log(level, event, fields);
+    const { traceId, spanId } = span.spanContext();
+    const given = () => (typeof fields === "function" ? fields() : fields);
+    return log(level, event, () => ({ ...given(), trace_id: traceId, span_id: spanId }));
+  };
+}

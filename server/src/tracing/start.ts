@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { DiagLogLevel, diag, type Tracer } from "@opentelemetry/api";
+import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import type { RequestTracing } from "../http/exchange.ts";
+import type { Log } from "../log.ts";
+import type { Services } from "../run.ts";
+import type { Engine } from "../storage/engine.ts";
+import { requestTracing } from "./requests.ts";
+import { tracedCounters, tracedEngine, tracedLog, tracedSpending } from "./services.ts";
+import { type Otel, type TracingSettings, tracingSettings } from "./settings.ts";
+
+/** What is put around the parts of the program while traces are on. */
+export type Tracing = {
+  requests: RequestTracing;
+  engine(engine: Engine): Engine;
+  /** `shared`: whether counters are asked over the network */
+  services(services: Services, shared: boolean): Services;
+  log: Log;
+  /** Sends what is left, for two seconds at most. */
+  close(): Promise<void>;
+};
+
+type Surroundings = { log: Log; monotonicMs(): number };
+
+const closeWithinMs = 2_000;
+const complainEveryMs = 60_000;
+
+/** Undefined where the variables give no address to send to. This file is loaded only where traces are asked for. */
+export async function startTracing(otel: Otel, surroundings: Surroundings): Promise<Tracing | undefined> {
+  const { settings, ignored } = tracingSettings(otel);
+  for (const message of ignored) surroundings.log("warn", "traces", { message });
+  if (settings === undefined) return undefined;
+  diag.setLogger(complaints(surroundings), {
+    logLevel: DiagLogLevel.WARN,
+    suppressOverrideMessage: true,
+  });
+  const provider = await startProvider(settings);
+  return tracingWith(provider.getTracer("latchkey"), settings, surroundings.log, async () => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, closeWithinMs);
+    });
+    const sent = provider.shutdown().catch(() => undefined); // its complaint is in the log
+    await Promise.race([sent, late]);
+    clearTimeout(timer);
+  });
+}
+
+function tracingWith(tracer: Tracer, settings: TracingSettings, log: Log, close: Tracing["close"]): Tracing {
+  return {
+    requests: requestTracing(tracer, settings.continues),
+    engine: (engine) => tracedEngine(engine, tracer),
+    services: (services, shared) => ({
+      ...services,
+      counters: shared ? tracedCounters(services.counters, tracer) : services.counters,
+      spendCredits: tracedSpending(services.spendCredits, services.engine, tracer),
+    }),
+    log: tracedLog(log),
+    close,
+  };
+}
+
+/** Spans wait in a bounded queue: what does not fit is dropped, and no request ever waits for the collector. */
+async function startProvider(settings: TracingSettings): Promise<TracerProvider> {
+  const { batch, resource } = settings;
+  return new TracerProvider({
+    resource: defaultResource().merge(
+      resourceFromAttributes({ "service.instance.id": randomUUID(), ...resource }),
+    ),
+    sampler: samplerOf(settings.sampler),
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: await exporterOf(settings),
+        maxQueueSize: batch.maxQueueSpans,
+        maxExportBatchSize: batch.maxBatchSpans,
+        scheduledDelayMillis: batch.delayMs,
+        exportTimeoutMillis: batch.exportTimeoutMs,
+      }),
+    ],
+  });
+}
+
+async function exporterOf({ protocol, url, headers, timeoutMs }: TracingSettings) {
+  const options = { url, headers, timeoutMillis: timeoutMs };
+  if (protocol === "http/json") {
+    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
+    return new OTLPTraceExporter(options);
+  }
+  const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
+  return new OTLPTraceExporter(options);
+}
+
+function samplerOf({ name, ratio }: TracingSettings["sampler"]) {
+  const roots = {
+    always_on: () => new AlwaysOnSampler(),
+    always_off: () => new AlwaysOffSampler(),
+    traceidratio: () => new TraceIdRatioBasedSampler(ratio),
+  };
+  const [, based, root] = /^(parentbased_)?(.+)$/.exec(name) ?? [];
+  const sampler = roots[root as keyof typeof roots]();
+  return based === undefined ? sampler : new ParentBasedSampler({ root: sampler });
+}
+
+/** What the OpenTelemetry packages have to say, in our log: at most one event a minute. */
+function complaints({ log, monotonicMs }: Surroundings) {
+  let quietUntilMs = Number.NEGATIVE_INFINITY;
+  const complain = (text: string) => {
+    if (monotonicMs() < quietUntilMs) return;
+    quietUntilMs = monotonicMs() + complainEveryMs;
+    log("warn", "traces", { message: sentenceOf(text) });
+  };
+  const nothing = () => undefined;
+  return { error: complain, warn: complain, info: nothing, debug: nothing, verbose: nothing };
+}
+
+/** Errors come as JSON text with a stack and the collector's answer, of which only the message is told. */
+function sentenceOf(text: string): string {
+  try {
+    const { message, code } = JSON.parse(text) as Record<string, string | undefined>;
+    return `Spans could not be sent: ${message ?? ""} ${code ?? ""}`.trimEnd();
+  } catch {
+    return text.slice(0, 200);
+  }
+}
