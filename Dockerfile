@@ -10,10 +10,10 @@ COPY sdk/package.json sdk/
 RUN npm ci --workspace latchkey --omit=dev --no-audit --no-fund
 COPY LICENSE server/package.json app/
 COPY server/src/ app/src/
-# What runs is Bun and three packages: neither Node nor npm go with it. Whoever built this may keep files to himself.
-RUN mkdir -p app/node_modules bin \
-  && cp -L node_modules/bun/bin/bun.exe bin/bun \
-  && cp -RL node_modules/ipaddr.js node_modules/kysely node_modules/zod app/node_modules/ \
+# What runs is Bun and a few packages: neither Node nor npm go with it. Whoever built this may keep files to himself.
+RUN mkdir bin && cp -L node_modules/bun/bin/bun.exe bin/bun \
+  && rm -rf node_modules/.bin node_modules/bun node_modules/@oven node_modules/latchkey \
+  && cp -R node_modules app/ \
   && chmod -R a+rX app && chmod 755 bin/bun
 
 FROM debian:bookworm-slim

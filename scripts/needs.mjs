@@ -14,6 +14,11 @@ const needs = [
     isHere: () => spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0,
   },
   { what: "the PostgreSQL server, 15 or later", package: "postgresql", isHere: isPostgresHere },
+  {
+    what: "HAProxy",
+    package: "haproxy",
+    isHere: () => isOnPath("haproxy") || isProgram("/usr/sbin/haproxy"),
+  },
   { what: "the Redis server", package: "redis-server", isHere: () => isOnPath("redis-server") },
   { what: "pkill", package: "procps", isHere: () => isOnPath("pkill") },
   { what: "curl", package: "curl", isHere: () => isOnPath("curl") },

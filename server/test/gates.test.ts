@@ -207,7 +207,7 @@ describe("what the tests need from Debian", () => {
   });
 
   test.if(isRoot)("is installed by root without a question", () => {
-    const programs = "python3 initdb postgres redis-server pkill curl";
+    const programs = "python3 initdb postgres haproxy redis-server pkill curl";
     const { folder, path } = machine({
       "apt-get": `echo "$DEBIAN_FRONTEND $*" >> calls
 for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one; done`,

@@ -1,6 +1,6 @@
 /** No image is built here: the steps of the Dockerfile are taken one by one in a temporary folder, and what they make is run. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { callServer, freePort, until } from "../program.ts";
@@ -109,6 +109,11 @@ describe("the image that the Dockerfile's steps make", () => {
       "package.json",
     ]);
     expect(own.filter((path) => /\.(test|child)\.ts$/.test(path))).toEqual([]);
+    const { dependencies } = JSON.parse(readText(join(root, "server/package.json")));
+    for (const name of Object.keys(dependencies)) {
+      const there = existsSync(join(image.root, "/app/node_modules", name));
+      expect([name, there]).toEqual([name, name !== "bun"]);
+    }
   });
 });
 
