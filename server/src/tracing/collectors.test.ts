@@ -1,0 +1,156 @@
+/** Collectors that are not there, slow, or refuse: the program and its process go on as without them. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { type Collector, startCollector } from "../../test/collector.ts";
+import { startTest, type TestServer } from "../../test/harness.ts";
+import { callServer, freePort, newFolder, startServing } from "../../test/program.ts";
+import { until } from "../../test/until.ts";
+import { rootKeySecret } from "../domain/secrets.ts";
+import { randomBytes } from "../runtime.ts";
+
+const complaints = ({ log }: TestServer) => log.filter((line) => line.includes('"event":"traces"'));
+const never = () => new Promise<Response>(() => undefined);
+
+/** Many requests, each answered as it should be. */
+async function askMuch({ call }: TestServer): Promise<void> {
+  for (let round = 0; round < 10; round += 1) {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => call("identities.listIdentities", {})),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  }
+}
+
+const refusing = () => new Response("canary of the collector", { status: 500 });
+const failing: { name: string; start: () => Promise<{ url: string; stop(): Promise<void> }> }[] = [
+  {
+    name: "is not there",
+    start: async () => ({ url: `http://127.0.0.1:${await freePort()}`, stop: async () => undefined }),
+  },
+  { name: "answers 500", start: async () => startCollector(refusing) },
+  { name: "never answers", start: async () => startCollector(never) },
+];
+
+test.each(failing)(
+  "where the collector $name requests are answered, and the log says so once a minute",
+  async ({ start }) => {
+    const { url, stop } = await start();
+    const server = await startTest({
+      config: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: url,
+        OTEL_BSP_SCHEDULE_DELAY: "1",
+        OTEL_BSP_EXPORT_TIMEOUT: "50",
+        OTEL_EXPORTER_OTLP_TIMEOUT: "50",
+      },
+    });
+    await askMuch(server);
+    await until(() => complaints(server).length > 0);
+    await askMuch(server);
+    expect(complaints(server)).toHaveLength(1);
+    expect(complaints(server)[0]).not.toContain("canary");
+    server.clock.advance(60_000);
+    await askMuch(server);
+    await until(async () => {
+      await server.call("no.such", {}); // something to send
+      return complaints(server).length > 1;
+    });
+    expect(complaints(server)).toHaveLength(2);
+    expect(JSON.parse(complaints(server)[1] ?? "{}")).toMatchObject({ level: "warn", event: "traces" });
+    await server.stop();
+    await stop();
+  },
+);
+
+test("what waits for a slow collector is bounded: the rest is dropped, and the queue goes on after it", async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const collector = startCollector(async () => {
+    await released;
+    return Response.json({});
+  });
+  const server = await startTest({
+    config: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: "1",
+      OTEL_BSP_MAX_QUEUE_SIZE: "10",
+    },
+  });
+  for (let i = 0; i < 200; i += 1) await server.call("no.such", {});
+  release();
+  await until(() => collector.spans().length > 10);
+  const last = await server.call("no.such", {});
+  await server.stop();
+  const ids = collector.spans().map(({ attributes }) => attributes["latchkey.request_id"]);
+  expect(ids).toContain(last.headers.get("x-request-id") ?? "");
+  expect(ids.length).toBeLessThanOrEqual(10 + 10 + 1); // one batch under way, one queue, one after
+  await collector.stop();
+});
+
+test.concurrent("a server stops though the collector never answers", async () => {
+  const collector = startCollector(never);
+  const server = await startTest({ config: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
+  await server.call("identities.listIdentities", {});
+  await server.stop();
+  expect(collector.spans().length).toBeGreaterThan(0);
+  await collector.stop();
+});
+
+/** The program on a database of its own; its spans wait long enough to be lost, were they not sent at the end. */
+async function serveTo(collector: Collector) {
+  const rootKey = rootKeySecret(randomBytes(24));
+  const program = await startServing({
+    cwd: newFolder(),
+    env: {
+      DATABASE_URL: ":memory:",
+      LATCHKEY_ROOT_KEY: rootKey,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: "600000",
+    },
+  });
+  const { headers } = await callServer(program.url, rootKey, "identities.listIdentities", {});
+  return { program, requestId: headers.get("x-request-id") };
+}
+
+test.concurrent("SIGTERM sends the spans that wait before the process ends", async () => {
+  const collector = startCollector();
+  const { program, requestId } = await serveTo(collector);
+  expect(collector.spans()).toEqual([]);
+  program.child.kill("SIGTERM");
+  const { code, signal } = await program.ended;
+  expect([code, signal]).toEqual([0, null]);
+  expect(collector.spans().map(({ attributes }) => attributes["latchkey.request_id"])).toContain(
+    requestId ?? "",
+  );
+  await collector.stop();
+}, 20_000);
+
+test.concurrent("a signal ends the process in order though the collector never answers", async () => {
+  const collector = startCollector(never);
+  const { program } = await serveTo(collector);
+  program.child.kill("SIGINT");
+  const { code, signal } = await program.ended;
+  expect([code, signal]).toEqual([0, null]);
+  expect(collector.spans().length).toBeGreaterThan(0);
+  await collector.stop();
+}, 20_000);
+
+/** What a serving process has loaded. */
+async function loadedWith(environment: Record<string, string>) {
+  const program = join(import.meta.dir, "../../test/nodes/loadedModules.ts");
+  const child = Bun.spawn([process.execPath, program], {
+    env: { PATH: process.env["PATH"], PORT: "0", DATABASE_URL: ":memory:", ...environment },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  return JSON.parse(await new Response(child.stdout).text());
+}
+
+test.concurrent("without an endpoint, or where they are turned off, nothing of OpenTelemetry is ever loaded", async () => {
+  const on = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
+  const off = { status: 401, compose: true, tracing: false, opentelemetry: false };
+  expect(await loadedWith({ OTEL_SERVICE_NAME: "keys" })).toEqual(off);
+  expect(await loadedWith({ ...on, OTEL_SDK_DISABLED: "true" })).toEqual(off);
+  expect(await loadedWith(on)).toEqual({ ...off, tracing: true, opentelemetry: true });
+});
