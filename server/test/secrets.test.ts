@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { rootKeySecret } from "../src/domain/secrets.ts";
 import type { Operation } from "../src/operation.ts";
 import { operations } from "../src/operations/index.ts";
+import { type Collector, startCollector } from "./collector.ts";
 import { engines, type Reply, readReply, startTest, type TestServer } from "./harness.ts";
 import { tablesOf } from "./tables.ts";
+import { until } from "./until.ts";
 import { exampleIn, makeWorld } from "./world.ts";
 
 /** A text that is nowhere but where this test puts it. */
@@ -48,6 +50,8 @@ async function freePort(): Promise<number> {
 describe.each(engines)("on $name,", (engine) => {
   let server: TestServer;
   let metricsAddress: string;
+  /** gets the traces */
+  let collector: Collector;
   /** never stored or shown again, wherever they were sent */
   const secrets: Record<string, string> = {};
   /** stored where they belong, and shown only to those who may read it there */
@@ -56,16 +60,27 @@ describe.each(engines)("on $name,", (engine) => {
 
   beforeAll(async () => {
     metricsAddress = `127.0.0.1:${await freePort()}`;
+    collector = startCollector();
     const recoveryKey = randomBytes(32).toString("base64");
     server = await startTest({
       engine,
-      config: { METRICS_ADDRESS: metricsAddress, RECOVERY_KEY: recoveryKey, LOG_LEVEL: "debug" },
+      config: {
+        METRICS_ADDRESS: metricsAddress,
+        RECOVERY_KEY: recoveryKey,
+        LOG_LEVEL: "debug",
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_BSP_SCHEDULE_DELAY: "1",
+      },
     });
     secrets["recovery key"] = recoveryKey;
     secrets["first root key"] = secretPart(server.rootKey);
     await tellStory();
   }, 60_000);
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await server.stop();
+    await collector.stop();
+  });
 
   /** Every operation, answered and refused, with secrets wherever a caller may put them. */
   async function tellStory(): Promise<void> {
@@ -95,7 +110,10 @@ describe.each(engines)("on $name,", (engine) => {
         await call(body, { headers: { "Content-Encoding": key } }),
       );
       await call({ [key]: rootKey }); // the answer may name the field, the log may not
-      await fetch(`${server.url}/v2/${operation.name}?rootKey=${rootKey}&key=${key}`, { method: "POST" });
+      await fetch(`${server.url}/v2/${operation.name}?rootKey=${rootKey}&key=${key}`, {
+        method: "POST",
+        headers: { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, tracestate: `key=${key}` },
+      });
       for (const path of pathsWith(key, operation.name)) {
         refusals.push(await readReply(await fetch(server.url + path, { method: "POST" })));
       }
@@ -198,6 +216,16 @@ describe.each(engines)("on $name,", (engine) => {
       ["the metrics", await metrics()],
     ];
     expect(leaks(artefacts, privates)).toEqual([]);
+  });
+
+  test("no secret is in any byte of the traces, and nothing private", async () => {
+    const last = (await server.call("no.such", {})).headers.get("x-request-id") ?? "";
+    await until(() => collector.bytes().includes(last));
+    const names = new Set(collector.spans().map(({ name }) => name));
+    for (const { name } of operations) expect(names).toContain(`POST /v2/${name}`);
+    expect(names).toContain("transaction");
+    const sent: [string, Buffer] = ["the traces", collector.bytes()];
+    expect(leaks([sent], { ...secrets, ...privates })).toEqual([]);
   });
 
   test("metadata and external ids are stored in their own rows and nowhere else", async () => {
