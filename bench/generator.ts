@@ -19,6 +19,7 @@ type Run = {
   overdueMs: number[];
   latenciesMs: number[];
   answers: number;
+  refusals: number;
   stopped: boolean;
   fail(why: string): void;
 };
@@ -44,6 +45,7 @@ async function generate(load: Load): Promise<Measured> {
     overdueMs: [],
     latenciesMs: [],
     answers: 0,
+    refusals: 0,
     stopped: false,
     fail: (why) => reject(new Error(why)),
   };
@@ -57,16 +59,18 @@ async function generate(load: Load): Promise<Measured> {
 
   await pause(load.warmUpMs);
   run.latenciesMs = [];
+  run.refusals = 0;
   const before = clocks(load.pid);
   await pause(load.measuredMs);
   const after = clocks(load.pid);
   const measured = run.latenciesMs;
+  const refusedPerSecond = (run.refusals * 1000) / (after.wallMs - before.wallMs);
   run.latenciesMs = [];
   run.stopped = true;
   clearInterval(pace);
   while (connections.some((one) => one.sinceMs !== undefined)) await pause(1);
   for (const { socket } of connections) socket.end();
-  return { answers: run.answers, ...summary(measured, before, after) };
+  return { answers: run.answers, refusedPerSecond, ...summary(measured, before, after) };
 }
 
 /**
@@ -112,9 +116,12 @@ function receive(run: Run, connection: Connection, text: string): void {
 
 function settle(run: Run, connection: Connection, answer: string): void {
   const nowMs = performance.now();
-  if (!isRight(answer, run.load.expected)) run.fail(answer);
-  run.latenciesMs.push(nowMs - (connection.sinceMs ?? nowMs));
-  run.answers += 1;
+  if (run.load.mayRefuse === true && isRefusal(answer)) run.refusals += 1;
+  else {
+    if (!isRight(answer, run.load.expected)) run.fail(answer);
+    run.latenciesMs.push(nowMs - (connection.sinceMs ?? nowMs));
+    run.answers += 1;
+  }
   connection.sinceMs = undefined;
   if (run.stopped) return;
   const sinceMs = run.load.perSecond === undefined ? nowMs : run.overdueMs.shift();
@@ -125,6 +132,10 @@ function isRight(answer: string, expected: string): boolean {
   return (
     answer.startsWith("HTTP/1.1 200 ") && answer.includes(expected) && answer.length === answerLength(answer)
   );
+}
+
+function isRefusal(answer: string): boolean {
+  return answer.startsWith("HTTP/1.1 429 ") && answer.includes("/server_overloaded");
 }
 
 /** The length of the whole answer; Infinity where its head has not all come. */
@@ -202,7 +213,11 @@ function fieldsOf(path: string, mark = ""): string[] {
   return text.slice(mark === "" ? 0 : text.lastIndexOf(mark) + mark.length).split(" ");
 }
 
-function summary(latenciesMs: readonly number[], before: Clocks, after: Clocks): Omit<Measured, "answers"> {
+function summary(
+  latenciesMs: readonly number[],
+  before: Clocks,
+  after: Clocks,
+): Omit<Measured, "answers" | "refusedPerSecond"> {
   const sorted = Float64Array.from(latenciesMs).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   const wallMs = after.wallMs - before.wallMs;

@@ -11,6 +11,8 @@ export type Load = {
   bodies: readonly string[];
   /** every answer is a 200 that holds this, or the bench fails */
   expected: string;
+  /** 429 `server_overloaded` is an answer too, which is counted apart */
+  mayRefuse?: true;
   connections: number;
   /** undefined: the next request goes out when the answer before it is there */
   perSecond?: number;
@@ -27,6 +29,8 @@ export const numberMark = "##########";
 export type Measured = {
   answers: number;
   perSecond: number;
+  /** of a load that may be refused; the other figures leave refusals out */
+  refusedPerSecond: number;
   p50Ms: number;
   p99Ms: number;
   maxMs: number;

@@ -39,6 +39,7 @@ export type ErrorCode =
 | "request_timeout"
 | "role_already_exists"
 | "role_not_found"
+| "server_overloaded"
 | "service_unavailable"
 | "unexpected_error"
 | "unknown_operation"

@@ -235,6 +235,13 @@ export const catalogue = {
     when: "This address has sent too many unknown root keys within a minute.",
     fix: "Use a valid root key; those are never limited by this.",
   },
+  server_overloaded: {
+    status: 429,
+    type: "user/too_many_requests/server_overloaded",
+    title: "Too Many Requests",
+    when: "The server is asked for more than it can do just now; nothing was done.",
+    fix: "Wait as long as the Retry-After header says, and send the same request again.",
+  },
   unexpected_error: {
     status: 500,
     type: "unkey/application/unexpected_error",

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { Failure } from "../errors.ts";
-import { readBody, readPaced } from "./body.ts";
+import { bodyBudget } from "./admission.ts";
+import { dropBody, readBody, readPaced } from "./body.ts";
 
 const unused = { timeout: () => undefined };
+const plenty = bodyBudget(Number.POSITIVE_INFINITY);
 
 function post(
   body: string | Uint8Array<ArrayBuffer> | ReadableStream,
@@ -43,7 +45,7 @@ describe("a body", () => {
         size,
       );
       for (const headers of [{}, { "Content-Length": String(size) }]) {
-        const read = await readBody(post(body, headers), 1_000_000, unused);
+        const read = await readBody(post(body, headers), 1_000_000, unused, plenty);
         expect(Buffer.from(read).equals(body)).toBe(true);
       }
     }
@@ -51,16 +53,59 @@ describe("a body", () => {
 
   test("is refused from its length alone, and while it is read", async () => {
     const declared = post("x", { "Content-Length": "11" });
-    expect(await refusal(readBody(declared, 10, unused))).toBe("request_body_too_large");
+    expect(await refusal(readBody(declared, 10, unused, plenty))).toBe("request_body_too_large");
     const undeclared = post(new Blob(["x".repeat(11)]).stream());
-    expect(await refusal(readBody(undeclared, 10, unused))).toBe("request_body_too_large");
-    expect((await readBody(post(new Blob(["x".repeat(10)]).stream()), 10, unused)).byteLength).toBe(10);
+    expect(await refusal(readBody(undeclared, 10, unused, plenty))).toBe("request_body_too_large");
+    expect((await readBody(post(new Blob(["x".repeat(10)]).stream()), 10, unused, plenty)).byteLength).toBe(
+      10,
+    );
   });
 
   test("with a length that is no number is refused", async () => {
     for (const length of ["2, 2", "+2", "0x2", "1e1", "-1", "", "9".repeat(17)]) {
       const request = { headers: new Headers({ "Content-Length": length }) } as Request;
-      expect([length, await refusal(readBody(request, 10, unused))]).toEqual([length, "invalid_input"]);
+      expect([length, await refusal(readBody(request, 10, unused, plenty))]).toEqual([
+        length,
+        "invalid_input",
+      ]);
+    }
+  });
+
+  test("above 16 KiB takes of what all bodies may hold together, and gives it back when it is dropped", async () => {
+    const size = 100_000;
+    const forms = [{}, { "Content-Length": String(size) }];
+    for (const headers of forms) {
+      const budget = bodyBudget(size * 2);
+      const read = () => readBody(post(new Uint8Array(size), headers), 1_000_000, unused, budget);
+      const kept = await read();
+      await read();
+      expect(await refusal(read())).toBe("server_overloaded");
+      const small = post("x".repeat(16_384), { "Content-Length": "16384" });
+      expect((await readBody(small, 1_000_000, unused, budget)).byteLength).toBe(16_384);
+      dropBody(kept, budget);
+      await read();
+      expect(await refusal(read())).toBe("server_overloaded");
+    }
+  });
+
+  test("that is not read to its end holds nothing", async () => {
+    const budget = bodyBudget(100_000);
+    const broken = () =>
+      new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new Uint8Array(20_000));
+          controller.error(new Error("gone"));
+        },
+      });
+    const ways = [
+      () => readBody(post(new Blob(["x".repeat(90_000)]).stream()), 50_000, unused, budget),
+      () => readBody(post(broken()), 1_000_000, unused, budget),
+      () => readBody(post(broken(), { "Content-Length": "90000" }), 1_000_000, unused, budget),
+    ];
+    for (const way of ways) {
+      expect(await refusal(way())).not.toBe("server_overloaded");
+      budget.take(100_000); // all of it is there
+      budget.giveBack(100_000);
     }
   });
 
@@ -68,7 +113,9 @@ describe("a body", () => {
     for (const maxBytes of [10, 1000]) {
       const timeouts: number[] = [];
       const idle = { timeout: (_: Request, seconds: number) => void timeouts.push(seconds) };
-      await readBody(post(new Blob(["x".repeat(100)]).stream()), maxBytes, idle).catch(() => undefined);
+      await readBody(post(new Blob(["x".repeat(100)]).stream()), maxBytes, idle, plenty).catch(
+        () => undefined,
+      );
       expect(timeouts).toEqual([0, 8]);
     }
   });

@@ -1,4 +1,5 @@
 import { Failure } from "../errors.ts";
+import type { BodyBudget } from "./admission.ts";
 
 /** What sets how long the runtime leaves a connection on which nothing happens; seconds. */
 export type IdleTimer = { timeout(request: Request, seconds: number): void };
@@ -9,28 +10,72 @@ const slowestBytesPerMs = 16;
 /** Up to this size the runtime's own timer holds a body to that speed; it measures larger ones too strictly. */
 const smallBytes = idleSeconds * 1000 * slowestBytesPerMs;
 
+/** Up to this size bodies are bounded by the number of connections; what is held of larger ones is counted. */
+const uncountedBytes = 16 * 1024;
+
 /** A body may pause, and fall behind its speed at its start, for `patienceMs`. */
 const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs };
 
 /**
- * The whole body.
+ * The whole body, to be followed by `dropBody`.
  * Errors: `request_body_too_large` above `maxBytes`, from the declared length or while reading; `request_timeout`
- * where it comes too slowly; `invalid_input` for a length that is none and a body that ends before it.
+ * where it comes too slowly; `invalid_input` for a length that is none and a body that ends before it;
+ * `server_overloaded` where `budget` has no room for it.
  */
-export async function readBody(request: Request, maxBytes: number, idle: IdleTimer): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  maxBytes: number,
+  idle: IdleTimer,
+  budget: BodyBudget,
+): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
   if (declared !== null && !/^\d{1,16}$/.test(declared)) {
     throw new Failure("invalid_input", { detail: "Content-Length is not one whole number." });
   }
   const length = declared === null ? undefined : Number(declared);
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
-  if (length !== undefined && length <= smallBytes) return request.bytes().catch(endedEarly);
+  if (length !== undefined && length <= uncountedBytes) return request.bytes().catch(endedEarly);
+  if (length !== undefined && length <= smallBytes) return readDeclared(request, length, budget);
   if (request.body === null) return new Uint8Array();
   idle.timeout(request, 0);
   try {
-    return await readPaced(request.body.getReader(), maxBytes);
+    return await readCounted(request.body.getReader(), maxBytes, budget);
   } finally {
     idle.timeout(request, idleSeconds);
+  }
+}
+
+/** Gives back what a body that was read had taken. */
+export function dropBody({ byteLength }: Uint8Array, budget: BodyBudget): void {
+  if (byteLength > uncountedBytes) budget.giveBack(byteLength);
+}
+
+async function readDeclared(request: Request, length: number, budget: BodyBudget): Promise<Uint8Array> {
+  budget.take(length);
+  try {
+    return await request.bytes();
+  } catch (error) {
+    budget.giveBack(length);
+    return endedEarly(error);
+  }
+}
+
+/** Counts what has come, not what is declared: who declares much and sends nothing holds no room. */
+async function readCounted(reader: Reader, maxBytes: number, budget: BodyBudget): Promise<Uint8Array> {
+  let taken = 0;
+  let isKept = false;
+  async function read() {
+    const part = await reader.read();
+    budget.take(part.value?.byteLength ?? 0);
+    taken += part.value?.byteLength ?? 0;
+    return part;
+  }
+  try {
+    const body = await readPaced({ read }, maxBytes);
+    isKept = body.byteLength > uncountedBytes;
+    return body;
+  } finally {
+    if (!isKept) budget.giveBack(taken);
   }
 }
 
@@ -85,5 +130,6 @@ function tooLarge(maxBytes: number): Failure {
 }
 
 function endedEarly(cause: unknown): never {
+  if (cause instanceof Failure) throw cause;
   throw new Failure("invalid_input", { detail: "The body ended before its declared length.", cause });
 }

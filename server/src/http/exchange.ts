@@ -125,12 +125,12 @@ function repeat(exchange: Exchange, firstRequestId: string): void {
   exchange.headers["Idempotent-Replayed"] = "true";
 }
 
-/** Faults at error; successes of frequent operations at debug; the rest at info. No bodies, no secrets. */
+/** Faults at error; successes of frequent operations, and what overload refuses, at debug; the rest at info. */
 function settle(tools: Tools, exchange: Exchange, status: number, failure: Failure | undefined): void {
   const { operation, caller } = exchange;
   const durationMs = performance.now() - exchange.startedAtMs;
   tools.metrics.request(operation?.name ?? "none", status, durationMs);
-  tools.log(levelOf(status, operation), "request", () => ({
+  tools.log(levelOf(status, operation, failure), "request", () => ({
     requestId: exchange.requestId,
     operation: operation?.name ?? "none", // an unknown path may hold a key
     status,
@@ -158,8 +158,9 @@ function shownInput({ operation, input }: Exchange): Fields[string] {
   return redact(schema, input) as Fields[string];
 }
 
-function levelOf(status: number, operation: Operation | undefined): Level {
+function levelOf(status: number, operation: Operation | undefined, failure: Failure | undefined): Level {
   if (status >= 500) return "error";
+  if (failure?.code === "server_overloaded") return "debug";
   return operation?.frequent === true && status === 200 ? "debug" : "info";
 }
 

@@ -14,6 +14,7 @@ const commonErrors: readonly ErrorCode[] = [
   "request_body_too_large",
   "unsupported_media_type",
   "workspace_rate_limited",
+  "server_overloaded",
   "unexpected_error",
   "service_unavailable",
 ];

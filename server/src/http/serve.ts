@@ -5,8 +5,9 @@ import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import { closest } from "../parse.ts";
 import { type Call, refusalOf, run, type Services } from "../run.ts";
+import { bodyBudget, doors, kindOf, through } from "./admission.ts";
 import { type Authentication, authenticate } from "./authenticate.ts";
-import { idleSeconds, readBody } from "./body.ts";
+import { dropBody, idleSeconds, readBody } from "./body.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
 import {
@@ -55,6 +56,9 @@ export type HttpServer = {
 
 /** above any length the runtime can read, so that it is we who answer 413 */
 const runtimeBodyLimit = Number.MAX_SAFE_INTEGER;
+
+/** of bodies above 16 KiB that are read or worked on at once */
+const bodyBytes = 64 * 1024 * 1024;
 
 /**
  * Serves the operations, the health checks and the documents over HTTP.
@@ -122,28 +126,41 @@ export function serveHttp(
   };
 }
 
-/** Route → size → authentication → workspace limit → JSON; schema, permission and existence are the runner's. */
+/** Route → room → size → authentication → workspace limit → JSON; schema, permission and existence are the runner's. */
 function poster(services: Services, options: HttpOptions, { open, succeed, refuse }: Exchanges) {
   const authentication: Authentication = { ...services, rootKeys: options.rootKeys };
   const { workspaceRequestsPerMinute } = options;
+  const kinds = doors({ ...options, nowMs: () => performance.now() });
+  const bodies = bodyBudget(bodyBytes);
   const limit: WorkspaceLimit | undefined =
     workspaceRequestsPerMinute === undefined
       ? undefined
       : workspaceLimit(services.counters, workspaceRequestsPerMinute);
 
+  async function answer(exchange: Exchange, operation: Operation, body: Uint8Array): Promise<Response> {
+    const { headers } = exchange.request;
+    const caller = await authenticate(headers.get("authorization"), exchange.address, authentication);
+    exchange.caller = caller;
+    if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
+    checkMediaType(headers);
+    const call = callOf(exchange, operation, caller, body);
+    exchange.input = readJson(body);
+    return succeed(exchange, await run(services, operation, exchange.input, call));
+  }
+
   return (operation: Operation) => async (request: Request, socket: Socket) => {
     const exchange = open(request, socket, operation);
+    const door = kinds[kindOf(operation)];
     try {
       if (request.method !== "POST") throw wrongMethod("POST");
-      const { headers } = request;
-      const body = await readBody(request, operation.maxBodyBytes ?? options.maxBodyBytes, socket);
-      const caller = await authenticate(headers.get("authorization"), exchange.address, authentication);
-      exchange.caller = caller;
-      if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
-      checkMediaType(headers);
-      const call = callOf(exchange, operation, caller, body);
-      exchange.input = readJson(body);
-      return succeed(exchange, await run(services, operation, exchange.input, call));
+      door.check();
+      const maxBytes = operation.maxBodyBytes ?? options.maxBodyBytes;
+      const body = await readBody(request, maxBytes, socket, bodies);
+      try {
+        return await through(door, () => answer(exchange, operation, body));
+      } finally {
+        dropBody(body, bodies);
+      }
     } catch (error) {
       return refuse(exchange, refusalOf(error));
     }

@@ -1,0 +1,168 @@
+import { describe, expect, test } from "bun:test";
+import { Failure } from "../errors.ts";
+import { bodyBudget, type Door, doors, kindOf } from "./admission.ts";
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** more turns of the event loop than calls begin in */
+const manyTurns = async () => {
+  for (let index = 0; index < 300; index += 1) await turn();
+};
+
+function open() {
+  const clock = { nowMs: 0 };
+  const gauges = new Map<string, () => number>();
+  const logged: string[] = [];
+  const all = doors({
+    nowMs: () => clock.nowMs,
+    metrics: { gauge: (name, _, read) => void gauges.set(name, read) },
+    log: (_, event) => void logged.push(event),
+  });
+  return { ...all, clock, logged, gauge: (name: string) => gauges.get(name)?.() };
+}
+
+/** Whether the door lets a call in; what was let in has not left yet. */
+function enters(door: Door): boolean {
+  try {
+    void door.enter();
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.code === "server_overloaded") return false;
+    throw error;
+  }
+}
+
+const enterMany = (door: Door, count: number) =>
+  Array.from({ length: count }, () => enters(door)).filter(Boolean).length;
+
+describe("a server", () => {
+  test("has 256 changes in flight and refuses the next one, before and after its body", async () => {
+    const { changes, gauge } = open();
+    expect(enterMany(changes, 200)).toBe(200);
+    await manyTurns();
+    expect(enterMany(changes, 1_000)).toBe(56);
+    expect(() => changes.check()).toThrow(Failure);
+    expect(gauge("latchkey_changes_in_flight")).toBe(256);
+    expect(gauge("latchkey_overload_refusals")).toBe(945);
+  });
+
+  test("says with a refusal when to come back", () => {
+    const { changes } = open();
+    enterMany(changes, 256);
+    try {
+      changes.check();
+      expect.unreachable();
+    } catch (error) {
+      expect((error as Failure).headers).toEqual({ "Retry-After": "1" });
+    }
+  });
+
+  test("works on 64 of them, and lets the next one begin when one has left, in the order in which they came", async () => {
+    const { changes } = open();
+    const begun: number[] = [];
+    for (let index = 0; index < 70; index += 1) void changes.enter()?.then(() => begun.push(index));
+    await manyTurns();
+    expect(begun).toEqual(Array.from({ length: 64 }, (_, index) => index));
+    changes.leave();
+    changes.leave();
+    await manyTurns();
+    expect(begun.slice(64)).toEqual([64, 65]);
+    for (let index = 0; index < 68; index += 1) changes.leave();
+    await manyTurns();
+    expect(begun.at(-1)).toBe(69);
+  });
+
+  test("is whole again when everybody has left", async () => {
+    const { changes, gauge } = open();
+    for (let round = 0; round < 3; round += 1) {
+      expect(enterMany(changes, 300)).toBe(256);
+      await manyTurns();
+      for (let left = 0; left < 256; left += 1) {
+        changes.leave();
+        await turn();
+      }
+      expect(gauge("latchkey_changes_in_flight")).toBe(0);
+    }
+  });
+
+  test("that is full of changes takes decisions and looks, and one that is full of looks takes changes", async () => {
+    const { changes, looks, decisions } = open();
+    enterMany(changes, 300);
+    await manyTurns();
+    expect(enters(changes)).toBe(false);
+    expect(enterMany(decisions, 1_000)).toBe(1_000);
+    expect(enterMany(looks, 256)).toBe(256);
+    const other = open();
+    enterMany(other.looks, 300);
+    expect(enters(other.looks)).toBe(false);
+    expect(enters(other.changes)).toBe(true);
+  });
+
+  test("has at most 4,096 decisions under way", () => {
+    const { decisions } = open();
+    expect(enterMany(decisions, 5_000)).toBe(4_096);
+    decisions.leave();
+    expect(enterMany(decisions, 2)).toBe(1);
+  });
+
+  test("lets nobody wait behind a change that has waited for a second", async () => {
+    const { changes, clock } = open();
+    enterMany(changes, 65);
+    await manyTurns();
+    clock.nowMs = 1_000;
+    expect(enters(changes)).toBe(true);
+    clock.nowMs = 1_001;
+    expect(enters(changes)).toBe(false);
+    changes.leave();
+    await manyTurns();
+    expect(enters(changes)).toBe(true);
+  });
+
+  test("begins few changes in a turn of the event loop, and one after 64 decisions where those do not pause", async () => {
+    const { changes, decisions } = open();
+    let begun = 0;
+    for (let index = 0; index < 60; index += 1) {
+      void changes.enter()?.then(() => {
+        begun += 1;
+      });
+    }
+    for (let round = 0; round < 640; round += 1) {
+      void decisions.enter();
+      decisions.leave();
+      await turn();
+    }
+    expect(begun).toBeGreaterThanOrEqual(9);
+    expect(begun).toBeLessThanOrEqual(11);
+    for (let known = begun; known < 60; known = begun) {
+      await turn();
+      expect(begun - known).toBeLessThanOrEqual(16);
+    }
+  });
+
+  test("logs that it refuses, and not each refusal", () => {
+    const { changes, clock, logged } = open();
+    enterMany(changes, 1_000);
+    expect(logged).toEqual(["overloaded"]);
+    clock.nowMs = 10_000;
+    enterMany(changes, 1_000);
+    expect(logged).toHaveLength(2);
+  });
+
+  test("holds so many bytes of bodies, and more when some are done", () => {
+    const budget = bodyBudget(100);
+    budget.take(60);
+    expect(() => budget.take(41)).toThrow(Failure);
+    budget.take(40);
+    budget.giveBack(60);
+    budget.take(60);
+    expect(() => budget.take(1)).toThrow(Failure);
+  });
+});
+
+test("verifications and limits are decisions, what writes is a change, and the rest are looks", async () => {
+  const { operations } = await import("../operations/index.ts");
+  const named = (kind: string) => operations.filter((one) => kindOf(one) === kind).map(({ name }) => name);
+  expect(named("decisions").sort()).toEqual(["keys.verifyKey", "ratelimit.limit", "ratelimit.multiLimit"]);
+  expect(named("changes")).toContain("keys.deleteKey");
+  expect(named("looks")).toContain("identities.listIdentities");
+  expect(named("looks").filter((name) => !/\.(get|list|whoami)/.test(name))).toEqual([]);
+});
