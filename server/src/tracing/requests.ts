@@ -33,34 +33,42 @@ export function requestTracing(tracer: Tracer, continues: boolean): RequestTraci
 
     answering(operation, serverUrl, answer) {
       const route = `/v2/${operation.name}`;
+      const attributesOf = once(() => ({
+        ...serverAttributes(serverUrl()),
+        "url.path": route,
+        "http.route": route,
+        "latchkey.operation": operation.name,
+      }));
       return (request, socket) => {
-        const span = tracer.startSpan(
-          `${methodOf(request)} ${route}`,
-          {
-            kind: SpanKind.SERVER,
-            attributes: {
-              ...requestAttributes(request, serverUrl()),
-              "url.path": route,
-              "http.route": route,
-              "latchkey.operation": operation.name,
-            },
-          },
-          parentOf(request, continues),
-        );
-        return currentSpan.run(span, async () => {
-          try {
-            const response = await answer(request, socket);
-            end(span, response);
-            return response;
-          } catch (error) {
-            failed(span, "unexpected_error");
-            span.end();
-            throw error;
-          }
-        });
+        const method = methodOf(request);
+        const attributes = { "http.request.method": method, ...attributesOf() };
+        const options = { kind: SpanKind.SERVER, attributes };
+        const span = tracer.startSpan(`${method} ${route}`, options, parentOf(request, continues));
+        if (!span.isRecording()) return currentSpan.run(span, () => answer(request, socket));
+        return currentSpan.run(span, () => ended(span, answer(request, socket)));
       };
     },
   };
+}
+
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+async function ended(span: Span, answer: Response | Promise<Response>): Promise<Response> {
+  try {
+    const response = await answer;
+    end(span, response);
+    return response;
+  } catch (error) {
+    failed(span, "unexpected_error");
+    span.end();
+    throw error;
+  }
 }
 
 function parentOf(request: Request, continues: boolean) {
@@ -81,11 +89,10 @@ function methodOf({ method }: Request): string {
 }
 
 /** Where the server is, as it knows that itself and not as the caller's Host header says. */
-function requestAttributes(request: Request, serverUrl: string): Attributes {
+function serverAttributes(serverUrl: string): Attributes {
   const { hostname, port, protocol } = new URL(serverUrl);
   const usualPort = protocol === "https:" ? 443 : 80;
   return {
-    "http.request.method": methodOf(request),
     "url.scheme": protocol.slice(0, -1),
     "server.address": hostname,
     "server.port": port === "" ? usualPort : Number(port),
