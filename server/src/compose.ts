@@ -5,6 +5,7 @@ import type { Counters } from "./counters/counters.ts";
 import { type JournalOptions, journaledCounters } from "./counters/journal.ts";
 import { memoryCounters } from "./counters/memory.ts";
 import { redisCounters } from "./counters/redis.ts";
+import { RedisRefused } from "./counters/redisFaults.ts";
 import { idMaker } from "./domain/ids.ts";
 import { collectUsage, type Usage } from "./events/usage.ts";
 import { startUsageThread } from "./events/usageThread.ts";
@@ -197,28 +198,35 @@ async function tickingCounters(options: JournalOptions) {
 async function sharedCounters(
   url: string,
   config: Config,
-  { monotonicMs }: Surroundings,
+  { monotonicMs, log }: Surroundings,
   parts: Parts,
 ): Promise<Counters> {
   const { metrics, engine, newId, nowMs } = parts;
   let losses = 0;
   let localDecisions = 0;
-  metrics.gauge("latchkey_counter_losses", "Times that Redis was found to have lost counters.", () => losses);
-  metrics.gauge("latchkey_local_decisions", "Rate limit decisions made without Redis.", () => localDecisions);
-  return redisCounters({
+  const counters = await redisCounters({
     url,
     deadlineMs: redisDeadlineMs,
     monotonicMs,
     liveNodes: engine.liveNodes,
     maxLocalBytes: config.COUNTER_MEMORY_BYTES,
     newId: () => newId("hit", nowMs()),
+    onEvict: metrics.countersEvicted,
     onLoss: () => {
       losses += 1;
     },
     onLocalDecision: () => {
       localDecisions += 1;
     },
+    onDown: (reason) => log("warn", "redis_down", { reason }),
+    onBack: (outage) => log("info", "redis_back", outage),
+  }).catch((error: unknown) => {
+    throw error instanceof RedisRefused ? new ConfigError(`REDIS_URL: ${error.message}.`) : error;
   });
+  metrics.gauge("latchkey_counter_losses", "Times that Redis was found to have lost counters.", () => losses);
+  metrics.gauge("latchkey_local_decisions", "Rate limit decisions made without Redis.", () => localDecisions);
+  metrics.gauge("latchkey_redis_up", "Whether Redis decides rate limits.", () => (counters.isUp() ? 1 : 0));
+  return counters;
 }
 
 const usageFlushMs = 1_000;

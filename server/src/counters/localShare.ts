@@ -1,59 +1,50 @@
-import { type Counters, counterKey, type Hit, type Window } from "./counters.ts";
+import type { Hit, Window } from "./counters.ts";
 import { memoryCounters } from "./memory.ts";
-
-/** What was granted here of one counter. */
-export type Admission = {
-  /** names this sum, so that it is added once */
-  id: string;
-  window: Window;
-  cost: number;
-  /** when the last of it was granted, by the monotonic clock */
-  lastMs: number;
-};
+import { type Admission, unsentAdmissions } from "./unsent.ts";
 
 type Options = {
   monotonicMs(): number;
+  /** processes that share the counters, this one among them */
   liveNodes(): number;
   maxLocalBytes: number;
-  newId(): string;
+  /** hears how many counters had to go for want of room, and whether they still counted something */
+  onEvict?: (count: number, live: boolean) => void;
 };
 
-/** One process's share of every limit, for the time in which the counters that all share cannot be asked. */
-export function localShare({ monotonicMs, liveNodes, maxLocalBytes, newId }: Options) {
-  const counters: Counters = memoryCounters({ nowMs: monotonicMs, maxBytes: maxLocalBytes });
-  const admissions = new Map<string, Admission>();
+type Receipt = { hit: Hit; atMs: number; taken: readonly [Admission, number][] };
 
-  function record(windows: readonly Window[]): void {
-    for (const window of windows) {
-      if (window.cost === 0) continue;
-      const key = counterKey(window);
-      const before = admissions.get(key);
-      const cost = (before?.cost ?? 0) + window.cost;
-      admissions.set(key, { id: before?.id ?? newId(), window, cost, lastMs: monotonicMs() });
-    }
-  }
+/** An admission takes about three times what a counter does. */
+const countersPart = 0.25;
+
+/** One process's share of every limit, for the time in which the counters that all share cannot be asked. */
+export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = () => {} }: Options) {
+  const countersBytes = Math.floor(maxLocalBytes * countersPart);
+  const counters = memoryCounters({ nowMs: monotonicMs, maxBytes: countersBytes, onEvict });
+  const unsent = unsentAdmissions({ monotonicMs, maxBytes: maxLocalBytes - countersBytes, onEvict });
 
   return {
     /** At once, by this process's share alone. */
     hit(windows: readonly Window[]): Hit {
       const nodes = Math.max(1, liveNodes());
-      const shares = windows.map((window) => ({ ...window, limit: Math.ceil(window.limit / nodes) }));
-      const hit = counters.hit(shares) as Hit;
-      if (hit.passed) record(windows);
-      return { ...hit, receipt: { hit, windows } };
+      const hit = counters.hit(
+        windows.map((window) => ({ ...window, limit: Math.ceil(window.limit / nodes) })),
+      );
+      const counted = hit.passed ? windows.filter(({ cost }) => cost > 0) : [];
+      const receipt: Receipt = {
+        hit,
+        atMs: monotonicMs(),
+        taken: counted.map((window) => [unsent.add(window), window.cost]),
+      };
+      return { ...hit, receipt };
     },
+    /** Once; the caller sees to that. */
     giveBack(hit: Hit): void {
-      const { hit: inner, windows } = hit.receipt as { hit: Hit; windows: readonly Window[] };
-      void counters.giveBack(inner);
-      for (const window of windows) {
-        const admission = admissions.get(counterKey(window));
-        if (admission !== undefined) admission.cost = Math.max(0, admission.cost - window.cost);
-      }
+      const { hit: inner, atMs, taken } = hit.receipt as Receipt;
+      counters.giveBack(inner);
+      for (const [admission, cost] of taken) unsent.takeBack(admission, cost, atMs);
     },
-    admitted: (): Admission[] => [...admissions.values()],
-    forget({ window }: Admission): void {
-      admissions.delete(counterKey(window));
-    },
+    /** what was granted here and is not known to be counted where all count */
+    unsent,
     close: () => counters.close(),
   };
 }

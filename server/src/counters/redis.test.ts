@@ -42,6 +42,8 @@ async function openNode(options: { clock?: Clock; nodes?: number } = {}): Promis
     onLocalDecision: () => {
       local += 1;
     },
+    onDown: (r) => console.log("down", r),
+    onBack: (o) => console.log("back", o),
     ...(clock === undefined ? {} : { redisNowMs: () => clock.nowMs }),
   });
   return { counters, local: () => local, losses: () => losses };

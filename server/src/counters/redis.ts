@@ -1,8 +1,12 @@
-import type { Counters, Hit, Window, WindowState } from "./counters.ts";
-import { counterKey } from "./counters.ts";
+import type { Counters, Hit, Window } from "./counters.ts";
 import { knownExhausted } from "./exhausted.ts";
-import { type Admission, localShare } from "./localShare.ts";
-import { openRedis, type RedisLink, RedisUnavailable } from "./redisLink.ts";
+import { localShare } from "./localShare.ts";
+import { changesInMs, giveBackQuestion, hitQuestion, readStates, type Taken } from "./redisAnswers.ts";
+import type { Ask } from "./redisConnection.ts";
+import { RedisUnavailable } from "./redisFaults.ts";
+import { openRedis, type RedisLink } from "./redisLink.ts";
+import { lossWatch } from "./redisLoss.ts";
+import { redisReturn } from "./redisReturn.ts";
 import { addScript, giveBackScript, hitScript } from "./redisScripts.ts";
 
 export type RedisOptions = {
@@ -16,137 +20,164 @@ export type RedisOptions = {
   /** of the counters that are kept here while Redis cannot be asked */
   maxLocalBytes: number;
   newId(): string;
-  /** Called when Redis has lost counters: they may grant up to their limit once more. */
+  /** Called when Redis may have lost counters: they may grant up to their limit once more. */
   onLoss(): void;
   /** Called for each decision that was made without Redis. */
   onLocalDecision(): void;
+  /** Called when Redis is not asked any more, and again when the reason becomes one that only a person can mend. */
+  onDown(reason: string): void;
+  /** Called when Redis is asked again, with what happened without it. */
+  onBack(outage: Outage): void;
+  /** Called for counters kept here that had to go for want of room. */
+  onEvict?: (count: number, live: boolean) => void;
   /** in place of Redis's own time, for tests; ms */
   redisNowMs?: () => number;
 };
 
-const markerEveryMs = 1_000;
-const markerKey = "latchkey:marker";
+export type Outage = { localDecisions: number; countersBroughtBack: number };
 
-/** `{…}` is what a cluster places keys by: all counters of a workspace lie together, so one call can take several. */
-function redisKey(window: Window): string {
-  return `{${window.workspaceId}}c:${counterKey(window)}`;
-}
+export type RedisCounters = Counters & {
+  /** whether Redis decides */
+  isUp(): boolean;
+};
 
-type Receipt =
-  | { kind: "redis"; hitId: string; windows: readonly Window[]; entries: readonly number[] }
-  | { kind: "local"; hit: Hit };
+type Receipt = { given: boolean } & (({ by: "redis" } & Taken) | { by: "share"; hit: Hit });
 
 /**
  * Counters that any number of processes share through Redis; they are there when its first answer is, or when it
- * gives none. While Redis cannot be asked, each process grants its
- * share of every limit by itself, and adds what it granted when Redis is back, before it asks it again.
+ * gives none. While Redis cannot be asked, each process grants its share of every limit by itself, and adds what it
+ * granted when Redis is back, before it asks it again.
+ * Errors: `RedisRefused` where waiting will not help.
  */
-export async function redisCounters(options: RedisOptions): Promise<Counters> {
+export async function redisCounters(options: RedisOptions): Promise<RedisCounters> {
+  const { monotonicMs, redisNowMs } = options;
+  const time = redisNowMs === undefined ? () => "" : () => String(redisNowMs());
   const share = localShare(options);
-  const exhausted = knownExhausted(options.monotonicMs);
-  const time = () => (options.redisNowMs === undefined ? "" : options.redisNowMs());
-  const link = openRedis({ ...options, onBack: (asking) => bringBack(asking) });
-  const stopMarker = watchMarker(link, options);
-  await link.ready;
-
-  async function bringBack(asking: Pick<RedisLink, "script">): Promise<void> {
-    for (const admission of share.admitted()) {
-      await add(asking, admission);
-      share.forget(admission);
-    }
-  }
-
-  async function add(asking: Pick<RedisLink, "script">, admission: Admission): Promise<void> {
-    const { window, cost, lastMs, id } = admission;
-    const once = `{${window.workspaceId}}once:${id}`;
-    const ageMs = Math.max(0, options.monotonicMs() - lastMs);
-    await asking.script(addScript, [once, redisKey(window)], [time(), window.durationMs, cost, ageMs]);
-  }
+  const exhausted = knownExhausted(monotonicMs);
+  const { link, back, counted } = await openShared(options, { share, exhausted, time });
 
   function decideHere(windows: readonly Window[]): Hit {
     options.onLocalDecision();
+    counted.localDecisions += 1;
     const hit = share.hit(windows);
-    return { ...hit, receipt: { kind: "local", hit } satisfies Receipt };
+    // the call began in an outage that is over
+    if (link.isUp()) void back.sendRest(link.ask);
+    return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
+  }
+
+  async function giveBackThere(taken: Taken): Promise<void> {
+    exhausted.forget(taken.keys);
+    const [keys, args] = giveBackQuestion(time(), taken);
+    try {
+      if (keys.length > 0) await link.ask(giveBackScript, keys, args);
+    } catch (error) {
+      // the windows stay spent: never too much is granted
+      if (!(error instanceof RedisUnavailable)) throw error;
+    }
   }
 
   return {
-    async hit(windows) {
+    hit(windows) {
       if (!link.isUp()) return decideHere(windows);
-      const refused = exhausted.refuse(windows);
+      const [keys, args] = hitQuestion(time(), windows);
+      const refused = exhausted.refuse(keys, windows);
       if (refused !== undefined) return refused;
-      try {
-        const answer = await link.script(hitScript, windows.map(redisKey), [
-          time(),
-          ...windows.flatMap(({ durationMs, limit, cost }) => [durationMs, limit, cost]),
-        ]);
-        const { hit, nowMs } = readAnswer(answer as number[], windows, options.newId);
-        exhausted.learn(windows, hit, nowMs);
-        return hit;
-      } catch (error) {
-        if (!(error instanceof RedisUnavailable)) throw error;
-        return decideHere(windows);
-      }
+      const askedAtMs = monotonicMs();
+      return link.ask(hitScript, keys, args).then(
+        (numbers) => {
+          const taken = { windows, keys, numbers: numbers as number[] };
+          const receipt: Receipt = { by: "redis", given: false, ...taken };
+          const hit = { ...readStates(taken), receipt };
+          exhausted.learn(taken, hit, { askedAtMs, changesInMs: changesInMs(taken, 0) });
+          return hit;
+        },
+        (error: unknown) => {
+          if (error instanceof RedisUnavailable) return decideHere(windows);
+          throw error;
+        },
+      );
     },
 
-    async giveBack(hit) {
+    async giveBack({ passed, ...hit }) {
       const receipt = hit.receipt as Receipt | undefined;
-      if (receipt === undefined || !hit.passed) return;
-      if (receipt.kind === "local") {
-        share.giveBack(receipt.hit);
-        return;
-      }
-      const { hitId, windows, entries } = receipt;
-      const [first] = windows;
-      if (first === undefined) return;
-      exhausted.forget(windows);
-      const once = `{${first.workspaceId}}once:${hitId}`;
-      const args = windows.flatMap(({ durationMs, cost }, index) => [durationMs, entries[index] ?? 0, cost]);
-      try {
-        await link.script(giveBackScript, [once, ...windows.map(redisKey)], [time(), ...args]);
-      } catch (error) {
-        // the windows stay spent: never too much is granted
-        if (!(error instanceof RedisUnavailable)) throw error;
-      }
+      if (!passed || receipt === undefined || receipt.given) return;
+      receipt.given = true;
+      if (receipt.by === "share") share.giveBack(receipt.hit);
+      else await giveBackThere(receipt);
     },
+
+    isUp: link.isUp,
 
     async close() {
-      stopMarker();
+      if (share.unsent.size() > 0) {
+        await link.tryNow();
+        if (link.isUp()) await back.sendRest(link.ask);
+      }
       link.close();
       await share.close();
     },
   };
 }
 
-const headNumbers = 2;
-const numbersPerWindow = 4;
+type Parts = {
+  share: ReturnType<typeof localShare>;
+  exhausted: ReturnType<typeof knownExhausted>;
+  time(): string;
+};
 
-function readAnswer(numbers: number[], windows: readonly Window[], newId: () => string) {
-  const states: WindowState[] = [];
-  const entries: number[] = [];
-  for (let at = headNumbers; at < numbers.length; at += numbersPerWindow) {
-    const [passed, remaining = 0, resetAtMs = 0, entry = 0] = numbers.slice(at, at + numbersPerWindow);
-    states.push({ passed: passed === 1, remaining, resetAtMs });
-    entries.push(entry);
+/** The way to Redis, which sees to losses and to what is to be brought back. Errors: `RedisRefused`. */
+async function openShared(options: RedisOptions, { share, exhausted, time }: Parts) {
+  const processId = options.newId();
+  const look = lossWatch(options);
+  const back = redisReturn({ ...options, unsent: share.unsent, processId, time });
+  const counted = { localDecisions: 0, arrivedBefore: 0, outages: 0 };
+  const link = openRedis({
+    ...options,
+    async onConnect(ask) {
+      await look(ask);
+      await rehearse(ask, processId);
+      await back.sendMost(ask);
+    },
+    onUp() {
+      exhausted.clear();
+      void back.sendRest(link.ask).then(report);
+    },
+    onDown(reason) {
+      counted.outages += 1;
+      options.onDown(reason);
+    },
+  });
+  const stopLooking = lookAgain(link, look);
+  await link.ready.catch((error: unknown) => {
+    stopLooking();
+    throw error;
+  });
+  return { link: { ...link, close: () => [stopLooking(), link.close()] }, back, counted };
+
+  function report(): void {
+    if (counted.outages === 0) return;
+    const { localDecisions, arrivedBefore } = counted;
+    const arrived = back.arrived();
+    Object.assign(counted, { localDecisions: 0, arrivedBefore: arrived, outages: 0 });
+    options.onBack({ localDecisions, countersBroughtBack: arrived - arrivedBefore });
   }
-  const [all, nowMs = 0] = numbers;
-  const receipt: Receipt = { kind: "redis", hitId: newId(), windows, entries };
-  return { hit: { passed: all === 1, windows: states, receipt }, nowMs };
 }
 
-/** Redis that was emptied, or failed over to a copy without the last writes, has not the marker any more. */
-function watchMarker(link: RedisLink, { newId, onLoss }: RedisOptions): () => void {
-  let known: string | undefined;
-  const timer = setInterval(() => void look().catch(() => undefined), markerEveryMs);
+const lookEveryMs = 1_000;
+
+function lookAgain(link: RedisLink, look: (ask: Ask) => Promise<void>): () => void {
+  const timer = setInterval(() => {
+    // what fails has brought the link down already
+    if (link.isUp()) look(link.ask).catch(() => undefined);
+  }, lookEveryMs);
   timer.unref();
-
-  async function look(): Promise<void> {
-    if (!link.isUp()) return;
-    await link.command("SET", [markerKey, newId(), "NX"]);
-    const found = await link.command("GET", [markerKey]);
-    if (typeof found !== "string") return;
-    if (known !== undefined && found !== known) onLoss();
-    known = found;
-  }
-
   return () => clearInterval(timer);
+}
+
+/** What will be asked is asked once before: whether Redis may be written to, and by this user. */
+async function rehearse(ask: Ask, processId: string): Promise<void> {
+  const key = `latchkey:{rehearsal}${processId}`;
+  const numbers = (await ask(hitScript, [key], ["", "1000", "1", "1"])) as number[];
+  await ask(giveBackScript, [key], ["", "1000", "1", ...numbers.slice(4).map(String)]);
+  await ask(addScript, [`${key}:added`, key], ["", "1000", "0"]);
 }

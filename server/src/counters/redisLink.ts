@@ -1,19 +1,18 @@
-import { createHash } from "node:crypto";
-import { RedisClient } from "bun";
+import { type Ask, type Connection, connectRedis, within } from "./redisConnection.ts";
+import { RedisRefused, RedisUnavailable, refusalOf, textOf } from "./redisFaults.ts";
 
-/** Redis did not do it, or did not say so in time: what was asked may still be done. */
-export class RedisUnavailable extends Error {}
-
-/** A way to Redis on which nothing waits long. */
+/** A way to Redis on which nothing waits long. Answers come in the order of the questions. */
 export type RedisLink = {
-  /** Resolves when the first connection is there, or has failed: then the link is down, and goes on trying. */
+  /**
+   * Resolves when Redis may be asked, or cannot be: then the link is down, and goes on trying.
+   * Errors: `RedisRefused`.
+   */
   ready: Promise<void>;
-  /** Runs a script. Errors: `RedisUnavailable`. */
-  script(text: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Errors: `RedisUnavailable`. */
-  command(name: string, args: readonly string[]): Promise<unknown>;
-  /** Whether it is worth asking: false from a failure on, until `onBack` has run. */
+  ask: Ask;
+  /** Whether it is worth asking: false from a failure on, until Redis was welcomed back. */
   isUp(): boolean;
+  /** Tries at once where the link is down, for a second at most. */
+  tryNow(): Promise<void>;
   close(): void;
 };
 
@@ -21,126 +20,101 @@ type Options = {
   url: string;
   /** the most that one answer may take, ms */
   deadlineMs: number;
-  /** Runs when Redis answers again, before it is asked by others; throws to stay down. */
-  onBack(link: Pick<RedisLink, "script">): Promise<void>;
+  /** Runs on a new connection before anything else is asked; throws to stay down. */
+  onConnect(ask: Ask): Promise<void>;
+  /** Runs when Redis may be asked from now on, before anybody else asks. */
+  onUp(): void;
+  /** `reason`: what was wrong; again when that becomes something that only a person can mend */
+  onDown(reason: string): void;
 };
 
 const probeMs = 200;
 const probeDeadlineMs = 500;
 const firstDeadlineMs = 3_000;
+const lastDeadlineMs = 1_000;
 
 /** Connects at once; a client whose answer did not come is replaced, since what it sent may still be done. */
-export function openRedis({ url, deadlineMs, onBack }: Options): RedisLink {
-  let client = connect(url);
-  let up = true;
+export function openRedis({ url, deadlineMs, onConnect, onUp, onDown }: Options): RedisLink {
+  let current = connect();
+  let up = false;
   let closed = false;
-  let probing: ReturnType<typeof setTimeout> | undefined;
+  let refusal: string | undefined;
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  let probing: Promise<void> | undefined;
 
-  async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-    const late = Symbol("late");
-    const outcome = await Promise.race([work, timeUp(ms).then(() => late)]).catch((error: unknown) => {
-      if (isRefusal(error)) throw error;
-      throw new RedisUnavailable("Redis could not be asked", { cause: error });
+  function connect(): Connection {
+    const connection = connectRedis({
+      url,
+      deadlineMs,
+      onFailure: (error) => {
+        // what fails late, of a connection that was given up, says nothing of the one that came after
+        if (connection === current && up) goDown(error);
+      },
     });
-    if (outcome === late) throw new RedisUnavailable(`Redis did not answer within ${ms} ms`);
-    return outcome as T;
+    return connection;
   }
 
-  async function evaluate(text: string, keys: readonly string[], args: readonly (string | number)[]) {
-    const rest = [String(keys.length), ...keys, ...args.map(String)];
-    try {
-      return await client.send("EVALSHA", [digestOf(text), ...rest]);
-    } catch (error) {
-      if (!String((error as Error).message).includes("NOSCRIPT")) throw error;
-      return client.send("EVAL", [text, ...rest]);
-    }
-  }
-
-  async function guarded<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await within(ask(), deadlineMs);
-    } catch (error) {
-      if (error instanceof RedisUnavailable) goDown();
-      throw error;
-    }
-  }
-
-  function goDown(): void {
-    if (!up) return;
+  function goDown(error: unknown): void {
     up = false;
+    current.close();
+    onDown(textOf(error));
     schedule();
   }
 
   function schedule(): void {
     if (closed) return;
-    probing = setTimeout(() => void probe(), probeMs * (0.75 + Math.random() / 2));
-    probing.unref();
+    waiting = setTimeout(() => void probe(probeDeadlineMs), probeMs * (0.75 + Math.random() / 2));
+    waiting.unref();
   }
 
-  async function probe(): Promise<void> {
-    client.close();
-    client = connect(url);
+  function probe(withinMs: number): Promise<void> {
+    probing ??= tryAgain(withinMs).finally(() => {
+      probing = undefined;
+    });
+    return probing;
+  }
+
+  async function tryAgain(withinMs: number): Promise<void> {
+    current.close();
+    current = connect();
     try {
-      await within(client.send("PING", []), probeDeadlineMs);
-      await onBack({
-        script: (text, keys, args) => within(evaluate(text, keys, args), probeDeadlineMs),
-      });
-      up = true;
-    } catch {
+      await welcome(withinMs);
+    } catch (error) {
+      const now = refusalOf(error);
+      if (now !== undefined && now !== refusal) onDown(now);
+      refusal = now;
       schedule();
     }
   }
 
+  async function welcome(withinMs: number): Promise<void> {
+    await onConnect(current.askWithin(withinMs));
+    refusal = undefined;
+    up = true;
+    onUp();
+  }
+
+  const ready = welcome(firstDeadlineMs).catch((error: unknown) => {
+    refusal = refusalOf(error);
+    current.close();
+    if (refusal !== undefined) throw new RedisRefused(refusal);
+    onDown(textOf(error));
+    schedule();
+  });
+
   return {
-    ready: within(client.send("PING", []), firstDeadlineMs).then(() => undefined, goDown),
-    script: (text, keys, args) => guarded(() => evaluate(text, keys, args)),
-    command: (name, args) => guarded(() => client.send(name, [...args])),
+    ready,
+    ask: (...question) =>
+      up ? current.ask(...question) : Promise.reject(new RedisUnavailable("Redis is not there")),
     isUp: () => up,
+    async tryNow() {
+      if (!up) await within(probe(lastDeadlineMs), lastDeadlineMs).catch(() => undefined);
+    },
     close() {
       closed = true;
-      clearTimeout(probing);
-      client.close();
+      up = false;
+      clearTimeout(waiting);
+      current.close();
     },
   };
-}
-
-function connect(url: string): RedisClient {
-  const client = new RedisClient(url, {
-    connectionTimeout: firstDeadlineMs,
-    autoReconnect: false,
-    enableOfflineQueue: true,
-    enableAutoPipelining: true,
-  });
-  client.onclose = () => undefined;
-  return client;
-}
-
-/**
- * After `ms` of time in which this process could have read an answer: where the event loop was held up, the timer
- * fires late while the answer waits unread, so what is late gets one more turn.
- */
-async function timeUp(ms: number): Promise<void> {
-  const startedAt = performance.now();
-  await sleep(ms);
-  if (performance.now() - startedAt > ms * 1.5) await sleep(ms);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
-}
-
-/** Redis answered, and the answer is an error of ours: nothing that another connection would mend. */
-function isRefusal(error: unknown): boolean {
-  return /^(ERR|WRONGTYPE|NOPERM|OOM)\b/.test((error as Error | undefined)?.message ?? "");
-}
-
-const digests = new Map<string, string>();
-
-function digestOf(text: string): string {
-  let digest = digests.get(text);
-  if (digest === undefined) {
-    digest = createHash("sha1").update(text).digest("hex");
-    digests.set(text, digest);
-  }
-  return digest;
 }
