@@ -27,16 +27,17 @@ const needs = [
 /**
  * Sees to it that all is here: as root it installs what is missing from Debian's packages.
  * Answers why that cannot be done, in one sentence that names the one line to run, or `undefined`.
+ * @param {readonly string[]} [wanted] Debian's names of the only packages that count; without it all do
  * @returns {string | undefined}
  */
-export function bringNeeds() {
-  const missing = needs.filter((need) => !need.isHere());
+export function bringNeeds(wanted) {
+  const missing = needs.filter((need) => wanted?.includes(need.package) !== false && !need.isHere());
   if (missing.length === 0) return undefined;
   const named = missing.map((need) => need.what).join(", ");
   const packages = missing.map((need) => need.package).join(" ");
-  if (!isOnPath("apt-get")) return `The tests need ${named}: install it, and run this again.`;
+  if (!isOnPath("apt-get")) return `What runs here needs ${named}: install it, and run this again.`;
   const line = `apt-get update && apt-get install -y --no-install-recommends ${packages}`;
-  if (process.getuid?.() !== 0) return `The tests need ${named}: run  sudo sh -c '${line}'`;
+  if (process.getuid?.() !== 0) return `What runs here needs ${named}: run  sudo sh -c '${line}'`;
   console.log(`installing ${packages}`);
   const { status } = spawnSync("sh", ["-c", line], {
     stdio: ["ignore", "ignore", "inherit"],
@@ -44,7 +45,7 @@ export function bringNeeds() {
   });
   const left = missing.filter((need) => !need.isHere()).map((need) => need.what);
   if (status === 0 && left.length === 0) return undefined;
-  return `The tests need ${left.join(", ") || named}, and this did not bring it: ${line}`;
+  return `What runs here needs ${left.join(", ") || named}, and this did not bring it: ${line}`;
 }
 
 /** Debian keeps the server's programs off the path, in a folder for each version. */

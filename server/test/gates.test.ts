@@ -192,7 +192,7 @@ describe("what the tests need from Debian", () => {
     const run = npmTest(folder, [], { path });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /^The tests need Python 3 with venv, .*curl: install it, and run this again\.$/m,
+      /^What runs here needs Python 3 with venv, .*curl: install it, and run this again\.$/m,
     );
     expect(run.output).not.toContain("Redis");
   });

@@ -7,6 +7,7 @@ import { rootKeySecret } from "../src/domain/secrets.ts";
 import { hashKey, randomBytes } from "../src/runtime.ts";
 import { insertRootKey } from "../src/storage/queries/rootKeys.ts";
 import { insertWorkspace } from "../src/storage/queries/workspaces.ts";
+import { readReply } from "./reply.ts";
 import { sharedCluster } from "./services.ts";
 
 /** A database that tests run on. */
@@ -166,16 +167,4 @@ async function post(test: TestServer, path: string, body: unknown, call: CallOpt
     ...(method === "POST" ? { body: typeof body === "string" ? body : JSON.stringify(body) } : {}),
   });
   return readReply(response);
-}
-
-/** The answer, its body parsed where it is JSON. */
-export async function readReply(response: Response): Promise<Reply> {
-  const text = await response.text();
-  const isJson = /json/.test(response.headers.get("content-type") ?? "");
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: isJson && text !== "" ? JSON.parse(text) : undefined,
-  };
 }

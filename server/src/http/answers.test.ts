@@ -1,7 +1,8 @@
 /** What every answer carries: envelope, content type and headers. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readReply, startTest, type TestServer } from "../../test/harness.ts";
+import { startTest, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { readReply } from "../../test/reply.ts";
 import { type RunningServer, startServer } from "../compose.ts";
 import { readConfig } from "../config.ts";
 import { rootKeySecret } from "../domain/secrets.ts";

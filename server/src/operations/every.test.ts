@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { engines, type Reply, readReply, startTest, type TestServer } from "../../test/harness.ts";
+import { engines, type Reply, startTest, type TestServer } from "../../test/harness.ts";
+import { readReply } from "../../test/reply.ts";
 import { fieldsOf, type JsonSchema, objectsOf, type Path, without, withValue } from "../../test/schemas.ts";
 import { dump } from "../../test/tables.ts";
 import { boundsOf, ofBounds, wrongFor } from "../../test/values.ts";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { rootKeySecret } from "../../src/domain/secrets.ts";
 import { randomBytes } from "../../src/runtime.ts";
-import { type Reply, readReply } from "../harness.ts";
+import type { Reply } from "../harness.ts";
+import { readReply } from "../reply.ts";
 import { until } from "../until.ts";
 
 const main = join(import.meta.dir, "../../src/main.ts");
@@ -9,6 +10,7 @@ const main = join(import.meta.dir, "../../src/main.ts");
 /** The program itself, serving in a process of its own. */
 export type Node = {
   url: string;
+  pid: number;
   /** `POST /v2/<operation>`; an answer that never came has status 0 */
   call(operation: string, body: unknown): Promise<Reply>;
   /** what the node measures, by the name of the metric without labels */
@@ -73,6 +75,7 @@ export async function startNode({ databaseUrl, rootKey, environment = {} }: Node
 
   return {
     url,
+    pid: child.pid,
     async call(operation, body) {
       const request = {
         method: "POST",

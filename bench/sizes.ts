@@ -1,0 +1,165 @@
+/**
+ * `bun bench/sizes.ts`: what docs/operating/sizing.md tells of bytes and processor time, measured here: rows on disk, keys
+ * in a node's memory, counters in Redis, and what one verification costs each process. About two minutes.
+ */
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RedisClient, SQL } from "bun";
+import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
+import { startServices } from "../server/test/services.ts";
+
+const identities = 20_000;
+const verifications = 60_000;
+const sockets = 64;
+
+type Side = { name: string; node: Node; diskBytes(): Promise<number>; usageBytes(): Promise<number> };
+
+const { TEST_DATABASE_URL: _, TEST_REDIS_URL: __, ...environment } = process.env;
+const services = await startServices("postgres redis", environment);
+const folder = mkdtempSync(join(tmpdir(), "latchkey-sizes-"));
+try {
+  await measure(await onSqlite());
+  await measure(await onPostgres());
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+  await services.stop();
+}
+
+async function onSqlite(): Promise<Side> {
+  const path = join(folder, "latchkey.db");
+  const node = await startNode({
+    databaseUrl: `file:${path}`,
+    rootKey: newRootKey(),
+    environment: { ALLOW_LOCAL_COUNTERS: "", METRICS_ADDRESS: "" },
+  });
+  const bytesOf = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
+  const whole = (name: string) => Promise.resolve(bytesOf(name) + bytesOf(`${name}-wal`));
+  return {
+    name: "SQLite",
+    node,
+    diskBytes: () => whole(path),
+    usageBytes: () => whole(`${path}-usage`),
+  };
+}
+
+async function onPostgres(): Promise<Side> {
+  const databaseUrl = services.environment["TEST_DATABASE_URL"] ?? "";
+  const node = await startNode({
+    databaseUrl,
+    rootKey: newRootKey(),
+    environment: { ALLOW_LOCAL_COUNTERS: "", REDIS_URL: services.environment["TEST_REDIS_URL"] ?? "" },
+  });
+  const sql = new SQL(databaseUrl, { max: 1 });
+  const tables = async (which: string) => {
+    const [row] = await sql.unsafe(
+      `select coalesce(sum(pg_total_relation_size(oid)), 0)::float8 as "bytes" from pg_class
+        where relkind = 'r' and relnamespace = 'public'::regnamespace and relname ${which} ('usage', 'lastUses', 'usageEvents')`,
+    );
+    return Number(row.bytes);
+  };
+  return {
+    name: "PostgreSQL and Redis",
+    node,
+    diskBytes: () => tables("not in"),
+    usageBytes: () => tables("in"),
+  };
+}
+
+async function measure({ name, node, diskBytes, usageBytes }: Side): Promise<void> {
+  console.log(name);
+  const data = async (operation: string, body: object) => {
+    const reply = await node.call(operation, body);
+    if (reply.status !== 200) throw new Error(`${operation} answered ${reply.status}: ${reply.text}`);
+    return reply.body.data;
+  };
+  const { apiId } = await data("apis.createApi", { name: "payments" });
+  const atStart = await diskBytes();
+  await inParallel(identities, (index) =>
+    data("identities.createIdentity", {
+      externalId: `user_${index}`,
+      meta: { plan: "pro" },
+      ratelimits: [{ name: "requests", limit: 1_000_000, duration: 60_000, autoApply: true }],
+    }),
+  );
+  const withIdentities = await diskBytes();
+  tell("an identity with one limit, on disk, audit row included", withIdentities - atStart);
+  const keys: string[] = [];
+  await inParallel(identities, async (index) => {
+    keys.push((await data("keys.createKey", { apiId, externalId: `user_${index}` })).key);
+  });
+  tell("a key of an identity, on disk, audit row included", (await diskBytes()) - withIdentities);
+
+  const memoryBefore = residentBytes(node.pid);
+  const redisBefore = await redisBytes();
+  const usageBefore = await usageBytes();
+  const verify = async (index: number) => {
+    const { valid } = await data("keys.verifyKey", { key: keys[index % keys.length] });
+    if (valid !== true) throw new Error("a verification was refused");
+  };
+  await inParallel(identities, verify);
+  await Bun.sleep(3_000); // usage is written once a second
+  tell("a cached key in the node's memory", residentBytes(node.pid) - memoryBefore);
+  tell("a counter in Redis", (await redisBytes()) - redisBefore);
+  tell("a verification among the usage records, on disk", (await usageBytes()) - usageBefore);
+
+  const before = spentMs(node);
+  const startedAt = performance.now();
+  await inParallel(verifications, (index) => verify(index % 1_000));
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const after = spentMs(node);
+  console.log(`  ${Math.round(verifications / seconds)} verifications a second; processor time of each, µs:`);
+  for (const [part, ms] of Object.entries(after)) {
+    console.log(`    ${part}: ${(((ms - (before[part] ?? 0)) * 1_000) / verifications).toFixed(1)}`);
+  }
+  await node.kill();
+}
+
+function tell(what: string, bytes: number): void {
+  console.log(`  ${what}: ${Math.round(bytes / identities)} bytes`);
+}
+
+async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      next += 1;
+      await work(next - 1);
+    }
+  };
+  await Promise.all(Array.from({ length: sockets }, worker));
+}
+
+function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+}
+
+async function redisBytes(): Promise<number> {
+  const client = new RedisClient(services.environment["TEST_REDIS_URL"] ?? "");
+  const memory = String(await client.send("INFO", ["memory"]));
+  client.close();
+  return Number(/used_memory:(\d+)/.exec(memory)?.[1]);
+}
+
+/** Processor time so far, ms, by who spent it. */
+function spentMs(node: Node): Record<string, number> {
+  const [postmaster = ""] = readFileSync(
+    join(services.environment["TEST_POSTGRES_DATA"] ?? "", "postmaster.pid"),
+    "utf8",
+  ).split("\n");
+  const children = Bun.spawnSync(["pgrep", "-P", postmaster]).stdout.toString().trim().split("\n");
+  return {
+    node: processMs(node.pid),
+    PostgreSQL: children.reduce((sum, pid) => sum + processMs(Number(pid)), processMs(Number(postmaster))),
+    Redis: processMs(Number(services.environment["TEST_REDIS_PID"])),
+  };
+}
+
+const msPerTick = 10;
+
+/** All threads of the process, and its children that have ended. */
+function processMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * msPerTick, 0);
+}

@@ -1,0 +1,226 @@
+/**
+ * `npm run cluster`: three nodes on a PostgreSQL and a Redis of their own. Shows one limit held across them, a
+ * revocation on its way, and what happens while Redis hangs. Ends with 1 where something is not as it is told, and
+ * leaves nothing behind; `npm run cluster -- --keep` leaves the nodes to you until Ctrl-C.
+ */
+import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
+import { startServices } from "../server/test/services.ts";
+import { until } from "../server/test/until.ts";
+import { bringNeeds } from "./needs.mjs";
+
+type Print = (text: string) => void;
+
+/** Three nodes, and the Redis on which they count. */
+export type Cluster = {
+  nodes: readonly Node[];
+  rootKey: string;
+  /** SIGSTOP holds Redis where it is, SIGCONT lets it go on */
+  signalRedis(name: "SIGSTOP" | "SIGCONT"): void;
+  stop(): Promise<void>;
+};
+
+const nodeCount = 3;
+const socketsPerNode = 32;
+
+/** Errors: what a server said that did not start; what was started is stopped then. */
+export async function startCluster(environment: Record<string, string> = {}): Promise<Cluster> {
+  const { TEST_DATABASE_URL: _, TEST_REDIS_URL: __, ...own } = process.env;
+  const services = await startServices("postgres redis", own);
+  const { TEST_DATABASE_URL: databaseUrl = "", TEST_REDIS_URL, TEST_REDIS_PID } = services.environment;
+  const rootKey = newRootKey();
+  const settings = { REDIS_URL: TEST_REDIS_URL ?? "", ALLOW_LOCAL_COUNTERS: "", ...environment };
+  const start = () => startNode({ databaseUrl, rootKey, environment: settings });
+  const starts = await Promise.allSettled(Array.from({ length: nodeCount }, start));
+  const nodes = starts.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.kill()));
+    await services.stop();
+  };
+  const failed = starts.find((one) => one.status === "rejected");
+  if (failed !== undefined) {
+    await stop();
+    throw failed.reason;
+  }
+  return { nodes, rootKey, signalRedis: (name) => process.kill(Number(TEST_REDIS_PID), name), stop };
+}
+
+/** Tells the three parts and answers whether all was as told; stops at the first that was not. */
+export async function tellCluster(cluster: Cluster, print: Print): Promise<boolean> {
+  // each node counts the others every five seconds: what ⌈N/k⌉ is depends on it
+  await until(async () => (await sumOf(cluster, "latchkey_nodes")) === nodeCount ** 2, 30_000);
+  const { apiId } = await data(cluster, 0, "apis.createApi", { name: "payments" });
+  for (const part of [sharedLimit, revocation, hungRedis]) {
+    if (await part(cluster, String(apiId), print)) continue;
+    print("   This is not as told.");
+    return false;
+  }
+  print("As told.");
+  return true;
+}
+
+async function sharedLimit(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
+  const limit = 1_000;
+  print(
+    `1. One user has five keys and a limit of ${limit} requests a minute. ${nodeCount * socketsPerNode} sockets send ${
+      3 * limit
+    } verifications to the three nodes.`,
+  );
+  return exactly(cluster, apiId, limit, print);
+}
+
+/** Again with another user where Redis was late: exactness is promised while it answers in time. */
+async function exactly(cluster: Cluster, apiId: string, limit: number, print: Print): Promise<boolean> {
+  const tries = 5;
+  for (let attempt = 1; ; attempt += 1) {
+    const keys = await makeUser(cluster, apiId, limit, 5);
+    const lateBefore = await sumOf(cluster, "latchkey_local_decisions");
+    const startedAt = performance.now();
+    const admitted = await admittedBy(cluster, keys, limit);
+    const tookMs = Math.round(performance.now() - startedAt);
+    const late = (await sumOf(cluster, "latchkey_local_decisions")) - lateBefore;
+    if (late > 0 && attempt < tries) {
+      print(`   Redis was late ${late} times on this busy machine: once more, with another user.`);
+      continue;
+    }
+    admitted.forEach((count, index) => {
+      print(`   node ${index + 1} admitted ${count}`);
+    });
+    print(`   together ${sum(admitted)} of ${limit}, in ${tookMs} ms\n`);
+    return sum(admitted) === limit;
+  }
+}
+
+const revokedWithinMs = 5_000;
+
+async function revocation(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
+  print("2. All nodes know a key. It is deleted on node 1.");
+  const { keyId, key } = await data(cluster, 0, "keys.createKey", { apiId });
+  const isValid = async (node: number) => (await data(cluster, node, "keys.verifyKey", { key }))["valid"];
+  const known = await Promise.all(cluster.nodes.map((_, node) => isValid(node)));
+  await data(cluster, 0, "keys.deleteKey", { keyId });
+  const deletedAt = performance.now();
+  const refusedAfterMs = await Promise.all(
+    cluster.nodes.map(async (_, node) => {
+      await until(async () => (await isValid(node)) === false, 2 * revokedWithinMs);
+      const afterMs = Math.round(performance.now() - deletedAt);
+      print(`   node ${node + 1} refuses it ${afterMs} ms after the answer`);
+      return afterMs;
+    }),
+  );
+  print("");
+  return known.every(Boolean) && Math.max(...refusedAfterMs) <= revokedWithinMs;
+}
+
+async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
+  const limit = 100;
+  const share = Math.ceil(limit / nodeCount);
+  print(
+    `3. Redis is held (SIGSTOP). Of a limit of ${limit} each node grants its share, ⌈${limit}/${nodeCount}⌉ = ${share}.`,
+  );
+  const keys = await makeUser(cluster, apiId, limit, 3);
+  cluster.signalRedis("SIGSTOP");
+  let granted: number[];
+  try {
+    granted = await admittedBy(cluster, keys, limit);
+  } finally {
+    cluster.signalRedis("SIGCONT");
+  }
+  granted.forEach((count, index) => {
+    print(`   node ${index + 1} admitted ${count}`);
+  });
+  const asked = cluster.nodes.map((_, node) => until(() => isCountedInRedis(cluster, node, keys), 20_000));
+  await Promise.all(asked);
+  const more = sum(await admittedBy(cluster, keys, limit));
+  print(`   Redis goes on, and what was granted is added to it: the nodes admit ${more} more.`);
+  print("   The next user's limit is exact again:");
+  const exact = await exactly(cluster, apiId, limit, print);
+  return granted.every((count) => count === share) && more === 0 && exact;
+}
+
+/** Whether the node asks Redis again: another verification was not decided by the node alone. */
+async function isCountedInRedis(cluster: Cluster, node: number, [key]: readonly string[]): Promise<boolean> {
+  const decided = () => cluster.nodes[node]?.metric("latchkey_local_decisions");
+  const before = await decided();
+  await data(cluster, node, "keys.verifyKey", { key });
+  return before === (await decided());
+}
+
+/** The keys of a new user with a shared limit per minute. */
+async function makeUser(cluster: Cluster, apiId: string, limit: number, keys: number): Promise<string[]> {
+  const externalId = crypto.randomUUID();
+  const ratelimits = [{ name: "requests", limit, duration: 60_000, autoApply: true }];
+  await data(cluster, 0, "identities.createIdentity", { externalId, ratelimits });
+  const made = Array.from({ length: keys }, () => data(cluster, 0, "keys.createKey", { apiId, externalId }));
+  return (await Promise.all(made)).map(({ key }) => String(key));
+}
+
+/** Sends `perNode` verifications to each node at once, over many sockets; how many each admitted. */
+function admittedBy(cluster: Cluster, keys: readonly string[], perNode: number): Promise<number[]> {
+  return Promise.all(
+    cluster.nodes.map(async (_, node) => {
+      let sent = 0;
+      let admitted = 0;
+      const socket = async () => {
+        while (sent < perNode) {
+          const key = keys[sent % keys.length];
+          sent += 1;
+          if ((await data(cluster, node, "keys.verifyKey", { key }))["valid"] === true) admitted += 1;
+        }
+      };
+      await Promise.all(Array.from({ length: socketsPerNode }, socket));
+      return admitted;
+    }),
+  );
+}
+
+async function data(cluster: Cluster, node: number, operation: string, body: object) {
+  const reply = await cluster.nodes[node]?.call(operation, body);
+  if (reply?.status !== 200) throw new Error(`${operation} on node ${node + 1}: ${reply?.text}`);
+  return reply.body.data as Record<string, unknown>;
+}
+
+async function sumOf({ nodes }: Cluster, metric: string): Promise<number> {
+  return sum(await Promise.all(nodes.map((node) => node.metric(metric))));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+/** The exit code. */
+async function main(words: readonly string[]): Promise<number> {
+  const keep = words.includes("--keep");
+  if (words.some((word) => word !== "--keep")) {
+    console.error("It is npm run cluster, or npm run cluster -- --keep.");
+    return 1;
+  }
+  const obstacle = bringNeeds(["postgresql", "redis-server", "procps"]);
+  if (obstacle !== undefined) {
+    console.error(obstacle);
+    return 1;
+  }
+  const interrupted = new Promise<number>((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => resolve(130));
+  });
+  setInterval(() => undefined, 60_000); // the runtime waits for none of the servers: it would end before they have
+  const cluster = await startCluster();
+  try {
+    console.log("PostgreSQL and Redis of this run's own, and three nodes of the program:");
+    console.log(`${cluster.nodes.map(({ url }) => url).join(", ")}\n`);
+    const told = tellCluster(cluster, console.log).then((asTold) => (asTold ? 0 : 1));
+    const code = await Promise.race([told, interrupted]);
+    if (!keep || code !== 0) return code;
+    console.log(`The nodes stay until Ctrl-C. Their root key: ${cluster.rootKey}`);
+    await interrupted;
+    return code;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+function failed(error: unknown): number {
+  console.error((error as Error).message);
+  return 1;
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)).catch(failed));
