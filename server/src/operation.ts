@@ -3,6 +3,7 @@ import type { Counters } from "./counters/counters.ts";
 import type { Caller, Resource } from "./domain/caller.ts";
 import type { Spent } from "./domain/credits.ts";
 import type { IdPrefix } from "./domain/ids.ts";
+import type { Soon } from "./domain/soon.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Usage } from "./events/usage.ts";
 import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
@@ -96,7 +97,7 @@ type Common<I extends z.ZodType> = {
 };
 
 type Body<I, T> =
-  | { run(input: I, context: RunContext): Promise<T>; transact?: never }
+  | { run(input: I, context: RunContext): Soon<T>; transact?: never }
   | { transact(input: I, context: TransactContext): Promise<T>; run?: never };
 
 type WithOutput<I extends z.ZodType, O extends z.ZodType> = Common<I> & { output: O; page?: never } & Body<
@@ -117,7 +118,7 @@ export type Operation = Common<z.ZodType> & {
   /** the shape of `data`; with `page` that of one item; neither: the answer has no `data` */
   output?: z.ZodType;
   page?: z.ZodType;
-  run?(input: unknown, context: RunContext): Promise<unknown>;
+  run?(input: unknown, context: RunContext): Soon<unknown>;
   transact?(input: unknown, context: TransactContext): Promise<unknown>;
 };
 

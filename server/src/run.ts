@@ -3,6 +3,7 @@ import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import type { Spent } from "./domain/credits.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import type { MakeId } from "./domain/ids.ts";
+import { type Soon, soon } from "./domain/soon.ts";
 import { Failure } from "./errors.ts";
 import type { Usage } from "./events/usage.ts";
 import type { Audit, Limits, Operation, Page, Permission, Recovery, RunContext, Write } from "./operation.ts";
@@ -62,22 +63,19 @@ export type Answer = {
 
 /**
  * The one path of every call: parse, permit, run, and for a write commit it with its audit trail and evict what
- * was cached of it.
+ * was cached of it. The answer is there at once where nothing had to be waited for; errors may be thrown at once too.
  * Errors: `Failure`, `StorageError` (see `refusalOf`); whatever else is thrown is a fault of ours.
  */
-export async function run(
-  services: Services,
-  operation: Operation,
-  body: unknown,
-  call: Call,
-): Promise<Answer> {
+export function run(services: Services, operation: Operation, body: unknown, call: Call): Soon<Answer> {
   const input = parseInput(operation.input, body);
   permit(operation.permission, call.caller);
   for (const permission of operation.alsoNeeds ?? []) permit(permission, call.caller);
   const nowMs = services.nowMs();
   const context = contextOf(services, call, nowMs);
   const { transact } = operation;
-  if (transact === undefined) return answer(operation, await operation.run?.(input, context));
+  if (transact === undefined) {
+    return soon(operation.run?.(input, context), (result) => answer(operation, result));
+  }
   return write(services, call, nowMs, (tools) =>
     once(tools.tx, call, nowMs, async () =>
       answer(operation, await transact(input, { ...context, ...tools })),
@@ -86,12 +84,24 @@ export async function run(
 }
 
 function permit(permission: Permission, caller: Caller): void {
-  const [resource = "", scope = "", action = ""] = permission.split(".");
+  const [resource = "", scope = "", action = ""] = wordsOf(permission);
   const permitted = scope === "*" ? mayAll : mayAny;
   if (permitted(caller, resource as Resource, action)) return;
   throw new Failure("insufficient_permissions", {
     detail: `Missing permission: "${resource}.*.${action}".`,
   });
+}
+
+const permissionWords = new Map<Permission, readonly string[]>();
+
+/** Split once: there are as many as operations name. */
+function wordsOf(permission: Permission): readonly string[] {
+  let words = permissionWords.get(permission);
+  if (words === undefined) {
+    words = permission.split(".");
+    permissionWords.set(permission, words);
+  }
+  return words;
 }
 
 /** All that operations get; what each may use of it is said by the types of its body. */

@@ -62,7 +62,7 @@ export function may(caller: Caller, resource: Resource, id: string, action: stri
 
 /** Whether the caller may do `action` to every thing of this kind. */
 export function mayAll(caller: Caller, resource: Resource, action: string): boolean {
-  return caller.permissions.has(`${resource}.*.${action}`) || caller.permissions.has("*");
+  return caller.permissions.has("*") || caller.permissions.has(`${resource}.*.${action}`);
 }
 
 /** Whether the caller may do `action` to anything of this kind at all. */

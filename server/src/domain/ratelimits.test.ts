@@ -59,6 +59,7 @@ test("repeated names are named at each later place", () => {
 type Key = Parameters<typeof planRatelimits>[0];
 
 const keys: fc.Arbitrary<Key> = fc.record({
+  workspaceId: fc.constant("ws_1"),
   subjectId: fc.constant("key_1"),
   ratelimits: stored("k"),
   identity: fc.option(
@@ -72,18 +73,20 @@ const askedLimits = fc.uniqueArray(
   { selector: (asked) => asked.name },
 );
 
+const byKey = { space: "key", workspaceId: "ws_1", subject: "key_1" };
+const byIdentity = { space: "identity", workspaceId: "ws_1", subject: "id_1" };
+
 /** What the contract says of one name: the request's whole description, else the key's limit, else its identity's. */
 function expected(key: Key, name: string, asked: AskedRatelimit | undefined) {
   const cost = asked?.cost ?? 1;
   if (asked?.limit !== undefined && asked.durationMs !== undefined) {
     const { limit, durationMs } = asked;
-    const owner = { space: "key", subject: "key_1" };
-    return { id: undefined, name, limit, durationMs, autoApply: false, cost, owner };
+    return { id: undefined, name, limit, durationMs, autoApply: false, cost, ...byKey };
   }
   const own = key.ratelimits.find((limit) => limit.name === name);
-  if (own !== undefined) return { ...own, cost, owner: { space: "key", subject: "key_1" } };
+  if (own !== undefined) return { ...own, cost, ...byKey };
   const shared = key.identity?.ratelimits.find((limit) => limit.name === name);
-  return shared && { ...shared, cost, owner: { space: "identity", subject: "id_1" } };
+  return shared && { ...shared, cost, ...byIdentity };
 }
 
 function isApplied(key: Key, name: string): boolean {

@@ -40,7 +40,7 @@ export type AskedRatelimit = {
   durationMs: number | undefined;
 };
 
-/** A limit to be counted now. `id` is absent where the request described it. */
+/** A limit to be counted now, as the counters take it. `id` is absent where the request described it. */
 export type PlannedRatelimit = {
   id: string | undefined;
   name: string;
@@ -49,10 +49,12 @@ export type PlannedRatelimit = {
   autoApply: boolean;
   cost: number;
   /** whose counter it is */
-  owner: { space: "key" | "identity"; subject: string };
+  space: "key" | "identity";
+  workspaceId: string;
+  subject: string;
 };
 
-type Limited = Pick<KeyRecord, "subjectId" | "ratelimits" | "identity">;
+type Limited = Pick<KeyRecord, "workspaceId" | "subjectId" | "ratelimits" | "identity">;
 
 /** The limit at `index` of the request cannot be applied. */
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
@@ -69,7 +71,7 @@ export function planRatelimits(
   if (asked.length === 0) return { planned: stored.applied };
   const planned = new Map(stored.applied.map((limit) => [limit.name, limit]));
   for (const [index, one] of asked.entries()) {
-    const limit = inline(key.subjectId, one) ?? named(stored.byName, one);
+    const limit = inline(key, one) ?? named(stored.byName, one);
     if (limit === undefined) return { flaw: { index, problem: isBare(one) ? "unknown" : "incomplete" } };
     planned.set(one.name, limit);
   }
@@ -85,10 +87,14 @@ function named(stored: ReadonlyMap<string, PlannedRatelimit>, { name, cost }: As
   return known && { ...known, cost: cost ?? 1 };
 }
 
-function inline(subject: string, asked: AskedRatelimit): PlannedRatelimit | undefined {
+function inline(key: Limited, asked: AskedRatelimit): PlannedRatelimit | undefined {
   const { name, limit, durationMs, cost = 1 } = asked;
   if (limit === undefined || durationMs === undefined) return undefined;
-  return { id: undefined, name, limit, durationMs, autoApply: false, cost, owner: { space: "key", subject } };
+  return { id: undefined, name, limit, durationMs, autoApply: false, cost, ...ownerOf(key, "key") };
+}
+
+function ownerOf({ workspaceId, subjectId, identity }: Limited, space: "key" | "identity") {
+  return { space, workspaceId, subject: space === "key" ? subjectId : (identity?.id ?? "") };
 }
 
 type StoredLimits = {
@@ -112,12 +118,9 @@ function storedLimits(key: Limited): StoredLimits {
 
 function limitsByName(key: Limited): Map<string, PlannedRatelimit> {
   const byName = new Map<string, PlannedRatelimit>();
-  const { identity } = key;
-  for (const limit of identity?.ratelimits ?? []) {
-    byName.set(limit.name, { ...limit, cost: 1, owner: { space: "identity", subject: identity?.id ?? "" } });
+  for (const limit of key.identity?.ratelimits ?? []) {
+    byName.set(limit.name, { ...limit, cost: 1, ...ownerOf(key, "identity") });
   }
-  for (const limit of key.ratelimits) {
-    byName.set(limit.name, { ...limit, cost: 1, owner: { space: "key", subject: key.subjectId } });
-  }
+  for (const limit of key.ratelimits) byName.set(limit.name, { ...limit, cost: 1, ...ownerOf(key, "key") });
   return byName;
 }

@@ -1,3 +1,4 @@
+import type { Soon } from "../domain/soon.ts";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -22,14 +23,18 @@ export type Door = {
 };
 
 /** Does the work when the door has let it in. Errors: `server_overloaded`, and those of the work. */
-export async function through<T>(door: Door, work: () => Promise<T>): Promise<T> {
+export function through<T>(door: Door, work: () => Soon<T>): Soon<T> {
   const turn = door.enter();
+  let done: Soon<T>;
   try {
-    if (turn !== undefined) await turn; // decisions are spared the wait for nothing
-    return await work();
-  } finally {
+    done = turn === undefined ? work() : turn.then(work);
+  } catch (error) {
     door.leave();
+    throw error;
   }
+  if (done instanceof Promise) return done.finally(door.leave);
+  door.leave();
+  return done;
 }
 
 type DoorOptions = {

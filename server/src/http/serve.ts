@@ -1,10 +1,11 @@
 import type { Caller } from "../domain/caller.ts";
+import { type Soon, soon } from "../domain/soon.ts";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import { closest } from "../parse.ts";
-import { type Call, refusalOf, run, type Services } from "../run.ts";
+import { type Answer, type Call, refusalOf, run, type Services } from "../run.ts";
 import { bodyBudget, doors, kindOf, through } from "./admission.ts";
 import { type Authentication, authenticate } from "./authenticate.ts";
 import { dropBody, idleSeconds, readBody } from "./body.ts";
@@ -137,33 +138,40 @@ function poster(services: Services, options: HttpOptions, { open, succeed, refus
       ? undefined
       : workspaceLimit(services.counters, workspaceRequestsPerMinute);
 
-  async function answer(exchange: Exchange, operation: Operation, body: Uint8Array): Promise<Response> {
+  function answer(exchange: Exchange, operation: Operation, body: Uint8Array): Soon<Response> {
     const { headers } = exchange.request;
-    const caller = await authenticate(headers.get("authorization"), exchange.address, authentication);
-    exchange.caller = caller;
-    if (limit !== undefined) await limit(caller.workspaceId, services.nowMs(), exchange.headers);
-    checkMediaType(headers);
-    const call = callOf(exchange, operation, caller, body);
-    exchange.input = readJson(body);
-    return succeed(exchange, await run(services, operation, exchange.input, call));
+    const known = authenticate(headers.get("authorization"), exchange.address, authentication);
+    const answered = soon(known, (caller): Soon<Answer> => {
+      exchange.caller = caller;
+      return soon(limit?.(caller.workspaceId, services.nowMs(), exchange.headers), () => {
+        checkMediaType(headers);
+        const call = callOf(exchange, operation, caller, body);
+        exchange.input = readJson(body);
+        return run(services, operation, exchange.input, call);
+      });
+    });
+    return soon(answered, (one) => succeed(exchange, one));
   }
 
-  return (operation: Operation) => async (request: Request, socket: Socket) => {
-    const exchange = open(request, socket, operation);
+  return (operation: Operation) => {
     const door = kinds[kindOf(operation)];
-    try {
-      if (request.method !== "POST") throw wrongMethod("POST");
-      door.check();
-      const maxBytes = operation.maxBodyBytes ?? options.maxBodyBytes;
-      const body = await readBody(request, maxBytes, socket, bodies);
+    return async (request: Request, socket: Socket) => {
+      const exchange = open(request, socket, operation);
       try {
-        return await through(door, () => answer(exchange, operation, body));
-      } finally {
-        dropBody(body, bodies);
+        if (request.method !== "POST") throw wrongMethod("POST");
+        door.check();
+        const maxBytes = operation.maxBodyBytes ?? options.maxBodyBytes;
+        const body = await readBody(request, maxBytes, socket, bodies);
+        try {
+          const answered = through(door, () => answer(exchange, operation, body));
+          return answered instanceof Promise ? await answered : answered;
+        } finally {
+          dropBody(body, bodies);
+        }
+      } catch (error) {
+        return refuse(exchange, refusalOf(error));
       }
-    } catch (error) {
-      return refuse(exchange, refusalOf(error));
-    }
+    };
   };
 }
 

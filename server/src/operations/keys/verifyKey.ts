@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Hit, Window } from "../../counters/counters.ts";
+import type { Hit } from "../../counters/counters.ts";
 import { may } from "../../domain/caller.ts";
 import {
   evaluatePermissionQuery,
@@ -7,6 +7,7 @@ import {
   parsePermissionQuery,
 } from "../../domain/permissionQuery.ts";
 import { type AskedRatelimit, type PlannedRatelimit, planRatelimits } from "../../domain/ratelimits.ts";
+import { type Soon, soon } from "../../domain/soon.ts";
 import { judgeKey, type KeyRecord } from "../../domain/verification.ts";
 import { Failure, invalid } from "../../errors.ts";
 import { operation, type RunContext } from "../../operation.ts";
@@ -58,36 +59,43 @@ export const verifyKey = operation({
   },
   frequent: true,
 
-  async run(input, context): Promise<Verdict> {
+  run(input, context): Soon<Verdict> {
     const limits = askedRatelimits(input.ratelimits ?? [], context.limits);
-    const key = await findKey(context, input.key, input.migrationId);
-    if (key === undefined || !may(context.caller, "api", key.apiId, "verify_key")) {
-      return { valid: false, code: "NOT_FOUND" };
-    }
-    const answer = await judge(context, key, input, limits);
-    const spent = answer.valid && key.hasBalance ? (input.credits?.cost ?? 1) : 0;
-    context.usage.record({
-      atMs: context.nowMs,
-      workspaceId: key.workspaceId,
-      requestId: context.requestId,
-      keyId: key.id,
-      identityId: key.identity?.id,
-      apiId: key.apiId,
-      namespaceId: undefined,
-      outcome: answer.code,
-      credits: spent,
-      tags: input.tags ?? [],
+    return soon(findKey(context, input.key, input.migrationId), (key): Soon<Verdict> => {
+      if (key === undefined || !may(context.caller, "api", key.apiId, "verify_key")) {
+        return { valid: false, code: "NOT_FOUND" };
+      }
+      return soon(judge(context, key, input, limits), (answer) => {
+        record(context, key, input, answer);
+        return answer;
+      });
     });
-    return answer;
   },
 });
 
-async function judge(
+type Asked = z.output<typeof input>;
+
+function record({ usage, nowMs, requestId }: RunContext, key: KeyRecord, asked: Asked, answer: KeyVerdict) {
+  usage.record({
+    atMs: nowMs,
+    workspaceId: key.workspaceId,
+    requestId,
+    keyId: key.id,
+    identityId: key.identity?.id,
+    apiId: key.apiId,
+    namespaceId: undefined,
+    outcome: answer.code,
+    credits: answer.valid && key.hasBalance ? (asked.credits?.cost ?? 1) : 0,
+    tags: asked.tags ?? [],
+  });
+}
+
+function judge(
   context: RunContext,
   key: KeyRecord,
-  asked: z.output<typeof input>,
+  asked: Asked,
   limits: readonly AskedRatelimit[],
-): Promise<KeyVerdict> {
+): Soon<KeyVerdict> {
   const query = asked.permissions === undefined ? undefined : readQuery(asked.permissions);
   const refused = judgeKey(key, context.nowMs);
   if (refused !== undefined) return refusal(context, key, refused);
@@ -95,14 +103,15 @@ async function judge(
     return refusal(context, key, "INSUFFICIENT_PERMISSIONS");
   }
   const planned = plan(key, limits);
-  const hit = planned.length === 0 ? undefined : await context.counters.hit(windows(key, planned));
-  if (hit !== undefined && !hit.passed) {
-    return { ...(await refusal(context, key, "RATE_LIMITED")), ratelimits: countedRatelimits(planned, hit) };
-  }
-  if (key.hasBalance) return spend(context, key, asked.credits?.cost ?? 1, planned, hit);
-  const answer = verdictOn(key, "VALID");
-  if (hit !== undefined) answer.ratelimits = countedRatelimits(planned, hit);
-  return answer;
+  const hit = planned.length === 0 ? undefined : context.counters.hit(planned);
+  return soon(hit, (hit): Soon<KeyVerdict> => {
+    const ratelimits = hit && { ratelimits: countedRatelimits(planned, hit) };
+    if (hit?.passed === false) {
+      return soon(refusal(context, key, "RATE_LIMITED"), (refused) => ({ ...refused, ...ratelimits }));
+    }
+    if (key.hasBalance) return spend(context, key, asked.credits?.cost ?? 1, planned, hit);
+    return Object.assign(verdictOn(key, "VALID"), ratelimits);
+  });
 }
 
 function findKey(context: RunContext, key: string, migrationId: string | undefined) {
@@ -125,7 +134,7 @@ async function spend(
     const spent = await context.spendCredits({ workspaceId, subjectId, cost, nowMs: context.nowMs });
     if (spent === "unlimited") return { ...verdictOn(key, "VALID"), ...ratelimits };
     if (spent.granted) return { ...verdictOn(key, "VALID"), credits: spent.remaining, ...ratelimits };
-    const givenBack = hit && { ratelimits: await giveBack(context, key, planned, hit) };
+    const givenBack = hit && { ratelimits: await giveBack(context, planned, hit) };
     return { ...verdictOn(key, "USAGE_EXCEEDED"), credits: spent.remaining, ...givenBack };
   } catch (error) {
     if (hit !== undefined) await context.counters.giveBack(hit);
@@ -136,19 +145,21 @@ async function spend(
 /** The windows as they are without what this call took, looked at again: others may have counted meanwhile. */
 async function giveBack(
   { counters }: RunContext,
-  key: KeyRecord,
   planned: readonly PlannedRatelimit[],
   hit: Hit,
 ): Promise<KeyVerdict["ratelimits"]> {
   await counters.giveBack(hit);
-  const looked = await counters.hit(windows(key, planned).map((window) => ({ ...window, cost: 0 })));
+  const looked = await counters.hit(planned.map((limit) => ({ ...limit, cost: 0 })));
   return countedRatelimits(planned, looked);
 }
 
-async function refusal(context: RunContext, key: KeyRecord, code: Refusal): Promise<KeyVerdict> {
+function refusal(context: RunContext, key: KeyRecord, code: Refusal): Soon<KeyVerdict> {
   if (!key.hasBalance) return verdictOn(key, code);
-  const remaining = await findRemaining(context.db, { ...key, nowMs: context.nowMs });
-  return remaining === undefined ? verdictOn(key, code) : { ...verdictOn(key, code), credits: remaining };
+  const remaining = findRemaining(context.db, { ...key, nowMs: context.nowMs });
+  return soon(remaining, (credits) => ({
+    ...verdictOn(key, code),
+    ...(credits !== undefined && { credits }),
+  }));
 }
 
 function readQuery(text: string): PermissionQuery {
@@ -161,10 +172,11 @@ function readQuery(text: string): PermissionQuery {
   });
 }
 
-type Asked = NonNullable<z.output<typeof input>["ratelimits"]>;
-
 /** Errors: `invalid_input` where a window is longer than this server counts, whatever the key is. */
-function askedRatelimits(asked: Asked, limits: RunContext["limits"]): AskedRatelimit[] {
+function askedRatelimits(
+  asked: NonNullable<Asked["ratelimits"]>,
+  limits: RunContext["limits"],
+): AskedRatelimit[] {
   return asked.map(({ name, cost, limit, duration }, index) => {
     if ((duration ?? 0) > limits.maxRatelimitDurationMs) {
       const at = `body.ratelimits[${index}].duration`;
@@ -185,16 +197,4 @@ function plan(key: KeyRecord, asked: readonly AskedRatelimit[]): readonly Planne
   throw new Failure("precondition_failed", {
     detail: `${at}.name: no such limit is stored with the key or its identity; store it, or give limit and duration.`,
   });
-}
-
-function windows(key: KeyRecord, planned: readonly PlannedRatelimit[]): Window[] {
-  return planned.map(({ owner, name, durationMs, limit, cost }) => ({
-    space: owner.space,
-    subject: owner.subject,
-    workspaceId: key.workspaceId,
-    name,
-    durationMs,
-    limit,
-    cost,
-  }));
 }
