@@ -11,12 +11,15 @@ export type TcpProxy = {
   cut(): void;
   /** Takes connections again after `cut`. */
   mend(): void;
+  /** Leads new connections to another server. */
+  lead(to: { host: string; port: number }): void;
   /** Called with what the client sends; `true` forwards it and then breaks the connection, so that no answer comes. */
   onSent(listener: ((data: Buffer) => boolean) | undefined): void;
   close(): Promise<void>;
 };
 
-export async function startProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+export async function startProxy(first: { host: string; port: number }): Promise<TcpProxy> {
+  let target = first;
   const pairs = new Set<readonly [Socket, Socket]>();
   let paused = false;
   let severed = false;
@@ -64,6 +67,9 @@ export async function startProxy(target: { host: string; port: number }): Promis
     },
     mend() {
       severed = false;
+    },
+    lead(to) {
+      target = to;
     },
     onSent(listener) {
       losesAnswer = listener;

@@ -1,121 +1,68 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { RedisClient } from "bun";
-import { type Services, startServices } from "../../test/services.ts";
+import { freshWindow, isBack, openRedisNode, passes, remaining } from "../../test/redisNode.ts";
+import { type RedisServer, startRedisServer } from "../../test/redisServer.ts";
 import { until } from "../../test/until.ts";
-import type { Counters, Window } from "./counters.ts";
-import { allOrNone, base, type Clock, firstViolation, neverAboveTheLimit, soonEnough } from "./model.ts";
-import { redisCounters } from "./redis.ts";
+import type { Clock } from "./model.ts";
 
-let services: Services;
-let url = "";
-let pid = 0;
+let server: RedisServer;
+let client: RedisClient;
 beforeAll(async () => {
-  services = await startServices("redis");
-  url = services.environment["TEST_REDIS_URL"] ?? "";
-  pid = Number(services.environment["TEST_REDIS_PID"]);
+  server = await startRedisServer();
+  client = new RedisClient(server.url);
 });
-afterAll(() => services.stop());
+afterAll(async () => {
+  client.close();
+  await server.stop();
+});
 
-type Node = { counters: Counters; local: () => number; losses: () => number };
-
-let ids = 0;
-
-/** A process's counters; with a clock, time stands still but for it. */
-async function openNode(options: { clock?: Clock; nodes?: number } = {}): Promise<Node> {
-  const { clock, nodes = 1 } = options;
-  let local = 0;
-  let losses = 0;
-  const counters = await redisCounters({
-    url,
-    // this machine may be busy: only what is told to hang is to be found hanging
-    deadlineMs: 500,
-    monotonicMs: () => clock?.nowMs ?? Math.floor(performance.timeOrigin + performance.now()),
-    liveNodes: () => nodes,
-    maxLocalBytes: 16 * 2 ** 20,
-    newId: () => {
-      ids += 1;
-      return `id${ids}`;
-    },
-    onLoss: () => {
-      losses += 1;
-    },
-    onLocalDecision: () => {
-      local += 1;
-    },
-    onDown: (r) => console.log("down", r),
-    onBack: (o) => console.log("back", o),
-    ...(clock === undefined ? {} : { redisNowMs: () => clock.nowMs }),
-  });
-  return { counters, local: () => local, losses: () => losses };
+/** How many scripts Redis has run so far. */
+async function questions(): Promise<number> {
+  const text = String(await client.send("INFO", ["commandstats"]));
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0);
 }
 
-let subjects = 0;
-function fresh(change: Partial<Window> = {}): Window {
-  subjects += 1;
-  return { ...base, subject: `redis${subjects}`, durationMs: 60_000, limit: 10, cost: 1, ...change };
-}
+describe("memory in Redis", () => {
+  const keysOf = async (subject: string) => (await client.send("KEYS", [`*${subject}`])) as string[];
 
-async function admitted(counters: Counters, window: Window, calls: number): Promise<number> {
-  let passed = 0;
-  for (let call = 0; call < calls; call += 1) if ((await counters.hit([window])).passed) passed += 1;
-  return passed;
-}
-
-const stop = (signal: "SIGSTOP" | "SIGCONT") => process.kill(pid, signal);
-
-describe("counters in Redis, by a clock of their own", () => {
-  const clock: Clock = { nowMs: 1_750_000_000_000 };
-  let node: Node;
-  beforeAll(async () => {
-    node = await openNode({ clock });
-  });
-  afterAll(() => node.counters.close());
-
-  test("no window ever holds more than the limit in force, in random histories", async () => {
-    const some = { from: 1, to: 2_000 };
-    expect(await firstViolation(node.counters, clock, some, neverAboveTheLimit)).toBeUndefined();
-    const dense = { from: 200_001, to: 200_010, steps: 400, dense: true };
-    expect(await firstViolation(node.counters, clock, dense, neverAboveTheLimit)).toBeUndefined();
-    expect(node.local()).toBe(0);
-  }, 60_000);
-
-  test("nothing is refused, and no reset is later, than an exact log does duration/60 later", async () => {
-    const some = { from: 300_001, to: 301_000 };
-    expect(await firstViolation(node.counters, clock, some, soonEnough)).toBeUndefined();
-  }, 60_000);
-
-  test("a call is passed exactly when each of its windows is, and then takes from all of them", async () => {
-    const some = { from: 500_001, to: 501_000 };
-    expect(await firstViolation(node.counters, clock, some, allOrNone)).toBeUndefined();
-  }, 60_000);
-
-  test("a hit is given back once, however often that is asked", async () => {
-    const window = fresh({ limit: 3 });
-    const hit = await node.counters.hit([window]);
+  test("a counter that has run out leaves nothing behind", async () => {
+    const node = await openRedisNode(server.url);
+    const window = freshWindow({ durationMs: 1000 });
     await node.counters.hit([window]);
-    await node.counters.giveBack(hit);
-    await node.counters.giveBack(hit);
-    expect((await node.counters.hit([{ ...window, cost: 0 }])).windows[0]?.remaining).toBe(2);
+    const [key = "", ...others] = await keysOf(window.subject);
+    expect(others).toEqual([]);
+    const livesMs = Number(await client.send("PTTL", [key]));
+    expect(livesMs).toBeGreaterThan(0);
+    expect(livesMs).toBeLessThanOrEqual(1000);
+    await node.counters.close();
   });
 
-  test("a counter that has run out leaves nothing behind in Redis", async () => {
-    const window = fresh({ durationMs: 1000 });
-    await node.counters.hit([window]);
-    const client = new RedisClient(url);
-    const keys = (await client.send("KEYS", [`*${window.subject}`])) as string[];
-    expect(keys).toHaveLength(1);
-    expect(Number(await client.send("PTTL", [keys[0] ?? ""]))).toBeLessThanOrEqual(1000);
-    client.close();
+  test("a counter takes at most 62 entries of 20 bytes and 12 more, however it is used", async () => {
+    const clock: Clock = { nowMs: 1_750_000_000_000 };
+    const node = await openRedisNode(server.url, { clock });
+    const window = freshWindow({ limit: 1_000_000 });
+    let longest = 0;
+    for (let hit = 0; hit < 400; hit += 1) {
+      await node.counters.hit([window]);
+      // just in time to join, then just too late
+      clock.nowMs += hit % 2 === 0 ? 1000 : 1;
+      const [key = ""] = await keysOf(window.subject);
+      longest = Math.max(longest, Number(await client.send("STRLEN", [key])));
+    }
+    expect(longest).toBeLessThanOrEqual(62 * 20 + 12);
+    expect(longest).toBeGreaterThan(60 * 20);
+    await node.counters.close();
   });
 });
 
 describe("counters in Redis, shared by nodes", () => {
   test("three nodes with 64 callers grant exactly the limit together", async () => {
-    const nodes = [await openNode(), await openNode(), await openNode()];
-    const window = fresh({ limit: 500 });
-    const callers = Array.from({ length: 64 }, (_, index) =>
-      admitted((nodes[index % 3] as Node).counters, window, 20),
-    );
+    const nodes = await Promise.all([1, 2, 3].map(() => openRedisNode(server.url)));
+    const window = freshWindow({ limit: 500 });
+    const callers = Array.from({ length: 64 }, (_, index) => {
+      const node = nodes[index % 3];
+      return node === undefined ? 0 : passes(node.counters, window, 20);
+    });
     const total = (await Promise.all(callers)).reduce((sum, one) => sum + one, 0);
     expect(nodes.map((node) => node.local())).toEqual([0, 0, 0]);
     expect(total).toBe(500);
@@ -123,37 +70,112 @@ describe("counters in Redis, shared by nodes", () => {
   }, 30_000);
 
   test("while Redis hangs each of k nodes grants its share, and what it granted counts when Redis is back", async () => {
-    const nodes = [await openNode({ nodes: 2 }), await openNode({ nodes: 2 })] as const;
-    const window = fresh({ limit: 9 });
-    expect(await admitted(nodes[0].counters, window, 1)).toBe(1);
-    await nodes[1].counters.hit([{ ...window, cost: 0 }]);
-    stop("SIGSTOP");
+    const nodes = await Promise.all([1, 2].map(() => openRedisNode(server.url, { nodes: 2 })));
+    const [one, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+    const windows = Array.from({ length: 30 }, () => freshWindow({ limit: 9 }));
+    for (const window of windows) expect(await passes(one.counters, window, 1)).toBe(1);
+    await remaining(other.counters, windows[0] ?? freshWindow());
+    server.signal("SIGSTOP");
     try {
-      expect(await admitted(nodes[0].counters, window, 20)).toBe(5);
-      expect(await admitted(nodes[1].counters, window, 20)).toBe(5);
+      for (const { counters } of nodes) {
+        const granted = await Promise.all(windows.map((window) => passes(counters, window, 20)));
+        expect(new Set(granted)).toEqual(new Set([5]));
+      }
     } finally {
-      stop("SIGCONT");
+      server.signal("SIGCONT");
     }
-    for (const node of nodes) {
-      await until(async () => {
-        const before = node.local();
-        await node.counters.hit([{ ...window, cost: 0 }]);
-        return node.local() === before;
-      });
+    await Promise.all(nodes.map(isBack));
+    for (const { counters } of nodes) {
+      for (const window of windows) expect(await passes(counters, window, 2)).toBe(0);
     }
-    expect(await admitted(nodes[0].counters, window, 5)).toBe(0);
-    expect(await admitted(nodes[1].counters, window, 5)).toBe(0);
+    expect(nodes.map((node) => node.backs.map((back) => back.countersBroughtBack))).toEqual([[30], [30]]);
+    expect(nodes.map((node) => node.downs)).toEqual([
+      ["no answer within 500 ms"],
+      ["no answer within 500 ms"],
+    ]);
     await Promise.all(nodes.map((node) => node.counters.close()));
   }, 30_000);
 
-  test("an emptied Redis is noticed", async () => {
-    const node = await openNode();
-    const client = new RedisClient(url);
-    await until(async () => (await client.send("GET", ["latchkey:marker"])) !== null);
-    await Bun.sleep(1_200); // the node has read the marker by then: it looks every second
-    await client.send("FLUSHALL", []);
-    await until(async () => node.losses() === 1);
-    client.close();
+  test("thousands of callers that wait when Redis hangs are all answered", async () => {
+    const node = await openRedisNode(server.url, { deadlineMs: 100 });
+    const window = freshWindow({ limit: 1000 });
+    server.signal("SIGSTOP");
+    try {
+      const hits = await Promise.all(Array.from({ length: 5000 }, () => node.counters.hit([window])));
+      expect(hits.filter(({ passed }) => passed)).toHaveLength(1000);
+      expect(node.downs).toHaveLength(1);
+    } finally {
+      server.signal("SIGCONT");
+    }
+    await isBack(node);
     await node.counters.close();
   }, 30_000);
+
+  test("an event loop that is held up for longer than the deadline is not taken for a Redis that hangs", async () => {
+    const node = await openRedisNode(server.url, { deadlineMs: 25 });
+    const window = freshWindow({ limit: 1000 });
+    const answers = Array.from({ length: 3 }, () => node.counters.hit([window]));
+    const heldUntil = performance.now() + 200;
+    while (performance.now() < heldUntil);
+    await Promise.all(answers);
+    expect(node.local()).toBe(0);
+    await node.counters.close();
+  });
 });
+
+describe("a refusal from memory", () => {
+  const clock: Clock = { nowMs: 1_760_000_000_000 };
+
+  test("comes where nothing was left, without asking Redis, until the first cost stops counting", async () => {
+    const node = await openRedisNode(server.url, { clock });
+    const window = freshWindow({ limit: 2, durationMs: 60_000 });
+    await passes(node.counters, window, 2);
+    const first = await node.counters.hit([window]);
+    const before = await questions();
+    for (let call = 0; call < 100; call += 1) {
+      const { passed, windows } = await node.counters.hit([window]);
+      expect({ passed, windows }).toEqual({ passed: false, windows: first.windows });
+      clock.nowMs += 9; // 900 ms of the 1,000 that are duration/60
+    }
+    expect(await questions()).toBe(before);
+    clock.nowMs = (first.windows[0]?.resetAtMs ?? 0) - 1;
+    await node.counters.hit([window]);
+    clock.nowMs += 1;
+    expect(await passes(node.counters, window, 3)).toBe(2);
+    await node.counters.close();
+  });
+
+  test("names the reset and the remaining that Redis would, whatever another node does", async () => {
+    const [one, other] = [
+      await openRedisNode(server.url, { clock }),
+      await openRedisNode(server.url, { clock }),
+    ];
+    const elsewhere = freshWindow();
+    let fromMemory = 0;
+    for (let round = 0; round < 100; round += 1) {
+      const window = freshWindow({ limit: 5, durationMs: 60_000 });
+      for (let step = 0; step < 40; step += 1) {
+        await other.counters.hit([{ ...window, cost: 1 + ((round + step) % 3) }]);
+        const asked = { ...window, cost: 1 + (round % 4) };
+        const before = await questions();
+        const { windows } = await one.counters.hit([asked]);
+        if ((await questions()) === before) {
+          fromMemory += 1;
+          // of two windows nothing is known, so Redis is asked
+          const hit = await other.counters.hit([asked, { ...elsewhere, cost: 0 }]);
+          expect(windows[0]).toEqual(hit.windows[0]);
+        }
+        clock.nowMs += [0, 1, 40, 0, 20_000, 3, 999][(round + step) % 7] ?? 0;
+      }
+    }
+    expect(fromMemory).toBeGreaterThan(100);
+    await Promise.all([one, other].map((node) => node.counters.close()));
+  }, 30_000);
+});
+
+test("an emptied Redis is noticed", async () => {
+  const node = await openRedisNode(server.url);
+  await client.send("FLUSHALL", []);
+  await until(() => node.losses() === 1);
+  await node.counters.close();
+}, 30_000);
