@@ -112,21 +112,32 @@ function samplerOf({ name, ratio }: TracingSettings["sampler"]) {
 /** What the OpenTelemetry packages have to say, in our log: at most one event a minute. */
 function complaints({ log, monotonicMs }: Surroundings) {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
-  const complain = (text: string) => {
+  const complain = (...said: unknown[]) => {
     if (monotonicMs() < quietUntilMs) return;
     quietUntilMs = monotonicMs() + complainEveryMs;
-    log("warn", "traces", { message: sentenceOf(text) });
+    log("warn", "traces", { message: sentenceOf(said) });
   };
   const nothing = () => undefined;
   return { error: complain, warn: complain, info: nothing, debug: nothing, verbose: nothing };
 }
 
-/** Errors come as JSON text with a stack and the collector's answer, of which only the message is told. */
-function sentenceOf(text: string): string {
+/** A text, or the name of a part and its text; what follows may hold anything, such as the collector's answer. */
+function sentenceOf(said: readonly unknown[]): string {
+  const text = said
+    .slice(0, 2)
+    .filter((one) => typeof one === "string")
+    .join(": ");
+  return (failureOf(text) ?? text).slice(0, 200);
+}
+
+/** A failed batch comes as JSON text with a stack and the collector's answer, of which only the reason is told. */
+function failureOf(text: string): string | undefined {
+  if (!text.startsWith("{")) return undefined;
   try {
-    const { message, code } = JSON.parse(text) as Record<string, string | undefined>;
-    return `Spans could not be sent: ${message ?? ""} ${code ?? ""}`.trimEnd();
+    const { message = "", code } = JSON.parse(text) as { message?: string; code?: string };
+    const reason = code === undefined || message.includes(code) ? message : `${message} ${code}`;
+    return `Spans could not be sent: ${reason}`;
   } catch {
-    return text.slice(0, 200);
+    return undefined;
   }
 }
