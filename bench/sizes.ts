@@ -2,16 +2,19 @@
  * `bun bench/sizes.ts`: what docs/operating/sizing.md tells of bytes and processor time, measured here: rows on disk, keys
  * in a node's memory, counters in Redis, and what one verification costs each process. About two minutes.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+
+import { Database } from "bun:sqlite";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient, SQL } from "bun";
 import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
 import { startServices } from "../server/test/services.ts";
 
-const identities = 20_000;
+const identities = 10_000;
 const verifications = 60_000;
 const sockets = 64;
+const msPerTick = 10;
 
 type Side = { name: string; node: Node; diskBytes(): Promise<number>; usageBytes(): Promise<number> };
 
@@ -33,13 +36,20 @@ async function onSqlite(): Promise<Side> {
     rootKey: newRootKey(),
     environment: { ALLOW_LOCAL_COUNTERS: "", METRICS_ADDRESS: "" },
   });
-  const bytesOf = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
-  const whole = (name: string) => Promise.resolve(bytesOf(name) + bytesOf(`${name}-wal`));
+  const pagesOf = async (name: string) => {
+    if (!existsSync(name)) return 0; // usage, before there is some
+    const database = new Database(name, { readwrite: true, create: false });
+    const [row] = database
+      .query("select page_count * page_size as bytes from pragma_page_count, pragma_page_size")
+      .all();
+    database.close();
+    return Number((row as { bytes: number }).bytes);
+  };
   return {
     name: "SQLite",
     node,
-    diskBytes: () => whole(path),
-    usageBytes: () => whole(`${path}-usage`),
+    diskBytes: () => pagesOf(path),
+    usageBytes: () => pagesOf(`${path}-usage`),
   };
 }
 
@@ -154,8 +164,6 @@ function spentMs(node: Node): Record<string, number> {
     Redis: processMs(Number(services.environment["TEST_REDIS_PID"])),
   };
 }
-
-const msPerTick = 10;
 
 /** All threads of the process, and its children that have ended. */
 function processMs(pid: number): number {

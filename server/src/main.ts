@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { backedUpFile, backUp } from "./cli/backup.ts";
 import { callOperation } from "./cli/call.ts";
 import { askHealth } from "./cli/health.ts";
 import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
@@ -16,7 +17,7 @@ import { FirstStartError } from "./firstStart.ts";
 import { lineWriter, makeLog } from "./log.ts";
 import { operations } from "./operations/index.ts";
 import { monotonicMs } from "./runtime.ts";
-import { StorageError } from "./storage/engine.ts";
+import { type Engine, StorageError } from "./storage/engine.ts";
 import { openUsageDatabase } from "./storage/engines/usage.ts";
 import { openStorage } from "./storage/open.ts";
 
@@ -51,22 +52,34 @@ async function main(words: string[]): Promise<number> {
     await exportUsage(db, rest);
     return 0;
   }
+  if (command === "backup") return backup(config, rest);
   if (isManagement(words, operations)) {
     if (config.DATABASE_URL === ":memory:") {
       throw new CommandError("DATABASE_URL is :memory:, which only the serving process can reach.");
     }
-    const engine = await openStorage(config.DATABASE_URL, { serving: false, connections: 4, monotonicMs });
-    try {
-      return say(await manage(engine, command, rest));
-    } finally {
-      await engine.close();
-    }
+    return withEngine(config, async (engine) => say(await manage(engine, command, rest)));
   }
   return callOperation(operations, words, {
     url: config.LATCHKEY_URL,
     rootKey: givenRootKey(config),
     rootKeyFile: rootKeyFile(config),
   });
+}
+
+/** Beside the serving process, if there is one. */
+async function withEngine<T>(config: Config, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = await openStorage(config.DATABASE_URL, { serving: false, connections: 4, monotonicMs });
+  try {
+    return await work(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function backup(config: Config, words: string[]): Promise<number> {
+  const { path, folder } = backedUpFile(config.DATABASE_URL, words);
+  const { db: usage } = await openUsageDatabase(config.DATABASE_URL);
+  return withEngine(config, async ({ db }) => say(await backUp({ path, db, usage }, folder)));
 }
 
 function say(text: string): number {

@@ -54,6 +54,7 @@ export function help(operations: readonly Operation[]): string {
   return `latchkey serve                 answer requests
 latchkey config                show the settings in force
 latchkey health [live | ready] whether the server of the same settings runs, or takes requests
+latchkey backup <folder>       copy the SQLite files, while the server goes on
 latchkey workspace create <name> | list | disable <id> | enable <id>
 latchkey root-key create [--workspace <id>] --permissions <a,b | *> [--name <name>] [--expires <ISO time | 30d>]
 latchkey audit export [--workspace <id>] [--since <ISO time>]
