@@ -25,9 +25,7 @@ export type Collector = {
 };
 
 /** Starts one; `answer` is what it says to each request, once its body has come. */
-export function startCollector(
-  answer: () => Response | Promise<Response> = () => new Response(),
-): Collector {
+export function startCollector(answer: () => Response | Promise<Response> = () => new Response()): Collector {
   const spans: Sent[] = [];
   const received: Buffer[] = [];
   const paths: string[] = [];
