@@ -1,0 +1,241 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { RedisClient } from "bun";
+import { startProxy, type TcpProxy } from "../../test/proxy.ts";
+import {
+  freshWindow,
+  isBack,
+  openRedisNode,
+  passes,
+  type RedisNode,
+  remaining,
+} from "../../test/redisNode.ts";
+import { type RedisServer, startRedisServer } from "../../test/redisServer.ts";
+import { until } from "../../test/until.ts";
+import type { Window } from "./counters.ts";
+import type { Clock } from "./model.ts";
+import { unsentAdmissions } from "./unsent.ts";
+
+// What a process granted while Redis could not be asked. The proxy breaks connections, so nothing that was asked
+// before runs later: what is granted in the end must be the limit, no more and no less.
+
+let server: RedisServer;
+let proxy: TcpProxy;
+let url: string;
+let nodes: RedisNode[];
+beforeAll(async () => {
+  server = await startRedisServer();
+  proxy = await startProxy({ host: "127.0.0.1", port: server.port });
+  url = `redis://127.0.0.1:${proxy.port}`;
+});
+afterAll(async () => {
+  await proxy.close();
+  await server.stop();
+});
+beforeEach(() => {
+  nodes = [];
+});
+afterEach(async () => {
+  proxy.onSent(undefined);
+  proxy.mend();
+  await Promise.all(nodes.map((node) => node.counters.close()));
+});
+
+async function open(
+  ...options: Parameters<typeof openRedisNode> extends [string, ...infer Rest] ? Rest : never
+) {
+  const node = await openRedisNode(url, ...options);
+  nodes.push(node);
+  return node;
+}
+
+async function loseRedis(node: RedisNode): Promise<void> {
+  proxy.cut();
+  await until(() => !node.counters.isUp());
+}
+
+test("what is granted while other grants are being brought back is brought back too", async () => {
+  const node = await open({ nodes: 2 });
+  const windows = Array.from({ length: 1500 }, () => freshWindow());
+  const granted = new Map<Window, number>();
+  const hitAll = async () => {
+    for (const [index, window] of windows.entries()) {
+      const hit = node.counters.hit([window]);
+      const { passed } = hit instanceof Promise ? await hit : hit;
+      if (passed) granted.set(window, (granted.get(window) ?? 0) + 1);
+      if (index % 100 === 0) await new Promise(setImmediate);
+    }
+  };
+  await loseRedis(node);
+  await hitAll();
+  proxy.mend();
+  while (node.backs.length === 0) await hitAll();
+  while (windows.some((window) => (granted.get(window) ?? 0) < 10) && granted.size > 0) {
+    const before = [...granted.values()].reduce((sum, one) => sum + one, 0);
+    await hitAll();
+    if ([...granted.values()].reduce((sum, one) => sum + one, 0) === before) break;
+  }
+  expect(windows.filter((window) => granted.get(window) !== 10)).toEqual([]);
+}, 30_000);
+
+test("an addition whose answer was lost is made once, and what was granted after it as well", async () => {
+  const node = await open();
+  const window = freshWindow({ limit: 20 });
+  await loseRedis(node);
+  expect(await passes(node.counters, window, 5)).toBe(5);
+  let lost = 0;
+  proxy.onSent((data) => {
+    const adds = data.includes(`${window.subject}\r\n`) && lost < 2;
+    if (adds) lost += 1;
+    return adds;
+  });
+  proxy.mend();
+  await until(() => lost > 0);
+  expect(await passes(node.counters, window, 4)).toBe(4);
+  await isBack(node);
+  expect(lost).toBe(2);
+  await until(async () => (await remaining(node.counters, window)) === 11);
+  expect(await passes(node.counters, window, 20)).toBe(11);
+}, 30_000);
+
+test("of a long outage only what still counts is brought back, and it stops counting when it would have", async () => {
+  const clock: Clock = { nowMs: 1_770_000_000_000 };
+  const node = await open({ clock });
+  const window = freshWindow({ durationMs: 60_000, limit: 10 });
+  await loseRedis(node);
+  for (let minute = 0; minute < 5; minute += 1) {
+    expect(await passes(node.counters, window, 4)).toBe(4);
+    clock.nowMs += 30_000;
+    expect(await passes(node.counters, window, 3)).toBe(3);
+    clock.nowMs += 30_000;
+  }
+  proxy.mend();
+  await isBack(node);
+  expect(await remaining(node.counters, window)).toBe(7);
+  clock.nowMs += 29_999;
+  expect(await remaining(node.counters, window)).toBe(7);
+  clock.nowMs += 1;
+  expect(await remaining(node.counters, window)).toBe(10);
+}, 30_000);
+
+test("what several nodes bring back is counted at the time of each cost, within duration/20", async () => {
+  const clock: Clock = { nowMs: 1_780_000_000_000 };
+  const all = [await open({ clock }), await open({ clock }), await open({ clock })];
+  const window = freshWindow({ durationMs: 60_000, limit: 1000 });
+  const costs: { atMs: number; cost: number }[] = [];
+  proxy.cut();
+  await until(() => all.every((node) => !node.counters.isUp()));
+  for (let step = 0; step < 300; step += 1) {
+    const cost = 1 + (step % 3);
+    await all[(step * 7) % 3]?.counters.hit([{ ...window, cost }]);
+    costs.push({ atMs: clock.nowMs, cost });
+    clock.nowMs += (step * 37) % 400;
+  }
+  const endMs = clock.nowMs;
+  proxy.mend();
+  await Promise.all(all.map(isBack));
+  const usedIn = (fromMs: number) =>
+    costs.filter(({ atMs }) => atMs > fromMs).reduce((sum, { cost }) => sum + cost, 0);
+  for (; clock.nowMs < endMs + 63_000; clock.nowMs += 613) {
+    const used = 1000 - ((await remaining(all[0]?.counters as RedisNode["counters"], window)) ?? 0);
+    expect(used).toBeGreaterThanOrEqual(usedIn(clock.nowMs - 60_000));
+    expect(used).toBeLessThanOrEqual(usedIn(clock.nowMs - 63_000));
+  }
+  const client = new RedisClient(server.url);
+  const [key = ""] = (await client.send("KEYS", [`*${window.subject}`])) as string[];
+  expect(key === "" ? 0 : Number(await client.send("STRLEN", [key]))).toBeLessThanOrEqual(62 * 20 + 12);
+  client.close();
+}, 30_000);
+
+test("a hit that is given back before it was brought back was never made; after that it stays spent", async () => {
+  const node = await open();
+  const window = freshWindow();
+  await loseRedis(node);
+  const early = await node.counters.hit([window]);
+  const late = await node.counters.hit([window]);
+  const last = await node.counters.hit([window]);
+  await node.counters.giveBack(early);
+  await node.counters.giveBack(early);
+  proxy.mend();
+  await isBack(node);
+  expect(await remaining(node.counters, window)).toBe(8);
+  await node.counters.giveBack(late);
+  expect(await remaining(node.counters, window)).toBe(8);
+  await loseRedis(node);
+  await node.counters.hit([window]);
+  await node.counters.giveBack(last); // must not take from what came after it
+  node.backs.length = 0;
+  proxy.mend();
+  await isBack(node);
+  expect(await remaining(node.counters, window)).toBe(7);
+}, 30_000);
+
+test("what was granted is brought back once only, however often Redis goes and comes", async () => {
+  const node = await open();
+  const window = freshWindow({ limit: 100 });
+  for (let outage = 0; outage < 3; outage += 1) {
+    await loseRedis(node);
+    await passes(node.counters, window, 3);
+    node.backs.length = 0;
+    proxy.mend();
+    await isBack(node);
+  }
+  expect(await remaining(node.counters, window)).toBe(91);
+}, 30_000);
+
+test("a process that ends tries once more to bring back what it granted", async () => {
+  const node = await openRedisNode(url);
+  const window = freshWindow();
+  await loseRedis(node);
+  await passes(node.counters, window, 4);
+  proxy.mend();
+  await node.counters.close();
+  const other = await open();
+  expect(await remaining(other.counters, window)).toBe(6);
+}, 30_000);
+
+test("a process ends also while Redis is not there", async () => {
+  const node = await openRedisNode(url);
+  await loseRedis(node);
+  await passes(node.counters, freshWindow(), 4);
+  await node.counters.close();
+}, 30_000);
+
+test("what Redis remembers of additions is forgotten by itself", async () => {
+  const node = await open();
+  await loseRedis(node);
+  await passes(node.counters, freshWindow(), 4);
+  proxy.mend();
+  await isBack(node);
+  const client = new RedisClient(server.url);
+  const keys = (await client.send("KEYS", ["latchkey:{*}a:*"])) as string[];
+  expect(keys.length).toBeGreaterThan(0);
+  for (const key of keys) expect(Number(await client.send("PTTL", [key]))).toBeGreaterThan(0);
+  client.close();
+}, 30_000);
+
+test("what waits to be brought back stays within its bytes: what has run out goes, then the least filled", () => {
+  let nowMs = 0;
+  let evicted = 0;
+  const unsent = unsentAdmissions({
+    monotonicMs: () => nowMs,
+    maxBytes: 100_000,
+    onEvict: (count) => {
+      evicted += count;
+    },
+  });
+  const short = freshWindow({ durationMs: 1000, limit: 1000 });
+  for (let index = 0; index < 5000; index += 1) {
+    unsent.add({ ...short, subject: `short${index}` });
+    nowMs += 100;
+    expect(unsent.size()).toBeLessThan(50);
+  }
+  expect(evicted).toBe(0);
+  const long = freshWindow({ durationMs: 3_600_000, limit: 1000 });
+  const full = Array.from({ length: 50 }, (_, index) => ({ ...long, subject: `full${index}`, cost: 900 }));
+  for (const window of full) unsent.add(window);
+  for (let index = 0; index < 5000; index += 1) unsent.add({ ...long, subject: `long${index}` });
+  expect(unsent.bytes()).toBeLessThanOrEqual(100_000);
+  expect(evicted).toBeGreaterThan(4000);
+  const kept = new Set(unsent.some(1000).map(({ window }) => window.subject));
+  expect(full.filter(({ subject }) => !kept.has(subject))).toEqual([]);
+});
