@@ -162,9 +162,19 @@ function refusal(context: RunContext, key: KeyRecord, code: Refusal): Soon<KeyVe
   }));
 }
 
+const queriesKept = 1_000;
+const keptQueries = new Map<string, PermissionQuery>();
+
+/** A query is asked again and again: what was read of it is kept, of as many as a program may have. */
 function readQuery(text: string): PermissionQuery {
+  const kept = keptQueries.get(text);
+  if (kept !== undefined) return kept;
   const parsed = parsePermissionQuery(text);
-  if ("query" in parsed) return parsed.query;
+  if ("query" in parsed) {
+    if (keptQueries.size >= queriesKept) keptQueries.clear();
+    keptQueries.set(text, parsed.query);
+    return parsed.query;
+  }
   const { position, message, fix } = parsed.error;
   throw new Failure("permissions_query_syntax_error", {
     detail: `Position ${position} of the permissions query: ${message}.`,
