@@ -1,18 +1,14 @@
 import { z } from "zod";
 import type { Hit } from "../../counters/counters.ts";
 import { may } from "../../domain/caller.ts";
-import {
-  evaluatePermissionQuery,
-  type PermissionQuery,
-  parsePermissionQuery,
-} from "../../domain/permissionQuery.ts";
-import { type AskedRatelimit, type PlannedRatelimit, planRatelimits } from "../../domain/ratelimits.ts";
+import { evaluatePermissionQuery } from "../../domain/permissionQuery.ts";
+import type { AskedRatelimit, PlannedRatelimit } from "../../domain/ratelimits.ts";
 import { type Soon, soon } from "../../domain/soon.ts";
 import { judgeKey, type KeyRecord } from "../../domain/verification.ts";
-import { Failure, invalid } from "../../errors.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { workspaceKey } from "../../storage/cache.ts";
 import { findRemaining } from "../../storage/queries/balances.ts";
+import { askedRatelimits, planAsked, readQuery } from "../askedOfKey.ts";
 import { refuseRepeatedNames, text } from "../fields.ts";
 import { findMigratedKey } from "../firstVerification.ts";
 import {
@@ -102,7 +98,7 @@ function judge(
   if (query !== undefined && !evaluatePermissionQuery(query, key.granted)) {
     return refusal(context, key, "INSUFFICIENT_PERMISSIONS");
   }
-  const planned = plan(key, limits);
+  const planned = planAsked(key, limits);
   const hit = planned.length === 0 ? undefined : context.counters.hit(planned);
   return soon(hit, (hit): Soon<KeyVerdict> => {
     const ratelimits = hit && { ratelimits: countedRatelimits(planned, hit) };
@@ -160,51 +156,4 @@ function refusal(context: RunContext, key: KeyRecord, code: Refusal): Soon<KeyVe
     ...verdictOn(key, code),
     ...(credits !== undefined && { credits }),
   }));
-}
-
-const queriesKept = 1_000;
-const keptQueries = new Map<string, PermissionQuery>();
-
-/** A query is asked again and again: what was read of it is kept, of as many as a program may have. */
-function readQuery(text: string): PermissionQuery {
-  const kept = keptQueries.get(text);
-  if (kept !== undefined) return kept;
-  const parsed = parsePermissionQuery(text);
-  if ("query" in parsed) {
-    if (keptQueries.size >= queriesKept) keptQueries.clear();
-    keptQueries.set(text, parsed.query);
-    return parsed.query;
-  }
-  const { position, message, fix } = parsed.error;
-  throw new Failure("permissions_query_syntax_error", {
-    detail: `Position ${position} of the permissions query: ${message}.`,
-    flaws: [{ location: "body.permissions", message: `${message} (position ${position})`, fix }],
-  });
-}
-
-/** Errors: `invalid_input` where a window is longer than this server counts, whatever the key is. */
-function askedRatelimits(
-  asked: NonNullable<Asked["ratelimits"]>,
-  limits: RunContext["limits"],
-): AskedRatelimit[] {
-  return asked.map(({ name, cost, limit, duration }, index) => {
-    if ((duration ?? 0) > limits.maxRatelimitDurationMs) {
-      const at = `body.ratelimits[${index}].duration`;
-      throw invalid(at, "is longer than this server counts", `use at most ${limits.maxRatelimitDurationMs}`);
-    }
-    return { name, cost, limit, durationMs: duration };
-  });
-}
-
-function plan(key: KeyRecord, asked: readonly AskedRatelimit[]): readonly PlannedRatelimit[] {
-  const result = planRatelimits(key, asked);
-  if ("planned" in result) return result.planned;
-  const { index, problem } = result.flaw;
-  const at = `body.ratelimits[${index}]`;
-  if (problem === "incomplete") {
-    throw invalid(at, "has only one of limit and duration, and no limit of that name is stored", "give both");
-  }
-  throw new Failure("precondition_failed", {
-    detail: `${at}.name: no such limit is stored with the key or its identity; store it, or give limit and duration.`,
-  });
 }
