@@ -297,7 +297,7 @@ export class Failure extends Error {
 /** A 400 that names one place of the body. */
 export function invalid(location: string, message: string, fix: string): Failure {
   return new Failure("invalid_input", {
-    detail: `${location}: ${message}.`,
+    detail: `${location} ${message}.`,
     flaws: [{ location, message, fix }],
   });
 }
