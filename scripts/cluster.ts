@@ -73,11 +73,11 @@ async function exactly(cluster: Cluster, apiId: string, limit: number, print: Pr
   const tries = 5;
   for (let attempt = 1; ; attempt += 1) {
     const keys = await makeUser(cluster, apiId, limit, 5);
-    const lateBefore = await sumOf(cluster, "latchkey_local_decisions");
+    const lateBefore = await sumOf(cluster, "latchkey_local_decisions_total");
     const startedAt = performance.now();
     const admitted = await admittedBy(cluster, keys, limit);
     const tookMs = Math.round(performance.now() - startedAt);
-    const late = (await sumOf(cluster, "latchkey_local_decisions")) - lateBefore;
+    const late = (await sumOf(cluster, "latchkey_local_decisions_total")) - lateBefore;
     if (late > 0 && attempt < tries) {
       print(`   Redis was late ${late} times on this busy machine: once more, with another user.`);
       continue;
@@ -139,7 +139,7 @@ async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise
 
 /** Whether the node asks Redis again: another verification was not decided by the node alone. */
 async function isCountedInRedis(cluster: Cluster, node: number, [key]: readonly string[]): Promise<boolean> {
-  const decided = () => cluster.nodes[node]?.metric("latchkey_local_decisions");
+  const decided = () => cluster.nodes[node]?.metric("latchkey_local_decisions_total");
   const before = await decided();
   await data(cluster, node, "keys.verifyKey", { key });
   return before === (await decided());

@@ -14,7 +14,7 @@ import { type ClientAddress, clientAddress } from "./http/clientAddress.ts";
 import { serveHttp } from "./http/serve.ts";
 import { serveMetrics } from "./http/serveMetrics.ts";
 import type { Log } from "./log.ts";
-import { type Metrics, makeMetrics } from "./metrics.ts";
+import { type Metrics, makeMetrics, measureProcess } from "./metrics.ts";
 import type { Recovery } from "./operation.ts";
 import { operations } from "./operations/index.ts";
 import type { Services } from "./run.ts";
@@ -72,6 +72,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
     await firstStart(engine, tools, rootKey, surroundings.keepRootKey);
     const metrics = makeMetrics();
+    measureProcess(metrics);
     const rootKeys = rootKeyCache(engine);
     const made = await makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
     const services = tracing?.services(made, config.REDIS_URL !== undefined) ?? made;
@@ -223,8 +224,16 @@ async function sharedCounters(
   }).catch((error: unknown) => {
     throw error instanceof RedisRefused ? new ConfigError(`REDIS_URL: ${error.message}.`) : error;
   });
-  metrics.gauge("latchkey_counter_losses", "Times that Redis was found to have lost counters.", () => losses);
-  metrics.gauge("latchkey_local_decisions", "Rate limit decisions made without Redis.", () => localDecisions);
+  metrics.counter(
+    "latchkey_counter_losses_total",
+    "Times that Redis was found to have lost counters.",
+    () => losses,
+  );
+  metrics.counter(
+    "latchkey_local_decisions_total",
+    "Rate limit decisions made without Redis.",
+    () => localDecisions,
+  );
   metrics.gauge("latchkey_redis_up", "Whether Redis decides rate limits.", () => (counters.isUp() ? 1 : 0));
   return counters;
 }
@@ -241,8 +250,16 @@ function usageOf(config: Config, { nowMs, metrics }: Parts): Usage {
     flushMs: usageFlushMs,
   });
   const { dropped } = usage;
-  metrics.gauge("latchkey_usage_events_dropped", "Single events that were not kept.", () => dropped().events);
-  metrics.gauge("latchkey_usage_counts_dropped", "Counts that were not kept.", () => dropped().counts);
+  metrics.counter(
+    "latchkey_usage_events_dropped_total",
+    "Single events that were not kept.",
+    () => dropped().events,
+  );
+  metrics.counter(
+    "latchkey_usage_counts_dropped_total",
+    "Counts that were not kept.",
+    () => dropped().counts,
+  );
   return usage;
 }
 

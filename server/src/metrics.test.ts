@@ -48,12 +48,13 @@ describe("metrics", () => {
   test("are well-formed text from the first moment, and after every kind of event", () => {
     const metrics = makeMetrics();
     parse(metrics.render());
-    metrics.request("keys.verifyKey", 200, 0.4);
-    metrics.request("none", 404, 1e-7);
+    metrics.request("keys.verifyKey", "POST", 200, 0.4);
+    metrics.request(undefined, "BREW", 404, 1e-7);
     metrics.countersEvicted(3, true);
     metrics.countersEvicted(2, false);
     metrics.changePropagated(120);
     metrics.gauge("latchkey_things", "Things.", () => 7);
+    metrics.counter("latchkey_done_total", "Things done.", () => [{ labels: 'kind="a"', value: 3 }]);
     const { samples, types } = parse(metrics.render());
     expect(samples).toContainEqual({ name: "latchkey_things", labels: {}, value: 7 });
     expect(samples).toContainEqual({
@@ -66,13 +67,19 @@ describe("metrics", () => {
       labels: { live: "false" },
       value: 2,
     });
+    expect(samples).toContainEqual({ name: "latchkey_done_total", labels: { kind: "a" }, value: 3 });
+    expect(samples).toContainEqual({
+      name: `${duration}_count`,
+      labels: { http_request_method: "_OTHER", http_response_status_code: "404", url_scheme: "http" },
+      value: 1,
+    });
     expect(types.get(duration)).toBe("histogram");
   });
 
   test("count every request in its own bucket and all above it", () => {
     const metrics = makeMetrics();
-    for (const ms of [0, 1, 1.01, 4, 250, 2501, 60_000]) metrics.request("keys.verifyKey", 200, ms);
-    metrics.request("keys.verifyKey", 500, 3);
+    for (const ms of [0, 1, 1.01, 4, 250, 2501, 60_000]) metrics.request("keys.verifyKey", "POST", 200, ms);
+    metrics.request("keys.verifyKey", "POST", 500, 3);
     const { samples } = parse(metrics.render());
     const of = (name: string, status: string) =>
       samples.filter((one) => one.name === name && one.labels["http_response_status_code"] === status);
@@ -101,11 +108,12 @@ describe("on a running server", () => {
   });
   afterAll(() => server.stop());
   const scrape = async () => parse(await (await fetch(`http://${address}/metrics`)).text()).samples;
-  const countOf = (samples: Sample[], operation: string, status: number) =>
+  const countOf = (samples: Sample[], operation: string | undefined, status: number) =>
     samples.find(
       ({ name, labels }) =>
         name === `${duration}_count` &&
-        labels["operation"] === operation &&
+        labels["http_request_method"] === "POST" &&
+        labels["http_route"] === (operation && `/v2/${operation}`) &&
         labels["http_response_status_code"] === String(status),
     )?.value ?? 0;
 
@@ -143,13 +151,13 @@ describe("on a running server", () => {
     expect(countOf(samples, "identities.createIdentity", 409)).toBe(1);
     expect(countOf(samples, "keys.verifyKey", 200)).toBe(12);
     expect(countOf(samples, "keys.verifyKey", 400)).toBe(1);
-    expect(countOf(samples, "none", 404)).toBe(30 + countOf(before, "none", 404));
+    expect(countOf(samples, undefined, 404)).toBe(30 + countOf(before, undefined, 404));
     expect(countOf(samples, "identities.getIdentity", 404)).toBe(30);
     const text = await (await fetch(`http://${address}/metrics`)).text();
     for (const secret of ["canary", key, apiId, server.rootKey, server.workspaceId])
       expect(text).not.toContain(secret);
     const families = (all: Sample[]) =>
-      new Set(all.map((one) => `${one.name} ${one.labels["operation"]}`)).size;
+      new Set(all.map((one) => `${one.name} ${one.labels["http_route"]}`)).size;
     expect(families(samples)).toBe(families(before) + 3); // bucket, sum and count of getIdentity
   });
 
@@ -166,5 +174,51 @@ describe("on a running server", () => {
     }
     expect(await gauge("latchkey_counters")).toBe(before + 25);
     expect(await gauge("latchkey_counter_memory_bytes")).toBeGreaterThan(25 * 50);
+  });
+});
+
+/** By OpenTelemetry's semantic conventions, as Prometheus writes them. */
+const semanticNames = [
+  duration,
+  "process_cpu_time_seconds_total",
+  "process_memory_usage_bytes",
+  "process_uptime_seconds",
+];
+
+describe("on a server with every part", () => {
+  let server: TestServer;
+  let address: string;
+  beforeAll(async () => {
+    address = `127.0.0.1:${await freePort()}`;
+    const nowhere = `redis://127.0.0.1:${await freePort()}`;
+    server = await startTest({ config: { METRICS_ADDRESS: address, REDIS_URL: nowhere } });
+  });
+  afterAll(() => server.stop());
+  const scrape = async () => parse(await (await fetch(`http://${address}/metrics`)).text());
+
+  test("a name is OpenTelemetry's or begins with latchkey_, and ends in _total where it counts", async () => {
+    const { types } = await scrape();
+    expect([...types.keys()]).toEqual(expect.arrayContaining(semanticNames));
+    expect([...types.keys()]).toContain("latchkey_local_decisions_total");
+    for (const [name, type] of types) {
+      expect([name, name.startsWith("latchkey_") || semanticNames.includes(name)]).toEqual([name, true]);
+      expect([name, name.endsWith("_total")]).toEqual([name, type === "counter"]);
+    }
+  });
+
+  test("decisions without Redis are counted, and the process's use of the machine is told", async () => {
+    const valueIn = async (name: string, labels: Record<string, string> = {}) =>
+      (await scrape()).samples.find((one) => one.name === name && Bun.deepEquals(one.labels, labels))?.value;
+    const limit = { namespace: "n", identifier: "i", limit: 5, duration: 60_000 };
+    await server.call("ratelimit.limit", limit);
+    expect(await valueIn("latchkey_local_decisions_total")).toBe(1);
+    expect(await valueIn("latchkey_redis_up")).toBe(0);
+    const { rss } = process.memoryUsage();
+    expect(await valueIn("process_memory_usage_bytes")).toBeGreaterThan(rss / 2);
+    const { user } = process.cpuUsage();
+    expect(await valueIn("process_cpu_time_seconds_total", { cpu_mode: "user" })).toBeGreaterThanOrEqual(
+      user / 1e6,
+    );
+    expect(await valueIn("process_uptime_seconds")).toBeGreaterThan(0);
   });
 });

@@ -1,67 +1,86 @@
 /** What is measured of the running server. */
 export type Metrics = {
-  request(operation: string, status: number, durationMs: number): void;
+  /** `operation`: undefined where nothing is served */
+  request(operation: string | undefined, method: string, status: number, durationMs: number): void;
   /** `live`: counters that were still counting when they had to go */
   countersEvicted(count: number, live: boolean): void;
   /** how long after a change another process had heard of it */
   changePropagated(ageMs: number): void;
   /** a value that is read when the metrics are */
   gauge(name: string, help: string, read: () => number): void;
+  /** a count since the start that is read when the metrics are; its name ends in `_total` */
+  counter(name: `${string}_total`, help: string, read: () => number | readonly Labelled[]): void;
   /** Prometheus text format 0.0.4 */
   render(): string;
 };
 
+/** `labels` as the format has them, without braces. */
+export type Labelled = { labels: string; value: number };
+
 const boundsMs = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000];
 
 type Series = { count: number; sumMs: number; buckets: number[] };
+type Family = { name: string; help: string; type: string; read(): number | readonly Labelled[] };
+type Requests = Map<string, Map<string | undefined, Map<number, Series>>>;
 
-/** Metrics of one process, kept in memory. Labels are operation names and status codes: their number is bounded. */
+/** Metrics of one process, kept in memory. Labels are methods, routes and status codes: their number is bounded. */
 export function makeMetrics(): Metrics {
-  const requests = new Map<string, Map<number, Series>>();
-  const gauges: { name: string; help: string; read: () => number }[] = [];
+  const requests: Requests = new Map();
+  const families: Family[] = [];
   const evicted = { live: 0, runOut: 0 };
   const propagation = emptySeries();
+  const counter: Metrics["counter"] = (name, help, read) =>
+    void families.push({ name, help, type: "counter", read });
+  counter("latchkey_counters_evicted_total", "Rate limit counters given up for memory.", () => [
+    { labels: 'live="true"', value: evicted.live },
+    { labels: 'live="false"', value: evicted.runOut },
+  ]);
 
   return {
-    request(operation, status, durationMs) {
-      add(seriesOf(requests, operation, status), durationMs);
+    request(operation, method, status, durationMs) {
+      const ofMethod = madeIn(requests, methods.has(method) ? method : "_OTHER", () => new Map());
+      const ofOperation = madeIn(ofMethod, operation, () => new Map());
+      add(madeIn(ofOperation, status, emptySeries), durationMs);
     },
     changePropagated: (ageMs) => add(propagation, ageMs),
     countersEvicted(count, live) {
       evicted[live ? "live" : "runOut"] += count;
     },
-    gauge: (name, help, read) => void gauges.push({ name, help, read }),
+    gauge: (name, help, read) => void families.push({ name, help, type: "gauge", read }),
+    counter,
     render: () =>
       [
         ...renderRequests(requests),
-        ...histogramHead(propagationName, "Time from a change to its being heard of by this node."),
+        ...head(propagationName, "Time from a change to its being heard of by this node.", "histogram"),
         ...histogramLines(propagationName, "", propagation),
-        "# HELP latchkey_counters_evicted_total Rate limit counters given up for memory.",
-        "# TYPE latchkey_counters_evicted_total counter",
-        `latchkey_counters_evicted_total{live="true"} ${evicted.live}`,
-        `latchkey_counters_evicted_total{live="false"} ${evicted.runOut}`,
-        ...gauges.flatMap(({ name, help, read }) => [
-          `# HELP ${name} ${help}`,
-          `# TYPE ${name} gauge`,
-          `${name} ${read()}`,
-        ]),
+        ...families.flatMap(renderFamily),
         "",
       ].join("\n"),
   };
 }
 
-function seriesOf(requests: Map<string, Map<number, Series>>, operation: string, status: number): Series {
-  let byStatus = requests.get(operation);
-  if (byStatus === undefined) {
-    byStatus = new Map();
-    requests.set(operation, byStatus);
+/** This process's own use of the machine, by OpenTelemetry's names. */
+export function measureProcess({ gauge, counter }: Metrics): void {
+  counter("process_cpu_time_seconds_total", "CPU time of this process.", () => {
+    const { user, system } = process.cpuUsage();
+    return [
+      { labels: 'cpu_mode="user"', value: user / 1e6 },
+      { labels: 'cpu_mode="system"', value: system / 1e6 },
+    ];
+  });
+  gauge("process_memory_usage_bytes", "Physical memory of this process.", () => process.memoryUsage.rss());
+  gauge("process_uptime_seconds", "Time since this process began.", () => process.uptime());
+}
+
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
+
+function madeIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
   }
-  let series = byStatus.get(status);
-  if (series === undefined) {
-    series = emptySeries();
-    byStatus.set(status, series);
-  }
-  return series;
+  return value;
 }
 
 function emptySeries(): Series {
@@ -79,19 +98,31 @@ function add(series: Series, ms: number): void {
 const propagationName = "latchkey_change_propagation_seconds";
 const durationName = "http_server_request_duration_seconds";
 
-function renderRequests(requests: Map<string, Map<number, Series>>): string[] {
-  const lines = histogramHead(durationName, "Time from the request's head to its answer.");
-  for (const [operation, byStatus] of requests) {
-    for (const [status, series] of byStatus) {
-      const labels = `operation="${operation}",http_response_status_code="${status}"`;
-      lines.push(...histogramLines(durationName, labels, series));
+function renderRequests(requests: Requests): string[] {
+  const lines = head(durationName, "Time from the request's head to its answer.", "histogram");
+  for (const [method, ofMethod] of requests) {
+    for (const [operation, ofOperation] of ofMethod) {
+      for (const [status, series] of ofOperation) {
+        const route = operation === undefined ? "" : `http_route="/v2/${operation}",`;
+        const labels = `http_request_method="${method}",${route}http_response_status_code="${status}",url_scheme="http"`;
+        lines.push(...histogramLines(durationName, labels, series));
+      }
     }
   }
   return lines;
 }
 
-function histogramHead(name: string, help: string): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+function head(name: string, help: string, type: string): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+}
+
+function renderFamily({ name, help, type, read }: Family): string[] {
+  const value = read();
+  const lines =
+    typeof value === "number"
+      ? [`${name} ${value}`]
+      : value.map((one) => `${name}{${one.labels}} ${one.value}`);
+  return [...head(name, help, type), ...lines];
 }
 
 /** `labels` without braces; empty: none. */

@@ -10,14 +10,17 @@ const manyTurns = async () => {
 
 function open() {
   const clock = { nowMs: 0 };
-  const gauges = new Map<string, () => number>();
+  const metrics = new Map<string, () => unknown>();
   const logged: string[] = [];
   const all = doors({
     nowMs: () => clock.nowMs,
-    metrics: { gauge: (name, _, read) => void gauges.set(name, read) },
+    metrics: {
+      gauge: (name, _, read) => void metrics.set(name, read),
+      counter: (name, _, read) => void metrics.set(name, read),
+    },
     log: (_, event) => void logged.push(event),
   });
-  return { ...all, clock, logged, gauge: (name: string) => gauges.get(name)?.() };
+  return { ...all, clock, logged, metric: (name: string) => metrics.get(name)?.() };
 }
 
 /** Whether the door lets a call in; what was let in has not left yet. */
@@ -36,13 +39,13 @@ const enterMany = (door: Door, count: number) =>
 
 describe("a server", () => {
   test("has 256 changes in flight and refuses the next one, before and after its body", async () => {
-    const { changes, gauge } = open();
+    const { changes, metric } = open();
     expect(enterMany(changes, 200)).toBe(200);
     await manyTurns();
     expect(enterMany(changes, 1_000)).toBe(56);
     expect(() => changes.check()).toThrow(Failure);
-    expect(gauge("latchkey_changes_in_flight")).toBe(256);
-    expect(gauge("latchkey_overload_refusals")).toBe(945);
+    expect(metric("latchkey_changes_in_flight")).toBe(256);
+    expect(metric("latchkey_overload_refusals_total")).toBe(945);
   });
 
   test("says with a refusal when to come back", () => {
@@ -72,7 +75,7 @@ describe("a server", () => {
   });
 
   test("is whole again when everybody has left", async () => {
-    const { changes, gauge } = open();
+    const { changes, metric } = open();
     for (let round = 0; round < 3; round += 1) {
       expect(enterMany(changes, 300)).toBe(256);
       await manyTurns();
@@ -80,7 +83,7 @@ describe("a server", () => {
         changes.leave();
         await turn();
       }
-      expect(gauge("latchkey_changes_in_flight")).toBe(0);
+      expect(metric("latchkey_changes_in_flight")).toBe(0);
     }
   });
 

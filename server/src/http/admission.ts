@@ -40,7 +40,7 @@ export function through<T>(door: Door, work: () => Soon<T>): Soon<T> {
 type DoorOptions = {
   /** of a clock that never goes back */
   nowMs(): number;
-  metrics: Pick<Metrics, "gauge">;
+  metrics: Pick<Metrics, "gauge" | "counter">;
   log: Log;
 };
 
@@ -83,7 +83,7 @@ export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> 
     changes: queued("changes"),
     looks: queued("looks"),
   };
-  metrics.gauge("latchkey_overload_refusals", "Calls refused by server_overloaded.", () => refused);
+  metrics.counter("latchkey_overload_refusals_total", "Calls refused by server_overloaded.", () => refused);
   for (const kind of ["decisions", "changes", "looks"] as const) {
     const help = `Calls that decide, change or look something up, under way or waiting: ${kind}.`;
     metrics.gauge(`latchkey_${kind}_in_flight`, help, all[kind].inFlight);

@@ -129,7 +129,7 @@ function repeat(exchange: Exchange, firstRequestId: string): void {
 function settle(tools: Tools, exchange: Exchange, status: number, failure: Failure | undefined): void {
   const { operation, caller } = exchange;
   const durationMs = performance.now() - exchange.startedAtMs;
-  tools.metrics.request(operation?.name ?? "none", status, durationMs);
+  tools.metrics.request(operation?.name, exchange.request.method, status, durationMs);
   tools.log(levelOf(status, operation, failure), "request", () => ({
     requestId: exchange.requestId,
     operation: operation?.name ?? "none", // an unknown path may hold a key

@@ -70,11 +70,11 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
   test("what there is no room for is refused at once, verification goes on, and nothing that was let in is lost", async () => {
     const release = await holdChanges();
     const connections = await fill("user");
-    const refusedBefore = await metric("latchkey_overload_refusals");
+    const refusedBefore = await metric("latchkey_overload_refusals_total");
     const refused = await server.call("identities.createIdentity", { externalId: "one_too_many" });
     expectRefusal(refused, "server_overloaded");
     expect(refused.headers.get("retry-after")).toBe("1");
-    expect(await metric("latchkey_overload_refusals")).toBe(refusedBefore + 1);
+    expect(await metric("latchkey_overload_refusals_total")).toBe(refusedBefore + 1);
     expect(await codeOf(key)).toBe("VALID");
     await release();
     const statuses = await Promise.all(connections.map(async (one) => (await one.reply())?.status));

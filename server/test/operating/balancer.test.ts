@@ -98,7 +98,7 @@ function load() {
 /** How many verifications the node has answered. */
 const answered = (node: Node) =>
   node.metric(
-    'http_server_request_duration_seconds_count{operation="keys.verifyKey",http_response_status_code="200"}',
+    'http_server_request_duration_seconds_count{http_request_method="POST",http_route="/v2/keys.verifyKey",http_response_status_code="200",url_scheme="http"}',
   );
 
 /** A node that is told to stop still serves; the balancer sends it nothing more before its end. */
