@@ -65,7 +65,7 @@ function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
 }
 
 /** What a statement does and to which table first, such as `select keys`: never a value. */
-export function summaryOf(sql: string): { summary: string; operation: string } {
+function summaryOf(sql: string): { summary: string; operation: string } {
   const [operation = "query"] = /\b(?:select|insert|update|delete)\b/i.exec(sql) ?? [];
   const table = /\b(?:from|into|update)\s+"(\w+)"/i.exec(sql)?.[1];
   const verb = operation.toLowerCase();
