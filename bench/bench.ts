@@ -4,7 +4,8 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { type Generator, type Measured, startGenerator } from "./load.ts";
 import { printHead, printWorkload, type Round } from "./report.ts";
-import { type Prepared, type Side, workloads } from "./workloads.ts";
+import type { Prepared, Side } from "./sides.ts";
+import { workloads } from "./workloads.ts";
 
 type Pace = { rounds: number; warmUpMs: number; measuredMs: number };
 

@@ -50,7 +50,10 @@ async function generate(load: Load): Promise<Measured> {
     fail: (why) => reject(new Error(why)),
   };
   const pause = (durationMs: number) => Promise.race([failed, Bun.sleep(durationMs)]);
-  const connections = await Promise.all(Array.from({ length: load.connections }, () => connect(run)));
+  const ports = [load.port, ...(load.alsoPorts ?? [])];
+  const connections = await Promise.all(
+    Array.from({ length: load.connections }, (_, index) => connect(run, ports[index % ports.length] ?? 0)),
+  );
   const pace = load.perSecond === undefined ? undefined : startPace(run, load.perSecond, connections);
   if (pace === undefined) {
     for (const connection of connections) send(run, connection, performance.now());
@@ -60,9 +63,9 @@ async function generate(load: Load): Promise<Measured> {
   await pause(load.warmUpMs);
   run.latenciesMs = [];
   run.refusals = 0;
-  const before = clocks(load.pid);
+  const before = clocks(load);
   await pause(load.measuredMs);
-  const after = clocks(load.pid);
+  const after = clocks(load);
   const measured = run.latenciesMs;
   const refusedPerSecond = (run.refusals * 1000) / (after.wallMs - before.wallMs);
   run.latenciesMs = [];
@@ -81,11 +84,11 @@ function stayAwake(run: Run): void {
   if (!run.stopped) setImmediate(stayAwake, run);
 }
 
-function connect(run: Run): Promise<Connection> {
+function connect(run: Run, port: number): Promise<Connection> {
   return new Promise((resolve, reject) => {
     void Bun.connect<Connection>({
       hostname: "127.0.0.1",
-      port: run.load.port,
+      port,
       socket: {
         open(socket) {
           socket.data = { socket, begun: "", sinceMs: undefined };
@@ -192,13 +195,18 @@ function requestBytes(load: Load, body: string): { bytes: Buffer; numberAt: numb
 
 type Clocks = { wallMs: number; threadUs: number; processUs: number };
 
-function clocks(serverPid: number): Clocks {
-  return {
-    wallMs: performance.now(),
-    // schedstat begins with the nanoseconds on a processor; it is kept for each thread alone
-    threadUs: Number(fieldsOf(`/proc/${serverPid}/task/${serverPid}/schedstat`)[0]) / 1000,
-    processUs: processUs(serverPid),
-  };
+function clocks({ pid, alsoPids = [] }: Load): Clocks {
+  const pids = [pid, ...alsoPids];
+  return { wallMs: performance.now(), threadUs: sumOf(pids, threadUs), processUs: sumOf(pids, processUs) };
+}
+
+function sumOf(pids: readonly number[], timeUs: (pid: number) => number): number {
+  return pids.reduce((sum, pid) => sum + timeUs(pid), 0);
+}
+
+/** schedstat begins with the nanoseconds on a processor; it is kept for each thread alone. */
+function threadUs(pid: number): number {
+  return Number(fieldsOf(`/proc/${pid}/task/${pid}/schedstat`)[0]) / 1000;
 }
 
 /** User and system time of all threads, which Linux tells in steps of 10 ms. */

@@ -3,8 +3,12 @@ import { cores, keepOn } from "./cores.ts";
 /** What the generator is asked to do: a closed loop, or with `perSecond` a steady pace, over keep-alive connections. */
 export type Load = {
   port: number;
+  /** further nodes, among which the connections are divided */
+  alsoPorts?: readonly number[];
   /** the process whose processor time is measured */
   pid: number;
+  /** further processes, such as Redis: the time of their first threads is added */
+  alsoPids?: readonly number[];
   path: string;
   rootKey: string;
   /** sent in turn, round and round */
@@ -34,11 +38,11 @@ export type Measured = {
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** processor time for one answer of the server's first thread, which runs its JavaScript, microseconds */
+  /** processor time for one answer of the server's first thread, which runs its JavaScript, and those beside it, microseconds */
   threadUs: number;
-  /** the same of the whole process: collector, compiler and workers too */
+  /** the same of the whole processes: collector, compiler and workers too */
   processUs: number;
-  /** how much of a core the first thread used; well below 1 the generator or another program held it up */
+  /** how much of a core these threads used; well below 1 the generator or another program held it up */
   serverBusy: number;
 };
 

@@ -1,7 +1,7 @@
 import { cpus } from "node:os";
 import type { Measured } from "./load.ts";
+import type { Comparison, Prepared } from "./sides.ts";
 import { median, type Spread, spread } from "./statistics.ts";
-import type { Comparison, Prepared } from "./workloads.ts";
 
 /** What each side reached, by its label. */
 export type Round = Record<string, Measured>;
@@ -55,9 +55,23 @@ function summary(measured: readonly Measured[]) {
   };
 }
 
+const means = { perSecond: "throughput", p99Ms: "p99", threadUs: "processor time" } as const;
+
+/** How much more ms it is within each round. */
+function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
+  const { of, to, by, atMostMore = 0 } = comparison;
+  const more = spread(
+    rounds.map((round) => (round[of]?.[by] ?? Number.NaN) - (round[to]?.[by] ?? Number.NaN)),
+  );
+  const met = more.median <= atMostMore ? "meets" : "MISSES";
+  const sentence = `${of} - ${to}: ${range(more)} ms by ${means[by]}, ${met} ≤ ${atMostMore} more`;
+  return { ...comparison, more, sentence };
+}
+
 /** The ratio within each round, so that what slows the machine for a while slows both of its sides. */
 function compare(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atLeast, atMost } = comparison;
+  if (comparison.atMostMore !== undefined) return compareDifference(comparison, rounds);
   const ratios = rounds.map((round) => (round[of]?.[by] ?? Number.NaN) / (round[to]?.[by] ?? Number.NaN));
   const ratio = spread(ratios);
   const threadRatio = median(
@@ -65,7 +79,7 @@ function compare(comparison: Comparison, rounds: readonly Round[]) {
   );
   const busy = median(rounds.map((round) => round[to]?.serverBusy ?? 0));
   const sentence = [
-    `${of} / ${to}: ${range(ratio)} by ${by === "perSecond" ? "throughput" : "p99"}`,
+    `${of} / ${to}: ${range(ratio)} by ${means[by]}`,
     by === "perSecond" ? `, ${threadRatio.toFixed(2)} by processor time of the thread` : "",
     verdict(ratio.median, atLeast, atMost),
     to === "baseline" && busy < saturated ? "; the baseline was held up, so go by processor time" : "",

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idMaker } from "../server/src/domain/ids.ts";
@@ -26,15 +26,29 @@ export type Product = Server & {
 /** Fills the tables of a new database before the product is started on it. */
 export type Seed = (database: Database, workspaceId: string) => void;
 
+export type ProductOptions = {
+  seed?: Seed;
+  /** beside the default settings */
+  environment?: Record<string, string>;
+  /** of a database that other nodes have too */
+  rootKey?: string;
+};
+
 /** `serve` as users run it: default settings, a database in a file, the log written to a file. */
-export async function startProduct(seed?: Seed): Promise<Product> {
+export async function startProduct(options: ProductOptions = {}): Promise<Product> {
+  const { seed, environment = {}, rootKey = newRootKey() } = options;
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
   const path = join(folder, "latchkey.db");
-  const rootKey = rootKeySecret(randomBytes(24));
   if (seed !== undefined) await fill(path, rootKey, seed);
   const server = await start([new URL("../server/src/main.ts", import.meta.url).pathname, "serve"], {
     log: join(folder, "log"),
-    environment: { PORT: "0", DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey, LOG_LEVEL: "info" },
+    environment: {
+      PORT: "0",
+      DATABASE_URL: `file:${path}`,
+      LATCHKEY_ROOT_KEY: rootKey,
+      LOG_LEVEL: "info",
+      ...environment,
+    },
   });
   const answer = async (operation: string, body: object) => {
     const response = await fetch(`http://127.0.0.1:${server.port}/v2/${operation}`, {
@@ -55,6 +69,35 @@ export async function startProduct(seed?: Seed): Promise<Product> {
     measureFsyncMs: () => measureFsyncMs(folder),
     async stop() {
       await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const newRootKey = () => rootKeySecret(randomBytes(24));
+
+export type Redis = { url: string; pid: number; stop(): Promise<void> };
+
+/** A Redis of its own that keeps nothing on disk. */
+export async function startRedis(core: number): Promise<Redis> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-redis-"));
+  const socket = join(folder, "socket");
+  const port = 20_000 + Math.floor(Math.random() * 12_000);
+  const child = Bun.spawn(
+    ["redis-server", "--port", String(port), "--unixsocket", socket, "--save", "", "--appendonly", "no"],
+    { stdin: "ignore", stdout: "ignore", stderr: "inherit" },
+  );
+  for (let tries = 0; !existsSync(socket); tries += 1) {
+    if (tries === 100 || child.exitCode !== null) throw new Error("redis-server did not start");
+    await Bun.sleep(50);
+  }
+  keepOn(core, child.pid);
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    pid: child.pid,
+    async stop() {
+      child.kill();
+      await child.exited;
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -100,6 +100,9 @@ async function measure({ name, node, diskBytes, usageBytes }: Side): Promise<voi
   });
   tell("a key of an identity, on disk, audit row included", (await diskBytes()) - withIdentities);
 
+  console.log(
+    `  the node's memory with all of them made: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`,
+  );
   const memoryBefore = residentBytes(node.pid);
   const redisBefore = await redisBytes();
   const usageBefore = await usageBytes();
@@ -125,7 +128,30 @@ async function measure({ name, node, diskBytes, usageBytes }: Side): Promise<voi
   }
   await Bun.sleep(3_000);
   tell("each further one, within a thousand keys", (await usageBytes()) - usageOfFirst, verifications);
+  console.log(
+    `  single events that were not kept: ${await node.metric("latchkey_usage_events_dropped_total")}`,
+  );
+  console.log(`  the node's memory: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`);
+  await tellFullCounter(data, apiId);
   await node.kill();
+}
+
+/** A counter that was hit all through its window has as many entries as there can be. */
+async function tellFullCounter(
+  data: (operation: string, body: object) => Promise<{ key: string }>,
+  apiId: string,
+): Promise<void> {
+  const limits = [{ name: "requests", limit: 1_000_000, duration: 3_000, autoApply: true }];
+  const { key } = await data("keys.createKey", { apiId, ratelimits: limits });
+  const endAt = performance.now() + 3_000;
+  while (performance.now() < endAt) await data("keys.verifyKey", { key });
+  const client = new RedisClient(services.environment["TEST_REDIS_URL"] ?? "");
+  let most = 0;
+  for (const name of (await client.send("KEYS", ["latchkey:*"])) as string[]) {
+    most = Math.max(most, Number(await client.send("MEMORY", ["USAGE", name])));
+  }
+  client.close();
+  console.log(`  the largest counter in Redis: ${most} bytes`);
 }
 
 function tell(what: string, bytes: number, of = identities): void {

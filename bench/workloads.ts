@@ -1,42 +1,23 @@
 import type { Database } from "bun:sqlite";
 import { encodeCursor } from "../server/src/domain/cursor.ts";
-import { type Load, numberMark } from "./load.ts";
-import { type Product, type Server, startBaseline, startProduct } from "./servers.ts";
+import { numberMark } from "./load.ts";
+import { redisWorkloads } from "./redisWorkloads.ts";
+import { type Product, startProduct } from "./servers.ts";
+import {
+  againstBaseline,
+  countedBy,
+  expectEqual,
+  externalId,
+  huge,
+  makeKeys,
+  type Prepared,
+  sharedLimit,
+  sideOf,
+  type Verdict,
+  type Workload,
+} from "./sides.ts";
 
-/** One of the things whose speeds are compared, measured in turn with the others. */
-export type Side = {
-  label: string;
-  load: Omit<Load, "warmUpMs" | "measuredMs" | "firstNumber">;
-  /** repeated, one at a time, for as long as the side is measured */
-  meanwhile?: () => Promise<void>;
-};
-
-/** `of` divided by `to`, and what it is held to. */
-export type Comparison = {
-  of: string;
-  to: string;
-  by: "perSecond" | "p99Ms";
-  atLeast?: number;
-  atMost?: number;
-};
-
-export type Prepared = {
-  sides: readonly Side[];
-  comparisons: readonly Comparison[];
-  /** what else should be known about the figures */
-  notes: readonly string[];
-  /** Errors: `Error` where the server does not remember just as many requests as `answers` says each side had. */
-  check(answers: ReadonlyMap<string, number>): Promise<void>;
-  stop(): Promise<void>;
-};
-
-export type Workload = { title: string; prepare(): Promise<Prepared> };
-
-const connections = 64;
-const huge = 1_000_000_000_000;
-const hourMs = 3_600_000;
-/** of the identity that keys are made for */
-const externalId = "owner";
+type Identity = { externalId: string; ratelimits: unknown[] };
 
 export const workloads: Record<string, Workload> = {
   verify: { title: "keys.verifyKey, one shared limit, the same key", prepare: () => verify(1, 0.55) },
@@ -56,6 +37,7 @@ export const workloads: Record<string, Workload> = {
   },
   create: { title: "identities.createIdentity with two limits", prepare: createIdentity },
   list: { title: "identities.listIdentities, 100 of 100,000", prepare: listIdentities },
+  ...redisWorkloads,
 };
 
 async function verify(keyCount: number, target?: number): Promise<Prepared & { product: Product }> {
@@ -132,9 +114,11 @@ async function createIdentity(): Promise<Prepared> {
 
 async function listIdentities(): Promise<Prepared> {
   const rows = 100_000;
-  const product = await startProduct((database, workspaceId) => {
-    insertIdentities(database, workspaceId, rows);
-    insertRatelimits(database, workspaceId);
+  const product = await startProduct({
+    seed(database, workspaceId) {
+      insertIdentities(database, workspaceId, rows);
+      insertRatelimits(database, workspaceId);
+    },
   });
   const first = { limit: 100 };
   const deep = { limit: 100, cursor: encodeCursor(identityId(rows - 5_000)) };
@@ -169,9 +153,9 @@ async function listIdentities(): Promise<Prepared> {
 
 async function verifySearch(): Promise<Prepared> {
   const rows = 1_000_000;
-  const product = await startProduct((database, workspaceId) =>
-    insertIdentities(database, workspaceId, rows),
-  );
+  const product = await startProduct({
+    seed: (database, workspaceId) => insertIdentities(database, workspaceId, rows),
+  });
   const [key = ""] = await makeKeys(product, 1, [{ ...sharedLimit("requests"), autoApply: true }]);
   const quiet = sideOf(product, "keys.verifyKey", [{ key }], '"code":"VALID"');
   const paced = { ...quiet, load: { ...quiet.load, perSecond: 2_000 } };
@@ -193,110 +177,6 @@ async function verifySearch(): Promise<Prepared> {
     },
     stop: () => product.stop(),
   };
-}
-
-type Verdict = { credits: number; ratelimits: { name: string; remaining: number }[] };
-type Identity = { externalId: string; ratelimits: unknown[] };
-
-type Held = {
-  target?: number;
-  /** how many requests the product remembers */
-  count?: () => Promise<number>;
-};
-
-/** The product beside the bare runtime that gives the same answer to the same requests. */
-async function againstBaseline(
-  product: Product,
-  operation: string,
-  bodies: readonly object[],
-  expected: string,
-  { target, count }: Held,
-): Promise<Prepared> {
-  const sample = await product.answer(operation, numbered(bodies[0] ?? {}));
-  const baseline = await startBaseline(`/v2/${operation}`, sample);
-  const before = await count?.();
-  const side = sideOf(product, operation, bodies, expected);
-  return {
-    sides: [
-      { label: "baseline", load: { ...side.load, port: baseline.port, pid: baseline.pid } },
-      { ...side, label: "product" },
-    ],
-    comparisons: [
-      {
-        of: "product",
-        to: "baseline",
-        by: "perSecond",
-        ...(target === undefined ? {} : { atLeast: target }),
-      },
-    ],
-    notes: [],
-    async check(answers) {
-      if (count === undefined || before === undefined) return;
-      expectEqual((await count()) - before, answers.get("product") ?? 0);
-    },
-    async stop() {
-      await Promise.all([product.stop(), baseline.stop()]);
-    },
-  };
-}
-
-/** A body whose number is one that the load will not use. */
-function numbered(body: object): object {
-  return JSON.parse(JSON.stringify(body).replace(numberMark, "sample")) as object;
-}
-
-function sideOf(
-  server: Server & { rootKey: string },
-  operation: string,
-  bodies: readonly object[],
-  expected: string,
-) {
-  return {
-    label: "product",
-    load: {
-      port: server.port,
-      pid: server.pid,
-      path: `/v2/${operation}`,
-      rootKey: server.rootKey,
-      bodies: bodies.map((body) => JSON.stringify(body)),
-      expected,
-      connections,
-    },
-  };
-}
-
-function expectEqual(counted: number, answered: number): void {
-  if (counted !== answered) throw new Error(`${answered} requests were answered, but ${counted} counted`);
-}
-
-function sharedLimit(name: string) {
-  return { name, limit: huge, duration: hourMs };
-}
-
-/** Keys of one identity that has these limits; `more` are further members of createKey. */
-async function makeKeys(product: Product, count: number, ratelimits: object[], more = {}): Promise<string[]> {
-  const meta = { plan: "pro", email: "alice@example.com" };
-  await product.call("identities.createIdentity", { externalId, meta, ratelimits });
-  const { apiId } = await product.call<{ apiId: string }>("apis.createApi", { name: "payments" });
-  const body = { apiId, externalId, prefix: "prod", name: "a key", ...more };
-  const keys: string[] = [];
-  while (keys.length < count) {
-    const some = Array.from({ length: Math.min(100, count - keys.length) }, async () => {
-      const { key } = await product.call<{ key: string }>("keys.createKey", body);
-      return key;
-    });
-    keys.push(...(await Promise.all(some)));
-  }
-  return keys;
-}
-
-/** How much of a huge limit is used, asked without using it. */
-async function countedBy(product: Product, key: string, name: string): Promise<number> {
-  const { ratelimits } = await product.call<Verdict>("keys.verifyKey", {
-    key,
-    ratelimits: [{ name, cost: 0 }],
-  });
-  return huge - (ratelimits.find((one) => one.name === name)?.remaining ?? Number.NaN);
 }
 
 function identityId(number: number): string {
