@@ -1,9 +1,11 @@
 import type { Counters, Hit, Window } from "./counters.ts";
 import { knownExhausted } from "./exhausted.ts";
 import { localShare } from "./localShare.ts";
-import { changesInMs, giveBackQuestion, hitQuestion, readStates, type Taken } from "./redisAnswers.ts";
+import { changesInMs, giveBackQuestion, readStates, type Taken, tellHit } from "./redisAnswers.ts";
+import { hitBatches } from "./redisBatch.ts";
 import type { Ask } from "./redisConnection.ts";
 import { RedisUnavailable } from "./redisFaults.ts";
+import { counterKeyIn } from "./redisKeys.ts";
 import { openRedis, type RedisLink } from "./redisLink.ts";
 import { lossWatch } from "./redisLoss.ts";
 import { redisReturn } from "./redisReturn.ts";
@@ -55,6 +57,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
   const share = localShare(options);
   const exhausted = knownExhausted(monotonicMs);
   const { link, back, counted } = await openShared(options, { share, exhausted, time });
+  const hitThere = hitBatches(link.ask, time);
 
   function decideHere(windows: readonly Window[]): Hit {
     options.onLocalDecision();
@@ -79,13 +82,12 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
   return {
     hit(windows) {
       if (!link.isUp()) return decideHere(windows);
-      const [keys, args] = hitQuestion(time(), windows);
+      const keys = windows.map(counterKeyIn);
       const refused = exhausted.refuse(keys, windows);
       if (refused !== undefined) return refused;
       const askedAtMs = monotonicMs();
-      return link.ask(hitScript, keys, args).then(
-        (numbers) => {
-          const taken = { windows, keys, numbers: numbers as number[] };
+      return hitThere(windows, keys).then(
+        (taken) => {
           const receipt: Receipt = { by: "redis", given: false, ...taken };
           const hit = { ...readStates(taken), receipt };
           exhausted.learn(taken, hit, { askedAtMs, changesInMs: changesInMs(taken, 0) });
@@ -177,7 +179,9 @@ function lookAgain(link: RedisLink, look: (ask: Ask) => Promise<void>): () => vo
 /** What will be asked is asked once before: whether Redis may be written to, and by this user. */
 async function rehearse(ask: Ask, processId: string): Promise<void> {
   const key = `latchkey:{rehearsal}${processId}`;
-  const numbers = (await ask(hitScript, [key], ["", "1000", "1", "1"])) as number[];
+  const hit = [""];
+  tellHit(hit, [{ durationMs: 1000, limit: 1, cost: 1 }]);
+  const numbers = (await ask(hitScript, [key], hit)) as number[];
   await ask(giveBackScript, [key], ["", "1000", "1", ...numbers.slice(4).map(String)]);
   await ask(addScript, [`${key}:added`, key], ["", "1000", "0"]);
 }

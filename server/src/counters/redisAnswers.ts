@@ -1,12 +1,11 @@
 import type { Hit, Window, WindowState } from "./counters.ts";
-import { counterKeyIn } from "./redisKeys.ts";
 
 /** What giving a hit back in Redis needs. */
 export type Taken = {
   windows: readonly Window[];
   /** of the windows' counters */
   keys: readonly string[];
-  /** what `hitScript` answered */
+  /** what `hitScript` answered to this hit */
   numbers: readonly number[];
 };
 
@@ -17,15 +16,18 @@ function firstOf(place: number): number {
   return 1 + place * numbersPerWindow;
 }
 
-/** The keys and arguments of `hitScript`. */
-export function hitQuestion(time: string, windows: readonly Window[]): [keys: string[], args: string[]] {
-  const keys: string[] = [];
-  const args = [time];
-  for (const window of windows) {
-    keys.push(counterKeyIn(window));
-    args.push(`${window.durationMs}`, `${window.limit}`, `${window.cost}`);
-  }
-  return [keys, args];
+/** Adds what `hitScript` is told of a hit. */
+export function tellHit(
+  args: string[],
+  windows: readonly Pick<Window, "durationMs" | "limit" | "cost">[],
+): void {
+  args.push(`${windows.length}`);
+  for (const { durationMs, limit, cost } of windows) args.push(`${durationMs}`, `${limit}`, `${cost}`);
+}
+
+/** How many numbers `hitScript` answers to a hit of so many windows. */
+export function numbersFor(windows: number): number {
+  return firstOf(windows);
 }
 
 export function readStates({ windows, numbers }: Taken): Omit<Hit, "receipt"> {

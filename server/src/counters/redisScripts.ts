@@ -71,16 +71,17 @@ end
 `;
 
 /**
- * KEYS: a counter for each window. ARGV: time or '', then duration, limit and cost of each window.
- * Answers: 1 where all passed, then for each window: passed, remaining, reset, and three numbers more. Of a call that
- * passed they are what giving back needs: entry id, take, and the entry's last time before. Of one that was refused,
- * the first is how many ms from now the first cost stops counting.
+ * Any number of hits, one after the other as if each had come alone. KEYS: a counter for each window. ARGV: time or
+ * '', then for each hit: how many windows, then duration, limit and cost of each.
+ * Answers for each hit: 1 where all passed, then for each window: passed, remaining, reset, and three numbers more. Of
+ * a hit that passed they are what giving back needs: entry id, take, and the entry's last time before. Of one that was
+ * refused, the first is how many ms from now the first cost stops counting.
  */
 export const hitScript = script(`${prelude}
 local us = clock()
-local counters, asked, all = {}, {}, 1
-for i, key in ipairs(KEYS) do
-  local duration, limit, cost = tonumber(ARGV[i * 3 - 1]), tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1])
+local counters, answer, n = {}, {}, 0
+
+local function judge(key, duration, limit, cost)
   local c = counters[key]
   if not c then
     c = load(key, duration, us)
@@ -88,20 +89,16 @@ for i, key in ipairs(KEYS) do
   end
   local before = c.pending
   local passed = cost <= limit - c.used - before
-  if passed then c.pending = before + cost else all = 0 end
-  asked[i] = { c = c, limit = limit, cost = cost, need = cost + before, passed = passed, id = 0, touch = 0, last = 0 }
+  if passed then c.pending = before + cost end
+  return { c = c, limit = limit, cost = cost, need = cost + before, passed = passed, id = 0, touch = 0, last = 0 }
 end
 
-if all == 1 then
-  for _, a in ipairs(asked) do
-    local c = a.c
-    if a.cost > 0 then
-      if not c.id or c.now - floor(c.id / 1000) > floor(c.duration / 60) then open(c, c.us, c.now) end
-      a.last, a.id, a.touch = c.last, c.id, c.touch + 1
-      c.last, c.cost, c.used, c.touch = c.now, c.cost + a.cost, c.used + a.cost, a.touch
-    end
-  end
-  for _, c in pairs(counters) do if c.pending > 0 then save(c) end end
+local function take(a)
+  local c = a.c
+  if not c.id or c.now - floor(c.id / 1000) > floor(c.duration / 60) then open(c, c.us, c.now) end
+  a.last, a.id, a.touch = c.last, c.id, c.touch + 1
+  c.last, c.cost, c.used, c.touch = c.now, c.cost + a.cost, c.used + a.cost, a.touch
+  c.changed = true
 end
 
 local function freedAt(c, amount)
@@ -113,8 +110,7 @@ local function freedAt(c, amount)
   return c.last + c.duration
 end
 
-local answer = { all }
-for _, a in ipairs(asked) do
+local function tell(a, all)
   local c = a.c
   local reset = c.now
   if c.id then
@@ -122,14 +118,35 @@ for _, a in ipairs(asked) do
     if not a.passed and a.need <= a.limit then reset = freedAt(c, a.need - a.limit + c.used) end
     if all == 0 then a.id = freedAt(c, 0) - c.now end
   end
-  local n = #answer
   answer[n + 1] = a.passed and 1 or 0
   answer[n + 2] = math.max(0, a.limit - c.used)
   answer[n + 3] = reset
   answer[n + 4] = a.id
   answer[n + 5] = a.touch
   answer[n + 6] = a.last
+  n = n + 6
 end
+
+local k, v = 1, 2
+while v <= #ARGV do
+  local asked, all, windows = {}, 1, tonumber(ARGV[v])
+  v = v + 1
+  for i = 1, windows do
+    local a = judge(KEYS[k], tonumber(ARGV[v]), tonumber(ARGV[v + 1]), tonumber(ARGV[v + 2]))
+    if not a.passed then all = 0 end
+    asked[i] = a
+    k, v = k + 1, v + 3
+  end
+  for i = 1, windows do
+    local a = asked[i]
+    a.c.pending = 0
+    if all == 1 and a.cost > 0 then take(a) end
+  end
+  n = n + 1
+  answer[n] = all
+  for i = 1, windows do tell(asked[i], all) end
+end
+for _, c in pairs(counters) do if c.changed then save(c) end end
 return answer
 `);
 
