@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import fc from "fast-check";
+import { freshWindow, openRedisNode, type RedisNode } from "../../test/redisNode.ts";
+import { type RedisServer, startRedisServer } from "../../test/redisServer.ts";
+import type { Window } from "./counters.ts";
+import { memoryCounters } from "./memory.ts";
+import type { Clock } from "./model.ts";
+
+const clock: Clock = { nowMs: 1_750_000_000_000 };
+let server: RedisServer;
+let node: RedisNode;
+beforeAll(async () => {
+  server = await startRedisServer();
+  node = await openRedisNode(server.url, { clock });
+});
+afterAll(async () => {
+  await node.counters.close();
+  await server.stop();
+});
+
+const asked = fc.record({
+  counter: fc.integer({ min: 0, max: 2 }),
+  limit: fc.integer({ min: 0, max: 8 }),
+  cost: fc.integer({ min: 0, max: 4 }),
+});
+/** Hits of one to three windows, among which a counter may be named twice; more than go in one script. */
+const hits = fc.array(fc.array(asked, { minLength: 1, maxLength: 3 }), { minLength: 60, maxLength: 80 });
+
+test("hits that come together are answered as if each had come after the other", async () => {
+  await fc.assert(
+    fc.asyncProperty(hits, async (calls) => {
+      const counters = [freshWindow(), freshWindow(), freshWindow()];
+      const together = calls.map((windows) =>
+        windows.map(({ counter, ...rest }): Window => ({ ...(counters[counter] ?? freshWindow()), ...rest })),
+      );
+      const inTurn = memoryCounters({ nowMs: () => clock.nowMs, maxBytes: 2 ** 20 });
+      const expected = together.map((windows) => inTurn.hit(windows));
+      const answered = await Promise.all(together.map((windows) => node.counters.hit(windows)));
+      expect(answered.map(({ passed, windows }) => ({ passed, windows }))).toEqual(
+        expected.map(({ passed, windows }) => ({ passed, windows })),
+      );
+      clock.nowMs += 10;
+    }),
+    { numRuns: 100 },
+  );
+  expect(node.local()).toBe(0);
+});
+
+test("hits of several workspaces come together and are counted apart", async () => {
+  const windows = ["ws_1", "ws_2", "ws_3"].map((workspaceId) => ({
+    ...freshWindow({ limit: 5 }),
+    workspaceId,
+  }));
+  const all = Array.from({ length: 30 }, (_, call) => windows[call % 3] ?? freshWindow());
+  const answered = await Promise.all(all.map((window) => node.counters.hit([window])));
+  const passedOf = (place: number) => answered.filter((hit, call) => call % 3 === place && hit.passed).length;
+  expect([0, 1, 2].map(passedOf)).toEqual([5, 5, 5]);
+});
