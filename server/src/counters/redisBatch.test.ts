@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { RedisClient } from "bun";
 import fc from "fast-check";
 import { freshWindow, openRedisNode, type RedisNode } from "../../test/redisNode.ts";
 import { type RedisServer, startRedisServer } from "../../test/redisServer.ts";
+import { until } from "../../test/until.ts";
 import type { Window } from "./counters.ts";
 import { memoryCounters } from "./memory.ts";
 import type { Clock } from "./model.ts";
@@ -55,4 +57,26 @@ test("hits of several workspaces come together and are counted apart", async () 
   const answered = await Promise.all(all.map((window) => node.counters.hit([window])));
   const passedOf = (place: number) => answered.filter((hit, call) => call % 3 === place && hit.passed).length;
   expect([0, 1, 2].map(passedOf)).toEqual([5, 5, 5]);
+});
+
+test("what one script touches lies together in a cluster", async () => {
+  const cluster = await startRedisServer(["cluster-enabled yes"]);
+  const client = new RedisClient(cluster.url);
+  await client.send("CLUSTER", ["ADDSLOTSRANGE", "0", "16383"]);
+  await until(async () => String(await client.send("CLUSTER", ["INFO"])).includes("cluster_state:ok"));
+  const inCluster = await openRedisNode(cluster.url);
+  const calls = Array.from({ length: 30 }, (_, call) => {
+    const workspaceId = `ws_${call % 3}`;
+    return [freshWindow({ workspaceId }), freshWindow({ workspaceId })];
+  });
+  const answered = await Promise.all(calls.map((windows) => inCluster.counters.hit(windows)));
+  for (const hit of answered) await inCluster.counters.giveBack(hit);
+  const looked = await Promise.all(calls.map((windows) => inCluster.counters.hit(windows)));
+  expect(looked.flatMap(({ windows }) => windows.map((state) => state.remaining))).toEqual(
+    calls.flatMap((windows) => windows.map(() => 9)),
+  );
+  expect(inCluster.local()).toBe(0);
+  await inCluster.counters.close();
+  client.close();
+  await cluster.stop();
 });
