@@ -1,5 +1,6 @@
 import { type CountedUse, type Period, periodMs, type UsageEvent } from "../domain/usage.ts";
 import type { UsageThread } from "./usageThread.ts";
+import { waitingEvents } from "./waitingEvents.ts";
 
 /** How many verifications or decisions had this outcome in one period. */
 export type UsageRow = { startMs: number; outcome: string; count: number; credits: number };
@@ -40,8 +41,6 @@ type Options = {
 
 /** Counts waiting to be stored; above it new ones are dropped, and that is counted. */
 const maxWaitingCounts = 500_000;
-/** Single events waiting to be stored; above it the oldest are dropped. */
-const maxWaitingEvents = 20_000;
 const tagsPerKeyAndHour = 100;
 const otherTags = "other";
 
@@ -49,32 +48,25 @@ const otherTags = "other";
 export function collectUsage(options: Options): Usage {
   const { thread } = options;
   const counts = useCounts();
-  let events: string[] = [];
   const dropped = { events: 0, counts: 0 };
+  const events = waitingEvents((count) => {
+    dropped.events += count;
+  });
   let flushing: Promise<void> = Promise.resolve();
 
   function record(event: UsageEvent): void {
     if (!counts.add(event)) dropped.counts += 1;
-    if (options.keepEvents) keepEvent(event);
-  }
-
-  function keepEvent(event: UsageEvent): void {
-    events.push(JSON.stringify(event));
-    if (events.length < 2 * maxWaitingEvents) return;
-    dropped.events += maxWaitingEvents;
-    events = events.slice(maxWaitingEvents);
+    if (options.keepEvents) events.add(event);
   }
 
   async function flush(): Promise<void> {
-    const batch = { counts: counts.take(), events: events.slice(-maxWaitingEvents) };
+    const batch = { counts: counts.take(), events: events.take() };
     if (batch.counts.length === 0 && batch.events.length === 0) return;
-    dropped.events += events.length - batch.events.length;
-    events = [];
     try {
       await thread.ask({ kind: "add", ...batch, nowMs: options.nowMs() });
     } catch {
       dropped.counts += batch.counts.length;
-      dropped.events += batch.events.length;
+      for (const { count } of batch.events) dropped.events += count;
     }
   }
 

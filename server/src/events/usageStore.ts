@@ -13,10 +13,10 @@ const deletedAtOnce = 5_000;
 export async function addUsage(db: Db, batch: UsageBatch, newId: () => string): Promise<void> {
   for (const rows of chunks(planAdditions(batch.counts))) await addRows(db, rows);
   for (const rows of chunks(lastUsesOf(batch))) await setLastUses(db, rows);
-  for (const texts of chunks(batch.events)) {
-    const rows = texts.map((event) => {
-      const { workspaceId, atMs } = JSON.parse(event) as { workspaceId: string; atMs: number };
-      return { id: newId(), workspaceId, atMs, event };
+  for (const events of chunks(batch.events)) {
+    const rows = events.map((event) => {
+      const { workspaceId, atMs } = event;
+      return { id: newId(), workspaceId, atMs, event: JSON.stringify(event) };
     });
     await db.insertInto("usageEvents").values(rows).execute();
   }

@@ -1,15 +1,16 @@
-import type { CountedUse } from "../domain/usage.ts";
+import type { CountedUse, UsageEvent } from "../domain/usage.ts";
 import { startWorker, type WorkerThread } from "../storage/workerThread.ts";
 import type { UsageQuery } from "./usage.ts";
+import type { EventText } from "./waitingEvents.ts";
 
-/** What is stored at once; `events` are texts of JSON. */
-export type UsageBatch = { counts: CountedUse[]; events: string[] };
+/** What is stored at once. */
+export type UsageBatch = { counts: CountedUse[]; events: UsageEvent[] };
 
 type Question =
   | { kind: "query"; query: UsageQuery }
   | { kind: "lastUses"; workspaceId: string; keyIds: readonly string[] };
 
-export type UsageOrder = ({ kind: "add"; nowMs: number } & UsageBatch) | Question;
+export type UsageOrder = { kind: "add"; nowMs: number; counts: CountedUse[]; events: EventText[] } | Question;
 
 /** An order on its way: two texts hold the sender up for a fifth of the time that a batch's objects would. */
 export type SentOrder = { kind: "add"; nowMs: number; counts: string; events: string } | Question;
@@ -28,13 +29,13 @@ export function startUsageThread(place: UsagePlace): UsageThread {
 }
 
 function asTexts({ kind, nowMs, counts, events }: UsageOrder & { kind: "add" }): SentOrder {
-  return { kind, nowMs, counts: JSON.stringify(counts), events: events.join("\n") };
+  return { kind, nowMs, counts: JSON.stringify(counts), events: events.map(({ text }) => text).join("\n") };
 }
 
 /** The batch that the texts were made of. */
 export function batchOf({ counts, events }: SentOrder & { kind: "add" }): UsageBatch {
   return {
     counts: JSON.parse(counts) as CountedUse[],
-    events: events === "" ? [] : events.split("\n"),
+    events: events === "" ? [] : events.split("\n").flatMap((text) => JSON.parse(text) as UsageEvent[]),
   };
 }

@@ -230,7 +230,7 @@ test("every statement on usage names the workspace, but for the one that forgets
     count: 1,
     lastMs: 1,
   };
-  await addUsage(watched, { counts: [counted], events: [JSON.stringify(counted)] }, () => "log_1");
+  await addUsage(watched, { counts: [counted], events: [{ ...counted, requestId: "req_1" }] }, () => "log_1");
   const query = { workspaceId: "ws_1", subjectId: "key_1", startMs: 0, endMs: 9, tag: undefined };
   expect(await queryUsage(watched, { ...query, period: "minute" })).toHaveLength(1);
   expect(await queryLastUses(watched, "ws_1", ["key_1"])).toHaveLength(1);
