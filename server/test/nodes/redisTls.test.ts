@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RedisServer, startRedisServer } from "../redisServer.ts";
+import { newRootKey, startNode } from "./node.ts";
+
+const password = "canary-of-a-password";
+const rights = "~latchkey:* -@all +evalsha +eval +get +set +del +time +info";
+
+let folder: string;
+let server: RedisServer;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "latchkey-tls-"));
+  makeCertificates();
+  server = await startRedisServer([
+    "tls-port PORT",
+    `tls-cert-file ${folder}/server.crt`,
+    `tls-key-file ${folder}/server.key`,
+    `tls-ca-cert-file ${folder}/authority.crt`,
+    "tls-auth-clients no",
+    "user default off",
+    `user latchkey on >${password} ${rights}`,
+  ]);
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** An authority of our own, and a certificate of it for localhost. */
+function makeCertificates(): void {
+  const openssl = (...words: string[]) => {
+    const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });
+    if (exitCode !== 0) throw new Error(stderr.toString());
+  };
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  openssl(
+    ...["req", "-x509", ...key, "-keyout", "authority.key", "-out", "authority.crt"],
+    ...["-subj", "/CN=authority", "-days", "2"],
+  );
+  openssl(
+    ...["req", "-x509", ...key, "-keyout", "server.key", "-out", "server.crt", "-subj", "/CN=server"],
+    ...["-CA", "authority.crt", "-CAkey", "authority.key", "-days", "2"],
+    ...["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"],
+  );
+}
+
+/** A node that counts there, or what it said instead. */
+function start(host: string, environment: Record<string, string>, word = password) {
+  return startNode({
+    databaseUrl: ":memory:",
+    rootKey: newRootKey(),
+    environment: { REDIS_URL: `rediss://latchkey:${word}@${host}:${server.port}`, ...environment },
+  }).catch((error: Error) => error.message);
+}
+
+test("Redis with TLS by an authority of one's own counts for a node that is told of it, as a user with few rights", async () => {
+  const node = await start("localhost", { NODE_EXTRA_CA_CERTS: join(folder, "authority.crt") });
+  if (typeof node === "string") throw new Error(node);
+  const limit = { namespace: "calls", identifier: "someone", limit: 3, duration: 60_000 };
+  const answers: boolean[] = [];
+  for (let call = 0; call < 5; call += 1) {
+    answers.push((await node.call("ratelimit.limit", limit)).body.data.success);
+  }
+  expect(answers).toEqual([true, true, true, false, false]);
+  expect(await node.metric("latchkey_redis_up")).toBe(1);
+  expect(await node.metric("latchkey_local_decisions_total")).toBe(0);
+  expect(node.output()).not.toContain(password);
+  await node.kill();
+}, 30_000);
+
+test("a node does not start with a certificate that it does not trust, a wrong name or a wrong password, and says why", async () => {
+  const trusted = { NODE_EXTRA_CA_CERTS: join(folder, "authority.crt") };
+  const said = await Promise.all([
+    start("localhost", {}),
+    start("127.0.0.1", trusted),
+    start("localhost", trusted, "wrong-word"),
+  ]);
+  const [untrusted, otherName, otherWord] = said;
+  expect(untrusted).toContain("REDIS_URL: the certificate of Redis is not trusted");
+  expect(untrusted).toContain("NODE_EXTRA_CA_CERTS");
+  expect(otherName).toContain("REDIS_URL: the certificate of Redis");
+  expect(otherWord).toContain("REDIS_URL: Redis refuses the login: check user and password");
+  for (const one of said) {
+    expect(one).not.toContain(password);
+    expect(one).not.toContain("wrong-word");
+    expect(one).not.toContain("    at ");
+  }
+}, 30_000);
