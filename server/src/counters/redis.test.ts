@@ -59,7 +59,7 @@ describe("counters in Redis, shared by nodes", () => {
   test("three nodes with 64 callers grant exactly the limit together", async () => {
     const nodes = await Promise.all([1, 2, 3].map(() => openRedisNode(server.url)));
     const window = freshWindow({ limit: 500 });
-    const callers = Array.from({ length: 64 }, (_, index) => {
+    const callers = Array.from({ length: 64 }, async (_, index) => {
       const node = nodes[index % 3];
       return node === undefined ? 0 : passes(node.counters, window, 20);
     });
@@ -101,7 +101,7 @@ describe("counters in Redis, shared by nodes", () => {
     const window = freshWindow({ limit: 1000 });
     server.signal("SIGSTOP");
     try {
-      const hits = await Promise.all(Array.from({ length: 5000 }, () => node.counters.hit([window])));
+      const hits = await Promise.all(Array.from({ length: 5000 }, async () => node.counters.hit([window])));
       expect(hits.filter(({ passed }) => passed)).toHaveLength(1000);
       expect(node.downs).toHaveLength(1);
     } finally {
@@ -114,7 +114,7 @@ describe("counters in Redis, shared by nodes", () => {
   test("an event loop that is held up for longer than the deadline is not taken for a Redis that hangs", async () => {
     const node = await openRedisNode(server.url, { deadlineMs: 25 });
     const window = freshWindow({ limit: 1000 });
-    const answers = Array.from({ length: 3 }, () => node.counters.hit([window]));
+    const answers = Array.from({ length: 3 }, async () => node.counters.hit([window]));
     const heldUntil = performance.now() + 200;
     while (performance.now() < heldUntil);
     await Promise.all(answers);

@@ -37,7 +37,7 @@ test("hits that come together are answered as if each had come after the other",
       );
       const inTurn = memoryCounters({ nowMs: () => clock.nowMs, maxBytes: 2 ** 20 });
       const expected = together.map((windows) => inTurn.hit(windows));
-      const answered = await Promise.all(together.map((windows) => node.counters.hit(windows)));
+      const answered = await Promise.all(together.map(async (windows) => node.counters.hit(windows)));
       expect(answered.map(({ passed, windows }) => ({ passed, windows }))).toEqual(
         expected.map(({ passed, windows }) => ({ passed, windows })),
       );
@@ -54,7 +54,7 @@ test("hits of several workspaces come together and are counted apart", async () 
     workspaceId,
   }));
   const all = Array.from({ length: 30 }, (_, call) => windows[call % 3] ?? freshWindow());
-  const answered = await Promise.all(all.map((window) => node.counters.hit([window])));
+  const answered = await Promise.all(all.map(async (window) => node.counters.hit([window])));
   const passedOf = (place: number) => answered.filter((hit, call) => call % 3 === place && hit.passed).length;
   expect([0, 1, 2].map(passedOf)).toEqual([5, 5, 5]);
 });
@@ -69,9 +69,9 @@ test("what one script touches lies together in a cluster", async () => {
     const workspaceId = `ws_${call % 3}`;
     return [freshWindow({ workspaceId }), freshWindow({ workspaceId })];
   });
-  const answered = await Promise.all(calls.map((windows) => inCluster.counters.hit(windows)));
+  const answered = await Promise.all(calls.map(async (windows) => inCluster.counters.hit(windows)));
   for (const hit of answered) await inCluster.counters.giveBack(hit);
-  const looked = await Promise.all(calls.map((windows) => inCluster.counters.hit(windows)));
+  const looked = await Promise.all(calls.map(async (windows) => inCluster.counters.hit(windows)));
   expect(looked.flatMap(({ windows }) => windows.map((state) => state.remaining))).toEqual(
     calls.flatMap((windows) => windows.map(() => 9)),
   );
