@@ -34,7 +34,7 @@ async function onSqlite(): Promise<Side> {
   const node = await startNode({
     databaseUrl: `file:${path}`,
     rootKey: newRootKey(),
-    environment: { ALLOW_LOCAL_COUNTERS: "", METRICS_ADDRESS: "" },
+    environment: { ALLOW_LOCAL_COUNTERS: "" },
   });
   const pagesOf = async (name: string) => {
     if (!existsSync(name)) return 0; // usage, before there is some
