@@ -140,7 +140,7 @@ function runHere(build: Build, text: string): void {
     cwd: join(root, workdir),
     env: { ...process.env, ...environment, npm_config_prefer_offline: "true" },
   });
-  if (exitCode !== 0) throw new Error(`RUN ${text} ended with ${exitCode}: ${stderr}`);
+  if (exitCode !== 0) throw new Error(`RUN ${text} ended with ${exitCode}: ${stderr.toString()}`);
 }
 
 export const readText = (path: string) => readFileSync(path, "utf8");
