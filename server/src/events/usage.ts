@@ -108,20 +108,38 @@ export function collectUsage(options: Options): Usage {
 
 /** Adds equal events of one minute up until they are taken. */
 function useCounts() {
-  let counts = new Map<string, CountedUse>();
-  /** the last count of each key or namespace: most events only add to it, and are spared the name */
-  let newest = new Map<string, CountedUse>();
-  const tags = tagBound();
+  /** of each key or namespace; a few, so that they are compared and not named */
+  let untagged = new Map<string, CountedUse[]>();
+  /** by all that makes them equal */
+  let tagged = new Map<string, CountedUse>();
+  let waiting = 0;
+  const bound = tagBound();
 
-  /** undefined where there are too many already */
-  function countOf(event: UsageEvent, minuteMs: number): CountedUse | undefined {
-    const bounded = event.tags.length === 0 ? event.tags : tags(event.keyId ?? "", event.atMs, event.tags);
-    const name = `${minuteMs}/${event.keyId ?? event.namespaceId}/${event.identityId ?? ""}/${event.outcome}/${bounded.join("\n")}`;
-    const counted = counts.get(name);
-    if (counted !== undefined || counts.size >= maxWaitingCounts) return counted;
+  function start(event: UsageEvent, minuteMs: number, tags: readonly string[]): CountedUse | undefined {
+    if (waiting >= maxWaitingCounts) return undefined;
+    waiting += 1;
     const { requestId: _, ...rest } = event;
-    const first = { ...rest, tags: bounded, minuteMs, count: 0, credits: 0, lastMs: event.atMs };
-    counts.set(name, first);
+    return { ...rest, tags, minuteMs, count: 0, credits: 0, lastMs: event.atMs };
+  }
+
+  function findUntagged(event: UsageEvent, minuteMs: number): CountedUse | undefined {
+    const subjectId = event.keyId ?? event.namespaceId ?? "";
+    const known = untagged.get(subjectId);
+    if (known !== undefined) for (const one of known) if (isAlike(one, event, minuteMs)) return one;
+    const first = start(event, minuteMs, event.tags);
+    if (first === undefined) return undefined;
+    if (known === undefined) untagged.set(subjectId, [first]);
+    else known.push(first);
+    return first;
+  }
+
+  function findTagged(event: UsageEvent, minuteMs: number): CountedUse | undefined {
+    const tags = bound(event.keyId ?? "", event.atMs, event.tags);
+    const name = `${minuteMs}/${event.keyId ?? event.namespaceId}/${event.identityId ?? ""}/${event.outcome}/${tags.join("\n")}`;
+    const known = tagged.get(name);
+    if (known !== undefined) return known;
+    const first = start(event, minuteMs, tags);
+    if (first !== undefined) tagged.set(name, first);
     return first;
   }
 
@@ -129,32 +147,28 @@ function useCounts() {
     /** Whether there was room for it. */
     add(event: UsageEvent): boolean {
       const minuteMs = event.atMs - (event.atMs % periodMs.minute);
-      const subjectId = event.keyId ?? event.namespaceId ?? "";
-      const last = newest.get(subjectId);
-      const counted = last !== undefined && isAlike(last, event, minuteMs) ? last : countOf(event, minuteMs);
+      const counted = event.tags.length === 0 ? findUntagged(event, minuteMs) : findTagged(event, minuteMs);
       if (counted === undefined) return false;
       counted.count += 1;
       counted.credits += event.credits;
       counted.lastMs = event.atMs;
-      if (counted !== last) newest.set(subjectId, counted);
       return true;
     },
     /** All there are; the next ones are counted from zero. */
     take(): CountedUse[] {
-      const taken = [...counts.values()];
-      counts = new Map();
-      newest = new Map();
+      const taken = [...[...untagged.values()].flat(), ...tagged.values()];
+      untagged = new Map();
+      tagged = new Map();
+      waiting = 0;
       return taken;
     },
   };
 }
 
 function isAlike(counted: CountedUse, event: UsageEvent, minuteMs: number): boolean {
-  const isUntagged = counted.tags.length === 0 && event.tags.length === 0;
   return (
-    isUntagged &&
-    counted.minuteMs === minuteMs &&
     counted.outcome === event.outcome &&
+    counted.minuteMs === minuteMs &&
     counted.identityId === event.identityId
   );
 }
