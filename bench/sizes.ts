@@ -1,6 +1,7 @@
 /**
  * `bun bench/sizes.ts`: what docs/operating/sizing.md tells of bytes and processor time, measured here: rows on disk, keys
- * in a node's memory, counters in Redis, and what one verification costs each process. About two minutes.
+ * in a node's memory, counters, and what one verification costs each process. About a minute; with USAGE_EVENT_HOURS=0
+ * usage is counts alone.
  */
 
 import { Database } from "bun:sqlite";
@@ -26,6 +27,7 @@ type Side = {
 };
 
 const { TEST_DATABASE_URL: _, TEST_REDIS_URL: __, ...environment } = process.env;
+const common = { ALLOW_LOCAL_COUNTERS: "", USAGE_EVENT_HOURS: environment["USAGE_EVENT_HOURS"] ?? "" };
 const services = await startServices("postgres redis", environment);
 const folder = mkdtempSync(join(tmpdir(), "latchkey-sizes-"));
 try {
@@ -41,7 +43,7 @@ async function onSqlite(): Promise<Side> {
   const node = await startNode({
     databaseUrl: `file:${path}`,
     rootKey: newRootKey(),
-    environment: { ALLOW_LOCAL_COUNTERS: "" },
+    environment: common,
   });
   const pagesOf = async (name: string) => {
     if (!existsSync(name)) return 0; // usage, before there is some
@@ -66,7 +68,7 @@ async function onPostgres(): Promise<Side> {
   const node = await startNode({
     databaseUrl,
     rootKey: newRootKey(),
-    environment: { ALLOW_LOCAL_COUNTERS: "", REDIS_URL: services.environment["TEST_REDIS_URL"] ?? "" },
+    environment: { ...common, REDIS_URL: services.environment["TEST_REDIS_URL"] ?? "" },
   });
   const sql = new SQL(databaseUrl, { max: 1 });
   const tables = async (which: string) => {
