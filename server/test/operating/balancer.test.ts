@@ -118,8 +118,8 @@ const untilLeftOut = (node: Node) =>
 
 test("nodes are stopped and started one by one under load, and not one request fails", async () => {
   const { end } = load();
-  for (const [index, port] of ports.slice(1).entries()) {
-    // the first one would show the same
+  for (const index of [0, 1]) {
+    // the third would show what the second does
     const node = nodes[index] as Node;
     await until(async () => (await answered(node)) > 100);
     node.signal("SIGTERM");
