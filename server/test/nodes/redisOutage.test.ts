@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { startProxy, type TcpProxy } from "../proxy.ts";
+import { type RedisServer, startRedisServer } from "../redisServer.ts";
+import { until } from "../until.ts";
+import { type RedisCluster, startRedisCluster, whilePrompt } from "./redisCluster.ts";
+
+let redis: RedisServer;
+let proxy: TcpProxy;
+let cluster: RedisCluster;
+beforeAll(async () => {
+  redis = await startRedisServer();
+  proxy = await startProxy({ host: "127.0.0.1", port: redis.port });
+  cluster = await startRedisCluster(`redis://127.0.0.1:${proxy.port}`);
+  // each tells the others every five seconds that it is there
+  await until(async () => (await cluster.each("latchkey_nodes")).every((count) => count === 3), 20_000);
+}, 60_000);
+afterAll(async () => {
+  await cluster.stop();
+  await proxy.close();
+  await redis.stop();
+});
+
+const nodes = 3;
+const callers = 12;
+const duration = 60_000;
+const exactAgainMs = 5_000;
+
+/** One limited count, asked of the node of that number: whether it was admitted. Errors: any status but 200. */
+type Ask = (at: number) => Promise<boolean>;
+
+/** A new identity with a shared limit and three keys. */
+async function user(limit: number): Promise<Ask> {
+  const keys = await cluster.makeUser([{ name: "requests", limit, duration }], 3);
+  return async (at) =>
+    (await cluster.data(at, "keys.verifyKey", { key: keys[Math.floor(at / nodes) % keys.length] })).valid;
+}
+
+function address(limit: number): Ask {
+  const asked = { namespace: "calls", identifier: crypto.randomUUID(), limit, duration };
+  return async (at) => (await cluster.data(at, "ratelimit.limit", asked)).success;
+}
+
+/** How many of so many calls are admitted, sent by several callers to all nodes in turn. */
+async function admitted(ask: Ask, calls: number): Promise<number> {
+  let sent = 0;
+  let passed = 0;
+  const caller = async () => {
+    while (sent < calls) {
+      sent += 1;
+      if (await ask(sent)) passed += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return passed;
+}
+
+const areUp = async (up: 0 | 1) => (await cluster.each("latchkey_redis_up")).every((one) => one === up);
+const decidedLocally = () => cluster.sum("latchkey_local_decisions_total");
+const lossesSeen = () => cluster.each("latchkey_counter_losses_total");
+const readiness = () =>
+  Promise.all(cluster.nodes.map(async ({ url }) => (await fetch(`${url}/health/ready`)).status));
+
+type Outage = { begin(): unknown; end(): unknown };
+
+/** Limits of 61 and 60, of which 20 and 10 are taken before Redis goes; the second is then used sparingly. */
+async function goThrough({ begin, end }: Outage) {
+  const floods = [await user(61), address(61)];
+  const sparing = [await user(60), address(60)];
+  const each = (asks: readonly Ask[], calls: number) => Promise.all(asks.map((ask) => admitted(ask, calls)));
+  const [localAtFirst, lossesBefore] = [await decidedLocally(), await lossesSeen()];
+
+  const before = [await each(floods, 20), await each(sparing, 10)];
+  const localBefore = await decidedLocally();
+  await begin();
+  // on their way when Redis goes
+  const during = [await each(floods, 180)];
+  await until(() => areUp(0));
+  during.push(await each(sparing, 9));
+  const ready = await readiness();
+  const localDuring = (await decidedLocally()) - localBefore;
+  await end();
+  await until(() => areUp(1), exactAgainMs);
+
+  const localAfter = await decidedLocally();
+  const after = [await each(floods, 30), await each(sparing, 90)];
+  const anew = await each([await user(60), address(60)], 120);
+  const strays = localBefore - localAtFirst + ((await decidedLocally()) - localAfter);
+  const losses = (await lossesSeen()).map((count, node) => count - (lossesBefore[node] ?? 0));
+  return { found: { before, during, after, anew, ready, localDuring, losses }, strays };
+}
+
+/** What holds in every outage: two kinds of limit, first the one that is flooded, then the one that is not. */
+const always = {
+  before: [
+    [20, 20],
+    [10, 10],
+  ],
+  // ⌈61/3⌉ of each of three nodes: the limit + 3 − 1
+  during: [
+    [63, 63],
+    [9, 9],
+  ],
+  anew: [60, 60],
+  ready: [200, 200, 200],
+};
+
+const hangs: Record<string, Outage> = {
+  "hangs (SIGSTOP)": { begin: () => redis.signal("SIGSTOP"), end: () => redis.signal("SIGCONT") },
+  "is behind a network that forwards nothing": { begin: () => proxy.pause(), end: () => proxy.resume() },
+};
+
+for (const [happens, outage] of Object.entries(hangs)) {
+  test(`while Redis ${happens} no call fails, each node grants its share, and in the end no more than the limit was granted`, async () => {
+    const { after, localDuring, ...rest } = await whilePrompt(() => goThrough(outage));
+    expect(rest).toEqual({ ...always, losses: [0, 0, 0] });
+    expect(localDuring).toBeGreaterThan(300);
+    expect(after).toEqual([
+      [0, 0],
+      [41, 41],
+    ]);
+  }, 30_000);
+}
+
+test("when Redis is killed and comes back empty, only what it had forgotten is granted again, and each node counts the loss", async () => {
+  const outage = { begin: redis.kill, end: redis.start };
+  const { after, localDuring, ...rest } = await whilePrompt(() => goThrough(outage));
+  expect(rest).toEqual({ ...always, losses: [1, 1, 1] });
+  expect(localDuring).toBeGreaterThan(300);
+  expect(after).toEqual([
+    [0, 0],
+    [51, 51],
+  ]);
+  const said = cluster.nodes.map((node) => node.output());
+  for (const text of said) expect(text).toContain("redis_down");
+}, 30_000);
