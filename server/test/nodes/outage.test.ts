@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import type { Reply } from "../harness.ts";
-import { type Services, startServices } from "../services.ts";
 import { until } from "../until.ts";
 import { type Node, newRootKey, startNode } from "./node.ts";
+import { type PostgresServer, startPostgres } from "./postgresServer.ts";
 
 /** How long an answer may take where the guarantee says one second; the machine of the tests has other things to do. */
 const promptMs = 2_500;
 
-let server: Services;
+let server: PostgresServer;
 let node: Node;
 let apiId: string;
 let cached: string;
@@ -16,10 +15,8 @@ let uncached: string;
 let limited: string;
 
 beforeAll(async () => {
-  const { TEST_DATABASE_URL: _, ...environment } = process.env;
-  server = await startServices("postgres", environment);
-  const databaseUrl = server.environment["TEST_DATABASE_URL"] ?? "";
-  node = await startNode({ databaseUrl, rootKey: newRootKey() });
+  server = await startPostgres();
+  node = await startNode({ databaseUrl: server.url, rootKey: newRootKey() });
   ({ apiId } = await data("apis.createApi", { name: "payments" }));
   cached = (await data("keys.createKey", { apiId })).key;
   limited = (await data("keys.createKey", { apiId, credits: { remaining: 1_000 } })).key;
@@ -46,17 +43,6 @@ async function timed(work: Promise<Reply>): Promise<{ status: number; tookMs: nu
 
 const ready = async () => (await fetch(`${node.url}/health/ready`)).status;
 const alive = async () => (await fetch(`${node.url}/health/live`)).status;
-
-/** The server's processes: the postmaster, then its children. */
-function processesOf(folder: string): number[] {
-  const [first] = readFileSync(`${folder}/postmaster.pid`, "utf8").split("\n");
-  const children = Bun.spawnSync(["pgrep", "-P", String(first)]).stdout.toString();
-  return [Number(first), ...children.split("\n").filter(Boolean).map(Number)];
-}
-
-const signalAll = (pids: readonly number[], name: NodeJS.Signals) => {
-  for (const pid of pids) process.kill(pid, name);
-};
 
 /** What callers see while the database does not answer. */
 async function expectOutage(): Promise<void> {
@@ -95,29 +81,19 @@ async function expectRecovery(externalId: string): Promise<void> {
 }
 
 test("while PostgreSQL hangs, cached keys verify and the rest is refused; when it goes on, so does the node", async () => {
-  const pids = processesOf(server.environment["TEST_POSTGRES_DATA"] ?? "");
-  signalAll(pids, "SIGSTOP");
+  server.signal("SIGSTOP");
   try {
     await expectOutage();
   } finally {
-    signalAll(pids, "SIGCONT");
+    server.signal("SIGCONT");
   }
   await expectRecovery("user_2");
 }, 60_000);
 
 test("PostgreSQL killed and started again is found again, without a restart of the node", async () => {
-  const folder = server.environment["TEST_POSTGRES_DATA"] ?? "";
-  const control = (...words: string[]) => {
-    const command = [`${server.environment["TEST_POSTGRES_BIN"]}/pg_ctl`, ...words, "-D", folder, "-s", "-w"];
-    const user =
-      process.getuid?.() === 0 ? ["setpriv", "--reuid", String(ownerOf(folder)), "--clear-groups"] : [];
-    const { exitCode, stderr } = Bun.spawnSync([...user, ...command], { cwd: "/", stdout: "ignore" });
-    if (exitCode !== 0) throw new Error(stderr.toString());
-  };
-  control("stop", "-m", "immediate");
+  server.run("pg_ctl", "stop", "-D", server.folder, "-m", "immediate", "-s", "-w");
   await expectOutage();
-  control("start", "-l", `${folder}/restarted.log`);
+  const log = `${server.folder}/restarted.log`;
+  server.run("pg_ctl", "start", "-D", server.folder, "-l", log, "-s", "-w");
   await expectRecovery("user_3");
 }, 60_000);
-
-const ownerOf = (path: string) => Bun.spawnSync(["stat", "-c", "%u", path]).stdout.toString().trim();

@@ -23,7 +23,12 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
   const listeners = new Set<(change: ForeignChange) => void>();
   const nodeId = randomUUID();
   let news: News | undefined;
-  const link = openLink({ url, connections: options.connections, onUp: () => news?.look() });
+  const link = openLink({
+    url,
+    connections: options.connections,
+    onUp: () => news?.look(),
+    onStandby: () => news?.forget(),
+  });
   try {
     await checkServer(link);
     await migrate(target(link));

@@ -10,8 +10,9 @@ export type Link = {
   pools(): Pools;
   /**
    * Something on these pools did not answer or broke off: asks the server on a new connection. Where it answers, new
-   * pools take over and what runs on the old ones may finish; where it does not, and answers nobody else either, all
-   * that waits is refused at once, and only this asks again until it does. Resolves when the first answer is known.
+   * pools take over and what runs on the old ones may finish; where it does not, and answers nobody else either, or
+   * says that it is a standby, all that waits is refused at once, and only this asks again until there is a primary.
+   * Resolves when the first answer is known.
    */
   suspect(pools: Pools): Promise<void>;
   /** An answer came: the server may be slow, but it is there. */
@@ -25,6 +26,8 @@ export type LinkOptions = {
   connections: number;
   /** Called when the server answers again. */
   onUp(): void;
+  /** Called when a standby answered in the primary's place: what was read lately may have come from it. */
+  onStandby(): void;
 };
 
 const probeMs = 700;
@@ -54,15 +57,17 @@ export function openLink(options: LinkOptions): Link {
   async function probe(): Promise<void> {
     const fresh = makePools(options);
     const answersBefore = answers;
-    const isBack = await isThere(fresh);
-    if (isBack && !closed) {
+    const found = await whatIsThere(fresh);
+    if (found === "primary" && !closed) {
       replaceBy(fresh, finishSeconds);
       replacedAtMs = performance.now();
       options.onUp();
       return;
     }
     void closePools(fresh, 0);
-    if (answers > answersBefore) return;
+    // what a standby answers on the old pools says nothing of a primary
+    if (found === "standby") options.onStandby();
+    else if (answers > answersBefore) return;
     replaceBy(undefined, 0);
     if (!closed) setTimeout(() => void again(), probePauseMs * (1 + Math.random()));
   }
@@ -122,13 +127,13 @@ function makePools({ url, connections }: LinkOptions): Pools {
   };
 }
 
-/** Whether the server takes a connection, answers, and takes writes. */
-async function isThere({ watch }: Pools): Promise<boolean> {
+/** What takes a connection and answers: only a primary takes writes. */
+async function whatIsThere({ watch }: Pools): Promise<"primary" | "standby" | "nothing"> {
   try {
     const [row] = await within(probeMs, watch.unsafe("select pg_is_in_recovery() as standby"));
-    return row?.standby === false;
+    return row?.standby === false ? "primary" : "standby";
   } catch {
-    return false;
+    return "nothing";
   }
 }
 

@@ -10,6 +10,8 @@ export type News = {
   start(): Promise<void>;
   /** Looks at once instead of when its time comes. */
   look(): void;
+  /** The next look counts everything as changed. */
+  forget(): void;
   isCurrent(): boolean;
   liveNodes(): number;
   stop(): Promise<void>;
@@ -33,7 +35,8 @@ const longestGapMs = 5 * 60_000;
 /**
  * A change is written by the transaction that makes it, so it is there when that is. Each look asks for what the
  * transactions wrote that the previous look's snapshot did not see and this one's does: whatever the order in which
- * they commit, none is missed and none told twice. After a restart or a failover anything may have changed.
+ * they commit, none is missed and none told twice. After a restart or a failover anything may have changed. What a
+ * standby says is not used: its snapshots do not name the transactions that are under way.
  */
 export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): News {
   let seen: Seen | undefined;
@@ -43,8 +46,8 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
   async function query(
     sql: string,
     values: readonly SqlValue[],
+    pools = link.pools(),
   ): Promise<Record<string, unknown> | undefined> {
-    const pools = link.pools();
     try {
       const [row] = await within(deadlineMs, ask(pools.watch, sql, values));
       link.answered();
@@ -57,17 +60,26 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
 
   async function look(): Promise<void> {
     const startedAtMs = monotonicMs();
-    const row = (await query(lookSql, [seen?.snapshot ?? null, nodeId])) as
-      | (Seen & { changes: Told[] })
-      | undefined;
+    const pools = link.pools();
+    const { snapshot = null, backend = null, atMs = null } = seen ?? {};
+    const row = (await query(lookSql, [snapshot, nodeId, backend, atMs], pools)) as Look | undefined;
     if (row === undefined) return;
-    const { changes, ...now } = row;
+    const { changes, standby, ...now } = row;
+    if (standby) {
+      forget();
+      void link.suspect(pools);
+      return;
+    }
     if (seen === undefined || seen.server !== now.server || now.atMs - seen.atMs > longestGapMs) {
       tell({ ids: undefined });
     }
     for (const [ids, ageMs] of changes) tell({ ids: ids.split(" "), ageMs });
     seen = now;
     currentAtMs = startedAtMs;
+  }
+
+  function forget(): void {
+    seen = undefined;
   }
 
   async function beat(): Promise<void> {
@@ -86,6 +98,7 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
       beating.start();
     },
     look: looking.now,
+    forget,
     isCurrent: () => monotonicMs() - currentAtMs <= trustedMs,
     liveNodes: () => others + 1,
     async stop() {
@@ -95,16 +108,28 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
   };
 }
 
-/** What a look saw: everything committed in the snapshot, of the server that was started then. */
-type Seen = { snapshot: string; server: string; atMs: number };
+/** What a look saw: everything committed in the snapshot, of the server that was started then, through this process of it. */
+type Seen = { snapshot: string; server: string; backend: number; atMs: number };
 type Told = [ids: string, ageMs: number];
+type Look = Seen & { standby: boolean; changes: Told[] };
 
+/**
+ * A server that lost one of its processes starts all others anew without being started anew itself, and gives the ids
+ * of transactions that left no trace to others: on a new connection the time of a change decides as well.
+ */
 const lookSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
+  pg_backend_pid() as "backend", pg_is_in_recovery() as "standby",
   (extract(epoch from clock_timestamp()) * 1000)::int8 as "atMs",
   (select coalesce(json_agg(json_build_array("ids",
-      greatest(0, extract(epoch from clock_timestamp() - "recordedAt") * 1000)::int8)), '[]')
-    from "changes" where "nodeId" <> $2 and "transactionId" >= pg_snapshot_xmin($1::text::pg_snapshot)
-      and not pg_visible_in_snapshot("transactionId", $1::text::pg_snapshot)) as "changes"`;
+      greatest(0, extract(epoch from clock_timestamp() - "recordedAt") * 1000)::int8) order by "recordedAt"), '[]')
+    from (
+      select "transactionId", "recordedAt", "ids" from "changes"
+        where "nodeId" <> $2 and "transactionId" >= pg_snapshot_xmin($1::text::pg_snapshot)
+          and not pg_visible_in_snapshot("transactionId", $1::text::pg_snapshot)
+      union select "transactionId", "recordedAt", "ids" from "changes"
+        where "nodeId" <> $2 and pg_backend_pid() <> $3::int4
+          and "recordedAt" >= to_timestamp($4::int8 / 1000.0)
+    ) as "news") as "changes"`;
 
 /** The server's clock alone decides who is alive, so the nodes' clocks may differ. */
 const beatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { startProxy, type TcpProxy } from "../proxy.ts";
+import { until } from "../until.ts";
+import { type Node, newRootKey, startNode } from "./node.ts";
+import { type PostgresServer, type Standby, startPostgres, startStandby } from "./postgresServer.ts";
+
+const connections = 8;
+const writersPerNode = 12;
+/** so many times the nodes find a standby that is none yet */
+const probesSeen = 12;
+
+let primary: PostgresServer;
+let standby: Standby;
+let proxy: TcpProxy;
+let nodes: Node[];
+
+beforeAll(async () => {
+  primary = await startPostgres();
+  standby = await startStandby(primary);
+  const through = new URL(primary.url);
+  proxy = await startProxy({ host: through.hostname, port: Number(through.port) });
+  through.port = String(proxy.port);
+  const rootKey = newRootKey();
+  const environment = { DATABASE_CONNECTIONS: String(connections) };
+  const start = () => startNode({ databaseUrl: through.href, rootKey, environment });
+  nodes = await Promise.all([start(), start()]);
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(nodes.map((one) => one.kill()));
+  await proxy.close();
+  await standby.stop();
+  await primary.stop();
+});
+
+function node(index: number): Node {
+  const one = nodes[index];
+  if (one === undefined) throw new Error(`there is no node ${index}`);
+  return one;
+}
+
+const data = async (operation: string, body: unknown) => (await node(0).call(operation, body)).body.data;
+const verify = (at: Node, key: string) => at.call("keys.verifyKey", { key });
+
+/** Callers that write through every node until they are told to stop, and what they were answered. */
+function writeOn(): { acknowledged: string[]; statuses: Set<number>; stop(): Promise<void> } {
+  const acknowledged: string[] = [];
+  const statuses = new Set<number>();
+  let over = false;
+  const write = async (at: Node, writer: string) => {
+    for (let index = 0; !over; index += 1) {
+      const externalId = `user_${writer}_${index}`;
+      const { status } = await at.call("identities.createIdentity", { externalId });
+      statuses.add(status);
+      if (status === 200) acknowledged.push(externalId);
+      else await Bun.sleep(10);
+    }
+  };
+  const all = nodes.flatMap((at, of) =>
+    Array.from({ length: writersPerNode }, (_, writer) => write(at, `${of}_${writer}`)),
+  );
+  return {
+    acknowledged,
+    statuses,
+    async stop() {
+      over = true;
+      await Promise.all(all);
+    },
+  };
+}
+
+test("when a standby takes over, nothing acknowledged is lost, every node serves again by itself, without a stampede, and revocations reach all", async () => {
+  const { apiId } = await data("apis.createApi", { name: "payments" });
+  const [cached, uncached, revoked] = await Promise.all(
+    [1, 2, 3].map(() => data("keys.createKey", { apiId })),
+  );
+  for (const one of nodes) {
+    for (const { key } of [cached, revoked]) expect((await verify(one, key)).body.data.code).toBe("VALID");
+  }
+  const writing = writeOn();
+  await until(() => writing.acknowledged.length > 300);
+  primary.kill();
+  const goneAt = performance.now();
+  proxy.cut();
+  proxy.lead({ host: "127.0.0.1", port: standby.port });
+  proxy.mend();
+
+  // still a standby: it answers, and takes no writes
+  for (const one of nodes) {
+    await until(async () => (await verify(one, uncached.key)).status === 503);
+    expect((await verify(one, cached.key)).body.data.code).toBe("VALID");
+  }
+  const before = standby.connections();
+  await until(() => standby.connections() > before + probesSeen);
+  for (const one of nodes) expect((await verify(one, uncached.key)).status).toBe(503);
+
+  standby.run("pg_ctl", "promote", "-D", standby.folder, "-s", "-w");
+  const promotedAt = performance.now();
+  for (const one of nodes) {
+    await until(async () => (await verify(one, uncached.key)).status === 200, 5_000);
+    const externalId = `after_${one.pid}`;
+    await until(
+      async () => (await one.call("identities.createIdentity", { externalId })).status === 200,
+      5_000,
+    );
+  }
+  const back = performance.now();
+  await data("keys.deleteKey", { keyId: revoked.keyId });
+  await until(async () => (await verify(node(1), revoked.key)).body.data.code === "NOT_FOUND", 5_000);
+  await writing.stop();
+
+  // one probe at a time for each node, 150 ms apart at least, and once a pool for each that it had
+  const most = nodes.length * ((back - goneAt) / 150 + 3 * connections);
+  console.info(
+    `serves again ${Math.round(back - promotedAt)} ms after the promotion, ${Math.round(back - goneAt)} ms after the loss; ` +
+      `${standby.connections()} connections, at most ${Math.round(most)}; ${writing.acknowledged.length} acknowledged writes`,
+  );
+  expect(standby.connections()).toBeLessThan(most);
+  expect([...writing.statuses].filter((status) => status !== 200 && status !== 503)).toEqual([]);
+  const rows = await standby.ask(`select "externalId" from "identities"`);
+  const stored = new Set(rows.map((row) => row["externalId"]));
+  expect(writing.acknowledged.filter((externalId) => !stored.has(externalId))).toEqual([]);
+}, 60_000);

@@ -1,0 +1,97 @@
+import { appendFileSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { SQL } from "bun";
+import { freePort } from "../program.ts";
+import { startServices } from "../services.ts";
+
+/** A PostgreSQL of the caller's own, which may be stopped and killed. */
+export type PostgresServer = {
+  url: string;
+  /** its data folder */
+  folder: string;
+  /** Runs one of PostgreSQL's programs as the owner of the folder. Errors: what the program said. */
+  run(program: string, ...words: string[]): void;
+  /** Sends a signal to all its processes, the first one first. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
+  /** Kills all its processes at once, for good. */
+  kill(): void;
+  /** Runs statements, each by itself; answers the rows of the last. */
+  ask(...statements: string[]): Promise<Record<string, unknown>[]>;
+  stop(): Promise<void>;
+};
+
+/** Starts one by `scripts/services.sh`, whatever server the environment names. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const { TEST_DATABASE_URL: _, ...ours } = process.env;
+  const { environment, stop } = await startServices("postgres", ours);
+  const {
+    TEST_DATABASE_URL: url = "",
+    TEST_POSTGRES_DATA: folder = "",
+    TEST_POSTGRES_BIN: bin = "",
+  } = environment;
+  const run = (program: string, ...words: string[]) => runAs(statSync(folder).uid, join(bin, program), words);
+  return { ...serverAt(url, folder), run, stop };
+}
+
+/** A server that follows another by streaming replication. */
+export type Standby = PostgresServer & {
+  port: number;
+  /** how many connections nodes have opened to it so far, those that were refused counted in */
+  connections(): number;
+};
+
+/** Copies `primary`, follows it, and has its commits wait until this one has them too. */
+export async function startStandby(primary: PostgresServer): Promise<Standby> {
+  const { run } = primary;
+  const folder = join(dirname(primary.folder), "standby");
+  const log = `${folder}.log`;
+  const url = new URL(primary.url);
+  const port = await freePort();
+  run("pg_basebackup", "-d", primary.url, "-D", folder, "-X", "stream", "-c", "fast", "-R");
+  appendFileSync(join(folder, "postgresql.auto.conf"), `port = ${port}\nlog_connections = on\n`);
+  run("pg_ctl", "start", "-D", folder, "-l", log, "-s", "-w");
+  await primary.ask(`alter system set synchronous_standby_names = '*'`, "select pg_reload_conf()");
+  url.port = String(port);
+  return {
+    ...serverAt(url.href, folder),
+    run,
+    port,
+    connections: () => readFileSync(log, "utf8").split("connection received").length - 1,
+    stop: async () => run("pg_ctl", "stop", "-D", folder, "-m", "immediate", "-s"),
+  };
+}
+
+function serverAt(
+  url: string,
+  folder: string,
+): Pick<PostgresServer, "url" | "folder" | "signal" | "kill" | "ask"> {
+  return {
+    url,
+    folder,
+    signal: (name) => signalAll(folder, name),
+    kill() {
+      signalAll(folder, "SIGKILL");
+      rmSync(join(folder, "postmaster.pid")); // nobody is to be stopped any more
+    },
+    async ask(...statements) {
+      const sql = new SQL(url, { max: 1 });
+      let rows: Record<string, unknown>[] = [];
+      for (const statement of statements) rows = await sql.unsafe(statement);
+      await sql.close();
+      return rows;
+    },
+  };
+}
+
+/** To the first process, then to its children. */
+function signalAll(folder: string, name: NodeJS.Signals): void {
+  const [first] = readFileSync(join(folder, "postmaster.pid"), "utf8").split("\n");
+  const children = Bun.spawnSync(["pgrep", "-P", String(first)]).stdout.toString();
+  for (const pid of [first, ...children.split("\n").filter(Boolean)]) process.kill(Number(pid), name);
+}
+
+function runAs(owner: number, program: string, words: readonly string[]): void {
+  const asOwner = process.getuid?.() === 0 ? ["setpriv", "--reuid", String(owner), "--clear-groups"] : [];
+  const { exitCode, stderr } = Bun.spawnSync([...asOwner, program, ...words], { cwd: "/", stdout: "ignore" });
+  if (exitCode !== 0) throw new Error(`${program}: ${stderr.toString()}`);
+}
