@@ -9,10 +9,13 @@ const keptMs = { minute: 7 * 86_400_000, hour: 92 * 86_400_000, day: 1_096 * 86_
 const rowsAtOnce = 500;
 const deletedAtOnce = 5_000;
 
-/** Adds a batch to what is stored. To be run in one transaction. */
+/**
+ * Adds a batch to what is stored. To be run in one transaction. Rows are locked in the order of their keys, so that
+ * nodes that count the same things at once wait for each other in line.
+ */
 export async function addUsage(db: Db, batch: UsageBatch, newId: () => string): Promise<void> {
-  for (const rows of chunks(planAdditions(batch.counts))) await addRows(db, rows);
-  for (const rows of chunks(lastUsesOf(batch))) await setLastUses(db, rows);
+  for (const rows of chunks(inOrder(planAdditions(batch.counts), keyOfAddition))) await addRows(db, rows);
+  for (const rows of chunks(inOrder(lastUsesOf(batch), ({ keyId }) => keyId))) await setLastUses(db, rows);
   for (const events of chunks(batch.events)) {
     const rows = events.map((event) => {
       const { workspaceId, atMs } = event;
@@ -20,6 +23,16 @@ export async function addUsage(db: Db, batch: UsageBatch, newId: () => string): 
     });
     await db.insertInto("usageEvents").values(rows).execute();
   }
+}
+
+const keyOfAddition = ({ subjectId, period, startMs, outcome, tag }: UsageAddition) =>
+  `${subjectId} ${period} ${startMs} ${outcome} ${tag}`; // ids tell workspaces apart
+
+function inOrder<T>(rows: readonly T[], keyOf: (row: T) => string): T[] {
+  return rows
+    .map((row) => ({ row, key: keyOf(row) }))
+    .sort((one, other) => (one.key < other.key ? -1 : 1))
+    .map(({ row }) => row);
 }
 
 async function addRows(db: Db, rows: readonly UsageAddition[]): Promise<void> {

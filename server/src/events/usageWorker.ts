@@ -31,7 +31,7 @@ port.onmessage = ({ data }) => {
     try {
       port.postMessage({ id, rows: await follow(order) });
     } catch (error) {
-      database = undefined; // opened anew with the next order
+      leave(); // another is opened with the next order
       port.postMessage({
         id,
         rows: [],
@@ -40,6 +40,13 @@ port.onmessage = ({ data }) => {
     }
   });
 };
+
+/** Does not wait: a server that hangs takes no leave. */
+function leave(): void {
+  const left = database;
+  database = undefined;
+  left?.then(({ close }) => close()).catch(() => undefined);
+}
 
 async function follow(order: SentOrder): Promise<unknown[]> {
   database ??= openUsageDatabase(place.url);

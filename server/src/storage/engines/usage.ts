@@ -2,22 +2,25 @@ import { Database } from "bun:sqlite";
 import { SQL } from "bun";
 import { isPostgres } from "../engine.ts";
 import { usageTables } from "../migrations/0006_usage.ts";
-
 import type { Db } from "../schema.ts";
 import { postgresDb, type SqlValue, sqliteDb } from "./dialects.ts";
+import { isConflict } from "./postgresErrors.ts";
+import { within } from "./postgresLink.ts";
 
-/** A connection to where usage is kept. */
+/** A connection to where usage is kept. One that has failed is to be closed, and another opened. */
 export type UsageDatabase = {
   db: Db;
+  /** Run again where another process's transaction stood in the way. */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
 };
 
 /**
  * `url` as for the records: on PostgreSQL usage lives in the same database; on SQLite in a file beside it, which is
- * made here.
+ * made here. What a server does not answer within `deadlineMs` fails, and so does a transaction that takes longer.
  */
-export async function openUsageDatabase(url: string): Promise<UsageDatabase> {
-  return isPostgres(url) ? openPostgresUsage(url) : openSqliteUsage(url);
+export async function openUsageDatabase(url: string, deadlineMs = 20_000): Promise<UsageDatabase> {
+  return isPostgres(url) ? openPostgresUsage(url, deadlineMs) : openSqliteUsage(url);
 }
 
 function openSqliteUsage(url: string): UsageDatabase {
@@ -42,18 +45,43 @@ function openSqliteUsage(url: string): UsageDatabase {
         throw error;
       }
     },
+    close: async () => connection.close(),
   };
 }
 
-function openPostgresUsage(url: string): UsageDatabase {
-  const client = new SQL(url, { max: 1, bigint: false, connection: { application_name: "latchkey usage" } });
+const attempts = 4;
+
+/** Counts that a crash of the server loses are no harm, so nothing waits for its disk. */
+const session = {
+  application_name: "latchkey usage",
+  client_encoding: "UTF8",
+  default_transaction_isolation: "read committed",
+  synchronous_commit: "off",
+  lock_timeout: 5_000,
+  statement_timeout: 10_000,
+  idle_in_transaction_session_timeout: 10_000,
+};
+
+function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
+  const database = decodeURIComponent(new URL(url).pathname.slice(1));
+  const client = new SQL(url, { max: 1, database, connectionTimeout: 5, connection: session });
   const over = (sql: SQL) =>
     postgresDb(async (text, values: readonly SqlValue[]) =>
-      [...(await sql.unsafe(text, [...values]))].map(numbers),
+      [...(await within(deadlineMs, sql.unsafe(text, [...values])))].map(numbers),
     );
+  async function transaction<T>(work: (tx: Db) => Promise<T>, attempt = 1): Promise<T> {
+    try {
+      const begun = client.begin((tx) => work(over(tx as unknown as SQL)));
+      return (await within(deadlineMs, begun)) as T;
+    } catch (error) {
+      if (attempt === attempts || !isConflict(error)) throw error;
+      return transaction(work, attempt + 1);
+    }
+  }
   return {
     db: over(client),
-    transaction: (work) => client.begin((tx) => work(over(tx as unknown as SQL))) as Promise<never>,
+    transaction: (work) => transaction(work),
+    close: () => client.close({ timeout: 0 }),
   };
 }
 
