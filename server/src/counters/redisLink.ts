@@ -20,6 +20,8 @@ type Options = {
   url: string;
   /** the most that one answer may take, ms */
   deadlineMs: number;
+  /** milliseconds of a clock that never goes back */
+  monotonicMs(): number;
   /** Runs on a new connection before anything else is asked; throws to stay down. */
   onConnect(ask: Ask): Promise<void>;
   /** Runs when Redis may be asked from now on, before anybody else asks. */
@@ -28,15 +30,17 @@ type Options = {
   onDown(reason: string): void;
 };
 
+const calmMs = 5_000;
 const probeMs = 200;
 const probeDeadlineMs = 500;
 const firstDeadlineMs = 3_000;
 const lastDeadlineMs = 1_000;
 
 /** Connects at once; a client whose answer did not come is replaced, since what it sent may still be done. */
-export function openRedis({ url, deadlineMs, onConnect, onUp, onDown }: Options): RedisLink {
+export function openRedis({ onConnect, onUp, onDown, ...options }: Options): RedisLink {
   let current = connect();
   let up = false;
+  let upSinceMs = 0;
   let closed = false;
   let refusal: string | undefined;
   let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -44,8 +48,7 @@ export function openRedis({ url, deadlineMs, onConnect, onUp, onDown }: Options)
 
   function connect(): Connection {
     const connection = connectRedis({
-      url,
-      deadlineMs,
+      ...options,
       onFailure: (error) => {
         // what fails late, of a connection that was given up, says nothing of the one that came after
         if (connection === current && up) goDown(error);
@@ -58,12 +61,12 @@ export function openRedis({ url, deadlineMs, onConnect, onUp, onDown }: Options)
     up = false;
     current.close();
     onDown(textOf(error));
-    schedule();
+    schedule(options.monotonicMs() - upSinceMs);
   }
 
-  function schedule(): void {
+  function schedule(calmForMs = 0): void {
     if (closed) return;
-    waiting = setTimeout(() => void probe(probeDeadlineMs), probeMs * (0.75 + Math.random() / 2));
+    waiting = setTimeout(() => void probe(probeDeadlineMs), nextTryInMs(calmForMs));
     waiting.unref();
   }
 
@@ -91,6 +94,7 @@ export function openRedis({ url, deadlineMs, onConnect, onUp, onDown }: Options)
     await onConnect(current.askWithin(withinMs));
     refusal = undefined;
     up = true;
+    upSinceMs = options.monotonicMs();
     onUp();
   }
 
@@ -117,4 +121,12 @@ export function openRedis({ url, deadlineMs, onConnect, onUp, onDown }: Options)
       current.close();
     },
   };
+}
+
+/**
+ * At once where Redis was there for a while: one late answer is no outage, and each node grants limits by itself until
+ * it asks again. Otherwise a little later, and not all nodes at the same time.
+ */
+export function nextTryInMs(calmForMs: number): number {
+  return calmForMs >= calmMs ? 0 : probeMs * (0.75 + Math.random() / 2);
 }

@@ -182,6 +182,22 @@ test("what was granted is brought back once only, however often Redis goes and c
   expect(await remaining(node.counters, window)).toBe(91);
 }, 30_000);
 
+test("however often Redis goes and comes within a window, a process grants its share of the limit without it once", async () => {
+  const node = await open({ nodes: 2 });
+  const window = freshWindow({ limit: 100 });
+  const granted: number[] = [];
+  for (let outage = 0; outage < 3; outage += 1) {
+    await loseRedis(node);
+    granted.push(await passes(node.counters, window, 20));
+    node.backs.length = 0;
+    proxy.mend();
+    await isBack(node);
+    expect(await passes(node.counters, window, 1)).toBe(1);
+  }
+  expect(granted).toEqual([20, 20, 10]);
+  expect(await remaining(node.counters, window)).toBe(47);
+}, 30_000);
+
 test("a process that ends tries once more to bring back what it granted", async () => {
   const node = await openRedisNode(url);
   const window = freshWindow();
