@@ -7,6 +7,7 @@ import { until } from "../../test/until.ts";
 import type { Window } from "./counters.ts";
 import { memoryCounters } from "./memory.ts";
 import type { Clock } from "./model.ts";
+import { counterKeyIn } from "./redisKeys.ts";
 
 const clock: Clock = { nowMs: 1_750_000_000_000 };
 let server: RedisServer;
@@ -57,6 +58,21 @@ test("hits of several workspaces come together and are counted apart", async () 
   const answered = await Promise.all(all.map(async (window) => node.counters.hit([window])));
   const passedOf = (place: number) => answered.filter((hit, call) => call % 3 === place && hit.passed).length;
   expect([0, 1, 2].map(passedOf)).toEqual([5, 5, 5]);
+});
+
+test("a counter that cannot be read fails alone, whatever its hits come together with", async () => {
+  const client = new RedisClient(server.url);
+  const [bad, good] = [freshWindow({ limit: 20 }), freshWindow({ limit: 20 })];
+  await client.send("SADD", [counterKeyIn(bad), "not a counter"]);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 30 }, async (_, call) => node.counters.hit([call % 3 === 0 ? bad : good])),
+  );
+  expect(outcomes.map(({ status }) => status)).toEqual(
+    Array.from({ length: 30 }, (_, call) => (call % 3 === 0 ? "rejected" : "fulfilled")),
+  );
+  expect((await node.counters.hit([{ ...good, cost: 0 }])).windows[0]?.remaining).toBe(0);
+  expect(node.downs).toEqual([]);
+  client.close();
 });
 
 test("what one script touches lies together in a cluster", async () => {

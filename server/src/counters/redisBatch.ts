@@ -1,6 +1,7 @@
 import type { Window } from "./counters.ts";
 import { numbersFor, type Taken, tellHit } from "./redisAnswers.ts";
 import type { Ask } from "./redisConnection.ts";
+import { RedisUnavailable } from "./redisFaults.ts";
 import { hitScript } from "./redisScripts.ts";
 
 /** Redis does nothing else while a script runs: a few tenths of a millisecond for so many hits. */
@@ -36,7 +37,16 @@ export function hitBatches(ask: Ask, time: () => string) {
       const keys = batch.flatMap((hit) => hit.keys);
       answerAll(batch, (await ask(hitScript, keys, args)) as number[]);
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      refuseAll(batch, error);
+    }
+  }
+
+  function refuseAll(batch: readonly Waiting[], error: unknown): void {
+    const alone = batch.length === 1 || error instanceof RedisUnavailable;
+    for (const hit of batch) {
+      // Redis reads every counter before it changes any: the hit whose counter cannot be read fails alone
+      if (alone) hit.reject(error);
+      else void send([hit]);
     }
   }
 

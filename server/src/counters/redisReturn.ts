@@ -36,15 +36,15 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
     unsent.arrived(admission, sum);
   }
 
-  async function sendWave(ask: Ask): Promise<void> {
-    const outcomes = await Promise.allSettled(unsent.some(waveSize).map((one) => send(ask, one)));
+  async function sendWave(ask: Ask, most: number): Promise<void> {
+    const outcomes = await Promise.allSettled(unsent.some(most).map((one) => send(ask, one)));
     const failed = outcomes.find(({ status }) => status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 
   async function sendAll(ask: Ask): Promise<void> {
     try {
-      while (unsent.size() > 0) await sendWave(ask);
+      while (unsent.size() > 0) await sendWave(ask, unsent.size());
     } catch {
       // the link is down again, and what is left goes with the next return
     } finally {
@@ -55,7 +55,7 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
   return {
     /** All but about what one more wave holds, while more may be granted. Errors: those of `ask`. */
     async sendMost(ask: Ask): Promise<void> {
-      while (unsent.size() > waveSize) await sendWave(ask);
+      while (unsent.size() > waveSize) await sendWave(ask, waveSize);
     },
     /** The rest, on its way when this returns: what is asked after it is answered after it. */
     async sendRest(ask: Ask): Promise<void> {
