@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeCertificates } from "../certificates.ts";
 import { type RedisServer, startRedisServer } from "../redisServer.ts";
 import { newRootKey, startNode } from "./node.ts";
 
@@ -12,7 +13,7 @@ let folder: string;
 let server: RedisServer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "latchkey-tls-"));
-  makeCertificates();
+  makeCertificates(folder);
   server = await startRedisServer([
     "tls-port PORT",
     `tls-cert-file ${folder}/server.crt`,
@@ -27,21 +28,6 @@ afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** An authority of our own, and a certificate of it for localhost. */
-function makeCertificates(): void {
-  const openssl = (...words: string[]) => {
-    const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });
-    if (exitCode !== 0) throw new Error(stderr.toString());
-  };
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const make = ["req", "-x509", ...key, "-days", "2"];
-  const authority = "-keyout authority.key -out authority.crt -subj /CN=authority";
-  const signed = "-CA authority.crt -CAkey authority.key -keyout server.key -out server.crt -subj /CN=server";
-  const extensions = "-addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
-  openssl(...make, ...authority.split(" "));
-  openssl(...make, ...`${signed} ${extensions}`.split(" "));
-}
 
 /** A node that counts there, or what it said instead. */
 function start(host: string, environment: Record<string, string>, word = password) {
