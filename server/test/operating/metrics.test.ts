@@ -111,6 +111,12 @@ test("the events of the page are those that the program logs", () => {
   expect(logged.length).toBeGreaterThan(6);
   const told = tableOf("event").map(([event = ""]) => wordsIn(event).join());
   expect(told.toSorted()).toEqual([...new Set(logged)].sort());
+  const pages = globSync("docs/**/*.md", { cwd: root });
+  const named = pages.flatMap((path) =>
+    [...readText(join(root, path)).matchAll(/\bevents? `([a-z_]+)`/g)].map(([, event = ""]) => event),
+  );
+  expect(named.length).toBeGreaterThan(4);
+  expect(named.filter((event) => !told.includes(event))).toEqual([]);
 });
 
 test("no page names a metric that there is not", () => {
