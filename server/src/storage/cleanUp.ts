@@ -3,7 +3,6 @@ import { deleteOldAuditEvents } from "./queries/audit.ts";
 import { deleteOldAnswers } from "./queries/idempotency.ts";
 import type { Tx } from "./schema.ts";
 
-const everyMs = 60_000;
 /** small enough that a write that waits behind it does not notice */
 const rowsAtOnce = 500;
 
@@ -17,14 +16,15 @@ export function cleanUpTasks(auditRetentionMs: number | undefined): Task[] {
 }
 
 /**
- * Deletes what is no longer kept, a little at a time, for as long as there is some. Several nodes may do it at once.
- * `report` hears of failures; the next minute tries again. Answers a function that stops it.
+ * Deletes what is no longer kept, a little at a time, for as long as there is some. Of several nodes one does it at a
+ * time. `report` hears of failures; the next minute tries again. Answers a function that stops it.
  */
 export function cleanUp(
   engine: Engine,
   nowMs: () => number,
   report: (level: "warn", event: string, fields: { message: string }) => void,
   tasks: readonly Task[],
+  everyMs = 60_000,
 ): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> = Promise.resolve();

@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { sharedCluster } from "../../test/services.ts";
+import { until } from "../../test/until.ts";
+import { cleanUp } from "./cleanUp.ts";
+import { openStorage } from "./open.ts";
+
+const cluster = await sharedCluster();
+
+test("of the nodes on one database one cleans up at a time, and each gets its turn", async () => {
+  const url = await cluster.make();
+  const open = () =>
+    openStorage(url, { serving: false, connections: 4, monotonicMs: () => performance.now() });
+  const engines = [await open(), await open(), await open()];
+  const turns = engines.map(() => 0);
+  let atOnce = 0;
+  let most = 0;
+  const failures: string[] = [];
+  const stops = engines.map((engine, node) =>
+    cleanUp(
+      engine,
+      Date.now,
+      (_, event, { message }) => void failures.push(`${event}: ${message}`),
+      [
+        async (tx) => {
+          atOnce += 1;
+          most = Math.max(most, atOnce);
+          for (let read = 0; read < 5; read += 1) await tx.selectFrom("workspaces").select("id").execute();
+          atOnce -= 1;
+          turns[node] = (turns[node] ?? 0) + 1;
+          return 0;
+        },
+      ],
+      5,
+    ),
+  );
+  await until(() => turns.every((count) => count >= 10));
+  await Promise.all(stops.map((stop) => stop()));
+  await Promise.all(engines.map((engine) => engine.close()));
+  await cluster.drop(url);
+  expect(most).toBe(1);
+  expect(failures).toEqual([]);
+}, 20_000);
