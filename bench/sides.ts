@@ -32,7 +32,7 @@ export type Prepared = {
 
 export type Workload = { title: string; prepare(): Promise<Prepared> };
 
-export const connections = 64;
+const connections = 64;
 export const huge = 1_000_000_000_000;
 const hourMs = 3_600_000;
 /** of the identity that keys are made for */

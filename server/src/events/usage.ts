@@ -123,14 +123,20 @@ function useCounts() {
   }
 
   function findUntagged(event: UsageEvent, minuteMs: number): CountedUse | undefined {
-    const subjectId = event.keyId ?? event.namespaceId ?? "";
-    const known = untagged.get(subjectId);
-    if (known !== undefined) for (const one of known) if (isAlike(one, event, minuteMs)) return one;
+    const known = listOf(event.keyId ?? event.namespaceId ?? "");
+    for (const one of known) if (isAlike(one, event, minuteMs)) return one;
     const first = start(event, minuteMs, event.tags);
-    if (first === undefined) return undefined;
-    if (known === undefined) untagged.set(subjectId, [first]);
-    else known.push(first);
+    if (first !== undefined) known.push(first);
     return first;
+  }
+
+  function listOf(subjectId: string): CountedUse[] {
+    let known = untagged.get(subjectId);
+    if (known === undefined) {
+      known = [];
+      untagged.set(subjectId, known);
+    }
+    return known;
   }
 
   function findTagged(event: UsageEvent, minuteMs: number): CountedUse | undefined {
