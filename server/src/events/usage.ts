@@ -123,20 +123,12 @@ function useCounts() {
   }
 
   function findUntagged(event: UsageEvent, minuteMs: number): CountedUse | undefined {
-    const known = listOf(event.keyId ?? event.namespaceId ?? "");
+    const subjectId = event.keyId ?? event.namespaceId ?? "";
+    const known = untagged.get(subjectId) ?? [];
     for (const one of known) if (isAlike(one, event, minuteMs)) return one;
     const first = start(event, minuteMs, event.tags);
-    if (first !== undefined) known.push(first);
+    if (first !== undefined) untagged.set(subjectId, [...known, first]);
     return first;
-  }
-
-  function listOf(subjectId: string): CountedUse[] {
-    let known = untagged.get(subjectId);
-    if (known === undefined) {
-      known = [];
-      untagged.set(subjectId, known);
-    }
-    return known;
   }
 
   function findTagged(event: UsageEvent, minuteMs: number): CountedUse | undefined {
