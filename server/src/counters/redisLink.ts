@@ -30,7 +30,7 @@ type Options = {
   onDown(reason: string): void;
 };
 
-const calmMs = 5_000;
+const calmMs = 1_000;
 const probeMs = 200;
 const probeDeadlineMs = 500;
 const firstDeadlineMs = 3_000;
