@@ -47,8 +47,8 @@ type Receipt = { given: boolean } & (({ by: "redis" } & Taken) | { by: "share"; 
 
 /**
  * Counters that any number of processes share through Redis; they are there when its first answer is, or when it
- * gives none. While Redis cannot be asked, each process grants its share of every limit by itself, and adds what it
- * granted when Redis is back, before it asks it again.
+ * gives none. While Redis cannot be asked, each process grants its share of every limit by itself; when Redis is back, it
+ * adds what it granted of a counter before it asks about that counter again.
  * Errors: `RedisRefused` where waiting will not help.
  */
 export async function redisCounters(options: RedisOptions): Promise<RedisCounters> {
@@ -64,7 +64,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     counted.localDecisions += 1;
     const hit = share.hit(windows);
     // the call began in an outage that is over
-    if (link.isUp()) void back.sendRest(link.ask);
+    if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
   }
 
@@ -85,6 +85,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
       const keys = windows.map(counterKeyIn);
       const refused = exhausted.refuse(keys, windows);
       if (refused !== undefined) return refused;
+      back.sendAhead(link.ask, windows);
       const askedAtMs = monotonicMs();
       return hitThere(windows, keys).then(
         (taken) => {
@@ -113,7 +114,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     async close() {
       if (share.unsent.size() > 0) {
         await link.tryNow();
-        if (link.isUp()) await back.sendRest(link.ask);
+        if (link.isUp()) await back.sendRest(link);
       }
       link.close();
       await share.close();
@@ -132,17 +133,17 @@ async function openShared(options: RedisOptions, { share, exhausted, time }: Par
   const processId = options.newId();
   const look = lossWatch(options);
   const back = redisReturn({ ...options, unsent: share.unsent, processId, time });
-  const counted = { localDecisions: 0, arrivedBefore: 0, outages: 0 };
+  const counted = { localDecisions: 0, outages: 0 };
   const link = openRedis({
     ...options,
     async onConnect(ask) {
       await look(ask);
       await rehearse(ask, processId);
-      await back.sendMost(ask);
     },
     onUp() {
       exhausted.clear();
-      void back.sendRest(link.ask).then(report);
+      const broughtBack = share.unsent.size();
+      void back.sendRest(link).then(() => report(broughtBack));
     },
     onDown(reason) {
       counted.outages += 1;
@@ -156,12 +157,11 @@ async function openShared(options: RedisOptions, { share, exhausted, time }: Par
   });
   return { link: { ...link, close: () => [stopLooking(), link.close()] }, back, counted };
 
-  function report(): void {
+  function report(countersBroughtBack: number): void {
     if (counted.outages === 0) return;
-    const { localDecisions, arrivedBefore } = counted;
-    const arrived = back.arrived();
-    Object.assign(counted, { localDecisions: 0, arrivedBefore: arrived, outages: 0 });
-    options.onBack({ localDecisions, countersBroughtBack: arrived - arrivedBefore });
+    const { localDecisions } = counted;
+    Object.assign(counted, { localDecisions: 0, outages: 0 });
+    options.onBack({ localDecisions, countersBroughtBack });
   }
 }
 

@@ -1,6 +1,8 @@
+import type { Window } from "./counters.ts";
 import type { Ask } from "./redisConnection.ts";
 import { isAboutThisCall } from "./redisFaults.ts";
 import { addedKey, counterKeyIn } from "./redisKeys.ts";
+import type { RedisLink } from "./redisLink.ts";
 import { addScript } from "./redisScripts.ts";
 import type { Admission, unsentAdmissions } from "./unsent.ts";
 
@@ -13,57 +15,57 @@ type Options = {
   time(): string;
 };
 
-/** So many counters are on their way to Redis at once. */
-const waveSize = 512;
+type Link = Pick<RedisLink, "ask" | "isUp">;
 
-/** Brings to Redis what was granted without it. What fails stays, to be sent again: it is counted once. */
+/** So many counters are on their way to Redis at once: a few milliseconds, which what is asked meanwhile waits. */
+const waveSize = 128;
+
+/**
+ * Brings to Redis what was granted without it: at once what somebody asks about, the rest little by little. What fails
+ * stays, to be sent again: it is counted once.
+ */
 export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
-  let arrived = 0;
   let sendingRest: Promise<void> | undefined;
 
   async function send(ask: Ask, admission: Admission): Promise<void> {
     const { window, number, sum, grants } = admission;
     const nowMs = monotonicMs();
     const parts = grants.toReversed().flatMap(({ lastMs, cost }) => [Math.max(0, nowMs - lastMs), cost]);
-    admission.sent = sum;
     const keys = [addedKey(window, processId, number), counterKeyIn(window)];
+    admission.sent = sum;
+    admission.sending = sum;
     try {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
     } catch (error) {
+      admission.sending = 0;
       if (!isAboutThisCall(error)) throw error; // else Redis cannot read the counter: nobody gets anything of it
     }
-    arrived += 1;
     unsent.arrived(admission, sum);
   }
 
-  async function sendWave(ask: Ask, most: number): Promise<void> {
-    const outcomes = await Promise.allSettled(unsent.some(most).map((one) => send(ask, one)));
-    const failed = outcomes.find(({ status }) => status === "rejected");
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
-  }
-
-  async function sendAll(ask: Ask): Promise<void> {
-    try {
-      while (unsent.size() > 0) await sendWave(ask, unsent.size());
-    } catch {
-      // the link is down again, and what is left goes with the next return
-    } finally {
-      sendingRest = undefined;
+  async function sendWaves(link: Link): Promise<void> {
+    while (unsent.size() > 0 && link.isUp()) {
+      // where it fails the link is down, and what is left goes with the next return
+      await Promise.allSettled(unsent.some(waveSize).map((one) => send(link.ask, one)));
     }
+    sendingRest = undefined;
   }
 
   return {
-    /** All but about what one more wave holds, while more may be granted. Errors: those of `ask`. */
-    async sendMost(ask: Ask): Promise<void> {
-      while (unsent.size() > waveSize) await sendWave(ask, waveSize);
-    },
-    /** The rest, on its way when this returns: what is asked after it is answered after it. */
-    async sendRest(ask: Ask): Promise<void> {
+    /** What was granted of these windows is on its way when this returns, so what is asked next is answered after it. */
+    sendAhead(ask: Ask, windows: readonly Window[]): void {
       if (unsent.size() === 0) return;
-      sendingRest ??= sendAll(ask);
+      for (const window of windows) {
+        const admission = unsent.of(window);
+        if (admission !== undefined && admission.sending < admission.sum)
+          send(ask, admission).catch(() => {});
+      }
+    },
+    /** Resolves when nothing is left, or the link is down. */
+    async sendRest(link: Link): Promise<void> {
+      if (unsent.size() === 0) return;
+      sendingRest ??= sendWaves(link);
       await sendingRest;
     },
-    /** how many counters were brought back so far */
-    arrived: () => arrived,
   };
 }

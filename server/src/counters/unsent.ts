@@ -12,6 +12,8 @@ export type Admission = {
   sum: number;
   /** of `sum`, what may have arrived: its older part */
   sent: number;
+  /** of `sum`, what is on its way */
+  sending: number;
   /** what still counted when something was granted last, oldest first */
   readonly grants: Grant[];
 };
@@ -74,7 +76,7 @@ export function unsentAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
   function make(key: string, window: Window): Admission {
     tidy(looksPerNew);
     numbers += 1;
-    const made: Admission = { window, number: numbers, sum: 0, sent: 0, grants: [] };
+    const made: Admission = { window, number: numbers, sum: 0, sent: 0, sending: 0, grants: [] };
     admissions.set(key, made);
     bytes += bytesOf(key, made);
     return made;
@@ -98,6 +100,7 @@ export function unsentAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
       from.cost -= cost;
       admission.sum -= cost;
     },
+    of: (window: Window): Admission | undefined => admissions.get(counterKey(window)),
     /** The first of them, at most `most`. */
     some(most: number): Admission[] {
       const some: Admission[] = [];
