@@ -4,8 +4,8 @@ import { StorageError } from "../engine.ts";
 export function isConnectionFailure(error: unknown): boolean {
   if (error instanceof StorageError) return error.reason === "unavailable" || error.reason === "lost";
   const { code, errno } = driverError(error);
-  // a server that is shutting down, and a standby, which another server has taken over from
-  if (typeof errno === "string") return /^(08|57P0|25006)/.test(errno);
+  // a server that is shutting down; a standby that was asked to write, or for a connection to write on
+  if (typeof errno === "string") return /^(08|57P0|25006|25001)/.test(errno);
   const broken = /^ERR_POSTGRES_(CONNECTION|IDLE|LIFETIME|EXPECTED|UNEXPECTED)/;
   return typeof code === "string" && broken.test(code);
 }

@@ -46,6 +46,12 @@ const session = {
   idle_in_transaction_session_timeout: 10_000,
 };
 
+/**
+ * A standby refuses a connection that asks for this, so that nothing is read from it before anybody has noticed that
+ * the address leads there now. So does a primary that takes no writes by default, which may be read from.
+ */
+const primaryOnly = { transaction_read_only: "off" };
+
 /** Opens no connection yet. */
 export function openLink(options: LinkOptions): Link {
   let current: Pools | undefined = makePools(options);
@@ -58,8 +64,9 @@ export function openLink(options: LinkOptions): Link {
     const fresh = makePools(options);
     const answersBefore = answers;
     const found = await whatIsThere(fresh);
-    if (found === "primary" && !closed) {
-      replaceBy(fresh, finishSeconds);
+    const next = closed ? undefined : poolsFor(found, fresh);
+    if (next !== undefined) {
+      replaceBy(next, finishSeconds);
       replacedAtMs = performance.now();
       options.onUp();
       return;
@@ -70,6 +77,12 @@ export function openLink(options: LinkOptions): Link {
     else if (answers > answersBefore) return;
     replaceBy(undefined, 0);
     if (!closed) setTimeout(() => void again(), probePauseMs * (1 + Math.random()));
+  }
+
+  /** Nothing has connected the other pools of `fresh` yet; what may be read from only is met without the guard. */
+  function poolsFor(found: Found, fresh: Pools): Pools | undefined {
+    if (found === "primary") return fresh;
+    return found === "read-only primary" ? { ...makePools(options, {}), watch: fresh.watch } : undefined;
   }
 
   /** What runs on the old pools gets `seconds` to finish. */
@@ -106,36 +119,42 @@ export function openLink(options: LinkOptions): Link {
   };
 }
 
-function makePools({ url, connections }: LinkOptions): Pools {
+function makePools({ url, connections }: LinkOptions, guard: object = primaryOnly): Pools {
   const slow = Math.max(1, Math.floor(connections / 6));
   const points = Math.max(1, Math.floor((connections - 1 - slow) / 3));
   const { pathname } = new URL(url);
   // named, since the environment may name another
   const database = pathname.length > 1 ? { database: decodeURIComponent(pathname.slice(1)) } : {};
-  const pool = (max: number, statementMs: number) =>
+  const pool = (max: number, statementMs: number, guarded = guard) =>
     new SQL(url, {
       max,
       ...database,
       connectionTimeout: 5,
-      connection: { ...session, statement_timeout: statementMs },
+      connection: { ...session, ...guarded, statement_timeout: statementMs },
     });
   return {
     points: pool(points, 2_000),
     slow: pool(slow, 10_000),
     writes: pool(connections - 1 - slow - points, 10_000),
-    watch: pool(1, 2_000),
+    watch: pool(1, 2_000, {}), // which looks for itself
   };
 }
 
-/** What takes a connection and answers: only a primary takes writes. */
-async function whatIsThere({ watch }: Pools): Promise<"primary" | "standby" | "nothing"> {
+type Found = "primary" | "read-only primary" | "standby" | "nothing";
+
+/** What takes a connection and answers: a standby never takes writes, a primary may be told not to. */
+async function whatIsThere({ watch }: Pools): Promise<Found> {
   try {
-    const [row] = await within(probeMs, watch.unsafe("select pg_is_in_recovery() as standby"));
-    return row?.standby === false ? "primary" : "standby";
+    const [row] = await within(probeMs, watch.unsafe(whatSql));
+    if (row?.standby !== false) return "standby";
+    return row.readOnly === true ? "read-only primary" : "primary";
   } catch {
     return "nothing";
   }
 }
+
+const whatSql = `select pg_is_in_recovery() as "standby",
+  current_setting('default_transaction_read_only') = 'on' as "readOnly"`;
 
 async function closePools(pools: Pools, seconds: number): Promise<void> {
   await Promise.allSettled(Object.values(pools).map((pool) => pool.close({ timeout: seconds })));
