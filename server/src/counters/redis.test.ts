@@ -145,6 +145,16 @@ describe("a refusal from memory", () => {
     await node.counters.close();
   });
 
+  test("ends when this process gives back what it took", async () => {
+    const node = await openRedisNode(server.url, { clock });
+    const window = freshWindow({ limit: 1 });
+    const taken = await node.counters.hit([window]);
+    expect(await passes(node.counters, window, 2)).toBe(0);
+    await node.counters.giveBack(taken);
+    expect(await passes(node.counters, window, 2)).toBe(1);
+    await node.counters.close();
+  });
+
   test("names the reset and the remaining that Redis would, whatever another node does", async () => {
     const [one, other] = [
       await openRedisNode(server.url, { clock }),
