@@ -74,6 +74,24 @@ test("what is granted while other grants are being brought back is brought back 
   for (const [window, count] of granted) expect(await remaining(node.counters, window)).toBe(limit - count);
 }, 30_000);
 
+test("no counter is asked about before what was granted of it is there, however many are on their way", async () => {
+  const node = await open();
+  const windows = Array.from({ length: 3000 }, () => freshWindow({ limit: 2 }));
+  await loseRedis(node);
+  for (const window of windows) expect(await passes(node.counters, window, 3)).toBe(2);
+  proxy.mend();
+  let [asked, passed] = [0, 0];
+  while (node.backs.length === 0) {
+    const window = windows[windows.length - 1 - (asked % windows.length)] ?? freshWindow();
+    const local = node.local();
+    if ((await node.counters.hit([window])).passed) passed += 1;
+    if (node.local() === local) asked += 1;
+    else await new Promise(setImmediate);
+  }
+  expect(passed).toBe(0);
+  expect(asked).toBeGreaterThan(10);
+}, 30_000);
+
 test("an addition whose answer was lost is made once, and what was granted after it as well", async () => {
   const node = await open();
   const window = freshWindow({ limit: 20 });
@@ -251,4 +269,17 @@ test("what waits to be brought back stays within its bytes: what has run out goe
   expect(evicted).toBeGreaterThan(4000);
   const kept = new Set(unsent.some(1000).map(({ window }) => window.subject));
   expect(full.filter(({ subject }) => !kept.has(subject))).toEqual([]);
+});
+
+test("what was granted while a sum was on its way still waits to be brought back", () => {
+  const unsent = unsentAdmissions({ monotonicMs: () => 0, maxBytes: 100_000, onEvict: () => {} });
+  const window = freshWindow();
+  const admission = unsent.add(window);
+  const { sum } = admission;
+  unsent.add(window);
+  unsent.arrived(admission, sum);
+  expect(unsent.some(10)).toEqual([admission]);
+  unsent.arrived(admission, 2);
+  expect(unsent.size()).toBe(0);
+  expect(unsent.bytes()).toBe(0);
 });
