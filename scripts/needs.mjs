@@ -20,6 +20,7 @@ const needs = [
     isHere: () => isOnPath("haproxy") || isProgram("/usr/sbin/haproxy"),
   },
   { what: "the Redis server", package: "redis-server", isHere: () => isOnPath("redis-server") },
+  { what: "OpenSSL", package: "openssl", isHere: () => isOnPath("openssl") },
   { what: "pkill", package: "procps", isHere: () => isOnPath("pkill") },
   { what: "curl", package: "curl", isHere: () => isOnPath("curl") },
 ];
