@@ -9,6 +9,13 @@ const writersPerNode = 12;
 /** so many times the nodes find a standby that is none yet */
 const probesSeen = 12;
 
+/** those that the standby has not got yet */
+const commitsWaiting = `select count(*)::int4 as "count" from pg_stat_activity
+  where application_name = 'latchkey' and wait_event = 'SyncRep'`;
+
+/** looked up anew each time, since absence is never cached */
+const unknown = "no_such_key";
+
 let primary: PostgresServer;
 let standby: Standby;
 let proxy: TcpProxy;
@@ -79,7 +86,10 @@ test("when a standby takes over, nothing acknowledged is lost, every node serves
   }
   const writing = writeOn();
   await until(() => writing.acknowledged.length > 300);
+  standby.signal("SIGSTOP");
+  await until(async () => Number((await primary.ask(commitsWaiting))[0]?.["count"]) >= nodes.length);
   primary.kill();
+  standby.signal("SIGCONT");
   const goneAt = performance.now();
   proxy.cut();
   proxy.lead({ host: "127.0.0.1", port: standby.port });
@@ -87,12 +97,12 @@ test("when a standby takes over, nothing acknowledged is lost, every node serves
 
   // still a standby: it answers, and takes no writes
   for (const one of nodes) {
-    await until(async () => (await verify(one, uncached.key)).status === 503);
+    await until(async () => (await verify(one, unknown)).status === 503);
     expect((await verify(one, cached.key)).body.data.code).toBe("VALID");
   }
   const before = standby.connections();
   await until(() => standby.connections() > before + probesSeen);
-  for (const one of nodes) expect((await verify(one, uncached.key)).status).toBe(503);
+  for (const one of nodes) expect((await verify(one, unknown)).status).toBe(503);
 
   standby.run("pg_ctl", "promote", "-D", standby.folder, "-s", "-w");
   const promotedAt = performance.now();

@@ -57,7 +57,10 @@ export async function startStandby(primary: PostgresServer): Promise<Standby> {
     run,
     port,
     connections: () => readFileSync(log, "utf8").split("connection received").length - 1,
-    stop: async () => run("pg_ctl", "stop", "-D", folder, "-m", "immediate", "-s"),
+    async stop() {
+      signalAll(folder, "SIGCONT"); // a test may have left it stopped
+      run("pg_ctl", "stop", "-D", folder, "-m", "immediate", "-s");
+    },
   };
 }
 
@@ -83,11 +86,17 @@ function serverAt(
   };
 }
 
-/** To the first process, then to its children. */
+/** To the first process, then to those of its children that have not ended. */
 function signalAll(folder: string, name: NodeJS.Signals): void {
   const [first] = readFileSync(join(folder, "postmaster.pid"), "utf8").split("\n");
   const children = Bun.spawnSync(["pgrep", "-P", String(first)]).stdout.toString();
-  for (const pid of [first, ...children.split("\n").filter(Boolean)]) process.kill(Number(pid), name);
+  for (const pid of [first, ...children.split("\n").filter(Boolean)]) {
+    try {
+      process.kill(Number(pid), name);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
+    }
+  }
 }
 
 function runAs(owner: number, program: string, words: readonly string[]): void {

@@ -66,6 +66,22 @@ test("a transaction in which a statement failed is not acknowledged, even where 
   expect(await ids(engine)).toEqual([]);
 });
 
+test("a server that takes no writes for now refuses them as one that is away, and takes them again without a new start", async () => {
+  const engine = await open();
+  const admin = new SQL(url, { max: 1 });
+  const name = new URL(url).pathname.slice(1);
+  const takeWrites = async (does: "on" | "off") => {
+    await admin.unsafe(`alter database ${name} set default_transaction_read_only = ${does}`);
+    await admin.unsafe(`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and application_name = 'latchkey'`);
+  };
+  await takeWrites("on");
+  expect(await reasonOf(engine.transaction((tx) => insert(tx, "ws_1")))).toBe("unavailable");
+  await takeWrites("off");
+  await until(async () => (await reasonOf(engine.transaction((tx) => insert(tx, "ws_2")))) === "done");
+  await admin.close();
+});
+
 test("a commit waits until it is durable, whatever the server's default is", async () => {
   const engine = await open();
   const { rows } = await engine.transaction((tx) =>

@@ -91,9 +91,9 @@ async function wasteIds(): Promise<bigint> {
   const waste = Array.from({ length: 200 }, () => "begin; select pg_current_xact_id(); rollback");
   const last = `select pg_snapshot_xmax(pg_current_snapshot())::text as "next", clock_timestamp()::text as "now"`;
   const [row] = await primary.ask(...waste, last);
-  const looks = `select count(*)::int4 as "late" from pg_stat_activity
-    where query like 'select pg_current_snapshot%' and query_start <= '${String(row?.["now"])}'`;
-  await until(async () => (await primary.ask(looks))[0]?.["late"] === 0);
+  const looks = `select count(*)::int4 as "count" from pg_stat_activity
+    where query like 'select pg_current_snapshot%' and query_start > '${String(row?.["now"])}'`;
+  await until(async () => (await primary.ask(looks))[0]?.["count"] === opened.length);
   return BigInt(String(row?.["next"])) - 1n;
 }
 
