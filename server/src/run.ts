@@ -200,7 +200,14 @@ function auditInto(events: AuditEvent[], services: Services, call: Call, nowMs: 
  */
 async function wasCommitted({ engine }: Services, call: Call, error: unknown): Promise<boolean> {
   if (!(error instanceof StorageError) || error.reason !== "lost") return false;
-  return findAuditOfRequest(engine.db, call.caller.workspaceId, call.requestId).catch(() => false);
+  try {
+    if (!(await findAuditOfRequest(engine.db, call.caller.workspaceId, call.requestId))) return false;
+    // it may be here and not yet on the standby that commits wait for; where a later commit is, it is
+    await engine.transaction((tx) => engine.recordChanges(tx, new Set([call.requestId])));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function answer(operation: Operation, result: unknown): Answer {

@@ -76,6 +76,18 @@ function writeOn(): { acknowledged: string[]; statuses: Set<number>; stop(): Pro
   };
 }
 
+test("what the standby that commits wait for has not got is not acknowledged, though the primary has it", async () => {
+  standby.signal("SIGSTOP");
+  const written = await node(0).call("identities.createIdentity", { externalId: "on_one_server_only" });
+  expect([written.status, written.body.error.type]).toEqual([
+    503,
+    expect.stringContaining("outcome_unknown"),
+  ]);
+  standby.signal("SIGCONT");
+  const externalId = "on_both_servers";
+  await until(async () => (await node(0).call("identities.createIdentity", { externalId })).status === 200);
+}, 60_000);
+
 test("when a standby takes over, nothing acknowledged is lost, every node serves again by itself, without a stampede, and revocations reach all", async () => {
   const { apiId } = await data("apis.createApi", { name: "payments" });
   const [cached, uncached, revoked] = await Promise.all(
