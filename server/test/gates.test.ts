@@ -202,12 +202,12 @@ describe("what the tests need from Debian", () => {
     const run = npmTest(folder, [], { path, ...(isRoot ? { uid: 65_534 } : {}) });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /run {2}sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server procps'$/m,
+      /run {2}sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server openssl procps'$/m,
     );
   });
 
   test.if(isRoot)("is installed by root without a question", () => {
-    const programs = "python3 initdb postgres haproxy redis-server pkill curl";
+    const programs = "python3 initdb postgres haproxy redis-server openssl pkill curl";
     const { folder, path } = machine({
       "apt-get": `echo "$DEBIAN_FRONTEND $*" >> calls
 for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one; done`,
@@ -215,7 +215,7 @@ for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one;
     });
     npmTest(folder, ["any"], { path });
     expect(readFileSync(join(folder, "calls"), "utf8")).toMatch(
-      /^noninteractive update\nnoninteractive install -y --no-install-recommends python3-venv .*redis-server procps curl\n$/,
+      /^noninteractive update\nnoninteractive install -y --no-install-recommends python3-venv .*redis-server openssl procps curl\n$/,
     );
   });
 

@@ -98,15 +98,17 @@ async function slowReader(): Promise<{ received: number; whole: number }> {
   return { received, whole: 20_000_000 };
 }
 
-/** Slow, but not below 16 KB a second: `bytes` of body in `seconds`. */
+/** Slow, but not below 16 KB a second, however late its timer is: `bytes` of body in `seconds`. */
 async function patientSender(bytes: number, seconds: number): Promise<number | undefined> {
   const body = JSON.stringify({ externalId: `patient_${bytes}` }).padEnd(bytes, " ");
   const connection = await openRaw(server.url);
   connection.send(head(server, sized(bytes)));
-  const steps = seconds * 4;
-  for (let step = 0; step < steps; step += 1) {
-    connection.send(body.slice((step * bytes) / steps, ((step + 1) * bytes) / steps));
+  const startedAt = performance.now();
+  for (let sent = 0; sent < bytes; ) {
     await new Promise((resolve) => setTimeout(resolve, 250));
+    const due = Math.ceil((bytes * (performance.now() - startedAt)) / (seconds * 1000));
+    connection.send(body.slice(sent, due));
+    sent = due;
   }
   const reply = await connection.reply();
   connection.destroy();
