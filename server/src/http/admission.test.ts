@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Failure } from "../errors.ts";
-import { bodyBudget, type Door, doors, kindOf } from "./admission.ts";
+import { bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** more turns of the event loop than calls begin in */
@@ -98,6 +98,21 @@ describe("a server", () => {
     enterMany(other.looks, 300);
     expect(enters(other.looks)).toBe(false);
     expect(enters(other.changes)).toBe(true);
+  });
+
+  test("has nobody in flight whose call is over, however it ended", async () => {
+    const all = open();
+    const fail = () => {
+      throw new Error("no");
+    };
+    const endings: (() => unknown)[] = [() => 1, async () => 1, fail, async () => fail()];
+    for (const kind of ["decisions", "changes", "looks"] as const) {
+      for (const ending of endings) {
+        const work = async () => through(all[kind], ending);
+        await work().catch(() => undefined);
+        expect([kind, all[kind].inFlight()]).toEqual([kind, 0]);
+      }
+    }
   });
 
   test("has at most 4,096 decisions under way", () => {

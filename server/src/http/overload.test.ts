@@ -105,9 +105,13 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
     for (const one of [connection, ...connections]) one.destroy();
   }, 20_000);
 
-  test("a caller learns of it before who he is is asked, and the log hears of it once", async () => {
+  test("a caller learns of it before his body is read and who he is is asked, and the log hears of it once", async () => {
     const release = await holdChanges();
     const connections = await fill("log");
+    const waiting = await openRaw(server.url);
+    waiting.send(requestOf("{}").slice(0, -1)); // the rest of its body never comes
+    expect((await waiting.reply())?.status).toBe(429);
+    waiting.destroy();
     const events = () => server.log.filter((line) => line.includes('"overloaded"')).length;
     const before = events();
     for (let index = 0; index < 20; index += 1) {
