@@ -1,0 +1,155 @@
+/** `bun bench/slowClients.ts`: what 5,000 clients that take their time cost the others, and how long they are let. */
+import type { Socket } from "bun";
+import { type Load, type Measured, startGenerator } from "./load.ts";
+import { type Product, startProduct } from "./servers.ts";
+import { median } from "./statistics.ts";
+
+const slowClients = 5_000;
+const rounds = 5;
+/** those that trickle do so in turn, spread over the second */
+const slots = 50;
+const pace = { warmUpMs: 1_000, measuredMs: 4_000 };
+const verifications = { connections: 64, perSecond: 2_000 };
+
+type Way = { name: string; allowedMs: number; begin(head: string): string; each?: string };
+
+const sized = (length: number) => `Content-Length: ${length}\r\n\r\n`;
+/** how they are slow, and the milliseconds that the guarantee leaves them */
+const ways: readonly Way[] = [
+  { name: "say nothing", allowedMs: 13_000, begin: () => "" },
+  { name: "send a header a second", allowedMs: 13_000, begin: (head) => head, each: "X-A: b\r\n" },
+  { name: "stop in a small body", allowedMs: 10_000, begin: (head) => `${head}${sized(100)}{` },
+  { name: "stop in a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}{` },
+  { name: "trickle a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}`, each: " " },
+];
+
+/** What they do, whether another comes for each that is closed, and the milliseconds between five that open. */
+const crowds: readonly [name: string, again: boolean, pauseMs: number][] = [
+  ["are there", false, 0],
+  ["are closed and come again", true, 8],
+];
+
+type Slow = { way: Way; number: number; openedAtMs: number };
+
+const product = await startProduct();
+const generator = startGenerator();
+try {
+  await measureAll();
+} finally {
+  generator.stop();
+  await product.stop();
+}
+
+async function measureAll(): Promise<void> {
+  const { apiId } = await product.call<{ apiId: string }>("apis.createApi", { name: "slow" });
+  const { key } = await product.call<{ key: string }>("keys.createKey", { apiId });
+  const { port, pid, rootKey } = product;
+  const load: Load = {
+    ...verifications,
+    ...pace,
+    port,
+    pid,
+    rootKey,
+    path: "/v2/keys.verifyKey",
+    bodies: [JSON.stringify({ key })],
+    expected: '"code":"VALID"',
+    firstNumber: 0,
+  };
+  const ratios: Record<string, number[]> = {};
+  for (let round = 0; round < rounds; round += 1) {
+    const alone = await generator.run(load);
+    console.log(figures("alone", alone));
+    for (const [name, again, paused] of crowds) {
+      const crowd = await openCrowd(product, again, paused);
+      const beside = await generator.run(load);
+      console.log(figures(`${crowd.open()} slow ones that ${name}`, beside));
+      await crowd.leave();
+      ratios[name] = [...(ratios[name] ?? []), beside.p99Ms / alone.p99Ms];
+    }
+  }
+  for (const [name, values] of Object.entries(ratios)) {
+    console.log(
+      `p99 beside those that ${name}: ${median(values).toFixed(2)} of that alone (median of ${rounds} rounds)`,
+    );
+  }
+  await measureClosing();
+}
+
+function figures(name: string, { p50Ms, p99Ms, serverBusy }: Measured): string {
+  return `${name}: p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, thread ${Math.round(serverBusy * 100)} % busy`;
+}
+
+/** Lets them be until the server has closed every one. */
+async function measureClosing(): Promise<void> {
+  const crowd = await openCrowd(product, false, 0);
+  const giveUpAtMs = performance.now() + 30_000;
+  while (crowd.open() > 0 && performance.now() < giveUpAtMs) await Bun.sleep(50);
+  for (const { name, allowedMs } of ways) {
+    console.log(
+      `those who ${name} are closed within ${Math.round(crowd.longest(name))} ms, allowed are ${allowedMs}`,
+    );
+  }
+  console.log(`${crowd.open()} of ${slowClients} are left`);
+  await crowd.leave();
+}
+
+/** Opens them all, one of each way after the other; `again`: another comes for each one that is closed. */
+async function openCrowd({ port, rootKey }: Product, again: boolean, pauseMs: number) {
+  const head = [
+    "POST /v2/identities.createIdentity HTTP/1.1",
+    "Host: localhost",
+    `Authorization: Bearer ${rootKey}`,
+    "Content-Type: application/json\r\n",
+  ].join("\r\n");
+  const sockets = new Set<Socket<Slow>>();
+  const longest = new Map<string, number>();
+  let over = false;
+  let opened = 0;
+
+  async function open(way: Way): Promise<void> {
+    await Bun.connect<Slow>({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        open(socket) {
+          opened += 1;
+          socket.data = { way, number: opened, openedAtMs: performance.now() };
+          sockets.add(socket);
+          socket.write(way.begin(head));
+        },
+        data: () => undefined,
+        error: () => undefined,
+        close(socket) {
+          sockets.delete(socket);
+          if (over) return;
+          const tookMs = performance.now() - socket.data.openedAtMs;
+          longest.set(way.name, Math.max(tookMs, longest.get(way.name) ?? 0));
+          if (again) void open(way).catch(() => undefined);
+        },
+      },
+    });
+  }
+
+  for (let count = 0; count < slowClients; count += ways.length) {
+    await Promise.all(ways.map(open));
+    if (pauseMs > 0) await Bun.sleep(pauseMs);
+  }
+  let slot = 0;
+  const timer = setInterval(() => {
+    slot = (slot + 1) % slots;
+    for (const socket of sockets) {
+      const { way, number } = socket.data;
+      if (way.each !== undefined && number % slots === slot) socket.write(way.each);
+    }
+  }, 1_000 / slots);
+  return {
+    open: () => sockets.size,
+    longest: (name: string) => longest.get(name) ?? 0,
+    async leave() {
+      over = true;
+      clearInterval(timer);
+      for (const socket of sockets) socket.terminate();
+      await Bun.sleep(500);
+    },
+  };
+}
