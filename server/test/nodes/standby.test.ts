@@ -80,7 +80,8 @@ test("a primary that takes no writes just now has 503 for them, and is read from
     "select pg_reload_conf()",
   ];
   const write = async () =>
-    (await nodes[0]?.call("identities.createIdentity", { externalId: "later" }))?.status;
+    (await nodes[0]?.call("identities.createIdentity", { externalId: `user_${crypto.randomUUID()}` }))
+      ?.status;
   await primary.ask(...set("on"));
   await until(async () => (await write()) === 503);
   leadTo(primary);
