@@ -4,11 +4,12 @@ import type { BodyBudget } from "./admission.ts";
 /** What sets how long the runtime leaves a connection on which nothing happens; seconds. */
 export type IdleTimer = { timeout(request: Request, seconds: number): void };
 
-/** How long the runtime leaves a silent connection; it counts in steps of 4 seconds. */
+/** How long the runtime leaves a silent connection; it counts in steps, of which the first may be all but over. */
 export const idleSeconds = 8;
+const stepSeconds = 4;
 const slowestBytesPerMs = 16;
 /** Up to this size the runtime's own timer holds a body to that speed; it measures larger ones too strictly. */
-const smallBytes = idleSeconds * 1000 * slowestBytesPerMs;
+const smallBytes = (idleSeconds - stepSeconds) * 1000 * slowestBytesPerMs;
 
 /** Up to this size bodies are bounded by the number of connections; what is held of larger ones is counted. */
 const uncountedBytes = 16 * 1024;

@@ -130,7 +130,14 @@ describe("slow clients", () => {
         }),
       ),
       slowReader(),
-      Promise.all([patientSender(100_000, 5), patientSender(250_000, 13)]),
+      Promise.all([
+        patientSender(250_000, 13),
+        // the runtime's timer ticks every 4 seconds: wherever it stands
+        ...[0, 1, 2, 3].map(async (afterSeconds) => {
+          await new Promise((resolve) => setTimeout(resolve, afterSeconds * 1000));
+          return patientSender(100_001 + afterSeconds, 6);
+        }),
+      ]),
     ]);
     for (let i = 0; i < 100; i += 1) {
       if ((await server.call("identities.listIdentities", {})).status === 200) othersServed += 1;
@@ -159,7 +166,7 @@ describe("slow clients", () => {
   });
 
   test("are served where they keep to 16 KB a second", () => {
-    expect(patient).toEqual([200, 200]);
+    expect(patient).toEqual([200, 200, 200, 200, 200]);
   });
 
   test("keep nobody else from being served", () => {
