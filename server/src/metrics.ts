@@ -38,7 +38,7 @@ export function makeMetrics(): Metrics {
 
   return {
     request(operation, method, status, durationMs) {
-      const ofMethod = madeIn(requests, methods.has(method) ? method : "_OTHER", () => new Map());
+      const ofMethod = madeIn(requests, toldMethod(method), () => new Map());
       const ofOperation = madeIn(ofMethod, operation, () => new Map());
       add(madeIn(ofOperation, status, emptySeries), durationMs);
     },
@@ -73,6 +73,11 @@ export function measureProcess({ gauge, counter }: Metrics): void {
 }
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
+
+/** The method as metrics and traces tell it: any other is no word of ours. */
+export function toldMethod(method: string): string {
+  return methods.has(method) ? method : "_OTHER";
+}
 
 function madeIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key);

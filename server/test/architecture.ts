@@ -75,7 +75,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
     node: true,
   },
   "tracing/": {
-    rooms: ["errors.ts"],
+    rooms: ["errors.ts", "metrics.ts"],
     types: ["http/", "run.ts", "log.ts", "counters/", ...stored],
     packages: [
       "@opentelemetry/api",

@@ -1,11 +1,10 @@
 import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
 import { catalogue, Failure } from "../errors.ts";
 import type { Exchange, RequestTracing } from "../http/exchange.ts";
+import { toldMethod } from "../metrics.ts";
 import type { Answer } from "../run.ts";
 import { currentSpan, failed } from "./spans.ts";
 import { remoteParent } from "./traceparent.ts";
-
-const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 
 /**
  * A span for each request to an operation or to a path that there is not; health checks and documents make none. It
@@ -40,7 +39,7 @@ export function requestTracing(tracer: Tracer, continues: boolean): RequestTraci
         "latchkey.operation": operation.name,
       }));
       return (request, socket) => {
-        const method = methodOf(request);
+        const method = toldMethod(request.method);
         const attributes = { "http.request.method": method, ...attributesOf() };
         const options = { kind: SpanKind.SERVER, attributes };
         const span = tracer.startSpan(`${method} ${route}`, options, parentOf(request, continues));
@@ -78,14 +77,10 @@ function parentOf(request: Request, continues: boolean) {
 
 /** Of a request that no operation answers; its path may be anything, and is not told. */
 function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, continues: boolean): Span {
-  const attributes = { "http.request.method": methodOf(request), "url.scheme": "http" };
+  const method = toldMethod(request.method);
+  const attributes = { "http.request.method": method, "url.scheme": "http" };
   const options = { kind: SpanKind.SERVER, startTime: startedAtMs, attributes };
-  return tracer.startSpan(methodOf(request), options, parentOf(request, continues));
-}
-
-/** Any other method is no word of ours, and is not told. */
-function methodOf({ method }: Request): string {
-  return methods.has(method) ? method : "_OTHER";
+  return tracer.startSpan(method, options, parentOf(request, continues));
 }
 
 /** Where the server is, as it knows that itself and not as the caller's Host header says. */
