@@ -37,7 +37,7 @@ const finishSeconds = 10;
 const replacedAtMostMs = 1_000;
 
 /** For each connection: nothing waits forever, a commit is flushed, and a stuck client's locks are let go. */
-const session = {
+export const session = {
   application_name: "latchkey",
   client_encoding: "UTF8",
   default_transaction_isolation: "read committed",

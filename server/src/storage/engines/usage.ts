@@ -5,7 +5,7 @@ import { usageTables } from "../migrations/0006_usage.ts";
 import type { Db } from "../schema.ts";
 import { postgresDb, type SqlValue, sqliteDb } from "./dialects.ts";
 import { isConflict } from "./postgresErrors.ts";
-import { within } from "./postgresLink.ts";
+import { session, within } from "./postgresLink.ts";
 
 /** A connection to where usage is kept. One that has failed is to be closed, and another opened. */
 export type UsageDatabase = {
@@ -52,19 +52,16 @@ function openSqliteUsage(url: string): UsageDatabase {
 const attempts = 4;
 
 /** Counts that a crash of the server loses are no harm, so nothing waits for its disk. */
-const session = {
+const usageSession = {
+  ...session,
   application_name: "latchkey usage",
-  client_encoding: "UTF8",
-  default_transaction_isolation: "read committed",
   synchronous_commit: "off",
-  lock_timeout: 5_000,
   statement_timeout: 10_000,
-  idle_in_transaction_session_timeout: 10_000,
 };
 
 function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
   const database = decodeURIComponent(new URL(url).pathname.slice(1));
-  const client = new SQL(url, { max: 1, database, connectionTimeout: 5, connection: session });
+  const client = new SQL(url, { max: 1, database, connectionTimeout: 5, connection: usageSession });
   const over = (sql: SQL) =>
     postgresDb(async (text, values: readonly SqlValue[]) =>
       [...(await within(deadlineMs, sql.unsafe(text, [...values])))].map(numbers),
