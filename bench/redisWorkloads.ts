@@ -1,6 +1,6 @@
 import { startServices } from "../server/test/services.ts";
 import { cores } from "./cores.ts";
-import { newRootKey, type Product, type Redis, startBaseline, startProduct, startRedis } from "./servers.ts";
+import { newRootKey, type Product, startBaseline, startProduct, startRedis } from "./servers.ts";
 import {
   countedBy,
   expectEqual,
@@ -55,7 +55,7 @@ async function verify(): Promise<Prepared> {
   return {
     sides: [
       { ...bare, load: { ...bare.load, port: baseline.port, pid: baseline.pid } },
-      verifying("same core", same, [near.pid]),
+      verifying("same core", same, [near.pid()]),
       verifying("other core", other),
     ],
     comparisons: [
@@ -102,8 +102,8 @@ async function nodes(): Promise<Prepared> {
   const second = await startProduct({ environment, rootKey });
   const [key = ""] = await makeKeys(first, 1, [{ ...sharedLimit("requests"), autoApply: true }]);
   const both: Counted = { product: first, key, before: await countedBy(first, key, "requests") };
-  const alone = verifying("one node", both, [redis.pid]);
-  const alsoPids = [second.pid, redis.pid];
+  const alone = verifying("one node", both, [redis.pid()]);
+  const alsoPids = [second.pid, redis.pid()];
   return {
     sides: [alone, { label: "two nodes", load: { ...alone.load, alsoPorts: [second.port], alsoPids } }],
     comparisons: [{ of: "one node", to: "two nodes", by: "threadUs", atLeast: 0.8 }],
@@ -113,6 +113,6 @@ async function nodes(): Promise<Prepared> {
   };
 }
 
-async function stopAll(...running: readonly (Pick<Redis, "stop"> | Product)[]): Promise<void> {
+async function stopAll(...running: readonly { stop(): Promise<void> }[]): Promise<void> {
   for (const one of running) await one.stop();
 }

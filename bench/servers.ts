@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { closeSync, existsSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idMaker } from "../server/src/domain/ids.ts";
@@ -7,6 +7,7 @@ import { rootKeySecret } from "../server/src/domain/secrets.ts";
 import { firstStart } from "../server/src/firstStart.ts";
 import { hashKey, monotonicMs, randomBytes } from "../server/src/runtime.ts";
 import { openStorage } from "../server/src/storage/open.ts";
+import { type RedisServer, startRedisServer } from "../server/test/redisServer.ts";
 import { cores, keepOn } from "./cores.ts";
 import { median } from "./statistics.ts";
 
@@ -76,31 +77,11 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
 
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
-export type Redis = { url: string; pid: number; stop(): Promise<void> };
-
 /** A Redis of its own that keeps nothing on disk. */
-export async function startRedis(core: number): Promise<Redis> {
-  const folder = mkdtempSync(join(tmpdir(), "latchkey-redis-"));
-  const socket = join(folder, "socket");
-  const port = 20_000 + Math.floor(Math.random() * 12_000);
-  const child = Bun.spawn(
-    ["redis-server", "--port", String(port), "--unixsocket", socket, "--save", "", "--appendonly", "no"],
-    { stdin: "ignore", stdout: "ignore", stderr: "inherit" },
-  );
-  for (let tries = 0; !existsSync(socket); tries += 1) {
-    if (tries === 100 || child.exitCode !== null) throw new Error("redis-server did not start");
-    await Bun.sleep(50);
-  }
-  keepOn(core, child.pid);
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    pid: child.pid,
-    async stop() {
-      child.kill();
-      await child.exited;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+export async function startRedis(core: number): Promise<RedisServer> {
+  const redis = await startRedisServer();
+  keepOn(core, redis.pid());
+  return redis;
 }
 
 /** The bare runtime with a fixed answer. */

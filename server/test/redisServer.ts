@@ -9,6 +9,8 @@ export type RedisServer = {
   port: number;
   /** `redis://…` without user and password */
   url: string;
+  /** of the process that runs now */
+  pid(): number;
   signal(name: NodeJS.Signals): void;
   /** Ends it at once, without a last write to the disk. */
   kill(): Promise<void>;
@@ -52,6 +54,7 @@ export async function startRedisServer(settings: readonly string[] = []): Promis
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
+    pid: () => child.pid,
     signal: (name) => child.kill(name),
     kill,
     async start() {
