@@ -1,19 +1,25 @@
-# One Latchkey node. Its only writable folder is /data; where DATABASE_URL names PostgreSQL it needs none.
+# One Latchkey node. Its only writable folder is /data; with PostgreSQL it needs none.
 #   docker build -t latchkey .
-# Its tests build no image: server/test/operating/dockerfile.test.ts takes these steps one by one.
+# The tests build no image: server/test/operating/dockerfile.test.ts runs these steps one by one.
 
 FROM node:22-bookworm-slim AS build
+# the bundled packages are listed in the SBOM, although the image holds only the bundle
+ARG BUILDKIT_SBOM_SCAN_STAGE=true
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 COPY server/package.json server/
 COPY sdk/package.json sdk/
-RUN npm ci --workspace latchkey --omit=dev --no-audit --no-fund
-COPY LICENSE server/package.json app/
-COPY server/src/ app/src/
-# What runs is Bun and a few packages: neither Node nor npm go with it. Whoever built this may keep files to himself.
-RUN mkdir bin && cp -L node_modules/bun/bin/bun.exe bin/bun \
-  && rm -rf node_modules/.bin node_modules/bun node_modules/@oven node_modules/latchkey \
-  && cp -R node_modules app/ \
+COPY testing/package.json testing/
+COPY console/package.json console/
+RUN npm ci --workspace latchkey --workspace @latchkey/console --ignore-scripts --no-audit --no-fund
+COPY LICENSE ./
+COPY server/ server/
+COPY console/ console/
+COPY docs/ docs/
+# The image holds Bun and one folder with the bundled program, without Node and npm. The chmod is for a checkout that only
+# its owner can read.
+RUN mkdir bin && cp node_modules/@oven/bun-linux-*/bin/bun bin/ && bin/bun server/build.ts \
+  && mkdir app && cp -R LICENSE server/dist app/ \
   && chmod -R a+rX app && chmod 755 bin/bun
 
 FROM debian:bookworm-slim
@@ -23,7 +29,7 @@ LABEL org.opencontainers.image.title="Latchkey" \
 WORKDIR /app
 COPY --from=build /build/bin/bun /usr/local/bin/
 COPY --from=build /build/app/ ./
-RUN printf '#!/bin/sh\nexec bun /app/src/main.ts "$@"\n' > /usr/local/bin/latchkey \
+RUN printf '#!/bin/sh\nexec bun /app/dist/main.js "$@"\n' > /usr/local/bin/latchkey \
   && chmod 755 /usr/local/bin/latchkey \
   && mkdir -m 700 /data && chown 10001:10001 /data
 USER 10001:10001

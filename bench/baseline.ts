@@ -1,10 +1,10 @@
 /**
- * The bare runtime, which the product is compared to: one route that reads the body as JSON, takes a SHA-256 and
- * answers a fixed JSON. The first argument is the path, the second the answer.
+ * The bare runtime, with which the product is compared: one route that reads the body as JSON, computes a SHA-256 and
+ * returns a fixed response. The first argument is the path, the second the response.
  */
 import { hash } from "node:crypto";
 
-const [path = "/", answer = "{}"] = process.argv.slice(2);
+const [path = "/", reply = "{}"] = process.argv.slice(2);
 const headers = { "Content-Type": "application/json" };
 
 const server = Bun.serve({
@@ -16,7 +16,7 @@ const server = Bun.serve({
       POST: async (request: Request) => {
         const body = (await request.json()) as Record<string, unknown>;
         const digest = hash("sha256", String(Object.values(body)[0]), "base64url");
-        return digest === "" ? new Response(null, { status: 500 }) : new Response(answer, { headers });
+        return digest === "" ? new Response(null, { status: 500 }) : new Response(reply, { headers });
       },
     },
   },

@@ -1,24 +1,38 @@
-/** `npm run bench [-- --quick] [<workload> …]`: see README.md beside this file. */
+/** `npm run bench [-- --quick] [--against <url> --root-key <key> [--pid <process>]] [<workload> …]`: see README.md beside this file. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { workloadsAgainst } from "./against.ts";
 import { type Generator, type Measured, startGenerator } from "./load.ts";
 import { printHead, printWorkload, type Round } from "./report.ts";
 import type { Prepared, Side } from "./sides.ts";
-import { workloads } from "./workloads.ts";
+import { workloads as ownWorkloads } from "./workloads.ts";
 
 type Pace = { rounds: number; warmUpMs: number; measuredMs: number };
 
 const thorough: Pace = { rounds: 5, warmUpMs: 1_000, measuredMs: 2_000 };
 const quick: Pace = { rounds: 3, warmUpMs: 500, measuredMs: 1_000 };
 
-const words = process.argv.slice(2);
-const pace = words.includes("--quick") ? quick : thorough;
-const asked = words.filter((word) => word !== "--quick");
+const { values: options, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    against: { type: "string" },
+    "root-key": { type: "string", default: "" },
+    pid: { type: "string" },
+  },
+});
+const pace = options.quick ? quick : thorough;
+const { against: url, "root-key": rootKey, pid } = options;
+const workloads =
+  url === undefined
+    ? ownWorkloads
+    : workloadsAgainst({ url, rootKey, pid: pid === undefined ? undefined : Number(pid) });
 const unknown = asked.find((name) => workloads[name] === undefined);
 if (unknown === undefined) await bench(asked.length === 0 ? Object.keys(workloads) : asked);
 else {
-  console.error(`${unknown} is none of the workloads: ${Object.keys(workloads).join(", ")}.`);
+  console.error(`${unknown} is not a workload. Use ${Object.keys(workloads).join(", ")}.`);
   process.exitCode = 1;
 }
 
@@ -38,14 +52,14 @@ async function bench(names: readonly string[]): Promise<void> {
   console.log(`\nEvery round is in ${path}.`);
 }
 
-/** Every side in turn, round after round. Errors: `Error` for any answer that was not right. */
+/** Measures the sides alternately, round after round. Errors: `Error` if a response is wrong. */
 async function measure(generator: Generator, name: string): Promise<unknown> {
   const workload = workloads[name];
   if (workload === undefined) return undefined;
   const prepared = await workload.prepare();
   try {
-    const { rounds, answers } = await runRounds(generator, prepared);
-    await prepared.check(answers);
+    const { rounds, responses } = await runRounds(generator, prepared);
+    await prepared.check(responses);
     return printWorkload(name, workload.title, prepared, rounds);
   } finally {
     await prepared.stop();
@@ -53,19 +67,19 @@ async function measure(generator: Generator, name: string): Promise<unknown> {
 }
 
 async function runRounds(generator: Generator, { sides }: Prepared) {
-  const answers = new Map<string, number>();
+  const responses = new Map<string, number>();
   const rounds: Round[] = [];
   for (let round = 0; round < pace.rounds; round += 1) {
     const measured: Record<string, Measured> = {};
     for (const side of sides) {
-      const answered = answers.get(side.label) ?? 0;
-      const result = await runSide(generator, side, answered);
-      answers.set(side.label, answered + result.answers);
+      const before = responses.get(side.label) ?? 0;
+      const result = await runSide(generator, side, before);
+      responses.set(side.label, before + result.responses);
       measured[side.label] = result;
     }
     rounds.push(measured);
   }
-  return { rounds, answers };
+  return { rounds, responses };
 }
 
 async function runSide(generator: Generator, side: Side, firstNumber: number): Promise<Measured> {

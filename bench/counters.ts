@@ -1,13 +1,14 @@
-// What the counters in memory cost: bytes per counter, ns per hit, the journal, and the longest pause of ten million
-// identifiers under the default cap. `bun bench/counters.ts [part]`: each part runs in a process of its own.
+// The cost of counters in memory: bytes per counter, ns per hit, the journal, and the longest pause with ten million
+// identifiers under the default cap. `bun bench/counters.ts [part]`: each part runs in a separate process.
 import { heapStats } from "bun:jsc";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { counterKey, type Window } from "../server/src/counters/counters.ts";
-import { journaledCounters } from "../server/src/counters/journal.ts";
-import { memoryCounters } from "../server/src/counters/memory.ts";
+import { counterKey } from "../server/src/counters/counters.ts";
+import { journaledCounters } from "../server/src/counters/memory/journal.ts";
+import { memoryCounters } from "../server/src/counters/memory/memory.ts";
+import type { Window } from "../server/src/domain/windows.ts";
 
 const GIB = 1024 ** 3;
 const START_MS = 1_750_000_000_000;
@@ -19,7 +20,7 @@ const parts: Record<string, () => Promise<void>> = {
   speed,
   journal,
   "ten million, all live": () => tenMillion(0.001),
-  "ten million, most run out": () => tenMillion(0.05),
+  "ten million, most expired": () => tenMillion(0.05),
 };
 
 const [, , part] = process.argv;
@@ -30,7 +31,7 @@ else {
   }
 }
 
-/** A window of a minute whose counter key has 40 characters. */
+/** A window of one minute whose counter key has 40 characters. */
 function windowOf(number: number): Window {
   const subject = `xxxxxxx${1e8 + number}`;
   return {
@@ -44,7 +45,7 @@ function windowOf(number: number): Window {
   };
 }
 
-/** Resident memory once the allocator has had the time to give back what the collector freed. */
+/** Resident memory after the allocator has had time to return what the collector freed. */
 async function settledRss(): Promise<number> {
   for (let i = 0; i < 5; i += 1) {
     Bun.gc(true);
@@ -81,9 +82,9 @@ async function speed(): Promise<void> {
     const counters = memoryCounters({ nowMs: () => nowMs, maxBytes: GIB });
     const cases: [string, Partial<Window>][] = [
       ["warming up", { limit: 2 ** 50 }],
-      ["passed", { limit: 2 ** 50 }],
+      ["granted", { limit: 2 ** 50 }],
       ["refused", { limit: 1 }],
-      ["looked at", { limit: 2 ** 50, cost: 0 }],
+      ["checked without cost", { limit: 2 ** 50, cost: 0 }],
     ];
     for (const [name, change] of cases) {
       const hits = 3_000_000;
@@ -105,7 +106,7 @@ async function speed(): Promise<void> {
   }
 }
 
-/** Counters of an hour that all change in a second: what a tick costs, how long it stalls, how long a start takes. */
+/** Many counters change within a second: what a tick costs, how long it stalls, how long a restart takes. */
 async function journal(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
   const options = {
@@ -133,24 +134,24 @@ async function journal(): Promise<void> {
   const perMs = ((performance.now() - startMs) * 1000) / count;
   console.log(
     `journal: ${((spentMs * 1000) / count).toFixed(2)} µs for a changed counter, longest stall ${longestMs.toFixed(1)} ms,`,
-    `${(statSync(options.path).size / count).toFixed(0)} bytes each, ${perMs.toFixed(2)} µs to bring one back (${again.size()})`,
+    `${(statSync(options.path).size / count).toFixed(0)} bytes each, ${perMs.toFixed(2)} µs to restore one (${again.size()})`,
   );
   await again.close();
   rmSync(folder, { recursive: true });
 }
 
-/** What all threads of this process computed since; unlike the clock it leaves out what other processes took. */
+/** Processor time of all threads since `before`; unlike wall time it excludes other processes. */
 function cpuMs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }
 
-/** Every hit brings a new identifier; time goes on by `msPerHit`. */
+/** Every hit brings a new identifier; the clock advances by `msPerHit`. */
 async function tenMillion(msPerHit: number): Promise<void> {
   let nowMs = START_MS;
-  const forgotten = { live: 0, runOut: 0 };
+  const evicted = { live: 0, expired: 0 };
   const onEvict = (count: number, live: boolean): void => {
-    forgotten[live ? "live" : "runOut"] += count;
+    evicted[live ? "live" : "expired"] += count;
   };
   const counters = memoryCounters({ nowMs: () => Math.floor(nowMs), maxBytes: GIB, onEvict });
   const rssBefore = await settledRss();
@@ -178,8 +179,8 @@ async function tenMillion(msPerHit: number): Promise<void> {
     .map((ms) => ms.toFixed(1));
   console.log(
     `10,000,000 identifiers, ${(1 / msPerHit).toFixed(0)} per ms: ${(spentMs / 10).toFixed(0)} ns each,`,
-    `${slow.length} calls above 1 ms (${worst.join(", ")}; longest by the processor's time ${longestCpuMs.toFixed(1)} ms); ${counters.size()} counters left,`,
+    `${slow.length} calls above 1 ms (${worst.join(", ")}; longest by processor time ${longestCpuMs.toFixed(1)} ms); ${counters.size()} counters left,`,
     `accounted ${gib(counters.bytes())}, rss at most ${gib(peak - rssBefore)}, settled ${gib((await settledRss()) - rssBefore)};`,
-    `forgotten for want of room: ${forgotten.live} live, ${forgotten.runOut} run out`,
+    `evicted: ${evicted.live} live, ${evicted.expired} expired`,
   );
 }

@@ -1,12 +1,12 @@
-/** The load generator, a process of its own: raw sockets, prepared requests, answers checked one by one. */
+/** The load generator process: raw sockets, prepared requests, and a check of every response. */
 import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
-import { type GeneratorAnswer, type Load, type Measured, numberMark } from "./load.ts";
+import { type GeneratorReply, type Load, type Measured, numberMark } from "./load.ts";
 
 type Connection = {
   socket: Socket<Connection>;
-  /** an answer of which only the beginning has come */
-  begun: string;
+  /** the beginning of a response that is not complete yet */
+  partial: string;
   /** when the request went out or, at a steady pace, was due; undefined: idle */
   sinceMs: number | undefined;
 };
@@ -15,20 +15,20 @@ type Connection = {
 type Run = {
   load: Load;
   nextRequest(): Buffer;
-  /** due at the steady pace and not yet sent, as no connection was idle */
+  /** due at the steady pace but not sent yet, because no connection was idle */
   overdueMs: number[];
   latenciesMs: number[];
-  answers: number;
+  responses: number;
   refusals: number;
   stopped: boolean;
   fail(why: string): void;
 };
 
 process.on("message", (load: Load) => {
-  void answerTo(load).then((answer) => process.send?.(answer));
+  void replyTo(load).then((reply) => process.send?.(reply));
 });
 
-async function answerTo(load: Load): Promise<GeneratorAnswer> {
+async function replyTo(load: Load): Promise<GeneratorReply> {
   try {
     return { measured: await generate(load) };
   } catch (error) {
@@ -38,13 +38,13 @@ async function answerTo(load: Load): Promise<GeneratorAnswer> {
 
 async function generate(load: Load): Promise<Measured> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
-  failed.catch(() => undefined); // it may come while nobody waits for it
+  failed.catch(() => undefined); // it may reject while nothing awaits it
   const run: Run = {
     load,
     nextRequest: requestMaker(load),
     overdueMs: [],
     latenciesMs: [],
-    answers: 0,
+    responses: 0,
     refusals: 0,
     stopped: false,
     fail: (why) => reject(new Error(why)),
@@ -73,12 +73,12 @@ async function generate(load: Load): Promise<Measured> {
   clearInterval(pace);
   while (connections.some((one) => one.sinceMs !== undefined)) await pause(1);
   for (const { socket } of connections) socket.end();
-  return { answers: run.answers, refusedPerSecond, ...summary(measured, before, after) };
+  return { responses: run.responses, refusedPerSecond, ...summary(measured, before, after) };
 }
 
 /**
- * Looks for answers without ever sleeping. To wake a sleeper costs the server's own thread, on a virtual machine as
- * much as a verification, and it is the slower server that finds the generator asleep.
+ * Polls for responses without ever sleeping. Waking a sleeping process costs the server's thread time, on a virtual
+ * machine as much as a verification, and a slower server would find the generator asleep more often.
  */
 function stayAwake(run: Run): void {
   if (!run.stopped) setImmediate(stayAwake, run);
@@ -87,11 +87,11 @@ function stayAwake(run: Run): void {
 function connect(run: Run, port: number): Promise<Connection> {
   return new Promise((resolve, reject) => {
     void Bun.connect<Connection>({
-      hostname: "127.0.0.1",
+      hostname: run.load.host ?? "127.0.0.1",
       port,
       socket: {
         open(socket) {
-          socket.data = { socket, begun: "", sinceMs: undefined };
+          socket.data = { socket, partial: "", sinceMs: undefined };
           resolve(socket.data);
         },
         data: (socket, bytes) => receive(run, socket.data, bytes.toString("latin1")),
@@ -107,23 +107,24 @@ function connect(run: Run, port: number): Promise<Connection> {
 function send(run: Run, connection: Connection, sinceMs: number): void {
   const request = run.nextRequest();
   connection.sinceMs = sinceMs;
-  if (connection.socket.write(request) !== request.length) run.fail("a request did not fit its socket");
+  if (connection.socket.write(request) !== request.length)
+    run.fail("a request did not fit into the socket buffer");
 }
 
 function receive(run: Run, connection: Connection, text: string): void {
-  const answer = connection.begun + text;
-  const isWhole = answer.length >= answerLength(answer);
-  connection.begun = isWhole ? "" : answer;
-  if (isWhole) settle(run, connection, answer);
+  const response = connection.partial + text;
+  const isWhole = response.length >= responseLength(response);
+  connection.partial = isWhole ? "" : response;
+  if (isWhole) settle(run, connection, response);
 }
 
-function settle(run: Run, connection: Connection, answer: string): void {
+function settle(run: Run, connection: Connection, response: string): void {
   const nowMs = performance.now();
-  if (run.load.mayRefuse === true && isRefusal(answer)) run.refusals += 1;
+  if (run.load.mayRefuse === true && isRefusal(response)) run.refusals += 1;
   else {
-    if (!isRight(answer, run.load.expected)) run.fail(answer);
+    if (!isRight(response, run.load.expected)) run.fail(response);
     run.latenciesMs.push(nowMs - (connection.sinceMs ?? nowMs));
-    run.answers += 1;
+    run.responses += 1;
   }
   connection.sinceMs = undefined;
   if (run.stopped) return;
@@ -131,25 +132,27 @@ function settle(run: Run, connection: Connection, answer: string): void {
   if (sinceMs !== undefined) send(run, connection, sinceMs);
 }
 
-function isRight(answer: string, expected: string): boolean {
+function isRight(response: string, expected: string): boolean {
   return (
-    answer.startsWith("HTTP/1.1 200 ") && answer.includes(expected) && answer.length === answerLength(answer)
+    response.startsWith("HTTP/1.1 200 ") &&
+    response.includes(expected) &&
+    response.length === responseLength(response)
   );
 }
 
-function isRefusal(answer: string): boolean {
-  return answer.startsWith("HTTP/1.1 429 ") && answer.includes("/server_overloaded");
+function isRefusal(response: string): boolean {
+  return response.startsWith("HTTP/1.1 429 ") && response.includes("/server_overloaded");
 }
 
-/** The length of the whole answer; Infinity where its head has not all come. */
-function answerLength(answer: string): number {
-  const headEnd = answer.indexOf("\r\n\r\n");
+/** The length of the whole response; Infinity while its head is incomplete. */
+function responseLength(response: string): number {
+  const headEnd = response.indexOf("\r\n\r\n");
   if (headEnd === -1) return Infinity;
-  const declared = /\r\ncontent-length: (\d+)/i.exec(answer)?.[1];
+  const declared = /\r\ncontent-length: (\d+)/i.exec(response)?.[1];
   return headEnd + 4 + Number(declared);
 }
 
-/** Requests fall due at a steady pace; those that find no idle connection wait, and their wait is measured. */
+/** Requests are due at a steady pace. If no connection is idle, a request waits, and its latency includes the wait. */
 function startPace(run: Run, perSecond: number, connections: readonly Connection[]) {
   const startedAtMs = performance.now();
   let issued = 0;
@@ -165,14 +168,14 @@ function startPace(run: Run, perSecond: number, connections: readonly Connection
   }, 1);
 }
 
-/** Answers the bytes of one request after the other. */
+/** Returns a function that returns the bytes of the next request. */
 function requestMaker(load: Load): () => Buffer {
   const requests = load.bodies.map((body) => requestBytes(load, body));
   let number = load.firstNumber;
-  let turn = 0;
+  let index = 0;
   return () => {
-    const { bytes, numberAt } = requests[turn] ?? { bytes: Buffer.alloc(0), numberAt: -1 };
-    turn = turn + 1 === requests.length ? 0 : turn + 1;
+    const { bytes, numberAt } = requests[index] ?? { bytes: Buffer.alloc(0), numberAt: -1 };
+    index = index + 1 === requests.length ? 0 : index + 1;
     if (numberAt === -1) return bytes;
     const numbered = Buffer.from(bytes);
     numbered.write(String(number).padStart(numberMark.length, "0"), numberAt, "latin1");
@@ -184,7 +187,7 @@ function requestMaker(load: Load): () => Buffer {
 function requestBytes(load: Load, body: string): { bytes: Buffer; numberAt: number } {
   const head = [
     `POST ${load.path} HTTP/1.1`,
-    `Host: 127.0.0.1:${load.port}`,
+    `Host: ${load.host ?? "127.0.0.1"}:${load.port}`,
     `Authorization: Bearer ${load.rootKey}`,
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
@@ -197,6 +200,8 @@ type Clocks = { wallMs: number; threadUs: number; processUs: number };
 
 function clocks({ pid, alsoPids = [] }: Load): Clocks {
   const pids = [pid, ...alsoPids];
+  if (!pids.every((one) => one !== undefined))
+    return { wallMs: performance.now(), threadUs: Number.NaN, processUs: Number.NaN };
   return { wallMs: performance.now(), threadUs: sumOf(pids, threadUs), processUs: sumOf(pids, processUs) };
 }
 
@@ -204,18 +209,18 @@ function sumOf(pids: readonly number[], timeUs: (pid: number) => number): number
   return pids.reduce((sum, pid) => sum + timeUs(pid), 0);
 }
 
-/** schedstat begins with the nanoseconds on a processor; it is kept for each thread alone. */
+/** The first field of schedstat is the nanoseconds on a processor; Linux keeps it per thread. */
 function threadUs(pid: number): number {
   return Number(fieldsOf(`/proc/${pid}/task/${pid}/schedstat`)[0]) / 1000;
 }
 
-/** User and system time of all threads, which Linux tells in steps of 10 ms. */
+/** User and system time of all threads, which Linux reports in steps of 10 ms. */
 function processUs(pid: number): number {
   const [user = 0, system = 0] = fieldsOf(`/proc/${pid}/stat`, ") ").slice(11, 13).map(Number);
   return (user + system) * 10_000;
 }
 
-/** The words of the file, or of what comes after `mark` in it. */
+/** The fields of the file, or of the part after the last `mark`. */
 function fieldsOf(path: string, mark = ""): string[] {
   const text = readFileSync(path, "utf8");
   return text.slice(mark === "" ? 0 : text.lastIndexOf(mark) + mark.length).split(" ");
@@ -225,7 +230,7 @@ function summary(
   latenciesMs: readonly number[],
   before: Clocks,
   after: Clocks,
-): Omit<Measured, "answers" | "refusedPerSecond"> {
+): Omit<Measured, "responses" | "refusedPerSecond"> {
   const sorted = Float64Array.from(latenciesMs).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   const wallMs = after.wallMs - before.wallMs;

@@ -1,76 +1,78 @@
 import { cores, keepOn } from "./cores.ts";
 
-/** What the generator is asked to do: a closed loop, or with `perSecond` a steady pace, over keep-alive connections. */
+/** A job for the generator: a closed loop, or with `perSecond` a steady pace, over keep-alive connections. */
 export type Load = {
+  /** undefined: 127.0.0.1 */
+  host?: string;
   port: number;
   /** further nodes, among which the connections are divided */
   alsoPorts?: readonly number[];
-  /** the process whose processor time is measured */
-  pid: number;
+  /** the process whose processor time is measured; undefined: none is, and these figures are not numbers */
+  pid: number | undefined;
   /** further processes, such as Redis: the time of their first threads is added */
   alsoPids?: readonly number[];
   path: string;
   rootKey: string;
-  /** sent in turn, round and round */
+  /** sent one after another, then again from the first */
   bodies: readonly string[];
-  /** every answer is a 200 that holds this, or the bench fails */
+  /** every response must be a 200 that contains this, or the bench fails */
   expected: string;
-  /** 429 `server_overloaded` is an answer too, which is counted apart */
+  /** 429 `server_overloaded` is allowed too, and is counted separately */
   mayRefuse?: true;
   connections: number;
-  /** undefined: the next request goes out when the answer before it is there */
+  /** undefined: each connection sends its next request when it has the response */
   perSecond?: number;
   warmUpMs: number;
   measuredMs: number;
-  /** where bodies hold `numberMark`, it is replaced by numbers that begin here */
+  /** the first of the numbers that replace `numberMark` in bodies */
   firstNumber: number;
 };
 
-/** Stands in a body for ten digits that differ from request to request. */
+/** A placeholder in a body for ten digits that differ in each request. */
 export const numberMark = "##########";
 
-/** What was measured after the warm-up; `answers` counts the warm-up too. */
+/** What was measured after the warm-up; `responses` counts the warm-up too. */
 export type Measured = {
-  answers: number;
+  responses: number;
   perSecond: number;
-  /** of a load that may be refused; the other figures leave refusals out */
+  /** for a load with `mayRefuse`; the other figures exclude refusals */
   refusedPerSecond: number;
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** processor time for one answer of the server's first thread, which runs its JavaScript, and those beside it, microseconds */
+  /** processor time per response, in microseconds, of the server's first thread, which runs its JavaScript, and of `alsoPids` */
   threadUs: number;
-  /** the same of the whole processes: collector, compiler and workers too */
+  /** the same for all threads: garbage collector, compiler and workers too */
   processUs: number;
-  /** how much of a core these threads used; well below 1 the generator or another program held it up */
+  /** how much of a core these threads used; if it is well below 1, the generator or another program slowed the server down */
   serverBusy: number;
 };
 
-export type GeneratorAnswer = { measured: Measured } | { wrong: string };
+export type GeneratorReply = { measured: Measured } | { wrong: string };
 
-/** A generator process; it is kept so that its code is compiled when it counts. */
+/** A generator process. It is reused, so that its code is already compiled when it measures. */
 export type Generator = {
-  /** Errors: `Error` with the first answer that was not the expected one. */
+  /** Errors: `Error` with the first unexpected response. */
   run(load: Load): Promise<Measured>;
   stop(): void;
 };
 
 export function startGenerator(): Generator {
-  let settle: ((answer: GeneratorAnswer) => void) | undefined;
+  let settle: ((reply: GeneratorReply) => void) | undefined;
   const child = Bun.spawn([process.execPath, new URL("./generator.ts", import.meta.url).pathname], {
     stdio: ["ignore", "inherit", "inherit"],
-    ipc: (answer: GeneratorAnswer) => settle?.(answer),
+    ipc: (reply: GeneratorReply) => settle?.(reply),
     onExit: () => settle?.({ wrong: "the generator ended" }),
   });
   keepOn(cores.generator, child.pid);
   return {
     async run(load) {
-      const answer = await new Promise<GeneratorAnswer>((resolve) => {
+      const reply = await new Promise<GeneratorReply>((resolve) => {
         settle = resolve;
         child.send(load);
       });
-      if ("wrong" in answer) throw new Error(`Wrong answer to ${load.path}: ${answer.wrong}`);
-      return answer.measured;
+      if ("wrong" in reply) throw new Error(`Wrong response to ${load.path}: ${reply.wrong}`);
+      return reply.measured;
     },
     stop: () => child.kill(),
   };

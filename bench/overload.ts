@@ -1,4 +1,4 @@
-/** `bun bench/overload.ts`: how a server behaves that is asked for more than it can do. See docs/decisions/overload.md. */
+/** `bun bench/overload.ts`: how the server behaves under more load than it can handle. See docs/decisions/overload.md. */
 import { readFileSync } from "node:fs";
 import { type Generator, type Load, type Measured, numberMark, startGenerator } from "./load.ts";
 import { type Product, startProduct } from "./servers.ts";
@@ -12,7 +12,7 @@ const livenessEveryMs = 50;
 const product = await startProduct();
 const generators = [startGenerator(), startGenerator()] as const;
 const [first, second] = generators;
-/** refused requests have taken numbers too, so each run begins far above the last one */
+/** refused requests use up numbers too, so each run starts far above the last one */
 let firstNumber = 0;
 
 try {
@@ -71,7 +71,7 @@ function loadOf(operation: string, body: object, expected: string): Omit<Load, "
 
 type Run = readonly [generator: Generator, load: Load];
 
-/** Runs the loads at once, and prints each beside what `peak` reached. */
+/** Runs the loads at the same time, and compares each with `peak`. */
 async function measure(
   title: string,
   runs: readonly Run[],
@@ -84,7 +84,7 @@ async function measure(
       return generator.run({ ...load, firstNumber });
     }),
   );
-  const { slowestMs, asked, residentMb } = await watch.end();
+  const { slowestMs, checks, residentMb } = await watch.end();
   console.log(`\n${title}`);
   for (const [index, one] of measured.entries()) {
     const reached = peak[index];
@@ -92,20 +92,20 @@ async function measure(
       reached === undefined ? "" : `, ${(one.perSecond / reached.perSecond).toFixed(2)} of its peak`;
     const { perSecond, refusedPerSecond, p50Ms, p99Ms, serverBusy } = one;
     console.log(
-      `  ${runs[index]?.[1].path}: ${Math.round(perSecond)} done a second${share}, ${Math.round(refusedPerSecond)} refused, ` +
+      `  ${runs[index]?.[1].path}: ${Math.round(perSecond)} completed per second${share}, ${Math.round(refusedPerSecond)} refused, ` +
         `p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, thread ${Math.round(serverBusy * 100)} % busy`,
     );
   }
   console.log(
-    `  liveness at worst ${Math.round(slowestMs)} ms (asked ${asked} times), ${residentMb} MB resident at most`,
+    `  liveness at worst ${Math.round(slowestMs)} ms (${checks} checks), ${residentMb} MB resident at most`,
   );
   return measured;
 }
 
-/** Asks for liveness on new connections, and looks at the memory, until `end`. */
+/** Checks liveness on new connections, and reads the memory, until `end` is called. */
 function watchServer({ port, pid }: Product) {
   let slowestMs = 0;
-  let asked = 0;
+  let checks = 0;
   let residentMb = 0;
   let ended = false;
   const watching = (async () => {
@@ -114,8 +114,8 @@ function watchServer({ port, pid }: Product) {
       const { status } = await fetch(`http://127.0.0.1:${port}/health/live`, {
         headers: { Connection: "close" },
       });
-      if (status !== 200) throw new Error(`liveness answered ${status}`);
-      asked += 1;
+      if (status !== 200) throw new Error(`liveness returned ${status}`);
+      checks += 1;
       slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
       residentMb = Math.max(residentMb, residentMbOf(pid));
       await Bun.sleep(livenessEveryMs);
@@ -125,7 +125,7 @@ function watchServer({ port, pid }: Product) {
     async end() {
       ended = true;
       await watching;
-      return { slowestMs, asked, residentMb };
+      return { slowestMs, checks, residentMb };
     },
   };
 }

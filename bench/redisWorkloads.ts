@@ -24,7 +24,7 @@ export const redisWorkloads: Record<string, Workload> = {
   },
 };
 
-/** A product with one key whose limit is shared, and how much of it was counted so far. */
+/** A product with one key that has a shared limit, and the hits counted so far. */
 type Counted = { product: Product; key: string; before: number };
 
 async function counted(environment: Record<string, string> = {}): Promise<Counted> {
@@ -38,17 +38,17 @@ function verifying(label: string, { product, key }: Counted, alsoPids: readonly 
   return { label, load: { ...side.load, alsoPids } };
 }
 
-async function checkCount({ product, key, before }: Counted, answered: number | undefined): Promise<void> {
-  expectEqual((await countedBy(product, key, "requests")) - before, answered ?? 0);
+async function checkCount({ product, key, before }: Counted, expected: number | undefined): Promise<void> {
+  expectEqual((await countedBy(product, key, "requests")) - before, expected ?? 0);
 }
 
-/** Beside the bare runtime: with Redis on the server's core, its processor time added, and on the generator's. */
+/** Against the bare runtime: with Redis on the server's core, its processor time added, and on the generator's core. */
 async function verify(): Promise<Prepared> {
   const near = await startRedis(cores.server);
   const far = await startRedis(cores.generator);
   const same = await counted({ REDIS_URL: near.url });
   const other = await counted({ REDIS_URL: far.url });
-  const sample = await same.product.answer("keys.verifyKey", { key: same.key });
+  const sample = await same.product.callForText("keys.verifyKey", { key: same.key });
   same.before += 1;
   const baseline = await startBaseline("/v2/keys.verifyKey", sample);
   const bare = verifying("baseline", same);
@@ -63,9 +63,9 @@ async function verify(): Promise<Prepared> {
       { of: "other core", to: "baseline", by: "perSecond", atLeast: 0.4 },
     ],
     notes: [],
-    async check(answers) {
-      await checkCount(same, answers.get("same core"));
-      await checkCount(other, answers.get("other core"));
+    async check(responses) {
+      await checkCount(same, responses.get("same core"));
+      await checkCount(other, responses.get("other core"));
     },
     stop: () => stopAll(same.product, other.product, baseline, near, far),
   };
@@ -80,15 +80,15 @@ async function latency(): Promise<Prepared> {
     sides: [paced(verifying("memory", inMemory)), paced(verifying("redis", inRedis))],
     comparisons: [{ of: "redis", to: "memory", by: "p99Ms", atMostMore: 2 }],
     notes: [],
-    async check(answers) {
-      await checkCount(inMemory, answers.get("memory"));
-      await checkCount(inRedis, answers.get("redis"));
+    async check(responses) {
+      await checkCount(inMemory, responses.get("memory"));
+      await checkCount(inRedis, responses.get("redis"));
     },
     stop: () => stopAll(inMemory.product, inRedis.product, redis),
   };
 }
 
-/** By processor time of nodes and Redis, since the generator leaves the nodes only one core of two. */
+/** Compares processor time of nodes and Redis, since the generator occupies one of two cores. */
 async function nodes(): Promise<Prepared> {
   const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
   const services = await startServices("postgres", surroundings);
@@ -107,8 +107,11 @@ async function nodes(): Promise<Prepared> {
   return {
     sides: [alone, { label: "two nodes", load: { ...alone.load, alsoPorts: [second.port], alsoPids } }],
     comparisons: [{ of: "one node", to: "two nodes", by: "threadUs", atLeast: 0.8 }],
-    notes: ["two nodes do 1.6 times as much as one where a decision costs at most 1/0.8 of one node's"],
-    check: (answers) => checkCount(both, (answers.get("one node") ?? 0) + (answers.get("two nodes") ?? 0)),
+    notes: [
+      "two nodes handle 1.6 times as much as one if a decision costs at most 1/0.8 of what it costs on one node",
+    ],
+    check: (responses) =>
+      checkCount(both, (responses.get("one node") ?? 0) + (responses.get("two nodes") ?? 0)),
     stop: () => stopAll(first, second, redis, services),
   };
 }

@@ -3,20 +3,20 @@ import type { Measured } from "./load.ts";
 import type { Comparison, Prepared } from "./sides.ts";
 import { median, type Spread, spread } from "./statistics.ts";
 
-/** What each side reached, by its label. */
+/** The measurement of each side, by label. */
 export type Round = Record<string, Measured>;
 
-/** Below this share of a core the baseline was not what limited its own figures. */
+/** If the baseline used less than this share of a core, something else limited its figures. */
 const saturated = 0.9;
 
 export function printHead(pace: { rounds: number; measuredMs: number }): void {
   const seconds = pace.measuredMs / 1000;
   console.log(
-    `Bun ${Bun.version}, ${cpus().length} cores; ${pace.rounds} rounds, each side in turn for ${seconds} s; medians (least to most).`,
+    `Bun ${Bun.version}, ${cpus().length} cores; ${pace.rounds} rounds, sides alternate, ${seconds} s each; medians (minimum to maximum).`,
   );
 }
 
-/** Prints what was measured, and answers it for the report file. */
+/** Prints the measurements, and returns them for the report file. */
 export function printWorkload(name: string, title: string, prepared: Prepared, rounds: readonly Round[]) {
   console.log(`\n${name}: ${title}`);
   for (const note of prepared.notes) console.log(`  ${note}`);
@@ -28,7 +28,7 @@ export function printWorkload(name: string, title: string, prepared: Prepared, r
   );
   for (const [label, side] of Object.entries(sides)) {
     console.log(
-      `  ${label.padEnd(10)} ${whole(side.perSecond)} a second; ${side.threadUs.median.toFixed(1)} µs each of its thread ` +
+      `  ${label.padEnd(10)} ${whole(side.perSecond)} a second; ${side.threadUs.median.toFixed(1)} µs of thread time each ` +
         `(${percent(side.serverBusy)} busy), ${side.processUs.median.toFixed(1)} µs of the process; ` +
         `p50 ${side.p50Ms.median.toFixed(2)} ms, p99 ${range(side.p99Ms)} ms`,
     );
@@ -57,7 +57,7 @@ function summary(measured: readonly Measured[]) {
 
 const means = { perSecond: "throughput", p99Ms: "p99", threadUs: "processor time" } as const;
 
-/** How much more ms it is within each round. */
+/** The difference in ms within each round. */
 function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atMostMore = 0 } = comparison;
   const more = spread(
@@ -68,7 +68,7 @@ function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
   return { ...comparison, more, sentence };
 }
 
-/** The ratio within each round, so that what slows the machine for a while slows both of its sides. */
+/** The ratio within each round, so that a temporary slowdown of the machine affects both sides. */
 function compare(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atLeast, atMost } = comparison;
   if (comparison.atMostMore !== undefined) return compareDifference(comparison, rounds);
@@ -77,14 +77,19 @@ function compare(comparison: Comparison, rounds: readonly Round[]) {
   const threadRatio = median(
     rounds.map((round) => (round[to]?.threadUs ?? Number.NaN) / (round[of]?.threadUs ?? Number.NaN)),
   );
+  const processRatio = median(
+    rounds.map((round) => (round[to]?.processUs ?? Number.NaN) / (round[of]?.processUs ?? Number.NaN)),
+  );
   const busy = median(rounds.map((round) => round[to]?.serverBusy ?? 0));
   const sentence = [
     `${of} / ${to}: ${range(ratio)} by ${means[by]}`,
-    by === "perSecond" ? `, ${threadRatio.toFixed(2)} by processor time of the thread` : "",
+    by === "perSecond"
+      ? `, by processor time ${threadRatio.toFixed(2)} of the thread and ${processRatio.toFixed(2)} of the process`
+      : "",
     verdict(ratio.median, atLeast, atMost),
-    to === "baseline" && busy < saturated ? "; the baseline was held up, so go by processor time" : "",
+    to === "baseline" && busy < saturated ? "; the baseline was slowed down, so use the processor time" : "",
   ].join("");
-  return { ...comparison, ratio, threadRatio, sentence };
+  return { ...comparison, ratio, threadRatio, processRatio, sentence };
 }
 
 function verdict(ratio: number, atLeast: number | undefined, atMost: number | undefined): string {

@@ -7,20 +7,22 @@ import { rootKeySecret } from "../server/src/domain/secrets.ts";
 import { firstStart } from "../server/src/firstStart.ts";
 import { hashKey, monotonicMs, randomBytes } from "../server/src/runtime.ts";
 import { openStorage } from "../server/src/storage/open.ts";
+import { databaseAt } from "../server/test/databaseAt.ts";
 import { type RedisServer, startRedisServer } from "../server/test/redisServer.ts";
 import { cores, keepOn } from "./cores.ts";
+import type { Call } from "./scenarios.ts";
 import { median } from "./statistics.ts";
 
-/** A server under load, a process of its own on a free port of 127.0.0.1. */
+/** A server process under load, on a free port of 127.0.0.1. */
 export type Server = { port: number; pid: number; stop(): Promise<void> };
 
 export type Product = Server & {
   rootKey: string;
-  /** The `data` of one operation's answer. Errors: `Error` with whatever is no 200. */
-  call<T>(operation: string, body: object): Promise<T>;
-  /** the same before it is taken apart */
-  answer(operation: string, body: object): Promise<string>;
-  /** Median time of one fdatasync in the folder of the database, milliseconds. */
+  /** Returns the `data` of an operation's response. Errors: `Error` with the response if its status is not 200. */
+  call: Call;
+  /** the same as text, with the envelope */
+  callForText(operation: string, body: object): Promise<string>;
+  /** Median time of one fdatasync in the database folder, in milliseconds. */
   measureFsyncMs(): number;
 };
 
@@ -29,9 +31,9 @@ export type Seed = (database: Database, workspaceId: string) => void;
 
 export type ProductOptions = {
   seed?: Seed;
-  /** beside the default settings */
+  /** settings that differ from the defaults */
   environment?: Record<string, string>;
-  /** of a database that other nodes have too */
+  /** for a database that is shared with other nodes */
   rootKey?: string;
 };
 
@@ -51,22 +53,12 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
       ...environment,
     },
   });
-  const answer = async (operation: string, body: object) => {
-    const response = await fetch(`http://127.0.0.1:${server.port}/v2/${operation}`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${rootKey}`, "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(`${operation} answered ${response.status}: ${text}`);
-    return text;
-  };
+  const callForText = textCallerOf({ url: `http://127.0.0.1:${server.port}`, rootKey });
   return {
     ...server,
     rootKey,
-    answer,
-    call: async <T>(operation: string, body: object) =>
-      (JSON.parse(await answer(operation, body)) as { data: T }).data,
+    callForText,
+    call: dataOf(callForText),
     measureFsyncMs: () => measureFsyncMs(folder),
     async stop() {
       await server.stop();
@@ -75,22 +67,57 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   };
 }
 
+type Access = { url: string; rootKey: string };
+type TextCall = (operation: string, body: object) => Promise<string>;
+
+/** Calls operations of a server. Errors: `Error` with the response if its status is not 200. */
+export function callerOf(access: Access): Call {
+  return dataOf(textCallerOf(access));
+}
+
+function textCallerOf({ url, rootKey }: Access): TextCall {
+  return async (operation, body) => {
+    const response = await fetch(`${url}/v2/${operation}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${rootKey}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${operation} returned ${response.status}: ${text}`);
+    return text;
+  };
+}
+
+function dataOf(callForText: TextCall): Call {
+  return async <T>(operation: string, body: object) =>
+    (JSON.parse(await callForText(operation, body)) as { data: T }).data;
+}
+
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
-/** A Redis of its own that keeps nothing on disk. */
+/** A new Redis that stores nothing on disk. */
 export async function startRedis(core: number): Promise<RedisServer> {
   const redis = await startRedisServer();
   keepOn(core, redis.pid());
   return redis;
 }
 
-/** The bare runtime with a fixed answer. */
-export function startBaseline(path: string, answer: string): Promise<Server> {
-  return start([new URL("./baseline.ts", import.meta.url).pathname, path, answer], { environment: {} });
+/** The bare runtime with a fixed response. */
+export function startBaseline(path: string, reply: string): Promise<Server> {
+  return startProgram([new URL("./baseline.ts", import.meta.url).pathname, path, reply]);
+}
+
+/** Starts a program that prints some words and `listens on` its address. */
+export function startProgram(command: string[]): Promise<Server & { words: readonly string[] }> {
+  return start(command, { environment: {} });
 }
 
 async function fill(path: string, rootKey: string, seed: Seed): Promise<void> {
-  const engine = await openStorage(`file:${path}`, { serving: false, connections: 4, monotonicMs });
+  const engine = await openStorage(databaseAt(`file:${path}`), {
+    serving: false,
+    connections: 4,
+    monotonicMs,
+  });
   const tools = { nowMs: Date.now, newId: idMaker(randomBytes), randomBytes, hashKey };
   await firstStart(engine, tools, rootKey, () => undefined);
   const workspace = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();
@@ -103,8 +130,8 @@ async function fill(path: string, rootKey: string, seed: Seed): Promise<void> {
 
 type StartOptions = { environment: Record<string, string>; log?: string };
 
-/** Runs a program and waits until it says where it listens. */
-async function start(command: string[], { environment, log }: StartOptions): Promise<Server> {
+/** Starts a program and waits until it prints its port. */
+async function start(command: string[], { environment, log }: StartOptions) {
   const { PATH = "", HOME = "" } = process.env;
   const child = Bun.spawn([process.execPath, ...command], {
     env: { PATH, HOME, ...environment },
@@ -112,12 +139,12 @@ async function start(command: string[], { environment, log }: StartOptions): Pro
     stdout: log === undefined ? "pipe" : Bun.file(log),
     stderr: log === undefined ? "inherit" : "pipe",
   });
-  const said = child.stdout instanceof ReadableStream ? child.stdout : child.stderr;
-  const port = said instanceof ReadableStream ? await portIn(said) : undefined;
-  if (port === undefined) throw new Error(`${command.join(" ")} did not start`);
+  const output = child.stdout instanceof ReadableStream ? child.stdout : child.stderr;
+  const printed = output instanceof ReadableStream ? await portIn(output) : undefined;
+  if (printed === undefined) throw new Error(`${command.join(" ")} did not start`);
   keepOn(cores.server, child.pid);
   return {
-    port,
+    ...printed,
     pid: child.pid,
     async stop() {
       child.kill("SIGINT");
@@ -126,13 +153,14 @@ async function start(command: string[], { environment, log }: StartOptions): Pro
   };
 }
 
-async function portIn(output: ReadableStream<Uint8Array>): Promise<number | undefined> {
+/** The port, and the words before `listens on`. */
+async function portIn(output: ReadableStream<Uint8Array>) {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of output) {
     text += decoder.decode(chunk);
-    const port = /listens on http:\/\/[^:]+:(\d+)\s/.exec(text)?.[1];
-    if (port !== undefined) return Number(port);
+    const [, words = "", port] = /(.*)listens on http:\/\/[^:]+:(\d+)\s/.exec(text) ?? [];
+    if (port !== undefined) return { port: Number(port), words: words.trim().split(" ") };
   }
   console.error(text);
   return undefined;

@@ -1,7 +1,8 @@
 import { type Load, numberMark } from "./load.ts";
+import type { Requests } from "./scenarios.ts";
 import { type Product, type Server, startBaseline } from "./servers.ts";
 
-/** One of the things whose speeds are compared, measured in turn with the others. */
+/** One of the servers or loads that are compared; it alternates with the others. */
 export type Side = {
   label: string;
   load: Omit<Load, "warmUpMs" | "measuredMs" | "firstNumber">;
@@ -9,7 +10,7 @@ export type Side = {
   meanwhile?: () => Promise<void>;
 };
 
-/** `of` divided by `to`, and what it is held to. */
+/** `of` divided by `to`, and its target. */
 export type Comparison = {
   of: string;
   to: string;
@@ -23,10 +24,10 @@ export type Comparison = {
 export type Prepared = {
   sides: readonly Side[];
   comparisons: readonly Comparison[];
-  /** what else should be known about the figures */
+  /** remarks on the figures */
   notes: readonly string[];
-  /** Errors: `Error` where the server does not remember just as many requests as `answers` says each side had. */
-  check(answers: ReadonlyMap<string, number>): Promise<void>;
+  /** Errors: `Error` if the server counted another number of requests than each side has `responses`. */
+  check(responses: ReadonlyMap<string, number>): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -35,25 +36,25 @@ export type Workload = { title: string; prepare(): Promise<Prepared> };
 const connections = 64;
 export const huge = 1_000_000_000_000;
 const hourMs = 3_600_000;
-/** of the identity that keys are made for */
+/** the identity that owns the keys */
 export const externalId = "owner";
 
 export type Verdict = { credits: number; ratelimits: { name: string; remaining: number }[] };
-type Held = {
+type Options = {
   target?: number;
-  /** how many requests the product remembers */
+  /** returns how many requests the product has counted */
   count?: () => Promise<number>;
 };
 
-/** The product beside the bare runtime that gives the same answer to the same requests. */
+/** The product against the bare runtime, which returns the same response to the same requests. */
 export async function againstBaseline(
   product: Product,
   operation: string,
   bodies: readonly object[],
   expected: string,
-  { target, count }: Held,
+  { target, count }: Options,
 ): Promise<Prepared> {
-  const sample = await product.answer(operation, numbered(bodies[0] ?? {}));
+  const sample = await product.callForText(operation, numbered(bodies[0] ?? {}));
   const baseline = await startBaseline(`/v2/${operation}`, sample);
   const before = await count?.();
   const side = sideOf(product, operation, bodies, expected);
@@ -71,9 +72,9 @@ export async function againstBaseline(
       },
     ],
     notes: [],
-    async check(answers) {
+    async check(responses) {
       if (count === undefined || before === undefined) return;
-      expectEqual((await count()) - before, answers.get("product") ?? 0);
+      expectEqual((await count()) - before, responses.get("product") ?? 0);
     },
     async stop() {
       await Promise.all([product.stop(), baseline.stop()]);
@@ -81,7 +82,7 @@ export async function againstBaseline(
   };
 }
 
-/** A body whose number is one that the load will not use. */
+/** The body with a number that the load does not use. */
 function numbered(body: object): object {
   return JSON.parse(JSON.stringify(body).replace(numberMark, "sample")) as object;
 }
@@ -92,29 +93,33 @@ export function sideOf(
   bodies: readonly object[],
   expected: string,
 ) {
+  return { label: "product", load: requestsTo(server, { operation, bodies, expected }) };
+}
+
+type Target = { port: number; pid: number | undefined; rootKey: string };
+
+export function requestsTo({ port, pid, rootKey }: Target, { operation, bodies, expected }: Requests) {
   return {
-    label: "product",
-    load: {
-      port: server.port,
-      pid: server.pid,
-      path: `/v2/${operation}`,
-      rootKey: server.rootKey,
-      bodies: bodies.map((body) => JSON.stringify(body)),
-      expected,
-      connections,
-    },
+    port,
+    pid,
+    path: `/v2/${operation}`,
+    rootKey,
+    bodies: bodies.map((body) => JSON.stringify(body)),
+    expected,
+    connections,
   };
 }
 
-export function expectEqual(counted: number, answered: number): void {
-  if (counted !== answered) throw new Error(`${answered} requests were answered, but ${counted} counted`);
+export function expectEqual(counted: number, responses: number): void {
+  if (counted !== responses)
+    throw new Error(`${responses} responses were received, but ${counted} requests were counted`);
 }
 
 export function sharedLimit(name: string) {
   return { name, limit: huge, duration: hourMs };
 }
 
-/** Keys of one identity that has these limits; `more` are further members of createKey. */
+/** Creates keys of one identity with these limits; `more` are further fields of createKey. */
 export async function makeKeys(
   product: Product,
   count: number,
@@ -136,7 +141,7 @@ export async function makeKeys(
   return keys;
 }
 
-/** How much of a huge limit is used, asked without using it. */
+/** How much of a huge limit is used, read with cost 0. */
 export async function countedBy(product: Product, key: string, name: string): Promise<number> {
   const { ratelimits } = await product.call<Verdict>("keys.verifyKey", {
     key,

@@ -1,7 +1,7 @@
 /**
- * `bun bench/sizes.ts`: what docs/operating/sizing.md tells of bytes and processor time, measured here: rows on disk, keys
- * in a node's memory, counters, and what one verification costs each process. About a minute; with USAGE_EVENT_HOURS=0
- * usage is counts alone.
+ * `bun bench/sizes.ts`: measures the figures of docs/operating/sizing.md: bytes of rows on disk, of keys in a node's memory and
+ * of counters, and the processor time of one verification in each process. Takes about a minute. With
+ * USAGE_EVENT_HOURS=0 usage stores only counts.
  */
 
 import { Database } from "bun:sqlite";
@@ -22,7 +22,7 @@ type Side = {
   node: Node;
   diskBytes(): Promise<number>;
   usageBytes(): Promise<number>;
-  /** where it counts */
+  /** where its counters are */
   counters: { where: string; bytes(): Promise<number> };
 };
 
@@ -46,7 +46,7 @@ async function onSqlite(): Promise<Side> {
     environment: common,
   });
   const pagesOf = async (name: string) => {
-    if (!existsSync(name)) return 0; // usage, before there is some
+    if (!existsSync(name)) return 0; // no usage has been stored yet
     const database = new Database(name, { readwrite: true, create: false });
     const [row] = database
       .query("select page_count * page_size as bytes from pragma_page_count, pragma_page_size")
@@ -91,7 +91,7 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
   console.log(name);
   const data = async (operation: string, body: object) => {
     const reply = await node.call(operation, body);
-    if (reply.status !== 200) throw new Error(`${operation} answered ${reply.status}: ${reply.text}`);
+    if (reply.status !== 200) throw new Error(`${operation} returned ${reply.status}: ${reply.text}`);
     return reply.body.data;
   };
   const { apiId } = await data("apis.createApi", { name: "payments" });
@@ -104,15 +104,15 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
     }),
   );
   const withIdentities = await diskBytes();
-  tell("an identity with one limit, on disk, audit row included", withIdentities - atStart);
+  printBytes("an identity with one limit, on disk, audit row included", withIdentities - atStart);
   const keys: string[] = [];
   await inParallel(identities, async (index) => {
     keys.push((await data("keys.createKey", { apiId, externalId: `user_${index}` })).key);
   });
-  tell("a key of an identity, on disk, audit row included", (await diskBytes()) - withIdentities);
+  printBytes("a key of an identity, on disk, audit row included", (await diskBytes()) - withIdentities);
 
   console.log(
-    `  the node's memory with all of them made: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`,
+    `  the node's memory with all of them created: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`,
   );
   const memoryBefore = residentBytes(node.pid);
   const countersBefore = await counters.bytes();
@@ -123,10 +123,10 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
   };
   await inParallel(identities, verify);
   await Bun.sleep(3_000); // usage is written once a second
-  tell("a cached key in the node's memory", residentBytes(node.pid) - memoryBefore);
-  tell(`a counter in ${counters.where}`, (await counters.bytes()) - countersBefore);
+  printBytes("a cached key in the node's memory", residentBytes(node.pid) - memoryBefore);
+  printBytes(`a counter in ${counters.where}`, (await counters.bytes()) - countersBefore);
   const usageOfFirst = await usageBytes();
-  tell("the first verification of a key in a minute, among the usage records", usageOfFirst - usageBefore);
+  printBytes("the first verification of a key in a minute, in the usage records", usageOfFirst - usageBefore);
 
   const before = spentMs(node);
   const startedAt = performance.now();
@@ -138,17 +138,17 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
     console.log(`    ${part}: ${(((ms - (before[part] ?? 0)) * 1_000) / verifications).toFixed(1)}`);
   }
   await Bun.sleep(3_000);
-  tell("each further one, within a thousand keys", (await usageBytes()) - usageOfFirst, verifications);
+  printBytes("each further one, over a thousand keys", (await usageBytes()) - usageOfFirst, verifications);
   console.log(
-    `  single events that were not kept: ${await node.metric("latchkey_usage_events_dropped_total")}`,
+    `  usage events that were dropped: ${await node.metric("latchkey_usage_events_dropped_total")}`,
   );
   console.log(`  the node's memory: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`);
-  if (counters.where === "Redis") await tellFullCounter(data, apiId);
+  if (counters.where === "Redis") await printFullCounter(data, apiId);
   await node.kill();
 }
 
-/** A counter that was hit all through its window has as many entries as there can be. */
-async function tellFullCounter(
+/** A counter that is hit throughout its window has the maximum number of entries. */
+async function printFullCounter(
   data: (operation: string, body: object) => Promise<{ key: string }>,
   apiId: string,
 ): Promise<void> {
@@ -165,7 +165,7 @@ async function tellFullCounter(
   console.log(`  the largest counter in Redis: ${most} bytes`);
 }
 
-function tell(what: string, bytes: number, of = identities): void {
+function printBytes(what: string, bytes: number, of = identities): void {
   console.log(`  ${what}: ${Math.round(bytes / of)} bytes`);
 }
 
@@ -191,7 +191,7 @@ async function redisBytes(): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(memory)?.[1]);
 }
 
-/** Processor time so far, ms, by who spent it. */
+/** Processor time so far, in ms, of each process. */
 function spentMs(node: Node): Record<string, number> {
   const [postmaster = ""] = readFileSync(
     join(services.environment["TEST_POSTGRES_DATA"] ?? "", "postmaster.pid"),
@@ -205,7 +205,7 @@ function spentMs(node: Node): Record<string, number> {
   };
 }
 
-/** All threads of the process, and its children that have ended. */
+/** Processor time of all threads of the process and of its children that have ended. */
 function processMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,4 +1,4 @@
-/** `bun bench/slowClients.ts`: what 5,000 clients that take their time cost the others, and how long they are let. */
+/** `bun bench/slowClients.ts`: how much 5,000 slow clients slow down the others, and when the server disconnects them. */
 import type { Socket } from "bun";
 import { type Load, type Measured, startGenerator } from "./load.ts";
 import { type Product, startProduct } from "./servers.ts";
@@ -6,7 +6,7 @@ import { median } from "./statistics.ts";
 
 const slowClients = 5_000;
 const rounds = 5;
-/** those that trickle do so in turn, spread over the second */
+/** clients that trickle are divided into slots, spread over each second */
 const slots = 50;
 const pace = { warmUpMs: 1_000, measuredMs: 4_000 };
 const verifications = { connections: 64, perSecond: 2_000 };
@@ -14,19 +14,19 @@ const verifications = { connections: 64, perSecond: 2_000 };
 type Way = { name: string; allowedMs: number; begin(head: string): string; each?: string };
 
 const sized = (length: number) => `Content-Length: ${length}\r\n\r\n`;
-/** how they are slow, and the milliseconds that the guarantee leaves them */
+/** how the clients are slow, and after how many ms the server must have disconnected them */
 const ways: readonly Way[] = [
   { name: "say nothing", allowedMs: 13_000, begin: () => "" },
-  { name: "send a header a second", allowedMs: 13_000, begin: (head) => head, each: "X-A: b\r\n" },
+  { name: "send one header per second", allowedMs: 13_000, begin: (head) => head, each: "X-A: b\r\n" },
   { name: "stop in a small body", allowedMs: 10_000, begin: (head) => `${head}${sized(100)}{` },
   { name: "stop in a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}{` },
   { name: "trickle a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}`, each: " " },
 ];
 
-/** What they do, whether another comes for each that is closed, and the milliseconds between five that open. */
+/** What the clients do, whether closed ones reconnect, and the milliseconds between five new connections. */
 const crowds: readonly [name: string, again: boolean, pauseMs: number][] = [
-  ["are there", false, 0],
-  ["are closed and come again", true, 8],
+  ["stay connected", false, 0],
+  ["are closed and reconnect", true, 8],
 ];
 
 type Slow = { way: Way; number: number; openedAtMs: number };
@@ -62,14 +62,14 @@ async function measureAll(): Promise<void> {
     for (const [name, again, paused] of crowds) {
       const crowd = await openCrowd(product, again, paused);
       const beside = await generator.run(load);
-      console.log(figures(`${crowd.open()} slow ones that ${name}`, beside));
+      console.log(figures(`with ${crowd.open()} slow clients that ${name}`, beside));
       await crowd.leave();
       ratios[name] = [...(ratios[name] ?? []), beside.p99Ms / alone.p99Ms];
     }
   }
   for (const [name, values] of Object.entries(ratios)) {
     console.log(
-      `p99 beside those that ${name}: ${median(values).toFixed(2)} of that alone (median of ${rounds} rounds)`,
+      `p99 with slow clients that ${name}: ${median(values).toFixed(2)} of p99 alone (median of ${rounds} rounds)`,
     );
   }
   await measureClosing();
@@ -79,21 +79,21 @@ function figures(name: string, { p50Ms, p99Ms, serverBusy }: Measured): string {
   return `${name}: p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, thread ${Math.round(serverBusy * 100)} % busy`;
 }
 
-/** Lets them be until the server has closed every one. */
+/** Waits until the server has closed every slow connection. */
 async function measureClosing(): Promise<void> {
   const crowd = await openCrowd(product, false, 0);
   const giveUpAtMs = performance.now() + 30_000;
   while (crowd.open() > 0 && performance.now() < giveUpAtMs) await Bun.sleep(50);
   for (const { name, allowedMs } of ways) {
     console.log(
-      `those who ${name} are closed within ${Math.round(crowd.longest(name))} ms, allowed are ${allowedMs}`,
+      `clients that ${name} are closed within ${Math.round(crowd.longest(name))} ms (allowed: ${allowedMs})`,
     );
   }
-  console.log(`${crowd.open()} of ${slowClients} are left`);
+  console.log(`${crowd.open()} of ${slowClients} are still open`);
   await crowd.leave();
 }
 
-/** Opens them all, one of each way after the other; `again`: another comes for each one that is closed. */
+/** Opens all slow connections, alternating between the ways; with `again`, closed ones reconnect. */
 async function openCrowd({ port, rootKey }: Product, again: boolean, pauseMs: number) {
   const head = [
     "POST /v2/identities.createIdentity HTTP/1.1",

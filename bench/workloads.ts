@@ -1,7 +1,9 @@
 import type { Database } from "bun:sqlite";
 import { encodeCursor } from "../server/src/domain/cursor.ts";
-import { numberMark } from "./load.ts";
+import { otherWorkloads } from "./others/workloads.ts";
+import { quotaWorkloads } from "./quotaWorkloads.ts";
 import { redisWorkloads } from "./redisWorkloads.ts";
+import { scenarios } from "./scenarios.ts";
 import { type Product, startProduct } from "./servers.ts";
 import {
   againstBaseline,
@@ -22,11 +24,11 @@ type Identity = { externalId: string; ratelimits: unknown[] };
 export const workloads: Record<string, Workload> = {
   verify: { title: "keys.verifyKey, one shared limit, the same key", prepare: () => verify(1, 0.55) },
   "verify-keys": {
-    title: "keys.verifyKey, one shared limit, 10,000 keys in turn",
+    title: "keys.verifyKey, one shared limit, 10,000 keys one after another",
     prepare: () => verify(10_000),
   },
   "verify-uncached": {
-    title: "keys.verifyKey, 10,000 keys whose identity changes again and again, so that few are cached",
+    title: "keys.verifyKey, 10,000 keys whose identity keeps changing, so that few are cached",
     prepare: verifyUncached,
   },
   "verify-query": { title: "keys.verifyKey, a permission query and three limits", prepare: verifyQuery },
@@ -35,15 +37,30 @@ export const workloads: Record<string, Workload> = {
     title: "keys.verifyKey at 2,000 a second while 1,000,000 identities are searched",
     prepare: verifySearch,
   },
-  create: { title: "identities.createIdentity with two limits", prepare: createIdentity },
+  ...Object.fromEntries(["limit", "create", "create-key", "get", "update", "batch"].map(ofScenario)),
   list: { title: "identities.listIdentities, 100 of 100,000", prepare: listIdentities },
+  ...quotaWorkloads,
   ...redisWorkloads,
+  ...otherWorkloads,
 };
+
+/** A scenario beside the bare runtime. */
+function ofScenario(name: string): [string, Workload] {
+  const scenario = scenarios[name];
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
+  const prepare = async () => {
+    const product = await startProduct();
+    const { operation, bodies, expected } = await scenario.prepare(product.call);
+    const prepared = await againstBaseline(product, operation, bodies, expected, {});
+    return { ...prepared, notes: [`one fdatasync takes ${product.measureFsyncMs().toFixed(3)} ms`] };
+  };
+  return [name, { title: scenario.title, prepare }];
+}
 
 async function verify(keyCount: number, target?: number): Promise<Prepared & { product: Product }> {
   const product = await startProduct();
   const keys = await makeKeys(product, keyCount, [{ ...sharedLimit("requests"), autoApply: true }]);
-  for (const key of keys) await product.call("keys.verifyKey", { key }); // from now on they are cached
+  for (const key of keys) await product.call("keys.verifyKey", { key }); // now they are cached
   const bodies = keys.map((key) => ({ key }));
   const prepared = await againstBaseline(product, "keys.verifyKey", bodies, '"code":"VALID"', {
     ...(target === undefined ? {} : { target }),
@@ -89,27 +106,8 @@ async function verifyCredits(): Promise<Prepared> {
       return huge - credits;
     },
   });
-  const meaning = fsyncMs <= 0.2 ? "" : ", and the target is meant for 0.2 ms or less";
-  return { ...prepared, notes: [`one fdatasync takes ${fsyncMs.toFixed(3)} ms${meaning}`] };
-}
-
-async function createIdentity(): Promise<Prepared> {
-  const product = await startProduct();
-  const body = (externalId: string) => ({
-    externalId,
-    meta: { plan: "pro" },
-    ratelimits: [sharedLimit("requests"), { ...sharedLimit("tokens"), autoApply: true }],
-  });
-  await product.call("identities.createIdentity", body("user_first"));
-  const prepared = await againstBaseline(
-    product,
-    "identities.createIdentity",
-    [body(`user_${numberMark}`)],
-    '"identityId":"id_',
-    {},
-  );
-  const notes = [`one fdatasync takes ${product.measureFsyncMs().toFixed(3)} ms`];
-  return { ...prepared, notes };
+  const caveat = fsyncMs <= 0.2 ? "" : ", and the target applies to 0.2 ms or less";
+  return { ...prepared, notes: [`one fdatasync takes ${fsyncMs.toFixed(3)} ms${caveat}`] };
 }
 
 async function listIdentities(): Promise<Prepared> {
@@ -124,7 +122,7 @@ async function listIdentities(): Promise<Prepared> {
   const deep = { limit: 100, cursor: encodeCursor(identityId(rows - 5_000)) };
   const page = await product.call<Identity[]>("identities.listIdentities", deep);
   if (page.at(0)?.externalId !== `user_${rows - 4_999}` || page.at(0)?.ratelimits.length !== 1) {
-    throw new Error(`a deep page begins with ${JSON.stringify(page.at(0))}`);
+    throw new Error(`a deep page starts with ${JSON.stringify(page.at(0))}`);
   }
   const prepared = await againstBaseline(
     product,
@@ -171,9 +169,9 @@ async function verifySearch(): Promise<Prepared> {
     ],
     comparisons: [{ of: "searching", to: "quiet", by: "p99Ms", atMost: 2 }],
     notes: [],
-    async check(answers) {
+    async check(responses) {
       const counted = (await countedBy(product, key, "requests")) - before;
-      expectEqual(counted, (answers.get("quiet") ?? 0) + (answers.get("searching") ?? 0));
+      expectEqual(counted, (responses.get("quiet") ?? 0) + (responses.get("searching") ?? 0));
     },
     stop: () => product.stop(),
   };

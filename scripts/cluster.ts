@@ -1,8 +1,9 @@
 /**
- * `npm run cluster`: three nodes on a PostgreSQL and a Redis of their own. Shows one limit held across them, a
- * revocation on its way, and what happens while Redis hangs. Ends with 1 where something is not as it is told, and
- * leaves nothing behind; `npm run cluster -- --keep` leaves the nodes to you until Ctrl-C.
+ * `npm run cluster`: starts three nodes with their own PostgreSQL and Redis. Shows one limit held across all nodes, how
+ * fast a revocation spreads, and what happens while Redis hangs. Exits with 1 if a result is not the expected one, and
+ * leaves nothing behind. `npm run cluster -- --keep` keeps the nodes running until Ctrl-C.
  */
+import { followNpm } from "../server/bin/npmAbove.mjs";
 import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
 import { startServices } from "../server/test/services.ts";
 import { until } from "../server/test/until.ts";
@@ -10,11 +11,11 @@ import { bringNeeds } from "./needs.mjs";
 
 type Print = (text: string) => void;
 
-/** Three nodes, and the Redis on which they count. */
+/** Three nodes, and the Redis that holds their counters. */
 export type Cluster = {
   nodes: readonly Node[];
   rootKey: string;
-  /** SIGSTOP holds Redis where it is, SIGCONT lets it go on */
+  /** SIGSTOP pauses Redis, SIGCONT resumes it */
   signalRedis(name: "SIGSTOP" | "SIGCONT"): void;
   stop(): Promise<void>;
 };
@@ -22,7 +23,7 @@ export type Cluster = {
 const nodeCount = 3;
 const socketsPerNode = 32;
 
-/** Errors: what a server said that did not start; what was started is stopped then. */
+/** Errors: the error of a server that did not start; the others are stopped first. */
 export async function startCluster(environment: Record<string, string> = {}): Promise<Cluster> {
   const { TEST_DATABASE_URL: _, TEST_REDIS_URL: __, ...own } = process.env;
   const services = await startServices("postgres redis", own);
@@ -44,15 +45,15 @@ export async function startCluster(environment: Record<string, string> = {}): Pr
   return { nodes, rootKey, signalRedis: (name) => process.kill(Number(TEST_REDIS_PID), name), stop };
 }
 
-/** Tells the three parts and answers whether all was as told; stops at the first that was not. */
-export async function tellCluster(cluster: Cluster, print: Print): Promise<boolean> {
+/** Runs the three parts. Returns whether each result was as expected; stops at the first that was not. */
+export async function showCluster(cluster: Cluster, print: Print): Promise<boolean> {
   const { apiId } = await data(cluster, 0, "apis.createApi", { name: "payments" });
   for (const part of [sharedLimit, revocation, hungRedis]) {
     if (await part(cluster, String(apiId), print)) continue;
-    print("   This is not as told.");
+    print("   This is not the expected result.");
     return false;
   }
-  print("As told.");
+  print("All results are as expected.");
   return true;
 }
 
@@ -66,7 +67,7 @@ async function sharedLimit(cluster: Cluster, apiId: string, print: Print): Promi
   return exactly(cluster, apiId, limit, print);
 }
 
-/** Again with another user where Redis was late: exactness is promised while it answers in time. */
+/** Retries with another user if Redis was late: limits are exact only while Redis responds in time. */
 async function exactly(cluster: Cluster, apiId: string, limit: number, print: Print): Promise<boolean> {
   const tries = 5;
   for (let attempt = 1; ; attempt += 1) {
@@ -77,7 +78,7 @@ async function exactly(cluster: Cluster, apiId: string, limit: number, print: Pr
     const tookMs = Math.round(performance.now() - startedAt);
     const late = (await sumOf(cluster, "latchkey_local_decisions_total")) - lateBefore;
     if (late > 0 && attempt < tries) {
-      print(`   Redis was late ${late} times on this busy machine: once more, with another user.`);
+      print(`   Redis was late ${late} times on this busy machine: trying again with another user.`);
       continue;
     }
     admitted.forEach((count, index) => {
@@ -91,7 +92,7 @@ async function exactly(cluster: Cluster, apiId: string, limit: number, print: Pr
 const revokedWithinMs = 5_000;
 
 async function revocation(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
-  print("2. All nodes know a key. It is deleted on node 1.");
+  print("2. All nodes have a key in their cache. It is deleted on node 1.");
   const { keyId, key } = await data(cluster, 0, "keys.createKey", { apiId });
   const isValid = async (node: number) => (await data(cluster, node, "keys.verifyKey", { key }))["valid"];
   const known = await Promise.all(cluster.nodes.map((_, node) => isValid(node)));
@@ -101,7 +102,7 @@ async function revocation(cluster: Cluster, apiId: string, print: Print): Promis
     cluster.nodes.map(async (_, node) => {
       await until(async () => (await isValid(node)) === false, 2 * revokedWithinMs);
       const afterMs = Math.round(performance.now() - deletedAt);
-      print(`   node ${node + 1} refuses it ${afterMs} ms after the answer`);
+      print(`   node ${node + 1} refuses it ${afterMs} ms after the response`);
       return afterMs;
     }),
   );
@@ -112,10 +113,10 @@ async function revocation(cluster: Cluster, apiId: string, print: Print): Promis
 async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
   const limit = 100;
   const share = Math.ceil(limit / nodeCount);
-  // each node counts the others every five seconds: what ⌈N/k⌉ is depends on it
+  // each node counts the others every five seconds, and ⌈N/k⌉ depends on that count
   await until(async () => (await sumOf(cluster, "latchkey_nodes")) === nodeCount ** 2, 30_000);
   print(
-    `3. Redis is held (SIGSTOP). Of a limit of ${limit} each node grants its share, ⌈${limit}/${nodeCount}⌉ = ${share}.`,
+    `3. Redis is paused (SIGSTOP). Of a limit of ${limit} each node grants its share, ⌈${limit}/${nodeCount}⌉ = ${share}.`,
   );
   const keys = await makeUser(cluster, apiId, limit, 3);
   cluster.signalRedis("SIGSTOP");
@@ -128,16 +129,18 @@ async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise
   granted.forEach((count, index) => {
     print(`   node ${index + 1} admitted ${count}`);
   });
-  const asked = cluster.nodes.map((_, node) => until(() => isCountedInRedis(cluster, node, keys), 20_000));
-  await Promise.all(asked);
+  const recovered = cluster.nodes.map((_, node) =>
+    until(() => isCountedInRedis(cluster, node, keys), 20_000),
+  );
+  await Promise.all(recovered);
   const more = sum(await admittedBy(cluster, keys, limit));
-  print(`   Redis goes on, and what was granted is added to it: the nodes admit ${more} more.`);
+  print(`   Redis resumes, and the nodes add what they granted: they admit ${more} more.`);
   print("   The next user's limit is exact again:");
   const exact = await exactly(cluster, apiId, limit, print);
   return granted.every((count) => count === share) && more === 0 && exact;
 }
 
-/** Whether the node asks Redis again: another verification was not decided by the node alone. */
+/** Whether the node uses Redis again, which means that it did not decide another verification alone. */
 async function isCountedInRedis(cluster: Cluster, node: number, [key]: readonly string[]): Promise<boolean> {
   const decided = () => cluster.nodes[node]?.metric("latchkey_local_decisions_total");
   const before = await decided();
@@ -154,7 +157,7 @@ async function makeUser(cluster: Cluster, apiId: string, limit: number, keys: nu
   return (await Promise.all(made)).map(({ key }) => String(key));
 }
 
-/** Sends `perNode` verifications to each node at once, over many sockets; how many each admitted. */
+/** Sends `perNode` verifications to each node at once, over many sockets. Returns how many each node admitted. */
 function admittedBy(cluster: Cluster, keys: readonly string[], perNode: number): Promise<number[]> {
   return Promise.all(
     cluster.nodes.map(async (_, node) => {
@@ -187,11 +190,11 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, one) => total + one, 0);
 }
 
-/** The exit code. */
+/** Returns the exit code. */
 async function main(words: readonly string[]): Promise<number> {
   const keep = words.includes("--keep");
   if (words.some((word) => word !== "--keep")) {
-    console.error("It is npm run cluster, or npm run cluster -- --keep.");
+    console.error("Usage: npm run cluster, or npm run cluster -- --keep.");
     return 1;
   }
   const obstacle = bringNeeds(["postgresql", "redis-server", "procps"]);
@@ -200,17 +203,18 @@ async function main(words: readonly string[]): Promise<number> {
     return 1;
   }
   const interrupted = new Promise<number>((resolve) => {
-    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => resolve(130));
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => resolve(130));
+    followNpm(() => resolve(130));
   });
-  setInterval(() => undefined, 60_000); // the runtime waits for none of the servers: it would end before they have
+  setInterval(() => undefined, 60_000); // keeps the process alive: the servers alone do not
   const cluster = await startCluster();
   try {
-    console.log("PostgreSQL and Redis of this run's own, and three nodes of the program:");
+    console.log("Started PostgreSQL, Redis and three nodes:");
     console.log(`${cluster.nodes.map(({ url }) => url).join(", ")}\n`);
-    const told = tellCluster(cluster, console.log).then((asTold) => (asTold ? 0 : 1));
-    const code = await Promise.race([told, interrupted]);
+    const shown = showCluster(cluster, console.log).then((isAsExpected) => (isAsExpected ? 0 : 1));
+    const code = await Promise.race([shown, interrupted]);
     if (!keep || code !== 0) return code;
-    console.log(`The nodes stay until Ctrl-C. Their root key: ${cluster.rootKey}`);
+    console.log(`The nodes run until Ctrl-C. Their root key: ${cluster.rootKey}`);
     await interrupted;
     return code;
   } finally {

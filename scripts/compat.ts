@@ -1,11 +1,15 @@
-/** Prints every operation of Unkey's official clients and what this server does with it; fails where one is missing. */
+/** Prints every operation of Unkey's official clients and whether this server offers it; fails if one is missing. */
 
+import { goClient } from "../server/test/compat/goClient.ts";
 import { compareOperations, gapsOf, type Offered } from "../server/test/compat/offered.ts";
 import type { OfficialClient } from "../server/test/compat/officialClient.ts";
 import { pythonClient, pythonVersions } from "../server/test/compat/pythonClient.ts";
 import { typescriptClient } from "../server/test/compat/typescriptClient.ts";
 
-const clients = [typescriptClient(), ...(await Promise.all(pythonVersions.map(pythonClient)))];
+const clients = [
+  typescriptClient(),
+  ...(await Promise.all([...pythonVersions.map(pythonClient), goClient()])),
+];
 const offered = await compareOperations(clients);
 for (const line of table(offered, clients)) console.log(line);
 const gaps = gapsOf(offered);

@@ -1,10 +1,11 @@
-// What must hold of the code before it is run. Each gate is shown to see something by server/test/gates.test.ts.
+// What must hold before the tests run. server/test/gates.test.ts shows that each gate fails on a planted violation.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /**
- * By name, the program of node_modules/.bin with its arguments.
+ * Each gate's name, and its command: a program in node_modules/.bin with its arguments. `tsc` is named by its package,
+ * since the SDK's tests install an older one too, and either may be the one in .bin.
  * @param {string} root
  * @returns {[name: string, command: string[]][]}
  */
@@ -16,14 +17,19 @@ function gates(root) {
     ["format and lint", ["biome", "check", "--error-on-warnings", "--max-diagnostics=200"]],
     ["lint with types", ["oxlint", "--type-aware", "--deny-warnings"]],
     ...projects.map(
-      /** @returns {[string, string[]]} */ (project) => [`types of ${project}`, ["tsc", "-p", project]],
+      /** @returns {[string, string[]]} */ (project) => [
+        `types of ${project}`,
+        ["../typescript/bin/tsc", "-p", project],
+      ],
     ),
     ["nothing unused", ["knip"]],
+    ["plain words", ["bun", "scripts/words.mjs"]],
   ];
 }
 
 /**
- * Runs every gate and prints a line for each, with what it said where it failed. Answers the names of those that did.
+ * Runs every gate and prints a line for each, followed by its output if it failed.
+ * Returns how many passed, and the names of those that failed.
  * @param {string} root
  */
 export function runGates(root) {
@@ -34,7 +40,7 @@ export function runGates(root) {
     const run = spawnSync(join(root, "node_modules/.bin", program), words, { cwd: root, encoding: "utf8" });
     const fault = run.status === 0 ? undefined : `${run.stdout ?? ""}${run.stderr ?? ""}${run.error ?? ""}`;
     const tookSeconds = ((performance.now() - startMs) / 1000).toFixed(1);
-    console.log(`${fault === undefined ? "ok  " : "FAIL"} ${name} (${program}, ${tookSeconds} s)`);
+    console.log(`${fault === undefined ? "ok  " : "FAIL"} ${name} (${basename(program)}, ${tookSeconds} s)`);
     if (fault === undefined) passed += 1;
     else {
       failed.push(name);

@@ -1,4 +1,4 @@
-/** Makes the generated half of the client from the OpenAPI document: its types, and what it must know to call. */
+/** Generates two files of the client from the OpenAPI document: its types, and the table of its operations. */
 
 type Schema = {
   type?: string;
@@ -12,10 +12,7 @@ type Schema = {
   items?: Schema;
   format?: string;
   description?: string;
-  default?: unknown;
-  minimum?: number;
-  maximum?: number;
-  "x-latchkey-lent"?: boolean;
+  "x-latchkey-only-when-valid"?: boolean;
   "x-latchkey-types"?: string[];
 };
 
@@ -29,9 +26,10 @@ type Post = {
   responses: Record<string, { content: Record<string, { schema: Schema }> }>;
 };
 
-/** What is read of an OpenAPI document; another member or keyword than these stops the generator. */
+/** The part of an OpenAPI document that is read. An unknown type of schema stops the generator. */
 export type Document = {
-  paths: Record<string, { post: Post }>;
+  /** an operation is a `post`; whatever else is served is no part of the client */
+  paths: Record<string, { post?: Post }>;
   components: { schemas: { Error: Schema } };
 };
 
@@ -44,12 +42,12 @@ type Operation = {
   isPage: boolean;
 };
 
-/** Whose `meta` a schema speaks of. */
+/** The owner of a schema's `meta`. */
 type Owner = "IdentityMeta" | "KeyMeta";
 
 /** The source of sdk/src/operations.gen.ts: the types of every operation. */
 export function sdkTypes(document: Document): string {
-  const operations = Object.values(document.paths).map(({ post }) => operationOf(post));
+  const operations = operationsOf(document);
   const groups = [...new Set(operations.map((operation) => operation.group))];
   const things = namedThings(operations);
   const writer = { things, operations };
@@ -59,7 +57,7 @@ export function sdkTypes(document: Document): string {
     return `${groups[index]}: ${name}${parameter === "" ? "" : "<M>"};`;
   });
   return source([
-    'import type {\nAnswer,\nCallOptions,\nEmptyAnswer,\nIdentityMeta,\nKeyMeta,\nMetaTypes,\nPageCall,\n} from "./answers.ts";',
+    'import type {\nCall,\nCallOptions,\nEmptyResult,\nIdentityMeta,\nKeyMeta,\nMetaTypes,\nPageCall,\nResult,\n} from "./calls.ts";',
     `/** The last segment of an error's \`type\`. */\nexport type ErrorCode =\n${codes(document)};`,
     ...[...things.values()].map((thing) => thingType(thing, writer)),
     ...operations.map((operation) => inputType(operation, writer)),
@@ -71,17 +69,19 @@ export function sdkTypes(document: Document): string {
 
 /** The source of sdk/src/table.gen.ts: what the client must know at run time. */
 export function sdkTable(document: Document): string {
-  const operations = Object.values(document.paths).map(({ post }) => operationOf(post));
+  const operations = operationsOf(document);
   const groups = [...new Set(operations.map((operation) => operation.group))];
   return source([
     'import type { Row } from "./shape.ts";',
-    `/** The members that hold a secret, wherever they stand. */\nexport const secretMembers: readonly string[] = ${JSON.stringify(secretMembers(operations))};`,
+    `/** The members that hold a secret, at any depth. */\nexport const secretMembers: readonly string[] = ${JSON.stringify(secretMembers(operations))};`,
     `export const operations: Record<string, Record<string, Row>> = ${table(groups, operations)};`,
   ]);
 }
 
 function source(blocks: readonly string[]): string {
-  const all = ["// Made from openapi.json by `npm run generate`.", ...blocks].filter((block) => block !== "");
+  const all = ["// Generated from openapi.json by `npm run generate`.", ...blocks].filter(
+    (block) => block !== "",
+  );
   return `${all.map(indented).join("\n\n")}\n`;
 }
 
@@ -99,10 +99,14 @@ function indented(text: string): string {
     .join("\n");
 }
 
+function operationsOf({ paths }: Document): Operation[] {
+  return Object.values(paths).flatMap(({ post }) => (post === undefined ? [] : [operationOf(post)]));
+}
+
 function operationOf(post: Post): Operation {
   const [group = "", verb = ""] = post.operationId.split(".");
-  const answer = only(post.responses["200"]?.content);
-  const { data, pagination } = answer.properties ?? {};
+  const result = only(post.responses["200"]?.content);
+  const { data, pagination } = result.properties ?? {};
   return { group, verb, post, input: only(post.requestBody.content), data, isPage: pagination !== undefined };
 }
 
@@ -124,12 +128,14 @@ function codes(document: Document): string {
 type Thing = { name: string; schema: Schema; owner: Owner };
 type Writer = { things: Map<string, Thing>; operations: readonly Operation[] };
 
-/** What `getX` answers is an X, and so is whatever looks the same elsewhere. */
+/** `getX` returns an X, and so does every schema of the same shape. If several groups have a `getX`, the group is part of the name. */
 function namedThings(operations: readonly Operation[]): Map<string, Thing> {
   const things = new Map<string, Thing>();
   for (const { verb, group, data } of operations) {
-    const name = /^get([A-Z]\w*)$/.exec(verb)?.[1];
-    if (name === undefined || data?.properties === undefined || things.has(shapeKey(data))) continue;
+    const thing = /^get([A-Z]\w*)$/.exec(verb)?.[1];
+    if (thing === undefined || data?.properties === undefined || things.has(shapeKey(data))) continue;
+    const isAlone = operations.filter((operation) => operation.verb === verb).length === 1;
+    const name = isAlone ? thing : `${pascal(group)}${thing}`;
     things.set(shapeKey(data), { name, schema: data, owner: ownerOf(group) });
   }
   return things;
@@ -139,7 +145,7 @@ function ownerOf(group: string): Owner {
   return group === "identities" ? "IdentityMeta" : "KeyMeta";
 }
 
-/** Equal for schemas that differ in words only. */
+/** Equal for schemas that differ only in their descriptions. */
 function shapeKey(schema: Schema): string {
   return JSON.stringify(schema, (member, value: unknown) =>
     (member === "description" && typeof value === "string") || member.startsWith("x-") ? undefined : value,
@@ -169,7 +175,7 @@ function dataName(operation: Operation, writer: Writer): string {
   return thing?.name ?? `${typeName(operation, writer)}${operation.isPage ? "Item" : "Data"}`;
 }
 
-/** The verb alone where only one group has it. */
+/** The verb alone if only one group has it. */
 function typeName({ group, verb }: Operation, { operations }: Writer): string {
   const isAlone = operations.filter((operation) => operation.verb === verb).length === 1;
   return isAlone ? pascal(verb) : `${pascal(group)}${pascal(verb)}`;
@@ -195,26 +201,26 @@ function method(operation: Operation, writer: Writer): string {
   const { post, verb, group, input } = operation;
   const place = { writer, owner: ownerOf(group) };
   const given = typeOf(input, { ...place, side: "input" });
-  const answered = typeOf(item(operation) ?? {}, { ...place, side: "output" });
-  const isGeneric = hasMeta(given) || hasMeta(answered);
+  const returned = typeOf(item(operation) ?? {}, { ...place, side: "output" });
+  const isGeneric = hasMeta(given) || hasMeta(returned);
   const isOptional = input.properties !== undefined && (input.required ?? []).length === 0;
   const docs = comment([`${post.summary}.`, post.description]);
   const parameter = `input${isOptional ? "?" : ""}: ${filled(`${typeName(operation, writer)}Input`, given)}`;
-  const result = resultType(operation, filled(dataName(operation, writer), answered));
+  const result = resultType(operation, filled(dataName(operation, writer), returned));
   return `${docs}${verb}${isGeneric ? "<C extends MetaTypes = M>" : ""}(${parameter}, options?: CallOptions): ${result};`;
 }
 
-/** The schema of the answer's data, of a page that of one item. */
+/** The schema of the result's data, or of one item if it is a page. */
 function item({ data, isPage }: Operation): Schema | undefined {
   return isPage ? (data?.items ?? {}) : data;
 }
 
 function resultType({ data, isPage }: Operation, name: string): string {
-  if (data === undefined) return "Promise<EmptyAnswer>";
-  return isPage ? `PageCall<${name}>` : `Promise<Answer<${name}>>`;
+  if (data === undefined) return "Call<EmptyResult>";
+  return isPage ? `PageCall<${name}>` : `Call<Result<${name}>>`;
 }
 
-/** The type with the call's own types of meta, where its text speaks of any. */
+/** The type with the call's own types of meta, if it has any. */
 function filled(name: string, text: string): string {
   return hasMeta(text) ? `${name}<C>` : name;
 }
@@ -264,7 +270,7 @@ function objectType(schema: Schema, place: Place): string {
   if (Object.keys(properties).length === 0) return "Record<string, never>";
   const isRefusal = properties["valid"]?.const === false;
   const members = Object.entries(properties)
-    .filter(([, member]) => !(isRefusal && member["x-latchkey-lent"] === true))
+    .filter(([, member]) => !(isRefusal && member["x-latchkey-only-when-valid"] === true))
     .map(([name, member]) => memberType(name, member, schema, place));
   return `{\n${members.join("\n")}\n}`;
 }
@@ -273,20 +279,7 @@ function memberType(name: string, member: Schema, parent: Schema, place: Place):
   const isRequired = parent.required?.includes(name) === true;
   const text = typeOf(member, { ...place, isMeta: name === "meta" });
   const absent = isRequired || place.side === "output" ? "" : " | undefined";
-  return `${comment(notes(member))}${name}${isRequired ? "" : "?"}: ${text}${absent};`;
-}
-
-function notes({ description, minimum, maximum, default: fallback }: Schema): string[] {
-  const bounded = (bound: number | undefined) =>
-    bound !== undefined && Number.isFinite(bound) && Math.abs(bound) < 2 ** 53 - 1;
-  const from = bounded(minimum) ? `at least ${minimum}` : undefined;
-  const to = bounded(maximum) ? `at most ${maximum}` : undefined;
-  const bounds = [from, to].filter((part) => part !== undefined).join(", ");
-  return [
-    description ?? "",
-    bounds === "" ? "" : `${bounds[0]?.toUpperCase()}${bounds.slice(1)}.`,
-    fallback === undefined ? "" : `@default ${JSON.stringify(fallback)}`,
-  ];
+  return `${comment([member.description ?? ""])}${name}${isRequired ? "" : "?"}: ${text}${absent};`;
 }
 
 function comment(parts: readonly string[]): string {
@@ -302,7 +295,7 @@ function comment(parts: readonly string[]): string {
     .join("\n")}\n */\n`;
 }
 
-/** The names of members that are marked as secret in any input or answer. */
+/** The names of members that are marked as secret in any input or result. */
 function secretMembers(operations: readonly Operation[]): string[] {
   const found = new Set<string>();
   JSON.stringify(
@@ -331,10 +324,10 @@ function row({ post, data, isPage }: Operation): string {
   return JSON.stringify(data === undefined ? [marks] : [marks, shapeOf(data, true)]);
 }
 
-/** What is required at the surface of the answer; what lies deeper is taken as it comes. */
+/** What is required at the top level of the result. Deeper levels are not checked. */
 function shapeOf(schema: Schema, isSurface: boolean): unknown {
-  if (schema.oneOf !== undefined)
-    return commonShape(schema.oneOf.map((choice) => shapeOf(choice, isSurface)));
+  const choices = schema.oneOf ?? (isSurface ? schema.anyOf : undefined);
+  if (choices !== undefined) return commonShape(choices.map((choice) => shapeOf(choice, isSurface)));
   if (schema.type === "array") return isSurface ? [shapeOf(schema.items ?? {}, true)] : "array";
   if (schema.type !== "object" || !isSurface) return jsonType(schema);
   const required = (schema.required ?? []).map((name) => [

@@ -1,6 +1,6 @@
-// Brings package-lock.json in line with the package files. A package registry that mirrors only some platforms leaves
-// the other platforms' packages out of the lock, and npm 11 then refuses it at `npm ci`: those entries are added here,
-// by the versions that the packages themselves pin.
+// Updates package-lock.json from the package files. If the registry mirrors only some platforms, npm omits the packages
+// of the others from the lock file, and `npm ci` of npm 11 then rejects it. This script adds those entries, with the
+// versions that the packages pin.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -47,7 +47,7 @@ writeFileSync(path, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
 console.log(`package-lock.json: ${added.length} packages of other platforms added`);
 
 /**
- * Without `integrity`: nothing here can tell it.
+ * Without `integrity`, which is unknown here.
  * @param {string} name
  * @param {string} version
  * @param {{ dev?: boolean }} owner
@@ -58,7 +58,7 @@ function platformEntry(name, version, owner) {
   const cpu = processors.filter((one) => words.includes(one));
   if (!/^\d/.test(version) || os.length !== 1 || cpu.length !== 1) {
     throw new Error(
-      `${name}@${version} is in no lock and its name does not tell a platform; add it by hand.`,
+      `${name}@${version} is missing in package-lock.json and its name does not identify a platform. Add it by hand.`,
     );
   }
   const libc = ["gnu", "musl"].find((one) => words.some((word) => word.startsWith(one)));

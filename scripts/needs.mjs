@@ -1,4 +1,4 @@
-// What the tests need beside Node and npm, and how it comes here.
+// What the tests need in addition to Node and npm, and how it is installed.
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -19,16 +19,28 @@ const needs = [
     package: "haproxy",
     isHere: () => isOnPath("haproxy") || isProgram("/usr/sbin/haproxy"),
   },
+  {
+    what: "PgBouncer",
+    package: "pgbouncer",
+    isHere: () => isOnPath("pgbouncer") || isProgram("/usr/sbin/pgbouncer"),
+  },
   { what: "the Redis server", package: "redis-server", isHere: () => isOnPath("redis-server") },
+  {
+    what: "Chromium",
+    package: "chromium",
+    isHere: () => isOnPath("chromium") || process.env["CHROMIUM"] !== undefined,
+  },
   { what: "OpenSSL", package: "openssl", isHere: () => isOnPath("openssl") },
   { what: "pkill", package: "procps", isHere: () => isOnPath("pkill") },
+  { what: "zsh", package: "zsh", isHere: () => isOnPath("zsh") },
+  { what: "fish", package: "fish", isHere: () => isOnPath("fish") },
   { what: "curl", package: "curl", isHere: () => isOnPath("curl") },
 ];
 
 /**
- * Sees to it that all is here: as root it installs what is missing from Debian's packages.
- * Answers why that cannot be done, in one sentence that names the one line to run, or `undefined`.
- * @param {readonly string[]} [wanted] Debian's names of the only packages that count; without it all do
+ * Makes sure that everything is installed: as root it installs missing programs from Debian's packages.
+ * Returns why that failed, in one sentence with the command to run, or `undefined`.
+ * @param {readonly string[]} [wanted] Debian's names of the packages to check. Default: all
  * @returns {string | undefined}
  */
 export function bringNeeds(wanted) {
@@ -46,7 +58,7 @@ export function bringNeeds(wanted) {
   });
   const left = missing.filter((need) => !need.isHere()).map((need) => need.what);
   if (status === 0 && left.length === 0) return undefined;
-  return `What runs here needs ${left.join(", ") || named}, and this did not bring it: ${line}`;
+  return `What runs here needs ${left.join(", ") || named}, and this did not install it: ${line}`;
 }
 
 /** Debian keeps the server's programs off the path, in a folder for each version. */

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Gives tests a PostgreSQL and a Redis of their own: free ports, a data folder that is removed afterwards.
+# Starts a PostgreSQL and a Redis for tests, on free ports, with a data folder that is removed afterwards.
 #
-#   scripts/services.sh COMMAND...   runs COMMAND with TEST_DATABASE_URL and TEST_REDIS_URL set, and answers its exit code
-#   scripts/services.sh              prints the two as NAME=value lines, then `ready`, and serves until its input ends
+#   scripts/services.sh COMMAND...   runs COMMAND with TEST_DATABASE_URL and TEST_REDIS_URL set, and exits with its code
+#   scripts/services.sh              prints both as NAME=value lines, then `ready`, and runs until its input ends
 #
-# A server that TEST_DATABASE_URL or TEST_REDIS_URL names already is used instead of starting one. Also printed for
-# a server that is started: TEST_POSTGRES_DATA, its data folder, and TEST_REDIS_PID.
-# SERVICES (default "postgres redis") names what is wanted.
+# If TEST_DATABASE_URL or TEST_REDIS_URL is already set, that server is used instead of starting one. For a server that
+# it starts, the script also prints TEST_POSTGRES_DATA, its data folder, or TEST_REDIS_PID.
+# SERVICES (default "postgres redis") lists the servers to provide.
 set -euo pipefail
 
 wanted=" ${SERVICES:-postgres redis} "
@@ -23,7 +23,7 @@ fail() {
 stop() {
   trap - EXIT
   if [ -f "$folder/postgres/postmaster.pid" ]; then
-    # a test may have left it stopped
+    # a test may have left it paused
     local postmaster
     postmaster=$(head -n 1 "$folder/postgres/postmaster.pid")
     pkill -CONT -P "$postmaster" || true
@@ -72,8 +72,8 @@ find_postgres() {
   fail "PostgreSQL is missing: apt-get install postgresql, or set TEST_DATABASE_URL."
 }
 
-# A collation that sorts as people do, so that whoever forgets to ask for bytes is found out. Not flushed to the
-# disk: the tests kill processes, not the machine. Commits that ask for it still wait.
+# The linguistic collation exposes queries that forget to sort by bytes. Nothing is flushed to disk, because tests kill
+# processes, not the machine. Commits that request a flush still wait.
 start_postgres() {
   find_postgres
   make_folder

@@ -1,16 +1,17 @@
-// `npm test`: brings what the tests need, runs the gates and the tests, and ends with one line that counts both.
-// `npm test -- <what bun test takes>` runs some of the tests, and no gate.
+// `npm test`: installs what the tests need, runs the gates and the tests, and ends with one line that counts both.
+// `npm test -- <arguments of bun test>` runs only some tests, and no gates. `npm test -- browser <words>` runs only browser tests.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hasConsoleTests, runConsoleTests } from "./consoleTests.mjs";
 import { runGates } from "./gates.mjs";
 import { bringNeeds } from "./needs.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bun = join(root, "node_modules/.bin/bun");
 const filter = process.argv.slice(2);
-/** of a test without its own: far above what any takes on a busy machine */
+/** for tests without their own timeout: far above what any needs on a busy machine */
 const timeoutMs = 60_000;
 
 const obstacle = existsSync(bun) ? bringNeeds() : "Run npm ci first.";
@@ -19,9 +20,15 @@ if (obstacle !== undefined) {
   process.exit(1);
 }
 
-if (filter.length > 0) console.log("Gates are left out: a filter was given.");
+if (filter.length > 0) console.log("Gates are skipped because a filter is set.");
 const gates = filter.length > 0 ? { passed: 0, failed: [] } : runGates(root);
-const tests = runTests();
+const tests = filter[0] === "browser" ? runConsoleTests(root, filter.slice(1)) : runTests();
+if (filter.length === 0 && hasConsoleTests(root)) {
+  const inBrowser = runConsoleTests(root);
+  tests.passed += inBrowser.passed;
+  tests.failed += inBrowser.failed;
+  tests.skipped += inBrowser.skipped;
+}
 const stray = process.env["CI"] === undefined ? [] : strayFiles();
 for (const name of gates.failed) console.log(`FAIL ${name} (see above)`);
 if (stray.length > 0) console.log(`FAIL the tests left files in the tree: ${stray.join(", ")}`);
@@ -30,7 +37,7 @@ const skipped = tests.skipped === 0 ? "" : `, ${tests.skipped} skipped`;
 console.log(`${gates.passed + tests.passed} passed, ${failed} failed${skipped}`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** The runner's report counts, not its exit code alone: a test that ends the process exits 0 and leaves no report. */
+/** Counts by the runner's report, not only its exit code: if a test ends the process, the code is 0 and there is no report. */
 function runTests() {
   const report = join(root, "reports/junit.xml");
   mkdirSync(join(root, "reports"), { recursive: true });
@@ -42,18 +49,18 @@ function runTests() {
   );
   const counted = existsSync(report) ? countTests(readFileSync(report, "utf8")) : undefined;
   if (counted === undefined) {
-    console.log("The test runner left no whole report: counted as one failure.");
+    console.log("The test runner left no complete report: counted as one failure.");
     return { passed: 0, failed: 1, skipped: 0 };
   }
   if (status !== 0 && counted.failed === 0) {
-    console.log(`The test runner ended with ${status} outside any test: counted as one failure.`);
+    console.log(`The test runner exited with ${status} outside any test: counted as one failure.`);
     return { ...counted, failed: 1 };
   }
   return counted;
 }
 
 /**
- * `undefined` where the report is cut off or counts no test.
+ * Returns `undefined` if the report is truncated or contains no test.
  * @param {string} junit
  */
 function countTests(junit) {
@@ -66,13 +73,13 @@ function countTests(junit) {
   return tests > 0 && passed >= 0 ? { passed, failed, skipped } : undefined;
 }
 
-/** What a fresh clone should not hold after the tests. */
+/** Files that the tests should not leave in a fresh clone. */
 function strayFiles() {
   const { stdout } = spawnSync("git", ["status", "--porcelain", "--ignored"], {
     cwd: root,
     encoding: "utf8",
   });
-  const ours = /(^|\/)node_modules\/$|^reports\/$|^\.venvs\/$/;
+  const ours = /(^|\/)node_modules\/$|^reports\/$|^\.venvs\/$|^console\/dist\/$/;
   return (stdout ?? "")
     .split("\n")
     .map((line) => line.slice(3))

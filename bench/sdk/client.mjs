@@ -1,6 +1,6 @@
-// One client in a process of its own: tells how long its import took, then how many calls it made in a second and how
-// much of a processor each took.
-// argv: the module, the class it exports, the server's address, calls in flight, calls in all.
+// Runs one client in a separate process. Prints how long its import took, how many calls it made per second and the
+// processor time of each.
+// argv: the module, the class it exports, the server's address, calls in flight, total calls.
 const [, , module = "", name = "", serverURL = "", inFlight = "1", total = "0"] = process.argv;
 
 const before = performance.now();
@@ -19,7 +19,7 @@ async function go(calls) {
   await Promise.all(Array.from({ length: Number(inFlight) }, worker));
 }
 
-await go(Number(total) / 2); // compiled by then
+await go(Number(total) / 2); // compiled after these
 const started = performance.now();
 const spent = process.cpuUsage();
 await go(Number(total));

@@ -45,7 +45,7 @@ const calls = { node: 4000, bun: 20_000 };
 const inFlight = 16;
 
 const identity = { id: "id_1", externalId: "user_123", meta: { plan: "pro" }, ratelimits: [] };
-const answer = JSON.stringify({ meta: { requestId: "req_1" }, data: identity });
+const body = JSON.stringify({ meta: { requestId: "req_1" }, data: identity });
 
 function run(cwd: string, ...command: string[]): string {
   const { exitCode, stdout, stderr } = Bun.spawnSync(command, { cwd });
@@ -61,6 +61,7 @@ function install(): string {
     filter: (path) => !/\/(node_modules|dist|test)(\/|$)/.test(path),
   });
   symlinkSync(modules, join(folder, "node_modules"));
+  symlinkSync(join(root, "sdk/node_modules"), join(copy, "node_modules"));
   run(copy, "npm", "pack", "--pack-destination", folder);
   const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
   rmSync(join(folder, "node_modules"));
@@ -138,7 +139,7 @@ const stub = Bun.serve({
   hostname: "127.0.0.1",
   async fetch(request) {
     await request.arrayBuffer();
-    return new Response(answer, { headers: { "content-type": "application/json" } });
+    return new Response(body, { headers: { "content-type": "application/json" } });
   },
 });
 try {

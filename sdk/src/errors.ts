@@ -1,13 +1,31 @@
 import type { ErrorCode } from "./operations.gen.ts";
 
-/** Whatever this package throws is one of these; itself it is a mistake in how the client is set up or called. */
-export class LatchkeyError extends Error {}
+const kindOf = Symbol.for("@latchkey/sdk kind of error");
 
-/** No answer: the server was not reached, or the connection broke before one came. */
+/** Every error of this package is one of these. One that is of no other class means an invalid option or input. */
+export class LatchkeyError extends Error {
+  /** Compares names of classes, since an application may load this package twice, as ESM and as CommonJS. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore-start lint/complexity/noThisInStatic: each class of error inherits this method
+    const own = Object.getOwnPropertyDescriptor(this.prototype, kindOf)?.value;
+    if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
+    // biome-ignore-end lint/complexity/noThisInStatic: see above
+    for (
+      let one: unknown = value;
+      typeof one === "object" && one !== null;
+      one = Object.getPrototypeOf(one)
+    ) {
+      if (Object.getOwnPropertyDescriptor(one, kindOf)?.value === own) return true;
+    }
+    return false;
+  }
+}
+
+/** No response arrived: the server was not reached, or the connection broke. */
 export class ConnectionError extends LatchkeyError {
-  /** The runtime's name for the reason, such as `ECONNREFUSED`; not every runtime tells one. */
+  /** The runtime's code for the reason, such as `ECONNREFUSED`. Not every runtime has one. */
   declare readonly code: string | undefined;
-  /** Whether nothing listened there, so that the call cannot have had an effect. */
+  /** Whether nothing listened there, so that the call had no effect. */
   declare readonly refused: boolean;
 
   constructor(
@@ -19,29 +37,29 @@ export class ConnectionError extends LatchkeyError {
   }
 }
 
-/** The call took longer than its `timeoutMs`, repetitions and the waits between them included. */
+/** The call took longer than its `timeoutMs`, which includes retries and the waits between them. */
 export class TimeoutError extends LatchkeyError {}
 
 /** The call's `signal` was aborted; `cause` is the signal's reason. */
 export class AbortError extends LatchkeyError {}
 
-/** What came instead of an answer. */
+/** What arrived instead of a response of the API. */
 export type Unreadable = {
   status: number;
   headers: Headers;
-  /** the first 200 characters of the body, secrets hidden */
+  /** the first 200 characters of the body, secrets masked */
   text: string;
-  /** whether it looks like the beginning of an answer */
+  /** whether it looks like the beginning of a response */
   cutOff: boolean;
 };
 
-/** An answer that is none of this API's: not JSON, cut off, of another shape, or a proxy's page. */
+/** The response is not from this API: not JSON, incomplete, of another shape, or a proxy's page. */
 export class ResponseFormatError extends LatchkeyError {
   declare readonly status: number;
   declare readonly headers: Headers;
-  /** The first 200 characters of the body, secrets hidden. */
+  /** The first 200 characters of the body, secrets masked. */
   declare readonly text: string;
-  /** Whether it looks like the beginning of an answer. */
+  /** Whether it looks like the beginning of a response. */
   declare readonly cutOff: boolean;
 
   constructor(message: string, unreadable: Unreadable) {
@@ -50,10 +68,10 @@ export class ResponseFormatError extends LatchkeyError {
   }
 }
 
-/** One place of the input that is wrong: `location` is a path such as `body.ratelimits[0].limit`. */
+/** One error of the input. `location` is a path such as `body.ratelimits[0].limit`. */
 export type Flaw = { location: string; message: string; fix?: string };
 
-/** What the server says of a call that it refuses. */
+/** The server's description of why it refused a call. */
 export type Problem = {
   status: number;
   code: string;
@@ -69,18 +87,18 @@ export type Problem = {
 /** The server refused the call. */
 export class ApiError extends LatchkeyError {
   declare readonly status: number;
-  /** The last segment of `type`, such as `identity_not_found`; a newer server may send others. */
+  /** The last segment of `type`, such as `identity_not_found`. A newer server may send others. */
   declare readonly code: ErrorCode | (string & {});
-  /** The address of the error's page. */
+  /** The URL of the error's documentation. */
   declare readonly type: string;
   declare readonly title: string;
   declare readonly detail: string;
-  /** What is wrong with the input, place by place; empty where it is not the input. */
+  /** The errors of the input; empty if the input is not the reason. */
   declare readonly errors: readonly Flaw[];
-  /** Names the request in the server's log. */
+  /** Identifies the request in the server's log. */
   declare readonly requestId: string;
   declare readonly headers: Headers;
-  /** The body as it came, secrets hidden. */
+  /** The body, secrets masked. */
   declare readonly body: string;
 
   constructor(message: string, problem: Problem) {
@@ -89,36 +107,36 @@ export class ApiError extends LatchkeyError {
   }
 }
 
-/** 400: the input does not fit; `errors` says where. */
+/** 400: the input is invalid; `errors` says where. */
 export class BadRequestError extends ApiError {}
 /** 401: the root key is missing, mistyped or unknown. */
 export class UnauthorizedError extends ApiError {}
-/** 403: the root key may not do this. */
+/** 403: the root key lacks a permission. */
 export class ForbiddenError extends ApiError {}
-/** 404: there is no such thing, or the root key may not see it. */
+/** 404: it does not exist, or the root key may not see it. */
 export class NotFoundError extends ApiError {}
-/** 409: it exists already, or the same call is still under way. */
+/** 409: it exists already, or the same call is still in progress. */
 export class ConflictError extends ApiError {}
-/** 412: something that the call needs is not set up. */
+/** 412: something that the call requires is not set up. */
 export class PreconditionFailedError extends ApiError {}
-/** 413: the input is larger than the server takes. */
+/** 413: the input is too large for the server. */
 export class ContentTooLargeError extends ApiError {}
-/** 415: the server takes only JSON; something between has changed the call's headers. */
+/** 415: the server accepts only JSON; something on the way changed the headers. */
 export class UnsupportedMediaTypeError extends ApiError {}
-/** 422: the idempotency key was used with another input. */
+/** 422: the idempotency key was used before with another input. */
 export class UnprocessableError extends ApiError {}
 
 /** 429: too many calls. */
 export class TooManyRequestsError extends ApiError {
-  /** How long the server asks to wait. */
+  /** How long the server asks to wait, in milliseconds. */
   get retryAfterMs(): number | undefined {
     return retryAfterMs(this.headers);
   }
 }
 
-/** 500 and whatever else is the server's fault. */
+/** 500 and other faults of the server. */
 export class InternalServerError extends ApiError {}
-/** 503: the server cannot do it just now. */
+/** 503: the server cannot do it at the moment. */
 export class ServiceUnavailableError extends InternalServerError {}
 
 const byStatus: Record<number, typeof ApiError> = {
@@ -135,13 +153,13 @@ const byStatus: Record<number, typeof ApiError> = {
   503: ServiceUnavailableError,
 };
 
-/** The error of the problem's status; `operation` begins its message. */
+/** Creates the error for the problem's status. Its message begins with `operation`. */
 export function apiError(operation: string, problem: Problem): ApiError {
   const Kind = byStatus[problem.status] ?? (problem.status >= 500 ? InternalServerError : ApiError);
-  return new Kind(`${operation} answered ${problem.status} ${problem.code}: ${sentence(problem)}.`, problem);
+  return new Kind(`${operation} returned ${problem.status} ${problem.code}: ${sentence(problem)}.`, problem);
 }
 
-/** What is wrong, where, what to do about it, and the request's id. */
+/** Says what is wrong, where, what to do about it, and the request's id. */
 function sentence({ errors, detail, type, requestId }: Problem): string {
   const [flaw] = errors;
   const more = errors.length > 1 ? `and ${errors.length - 1} more, ` : "";
@@ -152,14 +170,14 @@ function sentence({ errors, detail, type, requestId }: Problem): string {
   return `${what} (${more}${requestId})`;
 }
 
-/** What the Retry-After header asks for, in seconds or as a date; undefined without one that can be read. */
+/** Reads Retry-After, which is in seconds or a date. Returns undefined if it is missing or invalid. */
 export function retryAfterMs(headers: Headers): number | undefined {
   const value = headers.get("retry-after") ?? "";
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-// names that outlive a minifier
+// names that survive a minifier
 for (const [name, { prototype }] of Object.entries({
   LatchkeyError,
   ConnectionError,
@@ -181,4 +199,5 @@ for (const [name, { prototype }] of Object.entries({
   ServiceUnavailableError,
 })) {
   prototype.name = name;
+  Object.defineProperty(prototype, kindOf, { value: name });
 }

@@ -1,19 +1,23 @@
 import type { Request } from "express";
-import type { MetaTypes } from "./answers.ts";
-import { type GuardOptions, judging, type Lent, type VerifiedKey } from "./judge.ts";
+import type { MetaTypes } from "./calls.ts";
+import { type ClientSource, clientFor } from "./clientSource.ts";
+import type { GuardedKey, GuardOptions, VerifiedKey } from "./guardOptions.ts";
+import { judging } from "./judge.ts";
 import { type Keyring, keyring } from "./keyring.ts";
-import type { Latchkey } from "./latchkey.ts";
+import type { Checked } from "./knownNames.ts";
+import { type PermissionOptions, permitting } from "./permitting.ts";
+import type { Refusal } from "./refusals.ts";
 
 declare global {
   namespace Express {
     interface Request {
-      /** Set by `requireKey`; its `keyOf` knows more of the type. */
+      /** Set by `requireKey`. Its `keyOf(request)` returns the same key with its exact type. */
       verifiedKey?: VerifiedKey;
     }
   }
 }
 
-/** As much of Express's request and response as is needed: a route keeps the types of its own parameters so. */
+/** Only what is needed of Express's request and response, so that a route keeps the types of its own parameters. */
 type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
 type Outgoing = {
   status(code: number): unknown;
@@ -21,7 +25,7 @@ type Outgoing = {
   end(body: string): unknown;
 };
 
-/** Middleware with `keyOf(request)`, the verified key of a request that came through it. */
+/** Middleware with `keyOf(request)`, which returns the key of a request that passed this middleware. */
 export type KeyMiddleware<Key> = ((
   request: Incoming,
   response: Outgoing,
@@ -29,28 +33,62 @@ export type KeyMiddleware<Key> = ((
 ) => Promise<void>) &
   Pick<Keyring<Key>, "keyOf">;
 
-/** Middleware for Express: only requests with a valid key come through, and have it as `request.verifiedKey`. */
+/** Middleware for Express 4 and 5. Only requests with a valid key pass; they have it as `request.verifiedKey`. */
 export function requireKey<
   M extends MetaTypes,
-  const Options extends GuardOptions<Request> = GuardOptions<Request>,
->(latchkey: Latchkey<M>, options: Options = {} as Options): KeyMiddleware<Lent<M, Options>> {
-  const judge = judging<Request, M, Options>(latchkey, options);
-  const { keep, keyOf } = keyring<Lent<M, Options>>();
-  const middleware = async (request: Incoming, response: Outgoing, next: (error?: unknown) => void) => {
+  const Options extends GuardOptions<Request, M> = GuardOptions<Request, M>,
+>(
+  latchkey: ClientSource<M, [Request]>,
+  options: Checked<M, Options> = {} as Checked<M, Options>,
+): KeyMiddleware<GuardedKey<M, Options>> {
+  const judge = judging<Request, M, Options>(options);
+  const { keep, keyOf } = keyring<GuardedKey<M, Options>>();
+  const middleware = async (incoming: Incoming, response: Outgoing, next: (error?: unknown) => void) => {
     try {
-      const verdict = await judge(request as Request, (name) => request.headers[name]);
-      if (!verdict.passed) {
-        response.status(verdict.status);
-        response.set(verdict.headers);
-        response.end(JSON.stringify(verdict.problem));
-        return;
-      }
-      keep(request, verdict.key);
-      if (verdict.key !== undefined) request.verifiedKey = verdict.key as VerifiedKey;
-      next();
+      const request = incoming as Request;
+      const client = await clientFor(latchkey, request);
+      const verdict = await judge(client, {
+        request,
+        subject: incoming,
+        header: (name) => incoming.headers[name],
+        address: () => request.ip,
+      });
+      if (!verdict.passed) return refuse(response, verdict);
+      response.set(verdict.headers);
+      keep(incoming, verdict.key);
+      if (verdict.key !== undefined) incoming.verifiedKey = verdict.key as VerifiedKey;
     } catch (error) {
       next(error);
+      return;
     }
+    next();
   };
   return Object.assign(middleware, { keyOf });
+}
+
+/**
+ * Middleware for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
+ * nothing and counts nothing.
+ */
+export function requirePermission<Permission extends string = string>(
+  permissions: Permission,
+  options: PermissionOptions<Request> = {},
+): (request: Incoming, response: Outgoing, next: (error?: unknown) => void) => Promise<void> {
+  const judge = permitting<Request>(permissions, options);
+  return async (incoming, response, next) => {
+    try {
+      const refusal = await judge({ request: incoming as Request, subject: incoming });
+      if (refusal !== undefined) return refuse(response, refusal);
+    } catch (error) {
+      next(error);
+      return;
+    }
+    next();
+  };
+}
+
+function refuse(response: Outgoing, { status, headers, body }: Refusal): void {
+  response.set(headers);
+  response.status(status);
+  response.end(body);
 }

@@ -1,38 +1,70 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { MetaTypes } from "./answers.ts";
-import { type GuardOptions, judging, type Lent, type VerifiedKey } from "./judge.ts";
+import type { MetaTypes } from "./calls.ts";
+import { type ClientSource, clientFor } from "./clientSource.ts";
+import type { GuardedKey, GuardOptions, VerifiedKey } from "./guardOptions.ts";
+import { judging } from "./judge.ts";
 import { type Keyring, keyring } from "./keyring.ts";
-import type { Latchkey } from "./latchkey.ts";
+import type { Checked } from "./knownNames.ts";
+import { type PermissionOptions, permitting } from "./permitting.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Set by `requireKey`; its `keyOf` knows more of the type. */
+    /** Set by `requireKey`. Its `keyOf(request)` returns the same key with its exact type. */
     verifiedKey?: VerifiedKey;
   }
 }
 
-/** A hook with `keyOf(request)`, the verified key of a request that came through it. */
-export type KeyHook<Key> = ((request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) &
+/** Only what is needed of Fastify's request and reply, so that a hook fits a server of any type. */
+type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
+type Outgoing = Pick<FastifyReply, "code" | "headers" | "send">;
+
+/** A hook with `keyOf(request)`, which returns the key of a request that passed this hook. */
+export type KeyHook<Key> = ((request: Incoming, reply: Outgoing) => Promise<unknown>) &
   Pick<Keyring<Key>, "keyOf">;
 
 /**
- * A hook for Fastify, as `onRequest` or `preHandler`: only requests with a valid key come through, and have it as
+ * A hook for Fastify 4 and 5, as `onRequest` or `preHandler`. Only requests with a valid key pass; they have it as
  * `request.verifiedKey`.
  */
 export function requireKey<
   M extends MetaTypes,
-  const Options extends GuardOptions<FastifyRequest> = GuardOptions<FastifyRequest>,
->(latchkey: Latchkey<M>, options: Options = {} as Options): KeyHook<Lent<M, Options>> {
-  const judge = judging<FastifyRequest, M, Options>(latchkey, options);
-  const { keep, keyOf } = keyring<Lent<M, Options>>();
-  const hook = async (request: FastifyRequest, reply: FastifyReply) => {
-    const verdict = await judge(request, (name) => request.headers[name]);
-    if (!verdict.passed) {
-      return reply.code(verdict.status).headers(verdict.headers).send(JSON.stringify(verdict.problem));
-    }
-    keep(request, verdict.key);
-    if (verdict.key !== undefined) request.verifiedKey = verdict.key as VerifiedKey;
+  const Options extends GuardOptions<FastifyRequest, M> = GuardOptions<FastifyRequest, M>,
+>(
+  latchkey: ClientSource<M, [FastifyRequest]>,
+  options: Checked<M, Options> = {} as Checked<M, Options>,
+): KeyHook<GuardedKey<M, Options>> {
+  const judge = judging<FastifyRequest, M, Options>(options);
+  const { keep, keyOf } = keyring<GuardedKey<M, Options>>();
+  const hook = async (incoming: Incoming, reply: Outgoing) => {
+    const request = incoming as FastifyRequest;
+    const client = await clientFor(latchkey, request);
+    const verdict = await judge(client, {
+      request,
+      subject: incoming,
+      header: (name) => incoming.headers[name],
+      address: () => request.ip,
+    });
+    reply.headers(verdict.headers);
+    if (!verdict.passed) return reply.code(verdict.status).send(verdict.body);
+    keep(incoming, verdict.key);
+    if (verdict.key !== undefined) incoming.verifiedKey = verdict.key as VerifiedKey;
     return undefined;
   };
   return Object.assign(hook, { keyOf });
+}
+
+/**
+ * A hook for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
+ * nothing and counts nothing.
+ */
+export function requirePermission<Permission extends string = string>(
+  permissions: Permission,
+  options: PermissionOptions<FastifyRequest> = {},
+): (request: Incoming, reply: Outgoing) => Promise<unknown> {
+  const judge = permitting<FastifyRequest>(permissions, options);
+  return async (incoming, reply) => {
+    const refusal = await judge({ request: incoming as FastifyRequest, subject: incoming });
+    if (refusal === undefined) return undefined;
+    return reply.headers(refusal.headers).code(refusal.status).send(refusal.body);
+  };
 }

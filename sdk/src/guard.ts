@@ -1,27 +1,42 @@
-import type { MetaTypes } from "./answers.ts";
-import { type GuardOptions, judging, type Lent, type Pass, type Refusal } from "./judge.ts";
-import type { Latchkey } from "./latchkey.ts";
+import type { MetaTypes } from "./calls.ts";
+import { type ClientSource, clientFor } from "./clientSource.ts";
+import type { GuardedKey, GuardOptions } from "./guardOptions.ts";
+import { judging } from "./judge.ts";
+import type { Checked } from "./knownNames.ts";
+import { type Refusal, refusalResponse } from "./refusals.ts";
+import type { Pass } from "./verifying.ts";
+
+/** A request of any kind: web `Headers`, or names in lower case with their values. */
+export type WithHeaders = { headers: Headers | Readonly<Record<string, string | string[] | undefined>> };
 
 /**
- * Verifies the key of a web `Request`: `const verdict = await check(request)`, then either `verdict.key` or
- * `verdict.response`, which is ready to be sent.
- * Errors: only what the options' own functions throw.
+ * Creates a check for requests: `const verdict = await check(request)`, then use `verdict.key` or send
+ * `verdict.response`. `check({ headers })` does for frameworks that have no adapter here.
+ * Errors: only those that the options' own functions throw.
  */
 export function guard<
   M extends MetaTypes,
-  const Options extends GuardOptions<Request> = GuardOptions<Request>,
+  const Options extends GuardOptions<Request, M> = GuardOptions<Request, M>,
 >(
-  latchkey: Latchkey<M>,
-  options: Options = {} as Options,
-): (request: Request) => Promise<Pass<Lent<M, Options>> | (Refusal & { response: Response })> {
-  const judge = judging<Request, M, Options>(latchkey, options);
-  return async (request) => {
-    const verdict = await judge(request, (name) => request.headers.get(name));
+  latchkey: ClientSource<M, [Request]>,
+  options: Checked<M, Options> = {} as Checked<M, Options>,
+): (
+  request: Request | WithHeaders,
+) => Promise<Pass<GuardedKey<M, Options>> | (Refusal & { response: Response })> {
+  const judge = judging<Request, M, Options>(options);
+  return async (incoming) => {
+    const { headers } = incoming;
+    const request = incoming as Request;
+    const client = await clientFor(latchkey, request);
+    const header = (name: string) => headerOf(headers, name);
+    const verdict = await judge(client, { request, subject: incoming, header });
     return verdict.passed ? verdict : { ...verdict, response: refusalResponse(verdict) };
   };
 }
 
-/** The refusal as a web `Response`. */
-export function refusalResponse({ status, headers, problem }: Refusal): Response {
-  return new Response(JSON.stringify(problem), { status, headers });
+/** Plain objects may come from anywhere, so their names are compared without case. */
+export function headerOf(headers: WithHeaders["headers"], name: string): unknown {
+  if (typeof headers.get === "function") return headers.get(name);
+  const found = Object.entries(headers).find(([own]) => own.toLowerCase() === name);
+  return found?.[1];
 }

@@ -1,25 +1,70 @@
 import type { Context, MiddlewareHandler } from "hono";
-import type { MetaTypes } from "./answers.ts";
-import { refusalResponse } from "./guard.ts";
-import { type GuardOptions, judging, type Lent } from "./judge.ts";
-import type { Latchkey } from "./latchkey.ts";
+import type { MetaTypes } from "./calls.ts";
+import { addressInHono } from "./clientAddress.ts";
+import { type ClientSource, clientFor } from "./clientSource.ts";
+import type { GuardedKey, GuardOptions, VerifiedKey } from "./guardOptions.ts";
+import { judging } from "./judge.ts";
+import { type Keyring, keyring } from "./keyring.ts";
+import type { Checked } from "./knownNames.ts";
+import { type PermissionOptions, permitting } from "./permitting.ts";
+import { refusalResponse } from "./refusals.ts";
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Set by `requireKey`; undefined on routes that it does not guard. */
+    verifiedKey: VerifiedKey | undefined;
+  }
+}
 
 /** What a guarded route finds in `c.var`. */
 export type KeyVariables<Key> = { Variables: { verifiedKey: Key } };
 
-/** Middleware for Hono: only requests with a valid key come through, and find it in `c.var.verifiedKey`. */
+/** Middleware with `keyOf(c)`, which returns the key of a request that passed this middleware. */
+export type KeyMiddleware<Key> = MiddlewareHandler<KeyVariables<Key>> & Pick<Keyring<Key>, "keyOf">;
+
+/** Middleware for Hono. Only requests with a valid key pass; they have it as `c.var.verifiedKey`. */
 export function requireKey<
   M extends MetaTypes,
-  const Options extends GuardOptions<Context> = GuardOptions<Context>,
+  const Options extends GuardOptions<Context, M> = GuardOptions<Context, M>,
 >(
-  latchkey: Latchkey<M>,
-  options: Options = {} as Options,
-): MiddlewareHandler<KeyVariables<Lent<M, Options>>> {
-  const judge = judging<Context, M, Options>(latchkey, options);
-  return async (context, next) => {
-    const verdict = await judge(context, (name) => context.req.header(name));
+  latchkey: ClientSource<M, [Context]>,
+  options: Checked<M, Options> = {} as Checked<M, Options>,
+): KeyMiddleware<GuardedKey<M, Options>> {
+  const judge = judging<Context, M, Options>(options);
+  const { keep, keyOf } = keyring<GuardedKey<M, Options>>();
+  const middleware: MiddlewareHandler<KeyVariables<GuardedKey<M, Options>>> = async (context, next) => {
+    const client = await clientFor(latchkey, context);
+    const verdict = await judge(client, {
+      request: context,
+      subject: context,
+      header: (name) => context.req.header(name),
+      address: () => addressInHono(context.env, context.req.raw),
+    });
     if (!verdict.passed) return refusalResponse(verdict);
+    keep(context, verdict.key);
     context.set("verifiedKey", verdict.key);
-    return next();
+    await next();
+    for (const [name, value] of Object.entries(verdict.headers)) {
+      if (!context.res.headers.has(name)) context.header(name, value);
+    }
+    return undefined;
+  };
+  return Object.assign(middleware, { keyOf });
+}
+
+/**
+ * Middleware for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
+ * nothing and counts nothing.
+ */
+export function requirePermission<Permission extends string = string>(
+  permissions: Permission,
+  options: PermissionOptions<Context> = {},
+): MiddlewareHandler {
+  const judge = permitting<Context>(permissions, options);
+  return async (context, next) => {
+    const refusal = await judge({ request: context, subject: context });
+    if (refusal !== undefined) return refusalResponse(refusal);
+    await next();
+    return undefined;
   };
 }

@@ -1,27 +1,11 @@
-export type * from "./answers.ts";
-export {
-  AbortError,
-  ApiError,
-  BadRequestError,
-  ConflictError,
-  ConnectionError,
-  ContentTooLargeError,
-  type Flaw,
-  ForbiddenError,
-  InternalServerError,
-  LatchkeyError,
-  NotFoundError,
-  PreconditionFailedError,
-  ResponseFormatError,
-  ServiceUnavailableError,
-  TimeoutError,
-  TooManyRequestsError,
-  UnauthorizedError,
-  UnprocessableError,
-  UnsupportedMediaTypeError,
-} from "./errors.ts";
-export { guard, refusalResponse } from "./guard.ts";
-export type { GuardOptions, Lent, Pass, Refusal, VerifiedKey } from "./judge.ts";
-export { Latchkey } from "./latchkey.ts";
-export type * from "./operations.gen.ts";
-export type { Fetch, LatchkeyOptions } from "./settings.ts";
+import type { MetaTypes } from "./calls.ts";
+import { type Latchkey as Client, clientClass, type LatchkeyConstructor } from "./latchkey.ts";
+import { fetchTransport } from "./transport.ts";
+
+export * from "./common.ts";
+
+export type Latchkey<M extends MetaTypes = MetaTypes> = Client<M>;
+/** Creates clients whose calls go through the runtime's `fetch`. */
+export const Latchkey: LatchkeyConstructor = clientClass(({ fetch: own }) =>
+  fetchTransport(own ?? ((url, init) => fetch(url, init))),
+);

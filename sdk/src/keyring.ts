@@ -1,11 +1,11 @@
 import { LatchkeyError } from "./errors.ts";
 
-/** Remembers which key each request was let through with. */
+/** Remembers the key of each request that passed a guard. */
 export type Keyring<Key> = {
   keep(request: object, key: Key): void;
   /**
-   * The verified key of a request that came through here.
-   * Errors: `LatchkeyError` where the request did not.
+   * Returns the key of a request that passed this guard.
+   * Errors: `LatchkeyError` if the request did not pass it.
    */
   keyOf(request: object): Key;
 };
@@ -17,9 +17,7 @@ export function keyring<Key>(): Keyring<Key> {
     keyOf(request) {
       const found = keys.get(request);
       if (found !== undefined) return found.key;
-      throw new LatchkeyError(
-        "This request did not come through this `requireKey`, so it has no verified key.",
-      );
+      throw new LatchkeyError("This request did not pass this guard, so it has no verified key.");
     },
   };
 }

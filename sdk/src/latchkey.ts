@@ -1,30 +1,81 @@
-import type { CallOptions, MetaTypes } from "./answers.ts";
+import { registerClient } from "./accounts.ts";
+import { serverOf } from "./breaker.ts";
+import { withResponse } from "./call.ts";
+import type { CallOptions, MetaTypes } from "./calls.ts";
+import { coalescing } from "./coalescing.ts";
+import { LatchkeyError } from "./errors.ts";
 import type { Groups } from "./operations.gen.ts";
 import { pageCall } from "./pages.ts";
+import { checkRuntime } from "./runtimeChecks.ts";
 import { send } from "./send.ts";
-import { type LatchkeyOptions, readOptions } from "./settings.ts";
+import {
+  forCall,
+  type LatchkeyOptions,
+  readOptions,
+  type Settings,
+  type TransportFactory,
+} from "./settings.ts";
 import { operations } from "./table.gen.ts";
+import { verifyMany } from "./verifyMany.ts";
 
 /** A client: `latchkey.<group>.<operation>(input, options)` for every operation of the API. */
-export type Latchkey<M extends MetaTypes = MetaTypes> = Groups<M>;
+export type Latchkey<M extends MetaTypes = MetaTypes> = Groups<M> & { readonly [appTypes]?: M };
+
+/** Holds nothing; it lets a guard read the types of the application from the type of the client. */
+declare const appTypes: unique symbol;
 
 /**
- * Makes a client; `M` says how your own `meta` looks, where it has a form.
- * Errors: `LatchkeyError` for an option that cannot be, or for no root key.
+ * Creates a client; `M` describes your own `meta`, permissions and limits.
+ * Errors: `LatchkeyError` for an invalid option. A missing root key is the error of the first call.
  */
-export const Latchkey: new <M extends MetaTypes = MetaTypes>(options?: LatchkeyOptions) => Latchkey<M> =
-  class {
+export type LatchkeyConstructor = new <M extends MetaTypes = MetaTypes>(
+  options?: LatchkeyOptions,
+) => Latchkey<M>;
+
+/** The class of clients that send their calls through this transport. */
+export function clientClass(createTransport: TransportFactory): LatchkeyConstructor {
+  return class {
     constructor(options: LatchkeyOptions = {}) {
-      const settings = readOptions(options);
+      checkRuntime(options.allowBrowser === true);
+      let known = readOptions(options, createTransport);
+      const settings = () => {
+        // a program may be loaded before its environment is complete, as by a build or on Workers
+        if (known.rootKey === "") known = withRootKey(readOptions(options, createTransport));
+        return known;
+      };
+      registerClient(this, () => known);
+      Object.defineProperty(this, serverOf, { value: known.serverURL });
       for (const [group, rows] of Object.entries(operations)) {
         const calls = Object.entries(rows).map(([verb, row]) => {
           const name = `${group}.${verb}`;
-          const call = (input: unknown, options?: CallOptions) => send(settings, name, row, input, options);
+          const alone = (input: unknown, options?: CallOptions) => send(settings, name, row, input, options);
+          const call = name === "keys.verifyKey" && known.coalesce ? coalesced(settings, alone) : alone;
+          const one = (input: unknown, options?: CallOptions) => withResponse(call(input, options));
           const list = (input: object | undefined, options?: CallOptions) =>
             pageCall(input, (next) => call(next, options));
-          return [verb, row[0].includes("p") ? list : call];
+          return [verb, row[0].includes("p") ? list : one];
         });
         Object.assign(this, { [group]: Object.fromEntries(calls) });
       }
     }
   } as never;
+}
+
+/** `keys.verifyKey`, several in one request. */
+function coalesced(settings: () => Settings, one: ReturnType<typeof coalescing>) {
+  const { verifyKey, verifyKeys } = operations["keys"] ?? {};
+  if (verifyKey?.[1] === undefined || verifyKeys === undefined) return one;
+  const [, shape] = verifyKey;
+  const batch = (inputs: readonly unknown[], options: CallOptions) =>
+    send(settings, "keys.verifyKeys", verifyKeys, inputs, options);
+  return coalescing({
+    one,
+    many: (inputs, options) => verifyMany(batch, shape, inputs, options),
+    timeoutMs: (options) => forCall(settings(), options).timeoutMs,
+  });
+}
+
+function withRootKey(settings: Settings): Settings {
+  if (settings.rootKey !== "") return settings;
+  throw new LatchkeyError("The root key is missing. Pass `rootKey` or set LATCHKEY_ROOT_KEY.");
+}

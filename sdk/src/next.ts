@@ -1,29 +1,36 @@
-import type { MetaTypes } from "./answers.ts";
-import { refusalResponse } from "./guard.ts";
-import { type GuardOptions, judging, type Lent } from "./judge.ts";
-import type { Latchkey } from "./latchkey.ts";
+import type { MetaTypes } from "./calls.ts";
+import { type ClientSource, clientFor } from "./clientSource.ts";
+import type { GuardOptions } from "./guardOptions.ts";
+import { judging } from "./judge.ts";
+import type { Checked } from "./knownNames.ts";
+import { refusalResponse } from "./refusals.ts";
+import { type Wrap, wrapping } from "./web.ts";
 
-/** A request whose key was verified. */
-export type WithKey<Incoming, Key> = Incoming & { readonly verifiedKey: Key };
+export { type WithKey, withPermission } from "./web.ts";
 
 /**
- * A route handler for Next.js that only requests with a valid key reach, with the key as `request.verifiedKey`:
- * `export const GET = withKey(latchkey, {}, (request) => Response.json(request.verifiedKey.identity))`.
+ * Wraps a route handler. Only requests with a valid key reach it, with the key as `request.verifiedKey`. Keys with an
+ * `ipAllowList` need the option `clientIp`, since Next.js does not know the client's address.
  */
-export function withKey<
+export const withKey: Wrap = wrapping();
+
+/**
+ * A proxy for Next.js, in `proxy.ts` (`middleware.ts` before Next.js 16): it returns the refusal of a request without a
+ * valid key, and undefined for the others, which then go on to their route.
+ */
+export function requireKey<
   M extends MetaTypes,
-  const Options extends GuardOptions<Incoming>,
+  const Options extends GuardOptions<Incoming, M>,
   Incoming extends Request = Request,
-  Route = unknown,
 >(
-  latchkey: Latchkey<M>,
-  options: Options,
-  handler: (request: WithKey<Incoming, Lent<M, Options>>, route: Route) => Response | Promise<Response>,
-): (request: Incoming, route: Route) => Promise<Response> {
-  const judge = judging<Incoming, M, Options>(latchkey, options);
-  return async (request, route) => {
-    const verdict = await judge(request, (name) => request.headers.get(name));
-    if (!verdict.passed) return refusalResponse(verdict);
-    return handler(Object.assign(request, { verifiedKey: verdict.key }), route);
+  latchkey: ClientSource<M, [Incoming]>,
+  options: Checked<M, Options> = {} as Checked<M, Options>,
+): (request: Incoming) => Promise<Response | undefined> {
+  const judge = judging<Incoming, M, Options>(options);
+  return async (request) => {
+    const client = await clientFor(latchkey, request);
+    const header = (name: string) => request.headers.get(name);
+    const verdict = await judge(client, { request, subject: request, header });
+    return verdict.passed ? undefined : refusalResponse(verdict);
   };
 }

@@ -1,29 +1,37 @@
-// Made from openapi.json by `npm run generate`.
+// Generated from openapi.json by `npm run generate`.
 
 import type {
-  Answer,
+  Call,
   CallOptions,
-  EmptyAnswer,
+  EmptyResult,
   IdentityMeta,
   KeyMeta,
   MetaTypes,
   PageCall,
-} from "./answers.ts";
+  Result,
+} from "./calls.ts";
 
 /** The last segment of an error's `type`. */
 export type ErrorCode =
 | "analytics_not_configured"
 | "api_not_found"
 | "authentication_rate_limited"
+| "bound_exceeded"
+| "console_session_missing"
+| "cross_site_request"
+| "event_not_found"
+| "expectation_failed"
 | "forbidden"
 | "idempotency_in_progress"
 | "idempotency_key_reused"
 | "identity_already_exists"
 | "identity_not_found"
+| "insecure_login"
 | "insufficient_permissions"
 | "invalid_input"
 | "key_disabled"
 | "key_not_found"
+| "login_link_invalid"
 | "malformed"
 | "method_not_allowed"
 | "migration_not_found"
@@ -33,10 +41,14 @@ export type ErrorCode =
 | "permission_not_found"
 | "permissions_query_syntax_error"
 | "precondition_failed"
+| "protected_resource"
+| "ratelimit_namespace_already_exists"
 | "ratelimit_namespace_not_found"
 | "ratelimit_override_not_found"
 | "request_body_too_large"
 | "request_timeout"
+| "reservation_ended"
+| "reservation_not_found"
 | "role_already_exists"
 | "role_not_found"
 | "server_overloaded"
@@ -44,790 +56,2229 @@ export type ErrorCode =
 | "unexpected_error"
 | "unknown_operation"
 | "unsupported_media_type"
+| "upstream_unavailable"
 | "workspace_disabled"
 | "workspace_rate_limited";
 
-export type Usage = {
+export type Top = {
+  /** The largest count first. At most 100 items. */
+  items: Array<{
+    /** The id of the identity or key, the tag, or the identifier. At most 512 characters. */
+    name: string;
+    /** The identity's external id. Omitted if it was deleted, and for all others. At most 255 characters. */
+    externalId?: string;
+    /** The number of verifications or decisions. */
+    count: number;
+  }>;
+  /** Events before this time are not part of the counts, since they were not read or are not kept. Unix time in milliseconds. Only for `identifiers`. */
+  readSince?: number;
+};
+
+export type AnalyticsUsage = {
+  /** The length of the period that each point covers. */
   granularity: "minute" | "hour" | "day";
+  /** One point for each period in order, also for periods in which nothing happened. At most 2001 items. */
   points: Array<{
+    /** The number of verifications, or of decisions if `namespace` is given. */
     total: number;
-    /** Credits or cost that were spent. */
+    /** The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount. */
     credits: number;
-    /** How many had each outcome; those with none are left away. */
+    /** The number by outcome: the `code` of each verification, or `PASSED` and `REFUSED` of decisions. Outcomes that did not occur are omitted. */
     outcomes: Record<string, number>;
-    /** When the period began. */
+    /** When the period began. Unix time in milliseconds. */
     time: number;
   }>;
+  /** The sums over all points. */
   totals: {
+    /** The number of verifications, or of decisions if `namespace` is given. */
     total: number;
-    /** Credits or cost that were spent. */
+    /** The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount. */
     credits: number;
-    /** How many had each outcome; those with none are left away. */
+    /** The number by outcome: the `code` of each verification, or `PASSED` and `REFUSED` of decisions. Outcomes that did not occur are omitted. */
     outcomes: Record<string, number>;
   };
+  /** The sums of each group, the largest first, at most 1000. Only with `by`. At most 1000 items. */
+  groups?: Array<{
+    /** The number of verifications, or of decisions if `namespace` is given. */
+    total: number;
+    /** The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount. */
+    credits: number;
+    /** The number by outcome: the `code` of each verification, or `PASSED` and `REFUSED` of decisions. Outcomes that did not occur are omitted. */
+    outcomes: Record<string, number>;
+    /** The api's id, the outcome, or the tag. At most 512 characters. */
+    name: string;
+  }>;
+  /** A head line, then a line for each point and a column for each outcome that occurs. Times are in ISO 8601. Only for `format: csv`. */
   csv?: string;
 };
 
 export type Api = {
+  /** The api's id. At most 255 characters. */
   id: string;
+  /** The api's name. At most 256 characters. */
   name: string;
+  /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+  keyspaceId?: string;
+  /** When the api was created. Unix time in milliseconds. */
+  createdAt?: number;
+  /** Whether `apis.deleteApi` refuses to delete the api. */
+  deleteProtection?: boolean;
+  /** The prefix of keys that are created without one. Omitted if there is no default. At most 16 characters. */
+  defaultPrefix?: string;
+  /** The number of random bytes in keys that are created without `byteLength`. Omitted if it is the server's default, 16. */
+  defaultByteLength?: number;
+  /** The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may. */
+  ipAllowList?: string[];
 };
 
 export type Identity<M extends MetaTypes = MetaTypes> = {
+  /** The identity's id. At most 255 characters. */
   id: string;
+  /** Your own id for the user or organization. At most 255 characters. */
   externalId: string;
+  /** The identity's metadata. `{}` if it has none. At most 100 members. */
   meta: IdentityMeta<M>;
+  /** The rate limits that the identity's keys share. `[]` if it has none. At most 50 items. */
   ratelimits: Array<{
+    /** The rate limit's id. At most 255 characters. */
     id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
     name: string;
+    /** The highest total cost within any span of `duration`. */
     limit: number;
+    /** The length of the sliding window in milliseconds. */
     duration: number;
+    /** Whether every verification counts against it without naming it. */
     autoApply: boolean;
+  }>;
+  /** The credits that the identity's keys share. Omitted if they are unlimited, and where an identity is shown as part of a key. */
+  credits?: {
+    /** The number of credits that verifications may still spend. null: unlimited. */
+    remaining: number | null;
+    /** When the balance is refilled, and to what. Omitted if it is not. */
+    refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+      interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      refillDay?: number;
+    };
+  };
+  /** The quotas, and what is left of them. Omitted if the identity has no quotas, and where an identity is shown as part of a key. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. */
+    every: number;
+    /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+    timeZone: string;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    anchor: "calendar" | "first_use" | number;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. */
+      max: number;
+    };
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    overage: "refuse" | "allow" | number;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    thresholds: number[];
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    autoApply: boolean;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+    grants?: Array<{
+      /** The grant's id. At most 255 characters. */
+      id: string;
+      /** The units that were granted. */
+      amount: number;
+      /** The units of the grant that are left. */
+      remaining: number;
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      expires?: number;
+    }>;
+  }>;
+};
+
+export type IdentitiesState = {
+  /** The identity's id. At most 255 characters. */
+  identityId: string;
+  /** Your own id for the user or organization. At most 255 characters. */
+  externalId: string;
+  /** The rate limits that the identity's keys share. `[]` if it has none. At most 50 items. */
+  ratelimits: Array<{
+    /** The rate limit's id. At most 255 characters. */
+    id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
+    name: string;
+    /** The highest total cost within any span of `duration`. */
+    limit: number;
+    /** The length of the sliding window in milliseconds. */
+    duration: number;
+    /** Whether every verification counts against it without naming it. */
+    autoApply: boolean;
+    /** Who has the limit. All keys of an identity share its limits. */
+    owner: "key" | "identity";
+    /** The cost that counts now. It may exceed a limit that was lowered. */
+    used: number;
+    /** The cost that the very next verification may have. */
+    remaining: number;
+    /** When the window is empty if nothing more is counted. Unix time in milliseconds. */
+    reset: number;
+  }>;
+  /** The credits that the identity's keys share. `remaining` is null if they are unlimited. */
+  credits: {
+    /** The number of credits that verifications may still spend. null: unlimited. */
+    remaining: number | null;
+    /** When the balance is refilled, and to what. Omitted if it is not. */
+    refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+      interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      refillDay?: number;
+    };
+  };
+  /** When the credits are refilled next. Unix time in milliseconds. Omitted if they are not refilled. */
+  nextRefillAt?: number;
+  /** The quotas that the identity's keys share, and what is left of them. `[]` if it has none. At most 50 items. */
+  quotas: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. */
+    every: number;
+    /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+    timeZone: string;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    anchor: "calendar" | "first_use" | number;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. */
+      max: number;
+    };
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    overage: "refuse" | "allow" | number;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    thresholds: number[];
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    autoApply: boolean;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+    grants?: Array<{
+      /** The grant's id. At most 255 characters. */
+      id: string;
+      /** The units that were granted. */
+      amount: number;
+      /** The units of the grant that are left. */
+      remaining: number;
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      expires?: number;
+    }>;
   }>;
 };
 
 export type Key<M extends MetaTypes = MetaTypes> = {
+  /** The key's id. At most 255 characters. */
   keyId: string;
-  /** The first characters of the key, to recognise it by. */
+  /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+  keyspaceId?: string;
+  /** The first characters of the key, to recognize it by: the prefix and four more. May be empty for a migrated key. At most 255 characters. */
   start: string;
+  /** false: every verification of the key returns `DISABLED`. */
   enabled: boolean;
+  /** When the key was created. Unix time in milliseconds. */
   createdAt: number;
+  /** A name for people, such as `Payments, production`. It need not be unique. At most 255 characters. */
   name?: string;
+  /** The key's own metadata. Omitted if it has none. At most 100 members. */
   meta?: KeyMeta<M>;
+  /** When the key was last changed. Unix time in milliseconds. Omitted if it never was. */
   updatedAt?: number;
+  /** When the key was last verified. Unix time in milliseconds. Omitted if it never was. */
   lastUsedAt?: number;
+  /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
   expires?: number;
+  /** The slugs of all permissions that the key has, directly or through roles. Omitted if it has none. */
   permissions?: string[];
+  /** The names of the key's roles. Omitted if it has none. */
   roles?: string[];
+  /** The key's credits. Omitted if they are unlimited. */
   credits?: {
+    /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
+    /** When the balance is refilled, and to what. Omitted if it is not. */
     refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
       amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. */
       refillDay?: number;
     };
   };
+  /** The identity that the key belongs to. Omitted if there is not one. */
   identity?: Identity<M>;
+  /** The key's own rate limits, without those of its identity. Omitted if it has none. At most 50 items. */
   ratelimits?: Array<{
+    /** The rate limit's id. At most 255 characters. */
     id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
     name: string;
+    /** The highest total cost within any span of `duration`. */
     limit: number;
+    /** The length of the sliding window in milliseconds. */
     duration: number;
+    /** Whether every verification counts against it without naming it. */
     autoApply: boolean;
   }>;
+  /** The key's own quotas, and what is left of them, in the response of `keys.getKey`. Omitted if it has none. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. */
+    every: number;
+    /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+    timeZone: string;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    anchor: "calendar" | "first_use" | number;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. */
+      max: number;
+    };
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    overage: "refuse" | "allow" | number;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    thresholds: number[];
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    autoApply: boolean;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+    grants?: Array<{
+      /** The grant's id. At most 255 characters. */
+      id: string;
+      /** The units that were granted. */
+      amount: number;
+      /** The units of the grant that are left. */
+      remaining: number;
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      expires?: number;
+    }>;
+  }>;
+  /** The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may. */
+  ipAllowList?: string[];
+  /** The whole key. Only for a recoverable key, if the request has `decrypt: true`. At most 512 characters. */
   plaintext?: string;
 };
 
+export type KeysState = {
+  /** The key's id. At most 255 characters. */
+  keyId: string;
+  /** The limits that a verification of the key can count against: its own, and those of its identity that no limit of the key with the same name hides. `[]` if it has no limits. At most 100 items. */
+  ratelimits: Array<{
+    /** The rate limit's id. At most 255 characters. */
+    id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
+    name: string;
+    /** The highest total cost within any span of `duration`. */
+    limit: number;
+    /** The length of the sliding window in milliseconds. */
+    duration: number;
+    /** Whether every verification counts against it without naming it. */
+    autoApply: boolean;
+    /** Who has the limit. All keys of an identity share its limits. */
+    owner: "key" | "identity";
+    /** The cost that counts now. It may exceed a limit that was lowered. */
+    used: number;
+    /** The cost that the very next verification may have. */
+    remaining: number;
+    /** When the window is empty if nothing more is counted. Unix time in milliseconds. */
+    reset: number;
+  }>;
+  /** The key's credits. `remaining` is null if they are unlimited. */
+  credits: {
+    /** The number of credits that verifications may still spend. null: unlimited. */
+    remaining: number | null;
+    /** When the balance is refilled, and to what. Omitted if it is not. */
+    refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+      interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      refillDay?: number;
+    };
+  };
+  /** The key's own quotas, and what is left of them. `[]` if it has none. At most 50 items. */
+  quotas: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. */
+    every: number;
+    /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+    timeZone: string;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    anchor: "calendar" | "first_use" | number;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. */
+      max: number;
+    };
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    overage: "refuse" | "allow" | number;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    thresholds: number[];
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    autoApply: boolean;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+    grants?: Array<{
+      /** The grant's id. At most 255 characters. */
+      id: string;
+      /** The units that were granted. */
+      amount: number;
+      /** The units of the grant that are left. */
+      remaining: number;
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      expires?: number;
+    }>;
+  }>;
+  /** When the credits are refilled next. Unix time in milliseconds. Omitted if they are not refilled. */
+  nextRefillAt?: number;
+};
+
 export type Permission = {
+  /** The permission's id. At most 255 characters. */
   id: string;
+  /** A name for people, such as `Read documents`. It need not be unique. At most 512 characters. */
   name: string;
+  /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. At most 128 characters. */
   slug: string;
+  /** What it allows, for people. Omitted if it has none. At most 512 characters. */
   description?: string;
 };
 
 export type Role = {
+  /** The role's id. At most 255 characters. */
   id: string;
+  /** The role's name, such as `editor`. Unique in the workspace, compared byte for byte. At most 128 characters. */
   name: string;
+  /** What it allows, for people. Omitted if it has none. At most 512 characters. */
   description?: string;
+  /** The permissions that the role gives. Omitted if it gives none. */
   permissions?: Permission[];
 };
 
+export type Namespace = {
+  /** The namespace's id. At most 255 characters. */
+  id: string;
+  /** The namespace's name. At most 512 characters. */
+  name: string;
+  /** When the namespace was created. Unix time in milliseconds. */
+  createdAt: number;
+};
+
 export type Override = {
+  /** The override's id. At most 255 characters. */
   overrideId: string;
+  /** The identifier or the pattern that the override is for. At most 512 characters. */
   identifier: string;
+  /** The highest total cost within any span of `duration`. 0 refuses every request. */
   limit: number;
+  /** The length of the sliding window in milliseconds. */
   duration: number;
 };
 
-export type GetRatelimitsInput = {
+export type Status = {
+  /** The version of Latchkey. At most 255 characters. */
+  version: string;
+  /** When this node started. Unix time in milliseconds. */
+  startedAt: number;
+  /** Where the records are. */
+  database: {
+    /** The kind of database. */
+    engine: "sqlite" | "postgres";
+    /** The migrations that were applied to the database, in order. */
+    migrations: string[];
+  };
+  /** How many nodes serve from this database, including this one. */
+  nodes: number;
+  /** Whether Redis counts rate limits. `down`: this node counts its share in memory. */
+  redis: "not_configured" | "up" | "down";
+  /** The cache of keys on this node. */
+  keyCache: {
+    /** How many look-ups since the start found the key in the cache. */
+    hits: number;
+    /** How many did not. */
+    misses: number;
+    /** Memory that cached keys use, in bytes. */
+    bytes: number;
+    /** The most that they may use, in bytes. */
+    maxBytes: number;
+  };
+  /** What is missing from the usage of this node. */
+  usage: {
+    /** Single events that were lost since the start. */
+    droppedEvents: number;
+    /** Counts that were lost since the start. */
+    droppedCounts: number;
+    /** Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`. */
+    evictedEvents: number;
+  };
+  /** Every setting of this node. */
+  settings: Array<{
+    /** The environment variable. At most 255 characters. */
+    name: string;
+    /** Its value or default, with secrets masked. Empty if it is unset. At most 1000000 characters. */
+    value: string;
+    /** What it sets. At most 1000 characters. */
+    description: string;
+  }>;
+};
+
+export type Limits = {
+  /** Verifications and rate limit decisions in a month. Always without a limit. */
+  apiBillableOperationsCountMaxPerMonth: {
+    /** The most that the workspace may have. null: no limit. */
+    limit: number | null;
+    /** How much of it is used. Omitted if it is not counted. */
+    current?: number;
+  };
+  /** Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Above it, requests get 429. */
+  apiRequestsCountMaxPerMinute: {
+    /** The most that the workspace may have. null: no limit. */
+    limit: number | null;
+    /** How much of it is used. Omitted if it is not counted. */
+    current?: number;
+  };
+  /** How many days single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down. */
+  logsRetentionDaysMax: {
+    /** The most that the workspace may have. null: no limit. */
+    limit: number | null;
+    /** How much of it is used. Omitted if it is not counted. */
+    current?: number;
+  };
+  /** How many days audit events are kept, as `AUDIT_RETENTION_DAYS` sets it. null: forever. */
+  logsAuditRetentionDaysMax: {
+    /** The most that the workspace may have. null: no limit. */
+    limit: number | null;
+    /** How much of it is used. Omitted if it is not counted. */
+    current?: number;
+  };
+  /** Log drains. Always 0: this server has none. */
+  logdrainsMax: {
+    /** The most that the workspace may have. null: no limit. */
+    limit: number | null;
+    /** How much of it is used. Omitted if it is not counted. */
+    current?: number;
+  };
+};
+
+export type WorkspaceUsage = {
+  /** The time that was counted. */
+  period: {
+    /** The first instant of the month. Unix time in milliseconds. */
+    start: number;
+    /** The end of the month, itself not included; for the current month, now. Unix time in milliseconds. */
+    end: number;
+  };
+  /** The sums over the whole workspace. */
+  totals: {
+    /** What the API was used for. */
+    api: {
+      /** Verifications with the code `VALID`. */
+      verifications: number;
+      /** Rate limit decisions that let the call pass. */
+      ratelimits: number;
+    };
+    /** What apps used. */
+    compute: {
+      /** CPU time, in seconds. Always 0. */
+      cpuSeconds: number;
+      /** Memory, in GiB-hours. Always 0. */
+      memoryGiBHours: number;
+      /** Disk space, in GiB-hours. Always 0. */
+      storageGiBHours: number;
+      /** Traffic to the internet, in GiB. Always 0. */
+      egressGiB: number;
+    };
+    /** What a gateway was used for. */
+    gateway: {
+      /** Keys that a gateway verified. Always 0. */
+      activeKeys: number;
+    };
+  };
+  /** The sums of parts of the workspace. */
+  breakdowns: {
+    /** `compute` by environment. Always empty. At most 0 items. */
+    byEnvironment: Record<string, unknown>[];
+    /** `gateway` by app. Always empty. At most 0 items. */
+    byApp: Record<string, unknown>[];
+  };
+};
+
+export type Workspace = {
+  /** The workspace's id. At most 255 characters. */
+  id: string;
+  /** The workspace's name. At most 512 characters. */
+  name: string;
+  /** When the workspace was created. Unix time in milliseconds. */
+  createdAt: number;
+  /** The IANA name of the time zone of quotas that name none, such as `Europe/Berlin`. At most 255 characters. */
+  timeZone: string;
+};
+
+export type GetGatewayRequestsInput = {
+  /** One SELECT statement. This server does not run it. 1 to 16384 characters. */
   query: string;
 };
 
-export type GetUsageInput = {
-  keyId?: string | undefined;
-  /** The identity's id or its external id; where both exist, the id wins. */
-  identity?: string | undefined;
-  apiId?: string | undefined;
-  /** A rate limit namespace's name or id. */
+export type GetRatelimitsInput = {
+  /** One SELECT statement. This server does not run it. 1 to 16384 characters. */
+  query: string;
+};
+
+export type GetTopInput = {
+  /** What is compared. `identifiers` are those of rate limit decisions, which need `ratelimit.*.read_analytics`. */
+  of: "identities" | "keys" | "tags" | "identifiers";
+  /** Counts only verifications or decisions with this outcome. Default: all. */
+  outcome?: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED" | "PASSED" | "REFUSED" | undefined;
+  /** Counts only decisions of the rate limit namespace with this name or id. Only for `identifiers`. 1 to 512 characters. */
   namespace?: string | undefined;
-  /** @default "hour" */
-  granularity?: "minute" | "hour" | "day" | undefined;
-  /**
-   * Milliseconds since the epoch; 24 hours before `end` where it is left away.
-   *
-   * At least 0, at most 4102444800000.
-   */
+  /** Where the time begins, as Unix time in milliseconds. Rounded down to a whole hour, except for `identifiers`. Default: 24 hours before `end`. 0 to 4102444800000. */
   start?: number | undefined;
-  /**
-   * Milliseconds since the epoch, not included; now where it is left away.
-   *
-   * At least 0, at most 4102444800000.
-   */
+  /** Where the time ends, as Unix time in milliseconds, itself not included. Rounded up to a whole hour, except for `identifiers`. Default: now. 0 to 4102444800000. */
   end?: number | undefined;
-  /** Only what carried this tag. */
+  /** The highest number of items to return. 1 to 100. Default: 10. */
+  limit?: number | undefined;
+};
+
+export type GetRuntimeLogsInput = {
+  /** One SELECT statement. This server does not run it. 1 to 16384 characters. */
+  query: string;
+};
+
+export type AnalyticsGetUsageInput = {
+  /** Counts the verifications of this key. Send at most one subject. Without one, the whole workspace is counted. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** Counts the verifications of the keys of the identity with this id or external id. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** Counts the verifications of the keys of this api. 3 to 255 characters. */
+  apiId?: string | undefined;
+  /** Counts the decisions of the rate limit namespace with this name or id. 1 to 512 characters. */
+  namespace?: string | undefined;
+  /** The length of the period that each point covers, in UTC. At most 2000 periods. Default: "hour". */
+  granularity?: "minute" | "hour" | "day" | undefined;
+  /** Where the series begins, as Unix time in milliseconds, rounded down to a whole period. Default: 24 hours before `end`. 0 to 4102444800000. */
+  start?: number | undefined;
+  /** Where the series ends, as Unix time in milliseconds, itself not included. Default: now. 0 to 4102444800000. */
+  end?: number | undefined;
+  /** Counts only verifications with exactly this tag. Rate limit decisions have no tags. 1 to 512 characters. */
   tag?: string | undefined;
-  /**
-   * csv adds the series as text.
-   *
-   * @default "json"
-   */
+  /** Adds `groups`: the sums of the whole time by api, by outcome or by tag. `api` is for the whole workspace. The outcome `SETTLED` has the credits of settlements, with the total 0, since their verifications have been counted. */
+  by?: "api" | "outcome" | "tag" | undefined;
+  /** `csv` adds the series as CSV text, in `csv`. Default: "json". */
   format?: "json" | "csv" | undefined;
 };
 
 export type GetVerificationsInput = {
+  /** One SELECT statement. This server does not run it. 1 to 16384 characters. */
   query: string;
 };
 
+export type AnalyticsListEventsInput = {
+  /** The highest number of items to return. 1 to 100. Default: 100. */
+  limit?: number | undefined;
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
+  cursor?: string | undefined;
+  /** Returns only verifications, only rate limit decisions, or only settlements of reserved credits. */
+  kind?: "verification" | "ratelimit" | "settlement" | undefined;
+  /** Returns only verifications and settlements of this key, which may be deleted. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** Returns only verifications of keys of the identity with this id or external id. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** Returns only verifications of keys of this api. 3 to 255 characters. */
+  apiId?: string | undefined;
+  /** Returns only decisions of the rate limit namespace with this name or id. 1 to 512 characters. */
+  namespace?: string | undefined;
+  /** Returns only decisions about this identifier. 1 to 512 characters. */
+  identifier?: string | undefined;
+  /** Returns only events with this outcome. */
+  outcome?: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED" | "PASSED" | "REFUSED" | "SETTLED" | undefined;
+  /** Returns only verifications with exactly this tag. 1 to 512 characters. */
+  tag?: string | undefined;
+  /** Returns only the events of the request with this `meta.requestId`. 1 to 255 characters. */
+  requestId?: string | undefined;
+  /** Returns only events at this time or later. Unix time in milliseconds. 0 to 4102444800000. */
+  start?: number | undefined;
+  /** Returns only events before this time. Unix time in milliseconds. 0 to 4102444800000. */
+  end?: number | undefined;
+};
+
 export type CreateApiInput = {
+  /** A name for people, such as `payments`. It need not be unique. 3 to 256 characters. */
   name: string;
 };
 
 export type DeleteApiInput = {
+  /** The api's id, as `apis.createApi` returned it. 8 to 255 characters. */
   apiId: string;
 };
 
 export type GetApiInput = {
+  /** The api's id, as `apis.createApi` returned it. 8 to 255 characters. */
   apiId: string;
 };
 
-export type ListKeysInput = {
-  apiId: string;
-  /**
-   * At least 1, at most 100.
-   *
-   * @default 100
-   */
+export type ListApisInput = {
+  /** The highest number of items to return. 1 to 100. Default: 100. */
   limit?: number | undefined;
-  /** `pagination.cursor` of the page before. */
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
   cursor?: string | undefined;
-  /** Only keys of this identity. */
+  /** Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search. At most 256 characters. */
+  search?: string | undefined;
+  /** `asc` lists the oldest first, `desc` the newest. Default: "asc". */
+  order?: "asc" | "desc" | undefined;
+};
+
+export type ApisListKeysInput = {
+  /** The api's id, as `apis.createApi` returned it. 3 to 255 characters. */
+  apiId: string;
+  /** The highest number of items to return. 1 to 100. Default: 100. */
+  limit?: number | undefined;
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
+  cursor?: string | undefined;
+  /** Returns only the keys of the identity with this external id. 1 to 255 characters. */
   externalId?: string | undefined;
-  /**
-   * Adds `plaintext` to keys that can be shown again.
-   *
-   * @default false
-   */
+  /** true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key. Default: false. */
   decrypt?: boolean | undefined;
-  /**
-   * Taken and not needed: a list is never cached.
-   *
-   * @default false
-   */
+  /** Has no effect, since a list is never cached. Accepted for compatibility. Default: false. */
   revalidateKeysCache?: boolean | undefined;
 };
 
-export type ListEventsInput = {
-  /**
-   * At least 1, at most 100.
-   *
-   * @default 100
-   */
+export type UpdateApiInput = {
+  /** The api's id, as `apis.createApi` returned it. 8 to 255 characters. */
+  apiId: string;
+  /** A name for people, such as `payments`. It need not be unique. 3 to 256 characters. */
+  name?: string | undefined;
+  /** true: `apis.deleteApi` refuses to delete the api until the protection is removed. */
+  deleteProtection?: boolean | undefined;
+  /** The prefix of keys that are created without one. null removes the default. 1 to 16 characters. */
+  defaultPrefix?: string | null | undefined;
+  /** The number of random bytes in keys that are created without `byteLength`. null restores the server's default, 16. 16 to 255. */
+  defaultByteLength?: number | null | undefined;
+  /** The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address. It replaces the api's list. null: every address is allowed. 1 to 100 items. */
+  ipAllowList?: string[] | null | undefined;
+};
+
+export type AuditListEventsInput = {
+  /** The highest number of items to return. 1 to 100. Default: 100. */
   limit?: number | undefined;
-  /** `pagination.cursor` of the page before. */
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
   cursor?: string | undefined;
-  /** Only events of this kind. */
+  /** Returns only events of this kind, such as `identity.update`. 1 to 128 characters. */
   event?: string | undefined;
+  /** Returns only what this root key did, by its id. 1 to 255 characters. */
   actorId?: string | undefined;
+  /** Returns only what was done to the thing with this id. 1 to 255 characters. */
   targetId?: string | undefined;
-  /**
-   * Only events from this instant on.
-   *
-   * At least 0, at most 4102444800000.
-   */
+  /** Returns only what the request with this `meta.requestId` did. 1 to 255 characters. */
+  requestId?: string | undefined;
+  /** `asc` lists the oldest first, `desc` the newest. Default: "asc". */
+  order?: "asc" | "desc" | undefined;
+  /** Returns only events at this time or later. Unix time in milliseconds. 0 to 4102444800000. */
   start?: number | undefined;
-  /**
-   * Only events before this instant.
-   *
-   * At least 0, at most 4102444800000.
-   */
+  /** Returns only events before this time. Unix time in milliseconds. 0 to 4102444800000. */
   end?: number | undefined;
 };
 
+export type ListMovementsInput = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** The highest number of items to return. 1 to 100. Default: 100. */
+  limit?: number | undefined;
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
+  cursor?: string | undefined;
+};
+
+export type ReleaseInput = {
+  /** The `reservation.id` that `keys.verifyKey` or `credits.reserve` returned. 1 to 255 characters. */
+  reservationId: string;
+};
+
+export type ReserveInput = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** The units to hold. They are taken now, and what is not used comes back when the hold is settled. 1 to 1000000000000000. */
+  amount: number;
+  /** The quota to hold units of. If omitted, credits are held. 3 to 128 characters. */
+  quota?: string | undefined;
+  /** How long the units are held, in milliseconds: from one second to one day. 1000 to 86400000. */
+  ttl: number;
+  /** What happens to a hold that expires before it is settled: it is given back, or charged in full. Default: "release". */
+  onExpiry?: "release" | "charge" | undefined;
+};
+
+export type SettleInput = {
+  /** The `reservation.id` that `keys.verifyKey` or `credits.reserve` returned. 1 to 255 characters. */
+  reservationId: string;
+  /** The units that were really used. 0 to 1000000000000000. */
+  amount: number;
+};
+
 export type CreateIdentityInput<M extends MetaTypes = MetaTypes> = {
-  /** Your own name for the user or organisation; unique in the workspace, compared byte for byte. */
+  /** Your own id for the user or organization, such as `user_123`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `.` and `-`. 1 to 255 characters. */
   externalId: string;
-  /** Any JSON object; it comes back equal, and with every verification. */
+  /** Any JSON object, such as `{"plan":"pro"}`. It is returned unchanged, also by every verification. At most 64 KiB of JSON, unless the server is configured otherwise. At most 100 members. */
   meta?: IdentityMeta<M> | undefined;
+  /** Rate limits with different names, which verifications count against. At most 50 items. */
   ratelimits?: Array<{
-    /** Unique among the limits of its owner. */
+    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
-    /**
-     * How much cost any span of `duration` may hold.
-     *
-     * At least 1.
-     */
+    /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
-    /**
-     * Milliseconds, at most 30 days unless the server is set otherwise.
-     *
-     * At least 1000.
-     */
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /**
-     * Whether every verification counts it without naming it.
-     *
-     * @default false
-     */
+    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
     autoApply?: boolean | undefined;
+  }> | undefined;
+  /** Credits that the identity's keys share. A key that also has credits of its own spends from both. If omitted, they are unlimited. */
+  credits?: {
+    /** The number of credits that verifications may still spend. null: unlimited. At least 0. */
+    remaining: number | null;
+    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. */
+    refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+      interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+      amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+      refillDay?: number | undefined;
+    } | undefined;
+  } | undefined;
+  /** Quotas with different names: how many units may be used in each hour, day, week, month or year. A rate limit may have the same name as a quota; they are independent. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    every?: number | undefined;
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    timeZone?: string | undefined;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    anchor?: "calendar" | "first_use" | number | undefined;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      max: number;
+    } | undefined;
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    overage?: "refuse" | "allow" | number | undefined;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    thresholds?: number[] | undefined;
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    autoApply?: boolean | undefined;
+    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    restart?: boolean | undefined;
   }> | undefined;
 };
 
 export type DeleteIdentityInput = {
-  /** The identity's id or its external id; where both exist, the id wins. */
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
   identity: string;
 };
 
 export type GetIdentityInput = {
-  /** The identity's id or its external id; where both exist, the id wins. */
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
+  identity: string;
+};
+
+export type IdentitiesGetStateInput = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
   identity: string;
 };
 
 export type ListIdentitiesInput = {
-  /**
-   * At least 1, at most 100.
-   *
-   * @default 100
-   */
+  /** The highest number of items to return. 1 to 100. Default: 100. */
   limit?: number | undefined;
-  /** `pagination.cursor` of the page before. */
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
   cursor?: string | undefined;
-  /** Literal text, ASCII letters in either case. */
+  /** Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search. At most 256 characters. */
   search?: string | undefined;
 };
 
-export type UpdateIdentityInput<M extends MetaTypes = MetaTypes> = {
-  /** The identity's id or its external id; where both exist, the id wins. */
+export type IdentitiesUpdateCreditsInput = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
   identity: string;
-  /** Any JSON object; it comes back equal, and with every verification. */
+  /** `set` makes `value` the balance, `increment` adds it, and `decrement` takes it away, down to 0. Unlimited credits can only be set. */
+  operation: "set" | "increment" | "decrement";
+  /** A number of credits. Required for `increment` and `decrement`. With `set`, null or no value makes the credits unlimited and removes their refill. At least 0. */
+  value?: number | null | undefined;
+};
+
+export type UpdateIdentityInput<M extends MetaTypes = MetaTypes> = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
+  identity: string;
+  /** Replaces all of the metadata. `{}` clears it. Any JSON object, such as `{"plan":"pro"}`. It is returned unchanged, also by every verification. At most 64 KiB of JSON, unless the server is configured otherwise. At most 100 members. */
   meta?: IdentityMeta<M> | undefined;
+  /** Replaces all rate limits of the identity, matched by name: a limit whose name stays keeps its id. `[]` removes them all. At most 50 items. */
   ratelimits?: Array<{
-    /** Unique among the limits of its owner. */
+    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
-    /**
-     * How much cost any span of `duration` may hold.
-     *
-     * At least 1.
-     */
+    /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
-    /**
-     * Milliseconds, at most 30 days unless the server is set otherwise.
-     *
-     * At least 1000.
-     */
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /**
-     * Whether every verification counts it without naming it.
-     *
-     * @default false
-     */
+    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
     autoApply?: boolean | undefined;
+  }> | undefined;
+  /** Changes the credits that the identity's keys share. null: unlimited, without a refill. */
+  credits?: {
+    /** The number of credits that verifications may still spend. null: unlimited, without a refill. Omitted: unchanged. At least 0. */
+    remaining?: number | null | undefined;
+    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. null removes the refill. Omitted: unchanged. */
+    refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+      interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
+      amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
+      refillDay?: number | undefined;
+    } | null | undefined;
+  } | null | undefined;
+  /** Replaces all quotas of the identity, matched by name: a quota whose name stays keeps what it has used. `[]` removes them all. A quota that is removed and added again within its period is not reset, unless `restart` is true. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    every?: number | undefined;
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    timeZone?: string | undefined;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    anchor?: "calendar" | "first_use" | number | undefined;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      max: number;
+    } | undefined;
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    overage?: "refuse" | "allow" | number | undefined;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    thresholds?: number[] | undefined;
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    autoApply?: boolean | undefined;
+    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    restart?: boolean | undefined;
   }> | undefined;
 };
 
 export type AddPermissionsInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** The permissions' slugs, such as `documents.read`. A repeated slug counts once. 1 to 1000 items. */
   permissions: string[];
 };
 
 export type AddRolesInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** The roles' names. They must exist. A repeated name counts once. 1 to 100 items. */
   roles: string[];
 };
 
-export type CreateKeyInput<M extends MetaTypes = MetaTypes> = {
+export type KeysCreateKeyInput<M extends MetaTypes = MetaTypes> = {
+  /** The api's id, as `apis.createApi` returned it. 3 to 255 characters. */
   apiId: string;
+  /** What the key begins with, before a `_`: with `prod`, the key looks like `prod_2cGK…`. Letters, digits and `_`. If omitted, the api's `defaultPrefix` applies, or none. 1 to 16 characters. */
   prefix?: string | undefined;
-  name?: string | undefined;
-  /**
-   * At least 16, at most 255.
-   *
-   * @default 16
-   */
+  /** The number of random bytes in the key. They are written in base58, so 16 bytes become about 22 characters. If omitted, the api's `defaultByteLength` applies, or 16. 16 to 255. */
   byteLength?: number | undefined;
-  /** Your own name for the user or organisation; unique in the workspace, compared byte for byte. */
+  /** A name for people, such as `Payments, production`. It need not be unique. 1 to 255 characters. */
+  name?: string | undefined;
+  /** Your own id for the user or organization, such as `user_123`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `.` and `-`. 1 to 255 characters. */
   externalId?: string | undefined;
-  /** Any JSON object; it comes back equal, and with every verification. */
+  /** Any JSON object, such as `{"plan":"pro"}`. It is returned unchanged, also by every verification. At most 64 KiB of JSON, unless the server is configured otherwise. At most 100 members. */
   meta?: KeyMeta<M> | undefined;
+  /** The names of the key's roles. They must exist. A repeated name counts once. At most 100 items. */
   roles?: string[] | undefined;
+  /** The slugs of permissions to give the key directly. Slugs that do not exist are created. A repeated slug counts once. At most 1000 items. */
   permissions?: string[] | undefined;
-  /** At least 0, at most 4102444800000. */
+  /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. 0 to 4102444800000. */
   expires?: number | undefined;
+  /** false: every verification of the key returns `DISABLED`. Default: true. */
+  enabled?: boolean | undefined;
+  /** How many verifications the key may still pass, counted by cost. If omitted, they are unlimited. */
   credits?: {
-    /** null: unlimited. */
+    /** The number of credits that verifications may still spend. null: unlimited. At least 0. */
     remaining: number | null;
+    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. */
     refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /**
-       * What the balance is set to, at 00:00 UTC.
-       *
-       * At least 1.
-       */
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
       amount: number;
-      /**
-       * Monthly only; the 1st where it is left away.
-       *
-       * At least 1, at most 31.
-       */
+      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
       refillDay?: number | undefined;
     } | undefined;
   } | undefined;
+  /** The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address. 1 to 100 items. */
+  ipAllowList?: string[] | undefined;
+  /** The key's own rate limits. A limit of its identity with the same name is overridden. At most 50 items. */
   ratelimits?: Array<{
-    /** Unique among the limits of its owner. */
+    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
-    /**
-     * How much cost any span of `duration` may hold.
-     *
-     * At least 1.
-     */
+    /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
-    /**
-     * Milliseconds, at most 30 days unless the server is set otherwise.
-     *
-     * At least 1000.
-     */
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /**
-     * Whether every verification counts it without naming it.
-     *
-     * @default false
-     */
+    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
     autoApply?: boolean | undefined;
   }> | undefined;
-  /** @default true */
-  enabled?: boolean | undefined;
-  /** @default false */
+  /** The key's own quotas. Those of its identity count too: both must suffice. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    every?: number | undefined;
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    timeZone?: string | undefined;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    anchor?: "calendar" | "first_use" | number | undefined;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      max: number;
+    } | undefined;
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    overage?: "refuse" | "allow" | number | undefined;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    thresholds?: number[] | undefined;
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    autoApply?: boolean | undefined;
+    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    restart?: boolean | undefined;
+  }> | undefined;
+  /** true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `api.*.encrypt_key`, and a server with a recovery key. false: the server stores only a hash of the key. Default: false. */
   recoverable?: boolean | undefined;
 };
 
-export type DeleteKeyInput = {
+export type KeysDeleteKeyInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /** @default false */
+  /** true: removes the key's record from the database. false: keeps the record, marked as deleted. Either way the key is invalid and cannot be restored. Default: false. */
   permanent?: boolean | undefined;
 };
 
+export type ExplainInput = {
+  /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. Send exactly one of `key`, `keyHash`, `keyId` and `requestId`. 1 to 512 characters. */
+  key?: string | undefined;
+  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome. At most 20 items. */
+  tags?: string[] | undefined;
+  /** A permission query that the key must satisfy: permissions joined by AND and OR, such as `documents.read AND (documents.write OR admin)`. AND binds before OR, in upper or lower case, and at most 32 parentheses may be nested. A `*` in the query is literal, while a `*` in a permission of the key is a wildcard. If the key does not satisfy it, the code is `INSUFFICIENT_PERMISSIONS`. 1 to 1000 characters. */
+  permissions?: string | undefined;
+  /** What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit. */
+  credits?: {
+    /** The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`. 0 to 1000000000000. */
+    cost?: number | undefined;
+    /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
+    reserve?: number | undefined;
+    /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
+    ttl?: number | undefined;
+    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    onExpiry?: "release" | "charge" | undefined;
+  } | undefined;
+  /** What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given. 0 to 1000000000000. */
+    cost?: number | undefined;
+    /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
+    reserve?: number | undefined;
+    /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
+    ttl?: number | undefined;
+    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    onExpiry?: "release" | "charge" | undefined;
+  }> | undefined;
+  /** Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none. At most 50 items. */
+  ratelimits?: Array<{
+    /** The name of a rate limit of the key or of its identity, such as `requests`, or of one that `limit` and `duration` describe. 3 to 255 characters. */
+    name: string;
+    /** How much of the limit this verification uses. 0 reads the state without using any. Default: 1. At least 0. */
+    cost?: number | undefined;
+    /** The highest total cost within any span of `duration`. Overrides the stored limit. Send it together with `duration`. At least 1. */
+    limit?: number | undefined;
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. Send it together with `limit`. At least 1000. */
+    duration?: number | undefined;
+  }> | undefined;
+  /** The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
+  ip?: string | undefined;
+  /** Only keys of these keyspaces, and so of their apis, are found. Any other key is `NOT_FOUND`, and nothing is counted or spent. 1 to 100 items. */
+  keyspaces?: string[] | undefined;
+  /** If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request. Default: true. */
+  autoApply?: boolean | undefined;
+  /** The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known. At most 256 characters. */
+  migrationId?: string | undefined;
+  /** The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it. */
+  keyHash?: string | undefined;
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** The `meta.requestId` of a verification whose event is kept: its key and its fields are explained, so that no other field may be sent, except `at`. If it verified several keys, name one of them too. The fields of refused requests are kept, up to 4,096 characters of JSON, and of valid ones that sent only a key. `ip` is kept only if the key or its api has an `ipAllowList`. 1 to 255 characters. */
+  requestId?: string | undefined;
+  /** The time for which to decide, if nothing else changes until then. Unix time in milliseconds, not in the past. Default: now. 0 to 4102444800000. */
+  at?: number | undefined;
+};
+
 export type GetKeyInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /**
-   * Adds `plaintext` to a key that can be shown again.
-   *
-   * @default false
-   */
+  /** true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key. Default: false. */
   decrypt?: boolean | undefined;
 };
 
+export type KeysListKeysInput = {
+  /** The highest number of items to return. 1 to 100. Default: 100. */
+  limit?: number | undefined;
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
+  cursor?: string | undefined;
+  /** Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search. At most 256 characters. */
+  search?: string | undefined;
+  /** Returns only the keys of the api with this id. 3 to 255 characters. */
+  apiId?: string | undefined;
+  /** Returns only the keys of the identity with this id or external id. If both match, the id wins. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** Returns only keys that are enabled, or only those that are disabled. */
+  enabled?: boolean | undefined;
+  /** Returns only keys that have the role with this name or id. 1 to 512 characters. */
+  role?: string | undefined;
+  /** Returns only keys that have the permission with this slug or id, directly or through a role. 1 to 512 characters. */
+  permission?: string | undefined;
+  /** Returns only keys that expire before this time, or have expired. Unix time in milliseconds. 0 to 4102444800000. */
+  expiresBefore?: number | undefined;
+  /** Returns only keys that were not verified at this time or later, also those that never were. Unix time in milliseconds, not in the future. 0 to 4102444800000. */
+  unusedSince?: number | undefined;
+  /** `created`: by the time of creation. `lastUsed`: by the last verification; keys that were never verified count as verified first. `expires`: by the expiry; keys that never expire count as expiring last. Default: "created". */
+  orderBy?: "created" | "lastUsed" | "expires" | undefined;
+  /** The direction: `asc` lists the earliest first, `desc` the latest. Default: "asc". */
+  order?: "asc" | "desc" | undefined;
+};
+
+export type KeysGetStateInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
+  keyId: string;
+};
+
 export type MigrateKeysInput<M extends MetaTypes = MetaTypes> = {
+  /** The migration's id, as `latchkey migration create` printed it. It determines how the keys were hashed. 3 to 255 characters. */
   migrationId: string;
+  /** The id of the api to create the keys in. 3 to 255 characters. */
   apiId: string;
+  /** The keys to create. 1 to 10000 items. */
   keys: Array<{
-    /** SHA-256 of the key (or of its long token), in hex, base64 or base64url. */
+    /** The SHA-256 of the whole key, in hex, base64 or base64url. For a migration with the algorithm prefixed-api-key, the SHA-256 of its long token. 3 to 88 characters. */
     hash: string;
+    /** A name for people, such as `Payments, production`. It need not be unique. 1 to 255 characters. */
     name?: string | undefined;
-    /** Your own name for the user or organisation; unique in the workspace, compared byte for byte. */
+    /** Your own id for the user or organization, such as `user_123`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `.` and `-`. 1 to 255 characters. */
     externalId?: string | undefined;
-    /** Any JSON object; it comes back equal, and with every verification. */
+    /** Any JSON object, such as `{"plan":"pro"}`. It is returned unchanged, also by every verification. At most 64 KiB of JSON, unless the server is configured otherwise. At most 100 members. */
     meta?: KeyMeta<M> | undefined;
+    /** The names of the key's roles. They must exist. A repeated name counts once. At most 100 items. */
     roles?: string[] | undefined;
+    /** The slugs of permissions to give the key directly. Slugs that do not exist are created. A repeated slug counts once. At most 1000 items. */
     permissions?: string[] | undefined;
-    /** At least 0, at most 4102444800000. */
+    /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. 0 to 4102444800000. */
     expires?: number | undefined;
-    /** @default true */
+    /** false: every verification of the key returns `DISABLED`. Default: true. */
     enabled?: boolean | undefined;
+    /** How many verifications the key may still pass, counted by cost. If omitted, they are unlimited. */
     credits?: {
-      /** null: unlimited. */
+      /** The number of credits that verifications may still spend. null: unlimited. At least 0. */
       remaining: number | null;
+      /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. */
       refill?: {
+        /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
         interval: "daily" | "monthly";
-        /**
-         * What the balance is set to, at 00:00 UTC.
-         *
-         * At least 1.
-         */
+        /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
         amount: number;
-        /**
-         * Monthly only; the 1st where it is left away.
-         *
-         * At least 1, at most 31.
-         */
+        /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
         refillDay?: number | undefined;
       } | undefined;
     } | undefined;
+    /** The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address. 1 to 100 items. */
+    ipAllowList?: string[] | undefined;
+    /** The key's own rate limits. A limit of its identity with the same name is overridden. At most 50 items. */
     ratelimits?: Array<{
-      /** Unique among the limits of its owner. */
+      /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
       name: string;
-      /**
-       * How much cost any span of `duration` may hold.
-       *
-       * At least 1.
-       */
+      /** The highest total cost within any span of `duration`, such as 100. At least 1. */
       limit: number;
-      /**
-       * Milliseconds, at most 30 days unless the server is set otherwise.
-       *
-       * At least 1000.
-       */
+      /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
       duration: number;
-      /**
-       * Whether every verification counts it without naming it.
-       *
-       * @default false
-       */
+      /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
       autoApply?: boolean | undefined;
+    }> | undefined;
+    /** The key's own quotas. Those of its identity count too: both must suffice. At most 50 items. */
+    quotas?: Array<{
+      /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+      name: string;
+      /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
+      limit: number;
+      /** The unit of the length of a period. */
+      period: "hour" | "day" | "week" | "month" | "year";
+      /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+      every?: number | undefined;
+      /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+      timeZone?: string | undefined;
+      /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+      anchor?: "calendar" | "first_use" | number | undefined;
+      /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+      rollover?: {
+        /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+        max: number;
+      } | undefined;
+      /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+      overage?: "refuse" | "allow" | number | undefined;
+      /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+      thresholds?: number[] | undefined;
+      /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+      autoApply?: boolean | undefined;
+      /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+      restart?: boolean | undefined;
     }> | undefined;
   }>;
 };
 
 export type RemovePermissionsInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** The permissions' slugs, such as `documents.read`. A repeated slug counts once. 1 to 1000 items. */
   permissions: string[];
 };
 
 export type RemoveRolesInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** The roles' names. They must exist. A repeated name counts once. 1 to 100 items. */
   roles: string[];
 };
 
-export type RerollKeyInput = {
+export type KeysRerollKeyInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
-  /**
-   * Milliseconds; 0 ends the old key at once.
-   *
-   * At least 0, at most 4102444800000.
-   */
+  /** How long the old key stays usable, in milliseconds (a duration, not a time), such as 86400000 for one day. 0: it expires at once. 0 to 4102444800000. */
   expiration: number;
 };
 
 export type SetPermissionsInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** The permissions' slugs, such as `documents.read`. A repeated slug counts once. At most 1000 items. */
   permissions: string[];
 };
 
 export type SetRolesInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** The roles' names. They must exist. A repeated name counts once. At most 100 items. */
   roles: string[];
 };
 
-export type UpdateCreditsInput = {
+export type KeysUpdateCreditsInput = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** `set` makes `value` the balance, `increment` adds it, and `decrement` takes it away, down to 0. Unlimited credits can only be set. */
   operation: "set" | "increment" | "decrement";
-  /** null or left away, with `set`: unlimited. */
+  /** A number of credits. Required for `increment` and `decrement`. With `set`, null or no value makes the credits unlimited and removes their refill. At least 0. */
   value?: number | null | undefined;
 };
 
-export type UpdateKeyInput<M extends MetaTypes = MetaTypes> = {
+export type KeysUpdateKeyInput<M extends MetaTypes = MetaTypes> = {
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId: string;
+  /** A name for people, such as `Payments, production`. It need not be unique. null removes it. 1 to 255 characters. */
   name?: string | null | undefined;
-  /** null unlinks the identity. */
+  /** The external id of the identity that the key belongs to, which is created if it does not exist. null unlinks the key from its identity. 1 to 255 characters. */
   externalId?: string | null | undefined;
+  /** Replaces all of the metadata. null or `{}` clears it. Any JSON object, such as `{"plan":"pro"}`. It is returned unchanged, also by every verification. At most 64 KiB of JSON, unless the server is configured otherwise. At most 100 members. */
   meta?: KeyMeta<M> | null | undefined;
-  /** null: never. */
+  /** When the key expires. Unix time in milliseconds (not seconds). null: the key never expires. 0 to 4102444800000. */
   expires?: number | null | undefined;
-  /** null: unlimited. */
+  /** Changes the credits and their refill. null: unlimited, without a refill. */
   credits?: {
-    /** null: unlimited, and the refill is gone. */
+    /** The number of credits that verifications may still spend. null: unlimited, without a refill. Omitted: unchanged. At least 0. */
     remaining?: number | null | undefined;
-    /** null: no refill any more. */
+    /** Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits. null removes the refill. Omitted: unchanged. */
     refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
-      /**
-       * What the balance is set to, at 00:00 UTC.
-       *
-       * At least 1.
-       */
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. At least 1. */
       amount: number;
-      /**
-       * Monthly only; the 1st where it is left away.
-       *
-       * At least 1, at most 31.
-       */
+      /** The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill. If omitted, the first day. 1 to 31. */
       refillDay?: number | undefined;
     } | null | undefined;
   } | null | undefined;
+  /** Replaces all rate limits of the key, matched by name: a limit whose name stays keeps its id. `[]` removes them all. At most 50 items. */
   ratelimits?: Array<{
-    /** Unique among the limits of its owner. */
+    /** The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity. 3 to 128 characters. */
     name: string;
-    /**
-     * How much cost any span of `duration` may hold.
-     *
-     * At least 1.
-     */
+    /** The highest total cost within any span of `duration`, such as 100. At least 1. */
     limit: number;
-    /**
-     * Milliseconds, at most 30 days unless the server is set otherwise.
-     *
-     * At least 1000.
-     */
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
     duration: number;
-    /**
-     * Whether every verification counts it without naming it.
-     *
-     * @default false
-     */
+    /** true: every verification counts against this limit. false: only a verification that names the limit does. Default: false. */
     autoApply?: boolean | undefined;
   }> | undefined;
+  /** Replaces all quotas of the key, matched by name: a quota whose name stays keeps what it has used. `[]` removes them all. A quota that is removed and added again within its period is not reset, unless `restart` is true. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. 0 to 1000000000000000. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. 1 to 366. Default: 1. */
+    every?: number | undefined;
+    /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
+    timeZone?: string | undefined;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    anchor?: "calendar" | "first_use" | number | undefined;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. 0 to 1000000000000000. */
+      max: number;
+    } | undefined;
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. Default: "refuse". */
+    overage?: "refuse" | "allow" | number | undefined;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. Default: []. */
+    thresholds?: number[] | undefined;
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
+    autoApply?: boolean | undefined;
+    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    restart?: boolean | undefined;
+  }> | undefined;
+  /** false: every verification of the key returns `DISABLED`, until it is enabled again. */
   enabled?: boolean | undefined;
+  /** The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address. It replaces the key's list. null: every address is allowed. 1 to 100 items. */
+  ipAllowList?: string[] | null | undefined;
+  /** Replaces all roles of the key, by name. They must exist. `[]` removes them all. At most 100 items. */
   roles?: string[] | undefined;
+  /** Replaces the direct permissions of the key, by slug. Slugs that do not exist are created. `[]` removes them all. At most 1000 items. */
   permissions?: string[] | undefined;
 };
 
 export type VerifyKeyInput = {
-  /** The whole key, exactly as it was issued. */
+  /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. 1 to 512 characters. */
   key: string;
+  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome. At most 20 items. */
   tags?: string[] | undefined;
+  /** A permission query that the key must satisfy: permissions joined by AND and OR, such as `documents.read AND (documents.write OR admin)`. AND binds before OR, in upper or lower case, and at most 32 parentheses may be nested. A `*` in the query is literal, while a `*` in a permission of the key is a wildcard. If the key does not satisfy it, the code is `INSUFFICIENT_PERMISSIONS`. 1 to 1000 characters. */
   permissions?: string | undefined;
+  /** What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit. */
   credits?: {
-    /** At least 0, at most 1000000000000. */
-    cost: number;
-  } | undefined;
-  ratelimits?: Array<{
-    name: string;
-    /** At least 0. */
+    /** The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`. 0 to 1000000000000. */
     cost?: number | undefined;
-    /** At least 1. */
+    /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
+    reserve?: number | undefined;
+    /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
+    ttl?: number | undefined;
+    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    onExpiry?: "release" | "charge" | undefined;
+  } | undefined;
+  /** What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given. 0 to 1000000000000. */
+    cost?: number | undefined;
+    /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
+    reserve?: number | undefined;
+    /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
+    ttl?: number | undefined;
+    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    onExpiry?: "release" | "charge" | undefined;
+  }> | undefined;
+  /** Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none. At most 50 items. */
+  ratelimits?: Array<{
+    /** The name of a rate limit of the key or of its identity, such as `requests`, or of one that `limit` and `duration` describe. 3 to 255 characters. */
+    name: string;
+    /** How much of the limit this verification uses. 0 reads the state without using any. Default: 1. At least 0. */
+    cost?: number | undefined;
+    /** The highest total cost within any span of `duration`. Overrides the stored limit. Send it together with `duration`. At least 1. */
     limit?: number | undefined;
-    /** At least 1000. */
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. Send it together with `limit`. At least 1000. */
     duration?: number | undefined;
   }> | undefined;
+  /** The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
+  ip?: string | undefined;
+  /** Only keys of these keyspaces, and so of their apis, are found. Any other key is `NOT_FOUND`, and nothing is counted or spent. 1 to 100 items. */
+  keyspaces?: string[] | undefined;
+  /** If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request. Default: true. */
+  autoApply?: boolean | undefined;
+  /** The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known. At most 256 characters. */
   migrationId?: string | undefined;
 };
 
-export type WhoamiInput = {
+export type VerifyKeysInput = Array<{
+  /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. 1 to 512 characters. */
   key: string;
+  /** Labels that are recorded with this verification, such as `["path=/v1/files"]`. `analytics.getUsage` can count by one. They do not affect the outcome. At most 20 items. */
+  tags?: string[] | undefined;
+  /** A permission query that the key must satisfy: permissions joined by AND and OR, such as `documents.read AND (documents.write OR admin)`. AND binds before OR, in upper or lower case, and at most 32 parentheses may be nested. A `*` in the query is literal, while a `*` in a permission of the key is a wildcard. If the key does not satisfy it, the code is `INSUFFICIENT_PERMISSIONS`. 1 to 1000 characters. */
+  permissions?: string | undefined;
+  /** What the verification costs, if the key or its identity has limited credits. If omitted, 1 credit. */
+  credits?: {
+    /** The number of credits that a valid verification spends. 0 spends nothing, even if none are left. Either this or `reserve`. 0 to 1000000000000. */
+    cost?: number | undefined;
+    /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
+    reserve?: number | undefined;
+    /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
+    ttl?: number | undefined;
+    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    onExpiry?: "release" | "charge" | undefined;
+  } | undefined;
+  /** What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+    name: string;
+    /** The units of the quota that a valid verification uses. 0 uses nothing, even if none are left. Default: 1, unless `reserve` is given. 0 to 1000000000000. */
+    cost?: number | undefined;
+    /** The units to hold until `credits.settle` charges what was really used. At most one `reserve` in a verification. With a `reserve` of a quota, the verification still costs credits: 1, or `credits.cost`. 1 to 1000000000000000. */
+    reserve?: number | undefined;
+    /** How long the units are held, in milliseconds: from one second to one day. Required with `reserve`. 1000 to 86400000. */
+    ttl?: number | undefined;
+    /** What happens to a hold that expires before it is settled: it is given back, or charged in full. */
+    onExpiry?: "release" | "charge" | undefined;
+  }> | undefined;
+  /** Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none. At most 50 items. */
+  ratelimits?: Array<{
+    /** The name of a rate limit of the key or of its identity, such as `requests`, or of one that `limit` and `duration` describe. 3 to 255 characters. */
+    name: string;
+    /** How much of the limit this verification uses. 0 reads the state without using any. Default: 1. At least 0. */
+    cost?: number | undefined;
+    /** The highest total cost within any span of `duration`. Overrides the stored limit. Send it together with `duration`. At least 1. */
+    limit?: number | undefined;
+    /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. Send it together with `limit`. At least 1000. */
+    duration?: number | undefined;
+  }> | undefined;
+  /** The IP address of who presents the key, such as `192.0.2.1`. Needed if the key or its api has an `ipAllowList`: without it, or with an address that a list does not have, the code is `FORBIDDEN`. 2 to 64 characters. */
+  ip?: string | undefined;
+  /** Only keys of these keyspaces, and so of their apis, are found. Any other key is `NOT_FOUND`, and nothing is counted or spent. 1 to 100 items. */
+  keyspaces?: string[] | undefined;
+  /** If false, nothing is counted or spent automatically: only the `ratelimits`, `quotas` and `credits` that this request names, and an omitted `cost` is 0. Use it to check a key again that was already verified for the same request. Default: true. */
+  autoApply?: boolean | undefined;
+  /** The id of the migration that the key came with, if its algorithm is prefixed-api-key. It is needed for the key's first verification, and has no effect on keys that are already known. At most 256 characters. */
+  migrationId?: string | undefined;
+}>;
+
+export type WhoamiInput = {
+  /** The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`. Send exactly one of `key` and `keyHash`. 1 to 512 characters. */
+  key?: string | undefined;
+  /** The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it. */
+  keyHash?: string | undefined;
 };
 
 export type CreatePermissionInput = {
+  /** A name for people, such as `Read documents`. It need not be unique. 1 to 512 characters. */
   name: string;
-  /** What queries name; unique in the workspace, compared byte for byte. */
+  /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. 1 to 128 characters. */
   slug: string;
+  /** What it allows, for people. Empty text is stored as none. At most 512 characters. */
   description?: string | undefined;
 };
 
 export type CreateRoleInput = {
-  /** Unique in the workspace, compared byte for byte. */
+  /** The role's name, such as `editor`. Unique in the workspace, compared byte for byte. 1 to 128 characters. */
   name: string;
+  /** What it allows, for people. Empty text is stored as none. At most 512 characters. */
   description?: string | undefined;
+  /** The slugs of the permissions that the role gives. A repeated slug counts once. At most 1000 items. */
   permissions?: string[] | undefined;
 };
 
 export type DeletePermissionInput = {
-  /** The permission's id or slug; where both exist, the id wins. */
+  /** The permission's id or slug, such as `documents.read`. If both match, the id wins. 1 to 128 characters. */
   permission: string;
 };
 
 export type DeleteRoleInput = {
-  /** The role's id or name; where both exist, the id wins. */
+  /** The role's id or name, such as `editor`. If both match, the id wins. 1 to 128 characters. */
   role: string;
 };
 
 export type GetPermissionInput = {
-  /** The permission's id or slug; where both exist, the id wins. */
+  /** The permission's id or slug, such as `documents.read`. If both match, the id wins. 1 to 128 characters. */
   permission: string;
 };
 
 export type GetRoleInput = {
-  /** The role's id or name; where both exist, the id wins. */
+  /** The role's id or name, such as `editor`. If both match, the id wins. 1 to 128 characters. */
   role: string;
 };
 
 export type ListPermissionsInput = {
-  /**
-   * At least 1, at most 100.
-   *
-   * @default 100
-   */
+  /** The highest number of items to return. 1 to 100. Default: 100. */
   limit?: number | undefined;
-  /** `pagination.cursor` of the page before. */
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
   cursor?: string | undefined;
-  /** Literal text, ASCII letters in either case. */
+  /** Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search. At most 256 characters. */
   search?: string | undefined;
 };
 
 export type ListRolesInput = {
-  /**
-   * At least 1, at most 100.
-   *
-   * @default 100
-   */
+  /** The highest number of items to return. 1 to 100. Default: 100. */
   limit?: number | undefined;
-  /** `pagination.cursor` of the page before. */
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
   cursor?: string | undefined;
-  /** Literal text, ASCII letters in either case. */
+  /** Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search. At most 256 characters. */
   search?: string | undefined;
 };
 
 export type SetRolePermissionsInput = {
-  /** The role's id or name; where both exist, the id wins. */
+  /** The role's id or name, such as `editor`. If both match, the id wins. Required, unless `roleId` is sent. 1 to 128 characters. */
   role?: string | undefined;
-  /** The older name of `role`. */
+  /** Another name for `role`. Send only one of the two. 1 to 128 characters. */
   roleId?: string | undefined;
+  /** The slugs of all permissions that the role is to give. A repeated slug counts once. `[]` removes them all. At most 1000 items. */
   permissions: string[];
 };
 
 export type UpdatePermissionInput = {
-  /** The permission's id or slug; where both exist, the id wins. */
+  /** The permission's id or slug, such as `documents.read`. If both match, the id wins. 1 to 128 characters. */
   permission: string;
+  /** The new name. A name for people, such as `Read documents`. It need not be unique. 1 to 512 characters. */
   name?: string | undefined;
+  /** The new slug. The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. 1 to 128 characters. */
   slug?: string | undefined;
-  /** null or empty removes it. */
+  /** What it allows, for people. null or empty text removes it. At most 512 characters. */
   description?: string | null | undefined;
 };
 
 export type UpdateRoleInput = {
-  /** The role's id or name; where both exist, the id wins. */
+  /** The role's id or name, such as `editor`. If both match, the id wins. 1 to 128 characters. */
   role: string;
+  /** The new name. Unique in the workspace, compared byte for byte. 1 to 128 characters. */
   name?: string | undefined;
-  /** null or empty removes it. */
+  /** What it allows, for people. null or empty text removes it. At most 512 characters. */
   description?: string | null | undefined;
 };
 
-export type DeleteOverrideInput = {
-  /** The namespace's name or id. */
+export type AdjustInput = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+  name: string;
+  /** The units that the period has used. 0 to 1000000000000000. */
+  used?: number | undefined;
+  /** Added to the used units; negative to give some back. Use never falls below 0. -1000000000000000 to 1000000000000000. */
+  change?: number | undefined;
+  /** Why, for the ledger. 1 to 512 characters. */
+  reason?: string | undefined;
+};
+
+export type GrantInput = {
+  /** The identity's id or its external id. If both match, the id wins. 1 to 255 characters. */
+  identity?: string | undefined;
+  /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
+  keyId?: string | undefined;
+  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
+  name: string;
+  /** The units to grant. 1 to 1000000000000000. */
+  amount: number;
+  /** When the grant expires. Unix time in milliseconds. If omitted, it never does. 0 to 4102444800000. */
+  expires?: number | undefined;
+  /** Why, for the ledger. 1 to 512 characters. */
+  reason?: string | undefined;
+};
+
+export type DeleteNamespaceInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
   namespace: string;
-  /** One identifier, or a pattern in which * stands for anything. */
+};
+
+export type DeleteOverrideInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
+  namespace: string;
+  /** One identifier such as `user_123`, or a pattern such as `user_*`, in which each `*` stands for any text. 1 to 512 characters. */
   identifier: string;
 };
 
-export type GetOverrideInput = {
-  /** The namespace's name or id. */
+export type GetNamespaceInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
   namespace: string;
-  /** One identifier, or a pattern in which * stands for anything. */
+};
+
+export type GetOverrideInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
+  namespace: string;
+  /** One identifier such as `user_123`, or a pattern such as `user_*`, in which each `*` stands for any text. 1 to 512 characters. */
   identifier: string;
 };
 
 export type LimitInput = {
-  /** Made by its first use, with `ratelimit.*.create_namespace`. */
+  /** The rate limit namespace's name or id, such as `email.send`. The first use creates it, which needs `ratelimit.*.create_namespace`. 1 to 512 characters. */
   namespace: string;
-  /** Whose counter it is: a user, an address, …; compared byte for byte. */
+  /** Who or what is counted, such as a user's id or an IP address. Compared byte for byte. 1 to 512 characters. */
   identifier: string;
-  /**
-   * How much cost any span of `duration` may hold.
-   *
-   * At least 1.
-   */
+  /** The highest total cost within any span of `duration`, such as 100. At least 1. */
   limit: number;
-  /**
-   * Milliseconds, at most 30 days unless the server is set otherwise.
-   *
-   * At least 1000.
-   */
+  /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
   duration: number;
-  /**
-   * 0 looks without counting.
-   *
-   * At least 0.
-   *
-   * @default 1
-   */
+  /** How much of `limit` this request uses. 0 reads the state without using any. At least 0. Default: 1. */
   cost?: number | undefined;
 };
 
-export type ListOverridesInput = {
-  /** The namespace's name or id. */
-  namespace: string;
-  /**
-   * At least 1, at most 100.
-   *
-   * @default 50
-   */
+export type ListNamespacesInput = {
+  /** The highest number of items to return. 1 to 100. Default: 100. */
   limit?: number | undefined;
-  /** `pagination.cursor` of the page before. */
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
+  cursor?: string | undefined;
+  /** Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search. At most 256 characters. */
+  search?: string | undefined;
+  /** `asc` lists the oldest first, `desc` the newest. Default: "asc". */
+  order?: "asc" | "desc" | undefined;
+};
+
+export type ListOverridesInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
+  namespace: string;
+  /** The highest number of items to return. 1 to 100. Default: 10. */
+  limit?: number | undefined;
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
   cursor?: string | undefined;
 };
 
 export type MultiLimitInput = Array<{
-  /** Made by its first use, with `ratelimit.*.create_namespace`. */
+  /** The rate limit namespace's name or id, such as `email.send`. The first use creates it, which needs `ratelimit.*.create_namespace`. 1 to 512 characters. */
   namespace: string;
-  /** Whose counter it is: a user, an address, …; compared byte for byte. */
+  /** Who or what is counted, such as a user's id or an IP address. Compared byte for byte. 1 to 512 characters. */
   identifier: string;
-  /**
-   * How much cost any span of `duration` may hold.
-   *
-   * At least 1.
-   */
+  /** The highest total cost within any span of `duration`, such as 100. At least 1. */
   limit: number;
-  /**
-   * Milliseconds, at most 30 days unless the server is set otherwise.
-   *
-   * At least 1000.
-   */
+  /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
   duration: number;
-  /**
-   * 0 looks without counting.
-   *
-   * At least 0.
-   *
-   * @default 1
-   */
+  /** How much of `limit` this request uses. 0 reads the state without using any. At least 0. Default: 1. */
   cost?: number | undefined;
 }>;
 
-export type SetOverrideInput = {
-  /** The namespace's name or id. */
+export type RenameNamespaceInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
   namespace: string;
-  /** One identifier, or a pattern in which * stands for anything. */
+  /** The new name, which no other namespace of the workspace may have. 1 to 512 characters. */
+  name: string;
+};
+
+export type SetOverrideInput = {
+  /** The rate limit namespace's name or id. If both match, the id wins. 1 to 512 characters. */
+  namespace: string;
+  /** One identifier such as `user_123`, or a pattern such as `user_*`, in which each `*` stands for any text. 1 to 512 characters. */
   identifier: string;
-  /** At least 0. */
+  /** The highest total cost within any span of `duration`. 0 refuses every request. At least 0. */
   limit: number;
-  /** At least 1000. */
+  /** The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise. At least 1000. */
   duration: number;
 };
 
+export type RootKeysCreateKeyInput = {
+  /** What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything except `server.*.read_status`, which only the command line grants. URNs as Unkey writes them (`unkey:v1:<workspace>:<path>#<action>`) are mapped to these. The calling root key must hold each of them. A repeated one counts once. 1 to 1000 items. */
+  permissions: string[];
+  /** A name for people, such as `Deployment`. It need not be unique. 1 to 255 characters. */
+  name?: string | undefined;
+  /** When the root key expires. Unix time in milliseconds, in the future. null or omitted: never, which a root key that expires itself cannot grant. 0 to 4102444800000. */
+  expires?: number | null | undefined;
+};
+
+export type RootKeysDeleteKeyInput = {
+  /** The root key's id, as the call that created it returned it. It is not the root key itself. 3 to 255 characters. */
+  keyId: string;
+};
+
+export type RootKeysListKeysInput = {
+  /** The highest number of items to return. 1 to 100. Default: 100. */
+  limit?: number | undefined;
+  /** Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page. At most 1024 characters. */
+  cursor?: string | undefined;
+};
+
+export type RootKeysRerollKeyInput = {
+  /** The root key's id, as the call that created it returned it. It is not the root key itself. 3 to 255 characters. */
+  keyId: string;
+  /** How long the old root key stays valid, in milliseconds. 0 ends it at once, and null keeps its expiry. It never lives longer than before. 0 to 4102444800000. */
+  expiration: number | null;
+};
+
+export type RootKeysUpdateKeyInput = {
+  /** The root key's id, as the call that created it returned it. It is not the root key itself. 3 to 255 characters. */
+  keyId: string;
+  /** A name for people, such as `Deployment`. It need not be unique. null removes it. 1 to 255 characters. */
+  name?: string | null | undefined;
+  /** false: requests with the root key are refused until it is enabled again. */
+  enabled?: boolean | undefined;
+  /** Replaces all permissions. What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything except `server.*.read_status`, which only the command line grants. URNs as Unkey writes them (`unkey:v1:<workspace>:<path>#<action>`) are mapped to these. The calling root key must hold each of them. A repeated one counts once. At most 1000 items. */
+  permissions?: string[] | undefined;
+};
+
+export type GetStatusInput = Record<string, never>;
+
+export type GetLimitsInput = Record<string, never>;
+
+export type WorkspaceGetUsageInput = {
+  /** The calendar month in UTC, which began in the last three years. Default: the current month until now. */
+  period?: {
+    /** The year, such as 2026. 2000 to 2099. */
+    year: number;
+    /** The month, from 1 (January) to 12 (December). 1 to 12. */
+    month: number;
+  } | undefined;
+};
+
+export type GetWorkspaceInput = Record<string, never>;
+
+export type GetGatewayRequestsData = Record<string, unknown>[];
+
 export type GetRatelimitsData = Record<string, unknown>[];
+
+export type GetRuntimeLogsData = Record<string, unknown>[];
 
 export type GetVerificationsData = Record<string, unknown>[];
 
+export type AnalyticsListEventsItem = {
+  /** The event's id. Ids sort by time. At most 255 characters. */
+  id: string;
+  /** When the request began. Unix time in milliseconds. */
+  time: number;
+  /** `verification` of a key, `ratelimit` for a decision of a rate limit namespace, or `settlement` of reserved credits. */
+  kind: "verification" | "ratelimit" | "settlement";
+  /** The `code` of the verification, `PASSED` or `REFUSED` of a decision, or `SETTLED` of a settlement. At most 64 characters. */
+  outcome: string;
+  /** What refused the request. Omitted if it passed. */
+  why?: {
+    /** The check that refused: `found`, no such key that the caller may verify; `workspace`, it is disabled; `enabled`, the key is disabled; `expiry`, it has expired; `ipAllowList`, the client's address; `permissions`, the key does not satisfy the permission query; `ratelimit`, a limit is exceeded; `credits`, too few are left. */
+    check: "found" | "workspace" | "enabled" | "expiry" | "ipAllowList" | "permissions" | "ratelimit" | "credits";
+    /** The rate limit's name, the namespace as the request named it, or the permission query. At most 1000 characters. */
+    name?: string;
+    /** The limit that was exceeded. */
+    limit?: number;
+    /** The window of the limit that was exceeded, in milliseconds. */
+    duration?: number;
+  };
+  /** The `meta.requestId` of the request. For a reservation that was charged at its expiry, of the request that reserved. At most 255 characters. */
+  requestId: string;
+  /** The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves: its settlement has them. */
+  credits: number;
+  /** The key's id, also of a deleted key. Omitted if there never was such a key, and for decisions. At most 255 characters. */
+  keyId?: string;
+  /** The id of the key's api. At most 255 characters. */
+  apiId?: string;
+  /** The key's identity, if it had one. */
+  identity?: {
+    /** The identity's id. At most 255 characters. */
+    id: string;
+    /** Its external id. Omitted if the identity was deleted. At most 255 characters. */
+    externalId?: string;
+  };
+  /** The rate limit namespace of a decision. */
+  namespace?: {
+    /** The namespace's id. At most 255 characters. */
+    id: string;
+    /** Its name. Omitted if the namespace was deleted. At most 512 characters. */
+    name?: string;
+  };
+  /** Who or what a decision was about. At most 512 characters. */
+  identifier?: string;
+  /** The tags of the verification, also in its settlement. Omitted if it had none. At most 20 items. */
+  tags?: string[];
+};
+
 export type CreateApiData = {
+  /** The new api's id. At most 255 characters. */
   apiId: string;
 };
 
 export type DeleteApiData = Record<string, never>;
 
-export type ListEventsItem = {
+export type AuditListEventsItem = {
+  /** The event's id. At most 255 characters. */
   id: string;
-  /** Milliseconds since the epoch. */
+  /** When it happened. Unix time in milliseconds. */
   time: number;
-  /** What happened, such as `identity.update`. */
+  /** What happened, such as `identity.update`. At most 128 characters. */
   event: string;
-  /** The root key that did it. */
+  /** The id of the root key that did it. At most 255 characters. */
   actorId: string;
-  /** What it was done to. */
+  /** The id of what was changed. At most 255 characters. */
   targetId: string;
-  /** Names of what changed, or ids of what was connected; never values. */
+  /** The names of the fields that changed, or the ids of what was connected. Never values. */
   fields: string[];
+  /** The `meta.requestId` of the request that did it. At most 255 characters. */
   requestId: string;
+  /** The IP address of the client. Omitted for a change made on the command line. At most 255 characters. */
   remoteAddress?: string;
+  /** The client's User-Agent header. Omitted if it sent none. At most 512 characters. */
   userAgent?: string;
+  /** `console` for a change made in the console. Omitted for the API and the command line. */
+  via?: "console";
+};
+
+export type ListMovementsItem = {
+  /** The movement's id. At most 255 characters. */
+  id: string;
+  /** When it happened. Unix time in milliseconds. */
+  time: number;
+  /** What happened: `grant`, `adjust` of a quota; `set`, `increment`, `decrement`, `refill` of credits; `reset` and `rollover` when a period begins; `threshold` when a percentage of the limit is reached; `settle`, `release`, `expire` of a reservation. */
+  kind: "grant" | "adjust" | "set" | "increment" | "decrement" | "refill" | "reset" | "rollover" | "threshold" | "settle" | "release" | "expire";
+  /** The name of the quota. Omitted for credits. At most 128 characters. */
+  quota?: string;
+  /** The credits or units; for `threshold` the percentage; for `reset` the limit of the new period. */
+  amount: number;
+  /** The credits after the movement. Omitted for quotas and unlimited credits. */
+  remaining?: number;
+  /** The reason that was given, or the id of the reservation. Omitted if no reason was given. At most 512 characters. */
+  reason?: string;
+  /** The id of the root key. Omitted if the server did it by itself. At most 255 characters. */
+  actorId?: string;
+};
+
+export type ReleaseData = {
+  /** The units that were charged. */
+  charged: number;
+  /** The units of the hold that were not charged, and so given back. */
+  returned: number;
+  /** The units that should have been charged, but were not there. */
+  shortfall: number;
+  /** true: the hold had expired and was given back before, so the amount was charged anew. Else omitted. */
+  late?: boolean;
+};
+
+export type ReserveData = {
+  /** false: there is not enough, and nothing was taken. */
+  granted: boolean;
+  /** What is held. Omitted if nothing is. */
+  reservation?: {
+    /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
+    id: string;
+    /** The units that are held. */
+    amount: number;
+    /** When the hold expires. Unix time in milliseconds. */
+    expiresAt: number;
+  };
+};
+
+export type SettleData = {
+  /** The units that were charged. */
+  charged: number;
+  /** The units of the hold that were not charged, and so given back. */
+  returned: number;
+  /** The units that should have been charged, but were not there. */
+  shortfall: number;
+  /** true: the hold had expired and was given back before, so the amount was charged anew. Else omitted. */
+  late?: boolean;
 };
 
 export type CreateIdentityData = {
+  /** The new identity's id. At most 255 characters. */
   identityId: string;
+};
+
+export type IdentitiesUpdateCreditsData = {
+  /** The number of credits that verifications may still spend. null: unlimited. */
+  remaining: number | null;
+  /** When the balance is refilled, and to what. Omitted if it is not. */
+  refill?: {
+    /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+    interval: "daily" | "monthly";
+    /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+    amount: number;
+    /** The day of the month of a monthly refill. In a shorter month, its last day. */
+    refillDay?: number;
+  };
 };
 
 export type AddPermissionsData = Permission[];
 
 export type AddRolesData = Role[];
 
-export type CreateKeyData = {
+export type KeysCreateKeyData = {
+  /** The new key's id, for all other calls. At most 255 characters. */
   keyId: string;
+  /** The whole key. Store or hand it out now: it is not shown again. At most 512 characters. */
   key: string;
+  /** What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about. */
   warnings?: string[];
 };
 
-export type DeleteKeyData = Record<string, never>;
+export type KeysDeleteKeyData = Record<string, never>;
+
+export type ExplainData = {
+  /** What `keys.verifyKey` would return. */
+  verdict: {
+    /** Whether the request may pass. */
+    valid: boolean;
+    /** The `code` of the verification: that of the first check that fails. */
+    code: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
+  };
+  /** The key's id. Omitted if the key was not found. At most 255 characters. */
+  keyId?: string;
+  /** The verification that was decided again. Only for a `requestId`. */
+  request?: {
+    /** The request's id. At most 255 characters. */
+    requestId: string;
+    /** When it began. Unix time in milliseconds. */
+    time: number;
+    /** The code that it got. If it is `NOT_FOUND` and the key exists now, the root key that verified it may not verify keys of its api, or the key was created later. At most 64 characters. */
+    outcome: string;
+  };
+  /** The time for which this was decided. Unix time in milliseconds. */
+  at: number;
+  /** Every check in the order of a verification, failed or not. */
+  checks: Array<{
+    /** The key exists. If it does not, the code is `NOT_FOUND`. */
+    check: "found";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** When the key or its api was deleted. Unix time in milliseconds. Omitted if neither was, or if it is unknown. */
+    deletedAt?: number;
+    /** The id of the audit event of that deletion. Omitted if it is not stored any more. At most 255 characters. */
+    auditEventId?: string;
+    /** The migration whose id the key's first verification must name. Omitted unless the key waits for it. At most 255 characters. */
+    migrationId?: string;
+  } | {
+    /** The key's workspace is enabled. If it is not, the code is `FORBIDDEN`. */
+    check: "workspace";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+  } | {
+    /** The key is enabled. If it is not, the code is `DISABLED`. */
+    check: "enabled";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+  } | {
+    /** The key has not expired. If it has, the code is `EXPIRED`. */
+    check: "expiry";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** When the key expires. Unix time in milliseconds. Omitted if it never does. */
+    expires?: number;
+  } | {
+    /** The address is in the IP allow-list of the api or of the key. If it is not, the code is `FORBIDDEN`. Only for lists that are set. */
+    check: "ipAllowList";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** Who has the list. */
+    owner: "api" | "key";
+    /** The address in canonical form. Omitted if the verification has none. At most 255 characters. */
+    ip?: string;
+    /** The addresses and ranges that are allowed. */
+    ipAllowList: string[];
+  } | {
+    /** The key satisfies the permission query. If it does not, the code is `INSUFFICIENT_PERMISSIONS`. */
+    check: "permissions";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** The permission query. Omitted if the verification has none. At most 50000 characters. */
+    query?: string;
+    /** The permissions that the key lacks, of the parts because of which the query fails. */
+    missing: string[];
+    /** The permissions of the key that cover a permission of the query, and how it has them. At most 1000 items. */
+    granted: Array<{
+      /** The permission's slug. It may contain a wildcard. At most 50000 characters. */
+      slug: string;
+      /** How the key has it: `direct`, or `role:` and the name of the role. At most 50000 characters. */
+      via: string;
+    }>;
+    /** The parts of the query in reading order, each with whether it passed. */
+    parts: Array<{
+      /** How deep the part is nested. 0 is the whole query. */
+      depth: number;
+      /** `all`: the parts one deeper that follow are joined by AND. `any`: by OR. `permission`: one permission. */
+      kind: "all" | "any" | "permission";
+      /** The permission. Only for the kind `permission`. At most 50000 characters. */
+      permission?: string;
+      /** Whether the key satisfies this part. */
+      passed: boolean;
+    }>;
+  } | {
+    /** A rate limit has room for the cost. If it has not, the code is `RATE_LIMITED`. */
+    check: "ratelimit";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** The rate limit's id. Omitted if only the request describes it. At most 255 characters. */
+    id?: string;
+    /** The rate limit's name. At most 50000 characters. */
+    name: string;
+    /** Who has the limit. `request`: the request describes it, and it is counted for the key alone. */
+    owner: "key" | "identity" | "request";
+    /** Whose limit of the same name does not count because of this one. Omitted if it hides no other. */
+    hides?: "key" | "identity";
+    /** The highest total cost within any span of `duration`. */
+    limit?: number;
+    /** The length of the sliding window in milliseconds. Like `limit`, omitted for a name that nobody has a limit for. */
+    duration?: number;
+    /** What the verification costs. */
+    cost: number;
+    /** The cost that counts now. It may exceed a limit that was lowered. */
+    used?: number;
+    /** This server's share of `limit` while it cannot reach Redis, which other servers count in too. Omitted otherwise. */
+    limitInForce?: number;
+    /** When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
+    passesAt?: number;
+  } | {
+    /** Enough credits are left. If they are not, the code is `USAGE_EXCEEDED`. */
+    check: "credits";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** Whose credits they are. Both must suffice. Omitted if they are unlimited. */
+    owner?: "key" | "identity";
+    /** The credits that are left. Omitted if they are unlimited. */
+    remaining?: number;
+    /** The credits that a valid verification spends. */
+    cost: number;
+    /** When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
+    passesAt?: number;
+  } | {
+    /** A quota has enough units left. If it has not, the code is `USAGE_EXCEEDED`. */
+    check: "quota";
+    /** Whether the check lets the verification pass. */
+    passed: boolean;
+    /** What was compared, as a sentence for people. At most 50000 characters. */
+    why: string;
+    /** What would make a failed check pass. Omitted if it passed. At most 50000 characters. */
+    fix?: string;
+    /** The quota's name. At most 50000 characters. */
+    name: string;
+    /** Whose quota it is. If both have one of this name, both must suffice. */
+    owner: "key" | "identity";
+    /** The units that each period allows. */
+    limit: number;
+    /** The units that the period has used. */
+    used: number;
+    /** The units left, without overage. */
+    remaining: number;
+    /** The units that a valid verification uses. */
+    cost: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if none has begun yet. */
+    resetsAt?: number;
+    /** When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
+    passesAt?: number;
+  }>;
+  /** When the verification would pass if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
+  passesAt?: number;
+};
+
+export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
+  /** The key's id. At most 255 characters. */
+  keyId: string;
+  /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+  keyspaceId?: string;
+  /** The first characters of the key, to recognize it by: the prefix and four more. May be empty for a migrated key. At most 255 characters. */
+  start: string;
+  /** false: every verification of the key returns `DISABLED`. */
+  enabled: boolean;
+  /** When the key was created. Unix time in milliseconds. */
+  createdAt: number;
+  /** A name for people, such as `Payments, production`. It need not be unique. At most 255 characters. */
+  name?: string;
+  /** The key's own metadata. Omitted if it has none. At most 100 members. */
+  meta?: KeyMeta<M>;
+  /** When the key was last changed. Unix time in milliseconds. Omitted if it never was. */
+  updatedAt?: number;
+  /** When the key was last verified. Unix time in milliseconds. Omitted if it never was. */
+  lastUsedAt?: number;
+  /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
+  expires?: number;
+  /** The slugs of all permissions that the key has, directly or through roles. Omitted if it has none. */
+  permissions?: string[];
+  /** The names of the key's roles. Omitted if it has none. */
+  roles?: string[];
+  /** The key's credits. Omitted if they are unlimited. */
+  credits?: {
+    /** The number of credits that verifications may still spend. null: unlimited. */
+    remaining: number | null;
+    /** When the balance is refilled, and to what. Omitted if it is not. */
+    refill?: {
+      /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
+      interval: "daily" | "monthly";
+      /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
+      amount: number;
+      /** The day of the month of a monthly refill. In a shorter month, its last day. */
+      refillDay?: number;
+    };
+  };
+  /** The identity that the key belongs to. Omitted if there is not one. */
+  identity?: Identity<M>;
+  /** The key's own rate limits, without those of its identity. Omitted if it has none. At most 50 items. */
+  ratelimits?: Array<{
+    /** The rate limit's id. At most 255 characters. */
+    id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
+    name: string;
+    /** The highest total cost within any span of `duration`. */
+    limit: number;
+    /** The length of the sliding window in milliseconds. */
+    duration: number;
+    /** Whether every verification counts against it without naming it. */
+    autoApply: boolean;
+  }>;
+  /** The key's own quotas, and what is left of them, in the response of `keys.getKey`. Omitted if it has none. At most 50 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+    name: string;
+    /** The units that each period allows. 0: only grants can be spent. */
+    limit: number;
+    /** The unit of the length of a period. */
+    period: "hour" | "day" | "week" | "month" | "year";
+    /** The number of units in a period, such as 3 for a quarter. */
+    every: number;
+    /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+    timeZone: string;
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    anchor: "calendar" | "first_use" | number;
+    /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+    rollover?: {
+      /** The most unused units of the limit that the next period gets in addition. */
+      max: number;
+    };
+    /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+    overage: "refuse" | "allow" | number;
+    /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+    thresholds: number[];
+    /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+    autoApply: boolean;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+    grants?: Array<{
+      /** The grant's id. At most 255 characters. */
+      id: string;
+      /** The units that were granted. */
+      amount: number;
+      /** The units of the grant that are left. */
+      remaining: number;
+      /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+      expires?: number;
+    }>;
+  }>;
+  /** The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may. */
+  ipAllowList?: string[];
+  /** The whole key. Only for a recoverable key, if the request has `decrypt: true`. At most 512 characters. */
+  plaintext?: string;
+  /** The id of the api that the key belongs to. At most 255 characters. */
+  apiId: string;
+};
 
 export type MigrateKeysData = {
+  /** The keys that this call created, or an earlier call for the same migration, in the order of the request. At most 10000 items. */
   migrated: Array<{
+    /** The hash, as the request has it. At most 88 characters. */
     hash: string;
+    /** The id of the migrated key. At most 255 characters. */
     keyId: string;
   }>;
+  /** The hashes that the workspace already had. Nothing was stored for them. `[]` if all keys were migrated. At most 10000 items. */
   failed: string[];
+  /** What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about. */
+  warnings?: string[];
 };
 
 export type RemovePermissionsData = Permission[];
 
 export type RemoveRolesData = Role[];
 
-export type RerollKeyData = {
+export type KeysRerollKeyData = {
+  /** The new key's id. At most 255 characters. */
   keyId: string;
+  /** The whole key. Store or hand it out now: it is not shown again. At most 512 characters. */
   key: string;
 };
 
@@ -835,71 +2286,350 @@ export type SetPermissionsData = Permission[];
 
 export type SetRolesData = Role[];
 
-export type UpdateCreditsData = {
+export type KeysUpdateCreditsData = {
+  /** The number of credits that verifications may still spend. null: unlimited. */
   remaining: number | null;
+  /** When the balance is refilled, and to what. Omitted if it is not. */
   refill?: {
+    /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
     interval: "daily" | "monthly";
+    /** The number of credits that a refill sets the balance to. Credits that are left are not added to it. */
     amount: number;
+    /** The day of the month of a monthly refill. In a shorter month, its last day. */
     refillDay?: number;
   };
 };
 
-export type UpdateKeyData = {
+export type KeysUpdateKeyData = {
+  /** What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about. */
   warnings?: string[];
 };
 
 export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
+  /** The request may pass. */
   valid: true;
+  /** The key is valid. */
   code: "VALID";
+  /** The key's id. At most 255 characters. */
   keyId: string;
+  /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+  keyspaceId?: string;
+  /** A name for people, such as `Payments, production`. It need not be unique. At most 255 characters. */
   name?: string;
+  /** The key's own metadata. Omitted if it has none. At most 100 members. */
   meta?: KeyMeta<M>;
+  /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
   expires?: number;
+  /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
   credits?: number;
-  enabled: boolean;
-  permissions?: string[];
-  roles?: string[];
-  identity?: Identity<M>;
-  ratelimits?: Array<{
-    id: string;
+  /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+  creditsOwner?: "key" | "identity";
+  /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
+    /** Whose quota it is. Those of both must suffice. */
+    owner: "key" | "identity";
+    /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    duration: number;
-    /** Milliseconds since the epoch. */
-    reset: number;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
     remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Whether this quota refused the verification. */
     exceeded: boolean;
+    /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
+    crossed?: number;
+  }>;
+  /** What the verification holds, if it was valid and asked for it. */
+  reservation?: {
+    /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
+    id: string;
+    /** The units that are held. */
+    amount: number;
+    /** When the hold expires. Unix time in milliseconds. */
+    expiresAt: number;
+  };
+  /** false: every verification of the key returns `DISABLED`. */
+  enabled: boolean;
+  /** The slugs of all permissions that the key has, directly or through roles. Omitted if it has none. */
+  permissions?: string[];
+  /** The names of the key's roles. Omitted if it has none. */
+  roles?: string[];
+  /** The identity that the key belongs to. Omitted if there is not one. */
+  identity?: Identity<M>;
+  /** The rate limits that this verification was counted against. Omitted if it was counted against none. */
+  ratelimits?: Array<{
+    /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
+    id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
+    name: string;
+    /** The highest total cost within any span of `duration`. */
+    limit: number;
+    /** The length of the sliding window in milliseconds. */
+    duration: number;
+    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+    reset: number;
+    /** The cost that the very next verification may still have. */
+    remaining: number;
+    /** Whether this limit refused the verification. */
+    exceeded: boolean;
+    /** Whether every verification counts against it without naming it. */
     autoApply: boolean;
   }>;
 } | {
+  /** The request must be refused. */
   valid: false;
+  /** No such key that the caller may verify. */
   code: "NOT_FOUND";
 } | {
+  /** The request must be refused. */
   valid: false;
+  /** Why the key was refused: `FORBIDDEN`, its workspace is disabled, or its `ipAllowList` or that of its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, it does not satisfy `permissions`; `USAGE_EXCEEDED`, it or its identity has too few credits or too little of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`. */
   code: "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
+  /** The key's id. At most 255 characters. */
   keyId: string;
+  /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+  keyspaceId?: string;
+  /** A name for people, such as `Payments, production`. It need not be unique. At most 255 characters. */
   name?: string;
+  /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
   expires?: number;
+  /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
   credits?: number;
-  enabled: boolean;
-  ratelimits?: Array<{
-    id: string;
+  /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+  creditsOwner?: "key" | "identity";
+  /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+  quotas?: Array<{
+    /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
+    /** Whose quota it is. Those of both must suffice. */
+    owner: "key" | "identity";
+    /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    duration: number;
-    /** Milliseconds since the epoch. */
-    reset: number;
+    /** The units of the limit, and beyond it, that this period has used. */
+    used: number;
+    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
     remaining: number;
+    /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+    resetsAt?: number;
+    /** Whether this quota refused the verification. */
     exceeded: boolean;
+    /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
+    crossed?: number;
+  }>;
+  /** What the verification holds, if it was valid and asked for it. */
+  reservation?: {
+    /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
+    id: string;
+    /** The units that are held. */
+    amount: number;
+    /** When the hold expires. Unix time in milliseconds. */
+    expiresAt: number;
+  };
+  /** false: every verification of the key returns `DISABLED`. */
+  enabled: boolean;
+  /** The rate limits that this verification was counted against. Omitted if it was counted against none. */
+  ratelimits?: Array<{
+    /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
+    id: string;
+    /** The name that a verification uses for it. At most 128 characters. */
+    name: string;
+    /** The highest total cost within any span of `duration`. */
+    limit: number;
+    /** The length of the sliding window in milliseconds. */
+    duration: number;
+    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+    reset: number;
+    /** The cost that the very next verification may still have. */
+    remaining: number;
+    /** Whether this limit refused the verification. */
+    exceeded: boolean;
+    /** Whether every verification counts against it without naming it. */
     autoApply: boolean;
   }>;
 };
 
+export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
+  /** The outcome, as `keys.verifyKey` returns it. */
+  data: {
+    /** The request may pass. */
+    valid: true;
+    /** The key is valid. */
+    code: "VALID";
+    /** The key's id. At most 255 characters. */
+    keyId: string;
+    /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+    keyspaceId?: string;
+    /** A name for people, such as `Payments, production`. It need not be unique. At most 255 characters. */
+    name?: string;
+    /** The key's own metadata. Omitted if it has none. At most 100 members. */
+    meta?: KeyMeta<M>;
+    /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
+    expires?: number;
+    /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
+    credits?: number;
+    /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+    creditsOwner?: "key" | "identity";
+    /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+    quotas?: Array<{
+      /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+      name: string;
+      /** Whose quota it is. Those of both must suffice. */
+      owner: "key" | "identity";
+      /** The units that each period allows. 0: only grants can be spent. */
+      limit: number;
+      /** The units of the limit, and beyond it, that this period has used. */
+      used: number;
+      /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+      remaining: number;
+      /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+      resetsAt?: number;
+      /** Whether this quota refused the verification. */
+      exceeded: boolean;
+      /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
+      crossed?: number;
+    }>;
+    /** What the verification holds, if it was valid and asked for it. */
+    reservation?: {
+      /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
+      id: string;
+      /** The units that are held. */
+      amount: number;
+      /** When the hold expires. Unix time in milliseconds. */
+      expiresAt: number;
+    };
+    /** false: every verification of the key returns `DISABLED`. */
+    enabled: boolean;
+    /** The slugs of all permissions that the key has, directly or through roles. Omitted if it has none. */
+    permissions?: string[];
+    /** The names of the key's roles. Omitted if it has none. */
+    roles?: string[];
+    /** The identity that the key belongs to. Omitted if there is not one. */
+    identity?: Identity<M>;
+    /** The rate limits that this verification was counted against. Omitted if it was counted against none. */
+    ratelimits?: Array<{
+      /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
+      id: string;
+      /** The name that a verification uses for it. At most 128 characters. */
+      name: string;
+      /** The highest total cost within any span of `duration`. */
+      limit: number;
+      /** The length of the sliding window in milliseconds. */
+      duration: number;
+      /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+      reset: number;
+      /** The cost that the very next verification may still have. */
+      remaining: number;
+      /** Whether this limit refused the verification. */
+      exceeded: boolean;
+      /** Whether every verification counts against it without naming it. */
+      autoApply: boolean;
+    }>;
+  } | {
+    /** The request must be refused. */
+    valid: false;
+    /** No such key that the caller may verify. */
+    code: "NOT_FOUND";
+  } | {
+    /** The request must be refused. */
+    valid: false;
+    /** Why the key was refused: `FORBIDDEN`, its workspace is disabled, or its `ipAllowList` or that of its api does not have `ip`; `INSUFFICIENT_PERMISSIONS`, it does not satisfy `permissions`; `USAGE_EXCEEDED`, it or its identity has too few credits or too little of a quota; `RATE_LIMITED`, a limit in `ratelimits` is exceeded; `DISABLED`; `EXPIRED`. */
+    code: "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
+    /** The key's id. At most 255 characters. */
+    keyId: string;
+    /** The id of the api's keyspace, the set of all its keys. At most 255 characters. */
+    keyspaceId?: string;
+    /** A name for people, such as `Payments, production`. It need not be unique. At most 255 characters. */
+    name?: string;
+    /** When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires. */
+    expires?: number;
+    /** The number of credits left after this verification: of the key or of its identity, whichever has fewer. Omitted if they are unlimited. */
+    credits?: number;
+    /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
+    creditsOwner?: "key" | "identity";
+    /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+    quotas?: Array<{
+      /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+      name: string;
+      /** Whose quota it is. Those of both must suffice. */
+      owner: "key" | "identity";
+      /** The units that each period allows. 0: only grants can be spent. */
+      limit: number;
+      /** The units of the limit, and beyond it, that this period has used. */
+      used: number;
+      /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+      remaining: number;
+      /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+      resetsAt?: number;
+      /** Whether this quota refused the verification. */
+      exceeded: boolean;
+      /** The highest threshold, in percent of the limit, that this verification was the first to reach. */
+      crossed?: number;
+    }>;
+    /** What the verification holds, if it was valid and asked for it. */
+    reservation?: {
+      /** The hold's id, for `credits.settle` or `credits.release`. At most 255 characters. */
+      id: string;
+      /** The units that are held. */
+      amount: number;
+      /** When the hold expires. Unix time in milliseconds. */
+      expiresAt: number;
+    };
+    /** false: every verification of the key returns `DISABLED`. */
+    enabled: boolean;
+    /** The rate limits that this verification was counted against. Omitted if it was counted against none. */
+    ratelimits?: Array<{
+      /** The rate limit's id. Empty for a limit that only the request describes. At most 255 characters. */
+      id: string;
+      /** The name that a verification uses for it. At most 128 characters. */
+      name: string;
+      /** The highest total cost within any span of `duration`. */
+      limit: number;
+      /** The length of the sliding window in milliseconds. */
+      duration: number;
+      /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
+      reset: number;
+      /** The cost that the very next verification may still have. */
+      remaining: number;
+      /** Whether this limit refused the verification. */
+      exceeded: boolean;
+      /** Whether every verification counts against it without naming it. */
+      autoApply: boolean;
+    }>;
+  };
+} | {
+  /** The error that this entry alone would get. */
+  error: {
+    /** What kind of error this is, in a few words. At most 255 characters. */
+    title: string;
+    /** What was wrong in this entry, and what to do. At most 65536 characters. */
+    detail: string;
+    /** The HTTP status that this entry alone would get. */
+    status: number;
+    /** The address of the error's page. Its last segments identify the error. At most 2048 characters. */
+    type: string;
+    /** The places in the entry that are wrong. At most 100 items. */
+    errors?: Array<{
+      /** Where in the entry, such as `body.key`, as if the entry were the whole body. At most 65536 characters. */
+      location: string;
+      /** What is wrong there. At most 65536 characters. */
+      message: string;
+      /** What to send instead. At most 65536 characters. */
+      fix?: string;
+    }>;
+  };
+}>;
+
 export type CreatePermissionData = {
+  /** The new permission's id. At most 255 characters. */
   permissionId: string;
 };
 
 export type CreateRoleData = {
+  /** The new role's id. At most 255 characters. */
   roleId: string;
 };
 
@@ -909,61 +2639,232 @@ export type DeleteRoleData = Record<string, never>;
 
 export type SetRolePermissionsData = Permission[];
 
+export type AdjustData = {
+  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+  name: string;
+  /** The units that each period allows. 0: only grants can be spent. */
+  limit: number;
+  /** The unit of the length of a period. */
+  period: "hour" | "day" | "week" | "month" | "year";
+  /** The number of units in a period, such as 3 for a quarter. */
+  every: number;
+  /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+  timeZone: string;
+  /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+  anchor: "calendar" | "first_use" | number;
+  /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+  rollover?: {
+    /** The most unused units of the limit that the next period gets in addition. */
+    max: number;
+  };
+  /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+  overage: "refuse" | "allow" | number;
+  /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+  thresholds: number[];
+  /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+  autoApply: boolean;
+  /** The units of the limit, and beyond it, that this period has used. */
+  used: number;
+  /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+  remaining: number;
+  /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+  resetsAt?: number;
+  /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+  grants?: Array<{
+    /** The grant's id. At most 255 characters. */
+    id: string;
+    /** The units that were granted. */
+    amount: number;
+    /** The units of the grant that are left. */
+    remaining: number;
+    /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+    expires?: number;
+  }>;
+};
+
+export type GrantData = {
+  /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
+  name: string;
+  /** The units that each period allows. 0: only grants can be spent. */
+  limit: number;
+  /** The unit of the length of a period. */
+  period: "hour" | "day" | "week" | "month" | "year";
+  /** The number of units in a period, such as 3 for a quarter. */
+  every: number;
+  /** The IANA name of the time zone that the periods follow. At most 64 characters. */
+  timeZone: string;
+  /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+  anchor: "calendar" | "first_use" | number;
+  /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
+  rollover?: {
+    /** The most unused units of the limit that the next period gets in addition. */
+    max: number;
+  };
+  /** What happens beyond the limit. `refuse`: the verification returns `USAGE_EXCEEDED`. `allow`: it passes, and the use is counted. A number above the limit: it passes up to that total use in a period. */
+  overage: "refuse" | "allow" | number;
+  /** Percentages of the limit, ascending. The verification that reaches one says so in `crossed`, once a period, and the ledger records it. At most 20 items. */
+  thresholds: number[];
+  /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
+  autoApply: boolean;
+  /** The units of the limit, and beyond it, that this period has used. */
+  used: number;
+  /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+  remaining: number;
+  /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
+  resetsAt?: number;
+  /** Units on top of the limit, in the order in which they expire. Omitted if no units were granted. At most 100 items. */
+  grants?: Array<{
+    /** The grant's id. At most 255 characters. */
+    id: string;
+    /** The units that were granted. */
+    amount: number;
+    /** The units of the grant that are left. */
+    remaining: number;
+    /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
+    expires?: number;
+  }>;
+};
+
+export type DeleteNamespaceData = Record<string, never>;
+
 export type DeleteOverrideData = Record<string, never>;
 
 export type LimitData = {
-  /** The limit in force: the override's, where one applies. */
+  /** The limit that was applied: the override's, if one matches, or the request's. */
   limit: number;
-  /** What the very next call may spend. */
+  /** The cost that the very next request may still have. */
   remaining: number;
-  /** Milliseconds since the epoch: when this cost fits again, or the window is empty. */
+  /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
   reset: number;
-  success: boolean;
+  /** The id of the override that was applied. Omitted if none matches. At most 255 characters. */
   overrideId?: string;
+  /** true: the request may pass. false: refuse it. It was not counted. */
+  success: boolean;
 };
 
 export type MultiLimitData = {
+  /** true: every limit let the request pass. false: refuse the request. It was not counted. */
   passed: boolean;
+  /** The state of each limit, in the order of the request. */
   limits: Array<{
+    /** The namespace, as the request names it. At most 512 characters. */
     namespace: string;
+    /** The identifier, as the request has it. At most 512 characters. */
     identifier: string;
+    /** Whether this limit let the request pass. */
     passed: boolean;
+    /** The limit that was applied: the override's, if one matches, or the request's. */
     limit: number;
+    /** The cost that the very next request may still have. */
     remaining: number;
+    /** When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty. */
     reset: number;
+    /** The id of the override that was applied. Omitted if none matches. At most 255 characters. */
     overrideId?: string;
   }>;
 };
 
 export type SetOverrideData = {
+  /** The override's id. At most 255 characters. */
   overrideId: string;
 };
 
+export type RootKeysCreateKeyData = {
+  /** The new root key's id. At most 255 characters. */
+  keyId: string;
+  /** The whole root key. Store or hand it out now: it is not shown again. At most 512 characters. */
+  key: string;
+};
+
+export type RootKeysDeleteKeyData = Record<string, never>;
+
+export type RootKeysListKeysItem = {
+  /** The root key's id. At most 255 characters. */
+  keyId: string;
+  /** The root key's name. null if it has none. At most 255 characters. */
+  name: string | null;
+  /** The first characters of the root key, to recognize it by. May be empty. At most 255 characters. */
+  start: string;
+  /** The last four characters of the root key. Empty for one that an older version created. At most 255 characters. */
+  end: string;
+  /** false: requests with the root key are refused. */
+  enabled: boolean;
+  /** When the root key was created. Unix time in milliseconds. */
+  createdAt: number;
+  /** When a request with the root key was last accepted, to within a few seconds. Unix time in milliseconds. 0 if it never was. */
+  lastUsedAt: number;
+  /** When the root key expires. Unix time in milliseconds. null: never. */
+  expires: number | null;
+  /** What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything. */
+  permissions: string[];
+};
+
+export type RootKeysRerollKeyData = {
+  /** The new root key's id. At most 255 characters. */
+  keyId: string;
+  /** The whole root key. Store or hand it out now: it is not shown again. At most 512 characters. */
+  key: string;
+};
+
+export type RootKeysUpdateKeyData = Record<string, never>;
+
 export interface AnalyticsOperations {
+  /**
+   * Query gateway requests by SQL: not offered by this server.
+   *
+   * Always returns the error `analytics_not_configured`, since this server hosts no projects.
+   *
+   * Needs the permission `project.*.read_gateway_requests`.
+   */
+  getGatewayRequests(input: GetGatewayRequestsInput, options?: CallOptions): Call<Result<GetGatewayRequestsData>>;
   /**
    * Query rate limit decisions by SQL: not offered by this server.
    *
-   * Answers `analytics_not_configured`, as documented for a server without it; use `analytics.getUsage`.
+   * Always returns the error `analytics_not_configured`. Use `analytics.getUsage` instead.
    *
    * Needs the permission `ratelimit.*.read_analytics`.
    */
-  getRatelimits(input: GetRatelimitsInput, options?: CallOptions): Promise<Answer<GetRatelimitsData>>;
+  getRatelimits(input: GetRatelimitsInput, options?: CallOptions): Call<Result<GetRatelimitsData>>;
+  /**
+   * Find the identities, keys, tags or identifiers with the most events.
+   *
+   * The most active identities, keys, tags or identifiers of a time, with one outcome or with any: who is refused most, and who calls most. Identities, keys and tags come from the counts. Identifiers come from the single events that are still kept, and only from the latest 400 blocks of them, some 150,000 events: `readSince` says how far back that was.
+   *
+   * Needs the permission `api.*.read_analytics`.
+   */
+  getTop(input: GetTopInput, options?: CallOptions): Call<Result<Top>>;
+  /**
+   * Query runtime logs by SQL: not offered by this server.
+   *
+   * Always returns the error `analytics_not_configured`, since this server hosts no projects.
+   *
+   * Needs the permission `project.*.read_runtime_logs`.
+   */
+  getRuntimeLogs(input: GetRuntimeLogsInput, options?: CallOptions): Call<Result<GetRuntimeLogsData>>;
   /**
    * Count verifications or rate limit decisions over time.
    *
-   * A time series for one key, identity, api or rate limit namespace, with totals by outcome. Minutes are kept for a week, hours for three months, days for three years.
+   * A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The workspace also counts verifications of unknown keys, and decisions if the caller may read those. Minutes are kept for 24 hours, those of keys and identities for 3; hours for three months, days for three years; all of them only as long as there is space.
    *
    * Needs the permission `api.*.read_analytics`.
    */
-  getUsage(input?: GetUsageInput, options?: CallOptions): Promise<Answer<Usage>>;
+  getUsage(input?: AnalyticsGetUsageInput, options?: CallOptions): Call<Result<AnalyticsUsage>>;
   /**
    * Query verifications by SQL: not offered by this server.
    *
-   * Answers `analytics_not_configured`, as documented for a server without it; use `analytics.getUsage`.
+   * Always returns the error `analytics_not_configured`. Use `analytics.getUsage` instead.
    *
    * Needs the permission `api.*.read_analytics`.
    */
-  getVerifications(input: GetVerificationsInput, options?: CallOptions): Promise<Answer<GetVerificationsData>>;
+  getVerifications(input: GetVerificationsInput, options?: CallOptions): Call<Result<GetVerificationsData>>;
+  /**
+   * List single verifications, settlements and rate limit decisions.
+   *
+   * What happened, newest first, as far as the caller may read it: verifications with `read_analytics` of their api, verifications of unknown keys and settlements for identities with that of all apis, and decisions with `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: `pagination.completeSince` says from when on the list has all. Events of other nodes appear within 5 seconds. A page reads a limited number of events. With a rare filter it may be short, or even empty, although `pagination.hasMore` is true.
+   *
+   * Needs the permission `api.*.read_analytics`.
+   */
+  listEvents(input?: AnalyticsListEventsInput, options?: CallOptions): PageCall<AnalyticsListEventsItem>;
 }
 
 export interface ApisOperations<M extends MetaTypes = MetaTypes> {
@@ -974,200 +2875,299 @@ export interface ApisOperations<M extends MetaTypes = MetaTypes> {
    *
    * Needs the permission `api.*.create_api`.
    */
-  createApi(input: CreateApiInput, options?: CallOptions): Promise<Answer<CreateApiData>>;
+  createApi(input: CreateApiInput, options?: CallOptions): Call<Result<CreateApiData>>;
   /**
    * Delete an api.
    *
-   * Permanent: none of its keys is valid any more, however many there are.
+   * This is permanent. All keys of the api are invalid at once, however many there are. An api with `deleteProtection` is not deleted.
    *
    * Needs the permission `api.*.delete_api`.
    */
-  deleteApi(input: DeleteApiInput, options?: CallOptions): Promise<Answer<DeleteApiData>>;
+  deleteApi(input: DeleteApiInput, options?: CallOptions): Call<Result<DeleteApiData>>;
   /**
    * Read one api.
    *
    * Needs the permission `api.*.read_api`.
    */
-  getApi(input: GetApiInput, options?: CallOptions): Promise<Answer<Api>>;
+  getApi(input: GetApiInput, options?: CallOptions): Call<Result<Api>>;
+  /**
+   * List apis.
+   *
+   * The apis that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   *
+   * Needs the permission `api.*.read_api`.
+   */
+  listApis(input?: ListApisInput, options?: CallOptions): PageCall<Api>;
   /**
    * List the keys of an api.
    *
-   * All keys of the api in the order in which they were made, disabled and expired ones too.
+   * All keys of the api, oldest first, disabled and expired ones too. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.
    *
    * Needs the permissions `api.*.read_key` and `api.*.read_api`.
    */
-  listKeys<C extends MetaTypes = M>(input: ListKeysInput, options?: CallOptions): PageCall<Key<C>>;
+  listKeys<C extends MetaTypes = M>(input: ApisListKeysInput, options?: CallOptions): PageCall<Key<C>>;
+  /**
+   * Update an api.
+   *
+   * An omitted field stays unchanged. The defaults apply to keys that are created later.
+   *
+   * Needs the permission `api.*.update_api`.
+   */
+  updateApi(input: UpdateApiInput, options?: CallOptions): Call<Result<Api>>;
 }
 
 export interface AuditOperations {
   /**
    * List who changed what.
    *
-   * Every change of the workspace, in the order in which they were made.
+   * Every change in the workspace, oldest first unless `order` says otherwise. If `event`, `actorId`, `start` or `end` match few events, a page may have fewer items than `limit`, or none, although more follow: `pagination` tells.
    *
    * Needs the permission `audit.*.read_event`.
    */
-  listEvents(input?: ListEventsInput, options?: CallOptions): PageCall<ListEventsItem>;
+  listEvents(input?: AuditListEventsInput, options?: CallOptions): PageCall<AuditListEventsItem>;
+}
+
+export interface CreditsOperations {
+  /**
+   * List the movements of credits and quotas.
+   *
+   * The ledger of one identity or key, newest first. Verifications that spend are not movements: `analytics` counts them.
+   *
+   * Needs the permission `identity.*.read_identity` or `api.*.read_key`.
+   */
+  listMovements(input?: ListMovementsInput, options?: CallOptions): PageCall<ListMovementsItem>;
+  /**
+   * Give a reservation back.
+   *
+   * Charges nothing. What the reservation took from a period that is over, or before credits were refilled or set, is not given back. Releasing again returns the first outcome, for a day.
+   *
+   * Needs the permission `api.*.verify_key`.
+   */
+  release(input: ReleaseInput, options?: CallOptions): Call<Result<ReleaseData>>;
+  /**
+   * Hold credits or units of a quota.
+   *
+   * Takes the units now, so that nobody else can spend them, until the reservation is settled, released or expires. For a key, its own and its identity's must both suffice.
+   *
+   * Needs the permission `api.*.verify_key`.
+   */
+  reserve(input: ReserveInput, options?: CallOptions): Call<Result<ReserveData>>;
+  /**
+   * Charge a reservation.
+   *
+   * Charges what was actually used and gives the rest back. If more was used than was held, the extra is charged as far as the balance allows, and the remainder is the `shortfall`. For a day, settling again with the same amount returns the first outcome; with another amount it fails with 409.
+   *
+   * Needs the permission `api.*.verify_key`.
+   */
+  settle(input: SettleInput, options?: CallOptions): Call<Result<SettleData>>;
 }
 
 export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Create an identity.
    *
-   * One entity for a user or organisation. Keys that name its external id share its rate limits and carry its metadata.
+   * One entity for a user or organization. Keys that name its external id share its rate limits and carry its metadata.
    *
    * Needs the permission `identity.*.create_identity`.
    */
-  createIdentity<C extends MetaTypes = M>(input: CreateIdentityInput<C>, options?: CallOptions): Promise<Answer<CreateIdentityData>>;
+  createIdentity<C extends MetaTypes = M>(input: CreateIdentityInput<C>, options?: CallOptions): Call<Result<CreateIdentityData>>;
   /**
    * Delete an identity.
    *
-   * Permanent: the metadata and shared limits are gone, its keys stay valid without them, and the external id is free.
+   * This is permanent. The metadata, the shared rate limits, the credits and the quotas are deleted, its reservations end, the identity's keys stay valid without them, and the external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.
    *
    * Needs the permission `identity.*.delete_identity`.
    */
-  deleteIdentity(input: DeleteIdentityInput, options?: CallOptions): Promise<EmptyAnswer>;
+  deleteIdentity(input: DeleteIdentityInput, options?: CallOptions): Call<EmptyResult>;
   /**
    * Read one identity.
    *
    * Needs the permission `identity.*.read_identity`.
    */
-  getIdentity<C extends MetaTypes = M>(input: GetIdentityInput, options?: CallOptions): Promise<Answer<Identity<C>>>;
+  getIdentity<C extends MetaTypes = M>(input: GetIdentityInput, options?: CallOptions): Call<Result<Identity<C>>>;
+  /**
+   * Read an identity's limits, quotas and credits as they stand now.
+   *
+   * Counts against no limit and spends nothing.
+   *
+   * Needs the permission `identity.*.read_identity`.
+   */
+  getState(input: IdentitiesGetStateInput, options?: CallOptions): Call<Result<IdentitiesState>>;
   /**
    * List identities.
    *
-   * All identities in the order in which they were made, a page at a time.
+   * All identities, oldest first. `search` covers the id and the external id. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow.
    *
    * Needs the permission `identity.*.read_identity`.
    */
   listIdentities<C extends MetaTypes = M>(input?: ListIdentitiesInput, options?: CallOptions): PageCall<Identity<C>>;
   /**
-   * Update an identity.
+   * Set, add or take away credits of an identity.
    *
-   * What is left away stays; `meta` replaces the whole object; `ratelimits` replaces the whole set, matched by name.
+   * All keys of the identity spend from these credits. If a key also has credits of its own, both must suffice, and both are spent.
    *
    * Needs the permission `identity.*.update_identity`.
    */
-  updateIdentity<C extends MetaTypes = M>(input: UpdateIdentityInput<C>, options?: CallOptions): Promise<Answer<Identity<C>>>;
+  updateCredits(input: IdentitiesUpdateCreditsInput, options?: CallOptions): Call<Result<IdentitiesUpdateCreditsData>>;
+  /**
+   * Update an identity.
+   *
+   * An omitted field stays unchanged. `meta` replaces the whole object. `ratelimits` replaces the whole set, matched by name.
+   *
+   * Needs the permission `identity.*.update_identity`.
+   */
+  updateIdentity<C extends MetaTypes = M>(input: UpdateIdentityInput<C>, options?: CallOptions): Call<Result<Identity<C>>>;
 }
 
 export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
-   * Give a key further permissions.
+   * Add permissions to a key.
    *
-   * Answers all that it then has directly. Slugs that do not exist are made, with `rbac.*.create_permission`.
+   * Returns all direct permissions of the key. Slugs that do not exist are created, which needs `rbac.*.create_permission`.
    *
-   * Needs the permissions `api.*.update_key` and `rbac.*.add_permission_to_key`.
+   * Needs the permission `api.*.update_key`.
    */
-  addPermissions(input: AddPermissionsInput, options?: CallOptions): Promise<Answer<AddPermissionsData>>;
+  addPermissions(input: AddPermissionsInput, options?: CallOptions): Call<Result<AddPermissionsData>>;
   /**
-   * Give a key further roles.
+   * Add roles to a key.
    *
-   * Answers all that it then has.
+   * Returns all roles of the key.
    *
-   * Needs the permissions `api.*.update_key` and `rbac.*.add_role_to_key`.
+   * Needs the permission `api.*.update_key`.
    */
-  addRoles(input: AddRolesInput, options?: CallOptions): Promise<Answer<AddRolesData>>;
+  addRoles(input: AddRolesInput, options?: CallOptions): Call<Result<AddRolesData>>;
   /**
    * Create a key.
    *
-   * The key is shown in this answer and never again. `externalId` links it to an identity, made if missing.
+   * This response is the only one that has the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.
    *
    * Needs the permission `api.*.create_key`.
    */
-  createKey<C extends MetaTypes = M>(input: CreateKeyInput<C>, options?: CallOptions): Promise<Answer<CreateKeyData>>;
+  createKey<C extends MetaTypes = M>(input: KeysCreateKeyInput<C>, options?: CallOptions): Call<Result<KeysCreateKeyData>>;
   /**
    * Delete a key.
    *
-   * The key is invalid from this answer on. `permanent` also removes its record.
+   * The key is invalid as soon as this call returns.
    *
    * Needs the permission `api.*.delete_key`.
    */
-  deleteKey(input: DeleteKeyInput, options?: CallOptions): Promise<Answer<DeleteKeyData>>;
+  deleteKey(input: KeysDeleteKeyInput, options?: CallOptions): Call<Result<KeysDeleteKeyData>>;
+  /**
+   * Explain why a key is valid or refused.
+   *
+   * Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by how the key and its counters stand now. Nothing is counted, spent or recorded.
+   *
+   * Needs the permission `api.*.read_key`.
+   */
+  explain(input?: ExplainInput, options?: CallOptions): Call<Result<ExplainData>>;
   /**
    * Read one key.
    *
    * Needs the permission `api.*.read_key`.
    */
-  getKey<C extends MetaTypes = M>(input: GetKeyInput, options?: CallOptions): Promise<Answer<Key<C>>>;
+  getKey<C extends MetaTypes = M>(input: GetKeyInput, options?: CallOptions): Call<Result<Key<C>>>;
   /**
-   * Bring keys over from elsewhere, by their hashes.
+   * List the keys of all apis.
    *
-   * All in one transaction. `failed` lists hashes that the workspace has already. Verify such keys with `migrationId`.
+   * The keys of the workspace that the root key may read, disabled and expired ones too. `search` covers the name and the start of the key. All filters must match, and a filter that names something missing matches no key. A page reads a bounded number of keys: if few of them match, it has fewer items than `limit`, or none, although more may follow, as `pagination` tells. In an order other than that of creation, a key whose place changes during paging may appear twice or not at all.
+   *
+   * Needs the permission `api.*.read_key`.
+   */
+  listKeys<C extends MetaTypes = M>(input?: KeysListKeysInput, options?: CallOptions): PageCall<KeysListKeysItem<C>>;
+  /**
+   * Read a key's limits and credits as they stand now.
+   *
+   * Counts against no limit and spends nothing.
+   *
+   * Needs the permission `api.*.read_key`.
+   */
+  getState(input: KeysGetStateInput, options?: CallOptions): Call<Result<KeysState>>;
+  /**
+   * Migrate keys from another system, by their hashes.
+   *
+   * Each key is migrated whole, or listed in `failed` because the workspace already has its hash. The keys are committed in parts: if the call fails, some of them may have been migrated. Repeat the call to complete the rest, with the same Idempotency-Key or without one. A live key that this migration created earlier from the same item counts as migrated and is returned with its id. If a hash occurs twice in one call, its first item is migrated. Verify these keys with `migrationId`.
    *
    * Needs the permission `api.*.create_key`.
    */
-  migrateKeys<C extends MetaTypes = M>(input: MigrateKeysInput<C>, options?: CallOptions): Promise<Answer<MigrateKeysData>>;
+  migrateKeys<C extends MetaTypes = M>(input: MigrateKeysInput<C>, options?: CallOptions): Call<Result<MigrateKeysData>>;
   /**
-   * Take permissions from a key.
+   * Remove permissions from a key.
    *
-   * Only direct ones; answers what it then still has directly.
-   *
-   * Needs the permissions `api.*.update_key` and `rbac.*.remove_permission_from_key`.
-   */
-  removePermissions(input: RemovePermissionsInput, options?: CallOptions): Promise<Answer<RemovePermissionsData>>;
-  /**
-   * Take roles from a key.
-   *
-   * Answers those that it then still has.
+   * Removes only direct permissions, not those that the key has through roles. Returns the direct permissions that it still has.
    *
    * Needs the permission `api.*.update_key`.
    */
-  removeRoles(input: RemoveRolesInput, options?: CallOptions): Promise<Answer<RemoveRolesData>>;
+  removePermissions(input: RemovePermissionsInput, options?: CallOptions): Call<Result<RemovePermissionsData>>;
   /**
-   * Replace a key by a new one.
+   * Remove roles from a key.
    *
-   * The new key has the old one's settings and shares its credits and counters. The old one stays usable for `expiration` milliseconds, never beyond its own expiry.
+   * Returns the roles that the key still has.
+   *
+   * Needs the permission `api.*.update_key`.
+   */
+  removeRoles(input: RemoveRolesInput, options?: CallOptions): Call<Result<RemoveRolesData>>;
+  /**
+   * Replace a key with a new one.
+   *
+   * The new key has the old one's settings and shares its credits and counters. The old key stays usable for `expiration` milliseconds, but never beyond its own expiry. If it is rerolled again within that time, the next key gets the expiry that the old key had before the first reroll. An expired key cannot be rerolled.
    *
    * Needs the permission `api.*.create_key`.
    */
-  rerollKey(input: RerollKeyInput, options?: CallOptions): Promise<Answer<RerollKeyData>>;
+  rerollKey(input: KeysRerollKeyInput, options?: CallOptions): Call<Result<KeysRerollKeyData>>;
   /**
    * Replace a key's direct permissions.
    *
-   * Those it has through roles stay. Slugs that do not exist are made, with `rbac.*.create_permission`.
+   * Permissions that the key has through roles stay. Slugs that do not exist are created, which needs `rbac.*.create_permission`.
    *
-   * Needs the permissions `api.*.update_key` and `rbac.*.add_permission_to_key` and `rbac.*.remove_permission_from_key`.
+   * Needs the permission `api.*.update_key`.
    */
-  setPermissions(input: SetPermissionsInput, options?: CallOptions): Promise<Answer<SetPermissionsData>>;
+  setPermissions(input: SetPermissionsInput, options?: CallOptions): Call<Result<SetPermissionsData>>;
   /**
    * Replace a key's roles.
    *
    * Needs the permission `api.*.update_key`.
    */
-  setRoles(input: SetRolesInput, options?: CallOptions): Promise<Answer<SetRolesData>>;
+  setRoles(input: SetRolesInput, options?: CallOptions): Call<Result<SetRolesData>>;
   /**
-   * Set, add or take credits.
+   * Set, add or take away credits.
    *
-   * Changes the one balance that a key and those it was rerolled to share.
+   * A key shares its balance with the keys that it was rerolled to, so the change is for all of them.
    *
    * Needs the permission `api.*.update_key`.
    */
-  updateCredits(input: UpdateCreditsInput, options?: CallOptions): Promise<Answer<UpdateCreditsData>>;
+  updateCredits(input: KeysUpdateCreditsInput, options?: CallOptions): Call<Result<KeysUpdateCreditsData>>;
   /**
    * Update a key.
    *
-   * What is left away stays, null clears, a value replaces.
+   * An omitted field stays unchanged, null clears it, and a value replaces it. An `expires` in the past is accepted, with a warning.
    *
    * Needs the permission `api.*.update_key`.
    */
-  updateKey<C extends MetaTypes = M>(input: UpdateKeyInput<C>, options?: CallOptions): Promise<Answer<UpdateKeyData>>;
+  updateKey<C extends MetaTypes = M>(input: KeysUpdateKeyInput<C>, options?: CallOptions): Call<Result<KeysUpdateKeyData>>;
   /**
    * Verify a key.
    *
-   * Answers whether a request made with this key may pass. Every verdict is a 200: look at `valid`, then at `code`.
+   * Returns whether a request made with this key may pass. Every outcome has status 200: check `valid`, and if it is false, `code`.
    *
    * Needs the permission `api.*.verify_key`.
    */
-  verifyKey<C extends MetaTypes = M>(input: VerifyKeyInput, options?: CallOptions): Promise<Answer<VerifyKeyData<C>>>;
+  verifyKey<C extends MetaTypes = M>(input: VerifyKeyInput, options?: CallOptions): Call<Result<VerifyKeyData<C>>>;
   /**
-   * Read one key by the key itself.
+   * Verify several keys.
    *
-   * Disabled and expired keys too; nothing is counted or spent.
+   * Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. A batch is admitted, and counts against the workspace's request limit, as that many calls.
+   *
+   * Needs the permission `api.*.verify_key`.
+   */
+  verifyKeys<C extends MetaTypes = M>(input: VerifyKeysInput, options?: CallOptions): Call<Result<VerifyKeysData<C>>>;
+  /**
+   * Read one key by the key itself or by its hash.
+   *
+   * Also finds disabled and expired keys. Does not count against a rate limit or spend credits.
    *
    * Needs the permission `api.*.read_key`.
    */
-  whoami<C extends MetaTypes = M>(input: WhoamiInput, options?: CallOptions): Promise<Answer<Key<C>>>;
+  whoami<C extends MetaTypes = M>(input?: WhoamiInput, options?: CallOptions): Call<Result<Key<C>>>;
 }
 
 export interface PermissionsOperations {
@@ -1176,47 +3176,47 @@ export interface PermissionsOperations {
    *
    * Needs the permission `rbac.*.create_permission`.
    */
-  createPermission(input: CreatePermissionInput, options?: CallOptions): Promise<Answer<CreatePermissionData>>;
+  createPermission(input: CreatePermissionInput, options?: CallOptions): Call<Result<CreatePermissionData>>;
   /**
    * Create a role.
    *
-   * A named set of permissions. Naming some needs `rbac.*.add_permission_to_role`, and new ones `rbac.*.create_permission`.
+   * A role is a named set of permissions. Giving it permissions needs `rbac.*.add_permission_to_role`. Slugs that do not exist are created, which needs `rbac.*.create_permission`.
    *
    * Needs the permission `rbac.*.create_role`.
    */
-  createRole(input: CreateRoleInput, options?: CallOptions): Promise<Answer<CreateRoleData>>;
+  createRole(input: CreateRoleInput, options?: CallOptions): Call<Result<CreateRoleData>>;
   /**
    * Delete a permission.
    *
-   * Permanent: every key and role loses it.
+   * This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug.
    *
    * Needs the permission `rbac.*.delete_permission`.
    */
-  deletePermission(input: DeletePermissionInput, options?: CallOptions): Promise<Answer<DeletePermissionData>>;
+  deletePermission(input: DeletePermissionInput, options?: CallOptions): Call<Result<DeletePermissionData>>;
   /**
    * Delete a role.
    *
-   * Permanent: every key loses it, and the permissions it had through it.
+   * This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name.
    *
    * Needs the permission `rbac.*.delete_role`.
    */
-  deleteRole(input: DeleteRoleInput, options?: CallOptions): Promise<Answer<DeleteRoleData>>;
+  deleteRole(input: DeleteRoleInput, options?: CallOptions): Call<Result<DeleteRoleData>>;
   /**
    * Read one permission.
    *
    * Needs the permission `rbac.*.read_permission`.
    */
-  getPermission(input: GetPermissionInput, options?: CallOptions): Promise<Answer<Permission>>;
+  getPermission(input: GetPermissionInput, options?: CallOptions): Call<Result<Permission>>;
   /**
    * Read one role.
    *
    * Needs the permission `rbac.*.read_role`.
    */
-  getRole(input: GetRoleInput, options?: CallOptions): Promise<Answer<Role>>;
+  getRole(input: GetRoleInput, options?: CallOptions): Call<Result<Role>>;
   /**
    * List permissions.
    *
-   * In the order in which they were made. `search` looks at id, name, slug and description.
+   * All permissions, oldest first. `search` covers id, name, slug and description.
    *
    * Needs the permission `rbac.*.read_permission`.
    */
@@ -1224,7 +3224,7 @@ export interface PermissionsOperations {
   /**
    * List roles.
    *
-   * In the order in which they were made. `search` looks at id, name and description.
+   * All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.
    *
    * Needs the permission `rbac.*.read_role`.
    */
@@ -1232,58 +3232,99 @@ export interface PermissionsOperations {
   /**
    * Replace a role's permissions.
    *
-   * Slugs that do not exist are made, with `rbac.*.create_permission`.
+   * Slugs that do not exist are created, which needs `rbac.*.create_permission`.
    *
    * Needs the permissions `rbac.*.add_permission_to_role` and `rbac.*.remove_permission_from_role`.
    */
-  setRolePermissions(input: SetRolePermissionsInput, options?: CallOptions): Promise<Answer<SetRolePermissionsData>>;
+  setRolePermissions(input: SetRolePermissionsInput, options?: CallOptions): Call<Result<SetRolePermissionsData>>;
   /**
    * Update a permission.
    *
-   * What is left away stays. Keys and roles keep it under its new slug.
+   * An omitted field stays unchanged. Keys and roles keep it under its new slug.
    *
    * Needs the permission `rbac.*.update_permission`.
    */
-  updatePermission(input: UpdatePermissionInput, options?: CallOptions): Promise<Answer<Permission>>;
+  updatePermission(input: UpdatePermissionInput, options?: CallOptions): Call<Result<Permission>>;
   /**
    * Update a role.
    *
-   * What is left away stays. Keys keep the role under its new name.
+   * An omitted field stays unchanged. Keys keep the role under its new name.
    *
    * Needs the permission `rbac.*.update_role`.
    */
-  updateRole(input: UpdateRoleInput, options?: CallOptions): Promise<Answer<Role>>;
+  updateRole(input: UpdateRoleInput, options?: CallOptions): Call<Result<Role>>;
+}
+
+export interface QuotasOperations {
+  /**
+   * Correct what a quota has used.
+   *
+   * Sets the units that the current period has used, or changes them by an amount. If you send `used`, units of this period that open reservations already hold are not given back later: the figure you send is taken as final. Units held from grants are still given back.
+   *
+   * Needs the permission `identity.*.update_identity` or `api.*.update_key`.
+   */
+  adjust(input: AdjustInput, options?: CallOptions): Call<Result<AdjustData>>;
+  /**
+   * Grant units on top of a quota.
+   *
+   * A top-up. Units that end soonest are spent first: grants that expire before the period ends, then the period's own units, then other grants in order of expiry. An expired grant is lost.
+   *
+   * Needs the permission `identity.*.update_identity` or `api.*.update_key`.
+   */
+  grant(input: GrantInput, options?: CallOptions): Call<Result<GrantData>>;
 }
 
 export interface RatelimitOperations {
   /**
+   * Delete a rate limit namespace.
+   *
+   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name.
+   *
+   * Needs the permission `ratelimit.*.delete_namespace`.
+   */
+  deleteNamespace(input: DeleteNamespaceInput, options?: CallOptions): Call<Result<DeleteNamespaceData>>;
+  /**
    * Delete an override.
    *
-   * The one with exactly this identifier or pattern.
+   * Deletes the override with exactly this identifier or pattern.
    *
    * Needs the permission `ratelimit.*.delete_override`.
    */
-  deleteOverride(input: DeleteOverrideInput, options?: CallOptions): Promise<Answer<DeleteOverrideData>>;
+  deleteOverride(input: DeleteOverrideInput, options?: CallOptions): Call<Result<DeleteOverrideData>>;
+  /**
+   * Read one rate limit namespace.
+   *
+   * Needs the permission `ratelimit.*.read_namespace`.
+   */
+  getNamespace(input: GetNamespaceInput, options?: CallOptions): Call<Result<Namespace>>;
   /**
    * Read the override that applies to an identifier.
    *
-   * The one for just this identifier, else the pattern with the longest literal part that covers it.
+   * The override for exactly this identifier. If there is not one, the matching pattern with the longest literal part.
    *
    * Needs the permission `ratelimit.*.read_override`.
    */
-  getOverride(input: GetOverrideInput, options?: CallOptions): Promise<Answer<Override>>;
+  getOverride(input: GetOverrideInput, options?: CallOptions): Call<Result<Override>>;
   /**
    * Count one request against a limit.
    *
-   * Every outcome is a 200: look at `success`. Any span of `duration` holds at most `limit`.
+   * Every outcome has status 200: check `success`. In any span of `duration`, requests with a total cost of at most `limit` pass.
    *
    * Needs the permission `ratelimit.*.limit`.
    */
-  limit(input: LimitInput, options?: CallOptions): Promise<Answer<LimitData>>;
+  limit(input: LimitInput, options?: CallOptions): Call<Result<LimitData>>;
+  /**
+   * List rate limit namespaces.
+   *
+   * The namespaces that the root key may read, oldest first unless `order` says otherwise. `search` covers the id and the name. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
+   *
+   * Needs the permission `ratelimit.*.read_namespace`.
+   */
+  listNamespaces(input?: ListNamespacesInput, options?: CallOptions): PageCall<Namespace>;
   /**
    * List the overrides of a namespace.
    *
-   * In the order in which they were made.
+   * All overrides, oldest first.
    *
    * Needs the permission `ratelimit.*.read_override`.
    */
@@ -1291,19 +3332,109 @@ export interface RatelimitOperations {
   /**
    * Count one request against several limits.
    *
-   * All are counted, or none: where one has no room, no counter moves.
+   * The request counts against all of the limits or, if one of them refuses it, against none.
    *
    * Needs the permission `ratelimit.*.limit`.
    */
-  multiLimit(input: MultiLimitInput, options?: CallOptions): Promise<Answer<MultiLimitData>>;
+  multiLimit(input: MultiLimitInput, options?: CallOptions): Call<Result<MultiLimitData>>;
   /**
-   * Give one identifier, or a pattern of them, a limit of its own.
+   * Rename a rate limit namespace.
    *
-   * Replaces limit and duration of every call for them. A limit of 0 refuses all.
+   * The id, the counters and the overrides stay. A later `ratelimit.limit` with the old name creates another namespace.
+   *
+   * Needs the permission `ratelimit.*.update_namespace`.
+   */
+  renameNamespace(input: RenameNamespaceInput, options?: CallOptions): Call<Result<Namespace>>;
+  /**
+   * Override the limit of an identifier, or of those that match a pattern.
+   *
+   * Applies instead of the `limit` and `duration` of every request for them. An override that exists is replaced.
    *
    * Needs the permission `ratelimit.*.set_override`.
    */
-  setOverride(input: SetOverrideInput, options?: CallOptions): Promise<Answer<SetOverrideData>>;
+  setOverride(input: SetOverrideInput, options?: CallOptions): Call<Result<SetOverrideData>>;
+}
+
+export interface RootKeysOperations {
+  /**
+   * Create a root key.
+   *
+   * This response is the only one that has the root key. It can have no permission that the calling root key lacks, and does not expire later than it.
+   *
+   * Needs the permission `root_key.*.create_root_key`.
+   */
+  createKey(input: RootKeysCreateKeyInput, options?: CallOptions): Call<Result<RootKeysCreateKeyData>>;
+  /**
+   * Delete a root key.
+   *
+   * This is permanent. Requests with the root key are refused at once. The last enabled root key of a workspace with the permission `*` is not deleted.
+   *
+   * Needs the permission `root_key.*.delete_root_key`.
+   */
+  deleteKey(input: RootKeysDeleteKeyInput, options?: CallOptions): Call<Result<RootKeysDeleteKeyData>>;
+  /**
+   * List root keys.
+   *
+   * The root keys of the workspace that the calling root key may read, oldest first, without those deleted.
+   *
+   * Needs the permission `root_key.*.read_root_key`.
+   */
+  listKeys(input?: RootKeysListKeysInput, options?: CallOptions): PageCall<RootKeysListKeysItem>;
+  /**
+   * Replace a root key by a new one.
+   *
+   * The new root key has the name, the permissions and the expiry that the old one had before it was first rerolled. The calling root key must hold all of these permissions. To reroll the root key that makes the call, `expiration` must be at least 60000, so that a lost response locks nobody out.
+   *
+   * Needs the permission `root_key.*.update_root_key`.
+   */
+  rerollKey(input: RootKeysRerollKeyInput, options?: CallOptions): Call<Result<RootKeysRerollKeyData>>;
+  /**
+   * Update a root key.
+   *
+   * An omitted field stays unchanged. The last enabled root key of a workspace with the permission `*` can neither be disabled nor lose it.
+   *
+   * Needs the permission `root_key.*.update_root_key`.
+   */
+  updateKey(input: RootKeysUpdateKeyInput, options?: CallOptions): Call<Result<RootKeysUpdateKeyData>>;
+}
+
+export interface ServerOperations {
+  /**
+   * Read the state of the server.
+   *
+   * Tells the operator about the node that responds. The permission `*` does not include the one for this, since it concerns every workspace: `latchkey root-key create --permissions 'server.*.read_status'` grants it, and a session of the console has it if the login link opened it.
+   *
+   * Needs the permission `server.*.read_status`.
+   */
+  getStatus(input?: GetStatusInput, options?: CallOptions): Call<Result<Status>>;
+}
+
+export interface WorkspaceOperations {
+  /**
+   * Read the limits of the workspace.
+   *
+   * What the operator of the server has set. A plan of a hosted account has more.
+   *
+   * Needs the permission `workspace.*.read_limits`.
+   */
+  getLimits(input?: GetLimitsInput, options?: CallOptions): Call<Result<Limits>>;
+  /**
+   * Count the verifications and decisions of a month.
+   *
+   * Usage as a hosted account is billed for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.
+   *
+   * Needs the permissions `api.*.read_analytics` and `ratelimit.*.read_analytics`.
+   */
+  getUsage(input?: WorkspaceGetUsageInput, options?: CallOptions): Call<Result<WorkspaceUsage>>;
+}
+
+export interface WorkspacesOperations {
+  /**
+   * Read the workspace of the root key.
+   *
+   * Needs the permission `workspace.*.read_workspace`.
+   */
+  getWorkspace(input?: GetWorkspaceInput, options?: CallOptions): Call<Result<Workspace>>;
 }
 
 /** Every operation of the API, by group. */
@@ -1311,8 +3442,14 @@ export type Groups<M extends MetaTypes = MetaTypes> = {
   analytics: AnalyticsOperations;
   apis: ApisOperations<M>;
   audit: AuditOperations;
+  credits: CreditsOperations;
   identities: IdentitiesOperations<M>;
   keys: KeysOperations<M>;
   permissions: PermissionsOperations;
+  quotas: QuotasOperations;
   ratelimit: RatelimitOperations;
+  rootKeys: RootKeysOperations;
+  server: ServerOperations;
+  workspace: WorkspaceOperations;
+  workspaces: WorkspacesOperations;
 };

@@ -1,9 +1,10 @@
-import type { Page, PageCall } from "./answers.ts";
-import type { Envelope } from "./exchange.ts";
+import { withResponse } from "./call.ts";
+import type { Page, PageCall } from "./calls.ts";
+import { type Envelope, rawResponses } from "./exchange.ts";
 
 type Input = { cursor?: string } | undefined;
 
-/** The call for the first page, with the way through the others. */
+/** The call for the first page, with iterators over all of them. */
 export function pageCall<T>(input: Input, ask: (input: Input) => Promise<Envelope>): PageCall<T> {
   const first = page<T>(input, ask);
   async function* pages(): AsyncGenerator<Page<T>> {
@@ -13,17 +14,20 @@ export function pageCall<T>(input: Input, ask: (input: Input) => Promise<Envelop
   async function* items(): AsyncGenerator<T> {
     for await (const { data } of pages()) yield* data;
   }
-  return Object.assign(first, { pages, [Symbol.asyncIterator]: items });
+  return Object.assign(withResponse(first), { pages, [Symbol.asyncIterator]: items });
 }
 
 async function page<T>(input: Input, ask: (input: Input) => Promise<Envelope>): Promise<Page<T>> {
   const envelope = (await ask(input)) as Omit<Page<T>, "next">;
   const { hasMore, cursor } = envelope.pagination;
-  return {
+  const found: Page<T> = {
     ...envelope,
     async next() {
       if (!hasMore || !cursor) return null;
       return page({ ...input, cursor }, ask);
     },
   };
+  const response = rawResponses.get(envelope);
+  if (response !== undefined) rawResponses.set(found, response);
+  return found;
 }

@@ -1,21 +1,26 @@
-import type { Retries } from "./answers.ts";
+import type { Retries } from "./calls.ts";
 import { ApiError, ConnectionError, ResponseFormatError, retryAfterMs } from "./errors.ts";
 
-/** Where a call stands when an attempt has failed. */
+/** The state of a call after an attempt has failed. */
 export type Progress = {
-  /** how many were made before this one */
+  /** the number of attempts before this one */
   attempt: number;
   elapsedMs: number;
   timeoutMs: number;
-  /** whether a repetition may count or spend twice */
+  maxRetries: number;
+  /** whether a retry may count or spend twice */
   counts: boolean;
+  /** whether to give up if the server is away */
+  failFast: boolean;
 };
 
 type Backoff = Extract<Retries, { strategy: "backoff" }>;
 
-/** How many milliseconds to wait before the next attempt; undefined where there is to be none. */
+/** How many milliseconds to wait before the next attempt; undefined if there must not be one. */
 export function waitBefore(retries: Retries, error: unknown, progress: Progress): number | undefined {
-  if (retries.strategy === "none" || !isWorthIt(retries, error, progress.counts)) return undefined;
+  if (retries.strategy === "none" || progress.attempt >= progress.maxRetries) return undefined;
+  if (progress.failFast && isAway(error)) return undefined;
+  if (!isWorthIt(retries, error, progress.counts)) return undefined;
   const {
     initialInterval = 50,
     maxInterval = 1000,
@@ -25,6 +30,12 @@ export function waitBefore(retries: Retries, error: unknown, progress: Progress)
   const longestMs = Math.min(maxInterval, initialInterval * exponent ** progress.attempt);
   const wait = Math.random() * longestMs + (askedMs(error) ?? 0);
   return progress.elapsedMs + wait < Math.min(maxElapsedTime, progress.timeoutMs) ? wait : undefined;
+}
+
+/** Nothing listens, or a proxy says so. */
+function isAway(error: unknown): boolean {
+  if (error instanceof ConnectionError) return error.refused;
+  return error instanceof ResponseFormatError && [502, 503, 504].includes(error.status);
 }
 
 function askedMs(error: unknown): number | undefined {
@@ -38,9 +49,9 @@ function isWorthIt(retries: Backoff, error: unknown, counts: boolean): boolean {
     return !counts && (error.status >= 500 || (error.cutOff && retryConnectionErrors));
   }
   if (!(error instanceof ApiError)) return false;
-  // in our own envelope a 5xx says that nothing was changed, but for this one
+  // a 5xx in our own envelope means that nothing was changed, except this one
   if (error.status >= 500) return !counts || error.code !== "outcome_unknown";
   if (error.status === 429) return retryTooManyRequests && !counts && askedMs(error) !== undefined;
-  // our own first attempt, its connection lost, is still at work
+  // our first attempt, whose connection was lost, is still in progress
   return error.code === "idempotency_in_progress";
 }

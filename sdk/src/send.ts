@@ -1,5 +1,6 @@
-import type { CallOptions } from "./answers.ts";
-import { AbortError, LatchkeyError, TimeoutError } from "./errors.ts";
+import type { CallOptions } from "./calls.ts";
+import { type Ending, endingOf } from "./ending.ts";
+import { ApiError, LatchkeyError, ResponseFormatError } from "./errors.ts";
 import { type Envelope, exchange, type Outgoing } from "./exchange.ts";
 import { waitBefore } from "./retries.ts";
 import { hiding, secretsIn } from "./secrets.ts";
@@ -7,61 +8,101 @@ import { forCall, type Settings } from "./settings.ts";
 import type { Row } from "./shape.ts";
 
 /**
- * One call: sent, and sent again as its retries say, until an answer, an error that stays, its time or its signal.
+ * One call: sent, and sent again as its retries allow, until a result, a final error, its timeout or its signal.
  * Errors: `LatchkeyError` and its kinds.
  */
 export async function send(
-  client: Settings,
+  client: () => Settings,
   operation: string,
   [marks, shape]: Row,
   input: unknown,
   options: CallOptions = {},
 ): Promise<Envelope> {
-  const settings = forCall(client, options);
+  const settings = forCall(client(), options);
   const { headers, timeoutMs } = settings;
-  const controller = new AbortController();
-  const init: RequestInit = {
-    method: "POST",
-    headers: marks.includes("w") ? { ...headers, "idempotency-key": idempotencyKey(options) } : headers,
-    body: jsonOf(operation, input),
-    signal: controller.signal,
-    // a redirected root key is a root key in other hands
-    redirect: "manual",
-  };
+  const body = jsonOf(operation, input);
+  const ownHeaders = marks.includes("w") ? { "idempotency-key": idempotencyKey(options) } : {};
+  const ending = endingOf(operation, timeoutMs, options.signal);
   const outgoing: Outgoing = {
     operation,
-    url: `${settings.serverURL}/v2/${operation}`,
-    init,
-    fetch: settings.fetch,
+    sent: {
+      url: `${settings.serverURL}/v2/${operation}`,
+      headers: { ...headers, ...ownHeaders },
+      body,
+      signal: ending.signal,
+    },
+    transport: settings.transport,
     shape,
     isPage: marks.includes("p"),
     hide: () => hiding([settings.rootKey, ...bearer(headers), ...secretsIn(input)]),
   };
-  const end = endingOf(operation, controller, timeoutMs, options.signal);
+  const { failFast = false } = options;
   try {
-    return await attempts(outgoing, settings, marks.includes("c"), end.ended);
+    return await attempts(outgoing, settings, { counts: marks.includes("c"), failFast }, ending);
   } finally {
-    end.release();
+    ending.release();
   }
 }
 
 async function attempts(
   outgoing: Outgoing,
-  { retries, timeoutMs }: Settings,
-  counts: boolean,
-  ended: Promise<never>,
+  settings: Settings,
+  traits: { counts: boolean; failFast: boolean },
+  { ended, signal }: Ending,
 ): Promise<Envelope> {
+  const { retries, timeoutMs, maxRetries } = settings;
   const startedAt = performance.now();
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await Promise.race([exchange(outgoing), ended]);
+      return await Promise.race([watched(outgoing, settings, attempt), ended]);
     } catch (error) {
       const elapsedMs = performance.now() - startedAt;
-      const wait = waitBefore(retries, error, { attempt, elapsedMs, timeoutMs, counts });
-      if (wait === undefined || outgoing.init.signal?.aborted === true) throw error;
+      const progress = { attempt, elapsedMs, timeoutMs, maxRetries, ...traits };
+      const wait = waitBefore(retries, error, progress);
+      if (wait === undefined || signal.aborted) throw error;
       await sleep(wait, ended);
     }
   }
+}
+
+/** One attempt, with the client's hooks and its debug log. */
+function watched(outgoing: Outgoing, settings: Settings, attempt: number): Promise<Envelope> {
+  const { hooks, debug } = settings;
+  const isWatched = (hooks.beforeRequest ?? hooks.afterResponse ?? debug) !== undefined;
+  return isWatched ? watchedExchange(outgoing, settings, attempt) : exchange(outgoing);
+}
+
+async function watchedExchange(
+  outgoing: Outgoing,
+  { hooks, debug }: Settings,
+  attempt: number,
+): Promise<Envelope> {
+  const { operation, sent, hide } = outgoing;
+  const headers = { ...sent.headers };
+  await hooks.beforeRequest?.({ operation, url: sent.url, headers, attempt });
+  debug?.(hide()(`latchkey: ${operation} attempt ${attempt}: POST ${sent.url} ${sent.body}`));
+  const startedAt = performance.now();
+  const told = async (outcome: { status?: number; requestId?: string; error?: LatchkeyError }) => {
+    const { status, requestId, error } = outcome;
+    const durationMs = performance.now() - startedAt;
+    const how = error === undefined ? `200 ${requestId}` : `${error.name} ${error.message}`;
+    debug?.(hide()(`latchkey: ${operation} attempt ${attempt}: ${how} after ${durationMs.toFixed(1)} ms`));
+    await hooks.afterResponse?.({ operation, attempt, durationMs, status, requestId, error });
+  };
+  let envelope: Envelope;
+  try {
+    envelope = await exchange({ ...outgoing, sent: { ...sent, headers } });
+  } catch (error) {
+    if (error instanceof LatchkeyError) await told({ ...seen(error), error });
+    throw error;
+  }
+  await told({ status: 200, requestId: envelope.meta.requestId });
+  return envelope;
+}
+
+function seen(error: LatchkeyError): { status?: number; requestId?: string } {
+  if (error instanceof ApiError) return { status: error.status, requestId: error.requestId };
+  return error instanceof ResponseFormatError ? { status: error.status } : {};
 }
 
 async function sleep(ms: number, ended: Promise<never>): Promise<void> {
@@ -76,45 +117,7 @@ async function sleep(ms: number, ended: Promise<never>): Promise<void> {
   }
 }
 
-/** The longest that a timer can be set to; what is longer has no end of its own. */
-const longestMs = 2 ** 31 - 1;
-
-/** `ended` rejects when the time is up or the signal aborts, and the request in flight is given up with it. */
-function endingOf(
-  operation: string,
-  controller: AbortController,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): { ended: Promise<never>; release(): void } {
-  let endWith: (error: LatchkeyError) => void = () => {};
-  const ended = new Promise<never>((_, reject) => {
-    endWith = (error) => {
-      reject(error);
-      controller.abort(error);
-    };
-  });
-  ended.catch(() => {}); // it may end between two races
-  const onAbort = () =>
-    endWith(new AbortError(`${operation} was aborted by its signal.`, { cause: signal?.reason }));
-  const timer =
-    timeoutMs > longestMs
-      ? undefined
-      : setTimeout(
-          () => endWith(new TimeoutError(`${operation} had no answer within its ${timeoutMs} ms.`)),
-          timeoutMs,
-        );
-  if (signal?.aborted === true) onAbort();
-  signal?.addEventListener("abort", onAbort);
-  return {
-    ended,
-    release() {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    },
-  };
-}
-
-/** Kept over the call's repetitions, so that what they write is written once. */
+/** The same for all attempts of a call, so that what they write is written once. */
 function idempotencyKey({ idempotencyKey: given }: CallOptions): string {
   if (given === undefined) {
     return Array.from(crypto.getRandomValues(new Uint32Array(5)), (part) => part.toString(36)).join("-");
@@ -127,11 +130,11 @@ function jsonOf(operation: string, input: unknown): string {
   try {
     return JSON.stringify(input ?? {});
   } catch (cause) {
-    throw new LatchkeyError(`${operation} was given an input that JSON cannot hold.`, { cause });
+    throw new LatchkeyError(`The input of ${operation} cannot be written as JSON.`, { cause });
   }
 }
 
-/** The credential, where the caller's own headers replaced the root key. */
+/** The credential, if the caller's own headers replaced the root key. */
 function bearer(headers: Record<string, string>): string[] {
   return [headers["authorization"]?.replace(/^\S+\s+/, "") ?? ""];
 }

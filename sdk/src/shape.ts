@@ -1,10 +1,10 @@
-/** What a value must have to be taken for an answer: a JSON type, members of an object, or an array of these. */
+/** What a value must have to count as a response: a JSON type, members of an object, or an array of these. */
 export type Shape = string | readonly [Shape] | { readonly [member: string]: Shape };
 
-/** `w`: writes, with an Idempotency-Key; `c`: counts, so that a repetition may count twice; `p`: answers a page. */
+/** `w`: writes, with an Idempotency-Key; `c`: counts, so that a retry may count twice; `p`: returns a page. */
 export type Row = readonly [marks: string, data?: Shape];
 
-/** Whether the value is of the shape; what the shape does not name may be anything. */
+/** Whether the value has the shape. Members that the shape does not name may be anything. */
 export function fits(value: unknown, shape: Shape): boolean {
   if (typeof shape === "string") return jsonType(value) === shape;
   if (isList(shape)) return Array.isArray(value) && value.every((one) => fits(one, shape[0]));

@@ -2,7 +2,7 @@ import { LatchkeyError } from "../src/index.ts";
 
 type Kind<E> = new (...parameters: never[]) => E;
 
-/** The error of this kind that the call fails with; fails itself where it succeeds, or fails otherwise. */
+/** Returns the error of this class that the call fails with. Throws if the call succeeds or fails otherwise. */
 export async function caught<E extends LatchkeyError>(kind: Kind<E>, call: Promise<unknown>): Promise<E> {
   try {
     await call;
@@ -10,10 +10,10 @@ export async function caught<E extends LatchkeyError>(kind: Kind<E>, call: Promi
     if (error instanceof kind) return error;
     throw error;
   }
-  throw new Error(`the call succeeded, where ${kind.name} was awaited`);
+  throw new Error(`the call succeeded instead of failing with ${kind.name}`);
 }
 
-/** The error that a function throws at once. */
+/** Returns the error that a function throws. */
 export function thrown(make: () => unknown): LatchkeyError {
   try {
     make();

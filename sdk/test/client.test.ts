@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { startTest, type TestServer } from "../../server/test/harness.ts";
+import { beforeAll, describe, expect, test } from "bun:test";
+import { startTest } from "../../server/test/harness.ts";
+import { testServer } from "../../server/test/setUp.ts";
 import {
   ApiError,
   BadRequestError,
@@ -27,22 +28,26 @@ type Post = {
 };
 
 const { paths } = (await Bun.file(new URL("../../openapi.json", import.meta.url)).json()) as {
-  paths: Record<string, { post: Post }>;
+  paths: Record<string, { post?: Post }>;
 };
-const documented = Object.entries(paths).map(([path, { post }]) => ({
-  name: path.replace("/v2/", ""),
-  example: post.requestBody.content["application/json"].example,
-  statuses: Object.keys(post.responses).map(Number),
-}));
+const documented = Object.entries(paths).flatMap(([path, { post }]) =>
+  post === undefined
+    ? []
+    : [
+        {
+          name: path.replace("/v2/", ""),
+          example: post.requestBody.content["application/json"].example,
+          statuses: Object.keys(post.responses).map(Number),
+        },
+      ],
+);
 
-let server: TestServer;
+const server = testServer();
 let latchkey: Latchkey;
 
 beforeAll(async () => {
-  server = await startTest();
   latchkey = new Latchkey({ rootKey: server.rootKey, serverURL: server.url });
 });
-afterAll(() => server.stop());
 
 describe("the client", () => {
   test("has a call for each operation of openapi.json, and no other", () => {
@@ -53,7 +58,7 @@ describe("the client", () => {
   });
 
   test.each(documented)(
-    "$name takes its documented example to the server",
+    "$name sends its documented example to the server",
     async ({ name, example, statuses }) => {
       const [group = "", verb = ""] = name.split(".");
       const outcome = (latchkey as unknown as AnyClient)[group]?.[verb]?.(example);
@@ -76,7 +81,7 @@ describe("the client", () => {
     expect([...statuses].filter((status) => !known.includes(status))).toEqual([]);
   });
 
-  test("works when its calls are taken from it", async () => {
+  test("works if its calls are taken out of it", async () => {
     const { createIdentity } = latchkey.identities;
     expect((await createIdentity({ externalId: "taken" })).data.identityId).toStartWith("id_");
   });
@@ -109,7 +114,7 @@ describe("an identity", () => {
     await caught(NotFoundError, typed.identities.getIdentity({ identity: "whole_life" }));
   });
 
-  test("is created once though the answers to the first two attempts are lost", async () => {
+  test("is created once even if the responses to the first two attempts are lost", async () => {
     const lossy = await startStub(async ({ path, headers, body }, index) => {
       const response = await fetch(server.url + path, { method: "POST", headers, body });
       const text = await response.text();
@@ -132,7 +137,7 @@ describe("a list", () => {
     for (const externalId of externalIds) await latchkey.identities.createIdentity({ externalId });
   });
 
-  test("is read page by page with next(), which answers null after the last", async () => {
+  test("is read page by page with next(), which returns null after the last", async () => {
     const pages: number[] = [];
     let page: Page<{ externalId: string }> | null = await latchkey.identities.listIdentities({
       limit: 3,
@@ -159,7 +164,7 @@ describe("a list", () => {
     expect(sizes).toEqual([5, 2]);
   });
 
-  test("asks for no further page than is looked at", async () => {
+  test("requests no page before it is needed", async () => {
     let asked = 0;
     const counting = new Latchkey({
       rootKey: server.rootKey,
@@ -178,13 +183,13 @@ describe("a list", () => {
     expect((await call).data).toHaveLength(3);
   });
 
-  test("needs no input where none of it is required", async () => {
+  test("needs no input if none of it is required", async () => {
     const page = await latchkey.identities.listIdentities();
     expect(page.data.length).toBeGreaterThanOrEqual(externalIds.length);
     expect(await page.next()).toBeNull();
   });
 
-  test("fails as its first page does, awaited or iterated", async () => {
+  test("fails like its first page, awaited or iterated", async () => {
     const call = () => latchkey.identities.listIdentities({ cursor: "no cursor" });
     await caught(BadRequestError, call());
     const iterate = async () => {
@@ -195,7 +200,7 @@ describe("a list", () => {
 });
 
 describe("a verdict", () => {
-  test("tells a valid key with its identity, an unknown one with nothing, and why one is refused", async () => {
+  test("has the identity of a valid key, nothing about an unknown one, and the reason of a refusal", async () => {
     const { apiId } = (await latchkey.apis.createApi({ name: "verdicts" })).data;
     await latchkey.identities.createIdentity({ externalId: "verified", meta: { plan: "pro" } });
     const made = await latchkey.keys.createKey({
@@ -320,7 +325,7 @@ describe("a refusal of the server", () => {
     expect(error.detail.length * error.title.length).toBeGreaterThan(0);
   });
 
-  test("of an input names each place with its fix", async () => {
+  test("of an input names each error with its location and fix", async () => {
     const input = { externalId: "x", ratelimits: [{ name: "requests", limit: 0, duration: 1 }], extra: 1 };
     const { errors, message } = await caught(BadRequestError, latchkey.identities.createIdentity(input));
     expect(errors.map(({ location }) => location)).toEqual([
@@ -332,7 +337,7 @@ describe("a refusal of the server", () => {
     expect(message).toContain("body.ratelimits[0].limit");
   });
 
-  test("of too many requests tells how long to wait", async () => {
+  test("of too many requests says how long to wait", async () => {
     const limited = await startTest({ config: { WORKSPACE_REQUESTS_PER_MINUTE: "1" } });
     const client = new Latchkey({ rootKey: limited.rootKey, serverURL: limited.url });
     await client.identities.listIdentities();

@@ -19,7 +19,7 @@ import { type Reaction, refusal, type Seen, startStub, success } from "./stub.ts
 
 const rootKey = "root_canary_5b1f0c7e9d";
 const apiKey = "prod_canary_3c9a77e1f2";
-/** Waits of at most a millisecond, so that a test need not wait. */
+/** Waits of at most a millisecond keep the tests fast. */
 const fast = { strategy: "backoff", backoff: { initialInterval: 1, maxInterval: 1 } } as const;
 
 async function withStub(
@@ -40,7 +40,7 @@ const verdict = success({ valid: true, code: "VALID", keyId: "key_1", enabled: t
 const identity = { id: "id_1", externalId: "user_1", meta: {}, ratelimits: [] };
 
 describe("a call", () => {
-  test("is repeated over 503s and lost connections until it is answered", async () => {
+  test("is retried after 503s and lost connections until it succeeds", async () => {
     const reactions: Reaction[] = [
       refusal(503, "unkey/application/service_unavailable"),
       "close",
@@ -58,7 +58,7 @@ describe("a call", () => {
     );
   });
 
-  test("that writes carries one Idempotency-Key over its repetitions, and another call another", async () => {
+  test("that writes sends one Idempotency-Key with all its retries, and another call sends another", async () => {
     await withStub(
       (_, index) => (index % 3 < 2 ? "close" : success({ identityId: "id_1" })),
       async (latchkey, stub) => {
@@ -76,7 +76,7 @@ describe("a call", () => {
     );
   });
 
-  test("that does not write carries none, even where one is given", async () => {
+  test("that does not write sends no Idempotency-Key, even if one is passed", async () => {
     await withStub(
       () => verdict,
       async (latchkey, stub) => {
@@ -100,7 +100,7 @@ describe("a call", () => {
     },
   );
 
-  test("is told what the last refusal was when its time for repeating is up", async () => {
+  test("fails with the last refusal when its time for retries is up", async () => {
     await withStub(
       () => refusal(503, "unkey/application/service_unavailable"),
       async (latchkey, stub) => {
@@ -115,7 +115,7 @@ describe("a call", () => {
     );
   });
 
-  test("is sent once where its retries are none, whatever the client's are", async () => {
+  test("is sent once if its retries are off, whatever the client's are", async () => {
     await withStub(
       () => "close",
       async (latchkey, stub) => {
@@ -126,7 +126,7 @@ describe("a call", () => {
     );
   });
 
-  test("waits as a 429 asks, and is answered at once where that does not fit into its time", async () => {
+  test("waits as long as a 429 asks, and fails at once if that exceeds its time", async () => {
     const limited = (seconds: string) =>
       refusal(429, "user/too_many_requests/workspace_rate_limited", { headers: { "retry-after": seconds } });
     await withStub(
@@ -152,38 +152,39 @@ describe("calls that count", () => {
       verb
     ]?.({});
 
-  test("are verifyKey, limit and multiLimit", () => {
+  test("are verifications, rate limit decisions and reservations", () => {
     expect(counting.map(({ name }) => name).sort()).toEqual([
+      "credits.release",
+      "credits.reserve",
+      "credits.settle",
       "keys.verifyKey",
+      "keys.verifyKeys",
       "ratelimit.limit",
       "ratelimit.multiLimit",
     ]);
   });
 
-  test.each(counting)(
-    "$name is not sent again where it may have counted already",
-    async ({ group, verb }) => {
-      const doubtful: Reaction[] = [
-        "close",
-        { status: 502, body: "<h1>Bad Gateway</h1>" },
-        { status: 503, body: { message: "another's envelope" } },
-        { body: '{"meta":{"requestId":"req_1"},"data":{"va', cutAt: 20 },
-        refusal(503, "unkey/application/outcome_unknown"),
-      ];
-      for (const reaction of doubtful) {
-        await withStub(
-          () => reaction,
-          async (latchkey, stub) => {
-            await caught(LatchkeyError, callOf(latchkey, group, verb) ?? Promise.resolve());
-            expect(stub.seen).toHaveLength(1);
-          },
-        );
-      }
-    },
-  );
+  test.each(counting)("$name is not sent again if it may have counted already", async ({ group, verb }) => {
+    const doubtful: Reaction[] = [
+      "close",
+      { status: 502, body: "<h1>Bad Gateway</h1>" },
+      { status: 503, body: { message: "another's envelope" } },
+      { body: '{"meta":{"requestId":"req_1"},"data":{"va', cutAt: 20 },
+      refusal(503, "unkey/application/outcome_unknown"),
+    ];
+    for (const reaction of doubtful) {
+      await withStub(
+        () => reaction,
+        async (latchkey, stub) => {
+          await caught(LatchkeyError, callOf(latchkey, group, verb) ?? Promise.resolve());
+          expect(stub.seen).toHaveLength(1);
+        },
+      );
+    }
+  });
 
   test.each(counting)(
-    "$name is sent again where our own 5xx says that nothing was counted",
+    "$name is sent again if our own 5xx says that nothing was counted",
     async ({ group, verb }) => {
       await withStub(
         (_, index) =>
@@ -198,7 +199,7 @@ describe("calls that count", () => {
     },
   );
 
-  test("are sent again where nothing listened", async () => {
+  test("are sent again if nothing listened", async () => {
     let attempts = 0;
     const latchkey = new Latchkey({
       rootKey,
@@ -214,7 +215,7 @@ describe("calls that count", () => {
   });
 });
 
-describe("an answer that is none", () => {
+describe("a response that is not from the API", () => {
   const cases: { name: string; reaction: Reaction; status: number; text: string }[] = [
     {
       name: "a page",
@@ -293,7 +294,7 @@ describe("an answer that is none", () => {
     );
   });
 
-  test("is found in a list's items and its pagination too", async () => {
+  test("is detected in a list's items and its pagination too", async () => {
     const listed = [
       success([identity]),
       success([{ ...identity, id: null }], { pagination: { hasMore: false } }),
@@ -307,8 +308,8 @@ describe("an answer that is none", () => {
   });
 });
 
-describe("an error's answer", () => {
-  test("of a status without a class of its own is an ApiError, and of a 5xx the server's fault", async () => {
+describe("an error response", () => {
+  test("of a status without its own class is an ApiError, and of any 5xx an InternalServerError", async () => {
     await withStub(
       (_, index) => refusal([408, 418, 507][index] ?? 500, "user/bad_request/request_timeout"),
       async (latchkey) => {
@@ -325,7 +326,7 @@ describe("an error's answer", () => {
     );
   });
 
-  test("says in one sentence what, where, what to do, and the request's id", async () => {
+  test("becomes a message that says what is wrong, where, what to do, and the request's id", async () => {
     const errors = [
       { location: "body.ratelimits[0].limit", message: "is less than 1", fix: "use at least 1" },
       { location: "body.x", message: "is not a known field" },
@@ -339,12 +340,12 @@ describe("an error's answer", () => {
       async (latchkey) => {
         const wrong = await caught(BadRequestError, latchkey.identities.getIdentity({ identity: "user_1" }));
         expect(wrong.message).toBe(
-          "identities.getIdentity answered 400 invalid_input: body.ratelimits[0].limit is less than 1; use at least 1 (and 1 more, req_stub).",
+          "identities.getIdentity returned 400 invalid_input: body.ratelimits[0].limit is less than 1; use at least 1 (and 1 more, req_stub).",
         );
         expect(wrong.errors.map(({ location }) => location)).toEqual(["body.ratelimits[0].limit", "body.x"]);
         const missing = await caught(ApiError, latchkey.identities.getIdentity({ identity: "user_1" }));
         expect(missing.message).toBe(
-          "identities.getIdentity answered 404 identity_not_found: The stub refuses this; see http://stub/errors/unkey/data/identity_not_found (req_stub).",
+          "identities.getIdentity returned 404 identity_not_found: The stub refuses this; see http://stub/errors/unkey/data/identity_not_found (req_stub).",
         );
       },
     );
@@ -352,20 +353,18 @@ describe("an error's answer", () => {
 });
 
 describe("time", () => {
-  test("ends a call that is not answered, and its connection with it", async () => {
+  test("ends a call that gets no response, and its connection", async () => {
     await withStub(
       () => "silence",
       async (latchkey, stub) => {
         const call = latchkey.apis.getApi({ apiId: "api_1234" }, { timeoutMs: 40 });
-        expect((await caught(TimeoutError, call)).message).toBe(
-          "apis.getApi had no answer within its 40 ms.",
-        );
+        expect((await caught(TimeoutError, call)).message).toBe("apis.getApi got no response within 40 ms.");
         await stub.quiet();
       },
     );
   });
 
-  test("ends a call whose answer never ends", async () => {
+  test("ends a call whose response never ends", async () => {
     await withStub(
       () => ({ headers: { "content-length": "1000" }, body: '{"meta":' }),
       async (latchkey, stub) => {
@@ -375,7 +374,7 @@ describe("time", () => {
     );
   });
 
-  test("includes the waits: a call that would wait beyond its time ends with what it knows", async () => {
+  test("includes the waits: a call that would have to wait longer fails with the last error", async () => {
     await withStub(
       () => refusal(503, "unkey/application/service_unavailable", { headers: { "retry-after": "5" } }),
       async (latchkey, stub) => {
@@ -388,7 +387,7 @@ describe("time", () => {
     );
   });
 
-  test("may be without end", async () => {
+  test("may be unlimited", async () => {
     await withStub(
       () => api,
       async (latchkey) => {
@@ -429,7 +428,7 @@ describe("a signal", () => {
     );
   });
 
-  test("that is aborted already lets nothing be sent", async () => {
+  test("that was aborted before keeps the call from being sent", async () => {
     await withStub(
       () => api,
       async (latchkey, stub) => {
@@ -454,7 +453,7 @@ describe("a signal", () => {
     );
   });
 
-  test("is left alone by calls that are over", async () => {
+  test("has no listeners of calls that are over", async () => {
     const controller = new AbortController();
     const listened = { added: 0, removed: 0 };
     const { signal } = controller;
@@ -479,7 +478,7 @@ describe("a signal", () => {
 });
 
 describe("a secret", () => {
-  /** Everything that a log could make of an error or a client. */
+  /** Everything that a log could write about an error or a client. */
   function shown(value: unknown): string {
     const json = JSON.stringify(value, Object.getOwnPropertyNames(Object(value)));
     return [inspect(value, { depth: 9, showHidden: true }), String(value), json, JSON.stringify(value)].join(
@@ -508,14 +507,14 @@ describe("a secret", () => {
         },
       },
     },
-    { name: "an answer of another shape", reaction: success([apiKey, rootKey]) },
+    { name: "a response of another shape", reaction: success([apiKey, rootKey]) },
     {
-      name: "an answer that is cut off",
+      name: "an incomplete response",
       reaction: { body: `{"data":{"key":"${apiKey}","x":"${rootKey}`, cutAt: 70 },
     },
   ];
 
-  test.each(echoes)("is not in the error where $name echoes it", async ({ reaction }) => {
+  test.each(echoes)("is not in the error if $name echoes it", async ({ reaction }) => {
     await withStub(
       () => reaction,
       async (latchkey) => {
@@ -526,7 +525,7 @@ describe("a secret", () => {
     );
   });
 
-  test("that was just made is not in the error where the answer that holds it is cut off", async () => {
+  test("that was just created is not in the error if the response with it is incomplete", async () => {
     const body = { meta: { requestId: "req_1" }, data: { keyId: "key_1", key: apiKey } };
     const begins = JSON.stringify(body).indexOf(apiKey);
     for (const cutAt of [
@@ -550,7 +549,7 @@ describe("a secret", () => {
     }
   });
 
-  test("is not in the error of a `fetch` that shows its request", async () => {
+  test("is not in the error of a `fetch` that quotes its request", async () => {
     const latchkey = new Latchkey({
       rootKey,
       retries: { strategy: "none" },
@@ -564,7 +563,7 @@ describe("a secret", () => {
     expect(error.cause).toBeInstanceOf(Error);
   });
 
-  test("of a call's own Authorization header is hidden like the root key", async () => {
+  test("of a call's own Authorization header is masked like the root key", async () => {
     await withStub(
       ({ headers }) => ({ status: 500, body: headers["authorization"] }),
       async (latchkey) => {
@@ -578,7 +577,7 @@ describe("a secret", () => {
     );
   });
 
-  test("is not in what a client shows of itself, nor in the error for a header that cannot be", () => {
+  test("is not in a client's own output, nor in the error for an invalid header", () => {
     const latchkey = new Latchkey({ rootKey, headers: { "x-token": "canary_header" } });
     expect(shown(latchkey)).not.toContain("canary");
     expect(Object.keys(latchkey)).toEqual(Object.keys(operations));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Document, sdkTable, sdkTypes } from "../../scripts/generateSdk.ts";
@@ -22,7 +22,7 @@ const thing = {
 function operation(
   operationId: string,
   schema: object,
-  answer: object,
+  responseFields: object,
   more: object = {},
 ): Document["paths"] {
   const content = (of: object) => ({ "application/json": { schema: of } });
@@ -31,7 +31,7 @@ function operation(
     summary: operationId,
     description: "Ends nothing: */",
     requestBody: { content: content(schema) },
-    responses: { "200": { content: content({ type: "object", properties: answer }) } },
+    responses: { "200": { content: content({ type: "object", properties: responseFields }) } },
     ...more,
   };
   return { [`/v2/${operationId}`]: { post } };
@@ -75,14 +75,17 @@ beforeAll(() => {
   cpSync(join(sdk, "src"), join(folder, "src"), { recursive: true });
   cpSync(join(sdk, "tsconfig.json"), join(folder, "tsconfig.json"));
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
-  for (const guarded of ["hono", "express", "fastify"]) rmSync(join(folder, `src/${guarded}.ts`));
+  for (const guarded of ["hono", "express", "fastify", "koa", "elysia", "nest"]) {
+    rmSync(join(folder, `src/${guarded}.ts`));
+  }
+  symlinkSync(join(sdk, "../node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "src/operations.gen.ts"), sdkTypes(extended));
   writeFileSync(join(folder, "src/table.gen.ts"), sdkTable(extended));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("an operation that the server gains", () => {
-  test("is typed in the client without a line written for it", async () => {
+  test("has types in the client without a handwritten line", async () => {
     writeFileSync(
       join(folder, "src/use.ts"),
       `import { Latchkey, type Page, type Thing } from "./index.ts";
@@ -93,7 +96,7 @@ data.parts satisfies Array<number | null> | undefined;
 data.meta?.size satisfies number | undefined;
 for await (const one of latchkey.things.listThings()) one satisfies Thing<{ key: { size: number } }>;
 (await latchkey.things.listThings<object>().then((page) => page.next())) satisfies Page<Thing> | null;
-// @ts-expect-error paintThing answers no data
+// @ts-expect-error paintThing returns no data
 (await latchkey.things.paintThing({ thing: "one" })).data;
 // @ts-expect-error the thing is missing
 await latchkey.things.getThing({});
@@ -103,16 +106,16 @@ await latchkey.things.weighThing({ code: "secret_word" });
     await run(folder, bin("tsc"), "-p", ".");
   }, 60_000);
 
-  test("is called with what its document says of it", async () => {
+  test("is called as its document describes it", async () => {
     const data = { id: "one", colour: "red" };
-    const answers: Record<string, (index: number) => Reaction> = {
+    const reactions: Record<string, (index: number) => Reaction> = {
       weighThing: () => ({ status: 502, body: "secret_word" }),
       paintThing: (index) => (index % 2 === 1 ? "close" : { body: { meta: { requestId: "req_1" } } }),
       listThings: () => success([data], { pagination: { hasMore: false } }),
       getThing: (index) => success(index === 0 ? data : { id: "one" }),
     };
     const stub = await startStub(
-      ({ path }, index) => answers[path.split(".").at(-1) ?? ""]?.(index) ?? "close",
+      ({ path }, index) => reactions[path.split(".").at(-1) ?? ""]?.(index) ?? "close",
     );
     const { Latchkey } = await import(join(folder, "src/index.ts"));
     const { things } = new Latchkey({
@@ -136,15 +139,26 @@ await latchkey.things.weighThing({ code: "secret_word" });
   });
 });
 
-test("a schema that the generator does not know stops it", () => {
+test("an unknown schema stops the generator", () => {
   const strange = operation("things.getThing", { type: "tuple" }, { meta: {} });
   expect(() => sdkTypes({ ...document, paths: strange })).toThrow(/no type is known/);
 });
 
-test("verbs that two groups share are told apart by the group", () => {
+test("verbs that two groups share are distinguished by their group", () => {
   const data = { meta: {}, data: { type: "object", properties: { id: { type: "string" } } } };
   const paths = { ...operation("things.count", ref, data), ...operation("parts.count", ref, data) };
   const types = sdkTypes({ ...document, paths });
   expect(types).toContain("export type ThingsCountInput =");
   expect(types).toContain("export type PartsCountData =");
+});
+
+test("the types show a description for every field", () => {
+  const types = sdkTypes(document);
+  const undescribed = types
+    .split("\n")
+    .filter((line, index, lines) => /^ +\w+\??: /.test(line) && lines[index - 1]?.endsWith("*/") !== true)
+    .filter((line) => !/^ +\w+: \w+Operations(<M>)?;$/.test(line));
+  expect(undescribed).toEqual([]);
+  expect(types).toMatch(/\/\*\* .*Unix time in milliseconds.*\*\/\n +expires\?: number/);
+  expect(types).toMatch(/\/\*\* .*Default: 100\..* \*\/\n +limit\?: number/);
 });

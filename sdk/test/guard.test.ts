@@ -1,129 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createServer, type RequestListener, type Server } from "node:http";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
-import { startTest, type TestServer } from "../../server/test/harness.ts";
+import { testServer } from "../../server/test/setUp.ts";
 import { requireKey as forExpress } from "../src/express.ts";
 import { requireKey as forFastify } from "../src/fastify.ts";
 import { requireKey as forHono } from "../src/hono.ts";
 import { guard, Latchkey, type Retries } from "../src/index.ts";
-import type { GuardOptions } from "../src/judge.ts";
-import { withKey } from "../src/next.ts";
+import { frames, nextProxy } from "./frames.ts";
+import { type App, addressOf, listen, type Options } from "./serving.ts";
 import { type Reaction, refusal, startStub, success } from "./stub.ts";
-
-/** Options that need nothing of a framework's request. */
-type Options = Omit<GuardOptions<unknown>, "key" | "tags"> & { key?: string; tags?: string[] };
-/** A served app with one guarded route, which answers the key it was given; `reached` counts how often. */
-type App = { url: string; reached(): number; stop(): Promise<void> };
-type Frame = { name: string; serve(latchkey: Latchkey, options: Options): Promise<App> };
-
-function listen(handler: RequestListener): Promise<Server> {
-  return new Promise((resolve) => {
-    const server = createServer(handler).listen(0, "127.0.0.1", () => resolve(server));
-  });
-}
-
-function addressOf(server: { address(): unknown }): string {
-  const { port } = server.address() as { port: number };
-  return `http://127.0.0.1:${port}/guarded`;
-}
-
-function serveWeb(handler: (request: Request) => Response | Promise<Response>, reached: () => number): App {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: handler });
-  return { url: `http://127.0.0.1:${server.port}/guarded`, reached, stop: () => server.stop(true) };
-}
-
-const frames: Frame[] = [
-  {
-    name: "a web Request",
-    async serve(latchkey, options) {
-      let reached = 0;
-      const check = guard(latchkey, options);
-      const handler = async (request: Request) => {
-        const verdict = await check(request);
-        if (!verdict.passed) return verdict.response;
-        reached += 1;
-        return Response.json({ key: verdict.key ?? null });
-      };
-      return serveWeb(handler, () => reached);
-    },
-  },
-  {
-    name: "Hono",
-    async serve(latchkey, options) {
-      let reached = 0;
-      const app = new Hono().get("/guarded", forHono(latchkey, options), (context) => {
-        reached += 1;
-        return context.json({ key: context.var.verifiedKey ?? null });
-      });
-      return serveWeb(app.fetch, () => reached);
-    },
-  },
-  {
-    name: "Express",
-    async serve(latchkey, options) {
-      let reached = 0;
-      const app = express();
-      const key = forExpress(latchkey, options);
-      app.get("/guarded", key, (request, response) => {
-        reached += 1;
-        expect(request.verifiedKey as unknown).toBe(key.keyOf(request));
-        response.json({ key: key.keyOf(request) ?? null });
-      });
-      const server = await listen(app);
-      return {
-        url: addressOf(server),
-        reached: () => reached,
-        stop: async () => server.close().closeAllConnections(),
-      };
-    },
-  },
-  {
-    name: "Fastify",
-    async serve(latchkey, options) {
-      let reached = 0;
-      const app = fastify({ forceCloseConnections: true });
-      const key = forFastify(latchkey, options);
-      app.get("/guarded", { onRequest: key }, async (request) => {
-        reached += 1;
-        expect(request.verifiedKey as unknown).toBe(key.keyOf(request));
-        return { key: key.keyOf(request) ?? null };
-      });
-      await app.listen({ port: 0, host: "127.0.0.1" });
-      return { url: addressOf(app.server), reached: () => reached, stop: () => app.close() };
-    },
-  },
-  {
-    name: "a Next.js route handler",
-    async serve(latchkey, options) {
-      let reached = 0;
-      const handler = withKey(latchkey, options, (request) => {
-        reached += 1;
-        return Response.json({ key: request.verifiedKey ?? null });
-      });
-      return serveWeb(
-        (request) => handler(request, undefined),
-        () => reached,
-      );
-    },
-  },
-];
 
 const noRetries: Retries = { strategy: "none" };
 
-let server: TestServer;
+const server = testServer();
 let latchkey: Latchkey;
 let apiId: string;
 
 beforeAll(async () => {
-  server = await startTest();
   server.clock.nowMs = Date.now(); // the guard reads its own clock for Retry-After
   latchkey = new Latchkey({ rootKey: server.rootKey, serverURL: server.url });
   apiId = (await latchkey.apis.createApi({ name: "guarded" })).data.apiId;
   await latchkey.identities.createIdentity({ externalId: "user_123", meta: { plan: "pro" } });
 });
-afterAll(() => server.stop());
 
 type NewKey = Omit<Parameters<Latchkey["keys"]["createKey"]>[0], "apiId">;
 
@@ -131,7 +30,7 @@ async function makeKey(more: NewKey = {}): Promise<{ key: string; keyId: string 
   return (await latchkey.keys.createKey({ apiId, externalId: "user_123", ...more })).data;
 }
 
-describe.each(frames)("guarding $name", ({ serve }) => {
+describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   let app: App;
   const apps: App[] = [];
   async function guarded(options: Options = {}, client: Latchkey = latchkey): Promise<App> {
@@ -146,7 +45,7 @@ describe.each(frames)("guarding $name", ({ serve }) => {
     await Promise.all(apps.map(({ stop }) => stop()));
   });
 
-  /** Asserts that the request was refused before its handler, as a problem. */
+  /** Asserts that the request was refused with a problem and did not reach its handler. */
   async function refused(
     request: Promise<Response>,
     of: App,
@@ -159,9 +58,11 @@ describe.each(frames)("guarding $name", ({ serve }) => {
       status: response.status,
       code: ((await response.clone().json()) as { code: string }).code,
     }).toEqual({ status, code });
-    expect(response.headers.get("content-type")).toStartWith("application/problem+json");
+    expect(response.headers.get("content-type")).toStartWith(
+      ownBodies ? "application/json" : "application/problem+json",
+    );
     expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(await response.json()).toMatchObject({
+    expect(await response.clone().json()).toMatchObject({
       type: "about:blank",
       status,
       detail: expect.any(String),
@@ -173,7 +74,7 @@ describe.each(frames)("guarding $name", ({ serve }) => {
 
   const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-  test("lets a valid key through, with its identity", async () => {
+  test("lets a valid key through with its identity", async () => {
     const { key, keyId } = await makeKey();
     const response = await fetch(app.url, { headers: { authorization: `bEaReR   ${key}` } });
     expect(response.status).toBe(200);
@@ -190,7 +91,7 @@ describe.each(frames)("guarding $name", ({ serve }) => {
     { authorization: "Bearer one, Bearer two" },
     { authorization: "Bearer one two" },
     { "x-api-key": "elsewhere" },
-  ])("answers 401 where no key is sent: %p", async (headers) => {
+  ])("returns 401 if no key is sent: %p", async (headers) => {
     const response = await refused(
       fetch(app.url, { headers: headers as Record<string, string> }),
       app,
@@ -200,20 +101,31 @@ describe.each(frames)("guarding $name", ({ serve }) => {
     expect(response.headers.get("www-authenticate")).toBe("Bearer");
   });
 
-  test("answers 401 for an unknown key, an expired one, and what cannot be a key", async () => {
+  test("returns 401 and says invalid_token for an unknown key, an expired one, and what cannot be a key", async () => {
     const expired = await makeKey({ expires: server.clock.nowMs - 1 });
-    await refused(fetch(app.url, bearer("unknown_key")), app, 401, "NOT_FOUND");
+    const unknown = await refused(fetch(app.url, bearer("unknown_key")), app, 401, "NOT_FOUND");
+    expect(unknown.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
     await refused(fetch(app.url, bearer(expired.key)), app, 401, "EXPIRED");
     await refused(fetch(app.url, bearer("x".repeat(600))), app, 401, "NOT_FOUND");
   });
 
-  test("answers 403 for a disabled key, one without the route's permission, and one whose credits are used up", async () => {
+  test("returns 403 for a disabled key, for one that lacks the route's permission, and for one without credits", async () => {
     const permitted = await guarded({ permissions: "documents.read AND documents.write" });
     const disabled = await makeKey({ enabled: false });
     const reader = await makeKey({ permissions: ["documents.read"] });
     const writer = await makeKey({ permissions: ["documents.read", "documents.write"] });
     await refused(fetch(app.url, bearer(disabled.key)), app, 403, "DISABLED");
-    await refused(fetch(permitted.url, bearer(reader.key)), permitted, 403, "INSUFFICIENT_PERMISSIONS");
+    const lacking = await refused(
+      fetch(permitted.url, bearer(reader.key)),
+      permitted,
+      403,
+      "INSUFFICIENT_PERMISSIONS",
+    );
+    expect(lacking.headers.get("www-authenticate")).toBe('Bearer error="insufficient_scope"');
+    expect(await lacking.json()).toMatchObject({
+      permissions: "documents.read AND documents.write",
+      detail: expect.stringContaining("documents.read AND documents.write"),
+    });
     expect((await fetch(permitted.url, bearer(writer.key))).status).toBe(200);
     const costly = await guarded({ credits: { cost: 6 } });
     const poor = await makeKey({ credits: { remaining: 10 } });
@@ -221,20 +133,74 @@ describe.each(frames)("guarding $name", ({ serve }) => {
     await refused(fetch(costly.url, bearer(poor.key)), costly, 403, "USAGE_EXCEEDED");
   });
 
-  test("answers 429 with the limit and the time to wait", async () => {
-    const limited = await guarded({ ratelimits: [{ name: "requests", limit: 2, duration: 30_000 }] });
+  test("returns the state of every limit with passed and refused requests, and 429 names the limit", async () => {
+    server.clock.nowMs = Date.now(); // a slow machine may have spent the window in the tests before
+    const limited = await guarded({
+      ratelimits: [
+        { name: "requests", limit: 2, duration: 30_000 },
+        { name: "daily", limit: 50, duration: 86_400_000 },
+      ],
+    });
     const { key } = await makeKey();
-    for (const _ of [1, 2]) expect((await fetch(limited.url, bearer(key))).status).toBe(200);
-    const { headers } = await refused(fetch(limited.url, bearer(key)), limited, 429, "RATE_LIMITED");
-    const seconds = Number(headers.get("retry-after"));
-    expect(seconds).toBeGreaterThan(20);
+    for (const left of [1, 0]) {
+      const { status, headers } = await fetch(limited.url, bearer(key));
+      expect(status).toBe(200);
+      expect(headers.get("ratelimit-policy")).toBe('"requests";q=2;w=30, "daily";q=50;w=86400');
+      expect(headers.get("ratelimit")).toMatch(
+        new RegExp(`^"requests";r=${left};t=\\d+, "daily";r=${left + 48};t=\\d+$`),
+      );
+      expect(headers.get("ratelimit-limit")).toBeNull();
+    }
+    const response = await refused(fetch(limited.url, bearer(key)), limited, 429, "RATE_LIMITED");
+    const seconds = Number(response.headers.get("retry-after"));
+    expect(seconds).toBeGreaterThanOrEqual(1);
     expect(seconds).toBeLessThanOrEqual(30);
-    expect(headers.get("ratelimit-limit")).toBe("2");
-    expect(headers.get("ratelimit-remaining")).toBe("0");
-    expect(headers.get("ratelimit-reset")).toBe(String(seconds));
+    expect(response.headers.get("ratelimit")).toContain(`"requests";r=0;t=${seconds}`);
+    expect(await response.json()).toMatchObject({
+      limit: "requests",
+      detail: expect.stringContaining('"requests"'),
+    });
   });
 
-  test("finds the key in the header that the route names", async () => {
+  test("returns the three older headers only if the route asks for them, and none if it wants none", async () => {
+    const ratelimits = [{ name: "requests", limit: 2, duration: 30_000 }];
+    const { key } = await makeKey();
+    const legacy = await guarded({ ratelimits, rateLimitHeaders: "legacy" });
+    const { headers } = await fetch(legacy.url, bearer(key));
+    expect(headers.get("ratelimit-limit")).toBe("2");
+    expect(headers.get("ratelimit-remaining")).toBe("1");
+    expect(Number(headers.get("ratelimit-reset"))).toBeLessThanOrEqual(30);
+    expect(headers.get("ratelimit")).toBeNull();
+    const none = await guarded({ ratelimits, rateLimitHeaders: "none" });
+    const silent = await fetch(none.url, bearer(key));
+    expect([...silent.headers.keys()].filter((name) => name.startsWith("ratelimit"))).toEqual([]);
+  });
+
+  test("lets `onRefused` shape the response but not let the request pass", async () => {
+    const shaped = await guarded({
+      onRefused: ({ problem }) => ({
+        status: 418,
+        headers: { "X-Reason": problem.code },
+        body: { error: problem.title },
+      }),
+    });
+    const response = await fetch(shaped.url);
+    expect(response.status).toBe(418);
+    expect(response.headers.get("x-reason")).toBe("MISSING");
+    expect(response.headers.get("www-authenticate")).toBe("Bearer");
+    expect(await response.json()).toEqual({ error: "Unauthorized" });
+    expect(shaped.reached()).toBe(0);
+    if (ownBodies) return;
+    const text = await guarded({
+      onRefused: () => ({ headers: { "content-type": "text/plain" }, body: "no" }),
+    });
+    const plain = await fetch(text.url);
+    expect([plain.status, await plain.text()]).toEqual([401, "no"]);
+    expect(plain.headers.get("content-type")).toStartWith("text/plain");
+    expect(text.reached()).toBe(0);
+  });
+
+  test("reads the key from the header that the route names", async () => {
     const named = await guarded({ key: "X-Api-Key" });
     const { key } = await makeKey();
     expect((await fetch(named.url, { headers: { "x-api-key": key } })).status).toBe(200);
@@ -249,49 +215,51 @@ describe.each(frames)("guarding $name", ({ serve }) => {
       new Latchkey({ rootKey: "root_key", serverURL: stub.url }),
     );
     await refused(fetch(tagged.url, bearer("a_key")), tagged, 401, "NOT_FOUND");
-    expect(JSON.parse(stub.seen[0]?.body ?? "")).toEqual({ key: "a_key", tags: ["route=guarded"] });
+    expect(JSON.parse(stub.seen[0]?.body ?? "")).toMatchObject({ key: "a_key", tags: ["route=guarded"] });
     await stub.stop();
   });
 
   const away: { name: string; reaction: Reaction }[] = [
     { name: "breaks the connection", reaction: "close" },
     { name: "is silent", reaction: "silence" },
-    { name: "answers 500", reaction: refusal(500, "unkey/application/unexpected_error") },
+    { name: "returns 500", reaction: refusal(500, "unkey/application/unexpected_error") },
     {
       name: "is overloaded",
       reaction: refusal(429, "user/too_many_requests/server_overloaded", { headers: { "retry-after": "1" } }),
     },
     { name: "hides behind a proxy's 502", reaction: { status: 502, body: "<h1>Bad Gateway</h1>" } },
     {
-      name: "answers half",
+      name: "sends half a response",
       reaction: { body: '{"meta":{"requestId":"req_1"},"data":{"valid":true,', cutAt: 45 },
     },
   ];
 
   test.each(away)(
-    "answers 503 where the service $name, and lets through only where asked to, and says so",
+    "returns 503 if the server $name, lets requests through only if the route says so, and logs which",
     async ({ reaction }) => {
-      const stub = await startStub(() => reaction);
-      const client = new Latchkey({ rootKey: "root_key", serverURL: stub.url, retries: noRetries });
-      const said: string[] = [];
-      const options = { timeoutMs: 50, log: (message: string) => void said.push(message) };
-      const closed = await guarded(options, client);
-      const { headers } = await refused(
-        fetch(closed.url, bearer("secret_canary")),
-        closed,
-        503,
-        "UNAVAILABLE",
-      );
-      expect(headers.get("retry-after")).toBe("1");
-      const open = await guarded({ ...options, onUnavailable: "allow" }, client);
-      const response = await fetch(open.url, bearer("secret_canary"));
-      expect(response.status).toBe(200);
-      expect(await response.json()).toEqual({ key: null });
-      expect(said).toHaveLength(2);
-      expect(said[0]).toContain("refused");
-      expect(said[1]).toContain("let through");
-      expect(said.join()).not.toContain("secret_canary");
-      await stub.stop();
+      for (const onUnavailable of ["refuse", "allow"] as const) {
+        const stub = await startStub(() => reaction);
+        // guards share what they know of a server by its URL, and ports are used again
+        const serverURL = `${stub.url}/${crypto.randomUUID()}`;
+        const client = new Latchkey({ rootKey: "root_key", serverURL, retries: noRetries });
+        const logged: string[] = [];
+        const options = {
+          timeoutMs: reaction === "silence" ? 50 : 5000,
+          log: (message: string) => void logged.push(message),
+        };
+        const guardedApp = await guarded({ ...options, onUnavailable }, client);
+        const request = fetch(guardedApp.url, bearer("secret_canary"));
+        if (onUnavailable === "refuse") {
+          const { headers } = await refused(request, guardedApp, 503, "UNAVAILABLE");
+          expect(headers.get("retry-after")).toBe("1");
+        } else {
+          expect(await (await request).json()).toEqual({ key: null });
+        }
+        expect(logged).toHaveLength(1);
+        expect(logged[0]).toContain(onUnavailable === "refuse" ? "refused" : "let through");
+        expect(logged[0]).not.toContain("secret_canary");
+        await stub.stop();
+      }
     },
   );
 
@@ -355,7 +323,7 @@ describe.each(frames)("guarding $name", ({ serve }) => {
   ];
 
   test.each(wrong)(
-    "never lets through where $name, even where it lets through while the service is away",
+    "never lets a request through if $name, even if it does while the server is away",
     async ({ reaction, status, code }) => {
       const stub = await startStub(() => reaction);
       const client = new Latchkey({ rootKey: "root_key", serverURL: stub.url, retries: noRetries });
@@ -367,7 +335,7 @@ describe.each(frames)("guarding $name", ({ serve }) => {
 });
 
 describe("options by the request", () => {
-  test("are worked out for each request, and a key is found by a function", async () => {
+  test("are evaluated for each request, and a function may return the key", async () => {
     const stub = await startStub(() =>
       success({ valid: true, code: "VALID", keyId: "key_1", enabled: true }),
     );
@@ -428,7 +396,7 @@ describe("options by the request", () => {
   });
 
   test.each([7, ["a_key"], {}, null, "", true])(
-    "a function that finds %p has found no key",
+    "a function that returns %p has returned no key",
     async (found) => {
       const check = guard(latchkey, { key: () => found as string });
       expect(await check(new Request("http://127.0.0.1/"))).toMatchObject({ passed: false, status: 401 });
@@ -436,12 +404,12 @@ describe("options by the request", () => {
   );
 });
 
-test("a request that did not come through a guard has no key, and asking for it says so", () => {
+test("`keyOf` fails for a request that did not pass the guard", () => {
   const { keyOf } = forExpress(latchkey);
-  expect(() => keyOf({})).toThrow(/did not come through this `requireKey`/);
+  expect(() => keyOf({})).toThrow(/did not pass this guard/);
 });
 
-test("a time to wait is never longer than the limit's window, however wrong our clock is, and at least a second", async () => {
+test("Retry-After is at least a second and never longer than the limit's window, however wrong our clock is", async () => {
   for (const [aheadMs, seconds] of [
     [3_600_000, "60"],
     [-3_600_000, "1"],
@@ -472,4 +440,34 @@ test("a time to wait is never longer than the limit's window, however wrong our 
     expect(verdict).toMatchObject({ passed: false, status: 429, headers: { "retry-after": seconds } });
     await stub.stop();
   }
+});
+
+test("a Next.js proxy refuses requests without a valid key and lets the others go on to their route", async () => {
+  const app = await nextProxy.serve(latchkey, {});
+  const { key } = await makeKey();
+  expect((await fetch(app.url)).status).toBe(401);
+  expect((await fetch(app.url, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+  expect(app.reached()).toBe(1);
+  await app.stop();
+});
+
+test("a check takes plain headers in any case", async () => {
+  const { key } = await makeKey();
+  const check = guard(latchkey);
+  for (const headers of [{ Authorization: `Bearer ${key}` }, { authorization: `Bearer ${key}` }]) {
+    expect(await check({ headers })).toMatchObject({ passed: true });
+  }
+  expect(await check({ headers: {} })).toMatchObject({ passed: false, status: 401 });
+});
+
+test("a guard of a client without a root key refuses with 500 and logs what to set", async () => {
+  const logged: string[] = [];
+  const check = guard(new Latchkey({ serverURL: server.url }), {
+    log: (message) => void logged.push(message),
+  });
+  for (const _ of [1, 2]) {
+    expect(await check({ headers: { authorization: "Bearer a_key" } })).toMatchObject({ status: 500 });
+  }
+  expect(logged).toHaveLength(1);
+  expect(logged[0]).toContain("LATCHKEY_ROOT_KEY");
 });

@@ -1,19 +1,30 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
-const modules = join(root, "node_modules");
+export const modules = join(root, "node_modules");
+/** what npm could not place beside another version of the same package */
+const ownModules = join(root, "sdk/node_modules");
 
-/** The package as it is published, and projects that have installed it. */
+/** The published package, and projects that install it. */
 export type Packed = {
   tarball: string;
-  /** An empty project with the package installed, and those that are named from our own modules. */
+  /** Creates a project that has the package and these modules of ours. */
   project(name: string, ...others: string[]): Promise<string>;
   remove(): void;
 };
 
-/** Packs in a copy, as a test leaves nothing in the tree. */
+/** Packs in a copy, since a test leaves no files in the tree. */
 export async function pack(): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-sdk-"));
   const copy = join(folder, "sdk");
@@ -22,6 +33,7 @@ export async function pack(): Promise<Packed> {
     filter: (path) => !/\/(node_modules|dist|test)(\/|$)/.test(path.slice(root.length)),
   });
   symlinkSync(modules, join(folder, "node_modules"));
+  symlinkSync(ownModules, join(copy, "node_modules"));
   await run(copy, "npm", "pack", "--pack-destination", folder);
   rmSync(join(folder, "node_modules"));
   const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
@@ -34,7 +46,8 @@ export async function pack(): Promise<Packed> {
       await run(path, "npm", "install", "--offline", "--no-audit", "--no-fund", tarball);
       for (const other of others) {
         mkdirSync(join(path, "node_modules", other, ".."), { recursive: true });
-        symlinkSync(join(modules, other), join(path, "node_modules", other));
+        const own = join(ownModules, other);
+        symlinkSync(existsSync(own) ? own : join(modules, other), join(path, "node_modules", other));
       }
       return path;
     },
@@ -42,7 +55,7 @@ export async function pack(): Promise<Packed> {
   };
 }
 
-/** Runs a program to its own end; what it wrote where it ended well, else all it said as an error. */
+/** Runs a program and returns its output. Throws everything it wrote if it fails. */
 export async function run(cwd: string, ...command: string[]): Promise<string> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = Bun.spawn(command, { cwd, env, stdout: "pipe", stderr: "pipe" });

@@ -3,7 +3,14 @@ import fc from "fast-check";
 import { apiError, ConnectionError, ResponseFormatError, TimeoutError } from "../src/errors.ts";
 import { type Progress, waitBefore } from "../src/retries.ts";
 
-const start: Progress = { attempt: 0, elapsedMs: 0, timeoutMs: 60_000, counts: false };
+const start: Progress = {
+  attempt: 0,
+  elapsedMs: 0,
+  timeoutMs: 60_000,
+  maxRetries: 100,
+  counts: false,
+  failFast: false,
+};
 const backoff = { strategy: "backoff" } as const;
 
 function refused(status: number, type: string, headers: Record<string, string> = {}) {
@@ -28,7 +35,7 @@ function unreadable(status: number, cutOff: boolean) {
 }
 
 describe("a wait", () => {
-  test("is drawn from zero to a bound that grows from 50 ms by 1.5 up to 1000 ms", () => {
+  test("is random between zero and a bound that grows from 50 ms by 1.5 up to 1000 ms", () => {
     for (let attempt = 0; attempt < 12; attempt += 1) {
       const bound = Math.min(1000, 50 * 1.5 ** attempt);
       const waits = Array.from({ length: 400 }, () => waitBefore(backoff, lost, { ...start, attempt }) ?? -1);
@@ -40,7 +47,7 @@ describe("a wait", () => {
     }
   });
 
-  test("never ends after the longest time since the call began, nor after the call's own time", () => {
+  test("never ends after maxElapsedTime or after the call's timeout", () => {
     const times = fc.nat({ max: 20_000 });
     fc.assert(
       fc.property(
@@ -64,7 +71,7 @@ describe("a wait", () => {
     expect(waitBefore(backoff, lost, { ...start, elapsedMs: 10_000 })).toBeUndefined();
   });
 
-  test("is at least what Retry-After asks, in seconds or as a date, and not made where that does not fit", () => {
+  test("is at least as long as Retry-After asks, in seconds or as a date, or is skipped if that is too long", () => {
     const asked = (value: string, elapsedMs = 0) =>
       waitBefore(backoff, refused(429, "x", { "retry-after": value }), { ...start, elapsedMs });
     expect(asked("3")).toBeGreaterThanOrEqual(3000);
@@ -76,12 +83,12 @@ describe("a wait", () => {
     expect(overloaded).toBeGreaterThanOrEqual(1000);
   });
 
-  test("is none where the strategy is none", () => {
+  test("does not happen if the strategy is off", () => {
     expect(waitBefore({ strategy: "none" }, nobody, start)).toBeUndefined();
   });
 });
 
-describe("what is repeated", () => {
+describe("what is retried", () => {
   const all = [
     { name: "a refused connection", error: nobody, read: true, counted: true },
     { name: "a lost connection", error: lost, read: true, counted: false },
@@ -94,7 +101,7 @@ describe("what is repeated", () => {
       counted: false,
     },
     { name: "a 502 page of a proxy", error: unreadable(502, false), read: true, counted: false },
-    { name: "an answer that is cut off", error: unreadable(200, true), read: true, counted: false },
+    { name: "an incomplete response", error: unreadable(200, true), read: true, counted: false },
     { name: "a page with status 200", error: unreadable(200, false), read: false, counted: false },
     {
       name: "a 429 with Retry-After",
@@ -116,12 +123,15 @@ describe("what is repeated", () => {
     { name: "a mistake of ours", error: new TypeError("oops"), read: false, counted: false },
   ];
 
-  test.each(all)("$name: of other calls $read, of calls that count $counted", ({ error, read, counted }) => {
-    expect(waitBefore(backoff, error, start) !== undefined).toBe(read);
-    expect(waitBefore(backoff, error, { ...start, counts: true }) !== undefined).toBe(counted);
-  });
+  test.each(all)(
+    "$name: retried for calls that count: $counted, for others: $read",
+    ({ error, read, counted }) => {
+      expect(waitBefore(backoff, error, start) !== undefined).toBe(read);
+      expect(waitBefore(backoff, error, { ...start, counts: true }) !== undefined).toBe(counted);
+    },
+  );
 
-  test("is no lost connection where that is asked for", () => {
+  test("excludes lost connections if the options say so", () => {
     const retries = { ...backoff, retryConnectionErrors: false };
     for (const error of [nobody, lost, unreadable(200, true)]) {
       expect(waitBefore(retries, error, start)).toBeUndefined();
@@ -129,7 +139,7 @@ describe("what is repeated", () => {
     expect(waitBefore(retries, refused(500, "x"), start)).toBeDefined();
   });
 
-  test("is no 429 where that is asked for", () => {
+  test("excludes 429s if the options say so", () => {
     const retries = { ...backoff, retryTooManyRequests: false };
     expect(waitBefore(retries, refused(429, "x", { "retry-after": "1" }), start)).toBeUndefined();
   });

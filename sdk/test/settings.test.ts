@@ -15,16 +15,28 @@ afterEach(() => {
 });
 
 describe("a client", () => {
-  test("without a root key is refused at once, naming the option and the variable", () => {
+  test("without a root key can be created, and its first call fails with the option and the variable", async () => {
     delete process.env["LATCHKEY_ROOT_KEY"];
-    const { name, message } = thrown(() => new Latchkey());
-    expect(name).toBe("LatchkeyError");
-    expect(message).toContain("`rootKey`");
-    expect(message).toContain("LATCHKEY_ROOT_KEY");
-    expect(thrown(() => new Latchkey({ rootKey: "  \n" })).message).toContain("LATCHKEY_ROOT_KEY");
+    for (const latchkey of [new Latchkey(), new Latchkey({ rootKey: "  \n" })]) {
+      const { name, message } = await caught(LatchkeyError, latchkey.apis.getApi({ apiId: "api_1234" }));
+      expect(name).toBe("LatchkeyError");
+      expect(message).toContain("`rootKey`");
+      expect(message).toContain("LATCHKEY_ROOT_KEY");
+    }
   });
 
-  test("takes root key and address from the environment, and the option before it", async () => {
+  test("that is created before its environment is complete reads it with its first call", async () => {
+    const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
+    delete process.env["LATCHKEY_ROOT_KEY"];
+    const latchkey = new Latchkey();
+    process.env["LATCHKEY_ROOT_KEY"] = "a_late_root_key";
+    process.env["LATCHKEY_URL"] = stub.url;
+    await latchkey.apis.getApi({ apiId: "api_1234" });
+    expect(stub.seen[0]?.headers["authorization"]).toBe("Bearer a_late_root_key");
+    await stub.stop();
+  });
+
+  test("reads its root key and URL from the environment, but prefers the options", async () => {
     const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
     process.env["LATCHKEY_ROOT_KEY"] = "from_the_environment\n";
     process.env["LATCHKEY_URL"] = stub.url;
@@ -45,7 +57,7 @@ describe("a client", () => {
     "https://latchkey.example?workspace=1",
     "https://latchkey.example#1",
   ])(
-    "does not take %p for a server's address, and names option and variable without quoting it",
+    "does not accept %p as the server's URL, and names the option and the variable without quoting it",
     (serverURL) => {
       const { message } = thrown(() => new Latchkey({ rootKey: "root_key", serverURL }));
       expect(message).toContain("`serverURL`");
@@ -75,17 +87,17 @@ describe("a client", () => {
     "http://a.localhost",
     "http://[::1]:7070",
     "https://latchkey.example/behind/a/path/",
-  ])("takes %p as it is", (serverURL) => {
+  ])("accepts %p unchanged", (serverURL) => {
     expect(() => new Latchkey({ rootKey: "root_key", serverURL })).not.toThrow();
   });
 
-  test("looks at a call's own address as at its own", async () => {
+  test("checks a call's own URL like its own", async () => {
     const latchkey = new Latchkey({ rootKey: "root_key" });
     const call = latchkey.apis.getApi({ apiId: "api_1234" }, { serverURL: "http://latchkey.example" });
     expect((await caught(LatchkeyError, call)).message).toContain("allowHttp");
   });
 
-  test("keeps a path in its server's address, with or without a slash at its end", async () => {
+  test("keeps the path of its server's URL, with or without a slash at its end", async () => {
     const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
     for (const serverURL of [stub.url, `${stub.url}/`, `${stub.url}/keys`, `${stub.url}/keys//`]) {
       await new Latchkey({ rootKey: "root_key", serverURL }).apis.getApi({ apiId: "api_1234" });
@@ -114,7 +126,7 @@ describe("a client", () => {
     expect(message).toContain(`\`${Object.keys(options)[0]}\``);
   });
 
-  test("sends its headers with every call and a call's own beside them", async () => {
+  test("sends its headers with every call, and a call's own headers too", async () => {
     const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
     const latchkey = new Latchkey({
       rootKey: "root_key",
@@ -132,7 +144,7 @@ describe("a client", () => {
     await stub.stop();
   });
 
-  test("calls through the `fetch` it is given", async () => {
+  test("sends its calls through the `fetch` it was given", async () => {
     const urls: string[] = [];
     const latchkey = new Latchkey({
       rootKey: "root_key",

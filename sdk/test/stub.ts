@@ -1,33 +1,46 @@
 import { createServer, type Socket } from "node:net";
 
-/** A request as the stub saw it; header names in lower case. */
+/** A request that the stub received; header names are in lower case. */
 export type Seen = { path: string; headers: Record<string, string>; body: string };
 
-/** What the stub does with a request: answers, closes the connection without a word, or never answers. */
+/**
+ * What the stub does with a request: it responds, closes the connection without a response, or never responds.
+ * `thenClose` closes the connection after the response, without having announced it.
+ */
 export type Reaction =
-  | { status?: number; headers?: Record<string, string>; body?: unknown; cutAt?: number }
+  | {
+      status?: number;
+      headers?: Record<string, string>;
+      body?: unknown;
+      cutAt?: number;
+      thenClose?: boolean;
+    }
   | "close"
   | "silence";
 
 export type Stub = {
   url: string;
   seen: Seen[];
-  /** resolves when no connection is open any more */
+  /** how many connections were opened */
+  readonly connections: number;
+  /** resolves when no connection is open */
   quiet(): Promise<void>;
   stop(): Promise<void>;
 };
 
 /**
- * A server on a real socket that misbehaves as it is told. `body` is sent as it is where it is a string, else as
- * JSON; with `cutAt` the connection is closed after so many characters of it.
+ * A server on a real socket that misbehaves as each test says. A `body` that is a string is sent unchanged, any other as JSON.
+ * With `cutAt` the connection is closed after that many characters of it.
  */
 export async function startStub(
   react: (request: Seen, index: number) => Reaction | Promise<Reaction>,
 ): Promise<Stub> {
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
+  let connections = 0;
   const server = createServer((socket) => {
     sockets.add(socket);
+    connections += 1;
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {}); // the other side may give up at any time
     let received: Buffer = Buffer.alloc(0);
@@ -37,7 +50,7 @@ export async function startStub(
         received = taken.rest;
         const { request } = taken;
         seen.push(request);
-        void Promise.resolve(react(request, seen.length - 1)).then((reaction) => answer(socket, reaction));
+        void Promise.resolve(react(request, seen.length - 1)).then((reaction) => respond(socket, reaction));
       }
     });
   });
@@ -47,6 +60,9 @@ export async function startStub(
   return {
     url: `http://127.0.0.1:${address.port}`,
     seen,
+    get connections() {
+      return connections;
+    },
     async quiet() {
       while (sockets.size > 0) await Promise.race([...sockets].map(closed));
     },
@@ -78,10 +94,10 @@ function takeRequest(bytes: Buffer): { request: Seen; rest: Buffer } | undefined
   return { request, rest: bytes.subarray(to) };
 }
 
-function answer(socket: Socket, reaction: Reaction): void {
+function respond(socket: Socket, reaction: Reaction): void {
   if (reaction === "silence") return;
   if (reaction === "close") return void socket.destroy();
-  const { status = 200, headers = {}, body = "", cutAt } = reaction;
+  const { status = 200, headers = {}, body = "", cutAt, thenClose } = reaction;
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const head = Object.entries({
     "content-type": "application/json",
@@ -89,16 +105,17 @@ function answer(socket: Socket, reaction: Reaction): void {
     ...headers,
   }).map(([name, value]) => `${name}: ${value}`);
   socket.write(`HTTP/1.1 ${status} Stub\r\n${head.join("\r\n")}\r\n\r\n${text.slice(0, cutAt)}`);
-  // in a packet of its own, as a connection that breaks does; a runtime may else forget what came with the end
+  if (thenClose === true) socket.end();
+  // in a packet of its own, like a connection that breaks; a runtime may drop what arrives together with the end
   if (cutAt !== undefined) setTimeout(() => socket.end(), 20);
 }
 
-/** A success as the server sends it. */
+/** A success in the server's envelope. */
 export function success(data: unknown, more: object = {}): Reaction {
   return { body: { meta: { requestId: "req_stub" }, data, ...more } };
 }
 
-/** A refusal in the server's envelope; `type` is the last segments of the wire's type. */
+/** A refusal in the server's envelope; `type` is the last segments of the error's type. */
 export function refusal(
   status: number,
   type: string,

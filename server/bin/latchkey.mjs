@@ -1,21 +1,47 @@
 #!/usr/bin/env node
-// Finds the Bun that came with this package and runs the program on it.
+// Runs the program on the Bun that was installed with this package.
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
+import { findBun } from "./findBun.mjs";
+import { followNpm } from "./npmAbove.mjs";
 
-const bunPackage = createRequire(import.meta.url).resolve("bun/package.json");
-const bun = join(dirname(bunPackage), "bin", "bun.exe");
-const main = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "main.ts");
-const child = spawn(bun, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+const at = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
+const { optionalDependencies } = JSON.parse(readFileSync(at("../package.json"), "utf8"));
+const bun = findBun(at("latchkey.mjs"), optionalDependencies["@oven/bun-linux-x64"]);
+if ("fault" in bun) {
+  console.error(bun.fault);
+  process.exit(1);
+}
+const sources = at("../src/main.ts"); // a checkout has them, the published package has not
+const main = existsSync(sources) ? sources : at("../dist/main.js");
+const words = process.argv.slice(2);
+const isWindows = process.platform === "win32";
+const child = spawn(bun.path, [main, ...words], {
+  stdio: isWindows ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
+  // a server gets its own session, so that a terminal cannot end it before it has drained; it follows this process
+  detached: words[0] === "serve" && !isWindows,
+  env: { ...process.env, LATCHKEY_LAUNCHER_PID: String(process.pid) },
+});
 
-// a terminal sends its own interrupt to both; a second one would end the server without draining
-process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
-process.on("SIGTERM", () => child.kill("SIGTERM"));
-process.on("SIGHUP", () => child.kill("SIGHUP"));
+let forwarded = false;
+const forward = (/** @type {NodeJS.Signals} */ signal) => {
+  forwarded = true;
+  if (isWindows)
+    child.send(signal); // `kill` would end it at once there
+  else child.kill(signal);
+};
+const end = () => {
+  if (!forwarded) forward("SIGTERM");
+};
+const unfollow = followNpm(end);
+process.on("SIGINT", forward);
+process.on("SIGTERM", forward);
+// Node undoes what nohup set up: without a terminal, the hangup comes from one that this process has left
+process.on("SIGHUP", [0, 1, 2].some(isatty) ? end : unfollow);
 child.on("error", (error) => {
-  console.error(`Bun could not be started: ${error.message}. Was this installed with --ignore-scripts?`);
+  console.error(`Bun could not be started: ${error.message}.`);
   process.exit(1);
 });
 child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));

@@ -1,34 +1,32 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { refuseBackups, startBackups } from "./compose/backups.ts";
+import { cachesOf } from "./compose/caches.ts";
+import { consoleOf } from "./compose/console.ts";
+import { countersOf } from "./compose/counters.ts";
+import { statusOf } from "./compose/status.ts";
+import { upstreamWith } from "./compose/upstream.ts";
 import { type Config, ConfigError, givenRecoveryKey, givenRootKey } from "./config.ts";
-import type { Counters } from "./counters/counters.ts";
-import { type JournalOptions, journaledCounters } from "./counters/journal.ts";
-import { memoryCounters } from "./counters/memory.ts";
-import { redisCounters } from "./counters/redis.ts";
-import { RedisRefused } from "./counters/redisFaults.ts";
+import { docsRoutes } from "./docs/routes.ts";
 import { idMaker } from "./domain/ids.ts";
-import { collectUsage, type Usage } from "./events/usage.ts";
-import { startUsageThread } from "./events/usageThread.ts";
-import { FirstStartError, firstStart } from "./firstStart.ts";
+import { steadyTime } from "./domain/steadyTime.ts";
+import { firstStart } from "./firstStart.ts";
 import { type ClientAddress, clientAddress } from "./http/clientAddress.ts";
-import { serveHttp } from "./http/serve.ts";
+import type { Responder } from "./http/exchange.ts";
+import { embedHttp, serveHttp } from "./http/serve.ts";
 import { serveMetrics } from "./http/serveMetrics.ts";
 import type { Log } from "./log.ts";
 import { type Metrics, makeMetrics, measureProcess } from "./metrics.ts";
-import type { Recovery } from "./operation.ts";
 import { operations } from "./operations/index.ts";
-import type { Services } from "./run.ts";
 import { hashKey, randomBytes } from "./runtime.ts";
 import { recoveryWith } from "./sealing.ts";
-import { type RecordCache, recordCache, workspaceKeyParts } from "./storage/cache.ts";
+import type { Recovery, Services, Tools } from "./services.ts";
+import type { Caches } from "./storage/caches.ts";
 import { cleanUp, cleanUpTasks } from "./storage/cleanUp.ts";
 import type { Engine } from "./storage/engine.ts";
 import { openStorage } from "./storage/open.ts";
-import { findKeyByHash } from "./storage/queries/keys.ts";
-import { findNamespace } from "./storage/queries/namespaces.ts";
-import { findRootKeyByHash, type RootKeyRecord } from "./storage/queries/rootKeys.ts";
 import { creditSpender } from "./storage/spending.ts";
 import type { Tracing } from "./tracing/start.ts";
+import { startUsageThread } from "./usage/thread.ts";
+import { collectUsage, type Usage } from "./usage/usage.ts";
 
 /** What may differ between the program and its tests. */
 export type Surroundings = {
@@ -37,30 +35,34 @@ export type Surroundings = {
   /** never goes back */
   monotonicMs(): number;
   log: Log;
-  /** gets the root key that the first start makes, before it counts */
+  /** receives the root key that the first start creates, before the key is stored */
   keepRootKey(rootKey: string): void;
+  /** listens on no address: requests come through `fetch` of the server only */
+  embedded?: true;
 };
 
 export type RunningServer = {
   /** `http://host:port` */
   url: string;
   services: Services;
-  drain(): void;
-  /** Answers what is in flight, then lets go of everything. */
+  /** Serves a request that came in another way than over the server's own address. */
+  fetch: Responder;
+  /** An address at which a browser signs in to the console, once. Undefined if that is not possible. */
+  loginLink(): Promise<string | undefined>;
+  drain(): Promise<void>;
+  /** Finishes the requests in flight, then closes everything. */
   stop(): Promise<void>;
 };
-
-const cacheBytes = 256 * 1024 * 1024;
 
 /**
  * Puts the program together and serves it.
  * Errors: `ConfigError`, `StorageError`, `FirstStartError`.
  */
 export async function startServer(config: Config, surroundings: Surroundings): Promise<RunningServer> {
-  const { nowMs, log } = surroundings;
-  const proxies = proxiesOf(config);
-  const rootKey = givenRootKey(config);
+  refuseBackups(config);
+  const clientAddress = proxiesOf(config);
   const recovery = recoveryOf(config);
+  const rootKey = givenRootKey(config);
   const tracing = await tracingOf(config, surroundings);
   const opened = await openStorage(config.DATABASE_URL, {
     serving: true,
@@ -69,41 +71,26 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   });
   const engine = tracing?.engine(opened) ?? opened;
   try {
-    const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
-    await firstStart(engine, tools, rootKey, surroundings.keepRootKey);
+    await prepareFirstStart(engine, rootKey, surroundings);
     const metrics = makeMetrics();
     measureProcess(metrics);
-    const rootKeys = rootKeyCache(engine);
-    const made = await makeServices(config, surroundings, { ...tools, engine, metrics, recovery });
+    const { log, monotonicMs } = surroundings;
+    const moving = await upstreamWith(config, { engine, metrics, log, monotonicMs });
+    const { upstream } = moving ?? {};
+    const made = await makeServices(config, surroundings, { engine, metrics, recovery, upstream });
     const services = tracing?.services(made, config.REDIS_URL !== undefined) ?? made;
-    followChanges(engine, [rootKeys, services.keyCache, services.namespaceCache], metrics);
-    const scraped = listening("METRICS_ADDRESS", config.METRICS_ADDRESS, () =>
-      serveMetrics(config.METRICS_ADDRESS, () => metrics.render()),
-    );
-    const http = listening("PORT", `${config.HOST}:${config.PORT}`, () =>
-      serveHttp(operations, services, {
-        host: config.HOST,
-        port: config.PORT,
-        publicUrl: config.PUBLIC_URL,
-        maxBodyBytes: config.MAX_BODY_BYTES,
-        workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
-        clientAddress: proxies,
-        rootKeys,
-        log: tracing?.log ?? log,
-        logInputs: config.LOG_LEVEL === "debug",
-        metrics,
-        tracing: tracing?.requests,
-      }),
-    );
-    const stopCleaning = cleanUp(engine, nowMs, log, cleanUpTasks(auditRetentionMs(config)));
+    followChanges(engine, services.caches, metrics);
+    const listeners = listen(config, surroundings, { services, metrics, tracing, clientAddress });
+    const stopCleaning = startCleanUp(config, surroundings, { engine, usage: services.usage });
+    const stopBackups = startBackups(config, { ...surroundings, metrics });
     return {
-      url: http.url,
+      ...listeners,
       services,
-      drain: http.drain,
       async stop() {
-        await http.stop();
-        await stopCleaning();
-        await scraped.stop();
+        await listeners.stop();
+        await Promise.all([stopCleaning(), stopBackups()]);
+        await listeners.stopMetrics();
+        await moving?.differences.close();
         await services.usage.close();
         await services.counters.close();
         await engine.close();
@@ -116,7 +103,68 @@ export async function startServer(config: Config, surroundings: Surroundings): P
   }
 }
 
-/** Its code is loaded only where traces are asked for. */
+async function prepareFirstStart(
+  engine: Engine,
+  rootKey: string | undefined,
+  { nowMs, log, keepRootKey }: Surroundings,
+): Promise<void> {
+  const tools = { nowMs, newId: idMaker(randomBytes), randomBytes, hashKey };
+  const warning = await firstStart(engine, tools, rootKey, keepRootKey);
+  if (warning !== undefined) log("warn", "root_key_refused", { message: warning });
+}
+
+type Served = {
+  services: Services;
+  metrics: Metrics;
+  tracing: Tracing | undefined;
+  clientAddress: ClientAddress;
+};
+
+/** Listens for requests, and for scrapes of the metrics. */
+function listen(
+  config: Config,
+  { log, embedded }: Surroundings,
+  { services, metrics, tracing, clientAddress }: Served,
+) {
+  const scraped = listening("METRICS_ADDRESS", config.METRICS_ADDRESS, () =>
+    serveMetrics(config.METRICS_ADDRESS, config.IDLE_CONNECTION_SECONDS, () => metrics.render()),
+  );
+  const console = consoleOf(config, operations, services);
+  const serve = embedded === true ? embedHttp : serveHttp;
+  const server = listening("PORT", `${config.HOST}:${config.PORT}`, () =>
+    serve(operations, services, {
+      host: config.HOST,
+      port: config.PORT,
+      publicUrl: config.PUBLIC_URL,
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      idleSeconds: config.IDLE_CONNECTION_SECONDS,
+      maxLargeBodyBytes: config.MAX_MIGRATION_BODY_BYTES,
+      workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
+      clientAddress,
+      log: tracing?.log ?? log,
+      logInputs: config.LOG_LEVEL === "debug",
+      metrics,
+      tracing: tracing?.requests,
+      more: (parts) => ({ ...docsRoutes(parts), ...console.routes?.(parts) }),
+    }),
+  );
+  return {
+    ...server,
+    stopMetrics: () => scraped.stop(),
+    loginLink: () => console.loginLink(server.url),
+  };
+}
+
+function startCleanUp(
+  config: Config,
+  { nowMs, monotonicMs, log }: Surroundings,
+  { engine, usage }: Pick<Services, "engine" | "usage">,
+) {
+  const tasks = cleanUpTasks(auditRetentionMs(config), usage.record);
+  return cleanUp(engine, steadyTime(nowMs, monotonicMs), log, tasks);
+}
+
+/** Its code is loaded only if traces are configured. */
 async function tracingOf({ otel }: Config, surroundings: Surroundings): Promise<Tracing | undefined> {
   if (otel === undefined) return undefined;
   const { startTracing } = await import("./tracing/start.ts");
@@ -131,134 +179,82 @@ function proxiesOf(config: Config): ClientAddress {
   }
 }
 
-type Parts = Pick<Services, "nowMs" | "newId" | "randomBytes" | "hashKey" | "engine" | "recovery"> & {
-  metrics: Metrics;
-};
+type Parts = Pick<Services, "engine" | "recovery" | "upstream"> & { metrics: Metrics };
 
 async function makeServices(config: Config, surroundings: Surroundings, parts: Parts): Promise<Services> {
-  const { engine } = parts;
-  const counters = await countersOf(config, surroundings, parts);
-  return {
-    ...parts,
-    counters,
-    keyCache: keyCache(engine),
-    namespaceCache: namespaceCache(engine),
-    spendCredits: creditSpender(engine),
-    usage: usageOf(config, parts),
+  const { engine, metrics, recovery, upstream } = parts;
+  const { nowMs: now, monotonicMs, log } = surroundings;
+  const makeId = idMaker(randomBytes);
+  const tools: Tools = {
+    now,
+    newId: (prefix) => makeId(prefix, now()),
+    randomBytes,
+    hashKey,
+    recovery,
     limits: {
       maxMetaBytes: config.MAX_META_BYTES,
       maxRatelimitDurationMs: config.MAX_RATELIMIT_DURATION_MS,
+      workspaceRequestsPerMinute: config.WORKSPACE_REQUESTS_PER_MINUTE,
+      usageEventHours: config.USAGE_EVENT_HOURS,
+      auditRetentionDays: config.AUDIT_RETENTION_DAYS,
     },
   };
-}
-
-function countersOf(config: Config, surroundings: Surroundings, parts: Parts): Promise<Counters> {
-  if (config.REDIS_URL !== undefined) return sharedCounters(config.REDIS_URL, config, surroundings, parts);
-  return ownCounters(config, surroundings, parts);
-}
-
-/** Counters of this process alone; those of a SQLite file survive a restart in a file beside it. */
-async function ownCounters(config: Config, surroundings: Surroundings, parts: Parts): Promise<Counters> {
-  const { metrics } = parts;
-  const options = {
-    nowMs: surroundings.monotonicMs,
-    maxBytes: config.COUNTER_MEMORY_BYTES,
-    onEvict: metrics.countersEvicted,
-  };
-  const file = config.DATABASE_URL.startsWith("file:")
-    ? config.DATABASE_URL.slice("file:".length)
-    : undefined;
-  const counters =
-    file === undefined
-      ? memoryCounters(options)
-      : await tickingCounters({
-          ...options,
-          path: `${file}.counters`,
-          onProblem: (message) => surroundings.log("warn", "counters_journal", { message }),
-        });
-  metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
-  metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters take.", counters.bytes);
-  return counters;
-}
-
-const journalTickMs = 1_000;
-
-async function tickingCounters(options: JournalOptions) {
-  const counters = await journaledCounters(options);
-  const timer = setInterval(() => void counters.tick(), journalTickMs);
-  timer.unref();
-  return {
-    ...counters,
-    async close() {
-      clearInterval(timer);
-      await counters.close();
-    },
-  };
-}
-
-async function sharedCounters(
-  url: string,
-  config: Config,
-  { monotonicMs, log }: Surroundings,
-  parts: Parts,
-): Promise<Counters> {
-  const { metrics, engine, newId, nowMs } = parts;
-  let losses = 0;
-  let localDecisions = 0;
-  const counters = await redisCounters({
-    url,
-    deadlineMs: redisDeadlineMs,
+  const newHitId = () => tools.newId("hit");
+  const counters = await countersOf(config, {
     monotonicMs,
+    log,
+    metrics,
     liveNodes: engine.liveNodes,
-    maxLocalBytes: config.COUNTER_MEMORY_BYTES,
-    newId: () => newId("hit", nowMs()),
-    onEvict: metrics.countersEvicted,
-    onLoss: () => {
-      losses += 1;
-    },
-    onLocalDecision: () => {
-      localDecisions += 1;
-    },
-    onDown: (reason) => log("warn", "redis_down", { reason }),
-    onBack: (outage) => log("info", "redis_back", outage),
-  }).catch((error: unknown) => {
-    throw error instanceof RedisRefused ? new ConfigError(`REDIS_URL: ${error.message}.`) : error;
+    newHitId,
   });
-  metrics.counter(
-    "latchkey_counter_losses_total",
-    "Times that Redis was found to have lost counters.",
-    () => losses,
-  );
-  metrics.counter(
-    "latchkey_local_decisions_total",
-    "Rate limit decisions made without Redis.",
-    () => localDecisions,
-  );
-  metrics.gauge("latchkey_redis_up", "Whether Redis decides rate limits.", () => (counters.isUp() ? 1 : 0));
-  return counters;
+  return {
+    ...tools,
+    engine,
+    db: engine.db,
+    slow: engine.slow,
+    counters,
+    caches: cachesOf(config, engine, metrics),
+    usage: usageOf(config, surroundings, metrics),
+    upstream,
+    spendCredits: creditSpender(engine, now, () => tools.newId("mov")),
+    status: statusOf(config, { engine, counters, startedAtMs: now() }),
+  };
 }
 
-const usageFlushMs = 1_000;
-const redisDeadlineMs = 25;
+const usageFlushMs = 500;
 
-function usageOf(config: Config, { nowMs, metrics }: Parts): Usage {
+function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: Metrics): Usage {
   const hours = config.USAGE_EVENT_HOURS;
   const usage = collectUsage({
-    thread: startUsageThread({ url: config.DATABASE_URL, eventsKeptMs: hours * 3_600_000 }),
+    thread: startUsageThread({
+      database: config.DATABASE_URL,
+      maxBytes: config.USAGE_MAX_BYTES,
+      eventsKeptMs: hours === undefined ? undefined : hours * 3_600_000,
+    }),
     nowMs,
-    keepEvents: hours > 0,
+    oldTime: steadyTime(nowMs, monotonicMs),
     flushMs: usageFlushMs,
   });
   const { dropped } = usage;
   metrics.counter(
     "latchkey_usage_events_dropped_total",
-    "Single events that were not kept.",
+    "Single usage events that were dropped.",
     () => dropped().events,
   );
   metrics.counter(
     "latchkey_usage_counts_dropped_total",
-    "Counts that were not kept.",
+    "Usage counts that were dropped.",
     () => dropped().counts,
+  );
+  metrics.counter(
+    "latchkey_usage_tags_dropped_total",
+    "Tags that were dropped from usage events.",
+    () => dropped().tags,
+  );
+  metrics.counter(
+    "latchkey_usage_events_evicted_total",
+    "Stored usage events that were deleted to stay within USAGE_MAX_BYTES.",
+    () => dropped().evicted,
   );
   return usage;
 }
@@ -268,29 +264,23 @@ function auditRetentionMs(config: Config): number | undefined {
   return days === undefined ? undefined : days * 86_400_000;
 }
 
-/** Forgets what other processes changed. */
-function followChanges(
-  engine: Engine,
-  caches: readonly Pick<RecordCache<unknown>, "evict" | "clear">[],
-  metrics: Metrics,
-): void {
+/** Evicts what other processes changed. */
+function followChanges(engine: Engine, caches: Caches, metrics: Metrics): void {
   engine.onForeignChange(({ ids, ageMs }) => {
-    for (const cache of caches) {
-      if (ids === undefined) cache.clear();
-      else for (const id of ids) cache.evict(id);
-    }
+    if (ids === undefined) caches.clear();
+    else for (const id of ids) caches.evict(id);
     if (ageMs !== undefined) metrics.changePropagated(ageMs);
   });
   metrics.gauge("latchkey_nodes", "Processes that serve from this database.", engine.liveNodes);
 }
 
 const listenFaults: Record<string, string> = {
-  EADDRINUSE: "is in use already: stop what listens there, or choose another",
-  EADDRNOTAVAIL: "is no address of this machine",
-  EACCES: "may not be listened on by this user",
+  EADDRINUSE: "is already in use: stop the program that listens there, or choose another address",
+  EADDRNOTAVAIL: "is not an address of this machine",
+  EACCES: "cannot be used: this user is not allowed to listen on it",
 };
 
-/** Errors: `ConfigError` naming the setting where the address cannot be listened on. */
+/** Errors: `ConfigError` that names the setting, if the server cannot listen on the address. */
 function listening<T>(setting: string, address: string | undefined, serve: () => T): T {
   try {
     return serve();
@@ -300,59 +290,8 @@ function listening<T>(setting: string, address: string | undefined, serve: () =>
   }
 }
 
-/** Seals keys that can be shown again; undefined where no recovery key is set. */
+/** Seals recoverable keys; undefined if no recovery key is set. */
 function recoveryOf(config: Config): Recovery | undefined {
   const key = givenRecoveryKey(config);
   return key === undefined ? undefined : recoveryWith(key);
-}
-
-/** Where a first root key is kept when nobody is at a terminal; undefined for a database in memory. */
-export function rootKeyFile(config: Config): string | undefined {
-  return config.DATABASE_URL.startsWith("file:")
-    ? join(dirname(config.DATABASE_URL.slice("file:".length)), "root-key")
-    : undefined;
-}
-
-/**
- * Puts a new root key where only its owner can read it.
- * Errors: `FirstStartError` where it cannot be written there.
- */
-export function writeRootKey(path: string, rootKey: string): void {
-  try {
-    rmSync(path, { force: true }); // an older one may be readable by others
-    writeFileSync(path, `${rootKey}\n`, { mode: 0o600, flag: "wx", flush: true });
-  } catch (error) {
-    const { code } = error as { code?: string };
-    throw new FirstStartError(`The first root key cannot be written to ${path} (${code}).`);
-  }
-}
-
-function rootKeyCache(engine: Engine): RecordCache<RootKeyRecord> {
-  return recordCache<RootKeyRecord>({
-    load: (hash) => findRootKeyByHash(engine.db, hash),
-    madeFrom: ({ caller }) => [caller.rootKeyId, caller.workspaceId],
-    weigh: ({ caller }) => 300 + caller.permissions.size * 60,
-    maxBytes: cacheBytes / 16,
-    isCurrent: engine.isCurrent,
-  });
-}
-
-function keyCache(engine: Engine): Services["keyCache"] {
-  return recordCache({
-    load: (key) => findKeyByHash(engine.db, ...workspaceKeyParts(key)),
-    madeFrom: (record) => record.madeFrom,
-    weigh: (record) => record.bytes,
-    maxBytes: cacheBytes,
-    isCurrent: engine.isCurrent,
-  });
-}
-
-function namespaceCache(engine: Engine): Services["namespaceCache"] {
-  return recordCache({
-    load: (key) => findNamespace(engine.db, ...workspaceKeyParts(key)),
-    madeFrom: (record) => [record.id],
-    weigh: (record) => record.bytes,
-    maxBytes: cacheBytes / 4,
-    isCurrent: engine.isCurrent,
-  });
 }

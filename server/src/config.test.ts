@@ -2,9 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, describeConfig, givenRecoveryKey, givenRootKey, readConfig } from "./config.ts";
+import {
+  ConfigError,
+  describeConfig,
+  givenRecoveryKey,
+  givenRootKey,
+  readConfig,
+  unknownSettings,
+} from "./config.ts";
 
-/** The sentence with which reading was refused. */
+/** The message of the `ConfigError` that `read` throws. */
 function refusal(read: () => unknown): string {
   try {
     read();
@@ -12,26 +19,34 @@ function refusal(read: () => unknown): string {
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  throw new Error("was not refused");
+  throw new Error("it was accepted");
 }
 
 const rootKey = "canary-root-key-of-more-than-32-characters";
 const recoveryKey = Buffer.alloc(32, 7).toString("base64");
 
-test("every setting has its default, and an empty value counts as none", () => {
+test("every setting has its default, and an empty value counts as unset", () => {
   const defaults = {
     PORT: 7070,
     HOST: "127.0.0.1",
-    DATABASE_URL: "file:./data/latchkey.db",
+    DATABASE_URL: { kind: "file", path: "./data/latchkey.db" },
     DATABASE_CONNECTIONS: 16,
     ALLOW_LOCAL_COUNTERS: "false",
-    LATCHKEY_URL: "http://127.0.0.1:7070",
     LOG_LEVEL: "info",
     MAX_BODY_BYTES: 1_048_576,
+    IDLE_CONNECTION_SECONDS: 75,
+    MAX_MIGRATION_BODY_BYTES: 10_485_760,
     MAX_META_BYTES: 65_536,
     MAX_RATELIMIT_DURATION_MS: 2_592_000_000,
     COUNTER_MEMORY_BYTES: 1_073_741_824,
-    USAGE_EVENT_HOURS: 24,
+    USAGE_MAX_BYTES: 1_073_741_824,
+    BACKUP_EVERY_MINUTES: 1_440,
+    BACKUP_KEEP: 7,
+    UPSTREAM_VERIFY_MODE: "off",
+    UPSTREAM_VERIFY_TIMEOUT_MS: 2000,
+    UPSTREAM_VERIFY_CALLS_PER_SECOND: 100,
+    CONSOLE: "auto",
+    CONSOLE_ALLOW_HTTP: "false",
     TRUSTED_PROXIES: "",
   } as const;
   expect(readConfig({})).toEqual(defaults);
@@ -41,14 +56,17 @@ test("every setting has its default, and an empty value counts as none", () => {
   expect(readConfig({ PATH: "/bin", HOME: "/", UNKNOWN: "x", PORT: undefined })).toEqual(defaults);
 });
 
-test("every setting takes what it is for", () => {
+test("every setting accepts its valid values", () => {
   for (const [name, value, read] of [
     ["PORT", "0", 0],
     ["PORT", "65535", 65_535],
     ["HOST", "::", "::"],
     ["PUBLIC_URL", "https://keys.example.com/path", "https://keys.example.com/path"],
-    ["DATABASE_URL", ":memory:", ":memory:"],
-    ["DATABASE_URL", "file:/data/a b.db", "file:/data/a b.db"],
+    ["DATABASE_URL", ":memory:", { kind: "memory" }],
+    ["DATABASE_URL", "file:/data/a b.db", { kind: "file", path: "/data/a b.db" }],
+    ["DATABASE_URL", "file:/data/a%20b%3F.db", { kind: "file", path: "/data/a b?.db" }],
+    ["DATABASE_URL", "file:///data/a.db", { kind: "file", path: "/data/a.db" }],
+    ["DATABASE_URL", "file://localhost/data/a.db", { kind: "file", path: "/data/a.db" }],
     ["LATCHKEY_ROOT_KEY", rootKey, rootKey],
     ["LATCHKEY_ROOT_KEY_FILE", "/run/secrets/key", "/run/secrets/key"],
     ["LOG_LEVEL", "debug", "debug"],
@@ -57,9 +75,11 @@ test("every setting takes what it is for", () => {
     ["METRICS_ADDRESS", "[::1]:9464", "[::1]:9464"],
     ["WORKSPACE_REQUESTS_PER_MINUTE", "1", 1],
     ["MAX_BODY_BYTES", "104857600", 104_857_600],
+    ["IDLE_CONNECTION_SECONDS", "255", 255],
     ["MAX_META_BYTES", "1048576", 1_048_576],
     ["MAX_RATELIMIT_DURATION_MS", "1000", 1000],
     ["COUNTER_MEMORY_BYTES", "1048576", 1_048_576],
+    ["CACHE_MEMORY_BYTES", "1048576", 1_048_576],
     ["AUDIT_RETENTION_DAYS", "90", 90],
     ["RECOVERY_KEY", recoveryKey, recoveryKey],
     ["TRUSTED_PROXIES", "10.0.0.0/8,::1", "10.0.0.0/8,::1"],
@@ -82,6 +102,21 @@ describe("a wrong value is refused in one sentence that names the setting", () =
     ["PUBLIC_URL", "ftp://keys.example.com"],
     ["DATABASE_URL", "data.db"],
     ["DATABASE_URL", "file:"],
+    ["DATABASE_URL", "file:/x/a.db?mode=rwc"],
+    ["DATABASE_URL", "file:/x/a.db#1"],
+    ["DATABASE_URL", "file:/x/100%.db"],
+    ["DATABASE_URL", "file:/x/a%00.db"],
+    ["DATABASE_URL", "file:~/x.db"],
+    ["DATABASE_URL", "file: /x/a.db"],
+    ["DATABASE_URL", "file:/x/"],
+    ["DATABASE_URL", "file:x%2F"],
+    ["DATABASE_URL", "file:/x/%5C"],
+    ["DATABASE_URL", "file://data/x.db"],
+    ["DATABASE_URL", "file:C:\\x\\a.db"],
+    ["DATABASE_URL", "file:C%3A/x/a.db"],
+    ["DATABASE_URL", "file:%43:%5Cx%5Ca.db"],
+    ["DATABASE_URL", "file::memory:"],
+    ["DATABASE_URL", "file:%3Amemory%3A"],
     ["DATABASE_URL", "mysql://localhost/x"],
     ["DATABASE_CONNECTIONS", "3"],
     ["LATCHKEY_URL", "localhost:7070"],
@@ -94,12 +129,15 @@ describe("a wrong value is refused in one sentence that names the setting", () =
     ["METRICS_ADDRESS", "http://localhost:9464"],
     ["WORKSPACE_REQUESTS_PER_MINUTE", "0"],
     ["WORKSPACE_REQUESTS_PER_MINUTE", "none"],
+    ["IDLE_CONNECTION_SECONDS", "0"],
+    ["IDLE_CONNECTION_SECONDS", "256"],
     ["MAX_BODY_BYTES", "1023"],
     ["MAX_BODY_BYTES", "104857601"],
     ["MAX_BODY_BYTES", "1MB"],
     ["MAX_META_BYTES", "1048577"],
     ["MAX_RATELIMIT_DURATION_MS", "2592000001"],
     ["COUNTER_MEMORY_BYTES", "1048575"],
+    ["CACHE_MEMORY_BYTES", "1048575"],
     ["ALLOW_LOCAL_COUNTERS", "yes"],
     ["AUDIT_RETENTION_DAYS", "0"],
   ])("%s=%p", (name, value) => {
@@ -125,15 +163,46 @@ describe("a wrong value is refused in one sentence that names the setting", () =
       expect(sentence).not.toContain("canary");
     }
   });
+});
 
-  test("and so is a variable that begins like ours and is none", () => {
-    for (const name of ["LATCHKEY_ROOTKEY", "LATCHKEY_PORT", "LATCHKEY_"]) {
-      const sentence = refusal(() => readConfig({ [name]: "canary" }));
-      expect(sentence).toStartWith(`${name} is not a setting`);
-      expect(sentence).toContain("LATCHKEY_ROOT_KEY_FILE");
-      expect(sentence).not.toContain("canary");
-      expect(readConfig({ [name]: "" }).PORT).toBe(7070);
-    }
+describe("a variable that begins with LATCHKEY_ and that nothing reads", () => {
+  test.each([
+    ["LATCHKEY_ROOTKEY", "Did you mean LATCHKEY_ROOT_KEY?"],
+    ["LATCHKEY_ROOT_KEY_FILES", "Did you mean LATCHKEY_ROOT_KEY_FILE?"],
+    ["LATCHKEY_PORT", "Did you mean PORT?"],
+    ["LATCHKEY_DATABASE_URL", "Did you mean DATABASE_URL?"],
+    ["LATCHKEY_ALLOW_HTTPS", "Did you mean LATCHKEY_ALLOW_HTTP?"],
+    ["LATCHKEY_", "`latchkey config` lists the settings."],
+    ["LATCHKEY_SOMETHING_ELSE_ALTOGETHER", "`latchkey config` lists the settings."],
+    ["LATCHKEY_NAME", "`latchkey config` lists the settings."],
+  ])("is a warning with the closest known name and without its value: %s", (name, hint) => {
+    expect(unknownSettings({ [name]: "canary" })).toEqual([
+      `${name} is not a setting and is ignored. ${hint}`,
+    ]);
+    expect(unknownSettings({ [name]: "" })).toEqual([]);
+    expect(readConfig({ [name]: "canary" }).PORT).toBe(7070);
+  });
+
+  test("is no warning if Kubernetes or Docker set it for a service, or if it belongs to the SDK", () => {
+    const environment = {
+      LATCHKEY_SERVICE_HOST: "10.0.171.239",
+      LATCHKEY_SERVICE_PORT: "7070",
+      LATCHKEY_SERVICE_PORT_HTTP_METRICS: "9464",
+      LATCHKEY_PORT: "tcp://10.0.171.239:7070",
+      LATCHKEY_PORT_7070_TCP: "tcp://10.0.171.239:7070",
+      LATCHKEY_PORT_7070_TCP_PROTO: "tcp",
+      LATCHKEY_PORT_7070_TCP_PORT: "7070",
+      LATCHKEY_PORT_7070_TCP_ADDR: "10.0.171.239",
+      LATCHKEY_REDIS_PORT_6379_TCP_ADDR: "10.0.171.240",
+      LATCHKEY_DNS_PORT: "udp://10.0.171.241:53",
+      LATCHKEY_DNS_PORT_53_UDP: "udp://10.0.171.241:53",
+      LATCHKEY_DB_NAME: "/latchkey/db",
+      LATCHKEY_DB_ENV_POSTGRES_VERSION: "17",
+      LATCHKEY_ALLOW_HTTP: "true",
+      LATCHKEY_ROOT_KEY: rootKey,
+    };
+    expect(unknownSettings(environment)).toEqual([]);
+    expect(readConfig(environment)).toMatchObject({ PORT: 7070, HOST: "127.0.0.1" });
   });
 });
 
@@ -161,7 +230,7 @@ describe("a secret", () => {
     expect(givenRecoveryKey(readConfig({ RECOVERY_KEY_FILE: file(`${recoveryKey}\r\n`) }))).toBe(recoveryKey);
   });
 
-  test("in a file that cannot be read, or holds none, is refused without showing it", () => {
+  test("in a file that cannot be read, or that has no secret, is refused without showing it", () => {
     for (const name of ["LATCHKEY_ROOT_KEY_FILE", "RECOVERY_KEY_FILE"] as const) {
       const read = name === "RECOVERY_KEY_FILE" ? givenRecoveryKey : givenRootKey;
       for (const path of [
@@ -180,15 +249,15 @@ describe("a secret", () => {
 });
 
 describe("the description of the settings", () => {
-  test("shows each with its meaning and its value in force", () => {
+  test("shows each with its description and its current value", () => {
     const text = describeConfig(readConfig({ PORT: "8080", WORKSPACE_REQUESTS_PER_MINUTE: "" }));
-    expect(text).toContain("# Port to listen on; 0 takes any free one.\nPORT=8080\n");
+    expect(text).toContain("# Port to listen on; 0 for any free one.\nPORT=8080\n");
     expect(text).toContain("\nWORKSPACE_REQUESTS_PER_MINUTE=\n");
     expect(text).toContain("\nPUBLIC_URL=\n");
     for (const line of text.split("\n")) expect(line).toMatch(/^(# .+\.|[A-Z_]+=.*)$/);
   });
 
-  test("can be given back as it is", () => {
+  test("can be used as settings unchanged", () => {
     const given = { PORT: "8080", TRUSTED_PROXIES: "10.0.0.0/8", DATABASE_URL: "file:/a/b.db" };
     const lines = describeConfig(readConfig(given))
       .split("\n")
@@ -197,7 +266,22 @@ describe("the description of the settings", () => {
     expect(readConfig(again)).toEqual(readConfig(given));
   });
 
-  test("masks secrets and passwords, wherever they stand", () => {
+  test.each([
+    "/x/100%25.db",
+    "/x/a%3Fmode=rwc.db",
+    "/x/a%231.db",
+    "%7E/a.db",
+    "%20a.db%0A",
+    "%2F/a/b.db",
+    "/x/%2541.db",
+  ])("names the same database file when it is copied into the settings: file:%s", (path) => {
+    const config = readConfig({ DATABASE_URL: `file:${path}` });
+    const [, shown] = /^DATABASE_URL=(.*)$/m.exec(describeConfig(config)) ?? [];
+    expect(readConfig({ DATABASE_URL: shown }).DATABASE_URL).toEqual(config.DATABASE_URL);
+    expect(config.DATABASE_URL).toEqual({ kind: "file", path: decodeURIComponent(path) });
+  });
+
+  test("masks secrets and passwords wherever they are", () => {
     const text = describeConfig(
       readConfig({
         LATCHKEY_ROOT_KEY: rootKey,

@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { z } from "zod";
+import { closest } from "./domain/closest.ts";
+import { type DatabaseAddress, databaseUrl, parseDatabaseUrl } from "./domain/databaseAddress.ts";
 
-/** Decimal digits only, and nothing that a number could be read from. */
+/** Decimal digits only: no sign, space, exponent or hex. */
 const whole = (min: number, max: number) =>
   z
     .string()
@@ -18,30 +21,34 @@ const httpAddress = z.url({
 
 /** At least 32 characters that a bearer token can have. */
 const rootKeyForm = /^[!-+\--~]{32,}$/;
-const rootKeyFix = "must have at least 32 characters, letters, digits and signs without spaces and commas";
+const rootKeyFix = "must be at least 32 letters, digits or symbols, without spaces and commas";
+const upstreamKeyForm = /^[!-~]+$/;
+const upstreamKeyFix = "must be a root key, without spaces";
 const recoveryKeyForm = /^[A-Za-z0-9+/_-]{43}=?$/;
 const recoveryKeyFix = "must be 32 bytes in base64";
 
 /** Every setting, by the name of its environment variable. */
 const schema = z.object({
-  PORT: whole(0, 65_535).default(7070).describe("Port to listen on; 0 takes any free one."),
+  PORT: whole(0, 65_535).default(7070).describe("Port to listen on; 0 for any free one."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PUBLIC_URL: httpAddress
     .optional()
-    .describe("Where clients reach this server; error types and OpenAPI name it. Default: http://HOST:PORT."),
+    .describe("Where clients reach this server. Error types and OpenAPI use it. Default: http://HOST:PORT."),
   DATABASE_URL: z
     .string()
-    .refine(
-      isDatabaseUrl,
-      "must be file:<path>, :memory: or postgres://<user>:<password>@<host>:<port>/<database>",
-    )
-    .default("file:./data/latchkey.db")
+    .transform((text, context) => {
+      const address = parseDatabaseUrl(text, process.platform === "win32");
+      if (!("flaw" in address)) return withoutLinks(address);
+      context.addIssue({ code: "custom", message: address.flaw });
+      return z.NEVER;
+    })
+    .prefault("file:./data/latchkey.db")
     .describe(
       "The database: file:<path> for SQLite, :memory: (lost at exit), or postgres://… for PostgreSQL.",
     ),
   DATABASE_CONNECTIONS: whole(4, 1000)
     .default(16)
-    .describe("Most connections of this process to PostgreSQL."),
+    .describe("Maximum number of connections from this process to PostgreSQL."),
   REDIS_URL: z
     .url({ protocol: /^rediss?$/, error: "must be redis://<host>:<port>, or rediss:// for TLS" })
     .optional()
@@ -49,79 +56,176 @@ const schema = z.object({
   ALLOW_LOCAL_COUNTERS: z
     .enum(["true", "false"])
     .default("false")
-    .describe("true: PostgreSQL without Redis, where each node grants every rate limit in full."),
+    .describe("true: allows PostgreSQL without Redis, so that each node grants every rate limit in full."),
   LATCHKEY_ROOT_KEY: z
     .string()
     .regex(rootKeyForm, rootKeyFix)
     .optional()
-    .describe("The root key of an empty database, or of the command line."),
-  LATCHKEY_ROOT_KEY_FILE: z.string().min(1).optional().describe("A file that holds LATCHKEY_ROOT_KEY."),
+    .describe("The root key for an empty database, or for the command line."),
+  LATCHKEY_ROOT_KEY_FILE: z.string().min(1).optional().describe("A file that contains LATCHKEY_ROOT_KEY."),
   LATCHKEY_URL: httpAddress
-    .default("http://127.0.0.1:7070")
-    .describe("The server that the command line calls."),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("The least that is logged."),
+    .optional()
+    .describe("The server that the command line calls. Default: the one on this machine, by HOST and PORT."),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error"])
+    .default("info")
+    .describe("The lowest level that is logged."),
   LOG_FORMAT: z.enum(["json", "text"]).optional().describe("Default: text on a terminal, else json."),
   METRICS_ADDRESS: z
     .string()
     .refine(isHostAndPort, "must be <host>:<port>")
     .optional()
-    .describe("Where Prometheus metrics are served, as <host>:<port>; unset: nowhere."),
+    .describe("Where Prometheus metrics are served, as <host>:<port>; unset: not served."),
   WORKSPACE_REQUESTS_PER_MINUTE: whole(1, 1_000_000_000)
     .optional()
-    .describe("Most requests of one workspace in any minute; unset: no limit."),
-  MAX_BODY_BYTES: whole(1024, 104_857_600).default(1_048_576).describe("Largest request body."),
-  MAX_META_BYTES: whole(1024, 1_048_576).default(65_536).describe("Largest meta, as JSON text in UTF-8."),
+    .describe("Maximum number of requests per workspace in any minute; unset: no limit."),
+  MAX_BODY_BYTES: whole(1024, 104_857_600).default(1_048_576).describe("Largest request body, in bytes."),
+  IDLE_CONNECTION_SECONDS: whole(4, 255)
+    .default(75)
+    .describe(
+      "How long a connection may be idle between two requests, in seconds, to within 4. Keep it above the idle time of your clients and load balancers.",
+    ),
+  MAX_MIGRATION_BODY_BYTES: whole(1024, 104_857_600)
+    .default(10_485_760)
+    .describe("Largest request body of keys.migrateKeys, in bytes."),
+  MAX_META_BYTES: whole(1024, 1_048_576).default(65_536).describe("Largest meta, in bytes of JSON in UTF-8."),
   MAX_RATELIMIT_DURATION_MS: whole(1000, 2_592_000_000)
     .default(2_592_000_000)
-    .describe("Longest rate limit window."),
+    .describe("Longest rate limit window, in milliseconds."),
   COUNTER_MEMORY_BYTES: whole(1_048_576, 1_099_511_627_776)
     .default(1_073_741_824)
-    .describe("Memory for rate limit counters; above it the least filled are forgotten."),
+    .describe("Memory for rate limit counters, in bytes. Above it, the least used counters are evicted."),
+  CACHE_MEMORY_BYTES: whole(1_048_576, 1_099_511_627_776)
+    .optional()
+    .describe(
+      "Memory for cached keys, in bytes: about 1 KB for each. Above it, keys that have not been used lately are evicted. Unset: an eighth of the machine's or container's memory, at least 32 MiB and at most 1 GiB.",
+    ),
+  USAGE_MAX_BYTES: whole(16_777_216, 1_099_511_627_776)
+    .default(1_073_741_824)
+    .describe(
+      "Disk space for usage, in bytes. Above it, the oldest single verifications and decisions are deleted first.",
+    ),
   USAGE_EVENT_HOURS: whole(0, 8_760)
-    .default(24)
-    .describe("How long single verifications and decisions are kept beside their counts; 0: not at all."),
+    .optional()
+    .describe(
+      "How many hours single verifications and decisions are kept at most; 0: not at all; unset: as long as USAGE_MAX_BYTES allows.",
+    ),
   AUDIT_RETENTION_DAYS: whole(1, 36_500)
     .optional()
-    .describe("How long audit events are kept; unset: for ever."),
+    .describe("How many days audit events are kept; unset: forever."),
+  BACKUP_FOLDER: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("A folder for regular backups of a SQLite database, while it is served; unset: none."),
+  BACKUP_EVERY_MINUTES: whole(1, 525_600)
+    .default(1_440)
+    .describe("Minutes from one regular backup to the next."),
+  BACKUP_KEEP: whole(1, 100_000)
+    .default(7)
+    .describe("How many regular backups are kept; older ones are deleted."),
   RECOVERY_KEY: z
     .string()
     .regex(recoveryKeyForm, recoveryKeyFix)
     .optional()
-    .describe("32 random bytes in base64, with which recoverable keys are sealed; unset: there are none."),
-  RECOVERY_KEY_FILE: z.string().min(1).optional().describe("A file that holds RECOVERY_KEY."),
+    .describe("32 random bytes in base64 that encrypt recoverable keys; unset: keys cannot be recoverable."),
+  RECOVERY_KEY_FILE: z.string().min(1).optional().describe("A file that contains RECOVERY_KEY."),
+  UPSTREAM_VERIFY_MODE: z
+    .enum(["off", "fallback", "shadow"])
+    .default("off")
+    .describe(
+      "While you move from another server. shadow: that server decides, and this one verifies beside it and learns the keys. fallback: this server decides, and asks the other one about keys that it does not know yet.",
+    ),
+  UPSTREAM_VERIFY_URL: httpAddress.optional().describe("The other server, such as https://api.unkey.com."),
+  UPSTREAM_VERIFY_ROOT_KEY: z
+    .string()
+    .regex(upstreamKeyForm, upstreamKeyFix)
+    .optional()
+    .describe("A root key of the other server that may verify keys, and read everything that you import."),
+  UPSTREAM_VERIFY_ROOT_KEY_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("A file that contains UPSTREAM_VERIFY_ROOT_KEY."),
+  UPSTREAM_VERIFY_WORKSPACE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The id of the workspace whose keys come from the other server. Default: the only one."),
+  UPSTREAM_VERIFY_TIMEOUT_MS: whole(100, 10_000)
+    .default(2000)
+    .describe("How long a verification waits for the other server, in milliseconds."),
+  UPSTREAM_VERIFY_CALLS_PER_SECOND: whole(1, 10_000)
+    .default(100)
+    .describe(
+      "Maximum number of unknown keys per second about which this process asks the other server in fallback mode; others get a 503.",
+    ),
+  CONSOLE: z
+    .enum(["auto", "on", "off"])
+    .default("auto")
+    .describe(
+      "Whether /console is served. auto: only to this machine, while HOST is loopback and neither PUBLIC_URL nor TRUSTED_PROXIES is set.",
+    ),
+  CONSOLE_ALLOW_HTTP: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("true: people may sign in to the console over plain HTTP from other machines."),
   TRUSTED_PROXIES: z
     .string()
     .default("")
-    .describe("Addresses or CIDR ranges, comma separated, whose X-Forwarded-For is believed."),
+    .describe(
+      "Addresses or CIDR ranges, comma separated, whose X-Forwarded-For or Forwarded header is trusted.",
+    ),
 });
 
 export type Config = z.output<typeof schema> & {
-  /** the standard OpenTelemetry variables, where they ask for traces */
+  /** the standard OpenTelemetry variables, if they ask for traces */
   otel?: Readonly<Record<string, string>>;
+  /** the process that started this one and that it follows; set by `bin/latchkey.mjs` */
+  launcherPid?: number;
 };
 
 /** Why the settings cannot be used: one sentence that names the setting. */
 export class ConfigError extends Error {}
 
-const secrets = new Set<string>(["LATCHKEY_ROOT_KEY", "RECOVERY_KEY"]);
-/** their passwords are masked, and none of it is quoted where it cannot be read */
-const addresses = new Set<string>(["DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "LATCHKEY_URL"]);
+/** settings that a file may contain instead */
+const filed = ["LATCHKEY_ROOT_KEY", "RECOVERY_KEY", "UPSTREAM_VERIFY_ROOT_KEY"] as const;
+const secrets = new Set<string>(filed);
+/** their passwords are masked, and a value that cannot be parsed is never quoted */
+const addresses = new Set<string>([
+  "DATABASE_URL",
+  "REDIS_URL",
+  "PUBLIC_URL",
+  "LATCHKEY_URL",
+  "UPSTREAM_VERIFY_URL",
+]);
 
 function isHostAndPort(text: string): boolean {
   const [, port] = /^(?:\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
   return port !== undefined && Number(port) <= 65_535;
 }
 
-function isDatabaseUrl(text: string): boolean {
-  return /^(:memory:|file:.+)$/.test(text) || (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text));
+/** The same address for every symbolic link to a file. */
+function withoutLinks(address: DatabaseAddress): DatabaseAddress {
+  return address.kind === "file" ? { kind: "file", path: pathWithoutLinks(address.path) } : address;
+}
+
+/** The path without symbolic links; `path` itself if it has none, or if the file does not exist yet. */
+function pathWithoutLinks(path: string): string {
+  try {
+    const real = realpathSync(path);
+    return real === resolve(path) || !statSync(path).isFile() ? path : real;
+  } catch {
+    return path;
+  }
 }
 
 /**
  * Nodes that share a database must share their counters.
- * Errors: `ConfigError` for PostgreSQL without Redis, unless that is wanted.
+ * Errors: `ConfigError` for PostgreSQL without Redis, unless `ALLOW_LOCAL_COUNTERS` is set.
  */
 export function refuseSplitCounters(config: Config): void {
-  const severalNodes = config.DATABASE_URL.startsWith("postgres");
+  const severalNodes = config.DATABASE_URL.kind === "postgres";
   if (!severalNodes || config.REDIS_URL !== undefined || config.ALLOW_LOCAL_COUNTERS === "true") return;
   throw new ConfigError(
     "DATABASE_URL names PostgreSQL, and every node would grant each rate limit in full: set REDIS_URL, so that they count together, or ALLOW_LOCAL_COUNTERS=true for a single node.",
@@ -130,30 +234,53 @@ export function refuseSplitCounters(config: Config): void {
 
 /**
  * The settings from environment variables. An empty value counts as unset.
- * Errors: `ConfigError` for a wrong value, and for a `LATCHKEY_…` variable that is none of ours.
+ * Errors: `ConfigError` for a wrong value.
  */
 export function readConfig(environment: Record<string, string | undefined>): Config {
   const given = Object.entries(environment).flatMap(([name, value]): [string, string][] =>
     value === undefined || value === "" ? [] : [[name, value]],
   );
-  const known = Object.keys(schema.shape);
-  for (const [name] of given) {
-    if (!name.startsWith("LATCHKEY_") || known.includes(name)) continue;
-    throw new ConfigError(
-      `${name} is not a setting; the ones that begin so are ${known.filter((one) => one.startsWith("LATCHKEY_")).join(", ")}.`,
-    );
-  }
   const result = schema.safeParse(Object.fromEntries(given));
   if (!result.success) throw new ConfigError(firstProblem(result.error, environment));
-  for (const name of ["LATCHKEY_ROOT_KEY", "RECOVERY_KEY"] as const) {
+  for (const name of filed) {
     if (result.data[name] === undefined || result.data[`${name}_FILE`] === undefined) continue;
     throw new ConfigError(`${name} and ${name}_FILE are both set: keep one.`);
   }
   const otel = Object.fromEntries(given.filter(([name]) => name.startsWith("OTEL_")));
-  return asksForTraces(otel) ? { ...result.data, otel } : result.data;
+  const launcherPid = environment["LATCHKEY_LAUNCHER_PID"];
+  return {
+    ...result.data,
+    ...(asksForTraces(otel) ? { otel } : {}),
+    ...(launcherPid === undefined ? {} : { launcherPid: Number(launcherPid) }),
+  };
 }
 
-/** There is a collector to send traces to, and nothing says not to. */
+/** `LATCHKEY_…` variables that are not settings of the server: the launcher's and the SDK's. */
+const othersSettings = ["LATCHKEY_LAUNCHER_PID", "LATCHKEY_ALLOW_HTTP"];
+
+/** One sentence for each `LATCHKEY_…` variable that nothing reads, with the setting that was probably meant. */
+export function unknownSettings(environment: Record<string, string | undefined>): string[] {
+  const known = [...Object.keys(schema.shape), ...othersSettings];
+  return Object.entries(environment).flatMap(([name, value]) => {
+    if (!name.startsWith("LATCHKEY_") || value === undefined || value === "") return [];
+    if (known.includes(name) || isServiceLink(name, value)) return [];
+    const near = closest(name, known) ?? closest(name.slice("LATCHKEY_".length), known);
+    const hint = near === undefined ? "`latchkey config` lists the settings." : `Did you mean ${near}?`;
+    return [`${name} is not a setting and is ignored. ${hint}`];
+  });
+}
+
+const linkName =
+  /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_START|_END|_PROTO|_PORT|_ADDR)?|ENV_\w+)$/;
+
+/** What Kubernetes and Docker set for each service and linked container whose name begins with `latchkey`. */
+function isServiceLink(name: string, value: string): boolean {
+  if (linkName.test(name)) return true;
+  if (name.endsWith("_PORT")) return /^(tcp|udp|sctp):\/\//.test(value);
+  return name.endsWith("_NAME") && value.startsWith("/");
+}
+
+/** Whether a collector is set and no setting turns traces off. */
 function asksForTraces(otel: Record<string, string>): boolean {
   const {
     OTEL_EXPORTER_OTLP_ENDPOINT: all,
@@ -166,18 +293,25 @@ function asksForTraces(otel: Record<string, string>): boolean {
 }
 
 /**
- * The root key from the settings, read from its file where they name one.
- * Errors: `ConfigError` where the file cannot be read or holds no such key.
+ * The root key from the settings, read from its file if they name one.
+ * Errors: `ConfigError` if the file cannot be read or has no such key.
  */
 export function givenRootKey(config: Config): string | undefined {
   const { LATCHKEY_ROOT_KEY: key, LATCHKEY_ROOT_KEY_FILE: file } = config;
   return file === undefined ? key : secretIn("LATCHKEY_ROOT_KEY_FILE", file, rootKeyForm, rootKeyFix);
 }
 
-/** As `givenRootKey`, the key with which recoverable keys are sealed. */
+/** Like `givenRootKey`, for the key that encrypts recoverable keys. */
 export function givenRecoveryKey(config: Config): string | undefined {
   const { RECOVERY_KEY: key, RECOVERY_KEY_FILE: file } = config;
   return file === undefined ? key : secretIn("RECOVERY_KEY_FILE", file, recoveryKeyForm, recoveryKeyFix);
+}
+
+/** Like `givenRootKey`, for the root key of the server that verified keys before this one. */
+export function givenUpstreamRootKey(config: Config): string | undefined {
+  const { UPSTREAM_VERIFY_ROOT_KEY: key, UPSTREAM_VERIFY_ROOT_KEY_FILE: file } = config;
+  if (file === undefined) return key;
+  return secretIn("UPSTREAM_VERIFY_ROOT_KEY_FILE", file, upstreamKeyForm, upstreamKeyFix);
 }
 
 function secretIn(name: string, file: string, form: RegExp, fix: string): string {
@@ -188,8 +322,7 @@ function secretIn(name: string, file: string, form: RegExp, fix: string): string
     const { code } = error as { code?: string };
     throw new ConfigError(`${name} (${JSON.stringify(file)}): the file cannot be read (${code}).`);
   }
-  if (!form.test(text))
-    throw new ConfigError(`${name} (${JSON.stringify(file)}): what the file holds ${fix}.`);
+  if (!form.test(text)) throw new ConfigError(`${name} (${JSON.stringify(file)}): its content ${fix}.`);
   return text;
 }
 
@@ -200,18 +333,24 @@ function firstProblem(error: z.ZodError, environment: Record<string, string | un
   return `${name}${value}: ${issue?.message}.`;
 }
 
-/** The settings in force, one `NAME=value` a line, secrets masked, each with its meaning. */
+/** The current settings, one `NAME=value` per line with its description. Secrets are masked. */
 export function describeConfig(config: Config): string {
-  return Object.entries(schema.shape)
-    .map(([name, field]) => {
-      const value = config[name as keyof typeof schema.shape];
-      const shown = value === undefined ? "" : masked(name, String(value));
-      return `# ${field.description}\n${name}=${shown}`;
-    })
+  return shownSettings(config)
+    .map(({ name, value, description }) => `# ${description}\n${name}=${value}`)
     .join("\n");
 }
 
+/** The current settings, as people may see them: secrets are masked. `value` is empty if the setting is unset. */
+export function shownSettings(config: Config): { name: string; value: string; description: string }[] {
+  return Object.entries(schema.shape).map(([name, field]) => {
+    const value = config[name as keyof typeof schema.shape];
+    const text = typeof value === "object" ? databaseUrl(value) : String(value ?? "");
+    return { name, value: masked(name, text), description: field.description ?? "" };
+  });
+}
+
 function masked(name: string, value: string): string {
+  if (value === "") return value;
   if (secrets.has(name)) return "********";
   if (!addresses.has(name) || value.startsWith("file:") || !URL.canParse(value)) return value;
   const url = new URL(value);

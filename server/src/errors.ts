@@ -1,4 +1,4 @@
-/** One row for each error this server can answer; `docs/errors.md` and the `/errors/` pages are made from it. */
+/** One row for each error that this server can return. `docs/errors.md` and the `/errors/` pages are generated from it. */
 type Row = {
   status: number;
   /** the last segments of the wire's `error.type` */
@@ -16,27 +16,27 @@ export const catalogue = {
     type: "unkey/application/invalid_input",
     title: "Bad Request",
     when: "The body is not JSON, or does not fit the operation's schema.",
-    fix: "Every entry of `error.errors` names a place in the body, what is wrong there and what would be right.",
+    fix: "Each entry of `error.errors` names a place in the body, what is wrong there and how to fix it.",
   },
   permissions_query_syntax_error: {
     status: 400,
     type: "user/bad_request/permissions_query_syntax_error",
     title: "Bad Request",
     when: "The `permissions` query of a verification cannot be read.",
-    fix: "Write permissions joined by AND and OR, grouped by parentheses; the detail points at the position.",
+    fix: "Write permissions joined by AND and OR, grouped by parentheses. The detail names the position.",
   },
   key_malformed: {
     status: 400,
     type: "unkey/authentication/malformed",
     title: "Bad Request",
-    when: "A key that is to be migrated has not the shape its migration's algorithm needs.",
-    fix: "Send the whole key as it was issued, or leave `migrationId` away.",
+    when: "The key does not have the form that its migration's algorithm needs.",
+    fix: "Send the whole key as it was issued, or omit `migrationId`.",
   },
   authentication_missing: {
     status: 401,
     type: "unkey/authentication/missing",
     title: "Unauthorized",
-    when: "The request carries no Authorization header.",
+    when: "The request has no Authorization header.",
     fix: "Send `Authorization: Bearer <root key>`.",
   },
   authentication_malformed: {
@@ -50,8 +50,22 @@ export const catalogue = {
     status: 401,
     type: "unkey/authentication/key_not_found",
     title: "Unauthorized",
-    when: "No root key matches the bearer token; it may have been revoked, or be an ordinary API key.",
-    fix: "Use a root key: `latchkey root-key create` makes one.",
+    when: "No root key matches the bearer token. It may have been revoked, or it may be an ordinary API key.",
+    fix: "Use a root key. `latchkey root-key create` creates one.",
+  },
+  console_session_missing: {
+    status: 401,
+    type: "unkey/authentication/console_session_missing",
+    title: "Unauthorized",
+    when: "The browser has no session of the console, or the session has ended.",
+    fix: "Sign in again.",
+  },
+  login_link_invalid: {
+    status: 401,
+    type: "unkey/authentication/login_link_invalid",
+    title: "Unauthorized",
+    when: "The console's login link was used before, has expired, or belongs to another start of the server.",
+    fix: "Restart the server for a new link, or sign in with a root key.",
   },
   root_key_disabled: {
     status: 403,
@@ -65,7 +79,21 @@ export const catalogue = {
     type: "unkey/authorization/forbidden",
     title: "Forbidden",
     when: "The root key has expired.",
-    fix: "Make a new one with `latchkey root-key create`.",
+    fix: "Create another with `latchkey root-key create`.",
+  },
+  cross_site_request: {
+    status: 403,
+    type: "unkey/authorization/cross_site_request",
+    title: "Forbidden",
+    when: "Another site's page called the console, or the request did not come from a browser.",
+    fix: "Open the console and work there. Programs use `/v2` with a root key.",
+  },
+  insecure_login: {
+    status: 403,
+    type: "unkey/authorization/insecure_login",
+    title: "Forbidden",
+    when: "Someone tried to sign in to the console over plain HTTP from another machine, where others could read the root key.",
+    fix: "Serve it over HTTPS and set `PUBLIC_URL`, open it on the server itself, or set `CONSOLE_ALLOW_HTTP=true`.",
   },
   workspace_disabled: {
     status: 403,
@@ -78,57 +106,78 @@ export const catalogue = {
     status: 403,
     type: "unkey/authorization/insufficient_permissions",
     title: "Insufficient Permissions",
-    when: "The root key lacks the operation's permission; the detail names it.",
+    when: "The root key lacks a permission that the operation needs. The detail names it.",
     fix: "Use a root key that has the permission.",
   },
   identity_not_found: {
     status: 404,
     type: "unkey/data/identity_not_found",
     title: "Not Found",
-    when: "No identity this root key may use has the given id or external id.",
+    when: "No identity that this root key may use has this id or external id.",
     fix: "List the identities, or create this one with `identities.createIdentity`.",
   },
   api_not_found: {
     status: 404,
     type: "unkey/data/api_not_found",
     title: "Not Found",
-    when: "No api this root key may use has the given id.",
-    fix: "Create one with `apis.createApi` and use the `apiId` it answers.",
+    when: "No api that this root key may use has this id.",
+    fix: "Create one with `apis.createApi` and use the `apiId` that it returns.",
   },
   key_not_found: {
     status: 404,
     type: "unkey/data/key_not_found",
     title: "Not Found",
-    when: "No key this root key may use has the given id.",
-    fix: "Use the `keyId` that `keys.createKey` answered; `apis.listKeys` lists them.",
+    when: "No key that this root key may use has this id.",
+    fix: "Use the `keyId` that `keys.createKey` returned. `apis.listKeys` lists them.",
+  },
+  root_key_unknown: {
+    status: 404,
+    type: "unkey/data/key_not_found",
+    title: "Not Found",
+    when: "No root key that the calling root key may use has this id.",
+    fix: "`rootKeys.listKeys` lists them. Use the `keyId`, not the root key itself.",
+  },
+  event_not_found: {
+    status: 404,
+    type: "user/not_found/event_not_found",
+    title: "Not Found",
+    when: "No kept verification that this root key may read has this request id. Events are kept as long as there is space for them, and those of other nodes appear within 5 seconds.",
+    fix: "Use the `meta.requestId` of `keys.verifyKey`. `analytics.listEvents` lists the events that are kept.",
   },
   role_not_found: {
     status: 404,
     type: "unkey/data/role_not_found",
     title: "Not Found",
     when: "A role that the request names does not exist.",
-    fix: "Names are compared letter by letter; create the role first.",
+    fix: "Create the role first. Names are case-sensitive.",
   },
   permission_not_found: {
     status: 404,
     type: "unkey/data/permission_not_found",
     title: "Not Found",
-    when: "No permission has the given id or slug.",
-    fix: "Slugs are compared letter by letter; `permissions.listPermissions` lists them.",
+    when: "No permission has this id or slug.",
+    fix: "`permissions.listPermissions` lists them. Slugs are case-sensitive.",
+  },
+  reservation_not_found: {
+    status: 404,
+    type: "user/not_found/reservation_not_found",
+    title: "Not Found",
+    when: "No reservation that this root key may use has this id. It may have ended more than a day ago, or with its identity.",
+    fix: "Use the `reservation.id` that `keys.verifyKey` or `credits.reserve` returned, within a day after it ended.",
   },
   migration_not_found: {
     status: 404,
     type: "unkey/data/migration_not_found",
     title: "Not Found",
-    when: "The workspace has no migration with the given id.",
-    fix: "Make one with `latchkey migration create`.",
+    when: "The workspace has no migration with this id.",
+    fix: "Create one with `latchkey migration create`.",
   },
   ratelimit_namespace_not_found: {
     status: 404,
     type: "unkey/data/ratelimit_namespace_not_found",
     title: "Not Found",
-    when: "No rate limit namespace this root key may use has the given name or id.",
-    fix: "A namespace is made by the first `ratelimit.limit` that names it.",
+    when: "No rate limit namespace that this root key may use has this name or id.",
+    fix: "The first `ratelimit.limit` that names a namespace creates it.",
   },
   ratelimit_override_not_found: {
     status: 404,
@@ -142,7 +191,7 @@ export const catalogue = {
     type: "user/bad_request/unknown_operation",
     title: "Not Found",
     when: "Nothing is served at this path.",
-    fix: "Operations are `POST /v2/<group>.<operation>`; `/openapi.json` lists them all.",
+    fix: "Operations are `POST /v2/<group>.<operation>`. `/openapi.json` lists them all.",
   },
   method_not_allowed: {
     status: 405,
@@ -156,56 +205,91 @@ export const catalogue = {
     type: "user/bad_request/request_timeout",
     title: "Request Timeout",
     when: "The body did not arrive in time.",
-    fix: "Send the body at once; at least 16 KB a second are expected.",
+    fix: "Send the body without pauses, at 16 KB per second or more.",
+  },
+  expectation_failed: {
+    status: 417,
+    type: "user/bad_request/expectation_failed",
+    title: "Expectation Failed",
+    when: "The Expect header asks for something other than `100-continue`.",
+    fix: "Omit the Expect header.",
   },
   identity_already_exists: {
     status: 409,
     type: "unkey/data/identity_already_exists",
     title: "Conflicting Resource",
-    when: "An identity with this external id exists already.",
+    when: "An identity with this external id already exists.",
     fix: "Use `identities.updateIdentity`, or another external id.",
   },
   permission_already_exists: {
     status: 409,
     type: "unkey/data/permission_already_exists",
     title: "Conflicting Resource",
-    when: "A permission with this slug exists already.",
+    when: "A permission with this slug already exists.",
     fix: "Use the existing one, or another slug.",
   },
   role_already_exists: {
     status: 409,
     type: "unkey/data/role_already_exists",
     title: "Conflicting Resource",
-    when: "A role with this name exists already.",
+    when: "A role with this name already exists.",
     fix: "Use the existing one, or another name.",
+  },
+  ratelimit_namespace_already_exists: {
+    status: 409,
+    type: "unkey/data/ratelimit_namespace_already_exists",
+    title: "Conflicting Resource",
+    when: "Another rate limit namespace has this name.",
+    fix: "Use another name, or delete the other namespace first.",
   },
   idempotency_in_progress: {
     status: 409,
     type: "user/bad_request/idempotency_in_progress",
     title: "Conflict",
-    when: "Another call with this Idempotency-Key is still under way.",
+    when: "Another request with this Idempotency-Key is still in progress.",
     fix: "Wait a moment and send the same request again.",
+  },
+  reservation_ended: {
+    status: 409,
+    type: "user/bad_request/reservation_ended",
+    title: "Conflict",
+    when: "The reservation has ended in another way before: settled with another amount, released, or charged at its expiry.",
+    fix: "Settle a reservation once. To repeat a call whose response was lost, send the same amount.",
   },
   precondition_failed: {
     status: 412,
     type: "unkey/application/precondition_failed",
     title: "Precondition Failed",
-    when: "The request needs something that is not set up; the detail names it.",
-    fix: "Set up what the detail names, or leave the field away.",
+    when: "The request needs something that is not set up. The detail names it.",
+    fix: "Set up what the detail names, or omit the field.",
+  },
+  protected_resource: {
+    status: 412,
+    type: "unkey/application/protected_resource",
+    title: "Precondition Failed",
+    when: "The api is protected from deletion, or the root key is the workspace's last enabled one with all permissions. The detail says which.",
+    fix: "Remove the protection with `apis.updateApi`, or create another root key with the permission `*` first.",
+  },
+  bound_exceeded: {
+    status: 412,
+    type: "user/precondition_failed/bound_exceeded",
+    title: "Precondition Failed",
+    when: "The request would exceed a bound on what one key, namespace or workspace may hold, or on a stored response. The detail names the bound. Nothing was changed.",
+    fix: "Remove some first, or spread them over several keys, roles or namespaces. Omit the Idempotency-Key if the response is large.",
   },
   analytics_not_configured: {
     status: 412,
     type: "unkey/data/analytics_not_configured",
     title: "Precondition Failed",
-    when: "Analytics by SQL are not offered by this server.",
+    when: "This server does not offer analytics by SQL.",
     fix: "Use `analytics.getUsage`.",
   },
   request_body_too_large: {
     status: 413,
     type: "user/bad_request/request_body_too_large",
     title: "Request Entity Too Large",
-    when: "The body is larger than this server takes.",
-    fix: "Send less at once; the detail names the limit.",
+    when: "The body is larger than this server accepts.",
+    fix: "Send less in one request. The detail names the limit.",
   },
   unsupported_media_type: {
     status: 415,
@@ -219,13 +303,13 @@ export const catalogue = {
     type: "user/unprocessable_entity/idempotency_key_reused",
     title: "Unprocessable Entity",
     when: "This Idempotency-Key was used for another body within the last 24 hours.",
-    fix: "Use a new key for each change; repeat a key only with the same body.",
+    fix: "Use a new key for each change. Repeat a key only with the same body.",
   },
   workspace_rate_limited: {
     status: 429,
     type: "user/too_many_requests/workspace_rate_limited",
     title: "Too Many Requests",
-    when: "The workspace has used up its requests of this minute.",
+    when: "The workspace has used up its requests for this minute.",
     fix: "Wait as long as the Retry-After header says.",
   },
   authentication_rate_limited: {
@@ -233,35 +317,42 @@ export const catalogue = {
     type: "user/too_many_requests/authentication_rate_limited",
     title: "Too Many Requests",
     when: "This address has sent too many unknown root keys within a minute.",
-    fix: "Use a valid root key; those are never limited by this.",
+    fix: "Use a valid root key. This limit never applies to one.",
   },
   server_overloaded: {
     status: 429,
     type: "user/too_many_requests/server_overloaded",
     title: "Too Many Requests",
-    when: "The server is asked for more than it can do just now; nothing was done.",
+    when: "The server is overloaded. Nothing was done.",
     fix: "Wait as long as the Retry-After header says, and send the same request again.",
   },
   unexpected_error: {
     status: 500,
     type: "unkey/application/unexpected_error",
     title: "Internal Server Error",
-    when: "The server met a fault of its own; nothing was changed.",
-    fix: "Try again; if it stays, report it with the request id.",
+    when: "An internal error occurred. Nothing was changed.",
+    fix: "Retry. If the error persists, report it with the request id.",
   },
   service_unavailable: {
     status: 503,
     type: "unkey/application/service_unavailable",
     title: "Service Unavailable",
-    when: "The database cannot be written or reached just now; nothing was changed.",
-    fix: "Try again in a moment.",
+    when: "The database cannot be reached or written at the moment, for instance because its records are being copied to another one. Nothing was changed.",
+    fix: "Retry in a moment.",
+  },
+  upstream_unavailable: {
+    status: 503,
+    type: "unkey/application/upstream_unavailable",
+    title: "Service Unavailable",
+    when: "Only the server that verified keys before this one can decide, and it does not respond or may not be asked just now.",
+    fix: "Retry as the Retry-After header says. The detail says how the other server failed.",
   },
   outcome_unknown: {
     status: 503,
     type: "unkey/application/outcome_unknown",
     title: "Service Unavailable",
-    when: "The change was sent to the database, but whether it was kept could not be learned.",
-    fix: "Read the state before you try again, or try again with the same Idempotency-Key.",
+    when: "The change was sent to the database, but it is unknown whether it was stored.",
+    fix: "Read the current state before you retry, or retry with the same Idempotency-Key.",
   },
 } as const satisfies Record<string, Row>;
 
@@ -270,9 +361,9 @@ export type ErrorCode = keyof typeof catalogue;
 /** One place in the body that is wrong: `location` is an instance path such as `body.ratelimits[0].limit`. */
 export type Flaw = { location: string; message: string; fix?: string };
 
-/** What an answer says beside the catalogue's row. */
+/** What a response says in addition to the catalogue's row. */
 type Details = {
-  /** the sentence of `error.detail`; the row's `when` where it is left away */
+  /** the sentence of `error.detail`; default: the row's `when` */
   detail?: string;
   flaws?: readonly Flaw[];
   headers?: Record<string, string>;
@@ -292,6 +383,22 @@ export class Failure extends Error {
     this.flaws = details.flaws ?? [];
     this.headers = details.headers ?? {};
   }
+}
+
+/** An error as a response has it. `type` is an address. */
+export type ErrorBody = {
+  title: string;
+  detail: string;
+  status: number;
+  type: string;
+  errors?: Flaw[];
+};
+
+/** A 403 for a permission that the root key lacks on all things of this kind. */
+export function missingPermission(resource: string, action: string): Failure {
+  return new Failure("insufficient_permissions", {
+    detail: `Missing permission: "${resource}.*.${action}".`,
+  });
 }
 
 /** A 400 that names one place of the body. */

@@ -1,15 +1,17 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { databaseAt } from "../test/databaseAt.ts";
 import { engines } from "../test/harness.ts";
-import { callServer, freePort, newFolder, runProgram, startServing, until } from "../test/program.ts";
+import { callServer, freePort, newFolder, runProgram, startServing } from "../test/program.ts";
+import { until } from "../test/until.ts";
 import { idMaker } from "./domain/ids.ts";
 import { rootKeySecret } from "./domain/secrets.ts";
 import { FirstStartError, firstStart } from "./firstStart.ts";
 import { hashKey, monotonicMs, randomBytes } from "./runtime.ts";
 import type { Engine } from "./storage/engine.ts";
 import { openStorage } from "./storage/open.ts";
-import { findRootKeyByHash } from "./storage/queries/rootKeys.ts";
+import { findRootKeyByHash, revokeRootKey } from "./storage/queries/rootKeys.ts";
 
 setDefaultTimeout(60_000);
 
@@ -34,7 +36,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
   let url = "";
   beforeEach(async () => {
     url = await row.url(newFolder());
-    engine = await openStorage(url, { serving: true, connections: 4, monotonicMs });
+    engine = await openStorage(databaseAt(url), { serving: true, connections: 4, monotonicMs });
   });
   afterEach(async () => {
     await engine.close();
@@ -48,7 +50,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
   const workspaces = () => engine.db.selectFrom("workspaces").selectAll().execute();
   const rootKeys = () => engine.db.selectFrom("rootKeys").selectAll().execute();
 
-  test("the first start makes one workspace and one root key that may do everything, later ones nothing", async () => {
+  test("the first start creates one workspace and one root key with all permissions, and later starts create nothing", async () => {
     const [rootKey = "", ...more] = await start();
     expect(rootKey).toMatch(/^latchkey_root_/);
     expect(more).toEqual([]);
@@ -82,7 +84,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect(await start()).toHaveLength(1);
   });
 
-  test("several first starts at once make one workspace and one root key", async () => {
+  test("several first starts at once create one workspace and one root key", async () => {
     const kept = (await Promise.all(Array.from({ length: 8 }, () => start()))).flat();
     expect((await workspaces()).length).toBe(1);
     expect((await rootKeys()).map((row) => row.hash)).toEqual(kept.slice(-1).map(hashKey));
@@ -94,6 +96,31 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect(fault).toBeInstanceOf(FirstStartError);
     expect(String(fault)).toContain("latchkey root-key create");
     expect((await rootKeys()).length).toBe(1);
+  });
+
+  test("a start with a root key that is revoked, expired or disabled is a warning, with an unknown one a refusal", async () => {
+    const given = "g".repeat(32);
+    const hash = hashKey(given);
+    const warned = () => firstStart(engine, tools, given, () => undefined);
+    expect(await warned()).toBeUndefined();
+    const change = (table: "rootKeys" | "workspaces", values: object) =>
+      engine.transaction((tx) => tx.updateTable(table).set(values).execute());
+
+    await change("workspaces", { enabled: 0 });
+    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY belongs to a disabled workspace, .+\.$/);
+    await change("workspaces", { enabled: 1 });
+    await change("rootKeys", { enabled: 0 });
+    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY is disabled, .+\.$/);
+    await change("rootKeys", { enabled: 1, expiresAtMs: 1 });
+    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY has expired, .+\.$/);
+    await change("rootKeys", { expiresAtMs: null });
+    expect(await warned()).toBeUndefined();
+
+    const id = (await findRootKeyByHash(engine.db, hash))?.caller.rootKeyId ?? "";
+    expect(await engine.transaction((tx) => revokeRootKey(tx, id, 1))).toBe(true);
+    expect(await warned()).toMatch(/^LATCHKEY_ROOT_KEY is revoked, .+\.$/);
+    expect([await findRootKeyByHash(engine.db, hash), await rootKeys()]).toEqual([undefined, []]);
+    expect(await faultOf(start("u".repeat(32)))).toBeInstanceOf(FirstStartError);
   });
 
   test("a root key with a typing error stops the start", async () => {
@@ -148,23 +175,20 @@ describe("the program", () => {
     const failed = await inTerminal(port);
     const printed = await failed.text;
     taken.stop();
-    expect(printed).toContain(`${port} is in use already`);
+    expect(printed).toContain(`${port} is already in use`);
     const rootKey = /shown once\): (latchkey_root_\w+)/.exec(printed)?.[1] ?? "";
     expect(existsSync(join(folder, "data", "root-key"))).toBe(false);
 
     const started = await inTerminal(port);
     const url = `http://127.0.0.1:${port}`;
-    await until(
-      "it serves",
-      async () => (await fetch(`${url}/health/live`).catch(() => undefined))?.ok || undefined,
-    );
+    await until(async () => (await fetch(`${url}/health/live`).catch(() => undefined))?.ok);
     expect(await createIdentity(url, rootKey, "first")).toBe(200);
     await started.child.stdin.write("\x03"); // as someone who presses Ctrl-C
     await started.child.stdin.flush();
     expect(await started.child.exited).toBe(0);
   });
 
-  test("takes a root key from the environment or a file, and stops where it is none", async () => {
+  test("takes a root key from the environment or a file, and stops if it is not a root key", async () => {
     const folder = newFolder();
     const given = ownForms[1] ?? "";
     const DATABASE_URL = `file:${folder}/latchkey.db`;
@@ -180,6 +204,14 @@ describe("the program", () => {
     expect(await createIdentity(given2.url, given, "second")).toBe(200);
     given2.child.kill("SIGINT");
     expect((await given2.ended).stderr).not.toContain(given);
+
+    const listed = (await runProgram(["root-key", "list"], { env: { DATABASE_URL } })).stdout;
+    const { id } = JSON.parse(listed);
+    await runProgram(["root-key", "revoke", id], { env: { DATABASE_URL } });
+    const revoked = await startServing({ env: { DATABASE_URL, LATCHKEY_ROOT_KEY: given } });
+    expect(await createIdentity(revoked.url, given, "third")).toBe(401);
+    revoked.child.kill("SIGINT");
+    expect((await revoked.ended).stdout).toContain("LATCHKEY_ROOT_KEY is revoked, ");
 
     const unknown = await runProgram(["serve"], {
       env: { DATABASE_URL, PORT: "0", LATCHKEY_ROOT_KEY: "u".repeat(40) },

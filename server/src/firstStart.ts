@@ -1,7 +1,12 @@
 import type { MakeId } from "./domain/ids.ts";
-import { looksLikeRootKey, rootKeySecret } from "./domain/secrets.ts";
+import { looksLikeRootKey, rootKeyParts, rootKeySecret } from "./domain/secrets.ts";
 import type { Engine } from "./storage/engine.ts";
-import { findRootKeyByHash, insertRootKey } from "./storage/queries/rootKeys.ts";
+import {
+  findRevokedRootKey,
+  findRootKeyByHash,
+  insertRootKey,
+  type RootKeyRecord,
+} from "./storage/queries/rootKeys.ts";
 import { insertWorkspace, listWorkspaces } from "./storage/queries/workspaces.ts";
 import type { Tx } from "./storage/schema.ts";
 
@@ -12,32 +17,50 @@ type Tools = {
   hashKey(key: string): string;
 };
 
-/** Why the server may not start with the root key that it was given. */
+/** Why the server cannot start with the configured root key. */
 export class FirstStartError extends Error {}
 
 /**
- * Makes a workspace and a root key that may do everything, where the database has no workspace yet. `given` is the
- * root key to use instead of a new one. `keep` gets a new root key before it counts, so that it is never lost.
- * Errors: `FirstStartError` where `given` is mistyped, and where the database has workspaces and none of them knows `given`.
+ * Creates a workspace and a root key with all permissions if the database has no workspace yet. `given` is the
+ * root key to use instead of a new one. `keep` gets a new root key before it is stored, so that it is never lost.
+ * Returns a warning if requests with `given` are refused: it is revoked, expired or disabled, or its workspace is.
+ * Errors: `FirstStartError` if `given` is mistyped, or if the database has workspaces but not this root key.
  */
 export async function firstStart(
   engine: Engine,
   tools: Tools,
   given: string | undefined,
   keep: (rootKey: string) => void,
-): Promise<void> {
+): Promise<string | undefined> {
   if (given !== undefined && looksLikeRootKey(given) === "mistyped") {
     throw new FirstStartError("LATCHKEY_ROOT_KEY has a typing error: its checksum is wrong.");
   }
   if ((await listWorkspaces(engine.db)).length === 0) await makeFirst(engine, tools, given, keep);
-  if (given === undefined) return;
-  if ((await findRootKeyByHash(engine.db, tools.hashKey(given))) !== undefined) return;
+  if (given === undefined) return undefined;
+  const hash = tools.hashKey(given);
+  const known = await findRootKeyByHash(engine.db, hash);
+  if (known !== undefined) return warning(flawOf(known, tools.nowMs()));
+  if ((await findRevokedRootKey(engine.db, "hash", hash)) !== undefined) return warning("is revoked");
   throw new FirstStartError(
-    "LATCHKEY_ROOT_KEY is unknown to this database, which has root keys already: unset it, and make a root key with `latchkey root-key create`.",
+    "LATCHKEY_ROOT_KEY is unknown to this database, which has root keys already: unset it, and create a root key with `latchkey root-key create`.",
   );
 }
 
-/** Alone, since of several nodes that start together one alone may make them. */
+function warning(flaw: string | undefined): string | undefined {
+  if (flaw === undefined) return undefined;
+  return `LATCHKEY_ROOT_KEY ${flaw}, and requests with it are refused: unset it, or set a root key that works.`;
+}
+
+function flawOf(
+  { enabled, workspaceEnabled, expiresAtMs }: RootKeyRecord,
+  nowMs: number,
+): string | undefined {
+  if (!workspaceEnabled) return "belongs to a disabled workspace";
+  if (!enabled) return "is disabled";
+  return expiresAtMs !== undefined && nowMs > expiresAtMs ? "has expired" : undefined;
+}
+
+/** Runs alone, so that only one of several nodes that start together creates them. */
 async function makeFirst(
   engine: Engine,
   tools: Tools,
@@ -54,7 +77,7 @@ async function makeFirst(
       id: tools.newId("root", nowMs),
       workspaceId,
       hash: tools.hashKey(rootKey),
-      start: rootKeyStart(rootKey),
+      ...rootKeyParts(rootKey),
       name: "first",
       permissions: ["*"],
       expiresAtMs: undefined,
@@ -63,9 +86,4 @@ async function makeFirst(
     if (given === undefined) keep(rootKey);
   };
   await engine.transaction(make, { alone: "first start" });
-}
-
-/** What of a root key may be shown and stored: enough to recognise it. */
-export function rootKeyStart(rootKey: string): string {
-  return rootKey.startsWith("latchkey_root_") ? rootKey.slice(0, "latchkey_root_".length + 4) : "";
 }

@@ -2,18 +2,75 @@ import { z } from "zod";
 
 export type JsonSchema = Record<string, unknown>;
 
-/** The JSON Schema of a Zod schema as clients may see it. As `input`, fields with a default are optional. */
+/**
+ * Returns the JSON Schema of a Zod schema, without what is internal. For `input`, fields with a default are optional.
+ * Each description ends with the bounds and the default, so that they are written once.
+ */
 export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchema {
-  const made = z.toJSONSchema(schema, {
+  const converted = z.toJSONSchema(schema, {
     io,
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
       if (jsonSchema["secret"] === true) jsonSchema["format"] = "password";
-      // marks for the log, not for clients
+      // these marks are for the log, not for clients
       delete jsonSchema["secret"];
       delete jsonSchema["private"];
     },
   }) as JsonSchema;
-  delete made["$schema"];
-  return made;
+  delete converted["$schema"];
+  describeBounds(converted as Described, io);
+  return converted;
+}
+
+type Described = {
+  description?: string;
+  default?: unknown;
+  type?: string;
+  anyOf?: Described[];
+  oneOf?: Described[];
+  items?: Described;
+  properties?: Record<string, Described>;
+  additionalProperties?: boolean | Described;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  maxProperties?: number;
+};
+
+/** Adds the bounds and the default to the description of every field and item, at any depth. */
+function describeBounds(schema: Described, io: "input" | "output"): void {
+  const { items, properties = {}, additionalProperties, anyOf = [], oneOf = [] } = schema;
+  const values = typeof additionalProperties === "object" ? [additionalProperties] : [];
+  const inner = [...Object.values(properties), ...values, ...(items ? [items] : []), ...anyOf, ...oneOf];
+  for (const one of inner) describeBounds(one, io);
+  if (schema.description === undefined) return;
+  const bounded = anyOf.find(({ type }) => type !== "null") ?? schema;
+  const fallback = schema.default === undefined ? "" : `Default: ${JSON.stringify(schema.default)}.`;
+  schema.description = [schema.description, boundsOf(bounded, io), fallback]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+function boundsOf(schema: Described, io: "input" | "output"): string {
+  const { minLength, maxLength, minItems, maxItems, maxProperties, minimum, maximum } = schema;
+  // of a response, a client needs to know how long a text or a list may be
+  const least = (bound: number | undefined) => (io === "input" ? bound : undefined);
+  const bounds = [
+    range(least(minLength), maxLength, " characters"),
+    range(least(minItems), maxItems, " items"),
+    range(undefined, maxProperties, " members"),
+    range(least(minimum), io === "input" ? maximum : undefined, ""),
+  ];
+  return bounds.filter((part) => part !== "").join(" ");
+}
+
+function range(least: number | undefined, most: number | undefined, unit: string): string {
+  const to = most === undefined || most >= Number.MAX_SAFE_INTEGER ? undefined : most;
+  if (to === undefined) return least === undefined ? "" : `At least ${least}${unit}.`;
+  return least === undefined || (least === 0 && unit !== "")
+    ? `At most ${to}${unit}.`
+    : `${least} to ${to}${unit}.`;
 }

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { z } from "zod";
-import { startTest, type TestServer } from "../test/harness.ts";
-import { until } from "../test/program.ts";
+import { startTest } from "../test/harness.ts";
+import { testServer } from "../test/setUp.ts";
+import { until } from "../test/until.ts";
 import { type Fields, lineWriter, type MarkedSchema, makeLog, redact } from "./log.ts";
 import { operations } from "./operations/index.ts";
 
@@ -79,14 +80,12 @@ describe("a writer of lines", () => {
       write(line);
       if (index % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    await until("all is written", () =>
-      readFileSync(path, "utf8").split("\n").length > lines.length ? true : undefined,
-    );
+    await until(() => readFileSync(path, "utf8").split("\n").length > lines.length);
     expect(readFileSync(path, "utf8")).toBe(`${lines.join("\n")}\n`);
     closeSync(fd);
   });
 
-  test("does not fail where the disk is full", async () => {
+  test("does not fail when the disk is full", async () => {
     const write = lineWriter(openSync("/dev/full", "w"));
     for (let i = 0; i < 100; i += 1) {
       write("lost");
@@ -94,14 +93,14 @@ describe("a writer of lines", () => {
     }
   });
 
-  test("does not wait where nobody reads, and holds a bounded amount of whole lines until somebody does", async () => {
+  test("does not wait for a reader, and keeps a bounded number of whole lines until there is one", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "pipe");
     expect(spawnSync("mkfifo", [path]).status).toBe(0);
     const pipe = openSync(path, "r+"); // both ends, so that it can be written to and nobody reads
     const write = lineWriter(pipe);
     const line = "x".repeat(1023);
     for (let i = 0; i < 40_000; i += 1) write(line);
-    await new Promise((resolve) => setTimeout(resolve, 50)); // somebody else's turn, and it comes
+    await new Promise((resolve) => setTimeout(resolve, 50)); // lets other work run
 
     const child = spawnSync("timeout", ["3", "cat", path], { maxBuffer: 1e9, encoding: "latin1" });
     const lines = child.stdout.split("\n");
@@ -237,11 +236,7 @@ function fieldsIn(schema: MarkedSchema): [string, MarkedSchema][] {
 }
 
 describe("on a running server", () => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTest({ config: { LOG_LEVEL: "debug" } });
-  });
-  afterAll(() => server.stop());
+  const server = testServer({ config: { LOG_LEVEL: "debug" } });
 
   test("at debug the event of a call carries its input, and no line ever holds what is marked", async () => {
     const { call, log } = server;
@@ -301,4 +296,27 @@ describe("on a running server", () => {
     expect(quiet.log.length).toBeGreaterThan(0);
     for (const line of quiet.log) expect(JSON.parse(line)).not.toHaveProperty("input");
   });
+});
+
+test("no log line has an invisible character or one that changes the text direction, at any level and in any format", () => {
+  const points = [
+    0, 0x1b, 0x7f, 0x85, 0x9b, 0xad, 0x61c, 0x180e, 0x200b, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2060,
+    0x2066, 0x2069, 0xfeff, 0xfff9, 0xe0001, 0xe007f, 0x34f, 0x115f, 0x3164, 0xfe0f, 0xffa0,
+  ];
+  for (const point of points) {
+    const character = String.fromCodePoint(point);
+    for (const format of ["json", "text"] as const) {
+      for (const level of ["debug", "info", "warn", "error"] as const) {
+        const lines: string[] = [];
+        const log = makeLog({ level: "debug", format, nowMs: () => 0, write: (line) => lines.push(line) });
+        log(level, "event", {
+          [`a${character}b`]: `c${character}d`,
+          nested: { [`e${character}`]: [character] },
+        });
+        expect(lines.join("\n")).not.toInclude(character);
+        if (format === "json")
+          expect(JSON.parse(lines[0] ?? "")).toMatchObject({ [`a${character}b`]: `c${character}d` });
+      }
+    }
+  }
 });

@@ -4,12 +4,12 @@ export type Level = "debug" | "info" | "warn" | "error";
 
 export type Fields = Record<string, string | number | boolean | object | undefined>;
 
-/** Writes one event a line; fields given as a function are made only where the event is written. */
+/** Writes one event per line. Fields given as a function are computed only if the event is written. */
 export type Log = (level: Level, event: string, fields?: Fields | (() => Fields)) => void;
 
 const ranks: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** A log that drops what is below `level`. `json`: one object a line; `text`: for people. */
+/** A log that drops events below `level`. `json`: one object per line; `text`: for people. */
 export function makeLog(options: {
   level: Level;
   format: "json" | "text";
@@ -25,13 +25,13 @@ export function makeLog(options: {
 }
 
 function jsonLine(at: string, level: Level, event: string, fields: Fields): string {
-  return JSON.stringify({ at, level, event, ...fields });
+  return escaped(JSON.stringify({ at, level, event, ...fields }));
 }
 
 function textLine(at: string, level: Level, event: string, fields: Fields): string {
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${name}=${textValue(value)}`);
+    .map(([name, value]) => ` ${textName(name)}=${textValue(value)}`);
   return `${at} ${level.padEnd(5)} ${event}${rest.join("")}`;
 }
 
@@ -40,9 +40,23 @@ function textValue(value: Fields[string]): string {
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);
   if (/^[!-~]+$/.test(text) && !/["=]/.test(text)) return text;
   const quoted = typeof value === "object" ? text : JSON.stringify(text);
-  return quoted.replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  return escaped(quoted);
+}
+
+function textName(name: string): string {
+  return /^[!-~]+$/.test(name) && !/["=]/.test(name) ? name : escaped(JSON.stringify(name));
+}
+
+/** Controls, line separators, and everything that is invisible or changes the text direction: a log shows them as `\u…`. */
+const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Escapes hidden characters in JSON text, which parses to the same value afterwards. */
+function escaped(json: string): string {
+  return json.replace(hidden, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+    ).join(""),
   );
 }
 
@@ -50,8 +64,8 @@ const mostWaitingChars = 8 * 1024 * 1024;
 const againAfterMs = 20;
 
 /**
- * Writes lines to an open file without waiting for it: neither a reader that stands still nor a full disk holds up or
- * ends the program. Lines beyond 8 MiB that wait, and those that cannot be written, are dropped.
+ * Writes lines to an open file without waiting for it: neither a stalled reader nor a full disk blocks or
+ * ends the program. Lines are dropped if they cannot be written, or if more than 8 MiB are waiting.
  */
 export function lineWriter(fd: number): (line: string) => void {
   let waiting: string[] = [];
@@ -83,7 +97,7 @@ export function lineWriter(fd: number): (line: string) => void {
   };
 }
 
-/** The part of a JSON Schema that says what may be logged: all but what is marked `secret` or `private`. */
+/** The part of a JSON Schema that says what may be logged: everything that is not marked `secret` or `private`. */
 export type MarkedSchema = {
   secret?: boolean;
   private?: boolean;
@@ -98,8 +112,8 @@ const mostItems = 20;
 const unexpected = "[unexpected]";
 
 /**
- * What may be logged of a value: marked fields are replaced by `[secret]` and `[private]`. So is what the schema does
- * not foresee, by `[unexpected]`, its name too: it may be a secret in the wrong place. Long texts and lists are cut.
+ * What may be logged of a value: marked fields are replaced by `[secret]` and `[private]`. A value that the
+ * schema does not have, and its name, become `[unexpected]`: it may be a secret in the wrong place. Long texts and lists are cut.
  */
 export function redact(schema: MarkedSchema, value: unknown): unknown {
   const either = [schema, ...(schema.anyOf ?? [])];

@@ -1,74 +1,124 @@
 import { existsSync } from "node:fs";
+import { RestoreError } from "./backups/restore.ts";
 import { backedUpFile, backUp } from "./cli/backup.ts";
 import { callOperation } from "./cli/call.ts";
+import { CommandError, exitCodes, UsageError } from "./cli/commandError.ts";
+import { completion } from "./cli/completion.ts";
+import { copy } from "./cli/copy.ts";
+import { exportFlags, writeExport } from "./cli/export.ts";
 import { askHealth } from "./cli/health.ts";
-import { CommandError, help, isManagement, manage } from "./cli/manage.ts";
+import { helpFor, operationOf, unknownCommand } from "./cli/help.ts";
+import {
+  importFlags,
+  openForeignKeys,
+  openImport,
+  resealingFor,
+  runImport,
+  type Sealing,
+  workspaceFor,
+} from "./cli/import.ts";
+import { importStatus, statusFlags } from "./cli/importStatus.ts";
+import { importUnkey, serverOf, unkeyFlags } from "./cli/importUnkey.ts";
+import { findWorkspace, isManagement, manage, workspaceOf } from "./cli/manage.ts";
+import { restore } from "./cli/restore.ts";
+import { serverUrl } from "./cli/serverUrl.ts";
 import { exportUsage } from "./cli/usage.ts";
-import { type RunningServer, rootKeyFile, startServer, writeRootKey } from "./compose.ts";
+import { why } from "./cli/why.ts";
+import { type RunningServer, startServer } from "./compose.ts";
 import {
   type Config,
   ConfigError,
   describeConfig,
+  givenRecoveryKey,
   givenRootKey,
+  givenUpstreamRootKey,
   readConfig,
   refuseSplitCounters,
+  unknownSettings,
 } from "./config.ts";
+import { CopyError } from "./copying/copyError.ts";
+import { type IdPrefix, idMaker } from "./domain/ids.ts";
 import { FirstStartError } from "./firstStart.ts";
 import { lineWriter, makeLog } from "./log.ts";
+import type { ImportTarget } from "./moving/importRecords.ts";
 import { operations } from "./operations/index.ts";
-import { monotonicMs } from "./runtime.ts";
+import { rootKeyFile, writeRootKey } from "./rootKeyFile.ts";
+import { monotonicMs, randomBytes } from "./runtime.ts";
+import { recoveryKeyFingerprint, recoveryWith } from "./sealing.ts";
+import { type StopSignal, stopSignals } from "./stopSignals.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 import { openUsageDatabase } from "./storage/engines/usage.ts";
-import { openStorage } from "./storage/open.ts";
+import { openForeign, openSnapshot, openStorage } from "./storage/open.ts";
 
-process.umask(0o077); // what it writes is for its user alone
+process.umask(0o077); // only its own user can read what it writes
 
-const drainMs = 5_000;
-const exitWithinMs = 20_000;
+const exitWithinMs = 17_000;
 const logWithinMs = 1_000;
+const callWithinMs = 30_000;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  console.error(sentence(error));
-  process.exit(1);
+  tell(sentence(error));
+  process.exit(error instanceof UsageError ? exitCodes.usage : exitCodes.error);
 }
 
 /** The exit code. */
-async function main(words: string[]): Promise<number> {
-  const [command = "help", ...rest] = words;
-  if (["help", "--help", "-h"].includes(command)) return say(help(operations));
+async function main(words: readonly string[]): Promise<number> {
+  const [command = "help", verb, ...rest] = words;
+  const text = helpFor(words, operations);
+  if (text !== undefined) return say(text);
+  if (command === "completion") return say(completion(words.slice(1), operations));
+  const operation = operationOf(words, operations);
   const config = readConfig(process.env);
-  if ((command === "config" || command === "serve") && rest.length > 0) {
-    throw new CommandError(
-      `latchkey ${command} takes nothing more: settings are environment variables, see latchkey config.`,
-    );
-  }
-  if (command === "config") return say(describeConfig(config));
-  if (command === "serve") return serve(config);
-  if (command === "health") return say(await askHealth(config, rest));
-  if (command === "usage") {
-    const { db } = await openUsageDatabase(config.DATABASE_URL);
-    await exportUsage(db, rest);
-    return 0;
-  }
-  if (command === "backup") return backup(config, rest);
-  if (isManagement(words, operations)) {
-    if (config.DATABASE_URL === ":memory:") {
-      throw new CommandError("DATABASE_URL is :memory:, which only the serving process can reach.");
-    }
-    return withEngine(config, async (engine) => say(await manage(engine, command, rest)));
-  }
-  return callOperation(operations, words, {
-    url: config.LATCHKEY_URL,
+  for (const message of unknownSettings(process.env)) tell(message);
+  const target = () => ({
+    url: serverUrl(config),
     rootKey: givenRootKey(config),
-    rootKeyFile: rootKeyFile(config),
+    rootKeyFile: rootKeyFile(config.DATABASE_URL),
+    withinMs: callWithinMs,
+    nowMs: Date.now,
+    terminalWidth: process.stdout.isTTY ? (process.stdout.columns ?? 80) : undefined,
   });
+  if (operation !== undefined) return callOperation(operation, rest, target());
+  if (command === "keys" && verb === "why") return why(operations, rest, target());
+  if (isManagement(words)) return withEngine(config, async (engine) => say(await manage(engine, words)));
+  if (command === "usage" && verb === "export") return usage(config, rest);
+  return single(command, words.slice(1), config);
 }
 
-/** Beside the serving process, if there is one. */
-async function withEngine<T>(config: Config, work: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = await openStorage(config.DATABASE_URL, { serving: false, connections: 4, monotonicMs });
+/** Runs a command of one word. */
+async function single(command: string, rest: readonly string[], config: Config): Promise<number> {
+  if (command === "health") return say(await askHealth(config, rest));
+  if (command === "backup") return backup(config, rest);
+  if (command === "restore") return say(await restore(config.DATABASE_URL, rest));
+  if (command === "export") return exportDocument(config, rest);
+  if (command === "import") return importCommand(config, rest);
+  if (command === "copy") return copyFrom(config, rest);
+  if (command !== "config" && command !== "serve") throw unknownCommand([command, ...rest], operations);
+  if (rest.length > 0) {
+    throw new UsageError(
+      `latchkey ${command} takes no arguments. Settings are environment variables: see latchkey config.`,
+    );
+  }
+  return command === "config" ? say(describeConfig(config)) : serve(config);
+}
+
+/** Works on the database while a server may be using it. `mustExist` false: creates it if it is missing. */
+async function withEngine<T>(
+  config: Config,
+  work: (engine: Engine) => Promise<T>,
+  mustExist = true,
+): Promise<T> {
+  if (config.DATABASE_URL.kind === "memory") {
+    throw new CommandError("DATABASE_URL is :memory:, which only the serving process can reach.");
+  }
+  const engine = await openStorage(config.DATABASE_URL, {
+    serving: false,
+    ...(mustExist ? { mustExist } : {}),
+    connections: 4,
+    monotonicMs,
+  });
   try {
     return await work(engine);
   } finally {
@@ -76,23 +126,147 @@ async function withEngine<T>(config: Config, work: (engine: Engine) => Promise<T
   }
 }
 
-async function backup(config: Config, words: string[]): Promise<number> {
+async function usage(config: Config, words: readonly string[]): Promise<number> {
+  return withEngine(config, async () => {
+    const database = await openUsageDatabase(config.DATABASE_URL);
+    await exportUsage(database, words);
+    await database.close();
+    return exitCodes.ok;
+  });
+}
+
+async function backup(config: Config, words: readonly string[]): Promise<number> {
   const { path, folder } = backedUpFile(config.DATABASE_URL, words);
-  const { db: usage } = await openUsageDatabase(config.DATABASE_URL);
-  return withEngine(config, async ({ db }) => say(await backUp({ path, db, usage }, folder)));
+  const usage = await openUsageDatabase(config.DATABASE_URL); // creates it if nothing was counted yet
+  await usage.close();
+  return withEngine(config, async ({ slow }) => say(await backUp({ path, db: slow }, folder)));
+}
+
+async function exportDocument(config: Config, words: readonly string[]): Promise<number> {
+  const flags = exportFlags(words);
+  return withEngine(config, async (engine) => {
+    const { id, name, timeZone } = await findWorkspace(engine, flags.workspace);
+    const { fingerprint } = sealingOf(config);
+    const usage = flags.usage ? await openUsageDatabase(config.DATABASE_URL) : undefined;
+    const { db, close } = await openSnapshot(config.DATABASE_URL);
+    const source = {
+      db,
+      usage,
+      workspace: { id, name, timeZone },
+      recoveryKey: fingerprint,
+      nowMs: Date.now(),
+    };
+    try {
+      const flawed = await writeExport({ ...flags, ...source }, flags.output);
+      return flawed === 0 ? exitCodes.ok : exitCodes.error;
+    } finally {
+      await Promise.all([close(), usage?.close()]);
+    }
+  });
+}
+
+async function importCommand(config: Config, words: readonly string[]): Promise<number> {
+  const [source, ...rest] = words;
+  if (source === "unkey") return importFromUnkey(config, rest);
+  if (source === "status") return showImportStatus(config, rest);
+  return importDocument(config, words);
+}
+
+async function importDocument(config: Config, words: readonly string[]): Promise<number> {
+  const flags = importFlags(words);
+  if (flags.from !== undefined) {
+    const { entries, close } = await openForeignKeys(flags.from, flags, openForeign);
+    const work = async (engine: Engine) => {
+      const { id } = await findWorkspace(engine, flags.workspace);
+      return importInto(config, { engine, workspaceId: id }, (target) =>
+        runImport(target, entries, { ...flags, reseal: () => undefined }),
+      );
+    };
+    return withEngine(config, work).finally(() => void close());
+  }
+  const { header, entries } = await openImport(flags.file);
+  const reseal = resealingFor(header, flags, sealingOf(config));
+  const work = async (engine: Engine) => {
+    const workspaceId = await workspaceFor(engine, header, flags);
+    return importInto(config, { engine, workspaceId }, (target) =>
+      runImport(target, entries, { ...flags, reseal }),
+    );
+  };
+  return withEngine(config, work, flags.dryRun);
+}
+
+async function importInto(
+  config: Config,
+  { engine, workspaceId }: Pick<ImportTarget, "engine" | "workspaceId">,
+  work: (target: ImportTarget) => Promise<number>,
+): Promise<number> {
+  const usage = await openUsageDatabase(config.DATABASE_URL);
+  const makeId = idMaker(randomBytes);
+  const newId = (prefix: IdPrefix) => makeId(prefix, Date.now());
+  try {
+    return await work({ engine, workspaceId, usage, newId, now: Date.now, actorId: "latchkey import" });
+  } finally {
+    await usage.close();
+  }
+}
+
+async function importFromUnkey(config: Config, words: readonly string[]): Promise<number> {
+  const flags = unkeyFlags(words);
+  const url = config.UPSTREAM_VERIFY_URL;
+  const server = serverOf(flags, { url, rootKey: givenUpstreamRootKey(config) });
+  return withEngine(config, async (engine) => {
+    const workspaceId = await workspaceOf(engine, flags.workspace ?? config.UPSTREAM_VERIFY_WORKSPACE);
+    return importInto(config, { engine, workspaceId }, (target) => importUnkey(target, flags, server));
+  });
+}
+
+async function showImportStatus(config: Config, words: readonly string[]): Promise<number> {
+  const flags = statusFlags(words);
+  return withEngine(config, async (engine) => {
+    const workspaceId = await workspaceOf(engine, flags.workspace ?? config.UPSTREAM_VERIFY_WORKSPACE);
+    const usage = await openUsageDatabase(config.DATABASE_URL);
+    await importStatus({ engine, usage, workspaceId, nowMs: Date.now() }, flags, console.log);
+    await usage.close();
+    return exitCodes.ok;
+  });
+}
+
+function sealingOf(config: Config): Sealing {
+  const key = givenRecoveryKey(config);
+  if (key === undefined) return { recovery: undefined, fingerprint: undefined, recoveryWith };
+  return { recovery: recoveryWith(key), fingerprint: recoveryKeyFingerprint(key), recoveryWith };
+}
+
+async function copyFrom(config: Config, words: readonly string[]): Promise<number> {
+  let isStopped = false;
+  void stopSignals(config.launcherPid, monotonicMs).first.then(() => {
+    isStopped = true;
+  });
+  const source = {
+    database: config.DATABASE_URL,
+    redisUrl: config.REDIS_URL,
+    counterBytes: config.COUNTER_MEMORY_BYTES,
+  };
+  return say(await copy(source, words, { monotonicMs, isStopped: () => isStopped, progress: tell }));
 }
 
 function say(text: string): number {
   if (text !== "") console.log(text);
-  return 0;
+  return exitCodes.ok;
+}
+
+/** Writes to stderr. `console.error` would print it in red on a terminal. */
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 async function serve(config: Config): Promise<number> {
   refuseSplitCounters(config);
-  const keyFile = rootKeyFile(config);
-  const inMemory = config.DATABASE_URL === ":memory:";
+  const keyFile = rootKeyFile(config.DATABASE_URL);
+  const inMemory = config.DATABASE_URL.kind === "memory";
   let shown: string | undefined;
-  const stopAsked = firstSignal();
+  const signals = stopSignals(config.launcherPid, monotonicMs);
+  void signals.second.then(() => process.exit(1));
   const server = await startServer(config, {
     nowMs: Date.now,
     monotonicMs,
@@ -105,12 +279,14 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) console.error(shownOnce(rootKey)); // at once: this start may fail, and it is nowhere else
+      if (!inMemory) tell(shownOnce(rootKey)); // at once, since this start may still fail and the key is stored nowhere else
     },
   });
-  if (inMemory && shown !== undefined) console.error(shownOnce(shown));
-  console.error(greeting(server.url, shown, keyFile));
-  await stop(server, await stopAsked);
+  if (inMemory && shown !== undefined) tell(shownOnce(shown));
+  tell(greeting(server.url, shown, keyFile));
+  const link = process.stderr.isTTY ? await server.loginLink() : undefined;
+  if (link !== undefined) tell(`Console, for the next five minutes and one sign-in:\n  ${link}`);
+  await stop(server, await signals.first);
   return 0;
 }
 
@@ -122,32 +298,25 @@ function greeting(url: string, shown: string | undefined, keyFile: string | unde
   const inFile = shown === undefined && keyFile !== undefined && existsSync(keyFile);
   const key = shown ?? (inFile ? `$(cat ${keyFile})` : "<root key>");
   return `${inFile ? `Root key: ${keyFile}\n` : ""}Latchkey listens on ${url}
+Documentation: ${url}/docs
 Try it:
   curl -s ${url}/v2/identities.createIdentity \\
     -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
     -d '{"externalId":"user_123","meta":{"plan":"pro"}}'`;
 }
 
-/** Listened for from the start on, so that none is missed: the runtime's own answer to one is to be gone. */
-function firstSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => resolve(name));
-  });
-}
-
-/** SIGINT stops at once; SIGTERM first lets load balancers notice. A second signal does not wait. */
-async function stop(server: RunningServer, signal: string): Promise<void> {
-  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => process.exit(1));
-  server.drain();
-  if (signal === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, drainMs));
+/** SIGINT stops at once; SIGTERM first lets load balancers notice. */
+async function stop(server: RunningServer, signal: StopSignal): Promise<void> {
+  const callersLeft = server.drain();
+  if (signal === "SIGTERM") await callersLeft;
   setTimeout(() => process.exit(1), exitWithinMs).unref();
   await server.stop();
-  setTimeout(() => process.exit(0), logWithinMs).unref(); // whoever reads the log may not read on
+  setTimeout(() => process.exit(0), logWithinMs).unref(); // a reader of the log may have stopped reading
 }
 
-/** One sentence for whoever started the program; a stack only for faults of ours. */
+/** One sentence for the user; a stack trace only for our own bugs. */
 function sentence(error: unknown): string {
-  const expected = [ConfigError, StorageError, FirstStartError, CommandError];
+  const expected = [ConfigError, StorageError, FirstStartError, CommandError, CopyError, RestoreError];
   if (expected.some((kind) => error instanceof kind)) return (error as Error).message;
   const { code, message, stack } = error as { code?: string; message?: string; stack?: string };
   if (code === "ENOENT") return `A file is missing: ${message}.`;

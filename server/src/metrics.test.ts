@@ -118,8 +118,8 @@ describe("on a running server", () => {
     )?.value ?? 0;
 
   test("they are at /metrics of their own address, and nowhere else", async () => {
-    const answer = await fetch(`http://${address}/metrics`);
-    expect([answer.status, answer.headers.get("content-type")]).toEqual([
+    const response = await fetch(`http://${address}/metrics`);
+    expect([response.status, response.headers.get("content-type")]).toEqual([
       200,
       "text/plain; version=0.0.4; charset=utf-8",
     ]);

@@ -1,45 +1,24 @@
 import type { z } from "zod";
-import type { Counters } from "./counters/counters.ts";
 import type { Caller, Resource } from "./domain/caller.ts";
-import type { Spent } from "./domain/credits.ts";
-import type { IdPrefix } from "./domain/ids.ts";
-import type { Soon } from "./domain/soon.ts";
-import type { ErrorCode } from "./errors.ts";
-import type { Usage } from "./events/usage.ts";
-import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
-import type { Spend } from "./storage/queries/balances.ts";
-import type { Db, Tx } from "./storage/schema.ts";
+import type { Position } from "./domain/cursor.ts";
+import type { MaybePromise } from "./domain/maybePromise.ts";
+import type { Settled } from "./domain/settled.ts";
+import type { ErrorBody, ErrorCode } from "./errors.ts";
+import type { Sources, Tools } from "./services.ts";
+import type { Tx } from "./storage/schema.ts";
+
+export type { Limits, Recovery } from "./services.ts";
 
 /**
- * What the root key must hold. With `*` only a grant for all things of the kind will do; with `<id>` a grant for
- * one of them is enough to be heard, and the operation then treats everything else as if it did not exist.
+ * What the root key must hold. `*` demands a grant for all resources of the kind. With `<id>` a grant for one of them
+ * is enough, and the operation then treats all others as if they did not exist.
  */
 export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 
-/** The bounds that whoever runs the server may set. */
-export type Limits = { maxMetaBytes: number; maxRatelimitDurationMs: number };
-
-/** Seals keys with the server's recovery key, and opens them. */
-export type Recovery = {
-  seal(key: string): string;
-  /** undefined for what this recovery key did not seal */
-  open(sealed: string): string | undefined;
-};
-
 /** What every operation may use. */
-type Context = {
+type Context = Tools & {
   caller: Caller;
   requestId: string;
-  /** wall clock, milliseconds since the epoch */
-  nowMs: number;
-  limits: Limits;
-  newId(prefix: IdPrefix): string;
-  /** from a cryptographically secure source */
-  randomBytes(count: number): Uint8Array;
-  /** SHA-256 of the UTF-8 text, base64url without padding: the only form in which a key is stored or looked up */
-  hashKey(key: string): string;
-  /** for keys that can be shown again; undefined where this server is not set up for them */
-  recovery: Recovery | undefined;
   /** Adds to the request's log event; never a secret, a meta value or an external id. */
   note(fields: Record<string, string | number | boolean>): void;
 };
@@ -50,28 +29,35 @@ export type Audit = (event: string, targetId: string, fields?: readonly string[]
 export type Write = {
   tx: Tx;
   audit: Audit;
-  /** After the commit, forgets everything cached that was made from the thing with this id. */
+  /** After the commit, evicts every cached record that depends on the thing with this id. */
   evict(id: string): void;
 };
 
-/** Outside a transaction: reads, counts, may wait; a short audited write goes through `inTransaction`. */
-export type RunContext = Context & {
-  db: Db;
-  slow: Db;
-  counters: Counters;
-  keyCache: KeyCache;
-  namespaceCache: NamespaceCache;
-  usage: Usage;
-  /** Durable when it resolves. */
-  spendCredits(spend: Spend): Promise<Spent>;
-  inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;
-};
+/** For an operation outside a transaction: it may wait. Short audited writes go through `inTransaction`. */
+export type RunContext = Context &
+  Sources & {
+    /** the wall clock when the call began */
+    nowMs: number;
+    /** what a batch returns for an entry that failed with this error */
+    refusalOfEntry(error: unknown): ErrorBody;
+    inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;
+  };
 
-/** Inside one transaction, run again where the database asks for it: nothing to wait for but `tx`. */
+/**
+ * For an operation inside one transaction, which the engine may run again: it must wait for nothing but `tx`. It has no
+ * `nowMs`, since after waiting for a row lock it must not decide by a time from before the wait.
+ */
 export type TransactContext = Context & Write;
 
-/** One page of a list; `nextAfterId` is the last row's id where more rows follow. */
-export type Page<T> = { items: T[]; nextAfterId?: string | undefined };
+/**
+ * One page of a list; `nextAfterId` is the last row's id, or its position in the list's order, if more rows follow.
+ * `completeSinceMs`: the time from which the list has everything, if older items may be missing.
+ */
+export type Page<T> = {
+  items: T[];
+  nextAfterId?: string | Position | undefined;
+  completeSinceMs?: number | undefined;
+};
 
 type Example = { input: Record<string, unknown> | unknown[]; output?: unknown };
 
@@ -82,47 +68,69 @@ type Common<I extends z.ZodType> = {
   /** more than the summary says, for the documentation */
   description?: string;
   permission: Permission;
-  /** further permissions that are all needed too */
+  /** a permission that is enough instead of `permission`, for an operation on things of two kinds */
+  orPermission?: Permission;
+  /** further permissions, all of which are required too */
   alsoNeeds?: readonly Permission[];
   input: I;
-  /** the refusals of its own, beside those that every operation has */
+  /** its own errors, in addition to those of every operation */
   errors: readonly ErrorCode[];
   example: Example;
-  /** answers so often that only failures are logged one by one */
-  frequent?: true;
-  /** as documented for `identities.deleteIdentity`: its errors are `application/problem+json` whatever is accepted */
+  /** decides a user's request: called so often that only failures are logged one by one */
+  decides?: true;
+  /** as documented for `identities.deleteIdentity`: its errors are `application/problem+json` whatever the request accepts */
   problemJson?: true;
-  /** larger bodies than usual are taken; bytes */
-  maxBodyBytes?: number;
+  /** as documented for `permissions.updateRole`: its 429 is `application/json` */
+  json429?: true;
+  /** takes bodies up to the larger `MAX_MIGRATION_BODY_BYTES` */
+  takesLargeBody?: true;
 };
 
 type Body<I, T> =
-  | { run(input: I, context: RunContext): Soon<T>; transact?: never }
-  | { transact(input: I, context: TransactContext): Promise<T>; run?: never };
+  | {
+      run(input: I, context: RunContext): MaybePromise<T>;
+      transact?: never;
+      /**
+       * Its `run` validates and writes a large input in several turns and transactions. If it fails, some of them may
+       * be committed, and repeating the call must complete the rest.
+       */
+      commitsInParts?: true;
+    }
+  | { transact(input: I, context: TransactContext): Promise<T>; run?: never; commitsInParts?: never };
 
 type WithOutput<I extends z.ZodType, O extends z.ZodType> = Common<I> & { output: O; page?: never } & Body<
     z.output<I>,
     z.input<O>
   >;
+/** Decides each entry of a list on its own. An entry that does not fit its schema has the error that it alone would get. */
+type WithEntries<I extends z.ZodType, O extends z.ZodType> = Common<z.ZodArray<I>> & {
+  judgesEntries: true;
+  output: O;
+  page?: never;
+  transact?: never;
+  commitsInParts?: never;
+  run(input: Settled<z.output<I>>[], context: RunContext): MaybePromise<z.input<O>>;
+};
 type WithPage<I extends z.ZodType, O extends z.ZodType> = Common<I> & { page: O; output?: never } & Body<
     z.output<I>,
     Page<z.input<O>>
   >;
+/** Its response has no `data`. It returns warnings, which the response has if there are any. */
 type WithNothing<I extends z.ZodType> = Common<I> & { output?: never; page?: never } & Body<
     z.output<I>,
-    void
+    string[]
   >;
 
-/** An operation as the runner, the routes and the documents see it. */
+/** An operation as the runner, the routes and the documents see it: it has either `run` or `transact`. */
 export type Operation = Common<z.ZodType> & {
-  /** the shape of `data`; with `page` that of one item; neither: the answer has no `data` */
+  /** the schema of `data`; `page` is that of one item of a list; without both the response has no `data`, but may have `warnings` */
   output?: z.ZodType;
   page?: z.ZodType;
-  run?(input: unknown, context: RunContext): Soon<unknown>;
-  transact?(input: unknown, context: TransactContext): Promise<unknown>;
-};
+  judgesEntries?: true;
+} & Body<unknown, unknown>;
 
 /** Defines an operation and checks that its body fits its schemas. */
+export function operation<I extends z.ZodType, O extends z.ZodType>(definition: WithEntries<I, O>): Operation;
 export function operation<I extends z.ZodType, O extends z.ZodType>(definition: WithOutput<I, O>): Operation;
 export function operation<I extends z.ZodType, O extends z.ZodType>(definition: WithPage<I, O>): Operation;
 export function operation<I extends z.ZodType>(definition: WithNothing<I>): Operation;

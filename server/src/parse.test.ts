@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
+import { closest } from "./domain/closest.ts";
 import { Failure, type Flaw } from "./errors.ts";
-import { closest, parseInput } from "./parse.ts";
+import { parseInput } from "./parse.ts";
 
 const schema = z.strictObject({
   externalId: z
@@ -37,23 +38,23 @@ function flawsOf(value: unknown): readonly Flaw[] {
 const unknown = (location: string, fix: string) => ({ location, message: "is not a known field", fix });
 const valid = { externalId: "abc" };
 
-test("what fits is answered as the schema types it, with its defaults", () => {
+test("valid input is returned as the schema types it, with its defaults", () => {
   expect(parseInput(schema, valid)).toEqual({ externalId: "abc", count: 3 });
   expect(parseInput(schema, { ...valid, remaining: null, refill: null })).toMatchObject({ remaining: null });
 });
 
-describe("each kind of violation says where, what is wrong and what would be right:", () => {
+describe("each kind of violation names the place, what is wrong and what to send instead:", () => {
   test.each<[string, unknown, Flaw]>([
-    ["a missing member", {}, { location: "body.externalId", message: "is missing", fix: "give a string" }],
+    ["a missing member", {}, { location: "body.externalId", message: "is missing", fix: "send a string" }],
     [
       "a string for a number",
       { ...valid, count: "5" },
-      { location: "body.count", message: "is a string, not a number", fix: "give a number" },
+      { location: "body.count", message: "is a string, not a number", fix: "send a number" },
     ],
     [
       "a whole number for a string",
       { externalId: 5 },
-      { location: "body.externalId", message: "is a number, not a string", fix: "give a string" },
+      { location: "body.externalId", message: "is a number, not a string", fix: "send a string" },
     ],
     [
       "a fraction",
@@ -61,7 +62,7 @@ describe("each kind of violation says where, what is wrong and what would be rig
       {
         location: "body.count",
         message: "is not a whole number",
-        fix: "give a whole number up to 2^53 - 1",
+        fix: "send a whole number up to 2^53 - 1",
       },
     ],
     [
@@ -76,22 +77,22 @@ describe("each kind of violation says where, what is wrong and what would be rig
     [
       "null",
       { externalId: null },
-      { location: "body.externalId", message: "is null, not a string", fix: "give a string" },
+      { location: "body.externalId", message: "is null, not a string", fix: "send a string" },
     ],
     [
       "an array",
       { ...valid, enabled: [true] },
-      { location: "body.enabled", message: "is an array, not true or false", fix: "give true or false" },
+      { location: "body.enabled", message: "is an array, not true or false", fix: "send true or false" },
     ],
     [
       "an object",
       { ...valid, tags: {} },
-      { location: "body.tags", message: "is an object, not an array", fix: "give an array" },
+      { location: "body.tags", message: "is an object, not an array", fix: "send an array" },
     ],
     [
-      "a truth value",
+      "a boolean",
       { ...valid, refill: true },
-      { location: "body.refill", message: "is true or false, not an object", fix: "give an object" },
+      { location: "body.refill", message: "is true or false, not an object", fix: "send an object" },
     ],
     [
       "a number below its bound",
@@ -109,16 +110,16 @@ describe("each kind of violation says where, what is wrong and what would be rig
       {
         location: "body.externalId",
         message: "has more than 5 characters",
-        fix: "give at most 5 characters",
+        fix: "send at most 5 characters",
       },
     ],
     [
       "an array too short",
       { ...valid, tags: [] },
-      { location: "body.tags", message: "has fewer than 1 items", fix: "give at least 1 items" },
+      { location: "body.tags", message: "has fewer than 1 items", fix: "send at least 1 items" },
     ],
     [
-      "characters that do not belong",
+      "characters that are not allowed",
       { externalId: "A" },
       {
         location: "body.externalId",
@@ -127,23 +128,23 @@ describe("each kind of violation says where, what is wrong and what would be rig
       },
     ],
     [
-      "none of the values",
+      "a value that is not in the list",
       { ...valid, interval: "weekly" },
       {
         location: "body.interval",
-        message: "is none of the allowed values",
+        message: "is not one of the allowed values",
         fix: 'use "daily" or "monthly"',
       },
     ],
     [
-      "no value where there is a choice",
+      "a missing value with a list of allowed ones",
       { ...valid, refills: [{}] },
       { location: "body.refills[0].every", message: "is missing", fix: 'use "day" or "month"' },
     ],
     [
-      "a place within an item",
+      "a field of an item",
       { ...valid, ratelimits: [{ name: "a", limit: 1 }, { name: 1 }] },
-      { location: "body.ratelimits[1].name", message: "is a number, not a string", fix: "give a string" },
+      { location: "body.ratelimits[1].name", message: "is a number, not a string", fix: "send a string" },
     ],
   ])("%s", (_, value, flaw) => {
     expect(flawsOf(value)[0]).toEqual(flaw);
@@ -151,15 +152,15 @@ describe("each kind of violation says where, what is wrong and what would be rig
 });
 
 test.each([[], "x", null, 5, true].map((body) => [JSON.stringify(body), body]))(
-  "a body that is %s is no object",
+  "a body that is %s is rejected, since it is not an object",
   (_, body) => {
     const [flaw, ...more] = flawsOf(body);
-    expect(flaw).toMatchObject({ location: "body", fix: "give an object" });
+    expect(flaw).toMatchObject({ location: "body", fix: "send an object" });
     expect(more).toEqual([]);
   },
 );
 
-describe("an unknown member is named, with the known one that was meant:", () => {
+describe("an unknown field is named, with the allowed field that was probably meant:", () => {
   test.each<[string, unknown, Flaw]>([
     [
       "a typing error",
@@ -185,29 +186,29 @@ describe("an unknown member is named, with the known one that was meant:", () =>
     [
       "nothing close",
       { ...valid, refill: { amount: 1, whatever: 1 } },
-      unknown("body.refill.whatever", "leave it away; known here: amount, refillDay"),
+      unknown("body.refill.whatever", "omit it; allowed fields: amount, refillDay"),
     ],
     [
       "a name that needs quotes",
       { ...valid, "a b": 1 },
       unknown(
         'body["a b"]',
-        "leave it away; known here: externalId, count, enabled, interval, remaining, tags, refill, refills, ratelimits",
+        "omit it; allowed fields: externalId, count, enabled, interval, remaining, tags, refill, refills, ratelimits",
       ),
     ],
   ])("%s", (_, value, flaw) => {
     expect(flawsOf(value)).toEqual([flaw]);
   });
 
-  test.each(["__proto__", "constructor", "toString"])("%s is a member like others", (name) => {
+  test.each(["__proto__", "constructor", "toString"])("%s is a field like any other", (name) => {
     const body: unknown = JSON.parse(`{"externalId":"abc",${JSON.stringify(name)}:1}`);
     expect(flawsOf(body)).toMatchObject([
-      { location: `body.${name}`, fix: expect.stringMatching(/^leave it away/) },
+      { location: `body.${name}`, fix: expect.stringMatching(/^omit it/) },
     ]);
   });
 });
 
-test("all violations are listed, unknown members last, and the detail counts them", () => {
+test("all violations are listed, unknown fields last, and the detail counts them", () => {
   const failure = failureOf({ extra: 1, count: "5", refill: {}, tags: [1, 2] });
   expect(failure.flaws.map(({ location }) => location)).toEqual([
     "body.externalId",
@@ -222,7 +223,7 @@ test("all violations are listed, unknown members last, and the detail counts the
 
 const words = fc.stringMatching(/^[a-z]{1,12}$/);
 
-test("a known name is meant by itself, in any case and with separators between its words", () => {
+test("a name matches itself, in any case and with separators between its words", () => {
   fc.assert(
     fc.property(fc.uniqueArray(words, { minLength: 1, maxLength: 8 }), fc.nat(), (known, pick) => {
       const name = known[pick % known.length] ?? "";
@@ -233,7 +234,7 @@ test("a known name is meant by itself, in any case and with separators between i
   );
 });
 
-test("one letter too many is forgiven from three letters on, and five never", () => {
+test("one extra letter still matches in names of three letters or more, and five never match", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-z]{3,12}$/), fc.nat({ max: 12 }), (name, at) => {
       const mistyped = `${name.slice(0, at)}q${name.slice(at)}`;

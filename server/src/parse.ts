@@ -1,30 +1,87 @@
-import type { z } from "zod";
+import { z } from "zod";
+import { closest } from "./domain/closest.ts";
 import { memberPath } from "./domain/location.ts";
+import { type Settled, settle } from "./domain/settled.ts";
 import { Failure, type Flaw } from "./errors.ts";
+import { parsePlain } from "./plainInput.ts";
+
+/** A response lists at most 100 violations, in at most 48 KiB. */
+const mostListed = 100;
+const mostListedBytes = 48 * 1024;
 
 /**
- * The input as the schema types it.
- * Errors: `invalid_input` with one flaw for each violation, in the order of the schema, unknown members last.
+ * Returns the input as the schema types it.
+ * Errors: `invalid_input` with the first violations in the order of the schema, unknown fields last. Its detail says how
+ * many more there are.
  */
 export function parseInput(schema: z.ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value);
+  return parsePlain(schema, value) ?? inputOf(schema.safeParse(value), schema, value);
+}
+
+/** As `parseInput`; between the slices of a long list the event loop serves others. */
+export async function parseLargeInput(schema: z.ZodType, value: unknown): Promise<unknown> {
+  return inputOf(await schema.safeParseAsync(value), schema, value);
+}
+
+/**
+ * Parses each entry of a list on its own: its input, or the error that it would get as a whole body.
+ * Errors: `invalid_input` if it is not a list, or has too few or too many entries.
+ */
+export function parseEntries(list: z.ZodType, value: unknown): Settled<unknown>[] {
+  const { element, _zod } = list as z.ZodArray<z.ZodType>;
+  const entries = parseInput(z.clone(list as z.ZodArray, { ..._zod.def, element: z.unknown() }), value);
+  return (entries as unknown[]).map((entry) => settle(parseInput, element, entry));
+}
+
+function inputOf(result: z.ZodSafeParseResult<unknown>, schema: z.ZodType, value: unknown): unknown {
   if (result.success) return result.data;
-  const flaws = result.error.issues.flatMap((issue) => flawsOf(issue, schema, value));
+  const { issues } = result.error;
+  const flaws = firstFlaws(issues, schema, value);
   const [first] = flaws;
-  const more = flaws.length > 1 ? ` (and ${flaws.length - 1} more)` : "";
+  const count = issues.reduce((sum, issue) => sum + violationsIn(issue), 0);
   throw new Failure("invalid_input", {
-    detail: first === undefined ? "The body is not valid." : `${first.location} ${first.message}${more}.`,
+    detail:
+      first === undefined
+        ? "The body is not valid."
+        : `${first.location} ${first.message}${howManyMore(count, flaws.length)}.`,
     flaws,
   });
 }
 
+/** Validation stops when a list has `mostListed` violations, so a count of that size or more is a lower bound. */
+function howManyMore(count: number, listed: number): string {
+  if (count === 1) return "";
+  if (count < mostListed && listed === count) return ` (and ${count - 1} more)`;
+  return ` (and at least ${count - 1} more, of which ${listed - 1} are listed)`;
+}
+
 type Issue = z.core.$ZodIssue;
+
+function violationsIn(issue: Issue): number {
+  return issue.code === "unrecognized_keys" ? issue.keys.length : 1;
+}
+
+/** Returns as many violations as a response may list. */
+function firstFlaws(issues: readonly Issue[], schema: z.ZodType, value: unknown): Flaw[] {
+  const listed: Flaw[] = [];
+  let bytes = 0;
+  for (const issue of issues) {
+    for (const flaw of flawsOf(issue, schema, value)) {
+      bytes += new TextEncoder().encode(JSON.stringify(flaw)).byteLength;
+      if (listed.length === mostListed || bytes > mostListedBytes) return listed;
+      listed.push(flaw);
+    }
+  }
+  return listed;
+}
 
 function flawsOf(issue: Issue, schema: z.ZodType, value: unknown): Flaw[] {
   const location = locationOf(issue.path);
   switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.map((key) => unknownMember(key, location, knownMembers(schema, issue.path)));
+    case "unrecognized_keys": {
+      const known = knownMembers(schema, issue.path);
+      return issue.keys.slice(0, mostListed).map((key) => unknownMember(key, location, known));
+    }
     case "invalid_type":
       return [wrongType(issue.expected, location, at(value, issue.path))];
     case "too_small":
@@ -35,11 +92,12 @@ function flawsOf(issue: Issue, schema: z.ZodType, value: unknown): Flaw[] {
       return [{ location, message: "has characters that are not allowed", fix: issue.message }];
     case "invalid_value":
       return [noneOf(issue.values, location, at(value, issue.path))];
+    case "invalid_union":
+      return [noneOfChoices(issue, schema, value)];
     case "custom":
       return [{ location, message: issue.message, fix: fixOf(issue.params) }];
     case "invalid_element":
     case "invalid_key":
-    case "invalid_union":
     case "not_multiple_of":
       return [{ location, message: issue.message }];
   }
@@ -71,11 +129,11 @@ const typeNames: Record<string, string> = {
 
 function wrongType(expected: string, location: string, actual: unknown): Flaw {
   const wanted = typeNames[expected] ?? expected;
-  if (actual === undefined) return { location, message: "is missing", fix: `give ${wanted}` };
+  if (actual === undefined) return { location, message: "is missing", fix: `send ${wanted}` };
   if (expected === "int" && typeof actual === "number") {
-    return { location, message: "is not a whole number", fix: `give ${wanted}` };
+    return { location, message: "is not a whole number", fix: `send ${wanted}` };
   }
-  return { location, message: `is ${describe(actual)}, not ${wanted}`, fix: `give ${wanted}` };
+  return { location, message: `is ${describe(actual)}, not ${wanted}`, fix: `send ${wanted}` };
 }
 
 function describe(value: unknown): string {
@@ -96,13 +154,37 @@ function outOfBounds(
   return {
     location,
     message: `${has} ${comparison} ${bound}${unit}`,
-    fix: `${unit === "" ? "use" : "give"} at ${side} ${bound}${unit}`,
+    fix: `${unit === "" ? "use" : "send"} at ${side} ${bound}${unit}`,
   };
 }
 
 function noneOf(values: readonly unknown[], location: string, actual: unknown): Flaw {
-  const message = actual === undefined ? "is missing" : "is none of the allowed values";
-  return { location, message, fix: `use ${listed(values)}` };
+  const message = actual === undefined ? "is missing" : "is not one of the allowed values";
+  const near = typeof actual === "string" ? closest(actual, values.map(String)) : undefined;
+  const hint = near === undefined ? "" : `did you mean ${JSON.stringify(near)}? `;
+  return { location, message, fix: `${hint}use ${listed(values)}` };
+}
+
+/** What is wrong by the choice that has the value's type, such as a number that is too small; else all choices. */
+function noneOfChoices(
+  issue: Extract<Issue, { code: "invalid_union" }>,
+  schema: z.ZodType,
+  value: unknown,
+): Flaw {
+  const isText = typeof at(value, issue.path) === "string";
+  const choices = issue.errors.flatMap(([first]) => (first === undefined ? [] : [first]));
+  const flaws = choices.flatMap((choice) =>
+    flawsOf({ ...choice, path: [...issue.path, ...choice.path] }, schema, value),
+  );
+  const meant = choices.findIndex(({ code }) => code !== "invalid_type" && code !== "invalid_value");
+  const flaw = flaws[meant];
+  if (flaw !== undefined && !isText) return flaw;
+  const message = "is not one of the allowed values";
+  return {
+    location: locationOf(issue.path),
+    message,
+    fix: flaws.flatMap(({ fix = [] }) => fix).join(", or "),
+  };
 }
 
 function listed(values: readonly unknown[]): string {
@@ -111,20 +193,20 @@ function listed(values: readonly unknown[]): string {
 
 function fixOf(params: Record<string, unknown> | undefined): string {
   const fix = params?.["fix"];
-  return typeof fix === "string" ? fix : "see this field in /openapi.json";
+  return typeof fix === "string" ? fix : "see the description of this field in /openapi.json";
 }
 
 function unknownMember(key: string, parent: string, known: readonly string[]): Flaw {
   const location = memberPath(parent, key);
   const close = closest(key, known);
   const fix =
-    close === undefined ? `leave it away; known here: ${known.join(", ")}` : `did you mean "${close}"?`;
+    close === undefined ? `omit it; allowed fields: ${known.join(", ")}` : `did you mean "${close}"?`;
   return { location, message: "is not a known field", fix };
 }
 
 type Walkable = { shape?: Record<string, Walkable>; element?: Walkable; unwrap?: () => Walkable };
 
-/** The members that the object schema at `path` knows. */
+/** The fields that the object schema at `path` allows. */
 function knownMembers(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let current = unwrapped(schema as unknown as Walkable);
   for (const member of path) {
@@ -134,7 +216,7 @@ function knownMembers(schema: z.ZodType, path: readonly PropertyKey[]): string[]
   return Object.keys(current?.shape ?? {});
 }
 
-/** Without optional, nullable and default around it. */
+/** Removes optional, nullable and default around a schema. */
 function unwrapped(schema: Walkable | undefined): Walkable | undefined {
   let current = schema;
   while (current !== undefined && current.shape === undefined && current.element === undefined) {
@@ -143,31 +225,4 @@ function unwrapped(schema: Walkable | undefined): Walkable | undefined {
     current = inner;
   }
   return current;
-}
-
-const furthestTypo = 2;
-const longestTypo = 40;
-
-/** The known name that differs in case, or by at most two typing errors. */
-export function closest(name: string, known: readonly string[]): string | undefined {
-  if (name.length > longestTypo) return undefined;
-  const folded = name.toLowerCase().replace(/[_-]/g, "");
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(folded, candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.min(furthestTypo, candidate.length / 3))
-    .sort((a, b) => a.distance - b.distance);
-  return ranked[0]?.candidate;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

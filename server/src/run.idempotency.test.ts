@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, type Reply, startTest, type TestServer } from "../test/harness.ts";
+import { describe, expect, test } from "bun:test";
+import { engines, type Reply, type TestServer } from "../test/harness.ts";
+import { testServer, testWorkspace } from "../test/setUp.ts";
 import { dump } from "../test/tables.ts";
-import { makeWorkspace, statuses, type Workspace } from "../test/workspace.ts";
+import { makeWorkspace, statuses } from "../test/workspace.ts";
 
 const dayMs = 86_400_000;
 const visibleAscii = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join("");
 
 describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
-  beforeEach(async () => {
-    space = await makeWorkspace(server);
-  });
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   const call = (operation: string, body: unknown, key: string, rootKey?: string) =>
     space.call(operation, body, { rootKey: rootKey ?? space.rootKey, headers: { "Idempotency-Key": key } });
   const createApi = (key: string, name = "payments", rootKey?: string) =>
@@ -30,7 +24,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
   };
   const replayed = (reply: Reply) => reply.headers.get("idempotent-replayed");
 
-  test("is done once: a repeat is told the first one's answer and request id, and that it is a repeat", async () => {
+  test("takes effect once, and a repeat gets the first response, its request id and a header that says so", async () => {
     const first = await createApi("order-1");
     expect([first.status, replayed(first)]).toEqual([200, null]);
     server.clock.advance(1);
@@ -43,7 +37,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect([await count("apis"), await count("auditEvents"), await count("idempotency")]).toEqual([1, 1, 1]);
   });
 
-  test("whose answer has no data is told no data again", async () => {
+  test("whose response has no data gets no data when it is repeated", async () => {
     await space.data("identities.createIdentity", { externalId: "user_1" });
     const first = await call("identities.deleteIdentity", { identity: "user_1" }, "order-1");
     const repeat = await call("identities.deleteIdentity", { identity: "user_1" }, "order-1");
@@ -51,7 +45,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect(repeat.body).not.toHaveProperty("data");
   });
 
-  test("is told the very key that was made first, a secret that is nowhere in the database", async () => {
+  test("returns the same new key when it is repeated, and the database does not contain that key", async () => {
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const first = await call("keys.createKey", { apiId }, "the-idempotency-key-itself");
     const { key } = first.body.data;
@@ -67,7 +61,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     }
   });
 
-  test("is sealed anew each time: equal answers under one root key leave no equal rows", async () => {
+  test("stores its response encrypted, and equal responses to one root key leave different rows", async () => {
     await createApi("order-1");
     await createApi("order-2");
     const rows = await server.services.engine.db
@@ -79,7 +73,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect(new Set(rows.map(({ answer }) => answer.slice(0, 20))).size).toBe(2);
   });
 
-  test("with another body is a 422 that changes nothing, even where it differs by a space only", async () => {
+  test("with another body is a 422 that changes nothing, even if only a space differs", async () => {
     const first = await createApi("order-1");
     for (const body of [{ name: "others" }, '{"name": "payments"}', '{"name":"payments"} ']) {
       const reply = await call("apis.createApi", body, "order-1");
@@ -91,7 +85,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect((await createApi("order-1")).text).toBe(first.text);
   });
 
-  test("has nothing to do with another operation, root key or workspace that use the same one", async () => {
+  test("is independent of calls of other operations, root keys and workspaces with the same key", async () => {
     const other = await makeWorkspace(server);
     const second = await space.keyWith("*");
     const replies = [
@@ -105,7 +99,23 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect(await count("apis")).toBe(3);
   });
 
-  test("that was refused is not kept: once the reason is gone it is done", async () => {
+  test("is not held up by what a clock kept that was years ahead, and is held to what an hour's fault kept", async () => {
+    const { clock } = server;
+    for (const [byMs, isRepeat] of [
+      [3_600_000, true],
+      [-3_600_000, true],
+      [5 * 365 * 86_400_000, false],
+      [-5 * 365 * 86_400_000, false],
+    ] as const) {
+      clock.set(byMs);
+      const id = `kept-by-${Math.abs(byMs)}-${byMs > 0}`;
+      expect((await createApi(id)).status).toBe(200);
+      clock.set(-byMs);
+      expect(replayed(await createApi(id))).toEqual(isRepeat ? expect.any(String) : null);
+    }
+  });
+
+  test("that was refused is not remembered, and succeeds when the reason is gone", async () => {
     const create = (body: object) => call("identities.createIdentity", body, "order-1");
     expect((await create({ externalId: "not allowed" })).status).toBe(400);
     await space.data("identities.createIdentity", { externalId: "user_1" });
@@ -119,7 +129,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect([repeat.status, replayed(repeat)]).toEqual([200, "true"]);
   });
 
-  test("sent 50 times at once is done once, and all 50 are told the same", async () => {
+  test("sent 50 times at once takes effect once, and all 50 get the same response", async () => {
     const replies = await Promise.all(Array.from({ length: 50 }, () => createApi("order-1")));
     expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
     expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
@@ -127,7 +137,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect([await count("apis"), await count("auditEvents")]).toEqual([1, 1]);
   });
 
-  test("sent at once with two bodies does one of them, and the other is a 422", async () => {
+  test("sent at once with two bodies runs one of them, and the other is a 422", async () => {
     const both = (index: number) => createApi("order-1", index % 2 === 0 ? "even" : "odd");
     expect(await statuses(20, both)).toEqual({ 200: 10, 422: 10 });
     expect(await count("apis")).toBe(1);
@@ -156,7 +166,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect(await count("apis")).toBe(0);
   });
 
-  test("that writes nothing takes no notice of it: each of three verifications and decisions counts", async () => {
+  test("ignores it if the operation writes nothing: each of three verifications and decisions counts", async () => {
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { key } = await space.data("keys.createKey", { apiId, credits: { remaining: 9 } });
     const limited = { namespace: "sends", identifier: "user_1", limit: 9, duration: 60_000 };
@@ -181,10 +191,10 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect(anew.body.data.apiId).not.toBe(first.body.data.apiId);
     expect(await count("apis")).toBe(2);
     server.clock.advance(dayMs - 1);
-    expect((await createApi("order-1")).text).toBe(anew.text); // the day began anew, too
+    expect((await createApi("order-1")).text).toBe(anew.text); // the 24 hours began again, too
   });
 
-  test("of a root key that has expired since is refused, though its answer is still there", async () => {
+  test("of a root key that has expired since is refused, although its response is still stored", async () => {
     const expiresAtMs = server.clock.nowMs + 1_000;
     const rootKey = await server.makeRootKey(["api.*.create_api"], { workspaceId: space.id, expiresAtMs });
     expect((await createApi("order-1", "payments", rootKey)).status).toBe(200);
@@ -196,16 +206,12 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))(
   "on $name, after a restart",
   (engine) => {
-    let server: TestServer;
-    beforeAll(async () => {
-      server = await startTest({ engine });
-    });
-    afterAll(() => server.stop());
+    const server = testServer({ engine });
     const headers = { "Idempotency-Key": "order-1" };
     const create = (rootKey: string) =>
       server.call("apis.createApi", { name: "payments" }, { rootKey, headers });
 
-    test("an answer is still repeated; not to a root key that has lost the permission, nor to one that is gone", async () => {
+    test("a response is still repeated, but not to a root key that has lost the permission or was deleted", async () => {
       const permission = "api.*.create_api";
       const [keeps, loses, goes] = [
         await server.makeRootKey([permission]),

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestServer } from "../test/harness.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 
-/** Where the answer to a commit is lost on its way: after the database has committed, or before it could. */
+/** When the response to a commit is lost: after the database has committed, or before. */
 type Lost = "after the commit" | "before the commit";
 
-/** The engine itself, but for the next transaction's answer; `reachable` says whether it can be asked afterwards. */
+/** The engine, except that it loses the response to the next commit. `reachable`: whether the database responds afterwards. */
 function losing(engine: Engine, lost: Lost, reachable = true): Engine {
   let over = false;
   const { db } = engine;
@@ -30,12 +30,12 @@ function losing(engine: Engine, lost: Lost, reachable = true): Engine {
         .catch((error: unknown) => {
           if (lost === "after the commit") throw error;
         });
-      throw new StorageError("lost", "The answer to the commit did not arrive.");
+      throw new StorageError("lost", "The response to the commit did not arrive.");
     },
   };
 }
 
-describe.each(engines)("on $name, a write whose commit is not answered", (engine) => {
+describe.each(engines)("on $name, a write whose commit got no response", (engine) => {
   let server: TestServer;
   let real: Engine;
   beforeEach(async () => {
@@ -50,7 +50,7 @@ describe.each(engines)("on $name, a write whose commit is not answered", (engine
   const create = () => server.call("identities.createIdentity", { externalId: "user_1" }, { headers });
   const stored = () => real.db.selectFrom("identities").select("id").execute();
 
-  test("is a success where the database has its audit row", async () => {
+  test("succeeds if the database has its audit row", async () => {
     server.services.engine = losing(real, "after the commit");
     const reply = await create();
     expect(reply.status).toBe(200);
@@ -59,7 +59,7 @@ describe.each(engines)("on $name, a write whose commit is not answered", (engine
     expect([repeat.text, repeat.headers.get("idempotent-replayed")]).toEqual([reply.text, "true"]);
   });
 
-  test("shows at once in what was cached, as any other change", async () => {
+  test("evicts caches at once, like any other change", async () => {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
     const { keyId, key } = (await server.call("keys.createKey", { apiId })).body.data;
     const verify = async () => (await server.call("keys.verifyKey", { key })).body.data.code;
@@ -69,7 +69,7 @@ describe.each(engines)("on $name, a write whose commit is not answered", (engine
     expect(await verify()).toBe("DISABLED");
   });
 
-  test("shows at once even where nobody can say that it was committed", async () => {
+  test("evicts caches at once even if it is unknown whether it was committed", async () => {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
     const { keyId, key } = (await server.call("keys.createKey", { apiId })).body.data;
     const verify = async () => (await server.call("keys.verifyKey", { key })).body.data.code;
@@ -80,7 +80,7 @@ describe.each(engines)("on $name, a write whose commit is not answered", (engine
     expect(await verify()).toBe("DISABLED");
   });
 
-  test("is a 503 that does not say what became of it where the database has no such row, and may be sent again", async () => {
+  test("is a 503 if the database has no such row, and can be retried", async () => {
     server.services.engine = losing(real, "before the commit");
     const reply = await create();
     expect(reply.status).toBe(503);
@@ -92,7 +92,7 @@ describe.each(engines)("on $name, a write whose commit is not answered", (engine
     expect(await stored()).toHaveLength(1);
   });
 
-  test("is a 503 outcome_unknown where the database stays away, and the same key then tells what became of it", async () => {
+  test("is a 503 outcome_unknown if the database stays unavailable, and a retry with the same key returns the outcome", async () => {
     server.services.engine = losing(real, "after the commit", false);
     const reply = await create();
     expect(reply.status).toBe(503);

@@ -1,51 +1,41 @@
-import type { Counters } from "./counters/counters.ts";
 import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
-import type { Spent } from "./domain/credits.ts";
 import { encodeCursor } from "./domain/cursor.ts";
-import type { MakeId } from "./domain/ids.ts";
-import { type Soon, soon } from "./domain/soon.ts";
-import { Failure } from "./errors.ts";
-import type { Usage } from "./events/usage.ts";
-import type { Audit, Limits, Operation, Page, Permission, Recovery, RunContext, Write } from "./operation.ts";
-import { parseInput } from "./parse.ts";
-import type { KeyCache, NamespaceCache } from "./storage/cache.ts";
-import { type Engine, StorageError } from "./storage/engine.ts";
-import { type AuditEvent, findAuditOfRequest, insertAuditEvents } from "./storage/queries/audit.ts";
-import type { Spend } from "./storage/queries/balances.ts";
-import { claimIdempotency, setIdempotentAnswer } from "./storage/queries/idempotency.ts";
+import { type MaybePromise, whenAvailable } from "./domain/maybePromise.ts";
+import { type ErrorBody, Failure, missingPermission } from "./errors.ts";
+import type { Audit, Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
+import { parseEntries, parseInput, parseLargeInput } from "./parse.ts";
+import type { Services } from "./services.ts";
+import { StorageError } from "./storage/engine.ts";
+import { type AuditEvent, hasAuditEvent, insertAuditEvents } from "./storage/queries/audit.ts";
+import {
+  claimIdempotency,
+  findIdempotentResponse,
+  type StoredResponse,
+  setIdempotentResponse,
+} from "./storage/queries/idempotency.ts";
 import type { Tx } from "./storage/schema.ts";
 
-/** What operations are run with: one of each for a process. */
-export type Services = {
-  engine: Engine;
-  counters: Counters;
-  keyCache: KeyCache;
-  namespaceCache: NamespaceCache;
-  usage: Usage;
-  spendCredits(spend: Spend): Promise<Spent>;
-  /** wall clock, milliseconds since the epoch */
-  nowMs(): number;
-  newId: MakeId;
-  /** from a cryptographically secure source */
-  randomBytes(count: number): Uint8Array;
-  hashKey(key: string): string;
-  recovery: Recovery | undefined;
-  limits: Limits;
-};
-
-/** Who calls, and what is known of the call. */
+/** One request, as `run` sees it. */
 export type Call = {
   caller: Caller;
   requestId: string;
   remoteAddress(): string;
   userAgent(): string | undefined;
+  /** for the audit trail; undefined: the API */
+  via: "console" | undefined;
   /** adds to the call's log event */
   note(fields: Record<string, string | number | boolean>): void;
-  /** what a repeated call goes by; only writes look at it */
-  idempotency?: Idempotency | undefined;
+  /** The input, before it is validated. Errors: `invalid_input`, `unsupported_media_type`. */
+  body(): unknown;
+  /** What identifies a repeated request; read for writes only. Errors: `invalid_input`. */
+  idempotency(): Idempotency | undefined;
+  /** Does the work of a batch once its entries are admitted. Errors: `server_overloaded`, `workspace_rate_limited`. */
+  admitEntries<T>(count: number, work: () => MaybePromise<T>): MaybePromise<T>;
+  /** An entry's error as the response has it. A fault is logged. */
+  refuseEntry(error: unknown): ErrorBody;
 };
 
-/** A call that may be sent again: `id` names it, and its answer is kept sealed. */
+/** A request that may be repeated. `id` identifies it, and its response is stored sealed. */
 export type Idempotency = {
   id: string;
   bodyHash: string;
@@ -53,48 +43,101 @@ export type Idempotency = {
   open(sealed: string): string;
 };
 
-/** What an operation answers: the members of the success envelope beside `meta`. */
-export type Answer = {
+/** What an operation returns: the members of the success envelope beside `meta`. */
+export type Result = {
   data?: unknown;
-  pagination?: { hasMore: boolean; cursor?: string };
-  /** the request that did the work, where this answer repeats it */
+  pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
+  /** only of an operation without `data` */
+  warnings?: string[];
+  /** the id of the first request with the same Idempotency-Key, if this is a copy of its response */
   replayOf?: string;
 };
 
 /**
- * The one path of every call: parse, permit, run, and for a write commit it with its audit trail and evict what
- * was cached of it. The answer is there at once where nothing had to be waited for; errors may be thrown at once too.
- * Errors: `Failure`, `StorageError` (see `refusalOf`); whatever else is thrown is a fault of ours.
+ * The one path of every call: checks the permission, validates the input and runs the operation. A write is committed
+ * together with its audit trail, and what it changed is evicted from the caches. The result is available at once if
+ * nothing had to be waited for; errors may be thrown at once too.
+ * Errors: `Failure`, `StorageError` (see `refusalOf`). Anything else that is thrown is a bug.
  */
-export function run(services: Services, operation: Operation, body: unknown, call: Call): Soon<Answer> {
-  const input = parseInput(operation.input, body);
-  permit(operation.permission, call.caller);
+export function run(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
+  // before the body is parsed, so that a caller without permission causes no work
+  const { permission, orPermission } = operation;
+  if (orPermission === undefined || !isPermitted(orPermission, call.caller)) permit(permission, call.caller);
   for (const permission of operation.alsoNeeds ?? []) permit(permission, call.caller);
-  const nowMs = services.nowMs();
-  const context = contextOf(services, call, nowMs);
-  const { transact } = operation;
-  if (transact === undefined) {
-    return soon(operation.run?.(input, context), (result) => answer(operation, result));
-  }
-  return write(services, call, nowMs, (tools) =>
-    once(tools.tx, call, nowMs, async () =>
-      answer(operation, await transact(input, { ...context, ...tools })),
+  const { run } = operation;
+  const idempotency = isWrite(operation) ? call.idempotency() : undefined;
+  if (operation.commitsInParts === true) return runInParts(services, operation, call, idempotency);
+  if (operation.judgesEntries === true) return runEntries(services, operation, call);
+  const input = parseInput(operation.input, call.body());
+  if (run === undefined) return transactOnce(services, operation, call, { input, idempotency });
+  return whenAvailable(run(input, new CallContext(services, call)), resultOf, operation);
+}
+
+type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
+
+/** A function of its own, since its closures would cost every verification an object for the variables they share. */
+function transactOnce(
+  services: Services,
+  operation: Operation,
+  call: Call,
+  { input, idempotency }: ToWrite,
+): Promise<Result> {
+  const { now } = services;
+  const context = transactContextOf(services, call);
+  return write(services, call, (tools) =>
+    once(tools.tx, call, { idempotency, now }, async () =>
+      resultOf(await operation.transact?.(input, { ...context, ...tools }), operation),
     ),
   );
 }
 
+/** Whether it changes what is stored, so that an Idempotency-Key is taken. */
+export function isWrite({ transact, commitsInParts }: Operation): boolean {
+  return transact !== undefined || commitsInParts === true;
+}
+
+/** Each entry of the list is valid or invalid on its own. */
+function runEntries(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
+  const entries = parseEntries(operation.input, call.body());
+  return call.admitEntries(entries.length, () =>
+    whenAvailable(operation.run?.(entries, new CallContext(services, call)), resultOf, operation),
+  );
+}
+
+/** The response cannot be stored with any one of the parts, so it is stored once all are committed. */
+async function runInParts(
+  services: Services,
+  operation: Operation,
+  call: Call,
+  idempotency: Idempotency | undefined,
+): Promise<Result> {
+  const input = await parseLargeInput(operation.input, call.body());
+  const { engine, now } = services;
+  const { workspaceId } = call.caller;
+  const first =
+    idempotency &&
+    (await findIdempotentResponse(engine.db, { id: idempotency.id, workspaceId, nowMs: now() }));
+  if (first !== undefined && idempotency !== undefined) return replay(first, idempotency);
+  const made = resultOf(await operation.run?.(input, new CallContext(services, call)), operation);
+  if (idempotency === undefined) return made;
+  return write(services, call, ({ tx }) => once(tx, call, { idempotency, now }, async () => made));
+}
+
 function permit(permission: Permission, caller: Caller): void {
+  if (isPermitted(permission, caller)) return;
+  const [resource = "", , action = ""] = wordsOf(permission);
+  throw missingPermission(resource, action);
+}
+
+function isPermitted(permission: Permission, caller: Caller): boolean {
   const [resource = "", scope = "", action = ""] = wordsOf(permission);
   const permitted = scope === "*" ? mayAll : mayAny;
-  if (permitted(caller, resource as Resource, action)) return;
-  throw new Failure("insufficient_permissions", {
-    detail: `Missing permission: "${resource}.*.${action}".`,
-  });
+  return permitted(caller, resource as Resource, action);
 }
 
 const permissionWords = new Map<Permission, readonly string[]>();
 
-/** Split once: there are as many as operations name. */
+/** Split once each: there are only as many as the operations have. */
 function wordsOf(permission: Permission): readonly string[] {
   let words = permissionWords.get(permission);
   if (words === undefined) {
@@ -104,42 +147,103 @@ function wordsOf(permission: Permission): readonly string[] {
   return words;
 }
 
-/** All that operations get; what each may use of it is said by the types of its body. */
-function contextOf(services: Services, call: Call, nowMs: number): RunContext {
-  return {
-    caller: call.caller,
-    requestId: call.requestId,
-    nowMs,
-    limits: services.limits,
-    newId: (prefix) => services.newId(prefix, nowMs),
-    randomBytes: services.randomBytes,
-    hashKey: services.hashKey,
-    recovery: services.recovery,
-    note: call.note,
-    db: services.engine.db,
-    slow: services.engine.slow,
-    counters: services.counters,
-    keyCache: services.keyCache,
-    namespaceCache: services.namespaceCache,
-    usage: services.usage,
-    spendCredits: services.spendCredits,
-    inTransaction: (work) => write(services, call, nowMs, work),
-  };
+/**
+ * Everything that an operation without a transaction gets. The functions at its end are made only if an operation asks for
+ * them: as closures of an object literal they would be a tenth of the objects that a verification creates.
+ */
+class CallContext implements RunContext {
+  readonly now: Services["now"];
+  readonly newId: Services["newId"];
+  readonly randomBytes: Services["randomBytes"];
+  readonly hashKey: Services["hashKey"];
+  readonly recovery: Services["recovery"];
+  readonly limits: Services["limits"];
+  readonly db: Services["db"];
+  readonly slow: Services["slow"];
+  readonly counters: Services["counters"];
+  readonly caches: Services["caches"];
+  readonly usage: Services["usage"];
+  readonly status: Services["status"];
+  readonly upstream: Services["upstream"];
+  readonly spendCredits: Services["spendCredits"];
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly nowMs: number;
+  readonly #services: Services;
+  readonly #call: Call;
+
+  constructor(services: Services, call: Call) {
+    this.now = services.now;
+    this.newId = services.newId;
+    this.randomBytes = services.randomBytes;
+    this.hashKey = services.hashKey;
+    this.recovery = services.recovery;
+    this.limits = services.limits;
+    this.db = services.db;
+    this.slow = services.slow;
+    this.counters = services.counters;
+    this.caches = services.caches;
+    this.usage = services.usage;
+    this.status = services.status;
+    this.upstream = services.upstream;
+    this.spendCredits = services.spendCredits;
+    this.caller = call.caller;
+    this.requestId = call.requestId;
+    this.nowMs = services.now();
+    this.#services = services;
+    this.#call = call;
+  }
+
+  get note(): RunContext["note"] {
+    return (fields) => this.#call.note(fields);
+  }
+
+  get refusalOfEntry(): RunContext["refusalOfEntry"] {
+    return (error) => this.#call.refuseEntry(refusalOf(error));
+  }
+
+  get inTransaction(): RunContext["inTransaction"] {
+    return (work) => write(this.#services, this.#call, work);
+  }
 }
 
-/** Does the work once for each Idempotency-Key: a repeated call gets the first one's answer. */
-async function once(tx: Tx, call: Call, nowMs: number, work: () => Promise<Answer>): Promise<Answer> {
-  const { idempotency, requestId } = call;
+/** What an operation in a transaction gets, beside the transaction. */
+function transactContextOf(services: Services, call: Call): Omit<TransactContext, keyof Write> {
+  const { caller, requestId } = call;
+  return { ...services, caller, requestId, note: (fields) => call.note(fields) };
+}
+
+type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
+
+/** The largest response that is kept for a repeated call; 10,000 migrated keys fit. */
+const mostKeptBytes = 2 * 1024 * 1024;
+
+/** Does the work once per Idempotency-Key. A repeated request gets the first one's response. */
+async function once(
+  tx: Tx,
+  { caller, requestId }: Pick<Call, "caller" | "requestId">,
+  { idempotency, now }: OnceOnly,
+  work: () => Promise<Result>,
+): Promise<Result> {
   if (idempotency === undefined) return work();
   const { id, bodyHash } = idempotency;
-  const { workspaceId } = call.caller;
-  const first = await claimIdempotency(tx, { id, workspaceId, bodyHash, nowMs }).catch(stillUnderWay);
-  if (first !== undefined && first.bodyHash !== bodyHash) throw new Failure("idempotency_key_reused");
-  if (first !== undefined) return JSON.parse(idempotency.open(first.answer)) as Answer;
+  const { workspaceId } = caller;
+  const first = await claimIdempotency(tx, { id, workspaceId, bodyHash, nowMs: now() }).catch(stillUnderWay);
+  if (first !== undefined) return replay(first, idempotency);
   const made = await work();
-  const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Answer);
-  await setIdempotentAnswer(tx, workspaceId, id, idempotency.seal(kept));
+  const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Result);
+  if (Buffer.byteLength(kept) > mostKeptBytes) {
+    throw new Failure("bound_exceeded", {
+      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send it without an Idempotency-Key, or in parts.`,
+    });
+  }
+  await setIdempotentResponse(tx, workspaceId, id, idempotency.seal(kept));
   return made;
+}
+
+function replay(first: StoredResponse, { bodyHash, open }: Idempotency): Result {
+  if (first.bodyHash !== bodyHash) throw new Failure("idempotency_key_reused");
+  return JSON.parse(open(first.response)) as Result;
 }
 
 /** The engine gave up waiting for the transaction that has the same key. */
@@ -148,42 +252,36 @@ function stillUnderWay(error: unknown): never {
   throw error;
 }
 
-/** One transaction with its audit rows; what it changed is evicted before anyone is told that it is done. */
-async function write<T>(
-  services: Services,
-  call: Call,
-  nowMs: number,
-  work: (tools: Write) => Promise<T>,
-): Promise<T> {
+/** Runs one transaction with its audit rows. What it changed is evicted before the caller learns that it is done. */
+async function write<T>(services: Services, call: Call, work: (tools: Write) => Promise<T>): Promise<T> {
   let changed = new Set<string>();
+  let firstEvent: AuditEvent | undefined;
   let result: { value: T } | undefined;
   try {
     await services.engine.transaction(async (tx) => {
       const events: AuditEvent[] = [];
       changed = new Set(); // the engine may run this again
       const evict = (id: string) => void changed.add(id);
-      result = { value: await work({ tx, evict, audit: auditInto(events, services, call, nowMs) }) };
-      await insertAuditEvents(tx, events);
-      await services.engine.recordChanges(tx, changed);
+      result = { value: await work({ tx, evict, audit: auditInto(events, services, call) }) };
+      firstEvent = events[0];
+      // sent together: across a network, one round trip
+      await Promise.all([insertAuditEvents(tx, events), services.engine.recordChanges(tx, changed)]);
     });
   } catch (error) {
-    if (!(await wasCommitted(services, call, error))) throw error;
+    if (!(await wasCommitted(services, firstEvent, error))) throw error;
   } finally {
-    for (const id of changed) {
-      services.keyCache.evict(id);
-      services.namespaceCache.evict(id);
-    }
+    for (const id of changed) services.caches.evict(id);
   }
   if (result === undefined) throw new Error("a transaction ended without its result");
   return result.value;
 }
 
-function auditInto(events: AuditEvent[], services: Services, call: Call, nowMs: number): Audit {
-  return (event, targetId, fields = []) =>
-    void events.push({
-      id: services.newId("log", nowMs),
+function auditInto(events: AuditEvent[], services: Services, call: Call): Audit {
+  return (event, targetId, fields = []) => {
+    events.push({
+      id: services.newId("log"),
       workspaceId: call.caller.workspaceId,
-      atMs: nowMs,
+      atMs: services.now(),
       requestId: call.requestId,
       actorId: call.caller.rootKeyId,
       event,
@@ -191,35 +289,48 @@ function auditInto(events: AuditEvent[], services: Services, call: Call, nowMs: 
       fields,
       remoteAddress: call.remoteAddress(),
       userAgent: call.userAgent(),
+      via: call.via,
     });
+  };
 }
 
 /**
- * Where the answer to a commit was lost: whether the database has its audit row. True: the change counts. That it
- * has not says nothing yet, as the server may still be at it.
+ * If the reply to a commit was lost, whether the transaction's first audit row is in the database. If so, it was
+ * committed. False proves nothing, since the database may still be committing.
  */
-async function wasCommitted({ engine }: Services, call: Call, error: unknown): Promise<boolean> {
-  if (!(error instanceof StorageError) || error.reason !== "lost") return false;
+async function wasCommitted(
+  { engine }: Services,
+  event: AuditEvent | undefined,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof StorageError) || error.reason !== "lost" || event === undefined) return false;
   try {
-    if (!(await findAuditOfRequest(engine.db, call.caller.workspaceId, call.requestId))) return false;
-    // it may be here and not yet on the standby that commits wait for; where a later commit is, it is
-    await engine.transaction((tx) => engine.recordChanges(tx, new Set([call.requestId])));
+    if (!(await hasAuditEvent(engine.db, event.workspaceId, event.id))) return false;
+    // the row may not be on the synchronous standby yet; it is once a later commit is
+    await engine.transaction((tx) => engine.recordChanges(tx, new Set([event.requestId])));
     return true;
   } catch {
     return false;
   }
 }
 
-function answer(operation: Operation, result: unknown): Answer {
-  if (operation.output !== undefined) return { data: result };
-  if (operation.page === undefined) return {};
-  const { items, nextAfterId } = result as Page<unknown>;
-  const pagination =
-    nextAfterId === undefined ? { hasMore: false } : { hasMore: true, cursor: encodeCursor(nextAfterId) };
+function resultOf(returned: unknown, operation: Operation): Result {
+  if (operation.output !== undefined) return { data: returned };
+  if (operation.page === undefined) {
+    const warnings = returned as string[];
+    return warnings.length === 0 ? {} : { warnings };
+  }
+  const { items, nextAfterId, completeSinceMs } = returned as Page<unknown>;
+  const pagination = {
+    ...(nextAfterId === undefined
+      ? { hasMore: false }
+      : { hasMore: true, cursor: encodeCursor(nextAfterId) }),
+    ...(completeSinceMs === undefined ? {} : { completeSince: completeSinceMs }),
+  };
   return { data: items, pagination };
 }
 
-/** What a caller is told of an error: the database's circumstances are no faults of ours. */
+/** The refusal that a caller gets for an error: a full disk or an unreachable database is not a bug. */
 export function refusalOf(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const headers = { "Retry-After": "1" };
@@ -236,6 +347,9 @@ const unavailableDetail = {
   full: "The server's disk is full: nothing was changed.",
   busy: "The database is busy: nothing was changed.",
   unavailable: "The database cannot be reached just now: nothing was changed.",
-  newer_schema: "The database belongs to a newer version of this server.",
+  damaged: "A part of the database is damaged: nothing was changed.",
+  newer_schema: "The database has the schema of a newer version of this server.",
   in_use: "The database is used by another server.",
+  read_only:
+    "The records are moving to another database, which usually takes a few minutes at most. Nothing was changed. Verifications that change nothing go on.",
 } as const;

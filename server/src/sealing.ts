@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { ConfigError } from "./config.ts";
-import type { Recovery } from "./operation.ts";
+import type { Recovery } from "./services.ts";
 
 const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
@@ -24,6 +24,12 @@ export function recoveryWith(recoveryKey: string): Recovery {
   };
 }
 
+/** Tells recovery keys apart without revealing anything of them: 16 hex digits. */
+export function recoveryKeyFingerprint(recoveryKey: string): string {
+  const key = Buffer.from(recoveryKey, "base64");
+  return createHmac("sha256", key).update("latchkey recovery key").digest("hex").slice(0, 16);
+}
+
 /** AES-256-GCM with a random nonce: nonce, tag and ciphertext in base64url. */
 export function seal(key: Buffer, text: string): string {
   const nonce = randomBytes(nonceBytes);
@@ -32,7 +38,7 @@ export function seal(key: Buffer, text: string): string {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
 }
 
-/** Throws for what was not sealed with this key. */
+/** Throws if `sealed` was not sealed with this key. */
 export function open(key: Buffer, sealed: string): string {
   const bytes = Buffer.from(sealed, "base64url");
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes));

@@ -1,17 +1,17 @@
 import { dirname, join } from "node:path/posix";
 
-/** What the files of a room may import beside each other. */
+/** What the files of a room may import in addition to each other. */
 type Rule = {
   rooms?: readonly string[];
-  /** rooms of which only the types */
+  /** rooms from which only types may be imported */
   types?: readonly string[];
-  /** of npm */
+  /** npm packages */
   packages?: readonly string[];
-  /** of npm, of which only the types */
+  /** npm packages from which only types may be imported */
   packageTypes?: readonly string[];
   /** the built-in modules of Node */
   node?: true;
-  /** its files do not import each other */
+  /** whether its files must not import each other */
   apart?: true;
   why?: string;
 };
@@ -20,63 +20,157 @@ const stored = ["domain/", "storage/"];
 
 /**
  * The import table. A room is a file or a folder of `server/src`, or `sdk/src/`; a file belongs to the room with the
- * longest name that fits, where `<group>` stands for any folder.
+ * longest name that fits. `<group>` stands for any folder and counts as no letters.
  */
 export const rooms: Readonly<Record<string, Rule>> = {
   "errors.ts": {},
   "log.ts": { node: true },
   "metrics.ts": {},
-  "config.ts": { packages: ["zod"], node: true },
+  "version.ts": {},
+  "config.ts": { rooms: ["domain/"], packages: ["zod"], node: true },
   "jsonSchema.ts": { packages: ["zod"] },
   "runtime.ts": { node: true },
-  "domain/": { why: "pure: neither runtime nor Zod" },
-  "parse.ts": { rooms: ["errors.ts", "domain/"], packages: ["zod"] },
-  "counters/": { rooms: ["domain/"], node: true },
+  "stopSignals.ts": { node: true },
+  "domain/": { why: "pure: no runtime, no Zod" },
+  "parse.ts": { rooms: ["plainInput.ts", "errors.ts", "domain/"], packages: ["zod"] },
+  "plainInput.ts": { rooms: ["domain/"], packages: ["zod"] },
+  "counters/": { rooms: ["domain/"], why: "the port" },
+  "counters/memory/": { rooms: ["counters/", "domain/"], node: true, why: "the backend of one process" },
+  "counters/redis/": {
+    rooms: ["counters/", "counters/memory/", "domain/"],
+    node: true,
+    why: "the backend that nodes share; while Redis is down, each node counts its share in memory",
+  },
   "storage/": { rooms: ["domain/"], packages: ["kysely"] },
-  "storage/engines/": { rooms: stored, packages: ["kysely"], node: true },
-  "storage/open.ts": { rooms: ["storage/", "storage/engines/"], why: "the only door to an engine" },
+  "storage/folder.ts": { node: true, why: "folders and files that survive a power cut" },
+  "storage/engines/": { rooms: [...stored, "storage/folder.ts"], packages: ["kysely"], node: true },
+  "storage/open.ts": {
+    rooms: ["storage/", "storage/engines/"],
+    types: ["domain/"],
+    why: "the only door to an engine",
+  },
+  "storage/engines/bulk.ts": {
+    rooms: [...stored, "storage/engines/", "storage/engines/usage.ts"],
+    why: "the only door to whole tables",
+  },
+  "storage/engines/inspect.ts": {
+    rooms: [...stored],
+    node: true,
+    why: "reads a backup",
+  },
+  "backups/": {
+    rooms: ["storage/folder.ts", "storage/engines/inspect.ts", ...stored],
+    node: true,
+    why: "backups of a SQLite database",
+  },
+  "copying/": {
+    rooms: [
+      "counters/",
+      "counters/memory/",
+      "counters/redis/",
+      "storage/engines/bulk.ts",
+      "storage/folder.ts",
+      "storage/open.ts",
+      ...stored,
+    ],
+    node: true,
+    why: "copies a database to another one",
+  },
   "storage/engines/usage.ts": {
     rooms: [...stored, "storage/engines/"],
     node: true,
-    why: "the door to the usage records, which have a database of their own",
+    why: "the only door to the usage database",
   },
-  "events/": {
+  "usage/": {
     rooms: ["runtime.ts", "storage/engines/usage.ts", ...stored],
-    why: "counts what happens, in a thread of its own",
+    node: true,
+    why: "counts verifications and decisions, and stores them in a separate thread",
   },
-  "operation.ts": { types: ["errors.ts", "counters/", "events/", ...stored], packages: ["zod"] },
-  "operations/": {
+  "upstream/": {
+    rooms: stored,
+    packages: ["zod"],
+    node: true,
+    why: "calls the server that verified keys before this one",
+  },
+  "services.ts": {
+    types: ["counters/", "usage/", "upstream/", ...stored],
+    why: "everything that operations run with",
+  },
+  "operation.ts": { types: ["errors.ts", "services.ts", ...stored], packages: ["zod"] },
+  "operations/shared/": {
     rooms: ["operation.ts", "errors.ts", ...stored],
-    types: ["counters/", "events/"],
+    types: ["counters/", "usage/", "upstream/"],
     packages: ["zod"],
     why: "what operations share",
   },
   "operations/<group>/": {
-    rooms: ["operations/", "operation.ts", "errors.ts", ...stored],
-    types: ["counters/"],
+    rooms: ["operations/shared/", "operation.ts", "errors.ts", ...stored],
+    types: ["counters/", "upstream/"],
     packages: ["zod"],
     apart: true,
     why: "no operation imports another",
   },
   "operations/index.ts": { rooms: ["operations/<group>/"], types: ["operation.ts"] },
-  "run.ts": { rooms: ["operation.ts", "parse.ts", "errors.ts", ...stored], types: ["counters/", "events/"] },
-  "sealing.ts": { rooms: ["config.ts"], types: ["operation.ts"], node: true },
+  "run.ts": { rooms: ["operation.ts", "parse.ts", "errors.ts", ...stored], types: ["services.ts"] },
+  "sealing.ts": { rooms: ["config.ts"], types: ["services.ts"], node: true },
+  "moving/": {
+    rooms: ["operations/shared/", "usage/", "upstream/", ...stored],
+    types: ["services.ts", "storage/engines/usage.ts"],
+    packages: ["zod", "kysely"],
+    node: true,
+    why: "writes and reads documents with all records of a workspace",
+  },
   "firstStart.ts": { rooms: stored },
+  "rootKeyFile.ts": { rooms: ["firstStart.ts"], types: ["domain/"], node: true },
   "http/": {
-    rooms: ["run.ts", "parse.ts", "jsonSchema.ts", "sealing.ts", "errors.ts", "log.ts", ...stored],
-    types: ["operation.ts", "counters/", "metrics.ts"],
+    rooms: [
+      "version.ts",
+      "run.ts",
+      "parse.ts",
+      "jsonSchema.ts",
+      "sealing.ts",
+      "errors.ts",
+      "log.ts",
+      ...stored,
+    ],
+    types: ["operation.ts", "services.ts", "counters/", "metrics.ts"],
     packages: ["zod", "ipaddr.js"],
     node: true,
     why: "the only room that knows HTTP",
   },
+  "console/": {
+    rooms: ["http/", "run.ts", "parse.ts", "errors.ts", ...stored],
+    types: ["operation.ts", "services.ts"],
+    packages: ["zod"],
+    node: true,
+    why: "serves the browser: files, sessions, and the operations for a session",
+  },
+  "docs/": {
+    rooms: ["http/", "errors.ts"],
+    node: true,
+    why: "serves the pages of the repository's `docs/`; loaded when it is first opened",
+  },
   "cli/": {
-    rooms: ["parse.ts", "jsonSchema.ts", "runtime.ts", "firstStart.ts", ...stored],
-    types: ["operation.ts"],
+    rooms: [
+      "parse.ts",
+      "jsonSchema.ts",
+      "runtime.ts",
+      "version.ts",
+      "firstStart.ts",
+      "storage/folder.ts",
+      "backups/",
+      "copying/",
+      "usage/",
+      "upstream/",
+      "moving/",
+      ...stored,
+    ],
+    types: ["operation.ts", "services.ts", "storage/engines/usage.ts"],
     node: true,
   },
   "tracing/": {
     rooms: ["errors.ts", "metrics.ts"],
-    types: ["http/", "run.ts", "log.ts", "counters/", ...stored],
+    types: ["http/", "run.ts", "services.ts", "log.ts", "counters/", ...stored],
     packages: [
       "@opentelemetry/api",
       "@opentelemetry/resources",
@@ -86,7 +180,26 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "kysely",
     ],
     node: true,
-    why: "loaded only where traces are asked for",
+    why: "loaded only if traces are configured",
+  },
+  "compose/": {
+    rooms: [
+      "backups/",
+      "config.ts",
+      "version.ts",
+      "console/",
+      "errors.ts",
+      "storage/engines/usage.ts",
+      "storage/open.ts",
+      "counters/",
+      "counters/memory/",
+      "counters/redis/",
+      "upstream/",
+      ...stored,
+    ],
+    types: ["log.ts", "metrics.ts", "http/", "operation.ts", "services.ts"],
+    node: true,
+    why: "parts of the program that take more than a few lines to put together",
   },
   "compose.ts": {
     rooms: [
@@ -97,45 +210,64 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "firstStart.ts",
       "sealing.ts",
       "http/",
-      "counters/",
-      "events/",
+      "docs/",
+      "compose/",
+      "usage/",
       "storage/open.ts",
       "operations/index.ts",
       ...stored,
     ],
-    types: ["log.ts", "operation.ts", "run.ts"],
+    types: ["log.ts", "services.ts"],
     node: true,
-    why: "puts the program together; only `main.ts` and the tests import it",
+    why: "puts the program together; only `main.ts`, `embed.ts` and the tests import it",
+  },
+  "embed.ts": {
+    rooms: ["compose.ts", "config.ts", "log.ts", "runtime.ts"],
+    types: ["http/"],
+    why: "the program inside an application's process; nobody imports it",
   },
   "main.ts": {
     rooms: [
       "compose.ts",
+      "backups/",
       "cli/",
+      "copying/",
       "config.ts",
       "log.ts",
       "runtime.ts",
       "firstStart.ts",
+      "rootKeyFile.ts",
+      "sealing.ts",
+      "stopSignals.ts",
       "storage/open.ts",
       "operations/index.ts",
       "storage/engines/usage.ts",
+      "domain/",
       "storage/",
     ],
+    types: ["moving/"],
     node: true,
     why: "nobody imports it",
   },
   "sdk/src/": {
-    packageTypes: ["express", "fastify", "hono", "next"],
+    packageTypes: ["elysia", "express", "fastify", "hono", "koa"],
     why: "ships without dependencies",
   },
+  "sdk/src/nest.ts": {
+    rooms: ["sdk/src/"],
+    packages: ["@nestjs/common"],
+    why: "the application brings NestJS",
+  },
+  "sdk/src/node/": { rooms: ["sdk/src/"], node: true, why: "loaded only on Node" },
 };
 
-/** Everywhere else the program does not know on what runtime it runs. */
+/** The files that may name Bun. All others run on any runtime. */
 const mayNameBun =
-  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\w*|compose|main)\.ts$|\.child\.ts$/;
+  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|compose|main)\.ts$|^sdk\/src\/runtimeChecks\.ts$|\.child\.ts$/;
 
 /**
- * What the sources, by their path in the repository, do against the table: one sentence each. Test files may import
- * anything, and are imported by nothing.
+ * Returns one sentence for each violation of the table. `sources`: by their path in the repository. Test files may import
+ * anything, and no other file may import them.
  */
 export function violations(sources: Readonly<Record<string, string>>): string[] {
   return Object.entries(sources)
@@ -152,7 +284,7 @@ export function violations(sources: Readonly<Record<string, string>>): string[] 
     });
 }
 
-/** The room of the file, undefined for test files too. */
+/** The room of the file. Undefined for test files, and if no room fits. */
 export function roomOf(path: string): string | undefined {
   if (path.endsWith(".test.ts")) return undefined;
   const place = path.replace(/^server\/src\//, "");
@@ -160,7 +292,8 @@ export function roomOf(path: string): string | undefined {
     const start = name.replaceAll(".", "\\.").replace("<group>", "[^/]+");
     return new RegExp(`^${start}${name.endsWith("/") ? "" : "$"}`).test(place);
   });
-  return fitting.sort((a, b) => b.length - a.length)[0];
+  const length = (name: string) => name.replace("<group>", "").length;
+  return fitting.sort((a, b) => length(b) - length(a))[0];
 }
 
 type Import = { target: string; typesOnly: boolean };
@@ -172,7 +305,7 @@ function refusal(path: string, room: string, { target, typesOnly }: Import): str
     if (mayImport(room, rule, roomOf(targetPath), typesOnly)) return undefined;
     return `${path} imports ${typesOnly ? "types of " : ""}${targetPath}`;
   }
-  if (/^bun(:|$)/.test(target)) return undefined; // where it may be named is a rule of its own
+  if (/^bun(:|$)/.test(target)) return undefined; // `mayNameBun` is the rule for it
   return mayUse(rule, target, typesOnly) ? undefined : `${path} imports ${target}`;
 }
 
@@ -188,10 +321,11 @@ function mayUse(
   typesOnly: boolean,
 ): boolean {
   if (target.startsWith("node:")) return node === true;
-  return packages.includes(target) || (typesOnly && packageTypes.includes(target));
+  const isOf = (name: string) => target === name || target.startsWith(`${name}/`);
+  return packages.some(isOf) || (typesOnly && packageTypes.some(isOf));
 }
 
-/** Static, re-exporting, bare and dynamic imports, and files that are started by their address. */
+/** Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. */
 function importsOf(code: string): Import[] {
   const statements = /^\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?["']([^"']+)["']/gm;
   const expressions = /\b(?:import|require)\s*\(\s*["'`]([^"'`]+)["'`]|new URL\(\s*["'](\.[^"']+)["']/g;

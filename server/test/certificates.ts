@@ -1,4 +1,4 @@
-/** `authority.crt` of an authority of our own, and `server.crt` and `server.key` of it for localhost, in `folder`. */
+/** Writes to `folder`: `authority.crt` of a private authority, and its `server.crt` and `server.key` for localhost. */
 export function makeCertificates(folder: string): void {
   const openssl = (...words: string[]) => {
     const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });

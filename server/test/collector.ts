@@ -1,4 +1,4 @@
-/** A span as it was sent, its attributes as plain values. */
+/** A span as received, with plain values as attributes. */
 export type Sent = {
   name: string;
   traceId: string;
@@ -12,20 +12,22 @@ export type Sent = {
   resource: Record<string, string | number | boolean>;
 };
 
-/** What spans are sent to: it takes OTLP over HTTP as JSON and as protobuf. */
+/** An OpenTelemetry collector. It accepts OTLP over HTTP, as JSON and as protobuf. */
 export type Collector = {
   /** for OTEL_EXPORTER_OTLP_ENDPOINT */
   url: string;
   spans(): Sent[];
-  /** every byte that came, of bodies and headers */
+  /** every byte received, of bodies and headers */
   bytes(): Buffer;
   paths: string[];
   headers: Headers[];
   stop(): Promise<void>;
 };
 
-/** Starts one; `answer` is what it says to each request, once its body has come. */
-export function startCollector(answer: () => Response | Promise<Response> = () => new Response()): Collector {
+/** Starts one. `respond` is called for each request, when its body has been read. */
+export function startCollector(
+  respond: () => Response | Promise<Response> = () => new Response(),
+): Collector {
   const spans: Sent[] = [];
   const received: Buffer[] = [];
   const paths: string[] = [];
@@ -41,7 +43,7 @@ export function startCollector(answer: () => Response | Promise<Response> = () =
       headers.push(request.headers);
       const isJson = request.headers.get("content-type") === "application/json";
       spans.push(...(isJson ? fromJson(body) : fromProtobuf(body)));
-      return answer();
+      return respond();
     },
   });
   return {
@@ -93,7 +95,7 @@ function fromJson(body: Buffer): Sent[] {
   );
 }
 
-/** By the numbers of the fields in OpenTelemetry's `trace.proto`. */
+/** Reads fields by their numbers in OpenTelemetry's `trace.proto`. */
 function fromProtobuf(body: Buffer): Sent[] {
   return messages(body, 1).flatMap((resourceSpans) => {
     const resource = messages(resourceSpans, 1).map((one) => attributesOf(one, 1))[0] ?? {};
@@ -127,7 +129,7 @@ const text = (bytes: Buffer, field: number) => messages(bytes, field)[0]?.toStri
 const number = (bytes: Buffer, field: number) =>
   Number(fieldsOf(bytes).find(([at]) => at === field)?.[1] ?? 0);
 
-/** The fields of one protobuf message: lengths and varints are read, numbers of fixed length are passed over. */
+/** The fields of one protobuf message: length-delimited values and varints. Numbers of fixed length are skipped. */
 function fieldsOf(bytes: Buffer): [field: number, value: number | Buffer][] {
   const fields: [number, number | Buffer][] = [];
   let at = 0;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { engines, postgres, type Reply, startTest, type TestServer } from "./harness.ts";
 import { type RandomCalls, randomCalls } from "./randomCalls.ts";
 
-/** `TEST_OPERATIONS` in the environment asks for more or fewer. */
+/** Set `TEST_OPERATIONS` in the environment for more or fewer. */
 const operations = Number(
   process.env["TEST_OPERATIONS"] ?? (process.env["CI"] === undefined ? 3_000 : 10_000),
 );
@@ -17,16 +17,17 @@ afterAll(async () => {
   for (const server of servers) await server.stop();
 });
 
-/** One workspace on one server, where everything that is made by chance has a name of its own instead. */
+/** One workspace on one server. Names such as `<key 3>` replace everything that the server generates at random. */
 type View = {
   send(call: { operation: string; body: string; idempotencyKey?: string }): Promise<Reply>;
-  /** the answer with names instead of ids, keys and cursors */
+  /** the response with names instead of ids, keys and cursors */
   seen(reply: Reply): string;
   names: string[];
 };
 
 const kinds: Record<string, string> = { key: "secret" };
-const madeByChance = /\b(?:id|key|api|perm|role|rlns|rlor|rl|req|log|ws|root|mig)_[0-9A-Za-z]{22}\b/g;
+const randomId =
+  /\b(?:ks|hold|mov|grant|id|key|api|perm|role|rlns|rlor|rl|req|log|ws|root|mig)_[0-9A-Za-z]{22}\b/g;
 
 async function viewOf(server: TestServer): Promise<View> {
   const workspaceId = await server.makeWorkspace();
@@ -59,20 +60,20 @@ async function viewOf(server: TestServer): Promise<View> {
           (_, field, value) => `"${field}":"${name(value, kinds[field] ?? field)}"`,
         )
         .replace(/"start":"[^"]*"/g, '"start":"…"')
-        .replace(madeByChance, (id) => name(id, id.slice(0, id.indexOf("_"))));
+        .replace(randomId, (id) => name(id, id.slice(0, id.indexOf("_"))));
       return `${reply.status} ${reply.headers.get("idempotent-replayed") ?? ""} ${text}`;
     },
   };
 }
 
-/** Sends `count` random calls to both servers and answers the first that they answered differently. */
+/** Sends `count` random calls to both servers. Returns the first call for which their responses differ. */
 async function compare(views: readonly View[], calls: RandomCalls, count: number): Promise<string[]> {
   for (let sent = 0; sent < count; sent += 1) {
     const call = calls(views[0]?.names ?? []);
     const replies = await Promise.all(views.map((view) => view.send(call)));
-    const answers = views.map((view, index) => view.seen(replies[index] as Reply));
+    const responses = views.map((view, index) => view.seen(replies[index] as Reply));
     for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    if (new Set(answers).size > 1) return [call.operation, call.body, ...answers];
+    if (new Set(responses).size > 1) return [call.operation, call.body, ...responses];
   }
   return [];
 }
@@ -80,7 +81,7 @@ async function compare(views: readonly View[], calls: RandomCalls, count: number
 const statuses = new Map<number, number>();
 
 test(
-  "SQLite and PostgreSQL answer the same to the same calls",
+  "SQLite and PostgreSQL give the same responses to the same calls",
   async () => {
     const seed = Number(process.env["TEST_SEED"] ?? Date.now() % 1_000_000);
     const all = await Promise.all(

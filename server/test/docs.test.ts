@@ -4,30 +4,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Call, tellStory } from "../../scripts/demo.ts";
 import { startTest, type TestServer } from "./harness.ts";
+import { testServer } from "./setUp.ts";
 
 const root = join(import.meta.dir, "../..");
 const programs = join(root, "node_modules/.bin");
 
-/** A shell block of a page, and the answer that the next block promises. */
+/** A shell block of a page, and the output that the next block promises. */
 type Example = { code: string; promised: string | undefined };
 
-/** What a page shows as done with `sh`: calls, and where the root key goes. Commands of npm are not among them. */
+/** The examples of a page that can run: shell blocks that call the server. Commands of npm are left out. */
 function examplesOf(page: string): Example[] {
   const blocks = [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, text = ""]) => ({
     language,
     text,
   }));
   return blocks.flatMap(({ language, text }, index) => {
-    if (language !== "sh" || !/\bcurl |\blatchkey_root_…|\bnpx latchkey /.test(text)) return [];
+    if (language !== "sh" || !/\bcurl |\bcall [a-zA-Z]+\.|\blatchkey_root_…|\bnpx latchkey /.test(text))
+      return [];
     const next = blocks[index + 1];
-    const isAnswer = next?.language === "json" || next?.language === "text";
-    return [{ code: text, promised: isAnswer ? next.text : undefined }];
+    const isOutput = next?.language === "json" || next?.language === "text";
+    return [{ code: text, promised: isOutput ? next.text : undefined }];
   });
 }
 
 const mark = "\u001e";
 
-/** What each example prints, all run in one shell as a reader would. */
+/** Runs the examples in one shell, as a reader would. Returns what each prints. */
 async function runExamples(examples: readonly Example[], server: TestServer): Promise<string[]> {
   const script = examples
     .map(({ code }) => code.replaceAll("latchkey_root_…", server.rootKey))
@@ -36,7 +38,7 @@ async function runExamples(examples: readonly Example[], server: TestServer): Pr
   return (await shell(script, server.folder, { LATCHKEY_URL: server.url })).split(mark);
 }
 
-/** What it prints. Throws where a command fails. */
+/** Runs the script and returns what it prints. Throws if a command fails. */
 async function shell(script: string, folder: string, settings: Record<string, string> = {}): Promise<string> {
   const run = Bun.spawn(["bash", "-euo", "pipefail", "-c", script], {
     cwd: folder,
@@ -49,7 +51,7 @@ async function shell(script: string, folder: string, settings: Record<string, st
   return printed;
 }
 
-/** `…` in a promise stands for any text, an instant for any instant. */
+/** Whether the output is as promised. In a promise, `…` matches any text, and a time matches any time. */
 function fits(promised: unknown, given: unknown): boolean {
   if (typeof promised === "string" && typeof given === "string") {
     const pattern = promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
@@ -69,20 +71,21 @@ function fits(promised: unknown, given: unknown): boolean {
 
 function judge({ code, promised }: Example, printed: string): void {
   const failed = /"error":\s*\{/.test(printed) && !/"error":\s*\{/.test(promised ?? "");
-  if (failed) throw new Error(`${code}answers ${printed}`);
+  if (failed) throw new Error(`${code}returns ${printed}`);
   if (promised === undefined) return;
   const isJson = promised.startsWith("{");
   const asPromised = isJson
     ? fits(JSON.parse(promised), JSON.parse(printed))
     : fits(promised.trimEnd(), printed.trim());
-  if (!asPromised) throw new Error(`${code}promises\n${promised}\nand answers\n${printed}`);
+  if (!asPromised) throw new Error(`${code}promises\n${promised}\nand returns\n${printed}`);
 }
 
 function pagesWithExamples(): string[] {
   const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`);
-  return ["README.md", ...pages].filter((page) => examplesOf(read(page)).length > 0);
+  const played = /^docs\/quickstarts\//; // by sdk/test/quickstarts.test.ts, with their applications
+  return ["README.md", ...pages].filter((page) => !played.test(page) && examplesOf(read(page)).length > 0);
 }
 
 function read(path: string): string {
@@ -90,16 +93,14 @@ function read(path: string): string {
 }
 
 describe.each(pagesWithExamples())("%s", (page) => {
-  let server: TestServer;
+  const server = testServer();
   beforeAll(async () => {
-    server = await startTest();
-    // for npx, which takes the commands of the package it stands in
+    // npx uses the commands of the package in the current folder
     writeFileSync(join(server.folder, "package.json"), "{}");
     symlinkSync(join(root, "node_modules"), join(server.folder, "node_modules"));
   });
-  afterAll(() => server.stop());
 
-  test("what its examples promise comes back, word by word", async () => {
+  test("its examples return exactly what the page shows", async () => {
     const examples = examplesOf(read(page));
     const printed = await runExamples(examples, server);
     for (const [index, example] of examples.entries()) judge(example, printed[index] ?? "");
@@ -110,9 +111,9 @@ describe("npm start", () => {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-start-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("prints a first call that works as it is printed", async () => {
+  test("prints a first call that works unchanged", async () => {
     const { scripts } = JSON.parse(read("package.json"));
-    const started = Bun.spawn(["bash", "-c", `exec ${scripts.start}`], {
+    const started = Bun.spawn(["bash", "-c", scripts.start], {
       cwd: folder,
       env: { PATH: `${programs}:${process.env["PATH"]}`, HOME: folder, PORT: "0" },
       stdout: "ignore",
@@ -139,48 +140,56 @@ async function readUntil(stream: ReadableStream<Uint8Array>, end: string): Promi
     text += decoder.decode(bytes, { stream: true });
     if (text.includes(end)) return text;
   }
-  throw new Error(`It ended before it said ${end}: ${text}`);
+  throw new Error(`It ended before it printed ${end}: ${text}`);
 }
 
 describe("npm run demo", () => {
-  test("tells the story to its end, and ends with 0", async () => {
+  test("tells the story to its end, and exits with 0", async () => {
     const { scripts } = JSON.parse(read("package.json"));
     const printed = await shell(scripts.demo, root);
     expect(printed).toContain('"code":"RATE_LIMITED"');
-    expect(printed).toEndWith("As told.\n");
+    expect(printed).toEndWith("All responses are as expected.\n");
   }, 120_000);
 
-  test("notices where the limit does not hold", async () => {
+  test("notices if the limit is not enforced", async () => {
     const server = await startTest();
     const withoutLimits: Call = async (operation, body) => {
-      const { status, body: answer } = await server.call(operation, { ...body, ratelimits: undefined });
-      return { status, data: answer.data };
+      const { status, body: envelope } = await server.call(operation, { ...body, ratelimits: undefined });
+      return { status, data: envelope.data };
     };
     const told: string[] = [];
     expect(await tellStory(withoutLimits, (text) => told.push(text))).toBe(false);
-    expect(told.at(-1)).toBe("   This is not as told.");
+    expect(told.at(-1)).toBe("   This is not the expected response.");
     await server.stop();
   });
 });
 
-test("an example that answers something else is noticed", () => {
+test("an example that returns something else is noticed", () => {
   const promised = '{ "meta": { "requestId": "req_…" }, "data": { "valid": true, "reset": 1767225660000 } }';
-  const told = (answer: object) => () => judge({ code: "", promised }, JSON.stringify(answer));
+  const judging = (response: object) => () => judge({ code: "", promised }, JSON.stringify(response));
   const meta = { requestId: "req_1" };
-  expect(told({ meta, data: { valid: true, reset: 1_800_000_000_000 } })).not.toThrow();
-  expect(told({ meta, data: { valid: false, reset: 1_800_000_000_000 } })).toThrow();
-  expect(told({ meta, data: { valid: true, reset: 1 } })).toThrow();
-  expect(told({ meta, data: { valid: true } })).toThrow();
-  expect(told({ meta, data: { valid: true, reset: 1_800_000_000_000, more: 1 } })).toThrow();
-  expect(told({ meta: { requestId: "id_1" }, data: { valid: true, reset: 1_800_000_000_000 } })).toThrow();
+  expect(judging({ meta, data: { valid: true, reset: 1_800_000_000_000 } })).not.toThrow();
+  expect(judging({ meta, data: { valid: false, reset: 1_800_000_000_000 } })).toThrow();
+  expect(judging({ meta, data: { valid: true, reset: 1 } })).toThrow();
+  expect(judging({ meta, data: { valid: true } })).toThrow();
+  expect(judging({ meta, data: { valid: true, reset: 1_800_000_000_000, more: 1 } })).toThrow();
+  expect(judging({ meta: { requestId: "id_1" }, data: { valid: true, reset: 1_800_000_000_000 } })).toThrow();
   expect(() => judge({ code: "", promised: undefined }, '{"error":{"status":400}}')).toThrow();
 });
 
-test("the README shows both commands in a block before line 30, and the pages it names exist", () => {
+test("the README shows both commands in a block before line 30, and the pages that the top-level documents name exist", () => {
   const readme = read("README.md");
   const early = readme.split("\n").slice(0, 29).join("\n");
   expect(early).toMatch(/```sh\nnpm ci && npm start[^`]*\nnpm ci && npm test[^`]*```/);
-  for (const page of ["README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md"]) {
+  for (const page of [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "ARCHITECTURE.md",
+    "AGENTS.md",
+    "CHANGELOG.md",
+    "llms.txt",
+  ]) {
     const named = [...read(page).matchAll(/\]\(([^):#]+)\)/g)].map(([, path = ""]) => path);
     for (const path of named) expect(read(path)).not.toBe("");
   }

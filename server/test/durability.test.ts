@@ -1,23 +1,24 @@
-/** What was acknowledged is kept: through kills, and through a disk that fills up. SQLite; a power cut is powerCut.ts. */
+/** Kills and full disks lose no acknowledged write. SQLite only. powerCut.ts is about power cuts. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { callServer, newFolder, type Serving, startServing, until } from "./program.ts";
+import { callServer, newFolder, runProgram, type Serving, startServing } from "./program.ts";
+import { until } from "./until.ts";
 
 setDefaultTimeout(120_000);
 
 const rootKey = "root-key-of-the-durability-tests-0123456789";
 
-/** Writers that go on until their server is gone, and what they know of it. */
+/** What the writers know of their writes. They write until their server is gone. */
 type Books = {
-  /** external ids that were answered with 200 */
+  /** external ids whose creation was acknowledged */
   created: string[];
-  /** spends that were answered as granted */
+  /** spends that were granted */
   spent: number;
-  /** spends that were sent and never answered */
-  unanswered: number;
+  /** spends that were sent and got no response */
+  unconfirmed: number;
 };
 
 async function writeUntilGone(server: Serving, key: string, books: Books, caller: string): Promise<void> {
@@ -38,13 +39,13 @@ async function create(server: Serving, books: Books, externalId: string, round: 
 }
 
 async function spend(server: Serving, books: Books, key: string): Promise<void> {
-  books.unanswered += 1;
+  books.unconfirmed += 1;
   const { body } = await callServer(server.url, rootKey, "keys.verifyKey", { key });
-  books.unanswered -= 1;
+  books.unconfirmed -= 1;
   if (body.data.valid === true) books.spent += 1;
 }
 
-/** What a restart finds in the database, which must be sound. */
+/** What a restart finds in the database. Expects the database to be intact. */
 function stored(path: string): { externalIds: Set<string>; remaining: number } {
   const database = new Database(path, { readwrite: true, create: false });
   expect(database.query("pragma integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
@@ -59,11 +60,11 @@ function stored(path: string): { externalIds: Set<string>; remaining: number } {
   };
 }
 
-test("over 20 kills in the middle of more than 5,000 acknowledged writes none is lost, and no credit is given twice", async () => {
+test("20 kills during more than 5,000 acknowledged writes lose none of them, and no credit is spent twice", async () => {
   const path = join(newFolder(), "latchkey.db");
   const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey, LOG_LEVEL: "error" };
   const credits = 1_000_000;
-  const books: Books = { created: [], spent: 0, unanswered: 0 };
+  const books: Books = { created: [], spent: 0, unconfirmed: 0 };
   let key = "";
   const kills = 20;
   for (let life = 1; life <= kills; life += 1) {
@@ -81,19 +82,15 @@ test("over 20 kills in the middle of more than 5,000 acknowledged writes none is
       writeUntilGone(server, key, books, `u${life}_${caller}`),
     );
     const enough = life * 270;
-    await until(
-      `${enough} writes`,
-      () => (books.created.length + books.spent >= enough ? true : undefined),
-      60_000,
-    );
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20)); // wherever the kill meets it
+    await until(() => books.created.length + books.spent >= enough, 60_000);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20)); // so that each kill comes at another moment
     server.child.kill("SIGKILL");
     await Promise.all([server.ended, ...writers]);
 
     const { externalIds, remaining } = stored(path);
     expect(books.created.filter((one) => !externalIds.has(one))).toEqual([]);
     expect(remaining).toBeLessThanOrEqual(credits - books.spent);
-    expect(remaining).toBeGreaterThanOrEqual(credits - books.spent - books.unanswered);
+    expect(remaining).toBeGreaterThanOrEqual(credits - books.spent - books.unconfirmed);
   }
   expect(books.created.length + books.spent).toBeGreaterThan(5_000);
   const last = await startServing({ env });
@@ -122,7 +119,7 @@ describe("on a disk that fills up", () => {
     appendFileSync(filler, new Uint8Array(bavail * bsize));
   };
 
-  test("writes are 503, reads and verifications go on, and once there is room again so do writes, with nothing lost", async () => {
+  test("writes are 503, reads and verifications succeed, writes succeed again when there is space, and nothing is lost", async () => {
     const path = join(disk, "data", "latchkey.db");
     const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
     const server = await startServing({ env });
@@ -149,17 +146,17 @@ describe("on a disk that fills up", () => {
         refusals += 1;
       }
     }
-    // what was refused has left a little room in the log, which small writes may use up
+    // refused writes leave a little space in the log, which small writes can fill
     let granted = 0;
-    await until("a small write is refused, too", async () => {
+    await until(async () => {
       fillUp();
       const { status } = await call("keys.verifyKey", { key: finite });
       if (status === 200) granted += 1;
-      return status === 503 ? true : undefined;
+      return status === 503;
     });
     expect((await call("apis.createApi", { name: "refused" })).status).toBe(503);
     expect((await call("identities.deleteIdentity", { identity: "known" })).status).toBe(503);
-    await new Promise((resolve) => setTimeout(resolve, 1_000)); // in which the engine tries to fold its log, in vain
+    await new Promise((resolve) => setTimeout(resolve, 1_000)); // the engine tries in vain to checkpoint its log
     for (let i = 0; i < 20; i += 1) {
       expect((await call("keys.verifyKey", { key: plain })).body.data).toMatchObject({
         valid: true,
@@ -173,14 +170,10 @@ describe("on a disk that fills up", () => {
     }
 
     expect(spawnSync("mount", ["-o", "remount,size=24m", disk]).status).toBe(0);
-    await until(
-      "writes go on",
-      async () => {
-        const { status } = await call("identities.createIdentity", { externalId: `again_${Math.random()}` });
-        return status === 200 ? true : undefined;
-      },
-      5_000,
-    );
+    await until(async () => {
+      const { status } = await call("identities.createIdentity", { externalId: `again_${Math.random()}` });
+      return status === 200;
+    }, 5_000);
     expect((await call("keys.verifyKey", { key: finite })).body.data).toMatchObject({
       valid: true,
       credits: 100 - granted - 1,
@@ -196,5 +189,81 @@ describe("on a disk that fills up", () => {
     const { externalIds } = stored(path);
     expect(created.filter((one) => !externalIds.has(one))).toEqual([]);
     expect(readFileSync(path).byteLength).toBeGreaterThan(0);
+  });
+
+  test.each([
+    { end: "a kill", signal: "SIGKILL", fullBefore: true },
+    { end: "a stop", signal: "SIGINT", fullBefore: true },
+    { end: "a stop before it was full", signal: "SIGINT", fullBefore: false },
+  ] as const)(
+    "a server starts again after $end, verifies and reads, and accepts writes when there is space",
+    async ({ signal, fullBefore }) => {
+      expect(spawnSync("mount", ["-o", "remount,size=24m", disk]).status).toBe(0);
+      for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true });
+      const path = join(disk, "latchkey.db");
+      const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
+      const first = await startServing({ env });
+      const call = (server: Serving, operation: string, body: unknown) =>
+        callServer(server.url, rootKey, operation, body);
+      const { apiId } = (await call(first, "apis.createApi", { name: "payments" })).body.data;
+      const { key, keyId } = (await call(first, "keys.createKey", { apiId })).body.data;
+      expect((await call(first, "keys.verifyKey", { key })).body.data.valid).toBe(true);
+      expect((await call(first, "keys.getKey", { keyId })).body.data.lastUsedAt).toBeNumber(); // the usage file exists
+      const created: string[] = [];
+      for (let refused = false; !refused && (fullBefore || created.length < 20); ) {
+        const externalId = `user_${created.length}`;
+        const { status } = await call(first, "identities.createIdentity", {
+          externalId,
+          meta: { padding: "x".repeat(20_000) },
+        });
+        if (status === 200) created.push(externalId);
+        else refused = true;
+      }
+      if (fullBefore) fillUp();
+      first.child.kill(signal);
+      await first.ended;
+      expect((await runProgram(["root-key", "list"], { env })).code).toBe(0);
+      fillUp(); // takes the space that the stopped servers have released
+
+      const again = await startServing({ env });
+      expect((await call(again, "keys.verifyKey", { key })).body.data.valid).toBe(true);
+      for (const identity of [created[0], created.at(-1)]) {
+        expect((await call(again, "identities.getIdentity", { identity })).status).toBe(200);
+      }
+      expect((await call(again, "identities.listIdentities", { search: "user_1" })).status).toBe(200);
+      expect((await call(again, "keys.getKey", { keyId })).body.data.lastUsedAt).toBeNumber();
+      const refused = await until(async () => {
+        const meta = { padding: "y".repeat(20_000) };
+        const externalId = `late_${Math.random()}`;
+        const reply = await call(again, "identities.createIdentity", { externalId, meta });
+        return reply.status === 200 ? undefined : reply;
+      });
+      expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+
+      expect(spawnSync("mount", ["-o", "remount,size=48m", disk]).status).toBe(0);
+      const resumed = async () => {
+        const { status } = await call(again, "identities.createIdentity", { externalId: "late" });
+        return status === 200 ? true : undefined;
+      };
+      await until(resumed, 5_000);
+      again.child.kill("SIGINT");
+      expect((await again.ended).code).toBe(0);
+      const { externalIds } = stored(path);
+      expect(created.filter((one) => !externalIds.has(one))).toEqual([]);
+    },
+  );
+
+  test("a first start on a full disk ends with one sentence, leaves no part of a root key, and succeeds when there is space", async () => {
+    for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true });
+    fillUp();
+    const env = { DATABASE_URL: `file:${join(disk, "new.db")}`, PORT: "0" };
+    const { code, stderr } = await runProgram(["serve"], { env });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^The .+ (is full|\(ENOSPC\))\.\n$/)]);
+    expect(existsSync(join(disk, "root-key"))).toBe(false);
+    rmSync(filler);
+    const server = await startServing({ env });
+    expect(readFileSync(join(disk, "root-key"), "utf8")).toMatch(/^latchkey_root_\w+\n$/);
+    server.child.kill("SIGINT");
+    expect((await server.ended).code).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunningServer, startServer } from "../src/compose.ts";
 import { readConfig } from "../src/config.ts";
+import { serverPermission } from "../src/domain/caller.ts";
 import { rootKeySecret } from "../src/domain/secrets.ts";
 import { hashKey, randomBytes } from "../src/runtime.ts";
 import { insertRootKey } from "../src/storage/queries/rootKeys.ts";
@@ -13,12 +14,12 @@ import { sharedCluster } from "./services.ts";
 /** A database that tests run on. */
 export type TestEngine = {
   name: string;
-  /** makes an empty one */
+  /** creates an empty one, and returns its address */
   url(folder: string): string | Promise<string>;
   drop?(url: string): Promise<void>;
 };
 
-/** awaited here, where no test's time limit counts yet */
+/** awaited here, since no test's time limit applies yet */
 const cluster = await sharedCluster();
 
 export const postgres: TestEngine = {
@@ -34,42 +35,60 @@ export const engines: readonly TestEngine[] = [
   postgres,
 ];
 
-/** A clock that moves only when it is told to. */
-export type Clock = { nowMs: number; advance(ms: number): void };
+/** The permissions of a root key that may call every operation. */
+export const everything: readonly string[] = ["*", serverPermission];
+
+/** A clock that only the test moves. */
+export type Clock = {
+  /** what the wall clock shows, as Unix time in milliseconds */
+  nowMs: number;
+  /** the sum of all `set` calls: the wall clock minus the monotonic clock */
+  setByMs: number;
+  /** Time passes. */
+  advance(ms: number): void;
+  /** Sets the wall clock forward or back. No time passes. */
+  set(byMs: number): void;
+};
 
 function makeClock(): Clock {
   return {
     nowMs: Date.UTC(2026, 0, 15, 12),
+    setByMs: 0,
     advance(ms) {
       this.nowMs += ms;
+    },
+    set(byMs) {
+      this.nowMs += byMs;
+      this.setByMs += byMs;
     },
   };
 }
 
-/** An answer; `body` is parsed where it is JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+/** A response. `body` is parsed if it is JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read responses of any shape
 export type Reply = { status: number; headers: Headers; body: any; text: string };
 
 export type TestServer = {
   url: string;
-  /** may do everything in the first workspace */
+  /** has all permissions in the first workspace */
   rootKey: string;
   workspaceId: string;
   clock: Clock;
   /** log lines so far */
   log: string[];
   services: RunningServer["services"];
+  loginLink: RunningServer["loginLink"];
   folder: string;
   databaseUrl: string;
-  /** `POST /v2/<operation>`; an object is sent as JSON, a string as it is */
+  /** `POST /v2/<operation>`; an object is sent as JSON, a string unchanged */
   call(operation: string, body: unknown, options?: CallOptions): Promise<Reply>;
-  /** a root key with exactly these permissions; in the first workspace unless another is named */
+  /** Creates a root key with exactly these permissions. Default: in the first workspace. */
   makeRootKey(
     permissions: readonly string[],
     options?: { workspaceId?: string; expiresAtMs?: number },
   ): Promise<string>;
   makeWorkspace(): Promise<string>;
-  /** stops and starts again on the same database; only for databases that outlive it */
+  /** Stops and starts again on the same database, which must not be in memory. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -78,11 +97,11 @@ export type CallOptions = { rootKey?: string | undefined; headers?: Record<strin
 
 export type TestOptions = {
   engine?: TestEngine;
-  /** settings beside those of every test */
+  /** settings in addition to those of every test */
   config?: Record<string, string>;
 };
 
-/** Starts a server of its own on a free port, with a clock that stands still. */
+/** Starts a server on a free port, with a clock that stands still. Prefer `testServer` from setUp.ts. */
 export async function startTest(options: TestOptions = {}): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-test-"));
   const { engine } = options;
@@ -93,7 +112,7 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
   const start = () =>
     startServer(readConfig({ PORT: "0", DATABASE_URL: databaseUrl, ...options.config }), {
       nowMs: () => clock.nowMs,
-      monotonicMs: () => clock.nowMs,
+      monotonicMs: () => clock.nowMs - clock.setByMs,
       log: (level, event, fields = {}) =>
         void log.push(
           JSON.stringify({ level, event, ...(typeof fields === "function" ? fields() : fields) }),
@@ -115,18 +134,20 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
     clock,
     log,
     services: server.services,
+    loginLink: () => server.loginLink(),
     folder,
     databaseUrl,
     call: (operation, body, call = {}) => post(test, `/v2/${operation}`, body, call),
     async makeRootKey(permissions, { workspaceId = firstWorkspace.id, expiresAtMs } = {}) {
       const key = rootKeySecret(randomBytes(24));
-      const id = server.services.newId("root", clock.nowMs);
+      const id = server.services.newId("root");
       await server.services.engine.transaction((tx) =>
         insertRootKey(tx, {
           id,
           workspaceId,
           hash: hashKey(key),
           start: "",
+          end: "",
           name: undefined,
           permissions,
           expiresAtMs,
@@ -136,7 +157,7 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
       return key;
     },
     async makeWorkspace() {
-      const id = server.services.newId("ws", clock.nowMs);
+      const id = server.services.newId("ws");
       await server.services.engine.transaction((tx) =>
         insertWorkspace(tx, { id, name: "other", nowMs: clock.nowMs }),
       );

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { engines, startTest, type TestServer } from "./harness.ts";
 
-/** A call in which `#<kind>:<n>` stands for the n-th thing of this kind that the server has made. */
+/** A call in which `#<kind>:<n>` stands for the n-th thing of this kind that the server has created. */
 type Call = { operation: string; body: object; advanceMs?: number };
 
 const pick = <T>(...values: T[]) => fc.constantFrom(...values);
@@ -42,7 +42,7 @@ const paging = {
   limit: maybe(pick(1, 2, 100)),
   cursor: pick(undefined, undefined, undefined, undefined, "#cursor:0"),
 };
-/** Nothing that the random part of an id could hold. */
+/** Text that cannot occur in the random part of an id. */
 const search = maybe(pick("A.B", "_", "%", ".", "Ä", "ä", "\\"));
 
 const bodies: Record<string, fc.Arbitrary<object>> = {
@@ -122,13 +122,13 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
   })),
 );
 
-/** One server, and what it has called the things it made: in the order in which they appeared. */
+/** One server, and the ids and keys it has generated, in order of appearance. */
 function party(server: TestServer) {
   const made = new Map<string, string[]>();
   const known = new Map<string, string>();
   let rootKey = "";
 
-  /** The answer with every id, key and cursor by the order of its appearance. */
+  /** The response, with every id, key and cursor replaced by its number in order of appearance. */
   function comparable(text: string): string {
     return text
       .replace(/"start":"[^"]*"/g, '"start":"*"')
@@ -174,7 +174,7 @@ afterAll(async () => {
   for (const server of servers) await server.stop();
 });
 
-test("every engine answers every history alike", async () => {
+test("every engine gives the same responses to every history", async () => {
   const parties = servers.map(party);
   const limit = { name: "api", limit: 3, duration: 60_000, autoApply: true };
   const prologue: Call[] = [

@@ -1,7 +1,7 @@
 /**
- * Cuts the power: `bun server/test/powerCut.ts [cuts]`, as root. The server writes to an ext4 of its own in a file; what
- * that file holds at a moment is what a disk would hold after a power cut, since nothing reaches it that was not
- * flushed. Each cut copies it, recovers the copy, and looks for every write that had been acknowledged before.
+ * Cuts the power: `bun server/test/powerCut.ts [cuts]`, as root. The server writes to an ext4 file system in a file. Only
+ * what was flushed reaches that file, so at any moment it holds what a disk would hold after a power cut. Each cut copies
+ * it, recovers the copy, and looks for every write that had been acknowledged before.
  */
 import { Database } from "bun:sqlite";
 import { execFileSync } from "node:child_process";
@@ -24,7 +24,7 @@ function run(program: string, ...words: string[]): void {
 for (const path of [mounted, recovered]) mkdirSync(path);
 run("truncate", "--size", "256M", disk);
 run("mkfs.ext4", "-q", "-F", disk);
-// so seldom does the file system flush of its own accord, and so late, that only what is asked for is flushed
+// the file system flushes so rarely by itself that in effect only explicit flushes happen
 run("mount", "-o", "loop,commit=300,noatime", disk, mounted);
 
 const server = await startServing({
@@ -41,7 +41,7 @@ try {
 }
 process.exit(lost > 0 ? 1 : 0);
 
-/** How many acknowledged writes were lost. */
+/** Returns how many acknowledged writes were lost. */
 async function cutAgainAndAgain(): Promise<number> {
   const rootKey = readFileSync(join(mounted, "new", "data", "root-key"), "utf8").trim();
   const acknowledged: string[] = [];
@@ -73,7 +73,7 @@ async function cutAgainAndAgain(): Promise<number> {
   return lost;
 }
 
-/** Mounts the copy, as a restart does, and answers the identities in its database; none where that is broken. */
+/** Mounts the copy, as a restart does. Returns the identities in its database; none if it is damaged. */
 function recover(): Set<string> {
   run("mount", "-o", "loop", copy, recovered);
   try {

@@ -1,17 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Reply } from "./harness.ts";
+import { readReply } from "./reply.ts";
+import { until } from "./until.ts";
 
 const main = join(import.meta.dir, "..", "src", "main.ts");
-const startsWithinMs = 20_000;
 
 export type ProgramOptions = {
-  /** settings; nothing else of this process's environment but PATH is handed on */
+  /** settings; of this process's environment, the program gets only PATH */
   env?: Record<string, string>;
   cwd?: string;
-  /** what runs the program instead of nothing, such as `["setpriv", …]` */
+  /** a command that runs the program, such as `["setpriv", …]` */
   through?: readonly string[];
 };
 
@@ -21,12 +23,12 @@ export type Program = {
   child: ChildProcess;
   stdout(): string;
   stderr(): string;
-  /** resolves when the process is gone */
+  /** resolves when the process has ended */
   ended: Promise<Ended>;
 };
 
-/** Starts `latchkey <words>` as a process of its own, with pipes where a terminal would be. */
-function startProgram(words: readonly string[], options: ProgramOptions = {}): Program {
+/** Starts `latchkey <words>` in its own process, with pipes in place of a terminal. */
+export function startProgram(words: readonly string[], options: ProgramOptions = {}): Program {
   const [command = "", ...args] = [...(options.through ?? []), process.execPath, main, ...words];
   const child = spawn(command, args, {
     cwd: options.cwd ?? tmpdir(),
@@ -47,66 +49,78 @@ function startProgram(words: readonly string[], options: ProgramOptions = {}): P
   return { child, stdout: () => output.stdout, stderr: () => output.stderr, ended };
 }
 
-/** Runs `latchkey <words>` to its end. */
+/** Runs `latchkey <words>` and waits until it ends. */
 export function runProgram(words: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
   return startProgram(words, options).ended;
 }
 
 export type Serving = Program & { url: string };
 
-/** Starts `latchkey serve` on a free port, unless `env` names another; resolves when it listens. */
+/** Starts `latchkey serve` on a free port, unless `env` names one. Resolves when it listens. Throws what it wrote if it ends instead. */
 export async function startServing(options: ProgramOptions = {}): Promise<Serving> {
   const program = startProgram(["serve"], { ...options, env: { PORT: "0", ...options.env } });
-  const url = await until("the server listens", () => {
-    if (program.child.exitCode !== null) throw new Error(`it ended: ${program.stderr()}`);
+  const url = await until(() => {
+    if (program.child.exitCode !== null)
+      throw new Error(`the server ended with ${program.child.exitCode}: ${program.stderr()}`);
     return /listens on (\S+)/.exec(program.stderr())?.[1];
   });
   return { ...program, url };
 }
 
-/** Polls until `read` answers something, at most `withinMs`. */
-export async function until<T>(
-  what: string,
-  read: () => T | undefined | Promise<T | undefined>,
-  withinMs: number = startsWithinMs,
-): Promise<T> {
-  const giveUpAt = performance.now() + withinMs;
-  for (;;) {
-    const value = await read();
-    if (value !== undefined) return value;
-    if (performance.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Creates a database, as the first start of a server does. */
+export async function createDatabase(url: string): Promise<void> {
+  const server = await startServing({ env: { DATABASE_URL: url } });
+  server.child.kill("SIGINT");
+  await server.ended;
 }
 
-/** An empty folder of one's own. */
+/** Creates an empty temporary folder. */
 export function newFolder(): string {
   return mkdtempSync(join(tmpdir(), "latchkey-program-"));
 }
 
-/** A port on which nothing listens just now. */
-export function freePort(): Promise<number> {
+/**
+ * A port that nothing listens on. It lies below the ports that the system gives to outgoing connections, so it stays free
+ * while a server restarts.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    if (await canListen(port)) return port;
+  }
+}
+
+function canListen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 
-/** `POST /v2/<operation>` with a root key; answers status and body. */
+/** Whether something listens on this port of 127.0.0.1. */
+export function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/** `POST /v2/<operation>` with a root key. */
 export async function callServer(
   url: string,
   rootKey: string,
   operation: string,
   body: unknown,
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
-): Promise<{ status: number; headers: Headers; body: any }> {
+): Promise<Reply> {
   const response = await fetch(`${url}/v2/${operation}`, {
     method: "POST",
     headers: { Authorization: `Bearer ${rootKey}`, "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  return readReply(response);
 }

@@ -1,19 +1,19 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A TCP proxy on a free port of this machine, between a client and a server that are to lose each other. */
+/** A TCP proxy on a free port of this machine, to disturb the connections between a client and a server. */
 export type TcpProxy = {
   port: number;
-  /** Forwards nothing more, and keeps every connection open: what a hung server looks like. */
+  /** Forwards nothing, and keeps every connection open, like a hung server. */
   pause(): void;
-  /** Forwards what was held back, and on. */
+  /** Forwards what was held back, and everything after it. */
   resume(): void;
-  /** Breaks every connection, and every new one: what a stopped server looks like. */
+  /** Closes every connection, and every new one, like a stopped server. */
   cut(): void;
-  /** Takes connections again after `cut`. */
+  /** Accepts connections again after `cut`. */
   mend(): void;
-  /** Leads new connections to another server. */
+  /** Connects new clients to another server. */
   lead(to: { host: string; port: number }): void;
-  /** Called with what the client sends; `true` forwards it and then breaks the connection, so that no answer comes. */
+  /** `listener` is called with what the client sends. If it returns true, that is forwarded and the client gets no response. */
   onSent(listener: ((data: Buffer) => boolean) | undefined): void;
   close(): Promise<void>;
 };
@@ -23,7 +23,7 @@ export async function startProxy(first: { host: string; port: number }): Promise
   const pairs = new Set<readonly [Socket, Socket]>();
   let paused = false;
   let severed = false;
-  let losesAnswer: ((data: Buffer) => boolean) | undefined;
+  let losesResponse: ((data: Buffer) => boolean) | undefined;
 
   const server = createServer((client) => {
     if (severed) {
@@ -35,7 +35,7 @@ export async function startProxy(first: { host: string; port: number }): Promise
     pairs.add(pair);
     for (const [from, to] of [pair, [upstream, client] as const]) {
       from.on("data", (data: Buffer) => {
-        if (from === client && losesAnswer?.(data) === true) {
+        if (from === client && losesResponse?.(data) === true) {
           upstream.removeAllListeners("data");
           to.write(data, () => client.destroy());
         } else to.write(data);
@@ -72,7 +72,7 @@ export async function startProxy(first: { host: string; port: number }): Promise
       target = to;
     },
     onSent(listener) {
-      losesAnswer = listener;
+      losesResponse = listener;
     },
     async close() {
       for (const socket of all()) socket.destroy();

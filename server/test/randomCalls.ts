@@ -1,12 +1,12 @@
-/** The next call of a sequence, given the names of all that was made so far; every sequence of one seed is the same. */
+/** Returns the next call of a sequence. `names`: of everything created so far. A seed always gives the same sequence. */
 export type RandomCalls = (names: readonly string[]) => {
   operation: string;
-  /** JSON, with names such as `<key 3>` for what the server chose itself */
+  /** JSON, with names such as `<key 3>` for what the server has generated */
   body: string;
   idempotencyKey?: string;
 };
 
-/** What makes things, and what most callers call. */
+/** Operations that create things, and those that are called most. */
 const frequent = [
   "apis.createApi",
   "identities.createIdentity",
@@ -19,7 +19,7 @@ const frequent = [
   "ratelimit.limit",
 ];
 
-/** Random calls of all operations whose answers do not depend on when counting gets round to being stored. */
+/** Random calls of all operations except those whose responses depend on when usage is stored. */
 export function randomCalls(seed: number): RandomCalls {
   const random = generator(seed);
   return (names) => {
@@ -32,7 +32,7 @@ export function randomCalls(seed: number): RandomCalls {
   };
 }
 
-/** Mulberry32: 32 bits of state are plenty for a test. */
+/** Mulberry32. Its 32 bits of state are enough for a test. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {
@@ -78,7 +78,7 @@ function drawer(random: () => number, names: readonly string[]) {
   const some = <T>(of: readonly T[], most: number): T[] => [
     ...new Set(Array.from({ length: below(most + 1) }, () => one(of))),
   ];
-  /** The members, each left away as often as not. */
+  /** A random selection of the members, each with a chance of 40 %. */
   const partly = (members: Record<string, () => unknown>): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(members).flatMap(([name, make]) => (chance(0.4) ? [[name, make()]] : [])),
@@ -167,10 +167,20 @@ const operations: Record<string, (draw: Draw) => unknown> = {
   "apis.createApi": (draw) => ({ name: `api ${draw.text(4)}` }),
   "apis.deleteApi": (draw) => ({ apiId: draw.chance(0.1) ? draw.made("api") : "api_none" }),
   "apis.getApi": (draw) => ({ apiId: draw.made("api") }),
+  "apis.listApis": (draw) => ({
+    ...page(draw),
+    ...search(draw),
+    ...draw.partly({ order: () => draw.one(["asc", "desc"]) }),
+  }),
   "apis.listKeys": (draw) => ({
     apiId: draw.made("api"),
     ...page(draw),
     ...draw.partly({ externalId: () => draw.externalId() }),
+  }),
+  "apis.updateApi": (draw) => ({
+    apiId: draw.made("api"),
+    ...draw.partly({ name: () => `api ${draw.text(4)}`, deleteProtection: () => draw.chance(0.3) }),
+    ...draw.partly({ defaultPrefix: () => draw.one(["pay", null]) }),
   }),
   "audit.listEvents": (draw) => ({ ...page(draw), ...draw.partly({ targetId: () => draw.made("key") }) }),
   "identities.createIdentity": (draw) => ({
@@ -179,6 +189,7 @@ const operations: Record<string, (draw: Draw) => unknown> = {
   }),
   "identities.deleteIdentity": (draw) => ({ identity: identity(draw) }),
   "identities.getIdentity": (draw) => ({ identity: identity(draw) }),
+  "identities.getState": (draw) => ({ identity: identity(draw) }),
   "identities.listIdentities": (draw) => ({ ...page(draw), ...search(draw) }),
   "identities.updateIdentity": (draw) => ({
     identity: identity(draw),
@@ -192,6 +203,21 @@ const operations: Record<string, (draw: Draw) => unknown> = {
     ...draw.partly({ permanent: () => draw.chance(0.5) }),
   }),
   "keys.getKey": (draw) => ({ keyId: draw.made("key") }),
+  "keys.listKeys": (draw) => ({
+    ...page(draw),
+    ...search(draw),
+    ...draw.partly({
+      apiId: () => draw.made("api"),
+      identity: () => draw.externalId(),
+      enabled: () => draw.chance(0.5),
+      role: () => role(draw),
+      permission: () => permission(draw),
+      order: () => draw.one(["asc", "desc"]),
+    }),
+    ...(draw.chance(0.3) ? { orderBy: "expires" } : {}),
+  }),
+  "keys.explain": verification,
+  "keys.getState": (draw) => ({ keyId: draw.made("key") }),
   "keys.removePermissions": (draw) => ({ keyId: draw.made("key"), permissions: draw.some(slugs, 3) }),
   "keys.removeRoles": (draw) => ({ keyId: draw.made("key"), roles: draw.some(roles, 2) }),
   "keys.rerollKey": (draw) => ({ keyId: draw.made("key"), expiration: draw.one([0, 1_000, 3_600_000]) }),
@@ -210,6 +236,7 @@ const operations: Record<string, (draw: Draw) => unknown> = {
       : {}),
   }),
   "keys.verifyKey": verification,
+  "keys.verifyKeys": (draw) => Array.from({ length: 1 + draw.below(6) }, () => verification(draw)),
   "keys.whoami": (draw) => ({ key: draw.made("secret") }),
   "permissions.createPermission": (draw) => ({ name: `${draw.one(slugs)} right`, slug: draw.one(slugs) }),
   "permissions.createRole": (draw) => ({
@@ -224,6 +251,10 @@ const operations: Record<string, (draw: Draw) => unknown> = {
   "permissions.listRoles": (draw) => ({ ...page(draw), ...search(draw) }),
   "permissions.setRolePermissions": (draw) => ({ role: role(draw), permissions: draw.some(slugs, 3) }),
   "ratelimit.deleteOverride": (draw) => ({ namespace: namespace(draw), identifier: identifier(draw) }),
+  "ratelimit.deleteNamespace": (draw) => ({ namespace: draw.chance(0.2) ? namespace(draw) : "none" }),
+  "ratelimit.getNamespace": (draw) => ({ namespace: namespace(draw) }),
+  "ratelimit.listNamespaces": (draw) => ({ ...page(draw), ...search(draw) }),
+  "ratelimit.renameNamespace": (draw) => ({ namespace: namespace(draw), name: `send.${draw.below(6)}` }),
   "ratelimit.getOverride": (draw) => ({ namespace: namespace(draw), identifier: identifier(draw) }),
   "ratelimit.limit": counted,
   "ratelimit.listOverrides": (draw) => ({ namespace: namespace(draw), ...page(draw) }),

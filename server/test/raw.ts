@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-/** The members that an answer of this server may have. */
+/** The members that a response of this server may have. */
 export type Envelope = {
   meta?: { requestId: string };
   data?: Record<string, unknown>;
@@ -13,34 +13,34 @@ export type Envelope = {
   };
 };
 
-/** One HTTP answer, as it came over the wire. */
+/** One HTTP response as it came over the wire. */
 export type RawReply = {
   status: number;
   /** names in lower case; a name that came twice has both values */
   headers: Record<string, string[]>;
   text: string;
-  /** undefined where the body is not JSON */
+  /** undefined if the body is not JSON */
   body: Envelope | undefined;
 };
 
-/** A TCP connection on which a test writes what no HTTP client would. */
+/** A TCP connection for bytes that no HTTP client would send. */
 export type RawConnection = {
   send(data: string | Uint8Array): void;
   /**
-   * The next answer; undefined where the connection was closed before a whole one had come. The answer to a HEAD
-   * ends with its head.
+   * Returns the next response, or undefined if the connection was closed before a whole one had come. A response to
+   * HEAD has no body, so the caller must say that it sent one.
    */
   reply(to?: "HEAD"): Promise<RawReply | undefined>;
-  /** Resolves when the server has closed the connection, to the milliseconds since it was opened. */
+  /** Resolves when the server closes the connection, to the milliseconds since it was opened. */
   closed: Promise<number>;
-  /** everything that came and no `reply` has taken */
+  /** Returns what has come and was not part of a `reply`. */
   unread(): string;
-  /** Ends this side only: the server reads an end of file and may still answer. */
+  /** Closes this side only: the server reads an end of file and may still respond. */
   end(): void;
-  /** Stops reading, as a client that does not take its answer. */
+  /** Stops reading, like a client that does not read its response. */
   pause(): void;
   resume(): void;
-  /** Goes away at once, with a reset where the system has one. */
+  /** Disconnects at once, with a reset if the system supports it. */
   destroy(): void;
 };
 
@@ -55,7 +55,7 @@ export async function openRaw(url: string): Promise<RawConnection> {
   return over(socket);
 }
 
-/** Sends `data` on a connection of its own; answers the first reply to it. */
+/** Sends `data` on a new connection and returns the first response. */
 export async function exchangeRaw(url: string, data: string | Uint8Array): Promise<RawReply | undefined> {
   const connection = await openRaw(url);
   try {
@@ -66,7 +66,7 @@ export async function exchangeRaw(url: string, data: string | Uint8Array): Promi
   }
 }
 
-/** Sends `data` on a connection of its own and answers what came back, once the server has closed it. */
+/** Sends `data` on a new connection and returns all that came back once the server has closed it. */
 export async function exchangeUntilClosed(url: string, data: string | Uint8Array): Promise<string> {
   const connection = await openRaw(url);
   try {
@@ -92,7 +92,7 @@ function over(socket: Socket): RawConnection {
     socket.on("end", end);
     socket.on("close", end);
   });
-  socket.on("error", () => undefined); // a reset is an end
+  socket.on("error", () => undefined); // a reset counts as an end
   socket.on("data", (chunk) => {
     received = Buffer.concat([received, typeof chunk === "string" ? Buffer.from(chunk) : chunk]);
     wake();
@@ -122,7 +122,7 @@ function over(socket: Socket): RawConnection {
   };
 }
 
-/** A whole answer at the start of `bytes`, and how long it is. Bodies come with a length, or not at all. */
+/** Parses a whole response at the start of `bytes`, and returns its length too. Every body has a Content-Length. */
 function parseReply(bytes: Buffer, headOnly: boolean): { reply: RawReply; length: number } | undefined {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd === -1) return undefined;

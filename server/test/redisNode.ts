@@ -1,9 +1,10 @@
-import type { Counters, Window } from "../src/counters/counters.ts";
-import { base, type Clock } from "../src/counters/model.ts";
-import { type Outage, type RedisCounters, redisCounters } from "../src/counters/redis.ts";
+import type { Counters } from "../src/counters/counters.ts";
+import { type Outage, type RedisCounters, redisCounters } from "../src/counters/redis/redis.ts";
+import type { Window } from "../src/domain/windows.ts";
+import { base, type Clock } from "./model.ts";
 import { until } from "./until.ts";
 
-/** A process's counters in Redis, and what it told of them. */
+/** A process's counters in Redis, and what they reported. */
 export type RedisNode = {
   counters: RedisCounters;
   local(): number;
@@ -14,7 +15,7 @@ export type RedisNode = {
 
 let ids = 0;
 
-/** With a clock, time stands still but for it. */
+/** With a clock, only the clock moves time. */
 export async function openRedisNode(
   url: string,
   { clock, nodes = 1, deadlineMs = 500 }: { clock?: Clock; nodes?: number; deadlineMs?: number } = {},
@@ -24,7 +25,7 @@ export async function openRedisNode(
   const backs: Outage[] = [];
   const counters = await redisCounters({
     url,
-    // this machine may be busy: only what is told to hang is to be found hanging
+    // generous, since this machine may be busy and only a Redis that a test pauses may count as hung
     deadlineMs,
     monotonicMs: () => clock?.nowMs ?? Math.floor(performance.timeOrigin + performance.now()),
     liveNodes: () => nodes,
@@ -48,13 +49,13 @@ export async function openRedisNode(
 
 let subjects = 0;
 
-/** A window of a counter that nothing has used, 10 a minute. */
+/** A window of an unused counter. Default: 10 a minute. */
 export function freshWindow(change: Partial<Window> = {}): Window {
   subjects += 1;
   return { ...base, subject: `fresh${subjects}`, durationMs: 60_000, limit: 10, cost: 1, ...change };
 }
 
-/** How many of so many calls, one after the other, pass. */
+/** How many of `calls` calls in sequence pass. */
 export async function passes(counters: Counters, window: Window, calls: number): Promise<number> {
   let passed = 0;
   for (let call = 0; call < calls; call += 1) if ((await counters.hit([window])).passed) passed += 1;
@@ -64,5 +65,5 @@ export async function passes(counters: Counters, window: Window, calls: number):
 export const remaining = async (counters: Counters, window: Window) =>
   (await counters.hit([{ ...window, cost: 0 }])).windows[0]?.remaining;
 
-/** Resolves when the node asks Redis again and has told how it was without it. */
+/** Resolves when the node uses Redis again and has reported what it decided without it. */
 export const isBack = (node: RedisNode) => until(() => node.counters.isUp() && node.backs.length > 0);

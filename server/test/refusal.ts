@@ -3,8 +3,8 @@ import { catalogue, type ErrorCode } from "../src/errors.ts";
 import type { Envelope } from "./raw.ts";
 
 /**
- * Holds an answer to the error envelope of this code; `location`: one of its flaws names this place, with a fix.
- * Answers what the error says.
+ * Expects the response to be this error. With `location`, one of the error's flaws must be at that place and name a fix.
+ * Returns the error.
  */
 export function expectRefusal(
   reply: { status: number; body?: unknown } | undefined,

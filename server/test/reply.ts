@@ -1,6 +1,6 @@
 import type { Reply } from "./harness.ts";
 
-/** The answer, its body parsed where it is JSON. */
+/** Reads a response. Its body is parsed if it is JSON. */
 export async function readReply(response: Response): Promise<Reply> {
   const text = await response.text();
   const isJson = /json/.test(response.headers.get("content-type") ?? "");

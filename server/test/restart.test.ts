@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { engines, startTest } from "./harness.ts";
 
-test("a limit of more than a minute that is used up stays used up over a restart of a SQLite node", async () => {
+test("a used-up limit of more than a minute is still used up after a restart of a SQLite node", async () => {
   const engine = engines.find(({ name }) => name === "sqlite in a file");
   if (engine === undefined) throw new Error("there is no SQLite file among the engines");
   const server = await startTest({ engine });

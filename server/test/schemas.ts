@@ -1,4 +1,4 @@
-/** The parts of JSON Schema that inputs are made of. */
+/** The parts of JSON Schema that inputs use. */
 export type JsonSchema = {
   type?: string;
   anyOf?: JsonSchema[];
@@ -16,7 +16,7 @@ export type JsonSchema = {
   pattern?: string;
 };
 
-/** A place in a body: names of members, and 0 for an array's item. */
+/** A path in a body: names of members, and 0 for an item of an array. */
 export type Path = readonly (string | 0)[];
 export type Field = { path: Path; schema: JsonSchema; isRequired: boolean };
 
@@ -32,25 +32,25 @@ export function fieldsOf(schema: JsonSchema, path: Path = []): Field[] {
   return [...members, { path: item, schema: items, isRequired: false }, ...fieldsOf(items, item)];
 }
 
-/** Every object of named fields within a body, itself among them. */
+/** Every object with named fields in a body, including the body. */
 export function objectsOf(schema: JsonSchema): { path: Path; schema: JsonSchema }[] {
   return [{ path: [], schema }, ...fieldsOf(schema)]
     .map(({ path, schema }) => ({ path, schema: withoutNull(schema) }))
     .filter(({ schema }) => schema.properties !== undefined);
 }
 
-/** The schema of what is not null. */
+/** The schema without `null`. */
 export function withoutNull(schema: JsonSchema): JsonSchema {
   return schema.anyOf?.find((one) => one.type !== "null") ?? schema;
 }
 
-/** The JSON types that a schema takes. */
+/** The JSON types that a schema accepts. */
 export function typesOf(schema: JsonSchema): string[] {
   const all = schema.anyOf?.flatMap(typesOf) ?? [schema.type ?? "anything"];
   return all;
 }
 
-/** The body with this value at this place, and the least that must be around it where it had nothing there. */
+/** The body with this value at this path. Whatever is missing around it is added, with the smallest valid values. */
 export function withValue(schema: JsonSchema, body: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;
   if (head === undefined) return value;
@@ -63,7 +63,7 @@ export function withValue(schema: JsonSchema, body: unknown, path: Path, value: 
   return { ...whole, [head]: withValue(properties[head] ?? {}, whole[head], rest, value) };
 }
 
-/** The body without what is at this place. */
+/** The body without the value at this path. */
 export function without(schema: JsonSchema, body: unknown, path: Path): unknown {
   const marked = withValue(schema, body, path, undefined);
   return JSON.parse(JSON.stringify(marked));
@@ -75,7 +75,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 const words = ["requests", "abc_1234"];
 
-/** The least value that fits. */
+/** The smallest valid value. */
 export function sample(given: JsonSchema): unknown {
   const schema = withoutNull(given);
   if (schema.enum !== undefined) return schema.enum[0];
@@ -95,7 +95,7 @@ export function sample(given: JsonSchema): unknown {
   }
 }
 
-/** Whether a text has the length, in code points, and the characters that a schema wants. */
+/** Whether a text has the length, in code points, and the characters that a schema requires. */
 export function fits(schema: JsonSchema, text: string): boolean {
   const { minLength = 0, maxLength = Infinity, pattern = "" } = schema;
   const length = Array.from(text).length;

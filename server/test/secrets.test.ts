@@ -1,26 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { rootKeySecret } from "../src/domain/secrets.ts";
 import type { Operation } from "../src/operation.ts";
 import { operations } from "../src/operations/index.ts";
 import { type Collector, startCollector } from "./collector.ts";
 import { engines, type Reply, startTest, type TestServer } from "./harness.ts";
+import { freePort } from "./program.ts";
 import { readReply } from "./reply.ts";
 import { tablesOf } from "./tables.ts";
 import { until } from "./until.ts";
 import { exampleIn, makeWorld } from "./world.ts";
 
-/** A text that is nowhere but where this test puts it. */
+/** A text that exists only where this test puts it. */
 const canary = () => `canary${randomBytes(9).toString("hex")}`;
 
-/** Whether bytes hold a text as it is, or as base64 would show it. */
+/** Whether the bytes contain the text, plain or encoded. */
 function holds(artefact: string | Buffer, text: string): boolean {
   const bytes = typeof artefact === "string" ? Buffer.from(artefact) : artefact;
   const forms = [text, Buffer.from(text).toString("hex"), encodeURIComponent(text)];
-  // in base64 a text looks in one of three ways, by where it begins
+  // base64 encodes a text in one of three ways, depending on its offset
   const encoded = [0, 1, 2].map((offset) => {
     const base64 = Buffer.from("x".repeat(offset) + text).toString("base64url");
     return base64.slice(offset + 2, -4);
@@ -28,10 +28,10 @@ function holds(artefact: string | Buffer, text: string): boolean {
   return [...forms, ...encoded].some((form) => bytes.includes(form));
 }
 
-/** What of a key is secret: all but what `start` shows. */
+/** The secret part of a key: all but what `start` shows. */
 const secretPart = (key: string) => key.slice(-12);
 
-/** Where a caller may put a key though nothing is served there, and where something is, but not by POST. */
+/** Paths with a key in them: of no operation, and of one that does not accept POST. */
 const pathsWith = (key: string, name: string) => [
   `/${key}`,
   `/v2/${name}/${key}?key=${key}`,
@@ -40,22 +40,14 @@ const pathsWith = (key: string, name: string) => [
   `/health/live?key=${key}`,
 ];
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
 describe.each(engines)("on $name,", (engine) => {
   let server: TestServer;
   let metricsAddress: string;
-  /** gets the traces */
+  /** receives the traces */
   let collector: Collector;
-  /** never stored or shown again, wherever they were sent */
+  /** texts that must never be stored or shown again, wherever they were sent */
   const secrets: Record<string, string> = {};
-  /** stored where they belong, and shown only to those who may read it there */
+  /** texts that are stored in their own place, and shown only to callers who are allowed to read them */
   const privates = { meta: canary(), keyMeta: canary(), externalId: canary(), identifier: canary() };
   const refusals: Reply[] = [];
 
@@ -76,21 +68,21 @@ describe.each(engines)("on $name,", (engine) => {
     });
     secrets["recovery key"] = recoveryKey;
     secrets["first root key"] = secretPart(server.rootKey);
-    await tellStory();
+    await callEverything();
   }, 60_000);
   afterAll(async () => {
     await server.stop();
     await collector.stop();
   });
 
-  /** Every operation, answered and refused, with secrets wherever a caller may put them. */
-  async function tellStory(): Promise<void> {
+  /** Calls every operation, with success and with errors, with secrets wherever a caller can put them. */
+  async function callEverything(): Promise<void> {
     const idempotencyKey = canary();
     const unknownRootKey = rootKeySecret(randomBytes(24));
     const otherToken = canary();
     secrets["idempotency key"] = idempotencyKey;
     secrets["unknown root key"] = secretPart(unknownRootKey);
-    secrets["token that is no root key"] = otherToken;
+    secrets["token that is not a root key"] = otherToken;
     const world = await makeWorld(server, "world");
     secrets["api key"] = secretPart(world.key);
     const { rootKey, key } = world;
@@ -98,8 +90,8 @@ describe.each(engines)("on $name,", (engine) => {
     for (const operation of operations.toSorted((a, b) => isDeletion(a) - isDeletion(b))) {
       const body = exampleIn(operation, world);
       const call = (sent: unknown, options = {}) => server.call(operation.name, sent, options);
-      const answer = await call(body, { headers: { "Idempotency-Key": idempotencyKey } });
-      const made = answer.body.data?.key;
+      const reply = await call(body, { headers: { "Idempotency-Key": idempotencyKey } });
+      const made = reply.body.data?.key;
       if (typeof made === "string") secrets[`key of ${operation.name}`] = secretPart(made);
       refusals.push(
         await call({ ...(body as object), rootKey, token: key, meta: { text: privates.meta } }),
@@ -110,7 +102,7 @@ describe.each(engines)("on $name,", (engine) => {
         await call(body, { rootKey: `${rootKey} ${otherToken}` }),
         await call(body, { headers: { "Content-Encoding": key } }),
       );
-      await call({ [key]: rootKey }); // the answer may name the field, the log may not
+      await call({ [key]: rootKey }); // the response may name the field, the log must not
       await fetch(`${server.url}/v2/${operation.name}?rootKey=${rootKey}&key=${key}`, {
         method: "POST",
         headers: { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, tracestate: `key=${key}` },
@@ -120,10 +112,10 @@ describe.each(engines)("on $name,", (engine) => {
       }
       server.clock.advance(61_000); // unknown root keys are limited to 100 a minute
     }
-    await tellOfPrivates();
+    await sendPrivates();
   }
 
-  async function tellOfPrivates(): Promise<void> {
+  async function sendPrivates(): Promise<void> {
     const { meta, keyMeta, externalId, identifier } = privates;
     const call = (operation: string, body: unknown) => server.call(operation, body);
     const limit = { limit: 5, duration: 60_000 };
@@ -162,7 +154,7 @@ describe.each(engines)("on $name,", (engine) => {
       .filter((entry) => entry.isFile())
       .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name))]);
 
-  /** Where any of these texts is to be found. */
+  /** The artifacts that contain any of these texts. */
   const leaks = (artefacts: [name: string, content: string | Buffer][], texts: Record<string, string>) =>
     artefacts.flatMap(([name, content]) =>
       Object.entries(texts)
@@ -170,7 +162,7 @@ describe.each(engines)("on $name,", (engine) => {
         .map(([what]) => `${what} in ${name}`),
     );
 
-  test("no secret is in the database, whose rows know them by digest or sealed alone", async () => {
+  test("no secret is in the database, which stores only digests and encrypted keys", async () => {
     const stored = await rows();
     expect(Object.keys(secrets).length).toBeGreaterThan(8);
     expect(leaks(Object.entries(stored), secrets)).toEqual([]);
@@ -185,7 +177,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(leaks(found, secrets)).toEqual([]);
   });
 
-  test("no secret is in the log, at any level, nor in the metrics", async () => {
+  test("no secret is in the log, at any level, or in the metrics", async () => {
     const log = server.log.join("\n");
     expect(log).toContain('"level":"debug"');
     expect(log).toContain('"code":"root_key_not_found"');
@@ -219,7 +211,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(leaks(artefacts, privates)).toEqual([]);
   });
 
-  test("no secret is in any byte of the traces, and nothing private", async () => {
+  test("no byte of the traces contains a secret or anything private", async () => {
     const last = (await server.call("no.such", {})).headers.get("x-request-id") ?? "";
     await until(() => collector.bytes().includes(last));
     const names = new Set(collector.spans().map(({ name }) => name));
@@ -229,16 +221,16 @@ describe.each(engines)("on $name,", (engine) => {
     expect(leaks([sent], { ...secrets, ...privates })).toEqual([]);
   });
 
-  test("metadata and external ids are stored in their own rows and nowhere else", async () => {
+  test("metadata and external ids are stored only in their own rows", async () => {
     const { identifier: _, ...stored } = privates;
     const found = leaks(Object.entries(await rows()), stored);
     expect(found.sort()).toEqual(["externalId in identities", "keyMeta in keys", "meta in identities"]);
   });
 });
 
-test("no copy of an identity's metadata or external id outlives it in the files of the database", async () => {
+test("the database's files contain no copy of the metadata or external id of a deleted identity", async () => {
   const [file] = engines;
-  if (file === undefined) throw new Error("there is no engine on a file");
+  if (file === undefined) throw new Error("no engine uses a file");
   const server = await startTest({ engine: file });
   const texts = Array.from({ length: 40 }, canary);
   const content = () =>

@@ -2,17 +2,18 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { SQL } from "bun";
 import { openStorage } from "../src/storage/open.ts";
+import { databaseAt } from "./databaseAt.ts";
 
 /** The servers that `scripts/services.sh` found or started. */
 export type Services = {
-  /** of the cluster's own database; `TEST_POSTGRES_DATA` and the like where it was started for these tests */
+  /** what the script printed: the addresses, and `TEST_POSTGRES_DATA` and the like if it started the servers */
   environment: Record<string, string>;
   stop(): Promise<void>;
 };
 
 const script = join(import.meta.dir, "../../scripts/services.sh");
 
-/** Starts servers of the caller's own, which end with this process at the latest. `wanted`: `postgres`, `redis`, or both. */
+/** Starts servers for the caller, which end with this process at the latest. `wanted`: `postgres`, `redis`, or both. */
 export async function startServices(
   wanted: string,
   environment: Record<string, string | undefined> = process.env,
@@ -55,7 +56,7 @@ export type Cluster = {
 
 let shared: Promise<Cluster> | undefined;
 
-/** The cluster that all tests of this process share, started when it is first asked for. */
+/** The cluster that all tests of this process share. The first call starts it. */
 export function sharedCluster(): Promise<Cluster> {
   shared ??= startServices("postgres").then(({ environment }) =>
     clusterAt(environment["TEST_DATABASE_URL"] ?? ""),
@@ -74,7 +75,7 @@ async function clusterAt(url: string): Promise<Cluster> {
   const newName = () => `latchkey_test_${randomBytes(6).toString("hex")}`;
   const template = newName();
   await admin.unsafe(`create database ${template} encoding 'UTF8' template template0`);
-  const engine = await openStorage(named(template), {
+  const engine = await openStorage(databaseAt(named(template)), {
     serving: false,
     connections: 4,
     monotonicMs: performance.now.bind(performance),
@@ -83,7 +84,7 @@ async function clusterAt(url: string): Promise<Cluster> {
   let last: Promise<unknown> = Promise.resolve();
   const copyOf = (source: string) => {
     const name = newName();
-    // one after the other, since a template may have one user at a time
+    // one after the other, since a template can be copied by one connection at a time
     const made = last.then(async () => {
       await admin.unsafe(`create database ${name} encoding 'UTF8' template ${source}`);
       return named(name);

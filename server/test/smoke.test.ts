@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "./harness.ts";
+import { describe, expect, test } from "bun:test";
+import { engines } from "./harness.ts";
+import { testServer } from "./setUp.ts";
 
 describe.each(engines)("on $name", (engine) => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
+  const server = testServer({ engine });
 
-  test("a second key is refused when the first has used the shared limit up", async () => {
+  test("a second key is refused when the first has used up the limit that they share", async () => {
     const { call } = server;
     await call("identities.createIdentity", {
       externalId: "user_123",

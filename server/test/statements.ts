@@ -1,53 +1,83 @@
-import type { KyselyPlugin, OperationNode } from "kysely";
+import type { CompiledQuery, OperationNode, QueryExecutor } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 import type { Db } from "../src/storage/schema.ts";
 
-/** From now on keeps the tree of every statement that goes through this engine, compiled now or before. */
+/** Records the tree of every later statement of this engine, whoever runs it, even if it was compiled before. */
 export function recordStatements(engine: Engine): OperationNode[] {
   const recorded: OperationNode[] = [];
-  const { transaction } = engine;
-  engine.db = recording(engine.db, recorded);
-  engine.slow = recording(engine.slow, recorded);
-  engine.transaction = (work, options) =>
-    transaction.call(engine, (tx) => work(recording(tx, recorded)), options) as never;
+  watchStatements(engine, ({ query }) => void recorded.push(query));
   return recorded;
 }
 
-/** The same database, which adds the tree of every statement to `recorded`. */
-export function recording<D extends Db>(db: D, recorded: OperationNode[]): D {
-  const plugin: KyselyPlugin = {
-    transformQuery({ node }) {
-      recorded.push(node);
-      return node;
-    },
-    transformResult: async ({ result }) => result,
+/** A statement, and whether it is one of several look-ups in a snapshot. */
+export type Watched = CompiledQuery & { in: "snapshot" | "transaction" | "alone" };
+
+/** Calls `seen` before each later statement of this engine, whoever runs it. Of a snapshot, the statements that begin and end it are not seen. */
+export function watchStatements(engine: Engine, seen: (statement: Watched) => void): void {
+  const { transaction, snapshot } = engine;
+  const executors = new WeakSet<QueryExecutor>();
+  const watch = (db: Db, how: Watched["in"]) => {
+    const executor = db.getExecutor();
+    if (executors.has(executor)) return;
+    executors.add(executor);
+    const { executeQuery } = executor;
+    executor.executeQuery = (query) => {
+      seen({ ...query, in: how });
+      return executeQuery.call(executor, query) as never;
+    };
   };
-  const wrapped = db.withPlugin(plugin) as D;
-  const { executeQuery } = wrapped;
+  watch(engine.db, "alone");
+  watch(engine.slow, "alone");
+  engine.transaction = (work, options) =>
+    transaction.call(
+      engine,
+      (tx) => {
+        watch(tx, "transaction");
+        return work(tx);
+      },
+      options,
+    ) as never;
+  engine.snapshot =
+    snapshot &&
+    ((read) =>
+      snapshot((moment) =>
+        read({
+          ...moment,
+          rows(query, parameters) {
+            seen({ ...query, parameters, in: "snapshot" });
+            return moment.rows(query, parameters);
+          },
+        }),
+      ));
+}
+
+/** The database, with every `prepared` query that runs on it added to `recorded`, with its arguments. */
+export function recordingQueries<D extends Db>(db: D, recorded: CompiledQuery[]): D {
+  const wrapped = db.withoutPlugins() as D;
   wrapped.executeQuery = (query) => {
-    if ("query" in query) recorded.push(query.query);
-    return executeQuery.call(wrapped, query) as never;
+    if ("parameters" in query) recorded.push(query);
+    return db.executeQuery(query) as never;
   };
   return wrapped;
 }
 
 type Tree = Record<string, unknown>;
 
-/** The tables of workspaces that a statement, or one within it, reads or writes without being held to one. */
+/** The tables with workspaces' rows that a statement, or one within it, reads or writes without naming one workspace. */
 export function unboundTables(statement: OperationNode, workspaceTables: readonly string[]): string[] {
   return queriesIn(statement).flatMap((query) => unboundIn(query, workspaceTables));
 }
 
 const queryKinds = ["SelectQueryNode", "InsertQueryNode", "UpdateQueryNode", "DeleteQueryNode"];
 
-/** The tree itself and every query within it. */
+/** The tree, and every query within it. */
 function queriesIn(tree: unknown): Tree[] {
   if (typeof tree !== "object" || tree === null) return [];
   const inner = Object.values(tree).flatMap(queriesIn);
   return queryKinds.includes(String((tree as Tree)["kind"])) ? [tree as Tree, ...inner] : inner;
 }
 
-/** A table, and what the statement calls it. */
+/** A table, and its alias in the statement. */
 type Source = { table: string; name: string };
 
 function unboundIn(query: Tree, workspaceTables: readonly string[]): string[] {
@@ -63,7 +93,7 @@ function unboundIn(query: Tree, workspaceTables: readonly string[]): string[] {
   return sources.filter(({ name }) => !bound.has(name)).map(({ table }) => table);
 }
 
-/** What is inserted has its workspace; what is changed where it was there already belongs to that workspace. */
+/** Inserted rows must name their workspace, and rows updated on conflict must belong to it. */
 function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[] {
   const [table = ""] = namesIn(query["into"], "TableNode");
   if (!workspaceTables.includes(table)) return [];
@@ -76,7 +106,7 @@ function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[
   return hasColumn && isGuarded ? [] : [table];
 }
 
-/** Of the statement itself, not of those within it. */
+/** The tables of the statement, not of those within it. */
 function sourcesOf(query: Tree): Source[] {
   const { from, table, joins = [] } = query as { from?: Tree; table?: unknown; joins?: Tree[] };
   const froms = (from?.["froms"] as unknown[] | undefined) ?? [];
@@ -87,7 +117,7 @@ function sourcesOf(query: Tree): Source[] {
   });
 }
 
-/** Of a query in the place of a table its own check is made. */
+/** A subquery in the place of a table is checked by itself. */
 function tableOnly(source: unknown): unknown {
   return (source as Tree | undefined)?.["kind"] === "TableNode" ? source : undefined;
 }
@@ -107,8 +137,8 @@ function conjuncts(condition: unknown): Tree[] {
 }
 
 /**
- * Whether a condition holds the table's workspace to a value or to that of a table that is bound, or reaches the
- * table's rows by their ids from one that is.
+ * Whether a condition compares the table's workspace with a value or with that of a bound table, or joins the table's rows
+ * by their ids to those of a bound table.
  */
 function isBound(table: string, tables: string[], conditions: Tree[], bound: ReadonlySet<string>): boolean {
   const isColumn = (side: Tree | undefined, of: string, column?: string) =>
@@ -126,7 +156,7 @@ function isBound(table: string, tables: string[], conditions: Tree[], bound: Rea
   });
 }
 
-/** Whether this is that column of the table; any, where none is named. */
+/** Whether this is the named column of the table, or any of its columns if no name is given. */
 function isColumnOf(side: Tree | undefined, table: string, tables: string[], column?: string): boolean {
   if (side?.["kind"] !== "ReferenceNode") return false;
   if (column !== undefined && !namesIn(side["column"], "ColumnNode").includes(column)) return false;

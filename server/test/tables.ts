@@ -2,10 +2,10 @@ import type { Db, Schema } from "../src/storage/schema.ts";
 
 type Table = keyof Schema;
 
-/** What an engine keeps for itself: no row of them is anyone's data. */
-const enginesOwn: readonly string[] = ["migrations", "changes", "nodes"];
+/** The engines' own tables, which contain no user's data. */
+const enginesOwn: readonly string[] = ["migrations", "changes", "nodes", "copies"];
 
-/** Every table of the database, and those among them whose rows belong to a workspace. */
+/** Every table of the database, and the tables whose rows belong to a workspace. */
 export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Table[] }> {
   const found = await db.introspection.getTables();
   const all = found.filter(({ isView, name }) => !isView && !enginesOwn.includes(name));
@@ -14,10 +14,10 @@ export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Tab
   return { all: names(all), ofWorkspace: names(ofWorkspace) };
 }
 
-/** What counting leaves behind, whenever it gets round to it. */
-const usageTables: readonly string[] = ["usage", "usageEvents", "lastUses"];
+/** Written in the background, at no fixed time. */
+const usageTables: readonly string[] = ["usageNames", "usageBlocks", "usageGaps", "lastUses"];
 
-/** Every row of a workspace as text, by table; without what counting leaves behind. */
+/** Every row of a workspace as text, by table, except the usage tables. */
 export async function dump(db: Db, workspaceId: string): Promise<Record<string, string[]>> {
   const { ofWorkspace } = await tablesOf(db);
   const names = ofWorkspace.filter((name) => !usageTables.includes(name));

@@ -1,14 +1,13 @@
-/** Asks again until the answer is not undefined or false; fails after `withinMs` of waiting for what the system does. */
+/** Polls until `read` returns something other than undefined or false, and returns it. Throws after `withinMs`. */
 export async function until<T>(
-  ask: () => T | Promise<T>,
-  withinMs = 10_000,
+  read: () => T | Promise<T>,
+  withinMs = 20_000,
 ): Promise<Exclude<T, undefined | false>> {
   const giveUpAt = performance.now() + withinMs;
   for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
-    if (performance.now() > giveUpAt)
-      throw new Error(`what was waited for did not come within ${withinMs} ms`);
+    const value = await read();
+    if (value !== undefined && value !== false) return value as Exclude<T, undefined | false>;
+    if (performance.now() > giveUpAt) throw new Error(`still not after ${withinMs} ms: ${read.toString()}`);
     await Bun.sleep(10);
   }
 }

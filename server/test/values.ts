@@ -8,17 +8,17 @@ const typeOf = (value: unknown): string[] => {
   return [typeof value];
 };
 
-/** Values of types that the field does not take. */
+/** Values of types that the field does not accept. */
 export function wrongFor(field: JsonSchema): unknown[] {
   const types = typesOf(field);
   if (types.includes("anything")) return [];
   return samples.filter((value) => !typeOf(value).some((type) => types.includes(type)));
 }
 
-/** The messages of values that lie beyond a bound. */
-export const ofBounds = /^(has|is) (more|fewer|less|none)/;
+/** Matches the messages about values beyond a bound. */
+export const ofBounds = /^(has|is) (more|fewer|less|not one)/;
 
-/** What a field just takes, and what it just does not. */
+/** The last valid values of a field, and the first invalid ones. */
 type Bounds = { within: unknown[]; beyond: unknown[] };
 
 export function boundsOf({ schema: given }: Field): Bounds {
@@ -47,7 +47,7 @@ function integerBounds({ minimum, maximum }: JsonSchema): Bounds {
   };
 }
 
-/** Of letters, and of signs beyond the basic plane where nothing forbids them: each is one code point. */
+/** Texts of letters, and of characters outside the basic plane if the pattern allows them. Each is one code point. */
 function stringBounds(schema: JsonSchema): Bounds {
   const { minLength = 0, maxLength } = schema;
   const lengths = [minLength - 1, minLength, maxLength, (maxLength ?? Infinity) + 1];
@@ -72,7 +72,7 @@ function arrayBounds({ items = {}, minItems = 0, maxItems }: JsonSchema): Bounds
   };
 }
 
-/** An item unlike the others of its array. */
+/** An item that differs from the others of its array. */
 function distinct(schema: JsonSchema, index: number): unknown {
   const item = sample(schema);
   if (typeof item === "string") return `${item}${index}`;

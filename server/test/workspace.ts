@@ -1,24 +1,24 @@
 import { expect } from "bun:test";
 import type { CallOptions, Reply, TestServer } from "./harness.ts";
 
-/** A workspace of its own on a server that tests share. */
+/** A workspace for one test, on a server that tests share. */
 export type Workspace = {
   id: string;
-  /** may do everything in it */
+  /** has all permissions in it */
   rootKey: string;
   call(operation: string, body: unknown, options?: CallOptions): Promise<Reply>;
-  /** the `data` of an answer that must be a 200 */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  /** Expects a 200, and returns its `data`. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read responses of any shape
   data(operation: string, body: unknown, options?: CallOptions): Promise<any>;
-  /** where an answer that must be a 400 says that the body is wrong */
+  /** Expects a 400, and returns the places in the body that it names. */
   flaws(operation: string, body: unknown): Promise<string[]>;
   /** the audit trail, oldest first */
   audit(): Promise<{ event: string; targetId: string; fields: string[] }[]>;
-  /** a root key of this workspace with exactly these permissions */
+  /** Creates a root key of this workspace with exactly these permissions. */
   keyWith(...permissions: string[]): Promise<string>;
 };
 
-/** Makes a workspace, so that a test sees nothing of what others left behind. */
+/** Creates a workspace, so that a test sees no data of other tests. */
 export async function makeWorkspace(server: TestServer): Promise<Workspace> {
   const id = await server.makeWorkspace();
   const rootKey = await server.makeRootKey(["*"], { workspaceId: id });
@@ -51,14 +51,14 @@ export async function makeWorkspace(server: TestServer): Promise<Workspace> {
   };
 }
 
-/** `depth` objects within each other, the outermost one counted. */
+/** `depth` nested objects, including the outermost. */
 export function nested(depth: number): object {
   let value = {};
   for (let level = 1; level < depth; level += 1) value = { inner: value };
   return value;
 }
 
-/** Runs this many at once, and answers how many had each status. */
+/** Sends `count` calls at once, and returns how many got each status. */
 export async function statuses(count: number, call: (index: number) => Promise<Reply>) {
   const replies = await Promise.all(Array.from({ length: count }, (_, index) => call(index)));
   const counts: Record<number, number> = {};

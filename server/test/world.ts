@@ -1,8 +1,8 @@
 import type { Operation } from "../src/operation.ts";
-import { insertMigration } from "../src/storage/queries/keyMigrations.ts";
+import { insertMigration } from "../src/storage/queries/keys/migrations.ts";
 import type { Reply, TestServer } from "./harness.ts";
 
-/** What a request can name. */
+/** What a request can refer to. */
 export type Kind =
   | "apiId"
   | "keyId"
@@ -15,7 +15,9 @@ export type Kind =
   | "roleName"
   | "namespaceId"
   | "namespace"
-  | "migrationId";
+  | "migrationId"
+  | "reservationId"
+  | "rootKeyId";
 
 /** One of everything, in one workspace. */
 export type World = Record<Kind, string> & { workspaceId: string; rootKey: string };
@@ -28,6 +30,8 @@ const kindsByPrefix: Record<string, Kind> = {
   role: "roleId",
   rlns: "namespaceId",
   mig: "migrationId",
+  hold: "reservationId",
+  root: "rootKeyId",
 };
 const kindsByField: Record<string, Kind> = {
   key: "key",
@@ -40,13 +44,13 @@ const kindsByField: Record<string, Kind> = {
   namespace: "namespace",
 };
 
-/** What `value` names as the field of this name, where it names something at all. */
+/** What `value` refers to in a field of this name, if anything. */
 function kindOf(field: string, value: string): Kind | undefined {
   const prefix = /^([a-z]+)_[0-9A-Za-z]{22}$/.exec(value)?.[1] ?? "";
   return kindsByPrefix[prefix] ?? kindsByField[field];
 }
 
-/** Makes one of everything through the API. `name` tells the things of one world from those of another. */
+/** Creates one of everything through the API. `name` distinguishes one world from another. */
 export async function makeWorld(
   server: TestServer,
   name: string,
@@ -64,6 +68,7 @@ export async function makeWorld(
     externalId,
     meta: { of: name },
     ratelimits: [limitNamed("shared")],
+    quotas: [{ name: "requests", limit: 100_000, period: "month" }],
   });
   const { keyId, key } = await make("keys.createKey", {
     apiId,
@@ -73,17 +78,21 @@ export async function makeWorld(
     meta: { of: name },
     roles: [roleName],
     permissions: [slug],
-    credits: { remaining: 1_000, refill: { interval: "daily", amount: 1_000 } },
+    credits: { remaining: 1_100, refill: { interval: "daily", amount: 1_000 } },
     ratelimits: [limitNamed("requests")],
   });
   const namespace = `${name}.send`;
   const namespaceId = await makeNamespace(server, make, workspaceId, namespace);
   const migrationId = await makeMigration(server, workspaceId);
+  const held = await make("credits.reserve", { keyId, amount: 100, ttl: 86_400_000 });
+  const reservationId = held.reservation.id;
+  const { keyId: rootKeyId } = await make("rootKeys.createKey", { permissions: ["api.*.read_api"] });
   const made = { apiId, keyId, key, identityId, externalId, permissionId, slug, roleId, roleName };
-  return { ...made, namespace, namespaceId, migrationId, workspaceId, rootKey };
+  const further = { namespace, namespaceId, migrationId, reservationId, rootKeyId };
+  return { ...made, ...further, workspaceId, rootKey };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+// biome-ignore lint/suspicious/noExplicitAny: tests read responses of any shape
 type Make = (operation: string, body: unknown) => Promise<any>;
 
 function limitNamed(name: string) {
@@ -104,20 +113,20 @@ async function makeNamespace(server: TestServer, make: Make, workspaceId: string
 }
 
 async function makeMigration(server: TestServer, workspaceId: string): Promise<string> {
-  const id = server.services.newId("mig", server.clock.nowMs);
+  const id = server.services.newId("mig");
   await server.services.engine.transaction((tx) =>
     insertMigration(tx, { id, workspaceId, algorithm: "sha256", nowMs: server.clock.nowMs }),
   );
   return id;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+// biome-ignore lint/suspicious/noExplicitAny: tests read responses of any shape
 function dataOf(reply: Reply): any {
-  if (reply.status !== 200) throw new Error(`the world could not be made: ${reply.text}`);
+  if (reply.status !== 200) throw new Error(`the world could not be created: ${reply.text}`);
   return reply.body.data;
 }
 
-/** Calls `change` with every text within a body and the name of its field, and answers the changed body. */
+/** Calls `change` with every text in a body and the name of its field. Returns the changed body. */
 function mapTexts(body: unknown, change: (text: string, field: string) => string, field = ""): unknown {
   if (typeof body === "string") return change(body, field);
   if (Array.isArray(body)) return body.map((item) => mapTexts(item, change, field));
@@ -127,11 +136,13 @@ function mapTexts(body: unknown, change: (text: string, field: string) => string
   );
 }
 
-/** An operation's example, naming what exists in `world`; a new identity keeps its own external id. */
+/** An operation's example, referring to what exists in `world`. A new identity keeps the example's external id. */
 export function exampleIn(operation: Operation, world: World): unknown {
   const makesIdentity = operation.name === "identities.createIdentity";
+  const isOfRootKeys = operation.name.startsWith("rootKeys."); // whose permissions are not those of keys
   return mapTexts(operation.example.input, (text, field) => {
     const kind = kindOf(field, text);
-    return kind === undefined || (makesIdentity && kind === "externalId") ? text : world[kind];
+    const isKept = (makesIdentity && kind === "externalId") || (isOfRootKeys && kind === "slug");
+    return kind === undefined || isKept ? text : world[kind];
   });
 }

@@ -1,6 +1,6 @@
 // @ts-nocheck: the runtimes read it, not the compiler.
-// Run by each runtime in a project that has installed the package: calls the stub at argv[2], and argv[3],
-// where nothing listens, and tells what came.
+// Run by each runtime in a project with the package. It calls the stub at argv[2], and argv[3], where nothing
+// listens, and prints the outcomes.
 import { Latchkey, LatchkeyError } from "@latchkey/sdk";
 import { requireKey as forExpress } from "@latchkey/sdk/express";
 import { requireKey as forFastify } from "@latchkey/sdk/fastify";
@@ -18,7 +18,7 @@ const at = (behaviour) =>
 const nowhere = new Latchkey({ rootKey, serverURL: nobody, retries: { strategy: "none" } });
 const aborting = new AbortController();
 
-/** What a call comes to, in words that are the same in every runtime. */
+/** The outcome of a call, in words that are the same in every runtime. */
 async function outcome(call) {
   try {
     return await call;

@@ -1,12 +1,12 @@
 /* oxlint-disable no-unused-expressions */
-// Compiled by the tests in a project that has installed the package; never run.
+// Compiled by the tests in a project with the package; never run.
 import {
-  type Answer,
   ApiError,
   type Identity,
   Latchkey,
   type ListIdentitiesInput,
   type Page,
+  type Result,
   type VerifiedKey,
 } from "@latchkey/sdk";
 
@@ -20,20 +20,20 @@ const latchkey = new Latchkey({
   headers: { "x-one": "1" },
 });
 
-/** A verdict must be looked at before what the key lends. */
+/** `valid` must be checked before anything that only a valid key gives. */
 export async function verdicts(): Promise<void> {
   const { data } = await latchkey.keys.verifyKey({ key: "a_key" });
-  // @ts-expect-error nobody has looked at `valid`
+  // @ts-expect-error `valid` was not checked
   data.identity;
-  // @ts-expect-error nor has anyone here
+  // @ts-expect-error nor here
   data.permissions;
-  // @ts-expect-error nor whether there is such a key
+  // @ts-expect-error nor whether the key exists
   data.keyId;
   if (data.code !== "NOT_FOUND") {
     data.keyId satisfies string;
-    // @ts-expect-error that a key exists is not that it is valid
+    // @ts-expect-error a key that exists need not be valid
     data.identity;
-    // @ts-expect-error nor may its metadata be used
+    // @ts-expect-error nor can its metadata be read
     data.meta;
   }
   if (!data.valid) {
@@ -45,7 +45,7 @@ export async function verdicts(): Promise<void> {
       | "RATE_LIMITED"
       | "DISABLED"
       | "EXPIRED";
-    // @ts-expect-error a refused key lends nothing
+    // @ts-expect-error a refused key gives nothing
     data.identity;
     return;
   }
@@ -53,13 +53,13 @@ export async function verdicts(): Promise<void> {
   data.identity?.externalId satisfies string | undefined;
   data satisfies VerifiedKey;
   if (data.identity !== undefined) {
-    // @ts-expect-error metadata has no type unless it is given one
+    // @ts-expect-error metadata has no type unless one is declared
     data.identity.meta["plan"].length;
   }
 }
 
-/** What is answered is typed to the bone. */
-export async function answers(): Promise<void> {
+/** Results have types at every depth. */
+export async function responses(): Promise<void> {
   const page = await latchkey.identities.listIdentities();
   page satisfies Page<Identity>;
   page.pagination.cursor satisfies string | undefined;
@@ -67,18 +67,18 @@ export async function answers(): Promise<void> {
   for await (const identity of latchkey.identities.listIdentities({ limit: 50 }))
     identity.ratelimits satisfies unknown[];
   for await (const one of latchkey.identities.listIdentities().pages()) one.data satisfies Identity[];
-  const answer = await latchkey.identities.getIdentity({ identity: "user_123" });
-  answer satisfies Answer<Identity>;
-  answer.meta.requestId satisfies string;
+  const response = await latchkey.identities.getIdentity({ identity: "user_123" });
+  response satisfies Result<Identity>;
+  response.meta.requestId satisfies string;
   const deleted = await latchkey.identities.deleteIdentity({ identity: "user_123" });
-  // @ts-expect-error deleteIdentity answers no data
+  // @ts-expect-error deleteIdentity returns no data
   deleted.data;
   const { data } = await latchkey.keys.updateCredits({ keyId: "key_1", operation: "set", value: null });
   data.remaining satisfies number | null;
   data.refill?.interval satisfies "daily" | "monthly" | undefined;
 }
 
-/** What does not fit is not sent. */
+/** An invalid input does not compile. */
 export async function inputs(): Promise<void> {
   const given: ListIdentitiesInput = { limit: undefined };
   await latchkey.identities.listIdentities(given, { timeoutMs: undefined, signal: undefined });
@@ -86,13 +86,13 @@ export async function inputs(): Promise<void> {
   await latchkey.identities.createIdentity({});
   // @ts-expect-error a field that the API does not know
   await latchkey.identities.createIdentity({ externalId: "x", externalID: "y" });
-  // @ts-expect-error of another type
+  // @ts-expect-error a wrong type
   await latchkey.identities.createIdentity({ externalId: 7 });
-  // @ts-expect-error none of the values
+  // @ts-expect-error not one of the values
   await latchkey.keys.updateCredits({ keyId: "key_1", operation: "double" });
   // @ts-expect-error an operation that the API does not have
   await latchkey.identities.renameIdentity({});
-  // @ts-expect-error a strategy that is none
+  // @ts-expect-error an unknown strategy
   await latchkey.identities.listIdentities({}, { retries: { strategy: "often" } });
 }
 
@@ -117,12 +117,12 @@ export async function metadata(): Promise<void> {
   }
 }
 
-/** Errors have the codes that are known, and room for others. */
+/** Errors have the known codes, and accept others. */
 export function errors(error: unknown): string {
   if (!(error instanceof ApiError)) return "";
   if (error.code === "identity_not_found") return error.detail;
   error.errors[0]?.fix satisfies string | undefined;
-  // @ts-expect-error what an error says stays as it was said
+  // @ts-expect-error errors are read-only
   error.status = 200;
   return error.code === "a_code_of_the_future" ? error.body : error.requestId;
 }

@@ -1,41 +1,60 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { basename, join } from "node:path";
-import { copyDatabase } from "../storage/queries/backup.ts";
-import type { Db } from "../storage/schema.ts";
-import { CommandError } from "./manage.ts";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import {
+  type BackupSource,
+  backupFiles,
+  reasonOf,
+  removeUnfinished,
+  writeBackup,
+} from "../backups/writeBackup.ts";
+import type { DatabaseAddress } from "../domain/databaseAddress.ts";
+import { CommandError, UsageError } from "./commandError.ts";
 
-/** Where a backup comes from: the records, and the usage that is kept in a file beside them. */
-type Source = { path: string; db: Db; usage: Db };
-
-/** The file of the database. Errors: `CommandError` for words that are no single folder, and for other databases. */
+/** The database file and the target folder. Errors: `CommandError` for wrong arguments, and for other databases. */
 export function backedUpFile(
-  databaseUrl: string,
+  database: DatabaseAddress,
   words: readonly string[],
 ): { path: string; folder: string } {
   const [folder = "", ...rest] = words;
-  if (folder === "" || rest.length > 0) throw new CommandError("It is latchkey backup <folder>.");
-  if (!databaseUrl.startsWith("file:")) {
+  if (folder === "" || rest.length > 0) throw new UsageError("Usage: latchkey backup <folder>.");
+  if (database.kind !== "file") {
     throw new CommandError(
-      "latchkey backup copies a SQLite file: PostgreSQL has pg_dump, and :memory: nothing.",
+      "latchkey backup copies a SQLite file. Use pg_dump for PostgreSQL; :memory: cannot be backed up.",
     );
   }
-  const path = databaseUrl.slice("file:".length);
+  const { path } = database;
   if (!existsSync(path)) throw new CommandError(`There is no database at ${path}.`);
   return { path, folder };
 }
 
 /**
- * `latchkey backup <folder>`: copies of the records and the usage, each as it was at one instant, under their own names.
- * The server may go on. Answers what was written. Errors: `CommandError` where the folder has one already.
+ * `latchkey backup <folder>`: see `writeBackup`. Returns the paths of the copies.
+ * Errors: `CommandError` if the folder already has a backup, or cannot be written.
  */
-export async function backUp({ path, db, usage }: Source, folder: string): Promise<string> {
-  const copies = [
-    { db, to: join(folder, basename(path)) },
-    { db: usage, to: join(folder, `${basename(path)}-usage`) },
-  ];
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const there = copies.find(({ to }) => existsSync(to));
-  if (there !== undefined) throw new CommandError(`${there.to} is there already: name another folder.`);
-  for (const copy of copies) await copyDatabase(copy.db, copy.to);
+export async function backUp(source: BackupSource, folder: string): Promise<string> {
+  const copies = backupFiles(source.path, folder).toReversed();
+  const existing = copies.find(({ to }) => existsSync(to));
+  if (existing !== undefined) throw new CommandError(`${existing.to} already exists. Choose another folder.`);
+  const stopListening = onSignal(() => removeUnfinished(source.path, folder));
+  try {
+    await writeBackup(source, folder);
+  } catch (error) {
+    throw new CommandError(`The backup could not be written to ${folder}: ${reasonOf(error)}.`);
+  } finally {
+    stopListening();
+  }
   return copies.map(({ to }) => to).join("\n");
+}
+
+/** On a signal, runs `work` and exits. Returns a function that removes the signal handlers. */
+function onSignal(work: () => void): () => void {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const end = (signal: (typeof signals)[number]) => {
+    work();
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of signals) process.once(signal, end);
+  return () => {
+    for (const signal of signals) process.off(signal, end);
+  };
 }

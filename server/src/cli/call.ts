@@ -1,129 +1,104 @@
 import { existsSync, readFileSync } from "node:fs";
-import { jsonSchema } from "../jsonSchema.ts";
 import type { Operation } from "../operation.ts";
-import { closest } from "../parse.ts";
-import { CommandError } from "./manage.ts";
+import { CommandError, exitCodes, UsageError } from "./commandError.ts";
+import { bodyOf, type Flags, readFlags, readSource } from "./fields.ts";
+import { printRows, printsRows } from "./lists.ts";
 
-type Target = {
-  /** the server to call */
+/** The server that is called, and how. */
+export type Target = {
   url: string;
   rootKey: string | undefined;
-  /** where a server of this folder may have put its first root key */
+  /** the file in which a server in this folder may have stored its first root key */
   rootKeyFile: string | undefined;
+  /** how long a call may take; one that works through a large body may take ten times as long */
+  withinMs: number;
+  nowMs(): number;
+  /** how many characters a line of the terminal has; undefined: the output does not go to a terminal */
+  terminalWidth: number | undefined;
 };
 
-type Schema = { properties?: Record<string, { type?: string; description?: string }> };
-
 /**
- * Calls `<group> <operation> --field value …` on a running server and prints its answer. The flags are the fields
- * of the operation's input; text is taken as it is, everything else as JSON; `--json` gives the whole body.
- * Answers the exit code. Errors: `CommandError`.
+ * Calls `<group> <operation> --field value …` on a running server and prints its response. The flags are the fields
+ * of the operation's input. With `textOf`, prints that text of the response's data instead. Returns the exit code.
+ * Errors: `CommandError`.
  */
 export async function callOperation(
-  operations: readonly Operation[],
-  words: string[],
+  operation: Operation,
+  words: readonly string[],
   target: Target,
+  textOf?: (data: unknown) => string,
 ): Promise<number> {
-  const [group = "", verb = "", ...rest] = words;
-  const operation = operations.find(({ name }) => name === `${group}.${verb}`);
-  if (operation === undefined) throw unknownCommand(operations, `${group}.${verb}`);
-  if (rest.includes("--help")) {
-    console.log(usage(operation));
-    return 0;
+  const flags = readFlags(operation, words);
+  if (flags.further.json === "-" && flags.further["root-key-file"] === "-") {
+    throw new UsageError("--json and --root-key-file cannot both read stdin.");
   }
-  const { ok, answer } = await post(target, operation.name, bodyOf(operation, rest));
-  (ok ? console.log : console.error)(JSON.stringify(answer, null, 2));
-  return ok ? 0 : 1;
+  const body = bodyOf(operation, flags, target.nowMs());
+  const rootKey = rootKeyOf(target, flags);
+  const { terminalWidth } = target;
+  if (textOf === undefined && printsRows({ operation, flags, terminalWidth })) {
+    const ask = (more: object) => post(operation, { ...(body as object), ...more }, rootKey, target);
+    return printRows({ operation, flags, terminalWidth, ask });
+  }
+  const { ok, reply } = await post(operation, body, rootKey, target);
+  const text = ok && textOf !== undefined ? textOf(reply.data) : JSON.stringify(reply, null, 2);
+  (ok ? console.log : console.error)(text);
+  if (!ok) return exitCodes.error;
+  return isDenied(operation, reply) ? exitCodes.denied : exitCodes.ok;
 }
 
-async function post(target: Target, name: string, body: unknown): Promise<{ ok: boolean; answer: unknown }> {
-  const url = target.url.replace(/\/+$/, "");
+type Reply = { data?: Record<string, unknown>; pagination?: { cursor?: string } };
+
+/** Whether the key, the reservation or the request for which a limit was counted was refused. */
+function isDenied({ decides }: Operation, { data = {} }: Reply): boolean {
+  if (decides !== true) return false;
+  return ["valid", "granted", "success", "passed"].some((member) => data[member] === false);
+}
+
+async function post(
+  { name, commitsInParts }: Operation,
+  body: unknown,
+  rootKey: string,
+  { url, withinMs }: Target,
+): Promise<{ ok: boolean; reply: Reply }> {
+  const limitMs = commitsInParts === true ? withinMs * 10 : withinMs;
   const request = {
     method: "POST",
-    headers: { Authorization: `Bearer ${rootKeyOf(target)}`, "Content-Type": "application/json" },
+    headers: { Authorization: `Bearer ${rootKey}`, "Content-Type": "application/json" },
     body: JSON.stringify(body),
+    signal: AbortSignal.timeout(limitMs),
   };
-  const response = await fetch(`${url}/v2/${name}`, request).catch(() => {
+  try {
+    const response = await fetch(`${url}/v2/${name}`, request);
+    const text = await response.text();
+    return { ok: response.ok, reply: parseReply(text, url, response.status) };
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
     throw new CommandError(
-      `No server answers at ${url}: start one with latchkey serve, or set LATCHKEY_URL.`,
+      (error as Error).name === "TimeoutError"
+        ? `The server at ${url} did not respond within ${limitMs / 1000} s. It may still complete the call.`
+        : `No server responds at ${url}. Start one with latchkey serve, or set LATCHKEY_URL.`,
     );
-  });
-  const answer = await response.json().catch(() => {
-    throw new CommandError(
-      `What answers at ${url} is no Latchkey server (${response.status}): set LATCHKEY_URL.`,
-    );
-  });
-  return { ok: response.ok, answer };
-}
-
-function unknownCommand(operations: readonly Operation[], name: string): CommandError {
-  const names = operations.map((operation) => operation.name);
-  const near = closest(name, names);
-  const hint = near === undefined ? "see latchkey help" : `did you mean latchkey ${near.replace(".", " ")}?`;
-  return new CommandError(`latchkey ${name.replace(".", " ")} is no command: ${hint}`);
-}
-
-function usage(operation: Operation): string {
-  const { properties = {} } = jsonSchema(operation.input, "input") as Schema;
-  const fields = Object.entries(properties).map(
-    ([name, { type, description }]) => `  --${name} <${type ?? "json"}>  ${description ?? ""}`,
-  );
-  const whole = "  --json <json>  The whole body, instead of its fields.";
-  return [`latchkey ${operation.name.replace(".", " ")}: ${operation.summary}`, ...fields, whole].join("\n");
-}
-
-function bodyOf(operation: Operation, words: readonly string[]): unknown {
-  const given = pairsOf(operation, words);
-  const whole = given.get("json");
-  if (whole !== undefined && given.size > 1) {
-    throw new CommandError("--json is the whole body: give it alone.");
   }
-  if (whole !== undefined) return json(whole, "--json");
-  const { properties = {} } = jsonSchema(operation.input, "input") as Schema;
-  const fields = new Map(Object.entries(properties));
-  const body: Record<string, unknown> = {};
-  for (const [name, value] of given) {
-    const field = fields.get(name) ?? unknownFlag(operation, name, [...fields.keys()]);
-    body[name] = field.type === "string" ? value : json(value, `--${name}`);
-  }
-  return body;
 }
 
-/** Flags with their values. Errors: `CommandError` for what is neither, and for a flag that comes twice. */
-function pairsOf(operation: Operation, words: readonly string[]): Map<string, string> {
-  const pairs = new Map<string, string>();
-  for (let index = 0; index < words.length; index += 2) {
-    const flag = words[index] ?? "";
-    const value = words[index + 1];
-    if (!flag.startsWith("--") || value === undefined) {
-      throw new CommandError(
-        `${flag} is no --<field> with a <value>; see latchkey ${operation.name.replace(".", " ")} --help.`,
-      );
-    }
-    if (pairs.has(flag.slice(2))) throw new CommandError(`${flag} is there twice.`);
-    pairs.set(flag.slice(2), value);
-  }
-  return pairs;
-}
-
-function unknownFlag(operation: Operation, name: string, known: readonly string[]): never {
-  const near = closest(name, known);
-  const hint = near === undefined ? "." : `: did you mean --${near}?`;
-  throw new CommandError(`--${name} is no field of ${operation.name}${hint}`);
-}
-
-function json(text: string, flag: string): unknown {
+function parseReply(text: string, url: string, status: number): Reply {
   try {
     return JSON.parse(text);
   } catch {
-    throw new CommandError(`${flag} takes JSON, and ${JSON.stringify(text)} is none.`);
+    throw new CommandError(
+      `The server at ${url} is not a Latchkey server (status ${status}). Set LATCHKEY_URL.`,
+    );
   }
 }
 
-function rootKeyOf({ rootKey, rootKeyFile }: Target): string {
+function rootKeyOf({ rootKey, rootKeyFile }: Target, { further }: Flags): string {
+  const given = further["root-key-file"];
+  if (given !== undefined) return readSource(given === "-" ? 0 : given, "--root-key-file").trim();
   if (rootKey !== undefined) return rootKey;
   if (rootKeyFile !== undefined && existsSync(rootKeyFile)) return readKey(rootKeyFile);
-  throw new CommandError("Which root key? Set LATCHKEY_ROOT_KEY or LATCHKEY_ROOT_KEY_FILE.");
+  throw new CommandError(
+    "The root key is missing. Set LATCHKEY_ROOT_KEY or LATCHKEY_ROOT_KEY_FILE, or use --root-key-file.",
+  );
 }
 
 function readKey(file: string): string {
@@ -131,6 +106,6 @@ function readKey(file: string): string {
     return readFileSync(file, "utf8").trim();
   } catch (error) {
     const { code } = error as { code?: string };
-    throw new CommandError(`The root key in ${file} cannot be read (${code}): set LATCHKEY_ROOT_KEY.`);
+    throw new CommandError(`The root key in ${file} cannot be read (${code}). Set LATCHKEY_ROOT_KEY.`);
   }
 }

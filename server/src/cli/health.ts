@@ -1,48 +1,40 @@
-import { get } from "node:http";
-import { CommandError } from "./manage.ts";
-
-/** The server's settings by which it is found. */
-type Address = { HOST: string; PORT: number };
+import { get as getOverHttp } from "node:http";
+import { get as getOverHttps } from "node:https";
+import { CommandError, UsageError } from "./commandError.ts";
+import { type Address, serverUrl } from "./serverUrl.ts";
 
 const withinMs = 2_000;
 const checks = ["live", "ready"];
 
 /**
- * `latchkey health [live | ready]`: asks the server of the same settings on this machine, whether it runs (`live`,
- * what is asked where neither is named) or takes requests (`ready`). Answers one sentence.
- * Errors: `CommandError` where it says no, or nothing within two seconds.
+ * `latchkey health [live | ready]`: asks the server whether it is running (`live`, the default) or accepts
+ * requests (`ready`). Returns one sentence.
+ * Errors: `CommandError` if the status is not 200, or if there is no response within two seconds.
  */
-export async function askHealth({ HOST, PORT }: Address, words: readonly string[]): Promise<string> {
+export async function askHealth(address: Address, words: readonly string[]): Promise<string> {
   const [check = "live", ...rest] = words;
   if (!checks.includes(check) || rest.length > 0) {
-    throw new CommandError("It is latchkey health, latchkey health live or latchkey health ready.");
+    throw new UsageError("Usage: latchkey health [live | ready].");
   }
-  if (PORT === 0) throw new CommandError("PORT is 0, which any port may be: only the server knows it.");
-  const url = `http://${reachable(HOST)}:${PORT}/health/${check}`;
+  const url = `${serverUrl(address)}/health/${check}`;
   const status = await statusOf(url);
-  if (status !== 200) throw new CommandError(`${url} answers ${status}.`);
-  return `${url} answers 200.`;
+  if (status !== 200) throw new CommandError(`${url} returned ${status}.`);
+  return `${url} returned 200.`;
 }
 
-/** Where a server that listens on `host` is reached from this machine. */
-function reachable(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
-}
-
-/** Asked without a proxy, whatever the environment names. */
+/** Connects directly, even if the environment names a proxy. */
 function statusOf(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new CommandError(`${url} ${why}.`));
+    const get = url.startsWith("https:") ? getOverHttps : getOverHttp;
     const request = get(url, { agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
       request.destroy();
     });
-    request.on("error", ({ message }) => fail(`gives no answer (${message})`));
+    request.on("error", ({ message }) => fail(`did not respond (${message})`));
     setTimeout(() => {
-      fail(`gives no answer within ${withinMs / 1000} s`);
+      fail(`did not respond within ${withinMs / 1000} s`);
       request.destroy();
     }, withinMs).unref();
   });

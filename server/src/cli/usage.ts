@@ -1,31 +1,27 @@
-import type { Db } from "../storage/schema.ts";
-import { CommandError, flags } from "./manage.ts";
-
-const exportPage = 1_000;
+import type { UsageSql } from "../storage/engines/usage.ts";
+import { listAllHeads, readTexts } from "../usage/blocks.ts";
+import { eventOf } from "../usage/lines.ts";
+import { UsageError } from "./commandError.ts";
+import { flags } from "./manage.ts";
 
 /**
- * `latchkey usage export`: prints the single verifications and decisions that are still kept, a line of JSON each,
- * in the order in which they came. Errors: `CommandError`.
+ * `latchkey usage export`: prints the individual verifications and decisions that are still stored, one line of JSON
+ * each, roughly oldest first: those of one workspace and a few minutes are together. Errors: `CommandError`.
  */
-export async function exportUsage(db: Db, words: string[]): Promise<void> {
-  const [verb, ...rest] = words;
-  if (verb !== "export")
-    throw new CommandError("latchkey usage has one command: export [--since <ISO time>].");
-  const { since } = flags(rest, ["since"]);
+export async function exportUsage(sql: UsageSql, words: readonly string[]): Promise<void> {
+  const { since } = flags(words, ["since"]);
   const sinceMs = since === undefined ? 0 : Date.parse(since);
-  if (Number.isNaN(sinceMs)) throw new CommandError("--since is no time: give an ISO time, as 2026-01-31.");
-  let afterId = "";
-  for (;;) {
-    const rows = await db
-      .selectFrom("usageEvents")
-      .select(["id", "event"])
-      .where("atMs", ">=", sinceMs)
-      .where("id", ">", afterId)
-      .orderBy("id")
-      .limit(exportPage)
-      .execute();
-    for (const { event } of rows) console.log(event);
-    if (rows.length < exportPage) return;
-    afterId = rows.at(-1)?.id ?? "";
+  if (Number.isNaN(sinceMs))
+    throw new UsageError("--since is not a valid time. Use an ISO time such as 2026-01-31.");
+  for await (const { workspaceId, id } of listAllHeads(sql, sinceMs)) {
+    const texts = await readTexts(sql, workspaceId, [id]);
+    print(texts.get(id) ?? "", sinceMs);
+  }
+}
+
+function print(text: string, sinceMs: number): void {
+  for (const line of text.split("\n").slice(0, -1)) {
+    const { order: _, keyHash: _hash, request: _request, ...event } = eventOf(line);
+    if (event.atMs >= sinceMs) console.log(JSON.stringify(event));
   }
 }

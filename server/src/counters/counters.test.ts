@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Services, startServices } from "../../test/services.ts";
-import { type Counters, counterKey, type Hit, type Space, type Window } from "./counters.ts";
-import { memoryCounters } from "./memory.ts";
 import {
   allOrNone,
   base,
@@ -11,12 +8,16 @@ import {
   neverAboveTheLimit,
   play,
   soonEnough,
-} from "./model.ts";
-import { redisCounters } from "./redis.ts";
+} from "../../test/model.ts";
+import { type Services, startServices } from "../../test/services.ts";
+import type { Space, Window } from "../domain/windows.ts";
+import { type Counters, counterKey, type Hit } from "./counters.ts";
+import { memoryCounters } from "./memory/memory.ts";
+import { redisCounters } from "./redis/redis.ts";
 
 /**
- * Every backend keeps every promise below; the clock is the one it decides by. `part`: of the histories, so many are
- * played.
+ * Every backend keeps every promise below. `clock` is the clock that the backend uses. `part`: the share of the histories
+ * that are played.
  */
 const backends: { name: string; part: number; open: (clock: Clock) => Counters | Promise<Counters> }[] = [
   {
@@ -25,12 +26,13 @@ const backends: { name: string; part: number; open: (clock: Clock) => Counters |
     open: (clock) => memoryCounters({ nowMs: () => clock.nowMs, maxBytes: 256 * 2 ** 20 }),
   },
   { name: "Redis", part: 1 / 50, open: inRedis },
+  { name: "memory while Redis is unreachable", part: 1 / 10, open: withoutRedis },
 ];
 
 let redis: Services | undefined;
 afterAll(() => redis?.stop());
 
-/** No decision may come from anywhere but Redis. */
+/** Every decision must come from Redis. */
 async function inRedis(clock: Clock): Promise<Counters> {
   redis = await startServices("redis");
   const elsewhere = (): never => {
@@ -51,6 +53,22 @@ async function inRedis(clock: Clock): Promise<Counters> {
   });
 }
 
+/** This process decides alone. */
+async function withoutRedis(clock: Clock): Promise<Counters> {
+  return redisCounters({
+    url: "redis://127.0.0.1:1",
+    deadlineMs: 25,
+    monotonicMs: () => clock.nowMs,
+    liveNodes: () => 1,
+    maxLocalBytes: 256 * 2 ** 20,
+    newId: () => "test",
+    onLoss: () => {},
+    onLocalDecision: () => {},
+    onDown: () => {},
+    onBack: () => {},
+  });
+}
+
 describe.each(backends)("counters in $name", ({ open, part }) => {
   const clock: Clock = { nowMs: 1_750_000_000_000 };
   let counters: Counters;
@@ -59,7 +77,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   });
   afterAll(() => counters.close());
 
-  /** So many histories, from that one on. */
+  /** `count` histories, starting with number `from`. */
   const histories = (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) });
 
   let subjects = 0;
@@ -69,7 +87,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   };
   const hit = async (...windows: Window[]): Promise<Hit> => counters.hit(windows);
   const passes = async (...windows: Window[]): Promise<boolean> => (await counters.hit(windows)).passed;
-  /** What a caller sees of a counter, without moving it. */
+  /** What a caller sees of a counter, without changing it. */
   const look = async (window: Window) => (await counters.hit([{ ...window, cost: 0 }])).windows[0];
 
   test("no window ever holds more than the limit in force, in random histories", async () => {
@@ -81,13 +99,13 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect(await firstViolation(counters, clock, dense, neverAboveTheLimit)).toBeUndefined();
   }, 60_000);
 
-  test("nothing is refused, and no reset is later, than an exact log does duration/60 later", async () => {
+  test("a call passes, and a counter resets, at most duration/60 later than with an exact log", async () => {
     expect(await firstViolation(counters, clock, histories(300_001, 30_000), soonEnough)).toBeUndefined();
     const dense = { ...histories(400_001, 300), steps: 400, dense: true };
     expect(await firstViolation(counters, clock, dense, soonEnough)).toBeUndefined();
   }, 60_000);
 
-  test("a call is passed exactly when each of its windows is, and then takes from all of them", async () => {
+  test("a call passes exactly if each of its windows does, and then counts in all of them", async () => {
     expect(await firstViolation(counters, clock, histories(500_001, 10_000), allOrNone)).toBeUndefined();
   }, 60_000);
 
@@ -102,7 +120,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     }
   });
 
-  test("traffic that leaves duration/60 of room is never refused", async () => {
+  test("traffic that stays below the limit by duration/60 is never refused", async () => {
     const window = fresh({ durationMs: 60_000, limit: 60 });
     // 60 per 61 s is the limit in every span of duration + duration/60.
     for (let i = 0; i < 600; i += 1) {
@@ -111,7 +129,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     }
   });
 
-  test("a refused call moves no counter", async () => {
+  test("a refused call changes no counter", async () => {
     const [free, full] = [fresh({ limit: 10, cost: 3 }), fresh({ limit: 3, cost: 3 })];
     await hit(free, full);
     clock.nowMs += 400;
@@ -149,7 +167,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect((await look(window))?.remaining).toBe(8);
   });
 
-  test("giving back what has stopped counting takes nothing from anybody", async () => {
+  test("giving back a cost that no longer counts does not lower any counter", async () => {
     const window = fresh({ limit: 10, cost: 2 });
     const early = [await hit(window), await hit(window)];
     clock.nowMs += window.durationMs;
@@ -161,7 +179,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect((await look(window))?.remaining).toBe(8);
   });
 
-  test("giving back removes what was taken, from whichever entry holds it by then", async () => {
+  test("giving back removes the cost, even if its entry was merged with another", async () => {
     const window = fresh({ limit: 10_000, durationMs: 60_000 });
     const hits: Hit[] = [];
     for (let i = 0; i < 50; i += 1) {
@@ -169,11 +187,11 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
       clock.nowMs += 700;
     }
     for (const [i, given] of hits.entries()) if (i % 2 === 0) await counters.giveBack(given);
-    // What is left are the even costs, 2 + 4 + … + 50.
+    // The even costs remain, 2 + 4 + … + 50.
     expect((await look(window))?.remaining).toBe(10_000 - 650);
   });
 
-  test("the same counter twice in one call is charged for both, the second sees the first", async () => {
+  test("a counter that is named twice in one call counts both costs, and the second sees the first", async () => {
     const window = fresh({ limit: 5, cost: 2 });
     const passed = await hit(window, { ...window, cost: 3 });
     expect(passed.windows.map((one) => one.remaining)).toEqual([0, 0]);
@@ -186,7 +204,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect((await look(window))?.remaining).toBe(5);
   });
 
-  test("`remaining` passes and one more is refused", async () => {
+  test("a cost of `remaining` passes, and one more is refused", async () => {
     const check = async (window: Window): Promise<void> => {
       const { remaining = 0 } = (await look(window)) ?? {};
       expect(await passes({ ...window, cost: remaining + 1 })).toBe(false);
@@ -198,18 +216,18 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
   });
 
-  test("at `reset` a refused cost passes, a millisecond before it does not", async () => {
+  test("a refused cost passes at `reset`, and not a millisecond earlier", async () => {
     const check = async (window: Window): Promise<void> => {
       for (const cost of [1, Math.ceil(window.limit / 2), window.limit]) {
         const { passed, windows, receipt } = await hit({ ...window, cost });
         await counters.giveBack({ passed, windows, receipt });
         if (passed || cost > window.limit) continue;
-        const resetAtMs = windows[0]?.resetAtMs ?? 0;
-        expect(resetAtMs).toBeGreaterThan(clock.nowMs);
-        expect(resetAtMs).toBeLessThanOrEqual(clock.nowMs + window.durationMs);
-        clock.nowMs = resetAtMs - 1;
+        const resetInMs = windows[0]?.resetInMs ?? 0;
+        expect(resetInMs).toBeGreaterThan(0);
+        expect(resetInMs).toBeLessThanOrEqual(window.durationMs);
+        clock.nowMs += resetInMs - 1;
         expect(await passes({ ...window, cost })).toBe(false);
-        clock.nowMs = resetAtMs;
+        clock.nowMs += 1;
         expect(await passes({ ...window, cost })).toBe(true);
       }
     };
@@ -217,31 +235,48 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
   });
 
-  test("of a passed hit, and of a cost above the limit, `reset` is when the window is empty again", async () => {
+  test("after a hit that passed, `reset` is when the window is empty again", async () => {
     const window = fresh({ limit: 5, cost: 2, durationMs: 60_000 });
-    const tooMuch = { ...window, cost: 6 };
-    expect((await hit(tooMuch)).windows).toEqual([{ passed: false, remaining: 5, resetAtMs: clock.nowMs }]);
-    expect(await look(window)).toEqual({ passed: true, remaining: 5, resetAtMs: clock.nowMs });
-    const emptyAtMs = clock.nowMs + 60_000;
-    expect((await hit(window)).windows).toEqual([{ passed: true, remaining: 3, resetAtMs: emptyAtMs }]);
-    clock.nowMs += 100;
-    expect((await hit(tooMuch)).windows).toEqual([{ passed: false, remaining: 3, resetAtMs: emptyAtMs }]);
-    clock.nowMs = emptyAtMs - 1;
-    expect((await look(window))?.remaining).toBe(3);
-    clock.nowMs = emptyAtMs;
-    expect(await look(window)).toEqual({ passed: true, remaining: 5, resetAtMs: emptyAtMs });
+    expect(await look(window)).toEqual({ passed: true, remaining: 5, resetInMs: 0 });
+    expect((await hit(window)).windows).toEqual([{ passed: true, remaining: 3, resetInMs: 60_000 }]);
+    clock.nowMs += 59_999;
+    expect(await look(window)).toEqual({ passed: true, remaining: 3, resetInMs: 1 });
+    clock.nowMs += 1;
+    expect(await look(window)).toEqual({ passed: true, remaining: 5, resetInMs: 0 });
   });
 
-  test("a window whose youngest cost was given back is empty again when its older ones are", async () => {
+  test("the reset of a cost that can never pass is a whole duration away, whatever the window holds", async () => {
+    const window = fresh({ limit: 5, durationMs: 60_000 });
+    const tooMuch = { ...window, cost: 6 };
+    const expectNever = async (remaining: number): Promise<void> => {
+      // sent twice, since a backend may remember the first refusal
+      for (const again of [1, 2]) {
+        const never = { passed: false, remaining, resetInMs: 60_000, again };
+        expect({ ...(await hit(tooMuch)).windows[0], again }).toEqual(never);
+      }
+    };
+    await expectNever(5);
+    const both = await hit({ ...window, cost: 3 }, { ...window, cost: 3 });
+    expect(both.windows[1]).toEqual({ passed: false, remaining: 5, resetInMs: 60_000 });
+    await hit({ ...window, cost: 2 });
+    clock.nowMs += 100;
+    await expectNever(3);
+    await hit({ ...window, cost: 3 });
+    clock.nowMs += 100;
+    await expectNever(0);
+    expect((await hit(fresh({ limit: 0 }))).windows[0]?.resetInMs).toBe(10_000);
+  });
+
+  test("a window whose latest cost was given back is empty again when its earlier costs expire", async () => {
     const window = fresh({ limit: 5, durationMs: 60_000 });
     const emptyAtMs = clock.nowMs + 60_000;
     await hit(window);
     clock.nowMs += 30_000;
     await counters.giveBack(await hit(window));
-    expect(await look(window)).toEqual({ passed: true, remaining: 4, resetAtMs: emptyAtMs });
+    expect(await look(window)).toEqual({ passed: true, remaining: 4, resetInMs: emptyAtMs - clock.nowMs });
   });
 
-  test("a new limit keeps the counter, and lowering it revokes nothing", async () => {
+  test("a new limit keeps the counter, and a lower one takes back no cost", async () => {
     const window = fresh({ limit: 10, cost: 8 });
     await hit(window);
     const lowered = { ...window, limit: 5, cost: 0 };
@@ -279,10 +314,52 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect((await look(window))?.remaining).toBe(limit - 2);
   });
 
-  test("a limit of 0 refuses every cost and passes a look", async () => {
+  test("a limit of 0 refuses every cost, and passes a cost of 0", async () => {
     const window = fresh({ limit: 0 });
-    expect((await hit(window)).windows).toEqual([{ passed: false, remaining: 0, resetAtMs: clock.nowMs }]);
+    expect((await hit(window)).windows).toEqual([{ passed: false, remaining: 0, resetInMs: 10_000 }]);
     expect((await look(window))?.passed).toBe(true);
+  });
+
+  test("a peek finds what a hit then finds, and changes nothing, in random histories", async () => {
+    const { from, to } = histories(700_001, 5000);
+    const peeking = peekedTwin(counters);
+    for (let seed = from; seed <= to; seed += 1) await play(peeking, clock, seed, {});
+    for (let seed = 1; seed <= Math.ceil(50 * part); seed += 1) {
+      await play(peeking, clock, 800_000 + seed, { steps: 200, dense: true });
+    }
+  }, 60_000);
+
+  test("a refused cost passes when a peek says, and not a millisecond earlier", async () => {
+    const check = async (window: Window): Promise<void> => {
+      const asked = { ...window, cost: Math.ceil(window.limit / 2) };
+      const [peeked] = await counters.peek([asked]);
+      const { passesInMs = 0 } = peeked ?? {};
+      if (passesInMs > 0) {
+        clock.nowMs += passesInMs - 1;
+        expect(await passes(asked)).toBe(false);
+        clock.nowMs += 1;
+      }
+      expect(await counters.peek([asked])).toMatchObject([{ passed: true, passesInMs: 0 }]);
+      expect(await passes(asked)).toBe(true);
+    };
+    const { from, to } = histories(620_001, 1000);
+    for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
+  }, 30_000);
+
+  test("a peek tells what is used, and that a cost above the limit never passes", async () => {
+    const window = fresh({ limit: 5, cost: 3, durationMs: 60_000 });
+    const empty = { passed: true, limit: 5, used: 0, emptyInMs: 0, passesInMs: 0 };
+    expect(await counters.peek([window])).toEqual([empty]);
+    await hit(window);
+    clock.nowMs += 100;
+    const full = { passed: false, limit: 5, used: 3, emptyInMs: 59_900, passesInMs: 59_900 };
+    expect(await counters.peek([window])).toEqual([full]);
+    const never = { ...full, passesInMs: undefined };
+    expect(await counters.peek([{ ...window, cost: 6 }])).toEqual([never]);
+    expect(await counters.peek([{ ...window, limit: 2, cost: 0 }])).toEqual([
+      { passed: false, limit: 2, used: 3, emptyInMs: 59_900, passesInMs: 59_900 },
+    ]);
+    expect(await counters.peek([])).toEqual([]);
   });
 
   test("subjects that differ in any character are different counters", async () => {
@@ -312,7 +389,38 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   });
 });
 
-test("two counters share a key only when they are the same counter", () => {
+/**
+ * The counters, which peek at every hit before they decide it. Each hit is also made on other subjects, without a peek, and
+ * must end alike.
+ */
+function peekedTwin(counters: Counters): Counters {
+  const twins = new WeakMap<Hit, Hit>();
+  return {
+    ...counters,
+    async hit(windows) {
+      const peeked = await counters.peek(windows);
+      expect(await counters.peek(windows)).toEqual(peeked);
+      const hit = await counters.hit(windows);
+      for (const [place, state] of hit.windows.entries()) {
+        const { passed, limit = 0, used = 0, passesInMs } = peeked[place] ?? {};
+        expect(passed).toBe(state.passed);
+        if (passed === false) expect(passesInMs ?? windows[place]?.durationMs).toBe(state.resetInMs);
+        if (!hit.passed) expect(Math.max(0, limit - used)).toBe(state.remaining);
+      }
+      const twin = await counters.hit(windows.map((one) => ({ ...one, subject: `${one.subject} twin` })));
+      expect(twin.windows).toEqual(hit.windows);
+      twins.set(hit, twin);
+      return hit;
+    },
+    async giveBack(hit) {
+      await counters.giveBack(hit);
+      const twin = twins.get(hit);
+      if (twin !== undefined) await counters.giveBack(twin);
+    },
+  };
+}
+
+test("two counters share a key only if they are the same counter", () => {
   const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom("/", "1", "0", "a", "k") }));
   const durationMs = fc.oneof(fc.integer({ min: 1000, max: 2_592_000_000 }), fc.constantFrom(1000, 10_000));
   const space = fc.constantFrom<Space>("key", "identity", "namespace", "workspace", "address");
@@ -333,7 +441,7 @@ test("two counters share a key only when they are the same counter", () => {
     }),
     { numRuns: 5000 },
   );
-  // The parts moved against each other: nothing but the lengths tells these apart.
+  // The same characters, divided differently: only the lengths distinguish these.
   fc.assert(
     fc.property(window, text, fc.nat(60), fc.nat(60), (one, all, a, b) => {
       const cut = (i: number, j: number) => ({

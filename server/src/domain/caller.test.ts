@@ -16,10 +16,11 @@ test("a caller without permissions may do nothing", () => {
   }
 });
 
-test("`*` alone permits everything", () => {
+test("`*` alone permits everything but the server's status", () => {
   for (const { resource, action } of every) {
-    expect(may(callerWith("*"), resource, "id_1", action)).toBe(true);
-    expect(mayAll(callerWith("*"), resource, action)).toBe(true);
+    const permits = resource !== "server";
+    expect(may(callerWith("*"), resource, "id_1", action)).toBe(permits);
+    expect(mayAll(callerWith("*"), resource, action)).toBe(permits);
   }
 });
 
@@ -62,10 +63,10 @@ test("what is listed one by one is what is permitted one by one", () => {
   );
 });
 
-test("every action of the table is a permission, for all and for one", () => {
+test("every action of the table is a permission, for all and, except on the server, for one", () => {
   for (const { resource, action } of every) {
     expect(isPermission(`${resource}.*.${action}`)).toBe(true);
-    expect(isPermission(`${resource}.id_1.${action}`)).toBe(true);
+    expect(isPermission(`${resource}.id_1.${action}`)).toBe(resource !== "server");
   }
   expect(isPermission("*")).toBe(true);
 });
@@ -85,6 +86,6 @@ test.each([
   "__proto__.*.toString",
   "identity.id-1.read_identity",
   " identity.*.read_identity",
-])("%p is no permission of a root key", (text) => {
+])("a root key cannot have the permission %p", (text) => {
   expect(isPermission(text)).toBe(false);
 });

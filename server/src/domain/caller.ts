@@ -1,3 +1,5 @@
+import { closest } from "./closest.ts";
+
 /** What can be permitted: the actions on each kind of thing. */
 export const actions = {
   identity: ["create_identity", "read_identity", "update_identity", "delete_identity"],
@@ -44,16 +46,24 @@ export const actions = {
     "read_analytics",
   ],
   audit: ["read_event"],
+  workspace: ["read_workspace", "read_limits"],
+  root_key: ["create_root_key", "read_root_key", "update_root_key", "delete_root_key"],
+  server: ["read_status"],
+  // only for operations that this server does not offer
+  project: ["read_gateway_requests", "read_runtime_logs"],
 } as const;
 
 export type Resource = keyof typeof actions;
 
-/** Who asks: a root key, the workspace it manages, and the permissions it holds, each `<resource>.<id or *>.<action>`, or `*` for all. */
+/** The caller: a root key, the workspace it manages, and the permissions it holds, each `<resource>.<id or *>.<action>`, or `*` for all. */
 export type Caller = {
   workspaceId: string;
   rootKeyId: string;
   permissions: ReadonlySet<string>;
 };
+
+/** What `*` does not include, since it concerns every workspace. Only the command line grants it. */
+export const serverPermission = "server.*.read_status";
 
 /** Whether the caller may do `action` to the one thing `id`. */
 export function may(caller: Caller, resource: Resource, id: string, action: string): boolean {
@@ -62,7 +72,8 @@ export function may(caller: Caller, resource: Resource, id: string, action: stri
 
 /** Whether the caller may do `action` to every thing of this kind. */
 export function mayAll(caller: Caller, resource: Resource, action: string): boolean {
-  return caller.permissions.has("*") || caller.permissions.has(`${resource}.*.${action}`);
+  const { permissions } = caller;
+  return (resource !== "server" && permissions.has("*")) || permissions.has(`${resource}.*.${action}`);
 }
 
 /** Whether the caller may do `action` to anything of this kind at all. */
@@ -80,10 +91,34 @@ export function idsWith(caller: Caller, resource: Resource, action: string): str
     .filter((id) => id !== "*" && !id.includes("."));
 }
 
+/** The ids for which the caller may do `action`, or `all`. */
+export function mayAllOrIds(caller: Caller, resource: Resource, action: string): readonly string[] | "all" {
+  return mayAll(caller, resource, action) ? "all" : idsWith(caller, resource, action);
+}
+
+/** Whether a root key with these permissions holds this one too, so that it may grant it. */
+export function mayGrant(held: readonly string[], permission: string): boolean {
+  const [resource = "", , action = ""] = permission.split(".");
+  if (permission === serverPermission) return held.includes(permission);
+  const covers = permission === "*" ? ["*"] : ["*", `${resource}.*.${action}`, permission];
+  return covers.some((one) => held.includes(one));
+}
+
+/** The permission that was probably meant. */
+export function closestPermission(text: string): string | undefined {
+  const [resource = "", id = "", action = ""] = text.split(".");
+  const near = closest(resource, Object.keys(actions));
+  const known: readonly string[] = near === undefined ? [] : actions[near as Resource];
+  const nearAction = closest(action, known);
+  const isId = /^(\*|[A-Za-z0-9_]+)$/.test(id);
+  return near === undefined || nearAction === undefined || !isId ? undefined : `${near}.${id}.${nearAction}`;
+}
+
 /** Whether this is a permission that a root key can hold. */
 export function isPermission(text: string): boolean {
-  if (text === "*") return true;
+  if (text === "*" || text === serverPermission) return true;
   const [resource = "", id = "", action = "", ...rest] = text.split(".");
+  if (resource === "server") return false;
   const known: readonly string[] = Object.hasOwn(actions, resource) ? actions[resource as Resource] : [];
   return rest.length === 0 && /^(\*|[A-Za-z0-9_]+)$/.test(id) && known.includes(action);
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Balance, nextRefillAt, type Refill, refilled, spendFrom } from "./credits.ts";
+import { accountAt, charge, creditsOnly } from "./accounts.ts";
+import { type Balance, nextRefillAt, type Refill, refilled } from "./credits.ts";
 
 const dayMs = 86_400_000;
 
@@ -77,42 +78,60 @@ const balances: fc.Arbitrary<Balance> = fc
     ...balance,
     nextRefillAtMs: balance.refillAmount === null ? null : balance.nextRefillAtMs,
   }));
+const costs = fc.array(fc.record({ cost: fc.nat({ max: 12 }) }), { maxLength: 30, size: "max" });
 const spends = fc
-  .array(fc.record({ cost: fc.nat({ max: 12 }), waitMs: fc.constantFrom(0, 1, dayMs, 40 * dayMs) }), {
-    maxLength: 30,
-    size: "max",
-  })
+  .array(fc.record({ costs, waitMs: fc.constantFrom(0, 1, dayMs, 40 * dayMs) }), { maxLength: 4 })
   .map((all) => {
     let nowMs = start;
-    return all.map(({ cost, waitMs }) => {
+    return all.map(({ costs, waitMs }) => {
       nowMs += waitMs;
-      return { cost, nowMs };
+      return { costs, nowMs };
     });
   });
+
+type Spent = { granted: boolean; remaining: number } | "unlimited";
+
+/** Spends each cost from an account with this balance. */
+function spendFrom(balance: Balance, costs: readonly { cost: number }[], nowMs: number) {
+  const owner = { id: "key_1", workspaceId: "ws_1", kind: "key" as const };
+  let account = accountAt({ ...owner, credits: balance, creditsEpoch: 0, quotas: [] }, nowMs);
+  const spent = costs.map(({ cost }): Spent => {
+    const { accounts, granted, credits } = charge([account], creditsOnly(cost), nowMs);
+    account = accounts[0] ?? account;
+    return credits === undefined ? "unlimited" : { granted, remaining: credits.remaining };
+  });
+  return { after: account.credits, spent };
+}
 
 test("what is granted is never more than there was and what was refilled, and nothing is ever below 0", () => {
   fc.assert(
     fc.property(balances, spends, (balance, wanted) => {
-      const { after, spent } = spendFrom(balance, wanted);
       let left = balance;
-      for (const [index, { cost, nowMs }] of wanted.entries()) {
-        const outcome = spent[index];
-        if (left.remaining === null) {
-          expect(outcome).toBe("unlimited");
-          continue;
-        }
-        left = refilled(left, nowMs);
-        const before = left.remaining ?? 0;
-        const granted = cost <= before;
-        const remaining = granted ? before - cost : before;
-        expect(outcome).toEqual({ granted, remaining });
-        expect(remaining).toBeGreaterThanOrEqual(0);
-        left = { ...left, remaining };
+      for (const { costs, nowMs } of wanted) {
+        const { after, spent } = spendFrom(left, costs, nowMs);
+        expect({ after, spent }).toEqual(spentOneByOne(left, costs, nowMs));
+        expect(after.remaining ?? 0).toBeGreaterThanOrEqual(0);
+        left = after;
       }
-      expect(after).toEqual(left);
     }),
   );
 });
+
+function spentOneByOne(
+  balance: Balance,
+  costs: readonly { cost: number }[],
+  nowMs: number,
+): { after: Balance; spent: Spent[] } {
+  if (balance.remaining === null) return { after: balance, spent: costs.map((): Spent => "unlimited") };
+  let after = refilled(balance, nowMs);
+  const spent = costs.map(({ cost }) => {
+    const before = after.remaining ?? 0;
+    const remaining = cost <= before ? before - cost : before;
+    after = { ...after, remaining };
+    return { granted: cost <= before, remaining };
+  });
+  return { after, spent };
+}
 
 test("a refill that is due is made once, however often and however late it is asked for", () => {
   fc.assert(
@@ -121,9 +140,41 @@ test("a refill that is due is made once, however often and however late it is as
       const once = refilled(balance, nowMs);
       expect(refilled(once, nowMs)).toEqual(once);
       const isDue = balance.nextRefillAtMs !== null && balance.nextRefillAtMs <= nowMs;
-      if (!isDue) expect(once).toEqual(balance);
+      if (!isDue) expect({ ...once, nextRefillAtMs: balance.nextRefillAtMs }).toEqual(balance);
       else expect(once.remaining).toBe(balance.refillAmount);
       if (once.nextRefillAtMs !== null) expect(once.nextRefillAtMs).toBeGreaterThan(nowMs);
     }),
   );
+});
+
+test.each<[string, Refill]>([
+  ["daily", { interval: "daily" }],
+  ["monthly", { interval: "monthly", day: 16 }],
+])("a clock that was wrong once neither holds back a %s refill nor gives one twice", (_, schedule) => {
+  const rightMs = at("2026-01-15T23:30:00Z");
+  const dueMs = at("2026-01-16T00:00:00Z");
+  const followingMs = nextRefillAt(schedule, dueMs);
+  const day = schedule.interval === "monthly" ? schedule.day : null;
+  const empty = { remaining: 0, refillAmount: 5, refillDay: day, nextRefillAtMs: dueMs };
+  /** what a verification by a wrong clock leaves, all credits spent */
+  const wrongOnce = (byMs: number) => ({ ...refilled(empty, rightMs + byMs), remaining: 0 });
+  const hourMs = 3_600_000;
+
+  const fast = wrongOnce(hourMs);
+  expect(refilled(fast, rightMs).remaining).toBe(0);
+  expect(refilled(fast, dueMs).remaining).toBe(0);
+  expect(refilled(fast, followingMs - 1).remaining).toBe(0);
+  expect(refilled(fast, followingMs).remaining).toBe(5);
+
+  const slow = wrongOnce(-hourMs);
+  expect(refilled(slow, dueMs - 1).remaining).toBe(0);
+  expect(refilled(slow, dueMs).remaining).toBe(5);
+
+  for (const years of [1, 8, -8]) {
+    const seen = refilled(wrongOnce(years * 365 * dayMs), rightMs);
+    // years behind, the clock's next refill has long been due: it is made early, once
+    expect(seen).toMatchObject({ remaining: years > 0 ? 0 : 5, nextRefillAtMs: dueMs });
+    expect(refilled({ ...seen, remaining: 0 }, dueMs - 1).remaining).toBe(0);
+    expect(refilled({ ...seen, remaining: 0 }, dueMs).remaining).toBe(5);
+  }
 });

@@ -1,9 +1,9 @@
-/** How often a balance is set back to its amount: every day at 00:00 UTC, or monthly on this day of the month. */
+/** When a balance is refilled to its amount: every day at 00:00 UTC, or monthly on this day of the month. */
 export type Refill = { interval: "daily" } | { interval: "monthly"; day: number };
 
 /**
- * The first refill instant after `afterMs`, in milliseconds since the epoch, always 00:00 UTC. Where a month has
- * not that day, its last day counts; below 1 its first, so that the answer is after `afterMs` whatever is stored.
+ * The first refill instant after `afterMs`, in milliseconds since the epoch, always 00:00 UTC. If a month
+ * lacks that day, its last day counts; a day below 1 counts as 1, so that the result is always after `afterMs`.
  */
 export function nextRefillAt(refill: Refill, afterMs: number): number {
   const after = new Date(afterMs);
@@ -27,35 +27,24 @@ export type Balance = {
   nextRefillAtMs: number | null;
 };
 
-/** `unlimited`: there is no balance to spend from. */
-export type Spent = { granted: boolean; remaining: number } | "unlimited";
-
 /** The columns' refill as a schedule; `day` null or undefined is daily. */
 export function scheduleOf(day: number | null | undefined): Refill {
   return day === null || day === undefined ? { interval: "daily" } : { interval: "monthly", day };
 }
 
-/** The balance at `nowMs`: a refill that is due sets it to its amount, once, however many periods were missed; never below 0. */
+/**
+ * The balance at `nowMs`: a refill that is due sets it to its amount, once, no matter how many periods were missed; never
+ * below 0. A next refill beyond the second one from now was stored while the clock was wrong, and is corrected. Up
+ * to the second it stays: a clock that was an hour fast has already made the next refill.
+ */
 export function refilled(balance: Balance, nowMs: number): Balance {
   const { nextRefillAtMs, refillAmount, refillDay } = balance;
-  if (nextRefillAtMs === null || nextRefillAtMs > nowMs) return balance;
-  const next = nextRefillAt(scheduleOf(refillDay), nowMs);
+  if (nextRefillAtMs === null) return balance;
+  const schedule = scheduleOf(refillDay);
+  const next = nextRefillAt(schedule, nowMs);
+  if (nextRefillAtMs > nowMs) {
+    const isWrong = nextRefillAtMs > next && nextRefillAtMs > nextRefillAt(schedule, next);
+    return isWrong ? { ...balance, nextRefillAtMs: next } : balance;
+  }
   return { ...balance, remaining: Math.max(0, refillAmount ?? 0), nextRefillAtMs: next };
-}
-
-/** Takes each cost in its turn, only while that much is left; answers the balance after all of them too. */
-export function spendFrom(
-  balance: Balance,
-  spends: readonly { cost: number; nowMs: number }[],
-): { after: Balance; spent: Spent[] } {
-  let after = balance;
-  const spent = spends.map(({ cost, nowMs }): Spent => {
-    if (after.remaining === null) return "unlimited";
-    after = refilled(after, nowMs);
-    const left = after.remaining ?? 0;
-    if (left < cost) return { granted: false, remaining: left };
-    after = { ...after, remaining: left - cost };
-    return { granted: true, remaining: left - cost };
-  });
-  return { after, spent };
 }

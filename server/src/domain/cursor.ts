@@ -3,31 +3,49 @@ const MAX_LETTERS = 1024;
 const BASE64_TEXT = /^[A-Za-z0-9+/_-]+={0,2}$/;
 const ID_TEXT = /^[a-z]+_[A-Za-z0-9]{1,64}$/;
 
-/** The cursor of the page that follows the row with this id: `cursor_` + base64url of `{"key":"<id>"}`. */
-export function encodeCursor(lastId: string): string {
-  const base64 = btoa(JSON.stringify({ key: lastId }));
+/**
+ * Where a page begins: after the row with this id. In an order other than that of creation, `by` is the order's name and
+ * `value` the row's place in it; null if the row has no value.
+ */
+export type Position = { id: string; by?: string | undefined; value?: number | null | undefined };
+
+/** The cursor of the page that follows this row: `cursor_` + base64url of `{"key":"<id>"}`, for some orders with `by` and `value`. */
+export function encodeCursor(last: string | Position): string {
+  const { id: key, by, value } = typeof last === "string" ? { id: last } : last;
+  const base64 = btoa(JSON.stringify({ key, by, value }));
   return PREFIX + base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
- * The id a page starts after, or undefined where `text` is no cursor. Accepted: with or without `cursor_`, base64 or
+ * The id a page starts after, or undefined if `text` is not a cursor. Accepted: with or without `cursor_`, base64 or
  * base64url, padded or not, at most 1024 characters, a JSON object whose `key` (else `lastId`) is shaped like an id.
  */
 export function decodeCursor(text: string): string | undefined {
+  return decodePosition(text)?.id;
+}
+
+/** Like `decodeCursor`, for lists that have several orders. */
+export function decodePosition(text: string): Position | undefined {
   if (text.length > MAX_LETTERS) return undefined;
   const encoded = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text;
   if (!BASE64_TEXT.test(encoded)) return undefined;
-  const position = readPosition(encoded.replaceAll("-", "+").replaceAll("_", "/"));
-  return typeof position === "string" && ID_TEXT.test(position) ? position : undefined;
+  const content = readContent(encoded.replaceAll("-", "+").replaceAll("_", "/"));
+  const id = "key" in content ? content.key : content.lastId;
+  if (typeof id !== "string" || !ID_TEXT.test(id)) return undefined;
+  const { by, value } = content;
+  if (typeof by !== "string") return { id };
+  return value === null || Number.isSafeInteger(value)
+    ? { id, by, value: value as number | null }
+    : undefined;
 }
 
-function readPosition(base64: string): unknown {
+type Content = { key?: unknown; lastId?: unknown; by?: unknown; value?: unknown };
+
+function readContent(base64: string): Content {
   try {
     const content: unknown = JSON.parse(atob(base64));
-    if (typeof content !== "object" || content === null) return undefined;
-    if ("key" in content) return content.key;
-    return "lastId" in content ? content.lastId : undefined;
+    return typeof content === "object" && content !== null ? content : {};
   } catch {
-    return undefined; // atob and JSON.parse throw on anything malformed
+    return {}; // atob and JSON.parse throw on anything malformed
   }
 }

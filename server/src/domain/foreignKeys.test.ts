@@ -39,7 +39,7 @@ test.each([
   `${"A".repeat(43)}==`,
   ` ${"A".repeat(43)}`,
   "0".repeat(63),
-])("%j is none", (text) => {
+])("%j is not one", (text) => {
   expect(parseSha256(text)).toBeUndefined();
 });
 

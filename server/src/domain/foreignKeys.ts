@@ -1,7 +1,7 @@
 /** A key in the form of seamapi's prefixed-api-key: `<prefix>_<short token>_<long token>`. */
 export type PrefixedKey = { prefix: string; start: string; longToken: string };
 
-/** undefined where the key has fewer than three parts. Only its long token was hashed where it comes from. */
+/** undefined if the key has fewer than three parts. Only its long token was hashed where it comes from. */
 export function parsePrefixedKey(key: string): PrefixedKey | undefined {
   const parts = key.split("_");
   const longToken = parts.at(-1);

@@ -2,6 +2,7 @@ export type IdPrefix =
   | "id"
   | "key"
   | "api"
+  | "ks"
   | "rl"
   | "perm"
   | "role"
@@ -12,10 +13,35 @@ export type IdPrefix =
   | "log"
   | "mig"
   | "hit"
-  | "root";
+  | "root"
+  | "grant"
+  | "hold"
+  | "mov";
 
 /** Makes one id. `nowMs` is the wall clock in whole milliseconds since 1970. */
 export type MakeId = (prefix: IdPrefix, nowMs: number) => string;
+
+/** When an id was made, by the clock of its process; undefined if this is not an id. */
+export function createdAtMs(id: string): number | undefined {
+  const [, time = ""] = /^[a-z]+_([0-9A-Za-z]{8})[0-9A-Za-z]{14}$/.exec(id) ?? [];
+  if (time === "") return undefined;
+  return Array.from(time).reduce((sum, digit) => sum * 62 + DIGITS.indexOf(digit), 0);
+}
+
+/** The text before which all ids with this prefix sort that were made before this time. */
+export function startOfIds(prefix: IdPrefix, ms: number): string {
+  return `${prefix}_${encode8(ms)}`;
+}
+
+/**
+ * Whether `ref` looks like an id but found this thing by its name. Whoever sends such a reference means an id, possibly
+ * of something that was deleted. An operation that deletes must not delete the thing with that name instead.
+ */
+export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): boolean {
+  return (
+    ref !== foundId && ref.startsWith(`${prefix}_`) && /^[0-9A-Za-z]{22}$/.test(ref.slice(prefix.length + 1))
+  );
+}
 
 /** In byte order, so that ids of one prefix sort by the time they were made. */
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

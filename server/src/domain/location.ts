@@ -1,5 +1,5 @@
 const PLAIN_NAME = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
-/** A location names the place; it need not repeat a name of a megabyte. */
+/** An error says which name it means; it need not repeat a megabyte of it. */
 const MAX_NAME_UNITS = 100;
 
 /**
@@ -8,8 +8,13 @@ const MAX_NAME_UNITS = 100;
  */
 export function memberPath(parent: string, member: string | number): string {
   if (typeof member === "number") return `${parent}[${member}]`;
-  if (member.length > MAX_NAME_UNITS) return `${parent}[${JSON.stringify(cut(member))}]`;
-  return PLAIN_NAME.test(member) ? `${parent}.${member}` : `${parent}[${JSON.stringify(member)}]`;
+  const isPlain = member.length <= MAX_NAME_UNITS && PLAIN_NAME.test(member);
+  return isPlain ? `${parent}.${member}` : `${parent}[${quoted(member)}]`;
+}
+
+/** The name in quotes for a sentence of ours, cut beyond 100 UTF-16 units. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > MAX_NAME_UNITS ? cut(name) : name);
 }
 
 function cut(name: string): string {

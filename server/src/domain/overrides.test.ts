@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { findOverride, overrideTable } from "./overrides.ts";
+import { findOverride, groupsFor, overrideTable } from "./overrides.ts";
 
 const override = (identifier: string, id = identifier) => ({ id, identifier, limit: 1, durationMs: 1_000 });
 const covers = (pattern: string, text: string) =>
@@ -63,6 +63,45 @@ describe("of several overrides that cover an identifier,", () => {
     expect(winner(["x*"], "user_1")).toBeUndefined();
   });
 });
+
+test("of many overrides the same one applies as when each is asked in turn", () => {
+  const pattern = few(["a", "b", "c", "*", "abcab", "bca"], 7);
+  const property = fc.property(
+    fc.uniqueArray(pattern, { minLength: 20, maxLength: 80 }),
+    few(["a", "b", "c", "abcab", "bca"], 6),
+    (patterns, text) => {
+      const found = findOverride(overrideTable(patterns.map((one) => override(one))), text)?.identifier;
+      const literal = (one: string) => one.replaceAll("*", "").length;
+      const covering = patterns.filter((one) => one.includes("*") && expected(one, text));
+      const ranked = covering.sort((a, b) => literal(b) - literal(a) || (a < b ? -1 : 1));
+      expect([patterns, text, found]).toEqual([patterns, text, patterns.includes(text) ? text : ranked[0]]);
+    },
+  );
+  fc.assert(property, { numRuns: 2_000 });
+});
+
+test.each<[string, (n: number) => string]>([
+  ["a beginning", (n) => `user_${n}_*`],
+  ["an end", (n) => `*@customer-${n}.example.com`],
+  ["a middle", (n) => `*/tenants/${n}/*`],
+  ["one end in common", (n) => `user_*_${n}`],
+  ["a long beginning in common", (n) => `https://api.example.com/v1/organizations/${n}/*`],
+])(
+  "what an identifier costs does not grow with the patterns that cannot cover it: patterns with %s",
+  (_, make) => {
+    const asked = (count: number, identifier: string) => {
+      const table = overrideTable(
+        Array.from({ length: count }, (_, n) => override(make(1_000_000 + n * 7_919))),
+      );
+      return groupsFor(table, identifier).reduce((sum, group) => sum + group.length, 0);
+    };
+    const covered = make(1_000_000 + 42 * 7_919).replaceAll("*", "x");
+    for (const identifier of [covered, "unrelated", make(999_999).replaceAll("*", "x")]) {
+      expect(asked(10_000, identifier)).toBeLessThan(200);
+    }
+    expect(asked(10_000, "unrelated")).toBe(0);
+  },
+);
 
 test("a pattern made to be slow, of 255 stars, is judged thousands of times within a test", () => {
   const pattern = `${"a*".repeat(255)}b`;

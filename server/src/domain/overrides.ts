@@ -1,11 +1,17 @@
 /** A limit that a namespace has for one identifier, or for those that a pattern with `*` covers. */
 export type Override = { id: string; identifier: string; limit: number; durationMs: number };
 
-/** A namespace's overrides, ready to be asked. */
+/** `rank`: the number of patterns that win over this one: their literal part is longer, or as long and their override older. */
+type Pattern = { override: Override; parts: readonly string[]; rank: number };
+
+/** A namespace's overrides, prepared for look-ups. */
 export type OverrideTable = {
   exact: ReadonlyMap<string, Override>;
-  /** the one with the longest literal part first */
-  patterns: readonly { override: Override; parts: readonly string[] }[];
+  /**
+   * Patterns by one piece of their literal text, the piece that is rarest in the table. An identifier without that
+   * piece cannot match, so it is compared only with patterns whose piece it contains. In order of rank.
+   */
+  byPiece: ReadonlyMap<string, readonly Pattern[]>;
 };
 
 export function overrideTable(overrides: readonly Override[]): OverrideTable {
@@ -14,15 +20,85 @@ export function overrideTable(overrides: readonly Override[]): OverrideTable {
     .map((override) => ({ override, parts: override.identifier.split("*") }))
     .sort(
       (a, b) => literalLength(b.parts) - literalLength(a.parts) || (a.override.id < b.override.id ? -1 : 1),
-    );
-  return { exact: new Map(overrides.map((override) => [override.identifier, override])), patterns };
+    )
+    .map((pattern, rank) => ({ ...pattern, rank }));
+  return {
+    exact: new Map(overrides.map((override) => [override.identifier, override])),
+    byPiece: underRarestPiece(patterns),
+  };
 }
 
 /** The override that applies: the one with just this identifier, else the pattern with the longest literal part. */
 export function findOverride(table: OverrideTable, identifier: string): Override | undefined {
   const exact = table.exact.get(identifier);
   if (exact !== undefined) return exact;
-  return table.patterns.find(({ parts }) => covers(parts, identifier))?.override;
+  let best: Pattern | undefined;
+  for (const patterns of groupsFor(table, identifier)) {
+    for (const pattern of patterns) {
+      if (best !== undefined && pattern.rank >= best.rank) break;
+      if (covers(pattern.parts, identifier)) best = pattern;
+    }
+  }
+  return best?.override;
+}
+
+/** The patterns that may match the identifier, in groups. Very few of them do not match. */
+export function groupsFor({ byPiece }: OverrideTable, identifier: string): (readonly Pattern[])[] {
+  if (byPiece.size <= askedOneByOne) return [...byPiece.values()];
+  const found = new Set<readonly Pattern[]>();
+  for (let length = 0; length <= pieceUnits; length += 1) {
+    for (let at = 0; at + length <= identifier.length; at += 1) {
+      const group = byPiece.get(identifier.slice(at, at + length));
+      if (group !== undefined) found.add(group);
+      if (length === 0) break; // patterns without literal text cover everything
+    }
+  }
+  return [...found];
+}
+
+/** With at most this many groups, testing each of them is cheaper than looking up the identifier's pieces. */
+const askedOneByOne = 16;
+
+/** The length of a piece. A literal part that is shorter is a piece as a whole. */
+const pieceUnits = 4;
+/** of one pattern, at most this many pieces are compared, since any of them is correct */
+const piecesCompared = 32;
+
+function underRarestPiece(patterns: readonly Pattern[]): Map<string, Pattern[]> {
+  const pieces = patterns.map(({ parts }) => piecesOf(parts));
+  const counts = new Map<string, number>();
+  for (const piece of pieces.flat()) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+  const groups = new Map<string, Pattern[]>();
+  for (const [index, pattern] of patterns.entries()) {
+    const rarest = (pieces[index] ?? []).reduce(
+      (least, piece) => (least === "" || (counts.get(piece) ?? 0) < (counts.get(least) ?? 0) ? piece : least),
+      "",
+    );
+    const group = groups.get(rarest);
+    if (group === undefined) groups.set(rarest, [pattern]);
+    else group.push(pattern);
+  }
+  return groups;
+}
+
+/** Pieces of a pattern's literal text, spread evenly over it. */
+function piecesOf(parts: readonly string[]): string[] {
+  const places = parts.flatMap((part, index) =>
+    Array.from(
+      { length: part === "" ? 0 : Math.max(1, part.length - pieceUnits + 1) },
+      (_, at) => [index, at] as const,
+    ),
+  );
+  const step = Math.max(1, (places.length - 1) / (piecesCompared - 1));
+  const chosen = Array.from(
+    { length: Math.min(places.length, piecesCompared) },
+    (_, n) => places[Math.round(n * step)],
+  );
+  return [
+    ...new Set(
+      chosen.map((place) => (place ? (parts[place[0]] ?? "").slice(place[1], place[1] + pieceUnits) : "")),
+    ),
+  ];
 }
 
 function literalLength(parts: readonly string[]): number {
@@ -30,8 +106,8 @@ function literalLength(parts: readonly string[]): number {
 }
 
 /**
- * Whether the text is these parts with anything (nothing too) between them. Taking each part where it comes first
- * is enough, so the text is walked once.
+ * Whether the text consists of these parts, with anything or nothing between them. It is enough to match each part at
+ * its first occurrence, so one pass over the text suffices.
  */
 function covers(parts: readonly string[], text: string): boolean {
   const first = parts[0] ?? "";

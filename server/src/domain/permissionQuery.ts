@@ -25,7 +25,7 @@ const WORD = /^[A-Za-z0-9._*:/-]/;
 /** A `*` that is a whole segment. */
 const WILDCARD = /(^|\.)\*(\.|$)/;
 
-/** An open parenthesis, or the query itself: `any` holds what stands before the last OR, `all` what follows it. */
+/** An open parenthesis, or the query itself. `any` holds the operands before the last OR, `all` those after it. */
 type Group = { position: number; any: PermissionQuery[]; all: PermissionQuery[] };
 /** `last` is the token before: a permission or a closed parenthesis is an operand. */
 type Parser = { groups: [Group, ...Group[]]; last: "start" | "operand" | "AND" | "OR" | "(" };

@@ -1,7 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type AskedRatelimit, diffRatelimits, planRatelimits, repeated } from "./ratelimits.ts";
-import type { StoredRatelimit } from "./verification.ts";
+import {
+  diffRatelimits,
+  planRatelimits,
+  prepareLimits,
+  type RequestedRatelimit,
+  repeated,
+  type StoredRatelimit,
+} from "./ratelimits.ts";
 
 const names = fc.constantFrom("requests", "tokens", "uploads", "images", "Requests", "__proto__");
 const given = fc.uniqueArray(
@@ -56,7 +62,7 @@ test("repeated names are named at each later place", () => {
   expect(repeated(["a", "A", "__proto__", "constructor"])).toEqual([]);
 });
 
-type Key = Parameters<typeof planRatelimits>[0];
+type Key = Parameters<typeof prepareLimits>[0];
 
 const keys: fc.Arbitrary<Key> = fc.record({
   workspaceId: fc.constant("ws_1"),
@@ -77,7 +83,7 @@ const byKey = { space: "key", workspaceId: "ws_1", subject: "key_1" };
 const byIdentity = { space: "identity", workspaceId: "ws_1", subject: "id_1" };
 
 /** What the contract says of one name: the request's whole description, else the key's limit, else its identity's. */
-function expected(key: Key, name: string, asked: AskedRatelimit | undefined) {
+function expected(key: Key, name: string, asked: RequestedRatelimit | undefined) {
   const cost = asked?.cost ?? 1;
   if (asked?.limit !== undefined && asked.durationMs !== undefined) {
     const { limit, durationMs } = asked;
@@ -96,7 +102,7 @@ function isApplied(key: Key, name: string): boolean {
 test("a plan holds what applies by itself and what is asked for, each name once and from its owner", () => {
   fc.assert(
     fc.property(keys, askedLimits, (key, asked) => {
-      const plan = planRatelimits(key, asked);
+      const plan = planRatelimits({ ...key, limits: prepareLimits(key) }, asked);
       const impossible = asked.findIndex((one) => expected(key, one.name, one) === undefined);
       if (impossible !== -1) {
         const { limit, durationMs } = asked[impossible] ?? {};

@@ -1,15 +1,22 @@
-import type { KeyRecord, StoredRatelimit } from "./verification.ts";
+/** A limit that a key or an identity owns. */
+export type StoredRatelimit = {
+  id: string;
+  name: string;
+  limit: number;
+  durationMs: number;
+  autoApply: boolean;
+};
 
-/** A limit as a request gives it, durations already named by their unit. */
+/** A rate limit as a request describes it, with its duration named by the unit. */
 export type GivenRatelimit = Omit<StoredRatelimit, "id">;
 
 export type RatelimitDiff = {
-  /** all that should be stored afterwards, in the order given; `existing` where the name was stored before */
+  /** everything to store, in the order of the request; `existing` if the name was stored before */
   set: { given: GivenRatelimit; existing: StoredRatelimit | undefined }[];
   removed: StoredRatelimit[];
 };
 
-/** What replacing `stored` by `given` changes; limits are matched by name, so that a kept name keeps its id. */
+/** What changes when `given` replaces `stored`. Limits are matched by name, so a name that stays keeps its id. */
 export function diffRatelimits(
   stored: readonly StoredRatelimit[],
   given: readonly GivenRatelimit[],
@@ -22,7 +29,7 @@ export function diffRatelimits(
   };
 }
 
-/** The names that occur more than once, with the positions of their later occurrences. */
+/** The names that occur more than once, with the index of each later occurrence. */
 export function repeated(names: readonly string[]): { name: string; index: number }[] {
   const seen = new Set<string>();
   return names.flatMap((name, index) => {
@@ -32,15 +39,15 @@ export function repeated(names: readonly string[]): { name: string; index: numbe
   });
 }
 
-/** A limit that a verification names: a stored one, or one described whole in the request. */
-export type AskedRatelimit = {
+/** A limit that a verification names: a stored one, or one that the request describes in full. */
+export type RequestedRatelimit = {
   name: string;
   cost: number | undefined;
   limit: number | undefined;
   durationMs: number | undefined;
 };
 
-/** A limit to be counted now, as the counters take it. `id` is absent where the request described it. */
+/** A limit to count against, as the counters take it. `id` is undefined if the request describes the limit. */
 export type PlannedRatelimit = {
   id: string | undefined;
   name: string;
@@ -48,79 +55,95 @@ export type PlannedRatelimit = {
   durationMs: number;
   autoApply: boolean;
   cost: number;
-  /** whose counter it is */
+  /** the owner of the counter */
   space: "key" | "identity";
   workspaceId: string;
   subject: string;
 };
 
-type Limited = Pick<KeyRecord, "workspaceId" | "subjectId" | "ratelimits" | "identity">;
+/** A key, as far as its limits are concerned. */
+type Owner = {
+  workspaceId: string;
+  subjectId: string;
+  ratelimits: readonly StoredRatelimit[];
+  identity: { id: string; ratelimits: readonly StoredRatelimit[] } | undefined;
+};
+
+type Limited = Pick<Owner, "workspaceId" | "subjectId"> & { limits: PreparedLimits };
 
 /** The limit at `index` of the request cannot be applied. */
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
 
 /**
- * Which limits one verification counts: every stored one that applies by itself, and those asked for. Of the same
- * name the request's whole description wins over the key's limit, and the key's over its identity's.
+ * The limits that one verification counts against: the stored ones that apply automatically, unless
+ * `autoApply` is false, and the requested ones. If
+ * several have the same name, the request's own description wins over the key's limit, and the key's over its identity's.
  */
 export function planRatelimits(
   key: Limited,
-  asked: readonly AskedRatelimit[],
+  requested: readonly RequestedRatelimit[],
+  autoApply = true,
 ): { planned: readonly PlannedRatelimit[] } | { flaw: PlanFlaw } {
-  const stored = storedLimits(key);
-  if (asked.length === 0) return { planned: stored.applied };
-  const planned = new Map(stored.applied.map((limit) => [limit.name, limit]));
-  for (const [index, one] of asked.entries()) {
-    const limit = inline(key, one) ?? named(stored.byName, one);
-    if (limit === undefined) return { flaw: { index, problem: isBare(one) ? "unknown" : "incomplete" } };
-    planned.set(one.name, limit);
+  const stored = key.limits;
+  const applied = autoApply ? stored.applied : [];
+  if (requested.length === 0) return { planned: applied };
+  const planned = new Map<string, PlannedRatelimit>(applied.map((limit) => [limit.name, limit]));
+  for (const [index, request] of requested.entries()) {
+    const limit = described(key, request) ?? named(stored.all, request);
+    if (limit === undefined)
+      return { flaw: { index, problem: isNameOnly(request) ? "unknown" : "incomplete" } };
+    planned.set(request.name, limit);
   }
   return { planned: [...planned.values()] };
 }
 
-function isBare({ limit, durationMs }: AskedRatelimit): boolean {
+function isNameOnly({ limit, durationMs }: RequestedRatelimit): boolean {
   return limit === undefined && durationMs === undefined;
 }
 
-function named(stored: ReadonlyMap<string, PlannedRatelimit>, { name, cost }: AskedRatelimit) {
-  const known = stored.get(name);
+function named(stored: readonly PlannedRatelimit[], { name, cost }: RequestedRatelimit) {
+  const known = stored.find((limit) => limit.name === name);
   return known && { ...known, cost: cost ?? 1 };
 }
 
-function inline(key: Limited, asked: AskedRatelimit): PlannedRatelimit | undefined {
-  const { name, limit, durationMs, cost = 1 } = asked;
+function described(key: Limited, request: RequestedRatelimit): PlannedRatelimit | undefined {
+  const { name, limit, durationMs, cost = 1 } = request;
   if (limit === undefined || durationMs === undefined) return undefined;
-  return { id: undefined, name, limit, durationMs, autoApply: false, cost, ...ownerOf(key, "key") };
+  return { id: undefined, name, limit, durationMs, autoApply: false, cost, ...keyOwner(key) };
 }
 
-function ownerOf({ workspaceId, subjectId, identity }: Limited, space: "key" | "identity") {
-  return { space, workspaceId, subject: space === "key" ? subjectId : (identity?.id ?? "") };
+function keyOwner({ workspaceId, subjectId }: Pick<Owner, "workspaceId" | "subjectId">) {
+  return { space: "key", workspaceId, subject: subjectId } as const;
 }
 
-type StoredLimits = {
-  byName: ReadonlyMap<string, PlannedRatelimit>;
-  /** those that apply by themselves */
-  applied: readonly PlannedRatelimit[];
+/** A stored limit that is prepared for counting. */
+export type PreparedLimit = PlannedRatelimit & StoredRatelimit;
+
+/** The stored limits of a key and its identity, prepared for counting when the key is loaded. No two have the same name. */
+export type PreparedLimits = {
+  all: readonly PreparedLimit[];
+  /** those that apply automatically */
+  applied: readonly PreparedLimit[];
 };
 
-/** Worked out once for each record: a record is never changed, only replaced. */
-const storedLimitsOf = new WeakMap<Limited, StoredLimits>();
-
-function storedLimits(key: Limited): StoredLimits {
-  let limits = storedLimitsOf.get(key);
-  if (limits === undefined) {
-    const byName = limitsByName(key);
-    limits = { byName, applied: [...byName.values()].filter((limit) => limit.autoApply) };
-    storedLimitsOf.set(key, limits);
-  }
-  return limits;
+/** A limit of the key hides its identity's limit of the same name. */
+export function prepareLimits(key: Owner): PreparedLimits {
+  const { workspaceId, identity } = key;
+  const byName = new Map<string, PreparedLimit>();
+  const shared = identity === undefined ? [] : identityLimits(workspaceId, identity);
+  for (const limit of shared) byName.set(limit.name, limit);
+  for (const limit of key.ratelimits) byName.set(limit.name, { ...limit, cost: 1, ...keyOwner(key) });
+  const all = [...byName.values()];
+  // most limits apply automatically, and one list takes less memory than two
+  const applied = all.every((limit) => limit.autoApply) ? all : all.filter((limit) => limit.autoApply);
+  return { all, applied };
 }
 
-function limitsByName(key: Limited): Map<string, PlannedRatelimit> {
-  const byName = new Map<string, PlannedRatelimit>();
-  for (const limit of key.identity?.ratelimits ?? []) {
-    byName.set(limit.name, { ...limit, cost: 1, ...ownerOf(key, "identity") });
-  }
-  for (const limit of key.ratelimits) byName.set(limit.name, { ...limit, cost: 1, ...ownerOf(key, "key") });
-  return byName;
+/** The limits that all keys of this identity share, as the counters take them. */
+export function identityLimits(
+  workspaceId: string,
+  { id, ratelimits }: NonNullable<Owner["identity"]>,
+): PreparedLimit[] {
+  const owner = { space: "identity", workspaceId, subject: id } as const;
+  return ratelimits.map((limit) => ({ ...limit, cost: 1, ...owner }));
 }

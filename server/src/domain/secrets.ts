@@ -29,8 +29,8 @@ export function base58(bytes: Uint8Array): string {
 }
 
 /**
- * A new API key from random `bytes`: `<prefix>_<base58>`, or `<base58>` alone where no prefix is wanted
- * (`undefined` or empty). `start` is what may be stored and shown: the prefix and the first four letters.
+ * A new API key from random `bytes`: `<prefix>_<base58>`, or `<base58>` alone if `prefix` is
+ * `undefined` or empty. `start` is what may be stored and shown: the prefix and the first four letters.
  */
 export function apiKeySecret(prefix: string | undefined, bytes: Uint8Array): { key: string; start: string } {
   const head = prefix ? `${prefix}_` : "";
@@ -52,9 +52,15 @@ export function rootKeySecret(bytes: Uint8Array): string {
   return ROOT_KEY_PREFIX + base58(body);
 }
 
+/** The parts of a root key that may be shown and stored: enough to recognize it. */
+export function rootKeyParts(rootKey: string): { start: string; end: string } {
+  if (!rootKey.startsWith(ROOT_KEY_PREFIX)) return { start: "", end: "" };
+  return { start: rootKey.slice(0, ROOT_KEY_PREFIX.length + 4), end: rootKey.slice(-4) };
+}
+
 /**
- * Whether a presented text is one of our root keys: `ok` when its checksum holds, `mistyped` when it begins like one
- * and is none (so no look-up is needed), `other` when it does not begin like one and says nothing.
+ * Whether a presented text is one of our root keys: `ok` if its checksum is right, `mistyped` if it only begins like
+ * one (so no look-up is needed), `other` if it does not begin like one, which proves nothing.
  */
 export function looksLikeRootKey(text: string): "ok" | "mistyped" | "other" {
   if (!text.startsWith(ROOT_KEY_PREFIX)) return "other";
@@ -79,7 +85,7 @@ function fromBase58(text: string): Uint8Array<ArrayBuffer> | undefined {
   return bytes.slice(first - zeros);
 }
 
-/** Makes the number that begins at `first` 58 times as large plus `value`, and returns where it begins then. */
+/** Sets the number that starts at `first` to 58 × itself + `value`. Returns its new start. */
 function appendDigit(bytes: Uint8Array, first: number, value: number): number {
   let carry = value;
   let at = bytes.length - 1;

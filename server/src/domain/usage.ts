@@ -1,70 +1,104 @@
-/** One verification, or one rate limit decision. */
+/** One verification, one rate limit decision, or one settlement of reserved credits. */
 export type UsageEvent = {
   atMs: number;
   workspaceId: string;
   requestId: string;
-  keyId: string | undefined;
-  identityId: string | undefined;
-  apiId: string | undefined;
+  keyId?: string | undefined;
+  /** the SHA-256 of a key that was not found */
+  keyHash?: string | undefined;
+  identityId?: string | undefined;
+  apiId?: string | undefined;
   /** of a rate limit decision */
-  namespaceId: string | undefined;
-  /** a verification's code, or PASSED or REFUSED */
+  namespaceId?: string | undefined;
+  /** of a rate limit decision: who or what was counted */
+  identifier?: string | undefined;
+  /** a verification's code, PASSED or REFUSED, or SETTLED */
   outcome: string;
+  /** if it was refused */
+  why?: Why | undefined;
   /** credits or cost that were spent */
   credits: number;
   tags: readonly string[];
+  /** of a verification: what else it sent, as far as that is kept; text without tabs and line breaks */
+  request?: string | undefined;
 };
 
-/** Equal events of one minute, counted. */
-export type CountedUse = Omit<UsageEvent, "requestId"> & { minuteMs: number; count: number; lastMs: number };
+/** The checks of a verification, in their order. A rate limit decision has only `ratelimit`. */
+export const checks = [
+  "found",
+  "workspace",
+  "enabled",
+  "expiry",
+  "ipAllowList",
+  "permissions",
+  "ratelimit",
+  "credits",
+] as const;
+
+/** Which check refused. `name`: the name of the rate limit or of the namespace as the request gave it, or the permission query. */
+export type Why = {
+  check: (typeof checks)[number];
+  name?: string | undefined;
+  limit?: number | undefined;
+  durationMs?: number | undefined;
+};
+
+export const eventKinds = ["verification", "ratelimit", "settlement"] as const;
+export type EventKind = (typeof eventKinds)[number];
+
+export function kindOf({ namespaceId, outcome }: UsageEvent): EventKind {
+  if (outcome === "SETTLED") return "settlement";
+  return namespaceId === undefined ? "verification" : "ratelimit";
+}
+
+/** The hold whose credits a settlement charges. `tags` is JSON. */
+type SettledHold = { workspaceId: string; tags: string | null } & Record<
+  "keyId" | "apiId" | "identityId",
+  string | null
+>;
+
+export function settlementEvent(
+  { workspaceId, keyId, apiId, identityId, tags }: SettledHold,
+  { atMs, requestId, credits }: { atMs: number; requestId: string; credits: number },
+): UsageEvent {
+  return {
+    atMs,
+    workspaceId,
+    requestId,
+    keyId: keyId ?? undefined,
+    identityId: identityId ?? undefined,
+    apiId: apiId ?? undefined,
+    outcome: "SETTLED",
+    credits,
+    tags: tags === null ? [] : (JSON.parse(tags) as string[]),
+  };
+}
+
+/** Only append to this list: stored counts refer to an outcome by its index here. */
+export const outcomes = [
+  "VALID",
+  "NOT_FOUND",
+  "FORBIDDEN",
+  "INSUFFICIENT_PERMISSIONS",
+  "USAGE_EXCEEDED",
+  "RATE_LIMITED",
+  "DISABLED",
+  "EXPIRED",
+  "PASSED",
+  "REFUSED",
+  "SETTLED",
+] as const;
+
+export type UsageOutcome = (typeof outcomes)[number];
+
+/** The kinds of things that are counted, tags included. A name is stored with the number of its kind. */
+export const subjectKinds = { workspace: 0, api: 1, namespace: 2, identity: 3, key: 4, tag: 5 } as const;
+
+export type SubjectKind = keyof typeof subjectKinds;
 
 export const periodMs = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
+/** how long counts by day are kept */
+export const daysKeptMs = 1_096 * periodMs.day;
+
 export type Period = keyof typeof periodMs;
-
-/** One number to be added to what is stored; `tag` is empty for all events, tagged or not. */
-export type UsageAddition = {
-  workspaceId: string;
-  subjectId: string;
-  period: Period;
-  startMs: number;
-  outcome: string;
-  tag: string;
-  count: number;
-  credits: number;
-};
-
-const periods = Object.keys(periodMs) as Period[];
-
-/** What these counts add to the key, the identity, the api or the namespace: by minute, hour and day, and by tag. */
-export function planAdditions(counts: readonly CountedUse[]): UsageAddition[] {
-  const sums = new Map<string, UsageAddition>();
-  for (const use of counts) {
-    const subjects = [use.keyId, use.identityId, use.apiId, use.namespaceId].filter((id) => id !== undefined);
-    for (const subjectId of subjects) {
-      for (const period of periods) {
-        for (const tag of ["", ...use.tags]) add(sums, use, subjectId, period, tag);
-      }
-    }
-  }
-  return [...sums.values()];
-}
-
-function add(
-  sums: Map<string, UsageAddition>,
-  use: CountedUse,
-  subjectId: string,
-  period: Period,
-  tag: string,
-): void {
-  const startMs = use.minuteMs - (use.minuteMs % periodMs[period]);
-  const name = `${subjectId}/${period}/${startMs}/${use.outcome}/${tag}`;
-  const sum = sums.get(name);
-  if (sum !== undefined) {
-    sum.count += use.count;
-    sum.credits += use.credits;
-    return;
-  }
-  const { workspaceId, outcome, count, credits } = use;
-  sums.set(name, { workspaceId, subjectId, period, startMs, outcome, tag, count, credits });
-}

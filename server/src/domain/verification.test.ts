@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { prepareGranted } from "./permissionQuery.ts";
 import { judgeKey } from "./verification.ts";
 
 const nowMs = 1_800_000_000_000;
@@ -19,6 +20,15 @@ test.each([
 ] as const)(
   "workspace $workspaceEnabled, key $enabled, expiring $expiresAtMs: $verdict is the first reason",
   ({ verdict, ...key }) => {
-    expect(judgeKey(key, nowMs)).toBe(verdict);
+    const anywhere = { apiAddresses: undefined, addresses: undefined };
+    expect(
+      judgeKey({ ...key, ...anywhere, granted: prepareGranted([]) }, nowMs, undefined, {
+        kind: "permission",
+        permission: "a",
+      }),
+    ).toBe(verdict ?? "INSUFFICIENT_PERMISSIONS");
+    expect(
+      judgeKey({ ...key, ...anywhere, granted: prepareGranted(["a"]) }, nowMs, undefined, undefined),
+    ).toBe(verdict);
   },
 );

@@ -1,20 +1,13 @@
-import type { GrantedPermissions } from "./permissionQuery.ts";
+import { type Address, type AddressRange, isWithin } from "./ipAddress.ts";
+import { evaluatePermissionQuery, type GrantedPermissions, type PermissionQuery } from "./permissionQuery.ts";
+import type { PreparedLimits, StoredRatelimit } from "./ratelimits.ts";
 
-/** A limit that a key or an identity owns. */
-export type StoredRatelimit = {
-  id: string;
-  name: string;
-  limit: number;
-  durationMs: number;
-  autoApply: boolean;
-};
-
-/** The user or organisation behind a key. `meta` is parsed JSON. */
+/** The user or organization behind a key. `meta` is parsed JSON. */
 export type IdentityRecord = {
   id: string;
   externalId: string;
   meta: object;
-  ratelimits: StoredRatelimit[];
+  ratelimits: readonly StoredRatelimit[];
 };
 
 /** Everything that verifying a key needs to know about it, as stored; `meta` is parsed JSON. */
@@ -22,6 +15,7 @@ export type KeyRecord = {
   id: string;
   workspaceId: string;
   apiId: string;
+  keyspaceId: string;
   workspaceEnabled: boolean;
   /** the name of its balance and its counters */
   subjectId: string;
@@ -29,30 +23,72 @@ export type KeyRecord = {
   meta: object | undefined;
   enabled: boolean;
   expiresAtMs: number | undefined;
+  /** the addresses from which the api's keys may be used; undefined: all */
+  apiAddresses: readonly AddressRange[] | undefined;
+  /** the addresses from which this key may be used; undefined: all */
+  addresses: readonly AddressRange[] | undefined;
   /** direct and through roles, each once, sorted */
   permissions: string[];
   granted: GrantedPermissions;
   roles: string[];
-  ratelimits: StoredRatelimit[];
+  ratelimits: readonly StoredRatelimit[];
   identity: IdentityRecord | undefined;
-  /** whether it has credits to spend; how many, only the database knows */
-  hasBalance: boolean;
-  /** the ids of all that this record was made from */
-  madeFrom: string[];
-  /** roughly what it takes in memory */
-  bytes: number;
+  /** its own rate limits and its identity's, prepared for counting */
+  limits: PreparedLimits;
+  /** whether it or its identity has credits or quotas; only the database knows how many are left */
+  hasAccount: boolean;
+  identityHasAccount: boolean;
 };
 
-/**
- * What can be said of a key without counting anything: the first reason to refuse it, or undefined. A key expires
- * after its instant, not at it.
- */
+/** Whether one of the ids is that of the key's keyspace or of its api. */
+export function isNamed(
+  { keyspaceId, apiId }: Pick<KeyRecord, "keyspaceId" | "apiId">,
+  ids: readonly string[],
+) {
+  return ids.includes(keyspaceId) || ids.includes(apiId);
+}
+
+type Stored = Pick<
+  KeyRecord,
+  "workspaceEnabled" | "enabled" | "expiresAtMs" | "apiAddresses" | "addresses" | "granted"
+>;
+
+/** `code`: the outcome of a verification if this is the first check that fails. */
+type StoredCheck = {
+  check: "workspace" | "enabled" | "expiry" | "apiAddresses" | "addresses" | "permissions";
+  code: "FORBIDDEN" | "DISABLED" | "EXPIRED" | "INSUFFICIENT_PERMISSIONS";
+  passes(key: Stored, nowMs: number, ip: Address | undefined, query: PermissionQuery | undefined): boolean;
+};
+
+/** The checks that need only the stored key, in order. A key expires after its instant, not at it. */
+export const storedChecks = [
+  { check: "workspace", code: "FORBIDDEN", passes: (key) => key.workspaceEnabled },
+  { check: "enabled", code: "DISABLED", passes: (key) => key.enabled },
+  {
+    check: "expiry",
+    code: "EXPIRED",
+    passes: (key, nowMs) => key.expiresAtMs === undefined || nowMs <= key.expiresAtMs,
+  },
+  { check: "apiAddresses", code: "FORBIDDEN", passes: (key, _, ip) => isAllowed(ip, key.apiAddresses) },
+  { check: "addresses", code: "FORBIDDEN", passes: (key, _, ip) => isAllowed(ip, key.addresses) },
+  {
+    check: "permissions",
+    code: "INSUFFICIENT_PERMISSIONS",
+    passes: (key, _now, _ip, query) => query === undefined || evaluatePermissionQuery(query, key.granted),
+  },
+] as const satisfies StoredCheck[];
+
+/** The first reason to refuse a key that needs no counting, or undefined. */
 export function judgeKey(
-  key: Pick<KeyRecord, "workspaceEnabled" | "enabled" | "expiresAtMs">,
+  key: Stored,
   nowMs: number,
-): "FORBIDDEN" | "DISABLED" | "EXPIRED" | undefined {
-  if (!key.workspaceEnabled) return "FORBIDDEN";
-  if (!key.enabled) return "DISABLED";
-  if (key.expiresAtMs !== undefined && nowMs > key.expiresAtMs) return "EXPIRED";
+  ip: Address | undefined,
+  query: PermissionQuery | undefined,
+): StoredCheck["code"] | undefined {
+  for (const one of storedChecks) if (!one.passes(key, nowMs, ip, query)) return one.code;
   return undefined;
+}
+
+function isAllowed(ip: Address | undefined, addresses: readonly AddressRange[] | undefined): boolean {
+  return addresses === undefined || (ip !== undefined && isWithin(ip, addresses));
 }

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import { bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-/** more turns of the event loop than calls begin in */
+/** Waits for more turns of the event loop than it takes to start all calls. */
 const manyTurns = async () => {
   for (let index = 0; index < 300; index += 1) await turn();
 };
@@ -23,7 +23,7 @@ function open() {
   return { ...all, clock, logged, metric: (name: string) => metrics.get(name)?.() };
 }
 
-/** Whether the door lets a call in; what was let in has not left yet. */
+/** Whether the door admits a call. An admitted call stays in flight. */
 function enters(door: Door): boolean {
   try {
     void door.enter();
@@ -38,7 +38,7 @@ const enterMany = (door: Door, count: number) =>
   Array.from({ length: count }, () => enters(door)).filter(Boolean).length;
 
 describe("a server", () => {
-  test("has 256 changes in flight and refuses the next one, before and after its body", async () => {
+  test("has at most 256 changes in flight and refuses the next one, before and after reading its body", async () => {
     const { changes, metric } = open();
     expect(enterMany(changes, 200)).toBe(200);
     await manyTurns();
@@ -48,7 +48,7 @@ describe("a server", () => {
     expect(metric("latchkey_overload_refusals_total")).toBe(945);
   });
 
-  test("says with a refusal when to come back", () => {
+  test("says in a refusal when to retry", () => {
     const { changes } = open();
     enterMany(changes, 256);
     try {
@@ -59,7 +59,7 @@ describe("a server", () => {
     }
   });
 
-  test("works on 64 of them, and lets the next one begin when one has left, in the order in which they came", async () => {
+  test("works on 64 changes at a time and starts the next one when one is done, in the order of arrival", async () => {
     const { changes } = open();
     const begun: number[] = [];
     for (let index = 0; index < 70; index += 1) void changes.enter()?.then(() => begun.push(index));
@@ -74,7 +74,7 @@ describe("a server", () => {
     expect(begun.at(-1)).toBe(69);
   });
 
-  test("is whole again when everybody has left", async () => {
+  test("has all its room again when every call is done", async () => {
     const { changes, metric } = open();
     for (let round = 0; round < 3; round += 1) {
       expect(enterMany(changes, 300)).toBe(256);
@@ -87,7 +87,7 @@ describe("a server", () => {
     }
   });
 
-  test("that is full of changes takes decisions and looks, and one that is full of looks takes changes", async () => {
+  test("that is full of changes still takes decisions and looks, and one that is full of looks still takes changes", async () => {
     const { changes, looks, decisions } = open();
     enterMany(changes, 300);
     await manyTurns();
@@ -100,7 +100,7 @@ describe("a server", () => {
     expect(enters(other.changes)).toBe(true);
   });
 
-  test("has nobody in flight whose call is over, however it ended", async () => {
+  test("no longer counts a call as in flight when it is over, however it ended", async () => {
     const all = open();
     const fail = () => {
       throw new Error("no");
@@ -108,21 +108,31 @@ describe("a server", () => {
     const endings: (() => unknown)[] = [() => 1, async () => 1, fail, async () => fail()];
     for (const kind of ["decisions", "changes", "looks"] as const) {
       for (const ending of endings) {
-        const work = async () => through(all[kind], ending);
-        await work().catch(() => undefined);
+        const work = async (count: number) => through(all[kind], ending, undefined, count);
+        await work(1).catch(() => undefined);
+        if (kind === "decisions") await work(100).catch(() => undefined);
         expect([kind, all[kind].inFlight()]).toEqual([kind, 0]);
       }
     }
   });
 
-  test("has at most 4,096 decisions under way", () => {
+  test("has at most 4,096 decisions in flight", () => {
     const { decisions } = open();
     expect(enterMany(decisions, 5_000)).toBe(4_096);
     decisions.leave();
     expect(enterMany(decisions, 2)).toBe(1);
   });
 
-  test("lets nobody wait behind a change that has waited for a second", async () => {
+  test("counts a batch of decisions by its entries, and refuses it as a whole", () => {
+    const { decisions } = open();
+    enterMany(decisions, 4_000);
+    expect(() => through(decisions, () => 1, undefined, 97)).toThrow(Failure);
+    expect(decisions.inFlight()).toBe(4_000);
+    void through(decisions, () => new Promise(() => undefined), undefined, 96);
+    expect(enters(decisions)).toBe(false);
+  });
+
+  test("queues no call behind a change that has waited for more than a second", async () => {
     const { changes, clock } = open();
     enterMany(changes, 65);
     await manyTurns();
@@ -135,7 +145,7 @@ describe("a server", () => {
     expect(enters(changes)).toBe(true);
   });
 
-  test("begins few changes in a turn of the event loop, and one after 64 decisions where those do not pause", async () => {
+  test("starts at most 16 changes in a turn of the event loop, and only one per 64 decisions while those keep coming", async () => {
     const { changes, decisions } = open();
     let begun = 0;
     for (let index = 0; index < 60; index += 1) {
@@ -156,7 +166,7 @@ describe("a server", () => {
     }
   });
 
-  test("logs that it refuses, and not each refusal", () => {
+  test("logs refusals once every 10 s, not one by one", () => {
     const { changes, clock, logged } = open();
     enterMany(changes, 1_000);
     expect(logged).toEqual(["overloaded"]);
@@ -165,7 +175,7 @@ describe("a server", () => {
     expect(logged).toHaveLength(2);
   });
 
-  test("holds so many bytes of bodies, and more when some are done", () => {
+  test("holds bodies up to the budget, and takes more when some are done", () => {
     const budget = bodyBudget(100);
     budget.take(60);
     expect(() => budget.take(41)).toThrow(Failure);
@@ -176,11 +186,19 @@ describe("a server", () => {
   });
 });
 
-test("verifications and limits are decisions, what writes is a change, and the rest are looks", async () => {
+test("verifications and limits are decisions, operations that write are changes, and the rest are looks", async () => {
   const { operations } = await import("../operations/index.ts");
   const named = (kind: string) => operations.filter((one) => kindOf(one) === kind).map(({ name }) => name);
-  expect(named("decisions").sort()).toEqual(["keys.verifyKey", "ratelimit.limit", "ratelimit.multiLimit"]);
+  expect(named("decisions").sort()).toEqual([
+    "credits.release",
+    "credits.reserve",
+    "credits.settle",
+    "keys.verifyKey",
+    "keys.verifyKeys",
+    "ratelimit.limit",
+    "ratelimit.multiLimit",
+  ]);
   expect(named("changes")).toContain("keys.deleteKey");
   expect(named("looks")).toContain("identities.listIdentities");
-  expect(named("looks").filter((name) => !/\.(get|list|whoami)/.test(name))).toEqual([]);
+  expect(named("looks").filter((name) => !/\.(get|list|whoami|explain)/.test(name))).toEqual([]);
 });

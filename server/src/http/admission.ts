@@ -1,61 +1,80 @@
-import type { Soon } from "../domain/soon.ts";
+import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
+import { isWrite } from "../run.ts";
 
-/** `decisions`: of keys and limits, which somebody's request waits for. `changes` and `looks`: management. */
+/** `decisions` verify a key or count a limit while a user's request waits. `changes` and `looks` are management. */
 export type Kind = "decisions" | "changes" | "looks";
 
-export function kindOf({ frequent, transact }: Operation): Kind {
-  if (frequent === true) return "decisions";
-  return transact === undefined ? "looks" : "changes";
+export function kindOf(operation: Operation): Kind {
+  if (operation.decides === true) return "decisions";
+  return isWrite(operation) ? "changes" : "looks";
 }
 
-/** Where calls of one kind come in. What is beyond its bounds is refused at once, so that the rest is done in time. */
+/** Admits calls of one kind, up to a bound. Calls above it are refused at once, so that the others are done in time. */
 export type Door = {
-  /** Errors: `server_overloaded` where a call would not be let in now. */
+  /** Errors: `server_overloaded` if a call would be refused now. */
   check(): void;
-  /** Lets a call in: at once (undefined), or when its turn has come. `leave` must follow. Errors: `server_overloaded`. */
-  enter(): Promise<void> | undefined;
-  leave(): void;
+  /**
+   * Admits a call: at once (undefined), or when the promise resolves. Call `leave` when it is done. A batch that decides
+   * enters with the `count` of its entries.
+   * Errors: `server_overloaded`.
+   */
+  enter(count?: number): Promise<void> | undefined;
+  leave(count?: number): void;
   inFlight(): number;
 };
 
-/** Does the work when the door has let it in. Errors: `server_overloaded`, and those of the work. */
-export function through<T>(door: Door, work: () => Soon<T>): Soon<T> {
-  const turn = door.enter();
-  let done: Soon<T>;
+/** Does the work for `asked` once the door admits it. Errors: `server_overloaded`, and those of the work. */
+export function through<A, T>(
+  door: Door,
+  work: (asked: A) => MaybePromise<T>,
+  asked: A,
+  count = 1,
+): MaybePromise<T> {
+  const admitted = door.enter(count);
+  let done: MaybePromise<T>;
   try {
-    done = turn === undefined ? work() : turn.then(work);
+    done = whenAvailable(admitted, working, work, asked);
   } catch (error) {
-    door.leave();
+    door.leave(count);
     throw error;
   }
-  if (done instanceof Promise) return done.finally(door.leave);
-  door.leave();
+  if (done instanceof Promise) return leavingAfter(done, door, count);
+  door.leave(count);
   return done;
 }
 
+function working<A, T>(_: unknown, work: (asked: A) => MaybePromise<T>, asked: A): MaybePromise<T> {
+  return work(asked);
+}
+
+/** A function of its own, so that work that is done at once costs no closure. */
+function leavingAfter<T>(done: Promise<T>, door: Door, count: number): Promise<T> {
+  return done.finally(() => door.leave(count));
+}
+
 type DoorOptions = {
-  /** of a clock that never goes back */
+  /** by a clock that never goes back */
   nowMs(): number;
   metrics: Pick<Metrics, "gauge" | "counter">;
   log: Log;
 };
 
 const mostDecisions = 4_096;
-/** so many calls of each kind of management are in flight, and so many of them worked on; the others wait their turn */
+/** For each kind of management: at most 256 calls in flight, at most 64 of them being worked on. The rest are queued. */
 const management = { inFlight: 256, atOnce: 64 };
-/** whoever waits longer has probably given up: nobody new is let in behind such a call */
+/** If the first call in the queue has waited longer, its caller has probably given up, so the queue accepts no more. */
 const longestWaitMs = 1_000;
-/** where decisions come in every turn of the event loop, one call of each kind of management begins after so many */
+/** While decisions come in every turn of the event loop, one call of each kind of management starts per 64 decisions. */
 const decisionsPerCall = 64;
-/** and so many begin in a turn without decisions, which makes a decision that comes meanwhile wait a few milliseconds */
+/** At most 16 start in a turn without decisions. A decision that arrives meanwhile waits a few milliseconds for them. */
 const callsPerTurn = 16;
 const reportedEveryMs = 10_000;
 
-/** The doors of one server, measured; that calls are refused is logged now and then. */
+/** The doors of one server, with their metrics. Refusals are logged at most once every 10 s. */
 export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> {
   let decided = 0;
   let refused = 0;
@@ -75,9 +94,9 @@ export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> 
   const all: Record<Kind, Door> = {
     decisions: {
       ...decisions,
-      enter() {
-        decided += 1;
-        return decisions.enter();
+      enter(count = 1) {
+        decided += count;
+        return decisions.enter(count);
       },
     },
     changes: queued("changes"),
@@ -85,7 +104,7 @@ export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> 
   };
   metrics.counter("latchkey_overload_refusals_total", "Calls refused by server_overloaded.", () => refused);
   for (const kind of ["decisions", "changes", "looks"] as const) {
-    const help = `Calls that decide, change or look something up, under way or waiting: ${kind}.`;
+    const help = `Calls that decide, change or look something up, running or queued: ${kind}.`;
     metrics.gauge(`latchkey_${kind}_in_flight`, help, all[kind].inFlight);
   }
   return all;
@@ -93,18 +112,18 @@ export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> 
 
 function countedDoor(refuse: () => never): Door {
   let running = 0;
-  const check = () => {
-    if (running >= mostDecisions) refuse();
+  const admit = (count: number) => {
+    if (running + count > mostDecisions) refuse();
   };
   return {
-    check,
-    enter() {
-      check();
-      running += 1;
+    check: () => admit(1),
+    enter(count = 1) {
+      admit(count);
+      running += count;
       return undefined;
     },
-    leave() {
-      running -= 1;
+    leave(count = 1) {
+      running -= count;
     },
     inFlight: () => running,
   };
@@ -113,13 +132,13 @@ function countedDoor(refuse: () => never): Door {
 type Queueing = { decided(): number; nowMs(): number; refuse(): never };
 
 /**
- * Calls wait in line and begin in turns of the event loop, a few in each, so that what comes from the network is looked
- * at between them; and where decisions come without a pause, only one after some of those.
+ * Queues calls and starts a few of them in each turn of the event loop, so that requests from the network are read in
+ * between. While decisions keep coming, it starts only one call per `decisionsPerCall` of them.
  */
 function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
   const waiting = new Set<{ sinceMs: number; go(): void }>();
   let running = 0;
-  let isTurning = false;
+  let isScheduled = false;
   let decidedByLastTurn = 0;
   let decidedByLastStart = 0;
 
@@ -129,9 +148,9 @@ function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
     if (first !== undefined && nowMs() - first.sinceMs > longestWaitMs) refuse();
   }
 
-  function keepTurning(): void {
-    if (isTurning || waiting.size === 0 || running >= management.atOnce) return;
-    isTurning = true;
+  function keepGoing(): void {
+    if (isScheduled || waiting.size === 0 || running >= management.atOnce) return;
+    isScheduled = true;
     setImmediate(turn);
   }
 
@@ -140,8 +159,8 @@ function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
     if (now === decidedByLastTurn) begin(callsPerTurn);
     else if (now - decidedByLastStart >= decisionsPerCall) begin(1);
     decidedByLastTurn = now;
-    isTurning = false;
-    keepTurning();
+    isScheduled = false;
+    keepGoing();
   }
 
   function begin(count: number): void {
@@ -158,19 +177,19 @@ function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
     check,
     enter() {
       check();
-      const turned = new Promise<void>((resolve) => waiting.add({ sinceMs: nowMs(), go: resolve }));
-      keepTurning();
-      return turned;
+      const admitted = new Promise<void>((resolve) => waiting.add({ sinceMs: nowMs(), go: resolve }));
+      keepGoing();
+      return admitted;
     },
     leave() {
       running -= 1;
-      keepTurning();
+      keepGoing();
     },
     inFlight: () => running + waiting.size,
   };
 }
 
-/** Bytes of large bodies that are held at once. */
+/** Bounds the memory that large bodies take together. */
 export type BodyBudget = {
   /** Errors: `server_overloaded`, with nothing taken. */
   take(bytes: number): void;
@@ -191,9 +210,9 @@ export function bodyBudget(maxBytes: number): BodyBudget {
 }
 
 const retryAfter = { "Retry-After": "1" };
-/** One for all refusals, which must cost little: most of what an error costs is its stack. */
+/** All refusals throw the same object: a refusal must be cheap, and most of an error's cost is its stack. */
 const overloaded = new Failure("server_overloaded", { headers: retryAfter });
-/** the rest of the body is not read */
+/** Closes the connection, since the rest of the body is not read. */
 const overloadedByBodies = new Failure("server_overloaded", {
   headers: { ...retryAfter, Connection: "close" },
 });

@@ -1,14 +1,15 @@
-/** Who may speak: bad input, rows 36 to 41, and the limits that follow from it. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../test/harness.ts";
+/** Root keys: bad credentials of every form, and the limit on unknown keys. */
+import { describe, expect, test } from "bun:test";
+import { engines, type TestServer } from "../../test/harness.ts";
 import { exchangeRaw } from "../../test/raw.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { testServer } from "../../test/setUp.ts";
 import { rootKeySecret } from "../domain/secrets.ts";
 import { randomBytes } from "../runtime.ts";
 
 const newRootKey = () => rootKeySecret(randomBytes(24));
 
-/** listIdentities over a raw connection, with these header lines beside the usual ones. */
+/** Sends listIdentities over a raw connection, with these header lines in addition to the usual ones. */
 function ask(server: TestServer, lines: readonly string[], rest = "", body = "{}") {
   const head = [
     `POST /v2/identities.listIdentities${rest} HTTP/1.1`,
@@ -21,14 +22,10 @@ function ask(server: TestServer, lines: readonly string[], rest = "", body = "{}
 }
 
 describe.each(engines)("on $name", (engine) => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
+  const server = testServer({ engine });
   const withKey = (rootKey: string) => server.call("identities.listIdentities", {}, { rootKey });
 
-  test("a request without credentials is 401 and told how to authenticate", async () => {
+  test("a request without credentials is 401 and learns how to authenticate", async () => {
     for (const lines of [[], ["Authorization:"], ["Authorization:   "]]) {
       const reply = await ask(server, lines);
       expectRefusal(reply, "authentication_missing");
@@ -46,13 +43,13 @@ describe.each(engines)("on $name", (engine) => {
     "bearerabc",
     "Bearer\u00a0abc",
     "Bearer latchkey_root_",
-  ])("what is no bearer token is 401: %p", async (header) => {
+  ])("a header that is not one bearer token is 401: %p", async (header) => {
     const reply = await ask(server, [`Authorization: ${header}`]);
     expectRefusal(reply, "authentication_malformed");
     expect(reply?.headers["www-authenticate"]).toEqual(["Bearer"]);
   });
 
-  test("two Authorization headers are 401, also where one of them is right, or both are", async () => {
+  test("two Authorization headers are 401, even if one or both of them are right", async () => {
     const right = `Authorization: Bearer ${server.rootKey}`;
     for (const lines of [
       [right, right],
@@ -65,16 +62,16 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   test.each(["Bearer", "bearer", "BEARER", "bEaReR  ", "Bearer\t"])(
-    "the scheme may be written %p, and space around the key is not part of it",
+    "the scheme may be written %p, and whitespace around the key is ignored",
     async (scheme) => {
       expect((await ask(server, [`AUTHORIZATION:  ${scheme} ${server.rootKey}  `]))?.status).toBe(200);
     },
   );
 
-  test("a mistyped root key is told from an unknown one, and is never looked up", async () => {
+  test("a mistyped root key gets another error than an unknown one, and is never looked up", async () => {
     const typo = newRootKey().replace(/.$/, (last) => (last === "z" ? "y" : "z"));
     for (let i = 0; i < 150; i += 1) expectRefusal(await withKey(typo), "authentication_malformed");
-    expectRefusal(await withKey(newRootKey()), "root_key_not_found"); // so those 150 were no look-ups
+    expectRefusal(await withKey(newRootKey()), "root_key_not_found"); // so none of those 150 was looked up
   });
 
   test.each([
@@ -89,7 +86,7 @@ describe.each(engines)("on $name", (engine) => {
     "undefined",
     "x".repeat(4000),
   ])(
-    "a bearer that means something elsewhere is one more unknown key, and is not logged: %p",
+    "a token that means something to a database or shell is just an unknown key, and is not logged: %p",
     async (bearer) => {
       const logged = server.log.length;
       const error = expectRefusal(await withKey(bearer), "root_key_not_found");
@@ -98,7 +95,7 @@ describe.each(engines)("on $name", (engine) => {
     },
   );
 
-  test("a root key in the query, the path, the body or another header is not seen", async () => {
+  test("a root key in the query, the body or another header is ignored and not logged", async () => {
     const { rootKey } = server;
     expectRefusal(await ask(server, [], `?key=${rootKey}&access_token=${rootKey}`), "authentication_missing");
     expectRefusal(await ask(server, [], "", `{"rootKey":"${rootKey}"}`), "authentication_missing");
@@ -108,7 +105,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(server.log.join("\n")).not.toContain(rootKey);
   });
 
-  test("an API key is no root key, and is answered like any unknown one", async () => {
+  test("an API key is not a root key, and gets the same error as any unknown one", async () => {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
     const { key } = (await server.call("keys.createKey", { apiId })).body.data;
     const withApiKey = expectRefusal(await withKey(key), "root_key_not_found");
@@ -124,35 +121,31 @@ describe.each(engines)("on $name", (engine) => {
 
   test("a caller without a valid root key learns nothing about the body, the schema or the data", async () => {
     const bodies = ["{}", '{"limit":0}', '{"no":"such"}', "{", "[]", ""];
-    const answers = new Set<string>();
+    const replies = new Set<string>();
     for (const body of bodies) {
       const error = expectRefusal(
         await ask(server, [`Authorization: Bearer ${"n".repeat(40)}`], "", body),
         "root_key_not_found",
       );
-      answers.add(JSON.stringify(error));
+      replies.add(JSON.stringify(error));
     }
-    expect(answers.size).toBe(1);
+    expect(replies.size).toBe(1);
   });
 });
 
 describe("unknown root keys", () => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTest({ config: { TRUSTED_PROXIES: "127.0.0.1" } });
-  });
-  afterAll(() => server.stop());
+  const server = testServer({ config: { TRUSTED_PROXIES: "127.0.0.1" } });
   const from = (address: string, rootKey = newRootKey()) =>
     server.call("identities.listIdentities", {}, { rootKey, headers: { "x-forwarded-for": address } });
 
-  test("are answered 100 times a minute to one address, then 429 with Retry-After; a valid one always", async () => {
+  test("of one address get 401 for 100 times a minute, then 429 with Retry-After, while a valid key always works", async () => {
     for (let i = 0; i < 100; i += 1) expectRefusal(await from("203.0.113.7"), "root_key_not_found");
     server.clock.advance(20_000);
     for (let i = 0; i < 20; i += 1) {
       const refused = await from("203.0.113.7");
       expectRefusal(refused, "authentication_rate_limited");
       expect(refused.headers.get("content-type")).toBe("application/problem+json");
-      expect(refused.headers.get("retry-after")).toMatch(/^4[01]$/); // as long as it takes, within a counter's sixtieth
+      expect(refused.headers.get("retry-after")).toMatch(/^4[01]$/); // until the window has room, to within a sixtieth of it
       expect((await from("203.0.113.7", server.rootKey)).status).toBe(200);
     }
     expectRefusal(await from("203.0.113.8"), "root_key_not_found");
@@ -160,7 +153,15 @@ describe("unknown root keys", () => {
     expectRefusal(await from("203.0.113.7"), "root_key_not_found");
   });
 
-  test("are not what unknown API keys are: those are NOT_FOUND one by one, from any address", async () => {
+  test("are counted together for all addresses of an IPv6 /64 network, and separately for the next network", async () => {
+    for (let i = 0; i < 100; i += 1) {
+      expectRefusal(await from(`[2001:db8:0:7::${i.toString(16)}]:${50_000 + i}`), "root_key_not_found");
+    }
+    expectRefusal(await from("2001:db8:0:7:ffff::1"), "authentication_rate_limited");
+    expectRefusal(await from("2001:db8:0:8::1"), "root_key_not_found");
+  });
+
+  test("do not include unknown API keys, which are NOT_FOUND any number of times from any address", async () => {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
     const { key } = (await server.call("keys.createKey", { apiId })).body.data;
     for (let i = 0; i < 300; i += 1) {

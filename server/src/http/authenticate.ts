@@ -2,71 +2,89 @@ import type { Counters } from "../counters/counters.ts";
 import type { Caller } from "../domain/caller.ts";
 import { looksLikeRootKey } from "../domain/secrets.ts";
 import { Failure } from "../errors.ts";
-import type { RecordCache } from "../storage/cache.ts";
+import { type Caches, noWorkspace } from "../storage/caches.ts";
 import type { RootKeyRecord } from "../storage/queries/rootKeys.ts";
+import { countedAddress } from "./clientAddress.ts";
 
 export type Authentication = {
-  rootKeys: RecordCache<RootKeyRecord>;
+  rootKeys: Caches["rootKeys"];
   counters: Counters;
   nowMs(): number;
   hashKey(key: string): string;
 };
 
-/** Unknown root keys that one address may send in a minute before they are no longer answered one by one. */
+/** Who sends a request. The address is read only if the root key is unknown. */
+type Sender = { address(): string };
+
+/** How many unknown root keys one address may send in a minute. After that the server returns 429. */
 const unknownPerMinute = 100;
 
-/** The scheme in any case, then one token. */
+/** The scheme in upper or lower case, then one token. */
 const bearer = /^bearer[ \t]+([^\s,]+)$/i;
 const challenge = { "WWW-Authenticate": "Bearer" };
 
 /**
- * Who asks, by the Authorization header: at once where the root key is kept. `address` is asked for only when the
- * key is unknown.
+ * Returns the caller that the Authorization header names: at once if the root key is cached.
  * Errors: `authentication_missing`, `authentication_malformed`, `root_key_not_found`, `root_key_disabled`,
  * `root_key_expired`, `workspace_disabled`, `authentication_rate_limited`.
  */
 export function authenticate(
   header: string | null,
-  address: () => string,
+  sender: Sender,
   authentication: Authentication,
 ): Caller | Promise<Caller> {
   if (header === null || header === "") {
     throw new Failure("authentication_missing", { headers: challenge });
   }
-  const token = bearer.exec(header)?.[1];
+  const token = tokenOf(header);
   if (token === undefined) throw malformed();
   const hash = authentication.hashKey(token);
-  const kept = authentication.rootKeys.findKept(hash);
+  const kept = authentication.rootKeys.findKept(noWorkspace, hash);
   if (kept !== undefined) return judged(kept, authentication);
-  // asked last: no mistyped key is ever kept, and the check costs more than all of the above
+  // checked last: a mistyped key is never cached, and this check costs more than all of the above
   if (looksLikeRootKey(token) === "mistyped") throw malformed();
-  return lookUp(hash, address, authentication);
+  return lookUp(hash, sender, authentication);
+}
+
+/** The root key in an Authorization header that `authenticate` accepted. */
+export function secretOf(header: string | null): string {
+  return tokenOf(header ?? "") ?? "";
+}
+
+const usualScheme = "Bearer ";
+const oneToken = /^[^\s,]+$/;
+
+/** The scheme is recognized as most clients write it before `bearer` has to create an array for its match. */
+function tokenOf(header: string): string | undefined {
+  const token = header.startsWith(usualScheme) ? header.slice(usualScheme.length) : "";
+  return oneToken.test(token) ? token : bearer.exec(header)?.[1];
 }
 
 function malformed(): Failure {
   return new Failure("authentication_malformed", { headers: challenge });
 }
 
-async function lookUp(hash: string, address: () => string, authentication: Authentication): Promise<Caller> {
-  const { rootKeys, counters, nowMs } = authentication;
-  const record = await rootKeys.find(hash);
-  if (record === undefined) throw await unknownKey(address(), counters, nowMs());
+async function lookUp(hash: string, sender: Sender, authentication: Authentication): Promise<Caller> {
+  const { rootKeys, counters } = authentication;
+  const record = await rootKeys.find(noWorkspace, hash);
+  if (record === undefined) throw await unknownKey(sender.address(), counters);
   return judged(record, authentication);
 }
 
-function judged(record: RootKeyRecord, { nowMs }: Authentication): Caller {
+/** The caller of a root key that may be used now. Errors: `workspace_disabled`, `root_key_disabled`, `root_key_expired`. */
+export function judged(record: RootKeyRecord, { nowMs }: Pick<Authentication, "nowMs">): Caller {
   if (!record.workspaceEnabled) throw new Failure("workspace_disabled");
   if (!record.enabled) throw new Failure("root_key_disabled");
   if (record.expiresAtMs !== undefined && nowMs() > record.expiresAtMs) throw new Failure("root_key_expired");
   return record.caller;
 }
 
-async function unknownKey(address: string, counters: Counters, atMs: number): Promise<Failure> {
+async function unknownKey(address: string, counters: Counters): Promise<Failure> {
   const hit = await counters.hit([
     {
       space: "address",
       workspaceId: "",
-      subject: address,
+      subject: countedAddress(address),
       name: "unknown_root_key",
       durationMs: 60_000,
       limit: unknownPerMinute,
@@ -74,7 +92,7 @@ async function unknownKey(address: string, counters: Counters, atMs: number): Pr
     },
   ]);
   if (hit.passed) return new Failure("root_key_not_found", { headers: challenge });
-  const waitMs = Math.max(1, (hit.windows[0]?.resetAtMs ?? atMs) - atMs);
+  const waitMs = Math.max(1, hit.windows[0]?.resetInMs ?? 0);
   return new Failure("authentication_rate_limited", {
     headers: { "Retry-After": String(Math.ceil(waitMs / 1000)) },
   });

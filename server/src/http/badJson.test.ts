@@ -1,27 +1,26 @@
-/** Bad input, rows 1 to 14: what is no JSON, or JSON that could mean two things. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { engines, type Reply, startTest, type TestServer } from "../../test/harness.ts";
+/** Bodies that are not JSON, or that are JSON with two possible meanings. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { engines, type Reply } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { testServer } from "../../test/setUp.ts";
 
 describe.each(engines)("on $name", (engine) => {
-  let server: TestServer;
+  const server = testServer({ engine });
   let apiId: string;
   let lastName = 0;
   const freeName = () => {
     lastName += 1;
     return `user_${lastName}`;
   };
-  /** a body for createIdentity whose `meta` is this JSON text */
+  /** A body for createIdentity whose `meta` is this JSON text. */
   const withMeta = (meta: string, name = freeName()) => `{"externalId":"${name}","meta":${meta}}`;
   const create = (body: unknown): Promise<Reply> => server.call("identities.createIdentity", body);
   const read = async (identity: string) =>
     (await server.call("identities.getIdentity", { identity })).body?.data;
 
   beforeAll(async () => {
-    server = await startTest({ engine });
     apiId = (await server.call("apis.createApi", { name: "payments" })).body.data.apiId;
   });
-  afterAll(() => server.stop());
 
   describe("nesting", () => {
     const nested = (levels: number, inner = "0") => "[".repeat(levels) + inner + "]".repeat(levels);
@@ -32,7 +31,7 @@ describe.each(engines)("on $name", (engine) => {
       expectRefusal(await create(`${'{"a":'.repeat(levels / 5)}0${"}".repeat(levels / 5)}`), "invalid_input");
     });
 
-    test("of a meta may be 32 levels, comes back as it was, and is 400 at 33", async () => {
+    test("of meta may be 32 levels, which come back unchanged, and is 400 at 33", async () => {
       const meta = (levels: number) => `{"a":${nested(levels - 1)}}`;
       const name = freeName();
       expect((await create(withMeta(meta(32), name))).status).toBe(200);
@@ -59,7 +58,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(await read("second")).toBeUndefined();
   });
 
-  test("names of the object's own machinery are plain data in meta, and unknown fields elsewhere", async () => {
+  test("names such as __proto__ are plain data in meta, and unknown fields elsewhere", async () => {
     const name = freeName();
     const meta =
       '{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}},"toString":1,"hasOwnProperty":2}';
@@ -96,7 +95,7 @@ describe.each(engines)("on $name", (engine) => {
       },
     );
 
-    test("of 2^53 - 1 comes back as it was", async () => {
+    test("of 2^53 - 1 comes back unchanged", async () => {
       const name = freeName();
       expect((await limit("9007199254740991", name)).status).toBe(200);
       expect((await read(name)).ratelimits[0].limit).toBe(9007199254740991);
@@ -126,7 +125,7 @@ describe.each(engines)("on $name", (engine) => {
       },
     );
 
-    test("is 0 where it is written -0", async () => {
+    test("is 0 if it is written -0", async () => {
       const { key } = (await server.call("keys.createKey", `{"apiId":"${apiId}","credits":{"remaining":-0}}`))
         .body.data;
       const looked = await server.call("keys.verifyKey", `{"key":"${key}","credits":{"cost":-0}}`);
@@ -178,7 +177,7 @@ describe.each(engines)("on $name", (engine) => {
     expectRefusal(await create(`{${rest}"${field}":${text}}`), "invalid_input", `body.${field}`);
   });
 
-  test("text is not taken for a boolean, nor null for what was left away", async () => {
+  test("a string is not accepted as a boolean, nor null as an omitted field", async () => {
     for (const [field, text] of [
       ["enabled", '"true"'],
       ["enabled", "1"],
@@ -193,13 +192,13 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   describe("an unknown field", () => {
-    test("is 400 wherever it stands, with the name that was meant where one is close", async () => {
+    test("is 400 anywhere in the body, with a suggestion if an allowed name is close", async () => {
       const cases: [operation: string, body: unknown, location: string, fix: RegExp][] = [
         [
           "identities.createIdentity",
           { externalId: "u", metadata: {} },
           "body.metadata",
-          /known here: externalId/,
+          /allowed fields: externalId/,
         ],
         [
           "identities.createIdentity",
@@ -248,7 +247,7 @@ describe.each(engines)("on $name", (engine) => {
       }
     });
 
-    test("is anything at all inside meta", async () => {
+    test("is allowed inside meta", async () => {
       const name = freeName();
       const meta = {
         anything: [{ goes: null }, 1.5, "", false],
@@ -275,13 +274,13 @@ describe.each(engines)("on $name", (engine) => {
       },
     );
 
-    test("is no half where its other half follows", async () => {
+    test("is fine if its other half follows", async () => {
       const name = freeName();
       expect((await create(withMeta('{"a":"\\ud83d\\ude00"}', name))).status).toBe(200);
       expect((await read(name)).meta).toEqual({ a: "😀" });
     });
 
-    test("in the bytes themselves is 400, and so is all that is not UTF-8", async () => {
+    test("as raw bytes is 400, and so is everything else that is not UTF-8", async () => {
       for (const bytes of [
         [0xed, 0xa0, 0x80],
         [0xff],
@@ -304,7 +303,7 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("NUL is 400 wherever it stands, escaped or raw", async () => {
+  test("NUL is 400 anywhere in the body, escaped or raw", async () => {
     for (const nul of ["\\u0000", "\u0000"]) {
       expectRefusal(await create(`{"externalId":"a${nul}b"}`), "invalid_input");
       expectRefusal(await create(withMeta(`{"a":"${nul}"}`)), "invalid_input");
@@ -318,7 +317,7 @@ describe.each(engines)("on $name", (engine) => {
     }
   });
 
-  test("none of all this was answered by a fault", () => {
+  test("none of these requests got a 5xx", () => {
     expect(server.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
   });
 });

@@ -1,18 +1,17 @@
-/** Bad input, rows 54 to 60: requests that are fine alone and meet others. */
+/** Requests that are valid alone, but run at the same time as others. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../test/harness.ts";
+import { engines, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { testServer } from "../../test/setUp.ts";
 
 describe.each(engines)("on $name", (engine) => {
-  let server: TestServer;
+  const server = testServer({ engine });
   let apiId: string;
   beforeAll(async () => {
-    server = await startTest({ engine });
     apiId = (await dataOf("apis.createApi", { name: "payments" })).apiId;
   });
   afterAll(async () => {
     expect(server.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
-    await server.stop();
   });
   const call: TestServer["call"] = (operation, body, options) => server.call(operation, body, options);
   const dataOf = async (operation: string, body: unknown) => (await call(operation, body)).body.data;
@@ -22,7 +21,7 @@ describe.each(engines)("on $name", (engine) => {
   const times = <T>(count: number, work: (index: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, index) => work(index)));
 
-  test("a key that is deleted while it is verified is never valid again once the deletion is answered", async () => {
+  test("a key that is deleted while it is verified is never valid after deleteKey has returned", async () => {
     for (let round = 0; round < 10; round += 1) {
       const { keyId, key } = await makeKey();
       const during = times(10, () => codeOf(key));
@@ -34,29 +33,29 @@ describe.each(engines)("on $name", (engine) => {
     }
   });
 
-  test("credits that are raised and lowered while they are spent lose no change", async () => {
+  test("no change is lost when credits are raised and lowered while they are being spent", async () => {
     const { keyId, key } = await makeKey({ credits: { remaining: 100 } });
     const change = (operation: string, value: number) =>
       call("keys.updateCredits", { keyId, operation, value });
     const codes = times(30, () => codeOf(key));
     const changes = times(20, (index) => (index % 2 === 0 ? change("increment", 5) : change("decrement", 3)));
-    expect(new Set((await changes).map((answer) => answer.status))).toEqual(new Set([200]));
+    expect(new Set((await changes).map((reply) => reply.status))).toEqual(new Set([200]));
     expect(new Set(await codes)).toEqual(new Set(["VALID"]));
     const left = (await dataOf("keys.verifyKey", { key, credits: { cost: 0 } })).credits;
     expect(left).toBe(100 + 10 * 5 - 10 * 3 - 30);
   });
 
-  test("credits are never spent twice, however many ask at once", async () => {
+  test("credits are never spent twice, however many verifications run at once", async () => {
     const { key } = await makeKey({ credits: { remaining: 10 } });
     const codes = await times(60, () => codeOf(key));
     expect(codes.filter((code) => code === "VALID")).toHaveLength(10);
     expect(codes.filter((code) => code === "USAGE_EXCEEDED")).toHaveLength(50);
   });
 
-  test("an external id that many want at once is one identity", async () => {
-    const answers = await times(20, () => call("identities.createIdentity", { externalId: "wanted" }));
-    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);
-    for (const answer of answers) if (answer.status !== 200) expectRefusal(answer, "identity_already_exists");
+  test("many concurrent calls to create one external id create one identity", async () => {
+    const replies = await times(20, () => call("identities.createIdentity", { externalId: "wanted" }));
+    expect(replies.filter((reply) => reply.status === 200)).toHaveLength(1);
+    for (const reply of replies) if (reply.status !== 200) expectRefusal(reply, "identity_already_exists");
     const keys = await times(10, () => makeKey({ externalId: "linked" }));
     const ids = await Promise.all(
       keys.map(async ({ key }) => (await dataOf("keys.verifyKey", { key })).identity.id),
@@ -64,7 +63,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  test("all keys of an api are invalid once its deletion is answered", async () => {
+  test("all keys of an api are invalid once deleteApi has returned", async () => {
     const doomed = (await dataOf("apis.createApi", { name: "doomed" })).apiId;
     const keys = await times(
       30,
@@ -76,7 +75,7 @@ describe.each(engines)("on $name", (engine) => {
     expectRefusal(await call("keys.createKey", { apiId: doomed }), "api_not_found");
   });
 
-  test("an override counts from the very next request", async () => {
+  test("an override applies from the very next request", async () => {
     const count = () =>
       dataOf("ratelimit.limit", { namespace: "mail", identifier: "u", limit: 2, duration: 60_000 });
     expect(await count()).toMatchObject({ success: true, limit: 2, remaining: 1 });
@@ -88,7 +87,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(await count()).toMatchObject({ success: false, limit: 2, remaining: 0 });
   });
 
-  test("keys of a deleted identity go on without its limits and metadata, and a new one adopts none of them", async () => {
+  test("keys of a deleted identity keep working without its limits and metadata, and a new identity does not adopt them", async () => {
     const ratelimits = [{ name: "requests", limit: 1, duration: 60_000, autoApply: true }];
     const identity = { externalId: "shared", meta: { plan: "pro" }, ratelimits };
     await call("identities.createIdentity", identity);
@@ -109,7 +108,7 @@ describe.each(engines)("on $name", (engine) => {
     const create = (externalId: string, key: string, rootKey?: string) =>
       call("identities.createIdentity", { externalId }, { rootKey, headers: { "idempotency-key": key } });
 
-    test("with another body is 422, and belongs to one root key and one operation", async () => {
+    test("with another body is 422, and its scope is one root key and one operation", async () => {
       const first = await create("once", "same-key");
       expect(first.status).toBe(200);
       const replayed = await create("once", "same-key");
@@ -126,21 +125,20 @@ describe.each(engines)("on $name", (engine) => {
       expect([api.status, api.headers.get("idempotent-replayed")]).toEqual([200, null]);
     });
 
-    test("sent by many at once does it once", async () => {
-      const answers = await times(10, () => create("many", "many-key"));
-      const done = answers.filter((answer) => answer.status === 200);
+    test("sent by many calls at once has one effect", async () => {
+      const replies = await times(10, () => create("many", "many-key"));
+      const done = replies.filter((reply) => reply.status === 200);
       expect(done.length).toBeGreaterThan(0);
-      expect(new Set(done.map((answer) => answer.text)).size).toBe(1);
-      for (const answer of answers)
-        if (answer.status !== 200) expectRefusal(answer, "idempotency_in_progress");
-      expect(done.filter((answer) => answer.headers.get("idempotent-replayed") === null)).toHaveLength(1);
+      expect(new Set(done.map((reply) => reply.text)).size).toBe(1);
+      for (const reply of replies) if (reply.status !== 200) expectRefusal(reply, "idempotency_in_progress");
+      expect(done.filter((reply) => reply.headers.get("idempotent-replayed") === null)).toHaveLength(1);
     });
 
-    test("that is none is 400", async () => {
+    test("of a wrong form is 400", async () => {
       for (const key of ["", "a b", "é", "x".repeat(256), "a\tb"]) {
         const headers = { "idempotency-key": key };
-        const answer = await call("identities.createIdentity", { externalId: "never" }, { headers });
-        expectRefusal(answer, "invalid_input", "headers.Idempotency-Key");
+        const reply = await call("identities.createIdentity", { externalId: "never" }, { headers });
+        expectRefusal(reply, "invalid_input", "headers.Idempotency-Key");
       }
       expectRefusal(await call("identities.getIdentity", { identity: "never" }), "identity_not_found");
     });

@@ -1,14 +1,15 @@
-/** Bad input, rows 15 to 35: values that fit no schema, or that mean more than they seem to. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../test/harness.ts";
+/** Values that fit no schema, or that mean something else than they seem to. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { engines, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { testServer } from "../../test/setUp.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const longestMs = 2_592_000_000;
 
 describe.each(engines)("on $name", (engine) => {
-  let server: TestServer;
+  const server = testServer({ engine });
   let apiId: string;
   let lastName = 0;
   const freeName = () => {
@@ -21,10 +22,8 @@ describe.each(engines)("on $name", (engine) => {
   const verify = (key: string, rest: object = {}) => dataOf("keys.verifyKey", { key, ...rest });
 
   beforeAll(async () => {
-    server = await startTest({ engine });
     apiId = (await dataOf("apis.createApi", { name: "payments" })).apiId;
   });
-  afterAll(() => server.stop());
 
   describe("an external id", () => {
     test("with an accent is 400, composed or decomposed", async () => {
@@ -34,7 +33,7 @@ describe.each(engines)("on $name", (engine) => {
       }
     });
 
-    test("is another one in other case", async () => {
+    test("in another case is a different one", async () => {
       await dataOf("identities.createIdentity", { externalId: "CaseUser", meta: { n: 1 } });
       expect((await call("identities.createIdentity", { externalId: "caseuser" })).status).toBe(200);
       expect((await dataOf("identities.getIdentity", { identity: "CaseUser" })).meta).toEqual({ n: 1 });
@@ -43,7 +42,7 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("identifiers that look alike and have other bytes are two counters", async () => {
+  test("identifiers that look alike but have different bytes have separate counters", async () => {
     const count = (identifier: string) =>
       dataOf("ratelimit.limit", { namespace: "alike", identifier, limit: 1, duration: 60_000 });
     for (const identifier of ["caf\u00e9", "cafe\u0301", "Cafe", "cafe", "cafe ", " cafe"]) {
@@ -80,7 +79,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   describe("a limit named in a verification", () => {
-    test("of 0, or of less than a second, is 400 and opens nothing", async () => {
+    test("of 0, or with a duration below a second, is 400 and lets nothing pass", async () => {
       const { key } = await makeKey();
       for (const [rest, field] of [
         [{ limit: 0, duration: 60_000 }, "limit"],
@@ -118,7 +117,7 @@ describe.each(engines)("on $name", (engine) => {
       expect(await ask(0)).toEqual({ code: "VALID", remaining: 0 });
     });
 
-    test("may be as large and as long as numbers go, and still counts exactly", async () => {
+    test("may be as large and as long as the API allows, and still counts exactly", async () => {
       const { key } = await makeKey();
       const limit = 9_007_199_254_740_991;
       const widest = { name: "widest", limit, duration: longestMs };
@@ -158,7 +157,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   describe("an expiry", () => {
-    test("may lie in the past, where the key is expired from the start", async () => {
+    test("may be in the past, and then the key is expired from the start", async () => {
       for (const expires of [0, 1, server.clock.nowMs - 1]) {
         const { key } = await makeKey({ expires });
         expect(await verify(key)).toMatchObject({ valid: false, code: "EXPIRED", expires });
@@ -181,7 +180,7 @@ describe.each(engines)("on $name", (engine) => {
   });
 
   describe("credits", () => {
-    test("with a refill and nothing to refill are 400", async () => {
+    test("that are unlimited and have a refill are 400", async () => {
       const refill = { interval: "daily", amount: 5 };
       const missing = await call("keys.createKey", { apiId, credits: { refill } });
       expectRefusal(missing, "invalid_input", "body.credits.remaining");
@@ -189,7 +188,7 @@ describe.each(engines)("on $name", (engine) => {
       expectRefusal(unlimited, "invalid_input", "body.credits.refill");
     });
 
-    test("cannot be raised or lowered by nothing", async () => {
+    test("cannot be raised or lowered without a value", async () => {
       const { keyId } = await makeKey({ credits: { remaining: 1 } });
       for (const operation of ["increment", "decrement"]) {
         for (const rest of [{ value: null }, {}]) {
@@ -214,7 +213,7 @@ describe.each(engines)("on $name", (engine) => {
         (one: { externalId: string }) => one.externalId,
       );
 
-    test("is literal text, whatever the database makes of it elsewhere", async () => {
+    test("is literal text, even if it contains wildcards of the database", async () => {
       for (const externalId of ["find_me", "findXme", "FIND-ME"]) {
         await dataOf("identities.createIdentity", { externalId });
       }
@@ -247,7 +246,7 @@ describe.each(engines)("on $name", (engine) => {
     const ask = async (permissions: string) =>
       call("keys.verifyKey", { key: (await makeKey({ permissions: ["a"] })).key, permissions });
 
-    test("nested 33 deep is 400, and one of 1,000 characters is answered", async () => {
+    test("nested 33 levels deep is 400, and one of 1,000 characters works", async () => {
       const nested = (levels: number) => `${"(".repeat(levels)}a${")".repeat(levels)}`;
       expect((await ask(nested(32))).body.data.code).toBe("VALID");
       for (const levels of [33, 499])
@@ -286,11 +285,11 @@ describe.each(engines)("on $name", (engine) => {
       encoded('{"key":"id_\\u0000"}'),
       encoded('{"key":{"$gt":""}}'),
       "x".repeat(10_240),
-    ])("that none of our answers held is 400: %p", async (cursor) => {
+    ])("that the server never returned is 400: %p", async (cursor) => {
       expectRefusal(await page(cursor), "invalid_input", "body.cursor");
     });
 
-    test("of another list, of another workspace or of a deleted row gives a page of one's own", async () => {
+    test("of another list, another workspace or a deleted row returns only the caller's own items", async () => {
       const other = await server.makeRootKey(["*"], { workspaceId: await server.makeWorkspace() });
       for (let i = 0; i < 2; i += 1) {
         await call("identities.createIdentity", { externalId: `foreign_${i}` }, { rootKey: other });
@@ -315,7 +314,7 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("a key id that is deleted, another workspace's or a root key's is 404 like one that never was", async () => {
+  test("the id of a deleted key, of another workspace's key or of a root key is 404, like one that never existed", async () => {
     const other = await server.makeRootKey(["*"], { workspaceId: await server.makeWorkspace() });
     const foreignApi = (await call("apis.createApi", { name: "foreign" }, { rootKey: other })).body.data
       .apiId;
@@ -323,13 +322,13 @@ describe.each(engines)("on $name", (engine) => {
     const deleted = (await makeKey()).keyId;
     expect((await call("keys.deleteKey", { keyId: deleted })).status).toBe(200);
     const rootKeyId = JSON.parse(server.log[0] ?? "{}").rootKeyId;
-    const answers = [];
+    const replies = [];
     for (const keyId of ["key_0000000000000000000000", foreign, deleted, rootKeyId]) {
       expectRefusal(await call("keys.getKey", { keyId }), "key_not_found");
       const { error } = (await call("keys.getKey", { keyId })).body;
-      answers.push(error);
+      replies.push(error);
     }
-    expect(new Set(answers.map((error) => JSON.stringify(error))).size).toBe(1);
+    expect(new Set(replies.map((error) => JSON.stringify(error))).size).toBe(1);
   });
 
   test("a key is looked up exactly as it was sent", async () => {
@@ -352,7 +351,7 @@ describe.each(engines)("on $name", (engine) => {
     expectRefusal(await call("keys.verifyKey", { key: "" }), "invalid_input", "body.key");
   });
 
-  test("a clock that steps back an hour gives no window away and no odd reset", async () => {
+  test("a clock that steps back an hour grants no window twice and returns no odd reset", async () => {
     const { key } = await makeKey();
     const ask = () => verify(key, { ratelimits: [{ name: "inline", limit: 2, duration: 60_000 }] });
     expect((await ask()).code).toBe("VALID");
@@ -367,7 +366,7 @@ describe.each(engines)("on $name", (engine) => {
     server.clock.advance(hourMs);
   });
 
-  test("a refill on the 31st comes on the last day of a shorter month, once", async () => {
+  test("a refill on the 31st happens once, on the last day of a shorter month", async () => {
     const refill = { interval: "monthly", amount: 2, refillDay: 31 };
     const { key } = await makeKey({ credits: { remaining: 0, refill } });
     const codes = async () => [(await verify(key)).code, (await verify(key)).code, (await verify(key)).code];
@@ -389,7 +388,7 @@ describe.each(engines)("on $name", (engine) => {
     server.clock.nowMs = startedAt;
   });
 
-  test("none of all this was answered by a fault", () => {
+  test("none of these requests got a 5xx", () => {
     expect(server.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
   });
 });

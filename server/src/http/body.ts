@@ -1,67 +1,83 @@
 import { Failure } from "../errors.ts";
 import type { BodyBudget } from "./admission.ts";
 
-/** What sets how long the runtime leaves a connection on which nothing happens; seconds. */
-export type IdleTimer = { timeout(request: Request, seconds: number): void };
+/** The number of connections bounds the memory of bodies up to this size. The memory of larger ones is counted. */
+const smallBytes = 16 * 1024;
 
-/** How long the runtime leaves a silent connection; it counts in steps, of which the first may be all but over. */
-export const idleSeconds = 8;
-const stepSeconds = 4;
-const slowestBytesPerMs = 16;
-/** Up to this size the runtime's own timer holds a body to that speed; it measures larger ones too strictly. */
-const smallBytes = (idleSeconds - stepSeconds) * 1000 * slowestBytesPerMs;
+/** A body may pause for `patienceMs`, and may be slower than `slowestBytesPerMs` for that long at its start. */
+const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs: 16 };
 
-/** Up to this size bodies are bounded by the number of connections; what is held of larger ones is counted. */
-const uncountedBytes = 16 * 1024;
-
-/** A body may pause, and fall behind its speed at its start, for `patienceMs`. */
-const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs };
+/** A sender decides how many parts its body comes in. After this many, other requests are served first. */
+const partsPerTurn = 64;
 
 /**
- * The whole body, to be followed by `dropBody`.
- * Errors: `request_body_too_large` above `maxBytes`, from the declared length or while reading; `request_timeout`
- * where it comes too slowly; `invalid_input` for a length that is none and a body that ends before it;
- * `server_overloaded` where `budget` has no room for it.
+ * Returns the length that the request declares, or undefined if it declares none.
+ * Errors: `request_body_too_large` above `maxBytes`; `invalid_input` if it is not a number.
+ */
+export function declaredLength({ headers }: Request, maxBytes: number): number | undefined {
+  const declared = headers.get("content-length");
+  if (declared === null) return undefined;
+  if (!/^\d{1,16}$/.test(declared)) {
+    throw new Failure("invalid_input", {
+      detail: "The Content-Length header is not a whole number. Send the body's length in bytes.",
+    });
+  }
+  const length = Number(declared);
+  if (length > maxBytes) throw tooLarge(maxBytes);
+  return length;
+}
+
+/** Whether a body of this declared length costs next to nothing to read. */
+export function isSmall(length: number | undefined): boolean {
+  return length !== undefined && length <= smallBytes;
+}
+
+/**
+ * Reads the whole body, whose declared length is `length`. Call `dropBody` when the body is no longer needed.
+ * Errors: `request_body_too_large` above `maxBytes`; `request_timeout` if it comes too slowly; `invalid_input` if it
+ * ends before its declared length; `server_overloaded` if `budget` has no room for it.
  */
 export async function readBody(
   request: Request,
+  length: number | undefined,
   maxBytes: number,
-  idle: IdleTimer,
   budget: BodyBudget,
 ): Promise<Uint8Array> {
-  const declared = request.headers.get("content-length");
-  if (declared !== null && !/^\d{1,16}$/.test(declared)) {
-    throw new Failure("invalid_input", { detail: "Content-Length is not one whole number." });
-  }
-  const length = declared === null ? undefined : Number(declared);
-  if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
-  if (length !== undefined && length <= uncountedBytes) return request.bytes().catch(endedEarly);
-  if (length !== undefined && length <= smallBytes) return readDeclared(request, length, budget);
+  if (isSmall(length)) return readSmall(request);
   if (request.body === null) return new Uint8Array();
-  idle.timeout(request, 0);
-  try {
-    return await readCounted(request.body.getReader(), maxBytes, budget);
-  } finally {
-    idle.timeout(request, idleSeconds);
-  }
+  return readCounted(request.body.getReader(), maxBytes, budget);
 }
 
-/** Gives back what a body that was read had taken. */
+/**
+ * Reads a body for which `isSmall` holds. Avoids `await` and `Promise.race`, whose cost every verification would pay.
+ * Errors: `request_timeout`, `invalid_input`, as for `readBody`.
+ */
+export function readSmall(request: Request): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const timer = setTimeout(giveUp, pace.patienceMs, reject);
+  request.bytes().then(
+    (body) => {
+      clearTimeout(timer);
+      resolve(body);
+    },
+    (reason: unknown) => {
+      clearTimeout(timer);
+      reject(endedEarly(reason));
+    },
+  );
+  return promise;
+}
+
+function giveUp(reject: (reason: Failure) => void): void {
+  reject(tooLate());
+}
+
+/** Gives the memory of a body back to the budget. */
 export function dropBody({ byteLength }: Uint8Array, budget: BodyBudget): void {
-  if (byteLength > uncountedBytes) budget.giveBack(byteLength);
+  if (byteLength > smallBytes) budget.giveBack(byteLength);
 }
 
-async function readDeclared(request: Request, length: number, budget: BodyBudget): Promise<Uint8Array> {
-  budget.take(length);
-  try {
-    return await request.bytes();
-  } catch (error) {
-    budget.giveBack(length);
-    return endedEarly(error);
-  }
-}
-
-/** Counts what has come, not what is declared: who declares much and sends nothing holds no room. */
+/** Counts the bytes that have arrived, so that a sender who declares a large body and sends nothing takes no room. */
 async function readCounted(reader: Reader, maxBytes: number, budget: BodyBudget): Promise<Uint8Array> {
   let taken = 0;
   let isKept = false;
@@ -73,7 +89,7 @@ async function readCounted(reader: Reader, maxBytes: number, budget: BodyBudget)
   }
   try {
     const body = await readPaced({ read }, maxBytes);
-    isKept = body.byteLength > uncountedBytes;
+    isKept = body.byteLength > smallBytes;
     return body;
   } finally {
     if (!isKept) budget.giveBack(taken);
@@ -82,55 +98,74 @@ async function readCounted(reader: Reader, maxBytes: number, budget: BodyBudget)
 
 type Reader = { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> };
 
-/** A large body, or one of unknown length: counted and timed while it arrives. Errors: those of `readBody`. */
+/** Reads a large body, or one of unknown length, and holds the sender to `pace`. Errors: those of `readBody`. */
 export async function readPaced(
   reader: Reader,
   maxBytes: number,
   { patienceMs, longestMs, slowestBytesPerMs } = pace,
 ): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
   const startedAt = performance.now();
+  let body = new Uint8Array(Math.min(smallBytes, maxBytes));
   let total = 0;
-  for (;;) {
+  for (let parts = 1; ; parts += 1) {
     const spentMs = performance.now() - startedAt;
     const allowedMs = Math.min(longestMs, Math.max(patienceMs, total / slowestBytesPerMs));
     const { done, value } = await within(
       Math.max(0, Math.min(patienceMs, allowedMs - spentMs)),
       reader.read(),
     );
-    if (done) return Buffer.concat(parts);
+    if (done) return body.subarray(0, total);
     if (value === undefined) continue;
-    parts.push(value);
+    if (total + value.byteLength > maxBytes) throw tooLarge(maxBytes);
+    body = grown(body, total, value.byteLength, maxBytes);
+    body.set(value, total); // keeping each part of one byte as an array would take a hundred times the memory
     total += value.byteLength;
-    if (total > maxBytes) throw tooLarge(maxBytes);
+    if (parts % partsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-/** Errors: `request_timeout` after `ms`. */
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Returns `body`, or a larger copy of its first `used` bytes if `more` bytes do not fit behind them. */
+function grown(body: Bytes, used: number, more: number, maxBytes: number): Bytes {
+  if (used + more <= body.byteLength) return body;
+  const larger = new Uint8Array(Math.min(maxBytes, Math.max(used + more, used * 2)));
+  larger.set(body.subarray(0, used));
+  return larger;
+}
+
+/** Errors: `request_timeout` after `ms`; `invalid_input` if the body breaks off. */
 async function within<T>(ms: number, arriving: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Failure("request_timeout", { headers: { Connection: "close" } })),
-      ms,
-    );
+    timer = setTimeout(() => reject(tooLate()), ms);
   });
   try {
-    return await Promise.race([arriving.catch(endedEarly), late]);
+    return await Promise.race([arriving, late]);
+  } catch (reason) {
+    throw endedEarly(reason);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** The connection is closed, since the rest of the body is not read. */
+function tooLate(): Failure {
+  return new Failure("request_timeout", { headers: { Connection: "close" } });
+}
+
+/** The server closes the connection, since it does not read the rest of the body. */
 function tooLarge(maxBytes: number): Failure {
   return new Failure("request_body_too_large", {
-    detail: `The body is larger than the ${maxBytes} bytes that are taken here.`,
+    detail: `The body is larger than ${maxBytes} bytes, the limit of this operation. Send less at a time.`,
     headers: { Connection: "close" },
   });
 }
 
-function endedEarly(cause: unknown): never {
-  if (cause instanceof Failure) throw cause;
-  throw new Failure("invalid_input", { detail: "The body ended before its declared length.", cause });
+/** A `Failure` is returned unchanged. Any other error means that the connection broke off. */
+function endedEarly(cause: unknown): Failure {
+  if (cause instanceof Failure) return cause;
+  return new Failure("invalid_input", {
+    detail: "The body ended before its declared length. Send all of it.",
+    cause,
+  });
 }

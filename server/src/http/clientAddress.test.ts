@@ -1,13 +1,32 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import fc from "fast-check";
-import { startTest, type TestServer } from "../../test/harness.ts";
-import { clientAddress } from "./clientAddress.ts";
+import { sql } from "kysely";
+import { engines, startTest, type TestServer } from "../../test/harness.ts";
+import { freePort } from "../../test/program.ts";
+import { openRaw } from "../../test/raw.ts";
+import { testServer } from "../../test/setUp.ts";
+import { until } from "../../test/until.ts";
+import { insertMigration } from "../storage/queries/keys/migrations.ts";
+import { clientAddress as clientAddressOf, countedAddress } from "./clientAddress.ts";
+
+/** The address for a peer and an X-Forwarded-For header. */
+function clientAddress(trusted: string) {
+  const address = clientAddressOf(trusted);
+  return (peer: string, forwardedFor: string | null) =>
+    address(peer, headersWith("x-forwarded-for", forwardedFor));
+}
+
+/** Any text, which the type does not take in all cases. */
+function headersWith(name: string, value: string | null): Headers {
+  return { get: (asked: string) => (asked === name ? value : null) } as Headers;
+}
 
 const ipv4 = fc.ipV4();
 const anyAddress = fc.oneof(fc.ipV4(), fc.ipV6());
 
-test("without trusted proxies it is the socket's peer, whatever is forwarded", () => {
+test("without trusted proxies the address is the socket's peer, whatever the headers say", () => {
   const address = clientAddress("");
   fc.assert(
     fc.property(ipv4, fc.string(), (peer, forwarded) => {
@@ -27,7 +46,7 @@ test("a peer that is not trusted cannot forward anything", () => {
 describe("behind a trusted proxy", () => {
   const address = clientAddress("10.0.0.0/8,192.0.2.7");
 
-  test("it is the nearest address that is not a trusted proxy, read from the right", () => {
+  test("the address is the nearest one that is not a trusted proxy, read from the right", () => {
     expect(address("10.1.2.3", "203.0.113.9")).toBe("203.0.113.9");
     expect(address("10.1.2.3", "1.2.3.4, 203.0.113.9")).toBe("203.0.113.9");
     expect(address("10.1.2.3", "1.2.3.4,203.0.113.9 , 10.9.9.9,192.0.2.7")).toBe("203.0.113.9");
@@ -36,7 +55,7 @@ describe("behind a trusted proxy", () => {
     expect(address("10.1.2.3", "")).toBe("10.1.2.3");
   });
 
-  test("what a client puts before what the proxy added changes nothing", () => {
+  test("what a client puts in front of the proxy's part changes nothing", () => {
     fc.assert(
       fc.property(fc.string(), ipv4, (forged, client) => {
         fc.pre(!client.startsWith("10.") && client !== "192.0.2.7");
@@ -45,7 +64,7 @@ describe("behind a trusted proxy", () => {
     );
   });
 
-  test("it is always an address, never text of the header", () => {
+  test("the result is always an address, never other text of the header", () => {
     fc.assert(
       fc.property(
         anyAddress,
@@ -57,16 +76,19 @@ describe("behind a trusted proxy", () => {
     );
   });
 
-  test("what is no address ends the reading: the proxy that sent it is the address", () => {
+  test("reading ends at the first hop that is not an address, and returns the proxy that sent it", () => {
     for (const odd of [
       "unknown",
       "010.0.0.1",
       "1.2.3",
       "1.2.3.4/33",
-      "1.2.3.4:80",
+      "1.2.3.4:",
+      "1.2.3.4:80:80",
+      "[1.2.3.4]:80",
+      "[::1",
+      "[::1]80",
       "_hidden",
       "fe80::1%eth0",
-      "[::1]",
       "1.2.3.256",
       "0x7f.1",
       "",
@@ -76,7 +98,54 @@ describe("behind a trusted proxy", () => {
     }
   });
 
-  test("a chain of any length is read in bounded time, and its end counts", () => {
+  test("the address is read in every form that RFC 7239 and the large clouds use", () => {
+    for (const [written, read] of [
+      ["203.0.113.6:51234", "203.0.113.6"],
+      ["203.0.113.6:_port", "203.0.113.6"],
+      ['"203.0.113.6:51234"', "203.0.113.6"],
+      ["2001:db8::6", "2001:db8::6"],
+      ["[2001:db8::6]", "2001:db8::6"],
+      ["[2001:DB8::6]:51234", "2001:db8::6"],
+      ['"[2001:db8::6]:51234"', "2001:db8::6"],
+      ["[::ffff:203.0.113.6]:51234", "203.0.113.6"],
+    ] as const) {
+      expect([written, address("10.1.2.3", written)]).toEqual([written, read]);
+      expect([written, address("10.1.2.3", `1.2.3.4, ${written}, 10.9.9.9:80`)]).toEqual([written, read]);
+      const forwarded = (value: string) =>
+        clientAddressOf("10.0.0.0/8")("10.1.2.3", headersWith("forwarded", value));
+      for (const element of [
+        `for=${written}`,
+        `For=${written};proto=http`,
+        `proto=https; for=${written};by=_a`,
+      ]) {
+        expect([element, forwarded(element)]).toEqual([element, read]);
+        expect([element, forwarded(`for=1.2.3.4, ${element}`)]).toEqual([element, read]);
+        expect([element, forwarded(`for="1.2.3.4, ${element}`)]).toEqual([element, read]);
+        expect([element, forwarded(`${element}, for=10.9.9.9`)]).toEqual([element, read]);
+      }
+    }
+  });
+
+  test("Forwarded has no address in quoted text, nor in an element without exactly one `for`", () => {
+    const forwarded = (value: string) =>
+      clientAddressOf("10.0.0.0/8")("10.1.2.3", headersWith("forwarded", value));
+    expect(forwarded('for=203.0.113.6;host="a,for=1.2.3.4"')).toBe("203.0.113.6");
+    expect(forwarded('for=203.0.113.6;host="a\\",for=1.2.3.4"')).toBe("203.0.113.6");
+    expect(forwarded('for=203.0.113.6;host="a;for=1.2.3.4"')).toBe("203.0.113.6");
+    expect(forwarded('for=203.0.113.6;host="a\\\\"')).toBe("203.0.113.6");
+    for (const odd of [
+      "",
+      "proto=http",
+      "for=1.2.3.4;for=5.6.7.8",
+      "for=unknown",
+      "for=_hidden",
+      "xfor=1.2.3.4",
+    ]) {
+      expect([odd, forwarded(`for=1.2.3.4, ${odd}`)]).toEqual([odd, "10.1.2.3"]);
+    }
+  });
+
+  test("a chain of any length is read in bounded time, from its end", () => {
     const long = `${"203.0.113.1, ".repeat(100_000)}203.0.113.9`;
     expect(address("10.1.2.3", long)).toBe("203.0.113.9");
     expect(isIP(address("10.1.2.3", "10.0.0.1,".repeat(100_000)))).not.toBe(0);
@@ -84,7 +153,7 @@ describe("behind a trusted proxy", () => {
 });
 
 describe("one address in several spellings", () => {
-  test("is one address: IPv4 in IPv6 is IPv4, IPv6 is shortened and in lower case", () => {
+  test("is one address: IPv4 in IPv6 form becomes IPv4, and IPv6 is shortened and in lower case", () => {
     const address = clientAddress("10.0.0.0/8");
     expect(address("::ffff:10.1.2.3", "203.0.113.9")).toBe("203.0.113.9");
     expect(address("10.1.2.3", "::ffff:203.0.113.9")).toBe("203.0.113.9");
@@ -107,7 +176,7 @@ describe("one address in several spellings", () => {
     }
   });
 
-  test("is not trusted under a prefix of the other family, nor just outside of a range", () => {
+  test("is not trusted by a range of the other family, nor just outside of a range", () => {
     for (const [trusted, peer] of [
       ["0.0.0.0/0", "2001:db8::1"],
       ["::/0", "198.51.100.1"],
@@ -133,7 +202,7 @@ test.each([
   "*",
   "fe80::1%eth0",
   "10.0.0.1 10.0.0.2",
-])("what is no range is refused by name: %s", (entry) => {
+])("text that is not a range is refused by name: %s", (entry) => {
   expect(() => clientAddress(`192.0.2.1,${entry}`)).toThrow(`TRUSTED_PROXIES: ${entry} `);
 });
 
@@ -149,21 +218,109 @@ describe("on a running server", () => {
     "cf-connecting-ip": "203.0.113.12",
     "true-client-ip": "203.0.113.13",
   };
-  let plain: TestServer;
-  let proxied: TestServer;
-  beforeAll(async () => {
-    plain = await startTest();
-    proxied = await startTest({ config: { TRUSTED_PROXIES: "127.0.0.0/8" } });
-  });
-  afterAll(() => Promise.all([plain.stop(), proxied.stop()]));
+  const plain = testServer();
+  const proxied = testServer({ config: { TRUSTED_PROXIES: "127.0.0.0/8" } });
 
-  test("forwarding headers are believed from a trusted proxy only, and of them X-Forwarded-For alone", async () => {
+  test("forwarding headers are believed from a trusted proxy only: X-Forwarded-For, or Forwarded if that is missing", async () => {
     expect(await addressOf(plain, forwarding)).toBe("127.0.0.1");
     expect(await addressOf(proxied, forwarding)).toBe("203.0.113.9");
     const { "x-forwarded-for": _, ...others } = forwarding;
-    expect(await addressOf(proxied, others)).toBe("127.0.0.1");
-    expect(await addressOf(proxied, { "x-forwarded-for": `${"1.1.1.1, ".repeat(1000)}203.0.113.9` })).toBe(
-      "203.0.113.9",
-    );
+    expect(await addressOf(proxied, others)).toBe("203.0.113.10");
+    const { forwarded: __, ...unread } = others;
+    expect(await addressOf(proxied, unread)).toBe("127.0.0.1");
+    expect(
+      await addressOf(proxied, { "x-forwarded-for": `${"1.1.1.1, ".repeat(1000)}203.0.113.9:443` }),
+    ).toBe("203.0.113.9");
   });
+});
+
+/** Calls that write an audit row, each with its own input: the table that they change, and what they are. */
+const audited = [
+  {
+    name: "identities.createIdentity",
+    table: "identities",
+    kind: "changes",
+    prepare: async () => (index: number) => ({ externalId: `user_${index}` }),
+  },
+  {
+    name: "ratelimit.limit",
+    table: "namespaces",
+    kind: "decisions",
+    prepare: async () => (index: number) => ({
+      namespace: `new_${index}`,
+      identifier: "a",
+      limit: 5,
+      duration: 60_000,
+    }),
+  },
+  { name: "keys.verifyKey", table: "keys", kind: "decisions", prepare: migrateKeys },
+] as const;
+
+const callers = 20;
+const migrationId = "mig_prefixed";
+const longToken = (index: number) => `long${String(index).padStart(20, "0")}`;
+
+/** Brings over as many keys as there are callers. The first verification of each changes it. */
+async function migrateKeys(server: TestServer) {
+  const { engine, now } = server.services;
+  const { id: workspaceId } = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();
+  const algorithm = "github.com/seamapi/prefixed-api-key";
+  const migration = { id: migrationId, workspaceId, algorithm, nowMs: now() } as const;
+  await engine.transaction((tx) => insertMigration(tx, migration));
+  const { apiId } = (await server.call("apis.createApi", { name: "brought" })).body.data;
+  const keys = Array.from({ length: callers }, (_, index) => ({
+    hash: createHash("sha256").update(longToken(index)).digest("hex"),
+  }));
+  expect((await server.call("keys.migrateKeys", { migrationId, apiId, keys })).status).toBe(200);
+  return (index: number) => ({ key: `my_short_${longToken(index)}`, migrationId });
+}
+
+describe.each(engines)("on $name", (engine) => {
+  test.each(audited)(
+    "the audit row of $name has the address of a caller who reset the connection before the change began",
+    async ({ name, table, kind, prepare }) => {
+      const metricsAddress = `127.0.0.1:${await freePort()}`;
+      const server = await startTest({ engine, config: { METRICS_ADDRESS: metricsAddress } });
+      const bodyOf = await prepare(server);
+      const already = ((await server.call("audit.listEvents", {})).body.data as unknown[]).length;
+      const held = Promise.withResolvers<void>();
+      const holding = Promise.withResolvers<void>();
+      const transaction = server.services.engine.transaction(async (tx) => {
+        if (engine.name === "postgres")
+          await sql`lock table ${sql.table(table)} in exclusive mode`.execute(tx);
+        holding.resolve();
+        await held.promise;
+      });
+      await holding.promise;
+      const connections = await Promise.all(Array.from({ length: callers }, () => openRaw(server.url)));
+      for (const [index, connection] of connections.entries()) {
+        const body = JSON.stringify(bodyOf(index));
+        connection.send(
+          `POST /v2/${name} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${server.rootKey}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        );
+      }
+      await until(async () =>
+        (await (await fetch(`http://${metricsAddress}/metrics`)).text()).includes(
+          `latchkey_${kind}_in_flight ${callers}\n`,
+        ),
+      );
+      for (const connection of connections) connection.destroy();
+      await Bun.sleep(50); // time for the server to notice the reset; if it does not, the test proves less but does not fail
+      held.resolve();
+      await transaction;
+      const events = await until(async () => {
+        const { data } = (await server.call("audit.listEvents", {})).body;
+        return data.length === already + callers && (data as { remoteAddress?: string }[]);
+      });
+      expect(new Set(events.map(({ remoteAddress }) => remoteAddress))).toEqual(new Set(["127.0.0.1"]));
+      await server.stop();
+    },
+  );
+});
+
+test("IPv6 clients are counted by /64, IPv4 clients one by one", () => {
+  expect(countedAddress("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64");
+  expect(countedAddress("2001:db8::")).toBe(countedAddress("2001:db8::ffff:0:0:1"));
+  expect(countedAddress("2001:db8:0:1::1")).not.toBe(countedAddress("2001:db8::1"));
+  expect(countedAddress("203.0.113.9")).toBe("203.0.113.9");
 });

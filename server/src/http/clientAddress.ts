@@ -4,13 +4,18 @@ import ipaddr from "ipaddr.js";
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = [address: Address, bits: number];
 
-/** Answers a caller's address from its socket's peer and the X-Forwarded-For header. */
-export type ClientAddress = (peer: string, forwardedFor: string | null) => string;
+/** Returns a caller's address, from its socket's peer and the headers that proxies add. */
+export type ClientAddress = (peer: string, headers: Headers) => string;
+
+/** Characters read from the end of a header. Proxies append, so this is enough for any chain of them. */
+const readLength = 2_000;
 
 /**
- * `trusted` are addresses and CIDR ranges, comma separated. Their X-Forwarded-For is read from the right, past
- * every trusted address; anybody else's is ignored. An IPv4 address in IPv6 form is that IPv4 address.
- * Errors: `Error` naming an entry that is neither.
+ * `trusted` lists addresses and CIDR ranges, separated by commas. The headers that these send are read from the right,
+ * past every trusted address. Headers from other peers are ignored. `Forwarded` (RFC 7239) is read only without
+ * X-Forwarded-For, since a proxy that writes the latter passes on whatever `Forwarded` its clients send. An IPv4 address
+ * in IPv6 form counts as the IPv4 address.
+ * Errors: `Error` that names an entry which is neither.
  */
 export function clientAddress(trusted: string): ClientAddress {
   const ranges = trusted
@@ -22,12 +27,12 @@ export function clientAddress(trusted: string): ClientAddress {
     const address = parse(text);
     return address !== undefined && ranges.some((range) => isWithin(address, range));
   };
-  return (peer, forwardedFor) => {
-    const from = parse(peer.replace(/%.*$/, ""))?.toString() ?? peer; // a peer may name the link it is on
-    if (ranges.length === 0 || forwardedFor === null || !isTrusted(from)) return from;
+  return (peer, headers) => {
+    const from = parse(peer.replace(/%.*/, ""))?.toString() ?? peer; // a link-local peer address may carry an interface name
+    if (ranges.length === 0 || !isTrusted(from)) return from;
     let nearest = from;
-    for (const hop of forwardedFor.slice(-2_000).split(",").reverse()) {
-      const address = parse(hop.trim())?.toString();
+    for (const hop of forwardedHops(headers)) {
+      const address = parseNode(hop)?.toString();
       if (address === undefined) return nearest;
       nearest = address;
       if (!isTrusted(address)) return nearest;
@@ -36,7 +41,63 @@ export function clientAddress(trusted: string): ClientAddress {
   };
 }
 
-/** Canonical, IPv4 in IPv6 form as IPv4; undefined for what is no address, and for one on a link of this machine. */
+/** The name under which an address is counted. For IPv6 it is the /64 network, since one caller may use all of that. */
+export function countedAddress(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const network = ipaddr.IPv6.parse(address).parts.slice(0, 4);
+  return `${network.map((part) => part.toString(16)).join(":")}::/64`;
+}
+
+/** What the headers say about each hop, the nearest first. */
+function forwardedHops(headers: Headers): string[] {
+  const plain = headers.get("x-forwarded-for");
+  if (plain !== null) return plain.slice(-readLength).split(",").reverse();
+  const elements = splitFromRight(headers.get("forwarded")?.slice(-readLength) ?? "", ",");
+  return elements.map((element) => {
+    const nodes = splitFromRight(element, ";").filter((pair) => /^\s*for=/i.test(pair));
+    const [node = ""] = nodes;
+    return nodes.length === 1 ? node.slice(node.indexOf("=") + 1) : "";
+  });
+}
+
+/**
+ * Splits at the separators outside of quotes and returns the last part first. It reads from the right because the
+ * client's own text is on the left, and an open quote there must not hide what a proxy added.
+ */
+function splitFromRight(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let end = text.length;
+  let isQuoted = false;
+  for (let at = text.length - 1; at >= 0; at -= 1) {
+    const letter = text[at];
+    if (letter === '"' && !isEscaped(text, at)) isQuoted = !isQuoted;
+    if (letter !== separator || isQuoted) continue;
+    parts.push(text.slice(at + 1, end));
+    end = at;
+  }
+  parts.push(text.slice(0, end));
+  return parts;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (text[start - 1] === "\\") start -= 1;
+  return (at - start) % 2 === 1;
+}
+
+/**
+ * Parses an address as proxies write it: bare or in quotes, IPv6 also in brackets, with or without a port. The port may be
+ * obfuscated.
+ */
+function parseNode(text: string): Address | undefined {
+  const node = text.trim().replace(/^"(.*)"$/, "$1");
+  const [, v6] = /^\[([\da-f:.]{2,45})\](?::[\w.-]{1,32})?$/i.exec(node) ?? [];
+  if (v6 !== undefined) return isIP(v6) === 6 ? parse(v6) : undefined;
+  const [, v4 = node] = /^([\d.]{7,15}):[\w.-]{1,32}$/.exec(node) ?? [];
+  return parse(v4);
+}
+
+/** Turns IPv4 in IPv6 form into IPv4. Returns undefined for text that is not an address, and for link-local zones. */
 function parse(text: string): Address | undefined {
   return isIP(text) === 0 || text.includes("%") ? undefined : ipaddr.process(text);
 }
@@ -51,15 +112,19 @@ function parseRange(entry: string): Range {
   const [text = "", ...lengths] = entry.split("/");
   const address = parse(text);
   if (address === undefined || lengths.length > 1) {
-    throw new Error(`TRUSTED_PROXIES: ${entry} is no address and no CIDR range.`);
+    throw new Error(
+      `TRUSTED_PROXIES: ${entry} is neither an address nor a CIDR range. Write one such as 10.0.0.1 or 10.0.0.0/8.`,
+    );
   }
   const most = address.kind() === "ipv4" ? 32 : 128;
   const [length = String(most)] = lengths;
-  // the length of an IPv4 range that is written in IPv6 form counts what is before it, too
+  // the prefix length of an IPv4 range in IPv6 form (::ffff:10.0.0.0/104) includes the 96 bits in front
   const bits =
     Number(length) - (lengths.length > 0 && address.kind() === "ipv4" && isIP(text) === 6 ? mappedBits : 0);
   if (!/^\d{1,3}$/.test(length) || bits < 0 || bits > most) {
-    throw new Error(`TRUSTED_PROXIES: ${entry} has no prefix length that fits its address.`);
+    throw new Error(
+      `TRUSTED_PROXIES: ${entry} has a prefix length that does not fit its address. Use 0 to ${most}.`,
+    );
   }
   return [address, bits];
 }

@@ -1,17 +1,26 @@
 import type { Engine } from "../storage/engine.ts";
 
-/** The documented liveness answer: this process runs; nothing it depends on is asked. */
+/** The documented liveness response. It says that this process runs, and checks nothing that it depends on. */
 export function liveness(requestId: string): Response {
   return Response.json({ meta: { requestId }, data: { message: "Latchkey is alive." } });
 }
 
-/** 200 where requests may be sent here: the database answers, and the server is not about to stop. */
-export async function readiness(draining: boolean, engine: Engine): Promise<Response> {
-  if (draining) return Response.json({ status: "shutting down" }, { status: 503 });
-  try {
-    await engine.check();
-    return Response.json({ status: "ok" });
-  } catch {
-    return Response.json({ status: "the database cannot be reached" }, { status: 503 });
-  }
+/**
+ * Returns 200 if requests may be sent to this node: the database responds and the server is not about to stop. At most
+ * one check of the database runs at a time. All requests that come meanwhile wait for its result.
+ */
+export function readiness(engine: Engine, isDraining: () => boolean): () => Promise<Response> {
+  let checking: Promise<void> | undefined;
+  return async () => {
+    if (isDraining()) return Response.json({ status: "shutting down" }, { status: 503 });
+    checking ??= engine.check().finally(() => {
+      checking = undefined;
+    });
+    try {
+      await checking;
+      return Response.json({ status: "ok" });
+    } catch {
+      return Response.json({ status: "the database cannot be reached" }, { status: 503 });
+    }
+  };
 }

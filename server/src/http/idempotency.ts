@@ -6,18 +6,19 @@ import { open, seal } from "../sealing.ts";
 const visibleAscii = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * What the Idempotency-Key header asks for; undefined without one. The stored answer can be opened only with the
- * root key and the Idempotency-Key that were presented, so the database alone does not hold it.
- * Errors: `invalid_input` where the header is not 1 to 255 visible ASCII characters.
+ * What the Idempotency-Key header asks for; undefined without the header. The stored response is sealed with the secret
+ * and the Idempotency-Key that the caller sent, so the database alone cannot reveal it.
+ * Errors: `invalid_input` if the header is not 1 to 255 visible ASCII characters.
  */
 export function idempotencyOf(
   header: string | null,
-  call: { authorization: string; rootKeyId: string; operation: string; body: Uint8Array },
+  call: { secret: string; owner: string; operation: string; body: Uint8Array },
 ): Idempotency | undefined {
   if (header === null) return undefined;
   if (!visibleAscii.test(header)) {
     throw new Failure("invalid_input", {
-      detail: "The Idempotency-Key header is not 1 to 255 visible ASCII characters.",
+      detail:
+        "The Idempotency-Key header is not 1 to 255 visible ASCII characters. Send a random id, such as a UUID.",
       flaws: [
         {
           location: "headers.Idempotency-Key",
@@ -27,11 +28,8 @@ export function idempotencyOf(
       ],
     });
   }
-  const id = hash("sha256", `${call.rootKeyId}\n${call.operation}\n${header}`, "base64url");
-  const key = () =>
-    Buffer.from(
-      hkdfSync("sha256", call.authorization.replace(/^\S+\s+/, ""), header, "latchkey idempotency", 32),
-    );
+  const id = hash("sha256", `${call.owner}\n${call.operation}\n${header}`, "base64url");
+  const key = () => Buffer.from(hkdfSync("sha256", call.secret, header, "latchkey idempotency", 32));
   return {
     id,
     bodyHash: hash("sha256", call.body, "base64url"),

@@ -1,40 +1,40 @@
-/** What the bytes of a JSON text mean, without any state: the small change of `scanJson.ts`. */
+/** Stateless helpers of `scanJson.ts` for the bytes of a JSON text. */
 
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
 export const LETTER_U = 0x75;
 
-/** 1 for the bytes that may stand in a string as they are. */
+/** 1 for the bytes that a string may contain unescaped. */
 export const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
 );
 
-/** The position of the first byte at or after `from` that may not stand in a string as it is. */
+/** The position of the first byte at or after `from` that a string may not contain unescaped. */
 export function skipPlain(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length && isPlain[bytes[at] ?? 0] === 1) at += 1;
   return at;
 }
 
-const NO_DIGIT = 255;
-const hexDigit = new Uint8Array(256).fill(NO_DIGIT);
+const NOT_A_DIGIT = 255;
+const hexDigit = new Uint8Array(256).fill(NOT_A_DIGIT);
 for (const [value, digit] of Array.from("0123456789abcdef").entries()) {
   hexDigit[digit.charCodeAt(0)] = value;
   hexDigit[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
-/** The value of four hexadecimal digits, -1 where they are none. */
+/** The value of four hexadecimal digits; -1 if any of them is not one. */
 export function readHex(bytes: Uint8Array, from: number): number {
   let value = 0;
   for (let at = from; at < from + 4; at += 1) {
     const digit = hexDigit[bytes[at] ?? 0] ?? 0;
-    if (digit === NO_DIGIT) return -1;
+    if (digit === NOT_A_DIGIT) return -1;
     value = value * 16 + digit;
   }
   return value;
 }
 
-/** What a byte can be in a number: INTEGER for digits and the sign, POINT, EXPONENT for its letter and plus. */
+/** The part of a number that a byte belongs to: INTEGER for digits and minus, POINT, EXPONENT for `e`, `E` and plus. */
 export const INTEGER = 1;
 const POINT = 2;
 export const EXPONENT = 4;
@@ -43,20 +43,20 @@ for (const digit of "-0123456789") numberPart[digit.charCodeAt(0)] = INTEGER;
 for (const letter of "eE+") numberPart[letter.charCodeAt(0)] = EXPONENT;
 numberPart[0x2e] = POINT;
 
-/** Whether a number's literal denotes what can be kept: a safe integer, or with a point or exponent any finite number. */
+/** Whether a number can be stored: a safe integer, or any finite number if it has a point or an exponent. */
 export function isInRange(literal: string): boolean {
   const value = Math.abs(Number(literal));
   return /[.eE]/.test(literal) ? value !== Infinity : !(value > Number.MAX_SAFE_INTEGER);
 }
 
-/** Without `ignoreBOM` a name that begins with U+FEFF would lose it. */
+/** `ignoreBOM` keeps U+FEFF at the start of a name. */
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export function decode(bytes: Uint8Array): string {
   return utf8.decode(bytes);
 }
 
-/** The text of a string's inside; as it stands where its escapes are broken. */
+/** Decodes the bytes between a string's quotes. If an escape is broken, returns the text with its escapes. */
 export function unescaped(bytes: Uint8Array): string {
   const text = decode(bytes);
   try {
@@ -66,7 +66,7 @@ export function unescaped(bytes: Uint8Array): string {
   }
 }
 
-/** Whether two stretches of `bytes`, each up to and without its end, are equal. */
+/** Whether two ranges of `bytes` are equal. The ends are exclusive. */
 export function sameBytes(
   bytes: Uint8Array,
   from: number,

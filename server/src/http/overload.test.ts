@@ -6,10 +6,10 @@ import { openRaw, type RawConnection } from "../../test/raw.ts";
 import { expectRefusal } from "../../test/refusal.ts";
 import { until } from "../../test/until.ts";
 
-/** so many changes a server takes before it refuses the next */
+/** The server takes this number of changes before it refuses the next one. */
 const room = 256;
 
-describe.each(engines)("on $name, while no change can be made,", (engine) => {
+describe.each(engines)("on $name, while every change is blocked,", (engine) => {
   let server: TestServer;
   let metricsAddress: string;
   let key: string;
@@ -43,7 +43,7 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
     ].join("\r\n");
   const creation = (externalId: string) => requestOf(JSON.stringify({ externalId }));
 
-  /** Holds what every change needs until `release`. */
+  /** Blocks every change until `release` is called. */
   async function holdChanges(): Promise<() => Promise<void>> {
     const held = Promise.withResolvers<void>();
     const holding = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
     };
   }
 
-  /** As many changes as there is room for, none of which is answered yet. */
+  /** Sends as many changes as there is room for. None of them gets its response yet. */
   async function fill(name: string): Promise<RawConnection[]> {
     const connections = await Promise.all(Array.from({ length: room }, () => openRaw(server.url)));
     for (const [index, connection] of connections.entries()) connection.send(creation(`${name}_${index}`));
@@ -67,7 +67,7 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
     return connections;
   }
 
-  test("what there is no room for is refused at once, verification goes on, and nothing that was let in is lost", async () => {
+  test("calls beyond the bound are refused at once, verification goes on, and no admitted call is lost", async () => {
     const release = await holdChanges();
     const connections = await fill("user");
     const refusedBefore = await metric("latchkey_overload_refusals_total");
@@ -90,7 +90,7 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
     for (const connection of connections) connection.destroy();
   }, 20_000);
 
-  test("a refused body is passed over, however large, and its connection serves on", async () => {
+  test("a refused body is skipped, however large, and its connection keeps working", async () => {
     const release = await holdChanges();
     const connections = await fill("large");
     const connection = await openRaw(server.url);
@@ -105,11 +105,11 @@ describe.each(engines)("on $name, while no change can be made,", (engine) => {
     for (const one of [connection, ...connections]) one.destroy();
   }, 20_000);
 
-  test("a caller learns of it before his body is read and who he is is asked, and the log hears of it once", async () => {
+  test("a call is refused before its body is read and its root key checked, and the log says so once", async () => {
     const release = await holdChanges();
     const connections = await fill("log");
     const waiting = await openRaw(server.url);
-    waiting.send(requestOf("{}").slice(0, -1)); // the rest of its body never comes
+    waiting.send(requestOf("{}").slice(0, -1)); // the rest of the body never comes
     expect((await waiting.reply())?.status).toBe(429);
     waiting.destroy();
     const events = () => server.log.filter((line) => line.includes('"overloaded"')).length;

@@ -1,25 +1,47 @@
-import { catalogue, type Failure } from "../errors.ts";
+import { catalogue, type ErrorBody, Failure } from "../errors.ts";
+import type { Operation } from "../operation.ts";
 
 export const json = "application/json";
 export const problemJson = "application/problem+json";
 
-/** The wire form of a failure. `typeBase` is an address ending in a slash. */
+/** The body of an error response. `typeBase` is an address that ends in a slash. */
 export function problemBody(failure: Failure, requestId: string, typeBase: string): string {
+  return JSON.stringify({ meta: { requestId }, error: errorBody(failure, typeBase) });
+}
+
+export function errorBody(failure: Failure, typeBase: string): ErrorBody {
   const { status, type, title } = catalogue[failure.code];
   const error = { title, detail: failure.message, status, type: typeBase + type };
-  // the 400 family always carries the list, and so does whatever has places to name
+  // clients expect the list with these statuses, even if it is empty
   const listsFlaws = status === 400 || status === 408 || status === 413 || failure.flaws.length > 0;
-  return JSON.stringify({
-    meta: { requestId },
-    error: listsFlaws ? { ...error, errors: failure.flaws } : error,
-  });
+  return listsFlaws ? { ...error, errors: [...failure.flaws] } : error;
 }
 
 /**
- * The content type of an error: the one that the operation's documentation names, which is what the official
- * clients need for their typed errors, unless the client asks for problem+json by name.
+ * The content type of an error. The official clients build their typed errors only from the type that the API's
+ * documentation gives for the operation, so any other type is sent only if the client asks for problem+json by name.
  */
-export function problemType(status: number, documented: boolean | undefined, accept: string | null): string {
-  if (status === 429 || documented === true) return problemJson;
+export function problemType(
+  status: number,
+  documented: Pick<Operation, "problemJson" | "json429"> | undefined,
+  accept: string | null,
+): string {
+  if (isProblemJson(status, documented ?? {})) return problemJson;
   return accept?.toLowerCase().includes(problemJson) === true ? problemJson : json;
+}
+
+/** Whether the API's documentation gives an operation's error with this status as `application/problem+json`. */
+export function isProblemJson(
+  status: number,
+  { problemJson, json429 }: Pick<Operation, "problemJson" | "json429">,
+): boolean {
+  return problemJson === true || (status === 429 && json429 !== true);
+}
+
+/** The 500 for a request of which nothing but its id is known. */
+export function faultResponse(requestId: string, typeBase: string): Response {
+  return new Response(problemBody(new Failure("unexpected_error"), requestId, typeBase), {
+    status: 500,
+    headers: { "Content-Type": json, "X-Request-Id": requestId, "Cache-Control": "no-store" },
+  });
 }

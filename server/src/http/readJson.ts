@@ -1,8 +1,8 @@
 import { Failure, invalid } from "../errors.ts";
 import { scanJson } from "./scanJson.ts";
 
-/** JSON in UTF-8, however it is written; nothing else. */
-const jsonType = /^application\/json[ \t]*(;[ \t]*charset=("?)utf-8\2[ \t]*)?;?[ \t]*$/i;
+/** Matches the media type of JSON in UTF-8 in all its spellings, and nothing else. */
+const jsonType = /^application\/json[ \t]*(?:;[ \t]*(?:charset=("?)utf-8\1[ \t]*(?:;[ \t]*)?)?)?$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Errors: `unsupported_media_type`. */
@@ -10,23 +10,23 @@ export function checkMediaType(headers: Headers): void {
   const type = headers.get("content-type");
   if (type !== "application/json" && (type === null || !jsonType.test(type))) {
     throw new Failure("unsupported_media_type", {
-      detail: `Content-Type is ${type === null ? "missing" : JSON.stringify(type.slice(0, 100))}; send application/json.`,
+      detail: `Content-Type is ${type === null ? "missing" : JSON.stringify(type.slice(0, 100))}. Send application/json.`,
     });
   }
   const encoding = headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity") {
     throw new Failure("unsupported_media_type", {
-      detail: "Content-Encoding is not taken; send the JSON as it is.",
+      detail: "Content-Encoding is not supported. Send plain, uncompressed JSON.",
     });
   }
 }
 
 /**
- * The body as a tree.
- * Errors: `invalid_input` for what is not JSON in UTF-8, and for what the scan over the bytes finds.
+ * Parses the body.
+ * Errors: `invalid_input` if the body is not JSON in UTF-8, or if `scanJson` finds a flaw.
  */
 export function readJson(bytes: Uint8Array): unknown {
-  if (bytes.byteLength === 0) throw invalid("body", "is empty", "send a JSON object, {} at least");
+  if (bytes.byteLength === 0) throw invalid("body", "is empty", "send a JSON object, at least {}");
   const flaw = scanJson(bytes);
   if (flaw !== undefined) throw invalid(flaw.location, flaw.message, flaw.fix);
   try {

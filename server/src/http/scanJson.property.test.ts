@@ -10,13 +10,13 @@ function scan(bytes: Uint8Array): Found {
   return flaw && { kind: flaw.kind, location: flaw.location };
 }
 
-/** The plain way to say the same: a recursive reader of valid JSON that stops at the first flaw. */
+/** The same rules in the plainest form: a recursive reader of valid JSON that stops at the first flaw. */
 function referenceFlaw(text: string): Found {
   return readValue({ text, at: 0 }, { path: "body", depth: 0, max: 32, free: true });
 }
 
 type Reader = { text: string; at: number };
-/** `free`: not within metadata yet. */
+/** `free`: outside of metadata. */
 type Place = { path: string; depth: number; max: number; free: boolean };
 
 function readValue(reader: Reader, place: Place): Found {
@@ -148,7 +148,7 @@ const { json } = fc.letrec<{ json: string; value: string; array: string; object:
   }),
 );
 
-test("on random JSON with planted flaws it finds what a recursive reader finds", () => {
+test("on random JSON with planted flaws the scan finds what a recursive reader finds", () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(json, (text) => {
@@ -174,7 +174,7 @@ test("random bytes never throw", () => {
   );
 });
 
-test("damaged JSON never throws, and where it is still JSON the answer is still right", () => {
+test("damaged JSON never throws, and if it is still JSON the result is still right", () => {
   const aByte = fc.oneof(fc.constantFrom(...Buffer.from('{}[]",:\\u01e-.')), fc.nat({ max: 255 }));
   const damage = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 3 }), aByte), { minLength: 1, maxLength: 2 });
   let stillJson = 0;
@@ -203,7 +203,7 @@ function readable(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The same bytes, counting how many of them are looked at. */
+/** The same bytes, with a count of how often they are read. */
 function counted(bytes: Uint8Array): { bytes: Uint8Array; reads: () => number } {
   let reads = 0;
   const proxy = new Proxy(bytes, {
@@ -249,7 +249,7 @@ test.each([
     `[${Array.from({ length: 40 }, (_, n) => objectOf(110 + n, (i) => `name${i}`)).join(",")}]`,
   ],
   ["32 open objects with a long name each, then a flaw", `${`{"${"x".repeat(300)}":`.repeat(32)}1e999`],
-])("%s: each byte is looked at a few times, however many there are", (_, text) => {
+])("%s: each byte is read a few times, however many there are", (_, text) => {
   const { bytes, reads } = counted(new TextEncoder().encode(text));
   scanJson(bytes);
   expect(reads()).toBeLessThanOrEqual(5 * bytes.length);

@@ -24,7 +24,7 @@ describe("nesting", () => {
     expect(scan(nested(16, ['[{"a":', "}]"], "[]"))?.kind).toBe("too_deep");
   });
 
-  test("metadata may nest 32 deep in itself, in the body and in an item of a list", () => {
+  test("metadata may have 32 levels of its own, in the body and in an item of a list", () => {
     for (const [before, after] of [
       ['{"meta":', "}"],
       ['{"keys":[{"name":"x","meta":', "}]}"],
@@ -37,7 +37,7 @@ describe("nesting", () => {
     }
   });
 
-  test("a meta inside metadata earns no further levels", () => {
+  test("a meta inside metadata gets no further levels", () => {
     expect(scan(nested(33, ['{"meta":', "}"], "1"))).toBeUndefined(); // the body and 32 levels of metadata
     expect(scan(nested(34, ['{"meta":', "}"], "1"))).toEqual({
       kind: "too_deep",
@@ -46,7 +46,7 @@ describe("nesting", () => {
     expect(scan(`{"meta":${nested(31, inObject, '{"meta":[]}')}}`)?.kind).toBe("too_deep");
   });
 
-  test("what follows metadata is measured from the body again", () => {
+  test("after metadata, levels are counted from the body again", () => {
     expect(scan(`{"meta":{},"x":${nested(31)}}`)).toBeUndefined();
     expect(scan(`{"meta":{},"x":${nested(32)}}`)?.kind).toBe("too_deep");
     expect(scan(`{"meta":1,"x":${nested(32)}}`)?.kind).toBe("too_deep");
@@ -64,7 +64,7 @@ describe("nesting", () => {
     expect(scan(`{${"[".repeat(1_000_000)}`)?.kind).toBe("too_deep");
   });
 
-  test("brackets inside texts are no nesting", () => {
+  test("brackets inside strings do not count as nesting", () => {
     expect(scan(JSON.stringify({ a: "[".repeat(100), b: '{"\\'.repeat(100) }))).toBeUndefined();
   });
 });
@@ -98,7 +98,7 @@ describe("duplicate members", () => {
     expect(scan(json)).toBeUndefined();
   });
 
-  test("they are found in objects of every size, wherever the two stand and however they are written", () => {
+  test("are found in objects of every size, at any distance and in any spelling", () => {
     for (const size of [2, 31, 127, 128, 129, 130, 300]) {
       const names = Array.from({ length: size }, (_, i) => `"name${i}":{"in":${i}}`).join(",");
       expect(scan(`{${names}}`)).toBeUndefined();
@@ -113,12 +113,12 @@ describe("duplicate members", () => {
     }
   });
 
-  test("names of one object are not held against a later one at the same depth", () => {
+  test("may be in two different objects at the same depth", () => {
     const many = `{${Array.from({ length: 200 }, (_, i) => `"n${i}":${i}`).join(",")}}`;
     expect(scan(`[${many},${many},{"n1":1},{"\\u006e1":1},{"n1":1}]`)).toBeUndefined();
   });
 
-  test("names beyond the first hundreds of an object are looked up, not compared with each other", () => {
+  test("beyond the first 128 names of an object are looked up, not compared one by one", () => {
     const members = Array.from({ length: 5000 }, (_, i) => `"k${i}":1`).join(",");
     const lookUps = spyOn(Set.prototype, "has");
     try {
@@ -129,7 +129,7 @@ describe("duplicate members", () => {
     }
   });
 
-  test("an object of 100,000 members is read", () => {
+  test("an object of 100,000 different members is accepted", () => {
     const members = Array.from({ length: 100_000 }, (_, i) => `"k${i}":1`).join(",");
     expect(scan(`{${members}}`)).toBeUndefined();
     expect(scan(`{${members},"k0":1}`)).toEqual({ kind: "duplicate_member", location: "body.k0" });
@@ -174,7 +174,7 @@ describe("texts", () => {
     expect(scan(json)).toEqual({ kind: "nul", location });
   });
 
-  test("an escaped backslash before u0000 is no NUL, nor is u00000's neighbour", () => {
+  test("an escaped backslash before u0000 is not a NUL, nor is a neighbor of u0000", () => {
     expect(scan('"\\\\u0000"')).toBeUndefined();
     expect(scan('"\\u00001"')?.kind).toBe("nul");
     expect(scan('"\\u00010"')).toBeUndefined();
@@ -219,26 +219,26 @@ describe("numbers", () => {
     expect(scan(literal)).toBeUndefined();
   });
 
-  test("digits in texts and names are no numbers", () => {
+  test("digits in strings and names are not checked as numbers", () => {
     expect(scan(`{"9007199254740993":"9007199254740993"}`)).toBeUndefined();
   });
 });
 
-test("the first flaw of several is the one that is told", () => {
+test("the first of several flaws is the one that is reported", () => {
   expect(scan('{"a":"\\ud800\\u0000","b":1e400}')?.kind).toBe("lone_surrogate");
   expect(scan('{"a":"\\u0000\\ud800","b":1e400}')?.kind).toBe("nul");
   expect(scan('{"a":1,"b":1e400,"a":"\\u0000"}')?.kind).toBe("number_out_of_range");
 });
 
-test("every flaw says what is wrong and what would be right", () => {
+test("every flaw says what is wrong and what to send instead", () => {
   const flawed = [nested(33), '{"a":1,"a":1}', '"\\ud800"', '"\\u0000"', "1e400"];
   const flaws = flawed.map((json) => scanJson(new TextEncoder().encode(json)));
   expect(flaws.map((flaw) => flaw?.message)).toEqual([
     "is nested deeper than 32 levels",
     "appears twice in the same object",
-    "contains half of a surrogate pair, which is no character",
+    "contains half of a surrogate pair, which is not a character",
     "contains the character NUL (\\u0000)",
-    "is a number too large to be kept exactly",
+    "is a number too large to be stored exactly",
   ]);
   for (const flaw of flaws) expect(flaw?.fix).toMatch(/^(nest|send|remove) /);
 });
@@ -278,12 +278,12 @@ describe("broken syntax", () => {
     expect(scan(text)).toBeUndefined();
   });
 
-  test("a broken text gets the same answer whatever was scanned before", () => {
+  test("broken JSON gets the same result, whatever was scanned before", () => {
     scan('{"secret":[1e999]}');
     expect(scan(`{${"[".repeat(33)}`)).toEqual({ kind: "too_deep", location: `body[""]${"[0]".repeat(31)}` });
   });
 
-  test("a byte order mark is left to whoever decodes the body", () => {
+  test("a byte order mark is left to the code that decodes the body", () => {
     expect(scan('\uFEFF{"a":1}')).toBeUndefined();
     expect(scan('\uFEFF{"a":1,"a":2}')?.kind).toBe("duplicate_member");
   });

@@ -15,13 +15,16 @@ import {
   unescaped,
 } from "./jsonBytes.ts";
 
-/** What a body may not hold although JSON allows it. `location` is an instance path: `body.ratelimits[0].limit`; `message` reads on from it. */
+/**
+ * Something that we refuse in a body although JSON allows it. `location` is a path such as `body.ratelimits[0].limit`.
+ * `message` continues the sentence that `location` begins.
+ */
 export type JsonFlaw = { kind: JsonFlawKind; location: string; message: string; fix: string };
 
 export type JsonFlawKind = "too_deep" | "duplicate_member" | "lone_surrogate" | "nul" | "number_out_of_range";
 
 const MAX_DEPTH = 32;
-/** Up to this many names are compared pair by pair; an object with more gets a Set. */
+/** Up to this many names are compared pair by pair. An object with more gets a Set. */
 const MAX_COMPARED_NAMES = 128;
 const STOP = -1;
 const ARRAY = 0;
@@ -38,15 +41,15 @@ const TEXTS: Record<JsonFlawKind, { message: string; fix: string }> = {
     fix: "send each member once",
   },
   lone_surrogate: {
-    message: "contains half of a surrogate pair, which is no character",
-    fix: "send whole characters: an escape \\ud800 to \\udbff is followed by one of \\udc00 to \\udfff",
+    message: "contains half of a surrogate pair, which is not a character",
+    fix: "send whole characters: an escape \\ud800 to \\udbff must be followed by one of \\udc00 to \\udfff",
   },
   nul: {
     message: "contains the character NUL (\\u0000)",
     fix: "remove the NUL character",
   },
   number_out_of_range: {
-    message: "is a number too large to be kept exactly",
+    message: "is a number too large to be stored exactly",
     fix: `send an integer of at most ±${Number.MAX_SAFE_INTEGER}, or the number as a string`,
   },
 };
@@ -55,18 +58,18 @@ type Scan = {
   bytes: Uint8Array;
   /** How many arrays and objects are open. */
   depth: number;
-  /** How many may be open here. */
+  /** How many may be open at this point. */
   maxDepth: number;
-  /** The depth of the object whose member `meta` is being read, 0 outside of any. */
+  /** The depth of the object whose member `meta` is being read; 0 outside of metadata. */
   metaDepth: number;
-  /** Whether the next string is a member's name. */
+  /** Whether the next string is a member's name, not a value. */
   nameDue: boolean;
-  /** By depth: the names of an object that has many of them, or escapes in them. */
+  /** By depth: the names of an object with many names, or with escapes in its names. */
   nameSets: Set<string>[];
   flaw: JsonFlaw | undefined;
 };
 
-/** The open arrays and objects, by depth. Made once, as scans are synchronous and each overwrites what it uses. */
+/** The open arrays and objects, by depth. All scans share these arrays: a scan is synchronous and overwrites what it uses. */
 const FRAMES = 2 * MAX_DEPTH + 1;
 const frameKind = new Uint8Array(FRAMES);
 /** The index of the current item, or the number of names read. */
@@ -76,19 +79,19 @@ const frameName = new Int32Array(FRAMES);
 const nameStart = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const nameEnd = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const nameTag = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
-/** Keeps a sender from finding names that collide; a collision costs time, never a wrong answer. */
+/** Random, so that a sender cannot choose names that collide. A collision costs time but never changes the result. */
 const TAG_SEED = (Math.random() * 2 ** 32) | 0;
 
 /**
- * Finds the first thing in a body of UTF-8 JSON that we refuse before building a tree (contract C9): nesting beyond
- * 32, a member name twice in one object (after unescaping), a lone surrogate, NUL, an integer literal beyond
- * ±(2^53 − 1), a number that overflows to Infinity.
+ * Finds the first thing in a body of UTF-8 JSON that we refuse before parsing it: nesting deeper than 32 levels, a member
+ * name twice in one object (after unescaping), a lone surrogate, NUL, an integer beyond ±(2^53 − 1), or a number that
+ * overflows to Infinity. Parsers disagree about these, or pay too much for them.
  *
- * Arrays and objects count together, the body itself is level 1. The outermost member named `meta` on a path counts
- * on its own: its value is level 1 again, so that metadata may nest 32 deep wherever it stands (C16).
+ * Arrays and objects count alike, and the body itself is level 1. The value of the outermost member named `meta` is
+ * level 1 again, so that metadata may nest 32 levels deep wherever it is in the body.
  *
- * One pass without recursion, in linear time. Syntax is left to the parser: where it is broken the answer is
- * undefined or a flaw, and everything the parser reads before its error has been scanned.
+ * The scan is one pass without recursion, in linear time. It leaves syntax errors to the parser: for broken JSON it
+ * returns undefined or a flaw, and it has scanned everything that the parser reads before its error.
  */
 export function scanJson(bytes: Uint8Array): JsonFlaw | undefined {
   const scan: Scan = {
@@ -106,7 +109,7 @@ export function scanJson(bytes: Uint8Array): JsonFlaw | undefined {
   return scan.flaw;
 }
 
-/** Each `read…` gets the position of its first byte and returns the next one to read, or STOP. */
+/** Each `read…` takes the position of its first byte and returns the position to read next, or STOP. */
 function readToken(scan: Scan, byte: number, at: number): number {
   switch (byte) {
     case QUOTE:
@@ -123,7 +126,7 @@ function readToken(scan: Scan, byte: number, at: number): number {
     case 0x7d: // }
       return close(scan) ? at + 1 : STOP;
     default:
-      // Spaces, colons, true, false, null, and what the parser will refuse.
+      // spaces, colons, true, false, null, and whatever the parser will refuse
       return numberPart[byte] === INTEGER ? readNumber(scan, at) : at + 1;
   }
 }
@@ -230,7 +233,7 @@ function readString(scan: Scan, from: number): number {
   return quote === STOP ? STOP : quote + 1;
 }
 
-/** The closing quote of the string one is in; STOP where there is none. */
+/** The position of the string's closing quote; STOP if it is missing. */
 function findQuote(scan: Scan, from: number): number {
   const { bytes } = scan;
   let at = skipPlain(bytes, from);
@@ -245,7 +248,7 @@ function findQuote(scan: Scan, from: number): number {
 
 function readEscape(scan: Scan, at: number): number {
   const { bytes } = scan;
-  if (bytes[at + 1] !== LETTER_U) return at + 2; // two bytes, whatever they are: the parser knows
+  if (bytes[at + 1] !== LETTER_U) return at + 2; // skips two bytes; the parser refuses a wrong escape
   const unit = readHex(bytes, at + 2);
   if (unit === 0) return stop(scan, "nul");
   if (unit < 0xd800 || unit > 0xdfff) return unit < 0 ? STOP : at + 6;
@@ -287,7 +290,7 @@ function currentPath(scan: Scan): string {
   return path;
 }
 
-/** The name that begins here, as far as it can be read: it may be what is wrong. */
+/** The name that begins here, as far as it can be read. It may itself be broken. */
 function nameAt(bytes: Uint8Array, from: number): string {
   let end = from;
   while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;

@@ -1,22 +1,19 @@
-/** What HTTP itself can bring: bad input, rows 42 to 48 and 50 to 52, over raw connections. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../test/harness.ts";
+/** Broken and unusual HTTP, over raw connections. */
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../test/harness.ts";
 import { exchangeRaw, exchangeUntilClosed, openRaw } from "../../test/raw.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { testServer } from "../../test/setUp.ts";
 
 const path = "/v2/identities.createIdentity";
 let lastName = 0;
 
 describe.each(engines)("on $name", (engine) => {
-  let server: TestServer;
+  const server = testServer({ engine });
   let name = "";
   let body = "";
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
   afterAll(async () => {
     expect(server.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
-    await server.stop();
   });
   beforeEach(() => {
     lastName += 1;
@@ -24,7 +21,7 @@ describe.each(engines)("on $name", (engine) => {
     body = JSON.stringify({ externalId: name });
   });
 
-  /** a createIdentity whose head has these lines beside the usual ones */
+  /** A createIdentity request whose head has these lines in addition to the usual ones. */
   function request(lines: readonly string[], sent = body, { method = "POST", target = path } = {}): string {
     const head = [
       `${method} ${target} HTTP/1.1`,
@@ -40,7 +37,7 @@ describe.each(engines)("on $name", (engine) => {
   const chunked = "Transfer-Encoding: chunked";
   const exists = async () => (await server.call("identities.getIdentity", { identity: name })).status === 200;
 
-  /** Refused by the runtime: no envelope, a closed connection, and nothing done. */
+  /** Expects a refusal by the runtime: no envelope, a closed connection, and no effect. */
   async function expectClosed(data: string | Uint8Array, status: RegExp): Promise<void> {
     const received = await exchangeUntilClosed(server.url, data);
     expect(received).toMatch(status);
@@ -56,7 +53,7 @@ describe.each(engines)("on $name", (engine) => {
       ["space before the colon", ["Transfer-Encoding : chunked"]],
       ["chunks under identity", ["Transfer-Encoding: chunked, identity"]],
       ["identity under chunks", ["Transfer-Encoding: identity, chunked"]],
-      ["an encoding that nobody knows", ["Transfer-Encoding: xchunked"]],
+      ["an unknown encoding", ["Transfer-Encoding: xchunked"]],
       ["an encoding that is not ours", ["Transfer-Encoding: gzip"]],
       ["chunks behind a line break", ["X-A: b\r\n Transfer-Encoding: chunked"]],
     ])("%s", async (_, lines) => {
@@ -74,7 +71,7 @@ describe.each(engines)("on $name", (engine) => {
       await expectClosed(request([chunked], `${text}\r\n${body}\r\n0\r\n\r\n`), /^(HTTP\/1\.1 400 |$)/);
     });
 
-    test("a chunk that is longer than it says", async () => {
+    test("a chunk that is longer than its declared length", async () => {
       await expectClosed(request([chunked], `5\r\n${body}\r\n0\r\n\r\n`), /^HTTP\/1\.1 400 /);
     });
 
@@ -84,19 +81,19 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("two equal lengths are our own 400", async () => {
+  test("two equal lengths get our own 400", async () => {
     expectRefusal(await exchangeRaw(server.url, request([length(), length()])), "invalid_input");
     expect(await exists()).toBe(false);
   });
 
-  test("chunks are read as one body, extensions and all", async () => {
+  test("chunks with extensions are read as one body", async () => {
     const [head, tail] = [body.slice(0, 5), body.slice(5)];
     const parts = `${head.length};a=b\r\n${head}\r\n${chunk(tail)}0\r\n\r\n`;
     expect((await exchangeRaw(server.url, request([chunked], parts)))?.status).toBe(200);
     expect(await exists()).toBe(true);
   });
 
-  describe("a head that is no head is refused and its connection closed", () => {
+  describe("a malformed head is refused and its connection closed", () => {
     test.each([
       ["bare line feeds", (whole: string) => whole.replaceAll("\r\n", "\n")],
       ["a folded line", (whole: string) => whole.replace("Host:", "X-A: b\r\n c\r\nHost:")],
@@ -125,7 +122,7 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("a head of 15 KB, or of 150 lines, is read whole: nothing is dropped", async () => {
+  test("a head of 15 KB or of 150 lines is read completely", async () => {
     const long = request([`X-A: ${"a".repeat(15_000)}`, length()]);
     expect((await exchangeRaw(server.url, long))?.status).toBe(200);
     const many = request(
@@ -141,7 +138,7 @@ describe.each(engines)("on $name", (engine) => {
   describe("a body above the limit is 413 and its connection closed", () => {
     const limit = 1_048_576;
 
-    test("from its length, before any of it is read, with or without a root key", async () => {
+    test("by its declared length before any of it is read, with or without a root key", async () => {
       for (const declared of [limit + 1, 2_000_000, 2 ** 31, 2 ** 32 + 5, 9_000_000_000_000_000]) {
         for (const whole of [
           request([`Content-Length: ${declared}`], "{"),
@@ -155,14 +152,14 @@ describe.each(engines)("on $name", (engine) => {
       }
     });
 
-    test("while it is read, where it comes in chunks", async () => {
+    test("while it is read, if it comes in chunks", async () => {
       const connection = await openRaw(server.url);
       connection.send(request([chunked], chunk(" ".repeat(limit + 1))));
       expectRefusal(await connection.reply(), "request_body_too_large");
       await connection.closed;
     });
 
-    test("and at the limit it is read", async () => {
+    test("only above the limit: at the limit it is read", async () => {
       const padded = body.padEnd(limit, " ");
       expect((await exchangeRaw(server.url, request([`Content-Length: ${limit}`], padded)))?.status).toBe(
         200,
@@ -190,7 +187,7 @@ describe.each(engines)("on $name", (engine) => {
       'Content-Type: application/json;charset="UTF-8"',
       "Content-Type: application/json ; charset=utf-8",
       "content-type:application/json;",
-    ])("is taken where it is JSON in UTF-8: %s", async (type) => {
+    ])("is accepted if it is JSON in UTF-8: %s", async (type) => {
       expect((await send(type))?.status).toBe(200);
     });
 
@@ -212,7 +209,7 @@ describe.each(engines)("on $name", (engine) => {
       expect(await exists()).toBe(false);
     });
 
-    test("is 415 where there is none", async () => {
+    test("is 415 if it is missing", async () => {
       const none = request([length()]).replace("Content-Type: application/json\r\n", "");
       expectRefusal(await exchangeRaw(server.url, none), "unsupported_media_type");
     });
@@ -245,7 +242,7 @@ describe.each(engines)("on $name", (engine) => {
     connection.destroy();
   });
 
-  test("CONNECT opens no tunnel and a WebSocket is not spoken", async () => {
+  test("CONNECT opens no tunnel, and WebSocket is not supported", async () => {
     const tunnel = await exchangeRaw(server.url, "CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\n\r\n");
     expectRefusal(tunnel, "unknown_operation");
     const webSocket = [
@@ -260,7 +257,7 @@ describe.each(engines)("on $name", (engine) => {
     );
   });
 
-  test("an upgrade to HTTP/2 is ignored and the request answered", async () => {
+  test("an upgrade to HTTP/2 is ignored and the request is served", async () => {
     const upgrade = [
       "Connection: Upgrade, HTTP2-Settings",
       "Upgrade: h2c",
@@ -271,7 +268,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(reply?.headers["upgrade"]).toBeUndefined();
   });
 
-  test("a path is compared as it is written, and an unknown one is 404 with what was meant", async () => {
+  test("a path is compared byte by byte, and an unknown one is 404 with a suggestion", async () => {
     const near = "/v2/identities.createIdentiy";
     const error = expectRefusal(
       await exchangeRaw(server.url, request([length()], body, { target: near })),
@@ -283,7 +280,6 @@ describe.each(engines)("on $name", (engine) => {
       `/${path}`,
       "/v2/%69dentities.createIdentity",
       "/v2/Identities.createIdentity",
-      "/",
       "/v2",
       "/v1/liveness",
       "/errors/../v2/liveness",
@@ -299,7 +295,7 @@ describe.each(engines)("on $name", (engine) => {
     expect(withQuery?.status).toBe(200);
   });
 
-  test("of requests sent without waiting for answers each is done once or not at all, in order", async () => {
+  test("pipelined requests are each done once or not at all, in order", async () => {
     const names = Array.from({ length: 5 }, (_, index) => `${name}_${index}`);
     const connection = await openRaw(server.url);
     connection.send(
@@ -310,21 +306,21 @@ describe.each(engines)("on $name", (engine) => {
         })
         .join(""),
     );
-    const answers: number[] = [];
+    const replies: number[] = [];
     for (const _ of names) {
       const reply = await connection.reply();
       if (reply === undefined) break;
-      answers.push(reply.status);
+      replies.push(reply.status);
     }
     connection.destroy();
     const listed = await server.call("identities.listIdentities", { search: name });
     const made = listed.body.data.map((one: { externalId: string }) => one.externalId);
     expect(made).toEqual(names.slice(0, made.length));
-    expect(answers).toEqual(answers.map(() => 200));
-    expect(answers.length).toBeLessThanOrEqual(made.length);
+    expect(replies).toEqual(replies.map(() => 200));
+    expect(replies.length).toBeLessThanOrEqual(made.length);
   });
 
-  test("a client that goes away leaves a whole effect or none, and a server that goes on", async () => {
+  test("a client that disconnects leaves a whole effect or none, and the server keeps running", async () => {
     const faults: unknown[] = [];
     const note = (fault: unknown) => void faults.push(fault);
     process.on("unhandledRejection", note);

@@ -1,221 +1,207 @@
-import type { Caller } from "../domain/caller.ts";
-import { type Soon, soon } from "../domain/soon.ts";
-import { Failure } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
-import { closest } from "../parse.ts";
-import { type Answer, type Call, refusalOf, run, type Services } from "../run.ts";
-import { bodyBudget, doors, kindOf, through } from "./admission.ts";
-import { type Authentication, authenticate } from "./authenticate.ts";
-import { dropBody, idleSeconds, readBody } from "./body.ts";
+import type { Services } from "../services.ts";
+import type { Authentication } from "./authenticate.ts";
 import type { ClientAddress } from "./clientAddress.ts";
+import { documentRoute } from "./documentRoute.ts";
+import { callersLeft, lastCall } from "./drain.ts";
 import { errorIndex, errorPage } from "./errorPages.ts";
-import {
-  type Answering,
-  type Exchange,
-  type Exchanges,
-  exchanges,
-  pathOf,
-  type RequestTracing,
-  type Socket,
-} from "./exchange.ts";
+import { type Exchanges, exchanges, pathOf, type RequestTracing, type Responder } from "./exchange.ts";
+import { frontPage } from "./frontPage.ts";
+import { headFlaw } from "./head.ts";
 import { liveness, readiness } from "./health.ts";
-import { idempotencyOf } from "./idempotency.ts";
-import { openapi } from "./openapi.ts";
-import { json, problemBody } from "./problem.ts";
-import { checkMediaType, readJson } from "./readJson.ts";
-import { type WorkspaceLimit, workspaceLimit } from "./workspaceLimit.ts";
+import { servedOpenapi } from "./openapi.ts";
+import { watchOpenFiles } from "./openFiles.ts";
+import {
+  type OperationOptions,
+  type OperationResponder,
+  operationRoutes,
+  rootKeyAccess,
+} from "./operationRoute.ts";
+import { faultResponse } from "./problem.ts";
+import { unknownPath } from "./wrongTarget.ts";
 
-export type HttpOptions = {
+/** Builds the responders of further paths, by path. They are not called before the server listens. */
+export type MoreRoutes = (parts: {
+  exchanges: Exchanges;
+  respondTo: OperationResponder;
+  authentication: Authentication;
+  port(): number;
+}) => Record<string, Responder>;
+
+export type HttpOptions = OperationOptions & {
   host: string;
-  /** 0: any free one */
+  /** 0 takes any free port */
   port: number;
-  /** where clients reach this server; undefined: where it listens */
+  /** the address that clients use; undefined: the one that the server listens on */
   publicUrl: string | undefined;
-  maxBodyBytes: number;
-  /** undefined: no limit */
-  workspaceRequestsPerMinute: number | undefined;
+  /** how long a connection stays open between two requests; at most 255 */
+  idleSeconds: number;
   clientAddress: ClientAddress;
-  rootKeys: Authentication["rootKeys"];
-  log: Log;
-  /** whether log events carry what was asked, without what is marked secret or private */
+  /** whether log events include a request's input, without the fields that are marked secret or private */
   logInputs: boolean;
-  metrics: Metrics;
   /** undefined: requests are not traced */
   tracing: RequestTracing | undefined;
+  /** beside the API and its documents */
+  more: MoreRoutes;
 };
 
 export type HttpServer = {
   /** `http://host:port` */
   url: string;
-  /** From now on readiness fails and every answer closes its connection. */
-  drain(): void;
-  /** Stops listening; resolves when no request is in flight. */
+  /** Serves a request that came in another way. */
+  fetch: Responder;
+  /**
+   * Makes readiness fail and every further response end its connection. Resolves when callers have had time to move to
+   * another node.
+   */
+  drain(): Promise<void>;
+  /** Stops listening. Resolves when no request is in flight. */
   stop(): Promise<void>;
 };
 
-/** above any length the runtime can read, so that it is we who answer 413 */
+/** Above any length that the runtime can read, so that we, not the runtime, return the 413. */
 const runtimeBodyLimit = Number.MAX_SAFE_INTEGER;
-
-/** of bodies above 16 KiB that are read or worked on at once */
-const bodyBytes = 64 * 1024 * 1024;
 
 /**
  * Serves the operations, the health checks and the documents over HTTP.
- * Errors: what the runtime throws where the address cannot be listened on.
+ * Errors: what the runtime throws if it cannot listen on the address.
  */
 export function serveHttp(
   operations: readonly Operation[],
   services: Services,
   options: HttpOptions,
 ): HttpServer {
-  let draining = false;
-  let publicUrl = "";
-  const newRequestId = () => services.newId("req", services.nowMs());
-  const errorTypeBase = () => `${publicUrl}/errors/`;
-  const { tracing } = options;
-  const plain = exchanges({ ...options, newRequestId, errorTypeBase, isDraining: () => draining });
-  const exchanging = tracing?.exchanges(plain) ?? plain;
-  const { open, show, refuse } = exchanging;
-  const answer = poster(services, options, exchanging);
-  const post = (operation: Operation): Answering =>
-    tracing?.answering(operation, () => publicUrl, answer(operation)) ?? answer(operation);
-  const get =
-    (answer: (exchange: Exchange) => Promise<Response> | Response) =>
-    async (request: Request, socket: Socket) => {
-      const exchange = open(request, socket);
-      const allowed = request.method === "GET" || request.method === "HEAD";
-      if (allowed) return show(exchange, await answer(exchange));
-      exchange.notes["path"] = pathOf(request); // one of ours, as all that come here
-      return refuse(exchange, wrongMethod("GET, HEAD"));
-    };
-
+  const { running, routes } = prepare(operations, services, options);
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
     development: false,
     reusePort: false, // otherwise a second process on this address would take half of the connections
-    idleTimeout: idleSeconds,
+    idleTimeout: options.idleSeconds, // except for a connection's first head, for which the runtime allows 13 s
     maxRequestBodySize: runtimeBodyLimit,
-    routes: {
-      ...Object.fromEntries(operations.map((operation) => [`/v2/${operation.name}`, post(operation)])),
-      "/v2/liveness": get(({ requestId }) => liveness(requestId)),
-      "/health/live": get(() => Response.json({ status: "ok" })),
-      "/health/ready": get(() => readiness(draining, services.engine)),
-      "/openapi.json": get(() => Response.json(openapi(operations, publicUrl))),
-      "/errors": get(errorIndex),
-    },
-    fetch(request, socket) {
-      const path = pathOf(request);
-      const page = errorPage(path);
-      if (page !== undefined) return get(() => page)(request, socket);
-      return refuse(open(request, socket), unknownPath(path, operations));
-    },
-    // where not even the refusal could be made
-    error: () => bareFault(newRequestId(), errorTypeBase()),
+    ...routes,
+  });
+  const unwatch = watchOpenFiles({
+    ...options,
+    closeIdleConnections: () => server.closeIdleConnections(),
   });
   const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
   const url = `http://${shownHost}:${server.port}`;
-  publicUrl = (options.publicUrl ?? url).replace(/\/$/, "");
+  running.port = server.port ?? 0;
+  running.publicUrl = (options.publicUrl ?? url).replace(/\/$/, "");
   return {
     url,
+    fetch: dispatcher(routes),
     drain() {
-      draining = true;
+      running.isDraining = true;
+      return callersLeft(running.calls.atMs);
     },
-    stop: () => server.stop(),
+    async stop() {
+      unwatch();
+      await server.stop();
+    },
   };
 }
 
-/** Route → room → size → authentication → workspace limit → JSON; schema, permission and existence are the runner's. */
-function poster(services: Services, options: HttpOptions, { open, succeed, refuse }: Exchanges) {
-  const authentication: Authentication = { ...services, rootKeys: options.rootKeys };
-  const { workspaceRequestsPerMinute } = options;
-  const kinds = doors({ ...options, nowMs: () => performance.now() });
-  const bodies = bodyBudget(bodyBytes);
-  const limit: WorkspaceLimit | undefined =
-    workspaceRequestsPerMinute === undefined
-      ? undefined
-      : workspaceLimit(services.counters, workspaceRequestsPerMinute);
-
-  function answer(exchange: Exchange, operation: Operation, body: Uint8Array): Soon<Response> {
-    const { headers } = exchange.request;
-    const known = authenticate(headers.get("authorization"), exchange.address, authentication);
-    const answered = soon(known, (caller): Soon<Answer> => {
-      exchange.caller = caller;
-      return soon(limit?.(caller.workspaceId, services.nowMs(), exchange.headers), () => {
-        checkMediaType(headers);
-        const call = callOf(exchange, operation, caller, body);
-        exchange.input = readJson(body);
-        return run(services, operation, exchange.input, call);
-      });
-    });
-    return soon(answered, (one) => succeed(exchange, one));
-  }
-
-  return (operation: Operation) => {
-    const door = kinds[kindOf(operation)];
-    return async (request: Request, socket: Socket) => {
-      const exchange = open(request, socket, operation);
-      try {
-        if (request.method !== "POST") throw wrongMethod("POST");
-        door.check();
-        const maxBytes = operation.maxBodyBytes ?? options.maxBodyBytes;
-        const body = await readBody(request, maxBytes, socket, bodies);
-        try {
-          const answered = through(door, () => answer(exchange, operation, body));
-          return answered instanceof Promise ? await answered : answered;
-        } finally {
-          dropBody(body, bodies);
-        }
-      } catch (error) {
-        return refuse(exchange, refusalOf(error));
-      }
-    };
-  };
-}
-
-/** What the runner is told of the request. */
-function callOf(exchange: Exchange, operation: Operation, caller: Caller, body: Uint8Array): Call {
-  const { headers } = exchange.request;
-  const idempotency =
-    operation.transact === undefined
-      ? undefined
-      : idempotencyOf(headers.get("idempotency-key"), {
-          authorization: headers.get("authorization") ?? "",
-          rootKeyId: caller.rootKeyId,
-          operation: operation.name,
-          body,
-        });
+/** Like `serveHttp`, but listens on no address: requests come through `fetch` only. */
+export function embedHttp(
+  operations: readonly Operation[],
+  services: Services,
+  options: HttpOptions,
+): HttpServer {
+  const { running, routes } = prepare(operations, services, options);
+  const dispatch = dispatcher(routes);
+  const inFlight = new Set<Promise<Response>>();
+  const url = `http://${options.host}:${options.port}`;
+  running.publicUrl = (options.publicUrl ?? url).replace(/\/$/, "");
   return {
-    caller,
-    idempotency,
-    requestId: exchange.requestId,
-    remoteAddress: exchange.address,
-    userAgent: () => headers.get("user-agent")?.slice(0, 512),
-    note: (fields) => void Object.assign(exchange.notes, fields),
+    url,
+    fetch(request, socket) {
+      const response = Promise.resolve(dispatch(request, socket));
+      inFlight.add(response);
+      return response.finally(() => inFlight.delete(response));
+    },
+    async drain() {
+      running.isDraining = true;
+    },
+    stop: async () => void (await Promise.allSettled(inFlight)),
   };
 }
 
-function bareFault(requestId: string, errorTypeBase: string): Response {
-  return new Response(problemBody(new Failure("unexpected_error"), requestId, errorTypeBase), {
-    status: 500,
-    headers: { "Content-Type": json, "X-Request-Id": requestId, "Cache-Control": "no-store" },
-  });
+/** Chooses the responder as the runtime does. The only pattern is `/*` at the end of a path. */
+function dispatcher({ routes, fetch, error }: ReturnType<typeof routesOf>): Responder {
+  const byPath = new Map<string, Responder>(Object.entries(routes));
+  const folders = [...byPath].filter(([path]) => path.endsWith("/*"));
+  const inFolder = (path: string) => folders.find(([folder]) => path.startsWith(folder.slice(0, -1)))?.[1];
+  return async (request, socket) => {
+    try {
+      const path = pathOf(request);
+      return await (byPath.get(path) ?? inFolder(path) ?? fetch)(request, socket);
+    } catch {
+      return error();
+    }
+  };
 }
 
-function wrongMethod(allowed: string): Failure {
-  return new Failure("method_not_allowed", {
-    detail: `This path answers ${allowed} only.`,
-    headers: { Allow: allowed },
-  });
+function prepare(operations: readonly Operation[], services: Services, options: HttpOptions) {
+  const running: Running = { isDraining: false, publicUrl: "", port: 0, calls: lastCall() };
+  return { running, routes: routesOf(operations, services, options, running) };
 }
 
-function unknownPath(path: string, operations: readonly Operation[]): Failure {
-  const near = closest(
-    path.replace(/^\/v2\//, ""),
-    operations.map((operation) => operation.name),
-  );
-  const hint = near === undefined ? "" : ` Did you mean /v2/${near}?`;
-  return new Failure("unknown_operation", { detail: `Nothing is served at this path.${hint}` });
+type Running = {
+  isDraining: boolean;
+  /** known once the server listens */
+  publicUrl: string;
+  /** known once the server listens */
+  port: number;
+  calls: ReturnType<typeof lastCall>;
+};
+
+function routesOf(
+  operations: readonly Operation[],
+  services: Services,
+  options: HttpOptions,
+  running: Running,
+) {
+  const { tracing } = options;
+  const isDraining = () => running.isDraining;
+  const publicUrl = () => running.publicUrl;
+  const port = () => running.port;
+  const newRequestId = () => services.newId("req");
+  const errorTypeBase = () => `${publicUrl()}/errors/`;
+  const plain = exchanges({ ...options, newRequestId, errorTypeBase, isDraining });
+  const exchanging = tracing?.exchanges(plain) ?? plain;
+  const untraced = operationRoutes(services, options, {
+    ...exchanging,
+    open: running.calls.noting(exchanging.open),
+  });
+  const respondTo: OperationResponder = (operation, access) => {
+    const respond = untraced(operation, access);
+    return tracing?.traced(operation, publicUrl, respond) ?? respond;
+  };
+  const { counters, hashKey, now: nowMs, caches } = services;
+  const authentication: Authentication = { rootKeys: caches.rootKeys, counters, nowMs, hashKey };
+  const access = rootKeyAccess(authentication);
+  const get = documentRoute(exchanging);
+  return {
+    routes: {
+      ...Object.fromEntries(operations.map((one) => [`/v2/${one.name}`, respondTo(one, access)])),
+      ...options.more({ exchanges: exchanging, respondTo, authentication, port }),
+      "/": get(({ request }) => frontPage(request.headers.get("accept"))),
+      "/v2/liveness": get(({ requestId }) => liveness(requestId)),
+      "/health/live": get(() => Response.json({ status: "ok" })),
+      "/health/ready": get(readiness(services.engine, isDraining)),
+      "/openapi.json": get(servedOpenapi(operations, publicUrl)),
+      "/errors": get(errorIndex),
+    },
+    fetch: ((request, socket) => {
+      const path = pathOf(request);
+      const page = errorPage(path);
+      if (page !== undefined) return get(() => page)(request, socket);
+      const failure = headFlaw(request.headers) ?? unknownPath(path, operations);
+      return exchanging.refuse(exchanging.open(request, socket), failure);
+    }) satisfies Responder,
+    /** called when even building an error response has failed */
+    error: () => faultResponse(newRequestId(), errorTypeBase()),
+  };
 }

@@ -1,8 +1,14 @@
+import { pathOf } from "./exchange.ts";
+
 /**
- * Serves what `render` answers at `/metrics` of `address`, a `<host>:<port>`, and nothing else.
- * Errors: what the runtime throws where the address cannot be listened on.
+ * Serves what `render` returns at `/metrics` of `address`, which is `<host>:<port>`, and nothing else.
+ * Errors: what the runtime throws if it cannot listen on the address.
  */
-export function serveMetrics(address: string | undefined, render: () => string): { stop(): Promise<void> } {
+export function serveMetrics(
+  address: string | undefined,
+  idleSeconds: number,
+  render: () => string,
+): { stop(): Promise<void> } {
   if (address === undefined) return { stop: async () => undefined };
   const { hostname, port } = new URL(`http://${address}`);
   return Bun.serve({
@@ -10,9 +16,10 @@ export function serveMetrics(address: string | undefined, render: () => string):
     port: port === "" ? 80 : Number(port),
     development: false,
     reusePort: false,
+    idleTimeout: idleSeconds, // longer than a minute, a common interval between two scrapes
     fetch: (request) =>
-      new URL(request.url).pathname === "/metrics"
+      pathOf(request) === "/metrics"
         ? new Response(render(), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } })
-        : new Response("metrics are at /metrics\n", { status: 404 }),
+        : new Response("Metrics are at /metrics.\n", { status: 404 }),
   });
 }

@@ -1,10 +1,11 @@
-/** Bad input, row 49: clients that take their time. It takes ours, so all of them are slow at once. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+/** Clients that are slow on purpose. The waits are real, so all of them run at once. */
+import { beforeAll, describe, expect, test } from "bun:test";
 import { startTest, type TestServer } from "../../test/harness.ts";
 import { openRaw, type RawConnection } from "../../test/raw.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { testServer } from "../../test/setUp.ts";
 
-/** Milliseconds until a connection must have been closed; a second more than promised, for a machine under load. */
+/** Milliseconds after which a connection must be closed: a second more than promised, for a machine under load. */
 const silentHeadMs = 14_000;
 const stalledBodyMs = 11_000;
 const slowReaderMs = 11_000;
@@ -12,7 +13,7 @@ const slowReaderMs = 11_000;
 type Slow = {
   name: string;
   withinMs: number;
-  /** Begins to be slow; answers what to do each second. */
+  /** Begins to be slow. Returns what to do each second. */
   begin(connection: RawConnection, server: TestServer): (() => void) | undefined;
 };
 
@@ -58,13 +59,9 @@ const slow: readonly Slow[] = [
   sending("trickles chunks", stalledBodyMs, (server) => head(server, chunked), "1\r\n \r\n"),
 ];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTest();
-});
-afterAll(() => server.stop());
+const server = testServer();
 
-/** Milliseconds until the server closed it. */
+/** Milliseconds until the server closes the connection. */
 async function closedAfter(one: Slow): Promise<{ ms: number; received: string }> {
   const connection = await openRaw(server.url);
   const eachSecond = one.begin(connection, server);
@@ -75,7 +72,7 @@ async function closedAfter(one: Slow): Promise<{ ms: number; received: string }>
   return { ms, received: connection.unread() };
 }
 
-/** 20 identities of a megabyte each: more than the system's buffers take. */
+/** 20 identities of a megabyte each, which is more than the system's buffers hold. */
 async function slowReader(): Promise<{ received: number; whole: number }> {
   const large = await startTest({ config: { MAX_META_BYTES: "1048576", MAX_BODY_BYTES: "2000000" } });
   for (let i = 0; i < 20; i += 1) {
@@ -98,7 +95,7 @@ async function slowReader(): Promise<{ received: number; whole: number }> {
   return { received, whole: 20_000_000 };
 }
 
-/** Slow, but not below 16 KB a second, however late its timer is: `bytes` of body in `seconds`. */
+/** Sends `bytes` of body in `seconds`: slow, but never below 16 KB a second, even if its timer is late. */
 async function patientSender(bytes: number, seconds: number): Promise<number | undefined> {
   const body = JSON.stringify({ externalId: `patient_${bytes}` }).padEnd(bytes, " ");
   const connection = await openRaw(server.url);
@@ -145,31 +142,32 @@ describe("slow clients", () => {
     [closings, reader, patient] = await all;
   }, 30_000);
 
-  test.each(slow.map(({ name }) => name))("who %s is shut out in time", (name) => {
+  test.each(slow.map(({ name }) => name))("a client that %s is cut off in time", (name) => {
     const closing = closings.find((one) => one.name === name);
     expect(closing).toMatchObject({ name, inTime: true });
     expect(closing?.received).not.toContain("HTTP/1.1 2");
   });
 
-  test("whose large body comes too slowly are told so", () => {
-    for (const name of ["stops within a large body", "trickles a large body", "trickles chunks"]) {
+  test.each(slow.filter(({ withinMs }) => withinMs === stalledBodyMs).map(({ name }) => name))(
+    "a client that %s gets a 408",
+    (name) => {
       const received = closings.find((one) => one.name === name)?.received ?? "";
       const [, body = "{}"] = received.split("\r\n\r\n");
       expectRefusal({ status: Number(received.slice(9, 12)), body: JSON.parse(body) }, "request_timeout");
       expect(received).toContain("Connection: close");
-    }
-  });
+    },
+  );
 
-  test("who do not take their answer are shut out before its end", () => {
+  test("a client that does not read its response is cut off before the end", () => {
     expect(reader.received).toBeGreaterThan(0);
     expect(reader.received).toBeLessThan(reader.whole);
   });
 
-  test("are served where they keep to 16 KB a second", () => {
+  test("a client that sends 16 KB a second is served", () => {
     expect(patient).toEqual([200, 200, 200, 200, 200]);
   });
 
-  test("keep nobody else from being served", () => {
+  test("other clients are served meanwhile", () => {
     expect(othersServed).toBe(100);
   });
 });

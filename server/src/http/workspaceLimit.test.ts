@@ -18,12 +18,12 @@ describe.each(engines)("on $name, with WORKSPACE_REQUESTS_PER_MINUTE=5", (engine
   const limits = ({ headers }: Reply) =>
     ["limit", "remaining", "reset"].map((name) => headers.get(`ratelimit-${name}`));
 
-  test("each of the first five in a minute is told how many are left, and the sixth is 429", async () => {
+  test("the first five requests in a minute show how many are left, and the sixth is 429", async () => {
     for (const left of [4, 3, 2, 1, 0]) {
-      const answer = await ask();
-      expect(answer.status).toBe(200);
-      expect(limits(answer)).toEqual(["5", String(left), "60"]);
-      expect(answer.headers.get("retry-after")).toBeNull();
+      const reply = await ask();
+      expect(reply.status).toBe(200);
+      expect(limits(reply)).toEqual(["5", String(left), "60"]);
+      expect(reply.headers.get("retry-after")).toBeNull();
     }
     const refused = await ask();
     expectRefusal(refused, "workspace_rate_limited");
@@ -32,7 +32,7 @@ describe.each(engines)("on $name, with WORKSPACE_REQUESTS_PER_MINUTE=5", (engine
     expect(refused.headers.get("retry-after")).toBe("60");
   });
 
-  test("waiting as long as Retry-After says is enough, and a second less is not", async () => {
+  test("a retry passes after the time in Retry-After, and not a second earlier", async () => {
     for (let i = 0; i < 3; i += 1) await ask();
     started().clock.advance(30_000);
     for (let i = 0; i < 2; i += 1) await ask();
@@ -45,10 +45,10 @@ describe.each(engines)("on $name, with WORKSPACE_REQUESTS_PER_MINUTE=5", (engine
     expect((await ask()).status).toBe(429);
   });
 
-  test("every authenticated request counts, refused ones too, and no other does", async () => {
+  test("every authenticated request counts, even a refused one, and no other does", async () => {
     await ask({ limit: 0 });
     expectRefusal(
-      await started().call("identities.getIdentity", { identity: "nobody" }),
+      await started().call("identities.getIdentity", { identity: "unknown" }),
       "identity_not_found",
     );
     expectRefusal(await started().call("keys.verifyKey", { key: "unknown", no: 1 }), "invalid_input");
@@ -58,7 +58,16 @@ describe.each(engines)("on $name, with WORKSPACE_REQUESTS_PER_MINUTE=5", (engine
     expect(limits(await ask())).toEqual(["5", "1", "60"]);
   });
 
-  test("a body that is no JSON costs one too: the limit comes before it is read", async () => {
+  test("a batch counts as many requests as it has entries, and one that is too large decides nothing", async () => {
+    const verify = (count: number) =>
+      started().call("keys.verifyKeys", Array(count).fill({ key: "unknown" }), {});
+    const reply = await verify(3);
+    expect([reply.status, limits(reply)]).toEqual([200, ["5", "2", "60"]]);
+    expectRefusal(await verify(3), "workspace_rate_limited");
+    expect(limits(await verify(1))).toEqual(["5", "0", "60"]);
+  });
+
+  test("a request whose body is not JSON counts too, since the limit comes before the body is parsed", async () => {
     for (let i = 0; i < 5; i += 1) expectRefusal(await ask("{"), "invalid_input");
     expectRefusal(await ask("{"), "workspace_rate_limited");
   });
@@ -73,18 +82,18 @@ describe.each(engines)("on $name, with WORKSPACE_REQUESTS_PER_MINUTE=5", (engine
   });
 
   test("of 50 requests at once exactly five pass", async () => {
-    const answers = await Promise.all(Array.from({ length: 50 }, () => ask()));
-    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(5);
-    expect(answers.filter((answer) => answer.status === 429)).toHaveLength(45);
+    const replies = await Promise.all(Array.from({ length: 50 }, () => ask()));
+    expect(replies.filter((reply) => reply.status === 200)).toHaveLength(5);
+    expect(replies.filter((reply) => reply.status === 429)).toHaveLength(45);
   });
 });
 
-test("without the setting no answer has RateLimit headers, and nothing is limited", async () => {
+test("without the setting no response has RateLimit headers, and nothing is limited", async () => {
   const server = await startTest();
   for (let i = 0; i < 50; i += 1) {
-    const answer = await server.call("identities.listIdentities", {});
-    expect(answer.status).toBe(200);
-    expect([...answer.headers.keys()].filter((name) => name.startsWith("ratelimit"))).toEqual([]);
+    const reply = await server.call("identities.listIdentities", {});
+    expect(reply.status).toBe(200);
+    expect([...reply.headers.keys()].filter((name) => name.startsWith("ratelimit"))).toEqual([]);
   }
   await server.stop();
 });

@@ -1,16 +1,16 @@
 import type { Counters } from "../counters/counters.ts";
 import { Failure } from "../errors.ts";
 
-/** Counts one request of the workspace and adds what is left to the answer's headers. */
+/** Counts requests of the workspace and writes the rest of its limit into the response's headers. */
 export type WorkspaceLimit = (
   workspaceId: string,
-  nowMs: number,
   headers: Record<string, string>,
+  count: number,
 ) => Promise<void>;
 
-/** Errors (of the function it answers): `workspace_rate_limited`. */
+/** Errors (of the returned function): `workspace_rate_limited`. */
 export function workspaceLimit(counters: Counters, requestsPerMinute: number): WorkspaceLimit {
-  return async (workspaceId, nowMs, headers) => {
+  return async (workspaceId, headers, count) => {
     const { passed, windows } = await counters.hit([
       {
         space: "workspace",
@@ -19,11 +19,11 @@ export function workspaceLimit(counters: Counters, requestsPerMinute: number): W
         name: "requests",
         durationMs: 60_000,
         limit: requestsPerMinute,
-        cost: 1,
+        cost: count,
       },
     ]);
     const [state] = windows;
-    const resetSeconds = String(Math.max(0, Math.ceil(((state?.resetAtMs ?? nowMs) - nowMs) / 1000)));
+    const resetSeconds = String(Math.ceil((state?.resetInMs ?? 0) / 1000));
     headers["RateLimit-Limit"] = String(requestsPerMinute);
     headers["RateLimit-Remaining"] = String(state?.remaining ?? 0);
     headers["RateLimit-Reset"] = resetSeconds;

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { engines, type Reply, startTest, type TestServer } from "../../test/harness.ts";
+import { engines, everything, type Reply, startTest, type TestServer } from "../../test/harness.ts";
 import { readReply } from "../../test/reply.ts";
 import { fieldsOf, type JsonSchema, objectsOf, type Path, without, withValue } from "../../test/schemas.ts";
+import { testServer } from "../../test/setUp.ts";
 import { dump } from "../../test/tables.ts";
 import { boundsOf, ofBounds, wrongFor } from "../../test/values.ts";
 import { exampleIn, makeWorld } from "../../test/world.ts";
@@ -13,6 +14,7 @@ import { catalogue, Failure, type Flaw } from "../errors.ts";
 import { jsonSchema } from "../jsonSchema.ts";
 import type { Operation, Permission } from "../operation.ts";
 import { parseInput } from "../parse.ts";
+import { isWrite } from "../run.ts";
 import { randomBytes } from "../runtime.ts";
 import { operations } from "./index.ts";
 
@@ -32,6 +34,18 @@ const unknownField = { message: "is not a known field" };
 
 function locationOf(path: Path): string {
   return path.reduce<string>((parent, member) => memberPath(parent, member), "body");
+}
+
+/** A place in the body as the error names it: in a batch, relative to the entry. */
+function placeOf({ judgesEntries }: Operation, path: Path): string {
+  return locationOf(judgesEntries === true ? path.slice(1) : path);
+}
+
+/** The reply that the only entry of a batch would get alone. */
+function asAlone({ judgesEntries }: Operation, reply: Reply): Reply {
+  if (judgesEntries !== true || reply.status !== 200) return reply;
+  const [{ error }] = reply.body.data;
+  return { ...reply, status: error.status, body: { meta: reply.body.meta, error } };
 }
 
 function flawsOf(operation: Operation, body: unknown): readonly Flaw[] {
@@ -67,19 +81,24 @@ describe.each(operations)("$name", (operation) => {
   const schema = schemaOf(operation);
   const fields = fieldsOf(schema);
   const { input: example } = operation.example;
-  const permissions = allPermissions.filter((one) => !needsOf(operation).map(forAll).includes(one));
+  const instead = [operation.orPermission ?? []].flat().map(forAll);
+  const enough = [...instead, ...needsOf(operation).map(forAll)];
+  const permissions = allPermissions.filter((one) => !enough.includes(one));
   let server: TestServer;
   let notPermitted: string;
+  let permitted: string;
   beforeAll(async () => {
     server = await startTest();
+    permitted = await server.makeRootKey(everything);
     notPermitted = await server.makeRootKey(permissions);
   });
   afterAll(() => server.stop());
   beforeEach(() => server.clock.advance(61_000)); // unknown root keys are limited to 100 a minute
 
-  const call = (body: unknown, options = {}) => server.call(operation.name, body, options);
+  const call = (body: unknown, options = {}) =>
+    server.call(operation.name, body, { rootKey: permitted, ...options });
   const refused = async (body: unknown, status: number, options = {}) => {
-    const reply = await call(body, options);
+    const reply = asAlone(operation, await call(body, options));
     expectRefusal(reply, status);
     return reply;
   };
@@ -106,11 +125,11 @@ describe.each(operations)("$name", (operation) => {
     for (const { path, schema: object } of objectsOf(schema)) {
       const [known = "zzzzzzzz"] = Object.keys(object.properties ?? {}).filter((name) => name.length > 3);
       const { body } = await refused(withValue(schema, example, [...path, "zzzzzzzz"], 1), 400);
-      const location = locationOf([...path, "zzzzzzzz"]);
+      const location = placeOf(operation, [...path, "zzzzzzzz"]);
       expect(body.error.errors).toContainEqual(expect.objectContaining({ location, ...unknownField }));
       const mistyped = await refused(withValue(schema, example, [...path, `${known}q`], 1), 400);
       expect(mistyped.body.error.errors).toContainEqual({
-        location: locationOf([...path, `${known}q`]),
+        location: placeOf(operation, [...path, `${known}q`]),
         ...unknownField,
         ...(known === "zzzzzzzz" ? { fix: expect.any(String) } : { fix: `did you mean "${known}"?` }),
       });
@@ -121,7 +140,7 @@ describe.each(operations)("$name", (operation) => {
     for (const { path } of fields.filter(({ isRequired }) => isRequired)) {
       const { body } = await refused(without(schema, example, path), 400);
       expect(body.error.errors).toContainEqual(
-        expect.objectContaining({ location: locationOf(path), message: "is missing" }),
+        expect.objectContaining({ location: placeOf(operation, path), message: "is missing" }),
       );
     }
   });
@@ -131,7 +150,7 @@ describe.each(operations)("$name", (operation) => {
       for (const value of wrongFor(field)) {
         const { body } = await refused(withValue(schema, example, path, value), 400);
         expect(body.error.errors).toContainEqual(
-          expect.objectContaining({ location: locationOf(path), message: expect.any(String) }),
+          expect.objectContaining({ location: placeOf(operation, path), message: expect.any(String) }),
         );
       }
     }
@@ -160,6 +179,7 @@ describe.each(operations)("$name", (operation) => {
     "refuses the body %j",
     async (text) => {
       if (text === "[]" && schema.type === "array") return;
+      if (text === "" && flawsOf(operation, {}).length === 0) return;
       await refused(text, 400);
     },
   );
@@ -199,9 +219,9 @@ describe.each(operations)("$name", (operation) => {
     await refused(example, 403, { rootKey: "", headers });
   });
 
-  test("is 403 for want of any one permission it needs, naming it and no id", async () => {
+  test("is 403 if any permission it needs is missing, and names that permission but no id", async () => {
     for (const needed of needsOf(operation)) {
-      const others = allPermissions.filter((one) => one !== forAll(needed));
+      const others = allPermissions.filter((one) => one !== forAll(needed) && !instead.includes(one));
       const { body } = await refused(example, 403, { rootKey: await server.makeRootKey(others) });
       expect(body.error.type).toEndWith("/unkey/authorization/insufficient_permissions");
       expect(body.error.detail).toContain(`"${forAll(needed)}"`);
@@ -209,10 +229,29 @@ describe.each(operations)("$name", (operation) => {
     }
   });
 
-  test("tells a caller without a valid root key nothing of schemas, and one without permission nothing of data", async () => {
-    await refused({ zzz: 1 }, 401, { rootKey: unknownKey() });
-    await refused("{", 401, { rootKey: unknownKey() });
-    await refused({ zzz: 1 }, 400, { rootKey: notPermitted });
+  test("checks the root key and its permission before the body", async () => {
+    for (const body of [{ zzz: 1 }, "{", ""]) {
+      await refused(body, 401, { rootKey: unknownKey() });
+      await refused(body, 403, { rootKey: notPermitted });
+    }
+    const headers = { "Content-Type": "text/plain", "Idempotency-Key": "ä" };
+    await refused("x", 403, { rootKey: notPermitted, headers });
+  });
+
+  test("lists at most 100 of 900 unknown fields, each name cut, and says how many more there are", async () => {
+    for (const letter of ["z", "\u0001", "\u{1f511}"]) {
+      const unknown = Array.from({ length: 900 }, (_, i) => [`${i}${letter.repeat(150)}`, 0]);
+      const { body, text } = await refused(Object.fromEntries(unknown), 400);
+      const { errors, detail } = body.error;
+      if (Array.isArray(example)) continue;
+      expect(new TextEncoder().encode(text).byteLength).toBeLessThan(64 * 1024);
+      expect(errors.length).toBeLessThanOrEqual(100);
+      if (letter === "z") expect(errors).toHaveLength(100);
+      const missing = fields.filter(({ isRequired, path }) => isRequired && path.length === 1).length;
+      expect(detail).toEndWith(
+        `(and at least ${899 + missing} more, of which ${errors.length - 1} are listed).`,
+      );
+    }
   });
 
   test.each([
@@ -224,14 +263,14 @@ describe.each(operations)("$name", (operation) => {
     await refused(example, 415, { headers });
   });
 
-  test("answers POST only, and says so", async () => {
+  test("accepts only POST, and says so", async () => {
     for (const method of ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
       const reply = await refused(undefined, 405, { method });
       expect(reply.headers.get("allow")).toBe("POST");
     }
   });
 
-  test("names its errors by addresses that this server answers with a page", async () => {
+  test("names its errors by addresses at which this server has a page", async () => {
     const replies = [
       await refused({ zzz: 1 }, 400),
       await refused(example, 401, { rootKey: unknownKey() }),
@@ -251,7 +290,7 @@ describe.each(operations)("$name", (operation) => {
   });
 });
 
-/** Where an answer is null. What is inside `meta` is the customer's. */
+/** The places where a response is null. What is inside `meta` is the customer's. */
 function nullsIn(value: unknown, at = ""): string[] {
   if (value === null) return [at];
   if (typeof value !== "object") return [];
@@ -260,19 +299,28 @@ function nullsIn(value: unknown, at = ""): string[] {
   );
 }
 
-/** Beside what an operation always needs, what its example needs. */
+/** Members that an official client requires, nulls included. */
+const mayBeNull: Record<string, RegExp> = {
+  "rootKeys.listKeys": /\.(name|expires)$/,
+  "workspace.getLimits": /\.limit$/,
+};
+
+/** What the example of an operation needs in addition to what the operation always needs. */
 const furtherNeeds: Record<string, string[]> = {
   "permissions.createRole": ["rbac.*.add_permission_to_role", "rbac.*.create_permission"],
+  "rootKeys.createKey": ["api.*.read_api", "api.*.read_key"],
+  "rootKeys.rerollKey": ["api.*.read_api"],
   "analytics.getUsage": ["api.*.read_analytics"], // an identity's keys may be in any api
 };
 
 describe.each(operations.filter((operation) => !isOffered(operation)))(
   "$name",
   ({ name, errors, example }) => {
-    test("answers the error that it is documented with", async () => {
+    test("returns its documented error, but 400 if the query is empty", async () => {
       const server = await startTest();
       const [code = "unexpected_error"] = errors;
       expectRefusal(await server.call(name, example.input), catalogue[code].status);
+      for (const query of ["", " \n\t"]) expectRefusal(await server.call(name, { query }), 400);
       await server.stop();
     });
   },
@@ -283,10 +331,14 @@ describe.each(operations.filter(isOffered))("$name", (operation) => {
     const server = await startTest();
     const world = await makeWorld(server, "first");
     const further = furtherNeeds[operation.name] ?? [];
-    const ids: Record<string, string> = { api: world.apiId, identity: world.identityId };
+    const ids: Record<string, string> = {
+      api: world.apiId,
+      identity: world.identityId,
+      root_key: world.rootKeyId,
+    };
     const forOne = (permission: Permission) =>
       permission.replace("<id>", ids[permission.split(".")[0] ?? ""] ?? world.namespaceId);
-    for (const narrowed of operation.transact === undefined ? [forAll, forOne] : [forOne]) {
+    for (const narrowed of isWrite(operation) ? [forOne] : [forAll, forOne]) {
       const rootKey = await server.makeRootKey([...needsOf(operation).map(narrowed), ...further]);
       const reply = await server.call(operation.name, exampleIn(operation, world), { rootKey });
       expect([reply.status, reply.body.error]).toEqual([200, undefined]);
@@ -296,11 +348,7 @@ describe.each(operations.filter(isOffered))("$name", (operation) => {
 });
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
+  const server = testServer({ engine });
 
   describe.each(operations.filter(isOffered))("$name", (operation) => {
     let story: Awaited<ReturnType<typeof callTwice>>;
@@ -308,22 +356,24 @@ describe.each(engines)("on $name,", (engine) => {
       story = await callTwice(server, operation);
     });
 
-    test("answers its example in the success envelope, as its schema says, and null nowhere else", () => {
+    test("returns its example in the success envelope, as its schema says, with null nowhere else", () => {
       const { first } = story;
+      const shape = operation.output ?? (operation.page && z.array(operation.page));
       expect([first.status, first.body.error]).toEqual([200, undefined]);
-      const { meta, data, pagination, ...more } = first.body;
+      const { meta, data, pagination, warnings = [], ...more } = first.body;
       expect(more).toEqual({});
+      if (shape !== undefined) expect(warnings).toEqual([]);
       expect(meta).toEqual({ requestId: first.headers.get("x-request-id") });
       expect(first.headers.get("cache-control")).toBe("no-store");
       expect(first.headers.get("content-type")).toBe("application/json");
-      const shape = operation.output ?? (operation.page && z.array(operation.page));
       expect("data" in first.body).toBe(shape !== undefined);
       expect(shape?.safeParse(data).error).toBeUndefined();
-      expect(pagination).toEqual(operation.page && { hasMore: false });
-      expect(nullsIn(first.body).filter((at) => !at.endsWith(".remaining"))).toEqual([]);
+      expect(pagination?.hasMore).toBe(operation.page && false);
+      const expected = mayBeNull[operation.name] ?? /\.remaining$/;
+      expect(nullsIn(first.body).filter((at) => !expected.test(at))).toEqual([]);
     });
 
-    if (operation.transact === undefined) return;
+    if (!isWrite(operation)) return;
 
     test("leaves a trace of every change in the audit trail, by ids and names of fields", () => {
       const { first, before, after } = story;
@@ -334,7 +384,7 @@ describe.each(engines)("on $name,", (engine) => {
           workspaceId: story.workspaceId,
           requestId: first.body.meta.requestId,
           atMs: server.clock.nowMs,
-          event: expect.stringMatching(/^[a-z]+\.[a-z_]+$/),
+          event: expect.stringMatching(/^[a-zA-Z]+\.[a-z_]+$/),
           targetId: expect.stringMatching(/^[a-z]+_[0-9A-Za-z]{22}$/),
           actorId: expect.stringMatching(/^root_/),
         });
@@ -342,7 +392,7 @@ describe.each(engines)("on $name,", (engine) => {
       }
     });
 
-    test("is done once for one Idempotency-Key, and answers the same again", () => {
+    test("is done once for one Idempotency-Key, and returns the same response again", () => {
       const { first, second, after, atLast } = story;
       expect(second.text).toBe(first.text);
       expect(first.headers.get("idempotent-replayed")).toBeNull();
@@ -355,7 +405,7 @@ describe.each(engines)("on $name,", (engine) => {
 /** The example, sent twice with one Idempotency-Key in a workspace of its own, and what this holds around it. */
 async function callTwice(server: TestServer, operation: Operation) {
   const workspaceId = await server.makeWorkspace();
-  const rootKey = await server.makeRootKey(["*"], { workspaceId });
+  const rootKey = await server.makeRootKey(everything, { workspaceId });
   const world = await makeWorld(server, "first", { workspaceId, rootKey });
   const state = async () => {
     const {
@@ -365,8 +415,7 @@ async function callTwice(server: TestServer, operation: Operation) {
     } = await dump(server.services.engine.db, workspaceId);
     return { audit, idempotency, rest: JSON.stringify(rest) };
   };
-  const headers: Record<string, string> =
-    operation.transact === undefined ? {} : { "Idempotency-Key": "order-1234" };
+  const headers: Record<string, string> = isWrite(operation) ? { "Idempotency-Key": "order-1234" } : {};
   const call = () => server.call(operation.name, exampleIn(operation, world), { rootKey, headers });
   const before = await state();
   const first = await call();

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { recordCache, workspaceKey, workspaceKeyParts } from "./cache.ts";
+import { recordCache } from "./cache.ts";
+import { changeLog } from "./changeLog.ts";
 
-/** A record and the versions, as it was read, of the things it was made from. */
+/** A record, and the versions of its dependencies when it was read. */
 type Value = { made: ReadonlyMap<string, number> };
 type Command =
   | { do: "find" | "create" | "remove"; key: string }
@@ -11,12 +12,12 @@ type Command =
   | { do: "clear" };
 
 const things = ["key_1", "key_2", "id_1", "role_1"];
-/** What each record is made from; two share an identity and a role. */
-const madeFrom: Record<string, readonly string[]> = {
+/** The dependencies of each record. Two records share an identity and a role. */
+const dependencies: Record<string, readonly string[]> = {
   first: ["key_1", "id_1", "role_1"],
   second: ["key_2", "id_1", "role_1"],
 };
-const keys = Object.keys(madeFrom);
+const keys = Object.keys(dependencies);
 
 const commands: fc.Arbitrary<Command[]> = fc.array(
   fc.oneof(
@@ -34,7 +35,14 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
   { maxLength: 40, size: "max" },
 );
 
-/** A database whose look-ups read at once and answer when they are told to, and a cache before it. */
+const valueSource = {
+  idsOf: ({ made }: Value) => [...made.keys()],
+  bytesOf: () => 100,
+  maxBytes: 10_000,
+  isCurrent: () => true,
+};
+
+/** A cache, and a database that reads at once and returns the record when the test lets it. */
 function simulation() {
   const versions = new Map(things.map((thing) => [thing, 0]));
   const acknowledged = new Map(versions);
@@ -44,32 +52,35 @@ function simulation() {
 
   const read = (key: string): Value | undefined =>
     present.has(key)
-      ? { made: new Map((madeFrom[key] ?? []).map((thing) => [thing, versions.get(thing) ?? 0])) }
+      ? { made: new Map((dependencies[key] ?? []).map((thing) => [thing, versions.get(thing) ?? 0])) }
       : undefined;
+  const changes = changeLog();
   const cache = recordCache<Value>({
-    load(key) {
+    ...valueSource,
+    changes,
+    load(_, key) {
       loads += 1;
-      const found = read(key);
-      return new Promise((resolve) => pending.push(() => resolve(found)));
+      const record = read(key);
+      return new Promise((resolve) => pending.push(() => resolve(record)));
     },
-    madeFrom: (value) => [...value.made.keys()],
-    weigh: () => 100,
-    maxBytes: 10_000,
-    isCurrent: () => true,
   });
   const bump = (thing: string) => versions.set(thing, (versions.get(thing) ?? 0) + 1);
   const acknowledge = (thing: string) => {
-    cache.evict(thing);
+    changes.note(thing);
     acknowledged.set(thing, versions.get(thing) ?? 0);
   };
 
   return {
     cache,
+    clear() {
+      changes.noteAll();
+      cache.clear();
+    },
     present,
     bump,
     acknowledge,
     loads: () => loads,
-    /** what an answer that is asked for now may not be older than */
+    /** the oldest versions that a look-up may return if it starts now */
     promised: () => new Map(acknowledged),
     promiseAll: () => {
       for (const [thing, version] of versions) acknowledged.set(thing, version);
@@ -91,9 +102,9 @@ type Simulation = ReturnType<typeof simulation>;
 type Look = {
   key: string;
   promised: Map<string, number>;
-  /** whether the record was there or not at some time since the question was asked */
+  /** whether the record existed, at each moment since the look-up started */
   seen: Set<boolean>;
-  answer: Promise<Value | undefined>;
+  result: Promise<Value | undefined>;
   isOver: boolean;
 };
 
@@ -102,10 +113,10 @@ function ask(world: Simulation, key: string): Look {
     key,
     promised: world.promised(),
     seen: new Set([world.present.has(key)]),
-    answer: Promise.resolve(world.cache.find(key)),
+    result: Promise.resolve(world.cache.find("ws_1", key)),
     isOver: false,
   };
-  void look.answer.then(() => {
+  void look.result.then(() => {
     look.isOver = true;
   });
   return look;
@@ -117,11 +128,11 @@ function follow(world: Simulation, looks: Look[], command: Command): void {
       looks.push(ask(world, command.key));
       return;
     case "create":
-      world.present.add(command.key); // nothing is evicted: absence is not kept
+      world.present.add(command.key); // nothing is evicted, since missing records are not cached
       return;
     case "remove":
       if (!world.present.delete(command.key)) return;
-      world.acknowledge(madeFrom[command.key]?.[0] ?? "");
+      world.acknowledge(dependencies[command.key]?.[0] ?? "");
       return;
     case "change":
       world.bump(command.thing);
@@ -133,12 +144,12 @@ function follow(world: Simulation, looks: Look[], command: Command): void {
       world.settle(command.pick);
       return;
     case "clear": // anything may have changed
-      world.cache.clear();
+      world.clear();
       world.promiseAll();
   }
 }
 
-/** Lets the history happen, then everything settle, and asks once more for what is kept at the end. */
+/** Plays the history, waits until everything has settled, and looks up every record once more. */
 async function live(world: Simulation, history: readonly Command[]): Promise<Look[]> {
   const looks: Look[] = [];
   for (const command of history) {
@@ -153,15 +164,15 @@ async function live(world: Simulation, history: readonly Command[]): Promise<Loo
 }
 
 async function check(look: Look): Promise<void> {
-  const value = await look.answer;
+  const value = await look.result;
   expect(look.seen).toContain(value !== undefined);
   for (const [thing, version] of value?.made ?? []) {
     expect(version).toBeGreaterThanOrEqual(look.promised.get(thing) ?? 0);
   }
 }
 
-describe("whatever happens while it is looked up, a record", () => {
-  test("is never older than what was acknowledged before it was asked for, and absence is never kept", async () => {
+describe("whatever happens during its look-up, a record", () => {
+  test("is never older than what was acknowledged before the look-up, and a missing record is never cached", async () => {
     await fc.assert(
       fc.asyncProperty(commands, async (history) => {
         const looks = await live(simulation(), history);
@@ -171,49 +182,47 @@ describe("whatever happens while it is looked up, a record", () => {
     );
   }, 30_000);
 
-  test("is looked up once however many ask, and then answered at once", async () => {
+  test("is looked up once for all concurrent callers, and then returned at once", async () => {
     const world = simulation();
     const asked = Array.from({ length: 50 }, () => ask(world, "first"));
     await world.settleAll();
     expect(world.loads()).toBe(1);
-    for (const { answer } of asked) expect(await answer).toBeDefined();
-    expect(world.cache.find("first")).not.toBeInstanceOf(Promise);
-    world.acknowledge("key_2"); // none of its own
-    expect(world.cache.find("first")).not.toBeInstanceOf(Promise);
+    for (const { result } of asked) expect(await result).toBeDefined();
+    expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
+    world.acknowledge("key_2"); // not a dependency
+    expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
   });
 
-  test("that was revoked during its look-up is looked up again for all who wait", async () => {
+  test("that was revoked during its look-up is looked up again for all callers that wait", async () => {
     const world = simulation();
     const before = ask(world, "first");
     world.bump("role_1");
     world.acknowledge("role_1");
     const after = ask(world, "first");
     await world.settleAll();
-    expect((await before.answer)?.made.get("role_1")).toBe(1);
-    expect((await after.answer)?.made.get("role_1")).toBe(1);
+    expect((await before.result)?.made.get("role_1")).toBe(1);
+    expect((await after.result)?.made.get("role_1")).toBe(1);
   });
 });
 
-test("a failed look-up fails for all who joined it and is not kept", async () => {
+test("a failed look-up fails for all callers that joined it, and is not cached", async () => {
   let fails = true;
   const cache = recordCache<Value>({
+    ...valueSource,
+    changes: changeLog(),
     load: async () => {
       await turn();
       if (fails) throw new Error("away");
       return { made: new Map() };
     },
-    madeFrom: () => [],
-    weigh: () => 1,
-    maxBytes: 1_000,
-    isCurrent: () => true,
   });
-  const failed = await Promise.allSettled([cache.find("first"), cache.find("first")]);
+  const failed = await Promise.allSettled([cache.find("ws_1", "first"), cache.find("ws_1", "first")]);
   expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   fails = false;
-  expect(await cache.find("first")).toBeDefined();
+  expect(await cache.find("ws_1", "first")).toBeDefined();
 });
 
-test("while changes cannot be heard of, what is kept is not used", async () => {
+test("while the cache cannot learn of changes, it is not used", async () => {
   let current = true;
   let loads = 0;
   const cache = cacheOf(
@@ -223,63 +232,75 @@ test("while changes cannot be heard of, what is kept is not used", async () => {
     },
     () => current,
   );
-  await cache.find("first");
+  await cache.find("ws_1", "first");
   current = false;
-  await cache.find("first");
+  await cache.find("ws_1", "first");
   expect(loads).toBe(2);
   current = true;
-  expect(cache.find("first")).not.toBeInstanceOf(Promise);
+  expect(cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
 });
 
-function cacheOf(maxBytes: number, loaded: (value: { key: string }) => void, isCurrent = () => true) {
+function cacheOf(
+  maxBytes: number,
+  loaded: (value: { key: string }) => void,
+  isCurrent = () => true,
+  changes = changeLog(),
+) {
   return recordCache<{ key: string }>({
-    async load(key) {
-      const value = { key };
-      loaded(value);
-      return value;
+    async load(_, key) {
+      const record = { key };
+      loaded(record);
+      return record;
     },
-    madeFrom: ({ key }) => [key],
-    weigh: () => 100,
+    changes,
+    idsOf: ({ key }) => [key],
+    bytesOf: () => 100,
     maxBytes,
     isCurrent,
   });
 }
 
-test("records take no more memory than they may, and one in use stays", async () => {
+test("records take no more memory than allowed, and a record in use stays", async () => {
   const values: WeakRef<object>[] = [];
-  const cache = cacheOf(10_000, (value) => void values.push(new WeakRef(value)));
+  const cache = cacheOf(28_000, (value) => void values.push(new WeakRef(value)));
   for (let i = 0; i < 1_000; i += 1) {
-    await cache.find(`key_${i}`);
-    await cache.find("key_0");
-    expect(cache.find("key_0")).not.toBeInstanceOf(Promise);
+    await cache.find("ws_1", `key_${i}`);
+    await cache.find("ws_1", "key_0");
+    expect(cache.find("ws_1", "key_0")).not.toBeInstanceOf(Promise);
     if (i % 97 !== 0) continue;
     await turn();
     Bun.gc(true);
     const alive = values.filter((value) => value.deref() !== undefined);
-    expect(alive.length).toBeLessThanOrEqual(105); // a few may still lie on the stack
+    expect(alive.length).toBeLessThanOrEqual(105); // the stack may still refer to a few
     expect(alive.length).toBeGreaterThan(Math.min(i, 45));
   }
 }, 60_000);
 
-test("a change is remembered, or everything is forgotten, however many changes follow it", async () => {
+test("a change is remembered or the cache is cleared, however many changes follow", async () => {
   const loaded: string[] = [];
-  const cache = cacheOf(10_000, ({ key }) => void loaded.push(key));
-  await cache.find("first");
-  cache.evict("first");
-  for (let i = 0; i < 100_001; i += 1) cache.evict(`other_${i}`);
-  await cache.find("first");
+  const changes = changeLog();
+  const cache = cacheOf(10_000, ({ key }) => void loaded.push(key), undefined, changes);
+  await cache.find("ws_1", "first");
+  changes.note("first");
+  for (let i = 0; i < 100_001; i += 1) changes.note(`other_${i}`);
+  await cache.find("ws_1", "first");
   expect(loaded).toEqual(["first", "first"]);
 });
 
-test("two workspaces or two hashes never share a cache key, and it tells both", () => {
-  const workspace = fc.stringMatching(/^ws_[A-Za-z0-9]{1,22}$/);
-  const hash = fc.oneof(fc.base64String(), fc.string());
-  fc.assert(
-    fc.property(workspace, hash, workspace, hash, (workspaceId, keyHash, other, otherHash) => {
-      const key = workspaceKey(workspaceId, keyHash);
-      expect(workspaceKeyParts(key)).toEqual([workspaceId, keyHash]);
-      const same = workspaceId === other && keyHash === otherHash;
-      expect(key === workspaceKey(other, otherHash)).toBe(same);
+test("a record is found only under its own workspace and name, whatever characters the name has", async () => {
+  const workspace = fc.stringMatching(/^ws_[A-Za-z0-9]{1,2}$/);
+  const name = fc.oneof(fc.constantFrom("", "/", "a", "/a", "a/"), fc.string());
+  const cache = recordCache<[string, string]>({
+    load: async (workspaceId, name) => [workspaceId, name],
+    changes: changeLog(),
+    idsOf: () => [],
+    bytesOf: () => 1,
+    maxBytes: 1_000_000,
+    isCurrent: () => true,
+  });
+  await fc.assert(
+    fc.asyncProperty(workspace, name, async (workspaceId, asked) => {
+      expect(await cache.find(workspaceId, asked)).toEqual([workspaceId, asked]);
     }),
   );
 });

@@ -1,167 +1,177 @@
-import type { KeyRecord } from "../domain/verification.ts";
-import type { NamespaceRecord } from "./queries/namespaces.ts";
+import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
+import type { ChangeLog, Dated } from "./changeLog.ts";
+import { linkedTable } from "./linkedTable.ts";
 
-/** Records read through the database and kept until something they were made from changes. */
+/** A read-through cache: each record is kept until something it depends on changes. */
 export type RecordCache<V> = {
-  /** The record, at once where it is kept. Absence is never kept: only look-ups under way are joined. */
-  find(key: string): V | Promise<V | undefined>;
-  /** The record where it is kept; nothing is looked up. */
-  findKept(key: string): V | undefined;
-  /** Forgets every record that was made from the thing with this id; look-ups under way are made again. */
-  evict(id: string): void;
+  /**
+   * The record, synchronously if it is cached or if the database reads at once. Misses are not cached; concurrent lookups
+   * share one query.
+   */
+  find(workspaceId: string, name: string): MaybePromise<V | undefined>;
+  /** The record if it is cached. Never queries the database. */
+  findKept(workspaceId: string, name: string): V | undefined;
   clear(): void;
+  /** how often `find` and `findKept` returned a cached record, and how often `find` queried the database */
+  uses(): { hits: number; misses: number };
+  /** in memory, with what its records share */
+  bytes(): number;
 };
 
-/** Keyed by workspace and hash. */
-export type KeyCache = RecordCache<KeyRecord>;
-
-/** Keyed by workspace and the name or id of the namespace. */
-export type NamespaceCache = RecordCache<NamespaceRecord>;
-
-/** Injective: workspace ids hold no slash. */
-export function workspaceKey(workspaceId: string, name: string): string {
-  return `${workspaceId}/${name}`;
-}
-
-/** What `workspaceKey` was made from. */
-export function workspaceKeyParts(key: string): [workspaceId: string, name: string] {
-  const slash = key.indexOf("/");
-  return [key.slice(0, slash), key.slice(slash + 1)];
-}
-
 type Source<V> = {
-  load(key: string): Promise<V | undefined>;
-  /** the ids of all that the record was made from */
-  madeFrom(value: V): readonly string[];
-  /** roughly, in bytes */
-  weigh(value: V): number;
+  /** the changes to whatever records are built from; a lookup during which one of its dependencies changes is repeated */
+  changes: ChangeLog;
+  /** `since` is the latest change when the load begins */
+  load(workspaceId: string, name: string, since: number): MaybePromise<V | undefined>;
+  /** the ids of everything that the record was built from */
+  idsOf(record: V): readonly string[];
+  /** roughly, in memory, without the name and what it shares with other records */
+  bytesOf(record: V): number;
+  /** what its records share */
+  shared?: {
+    bytes(): number;
+    /** The record is not kept, or no longer. */
+    release(record: V): void;
+    clear(): void;
+  };
   maxBytes: number;
-  /** whether all changes have lately been heard of: nothing kept is used while not */
+  /** whether this process knows of all recent changes; if not, no cached record is used */
   isCurrent(): boolean;
 };
 
-/** `since`: the change before which its load began. `checked`: the last change known not to concern it. */
-type Entry<V> = { value: V; ids: readonly string[]; since: number; checked: number };
+/** `used` since the last walk past it */
+type Entry<V> = Dated & {
+  readonly workspaceId: string;
+  readonly name: string;
+  next: Entry<V> | undefined;
+  readonly record: V;
+  used: boolean;
+};
+
+/** Unambiguous, since workspace ids contain no slash. */
+function loadName(workspaceId: string, name: string): string {
+  return `${workspaceId}/${name}`;
+}
 
 /**
- * What is kept is kept until a change to something it was made from; a look-up under way when that change comes is
- * made again, so it never brings back what was revoked.
+ * Keeps a record until something it depends on changes. A lookup that is in progress at that moment is repeated, so a
+ * revoked record never comes back.
  */
 export function recordCache<V extends object>(source: Source<V>): RecordCache<V> {
-  const changes = changeLog();
-  const kept = twoGenerations<Entry<V>>(source.maxBytes);
+  const { changes, isCurrent, idsOf } = source;
+  const kept = boundedTable(source);
   const loading = new Map<string, Promise<V | undefined>>();
+  const uses = { hits: 0, misses: 0 };
 
-  function findKept(key: string): V | undefined {
-    const entry = kept.find(key);
-    return entry !== undefined && changes.isFresh(entry) && source.isCurrent() ? entry.value : undefined;
+  function findKept(workspaceId: string, name: string): V | undefined {
+    const entry = kept.find(workspaceId, name);
+    if (entry === undefined || !changes.isFresh(entry, idsOf) || !isCurrent()) return undefined;
+    uses.hits += 1;
+    return entry.record;
   }
 
-  async function load(key: string): Promise<V | undefined> {
-    for (;;) {
-      const since = changes.latest();
-      const value = await source.load(key);
-      if (value === undefined) return undefined;
-      const entry = { value, ids: source.madeFrom(value), since, checked: since };
-      if (!changes.isFresh(entry)) continue;
-      kept.keep(key, entry, source.weigh(value));
-      return value;
-    }
+  function load(workspaceId: string, name: string): MaybePromise<V | undefined> {
+    const since = changes.latest();
+    return whenAvailable(source.load(workspaceId, name, since), (record): MaybePromise<V | undefined> => {
+      if (record === undefined) return undefined;
+      const entry: Entry<V> = {
+        workspaceId,
+        name,
+        next: undefined,
+        record,
+        since,
+        checked: since,
+        used: false,
+      };
+      if (changes.isFresh(entry, idsOf)) {
+        kept.keep(entry);
+        return record;
+      }
+      source.shared?.release(record);
+      return load(workspaceId, name);
+    });
   }
 
-  async function loadOnce(key: string): Promise<V | undefined> {
-    const underWay = loading.get(key);
-    if (underWay !== undefined) {
-      // absent: it may have been made since that look-up began; found: kept only where it is still fresh
-      return (await underWay) === undefined ? load(key) : (findKept(key) ?? load(key));
-    }
-    const started = load(key);
-    loading.set(key, started);
-    try {
-      return await started;
-    } finally {
-      loading.delete(key);
-    }
+  /** A missing record may have been created since the lookup in progress began; a found one is used only if still fresh. */
+  async function join(inProgress: Promise<V | undefined>, workspaceId: string, name: string) {
+    const found = await inProgress;
+    return (found && findKept(workspaceId, name)) ?? load(workspaceId, name);
+  }
+
+  function loadOnce(workspaceId: string, name: string): MaybePromise<V | undefined> {
+    uses.misses += 1;
+    const joined = loadName(workspaceId, name);
+    const inProgress = loading.get(joined);
+    if (inProgress !== undefined) return join(inProgress, workspaceId, name);
+    const started = load(workspaceId, name);
+    if (!(started instanceof Promise)) return started;
+    loading.set(joined, started);
+    const ended = () => void loading.delete(joined);
+    started.then(ended, ended);
+    return started;
   }
 
   return {
-    find: (key) => findKept(key) ?? loadOnce(key),
+    find: (workspaceId, name) => findKept(workspaceId, name) ?? loadOnce(workspaceId, name),
     findKept,
-    evict: changes.note,
-    clear() {
-      changes.noteAll();
-      kept.clear();
-    },
+    clear: kept.clear,
+    uses: () => uses,
+    bytes: kept.bytes,
   };
 }
 
-/** Above this many remembered changes all records count as changed instead. */
-const changesRemembered = 100_000;
+/** of an entry, its name and its place in the table */
+const entryBytes = 180;
 
-/** Numbers the changes, and knows which came after a record's load began. */
-function changeLog() {
-  let latest = 0;
-  let allAt = 0;
-  const changedAt = new Map<string, number>();
+/** A walk skips at most this many entries that were used, and then evicts the next one, so that no lookup takes long. */
+const mostSpared = 64;
 
-  function noteAll(): void {
-    latest += 1;
-    allAt = latest;
-    changedAt.clear();
+/** Approximates least-recently-used (the clock algorithm): walks through the entries and evicts those that were not used since its last visit. */
+function boundedTable<V>({ bytesOf, shared, maxBytes }: Source<V>) {
+  let table = linkedTable<Entry<V>>();
+  let ownBytes = 0;
+
+  const sizeOf = (entry: Entry<V>) => entryBytes + bytesOf(entry.record);
+  const bytes = () => ownBytes + (shared?.bytes() ?? 0);
+
+  function remove(entry: Entry<V>): void {
+    table.remove(entry);
+    ownBytes -= sizeOf(entry);
+    shared?.release(entry.record);
+  }
+
+  function evictOne(): void {
+    let spared = 0;
+    for (;;) {
+      for (let entry = table.some(); entry !== undefined; entry = entry.next) {
+        if (!entry.used || spared === mostSpared) {
+          remove(entry);
+          return;
+        }
+        entry.used = false;
+        spared += 1;
+      }
+    }
   }
 
   return {
-    latest: () => latest,
-    note(id: string): void {
-      if (changedAt.size >= changesRemembered) noteAll();
-      latest += 1;
-      changedAt.set(id, latest);
+    bytes,
+    find(workspaceId: string, name: string): Entry<V> | undefined {
+      const entry = table.find(workspaceId, name);
+      if (entry !== undefined) entry.used = true;
+      return entry;
     },
-    noteAll,
-    isFresh(entry: Entry<unknown>): boolean {
-      if (entry.checked === latest) return true;
-      if (entry.since < allAt) return false;
-      if (entry.ids.some((id) => (changedAt.get(id) ?? 0) > entry.since)) return false;
-      entry.checked = latest;
-      return true;
+    keep(entry: Entry<V>): void {
+      const stale = table.find(entry.workspaceId, entry.name);
+      if (stale !== undefined) remove(stale);
+      table.add(entry);
+      ownBytes += sizeOf(entry);
+      while (bytes() > maxBytes && table.size > 1) evictOne();
     },
-  };
-}
-
-/**
- * Approximates least-recently-used within `maxBytes`: what is found in the older generation moves to the younger,
- * and when the younger is half of all, it becomes the older.
- */
-function twoGenerations<E>(maxBytes: number) {
-  type Weighed = { entry: E; bytes: number };
-  let younger = new Map<string, Weighed>();
-  let older = new Map<string, Weighed>();
-  let youngerBytes = 0;
-
-  function add(key: string, weighed: Weighed): void {
-    younger.set(key, weighed);
-    youngerBytes += weighed.bytes;
-    if (youngerBytes < maxBytes / 2) return;
-    older = younger;
-    younger = new Map();
-    youngerBytes = 0;
-  }
-
-  return {
-    find(key: string): E | undefined {
-      const young = younger.get(key);
-      if (young !== undefined) return young.entry;
-      const old = older.get(key);
-      if (old === undefined) return undefined;
-      older.delete(key);
-      add(key, old);
-      return old.entry;
-    },
-    keep: (key: string, entry: E, bytes: number) => add(key, { entry, bytes }),
     clear(): void {
-      younger = new Map();
-      older = new Map();
-      youngerBytes = 0;
+      table = linkedTable();
+      ownBytes = 0;
+      shared?.clear();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { databaseAt } from "../../test/databaseAt.ts";
 import { sharedCluster } from "../../test/services.ts";
 import { until } from "../../test/until.ts";
 import { cleanUp } from "./cleanUp.ts";
@@ -6,10 +7,10 @@ import { openStorage } from "./open.ts";
 
 const cluster = await sharedCluster();
 
-test("of the nodes on one database one cleans up at a time, and each gets its turn", async () => {
+test("one node of a database cleans up at a time, and each node does at some time", async () => {
   const url = await cluster.make();
   const open = () =>
-    openStorage(url, { serving: false, connections: 4, monotonicMs: () => performance.now() });
+    openStorage(databaseAt(url), { serving: false, connections: 4, monotonicMs: () => performance.now() });
   const engines = [await open(), await open(), await open()];
   const turns = engines.map(() => 0);
   let atOnce = 0;
@@ -20,16 +21,19 @@ test("of the nodes on one database one cleans up at a time, and each gets its tu
       engine,
       Date.now,
       (_, event, { message }) => void failures.push(`${event}: ${message}`),
-      [
-        async (tx) => {
-          atOnce += 1;
-          most = Math.max(most, atOnce);
-          for (let read = 0; read < 5; read += 1) await tx.selectFrom("workspaces").select("id").execute();
-          atOnce -= 1;
-          turns[node] = (turns[node] ?? 0) + 1;
-          return 0;
-        },
-      ],
+      {
+        byAge: [],
+        always: [
+          async (tx) => {
+            atOnce += 1;
+            most = Math.max(most, atOnce);
+            for (let read = 0; read < 5; read += 1) await tx.selectFrom("workspaces").select("id").execute();
+            atOnce -= 1;
+            turns[node] = (turns[node] ?? 0) + 1;
+            return 0;
+          },
+        ],
+      },
       5,
     ),
   );
@@ -40,3 +44,34 @@ test("of the nodes on one database one cleans up at a time, and each gets its tu
   expect(most).toBe(1);
   expect(failures).toEqual([]);
 }, 20_000);
+
+test("nothing is deleted for its age while no clock can be trusted", async () => {
+  const engine = await openStorage(databaseAt(":memory:"), {
+    serving: false,
+    connections: 1,
+    monotonicMs: () => 0,
+  });
+  let asked = 0;
+  let deleted = 0;
+  const trusted = (): number | undefined => {
+    asked += 1;
+    return asked > 20 ? 1_000 : undefined;
+  };
+  const task = async (_: unknown, nowMs: number): Promise<number> => {
+    expect([asked > 20, nowMs]).toEqual([true, 1_000]);
+    deleted += 1;
+    return 0;
+  };
+  const failures: string[] = [];
+  const stop = cleanUp(
+    engine,
+    trusted,
+    (_, event) => void failures.push(event),
+    { always: [], byAge: [task] },
+    1,
+  );
+  await until(() => deleted > 0);
+  await stop();
+  await engine.close();
+  expect(failures).toEqual([]);
+});

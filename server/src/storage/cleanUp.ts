@@ -1,29 +1,84 @@
-import type { Engine } from "./engine.ts";
+import { settlementEvent, type UsageEvent } from "../domain/usage.ts";
+import { type Engine, StorageError } from "./engine.ts";
 import { deleteOldAuditEvents } from "./queries/audit.ts";
-import { deleteOldAnswers } from "./queries/idempotency.ts";
+import { deleteOldConsoleSessions } from "./queries/consoleSessions.ts";
+import { deleteGonePermission, deleteGoneRole } from "./queries/gone.ts";
+import { deleteOldHolds } from "./queries/holds.ts";
+import { deleteOldResponses } from "./queries/idempotency.ts";
+import { deleteOldMovements } from "./queries/movements.ts";
+import { endChargedHolds } from "./queries/settling.ts";
 import type { Tx } from "./schema.ts";
 
-/** small enough that a write that waits behind it does not notice */
-const rowsAtOnce = 500;
+/** small enough that a write that waits for it is not noticeably delayed */
+const batchRows = 500;
 
-/** Deletes at most so many rows that are no longer kept, and answers how many there were. */
-type Task = (tx: Tx, nowMs: number, limit: number) => Promise<number>;
+/** Each task deletes at most `limit` rows. It returns `limit` if there may be more to delete. */
+export type CleanUpTasks = {
+  always: readonly ((tx: Tx, limit: number) => Promise<number>)[];
+  /** delete rows that have expired at `nowMs` */
+  byAge: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number | Done>)[];
+};
 
-/** What is cleaned up; `auditRetentionMs` undefined keeps the audit trail for ever. */
-export function cleanUpTasks(auditRetentionMs: number | undefined): Task[] {
-  if (auditRetentionMs === undefined) return [deleteOldAnswers];
-  return [deleteOldAnswers, (tx, nowMs, limit) => deleteOldAuditEvents(tx, nowMs - auditRetentionMs, limit)];
+/** `committed` is called once, after the commit. */
+type Done = { count: number; committed(): void };
+
+/** above any age at which a session of the console is still valid */
+const sessionKeptMs = 24 * 60 * 60 * 1000;
+
+/** If `auditRetentionMs` is undefined, the audit trail and the ledger are kept forever. `record`: for usage. */
+export function cleanUpTasks(
+  auditRetentionMs: number | undefined,
+  record: (event: UsageEvent) => void,
+): CleanUpTasks {
+  const always = [deleteGonePermission, deleteGoneRole];
+  const usual: CleanUpTasks["byAge"] = [
+    deleteOldResponses,
+    (tx, nowMs, limit) => chargeExpiredHolds(tx, { nowMs, limit }, record),
+    deleteOldHolds,
+    (tx, nowMs, limit) =>
+      deleteOldConsoleSessions(
+        tx,
+        { beforeMs: nowMs - sessionKeptMs, afterMs: nowMs + sessionKeptMs },
+        limit,
+      ),
+  ];
+  if (auditRetentionMs === undefined) return { always, byAge: usual };
+  return {
+    always,
+    byAge: [
+      ...usual,
+      (tx, nowMs, limit) => deleteOldMovements(tx, nowMs - auditRetentionMs, limit),
+      (tx, nowMs, limit) => deleteOldAuditEvents(tx, nowMs - auditRetentionMs, limit),
+    ],
+  };
+}
+
+/** Usage counts what they charged. */
+async function chargeExpiredHolds(
+  tx: Tx,
+  { nowMs, limit }: { nowMs: number; limit: number },
+  record: (event: UsageEvent) => void,
+): Promise<Done> {
+  const ended = await endChargedHolds(tx, nowMs, limit);
+  const events = ended
+    .filter(({ spent }) => spent > 0)
+    .map(({ hold, spent }) => {
+      const { expiresAtMs: atMs, requestId } = hold;
+      return settlementEvent(hold, { atMs, requestId: requestId ?? hold.id, credits: spent });
+    });
+  return { count: ended.length, committed: () => events.forEach(record) };
 }
 
 /**
- * Deletes what is no longer kept, a little at a time, for as long as there is some. Of several nodes one does it at a
- * time. `report` hears of failures; the next minute tries again. Answers a function that stops it.
+ * Deletes expired rows in small batches, once per `everyMs`. Only one node does so at a time. `oldTime` returns the time
+ * that ages are measured by, or undefined if no clock can be trusted: then nothing is deleted because of its age. Failures
+ * go to `report` and are retried in the next round. Returns a function that stops it.
  */
 export function cleanUp(
   engine: Engine,
-  nowMs: () => number,
+  oldTime: () => number | undefined,
   report: (level: "warn", event: string, fields: { message: string }) => void,
-  tasks: readonly Task[],
+  { always, byAge }: CleanUpTasks,
   everyMs = 60_000,
 ): () => Promise<void> {
   let stopped = false;
@@ -34,16 +89,21 @@ export function cleanUp(
   timer.unref();
 
   async function cleanAll(): Promise<void> {
-    for (const task of tasks) await cleanOne(task);
+    const nowMs = oldTime();
+    for (const task of always) await cleanOne(task);
+    if (nowMs === undefined) return;
+    for (const task of byAge) await cleanOne((tx, limit) => task(tx, nowMs, limit));
   }
 
-  async function cleanOne(task: Task): Promise<void> {
+  async function cleanOne(task: (tx: Tx, limit: number) => Promise<number | Done>): Promise<void> {
     try {
-      let deleted = rowsAtOnce;
-      while (deleted === rowsAtOnce && !stopped) {
-        deleted = await engine.transaction((tx) => task(tx, nowMs(), rowsAtOnce), { alone: "clean up" });
+      let deleted = batchRows;
+      while (deleted === batchRows && !stopped) {
+        deleted = finished(await engine.transaction((tx) => task(tx, batchRows), { alone: "clean up" }));
+        await new Promise((resolve) => setImmediate(resolve)); // a database in memory never yields to the event loop by itself
       }
     } catch (error) {
+      if (error instanceof StorageError && error.reason === "read_only") return;
       report("warn", "clean_up_failed", { message: error instanceof Error ? error.name : "unknown" });
     }
   }
@@ -53,4 +113,11 @@ export function cleanUp(
     clearInterval(timer);
     await running;
   };
+}
+
+/** To be called after the commit. */
+function finished(done: number | Done): number {
+  if (typeof done === "number") return done;
+  done.committed();
+  return done.count;
 }

@@ -1,59 +1,72 @@
+import type { MaybePromise } from "../domain/maybePromise.ts";
 import type { Db, Tx } from "./schema.ts";
+import type { Snapshot } from "./snapshot.ts";
 
-/** A database: what the rest of the program asks of it. */
+/** A database, as the rest of the program uses it. */
 export type Engine = {
   name: "sqlite" | "postgres";
-  /** point reads, which never wait for a slow one */
+  /** for reads of single records, which never wait for slow queries */
   db: Db;
-  /** lists and searches */
+  /** for lists and searches */
   slow: Db;
   /**
-   * Runs `work` in one transaction. Resolves when the commit is durable; when `work` throws, nothing is kept. Run
-   * again where the database asks for it.
+   * Many point reads in one read transaction, where each takes about a microsecond. Undefined if the database is across a
+   * network, where one statement must read everything.
+   */
+  snapshot: (<T>(read: (snapshot: Snapshot) => T) => MaybePromise<T>) | undefined;
+  /**
+   * Runs `work` in one transaction. Resolves when the commit is durable. If `work` throws, the transaction is rolled back.
+   * May run `work` several times, because conflicts are retried.
    * Errors: `StorageError`, and whatever `work` throws.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Leaves word for other processes that the things with these ids change; part of the transaction. */
+  /** Records, as part of the transaction, which ids change, so that other processes can evict them. */
   recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when another process has changed the database. */
   onForeignChange(listener: (change: ForeignChange) => void): void;
-  /** Whether this process has lately learnt of all that others changed: nothing cached may be used while not. */
+  /** Whether this process knows of all recent changes by others. If not, nothing cached may be used. */
   isCurrent(): boolean;
-  /** How many processes serve from this database, this one among them. */
+  /** How many processes serve from this database, including this one. */
   liveNodes(): number;
-  /** Throws where the database cannot be read. */
+  /** Throws if the database cannot be read. */
   check(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** `alone`: no two transactions of the same name run at once, in whatever process. */
+/** `alone`: a name. No two transactions with the same name run at the same time, even in different processes. */
 export type TransactionOptions = { alone?: string };
 
-/** `ids` undefined: anything may have changed. `ageMs`: how long ago, where it is known. */
+/** `ids` undefined: anything may have changed. `ageMs`: how long ago it changed, if known. */
 export type ForeignChange = { ids: readonly string[] | undefined; ageMs?: number };
 
 /** How a database is opened. */
 export type StorageOptions = {
-  /** whether this process answers requests from it */
+  /** whether this process serves requests from the database */
   serving: boolean;
-  /** most connections to a database server */
+  /** refuses a database that no server has created yet, instead of creating it */
+  mustExist?: true;
+  /** the most connections to a database server */
   connections: number;
   /** milliseconds of a clock that never goes back */
   monotonicMs(): number;
 };
 
 /**
- * Why the database did not do it. `lost`: the answer to a commit did not arrive, its outcome can be looked up;
- * `not_durable`: it was committed and may not survive; otherwise nothing was kept.
+ * Why an operation of the database failed. `lost`: the response to a commit did not arrive, so whether it committed has
+ * to be looked up. `not_durable`: it committed, but may not survive a crash. With every other reason nothing was committed.
+ * `damaged`: a part of the database cannot be read. `read_only`: the records are being copied, or were copied, to another
+ * database.
  */
 export type StorageReason =
   | "full"
   | "busy"
   | "unavailable"
+  | "damaged"
   | "lost"
   | "not_durable"
   | "newer_schema"
-  | "in_use";
+  | "in_use"
+  | "read_only";
 
 export class StorageError extends Error {
   readonly reason: StorageReason;
@@ -65,7 +78,9 @@ export class StorageError extends Error {
   }
 }
 
-/** Whether `url` names a PostgreSQL database, from which several processes may serve. */
-export function isPostgres(url: string): boolean {
-  return /^postgres(ql)?:/.test(url);
+/** What a trigger of `copying/readOnly.ts` has refused. */
+export function readOnlyError(cause: unknown): StorageError {
+  const message =
+    "The database is read-only, because its records are copied to another one. latchkey copy --resume-source ends this.";
+  return new StorageError("read_only", message, cause);
 }

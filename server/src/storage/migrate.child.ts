@@ -1,4 +1,4 @@
-/** A process of migrate.test.ts: `<path> <killAt>` migrates and kills itself at that statement; 0: it does not. */
+/** A process that migrate.test.ts starts with `<path> <killAt>`. It migrates and kills itself at that statement; 0: never. */
 import { Database } from "bun:sqlite";
 import { migrate } from "./migrate.ts";
 
@@ -8,7 +8,7 @@ connection.run("pragma journal_mode = wal");
 let statements = 0;
 
 await migrate({
-  types: { engine: "sqlite", text: "text", int64: "integer", tableEnd: "strict" },
+  types: { engine: "sqlite", text: "text", int64: "integer", bytes: "blob", tableEnd: "strict" },
   async locked(work) {
     connection.run("begin immediate");
     await work(async (sql) => {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { databaseAt } from "../../test/databaseAt.ts";
 import { engines } from "../../test/harness.ts";
 import { newFolder, runProgram } from "../../test/program.ts";
 import { monotonicMs } from "../runtime.ts";
@@ -17,12 +18,12 @@ afterEach(async () => {
   for (const engine of opened.splice(0)) await engine.close();
 });
 const open = async (url: string) => {
-  const engine = await openStorage(url, options);
+  const engine = await openStorage(databaseAt(url), options);
   opened.push(engine);
   return engine;
 };
 
-/** Runs the child to its end; answers what it printed, undefined where it was killed. */
+/** Runs the child until it ends. Returns what it printed, or undefined if it was killed. */
 function migrateIn(path: string, killAt: number): Promise<string | undefined> {
   const child = spawn(process.execPath, [join(import.meta.dir, "migrate.child.ts"), path, String(killAt)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -36,10 +37,10 @@ function migrateIn(path: string, killAt: number): Promise<string | undefined> {
   });
 }
 
-/** Keeps everyone from a SQLite database until it is called, so that those who wait for it then begin together. */
+/** Locks a SQLite database until the returned function is called, so that all processes that wait for it begin together. */
 function holdBack(url: string): () => void {
   if (!url.startsWith("file:")) return () => undefined;
-  const holder = new Database(url.slice("file:".length), { create: true, readwrite: true });
+  const holder = new Database(`${url.slice("file:".length)}-creating`, { create: true, readwrite: true });
   holder.run("begin exclusive");
   return () => {
     holder.run("rollback");
@@ -47,9 +48,19 @@ function holdBack(url: string): () => void {
   };
 }
 
+/** Another process opens the database and adds a workspace. */
+async function openElsewhere(url: string, name: string) {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/open.child.ts"), url, name], {
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const said = await child.stderr.text();
+  return { code: await child.exited, said };
+}
+
 type Row = Record<string, unknown>;
 
-/** Everything that a migration makes, and which of them are recorded. */
+/** Everything that migrations create, and which of them are recorded. */
 function schemaOf(path: string): { tables: Row[]; applied: string[] } {
   const database = new Database(path, { readwrite: true, create: false });
   const tables = database
@@ -63,26 +74,22 @@ function schemaOf(path: string): { tables: Row[]; applied: string[] } {
 }
 
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name", (row) => {
-  test("several processes that start at once on an empty database leave one whole schema", async () => {
+  test("several processes that start at the same time on an empty database create one complete schema", async () => {
     const url = await row.url(newFolder());
     const release = holdBack(url);
-    const running = Array.from({ length: 6 }, (_, index) =>
-      runProgram(["workspace", "create", `of process ${index}`], { env: { DATABASE_URL: url } }),
-    );
+    const running = Array.from({ length: 6 }, (_, index) => openElsewhere(url, String(index)));
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     release();
     const started = await Promise.all(running);
-    expect(started.map(({ code, stderr }) => [code, stderr])).toEqual(started.map(() => [0, ""]));
+    expect(started).toEqual(started.map(() => ({ code: 0, said: "" })));
     const engine = await open(url);
     const workspaces = await engine.db.selectFrom("workspaces").select("name").execute();
-    expect(workspaces.map(({ name }) => name).sort()).toEqual(
-      [0, 1, 2, 3, 4, 5].map((index) => `of process ${index}`),
-    );
+    expect(workspaces.map(({ name }) => name).sort()).toEqual(["0", "1", "2", "3", "4", "5"]);
     await opened.pop()?.close();
     await row.drop?.(url);
   });
 
-  test("a database with a migration that is not known is refused as newer, and left alone", async () => {
+  test("a database with an unknown migration is refused as newer, and not changed", async () => {
     const url = await row.url(newFolder());
     const engine = await open(url);
     const unknown = { name: "9999_from_the_future" };
@@ -94,7 +101,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
         .execute(),
     );
     await opened.pop()?.close();
-    const fault = await openStorage(url, options).catch((error: unknown) => error);
+    const fault = await openStorage(databaseAt(url), options).catch((error: unknown) => error);
     expect(fault).toBeInstanceOf(StorageError);
     expect(fault).toMatchObject({ reason: "newer_schema" });
     const ended = await runProgram(["serve"], {
@@ -119,7 +126,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
 });
 
 describe("a kill during the migrations", () => {
-  test("at any statement leaves whole ones behind, and the next start does the rest", async () => {
+  test("at any statement leaves only complete migrations, and the next start runs the rest", async () => {
     const folder = newFolder();
     const whole = join(folder, "whole.db");
     const statements = Number(await migrateIn(whole, 0));
@@ -127,7 +134,7 @@ describe("a kill during the migrations", () => {
     expect(expected.applied.length).toBeGreaterThan(1);
     expect(statements).toBeGreaterThan(20);
 
-    /** what each number of whole migrations leaves */
+    /** the schema after each number of complete migrations */
     const stages = new Map<string, string>();
     const killAt = Array.from({ length: statements }, (_, index) => index + 1);
     for (let from = 0; from < killAt.length; from += 8) {
@@ -146,7 +153,7 @@ describe("a kill during the migrations", () => {
     }
     expect(stages.size).toBe(expected.applied.length + 1);
 
-    // one of each stage is brought to its end
+    // one database of each stage is migrated to the end
     for (const at of [1, Math.floor(statements / 3), Math.floor(statements / 2), statements]) {
       const path = join(folder, `resumed-${at}.db`);
       for (const suffix of ["", "-wal", "-shm"]) {

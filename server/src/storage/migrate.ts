@@ -1,32 +1,85 @@
-import { type Engine, StorageError } from "./engine.ts";
+import { StorageError } from "./engine.ts";
+import type { Migration, MigrationTarget } from "./migration.ts";
 import { start } from "./migrations/0001_start.ts";
 import { idempotency } from "./migrations/0002_idempotency.ts";
 import { nodes } from "./migrations/0003_nodes.ts";
 import { keys } from "./migrations/0004_keys.ts";
 import { ratelimits } from "./migrations/0005_ratelimits.ts";
 import { usage } from "./migrations/0006_usage.ts";
+import { rerolls } from "./migrations/0007_rerolls.ts";
+import { revokedRootKeys } from "./migrations/0008_revokedRootKeys.ts";
+import { migratedKeys } from "./migrations/0009_migratedKeys.ts";
+import { apiSettings } from "./migrations/0010_apiSettings.ts";
+import { keyLists } from "./migrations/0011_keyLists.ts";
+import { lastUsesByTime } from "./migrations/0012_lastUsesByTime.ts";
+import { usageBlocks } from "./migrations/0012_usageBlocks.ts";
+import { auditTargets } from "./migrations/0013_auditTargets.ts";
+import { consoleSessions } from "./migrations/0014_consoleSessions.ts";
+import { ipAllowLists } from "./migrations/0015_ipAllowLists.ts";
+import { usageCounts } from "./migrations/0016_usageCounts.ts";
+import { keyspaces } from "./migrations/0017_keyspaces.ts";
+import { quotas } from "./migrations/0017_quotas.ts";
+import { rootKeys } from "./migrations/0018_rootKeys.ts";
+import { auditRequests } from "./migrations/0019_auditRequests.ts";
+import { namespaceLists } from "./migrations/0020_namespaceLists.ts";
+import { copies } from "./migrations/0023_copies.ts";
+import { waitingKeys } from "./migrations/0025_waitingKeys.ts";
+import { upstreamDifferences } from "./migrations/0026_upstreamDifferences.ts";
+import { holdRequests } from "./migrations/0029_holdRequests.ts";
 
-/** How an engine writes what the migrations need. */
-export type ColumnTypes = { engine: Engine["name"]; text: string; int64: string; tableEnd: string };
+/** Append-only. Includes the usage migrations, since on PostgreSQL the usage tables are in the same database. */
+const recordMigrations: readonly Migration[] = [
+  start,
+  idempotency,
+  nodes,
+  keys,
+  ratelimits,
+  onPostgres(usage),
+  rerolls,
+  revokedRootKeys,
+  migratedKeys,
+  apiSettings,
+  keyLists,
+  onPostgres(lastUsesByTime),
+  onPostgres(usageBlocks),
+  auditTargets,
+  consoleSessions,
+  ipAllowLists,
+  onPostgres(usageCounts),
+  keyspaces,
+  quotas,
+  rootKeys,
+  auditRequests,
+  namespaceLists,
+  copies,
+  waitingKeys,
+  upstreamDifferences,
+  holdRequests,
+];
 
-export type Migration = { name: string; statements(types: ColumnTypes): string[] };
-
-/** Numbered, append-only: one that has shipped is never changed. */
-const migrations: readonly Migration[] = [start, idempotency, nodes, keys, ratelimits, usage];
-
-/** What an engine offers to be migrated: single statements on one connection. */
-export type MigrationTarget = {
-  types: ColumnTypes;
-  /** Runs `work` in one transaction that excludes every other migrating process. */
-  locked(work: (run: (sql: string) => Promise<Record<string, unknown>[]>) => Promise<void>): Promise<void>;
-};
+/** Append-only. For SQLite's separate usage file, so that counting never waits for a write to the records. */
+const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts];
 
 /**
- * Brings the database up to this program's schema, each migration with its own record in one transaction: a kill
- * at any statement leaves whole migrations behind, and several processes may start at once.
- * Errors: `StorageError` `newer_schema` where the database has a migration that this program does not know.
+ * Migrates the database to this program's schema. Each migration is recorded in its own transaction, so a crash at any
+ * statement leaves only complete migrations. Several processes may start at the same time.
+ * Errors: `StorageError` `newer_schema` if the database has a migration that this program does not know.
  */
-export async function migrate(target: MigrationTarget): Promise<void> {
+export function migrate(target: MigrationTarget): Promise<void> {
+  return applyAll(recordMigrations, target);
+}
+
+/** Like `migrate`, for the usage file of a SQLite database. */
+export function migrateUsage(target: MigrationTarget): Promise<void> {
+  return applyAll(usageMigrations, target);
+}
+
+/** Recorded on every engine, but run only on PostgreSQL. */
+function onPostgres({ name, statements }: Migration): Migration {
+  return { name, statements: (types) => (types.engine === "postgres" ? statements(types) : []) };
+}
+
+async function applyAll(migrations: readonly Migration[], target: MigrationTarget): Promise<void> {
   let pending = true;
   while (pending) {
     await target.locked(async (run) => {
@@ -34,7 +87,7 @@ export async function migrate(target: MigrationTarget): Promise<void> {
         `create table if not exists "migrations" ("name" ${target.types.text} primary key) ${target.types.tableEnd}`,
       );
       const applied = (await run(`select "name" from "migrations"`)).map((row) => String(row["name"]));
-      refuseNewer(applied);
+      refuseNewer(migrations, applied);
       const next = migrations.find((migration) => !applied.includes(migration.name));
       pending = next !== undefined;
       if (next === undefined) return;
@@ -44,7 +97,12 @@ export async function migrate(target: MigrationTarget): Promise<void> {
   }
 }
 
-function refuseNewer(applied: readonly string[]): void {
+/** The names of migrations that this program does not have, among those that a database has. */
+export function unknownMigrations(applied: readonly string[]): string[] {
+  return applied.filter((name) => !recordMigrations.some((migration) => migration.name === name));
+}
+
+function refuseNewer(migrations: readonly Migration[], applied: readonly string[]): void {
   const unknown = applied.find((name) => !migrations.some((migration) => migration.name === name));
   if (unknown === undefined) return;
   throw new StorageError(

@@ -1,13 +1,73 @@
-import { type Engine, isPostgres, type StorageOptions } from "./engine.ts";
+import type { DatabaseAddress } from "../domain/databaseAddress.ts";
+import { type Engine, StorageError, type StorageOptions } from "./engine.ts";
+import { sqliteDb } from "./engines/dialects.ts";
+import { openForeignAt } from "./engines/foreign.ts";
 import { openPostgres } from "./engines/postgres.ts";
+import { copyOfSnapshot, type SnapshotCopy } from "./engines/snapshotCopy.ts";
 import { openSqlite } from "./engines/sqlite.ts";
+import { slowReadThread } from "./engines/sqliteThread.ts";
+import type { ForeignDatabase } from "./foreignDatabase.ts";
+import type { Db } from "./schema.ts";
 
 /**
- * Opens the database that `url` names: `:memory:`, `file:<path>` or `postgres://…`. On SQLite only one process
- * may serve at a time.
- * Errors: `StorageError` with a sentence for the person who started the program.
+ * Opens a database and migrates it. On SQLite, only one process may serve at a time.
+ * Errors: `StorageError` with a message for the operator.
  */
-export async function openStorage(url: string, options: StorageOptions): Promise<Engine> {
-  if (isPostgres(url)) return openPostgres(url, options);
-  return url === ":memory:" ? openSqlite(url, options) : openSqlite(url.slice("file:".length), options);
+export async function openStorage(database: DatabaseAddress, options: StorageOptions): Promise<Engine> {
+  const engine = await open(database, options);
+  try {
+    await refuseIncompleteCopy(engine);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** Reads a SQLite database on a thread of its own, which yields the processor to others. Nothing is opened yet. */
+export function openBackgroundReader(path: string): { db: Db; close(): Promise<void> } {
+  const thread = slowReadThread(path);
+  return {
+    db: sqliteDb((sql, values) => thread.ask({ kind: "read", sql, values })),
+    close: () => thread.close(),
+  };
+}
+
+/** Creates the database if it is missing, and migrates it, even if it is an incomplete copy. */
+export async function migrateStorage(database: DatabaseAddress): Promise<void> {
+  const engine = await open(database, {
+    serving: false,
+    connections: 4,
+    monotonicMs: () => performance.now(),
+  });
+  await engine.close();
+}
+
+function open(database: DatabaseAddress, options: StorageOptions): Promise<Engine> {
+  if (database.kind === "postgres") return openPostgres(database.url, options);
+  return openSqlite(database.kind === "memory" ? ":memory:" : database.path, options);
+}
+
+/**
+ * The records as they are now, however long they are read. Not for a database in memory.
+ * Errors: `StorageError`.
+ */
+export async function openSnapshot(database: DatabaseAddress): Promise<SnapshotCopy> {
+  if (database.kind === "memory") throw new Error("A database in memory has no snapshot.");
+  return copyOfSnapshot(database);
+}
+
+/** Errors: `StorageError` if a copy into this database is under way or was interrupted. */
+async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
+  const copy = await db.selectFrom("copies").selectAll().where("role", "=", "target").executeTakeFirst();
+  if (copy === undefined) return;
+  throw new StorageError(
+    "unavailable",
+    `The database holds an incomplete copy of ${copy.other}, which began at ${new Date(copy.startedAtMs).toISOString()}. Wait until latchkey copy has finished, or run it again: it starts anew.`,
+  );
+}
+
+/** The database of another product: a SQLite file, or a PostgreSQL database. Errors: `StorageError`. */
+export async function openForeign(place: string): Promise<ForeignDatabase> {
+  return openForeignAt(place);
 }

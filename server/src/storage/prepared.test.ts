@@ -1,40 +1,51 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { engines, startTest, type TestServer } from "../../test/harness.ts";
-import { prepared } from "./prepared.ts";
+import { engines } from "../../test/harness.ts";
+import { testServer } from "../../test/setUp.ts";
+import { isIn, prepared } from "./prepared.ts";
 import type { Db, Schema } from "./schema.ts";
 
-type Wanted = { workspaceId: string; ids: readonly string[]; createdAtMs: number };
+type Wanted = { workspaceId: string; externalIds: readonly string[]; createdAtMs: number | undefined };
 
-function select(db: Db, { workspaceId, ids, createdAtMs }: Wanted) {
-  return db
+/** The same query, built anew for these arguments. */
+function select(db: Db, { workspaceId, externalIds, createdAtMs }: Wanted) {
+  const query = db
     .selectFrom("identities")
     .selectAll()
     .where("workspaceId", "=", workspaceId)
-    .where("id", "in", ids)
-    .where("createdAtMs", "<=", createdAtMs)
+    .where("externalId", "in", externalIds)
     .orderBy("id");
+  return createdAtMs === undefined ? query : query.where("createdAtMs", "<=", createdAtMs);
 }
 
-const selectPrepared = prepared((db, wanted: Wanted) => select(db, wanted).compile());
+const selectPrepared = prepared((db, { workspaceId, externalIds, createdAtMs }: Wanted) => {
+  const query = db
+    .selectFrom("identities")
+    .selectAll()
+    .where("workspaceId", "=", workspaceId)
+    .where(isIn("externalId", externalIds))
+    .orderBy("id");
+  return (createdAtMs === undefined ? query : query.where("createdAtMs", "<=", createdAtMs)).compile();
+});
 const insertPrepared = prepared((db, { rows }: { rows: readonly Schema["identities"][] }) =>
   db.insertInto("identities").values(rows).compile(),
 );
 
 describe.each(engines)("on $name, a prepared query", (engine) => {
-  let server: TestServer;
+  const server = testServer({ engine });
+  const awkward = ['"', "\\", "\\n", "\n", "{a,b}", "null", "", "'", "é", "\u{10FFFF}", "path"];
   const ids = Array.from({ length: 130 }, (_, number) => `id_${number}`);
+  const externalIds = ids.map((id, number) => awkward[number] ?? `user_${id}`);
   const row = (id: string, number: number): Schema["identities"] => ({
     id,
     workspaceId: server.workspaceId,
-    externalId: `user_${id}`,
+    externalId: externalIds[number] ?? "",
     meta: JSON.stringify({ path: [number] }),
     createdAtMs: number,
     updatedAtMs: number % 2 === 0 ? null : number,
   });
 
   beforeAll(async () => {
-    server = await startTest({ engine });
     const rows = ids.map(row);
     await server.services.engine.transaction(async (tx) => {
       for (const [from, to] of [
@@ -47,9 +58,8 @@ describe.each(engines)("on $name, a prepared query", (engine) => {
       }
     });
   });
-  afterAll(() => server.stop());
 
-  test("stores each value of each row in its place", async () => {
+  test("stores each value of each row in its column", async () => {
     const stored = await server.services.engine.db
       .selectFrom("identities")
       .selectAll()
@@ -59,11 +69,11 @@ describe.each(engines)("on $name, a prepared query", (engine) => {
     expect(stored).toEqual(ids.map(row));
   });
 
-  test("answers what the query built anew answers, whatever its arguments and their order", async () => {
+  test("returns the same as a newly built query, whatever its arguments and their order", async () => {
     const { db } = server.services.engine;
     const wanted = fc.record({
-      ids: fc.array(fc.constantFrom(...ids, "id_none", "path", "0"), { minLength: 1, maxLength: 120 }),
-      createdAtMs: fc.nat({ max: 130 }),
+      externalIds: fc.array(fc.constantFrom(...externalIds, "unknown"), { minLength: 1, maxLength: 120 }),
+      createdAtMs: fc.option(fc.nat({ max: 130 }), { nil: undefined }),
     });
     const property = fc.asyncProperty(wanted, fc.boolean(), async (given, workspaceFirst) => {
       const { workspaceId } = server;
@@ -71,5 +81,30 @@ describe.each(engines)("on $name, a prepared query", (engine) => {
       expect(await selectPrepared(db, args)).toEqual(await select(db, args).execute());
     });
     await fc.assert(property, { numRuns: 100 });
+  });
+
+  test("finds nothing in an empty list", async () => {
+    const wanted = { workspaceId: server.workspaceId, externalIds: [], createdAtMs: undefined };
+    expect(await selectPrepared(server.services.engine.db, wanted)).toEqual([]);
+  });
+
+  test("is compiled once, however long its list of values is", async () => {
+    let built = 0;
+    const counted = prepared((db, args: Wanted) => {
+      built += 1;
+      return db
+        .selectFrom("identities")
+        .select("id")
+        .where("workspaceId", "=", args.workspaceId)
+        .where(isIn("externalId", args.externalIds))
+        .compile();
+    });
+    const { db, slow } = server.services.engine;
+    for (const length of [0, 1, 2, 50, 120]) {
+      const given = externalIds.slice(0, length);
+      const args = { workspaceId: server.workspaceId, externalIds: given, createdAtMs: 1 };
+      expect(await counted(length === 2 ? slow : db, args)).toHaveLength(length);
+    }
+    expect(built).toBe(1);
   });
 });

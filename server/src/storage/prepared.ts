@@ -1,70 +1,144 @@
-import type { CompiledQuery, DialectAdapter } from "kysely";
+import {
+  type CompiledQuery,
+  type DialectAdapter,
+  type Expression,
+  PostgresAdapter,
+  type SqlBool,
+  sql,
+} from "kysely";
 import type { Db } from "./schema.ts";
 
 type Value = string | number | null;
 type Row = Readonly<Record<string, Value>>;
-type Args = Record<string, Value | readonly Value[] | readonly Row[]>;
-
-/** A page of rows; there are as many compiled queries as there are lengths up to this. */
-const longestKept = 100;
-
-/** Stands in a query for what the arguments have in this place. */
-type Placeholder = { path: readonly (string | number)[] };
+type Argument = Value | boolean | undefined | readonly string[] | readonly Row[];
+type Arguments = Readonly<Record<string, Argument>>;
 
 /**
- * A query that is compiled once for each SQL dialect, and for each length of its lists, and then only filled in: for
- * what runs often. `build` gets stand-ins of the arguments' types; it must use each of them as a value, and lists of
- * values or rows as they are. What has a list of more than `longestKept` items is compiled anew each time.
+ * A query that is built and compiled when it is first run, and after that only filled with arguments. Building and
+ * compiling a query costs several times what SQLite needs to run it, so every query of an operation is defined like this,
+ * at the top level of its module.
+ *
+ * `build` receives placeholders instead of the arguments. It may use an argument only as a value, and a list of texts only
+ * in `isIn`. It may also leave out a condition whose argument is `undefined`, and choose by a boolean: each combination
+ * is compiled once. Of a list of rows it receives as many rows of placeholders, and is compiled once for each number of them.
  */
-export function prepared<A extends Args, R>(
+export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,
 ): (db: Db, args: A) => Promise<R[]> {
-  const compiled = new WeakMap<DialectAdapter, Map<string, CompiledQuery<R>>>();
+  const kept = new WeakMap<DialectAdapter, Kept<R>>();
 
-  function queryFor(db: Db, args: A): CompiledQuery<R> {
+  function fillableFor(db: Db, args: A): Fillable<R> {
     const { adapter } = db.getExecutor();
-    const ofDialect = compiled.get(adapter) ?? new Map<string, CompiledQuery<R>>();
-    compiled.set(adapter, ofDialect);
-    const { name, isLong } = shapeOf(args);
-    const query = ofDialect.get(name) ?? build(db, standInsFor(args, []) as A);
-    if (!isLong) ofDialect.set(name, query);
+    let ofDialect = kept.get(adapter);
+    if (ofDialect === undefined) {
+      ofDialect = { byShape: new Map(), long: undefined };
+      kept.set(adapter, ofDialect);
+    }
+    const shape = shapeOf(args as Arguments);
+    const known = ofDialect.byShape.get(shape.name);
+    if (known !== undefined) return known;
+    if (ofDialect.long?.shape === shape.name) return ofDialect.long.query;
+    const query = fillable(build(db, placeholdersFor(args as Arguments, notationOf(adapter)) as A));
+    if (shape.isLong) ofDialect.long = { shape: shape.name, query };
+    else ofDialect.byShape.set(shape.name, query);
     return query;
   }
 
   return async (db, args) => {
-    const query = queryFor(db, args);
-    const parameters = query.parameters.map((value) => (isPlaceholder(value) ? filled(value, args) : value));
-    const { rows } = await db.executeQuery<R>({ ...query, parameters });
+    const { query, parametersFrom } = fillableFor(db, args);
+    const { rows } = await db.executeQuery<R>({ ...query, parameters: parametersFrom(args as Arguments) });
     return rows;
   };
 }
 
-/** What makes one query another one: how long each list is. */
-function shapeOf(args: Args): { name: string; isLong: boolean } {
-  const shape = { name: "", isLong: false };
-  for (const [name, value] of Object.entries(args)) {
-    if (typeof value !== "object" || value === null) continue;
-    shape.name += `${name} ${value.length} `;
-    shape.isLong ||= value.length > longestKept;
+/** The compiled queries of one dialect. Of those for more than `longestKept` rows, only the latest is kept. */
+type Kept<R> = { byShape: Map<string, Fillable<R>>; long: { shape: string; query: Fillable<R> } | undefined };
+
+const longestKept = 100;
+
+/** Arguments of the same shape share a compiled query. The shape is what is omitted, the booleans, and how many rows each list has. */
+function shapeOf(args: Arguments): { name: string; isLong: boolean } {
+  let name = "";
+  let isLong = false;
+  for (const argument in args) {
+    const value = args[argument];
+    if (value === undefined || typeof value === "boolean") name += `${argument} ${value} `;
+    else if (isRows(value)) {
+      name += `${argument} ${value.length} `;
+      isLong ||= value.length > longestKept;
+    }
   }
-  return shape;
+  return { name, isLong };
 }
 
-/** The same lists and records, with placeholders for all that is in them. */
-function standInsFor(args: unknown, path: Placeholder["path"]): unknown {
-  if (typeof args !== "object" || args === null) return { path } satisfies Placeholder;
-  if (Array.isArray(args)) return args.map((item, index) => standInsFor(item, [...path, index]));
-  return Object.fromEntries(
-    Object.entries(args).map(([name, value]) => [name, standInsFor(value, [...path, name])]),
-  );
+function isRows(value: Argument): value is readonly Row[] {
+  return typeof value === "object" && value !== null && typeof value[0] === "object";
 }
 
-function filled({ path }: Placeholder, args: Args): unknown {
-  let value: unknown = args;
-  for (const step of path) value = (value as Record<string | number, unknown>)[step];
-  return value;
+/** Stands in a compiled query for a value: an argument, or a column of a row of an argument. */
+type Placeholder = { argument: string; at?: { row: number; column: string }; notation?: ListNotation };
+
+function placeholdersFor(args: Arguments, notation: ListNotation): Record<string, unknown> {
+  const entries = Object.entries(args).map(([argument, value]) => {
+    if (value === undefined || typeof value === "boolean") return [argument, value];
+    if (!isRows(value)) return [argument, { argument, notation } satisfies Placeholder];
+    const rows = value.map((row, index) =>
+      Object.fromEntries(
+        Object.keys(row).map((column) => [
+          column,
+          { argument, at: { row: index, column } } satisfies Placeholder,
+        ]),
+      ),
+    );
+    return [argument, rows];
+  });
+  return Object.fromEntries(entries);
 }
 
-function isPlaceholder(value: unknown): value is Placeholder {
-  return typeof value === "object" && value !== null && "path" in value;
+type Fillable<R> = { query: CompiledQuery<R>; parametersFrom: (args: Arguments) => Value[] };
+
+function fillable<R>(query: CompiledQuery<R>): Fillable<R> {
+  return {
+    query,
+    parametersFrom: (args) =>
+      query.parameters.map((value) =>
+        typeof value === "object" && value !== null
+          ? argumentAt(args, value as Placeholder)
+          : (value as Value),
+      ),
+  };
+}
+
+function argumentAt(args: Arguments, { argument, at, notation }: Placeholder): Value {
+  const value = args[argument];
+  if (at !== undefined) return (value as readonly Row[])[at.row]?.[at.column] as Value;
+  return typeof value === "object" && value !== null
+    ? (notation as ListNotation).encode(value as readonly string[])
+    : (value as Value);
+}
+
+/** How a database takes a list of texts as one parameter, so that one compiled query fits lists of any length. */
+type ListNotation = {
+  encode(texts: readonly string[]): string;
+  isIn(column: Expression<unknown>, list: unknown): Expression<SqlBool>;
+};
+
+const json: ListNotation = {
+  encode: (texts) => JSON.stringify(texts),
+  isIn: (column, list) => sql`${column} in (select "value" from json_each(${list}))`,
+};
+
+const postgresArray: ListNotation = {
+  encode: (texts) => `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`,
+  isIn: (column, list) => sql`${column} = any(${list}::text[])`,
+};
+
+function notationOf(adapter: DialectAdapter): ListNotation {
+  return adapter instanceof PostgresAdapter ? postgresArray : json;
+}
+
+/** Whether the column has one of the texts in a list that is an argument of a prepared query. */
+export function isIn(column: string, list: readonly string[]): Expression<SqlBool> {
+  const { notation } = list as unknown as Required<Placeholder>;
+  return notation.isIn(sql.ref(column), list);
 }

@@ -1,24 +1,49 @@
 import type { Kysely } from "kysely";
 
-/** 0 or 1: a boolean as every engine stores it. */
+/** A boolean, as every engine stores it. */
 export type Flag = 0 | 1;
 
-/** The tables. Text, 64-bit integers, epoch milliseconds, booleans as 0 or 1, JSON as text; absent is null. */
+/** The tables. Columns are text or 64-bit integers. Times are Unix milliseconds, booleans are 0 or 1, JSON is text. */
 export type Schema = {
-  workspaces: { id: string; name: string; enabled: Flag; createdAtMs: number };
-  /** `hash` is the base64url SHA-256 of the whole key; `permissions` a JSON array of strings */
+  /** the migrations that were applied */
+  migrations: { name: string };
+  /** `timeZone` is that of quotas that do not name one */
+  workspaces: { id: string; name: string; enabled: Flag; createdAtMs: number; timeZone: string };
+  /**
+   * `hash` is the base64url SHA-256 of the whole key; `permissions` a JSON array of strings; `start` and `end` are its first
+   * and last characters. `rerolledAtMs` is set by a reroll, and `expiresBeforeRerollMs` is what `expiresAtMs` was before
+   * the first one.
+   */
   rootKeys: {
     id: string;
     workspaceId: string;
     hash: string;
     start: string;
+    end: string;
     name: string | null;
     permissions: string;
     enabled: Flag;
     expiresAtMs: number | null;
     createdAtMs: number;
+    rerolledAtMs: number | null;
+    expiresBeforeRerollMs: number | null;
   };
-  apis: { id: string; workspaceId: string; name: string; createdAtMs: number; deletedAtMs: number | null };
+  revokedRootKeys: { hash: string; id: string; revokedAtMs: number };
+  /** the defaults apply to keys that are created without a prefix or a byte length of their own */
+  apis: {
+    id: string;
+    workspaceId: string;
+    name: string;
+    createdAtMs: number;
+    deletedAtMs: number | null;
+    deleteProtection: Flag;
+    defaultPrefix: string | null;
+    defaultByteLength: number | null;
+    /** null: see `keyspaceIdOf` */
+    keyspaceId: string | null;
+    /** JSON array of addresses and ranges; null: every address */
+    ipAllowList: string | null;
+  };
   identities: {
     id: string;
     workspaceId: string;
@@ -27,7 +52,7 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
   };
-  /** `subjectId` names the balance and the counters: a rerolled key shares its predecessor's */
+  /** `subjectId` identifies the balance and the counters; a rerolled key shares those of its predecessor */
   keys: {
     id: string;
     workspaceId: string;
@@ -45,15 +70,25 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
     deletedAtMs: number | null;
-    /** set until the first verification of a key that was brought over */
+    /** the migration of a migrated key, until its first verification; `fromUpstream`: it waits without a hash */
     pendingMigrationId: string | null;
-    /** the key itself under the server's recovery key; null where it cannot be shown again */
+    /** the key, encrypted under the server's recovery key; null if it is not recoverable */
     sealed: string | null;
+    /** set by a reroll, cleared when `expiresAtMs` is set in another way */
+    rerolledAtMs: number | null;
+    /** what `expiresAtMs` was before the first reroll shortened it */
+    expiresBeforeRerollMs: number | null;
+    /** digest of the fields that a migrated key was created from; null for other keys */
+    migratedFrom: string | null;
+    /** as in `apis` */
+    ipAllowList: string | null;
+    /** when the hash of a key that was imported without one became known; null for other keys */
+    learnedAtMs: number | null;
   };
-  /** where keys were brought over from, and how they were hashed there */
+  /** migrations of keys from another system, and how that system hashed them */
   keyMigrations: { id: string; workspaceId: string; algorithm: string; createdAtMs: number };
   namespaces: { id: string; workspaceId: string; name: string; createdAtMs: number };
-  /** `limit` 0 refuses all; `identifier` may hold `*` */
+  /** `limit` 0 refuses every request; `identifier` may contain `*` */
   overrides: {
     id: string;
     workspaceId: string;
@@ -64,7 +99,7 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
   };
-  /** `ownerId` is a key or an identity; `position` is the order in which the owner's limits were given */
+  /** `ownerId` is a key or an identity; `position` is the limit's place in the owner's list */
   ratelimits: {
     id: string;
     workspaceId: string;
@@ -75,7 +110,11 @@ export type Schema = {
     durationMs: number;
     autoApply: Flag;
   };
-  /** `id` is the keys' subject id; `remaining` null is unlimited; `refillDay` null with an amount is daily */
+  /**
+   * What an owner can spend. `id` is the subject id of keys, or an identity's id. `remaining` null: unlimited; `refillDay`
+   * null with an amount: daily. `creditsEpoch` counts refills and sets. `quotas` is a JSON array of `Quota`.
+   * `nextHoldExpiryMs` is at or before the first expiry of the owner's open holds.
+   */
   balances: {
     id: string;
     workspaceId: string;
@@ -83,6 +122,54 @@ export type Schema = {
     refillAmount: number | null;
     refillDay: number | null;
     nextRefillAtMs: number | null;
+    creditsEpoch: number;
+    quotas: string | null;
+    nextHoldExpiryMs: number | null;
+  };
+  /**
+   * Reserved credits (`quota` null) or units of a quota, kept for a day after their end. `outcome` and `tags` are JSON.
+   * With `endedAtMs` but without an outcome, it has expired.
+   */
+  holds: {
+    id: string;
+    workspaceId: string;
+    keyId: string | null;
+    apiId: string | null;
+    subjectId: string | null;
+    identityId: string | null;
+    quota: string | null;
+    amount: number;
+    onExpiry: string;
+    createdAtMs: number;
+    expiresAtMs: number;
+    endedAtMs: number | null;
+    outcome: string | null;
+    requestId: string | null;
+    tags: string | null;
+  };
+  /** What an open hold has taken from one owner. `taken` is JSON: a `Taken`. */
+  holdParts: {
+    workspaceId: string;
+    ownerId: string;
+    holdId: string;
+    quota: string | null;
+    taken: string;
+    units: number;
+    onExpiry: string;
+    expiresAtMs: number;
+  };
+  /** The ledger. `remaining` is the owner's balance after the movement; null: unlimited. `actorId` null: the server. */
+  movements: {
+    id: string;
+    workspaceId: string;
+    ownerId: string;
+    atMs: number;
+    kind: string;
+    quota: string | null;
+    amount: number;
+    remaining: number | null;
+    reason: string | null;
+    actorId: string | null;
   };
   permissions: {
     id: string;
@@ -96,23 +183,28 @@ export type Schema = {
   keyPermissions: { workspaceId: string; keyId: string; permissionId: string };
   keyRoles: { workspaceId: string; keyId: string; roleId: string };
   rolePermissions: { workspaceId: string; roleId: string; permissionId: string };
-  /** `id` is a digest of root key, operation and Idempotency-Key; `answer` is sealed with what only the caller has */
+  /**
+   * `id` is a digest of root key, operation and Idempotency-Key. `answer` is the response, encrypted so that only the
+   * caller can read it.
+   */
   idempotency: { id: string; workspaceId: string; bodyHash: string; answer: string; createdAtMs: number };
-  /** counts by period ("minute", "hour", "day"); `subjectId` is a key, an identity, an api or a namespace; `tag` empty: all */
-  usage: {
-    workspaceId: string;
-    subjectId: string;
-    period: string;
-    startMs: number;
-    outcome: string;
-    tag: string;
-    count: number;
-    credits: number;
-  };
+  /** what is counted, and tags: `kind` as in `subjectKinds`, `day` when it was last used, in days since 1970 */
+  usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
-  /** what happened lately, one by one; `event` is JSON */
-  usageEvents: { id: string; workspaceId: string; atMs: number; event: string };
-  /** `fields` is a JSON array of the names of what changed, never the values */
+  /** single events of one workspace, as compressed text */
+  usageBlocks: {
+    id: string;
+    workspaceId: string;
+    share: number;
+    startMs: number;
+    endMs: number;
+    count: number;
+    bytes: number;
+    body: Uint8Array;
+  };
+  /** since when a workspace's single events are complete; without a workspace: those of all workspaces */
+  usageGaps: { workspaceId: string; completeSinceMs: number };
+  /** `fields` is a JSON array of the names of the changed fields, never their values */
   auditEvents: {
     id: string;
     workspaceId: string;
@@ -124,13 +216,35 @@ export type Schema = {
     fields: string;
     remoteAddress: string | null;
     userAgent: string | null;
+    /** "console", or null for the API and the command line */
+    via: string | null;
+  };
+  /** `examples` is a JSON array of `DifferenceExample`, the latest ones last. */
+  upstreamDifferences: { workspaceId: string; kind: string; count: number; examples: string };
+  /** `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link of `npm start`. */
+  consoleSessions: {
+    id: string;
+    workspaceId: string;
+    rootKeyId: string;
+    byLink: Flag;
+    createdAtMs: number;
+    seenAtMs: number;
+  };
+  /** see `copying/marker.ts` */
+  copies: {
+    role: "source" | "target";
+    id: string;
+    state: "running" | "done";
+    other: string;
+    startedAtMs: number;
+    leaseUntilMs: number;
   };
 };
 
-/** Reads: what was committed before the call. */
+/** Reads outside of a transaction. A read sees everything that was committed before it. */
 export type Db = Kysely<Schema>;
 
 declare const transaction: unique symbol;
 
-/** Reads and writes within one transaction; of no use once the transaction has ended. */
+/** Reads and writes within one transaction. Do not use it after the transaction has ended. */
 export type Tx = Db & { readonly [transaction]: true };

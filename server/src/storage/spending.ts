@@ -1,31 +1,44 @@
-import type { Spent } from "../domain/credits.ts";
-import type { Engine } from "./engine.ts";
-import { type Spend, spendCredits } from "./queries/balances.ts";
+import { itemAt } from "../domain/itemAt.ts";
+import { type Engine, StorageError } from "./engine.ts";
+import { type Spend, type Spent, spendAll } from "./queries/charges.ts";
 
 type Waiting = { spend: Spend; resolve(spent: Spent): void; reject(error: unknown): void };
 
-/** so many transactions at once; a balance is always spent from in the same one, so that none waits for another */
+/**
+ * transactions at a time; an identity, or a key without one, belongs to one lane, so that only batches may wait for another
+ * lane's transaction
+ */
 const lanes = 4;
 
 /**
- * Spends credits. What is asked for while a lane's transaction is under way shares the next one: one commit, and few
- * round trips, for any number of callers. A spend that fails may have happened, and is never tried again.
+ * Spends credits. All spends that arrive while a lane's transaction is running share its next one: one commit and few
+ * round trips for any number of callers. If a balance cannot be read or written, only its own callers get an error.
+ * A spend that may have happened is never retried. A batch names one of its balances as `lead`, whose lane then takes
+ * all of its spends.
  */
-export function creditSpender(engine: Engine): (spend: Spend) => Promise<Spent> {
-  const all = Array.from({ length: lanes }, () => lane(engine));
-  return (spend) => {
-    const chosen = all[laneOf(spend.subjectId)];
+export function creditSpender(
+  engine: Engine,
+  now: () => number,
+  newId: () => string,
+): (spend: Spend, lead?: string) => Promise<Spent> {
+  const spendInOne = (spends: readonly Spend[]) =>
+    engine.transaction((tx) => spendAll(tx, spends, now, newId));
+  const all = Array.from({ length: lanes }, () => lane(spendInOne));
+  return (spend, lead = spend.identityId ?? spend.subjectId ?? "") => {
+    const chosen = all[laneOf(lead)];
     return new Promise((resolve, reject) => chosen?.({ spend, resolve, reject }));
   };
 }
 
-/** By the last letters, which are random. */
-function laneOf(subjectId: string): number {
-  const end = subjectId.length;
-  return (subjectId.charCodeAt(end - 1) + subjectId.charCodeAt(end - 2)) % lanes || 0;
+/** By the last characters, which are random. */
+function laneOf(ownerId: string): number {
+  const end = ownerId.length;
+  return (ownerId.charCodeAt(end - 1) + ownerId.charCodeAt(end - 2)) % lanes || 0;
 }
 
-function lane(engine: Engine): (one: Waiting) => void {
+type SpendInOne = (spends: readonly Spend[]) => Promise<Spent[]>;
+
+function lane(spendInOne: SpendInOne): (one: Waiting) => void {
   let waiting: Waiting[] = [];
   let busy = false;
 
@@ -33,7 +46,7 @@ function lane(engine: Engine): (one: Waiting) => void {
     while (waiting.length > 0) {
       const group = waiting;
       waiting = [];
-      await spendGroup(engine, group);
+      await spendGroup(spendInOne, group);
     }
     busy = false;
   }
@@ -46,12 +59,21 @@ function lane(engine: Engine): (one: Waiting) => void {
   };
 }
 
-async function spendGroup(engine: Engine, group: readonly Waiting[]): Promise<void> {
+async function spendGroup(spendInOne: SpendInOne, group: readonly Waiting[]): Promise<void> {
   try {
-    const spends = group.map(({ spend }) => spend);
-    const outcomes = await engine.transaction((tx) => spendCredits(tx, spends));
-    for (const [index, { resolve }] of group.entries()) resolve(outcomes[index] ?? "unlimited");
+    const outcomes = await spendInOne(group.map(({ spend }) => spend));
+    for (const [index, { resolve }] of group.entries()) resolve(itemAt(outcomes, index));
   } catch (error) {
+    if (group.length > 1 && isOfOneBalance(error)) return spendAlone(spendInOne, group);
     for (const { reject } of group) reject(error);
   }
+}
+
+async function spendAlone(spendInOne: SpendInOne, group: readonly Waiting[]): Promise<void> {
+  for (const one of group) await spendGroup(spendInOne, [one]);
+}
+
+/** Whether the database itself works. Then nothing was committed, and the other spends may succeed one by one. */
+function isOfOneBalance(error: unknown): boolean {
+  return !(error instanceof StorageError) || error.reason === "damaged";
 }

@@ -1,41 +1,44 @@
-/** A background thread that is sent orders and answers each with rows. */
-export type WorkerThread<O> = {
-  /** Errors: what the thread's failure was made of. */
-  ask(order: O): Promise<unknown[]>;
+/** The protocol between the main thread and its background threads: numbered orders, each of which returns rows. */
+
+/** A background thread, as the main thread sees it. */
+export type WorkerThread<Order> = {
+  /** Errors: whatever `failure` of `startWorker` makes of the thread's own error. */
+  ask(order: Order): Promise<unknown[]>;
   close(): Promise<void>;
 };
 
-/** What a thread is sent after its start. */
-export type Asked<O> = { id: number; order: O };
+type ThreadError = { message: string; code?: string | undefined };
 
-/** What it answers; `error` where the order failed. */
-export type Answered = { id: number; rows: unknown[]; error?: ThreadError };
-
-export type ThreadError = { message: string; code?: string | undefined };
+export type ThreadRequest<Start, Order> = { start: Start } | { id: number; order: Order };
+export type ThreadResponse = { id: number; rows: unknown[] } | { id: number; error: ThreadError };
 
 type Waiting = { resolve(rows: unknown[]): void; reject(error: unknown): void };
 
-/** Starts the thread with `start` as its first message. `failure` makes the error that is thrown for one of its. */
-export function startWorker<O>(
+/**
+ * Starts a thread that runs `script`, which must call `followOrders`. The thread receives `start` before its first
+ * order. `failure` turns an error of the thread into the one that `ask` throws.
+ */
+export function startWorker<Start, Order>(
   script: URL,
-  start: unknown,
+  start: Start,
   failure: (error: ThreadError) => unknown,
-): WorkerThread<O> {
+): WorkerThread<Order> {
   const worker = new Worker(script.href);
+  const send = (request: ThreadRequest<Start, Order>) => worker.postMessage(request);
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
-  worker.postMessage(start);
-  worker.onmessage = ({ data }: { data: Answered }) => {
+  worker.onmessage = ({ data }: { data: ThreadResponse }) => {
     const asked = waiting.get(data.id);
     waiting.delete(data.id);
     if (waiting.size === 0) worker.unref();
-    if (data.error === undefined) asked?.resolve(data.rows);
-    else asked?.reject(failure(data.error));
+    if ("error" in data) asked?.reject(failure(data.error));
+    else asked?.resolve(data.rows);
   };
   worker.onerror = ({ message }) => {
     for (const { reject } of waiting.values()) reject(failure({ message }));
     waiting.clear();
   };
+  send({ start });
   worker.unref();
   return {
     ask(order) {
@@ -44,9 +47,37 @@ export function startWorker<O>(
       if (waiting.size === 0) worker.ref();
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
-        worker.postMessage({ id, order } satisfies Asked<O>);
+        send({ id, order });
       });
     },
     close: async () => worker.terminate(),
+  };
+}
+
+type Port<Start, Order> = {
+  postMessage(response: ThreadResponse): void;
+  onmessage: ((event: { data: ThreadRequest<Start, Order> }) => void) | null;
+};
+
+/** The thread's side: runs the orders one at a time, in the order in which they were sent. */
+export function followOrders<Start, Order>(
+  follow: (order: Order, start: Start) => unknown[] | Promise<unknown[]>,
+): void {
+  const port = globalThis as unknown as Port<Start, Order>;
+  const started = Promise.withResolvers<Start>();
+  let last: Promise<void> = Promise.resolve();
+
+  async function respond(id: number, order: Order): Promise<void> {
+    try {
+      port.postMessage({ id, rows: await follow(order, await started.promise) });
+    } catch (error) {
+      const { message = String(error), code } = error as Partial<ThreadError>;
+      port.postMessage({ id, error: { message, code } });
+    }
+  }
+
+  port.onmessage = ({ data }) => {
+    if ("start" in data) started.resolve(data.start);
+    else last = last.then(() => respond(data.id, data.order));
   };
 }

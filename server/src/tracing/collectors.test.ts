@@ -1,4 +1,4 @@
-/** Collectors that are not there, slow, or refuse: the program and its process go on as without them. */
+/** If a collector is missing, slow or failing, the server works as it does without traces. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Collector, startCollector } from "../../test/collector.ts";
@@ -11,28 +11,28 @@ import { randomBytes } from "../runtime.ts";
 const complaints = ({ log }: TestServer) => log.filter((line) => line.includes('"event":"traces"'));
 const never = () => new Promise<Response>(() => undefined);
 
-/** Many requests, each answered as it should be. */
-async function askMuch({ call }: TestServer): Promise<void> {
+/** Sends many requests and expects each to succeed. */
+async function sendMany({ call }: TestServer): Promise<void> {
   for (let round = 0; round < 10; round += 1) {
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => call("identities.listIdentities", {})),
     );
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
   }
 }
 
 const refusing = () => new Response("canary of the collector", { status: 500 });
 const failing: { name: string; start: () => Promise<{ url: string; stop(): Promise<void> }> }[] = [
   {
-    name: "is not there",
+    name: "is missing",
     start: async () => ({ url: `http://127.0.0.1:${await freePort()}`, stop: async () => undefined }),
   },
-  { name: "answers 500", start: async () => startCollector(refusing) },
-  { name: "never answers", start: async () => startCollector(never) },
+  { name: "returns 500", start: async () => startCollector(refusing) },
+  { name: "never responds", start: async () => startCollector(never) },
 ];
 
 test.each(failing)(
-  "where the collector $name requests are answered, and the log says so once a minute",
+  "if the collector $name, requests still succeed, and the log reports it once a minute",
   async ({ start }) => {
     const { url, stop } = await start();
     const server = await startTest({
@@ -43,13 +43,13 @@ test.each(failing)(
         OTEL_EXPORTER_OTLP_TIMEOUT: "50",
       },
     });
-    await askMuch(server);
+    await sendMany(server);
     await until(() => complaints(server).length > 0);
-    await askMuch(server);
+    await sendMany(server);
     expect(complaints(server)).toHaveLength(1);
     expect(complaints(server)[0]).not.toContain("canary");
     server.clock.advance(60_000);
-    await askMuch(server);
+    await sendMany(server);
     await until(async () => {
       await server.call("no.such", {}); // something to send
       return complaints(server).length > 1;
@@ -61,7 +61,7 @@ test.each(failing)(
   },
 );
 
-test("what waits for a slow collector is bounded: the rest is dropped, and the queue goes on after it", async () => {
+test("the queue for a slow collector is bounded: spans that do not fit are dropped, and later ones are sent", async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -84,11 +84,11 @@ test("what waits for a slow collector is bounded: the rest is dropped, and the q
   await server.stop();
   const ids = collector.spans().map(({ attributes }) => attributes["latchkey.request_id"]);
   expect(ids).toContain(last.headers.get("x-request-id") ?? "");
-  expect(ids.length).toBeLessThanOrEqual(10 + 10 + 1); // one batch under way, one queue, one after
+  expect(ids.length).toBeLessThanOrEqual(10 + 10 + 1); // one batch in flight, one full queue, one afterwards
   await collector.stop();
 });
 
-test.concurrent("a server stops though the collector never answers", async () => {
+test.concurrent("a server stops even if the collector never responds", async () => {
   const collector = startCollector(never);
   const server = await startTest({ config: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
   await server.call("identities.listIdentities", {});
@@ -97,7 +97,7 @@ test.concurrent("a server stops though the collector never answers", async () =>
   await collector.stop();
 });
 
-/** The program on a database of its own; its spans wait long enough to be lost, were they not sent at the end. */
+/** The server as a process. Its spans are delayed so long that they are lost unless they are sent at shutdown. */
 async function serveTo(collector: Collector) {
   const rootKey = rootKeySecret(randomBytes(24));
   const program = await startServing({
@@ -113,7 +113,7 @@ async function serveTo(collector: Collector) {
   return { program, requestId: headers.get("x-request-id") };
 }
 
-test.concurrent("SIGTERM sends the spans that wait before the process ends", async () => {
+test.concurrent("after SIGTERM the queued spans are sent before the process exits", async () => {
   const collector = startCollector();
   const { program, requestId } = await serveTo(collector);
   expect(collector.spans()).toEqual([]);
@@ -126,7 +126,7 @@ test.concurrent("SIGTERM sends the spans that wait before the process ends", asy
   await collector.stop();
 }, 20_000);
 
-test.concurrent("a signal ends the process in order though the collector never answers", async () => {
+test.concurrent("a signal ends the process cleanly even if the collector never responds", async () => {
   const collector = startCollector(never);
   const { program } = await serveTo(collector);
   program.child.kill("SIGINT");
@@ -136,7 +136,7 @@ test.concurrent("a signal ends the process in order though the collector never a
   await collector.stop();
 }, 20_000);
 
-/** What a serving process has loaded. */
+/** Which modules a running server has loaded. */
 async function loadedWith(environment: Record<string, string>) {
   const program = join(import.meta.dir, "../../test/nodes/loadedModules.ts");
   const child = Bun.spawn([process.execPath, program], {
@@ -147,9 +147,9 @@ async function loadedWith(environment: Record<string, string>) {
   return JSON.parse(await new Response(child.stdout).text());
 }
 
-test.concurrent("without an endpoint, or where they are turned off, nothing of OpenTelemetry is ever loaded", async () => {
+test.concurrent("without an endpoint, or with traces turned off, no OpenTelemetry module is loaded, nor is the documentation before it is opened", async () => {
   const on = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
-  const off = { status: 401, compose: true, tracing: false, opentelemetry: false };
+  const off = { status: 401, compose: true, tracing: false, opentelemetry: false, pages: false };
   expect(await loadedWith({ OTEL_SERVICE_NAME: "keys" })).toEqual(off);
   expect(await loadedWith({ ...on, OTEL_SDK_DISABLED: "true" })).toEqual(off);
   expect(await loadedWith(on)).toEqual({ ...off, tracing: true, opentelemetry: true });

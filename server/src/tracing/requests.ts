@@ -2,22 +2,22 @@ import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace 
 import { catalogue, Failure } from "../errors.ts";
 import type { Exchange, RequestTracing } from "../http/exchange.ts";
 import { toldMethod } from "../metrics.ts";
-import type { Answer } from "../run.ts";
+import type { Result } from "../run.ts";
 import { currentSpan, failed } from "./spans.ts";
 import { remoteParent } from "./traceparent.ts";
 
 /**
- * A span for each request to an operation or to a path that there is not; health checks and documents make none. It
- * says who asked for what and how that ended: never a path, a query, a header or anything of a body.
+ * A span for each request to an operation or to an unknown path, but none for health checks and documents. It records
+ * the operation, the workspace and the outcome: never a path, a query, a header or any part of a body.
  */
 export function requestTracing(tracer: Tracer, continues: boolean): RequestTracing {
   return {
     exchanges: (inner) => ({
       ...inner,
-      succeed(exchange, answer) {
+      succeed(exchange, result) {
         const span = currentSpan.getStore();
-        if (span !== undefined) describe(span, exchange, verdictOf(exchange, answer));
-        return inner.succeed(exchange, answer);
+        if (span !== undefined) describe(span, exchange, verdictOf(exchange, result));
+        return inner.succeed(exchange, result);
       },
       refuse(exchange, error) {
         const span = currentSpan.getStore() ?? unknownPathSpan(tracer, exchange, continues);
@@ -30,7 +30,7 @@ export function requestTracing(tracer: Tracer, continues: boolean): RequestTraci
       },
     }),
 
-    answering(operation, serverUrl, answer) {
+    traced(operation, serverUrl, respond) {
       const route = `/v2/${operation.name}`;
       const attributesOf = once(() => ({
         ...serverAttributes(serverUrl()),
@@ -43,24 +43,24 @@ export function requestTracing(tracer: Tracer, continues: boolean): RequestTraci
         const attributes = { "http.request.method": method, ...attributesOf() };
         const options = { kind: SpanKind.SERVER, attributes };
         const span = tracer.startSpan(`${method} ${route}`, options, parentOf(request, continues));
-        if (!span.isRecording()) return currentSpan.run(span, () => answer(request, socket));
-        return currentSpan.run(span, () => ended(span, answer(request, socket)));
+        if (!span.isRecording()) return currentSpan.run(span, () => respond(request, socket));
+        return currentSpan.run(span, () => ended(span, respond(request, socket)));
       };
     },
   };
 }
 
-function once<T extends object>(make: () => T): () => T {
-  let made: T | undefined;
+function once<T extends object>(create: () => T): () => T {
+  let created: T | undefined;
   return () => {
-    made ??= make();
-    return made;
+    created ??= create();
+    return created;
   };
 }
 
-async function ended(span: Span, answer: Response | Promise<Response>): Promise<Response> {
+async function ended(span: Span, pending: Response | Promise<Response>): Promise<Response> {
   try {
-    const response = await answer;
+    const response = await pending;
     end(span, response);
     return response;
   } catch (error) {
@@ -75,7 +75,7 @@ function parentOf(request: Request, continues: boolean) {
   return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
 }
 
-/** Of a request that no operation answers; its path may be anything, and is not told. */
+/** The span of a request to an unknown path. The path may contain anything, so the span leaves it out. */
 function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, continues: boolean): Span {
   const method = toldMethod(request.method);
   const attributes = { "http.request.method": method, "url.scheme": "http" };
@@ -83,7 +83,7 @@ function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, con
   return tracer.startSpan(method, options, parentOf(request, continues));
 }
 
-/** Where the server is, as it knows that itself and not as the caller's Host header says. */
+/** The server's own address, not the one in the caller's Host header. */
 function serverAttributes(serverUrl: string): Attributes {
   const { hostname, port, protocol } = new URL(serverUrl);
   const usualPort = protocol === "https:" ? 443 : 80;
@@ -100,8 +100,8 @@ function describe(span: Span, exchange: Exchange, code: string | undefined): voi
   if (code !== undefined) span.setAttribute("latchkey.code", code);
 }
 
-/** The outcome of a verification; other answers have none, whatever they hold. */
-function verdictOf({ operation }: Exchange, { data }: Answer): string | undefined {
+/** The code of a verification; undefined for other operations, even if their data has a `code`. */
+function verdictOf({ operation }: Exchange, { data }: Result): string | undefined {
   if (operation?.name !== "keys.verifyKey") return undefined;
   const { code } = (data ?? {}) as { code?: unknown };
   return typeof code === "string" ? code : undefined;

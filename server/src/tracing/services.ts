@@ -2,7 +2,7 @@ import type { Attributes, Tracer } from "@opentelemetry/api";
 import { type CompiledQuery, Kysely, type QueryResult } from "kysely";
 import type { Counters } from "../counters/counters.ts";
 import type { Log } from "../log.ts";
-import type { Services } from "../run.ts";
+import type { Services } from "../services.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { Db, Schema, Tx } from "../storage/schema.ts";
 import { currentSpan, spanAround } from "./spans.ts";
@@ -10,16 +10,18 @@ import { currentSpan, spanAround } from "./spans.ts";
 /** The engine with a span around each transaction and each statement. */
 export function tracedEngine(engine: Engine, tracer: Tracer): Engine {
   const system = systemOf(engine);
-  const made = new WeakMap<Db, Db>();
+  const { snapshot } = engine;
+  const tracedDbs = new WeakMap<Db, Db>();
   const traced = (db: Db): Db => {
-    const known = made.get(db) ?? tracedDb(db, tracer, system);
-    made.set(db, known);
+    const known = tracedDbs.get(db) ?? tracedDb(db, tracer, system);
+    tracedDbs.set(db, known);
     return known;
   };
   return {
     ...engine,
     db: traced(engine.db),
     slow: traced(engine.slow),
+    snapshot: snapshot && ((read) => spanAround(tracer, "snapshot", system, () => snapshot(read))),
     transaction: (work, options) =>
       spanAround(tracer, "transaction", system, () =>
         engine.transaction((tx) => work(traced(tx) as Tx), options),
@@ -31,11 +33,11 @@ function systemOf({ name }: Engine) {
   return { "db.system.name": name === "postgres" ? "postgresql" : name };
 }
 
-/** Compiles as `db` does, and hands on to it what is to be run. */
+/** Compiles statements like `db`, and runs each through `db` inside a span. */
 function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
   const executor = db.getExecutor();
   const nothing = async () => undefined;
-  const refuse = () => Promise.reject(new Error("transactions are the engine's"));
+  const refuse = () => Promise.reject(new Error("transactions are started by the engine"));
   const connection = {
     executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       const { summary, operation } = summaryOf(query.sql);
@@ -43,7 +45,7 @@ function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
       return spanAround(tracer, summary, attributes, () => db.executeQuery(query as CompiledQuery<R>));
     },
     streamQuery() {
-      throw new Error("streaming is not offered");
+      throw new Error("streaming is not supported");
     },
   };
   return new Kysely<Schema>({
@@ -64,38 +66,52 @@ function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
   });
 }
 
-/** What a statement does and to which table first, such as `select keys`: never a value. */
+/** The text without what is in parentheses, such as subqueries. */
+function outsideParentheses(sql: string): string {
+  let depth = 0;
+  let outside = "";
+  for (const part of sql.split(/([()])/)) {
+    if (part === "(") depth += 1;
+    else if (part === ")") depth -= 1;
+    else if (depth === 0) outside += part;
+  }
+  return outside;
+}
+
+/** The verb and the first table of a statement, such as `select keys`: never a value. */
 function summaryOf(sql: string): { summary: string; operation: string } {
   const [operation = "query"] = /\b(?:select|insert|update|delete)\b/i.exec(sql) ?? [];
-  const table = /\b(?:from|into|update)\s+"(\w+)"/i.exec(sql)?.[1];
+  const table = /\b(?:from|into|update)\s+"(\w+)"/i.exec(outsideParentheses(sql))?.[1];
   const verb = operation.toLowerCase();
   return { operation: verb, summary: table === undefined ? verb : `${verb} ${table}` };
 }
 
-/** Counters that are asked over the network, with a span around each decision. */
+/** Counters in Redis, with a span around each decision. */
 export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
   const attributes = (operation: string) => ({ "db.system.name": "redis", "db.operation.name": operation });
   const hit = attributes("hit");
   const giveBack = attributes("giveBack");
+  const peek = attributes("peek");
   return {
     ...counters,
     hit: (windows) => spanAround(tracer, "redis hit", hit, () => counters.hit(windows)),
     giveBack: (one) => spanAround(tracer, "redis giveBack", giveBack, () => counters.giveBack(one)),
+    peek: (windows) => spanAround(tracer, "redis peek", peek, () => counters.peek(windows)),
   };
 }
 
-/** The wait for a commit that many share: its statements are in no span, as they belong to no one request. */
+/** A span around the wait for a shared commit. Its statements get no spans, since they belong to many requests. */
 export function tracedSpending(
   spend: Services["spendCredits"],
   engine: Engine,
   tracer: Tracer,
 ): Services["spendCredits"] {
   const system = systemOf(engine);
-  return (one) =>
-    spanAround(tracer, "spend credits", system, () => currentSpan.run(undefined, () => spend(one)));
+  return (one, lead) =>
+    spanAround(tracer, "spend credits", system, () => currentSpan.run(undefined, () => spend(one, lead)));
 }
 
-/** Every event of a request says to which span it belongs. */
+/** Adds the ids of the trace and the span to every log event of a request. */
 export function tracedLog(log: Log): Log {
   return (level, event, fields = {}) => {
     const span = currentSpan.getStore();

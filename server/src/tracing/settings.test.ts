@@ -7,7 +7,7 @@ const on = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
 const settingsOf = (more: Record<string, string> = {}) => tracingSettings({ ...on, ...more });
 
 describe("traces", () => {
-  test("are off unless there is an endpoint to send them to, and nothing turns them off", () => {
+  test("are on only if an endpoint is set and nothing turns them off", () => {
     for (const environment of [
       {},
       { OTEL_SERVICE_NAME: "keys", OTEL_TRACES_SAMPLER: "always_on" },
@@ -48,7 +48,7 @@ describe("the standard variables", () => {
     });
   });
 
-  test("are all heard, those for traces alone before those for everything", () => {
+  test("all take effect, and those for traces override the general ones", () => {
     const { settings, ignored } = settingsOf({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://traces.example.com/otlp?x=1",
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
@@ -79,7 +79,7 @@ describe("the standard variables", () => {
     });
   });
 
-  test("that cannot be used count as unset, and each is named; headers are never quoted", () => {
+  test("with unusable values count as unset, and each is reported; headers are never quoted", () => {
     const standard = settingsOf().settings;
     for (const [name, value] of [
       ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
@@ -102,12 +102,12 @@ describe("the standard variables", () => {
     }
   });
 
-  test("without a usable address give no settings, and the address is not quoted", () => {
+  test("without a usable endpoint give no settings, and the endpoint is not quoted", () => {
     for (const url of ["collector:4318", "grpc://collector:4317", "http://", "/v1/traces"]) {
       const { settings, ignored } = tracingSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
       expect([url, settings]).toEqual([url, undefined]);
       expect(ignored).toEqual([
-        "OTEL_EXPORTER_OTLP_ENDPOINT is no http:// or https:// address, so no traces are sent.",
+        "OTEL_EXPORTER_OTLP_ENDPOINT is not an http:// or https:// address, so no traces are sent.",
       ]);
     }
   });

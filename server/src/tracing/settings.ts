@@ -3,12 +3,12 @@ export type Otel = Readonly<Record<string, string>>;
 
 /** How traces are sampled and sent. */
 export type TracingSettings = {
-  /** where spans are sent by POST */
+  /** spans are sent here by POST */
   url: string;
   protocol: (typeof protocols)[number];
   headers: Record<string, string>;
   timeoutMs: number;
-  /** what every span says of this process */
+  /** attributes of this process, sent with every span */
   resource: Record<string, string>;
   sampler: { name: (typeof samplers)[number]; ratio: number };
   batch: { maxQueueSpans: number; maxBatchSpans: number; delayMs: number; exportTimeoutMs: number };
@@ -28,8 +28,8 @@ const samplers = [
 const propagators = ["tracecontext", "baggage", "none"];
 
 /**
- * Reads the standard variables as their specification asks: what cannot be used counts as unset, and `ignored` says
- * so, one sentence each. `settings` is undefined where there is no address to send to.
+ * Reads the standard variables as their specification asks: an unusable value counts as unset, with one sentence in
+ * `ignored`. `settings` is undefined if there is no usable endpoint.
  */
 export function tracingSettings(otel: Otel): {
   settings: TracingSettings | undefined;
@@ -71,7 +71,7 @@ export function tracingSettings(otel: Otel): {
   return { settings, ignored };
 }
 
-/** Reads one variable at a time. Values are quoted unless they may hold a password. */
+/** Reads one variable at a time. Messages quote the value unless it may contain a password. */
 function reader(otel: Otel, ignored: string[]) {
   function refuse(name: string, why: string): void {
     const value = /ENDPOINT|HEADERS/.test(name) ? "" : ` (${JSON.stringify(otel[name])})`;
@@ -84,7 +84,7 @@ function reader(otel: Otel, ignored: string[]) {
       const name = otel[own] === undefined ? "OTEL_EXPORTER_OTLP_ENDPOINT" : own;
       const text = otel[name] ?? "";
       if (!/^https?:\/\/./i.test(text) || !URL.canParse(text)) {
-        refuse(name, "is no http:// or https:// address, so no traces are sent");
+        refuse(name, "is not an http:// or https:// address, so no traces are sent");
         return undefined;
       }
       return name === own ? text : `${text.replace(/\/$/, "")}/v1/traces`;
@@ -94,7 +94,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-      refuse(name, "is no whole number above 0 and is ignored");
+      refuse(name, "is not a whole number above 0 and is ignored");
       return fallback;
     },
 
@@ -102,7 +102,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^(0?\.\d+|0|1(\.0*)?)$/.test(text)) return Number(text);
-      refuse(name, "is no number from 0 to 1 and is ignored");
+      refuse(name, "is not a number from 0 to 1 and is ignored");
       return fallback;
     },
 
@@ -110,17 +110,17 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       const found = known.find((one) => one === text.trim().toLowerCase());
-      if (found === undefined) refuse(name, `is none of ${known.join(", ")} and is ignored`);
+      if (found === undefined) refuse(name, `is not one of ${known.join(", ")} and is ignored`);
       return found ?? fallback;
     },
 
-    /** `name=value` pairs between commas, percent-encoded; one that is none spoils them all */
+    /** comma-separated, percent-encoded `name=value` pairs; one invalid pair invalidates the list */
     pairs(name: string): Record<string, string> {
       try {
         const pairs = (otel[name] ?? "").split(",").filter((pair) => pair.trim() !== "");
         return Object.fromEntries(pairs.map(decodedPair));
       } catch {
-        refuse(name, "is no list of name=value pairs between commas and is ignored");
+        refuse(name, "is not a comma-separated list of name=value pairs and is ignored");
         return {};
       }
     },
@@ -129,16 +129,17 @@ function reader(otel: Otel, ignored: string[]) {
       const name = "OTEL_PROPAGATORS";
       const names = (otel[name] ?? "tracecontext").split(",").map((one) => one.trim());
       if (names.some((one) => !propagators.includes(one))) {
-        refuse(name, "names more than tracecontext, which is all that is read here");
+        refuse(name, "names propagators other than tracecontext, the only one that is supported");
       }
       return names;
     },
   };
 }
 
-/** Errors: any, where it is none. */
+/** Errors: `Error` if it is not a pair. */
 function decodedPair(pair: string): [name: string, value: string] {
-  const [, name = "", value = ""] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
-  if (name === "") throw new Error("no pair");
-  return [decodeURIComponent(name), decodeURIComponent(value)];
+  const at = pair.indexOf("=");
+  const name = pair.slice(0, at).trim();
+  if (at === -1 || !/^\S+$/.test(name)) throw new Error("not a pair");
+  return [decodeURIComponent(name), decodeURIComponent(pair.slice(at + 1).trim())];
 }

@@ -10,10 +10,10 @@ import {
 } from "@opentelemetry/api";
 import { Failure } from "../errors.ts";
 
-/** The span of what is being done, across everything that is awaited. */
+/** The current span; it is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
-/** Does `work`, which waits on another process or a disk, in a span below the current one; without one it leaves none. */
+/** Runs `work`, which waits for another process or a disk, in a child of the current span, if there is one. */
 export async function spanAround<T>(
   tracer: Tracer,
   name: string,
@@ -27,7 +27,7 @@ export async function spanAround<T>(
   try {
     return await currentSpan.run(span, () => work(span));
   } catch (error) {
-    // a refusal that ends a transaction is no fault of the database
+    // a refusal ends a transaction too, but the database did not fail
     if (!(error instanceof Failure)) failed(span, kindOf(error));
     throw error;
   } finally {
@@ -35,7 +35,7 @@ export async function spanAround<T>(
   }
 }
 
-/** `kind`: a name of ours; messages may quote data and stay out. */
+/** `kind` is one of our own names: an error message may quote data. */
 export function failed(span: Span, kind: string): void {
   span.setAttribute("error.type", kind);
   span.setStatus({ code: SpanStatusCode.ERROR });

@@ -11,20 +11,20 @@ import {
 } from "@opentelemetry/sdk-trace";
 import type { RequestTracing } from "../http/exchange.ts";
 import type { Log } from "../log.ts";
-import type { Services } from "../run.ts";
+import type { Services } from "../services.ts";
 import type { Engine } from "../storage/engine.ts";
 import { requestTracing } from "./requests.ts";
 import { tracedCounters, tracedEngine, tracedLog, tracedSpending } from "./services.ts";
 import { type Otel, type TracingSettings, tracingSettings } from "./settings.ts";
 
-/** What is put around the parts of the program while traces are on. */
+/** The wrappers around the parts of the server while traces are on. */
 export type Tracing = {
   requests: RequestTracing;
   engine(engine: Engine): Engine;
-  /** `shared`: whether counters are asked over the network */
+  /** `shared`: whether counters are in Redis */
   services(services: Services, shared: boolean): Services;
   log: Log;
-  /** Sends what is left, for two seconds at most. */
+  /** Sends the remaining spans, for at most two seconds. */
   close(): Promise<void>;
 };
 
@@ -33,7 +33,7 @@ type Surroundings = { log: Log; monotonicMs(): number };
 const closeWithinMs = 2_000;
 const complainEveryMs = 60_000;
 
-/** Undefined where the variables give no address to send to. This file is loaded only where traces are asked for. */
+/** Returns undefined if the variables have no usable endpoint. This file is loaded only if traces are enabled. */
 export async function startTracing(otel: Otel, surroundings: Surroundings): Promise<Tracing | undefined> {
   const { settings, ignored } = tracingSettings(otel);
   for (const message of ignored) surroundings.log("warn", "traces", { message });
@@ -48,7 +48,7 @@ export async function startTracing(otel: Otel, surroundings: Surroundings): Prom
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, closeWithinMs);
     });
-    const sent = provider.shutdown().catch(() => undefined); // its complaint is in the log
+    const sent = provider.shutdown().catch(() => undefined); // the error is already in the log
     await Promise.race([sent, late]);
     clearTimeout(timer);
   });
@@ -68,7 +68,7 @@ function tracingWith(tracer: Tracer, settings: TracingSettings, log: Log, close:
   };
 }
 
-/** Spans wait in a bounded queue: what does not fit is dropped, and no request ever waits for the collector. */
+/** Spans wait in a bounded queue. When it is full, spans are dropped: a request never waits for the collector. */
 async function startProvider(settings: TracingSettings): Promise<TracerProvider> {
   const { batch, resource } = settings;
   return new TracerProvider({
@@ -109,7 +109,7 @@ function samplerOf({ name, ratio }: TracingSettings["sampler"]) {
   return based === undefined ? sampler : new ParentBasedSampler({ root: sampler });
 }
 
-/** What the OpenTelemetry packages have to say, in our log: at most one event a minute. */
+/** Writes messages of the OpenTelemetry packages to our log: at most one event a minute. */
 function complaints({ log, monotonicMs }: Surroundings) {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   const complain = (...said: unknown[]) => {
@@ -121,7 +121,7 @@ function complaints({ log, monotonicMs }: Surroundings) {
   return { error: complain, warn: complain, info: nothing, debug: nothing, verbose: nothing };
 }
 
-/** A text, or the name of a part and its text; what follows may hold anything, such as the collector's answer. */
+/** The message, or a component's name and the message. Further arguments are dropped: one may be the collector's response. */
 function sentenceOf(said: readonly unknown[]): string {
   const text = said
     .slice(0, 2)
@@ -130,7 +130,7 @@ function sentenceOf(said: readonly unknown[]): string {
   return (failureOf(text) ?? text).slice(0, 200);
 }
 
-/** A failed batch comes as JSON text with a stack and the collector's answer, of which only the reason is told. */
+/** A failed batch is reported as JSON with a stack and the collector's response; only the reason goes to the log. */
 function failureOf(text: string): string | undefined {
   if (!text.startsWith("{")) return undefined;
   try {

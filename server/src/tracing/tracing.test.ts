@@ -4,16 +4,16 @@ import { engines, startTest, type TestServer } from "../../test/harness.ts";
 import { type Services, startServices } from "../../test/services.ts";
 import { until } from "../../test/until.ts";
 
-/** Sent as soon as they are there, and as text. */
+/** Spans are sent at once, as JSON. */
 const atOnce = { OTEL_BSP_SCHEDULE_DELAY: "1", OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" };
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const traceparent = (sampled = true) => ({ traceparent: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}` });
 
-/** The span of this request, once it has come. */
+/** Waits for the span of this request. */
 const requestSpan = ({ spans }: Collector, requestId: string | null) =>
   until(() => spans().find((span) => span.attributes["latchkey.request_id"] === requestId));
-const below = ({ spans }: Collector, parent: Sent) =>
+const childrenOf = ({ spans }: Collector, parent: Sent) =>
   spans().filter((span) => span.parentSpanId === parent.spanId);
 
 async function makeKey({ call }: TestServer, more: object = {}): Promise<{ key: string; apiId: string }> {
@@ -36,11 +36,11 @@ describe.each(engines)("on $name", (engine) => {
   });
   const system = engine.name === "postgres" ? "postgresql" : "sqlite";
 
-  test("a request is a span that continues the caller's trace and says what was asked and how it ended", async () => {
+  test("a request is a span that continues the caller's trace and records the operation and the outcome", async () => {
     const { key } = await makeKey(server);
-    const answer = await server.call("keys.verifyKey", { key }, { headers: traceparent() });
+    const response = await server.call("keys.verifyKey", { key }, { headers: traceparent() });
     const { port } = new URL(server.url);
-    const requestId = answer.headers.get("x-request-id");
+    const requestId = response.headers.get("x-request-id");
     expect(await requestSpan(collector, requestId)).toMatchObject({
       name: "POST /v2/keys.verifyKey",
       kind: 2,
@@ -63,9 +63,9 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("a refused request's span has the code of its refusal, and is no fault of the server", async () => {
-    const answer = await server.call("identities.getIdentity", { identity: "nobody" });
-    const span = await requestSpan(collector, answer.headers.get("x-request-id"));
+  test("a refused request's span has the refusal's code, and is not marked as an error", async () => {
+    const response = await server.call("identities.getIdentity", { identity: "nobody" });
+    const span = await requestSpan(collector, response.headers.get("x-request-id"));
     expect(span.attributes).toMatchObject({
       "http.response.status_code": 404,
       "latchkey.code": "identity_not_found",
@@ -77,13 +77,13 @@ describe.each(engines)("on $name", (engine) => {
     ]);
   });
 
-  test("the waits for the database are spans below: statements, and those of a transaction below that", async () => {
-    const answer = await server.call("identities.createIdentity", { externalId: "user_1" });
-    const request = await requestSpan(collector, answer.headers.get("x-request-id"));
-    const [transaction] = below(collector, request).filter(({ name }) => name === "transaction");
-    if (transaction === undefined) throw new Error("there is no transaction");
+  test("statements are child spans of their request, or of its transaction", async () => {
+    const response = await server.call("identities.createIdentity", { externalId: "user_1" });
+    const request = await requestSpan(collector, response.headers.get("x-request-id"));
+    const [transaction] = childrenOf(collector, request).filter(({ name }) => name === "transaction");
+    if (transaction === undefined) throw new Error("the transaction has no span");
     expect(transaction).toMatchObject({ kind: 3, attributes: { "db.system.name": system }, status: 0 });
-    const inside = below(collector, transaction);
+    const inside = childrenOf(collector, transaction);
     expect(inside.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["insert identities", "insert auditEvents"]),
     );
@@ -96,29 +96,29 @@ describe.each(engines)("on $name", (engine) => {
 
     const listed = await server.call("identities.listIdentities", {});
     const list = await requestSpan(collector, listed.headers.get("x-request-id"));
-    expect(below(collector, list).map(({ name }) => name)).toContain("select identities");
+    expect(childrenOf(collector, list).map(({ name }) => name)).toContain("select identities");
   });
 
-  test("a spent credit is one wait below its own request, whoever shares the commit", async () => {
+  test("spending a credit is one child span of its own request, even if requests share the commit", async () => {
     const { key } = await makeKey(server, { credits: { remaining: 1_000 } });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => server.call("keys.verifyKey", { key })),
     );
-    for (const answer of answers) {
-      const request = await requestSpan(collector, answer.headers.get("x-request-id"));
-      const children = below(collector, request);
+    for (const response of responses) {
+      const request = await requestSpan(collector, response.headers.get("x-request-id"));
+      const children = childrenOf(collector, request);
       const spent = children.filter(({ name }) => name === "spend credits");
       expect(spent).toHaveLength(1);
-      expect(below(collector, spent[0] ?? request)).toEqual([]);
+      expect(childrenOf(collector, spent[0] ?? request)).toEqual([]);
       expect(children.some(({ name }) => name === "transaction")).toBe(false);
     }
   });
 
-  test("a refusal that ends a transaction is no fault of the database, and nothing is left open", async () => {
-    const answer = await server.call("identities.createIdentity", { externalId: "user_1" });
-    expect(answer.status).toBe(409);
-    const request = await requestSpan(collector, answer.headers.get("x-request-id"));
-    const [transaction] = below(collector, request).filter(({ name }) => name === "transaction");
+  test("a refusal that ends a transaction does not mark its span as an error", async () => {
+    const response = await server.call("identities.createIdentity", { externalId: "user_1" });
+    expect(response.status).toBe(409);
+    const request = await requestSpan(collector, response.headers.get("x-request-id"));
+    const [transaction] = childrenOf(collector, request).filter(({ name }) => name === "transaction");
     expect(transaction).toMatchObject({ status: 0 });
     expect(transaction?.attributes["error.type"]).toBeUndefined();
   });
@@ -147,12 +147,12 @@ describe("with traces on", () => {
 
   test("every event of a request in the log names its trace and its span", async () => {
     const headers = traceparent();
-    for (const answer of [
+    for (const response of [
       await server.call("identities.listIdentities", {}, { headers }),
       await server.call("identities.listIdentities", { limit: 0 }, { headers }),
       await server.call("no.such", {}, { headers }),
     ]) {
-      const span = await requestSpan(collector, answer.headers.get("x-request-id"));
+      const span = await requestSpan(collector, response.headers.get("x-request-id"));
       const line = server.log.find((one) => one.includes(String(span.attributes["latchkey.request_id"])));
       expect(JSON.parse(line ?? "{}")).toMatchObject({
         event: "request",
@@ -162,9 +162,9 @@ describe("with traces on", () => {
     }
   });
 
-  test("what was sent came to /v1/traces, with the headers asked for, and says which process it is from", async () => {
-    const answer = await server.call("identities.listIdentities", {});
-    const { resource } = await requestSpan(collector, answer.headers.get("x-request-id"));
+  test("spans are sent to /v1/traces with the configured headers, and identify their process", async () => {
+    const response = await server.call("identities.listIdentities", {});
+    const { resource } = await requestSpan(collector, response.headers.get("x-request-id"));
     expect(resource).toMatchObject({
       "service.name": "latchkey",
       "deployment.environment.name": "test",
@@ -175,10 +175,10 @@ describe("with traces on", () => {
     expect(collector.headers[0]?.get("x-team")).toBe("keys");
   });
 
-  test("the server's address is its own, whatever Host the caller names", async () => {
+  test("the server address in a span is the server's own, whatever Host header the caller sends", async () => {
     const headers = { Host: "canary.example.com" };
-    const answer = await server.call("identities.listIdentities", {}, { headers });
-    const { attributes } = await requestSpan(collector, answer.headers.get("x-request-id"));
+    const response = await server.call("identities.listIdentities", {}, { headers });
+    const { attributes } = await requestSpan(collector, response.headers.get("x-request-id"));
     expect(attributes).toMatchObject({
       "server.address": "keys.example.com",
       "server.port": 443,
@@ -186,10 +186,10 @@ describe("with traces on", () => {
     });
   });
 
-  test("a traceparent that is none begins a new trace", async () => {
+  test("an invalid traceparent starts a new trace", async () => {
     const headers = { traceparent: `00-${traceId}-${"0".repeat(16)}-01` };
-    const answer = await server.call("identities.listIdentities", {}, { headers });
-    const span = await requestSpan(collector, answer.headers.get("x-request-id"));
+    const response = await server.call("identities.listIdentities", {}, { headers });
+    const span = await requestSpan(collector, response.headers.get("x-request-id"));
     expect(span.parentSpanId).toBeUndefined();
     expect(span.traceId).not.toBe(traceId);
   });
@@ -202,9 +202,9 @@ describe("with traces on", () => {
     expect(ids).not.toContain(unsampled.headers.get("x-request-id"));
   });
 
-  test("a path that there is not is a span without its path", async () => {
-    const answer = await server.call("canary.unknown", {}, { method: "DELETE" });
-    const span = await requestSpan(collector, answer.headers.get("x-request-id"));
+  test("the span of an unknown path does not contain the path", async () => {
+    const response = await server.call("canary.unknown", {}, { method: "DELETE" });
+    const span = await requestSpan(collector, response.headers.get("x-request-id"));
     expect(span).toMatchObject({ name: "DELETE", kind: 2 });
     expect(span.attributes).toMatchObject({
       "http.response.status_code": 404,
@@ -223,28 +223,28 @@ describe("with traces on", () => {
     }
   });
 
-  test("requests at the same time keep their spans apart", async () => {
-    const answers = await Promise.all(
+  test("concurrent requests have separate spans", async () => {
+    const responses = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
         server.call("identities.createIdentity", { externalId: `apart_${index}` }),
       ),
     );
-    for (const answer of answers) {
-      const request = await requestSpan(collector, answer.headers.get("x-request-id"));
-      const names = below(collector, request).map(({ name }) => name);
+    for (const response of responses) {
+      const request = await requestSpan(collector, response.headers.get("x-request-id"));
+      const names = childrenOf(collector, request).map(({ name }) => name);
       expect(names.filter((name) => name === "transaction")).toHaveLength(1);
     }
   });
 });
 
-test("spans are sent as protobuf unless told otherwise, and what waits is sent when the server stops", async () => {
+test("spans are sent as protobuf by default, and queued spans are sent when the server stops", async () => {
   const collector = startCollector();
   const config = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "600000" };
   const server = await startTest({ config });
-  const answer = await server.call("identities.listIdentities", {}, { headers: traceparent() });
+  const response = await server.call("identities.listIdentities", {}, { headers: traceparent() });
   expect(collector.spans()).toEqual([]);
   await server.stop();
-  const span = await requestSpan(collector, answer.headers.get("x-request-id"));
+  const span = await requestSpan(collector, response.headers.get("x-request-id"));
   expect(span).toMatchObject({
     name: "POST /v2/identities.listIdentities",
     traceId,
@@ -257,7 +257,7 @@ test("spans are sent as protobuf unless told otherwise, and what waits is sent w
   await collector.stop();
 });
 
-test("the sampler is heard: none, some, and what a caller says only where it is based on that", async () => {
+test("the sampler decides which requests are traced, and only a parent-based one follows the caller", async () => {
   const counts: Record<string, number> = {};
   for (const [sampler, argument] of [
     ["always_off", "1"],
@@ -300,7 +300,7 @@ describe("with counters in Redis", () => {
   });
   afterAll(() => services.stop());
 
-  test("each decision there is a span below its request", async () => {
+  test("each decision in Redis is a child span of its request", async () => {
     const collector = startCollector();
     const config = {
       REDIS_URL: services.environment["TEST_REDIS_URL"] ?? "",
@@ -310,9 +310,9 @@ describe("with counters in Redis", () => {
     const server = await startTest({ config });
     const limit = { namespace: "n", identifier: "canary", limit: 5, duration: 60_000 };
     await server.call("ratelimit.limit", limit);
-    const answer = await server.call("ratelimit.limit", limit);
-    const request = await requestSpan(collector, answer.headers.get("x-request-id"));
-    const [hit] = below(collector, request).filter(({ name }) => name === "redis hit");
+    const response = await server.call("ratelimit.limit", limit);
+    const request = await requestSpan(collector, response.headers.get("x-request-id"));
+    const [hit] = childrenOf(collector, request).filter(({ name }) => name === "redis hit");
     expect(hit).toMatchObject({
       kind: 3,
       attributes: { "db.system.name": "redis", "db.operation.name": "hit" },

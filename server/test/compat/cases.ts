@@ -6,7 +6,9 @@ import { identityCases } from "./cases/identities.ts";
 import { keyCases } from "./cases/keys.ts";
 import { rbacCases } from "./cases/permissions.ts";
 import { ratelimitCases } from "./cases/ratelimit.ts";
+import { rootKeyCases } from "./cases/rootKeys.ts";
 import { verificationCases } from "./cases/verification.ts";
+import { workspaceCases } from "./cases/workspace.ts";
 
 /** Every operation that an official client offers and this server serves. */
 export const cases: readonly Case[] = [
@@ -18,4 +20,23 @@ export const cases: readonly Case[] = [
   ...rbacCases,
   ...ratelimitCases,
   ...analyticsCases,
+  ...rootKeyCases,
+  ...workspaceCases,
+];
+
+/** The operations that only the newest client has, in the order of the cases. */
+export const onlyInNewest: readonly string[] = [
+  "permissions.setRolePermissions",
+  "permissions.updatePermission",
+  "permissions.updateRole",
+  "analytics.getRatelimits",
+  "analytics.getGatewayRequests",
+  "analytics.getRuntimeLogs",
+  "rootKeys.createKey",
+  "rootKeys.listKeys",
+  "rootKeys.updateKey",
+  "rootKeys.rerollKey",
+  "rootKeys.deleteKey",
+  "workspace.getLimits",
+  "workspace.getUsage",
 ];

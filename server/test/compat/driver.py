@@ -1,4 +1,4 @@
-"""Calls Unkey's Python client as it is told, one JSON line a call, and tells what the client showed, in the wire's names."""
+"""Reads one JSON line per call, calls Unkey's Python client, and prints what the client returned, with the names of the wire."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ from unkey.py.utils import BackoffStrategy, RetryConfig
 
 @dataclass
 class Place:
-    """Where an operation's method is, and its source, which names its path, its errors and its request."""
+    """An operation's method, and its source, which contains its path, its errors and its request."""
 
     group: str
     method: str
@@ -26,7 +26,7 @@ class Place:
 
 
 def find_places() -> dict[str, Place]:
-    """The client's groups and their methods, found on the client itself, by the operation's name on the wire."""
+    """Finds the client's groups and their methods, by the operation's name on the wire."""
     client = Unkey(root_key="unused")
     places = {}
     for group in Unkey._sub_sdk_map:
@@ -53,7 +53,7 @@ def describe(place: Place) -> dict[str, Any]:
 
 
 def fields_of(place: Place) -> set[str]:
-    """Every field of the request's type: one model, a list of one, or a union of some."""
+    """Every field of the request's type, which is a model, a list of a model, or a union of models."""
     if "request=None," in place.source:
         return set()
     found = re.search(r"request = (?:models\.(\w+)\(|cast\((List\[)?models\.(\w+))", place.source)
@@ -85,7 +85,7 @@ def snake(name: str) -> str:
 
 
 def pythonic(value: Any) -> Any:
-    """The same with the names that the client's types use; what is inside `meta` belongs to the caller."""
+    """The value with the names that the client's types use. The content of `meta` stays unchanged."""
     if isinstance(value, list):
         return [pythonic(item) for item in value]
     if not isinstance(value, dict):
@@ -106,18 +106,18 @@ def client_of(url: str, root_key: str, retries: str) -> Unkey:
     return Unkey(server_url=url, root_key=root_key or None, **({} if config is None else {"retry_config": config}))
 
 
-def ask(place: Place, told: dict[str, Any]) -> Any:
-    client = client_of(told["url"], told["rootKey"], told["retries"])
+def ask(place: Place, command: dict[str, Any]) -> Any:
+    client = client_of(command["url"], command["rootKey"], command["retries"])
     method = place.bound(client)
-    given = pythonic(told["input"])
+    given = pythonic(command["input"])
     whole = "request" in inspect.signature(method).parameters
-    answer = method(**({"request": given} if whole else given))
-    if told["do"] == "call":
-        return wire(getattr(answer, "result", answer))
+    response = method(**({"request": given} if whole else given))
+    if command["do"] == "call":
+        return wire(getattr(response, "result", response))
     pages = []
-    while answer is not None:
-        pages.append(wire(answer.result)["data"])
-        answer = answer.next()
+    while response is not None:
+        pages.append(wire(response.result)["data"])
+        response = response.next()
     return pages
 
 
@@ -126,22 +126,22 @@ def wire(model: Any) -> Any:
 
 
 def refusal(error: Exception) -> dict[str, Any]:
-    told: dict[str, Any] = {"className": type(error).__name__, "message": str(error)}
+    command: dict[str, Any] = {"className": type(error).__name__, "message": str(error)}
     if isinstance(error, errors.UnkeyError):
-        told["status"] = error.status_code
-        told["requestId"] = error.headers.get("x-request-id", "")
+        command["status"] = error.status_code
+        command["requestId"] = error.headers.get("x-request-id", "")
     if hasattr(error, "data"):
-        told["data"] = wire(error.data)
-    return told
+        command["data"] = wire(error.data)
+    return command
 
 
-def respond(places: dict[str, Place], told: dict[str, Any]) -> dict[str, Any]:
-    if told["do"] == "operations":
+def respond(places: dict[str, Place], command: dict[str, Any]) -> dict[str, Any]:
+    if command["do"] == "operations":
         return {"operations": {name: describe(place) for name, place in places.items()}}
-    place = places[told["operation"]]
+    place = places[command["operation"]]
     try:
-        return {"answer": ask(place, told)}
-    except Exception as error:  # whatever the client raises is what the test wants to see
+        return {"response": ask(place, command)}
+    except Exception as error:  # the test checks whatever the client raises
         return {"error": refusal(error)}
 
 

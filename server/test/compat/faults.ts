@@ -3,20 +3,20 @@ import { Failure } from "../../src/errors.ts";
 import { problemBody, problemType } from "../../src/http/problem.ts";
 import type { TestServer } from "../harness.ts";
 
-/** From now on every statement of the server fails, but those of authentication. */
-export async function loseTables({ services }: TestServer): Promise<void> {
+/** Makes every later statement of the server fail. Its own root key is cached before, so that it still authenticates. */
+export async function loseTables({ services, call }: TestServer): Promise<void> {
+  await call("apis.getApi", { apiId: "api_none0000" });
   const { db, transaction } = services.engine;
   const tables = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(db);
-  const kept = new Set(["workspaces", "rootKeys"]);
   await transaction(async (tx) => {
     for (const { name } of tables.rows) {
-      if (kept.has(name) || name.startsWith("sqlite_")) continue;
+      if (name.startsWith("sqlite_")) continue;
       await sql`alter table ${sql.id(name)} rename to ${sql.id(`lost_${name}`)}`.execute(tx);
     }
   });
 }
 
-/** What the server answers while its database is away. */
+/** What the server returns while its database is unavailable. */
 export function unavailable(): Response {
   const failure = new Failure("service_unavailable", { headers: { "Retry-After": "1" } });
   const type = problemType(503, undefined, null);
@@ -26,7 +26,7 @@ export function unavailable(): Response {
   });
 }
 
-/** Stands before the server at `url`, answers the first requests itself with these, and hands on the others. */
+/** Starts a proxy before the server at `url`. It responds to the first requests with `faults`, and forwards the others. */
 export function behindFaults(url: string, faults: readonly (() => Response)[]) {
   let asked = 0;
   const proxy = Bun.serve({

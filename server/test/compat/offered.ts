@@ -4,7 +4,7 @@ import type { OfficialClient } from "./officialClient.ts";
 
 const hosting = "belongs to Unkey's hosting product";
 
-/** What the official clients offer and this server does not: whole groups, or single operations, with the reason. */
+/** What the official clients offer and this server does not: groups or single operations, with the reason. */
 const notOffered: Readonly<Record<string, string>> = {
   apps: hosting,
   deployments: hosting,
@@ -15,16 +15,6 @@ const notOffered: Readonly<Record<string, string>> = {
   deploy: hosting,
   portal: hosting,
   projects: hosting,
-  workspace: "reports the plan of a hosted account",
-  rootKeys: "root keys are made by whoever runs the server: `latchkey root-key`",
-  "analytics.getGatewayRequests": hosting,
-  "analytics.getRuntimeLogs": hosting,
-};
-
-/** Fields that a client can send and this server refuses by name, with the reason. */
-export const refusedFields: Readonly<Record<string, string>> = {
-  "keys.verifyKey keyspaces":
-    "new in unkey.py 3.2; an api is told apart by the root key's permission instead",
 };
 
 /** One operation of an official client, and what this server does with it. */
@@ -33,7 +23,7 @@ export type Offered = {
   /** the clients that have it */
   clients: string[];
   here: { state: "served" } | { state: "missing" } | { state: "not offered"; reason: string };
-  /** fields that a client can send and the operation does not know */
+  /** fields that a client can send and the operation rejects */
   unknownFields: string[];
 };
 
@@ -67,13 +57,11 @@ function stateOf(operation: string, known: ReadonlySet<string> | undefined): Off
   return reason === undefined ? { state: "missing" } : { state: "not offered", reason };
 }
 
-/** What is in the way of using this server in place of Unkey's, one line each. */
+/** What keeps a user of these clients from using this server, one line each. */
 export function gapsOf(offered: readonly Offered[]): string[] {
   return offered.flatMap(({ operation, here, unknownFields }) => [
     ...(here.state === "missing" ? [`${operation} is not served`] : []),
-    ...unknownFields
-      .filter((field) => refusedFields[`${operation} ${field}`] === undefined)
-      .map((field) => `${operation} does not take ${field}`),
+    ...unknownFields.map((field) => `${operation} does not take ${field}`),
   ]);
 }
 
@@ -84,18 +72,18 @@ type Schema = {
   oneOf?: Schema[];
 };
 
-/** By operation, every field that its request may hold, as `ratelimits[].name`. */
+/** Every field that a request may have, as `ratelimits[].name`, by operation. */
 function servedFields(): Map<string, ReadonlySet<string>> {
   const { paths } = openapi(operations, "") as { paths: Record<string, Path> };
   return new Map(
     Object.entries(paths).map(([path, { post }]) => [
       path.replace(/^\/v2\//, ""),
-      new Set(fieldsOf(post.requestBody.content["application/json"].schema, "")),
+      new Set(post === undefined ? [] : fieldsOf(post.requestBody.content["application/json"].schema, "")),
     ]),
   );
 }
 
-type Path = { post: { requestBody: { content: { "application/json": { schema: Schema } } } } };
+type Path = { post?: { requestBody: { content: { "application/json": { schema: Schema } } } } };
 
 function fieldsOf(schema: Schema, prefix: string): string[] {
   return [

@@ -1,6 +1,6 @@
 /**
- * One of Unkey's published clients behind a port of few verbs, so that one table of calls runs through all of them.
- * Names and values are the wire's, whatever the client's language calls them.
+ * One interface for all of Unkey's published clients, so that the same cases run through each of them. Names and values are
+ * those of the wire, whatever they are called in the client's language.
  */
 export type OfficialClient = {
   /** package and version */
@@ -21,37 +21,37 @@ export type Input = Fields | Fields[];
 
 export type Target = {
   url: string;
-  /** "": the client is given none */
+  /** "": the client gets no root key */
   rootKey: string;
-  /** `none` where left away; `default` is what the client does when it is told nothing; `brief` gives up soon */
+  /** Default: `none`. `default`: what the client does without an option. `brief`: gives up after 300 ms. */
   retries?: "none" | "default" | "brief";
 };
 
-/** What the client's own code says of an operation. */
+/** What the client's own code says about an operation. */
 export type OfficialOperation = {
-  /** the errors it has a class for: by status, the class and the content type that leads to it */
+  /** the errors for which it has a class, by status: the class, and the content type that it expects */
   errors: ReadonlyMap<number, { className: string; contentType: string }>;
-  /** whether its answer has an iterator over pages */
+  /** whether its response has an iterator over pages */
   paged: boolean;
-  /** every field it can send, as `ratelimits[].name`; undefined where the client's code does not tell */
+  /** every field it can send, as `ratelimits[].name`; undefined if the client's code does not show it */
   fields?: readonly string[];
 };
 
-export type Outcome = { ok: true; answer: Answer } | { ok: false; error: Refusal };
+export type Outcome = { ok: true; response: ParsedResponse } | { ok: false; error: Refusal };
 
-/** The answer as the client parsed it. */
-export type Answer = { meta: { requestId: string }; data?: unknown; pagination?: unknown };
+/** The response as the client parsed it. */
+export type ParsedResponse = { meta: { requestId: string }; data?: unknown; pagination?: unknown };
 
 export type Refusal = {
   className: string;
-  /** undefined where no server was asked or none answered */
+  /** undefined if no request was sent or no response came */
   status?: number;
   message: string;
-  /** the answer's X-Request-Id */
+  /** the response's X-Request-Id */
   requestId?: string;
   /** the body as the client parsed it; the general class has none */
   data?: { meta: { requestId: string }; error: Record<string, unknown> };
 };
 
-/** The class that each official client throws where it has no class of its own for an answer. */
+/** The class that each official client throws if it has no specific class for a response. */
 export const generalClass = "APIError";

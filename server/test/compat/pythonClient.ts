@@ -5,14 +5,14 @@ import { virtualEnvironment } from "./virtualEnvironment.ts";
 /** The releases that are tried: the newest, and the last of the 2.x line. */
 export const pythonVersions = ["3.2.2", "2.6.0"] as const;
 
-type Told = {
+type Result = {
   operations?: Record<string, Omit<OfficialOperation, "errors"> & { errors: Record<string, TypedError> }>;
-  answer?: unknown;
+  response?: unknown;
   error?: Refusal;
 };
 type TypedError = { className: string; contentType: string };
 
-/** Unkey's Python client of that version, in a process of its own. */
+/** Unkey's Python client of that version, in its own process. */
 export async function pythonClient(version: string): Promise<OfficialClient> {
   const python = await virtualEnvironment(version);
   const driver = Bun.spawn([python, join(import.meta.dir, "driver.py")], {
@@ -21,36 +21,36 @@ export async function pythonClient(version: string): Promise<OfficialClient> {
     stderr: "inherit",
     env: pythonSurroundings(),
   });
-  const answers = linesOf(driver.stdout);
+  const lines = linesOf(driver.stdout);
   let turn: Promise<unknown> = Promise.resolve();
-  const ask = (question: object): Promise<Told> => {
-    const answer = turn.then(async () => {
-      await driver.stdin.write(`${JSON.stringify(question)}\n`);
+  const ask = (command: object): Promise<Result> => {
+    const response = turn.then(async () => {
+      await driver.stdin.write(`${JSON.stringify(command)}\n`);
       await driver.stdin.flush();
-      const line = await answers.next();
+      const line = await lines.next();
       if (line.done === true) throw new Error(`unkey.py ${version} ended`);
-      return JSON.parse(line.value) as Told;
+      return JSON.parse(line.value) as Result;
     });
-    turn = answer.catch(() => undefined);
-    return answer;
+    turn = response.catch(() => undefined);
+    return response;
   };
   return {
     name: `unkey.py ${version}`,
     async operations() {
       const { operations = {} } = await ask({ do: "operations" });
       return new Map(
-        Object.entries(operations).map(([name, told]) => [name, { ...told, errors: byStatus(told) }]),
+        Object.entries(operations).map(([name, result]) => [name, { ...result, errors: byStatus(result) }]),
       );
     },
     async call(operation, input, { retries = "none", ...target }): Promise<Outcome> {
-      const told = await ask({ do: "call", operation, input, retries, ...target });
-      if (told.error !== undefined) return { ok: false, error: told.error };
-      return { ok: true, answer: told.answer as never };
+      const result = await ask({ do: "call", operation, input, retries, ...target });
+      if (result.error !== undefined) return { ok: false, error: result.error };
+      return { ok: true, response: result.response as never };
     },
     async pages(operation, input, { retries = "none", ...target }) {
-      const told = await ask({ do: "pages", operation, input, retries, ...target });
-      if (told.error !== undefined) throw new Error(JSON.stringify(told.error));
-      return told.answer as unknown[][];
+      const result = await ask({ do: "pages", operation, input, retries, ...target });
+      if (result.error !== undefined) throw new Error(JSON.stringify(result.error));
+      return result.response as unknown[][];
     },
     async close() {
       await driver.stdin.end();
@@ -59,7 +59,7 @@ export async function pythonClient(version: string): Promise<OfficialClient> {
   };
 }
 
-/** Runs a script of ours with that version's interpreter; answers what it printed, as JSON. */
+/** Runs one of our scripts with that version's interpreter. Returns what it prints, parsed as JSON. */
 export async function runPython(
   version: string,
   script: string,
@@ -80,13 +80,13 @@ export async function runPython(
   return JSON.parse(out);
 }
 
-/** Loopback is asked directly, whatever proxy this machine uses. */
+/** Requests to loopback bypass the machine's proxy. */
 function pythonSurroundings(): Record<string, string | undefined> {
   return { ...process.env, NO_PROXY: "*", PYTHONDONTWRITEBYTECODE: "1", PYTHONIOENCODING: "utf-8" };
 }
 
-function byStatus(told: { errors: Record<string, TypedError> }): OfficialOperation["errors"] {
-  return new Map(Object.entries(told.errors).map(([status, typed]) => [Number(status), typed]));
+function byStatus(result: { errors: Record<string, TypedError> }): OfficialOperation["errors"] {
+  return new Map(Object.entries(result.errors).map(([status, typed]) => [Number(status), typed]));
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {

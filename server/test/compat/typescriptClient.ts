@@ -3,16 +3,16 @@ import { type SDKOptions, Unkey } from "@unkey/api";
 import { UnkeyError } from "@unkey/api/models/errors";
 import packageJson from "@unkey/api/package.json";
 import type {
-  Answer,
   OfficialClient,
   OfficialOperation,
   Outcome,
+  ParsedResponse,
   Refusal,
   Target,
 } from "./officialClient.ts";
 
 type Method = (input: unknown, options?: unknown) => Promise<unknown>;
-type Page = { result: Answer };
+type Page = { result: ParsedResponse };
 type Place = { group: string; method: string; source: string };
 
 /** Unkey's TypeScript client, in this process. */
@@ -34,8 +34,8 @@ export function typescriptClient(): OfficialClient {
     operations: async () => new Map([...places].map(([name, place]) => [name, describe(place)])),
     async call(operation, input, target): Promise<Outcome> {
       try {
-        const answer = await methodOf(operation, target)(input);
-        return { ok: true, answer: wireAnswer(answer) };
+        const response = await methodOf(operation, target)(input);
+        return { ok: true, response: wireResponse(response) };
       } catch (error) {
         return { ok: false, error: refusalOf(error) };
       }
@@ -63,10 +63,10 @@ function retryOptions({ retries = "none" }: Target): Pick<SDKOptions, "retryConf
   }
 }
 
-/** Paged answers keep the envelope under `result`, and functions beside it. */
-function wireAnswer(answer: unknown): Answer {
-  const { result } = answer as Partial<Page>;
-  return JSON.parse(JSON.stringify(result ?? answer));
+/** Paged responses have the envelope in `result`, and functions in addition to it. */
+function wireResponse(response: unknown): ParsedResponse {
+  const { result } = response as Partial<Page>;
+  return JSON.parse(JSON.stringify(result ?? response));
 }
 
 function refusalOf(error: unknown): Refusal {
@@ -86,7 +86,7 @@ function refusalOf(error: unknown): Refusal {
 
 const functions = new URL("funcs/", import.meta.resolve("@unkey/api"));
 
-/** The client's groups and their methods, found on the client itself; each has a file of its own in the package. */
+/** Finds the client's groups and their methods. The package has one file for each method. */
 function findMethods(): Place[] {
   const unkey: unknown = new Unkey();
   return namesOf(Unkey.prototype).flatMap((group) =>

@@ -6,15 +6,15 @@ const root = resolve(import.meta.dir, "../../..");
 const howToInstall =
   "the tests need Python 3.10 or newer with its venv module: apt-get install -y python3 python3-venv";
 
-/** As `environmentOf`, for a version of Unkey's Python client. */
+/** Like `environmentOf`, for a version of Unkey's Python client. */
 export function virtualEnvironment(version: string): Promise<string> {
   return environmentOf(`unkey.py-${version}`, join(import.meta.dir, `requirements-${version}.txt`));
 }
 
 /**
- * The interpreter of a virtual environment that holds exactly what `requirements` pins. It is made
- * where it is missing (the package index must be reachable then) and kept in `.venvs/` for the next run.
- * Errors: with a sentence that names what is missing.
+ * The interpreter of a virtual environment with exactly the packages that `requirements` pins. It is created if it is
+ * missing, for which the package index must be reachable, and kept in `.venvs/` for the next run.
+ * Throws a sentence that names what is missing.
  */
 export function environmentOf(name: string, requirements: string): Promise<string> {
   const made = known.get(name) ?? makeEnvironment(name, requirements);
@@ -50,14 +50,14 @@ async function makeEnvironment(name: string, requirements: string): Promise<stri
 
 const pipOptions = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"];
 
-/** The machine's own Python: the first on the path that can make virtual environments. */
+/** The machine's own Python. */
 function interpreter(): string {
   const found = Bun.which("python3");
   if (found === null) throw new Error(howToInstall);
   return found;
 }
 
-/** Whether it was made whole, and the machine's Python that it stands on is still there. */
+/** Whether the environment is complete, and the machine's Python that it uses still exists. */
 async function works(python: string): Promise<boolean> {
   if (!existsSync(join(python, "../../complete"))) return false;
   const { exited } = Bun.spawn([python, "-c", "pass"], { stdout: "ignore", stderr: "ignore" });

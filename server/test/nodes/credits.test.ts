@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { nextRefillAt } from "../../src/domain/credits.ts";
 import { openStorage } from "../../src/storage/open.ts";
-import { findRemaining, setBalance } from "../../src/storage/queries/balances.ts";
+import { findAccounts } from "../../src/storage/queries/accounts.ts";
+import { insertBalances } from "../../src/storage/queries/balances.ts";
+import { databaseAt } from "../databaseAt.ts";
 import { postgres } from "../harness.ts";
 
 const processes = 8;
@@ -10,7 +12,7 @@ const callers = 64;
 const initial = 20_000;
 const amount = 15_000;
 const madeAtMs = Date.UTC(2026, 0, 15, 12);
-const balance = { workspaceId: "ws_1", subjectId: "key_1" };
+const owner = { workspaceId: "ws_1", id: "key_1", kind: "key" as const };
 
 let url: string;
 beforeAll(async () => {
@@ -20,10 +22,10 @@ afterAll(async () => {
   await postgres.drop?.(url);
 });
 
-/** What all callers of all processes were granted together at `nowMs`, and what is left then. */
+/** The sum of what all callers of all processes were granted at `nowMs`, and what remains. */
 async function spendEverything(nowMs: number): Promise<{ granted: number; left: number | undefined }> {
   const spender = join(import.meta.dir, "spender.ts");
-  const { workspaceId, subjectId } = balance;
+  const { workspaceId, id: subjectId } = owner;
   const sums = await Promise.all(
     Array.from({ length: processes }, async () => {
       const command = [
@@ -42,17 +44,21 @@ async function spendEverything(nowMs: number): Promise<{ granted: number; left: 
     }),
   );
   const engine = await open();
-  const left = await findRemaining(engine.db, { ...balance, nowMs });
+  const [account] = await findAccounts(engine.db, [owner], nowMs);
   await engine.close();
-  return { granted: sums.reduce((sum, one) => sum + one, 0), left };
+  return { granted: sums.reduce((sum, one) => sum + one, 0), left: account?.credits.remaining ?? undefined };
 }
 
-const open = () => openStorage(url, { serving: false, connections: 4, monotonicMs: () => performance.now() });
+const open = () =>
+  openStorage(databaseAt(url), { serving: false, connections: 4, monotonicMs: () => performance.now() });
 
-test("of all credits, 8 processes with 64 callers each spend every one once, and of each refill too", async () => {
+test("8 processes with 64 callers each spend every credit exactly once, and every credit of each refill", async () => {
   const engine = await open();
   const credits = { remaining: initial, refill: { amount, day: undefined } };
-  await engine.transaction((tx) => setBalance(tx, balance, credits, madeAtMs));
+  const { workspaceId, id: ownerId } = owner;
+  await engine.transaction((tx) =>
+    insertBalances(tx, workspaceId, [{ ownerId, credits, quotas: [] }], madeAtMs),
+  );
   await engine.close();
   const first = await spendEverything(madeAtMs);
   expect(first).toEqual({ granted: initial, left: 0 });

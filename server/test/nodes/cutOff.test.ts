@@ -3,7 +3,7 @@ import { postgres, startTest } from "../harness.ts";
 import { startProxy } from "../proxy.ts";
 import { until } from "../until.ts";
 
-test("a node cut off from the database serves what it has cached for half a minute, and then nothing", async () => {
+test("a node that is cut off from the database serves cached keys for half a minute, and then nothing", async () => {
   const direct = await postgres.url("");
   const { hostname, port } = new URL(direct);
   const proxy = await startProxy({ host: hostname, port: Number(port) });

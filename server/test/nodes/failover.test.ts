@@ -6,14 +6,14 @@ import { type PostgresServer, type Standby, startPostgres, startStandby } from "
 
 const connections = 8;
 const writersPerNode = 12;
-/** so many times the nodes find a standby that is none yet */
+/** how often the nodes connect to the standby before it takes over */
 const probesSeen = 12;
 
-/** those that the standby has not got yet */
+/** statements whose commit the standby has not confirmed */
 const commitsWaiting = `select count(*)::int4 as "count" from pg_stat_activity
   where application_name = 'latchkey' and wait_event = 'SyncRep'`;
 
-/** looked up anew each time, since absence is never cached */
+/** always a query, since missing rows are never cached */
 const unknown = "no_such_key";
 
 let primary: PostgresServer;
@@ -49,7 +49,7 @@ function node(index: number): Node {
 const data = async (operation: string, body: unknown) => (await node(0).call(operation, body)).body.data;
 const verify = (at: Node, key: string) => at.call("keys.verifyKey", { key });
 
-/** Callers that write through every node until they are told to stop, and what they were answered. */
+/** Callers that write through every node until they are stopped, and the responses they got. */
 function writeOn(): { acknowledged: string[]; statuses: Set<number>; stop(): Promise<void> } {
   const acknowledged: string[] = [];
   const statuses = new Set<number>();
@@ -76,7 +76,7 @@ function writeOn(): { acknowledged: string[]; statuses: Set<number>; stop(): Pro
   };
 }
 
-test("what the standby that commits wait for has not got is not acknowledged, though the primary has it", async () => {
+test("a write that only the primary has, and the standby has not received, is not acknowledged", async () => {
   standby.signal("SIGSTOP");
   const written = await node(0).call("identities.createIdentity", { externalId: "on_one_server_only" });
   expect([written.status, written.body.error.type]).toEqual([
@@ -88,7 +88,7 @@ test("what the standby that commits wait for has not got is not acknowledged, th
   await until(async () => (await node(0).call("identities.createIdentity", { externalId })).status === 200);
 }, 60_000);
 
-test("when a standby takes over, nothing acknowledged is lost, every node serves again by itself, without a stampede, and revocations reach all", async () => {
+test("when a standby takes over, no acknowledged write is lost, every node recovers by itself without a stampede, and revocations reach all nodes", async () => {
   const { apiId } = await data("apis.createApi", { name: "payments" });
   const [cached, uncached, revoked] = await Promise.all(
     [1, 2, 3].map(() => data("keys.createKey", { apiId })),
@@ -107,7 +107,7 @@ test("when a standby takes over, nothing acknowledged is lost, every node serves
   proxy.lead({ host: "127.0.0.1", port: standby.port });
   proxy.mend();
 
-  // still a standby: it answers, and takes no writes
+  // still a standby: it responds, and accepts no writes
   for (const one of nodes) {
     await until(async () => (await verify(one, unknown)).status === 503);
     expect((await verify(one, cached.key)).body.data.code).toBe("VALID");
@@ -131,7 +131,7 @@ test("when a standby takes over, nothing acknowledged is lost, every node serves
   await until(async () => (await verify(node(1), revoked.key)).body.data.code === "NOT_FOUND", 5_000);
   await writing.stop();
 
-  // one probe at a time for each node, 150 ms apart at least, and once a pool for each that it had
+  // each node sends one probe at a time, at least 150 ms apart, and then opens one pool of connections
   const most = nodes.length * ((back - goneAt) / 150 + 3 * connections);
   console.info(
     `serves again ${Math.round(back - promotedAt)} ms after the promotion, ${Math.round(back - goneAt)} ms after the loss; ` +

@@ -3,22 +3,22 @@ import { idempotencyOf } from "../../src/http/idempotency.ts";
 import { postgres, startTest } from "../harness.ts";
 import { expectRefusal } from "../refusal.ts";
 
-test("a call that another node is still at is 409 after its wait, has no effect, and can be sent again", async () => {
+test("a call that another node is still running is 409 after a wait, has no effect, and can be retried", async () => {
   const server = await startTest({ engine: postgres });
   const { db, transaction } = server.services.engine;
   const [rootKey] = await db.selectFrom("rootKeys").select("id").execute();
   const headers = { "Idempotency-Key": "order-1" };
   const send = () => server.call("apis.createApi", { name: "payments" }, { headers });
   const first = idempotencyOf("order-1", {
-    authorization: `Bearer ${server.rootKey}`,
-    rootKeyId: rootKey?.id ?? "",
+    secret: server.rootKey,
+    owner: rootKey?.id ?? "",
     operation: "apis.createApi",
     body: new TextEncoder().encode(JSON.stringify({ name: "payments" })),
   });
-  if (first === undefined) throw new Error("there is no key");
+  if (first === undefined) throw new Error("the database has no root key");
   const claimed = Promise.withResolvers<void>();
   const given = Promise.withResolvers<void>();
-  // what the other node's transaction does first
+  // what the other node's transaction begins with
   const underWay = transaction(async (tx) => {
     const { id, bodyHash } = first;
     const row = {

@@ -3,7 +3,7 @@ import { SQL } from "bun";
 import { postgres } from "../harness.ts";
 import { type Node, newRootKey, startNode } from "./node.ts";
 
-/** `TEST_KILLS` in the environment asks for more. */
+/** Set `TEST_KILLS` in the environment for more. */
 const kills = Number(process.env["TEST_KILLS"] ?? 8);
 const writers = 16;
 
@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 test(
-  "kill -9 of nodes under load loses no acknowledged write, and leaves none without its trace",
+  "kill -9 of nodes under load loses no acknowledged write, and leaves no write without its audit event",
   async () => {
     const rootKey = newRootKey();
     const acknowledged: string[] = [];

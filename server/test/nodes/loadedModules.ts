@@ -1,4 +1,4 @@
-/** A process of tracing's tests: serves by the environment, answers a request, and prints what it has loaded of OpenTelemetry. */
+/** Started by the tests of tracing: serves one request, and prints which modules it has loaded. */
 import { startServer } from "../../src/compose.ts";
 import { readConfig } from "../../src/config.ts";
 
@@ -8,16 +8,17 @@ const server = await startServer(readConfig(process.env), {
   log: () => undefined,
   keepRootKey: () => undefined,
 });
-const answer = await fetch(`${server.url}/v2/keys.verifyKey`, { method: "POST" });
+const response = await fetch(`${server.url}/v2/keys.verifyKey`, { method: "POST" });
 const loaded = Object.keys(require.cache);
 const has = (part: string) => loaded.some((path) => path.includes(part));
 await server.stop();
 console.log(
   JSON.stringify({
-    status: answer.status,
+    status: response.status,
     compose: has("/src/compose.ts"),
     tracing: has("/src/tracing/"),
     opentelemetry: has("@opentelemetry"),
+    pages: has("/src/docs/pages.ts"),
   }),
 );
-process.exit(); // a batch that cannot be sent is still tried again
+process.exit(); // a batch that cannot be sent would be retried

@@ -1,25 +1,21 @@
-import { join } from "node:path";
 import { rootKeySecret } from "../../src/domain/secrets.ts";
 import { randomBytes } from "../../src/runtime.ts";
 import type { Reply } from "../harness.ts";
-import { readReply } from "../reply.ts";
-import { until } from "../until.ts";
+import { callServer, freePort, runProgram, startServing } from "../program.ts";
 
-const main = join(import.meta.dir, "../../src/main.ts");
-
-/** The program itself, serving in a process of its own. */
+/** The program, serving in its own process. */
 export type Node = {
   url: string;
   pid: number;
-  /** `POST /v2/<operation>`; an answer that never came has status 0 */
+  /** `POST /v2/<operation>`; status 0 if no response came */
   call(operation: string, body: unknown): Promise<Reply>;
-  /** what the node measures, by the name of the metric without labels */
+  /** the value of a metric, by its name without labels */
   metric(name: string): Promise<number>;
-  /** what it has written so far */
+  /** what it has written to stdout and stderr so far */
   output(): string;
   signal(name: NodeJS.Signals): void;
-  /** Resolves when the process has ended, to its exit code. */
-  ended: Promise<number>;
+  /** resolves to the exit code when the process has ended; null if a signal ended it */
+  ended: Promise<number | null>;
   kill(): Promise<void>;
 };
 
@@ -27,79 +23,45 @@ export type NodeOptions = { databaseUrl: string; rootKey: string; environment?: 
 
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
-/** Runs one command of the program beside the nodes, and answers what it prints. */
+/** Runs one command of the program on the nodes' database, and returns what it prints. Throws what it complains about. */
 export async function runCommand(databaseUrl: string, ...words: string[]): Promise<string> {
-  const child = Bun.spawn([process.execPath, main, ...words], {
-    env: { PATH: process.env["PATH"], DATABASE_URL: databaseUrl },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [text, complaint, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  if (code !== 0) throw new Error(complaint);
-  return text;
+  const { code, stdout, stderr } = await runProgram(words, { env: { DATABASE_URL: databaseUrl } });
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
 }
 
-/** Starts a node with the program's own command line. Errors: what the program said where it ended instead. */
+const noReply: Reply = { status: 0, headers: new Headers(), body: undefined, text: "" };
+
+/** Starts a node with the program's own command line. Throws what the program wrote if it ends instead. */
 export async function startNode({ databaseUrl, rootKey, environment = {} }: NodeOptions): Promise<Node> {
-  const metricsPort = 20_000 + Math.floor(Math.random() * 12_000);
-  // ends with the tests, however they end
-  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", process.execPath, main, "serve"], {
+  const metricsAddress = `127.0.0.1:${await freePort()}`;
+  const { child, url, ended, stdout, stderr } = await startServing({
+    through: ["setpriv", "--pdeathsig", "KILL"], // it ends when the tests end, however they end
     env: {
-      PATH: process.env["PATH"],
-      PORT: "0",
       DATABASE_URL: databaseUrl,
       LATCHKEY_ROOT_KEY: rootKey,
       ALLOW_LOCAL_COUNTERS: "true",
-      METRICS_ADDRESS: `127.0.0.1:${metricsPort}`,
+      METRICS_ADDRESS: metricsAddress,
       LOG_LEVEL: "warn",
       ...environment,
     },
-    stdout: "pipe",
-    stderr: "pipe",
   });
-  child.unref();
-  let output = "";
-  const listen = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const chunk of stream) output += new TextDecoder().decode(chunk);
-  };
-  void listen(child.stdout);
-  void listen(child.stderr);
-  const url = await until(() => {
-    if (child.exitCode !== null) throw new Error(`a node ended with ${child.exitCode}: ${output}`);
-    return /listens on (\S+)/.exec(output)?.[1];
-  }, 30_000);
-
   return {
     url,
-    pid: child.pid,
-    async call(operation, body) {
-      const request = {
-        method: "POST",
-        headers: { Authorization: `Bearer ${rootKey}`, "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-      };
-      try {
-        return await readReply(await fetch(`${url}/v2/${operation}`, request));
-      } catch {
-        return { status: 0, headers: new Headers(), body: undefined, text: "" };
-      }
-    },
+    pid: child.pid ?? 0,
+    call: (operation, body) => callServer(url, rootKey, operation, body).catch(() => noReply),
     async metric(name) {
-      const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+      const text = await (await fetch(`http://${metricsAddress}/metrics`)).text();
       const line = text.split("\n").find((one) => one.startsWith(`${name} `));
       return Number(line?.slice(name.length));
     },
-    output: () => output,
-    signal: (name) => child.kill(name),
-    ended: child.exited,
+    output: () => stdout() + stderr(),
+    signal: (name) => void child.kill(name),
+    ended: ended.then(({ code }) => code),
     async kill() {
       child.kill("SIGCONT");
       child.kill("SIGKILL");
-      await child.exited;
+      await ended;
     },
   };
 }

@@ -4,7 +4,7 @@ import { until } from "../until.ts";
 import { type Node, newRootKey, startNode } from "./node.ts";
 import { type PostgresServer, startPostgres } from "./postgresServer.ts";
 
-/** How long an answer may take where the guarantee says one second; the machine of the tests has other things to do. */
+/** How long a response may take. The guarantee says one second, but the machine of the tests may be busy. */
 const promptMs = 2_500;
 
 let server: PostgresServer;
@@ -44,9 +44,9 @@ async function timed(work: Promise<Reply>): Promise<{ status: number; tookMs: nu
 const ready = async () => (await fetch(`${node.url}/health/ready`)).status;
 const alive = async () => (await fetch(`${node.url}/health/live`)).status;
 
-/** What callers see while the database does not answer. */
+/** What callers see while the database does not respond. */
 async function expectOutage(): Promise<void> {
-  const answers = {
+  const replies = {
     cached: await timed(verify(cached)),
     uncached: await timed(verify(uncached)),
     credits: await timed(verify(limited)),
@@ -54,11 +54,11 @@ async function expectOutage(): Promise<void> {
     read: await timed(node.call("identities.listIdentities", {})),
   };
   console.info(
-    Object.entries(answers)
+    Object.entries(replies)
       .map(([what, { status, tookMs }]) => `${what} ${status} in ${Math.round(tookMs)} ms`)
       .join(", "),
   );
-  const statuses = Object.entries(answers).map(([what, { status }]) => [what, status] as const);
+  const statuses = Object.entries(replies).map(([what, { status }]) => [what, status] as const);
   expect(Object.fromEntries(statuses)).toEqual({
     cached: 200,
     uncached: 503,
@@ -66,7 +66,7 @@ async function expectOutage(): Promise<void> {
     write: 503,
     read: 503,
   });
-  expect(answers.uncached.tookMs).toBeLessThan(promptMs);
+  expect(replies.uncached.tookMs).toBeLessThan(promptMs);
   expect(await ready()).toBe(503);
   expect(await alive()).toBe(200);
 }
@@ -74,13 +74,13 @@ async function expectOutage(): Promise<void> {
 async function expectRecovery(externalId: string): Promise<void> {
   const backAt = performance.now();
   await until(async () => (await verify(uncached)).status === 200);
-  console.info(`answers again after ${Math.round(performance.now() - backAt)} ms`);
+  console.info(`responds again after ${Math.round(performance.now() - backAt)} ms`);
   expect((await verify(limited)).status).toBe(200);
   expect((await node.call("identities.createIdentity", { externalId })).status).toBe(200);
   expect(await ready()).toBe(200);
 }
 
-test("while PostgreSQL hangs, cached keys verify and the rest is refused; when it goes on, so does the node", async () => {
+test("while PostgreSQL hangs, cached keys are verified and other calls are 503; when it continues, so does the node", async () => {
   server.signal("SIGSTOP");
   try {
     await expectOutage();
@@ -90,7 +90,7 @@ test("while PostgreSQL hangs, cached keys verify and the rest is refused; when i
   await expectRecovery("user_2");
 }, 60_000);
 
-test("PostgreSQL killed and started again is found again, without a restart of the node", async () => {
+test("a node reconnects to a PostgreSQL that was killed and restarted, without a restart of the node", async () => {
   server.run("pg_ctl", "stop", "-D", server.folder, "-m", "immediate", "-s", "-w");
   await expectOutage();
   const log = `${server.folder}/restarted.log`;

@@ -10,7 +10,7 @@ import { type Node, newRootKey, startNode } from "./node.ts";
 
 const disk = newFolder();
 const filler = join(disk, "filler");
-/** needs root; without it the test is counted as skipped */
+/** mounting needs root; without it the test is skipped */
 const isMounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "none", disk]).status === 0;
 
 let services: Services;
@@ -40,7 +40,7 @@ afterAll(async () => {
   rmSync(disk, { recursive: true, force: true });
 });
 
-/** Takes what is left of the disk, up to the last page. */
+/** Fills the rest of the disk, to the last page. */
 function fillUp(): void {
   const { bavail, bsize } = statfsSync(disk);
   appendFileSync(filler, new Uint8Array(bavail * bsize));
@@ -50,7 +50,7 @@ const data = async (operation: string, body: unknown) => (await node.call(operat
 const codeOf = async (key: string) => (await data("keys.verifyKey", { key })).code as string;
 
 test.skipIf(!isMounted)(
-  "while PostgreSQL's disk is full, writes are 503 and reads and verifications go on; with room again so do writes, and nothing is lost",
+  "while PostgreSQL's disk is full, writes are 503, and reads and verifications succeed; with free space writes succeed again, and nothing is lost",
   async () => {
     const { apiId } = await data("apis.createApi", { name: "payments" });
     const [{ key }, { key: uncached }] = [
@@ -69,7 +69,7 @@ test.skipIf(!isMounted)(
     };
     for (let index = 0; index < 20; index += 1) expect(await create()).toBe(200);
     fillUp();
-    await until(async () => (await create()) === 503); // pages that are there have room for a while
+    await until(async () => (await create()) === 503); // the existing pages have free space for a while
     for (let index = 0; index < 10; index += 1) {
       expect(await create()).toBe(503);
       expect(await codeOf(key)).toBe("VALID");

@@ -4,23 +4,23 @@ import { SQL } from "bun";
 import { freePort } from "../program.ts";
 import { startServices } from "../services.ts";
 
-/** A PostgreSQL of the caller's own, which may be stopped and killed. */
+/** A PostgreSQL server for one test, which may stop and kill it. */
 export type PostgresServer = {
   url: string;
   /** its data folder */
   folder: string;
-  /** Runs one of PostgreSQL's programs as the owner of the folder. Errors: what the program said. */
+  /** Runs one of PostgreSQL's programs as the owner of the folder. Throws what the program complains about. */
   run(program: string, ...words: string[]): void;
   /** Sends a signal to all its processes, the first one first. */
   signal(name: "SIGSTOP" | "SIGCONT"): void;
-  /** Kills all its processes at once, for good. */
+  /** Kills all its processes at once. It cannot be used afterwards. */
   kill(): void;
-  /** Runs statements, each by itself; answers the rows of the last. */
+  /** Runs the statements one by one, and returns the rows of the last. */
   ask(...statements: string[]): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 };
 
-/** Starts one by `scripts/services.sh`, whatever server the environment names. */
+/** Starts one with `scripts/services.sh`, even if the environment names a server. */
 export async function startPostgres(): Promise<PostgresServer> {
   const { TEST_DATABASE_URL: _, ...ours } = process.env;
   const { environment, stop } = await startServices("postgres", ours);
@@ -36,11 +36,11 @@ export async function startPostgres(): Promise<PostgresServer> {
 /** A server that follows another by streaming replication. */
 export type Standby = PostgresServer & {
   port: number;
-  /** how many connections nodes have opened to it so far, those that were refused counted in */
+  /** how many connections nodes have opened to it so far, including refused ones */
   connections(): number;
 };
 
-/** Copies `primary`, follows it, and has its commits wait until this one has them too. */
+/** Starts a standby of `primary`, and makes the primary's commits wait until the standby has them. */
 export async function startStandby(primary: PostgresServer): Promise<Standby> {
   const { run } = primary;
   const folder = join(dirname(primary.folder), "standby");
@@ -74,7 +74,7 @@ function serverAt(
     signal: (name) => signalAll(folder, name),
     kill() {
       signalAll(folder, "SIGKILL");
-      rmSync(join(folder, "postmaster.pid")); // nobody is to be stopped any more
+      rmSync(join(folder, "postmaster.pid")); // nothing is left to stop
     },
     async ask(...statements) {
       const sql = new SQL(url, { max: 1 });
@@ -86,7 +86,7 @@ function serverAt(
   };
 }
 
-/** To the first process, then to those of its children that have not ended. */
+/** Signals the first process, then those of its children that have not ended. */
 function signalAll(folder: string, name: NodeJS.Signals): void {
   const [first] = readFileSync(join(folder, "postmaster.pid"), "utf8").split("\n");
   const children = Bun.spawnSync(["pgrep", "-P", String(first)]).stdout.toString();

@@ -4,14 +4,14 @@ import { type Node, newRootKey, startNode } from "./node.ts";
 /** Three nodes on one PostgreSQL that count in one Redis. */
 export type RedisCluster = {
   nodes: readonly Node[];
-  /** The data of a call's answer, asked of the node of that number; any number will do. Errors: any status but 200. */
+  /** Sends a call to a node, and returns its data. Any number is accepted as `node`. Throws if the status is not 200. */
   // biome-ignore lint/suspicious/noExplicitAny: as in the harness, a test reads what it expects
   data(at: number, operation: string, body: unknown): Promise<any>;
-  /** of a metric, over the nodes */
+  /** the sum of a metric over all nodes */
   sum(metric: string): Promise<number>;
-  /** of a metric, for each node */
+  /** a metric of each node */
   each(metric: string): Promise<number[]>;
-  /** The keys of a new identity that has these limits. */
+  /** Creates an identity with these limits, and returns its keys. */
   makeUser(ratelimits: readonly Limit[], keys: number): Promise<string[]>;
   stop(): Promise<void>;
 };
@@ -25,7 +25,7 @@ export async function startRedisCluster(redisUrl: string): Promise<RedisCluster>
   const nodes = await Promise.all([1, 2, 3].map(() => startNode({ databaseUrl, rootKey, environment })));
   const data: RedisCluster["data"] = async (at, operation, body) => {
     const reply = await nodes[at % nodes.length]?.call(operation, body);
-    if (reply?.status !== 200) throw new Error(`${operation} answered ${reply?.status}: ${reply?.text}`);
+    if (reply?.status !== 200) throw new Error(`${operation} returned ${reply?.status}: ${reply?.text}`);
     return reply.body.data;
   };
   const each = (metric: string) => Promise.all(nodes.map((node) => node.metric(metric)));
@@ -52,8 +52,8 @@ export async function startRedisCluster(redisUrl: string): Promise<RedisCluster>
 const mostTries = 5;
 
 /**
- * What `run` finds when Redis was never late: exactness is promised while it answers within 25 ms, and the machine of
- * the tests has other things to do. `strays`: decisions that were made without Redis although it was there.
+ * Repeats `run` until Redis was never late, and returns what it found. Limits are exact only while Redis responds within
+ * 25 ms, and the machine of the tests may be busy. `strays`: decisions without Redis although it was available.
  */
 export async function whilePrompt<T>(run: () => Promise<{ found: T; strays: number }>): Promise<T> {
   const late: number[] = [];

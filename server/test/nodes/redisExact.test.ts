@@ -18,32 +18,32 @@ const total = { name: "total", limit: 150, duration: 60_000 };
 const burst = { name: "burst", limit: 50, duration: 1_000 };
 const namespace = "calls";
 
-/** When a call that was admitted was sent and answered: it was decided in between. Milliseconds. */
-type Admission = { sentMs: number; answeredMs: number };
+/** When an admitted call was sent and its response came, in milliseconds. It was decided in between. */
+type Admission = { sentMs: number; receivedMs: number };
 
-/** Calls until it is told to stop; notes what was admitted. */
+/** Sends calls until it is stopped, and records which were admitted. */
 type Caller = (at: number) => Promise<{ passed: boolean; over: boolean }>;
 
 async function callOn(call: Caller, at: number, admitted: Admission[]): Promise<void> {
   for (;;) {
     const sentMs = performance.now();
     const { passed, over } = await call(at);
-    if (passed) admitted.push({ sentMs, answeredMs: performance.now() });
+    if (passed) admitted.push({ sentMs, receivedMs: performance.now() });
     if (over) return;
   }
 }
 
-/** The most that were surely decided within one span: sent and answered in it. Redis decides in whole milliseconds. */
+/** The most calls that were certainly decided within one span, since they were sent and received in it. Redis decides in whole milliseconds. */
 function mostWithin(durationMs: number, admitted: readonly Admission[]): number {
   const within = admitted.map(
     ({ sentMs: fromMs }) =>
-      admitted.filter(({ sentMs, answeredMs }) => sentMs >= fromMs && answeredMs < fromMs + durationMs - 1)
+      admitted.filter(({ sentMs, receivedMs }) => sentMs >= fromMs && receivedMs < fromMs + durationMs - 1)
         .length,
   );
   return Math.max(0, ...within);
 }
 
-/** 64 callers at once, on all nodes: half verify keys of one user, the others count what has a long and a short limit. */
+/** 64 concurrent callers on all nodes. Half verify keys of one user, the others count against a long and a short limit. */
 async function flood() {
   const keys = await cluster.makeUser([total, burst], 5);
   const admitted: Record<"user" | "long" | "short", Admission[]> = { user: [], long: [], short: [] };
@@ -79,7 +79,7 @@ async function flood() {
   return { found: admitted, strays };
 }
 
-test("64 callers on three nodes get exactly a shared limit in all, and in no span of time more than a limit", async () => {
+test("64 callers on three nodes are granted exactly their shared limit, and in no window of time more than a limit", async () => {
   const { user, long, short } = await whilePrompt(flood);
   expect(user).toHaveLength(total.limit);
   expect(long).toHaveLength(total.limit);

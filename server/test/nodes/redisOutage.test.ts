@@ -11,7 +11,7 @@ beforeAll(async () => {
   redis = await startRedisServer();
   proxy = await startProxy({ host: "127.0.0.1", port: redis.port });
   cluster = await startRedisCluster(`redis://127.0.0.1:${proxy.port}`);
-  // each tells the others every five seconds that it is there
+  // each node announces itself to the others every five seconds
   await until(async () => (await cluster.each("latchkey_nodes")).every((count) => count === 3), 20_000);
 }, 60_000);
 afterAll(async () => {
@@ -25,7 +25,7 @@ const callers = 12;
 const duration = 60_000;
 const exactAgainMs = 5_000;
 
-/** One limited count, asked of the node of that number: whether it was admitted. Errors: any status but 200. */
+/** Sends one rate-limited call to a node, and returns whether it was admitted. Throws if the status is not 200. */
 type Ask = (at: number) => Promise<boolean>;
 
 /** A new identity with a shared limit and three keys. */
@@ -40,7 +40,7 @@ function address(limit: number): Ask {
   return async (at) => (await cluster.data(at, "ratelimit.limit", asked)).success;
 }
 
-/** How many of so many calls are admitted, sent by several callers to all nodes in turn. */
+/** How many of `calls` calls are admitted, sent by several callers to all nodes in rotation. */
 async function admitted(ask: Ask, calls: number): Promise<number> {
   let sent = 0;
   let passed = 0;
@@ -62,7 +62,7 @@ const readiness = () =>
 
 type Outage = { begin(): unknown; end(): unknown };
 
-/** Limits of 61 and 60, of which 20 and 10 are taken before Redis goes; the second is then used sparingly. */
+/** Limits of 61 and 60, of which 20 and 10 are used before Redis fails. The second is then used sparingly. */
 async function goThrough({ begin, end }: Outage) {
   const floods = [await user(61), address(61)];
   const sparing = [await user(60), address(60)];
@@ -72,7 +72,7 @@ async function goThrough({ begin, end }: Outage) {
   const before = [await each(floods, 20), await each(sparing, 10)];
   const localBefore = await decidedLocally();
   await begin();
-  // on their way when Redis goes
+  // in flight when Redis fails
   const during = [await each(floods, 180)];
   await until(() => areUp(0));
   during.push(await each(sparing, 9));
@@ -89,13 +89,13 @@ async function goThrough({ begin, end }: Outage) {
   return { found: { before, during, after, anew, ready, localDuring, losses }, strays };
 }
 
-/** What holds in every outage: two kinds of limit, first the one that is flooded, then the one that is not. */
+/** What holds in every outage: first for the limit that is flooded, then for the one that is not. */
 const always = {
   before: [
     [20, 20],
     [10, 10],
   ],
-  // ⌈61/3⌉ of each of three nodes: the limit + 3 − 1
+  // ⌈61/3⌉ for each of three nodes: the limit + 3 − 1
   during: [
     [63, 63],
     [9, 9],
@@ -110,7 +110,7 @@ const hangs: Record<string, Outage> = {
 };
 
 for (const [happens, outage] of Object.entries(hangs)) {
-  test(`while Redis ${happens} no call fails, each node grants its share, and in the end no more than the limit was granted`, async () => {
+  test(`while Redis ${happens} no call fails, each node grants its share, and in total no more than the limit is granted`, async () => {
     const { after, localDuring, ...rest } = await whilePrompt(() => goThrough(outage));
     expect(rest).toEqual({ ...always, losses: [0, 0, 0] });
     expect(localDuring).toBeGreaterThan(300);
@@ -121,7 +121,7 @@ for (const [happens, outage] of Object.entries(hangs)) {
   }, 30_000);
 }
 
-test("when Redis is killed and comes back empty, only what it had forgotten is granted again, and each node counts the loss", async () => {
+test("when Redis is killed and comes back empty, only what it has lost is granted again, and each node counts the loss", async () => {
   const outage = { begin: redis.kill, end: redis.start };
   const { after, localDuring, ...rest } = await whilePrompt(() => goThrough(outage));
   expect(rest).toEqual({ ...always, losses: [1, 1, 1] });

@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A node that counts there, or what it said instead. */
+/** Starts a node that counts in this Redis. Returns the error message if it does not start. */
 function start(host: string, environment: Record<string, string>, word = password) {
   return startNode({
     databaseUrl: ":memory:",
@@ -38,22 +38,22 @@ function start(host: string, environment: Record<string, string>, word = passwor
   }).catch((error: Error) => error.message);
 }
 
-test("Redis with TLS by an authority of one's own counts for a node that is told of it, as a user with few rights", async () => {
+test("a node that trusts a private authority counts in a Redis with TLS, as a user with few permissions", async () => {
   const node = await start("localhost", { NODE_EXTRA_CA_CERTS: join(folder, "authority.crt") });
   if (typeof node === "string") throw new Error(node);
   const limit = { namespace: "calls", identifier: "someone", limit: 3, duration: 60_000 };
-  const answers: boolean[] = [];
+  const passed: boolean[] = [];
   for (let call = 0; call < 5; call += 1) {
-    answers.push((await node.call("ratelimit.limit", limit)).body.data.success);
+    passed.push((await node.call("ratelimit.limit", limit)).body.data.success);
   }
-  expect(answers).toEqual([true, true, true, false, false]);
+  expect(passed).toEqual([true, true, true, false, false]);
   expect(await node.metric("latchkey_redis_up")).toBe(1);
   expect(await node.metric("latchkey_local_decisions_total")).toBe(0);
   expect(node.output()).not.toContain(password);
   await node.kill();
 }, 30_000);
 
-test("a node does not start with a certificate that it does not trust, a wrong name or a wrong password, and says why", async () => {
+test("a node does not start with an untrusted certificate, a wrong host name or a wrong password, and says why", async () => {
   const trusted = { NODE_EXTRA_CA_CERTS: join(folder, "authority.crt") };
   const said = await Promise.all([
     start("localhost", {}),

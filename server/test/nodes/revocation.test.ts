@@ -3,7 +3,7 @@ import { postgres } from "../harness.ts";
 import { until } from "../until.ts";
 import { type Node, newRootKey, runCommand, startNode } from "./node.ts";
 
-/** `LATCHKEY_REVOCATIONS` in the environment of the tests asks for more, such as the thousand of the guarantee. */
+/** Set `TEST_REVOCATIONS` in the tests' environment for more, such as the thousand of the guarantee. */
 const revocations = Number(process.env["TEST_REVOCATIONS"] ?? 180);
 const atOnce = 12;
 const longestMs = 5_000;
@@ -32,15 +32,15 @@ function node(index: number): Node {
 }
 
 async function ok(at: Node, operation: string, body: unknown) {
-  const { status, text, body: answer } = await at.call(operation, body);
-  if (status !== 200) throw new Error(`${operation} answered ${status}: ${text}`);
-  return answer.data;
+  const { status, text, body: envelope } = await at.call(operation, body);
+  if (status !== 200) throw new Error(`${operation} returned ${status}: ${text}`);
+  return envelope.data;
 }
 
 const codeAt = async (at: Node, key: string, more: object = {}) =>
   (await ok(at, "keys.verifyKey", { key, ...more })).code as string;
 
-/** Each makes a key that verifies, and a change after which it must not, with the code that says so. */
+/** Each creates a key that verifies, and revokes it. `code` is the verdict that is then expected. */
 type Way = (
   at: Node,
   index: number,
@@ -90,12 +90,12 @@ const ways: Record<string, Way> = {
   },
 };
 
-/** Milliseconds that the other nodes took to refuse what was revoked on one; the first verdict after it everywhere. */
+/** How many milliseconds the other nodes took to refuse what one node revoked, and the first verdict of each afterwards. */
 async function revokeOne(index: number): Promise<number[]> {
   const [way] = Object.values(ways).slice(index % Object.keys(ways).length);
   const at = node(index);
   const made = await way?.(at, index);
-  if (made === undefined) throw new Error("there are no ways");
+  if (made === undefined) throw new Error("there is no way to revoke");
   const { key, revoke, code, more } = made;
   for (const one of nodes) expect(await codeAt(one, key, more)).toBe("VALID");
   await revoke();
@@ -114,7 +114,7 @@ async function revokeOne(index: number): Promise<number[]> {
 }
 
 test(
-  "what is revoked on one node is refused there at once, and by all others within seconds, in whatever way",
+  "a key that one node revokes, in any way, is refused there at once and by all other nodes within seconds",
   async () => {
     const took: number[] = [];
     for (let done = 0; done < revocations; done += atOnce) {
@@ -134,7 +134,7 @@ test(
 );
 
 test(
-  "a key just made verifies at once on every node",
+  "a new key verifies at once on every node",
   async () => {
     const codes = new Set<string>();
     const makeOne = async (index: number) => {
@@ -149,7 +149,7 @@ test(
   60_000 + revocations * 100,
 );
 
-test("a root key revoked, or a workspace disabled, on the command line is refused by every node", async () => {
+test("a root key that the command line revokes, or whose workspace it disables, is refused by every node", async () => {
   const made = await runCommand(databaseUrl, "root-key", "create", "--permissions", "*");
   const [id = "", other = ""] = made.trim().split("\n");
   const workspaceId = (await runCommand(databaseUrl, "workspace", "list")).match(/ws_\w+/)?.[0] ?? "";
@@ -170,7 +170,7 @@ test("a root key revoked, or a workspace disabled, on the command line is refuse
   await until(async () => (await statuses(rootKey)).every((status) => status === 200), longestMs);
 }, 60_000);
 
-test("every node knows how many there are, and soon that one has stopped", async () => {
+test("every node knows the number of nodes, and notices when one has stopped", async () => {
   const all = [...nodes];
   const counts = () => Promise.all(nodes.map((one) => one.metric("latchkey_nodes")));
   await until(async () => (await counts()).every((count) => count === 3), 15_000);

@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("512 callers on one SQLite process that is killed under them: nothing granted twice, no acknowledged spend lost", async () => {
+test("512 callers of one SQLite process that is killed repeatedly are granted no credit twice, and no acknowledged spend is lost", async () => {
   const rootKey = newRootKey();
   const env = { DATABASE_URL: `file:${join(folder, "latchkey.db")}`, LATCHKEY_ROOT_KEY: rootKey };
   let serving: Serving = await startServing({ env });
@@ -28,14 +28,14 @@ test("512 callers on one SQLite process that is killed under them: nothing grant
   const body = JSON.stringify({ key });
   const head = `POST /v2/keys.verifyKey HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rootKey}`;
   const request = `${head}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  /** until it is refused; each on a socket of its own, of which an HTTP client would not open so many */
+  /** Spends until it is refused. Each caller has its own socket, since an HTTP client would not open that many. */
   const spend = async (): Promise<void> => {
     const socket = await openRaw(serving.url).catch(() => undefined);
     for (;;) {
       socket?.send(request);
-      const answer = await socket?.reply();
-      if (answer?.status !== 200) break;
-      if (answer.body?.data?.["valid"] !== true) {
+      const reply = await socket?.reply();
+      if (reply?.status !== 200) break;
+      if (reply.body?.data?.["valid"] !== true) {
         refused += 1;
         return socket?.destroy();
       }
@@ -49,13 +49,13 @@ test("512 callers on one SQLite process that is killed under them: nothing grant
   const spending = Array.from({ length: callers }, spend);
   for (let killed = 1; killed <= kills; killed += 1) {
     while (granted < (killed * initial) / (kills + 2)) await Bun.sleep(1);
-    await Bun.sleep(Math.random() * 10); // in whatever moment of a group
+    await Bun.sleep(Math.random() * 10); // so that each kill comes at another moment of a group commit
     serving.child.kill("SIGKILL");
     await serving.ended;
     const acknowledged = granted;
     serving = await startServing({ env });
     const { remaining } = (await call("keys.getKey", { keyId })).body.data.credits;
-    // others spend by now, so that less may be left, never more
+    // others are spending, so there may be fewer credits, never more
     expect(remaining).toBeLessThanOrEqual(initial - acknowledged);
   }
   await Promise.all(spending);
@@ -64,8 +64,8 @@ test("512 callers on one SQLite process that is killed under them: nothing grant
   await serving.ended;
   expect([remaining, refused]).toEqual([0, callers]);
   expect(granted).toBeLessThanOrEqual(initial);
-  // what is not accounted for was under way when the process died: at most one spend of each caller each time
+  // the rest was in flight when the process died: at most one spend per caller and kill
   expect(initial - granted).toBeLessThanOrEqual(unknown);
   expect(initial - granted).toBeLessThanOrEqual(kills * callers);
-  console.info(`${kills} kills: ${granted} of ${initial} granted, ${unknown} calls without an answer`);
+  console.info(`${kills} kills: ${granted} of ${initial} granted, ${unknown} calls without a response`);
 }, 90_000);

@@ -1,4 +1,4 @@
-/** A standby that is behind the address of the primary, before it is one and after. A proxy stands for the address. */
+/** A standby at the address of the primary, before and after it takes over. A proxy provides the address. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startProxy, type TcpProxy } from "../proxy.ts";
 import { until } from "../until.ts";
@@ -23,7 +23,7 @@ beforeAll(async () => {
   ({ apiId } = await data("apis.createApi", { name: "payments" }));
   standby = await startStandby(primary);
   await primary.ask("alter system set synchronous_standby_names = ''", "select pg_reload_conf()");
-  // copying it may have kept the disk from answering the nodes for a moment
+  // the copy may have kept the disk busy for a moment
   const isServed = async (node: Node) => (await node.call("identities.listIdentities", {})).status === 200;
   await until(async () => (await Promise.all(nodes.map(isServed))).every(Boolean));
 }, 60_000);
@@ -37,11 +37,11 @@ afterAll(async () => {
 
 async function data(operation: string, body: unknown) {
   const reply = await nodes[0]?.call(operation, body);
-  if (reply?.status !== 200) throw new Error(`${operation} answered ${reply?.status}: ${reply?.text}`);
+  if (reply?.status !== 200) throw new Error(`${operation} returned ${reply?.status}: ${reply?.text}`);
   return reply.body.data;
 }
 
-/** What each node says of the key: a code, or a status where it has no verdict. */
+/** Each node's verdict on the key: its code, or the status if there is no verdict. */
 const verdicts = (key: string) =>
   Promise.all(
     nodes.map(async (node) => {
@@ -59,7 +59,7 @@ function leadTo({ url }: PostgresServer): void {
   proxy.mend();
 }
 
-test("nothing is read from a server that is a standby, not even once: what is not cached is 503", async () => {
+test("a node never reads from a standby, and calls that need uncached rows are 503", async () => {
   const { key } = await data("keys.createKey", { apiId });
   const made = await Promise.all(Array.from({ length: 20 }, () => data("keys.createKey", { apiId })));
   const uncached = made.map((one) => one.key as string);
@@ -72,7 +72,7 @@ test("nothing is read from a server that is a standby, not even once: what is no
   await until(() => allSay(uncached[0] ?? "", "VALID"));
 }, 30_000);
 
-test("a primary that takes no writes just now has 503 for them, and is read from, on new connections too", async () => {
+test("while a primary accepts no writes, they are 503, and reads succeed, on new connections too", async () => {
   const { key } = await data("keys.createKey", { apiId });
   const set = (value: string) => [
     "set default_transaction_read_only = off",
@@ -91,7 +91,7 @@ test("a primary that takes no writes just now has 503 for them, and is read from
   await until(async () => (await write()) === 200);
 }, 30_000);
 
-test("what an asynchronous standby had not received is forgotten when it takes over, and what changes then is heard of", async () => {
+test("when an asynchronous standby takes over, nodes drop what it had not received, and see later changes", async () => {
   const disabled = await data("keys.createKey", { apiId });
   const revoked = await data("keys.createKey", { apiId });
   expect(await verdicts(disabled.key)).toEqual(everywhere("VALID"));
@@ -104,7 +104,7 @@ test("what an asynchronous standby had not received is forgotten when it takes o
   const lost = await data("keys.createKey", { apiId });
   await until(() => allSay(disabled.key, "DISABLED"));
   expect(await verdicts(lost.key)).toEqual(everywhere("VALID"));
-  // ids that the standby will give to other transactions, below all that the nodes have seen
+  // the standby will give these ids to other transactions, below all ids that the nodes have seen
   await primary.ask(...Array.from({ length: 500 }, () => "select pg_current_xact_id()"));
 
   primary.kill();

@@ -18,12 +18,12 @@ const rowsOf = async (url: string) => {
 
 const stop = (nodes: readonly Node[]) => Promise.all(nodes.map((node) => node.kill()));
 
-test("nodes that start at once on a bare database make one workspace and one root key, which all of them know", async () => {
+test("nodes that start at the same time on an empty database create one workspace and one root key, which all of them accept", async () => {
   const databaseUrl = await cluster.makeBare();
   const rootKey = newRootKey();
   const nodes = await Promise.all(Array.from({ length: count }, () => startNode({ databaseUrl, rootKey })));
-  const answers = await Promise.all(nodes.map((node) => node.call("identities.listIdentities", {})));
-  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 200));
+  const replies = await Promise.all(nodes.map((node) => node.call("identities.listIdentities", {})));
+  expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 200));
   const rows = await rowsOf(databaseUrl);
   expect(rows).toMatchObject({ workspaces: 1, rootKeys: 1 });
   expect(rows.migrations).toBe(rows.names);
@@ -31,7 +31,7 @@ test("nodes that start at once on a bare database make one workspace and one roo
   await cluster.drop(databaseUrl);
 }, 60_000);
 
-test("of nodes that are given no root key, one makes it and shows it", async () => {
+test("of several nodes without a configured root key, one creates it and shows it", async () => {
   const databaseUrl = await cluster.makeBare();
   const nodes = await Promise.all(
     Array.from({ length: count }, () => startNode({ databaseUrl, rootKey: "" })),
@@ -39,18 +39,18 @@ test("of nodes that are given no root key, one makes it and shows it", async () 
   const shown = nodes.flatMap((node) => /Root key \(shown once\): (\S+)/.exec(node.output())?.[1] ?? []);
   expect(shown).toHaveLength(1);
   const headers = { Authorization: `Bearer ${shown[0]}`, "Content-Type": "application/json" };
-  const answers = await Promise.all(
+  const replies = await Promise.all(
     nodes.map(({ url }) =>
       fetch(`${url}/v2/identities.listIdentities`, { method: "POST", headers, body: "{}" }),
     ),
   );
-  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 200));
+  expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 200));
   expect(await rowsOf(databaseUrl)).toMatchObject({ workspaces: 1, rootKeys: 1 });
   await stop(nodes);
   await cluster.drop(databaseUrl);
 }, 60_000);
 
-test("a node that is given another root key than the database has does not start", async () => {
+test("a node does not start with another root key than the one in the database", async () => {
   const databaseUrl = await cluster.make();
   const first = await startNode({ databaseUrl, rootKey: newRootKey() });
   const refused = startNode({ databaseUrl, rootKey: newRootKey() });
@@ -59,7 +59,7 @@ test("a node that is given another root key than the database has does not start
   await cluster.drop(databaseUrl);
 }, 30_000);
 
-test("PostgreSQL without Redis is refused, by a sentence that names both ways out", async () => {
+test("a node does not start on PostgreSQL without Redis, and names both solutions in one sentence", async () => {
   const databaseUrl = "postgres://someone:secret-word@127.0.0.1:1/records";
   const refused = startNode({
     databaseUrl,

@@ -1,4 +1,4 @@
-/** deploy/haproxy.cfg as it is shipped, but for the addresses, in front of three nodes on PostgreSQL and Redis. */
+/** The shipped deploy/haproxy.cfg, except for addresses, in front of three nodes on PostgreSQL and Redis. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,7 +54,7 @@ async function startBalancer() {
   );
   const path = join(folder, "haproxy.cfg");
   writeFileSync(path, here);
-  const program = Bun.which("haproxy") ?? "/usr/sbin/haproxy"; // Debian's path for others than root lacks it
+  const program = Bun.which("haproxy") ?? "/usr/sbin/haproxy"; // Debian has it in a folder that is not on the path of other users
   const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", program, "-db", "-f", path], {
     stdout: "pipe",
     stderr: "pipe",
@@ -79,7 +79,7 @@ async function startBalancer() {
 
 const verify = () => callServer(balancer.url, rootKey, "keys.verifyKey", { key });
 
-/** Callers, until they are told to end; answers what came back, by how often. */
+/** Callers that send requests until `end` is called, which returns how often each outcome occurred. */
 function load() {
   const seen = new Map<string, number>();
   let ending = false;
@@ -90,7 +90,7 @@ function load() {
         (error: Error) => error.message,
       );
       seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
-      await Bun.sleep(2); // the machine has other things to do
+      await Bun.sleep(2); // leaves processor time to the nodes
     }
   });
   return {
@@ -102,43 +102,43 @@ function load() {
   };
 }
 
-/** How many verifications the node has answered. */
-const answered = (node: Node) =>
+/** How many verifications the node has served. */
+const served = (node: Node) =>
   node.metric(
     'http_server_request_duration_seconds_count{http_request_method="POST",http_route="/v2/keys.verifyKey",http_response_status_code="200",url_scheme="http"}',
   );
 
-/** A node that is told to stop still serves; the balancer sends it nothing more before its end. */
-const untilLeftOut = (node: Node) =>
+/** A stopping node still serves. Waits until the balancer sends it no more requests. */
+const untilRemoved = (node: Node) =>
   until(async () => {
-    const before = await answered(node);
+    const before = await served(node);
     await Bun.sleep(300);
-    return (await answered(node)) === before;
+    return (await served(node)) === before;
   });
 
-test("nodes are stopped and started one by one under load, and not one request fails", async () => {
+test("nodes are stopped and started one by one under load, and no request fails", async () => {
   const { end } = load();
   for (const index of [0, 1]) {
-    // the third would show what the second does
+    // two nodes are enough
     const node = nodes[index] as Node;
-    await until(async () => (await answered(node)) > 100);
+    await until(async () => (await served(node)) > 100);
     node.signal("SIGTERM");
-    await untilLeftOut(node);
+    await untilRemoved(node);
     expect(await node.ended).toBe(0);
     nodes[index] = await startNodeAt(ports[index] as number);
-    await until(async () => (await answered(nodes[index] as Node)) > 0);
+    await until(async () => (await served(nodes[index] as Node)) > 0);
   }
   const seen = await end();
   console.info([...seen].map(([outcome, times]) => `${times} × ${outcome}`).join(", "));
   expect([...seen.keys()]).toEqual(["200 VALID"]);
 }, 120_000);
 
-test("a node that is killed is left out; callers meet its end once at most", async () => {
+test("a killed node gets no more requests, and each caller sees at most one failure", async () => {
   const { end } = load();
-  await until(async () => (await answered(nodes[0] as Node)) > 100);
+  await until(async () => (await served(nodes[0] as Node)) > 100);
   await (nodes[0] as Node).kill();
-  const before = await Promise.all(nodes.slice(1).map(answered));
-  await until(async () => (await answered(nodes[1] as Node)) > (before[0] ?? 0) + 500);
+  const before = await Promise.all(nodes.slice(1).map(served));
+  await until(async () => (await served(nodes[1] as Node)) > (before[0] ?? 0) + 500);
   const seen = await end();
   const failed = [...seen].filter(([outcome]) => outcome !== "200 VALID");
   expect(failed.reduce((sum, [, times]) => sum + times, 0)).toBeLessThanOrEqual(callers);
@@ -163,10 +163,10 @@ test("while PostgreSQL hangs and no node is ready, keys that are cached are veri
       return states.every((status) => status === 503) && states;
     });
     expect(readiness).toEqual([503, 503, 503]);
-    const isFoundOut = () => balancer.output().includes("backend ready has no server available");
+    const isNoticed = () => balancer.output().includes("backend ready has no server available");
     let afterwards = 0;
     while (afterwards < 20) {
-      if (isFoundOut()) afterwards += 1;
+      if (isNoticed()) afterwards += 1;
       expect((await verify()).status).toBe(200);
       await Bun.sleep(50);
     }

@@ -2,17 +2,17 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startCluster, tellCluster } from "../../../scripts/cluster.ts";
+import { showCluster, startCluster } from "../../../scripts/cluster.ts";
 
 setDefaultTimeout(120_000);
 
 const root = join(import.meta.dir, "../../..");
 
-/** `npm run cluster`, with a folder of its own for what it makes. */
-function startRun() {
+/** `npm run cluster` with its own temporary folder. */
+function startRun(command = [process.execPath, "scripts/cluster.ts"]) {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-cluster-"));
-  chmodSync(folder, 0o755); // PostgreSQL has a user of its own
-  const child = Bun.spawn([process.execPath, "scripts/cluster.ts"], {
+  chmodSync(folder, 0o755); // PostgreSQL runs as another user
+  const child = Bun.spawn(command, {
     cwd: root,
     env: { ...process.env, TMPDIR: folder },
     stdout: "pipe",
@@ -20,7 +20,7 @@ function startRun() {
   });
   return {
     child,
-    /** what is left of it once it has ended */
+    /** files and processes that remain after it has ended */
     leftOvers() {
       const files = readdirSync(folder);
       const processes = Bun.spawnSync(["pgrep", "-f", folder]).stdout.toString();
@@ -33,12 +33,12 @@ function startRun() {
 const nothing = { files: [], processes: "" };
 
 describe("npm run cluster", () => {
-  test("shows one limit held by three nodes, ends with 0, and leaves nothing behind", async () => {
+  test("shows one limit held by three nodes, exits with 0, and leaves nothing behind", async () => {
     const { child, leftOvers } = startRun();
     const [code, printed] = await Promise.all([child.exited, child.stdout.text()]);
     expect(printed).toContain("together 1000 of 1000");
     expect(printed.match(/ admitted 34$/gm)).toHaveLength(3);
-    expect(printed).toEndWith("As told.\n");
+    expect(printed).toEndWith("All results are as expected.\n");
     expect([code, leftOvers()]).toEqual([0, nothing]);
   });
 
@@ -58,15 +58,28 @@ describe("npm run cluster", () => {
     }
   });
 
-  test("notices where each node grants the limit for itself", async () => {
+  test.each(["SIGTERM", "SIGINT", "SIGKILL"] as const)(
+    "leaves nothing behind if only npm gets %s",
+    async (signal) => {
+      const { child, leftOvers } = startRun(["npm", "run", "cluster", "--", "--keep"]);
+      let printed = "";
+      for await (const chunk of child.stdout) {
+        printed += new TextDecoder().decode(chunk); // until the last process that could write has ended
+        if (printed.includes("http://127.0.0.1:")) child.kill(signal);
+      }
+      expect(leftOvers()).toEqual(nothing);
+    },
+  );
+
+  test("notices if each node grants the whole limit", async () => {
     const cluster = await startCluster({ REDIS_URL: "", ALLOW_LOCAL_COUNTERS: "true" });
-    const told: string[] = [];
+    const lines: string[] = [];
     try {
-      expect(await tellCluster(cluster, (text) => told.push(text))).toBe(false);
+      expect(await showCluster(cluster, (text) => lines.push(text))).toBe(false);
     } finally {
       await cluster.stop();
     }
-    expect(told.join("\n")).toContain("together 3000 of 1000");
-    expect(told.at(-1)).toBe("   This is not as told.");
+    expect(lines.join("\n")).toContain("together 3000 of 1000");
+    expect(lines.at(-1)).toBe("   This is not the expected result.");
   });
 });

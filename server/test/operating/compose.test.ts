@@ -1,4 +1,4 @@
-/** The shipped compose files: against the schema of the Compose specification, and against what the program needs. */
+/** The shipped compose files: checked against the schema of the Compose specification and against what the server needs. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,19 +26,19 @@ type Service = {
   stop_grace_period?: string;
 };
 
-/** The file as `docker compose` reads it, with `given` for its variables. Errors: `Error` naming one that must be given. */
+/** The file as `docker compose` reads it, with these variables. Errors: `Error` that names a required variable that is missing. */
 function composed(file: string, given: Record<string, string> = {}): Record<string, Service> {
   const text = readText(join(root, file))
     .replaceAll(/^\s*#.*$/gm, "")
     .replaceAll(/(?<!\$)\$\{(\w+)(:[-?])([^}]*)\}/g, (_, name, kind, rest) => {
-      if (kind === ":?" && given[name] === undefined) throw new Error(`${name} must be given`);
+      if (kind === ":?" && given[name] === undefined) throw new Error(`${name} is required`);
       return given[name] ?? rest;
     });
   const { services } = Bun.YAML.parse(text) as { services: Record<string, Service> };
   return services;
 }
 
-/** The service's settings as the program gets them: as texts. */
+/** The service's settings, parsed by the server. */
 function settingsOf({ environment = {} }: Service) {
   const texts = Object.entries(environment).map(([name, value]) => [
     name,
@@ -66,7 +66,7 @@ const validate = async (text: string) => {
 describe.each(Object.entries(files))("%s", (file, given) => {
   const own = (service: Service) => service.build !== undefined;
 
-  test("keeps to the Compose specification, and a planted fault is found", async () => {
+  test("follows the Compose specification, and a planted violation is found", async () => {
     const text = readText(join(root, file));
     expect((await validate(text)).code).toBe(0);
     const planted = text.replace("read_only: true", "read_only: { root: true }");
@@ -74,13 +74,13 @@ describe.each(Object.entries(files))("%s", (file, given) => {
     expect(await validate(planted)).toMatchObject({ code: 1, output: expect.stringContaining("read_only") });
   });
 
-  test("gives each node settings that the program starts with", () => {
+  test("gives each node settings with which the server starts", () => {
     const nodes = Object.values(composed(file, given)).filter(own);
     expect(nodes.length).toBeGreaterThan(0);
     for (const node of nodes) expect(() => refuseSplitCounters(settingsOf(node))).not.toThrow();
   });
 
-  test("confines every container, and waits longer for a node than its drain takes", () => {
+  test("restricts every container, and gives a node more time to stop than its drain takes", () => {
     const services = Object.values(composed(file, given));
     const { version } = JSON.parse(readText(join(root, "server/package.json")));
     for (const service of services) {
@@ -96,17 +96,17 @@ describe.each(Object.entries(files))("%s", (file, given) => {
   });
 });
 
-test("compose.ha.yaml does not start without each of its secrets, and shows none of them", () => {
+test("compose.ha.yaml does not start if a secret is missing, and contains no secret", () => {
   for (const name of Object.keys(secrets)) {
     const others = Object.fromEntries(Object.entries(secrets).filter(([one]) => one !== name));
-    expect(() => composed("compose.ha.yaml", others)).toThrow(`${name} must be given`);
+    expect(() => composed("compose.ha.yaml", others)).toThrow(`${name} is required`);
   }
   const text = readText(join(root, "compose.ha.yaml"));
   for (const [, value] of text.matchAll(/(?:PASSWORD|KEY|AUTH): (.+)$/gm))
     expect(value).toMatch(/^\$\{\w+:[?-]/);
 });
 
-test("compose.ha.yaml: the balancer's servers, the proxies that are believed and the connections fit together", () => {
+test("compose.ha.yaml: the balancer's servers, the trusted proxies and the connection limits match", () => {
   const services = composed("compose.ha.yaml", secrets);
   const nodes = Object.keys(services).filter((name) => services[name]?.build !== undefined);
   const balancer = readText(join(root, "deploy/haproxy.cfg"));
@@ -129,7 +129,7 @@ test("compose.ha.yaml: the balancer's servers, the proxies that are believed and
   expect(readText(join(root, "compose.ha.yaml"))).toContain(
     `- subnet: \${FRONT_SUBNET:-${settings.TRUSTED_PROXIES}}`,
   );
-  // twice as many for a moment after an interruption
+  // after an interruption, there are briefly twice as many
   const most = nodes.length * (settings.DATABASE_CONNECTIONS + 1) * 2;
   const allowed = /max_connections=(\d+)/.exec(services["postgres"]?.command?.join(" ") ?? "")?.[1];
   expect(Number(allowed)).toBeGreaterThan(most);

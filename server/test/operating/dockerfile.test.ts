@@ -1,10 +1,12 @@
-/** No image is built here: the steps of the Dockerfile are taken one by one in a temporary folder, and what they make is run. */
+/** These tests build no image: they run the steps of the Dockerfile in a temporary folder, and then run the result. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { callServer, freePort, until } from "../program.ts";
-import { contextOf, type Image, instructionsOf, readText, takeSteps } from "./dockerfile.ts";
+import { loadedFiles } from "../packed.ts";
+import { callServer, freePort } from "../program.ts";
+import { until } from "../until.ts";
+import { contextOf, type Image, instructionsOf, readText, runSteps } from "./dockerfile.ts";
 import { tool } from "./tools.ts";
 
 setDefaultTimeout(120_000);
@@ -23,7 +25,7 @@ function newFolder(): string {
   return folder;
 }
 
-/** The files a builder is sent, as someone has them who keeps his files to himself. */
+/** The build context, with files that only their owner can read. */
 function sentContext(): string {
   const folder = newFolder();
   for (const path of contextOf(root, ignore)) {
@@ -33,15 +35,16 @@ function sentContext(): string {
   return folder;
 }
 
-describe("the image that the Dockerfile's steps make", () => {
+describe("the image that the Dockerfile's steps build", () => {
   let image: Image;
   let context: string;
   let environment: Record<string, string>;
   let user: string[];
   beforeAll(async () => {
-    if (process.getuid?.() !== 0) throw new Error("run the tests as root: this one becomes another user");
+    if (process.getuid?.() !== 0)
+      throw new Error("Run the tests as root: this one switches to another user.");
     context = sentContext();
-    image = takeSteps(dockerfile, context);
+    image = runSteps(dockerfile, context);
     folders.push(image.root);
     const path = `${image.root}/usr/local/bin:/usr/bin:/bin`;
     environment = { PATH: path, ...image.environment, PORT: String(await freePort()), LOG_LEVEL: "warn" };
@@ -62,10 +65,9 @@ describe("the image that the Dockerfile's steps make", () => {
     return { code, out, err };
   };
   const url = () => `http://127.0.0.1:${environment["PORT"]}`;
-  const untilHealthy = () =>
-    until("it is healthy", async () => ((await run(image.healthcheck)).code === 0 ? true : undefined));
+  const untilHealthy = () => until(async () => (await run(image.healthcheck)).code === 0);
 
-  test("belongs to a user that is not root, who can write in its volume and nowhere else in it", async () => {
+  test("runs as a user other than root, who can write only to the volume", async () => {
     expect(image.user).toMatch(/^[1-9]\d{3,}:[1-9]\d{3,}$/);
     expect(image.volumes).toEqual(["/data"]);
     const { out } = await run(["find", image.root, "-writable", "-not", "-type", "l"]);
@@ -74,7 +76,7 @@ describe("the image that the Dockerfile's steps make", () => {
     expect([mode & 0o777, `${uid}`]).toEqual([0o700, image.user.split(":")[0] ?? ""]);
   });
 
-  test("serves, is found healthy by its own check, stops at SIGTERM with 0, and is then unhealthy", async () => {
+  test("serves, passes its health check, exits with 0 on SIGTERM, and then fails the check", async () => {
     expect((await run(image.healthcheck)).code).toBe(1);
     const server = spawn(image.command);
     await untilHealthy();
@@ -101,27 +103,19 @@ describe("the image that the Dockerfile's steps make", () => {
     expect(await again.exited).toBe(0);
   });
 
-  test("is made of no test, and of no file that the program does not run", () => {
+  test("contains the bundled program and its licenses, and no other file", () => {
     const files = Array.from(new Bun.Glob("**/*").scanSync({ cwd: join(image.root, "/app"), dot: true }));
-    const own = files.filter((path) => !path.startsWith("node_modules/"));
-    expect(own.filter((path) => !/^src\/.*\.(ts|js)$/.test(path)).sort()).toEqual([
-      "LICENSE",
-      "package.json",
-    ]);
-    expect(own.filter((path) => /\.(test|child)\.ts$/.test(path))).toEqual([]);
-    const { dependencies } = JSON.parse(readText(join(root, "server/package.json")));
-    for (const name of Object.keys(dependencies)) {
-      const there = existsSync(join(image.root, "/app/node_modules", name));
-      expect([name, there]).toEqual([name, name !== "bun"]);
-    }
+    const loaded = loadedFiles(join(image.root, "/app/dist"));
+    const wanted = ["LICENSE", "dist/LICENSES.txt", ...loaded.map((name) => `dist/${name}`)];
+    expect(files.sort()).toEqual(wanted.sort());
   });
 });
 
-test("data, keys and what git does not know are not sent to the builder", () => {
+test("the build context contains no data, keys or untracked files", () => {
   const folder = newFolder();
   const secret = ["data/root-key", "server/data/latchkey.db", ".env", "server/.env", "node_modules/a/b.js"];
-  const wanted = ["server/src/main.ts", "package.json", ".npmrc", "sdk/package.json"];
-  for (const path of [...secret, ...wanted, "server/src/a.test.ts", "sdk/src/index.ts", "docs/a.md"]) {
+  const wanted = ["server/src/main.ts", "package.json", ".npmrc", "sdk/package.json", "docs/a.md"];
+  for (const path of [...secret, ...wanted, "server/src/a.test.ts", "sdk/src/index.ts", "bench/a.md"]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), "");
   }
@@ -135,25 +129,25 @@ describe("hadolint", () => {
     return tool("hadolint", ["--no-color", path]);
   };
 
-  test("finds nothing in the Dockerfile", async () => {
+  test("reports nothing for the Dockerfile", async () => {
     expect(await lint(dockerfile)).toMatchObject({ code: 0, output: "" });
   });
 
   test.each([
     ["a base image without a tag", /^FROM debian:\S+/m, "FROM debian", "DL3006"],
-    ["packages of any version", /^USER .*/m, "RUN apt-get install -y curl", "DL3008"],
+    ["packages without a version", /^USER .*/m, "RUN apt-get install -y curl", "DL3008"],
     ["root as the last user", /^USER .*/m, "USER root", "DL3002"],
     ["an entry point through a shell", /^ENTRYPOINT .*/m, "ENTRYPOINT latchkey", "DL3025"],
     ["a second CMD", /^CMD .*/m, 'CMD ["serve"]\nCMD ["serve"]', "DL4003"],
-    ["a shell fault", /chmod -R a\+rX app/, "chmod -R a+rX $(ls app)", "SC2046"],
-  ])("finds %s where it is planted", async (_what, place, planted, rule) => {
+    ["a shell mistake", /chmod -R a\+rX app/, "chmod -R a+rX $(ls app)", "SC2046"],
+  ])("reports %s when it is planted", async (_what, place, planted, rule) => {
     const text = dockerfile.replace(place, () => planted);
     expect(text).not.toBe(dockerfile);
     expect(await lint(text)).toMatchObject({ code: 1, output: expect.stringContaining(rule) });
   });
 });
 
-test("the base images are named with their release", () => {
+test("the base images name their release", () => {
   const bases = instructionsOf(dockerfile).filter(({ name }) => name === "FROM");
   for (const { text } of bases) expect(text).toMatch(/^\w+:(\d+-)?bookworm-slim\b/);
 });

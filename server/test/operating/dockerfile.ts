@@ -4,9 +4,9 @@ import { basename, join, posix } from "node:path";
 
 export type Instruction = { name: string; text: string };
 
-/** What an image is run with. */
+/** How an image is run. */
 export type Image = {
-  /** the folder that stands for `/` */
+  /** the folder that represents `/` */
   root: string;
   workdir: string;
   environment: Record<string, string>;
@@ -22,7 +22,7 @@ export function instructionsOf(dockerfile: string): Instruction[] {
   return [...lines.matchAll(/^([A-Z]+)\s+(.+)$/gm)].map(([, name = "", text = ""]) => ({ name, text }));
 }
 
-/** The files of `folder` that a builder would be sent, by their path in it; what .dockerignore leaves. */
+/** The paths of the files in `folder` that belong to the build context, after .dockerignore. */
 export function contextOf(folder: string, ignore: string): string[] {
   const rules = ignore
     .split("\n")
@@ -35,7 +35,7 @@ export function contextOf(folder: string, ignore: string): string[] {
     .filter((path) => statSync(join(folder, path)).isFile());
 }
 
-/** Fits a path, and everything in the folder of that path. */
+/** Matches a path, and everything below it. */
 function patternOf(glob: string): RegExp {
   const parts = glob.replace(/\/$/, "").split("/");
   const pattern = parts.map((part) =>
@@ -45,11 +45,11 @@ function patternOf(glob: string): RegExp {
 }
 
 /**
- * Takes the steps of the Dockerfile as a script would: `COPY` copies, `RUN` runs here and not in the base image. A path of
- * the image stands in a temporary folder: `inImage` says which of them are rewritten. Answers the last stage.
- * Errors: what a step said that failed.
+ * Runs the steps of the Dockerfile like a script: `COPY` copies, `RUN` runs on this machine and not in the base image.
+ * Paths in the image become paths in a temporary folder; `inImage` lists the folders to rewrite. Returns the last stage.
+ * Errors: `Error` with the output of a failed step.
  */
-export function takeSteps(dockerfile: string, context: string): Image {
+export function runSteps(dockerfile: string, context: string): Image {
   const instructions = instructionsOf(dockerfile);
   const folders = instructions.filter(({ name }) => name === "WORKDIR" || name === "VOLUME");
   const inImage = [...folders.map(({ text }) => text), "/usr/local/bin"];
@@ -72,7 +72,7 @@ function newStage(): Image {
   return { root, workdir: "/", environment: {}, user: "", volumes: [], healthcheck: [], command: [] };
 }
 
-const withoutEffectHere = ["LABEL", "EXPOSE", "STOPSIGNAL"];
+const ignoredSteps = ["ARG", "LABEL", "EXPOSE", "STOPSIGNAL"];
 
 function take(build: Build, name: string, text: string): void {
   const { stage } = build;
@@ -102,7 +102,7 @@ function take(build: Build, name: string, text: string): void {
     CMD: () => void stage.command.push(...words(text)),
   };
   const step = steps[name];
-  if (step === undefined && !withoutEffectHere.includes(name)) throw new Error(`no step for ${name} ${text}`);
+  if (step === undefined && !ignoredSteps.includes(name)) throw new Error(`unsupported step ${name} ${text}`);
   step?.();
 }
 

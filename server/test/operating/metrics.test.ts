@@ -1,4 +1,4 @@
-/** docs/operating/metrics.md against what running nodes serve and the code logs, both ways; what other pages name of it. */
+/** Compares docs/operating/metrics.md with the metrics of running nodes and the events in the code, in both directions. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { globSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { readText } from "./dockerfile.ts";
 const root = join(import.meta.dir, "../../..");
 const page = readText(join(root, "docs/operating/metrics.md"));
 
-/** The rows of the page's table whose first heading is this, by cell. */
+/** The cells of the page's table with this first heading, by row. */
 function tableOf(heading: string): string[][] {
   const table = page.split("\n\n").find((block) => block.startsWith(`| ${heading} |`)) ?? "";
   const [, , ...rows] = table.split("\n").filter((line) => line.startsWith("|"));
@@ -26,9 +26,10 @@ const wordsIn = (cell: string) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, wor
 
 type Family = { type: string; labels: string[] };
 
-/** What the page promises of a node. */
+/** The metrics that the page promises. */
 function promised(withRedis: boolean): Record<string, Family> {
-  const places = ["every node", withRedis ? "with Redis" : "without Redis"];
+  const some = withRedis ? ["with Redis", "with an upstream"] : ["without Redis", "with `BACKUP_FOLDER`"];
+  const places = ["every node", ...some];
   const rows = tableOf("metric").filter(([, , , where = ""]) => places.includes(where));
   return Object.fromEntries(
     rows.map(([name = "", type = "", labels = ""]) => [
@@ -62,7 +63,7 @@ afterAll(() => services.stop());
 
 const nodes = [
   ["one node on SQLite", false],
-  ["a node on PostgreSQL and Redis", true],
+  ["a node on PostgreSQL and Redis, with an upstream", true],
 ] as const;
 
 describe.each(nodes)("%s", (_name, withRedis) => {
@@ -78,26 +79,33 @@ describe.each(nodes)("%s", (_name, withRedis) => {
         METRICS_ADDRESS: address,
         REDIS_URL: withRedis ? TEST_REDIS_URL : "",
         ALLOW_LOCAL_COUNTERS: "",
+        ...(withRedis
+          ? {
+              UPSTREAM_VERIFY_MODE: "fallback",
+              UPSTREAM_VERIFY_URL: "http://127.0.0.1:9",
+              UPSTREAM_VERIFY_ROOT_KEY: "unused",
+            }
+          : { BACKUP_FOLDER: newFolder() }),
       },
     });
     await node.call("identities.createIdentity", { externalId: "user_1" });
   }, 60_000);
   afterAll(() => node.kill());
 
-  test("serves the metrics that the page has for it, by name, type and labels, and no other", async () => {
+  test("serves exactly the metrics that the page lists, by name, type and labels", async () => {
     const page = promised(withRedis);
     expect(Object.keys(page).length).toBeGreaterThan(14);
     expect(await served(address)).toEqual(page);
   });
 });
 
-test("every row of the table is of some node, and none stands twice", () => {
+test("every row of the table belongs to some node, and none occurs twice", () => {
   const all = new Set([...Object.keys(promised(true)), ...Object.keys(promised(false))]);
   const rows = tableOf("metric").map(([name = ""]) => wordsIn(name).join());
   expect(rows.toSorted()).toEqual([...all].sort());
 });
 
-test("the events of the page are those that the program logs", () => {
+test("the page lists exactly the events that the server logs", () => {
   const sources = globSync("server/src/**/*.ts", { cwd: root }).filter(
     (path) => !/\.(test|child)\./.test(path),
   );
@@ -109,17 +117,17 @@ test("the events of the page are those that the program logs", () => {
     ].map(([, event = ""]) => event),
   );
   expect(logged.length).toBeGreaterThan(6);
-  const told = tableOf("event").map(([event = ""]) => wordsIn(event).join());
-  expect(told.toSorted()).toEqual([...new Set(logged)].sort());
+  const listed = tableOf("event").map(([event = ""]) => wordsIn(event).join());
+  expect(listed.toSorted()).toEqual([...new Set(logged)].sort());
   const pages = globSync("docs/**/*.md", { cwd: root });
   const named = pages.flatMap((path) =>
     [...readText(join(root, path)).matchAll(/\bevents? `([a-z_]+)`/g)].map(([, event = ""]) => event),
   );
   expect(named.length).toBeGreaterThan(4);
-  expect(named.filter((event) => !told.includes(event))).toEqual([]);
+  expect(named.filter((event) => !listed.includes(event))).toEqual([]);
 });
 
-test("no page names a metric that there is not", () => {
+test("no page names an unknown metric", () => {
   const known = [...Object.keys(promised(true)), ...Object.keys(promised(false))];
   const pages = globSync(["README.md", "docs/**/*.md", "bench/*.md"], { cwd: root });
   const named = pages.flatMap((path) =>

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 const root = join(import.meta.dir, "../../..");
 const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];
 
-/** The heading as an address has it. */
+/** The anchor of a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -13,7 +13,7 @@ const anchorOf = (heading: string) =>
     .trim()
     .replaceAll(" ", "-");
 
-/** What the page refers to that is not there. */
+/** The links and paths in the page that do not exist. */
 function brokenIn(page: string): string[] {
   const text = readFileSync(join(root, page), "utf8");
   const links = [...text.matchAll(/\]\(([^):\s]+)\)/g)].map(([, target = ""]) => target);
@@ -33,15 +33,23 @@ function brokenIn(page: string): string[] {
   ];
 }
 
-test("what README and the pages of docs/ refer to is there", () => {
+test("every link and path in README and docs/ exists", () => {
   expect(pages.length).toBeGreaterThan(10);
   const broken = pages.flatMap((page) => brokenIn(page).map((target) => `${page}: ${target}`));
   expect(broken).toEqual([]);
 });
 
-test("docs/operating/README.md leads to every page of its folder", () => {
+test("docs/operating/README.md links every page of its folder", () => {
   const index = readFileSync(join(root, "docs/operating/README.md"), "utf8");
   for (const page of globSync("*.md", { cwd: join(root, "docs/operating") })) {
     expect(index).toContain(page === "README.md" ? "# Operating" : `](${page})`);
   }
+});
+
+test("the page on platforms names the version of every package manager that the tests install with", () => {
+  const page = readFileSync(join(root, "docs/operating/platforms.md"), "utf8");
+  const installed = readFileSync(join(root, "server/test/install.test.ts"), "utf8");
+  const versions = [...installed.matchAll(/"npm:[@/\w-]+@([\d.]+)"/g)].map(([, version = ""]) => version);
+  expect(versions).toHaveLength(6);
+  for (const version of versions) expect(page).toContain(version);
 });

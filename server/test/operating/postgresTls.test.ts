@@ -1,4 +1,4 @@
-/** What docs/operating says of TLS to PostgreSQL, on a PostgreSQL that has it. */
+/** Checks what docs/operating says about TLS, with a PostgreSQL that uses it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.stop());
 
-/** A node on the server by this name of it, or what it said instead. */
+/** Starts a node that connects to the server by this host name. Returns the error message if it does not start. */
 function start(host: string, query: string, environment: Record<string, string>) {
   const url = new URL(server.url);
   url.hostname = host;
@@ -36,7 +36,7 @@ function start(host: string, query: string, environment: Record<string, string>)
   return startNode({ databaseUrl: url.href, rootKey, environment }).catch((error: Error) => error.message);
 }
 
-test("verify-full with an authority of one's own: every connection of a node is encrypted", async () => {
+test("verify-full with a private authority: every connection of a node is encrypted", async () => {
   const node = await start("localhost", "sslmode=verify-full", authority);
   if (typeof node === "string") throw new Error(node);
   await node.call("apis.createApi", { name: "payments" });
@@ -49,7 +49,7 @@ test("verify-full with an authority of one's own: every connection of a node is 
   await node.kill();
 }, 30_000);
 
-test("verify-full: a node does not start with a certificate that it does not trust, or that is of another name", async () => {
+test("verify-full: a node does not start if the certificate is untrusted or has another name", async () => {
   const untrusted = await start("localhost", "sslmode=verify-full", {});
   const otherName = await start("127.0.0.1", "sslmode=verify-full", authority);
   expect(untrusted).toContain("unable to verify the first certificate");

@@ -24,11 +24,11 @@ const limit = { namespace: "calls", identifier: "someone", limit: 1_000, duratio
 const remaining = async () => (await node.call("ratelimit.limit", limit)).body.data.remaining;
 const isUp = async () => (await node.metric("latchkey_redis_up")) === 1;
 
-test("limits go on while Redis is full, are not granted twice, and Redis counts again when it has room", async () => {
+test("limits are enforced while Redis is full, nothing is granted twice, and Redis counts again when it has space", async () => {
   expect([await remaining(), await remaining()]).toEqual([999, 998]);
   await redis.send("CONFIG", ["SET", "maxmemory", "1"]);
   const alone = [await remaining(), await remaining(), await remaining()];
-  expect(alone).toEqual([999, 998, 997]); // its share, which is all of the limit for the only node
+  expect(alone).toEqual([999, 998, 997]); // its share: the only node may grant the whole limit
   expect(await isUp()).toBe(false);
   await redis.send("CONFIG", ["SET", "maxmemory", "0"]);
   await until(isUp);

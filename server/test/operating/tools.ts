@@ -3,13 +3,13 @@ import { environmentOf } from "../compat/virtualEnvironment.ts";
 
 const requirements = join(import.meta.dir, "requirements.txt");
 
-/** By the interpreter's path: a module, since programs of Python name the folder in which they were installed first. */
+/** The command for an interpreter's path. A Python script contains the path of its first installation, so it runs as a module. */
 const commands = {
   hadolint: (python: string) => [join(dirname(python), "hadolint")],
   "check-jsonschema": (python: string) => [python, "-m", "check_jsonschema"],
 };
 
-/** Runs a tool of `requirements.txt`, in a virtual environment of its own, to its end. */
+/** Runs a tool from `requirements.txt` in its virtual environment, and waits for it. */
 export async function tool(
   name: keyof typeof commands,
   words: readonly string[],

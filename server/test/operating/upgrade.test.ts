@@ -1,42 +1,41 @@
-/** docs/operating/upgrade.md: nodes of the version before go on while a newer one has migrated their database. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+/** docs/operating/upgrade.md: older nodes keep working after a newer version has migrated their database. */
+import { beforeAll, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { operations } from "../../src/operations/index.ts";
-import { postgres, startTest, type TestServer } from "../harness.ts";
+import { everything, postgres } from "../harness.ts";
+import { testServer } from "../setUp.ts";
 import { exampleIn, makeWorld } from "../world.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  // few connections: each has prepared what it is asked again
-  server = await startTest({
-    engine: postgres,
-    config: { DATABASE_CONNECTIONS: "4", ALLOW_LOCAL_COUNTERS: "true" },
-  });
+const server = testServer({
+  engine: postgres,
+  config: { DATABASE_CONNECTIONS: "4", ALLOW_LOCAL_COUNTERS: "true" },
 });
-afterAll(() => server.stop());
+beforeAll(async () => {
+  // with few connections, each gets statements that it has already prepared
+});
 
-/** What every operation answers to its example, each in a world of its own. */
-async function answersOf(round: string): Promise<Record<string, number>> {
+/** The status that each operation returns for its example, each with its own data. */
+async function statusesOf(round: string): Promise<Record<string, number>> {
   const statuses: Record<string, number> = {};
-  const faults: string[] = [];
+  const failures: string[] = [];
   const workspaceId = await server.makeWorkspace();
-  const owner = { workspaceId, rootKey: await server.makeRootKey(["*"], { workspaceId }) };
+  const owner = { workspaceId, rootKey: await server.makeRootKey(everything, { workspaceId }) };
   for (const [index, operation] of operations.entries()) {
     const world = await makeWorld(server, `${round}${index}`, owner);
     const call = () => server.call(operation.name, exampleIn(operation, world), owner);
     statuses[operation.name] = (await call()).status;
-    // over every connection: what was prepared on one is not on another
+    // repeated to reach every connection, since each prepares its own statements
     const again = await Promise.all(Array.from({ length: 12 }, call));
-    faults.push(
+    failures.push(
       ...again.filter(({ status }) => status >= 500).map(({ text }) => `${operation.name}: ${text}`),
     );
   }
-  expect(faults).toEqual([]);
+  expect(failures).toEqual([]);
   return statuses;
 }
 
-test("a newer version's new columns, tables and indexes disturb no node that runs", async () => {
-  const before = await answersOf("first");
+test("a newer version's new columns, tables and indexes do not disturb running nodes", async () => {
+  const before = await statusesOf("first");
   const sql = new SQL(server.databaseUrl, { max: 1 });
   const tables = await sql.unsafe(`select tablename as "name" from pg_tables where schemaname = 'public'`);
   expect(tables.length).toBeGreaterThan(10);
@@ -48,5 +47,5 @@ test("a newer version's new columns, tables and indexes disturb no node that run
   await sql.unsafe(`insert into "migrations" ("name") values ('9999_next')`);
   await sql.close();
 
-  expect(await answersOf("second")).toEqual(before);
+  expect(await statusesOf("second")).toEqual(before);
 }, 60_000);

@@ -1,16 +1,15 @@
 import { z } from "zod";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { text } from "../fields.ts";
+import { analyticsQuery, analyticsRows } from "../shared/usage.ts";
 
 export const getRatelimits = operation({
   name: "analytics.getRatelimits",
   summary: "Query rate limit decisions by SQL: not offered by this server",
-  description:
-    "Answers `analytics_not_configured`, as documented for a server without it; use `analytics.getUsage`.",
+  description: "Always returns the error `analytics_not_configured`. Use `analytics.getUsage` instead.",
   permission: "ratelimit.<id>.read_analytics",
-  input: z.strictObject({ query: text(0, 16_384) }),
-  output: z.array(z.record(z.string(), z.unknown())),
+  input: z.strictObject({ query: analyticsQuery }),
+  output: analyticsRows,
   errors: ["analytics_not_configured"],
   example: { input: { query: "SELECT count(*) FROM ratelimits_v1" } },
 

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer } from "../../../test/setUp.ts";
 import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
 
 const minuteMs = 60_000;
@@ -9,15 +10,11 @@ const dayMs = 86_400_000;
 type Point = { time: number; total: number; credits: number; outcomes: Record<string, number> };
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
+  const server = testServer({ engine });
   let space: Workspace;
   let apiId: string;
   let keyId: string;
   let key: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
     server.clock.nowMs += dayMs - (server.clock.nowMs % dayMs); // midnight
     space = await makeWorkspace(server);
@@ -52,6 +49,12 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
+  test("a tag with a line break is one tag, not the two that it looks like", async () => {
+    for (const tags of [["a\nb"], ["a", "b"], ["a", "b"]]) await verify({ tags });
+    const total = async (tag: string) => (await usage({ keyId, tag })).totals.total;
+    expect([await total("a\nb"), await total("a"), await total("b")]).toEqual([1, 2, 2]);
+  });
+
   test("by minute, hour and day, each where it happened, with the empty periods between", async () => {
     const t0 = server.clock.nowMs;
     for (const ms of [0, 1, minuteMs - 1, minuteMs, hourMs, 23 * hourMs + 59 * minuteMs, dayMs]) {
@@ -80,7 +83,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(points.map(({ time }: Point) => time - t0)).toEqual([0, hourMs, 2 * hourMs]);
   });
 
-  test("an end is not included, and without one the last 24 hours are told", async () => {
+  test("the end is not included, and without one the last 24 hours are returned", async () => {
     const t0 = server.clock.nowMs;
     await verify();
     server.clock.nowMs = t0 + hourMs;
@@ -89,6 +92,11 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await usage({ keyId })).totals.total).toBe(2);
     server.clock.nowMs = t0 + dayMs + hourMs;
     expect((await usage({ keyId })).totals.total).toBe(1);
+  });
+
+  test("no period begins before the first instant that there is", async () => {
+    const { points } = await usage({ keyId, end: 2 * hourMs });
+    expect(points.map(({ time }: Point) => time)).toEqual([0, hourMs]);
   });
 
   test("a tag's counts are those that carried it; beyond 100 tags of a key and hour they are other", async () => {
@@ -108,12 +116,59 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await usage({ keyId })).totals.total).toBe(9);
   });
 
-  test("rate limit decisions are counted by what became of them, per namespace", async () => {
+  test("rate limit decisions are counted by outcome, per namespace", async () => {
     const asked = { namespace: "sends", identifier: "user_1", limit: 5, duration: minuteMs };
     for (const cost of [2, 3, 1]) await space.data("ratelimit.limit", { ...asked, cost });
     await space.data("ratelimit.multiLimit", [{ ...asked, identifier: "other" }]);
     const totals = { total: 4, credits: 6, outcomes: { PASSED: 3, REFUSED: 1 } };
     expect((await usage({ namespace: "sends" })).totals).toEqual(totals);
+  });
+
+  test("the whole workspace counts all keys, unknown ones too, and can be told apart by api, outcome and tag", async () => {
+    const other = await space.data("apis.createApi", { name: "other" });
+    const { key: otherKey } = await space.data("keys.createKey", { apiId: other.apiId });
+    await verify({ tags: ["a", "b"], credits: { cost: 2 } });
+    await verify({ tags: ["a"], credits: { cost: 9 } });
+    await verify({ key: otherKey, tags: ["b"] });
+    await verify({ key: "nobody_has_this_key" });
+    await space.data("ratelimit.limit", {
+      namespace: "sends",
+      identifier: "u",
+      limit: 5,
+      duration: minuteMs,
+    });
+    const all = { total: 5, credits: 3, outcomes: { VALID: 2, USAGE_EXCEEDED: 1, NOT_FOUND: 1, PASSED: 1 } };
+    expect((await usage({})).totals).toEqual(all);
+    const groups = async (by: string, more = {}) =>
+      ((await usage({ by, ...more })).groups as (Point & { name: string })[])
+        .toSorted((one, two) => (one.name < two.name ? -1 : 1))
+        .map(({ name, total, credits }) => [name, total, credits]);
+    expect(await groups("api")).toEqual([
+      [apiId, 2, 2],
+      [other.apiId, 1, 0],
+    ]);
+    expect(await groups("outcome")).toEqual([
+      ["NOT_FOUND", 1, 0],
+      ["PASSED", 1, 1],
+      ["USAGE_EXCEEDED", 1, 0],
+      ["VALID", 2, 2],
+    ]);
+    expect(await groups("tag")).toEqual([
+      ["a", 2, 2],
+      ["b", 2, 2],
+    ]);
+    expect(await groups("tag", { keyId })).toEqual([
+      ["a", 2, 2],
+      ["b", 1, 2],
+    ]);
+    expect(await usage({})).not.toHaveProperty("groups");
+    const flaws = (body: object) => space.flaws("analytics.getUsage", body);
+    expect(await flaws({ by: "api", keyId })).toEqual(["body.by"]);
+    expect(await flaws({ by: "tag", tag: "a" })).toEqual(["body.by"]);
+    const ofKeys = { rootKey: await space.keyWith("api.*.read_analytics") };
+    expect((await usage({}, ofKeys)).totals.outcomes).not.toHaveProperty("PASSED");
+    const ofOne = { rootKey: await space.keyWith(`api.${apiId}.read_analytics`) };
+    expect((await space.call("analytics.getUsage", {}, ofOne)).status).toBe(403);
   });
 
   test("as CSV it has a line for each point and a column for each outcome", async () => {
@@ -128,15 +183,14 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await usage({ ...body, format: "json" })).not.toHaveProperty("csv");
   });
 
-  test("200 verifications at once are all counted, at the next question already", async () => {
+  test("200 verifications at once are all counted in the next query", async () => {
     await Promise.all(Array.from({ length: 200 }, () => verify({ credits: { cost: 0 }, tags: ["load"] })));
     expect((await usage({ keyId, tag: "load" })).totals.total).toBe(200);
-    expect(server.services.usage.dropped()).toEqual({ events: 0, counts: 0 });
+    expect(server.services.usage.dropped()).toEqual({ events: 0, counts: 0, tags: 0, evicted: 0 });
   });
 
-  test("exactly one subject is asked for, and no more than 2,000 points", async () => {
+  test("at most one subject may be named, and at most 2,000 points be asked for", async () => {
     const flaws = (body: object) => space.flaws("analytics.getUsage", body);
-    expect(await flaws({})).toEqual(["body"]);
     expect(await flaws({ keyId, apiId })).toEqual(["body"]);
     const t0 = server.clock.nowMs;
     const long = { keyId, granularity: "minute", start: t0 - 2_001 * minuteMs, end: t0 };
@@ -144,7 +198,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await usage({ ...long, start: t0 - 2_000 * minuteMs })).points).toHaveLength(2_000);
   });
 
-  test("what the caller may not see looks as if it were not there", async () => {
+  test("what the caller may not see looks as if it did not exist", async () => {
     await space.data("ratelimit.limit", {
       namespace: "sends",
       identifier: "u",

@@ -1,55 +1,98 @@
 import { z } from "zod";
-import { type Caller, may, mayAll } from "../../domain/caller.ts";
-import { periodMs } from "../../domain/usage.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { mayAll } from "../../domain/caller.ts";
+import { periodMs, type SubjectKind } from "../../domain/usage.ts";
+import { invalid, missingPermission } from "../../errors.ts";
 import { operation, type RunContext } from "../../operation.ts";
-import { findIdentity } from "../../storage/queries/identities.ts";
-import { findApiOfKey } from "../../storage/queries/keys.ts";
-import { findNamespaceId } from "../../storage/queries/namespaces.ts";
-import { apiId, identityRef, instant, keyId } from "../fields.ts";
-import { namespaceRef } from "../namespaces.ts";
-import { seriesAsCsv, usageSeries } from "../usageSeries.ts";
+import { maxGroups, seriesAsCsv, type UsageRow, usageGroups, usageSeries } from "../shared/usage.ts";
+import { findSubjects, subjectErrors, usageSubjects } from "../shared/usageSubjects.ts";
+import { amount, instant } from "../shared/values.ts";
+
+const maxPoints = 2_000;
+
+const granularity = z.enum(["minute", "hour", "day"]);
 
 const sums = z.strictObject({
-  total: z.int(),
-  credits: z.int().describe("Credits or cost that were spent."),
+  total: amount.describe("The number of verifications, or of decisions if `namespace` is given."),
+  credits: amount.describe(
+    "The credits that verifications spent, or the cost that decisions let pass. Reserved credits are added when they are settled, with the settled amount.",
+  ),
   outcomes: z
-    .record(z.string(), z.int())
-    .describe("How many had each outcome; those with none are left away."),
+    .record(z.string(), amount.describe("The number with this outcome."))
+    .describe(
+      "The number by outcome: the `code` of each verification, or `PASSED` and `REFUSED` of decisions. Outcomes that did not occur are omitted.",
+    ),
 });
 
 const input = z.strictObject({
-  keyId: keyId.optional(),
-  identity: identityRef.optional(),
-  apiId: apiId.optional(),
-  namespace: namespaceRef.optional().describe("A rate limit namespace's name or id."),
-  granularity: z.enum(["minute", "hour", "day"]).default("hour"),
+  keyId: usageSubjects.keyId.describe(
+    "Counts the verifications of this key. Send at most one subject. Without one, the whole workspace is counted.",
+  ),
+  identity: usageSubjects.identity.describe(
+    "Counts the verifications of the keys of the identity with this id or external id.",
+  ),
+  apiId: usageSubjects.apiId.describe("Counts the verifications of the keys of this api."),
+  namespace: usageSubjects.namespace.describe(
+    "Counts the decisions of the rate limit namespace with this name or id.",
+  ),
+  granularity: granularity
+    .default("hour")
+    .describe(`The length of the period that each point covers, in UTC. At most ${maxPoints} periods.`),
   start: instant
     .optional()
-    .describe("Milliseconds since the epoch; 24 hours before `end` where it is left away."),
-  end: instant.optional().describe("Milliseconds since the epoch, not included; now where it is left away."),
-  tag: z.string().min(1).max(512).optional().describe("Only what carried this tag."),
-  format: z.enum(["json", "csv"]).default("json").describe("csv adds the series as text."),
+    .describe(
+      "Where the series begins, as Unix time in milliseconds, rounded down to a whole period. Default: 24 hours before `end`.",
+    ),
+  end: instant
+    .optional()
+    .describe("Where the series ends, as Unix time in milliseconds, itself not included. Default: now."),
+  tag: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe("Counts only verifications with exactly this tag. Rate limit decisions have no tags."),
+  by: z
+    .enum(["api", "outcome", "tag"])
+    .optional()
+    .describe(
+      "Adds `groups`: the sums of the whole time by api, by outcome or by tag. `api` is for the whole workspace. The outcome `SETTLED` has the credits of settlements, with the total 0, since their verifications have been counted.",
+    ),
+  format: z.enum(["json", "csv"]).default("json").describe("`csv` adds the series as CSV text, in `csv`."),
 });
 
 type Input = z.output<typeof input>;
-
-const maxPoints = 2_000;
 
 export const getUsage = operation({
   name: "analytics.getUsage",
   summary: "Count verifications or rate limit decisions over time",
   description:
-    "A time series for one key, identity, api or rate limit namespace, with totals by outcome. Minutes are kept for a week, hours for three months, days for three years.",
+    "A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The workspace also counts verifications of unknown keys, and decisions if the caller may read those. Minutes are kept for 24 hours, those of keys and identities for 3; hours for three months, days for three years; all of them only as long as there is space.",
   permission: "api.<id>.read_analytics",
   input,
   output: z.strictObject({
-    granularity: z.enum(["minute", "hour", "day"]),
-    points: z.array(sums.extend({ time: z.int().describe("When the period began.") })),
-    totals: sums,
-    csv: z.string().optional(),
+    granularity: granularity.describe("The length of the period that each point covers."),
+    points: z
+      .array(sums.extend({ time: instant.describe("When the period began. Unix time in milliseconds.") }))
+      .max(maxPoints + 1)
+      .describe("One point for each period in order, also for periods in which nothing happened."),
+    totals: sums.describe("The sums over all points."),
+    groups: z
+      .array(
+        sums.extend({
+          name: z.string().max(512).describe("The api's id, the outcome, or the tag."),
+        }),
+      )
+      .max(maxGroups)
+      .optional()
+      .describe(`The sums of each group, the largest first, at most ${maxGroups}. Only with \`by\`.`),
+    csv: z
+      .string()
+      .optional()
+      .describe(
+        "A head line, then a line for each point and a column for each outcome that occurs. Times are in ISO 8601. Only for `format: csv`.",
+      ),
   }),
-  errors: ["key_not_found", "identity_not_found", "api_not_found", "ratelimit_namespace_not_found"],
+  errors: subjectErrors,
   example: {
     input: { identity: "user_123", granularity: "day" },
     output: {
@@ -63,65 +106,61 @@ export const getUsage = operation({
     const { caller, nowMs, usage } = context;
     const size = periodMs[input.granularity];
     const endMs = input.end ?? nowMs + 1;
-    const firstMs = input.start ?? endMs - periodMs.day;
+    const firstMs = input.start ?? Math.max(0, endMs - periodMs.day);
     const startMs = firstMs - (firstMs % size);
     if ((endMs - startMs) / size > maxPoints) {
       throw invalid(
         "body.granularity",
-        `makes more than ${maxPoints} points`,
-        "use a coarser one, or a shorter time",
+        `would return more than ${maxPoints} points`,
+        "use a coarser granularity, or a shorter span from `start` to `end`",
       );
     }
-    const subjectId = await findSubject(context, input);
-    const { granularity: period, tag } = input;
-    const query = { workspaceId: caller.workspaceId, subjectId, period, startMs, endMs, tag };
-    const series = usageSeries(await usage.query(query), startMs, endMs, size);
-    const answer = { granularity: period, ...series };
-    return input.format === "csv" ? { ...answer, csv: seriesAsCsv(series) } : answer;
+    const subject = await findSubject(context, input);
+    refuseUnfit(input, subject);
+    const { granularity: period, tag, by } = input;
+    const query = { workspaceId: caller.workspaceId, subject, period, startMs, endMs, tag };
+    const ask = async (by: "api" | "tag" | undefined) =>
+      visible(context, await usage.query({ ...query, by }));
+    const rows = await ask(undefined);
+    const series = usageSeries(rows, startMs, endMs, size);
+    const groups = by === undefined ? {} : { groups: usageGroups(by === "outcome" ? rows : await ask(by)) };
+    const response = { granularity: period, ...series, ...groups };
+    return input.format === "csv" ? { ...response, csv: seriesAsCsv(series) } : response;
   },
 });
 
-/** Errors: `invalid_input` unless exactly one subject is named, and each subject's own not-found. */
-async function findSubject({ db, caller }: RunContext, input: Input): Promise<string> {
-  const named = (["keyId", "identity", "apiId", "namespace"] as const).filter(
-    (name) => input[name] !== undefined,
-  );
-  const [subject] = named;
-  if (subject === undefined || named.length > 1) {
+type Subject = { kind: SubjectKind; id: string };
+
+/** Errors: `invalid_input` if several subjects are named, and each subject's own not-found. */
+async function findSubject(context: RunContext, input: Input): Promise<Subject> {
+  const { caller } = context;
+  const { keyId, identityId, apiId, namespaceId } = await findSubjects(context, input);
+  const found = Object.entries({ key: keyId, identity: identityId, api: apiId, namespace: namespaceId });
+  const named = found.flatMap(([kind, id]) => (id === undefined ? [] : [{ kind: kind as SubjectKind, id }]));
+  if (named.length > 1) {
     throw invalid(
       "body",
-      "does not name exactly one subject",
-      "give one of keyId, identity, apiId or namespace",
+      "names several subjects",
+      "send at most one of keyId, identity, apiId and namespace",
     );
   }
-  const ref = input[subject] ?? "";
-  const { workspaceId } = caller;
-  switch (subject) {
-    case "keyId": {
-      const api = await findApiOfKey(db, workspaceId, ref);
-      return permitted(api !== undefined && mayRead(caller, api), ref, "key_not_found");
-    }
-    case "apiId":
-      return permitted(mayRead(caller, ref), ref, "api_not_found");
-    case "identity": {
-      const found = await findIdentity(db, workspaceId, ref);
-      return permitted(mayAll(caller, "api", "read_analytics"), found?.id, "identity_not_found");
-    }
-    case "namespace": {
-      const id = await findNamespaceId(db, workspaceId, ref);
-      const may = mayAll(caller, "ratelimit", "read_analytics");
-      return permitted(may, id, "ratelimit_namespace_not_found");
-    }
+  const [subject] = named;
+  if (subject !== undefined) return subject;
+  if (!mayAll(caller, "api", "read_analytics")) throw missingPermission("api", "read_analytics");
+  return { kind: "workspace", id: caller.workspaceId };
+}
+
+/** Errors: `invalid_input` for a breakdown that does not fit the rest. */
+function refuseUnfit({ by, tag }: Input, subject: Subject): void {
+  if (by === "api" && subject.kind !== "workspace") {
+    throw invalid("body.by", "is `api`, but one subject is named", "omit the subject, or `by`");
   }
+  if (by === "tag" && tag !== undefined)
+    throw invalid("body.by", "is `tag`, but so is one tag", "omit one of them");
 }
 
-function mayRead(caller: Caller, api: string): boolean {
-  return may(caller, "api", api, "read_analytics");
-}
-
-type NotFound = "key_not_found" | "api_not_found" | "identity_not_found" | "ratelimit_namespace_not_found";
-
-function permitted(may: boolean, id: string | undefined, otherwise: NotFound): string {
-  if (!may || id === undefined) throw new Failure(otherwise);
-  return id;
+/** Decisions count for the workspace too, but not every caller may see them. */
+function visible({ caller }: RunContext, rows: readonly UsageRow[]): readonly UsageRow[] {
+  if (mayAll(caller, "ratelimit", "read_analytics")) return rows;
+  return rows.filter(({ outcome }) => outcome !== "PASSED" && outcome !== "REFUSED");
 }

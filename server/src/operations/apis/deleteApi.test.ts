@@ -1,26 +1,22 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { sql } from "kysely";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { statuses } from "../../../test/workspace.ts";
 import { hashKey } from "../../runtime.ts";
 
 const many = 100_000;
 const sampled = [1, 2, 777, many / 2, many];
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
 
-  test("an api, once deleted, is gone with its keys; another one's stay as they were", async () => {
+  test("deleting an api deletes its keys, and leaves other apis and their keys unchanged", async () => {
     const other = await space.data("apis.createApi", { name: "payments" });
     const gone = await space.data("keys.createKey", { apiId });
     const stays = await space.data("keys.createKey", { apiId: other.apiId });
@@ -50,7 +46,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("of 10 callers that delete it at once, one does", async () => {
+  test("if 10 callers delete an api at once, exactly one succeeds", async () => {
     expect(await statuses(10, () => space.call("apis.deleteApi", { apiId }))).toEqual({ 200: 1, 404: 9 });
   });
 
@@ -65,7 +61,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   test.skipIf(engine.name === "postgres")(
-    "with 100,000 keys, verified or not, all are invalid at the answer, and no key's row was touched",
+    "with 100,000 keys, verified or not, all are invalid when the call returns, and no key's row was touched",
     async () => {
       const { engine: storage } = server.services;
       const hashes = new Map(sampled.map((index) => [index, hashKey(`bulk_${index}`)]));

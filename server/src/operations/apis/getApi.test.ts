@@ -1,23 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const get = (id: string, rootKey = space.rootKey) => space.call("apis.getApi", { apiId: id }, { rootKey });
 
   test("an api is read by its id, letter by letter", async () => {
-    expect((await get(apiId)).body.data).toEqual({ id: apiId, name: "payments" });
+    expect((await get(apiId)).body.data).toMatchObject({ id: apiId, name: "payments" });
     for (const other of [
       `${apiId}0`,
       apiId.slice(0, -1),

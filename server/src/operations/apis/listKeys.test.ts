@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const create = async (body: object = {}): Promise<string> => {
@@ -36,14 +31,14 @@ describe.each(engines)("on $name,", (engine) => {
     }
   };
 
-  test("pages of every size show each key once, in the order in which they were made", async () => {
+  test("pages of every size show each key once, in the order of creation", async () => {
     const made = [];
     for (let i = 0; i < 12; i += 1) made.push(await create());
     for (const limit of [1, 5, 6, 11, 12, 13, 100]) expect(await walk(limit)).toEqual(made);
     expect(ids((await page()).data)).toEqual(made);
   });
 
-  test("keys that come and go while it is paged hide and repeat none of the others", async () => {
+  test("keys that are created or deleted during paging hide and repeat none of the others", async () => {
     const made = [];
     for (let i = 0; i < 10; i += 1) made.push(await create());
     const goes = made[3] as string;
@@ -68,7 +63,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(ids((await page()).data)).toEqual([off, over]);
   });
 
-  test("each key is told as getKey tells it", async () => {
+  test("each key has the form in which getKey returns it", async () => {
     await space.data("permissions.createRole", { name: "editor", permissions: ["write"] });
     for (const body of [
       {},
@@ -96,7 +91,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await page()).data).toHaveLength(4);
   });
 
-  test("it needs to read keys and the api, both in this one; else there is no such api", async () => {
+  test("it needs permission to read both the keys and the api; otherwise the api is not found", async () => {
     const both = await space.keyWith(`api.${apiId}.read_key`, `api.${apiId}.read_api`);
     expect((await page({}, { rootKey: both })).data).toEqual([]);
     const half = await space.keyWith(`api.${apiId}.read_key`, "api.api_other.read_api");

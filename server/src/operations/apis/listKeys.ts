@@ -3,25 +3,40 @@ import { may } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
-import { listKeys as listRows } from "../../storage/queries/keys.ts";
-import { apiId, cursor, text } from "../fields.ts";
-import { key, keyAnswer, keyExample, openPlaintext } from "../keyAnswer.ts";
-import { pageOf, pageStart } from "../paging.ts";
-import { idsOf } from "../parts.ts";
+import { listKeys as listRows, withDetails } from "../../storage/queries/keys/read.ts";
+import { idsOf } from "../shared/changes.ts";
+import {
+  apiId,
+  bytesOfKey,
+  decrypt,
+  key,
+  keyExample,
+  keyResponse,
+  requireDecryption,
+} from "../shared/keys.ts";
+import { cursor, loadedPage, pageLimit, pageStart } from "../shared/paging.ts";
+import { text } from "../shared/values.ts";
 
 export const listKeys = operation({
   name: "apis.listKeys",
   summary: "List the keys of an api",
-  description: "All keys of the api in the order in which they were made, disabled and expired ones too.",
+  description:
+    "All keys of the api, oldest first, disabled and expired ones too. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.",
   permission: "api.<id>.read_key",
   alsoNeeds: ["api.<id>.read_api"],
   input: z.strictObject({
     apiId: apiId.min(1),
-    limit: z.int().min(1).max(100).default(100),
+    limit: pageLimit.default(100),
     cursor: cursor.optional(),
-    externalId: text(1, 255).optional().describe("Only keys of this identity.").meta({ private: true }),
-    decrypt: z.boolean().default(false).describe("Adds `plaintext` to keys that can be shown again."),
-    revalidateKeysCache: z.boolean().default(false).describe("Taken and not needed: a list is never cached."),
+    externalId: text(1, 255)
+      .optional()
+      .describe("Returns only the keys of the identity with this external id.")
+      .meta({ private: true }),
+    decrypt,
+    revalidateKeysCache: z
+      .boolean()
+      .default(false)
+      .describe("Has no effect, since a list is never cached. Accepted for compatibility."),
   }),
   page: key,
   errors: ["api_not_found", "precondition_failed"],
@@ -32,10 +47,16 @@ export const listKeys = operation({
     const readable =
       may(caller, "api", input.apiId, "read_key") && may(caller, "api", input.apiId, "read_api");
     if (api === undefined || !readable) throw new Failure("api_not_found");
-    const open = input.decrypt ? openPlaintext(caller, api.id, recovery) : undefined;
+    const open = input.decrypt ? requireDecryption(caller, api.id, recovery) : undefined;
     const filter = { ...pageStart(input), apiId: api.id, externalId: input.externalId };
-    const rows = await listRows(slow, caller.workspaceId, filter, nowMs);
+    const rows = await listRows(slow, caller.workspaceId, filter);
     const lastUses = await usage.lastUses(caller.workspaceId, idsOf(rows));
-    return pageOf(rows, input.limit, (row) => keyAnswer(row, lastUses.get(row.id), open));
+    return loadedPage(rows, input.limit, {
+      bytesOf: bytesOfKey,
+      async load(some) {
+        const keys = await withDetails(slow, caller.workspaceId, some, nowMs);
+        return keys.map((one) => keyResponse(one, lastUses.get(one.id), open));
+      },
+    });
   },
 });

@@ -1,19 +1,35 @@
 import { z } from "zod";
+import { startOfIds } from "../../domain/ids.ts";
+import { invalid } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { type AuditEvent, listAuditEvents } from "../../storage/queries/audit.ts";
-import { cursor, instant } from "../fields.ts";
-import { pageOf, pageStart } from "../paging.ts";
+import { type AuditEvent, lastAuditIdOfBudget, listAuditEvents } from "../../storage/queries/audit.ts";
+import { cursor, order, pageLimit, pageOf, pageStart } from "../shared/paging.ts";
+import { instant, storedId } from "../shared/values.ts";
 
 const event = z.strictObject({
-  id: z.string(),
-  time: z.int().describe("Milliseconds since the epoch."),
-  event: z.string().describe("What happened, such as `identity.update`."),
-  actorId: z.string().describe("The root key that did it."),
-  targetId: z.string().describe("What it was done to."),
-  fields: z.array(z.string()).describe("Names of what changed, or ids of what was connected; never values."),
-  requestId: z.string(),
-  remoteAddress: z.string().optional(),
-  userAgent: z.string().optional(),
+  id: storedId.describe("The event's id."),
+  time: instant.describe("When it happened. Unix time in milliseconds."),
+  event: z.string().min(1).max(128).describe("What happened, such as `identity.update`."),
+  actorId: storedId.describe("The id of the root key that did it."),
+  targetId: storedId.describe("The id of what was changed."),
+  fields: z
+    .array(z.string().min(1).max(255))
+    .describe("The names of the fields that changed, or the ids of what was connected. Never values."),
+  requestId: storedId.describe("The `meta.requestId` of the request that did it."),
+  remoteAddress: z
+    .string()
+    .max(255)
+    .optional()
+    .describe("The IP address of the client. Omitted for a change made on the command line."),
+  userAgent: z
+    .string()
+    .max(512)
+    .optional()
+    .describe("The client's User-Agent header. Omitted if it sent none."),
+  via: z
+    .enum(["console"])
+    .optional()
+    .describe("`console` for a change made in the console. Omitted for the API and the command line."),
 });
 
 type Event = z.input<typeof event>;
@@ -21,16 +37,41 @@ type Event = z.input<typeof event>;
 export const listEvents = operation({
   name: "audit.listEvents",
   summary: "List who changed what",
-  description: "Every change of the workspace, in the order in which they were made.",
+  description:
+    "Every change in the workspace, oldest first unless `order` says otherwise. If `event`, `actorId`, `start` or `end` match few events, a page may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
   permission: "audit.*.read_event",
   input: z.strictObject({
-    limit: z.int().min(1).max(100).default(100),
+    limit: pageLimit.default(100),
     cursor: cursor.optional(),
-    event: z.string().min(1).max(128).optional().describe("Only events of this kind."),
-    actorId: z.string().min(1).max(255).optional(),
-    targetId: z.string().min(1).max(255).optional(),
-    start: instant.optional().describe("Only events from this instant on."),
-    end: instant.optional().describe("Only events before this instant."),
+    event: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .describe("Returns only events of this kind, such as `identity.update`."),
+    actorId: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe("Returns only what this root key did, by its id."),
+    targetId: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe("Returns only what was done to the thing with this id."),
+    requestId: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe("Returns only what the request with this `meta.requestId` did."),
+    order,
+    start: instant
+      .optional()
+      .describe("Returns only events at this time or later. Unix time in milliseconds."),
+    end: instant.optional().describe("Returns only events before this time. Unix time in milliseconds."),
   }),
   page: event,
   errors: [],
@@ -50,20 +91,35 @@ export const listEvents = operation({
   },
 
   async run(input, { caller, slow }) {
-    const rows = await listAuditEvents(slow, caller.workspaceId, {
+    const { requestId, event, actorId, targetId, start: startMs, end: endMs } = input;
+    if (startMs !== undefined && endMs !== undefined && startMs > endMs) throw emptySpan();
+    const filter = {
       ...pageStart(input),
-      event: input.event,
-      actorId: input.actorId,
-      targetId: input.targetId,
-      startMs: input.start,
-      endMs: input.end,
-    });
-    return pageOf<AuditEvent, Event>(rows, input.limit, eventAnswer);
+      descending: input.order === "desc",
+      // an id may be made just before its event's time
+      aboveId: startMs === undefined ? undefined : startOfIds("log", Math.max(0, startMs - 60_000)),
+      requestId,
+      event,
+      actorId,
+      targetId,
+      startMs,
+      endMs,
+    };
+    const hasOwnIndex = requestId !== undefined || targetId !== undefined;
+    const isFiltered = [event, actorId, startMs, endMs].some((value) => value !== undefined);
+    const untilId =
+      isFiltered && !hasOwnIndex ? await lastAuditIdOfBudget(slow, caller.workspaceId, filter) : undefined;
+    const rows = await listAuditEvents(slow, caller.workspaceId, { ...filter, untilId });
+    return pageOf<AuditEvent, Event>(rows, input.limit, eventResponse, untilId);
   },
 });
 
-function eventAnswer(record: AuditEvent): Event {
-  const { id, atMs, event, actorId, targetId, fields, requestId, remoteAddress, userAgent } = record;
+function emptySpan() {
+  return invalid("body.start", "is after `end`, so that no event can match", "send an earlier `start`");
+}
+
+function eventResponse(record: AuditEvent): Event {
+  const { id, atMs, event, actorId, targetId, fields, requestId, remoteAddress, userAgent, via } = record;
   return {
     id,
     time: atMs,
@@ -74,5 +130,6 @@ function eventAnswer(record: AuditEvent): Event {
     requestId,
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
     ...(userAgent === undefined ? {} : { userAgent }),
+    ...(via === undefined ? {} : { via }),
   };
 }

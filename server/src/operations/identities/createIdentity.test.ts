@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, nested, statuses, type Workspace } from "../../../test/workspace.ts";
+import { engines, startTest } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { makeWorkspace, nested, statuses } from "../../../test/workspace.ts";
 
 const limit = (name: string, more = {}) => ({ name, limit: 10, duration: 60_000, ...more });
 const monthMs = 30 * 86_400_000;
@@ -28,19 +29,12 @@ const metas = fc.dictionary(
 );
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  beforeAll(async () => {
-    server = await startTest({ engine, config: { MAX_META_BYTES: "65536" } });
-  });
-  afterAll(() => server.stop());
-  beforeEach(async () => {
-    space = await makeWorkspace(server);
-  });
+  const server = testServer({ engine, config: { MAX_META_BYTES: "65536" } });
+  const space = testWorkspace(server);
   const create = (body: object) => space.call("identities.createIdentity", body);
   const stored = (identity: string) => space.data("identities.getIdentity", { identity });
 
-  test("what is created is what is read, and what was left away is empty", async () => {
+  test("an identity is read as it was created, and what was omitted is empty", async () => {
     const meta = { plan: "pro", seats: 5, nested: [{ ok: true, none: null }] };
     const ratelimits = [
       limit("zzz", { autoApply: true }),
@@ -124,7 +118,7 @@ describe.each(engines)("on $name,", (engine) => {
     ]);
   });
 
-  test("50 limits come back in the order given, and 51 are too many", async () => {
+  test("50 limits are returned in the order of the request, and 51 are too many", async () => {
     const names = Array.from({ length: 50 }, (_, index) => `limit_${(index * 7) % 50}`);
     await create({ externalId: "many", ratelimits: names.map((name) => limit(name)) });
     expect((await stored("many")).ratelimits.map(({ name }: { name: string }) => name)).toEqual(names);
@@ -134,7 +128,7 @@ describe.each(engines)("on $name,", (engine) => {
     ]);
   });
 
-  test("a name twice in one request is refused at its later place", async () => {
+  test("a name that occurs twice in one request is refused at its second place", async () => {
     const ratelimits = [limit("api"), limit("uploads"), limit("api"), limit("api")];
     expect(await space.flaws("identities.createIdentity", { externalId: "twice", ratelimits })).toEqual([
       "body.ratelimits[2].name",
@@ -158,7 +152,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await stored("n")).ratelimits).toMatchObject([{ limit: 5, duration: 1_000 }]);
   });
 
-  test("meta comes back equal as JSON, members in order, whatever their names are", async () => {
+  test("meta is returned as equal JSON, with its members in order, whatever their names are", async () => {
     let count = 0;
     await fc.assert(
       fc.asyncProperty(metas, async (meta) => {
@@ -170,9 +164,9 @@ describe.each(engines)("on $name,", (engine) => {
           `{"externalId":"${externalId}","meta":${text}}`,
         );
         expect(reply.status).toBe(200);
-        const answer = await space.call("identities.getIdentity", { identity: externalId });
-        // the text tells what equality of objects does not: order, and `__proto__` as plain data
-        expect(answer.text).toContain(`"meta":${JSON.stringify(JSON.parse(text))}`);
+        const response = await space.call("identities.getIdentity", { identity: externalId });
+        // comparing objects would miss the order of members, and `__proto__` as plain data
+        expect(response.text).toContain(`"meta":${JSON.stringify(JSON.parse(text))}`);
       }),
       { numRuns: 60 },
     );
@@ -182,8 +176,8 @@ describe.each(engines)("on $name,", (engine) => {
     const meta =
       '{"__proto__":{"admin":true},"constructor":{"prototype":{"x":1}},"toJSON":1,"b":1,"2":1,"1":1}';
     await space.call("identities.createIdentity", `{"externalId":"proto","meta":${meta}}`);
-    const answer = await space.call("identities.getIdentity", { identity: "proto" });
-    expect(answer.text).toContain(
+    const response = await space.call("identities.getIdentity", { identity: "proto" });
+    expect(response.text).toContain(
       '"meta":{"1":1,"2":1,"__proto__":{"admin":true},"constructor":{"prototype":{"x":1}},"toJSON":1,"b":1}',
     );
     expect(({} as { admin?: unknown }).admin).toBeUndefined();
@@ -233,7 +227,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-test("how large meta and how long windows may be is the operator's to say", async () => {
+test("the operator decides how large meta and how long windows may be", async () => {
   const config = { MAX_META_BYTES: "2048", MAX_RATELIMIT_DURATION_MS: "60000" };
   const server = await startTest({ config });
   const space = await makeWorkspace(server);

@@ -1,18 +1,34 @@
 import { z } from "zod";
+import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
+import { insertBalances } from "../../storage/queries/balances.ts";
 import { insertIdentity } from "../../storage/queries/identities.ts";
-import { externalId, givenRatelimits, meta, metaText, ratelimits } from "../fields.ts";
-import { replaceRatelimits } from "../parts.ts";
+import { credits, parseCredits } from "../shared/credits.ts";
+import { externalId } from "../shared/identities.ts";
+import { meta, metaText } from "../shared/meta.ts";
+import { newQuotas, quotas } from "../shared/quotas.ts";
+import { parseRatelimits, ratelimits, replaceRatelimits } from "../shared/ratelimits.ts";
+import { storedId } from "../shared/values.ts";
 
 export const createIdentity = operation({
   name: "identities.createIdentity",
   summary: "Create an identity",
   description:
-    "One entity for a user or organisation. Keys that name its external id share its rate limits and carry its metadata.",
+    "One entity for a user or organization. Keys that name its external id share its rate limits and carry its metadata.",
   permission: "identity.*.create_identity",
-  input: z.strictObject({ externalId, meta: meta.optional(), ratelimits: ratelimits.optional() }),
-  output: z.strictObject({ identityId: z.string() }),
+  input: z.strictObject({
+    externalId,
+    meta: meta.optional(),
+    ratelimits: ratelimits.optional(),
+    credits: credits
+      .optional()
+      .describe(
+        "Credits that the identity's keys share. A key that also has credits of its own spends from both. If omitted, they are unlimited.",
+      ),
+    quotas: quotas.optional(),
+  }),
+  output: z.strictObject({ identityId: storedId.describe("The new identity's id.") }),
   errors: ["identity_already_exists"],
   example: {
     input: {
@@ -24,22 +40,27 @@ export const createIdentity = operation({
   },
 
   async transact(input, context) {
-    const { caller, tx, audit, newId, nowMs, limits, note } = context;
-    const given = givenRatelimits(input.ratelimits ?? [], limits);
+    const { caller, tx, audit, newId, now, limits, note } = context;
+    const given = parseRatelimits(input.ratelimits ?? [], limits);
+    const credits = parseCredits(input.credits);
     const id = await insertIdentity(tx, {
       id: newId("id"),
       workspaceId: caller.workspaceId,
       externalId: input.externalId,
       meta: metaText(input.meta ?? {}, limits, note),
-      nowMs,
+      nowMs: now(),
     });
     if (id === undefined) {
       throw new Failure("identity_already_exists", {
-        detail: `An identity with the external id ${JSON.stringify(input.externalId)} exists already.`,
+        detail: `An identity with the external id ${quoted(input.externalId)} exists already.`,
       });
     }
     audit("identity.create", id);
     await replaceRatelimits(context, id, [], given);
+    const quotas = await newQuotas(context, input.quotas ?? []);
+    if (credits !== undefined || quotas.length > 0) {
+      await insertBalances(tx, caller.workspaceId, [{ ownerId: id, credits, quotas }], now());
+    }
     return { identityId: id };
   },
 });

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { statuses } from "../../../test/workspace.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
   let identityId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
     ({ identityId } = await space.data("identities.createIdentity", {
       externalId: "user_123",
@@ -25,7 +21,7 @@ describe.each(engines)("on $name,", (engine) => {
     (await space.data("keys.createKey", { apiId, ...body })).key as string;
   const verify = (key: string) => space.data("keys.verifyKey", { key });
 
-  test("the answer has no data, and what is deleted is gone by either name", async () => {
+  test("the response has no data, and a deleted identity is found by neither its id nor its external id", async () => {
     const reply = await remove();
     expect(reply.body).toEqual({ meta: { requestId: expect.any(String) } });
     for (const identity of ["user_123", identityId]) {
@@ -33,6 +29,27 @@ describe.each(engines)("on $name,", (engine) => {
       expect((await remove(identity)).status).toBe(404);
     }
     expect(await space.data("identities.listIdentities", {})).toEqual([]);
+  });
+
+  test.each([
+    [{ credits: { remaining: 5 } }, "credits"],
+    [{ quotas: [{ name: "tokens", limit: 5, period: "month" }] }, "quotas"],
+    [
+      { credits: { remaining: 5 }, quotas: [{ name: "tokens", limit: 5, period: "month" }] },
+      "credits and quotas",
+    ],
+  ])("a warning says that its keys are unlimited if it had %j, and they are", async (more, what) => {
+    await space.data("identities.updateIdentity", { identity: identityId, ...more });
+    const key = await createKey({ externalId: "user_123" });
+    expect((await remove()).body).toEqual({
+      meta: { requestId: expect.any(String) },
+      warnings: [
+        `The identity's ${what} were deleted: its keys without ${what} of their own are now unlimited.`,
+      ],
+    });
+    const verdict = await space.data("keys.verifyKey", { key, credits: { cost: 1_000 } });
+    expect(verdict).toMatchObject({ valid: true });
+    for (const member of ["credits", "quotas"]) expect(verdict).not.toHaveProperty(member);
   });
 
   test("its limits go with it, and the trail names them and it", async () => {
@@ -93,6 +110,18 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await space.call("identities.getIdentity", { identity: "user_123" })).status).toBe(404);
     const left = await space.data("identities.getIdentity", { identity: identityId });
     expect(left.externalId).toBe(identityId);
+  });
+
+  test("sent again it deletes no other identity, even one whose external id is the id that is gone", async () => {
+    const other = await space.data("identities.createIdentity", { externalId: identityId });
+    expect((await remove(identityId)).status).toBe(200);
+    expect((await remove(identityId)).status).toBe(404);
+    expect((await space.call("identities.getIdentity", { identity: other.identityId })).status).toBe(200);
+    expect((await remove(other.identityId)).status).toBe(200);
+    for (const externalId of [`${identityId}x`, identityId.slice(0, -1), `x${identityId}`, "id_short"]) {
+      await space.data("identities.createIdentity", { externalId });
+      expect((await remove(externalId)).status).toBe(200); // only like an id
+    }
   });
 
   test("a root key for one identity deletes that one, and sees no other", async () => {

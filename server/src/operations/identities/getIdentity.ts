@@ -3,7 +3,8 @@ import { may } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findIdentity } from "../../storage/queries/identities.ts";
-import { identity, identityAnswer, identityExample, identityRef } from "../fields.ts";
+import { identityAccount } from "../shared/accounts.ts";
+import { identity, identityExample, identityRef, identityResponse } from "../shared/identities.ts";
 
 export const getIdentity = operation({
   name: "identities.getIdentity",
@@ -14,11 +15,13 @@ export const getIdentity = operation({
   errors: ["identity_not_found"],
   example: { input: { identity: "user_123" }, output: identityExample },
 
-  async run(input, { caller, db }) {
-    const found = await findIdentity(db, caller.workspaceId, input.identity);
+  async run(input, context) {
+    const { caller, db } = context;
+    const { workspaceId } = caller;
+    const found = await findIdentity(db, workspaceId, input.identity);
     if (found === undefined || !may(caller, "identity", found.id, "read_identity")) {
       throw new Failure("identity_not_found");
     }
-    return identityAnswer(found);
+    return { ...identityResponse(found), ...(await identityAccount(context, workspaceId, found)) };
   },
 });

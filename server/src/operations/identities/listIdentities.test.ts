@@ -1,21 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import type { CompiledQuery } from "kysely";
+import { engines } from "../../../test/harness.ts";
+import { workOf } from "../../../test/plans.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { recordingQueries } from "../../../test/statements.ts";
+import { makeWorkspace } from "../../../test/workspace.ts";
 import { encodeCursor } from "../../domain/cursor.ts";
+import { inBatches } from "../../storage/batches.ts";
+import { listIdentities as listRows } from "../../storage/queries/identities.ts";
+import { rowBudget } from "../../storage/queries/walk.ts";
 
 type Listed = { id: string; externalId: string };
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
-  beforeEach(async () => {
-    space = await makeWorkspace(server);
-  });
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   const create = async (externalId: string, more = {}) =>
     (await space.data("identities.createIdentity", { externalId, ...more })).identityId as string;
   const createMany = async (count: number) => {
@@ -44,12 +44,29 @@ describe.each(engines)("on $name,", (engine) => {
     return seen;
   }
 
-  test("nothing is an empty list without a cursor", async () => {
+  test("a root key that may read 70,000 identities one by one is shown those that exist, in order", async () => {
+    const made = await createMany(3);
+    await create("not_granted");
+    const grants = Array.from({ length: 70_000 }, (_, index) => `id_${index}`);
+    grants.splice(35_000, 0, ...made.toReversed());
+    const rootKey = await space.keyWith(...grants.map((id) => `identity.${id}.read_identity`));
+    const list = async (body: object) => {
+      const { status, body: reply } = await space.call("identities.listIdentities", body, { rootKey });
+      expect([status, reply.error]).toEqual([200, undefined]);
+      return reply;
+    };
+    const first = await list({ limit: 2 });
+    expect(first.data.map(({ id }: Listed) => id)).toEqual(made.slice(0, 2));
+    const rest = await list({ limit: 2, cursor: first.pagination.cursor });
+    expect(rest.data.map(({ id }: Listed) => id)).toEqual(made.slice(2));
+  }, 30_000);
+
+  test("a workspace without identities has an empty list without a cursor", async () => {
     expect(await page({})).toMatchObject({ data: [], pagination: { hasMore: false } });
     expect((await page({})).pagination).toEqual({ hasMore: false });
   });
 
-  test("identities come whole and in the order in which they were made", async () => {
+  test("identities are listed with all fields, in the order of creation", async () => {
     const ratelimits = [{ name: "api", limit: 5, duration: 1_000 }];
     await create("zzz", { meta: { a: 1 }, ratelimits });
     await create("aaa");
@@ -71,7 +88,7 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("100 rows are a page where no limit is given", async () => {
+  test("a page has 100 rows if the request sets no limit", async () => {
     const rows = Array.from({ length: 101 }, (_, i) => `many_${i}`);
     await Promise.all(rows.map((externalId) => create(externalId)));
     const first = await page({});
@@ -81,7 +98,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(last.pagination).toEqual({ hasMore: false });
   });
 
-  test("what exists throughout is seen once while others come and go", async () => {
+  test("an identity that exists throughout is listed once while others are created and deleted", async () => {
     const stays = await createMany(12);
     const goes = [await create("goes_1"), await create("goes_2")];
     const last = await create("stays_last");
@@ -95,7 +112,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(ids.filter((id) => stays.includes(id) || id === last)).toEqual([...stays, last]);
   });
 
-  test("a cursor whose row is gone goes on after its place", async () => {
+  test("a cursor whose row was deleted continues after its place", async () => {
     const [first = "", second = "", third] = await createMany(3);
     const { pagination } = await page({ limit: 2 });
     await space.data("identities.deleteIdentity", { identity: second });
@@ -184,7 +201,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await externalIds({ search })).toEqual(found);
     });
 
-    test("looks into ids too, and nothing is no filter", async () => {
+    test("covers ids too, and empty text does not filter", async () => {
       const { data } = await page({});
       const [one] = data;
       expect(await externalIds({ search: one?.id.slice(3).toLowerCase() })).toEqual([one?.externalId ?? ""]);
@@ -192,12 +209,12 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await externalIds({ search: "" })).toEqual(all);
     });
 
-    test("goes on through its pages", async () => {
+    test("continues on further pages", async () => {
       const found = await walk({ search: "-user", limit: 1 });
       expect(found.map((one) => one.externalId)).toEqual(["x-User.one", "x-user-two", "x-USER"]);
     });
 
-    test("finds what holds the text and nothing else", async () => {
+    test("finds identities that contain the text, and no others", async () => {
       const alphabet = fc.constantFrom("u", "U", "s", "_", "%", ".", "-", "x", "\\");
       await fc.assert(
         fc.asyncProperty(fc.string({ unit: alphabet, minLength: 1, maxLength: 4 }), async (search) => {
@@ -226,4 +243,28 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await list({ search: "user_4" })).data.map(({ id }: Listed) => id)).toEqual([made[4]]);
     expect((await list({ search: "user_5" })).data).toEqual([]);
   });
+
+  test("among many identities, a search reads a bounded number of rows, and a rare match is found by paging on", async () => {
+    const count = 4 * rowBudget;
+    const rows = Array.from({ length: count }, (_, index) => ({
+      id: `id_${String(index).padStart(22, "0")}`,
+      workspaceId: space.id,
+      externalId: index === count - 1 ? "needle" : `user_${index}`,
+      meta: "{}",
+      createdAtMs: 1,
+      updatedAtMs: null,
+    }));
+    const { engine: storage } = server.services;
+    await storage.transaction(async (tx) => {
+      await inBatches(rows, (batch) => tx.insertInto("identities").values(batch).execute());
+    });
+    expect(await page({ search: "needle" })).toMatchObject({ data: [], pagination: { hasMore: true } });
+    expect((await walk({ search: "needle" })).map(({ externalId }) => externalId)).toEqual(["needle"]);
+    const recorded: CompiledQuery[] = [];
+    const filter = { afterId: rows[100]?.id, limit: 101, search: "needle", onlyIds: undefined };
+    await listRows(recordingQueries(storage.slow, recorded), space.id, filter);
+    const { fullScans, sorts, rowsRead = 0 } = await workOf(storage, recorded);
+    expect({ fullScans, sorts }).toEqual({ fullScans: [], sorts: [] });
+    expect(rowsRead).toBeLessThanOrEqual(2 * rowBudget + 10);
+  }, 60_000);
 });

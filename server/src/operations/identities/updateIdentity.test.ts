@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { statuses } from "../../../test/workspace.ts";
 
 type Limit = { id: string; name: string; limit: number; duration: number; autoApply: boolean };
 
 const limit = (name: string, more = {}) => ({ name, limit: 10, duration: 60_000, autoApply: false, ...more });
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     await space.data("identities.createIdentity", {
       externalId: "user_123",
       meta: { plan: "pro", seats: 5 },
@@ -26,7 +22,7 @@ describe.each(engines)("on $name,", (engine) => {
   const stored = () => space.data("identities.getIdentity", { identity: "user_123" });
   const idsByName = (limits: Limit[]) => Object.fromEntries(limits.map(({ name, id }) => [name, id]));
 
-  test("what is left away stays, and the answer is the whole stored identity", async () => {
+  test("what is omitted stays unchanged, and the response is the whole stored identity", async () => {
     const before = await stored();
     expect(await update({})).toEqual(before);
     expect(await update({ meta: { plan: "free" } })).toEqual({ ...before, meta: { plan: "free" } });
@@ -34,7 +30,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await stored()).toEqual({ ...before, meta: { plan: "free" }, ratelimits });
   });
 
-  test("an update of nothing changes nothing and leaves no trace", async () => {
+  test("an update without fields changes nothing and leaves no audit event", async () => {
     const trail = await space.audit();
     await update({});
     expect(await space.audit()).toEqual(trail);
@@ -63,14 +59,14 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await stored()).toMatchObject({ ratelimits });
   });
 
-  test("a limit that went and comes back has another id", async () => {
+  test("a limit that was removed and is added again gets a new id", async () => {
     const [api] = (await stored()).ratelimits;
     await update({ ratelimits: [] });
     const { ratelimits } = await update({ ratelimits: [limit("api")] });
     expect(ratelimits[0].id).not.toBe(api.id);
   });
 
-  test("names are told apart by case", async () => {
+  test("names that differ only in case are different names", async () => {
     const before = idsByName((await stored()).ratelimits);
     const { ratelimits } = await update({ ratelimits: [limit("API"), limit("api")] });
     expect(idsByName(ratelimits)["api"]).toBe(before["api"] ?? "");

@@ -3,48 +3,65 @@ import { may } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { lockIdentity, setIdentityUpdated } from "../../storage/queries/identities.ts";
-import {
-  givenRatelimits,
-  identity,
-  identityAnswer,
-  identityExample,
-  identityRef,
-  meta,
-  metaText,
-  ratelimits,
-} from "../fields.ts";
-import { replaceRatelimits } from "../parts.ts";
+import { identityAccount, setOwner } from "../shared/accounts.ts";
+import { changedFields } from "../shared/changes.ts";
+import { creditsChange } from "../shared/credits.ts";
+import { identity, identityExample, identityRef, identityResponse } from "../shared/identities.ts";
+import { meta, metaText } from "../shared/meta.ts";
+import { quotas } from "../shared/quotas.ts";
+import { parseRatelimits, ratelimits, replaceRatelimits } from "../shared/ratelimits.ts";
 
 export const updateIdentity = operation({
   name: "identities.updateIdentity",
   summary: "Update an identity",
   description:
-    "What is left away stays; `meta` replaces the whole object; `ratelimits` replaces the whole set, matched by name.",
+    "An omitted field stays unchanged. `meta` replaces the whole object. `ratelimits` replaces the whole set, matched by name.",
   permission: "identity.<id>.update_identity",
-  input: z.strictObject({ identity: identityRef, meta: meta.optional(), ratelimits: ratelimits.optional() }),
+  input: z.strictObject({
+    identity: identityRef,
+    meta: meta.optional().describe(`Replaces all of the metadata. \`{}\` clears it. ${meta.description}`),
+    ratelimits: ratelimits
+      .optional()
+      .describe(
+        "Replaces all rate limits of the identity, matched by name: a limit whose name stays keeps its id. `[]` removes them all.",
+      ),
+    credits: creditsChange
+      .nullable()
+      .optional()
+      .describe("Changes the credits that the identity's keys share. null: unlimited, without a refill."),
+    quotas: quotas
+      .optional()
+      .describe(
+        "Replaces all quotas of the identity, matched by name: a quota whose name stays keeps what it has used. `[]` removes them all. A quota that is removed and added again within its period is not reset, unless `restart` is true.",
+      ),
+  }),
   output: identity,
   errors: ["identity_not_found"],
   example: { input: { identity: "user_123", meta: { plan: "pro" } }, output: identityExample },
 
   async transact(input, context) {
-    const { caller, tx, audit, evict, nowMs, limits, note } = context;
-    const given = input.ratelimits && givenRatelimits(input.ratelimits, limits);
+    const { caller, tx, audit, evict, now, limits, note } = context;
+    const given = input.ratelimits && parseRatelimits(input.ratelimits, limits);
     const newMeta = input.meta && metaText(input.meta, limits, note);
     const { workspaceId } = caller;
     const current = await lockIdentity(tx, workspaceId, input.identity);
     if (current === undefined || !may(caller, "identity", current.id, "update_identity")) {
       throw new Failure("identity_not_found");
     }
-    if (given === undefined && newMeta === undefined) return identityAnswer(current);
-
-    await setIdentityUpdated(tx, workspaceId, current.id, { meta: newMeta, nowMs });
+    const fields = changedFields(input, "identity");
+    const account = (of: { id: string; hasAccount: boolean }) =>
+      identityAccount({ db: tx, nowMs: now() }, workspaceId, of);
+    if (fields.length === 0) return { ...identityResponse(current), ...(await account(current)) };
+    await setIdentityUpdated(tx, workspaceId, current.id, { meta: newMeta, nowMs: now() });
     let stored = current.ratelimits;
     if (given !== undefined) {
       stored = await replaceRatelimits(context, current.id, current.ratelimits, given);
     }
-    const fields = [newMeta === undefined ? [] : ["meta"], given === undefined ? [] : ["ratelimits"]].flat();
+    const isSet = await setOwner(context, { workspaceId, id: current.id, kind: "identity" }, input);
     audit("identity.update", current.id, fields);
     evict(current.id);
-    return identityAnswer({ ...current, meta: input.meta ?? current.meta, ratelimits: stored });
+    const changed = { ...current, meta: input.meta ?? current.meta, ratelimits: stored };
+    const hasAccount = isSet || current.hasAccount;
+    return { ...identityResponse(changed), ...(await account({ id: current.id, hasAccount })) };
   },
 });

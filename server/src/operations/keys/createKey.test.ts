@@ -1,21 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines, startTest } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
-import { makeWorkspace, nested, statuses, type Workspace } from "../../../test/workspace.ts";
+import { nested, statuses } from "../../../test/workspace.ts";
 
 const limit = (name: string, more = {}) => ({ name, limit: 10, duration: 60_000, autoApply: false, ...more });
 const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const create = (body: object = {}, options = {}) =>
@@ -28,7 +24,7 @@ describe.each(engines)("on $name,", (engine) => {
   /** all that there is, so that what is left behind by a refused call shows */
   const state = () => dump(server.services.engine.db, space.id);
 
-  test("every field is stored, and a verification gives it back", async () => {
+  test("every field is stored, and a verification returns it", async () => {
     await makeRole("editor", ["documents.write"]);
     const expires = server.clock.nowMs + 60_000;
     const { keyId, key, warnings } = await made({
@@ -53,6 +49,7 @@ describe.each(engines)("on $name,", (engine) => {
       valid: true,
       code: "VALID",
       keyId,
+      keyspaceId: expect.stringMatching(/^ks_/),
       enabled: true,
       name: "Payments ✓",
       meta: { team: "a", list: [1, null] },
@@ -67,14 +64,15 @@ describe.each(engines)("on $name,", (engine) => {
     expect(ratelimits).toMatchObject([limit("api", { autoApply: true }), limit("uploads")]);
   });
 
-  test("what is left away is left away in answers: an unlimited key of nobody's that never expires", async () => {
+  test("what is omitted in the request is omitted in responses: an unlimited key without an identity that never expires", async () => {
     const { keyId, key } = await made();
-    expect(await verify(key)).toEqual({ valid: true, code: "VALID", keyId, enabled: true });
+    const keyspaceId = expect.stringMatching(/^ks_/);
+    expect(await verify(key)).toEqual({ valid: true, code: "VALID", keyId, keyspaceId, enabled: true });
     expect(await made({ meta: {} }).then((one) => verify(one.key))).not.toHaveProperty("meta");
   });
 
   test.each([16, 17, 32, 255])(
-    "%p random bytes make a key of base58 and nothing else",
+    "%p random bytes become a key of base58 characters only",
     async (byteLength) => {
       const { key } = await made({ byteLength });
       const expected = (byteLength * Math.log2(256)) / Math.log2(58);
@@ -84,21 +82,21 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("a prefix stands before the key, and 16 bytes are the default", async () => {
+  test("a key begins with its prefix, and has 16 random bytes by default", async () => {
     const { keyId, key } = await made({ prefix: "prod_eu" });
     expect(key).toMatch(/^prod_eu_[1-9A-HJ-NP-Za-km-z]{18,22}$/);
     expect((await space.data("keys.getKey", { keyId })).start).toBe(key.slice(0, "prod_eu_".length + 4));
     expect((await made()).key).toMatch(/^[1-9A-HJ-NP-Za-km-z]{18,22}$/);
   });
 
-  test("no two keys are alike, and only a digest of each is stored", async () => {
+  test("no two keys are equal, and only a hash of each is stored", async () => {
     const keys = await Promise.all(Array.from({ length: 50 }, async () => (await made()).key as string));
     expect(new Set(keys).size).toBe(50);
     const stored = JSON.stringify(await state());
     for (const key of keys) expect(stored).not.toContain(key);
   });
 
-  test("a key can be born disabled or expired", async () => {
+  test("a key can be created disabled or expired", async () => {
     expect(await verify((await made({ enabled: false })).key)).toMatchObject({
       code: "DISABLED",
       enabled: false,
@@ -112,7 +110,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   describe("an external id", () => {
-    test("links the identity that has it, whose metadata and limits stay as they are", async () => {
+    test("links the identity that has it, whose metadata and limits stay unchanged", async () => {
       const given = { meta: { plan: "pro" }, ratelimits: [limit("shared")] };
       await space.data("identities.createIdentity", { externalId: "user_123", ...given });
       const before = await space.data("identities.getIdentity", { identity: "user_123" });
@@ -121,7 +119,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await space.data("identities.getIdentity", { identity: "user_123" })).toEqual(before);
     });
 
-    test("makes the identity once, however many keys name it at once", async () => {
+    test("creates the identity once, however many keys name it at once", async () => {
       expect(await statuses(20, () => create({ externalId: "user_123" }))).toEqual({ 200: 20 });
       expect(await space.data("identities.listIdentities", {})).toHaveLength(1);
       const trail = (await space.audit()).map(({ event }) => event);
@@ -136,7 +134,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
-  test("limits of its own that hide its identity's are named in warnings", async () => {
+  test("limits of the key that override its identity's are named in warnings", async () => {
     await space.data("identities.createIdentity", {
       externalId: "user_123",
       ratelimits: [limit("api"), limit("shared")],
@@ -147,7 +145,23 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await made({ externalId: "user_123", ratelimits: [limit("API")] })).not.toHaveProperty("warnings");
   });
 
-  test("permissions that do not exist are made, and one that is named twice counts once", async () => {
+  test("an expiry in the past is accepted with a warning, which says so if it looks like seconds", async () => {
+    const { nowMs } = server.clock;
+    const seconds = Math.floor(nowMs / 1000) + 86_400;
+    const { key, warnings } = await made({ expires: seconds });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^body\.expires is \d+, which is 1970-.*seconds.*milliseconds/),
+    ]);
+    expect(warnings[0]).toContain(`${seconds * 1000} is 2026-01-16T12:00:00.000Z`);
+    expect(await verify(key)).toMatchObject({ code: "EXPIRED", expires: seconds });
+    const past = (await made({ expires: nowMs - 1 })).warnings;
+    expect(past).toEqual([expect.stringContaining("2026-01-15T11:59:59.999Z: the key has expired.")]);
+    expect(past[0]).not.toContain("seconds");
+    expect((await made({ expires: 0 })).warnings).toHaveLength(1);
+    for (const expires of [nowMs, nowMs + 1]) expect(await made({ expires })).not.toHaveProperty("warnings");
+  });
+
+  test("permissions that do not exist are created, and one that is named twice counts once", async () => {
     const slugs = ["b:read", "a.*", "*", "b:read", "A.*"];
     const { key } = await made({ permissions: slugs });
     expect((await verify(key)).permissions).toEqual(["*", "A.*", "a.*", "b:read"]);
@@ -163,7 +177,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.data("permissions.listPermissions", {})).toEqual(before);
   });
 
-  test("a role that is named twice counts once, and a permission held twice is told once", async () => {
+  test("a role that is named twice counts once, and a permission held twice is returned once", async () => {
     await makeRole("editor", ["documents.read", "documents.write"]);
     await makeRole("Editor", ["documents.read"]);
     const { key } = await made({ roles: ["editor", "Editor", "editor"], permissions: ["documents.read"] });
@@ -191,7 +205,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("keys that can be shown again need a server that is set up for them", async () => {
+  test("recoverable keys need a server with a recovery key", async () => {
     const before = await state();
     const reply = await create({ recoverable: true, externalId: "new_user" });
     expect(reply.status).toBe(412);
@@ -199,8 +213,22 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
+  test("recoverable keys need encrypt_key in their api: without it, a 403 names it", async () => {
+    const RECOVERY_KEY = Buffer.alloc(32, 7).toString("base64");
+    const equipped = await startTest({ engine, config: { RECOVERY_KEY } });
+    const { apiId } = (await equipped.call("apis.createApi", { name: "payments" })).body.data;
+    const body = { apiId, recoverable: true };
+    const createWith = async (...permissions: string[]) =>
+      equipped.call("keys.createKey", body, { rootKey: await equipped.makeRootKey(permissions) });
+    const refused = await createWith("api.*.create_key", "api.api_other.encrypt_key");
+    expect(refused.status).toBe(403);
+    expect(refused.body.error.detail).toBe('Missing permission: "api.*.encrypt_key".');
+    expect((await createWith("api.*.create_key", `api.${apiId}.encrypt_key`)).status).toBe(200);
+    await equipped.stop();
+  });
+
   describe("credits", () => {
-    test("may be none, some or unlimited", async () => {
+    test("may be 0, some or unlimited", async () => {
       expect(await verify((await made({ credits: { remaining: 0 } })).key)).toMatchObject({
         code: "USAGE_EXCEEDED",
         credits: 0,
@@ -239,7 +267,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
-  test("meta and limits have the bounds that an identity's have", async () => {
+  test("meta and limits have the same bounds as those of an identity", async () => {
     expect((await create({ meta: nested(32) })).status).toBe(200);
     expect((await create({ meta: nested(33) })).status).toBe(400);
     expect(await flaws({ meta: { text: "x".repeat(65_536) } })).toEqual(["body.meta"]);
@@ -248,7 +276,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await flaws({ ratelimits: tooLong })).toEqual(["body.ratelimits[0].duration"]);
   });
 
-  test("what the body alone shows wrong is refused before the api is looked up", async () => {
+  test("what is invalid in the body itself is refused before the api is looked up", async () => {
     const wrong = [
       { meta: { text: "x".repeat(65_536) } },
       { ratelimits: [limit("api", { duration: 2_592_000_001 })] },
@@ -267,7 +295,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a root key for one api makes keys in that one; another looks as if it did not exist", async () => {
+  test("a root key for one api creates keys in that one; another looks as if it did not exist", async () => {
     const other = await space.data("apis.createApi", { name: "other" });
     const rootKey = await space.keyWith(`api.${apiId}.create_key`);
     expect((await create({}, { rootKey })).status).toBe(200);
@@ -277,14 +305,14 @@ describe.each(engines)("on $name,", (engine) => {
     expect({ ...hidden.body, meta: undefined }).toEqual({ ...missing.body, meta: undefined });
   });
 
-  test("a root key that may make keys nowhere is told which permission it lacks", async () => {
+  test("a root key that may create keys in no api gets a 403 that names the missing permission", async () => {
     const rootKey = await space.keyWith(`api.${apiId}.read_key`, "api.*.update_key");
     const reply = await create({}, { rootKey });
     expect(reply.status).toBe(403);
     expect(reply.body.error.detail).toContain('"api.*.create_key"');
   });
 
-  test("the trail names all that was made, by ids and names of fields", async () => {
+  test("the audit trail names all that was created, by ids and names of fields", async () => {
     const { keyId } = await made({
       externalId: "user_123",
       permissions: ["new.one"],
@@ -305,7 +333,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(JSON.stringify(trail)).not.toContain("canary");
   });
 
-  test("a key just made verifies at once, also when it was asked for while it was made", async () => {
+  test("a new key is valid at once, even if it was verified while it was being created", async () => {
     for (let i = 0; i < 20; i += 1) {
       const { key } = await made();
       expect(await verify(key)).toMatchObject({ valid: true });

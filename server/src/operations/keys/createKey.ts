@@ -3,103 +3,67 @@ import { may } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
-import { setBalance } from "../../storage/queries/balances.ts";
-import { insertKey } from "../../storage/queries/keyWrites.ts";
-import {
-  apiId,
-  credits,
-  externalId,
-  givenRatelimits,
-  instant,
-  keyName,
-  keyPrefix,
-  meta,
-  metaText,
-  permissionSlugs,
-  ratelimits,
-  roleNames,
-} from "../fields.ts";
-import {
-  creditsOf,
-  linkIdentity,
-  makePermissions,
-  makeSecret,
-  replacePermissions,
-  replaceRatelimits,
-  replaceRoles,
-  requireRecovery,
-  shadowedLimits,
-} from "../parts.ts";
+import { findOrCreateIdentity } from "../shared/identities.ts";
+import { apiId, byteLength, keyPrefix, newKeySecret, requireEncryption, warnings } from "../shared/keys.ts";
+import { completeNewKey, insertOwnKey, newKeyFields, parseNewKey } from "../shared/newKeys.ts";
+import { storedId } from "../shared/values.ts";
+import { keyWarnings } from "../shared/warnings.ts";
+
+/** of a key whose request and api do not say otherwise */
+const defaultByteLength = 16;
 
 const input = z.strictObject({
   apiId,
-  prefix: keyPrefix.optional(),
-  name: keyName.optional(),
-  byteLength: z.int().min(16).max(255).default(16),
-  externalId: externalId.optional(),
-  meta: meta.optional(),
-  roles: roleNames.optional(),
-  permissions: permissionSlugs.optional(),
-  expires: instant.optional(),
-  credits: credits.optional(),
-  ratelimits: ratelimits.optional(),
-  enabled: z.boolean().default(true),
-  recoverable: z.boolean().default(false),
+  prefix: keyPrefix
+    .optional()
+    .describe(`${keyPrefix.description} If omitted, the api's \`defaultPrefix\` applies, or none.`),
+  byteLength: byteLength
+    .optional()
+    .describe(`${byteLength.description} If omitted, the api's \`defaultByteLength\` applies, or 16.`),
+  ...newKeyFields,
+  recoverable: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `api.*.encrypt_key`, and a server with a recovery key. false: the server stores only a hash of the key.",
+    ),
 });
 
 export const createKey = operation({
   name: "keys.createKey",
   summary: "Create a key",
   description:
-    "The key is shown in this answer and never again. `externalId` links it to an identity, made if missing.",
+    "This response is the only one that has the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.",
   permission: "api.<id>.create_key",
   input,
   output: z.strictObject({
-    keyId: z.string(),
-    key: z.string().meta({ secret: true }),
-    warnings: z.array(z.string()).optional(),
+    keyId: storedId.describe("The new key's id, for all other calls."),
+    key: newKeySecret,
+    warnings,
   }),
-  errors: ["api_not_found", "role_not_found", "precondition_failed"],
+  errors: ["api_not_found", "role_not_found", "precondition_failed", "bound_exceeded"],
   example: {
     input: { apiId: "api_0Ck3vDbnXhq2Tn6Yp1Zs4a", externalId: "user_123", prefix: "prod" },
     output: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", key: "prod_2cGKbMxRyIzhCxo1Idjz8q" },
   },
 
   async transact(input, context) {
-    const { caller, tx, audit, newId, nowMs, limits, note } = context;
+    const { caller, tx, newId, now } = context;
     const { workspaceId } = caller;
-    const given = givenRatelimits(input.ratelimits ?? [], limits);
-    const balance = creditsOf(input.credits);
-    const meta = input.meta && metaText(input.meta, limits, note);
+    const { externalId, expires } = input;
+    const parsed = parseNewKey(input, context);
     const api = await findApi(tx, workspaceId, input.apiId);
     if (api === undefined || !may(caller, "api", api.id, "create_key")) throw new Failure("api_not_found");
-    if (input.recoverable) requireRecovery(context.recovery);
-    if (input.recoverable && !may(caller, "api", api.id, "encrypt_key")) throw new Failure("api_not_found");
+    if (input.recoverable) requireEncryption(context, api.id);
+    const prefix = input.prefix ?? api.defaultPrefix ?? undefined;
+    const bytes = input.byteLength ?? api.defaultByteLength ?? defaultByteLength;
 
     const id = newId("key");
-    const { key, ...secret } = makeSecret(context, input);
-    const identityId = input.externalId && (await linkIdentity(context, input.externalId));
-    await insertKey(tx, {
-      id,
-      workspaceId,
-      apiId: api.id,
-      identityId,
-      subjectId: id,
-      ...secret,
-      prefix: input.prefix,
-      byteLength: input.byteLength,
-      name: input.name,
-      meta,
-      enabled: input.enabled,
-      expiresAtMs: input.expires,
-      pendingMigrationId: undefined,
-      nowMs,
-    });
-    audit("key.create", id);
-    await replaceRoles(context, id, input.roles ?? []);
-    await replacePermissions(context, id, await makePermissions(context, input.permissions ?? []));
-    if (balance !== undefined) await setBalance(tx, { workspaceId, subjectId: id }, balance, nowMs);
-    const own = await replaceRatelimits(context, id, [], given);
-    return { keyId: id, key, ...(await shadowedLimits(context, own, identityId)) };
+    const identityId = externalId && (await findOrCreateIdentity(context, externalId));
+    const owner = { workspaceId, apiId: api.id, identityId, subjectId: id };
+    const row = { id, ...owner, ...parsed.columns, prefix, byteLength: bytes, nowMs: now() };
+    const key = await insertOwnKey(context, row, input.recoverable);
+    const ratelimits = await completeNewKey(context, id, parsed);
+    return { keyId: id, key, ...(await keyWarnings(context, { expires, ratelimits, identityId })) };
   },
 });

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { statuses } from "../../../test/workspace.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
     await space.data("permissions.createRole", { name: "editor", permissions: ["write"] });
   });
@@ -44,7 +40,7 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("permanently, nothing of it is left in any table but the trail; else its record stays", async () => {
+  test("a permanent deletion leaves nothing in any table but the audit trail; otherwise the record stays", async () => {
     const [kept, gone] = [await create(), await create()];
     expect(await rows(gone.keyId)).toEqual(["balances", "keyPermissions", "keyRoles", "keys", "ratelimits"]);
     await space.data("keys.deleteKey", { keyId: gone.keyId, permanent: true });
@@ -57,7 +53,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await space.data("permissions.getRole", { role: "editor" })).permissions).toHaveLength(1);
   });
 
-  test("of 20 callers that delete it at once, one does", async () => {
+  test("if 20 callers delete a key at once, exactly one succeeds", async () => {
     const { keyId } = await create();
     expect(await statuses(20, () => space.call("keys.deleteKey", { keyId }))).toEqual({ 200: 1, 404: 19 });
     expect((await space.audit()).filter(({ event }) => event === "key.delete")).toHaveLength(1);

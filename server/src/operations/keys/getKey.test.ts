@@ -1,24 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines, startTest } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine, config: { RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") } });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine, config: { RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") } });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const create = (body: object = {}) => space.data("keys.createKey", { apiId, ...body });
   const read = (keyId: string, more = {}) => space.data("keys.getKey", { keyId, ...more });
 
-  test("a key is read by its id and by itself alike, and reading spends and counts nothing", async () => {
+  test("a key is the same whether read by its id or by the key itself, and reading spends and counts nothing", async () => {
     await space.data("permissions.createRole", { name: "editor", permissions: ["b", "a"] });
     const { keyId, key } = await create({
       prefix: "prod",
@@ -35,6 +30,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(whoami).toEqual(await read(keyId));
       expect(whoami).toEqual({
         keyId,
+        keyspaceId: expect.stringMatching(/^ks_/),
         start: key.slice(0, 9),
         enabled: true,
         createdAt: server.clock.nowMs,
@@ -65,7 +61,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await statuses({ keyId, key })).toEqual([404, 404]);
   });
 
-  test("whoami takes the whole key, byte for byte", async () => {
+  test("whoami needs the whole key, byte for byte", async () => {
     const { key } = await create({ prefix: "prod" });
     for (const other of [key.slice(5), key.toUpperCase(), `${key} `, ` ${key}`, `${key}x`]) {
       const reply = await space.call("keys.whoami", { key: other });
@@ -74,10 +70,21 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("when a key was last used is told, in no particular hurry", async () => {
+  test("the time of a key's last use is returned, if with a delay", async () => {
     const { keyId, key } = await create();
     expect(await read(keyId)).not.toHaveProperty("lastUsedAt");
     server.clock.advance(1_234);
+    await space.data("keys.verifyKey", { key });
+    expect((await read(keyId)).lastUsedAt).toBe(server.clock.nowMs);
+  });
+
+  test("a use recorded by a clock that was years ahead does not hide later uses", async () => {
+    const { keyId, key } = await create();
+    const yearsMs = 5 * 365 * 86_400_000;
+    server.clock.set(yearsMs);
+    await space.data("keys.verifyKey", { key });
+    expect((await read(keyId)).lastUsedAt).toBe(server.clock.nowMs);
+    server.clock.set(-yearsMs);
     await space.data("keys.verifyKey", { key });
     expect((await read(keyId)).lastUsedAt).toBe(server.clock.nowMs);
   });
@@ -98,8 +105,8 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await space.call("keys.getKey", { keyId }, { rootKey: one })).status).toBe(200);
   });
 
-  describe("a key that can be shown again", () => {
-    test("is shown where it is asked for, and nowhere else; no table holds it", async () => {
+  describe("a recoverable key", () => {
+    test("is shown only if the request asks for it, and no table holds it in clear text", async () => {
       const { keyId, key } = await create({ recoverable: true, prefix: "prod" });
       const plain = await create();
       expect(await read(keyId)).not.toHaveProperty("plaintext");
@@ -115,7 +122,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(JSON.stringify(await dump(server.services.engine.db, space.id))).not.toContain(key);
     });
 
-    test("is made only by callers that may encrypt, and shown only to those that may decrypt", async () => {
+    test("is created only by callers that may encrypt, and shown only to those that may decrypt", async () => {
       const maker = await space.keyWith("api.*.create_key");
       const refused = await space.call("keys.createKey", { apiId, recoverable: true }, { rootKey: maker });
       expect([403, 404]).toContain(refused.status);
@@ -133,7 +140,7 @@ describe.each(engines)("on $name,", (engine) => {
       }
     });
 
-    test("that this server's recovery key did not seal is read without it", async () => {
+    test("that another recovery key sealed is returned without `plaintext`", async () => {
       const { keyId } = await create({ recoverable: true });
       await server.services.engine.transaction((tx) =>
         tx
@@ -148,7 +155,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-test("asking a server for plaintext that has no recovery key is a 412, whatever the key", async () => {
+test("asking a server without a recovery key for plaintext is a 412, whatever the key", async () => {
   const server = await startTest();
   try {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { engines, startTest, type TestServer } from "../../../test/harness.ts";
 import { dump } from "../../../test/tables.ts";
 import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
-import { type Algorithm, insertMigration } from "../../storage/queries/keyMigrations.ts";
+import { type Algorithm, insertMigration } from "../../storage/queries/keys/migrations.ts";
 
 const prefixedApiKey = "github.com/seamapi/prefixed-api-key";
 const digest = (text: string, form: "hex" | "base64" | "base64url" = "base64url") =>
@@ -26,7 +26,7 @@ describe.each(engines)("on $name,", (engine) => {
     prefixed = await makeMigration(prefixedApiKey);
   });
   const makeMigration = async (algorithm: Algorithm) => {
-    const id = server.services.newId("mig", server.clock.nowMs);
+    const id = server.services.newId("mig");
     const migration = { id, workspaceId: space.id, algorithm, nowMs: server.clock.nowMs };
     await server.services.engine.transaction((tx) => insertMigration(tx, migration));
     return id;
@@ -43,18 +43,32 @@ describe.each(engines)("on $name,", (engine) => {
   const state = () => dump(server.services.engine.db, space.id);
 
   test.each(["hex", "base64", "base64url"] as const)(
-    "a key goes by its SHA-256 in %s, needs no migrationId, and the answer repeats the hash as it was given",
+    "a key is identified by its SHA-256 in %s, needs no migrationId, and the response repeats the hash unchanged",
     async (form) => {
       const hash = digest("sk_live_first", form);
       const { migrated: made, failed } = await migrated(plain, [{ hash, name: "first" }]);
       expect(failed).toEqual([]);
       expect(made).toEqual([{ hash, keyId: expect.stringMatching(/^key_/) }]);
-      const answer = { code: "VALID", keyId: made[0]?.keyId, name: "first" };
-      expect(await verify("sk_live_first")).toMatchObject(answer);
-      expect(await verify("sk_live_first", { migrationId: plain })).toMatchObject(answer);
+      const response = { code: "VALID", keyId: made[0]?.keyId, name: "first" };
+      expect(await verify("sk_live_first")).toMatchObject(response);
+      expect(await verify("sk_live_first", { migrationId: plain })).toMatchObject(response);
       expect(await verify("sk_live_First", { migrationId: plain })).toMatchObject({ code: "NOT_FOUND" });
     },
   );
+
+  test("keys that have expired are migrated, and one warning covers all of them", async () => {
+    const { nowMs } = server.clock;
+    const seconds = Math.floor(nowMs / 1000);
+    const expiries = [nowMs, seconds, undefined, nowMs - 1];
+    const keys = expiries.map((expires, index) => ({ hash: digest(`k${index}`), expires }));
+    const { body } = await migrate(plain, keys);
+    expect(body.data.migrated).toHaveLength(4);
+    expect(body.data.warnings).toEqual([
+      expect.stringMatching(/^body\.keys\[1\]\.expires is .*seconds.* Other expired keys: 1\.$/),
+    ]);
+    const later = await migrate(plain, [{ hash: digest("later"), expires: nowMs }]);
+    expect(later.body.data).not.toHaveProperty("warnings");
+  });
 
   test("hex in capitals and base64 without its padding are the same hash", async () => {
     const hashes = [digest("a", "hex"), digest("a", "hex").toUpperCase(), digest("a", "base64"), digest("a")];
@@ -78,7 +92,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.data("apis.listKeys", { apiId })).toEqual([]);
   });
 
-  test("everything that a key of ours can have comes with it", async () => {
+  test("a migrated key has everything that a key of our own can have", async () => {
     await space.data("permissions.createRole", { name: "editor", permissions: ["write"] });
     const expires = server.clock.nowMs + 60_000;
     const ratelimits = [{ name: "api", limit: 5, duration: 60_000, autoApply: true }];
@@ -111,7 +125,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(stored.start).toBe("");
   });
 
-  test("hashes that the workspace has are listed as failed, and nothing else comes of them", async () => {
+  test("hashes that the workspace already has are listed as failed, and nothing is stored for them", async () => {
     await migrated(plain, [{ hash: digest("a") }]);
     const { keyId } = (await migrated(plain, [{ hash: digest("b") }])).migrated[0] ?? {};
     await space.data("keys.deleteKey", { keyId });
@@ -131,7 +145,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await verify("c")).toMatchObject({ name: "1st" });
   });
 
-  test("a hash of another workspace is no conflict", async () => {
+  test("a hash of another workspace does not conflict", async () => {
     await migrated(plain, [{ hash: digest("a"), name: "here" }]);
     const here = space;
     space = await makeWorkspace(server);
@@ -162,7 +176,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("an api or a migration that is missing, or an api where the caller makes no keys, is a 404", async () => {
+  test("an api or a migration that is missing, or an api where the caller may not create keys, is a 404", async () => {
     const keys = [{ hash: digest("a") }];
     const elsewhere = await space.keyWith("api.api_other.create_key");
     expect((await migrate(plain, keys, { rootKey: elsewhere })).body.error.type).toEndWith("/api_not_found");
@@ -179,7 +193,7 @@ describe.each(engines)("on $name,", (engine) => {
       return made[0]?.keyId as string;
     };
 
-    test("goes by the hash of its long token until it is first verified, and by its whole text from then on", async () => {
+    test("is identified by the hash of its long token until it is first verified, and then by its whole text", async () => {
       const keyId = await bring();
       expect(await verify(key)).toMatchObject({ code: "NOT_FOUND" });
       expect(await verify(key, { migrationId: plain })).toMatchObject({ code: "NOT_FOUND" });
@@ -192,7 +206,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await verify(other, { migrationId: prefixed })).toMatchObject({ code: "NOT_FOUND" });
     });
 
-    test("is never taken for its long token alone, not even before its first verification", async () => {
+    test("is never found by its long token alone, not even before its first verification", async () => {
       await bring();
       expect(await verify(longToken)).toMatchObject({ code: "NOT_FOUND" });
       expect((await space.call("keys.whoami", { key: longToken })).status).toBe(404);
@@ -200,17 +214,17 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await verify(longToken)).toMatchObject({ code: "NOT_FOUND" });
     });
 
-    test("is rewritten once, however many verify it first", async () => {
+    test("is rewritten once, however many callers verify it first", async () => {
       const keyId = await bring({ credits: { remaining: 50 } });
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 20 }, () => verify(key, { migrationId: prefixed })),
       );
-      expect(answers.map(({ code }) => code)).toEqual(Array(20).fill("VALID"));
+      expect(responses.map(({ code }) => code)).toEqual(Array(20).fill("VALID"));
       const trail = (await space.audit()).filter(({ event }) => event === "key.update");
       expect(trail).toEqual([{ event: "key.update", targetId: keyId, fields: ["hash", "start"] }]);
     });
 
-    test("is not rewritten for a caller that may not verify it, who is told that there is none", async () => {
+    test("is not rewritten for a caller that may not verify it, to whom it looks missing", async () => {
       await bring();
       const rootKey = await space.keyWith("api.api_other.verify_key");
       const before = await state();
@@ -228,14 +242,14 @@ describe.each(engines)("on $name,", (engine) => {
       expect(reply.text).not.toContain("two_parts");
     });
 
-    test("whose whole text another record has had, deleted since, is not found: that hash is taken", async () => {
+    test("whose whole text hashes to that of a deleted key is not found: the hash is still in use", async () => {
       const { migrated: made } = await migrated(plain, [{ hash: digest(key) }]);
       await space.data("keys.deleteKey", { keyId: made[0]?.keyId });
       await bring();
       expect(await verify(key, { migrationId: prefixed })).toMatchObject({ code: "NOT_FOUND" });
     });
 
-    test("that is deleted or disabled before its first verification stays so", async () => {
+    test("that is deleted or disabled before its first verification stays deleted or disabled", async () => {
       const keyId = await bring({ enabled: false });
       expect(await verify(key, { migrationId: prefixed })).toMatchObject({ code: "DISABLED" });
       await space.data("keys.deleteKey", { keyId });
@@ -243,7 +257,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
-  test("a thousand keys come over in one call", async () => {
+  test("a thousand keys are migrated in one call", async () => {
     const keys = Array.from({ length: 1_000 }, (_, index) => ({ hash: digest(`bulk_${index}`) }));
     const { migrated: made, failed } = await migrated(plain, keys);
     expect([made.length, failed]).toEqual([1_000, []]);

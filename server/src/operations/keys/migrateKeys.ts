@@ -1,76 +1,67 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
 import { parseSha256 } from "../../domain/foreignKeys.ts";
-import { Failure, invalid } from "../../errors.ts";
-import { operation, type TransactContext } from "../../operation.ts";
+import { Failure } from "../../errors.ts";
+import { operation, type RunContext } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
-import { setBalance } from "../../storage/queries/balances.ts";
-import { type Algorithm, findAlgorithm } from "../../storage/queries/keyMigrations.ts";
-import { insertKey, linkKeyToIdentity } from "../../storage/queries/keyWrites.ts";
-import {
-  credits,
-  externalId,
-  givenRatelimits,
-  instant,
-  keyName,
-  meta,
-  metaText,
-  permissionSlugs,
-  ratelimits,
-  roleNames,
-  text,
-} from "../fields.ts";
-import {
-  creditsOf,
-  linkIdentity,
-  makePermissions,
-  replacePermissions,
-  replaceRatelimits,
-  replaceRoles,
-} from "../parts.ts";
+import { findAlgorithm } from "../../storage/queries/keys/migrations.ts";
+import type { Db } from "../../storage/schema.ts";
+import { warnings } from "../shared/keys.ts";
+import { inParts, migratePart, notSha256, prepareKeys, type Target } from "../shared/migration.ts";
+import { newKeyFields } from "../shared/newKeys.ts";
+import { requireRoles } from "../shared/roles.ts";
+import { list, storedId, text } from "../shared/values.ts";
+import { expiredKeysWarning } from "../shared/warnings.ts";
 
-const item = z.strictObject({
+const keyItem = z.strictObject({
   hash: z
     .string()
     .min(3)
     .max(88)
     .refine((text) => parseSha256(text) !== undefined, {
-      error: "is no SHA-256",
-      params: { fix: "give 32 bytes in hex, base64 or base64url" },
+      error: notSha256.message,
+      params: { fix: notSha256.fix },
     })
-    .describe("SHA-256 of the key (or of its long token), in hex, base64 or base64url."),
-  name: keyName.optional(),
-  externalId: externalId.optional(),
-  meta: meta.optional(),
-  roles: roleNames.optional(),
-  permissions: permissionSlugs.optional(),
-  expires: instant.optional(),
-  enabled: z.boolean().default(true),
-  credits: credits.optional(),
-  ratelimits: ratelimits.optional(),
+    .describe(
+      "The SHA-256 of the whole key, in hex, base64 or base64url. For a migration with the algorithm prefixed-api-key, the SHA-256 of its long token.",
+    ),
+  ...newKeyFields,
 });
-
-type Item = z.output<typeof item>;
-
-/** what a key of ours has where nothing is known of a foreign one */
-const assumedByteLength = 16;
 
 export const migrateKeys = operation({
   name: "keys.migrateKeys",
-  summary: "Bring keys over from elsewhere, by their hashes",
+  summary: "Migrate keys from another system, by their hashes",
   description:
-    "All in one transaction. `failed` lists hashes that the workspace has already. Verify such keys with `migrationId`.",
+    "Each key is migrated whole, or listed in `failed` because the workspace already has its hash. The keys are committed in parts: if the call fails, some of them may have been migrated. Repeat the call to complete the rest, with the same Idempotency-Key or without one. A live key that this migration created earlier from the same item counts as migrated and is returned with its id. If a hash occurs twice in one call, its first item is migrated. Verify these keys with `migrationId`.",
   permission: "api.<id>.create_key",
   input: z.strictObject({
-    migrationId: text(3, 255),
-    apiId: text(3, 255),
-    keys: z.array(item).min(1).max(10_000),
+    migrationId: text(3, 255).describe(
+      "The migration's id, as `latchkey migration create` printed it. It determines how the keys were hashed.",
+    ),
+    apiId: text(3, 255).describe("The id of the api to create the keys in."),
+    keys: list(keyItem).min(1).max(10_000).describe("The keys to create."),
   }),
   output: z.strictObject({
-    migrated: z.array(z.strictObject({ hash: z.string(), keyId: z.string() })),
-    failed: z.array(z.string()),
+    migrated: z
+      .array(
+        z.strictObject({
+          hash: z.string().min(3).max(88).describe("The hash, as the request has it."),
+          keyId: storedId.describe("The id of the migrated key."),
+        }),
+      )
+      .max(10_000)
+      .describe(
+        "The keys that this call created, or an earlier call for the same migration, in the order of the request.",
+      ),
+    failed: z
+      .array(z.string().min(3).max(88))
+      .max(10_000)
+      .describe(
+        "The hashes that the workspace already had. Nothing was stored for them. `[]` if all keys were migrated.",
+      ),
+    warnings,
   }),
-  errors: ["api_not_found", "migration_not_found", "role_not_found"],
+  errors: ["api_not_found", "migration_not_found", "role_not_found", "bound_exceeded"],
   example: {
     input: {
       migrationId: "mig_0Ck3vDbnXhq2Tn6Yp1Zs4a",
@@ -84,68 +75,53 @@ export const migrateKeys = operation({
       failed: [],
     },
   },
-  maxBodyBytes: 10 * 1024 * 1024,
+  takesLargeBody: true,
 
-  async transact(input, context) {
-    const { caller, tx } = context;
-    const api = await findApi(tx, caller.workspaceId, input.apiId);
-    if (api === undefined || !may(caller, "api", api.id, "create_key")) throw new Failure("api_not_found");
-    const algorithm = await findAlgorithm(tx, caller.workspaceId, input.migrationId);
-    if (algorithm === undefined) throw new Failure("migration_not_found");
-    const into = { apiId: api.id, algorithm, migrationId: input.migrationId };
-    const migrated: { hash: string; keyId: string }[] = [];
-    const failed: string[] = [];
-    for (const [index, one] of input.keys.entries()) {
-      const keyId = await migrateOne(context, into, one, `body.keys[${index}]`);
-      if (keyId === undefined) failed.push(one.hash);
-      else migrated.push({ hash: one.hash, keyId });
+  commitsInParts: true,
+
+  async run(input, context) {
+    const { caller, db, inTransaction, nowMs } = context;
+    const target = await findTarget(context, db, input);
+    const names = new Set(input.keys.flatMap(({ roles }) => roles ?? []));
+    await requireRoles({ caller, tx: db }, [...names]);
+    const keys = await prepareKeys(input.keys, context, target);
+    const ids = new Map<string, string>();
+    for (const part of inParts(keys)) {
+      const migrated = await inTransaction(async (write) => {
+        await findTarget(context, write.tx, input); // it may have been deleted since
+        return migratePart({ ...context, ...write, note: context.note }, target, part);
+      });
+      for (const [hash, keyId] of migrated) ids.set(hash, keyId);
+      await new Promise((resolve) => setImmediate(resolve)); // a database in memory never waits by itself
     }
-    return { migrated, failed };
+    return { ...outcomeOf(input.keys, ids), ...expiredKeysWarning(input.keys, nowMs) };
   },
 });
 
-/** The new key's id; undefined where the workspace has its hash already, and nothing of it is stored. */
-async function migrateOne(
-  context: TransactContext,
-  into: { apiId: string; algorithm: Algorithm; migrationId: string },
-  given: Item,
-  location: string,
-): Promise<string | undefined> {
-  const { caller, tx, audit, newId, nowMs, limits, note } = context;
-  const { workspaceId } = caller;
-  const hash = parseSha256(given.hash);
-  if (hash === undefined)
-    throw invalid(`${location}.hash`, "is no SHA-256", "give 32 bytes in hex or base64");
-  const id = newId("key");
-  const inserted = await insertKey(tx, {
-    id,
-    workspaceId,
-    apiId: into.apiId,
-    identityId: undefined, // none is made for a key that is not
-    subjectId: id,
-    hash,
-    sealed: undefined,
-    start: "",
-    prefix: undefined,
-    byteLength: assumedByteLength,
-    name: given.name,
-    meta: given.meta && metaText(given.meta, limits, note, `${location}.meta`),
-    enabled: given.enabled,
-    expiresAtMs: given.expires,
-    // a SHA-256 of the whole key is what ours go by, too: nothing is left to be done
-    pendingMigrationId: into.algorithm === "sha256" ? undefined : into.migrationId,
-    nowMs,
-  });
-  if (!inserted) return undefined;
-  if (given.externalId !== undefined) {
-    await linkKeyToIdentity(tx, workspaceId, id, await linkIdentity(context, given.externalId));
+/** Errors: `api_not_found`, also if the caller may not create keys in it, `migration_not_found`. */
+async function findTarget(
+  { caller }: Pick<RunContext, "caller">,
+  db: Db,
+  input: { apiId: string; migrationId: string },
+): Promise<Target> {
+  const api = await findApi(db, caller.workspaceId, input.apiId);
+  if (api === undefined || !may(caller, "api", api.id, "create_key")) throw new Failure("api_not_found");
+  const algorithm = await findAlgorithm(db, caller.workspaceId, input.migrationId);
+  if (algorithm === undefined) throw new Failure("migration_not_found");
+  return { apiId: api.id, algorithm, migrationId: input.migrationId };
+}
+
+/** In the order given; `ids` are by the hash in its stored form, and the first item with a hash has it. */
+function outcomeOf(items: readonly { hash: string }[], ids: Map<string, string>) {
+  const migrated: { hash: string; keyId: string }[] = [];
+  const failed: string[] = [];
+  const remaining = new Map(ids);
+  for (const { hash } of items) {
+    const stored = parseSha256(hash) ?? "";
+    const keyId = remaining.get(stored);
+    remaining.delete(stored);
+    if (keyId === undefined) failed.push(hash);
+    else migrated.push({ hash, keyId });
   }
-  audit("key.create", id);
-  await replaceRoles(context, id, given.roles ?? []);
-  await replacePermissions(context, id, await makePermissions(context, given.permissions ?? []));
-  const balance = creditsOf(given.credits, `${location}.credits`);
-  if (balance !== undefined) await setBalance(tx, { workspaceId, subjectId: id }, balance, nowMs);
-  const limitsGiven = givenRatelimits(given.ratelimits ?? [], limits, `${location}.ratelimits`);
-  await replaceRatelimits(context, id, [], limitsGiven);
-  return id;
+  return { migrated, failed };
 }

@@ -1,17 +1,23 @@
 import { z } from "zod";
+import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { findPermissionsBySlug, listKeyPermissions } from "../../storage/queries/grants.ts";
-import { keyId, permissionSlugs } from "../fields.ts";
-import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
-import { evictKey, lockPermittedKey, replacePermissions } from "../parts.ts";
+import { findPermissionsBySlug, listKeyPermissions } from "../../storage/queries/permissions.ts";
+import { keyId, lockPermittedKey } from "../shared/keys.ts";
+import {
+  permission,
+  permissionExample,
+  permissionResponse,
+  permissionSlugs,
+  replacePermissions,
+} from "../shared/permissions.ts";
 
 export const removePermissions = operation({
   name: "keys.removePermissions",
-  summary: "Take permissions from a key",
-  description: "Only direct ones; answers what it then still has directly.",
+  summary: "Remove permissions from a key",
+  description:
+    "Removes only direct permissions, not those that the key has through roles. Returns the direct permissions that it still has.",
   permission: "api.<id>.update_key",
-  alsoNeeds: ["rbac.*.remove_permission_from_key"],
   input: z.strictObject({ keyId, permissions: permissionSlugs.min(1) }),
   output: z.array(permission),
   errors: ["key_not_found", "permission_not_found"],
@@ -28,13 +34,12 @@ export const removePermissions = operation({
     const missing = input.permissions.find((slug) => !known.some((one) => one.slug === slug));
     if (missing !== undefined) {
       throw new Failure("permission_not_found", {
-        detail: `There is no permission ${JSON.stringify(missing)}.`,
+        detail: `The permission ${quoted(missing)} does not exist.`,
       });
     }
     const held = await listKeyPermissions(tx, caller.workspaceId, key.id);
     const left = held.filter((one) => !gone.has(one.slug));
     await replacePermissions(context, key.id, left);
-    evictKey(context, key);
-    return left.map(permissionAnswer);
+    return left.map(permissionResponse);
   },
 });

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
-import { keyId, roleNames } from "../fields.ts";
-import { role, roleAnswer } from "../keyAnswer.ts";
-import { evictKey, lockPermittedKey, replaceRoles, requireRoles } from "../parts.ts";
+import { keyId, lockPermittedKey } from "../shared/keys.ts";
+import { replaceRoles, requireRoles, role, roleNames, rolesResponse } from "../shared/roles.ts";
 
 export const removeRoles = operation({
   name: "keys.removeRoles",
-  summary: "Take roles from a key",
-  description: "Answers those that it then still has.",
+  summary: "Remove roles from a key",
+  description: "Returns the roles that the key still has.",
   permission: "api.<id>.update_key",
   input: z.strictObject({ keyId, roles: roleNames.min(1) }),
   output: z.array(role),
@@ -20,7 +19,6 @@ export const removeRoles = operation({
     const gone = new Set(input.roles);
     const left = key.roles.filter((name) => !gone.has(name));
     const roles = await replaceRoles(context, key.id, left);
-    evictKey(context, key);
-    return roles.map(roleAnswer);
+    return rolesResponse(context, roles);
   },
 });

@@ -1,23 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { whileHeld } from "../../../test/held.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { statuses } from "../../../test/workspace.ts";
 
 const hourMs = 3_600_000;
 const auto = (name: string, limit: number) => ({ name, limit, duration: 60_000, autoApply: true });
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({
-      engine,
-      config: { RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") },
-    });
+  const server = testServer({
+    engine,
+    config: { RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") },
   });
-  afterAll(() => server.stop());
+  const space = testWorkspace(server);
+  let apiId: string;
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   type Made = { keyId: string; key: string };
@@ -29,7 +26,7 @@ describe.each(engines)("on $name,", (engine) => {
   const read = (keyId: string, more = {}) => space.data("keys.getKey", { keyId, ...more });
   const expiresOf = async (keyId: string) => (await read(keyId)).expires as number | undefined;
 
-  test("the new key has everything that the old one has, and a secret, an id and a time of its own", async () => {
+  test("the new key has everything that the old one has, but its own secret, id and time of creation", async () => {
     await space.data("permissions.createRole", { name: "editor", permissions: ["documents.write"] });
     const old = await create({
       prefix: "prod_eu",
@@ -77,7 +74,42 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("both keys spend from one balance, whichever is changed, refilled or spent from", async () => {
+  test("if a key is rerolled twice within its grace period, the second new key gets its original expiry, not the shortened one", async () => {
+    const never = await create();
+    const later = await create({ expires: server.clock.nowMs + 9 * hourMs });
+    for (const old of [never, later]) {
+      const { expires } = await read(old.keyId);
+      for (const expiration of [3_000, hourMs, 0]) {
+        expect(await expiresOf((await reroll(old.keyId, expiration)).keyId)).toBe(expires);
+      }
+    }
+    const set = await create();
+    await reroll(set.keyId, 3_000);
+    const given = server.clock.nowMs + 2 * hourMs;
+    await space.data("keys.updateKey", { keyId: set.keyId, expires: given });
+    expect(await expiresOf((await reroll(set.keyId, 3_000)).keyId)).toBe(given);
+  });
+
+  test("if several rerolls end a key at once, exactly one succeeds, even on a node whose clock is behind", async () => {
+    const { keyId } = await create();
+    const end = () => space.call("keys.rerollKey", { keyId, expiration: 0 });
+    expect(await statuses(8, end)).toEqual({ 200: 1, 412: 7 });
+    server.clock.set(-hourMs);
+    expect((await end()).status).toBe(412);
+    server.clock.set(hourMs);
+    expect((await end()).status).toBe(412);
+  });
+
+  test("a reroll that waited for the key's row lock decides by the time at which it got the lock", async () => {
+    const { keyId } = await create({ expires: server.clock.nowMs + 1_000 });
+    const reply = await whileHeld(server, space.id, keyId, {
+      start: () => space.call("keys.rerollKey", { keyId, expiration: 0 }),
+      before: async () => server.clock.advance(1_001),
+    });
+    expect(reply.status).toBe(412);
+  });
+
+  test("both keys share one balance, whichever of them is changed, refilled or spent from", async () => {
     const old = await create({ credits: { remaining: 10, refill: { interval: "daily", amount: 100 } } });
     expect((await verify(old.key)).credits).toBe(9);
     const made = await reroll(old.keyId, 48 * hourMs);
@@ -98,10 +130,10 @@ describe.each(engines)("on $name,", (engine) => {
   test("one balance is spent exactly once by callers of both keys at once", async () => {
     const old = await create({ credits: { remaining: 50 } });
     const made = await reroll(old.keyId);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 120 }, (_, index) => code(index % 2 === 0 ? old.key : made.key)),
     );
-    expect(answers.filter((one) => one === "VALID")).toHaveLength(50);
+    expect(responses.filter((one) => one === "VALID")).toHaveLength(50);
     expect((await read(made.keyId)).credits.remaining).toBe(0);
   });
 
@@ -139,7 +171,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   describe("the old key", () => {
-    test("stays usable for as long as was asked, to the millisecond, and the new one beyond", async () => {
+    test("stays usable for exactly the requested milliseconds, and the new one beyond", async () => {
       const old = await create();
       const made = await reroll(old.keyId, 5_000);
       expect(await expiresOf(old.keyId)).toBe(server.clock.nowMs + 5_000);
@@ -150,11 +182,20 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await expiresOf(made.keyId)).toBeUndefined();
     });
 
-    test("is refused at once with an expiration of 0, also where it was just verified", async () => {
+    test("is refused at once with an expiration of 0, even if it was just verified", async () => {
       const old = await create();
       expect(await code(old.key)).toBe("VALID");
       const made = await reroll(old.keyId, 0);
       expect([await code(old.key), await code(made.key)]).toEqual(["EXPIRED", "VALID"]);
+    });
+
+    test("never gets an expiry that no key can be given", async () => {
+      const old = await create();
+      const most = 4_102_444_800_000;
+      await reroll(old.keyId, most);
+      const expires = await expiresOf(old.keyId);
+      expect(expires).toBe(most);
+      expect((await space.call("keys.updateKey", { keyId: old.keyId, expires })).status).toBe(200);
     });
 
     test("never outlives its own expiry", async () => {
@@ -167,7 +208,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await expiresOf(sooner.keyId)).toBe(expires);
     });
 
-    test("that has expired cannot be rerolled, and is not brought back by trying", async () => {
+    test("that has expired cannot be rerolled, and trying does not make it valid again", async () => {
       const expires = server.clock.nowMs + 1_000;
       const old = await create({ expires });
       server.clock.advance(1_000);
@@ -182,7 +223,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await code(old.key)).toBe("EXPIRED");
     });
 
-    test("can be rerolled again while it lasts", async () => {
+    test("can be rerolled again while it is valid", async () => {
       const old = await create({ credits: { remaining: 9 } });
       expect(
         await statuses(5, () => space.call("keys.rerollKey", { keyId: old.keyId, expiration: hourMs })),
@@ -191,7 +232,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
-  test("a key that can be shown again is replaced by one that can, for callers that may encrypt", async () => {
+  test("a recoverable key is replaced with a recoverable one, for callers that may encrypt", async () => {
     const old = await create({ recoverable: true, prefix: "prod" });
     const rootKey = await space.keyWith("api.*.create_key", "api.*.read_key", "api.*.decrypt_key");
     const body = { keyId: old.keyId, expiration: hourMs };
@@ -206,7 +247,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await read(plain.keyId, { decrypt: true })).not.toHaveProperty("plaintext");
   });
 
-  test("a key that is gone, or in an api where the caller makes no keys, is one 404", async () => {
+  test("a key that is gone, or in an api where the caller may not create keys, is the same 404", async () => {
     const old = await create();
     const rootKey = await space.keyWith("api.api_other.create_key", `api.${apiId}.update_key`);
     const hidden = await space.call("keys.rerollKey", { keyId: old.keyId, expiration: 0 }, { rootKey });
@@ -217,7 +258,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("the trail tells both ids, and no secret", async () => {
+  test("the audit trail has both ids, and no secret", async () => {
     const old = await create();
     const made = await reroll(old.keyId);
     const trail = (await space.audit()).slice(-2);

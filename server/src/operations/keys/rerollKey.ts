@@ -1,33 +1,29 @@
 import { z } from "zod";
-import { may } from "../../domain/caller.ts";
 import { Failure } from "../../errors.ts";
 import { operation, type TransactContext } from "../../operation.ts";
-import {
-  insertKeyPermissions,
-  insertKeyRoles,
-  listKeyPermissions,
-  listKeyRoles,
-} from "../../storage/queries/grants.ts";
-import type { KeyDetails } from "../../storage/queries/keys.ts";
-import { insertKey, setKey } from "../../storage/queries/keyWrites.ts";
-import { instant, keyId } from "../fields.ts";
-import {
-  evictKey,
-  idsOf,
-  lockPermittedKey,
-  makeSecret,
-  replaceRatelimits,
-  requireRecovery,
-} from "../parts.ts";
+import type { KeyDetails } from "../../storage/queries/keys/read.ts";
+import { setKeyRerolled } from "../../storage/queries/keys/write.ts";
+import { insertKeyPermissions, listKeyPermissions } from "../../storage/queries/permissions.ts";
+import { insertKeyRoles, listKeyRoles } from "../../storage/queries/roles.ts";
+import { idsOf } from "../shared/changes.ts";
+import { keyId, lockPermittedKey, newKeySecret, requireEncryption } from "../shared/keys.ts";
+import { insertOwnKey } from "../shared/newKeys.ts";
+import { replaceRatelimits } from "../shared/ratelimits.ts";
+import { instant, lastInstantMs, storedId } from "../shared/values.ts";
 
 export const rerollKey = operation({
   name: "keys.rerollKey",
-  summary: "Replace a key by a new one",
+  summary: "Replace a key with a new one",
   description:
-    "The new key has the old one's settings and shares its credits and counters. The old one stays usable for `expiration` milliseconds, never beyond its own expiry.",
+    "The new key has the old one's settings and shares its credits and counters. The old key stays usable for `expiration` milliseconds, but never beyond its own expiry. If it is rerolled again within that time, the next key gets the expiry that the old key had before the first reroll. An expired key cannot be rerolled.",
   permission: "api.<id>.create_key",
-  input: z.strictObject({ keyId, expiration: instant.describe("Milliseconds; 0 ends the old key at once.") }),
-  output: z.strictObject({ keyId: z.string(), key: z.string().meta({ secret: true }) }),
+  input: z.strictObject({
+    keyId,
+    expiration: instant.describe(
+      "How long the old key stays usable, in milliseconds (a duration, not a time), such as 86400000 for one day. 0: it expires at once.",
+    ),
+  }),
+  output: z.strictObject({ keyId: storedId.describe("The new key's id."), key: newKeySecret }),
   errors: ["key_not_found", "precondition_failed"],
   example: {
     input: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", expiration: 86_400_000 },
@@ -35,50 +31,47 @@ export const rerollKey = operation({
   },
 
   async transact(input, context) {
-    const { tx, audit, newId, nowMs } = context;
+    const { tx, audit, newId, now } = context;
     const old = await lockPermittedKey(context, input.keyId, "create_key");
-    if (old.expiresAtMs !== undefined && nowMs > old.expiresAtMs) {
-      throw new Failure("precondition_failed", { detail: "The key has expired: create a new one instead." });
+    const nowMs = now();
+    if (hasEnded(old, nowMs)) {
+      throw new Failure("precondition_failed", { detail: "The key has expired. Create a new one instead." });
     }
-    requireEncryption(context, old);
+    if (old.sealed !== undefined) requireEncryption(context, old.apiId); // the new key is recoverable too
     const id = newId("key");
-    const { key, ...secret } = makeSecret(context, { ...old, recoverable: old.sealed !== undefined });
-    await insertKey(tx, {
-      ...old,
-      ...secret,
-      id,
-      meta: old.meta && JSON.stringify(old.meta),
-      pendingMigrationId: undefined,
-      nowMs,
-    });
+    const meta = old.meta && JSON.stringify(old.meta);
+    const row = { ...old, id, meta, expiresAtMs: ownExpiry(old), nowMs };
+    const key = await insertOwnKey(context, row, old.sealed !== undefined);
     await copyGrants(context, old.id, id);
     await replaceRatelimits(context, id, [], old.ratelimits);
-    await setKey(
-      tx,
-      old.workspaceId,
-      old.id,
-      { expiresAtMs: lastInstant(old, input.expiration, nowMs) },
+    await setKeyRerolled(tx, old.workspaceId, old.id, {
       nowMs,
-    );
+      expiresAtMs: lastInstant(old, input.expiration, nowMs),
+      expiredAtMs: ownExpiry(old),
+    });
     audit("key.create", id);
     audit("key.reroll", old.id, ["expires"]);
-    evictKey(context, old);
     return { keyId: id, key };
   },
 });
 
-/** A key that can be shown again is replaced by one that can be, too. */
-function requireEncryption({ caller, recovery }: TransactContext, old: KeyDetails): void {
-  if (old.sealed === undefined) return;
-  requireRecovery(recovery);
-  if (may(caller, "api", old.apiId, "encrypt_key")) return;
-  throw new Failure("insufficient_permissions", { detail: 'Missing permission: "api.*.encrypt_key".' });
+/**
+ * Whether the key has expired. If a reroll ended it at once, it has, even if this node's clock is behind the clock of the
+ * node that rerolled it.
+ */
+function hasEnded({ expiresAtMs, reroll }: KeyDetails, nowMs: number): boolean {
+  return expiresAtMs !== undefined && Math.max(nowMs, reroll?.atMs ?? nowMs) > expiresAtMs;
 }
 
-/** A key is still valid at its expiry, so one that ends now expired a millisecond ago. */
+/** The expiry that a user gave the key, not the one that an earlier reroll set. */
+function ownExpiry({ expiresAtMs, reroll }: KeyDetails): number | undefined {
+  return reroll === undefined ? expiresAtMs : reroll.expiredAtMs;
+}
+
+/** A key is still valid at the instant of its expiry, so a key that ends now gets the millisecond before. */
 function lastInstant(old: KeyDetails, expiration: number, nowMs: number): number {
   const wanted = expiration === 0 ? nowMs - 1 : nowMs + expiration;
-  return Math.min(wanted, old.expiresAtMs ?? wanted);
+  return Math.min(wanted, old.expiresAtMs ?? lastInstantMs);
 }
 
 async function copyGrants(

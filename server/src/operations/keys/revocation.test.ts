@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { exampleIn, makeWorld, type World } from "../../../test/world.ts";
+import { isWrite } from "../../run.ts";
 import { operations } from "../index.ts";
 
 type Verdict = Record<string, unknown>;
-/** A change, and what every verification after its answer shows. */
+/** A change, and what every verification after its response shows. */
 type Change = { operation: string; body: (world: World) => object; shows: Verdict; hides?: string[] };
 
 const key = (more: object) => (world: World) => ({ keyId: world.keyId, ...more });
@@ -102,15 +103,10 @@ const changes: Change[] = [
 ];
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let world: World;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     world = await makeWorld(server, "first", { workspaceId: space.id, rootKey: space.rootKey });
     // the permission that is asked for comes through the role alone
     await space.data("keys.setPermissions", { keyId: world.keyId, permissions: [] });
@@ -118,7 +114,7 @@ describe.each(engines)("on $name,", (engine) => {
   const verify = (): Promise<Verdict> =>
     space.data("keys.verifyKey", { key: world.key, permissions: world.slug });
 
-  /** Verifies over and over until it is told to stop. */
+  /** Verifies again and again until it is stopped. */
   function verifyOnAndOn() {
     let isOver = false;
     const workers = Array.from({ length: 3 }, async () => {
@@ -131,7 +127,7 @@ describe.each(engines)("on $name,", (engine) => {
   }
 
   test.each(changes)(
-    "every verification after the answer of $operation shows it, whatever was under way: %#",
+    "every verification after $operation has returned shows it, whatever was under way: %#",
     async ({ operation, body, shows, hides = [] }) => {
       const stop = verifyOnAndOn();
       for (let i = 0; i < 3; i += 1) expect(await verify()).toMatchObject({ code: "VALID" });
@@ -157,7 +153,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("of 100 keys deleted while they are verified none is valid after the answer", async () => {
+  test("of 100 keys deleted while they are verified, none is valid once the call has returned", async () => {
     const { apiId } = world;
     const made = await Promise.all(
       Array.from({ length: 100 }, () => space.data("keys.createKey", { apiId })),
@@ -176,7 +172,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a key just made verifies at once, by whoever had asked for it before", async () => {
+  test("a new key is valid at once, also for a caller that had tried it before", async () => {
     const { apiId } = world;
     const codes = await Promise.all(
       Array.from({ length: 100 }, async () => {
@@ -201,7 +197,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a permission that is taken away is gone in the very next verification", async () => {
+  test("a permission that is removed is missing in the very next verification", async () => {
     const { keyId, key: secret } = world;
     await space.data("keys.addPermissions", { keyId, permissions: ["direct"] });
     const ask = () => space.data("keys.verifyKey", { key: secret, permissions: "direct" });
@@ -224,7 +220,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("an override is in force for the very next count, and so is its end", async () => {
+  test("an override applies from the very next count, and so does its deletion", async () => {
     const { namespace } = world;
     const counted = { namespace, identifier: "someone", limit: 100, duration: 60_000 };
     const count = () => space.data("ratelimit.limit", counted);
@@ -237,7 +233,24 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  const writes = operations.filter(({ transact }) => transact !== undefined);
+  test("a change to an identity or a role reaches every key that shares it, in the very next verification", async () => {
+    const { apiId, externalId, roleName, roleId } = world;
+    const made = await Promise.all(
+      Array.from({ length: 5 }, () => space.data("keys.createKey", { apiId, externalId, roles: [roleName] })),
+    );
+    const ask = (permissions: string) =>
+      Promise.all(made.map(({ key: secret }) => space.data("keys.verifyKey", { key: secret, permissions })));
+    for (let i = 1; i <= 3; i += 1) {
+      await space.data("permissions.setRolePermissions", { roleId, permissions: [`granted.${i}`] });
+      for (const verdict of await ask(`granted.${i}`)) expect(verdict).toMatchObject({ code: "VALID" });
+      await space.data("identities.updateIdentity", { identity: externalId, meta: { version: i } });
+      for (const verdict of await ask(`granted.${i}`)) {
+        expect(verdict).toMatchObject({ code: "VALID", identity: { meta: { version: i } } });
+      }
+    }
+  });
+
+  const writes = operations.filter(isWrite);
 
   test.each(writes)("after $name, what is cached is what a fresh look-up finds", async (operation) => {
     const look = async () => {
@@ -256,8 +269,7 @@ describe.each(engines)("on $name,", (engine) => {
     await look();
     await space.data(operation.name, exampleIn(operation, world));
     const cached = await look();
-    server.services.keyCache.clear();
-    server.services.namespaceCache.clear();
+    server.services.caches.clear();
     expect(cached).toEqual(await look());
   });
 });

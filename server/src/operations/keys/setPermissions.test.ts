@@ -1,23 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { statuses } from "../../../test/workspace.ts";
+import { claimPermissions, insertKeyPermissions } from "../../storage/queries/permissions.ts";
+import { idsOf } from "../shared/changes.ts";
 
 type Permission = { id: string; slug: string; name: string };
 type Role = { name: string; permissions?: Permission[] };
 
 describe.each(engines)("on $name, the permissions of a key", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
   let keyId: string;
   let key: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
     await space.data("permissions.createRole", { name: "editor", permissions: ["write"] });
     ({ keyId, key } = await space.data("keys.createKey", {
@@ -36,17 +34,50 @@ describe.each(engines)("on $name, the permissions of a key", (engine) => {
   const held = async () => (await space.data("keys.verifyKey", { key })).permissions;
   const state = () => dump(server.services.engine.db, space.id);
 
-  test("are replaced, added and taken; each answer is what the key then has directly", async () => {
+  test("are replaced, added and removed; each response is what the key then has directly", async () => {
     expect(await slugs("set", ["b", "a", "b"])).toEqual(["a", "b"]);
     expect(await held()).toEqual(["a", "b", "write"]);
     expect(await slugs("add", ["c", "a"])).toEqual(["a", "b", "c"]);
-    expect(await slugs("remove", ["b", "read"])).toEqual(["a", "c"]); // one it has not is none to take
+    expect(await slugs("remove", ["b", "read"])).toEqual(["a", "c"]); // removing what it does not have changes nothing
     expect(await held()).toEqual(["a", "c", "write"]);
     expect(await slugs("set", [])).toEqual([]);
     expect(await held()).toEqual(["write"]);
   });
 
-  test("that it has through a role are neither answered nor taken", async () => {
+  const giveThousands = async () => {
+    const { engine: database, newId } = server.services;
+    const slugs = Array.from({ length: 8_000 }, (_, n) => `p${n}`);
+    const making = { newId: () => newId("perm"), nowMs: server.clock.nowMs };
+    await database.transaction(async (tx) => {
+      const { permissions } = await claimPermissions(tx, space.id, slugs, making);
+      await insertKeyPermissions(tx, space.id, keyId, idsOf(permissions));
+    });
+    expect(await held()).toHaveLength(8_002);
+    return database;
+  };
+
+  test("are deleted with a key that is deleted permanently, even if an older version left 8,000 of them", async () => {
+    const database = await giveThousands();
+    await space.data("keys.deleteKey", { keyId, permanent: true });
+    expect(await space.data("keys.verifyKey", { key })).toMatchObject({ code: "NOT_FOUND" });
+    const links = database.db.selectFrom("keyPermissions").select("keyId").where("keyId", "=", keyId);
+    expect(await links.execute()).toEqual([]);
+  });
+
+  test("can all be removed in one call, even if an older version left 8,000 of them", async () => {
+    const database = await giveThousands();
+    expect((await call("set", [])).body).toMatchObject({ data: [] });
+    expect(await held()).toEqual(["write"]);
+    const audited = await database.db
+      .selectFrom("auditEvents")
+      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .where("workspaceId", "=", space.id)
+      .where("event", "=", "authorization.disconnect_permission_and_key")
+      .executeTakeFirstOrThrow();
+    expect(audited.count).toBe(8_001);
+  });
+
+  test("that it has through a role are neither returned nor removed", async () => {
     expect(await slugs("remove", ["write"])).toEqual(["read"]);
     expect(await held()).toEqual(["read", "write"]);
     expect(await slugs("add", ["write"])).toEqual(["read", "write"]);
@@ -54,7 +85,7 @@ describe.each(engines)("on $name, the permissions of a key", (engine) => {
     expect(await held()).toEqual(["read", "write"]);
   });
 
-  test("are told with id, name and slug, those of an existing slug with its own", async () => {
+  test("are returned with id, name and slug, an existing one with its own name", async () => {
     const { permissionId } = await space.data("permissions.createPermission", {
       name: "Named",
       slug: "named",
@@ -74,9 +105,8 @@ describe.each(engines)("on $name, the permissions of a key", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("that do not exist are made only for callers that may make them", async () => {
-    const needs = ["api.*.update_key", "rbac.*.add_permission_to_key", "rbac.*.remove_permission_from_key"];
-    const rootKey = await space.keyWith(...needs);
+  test("that do not exist are created only for callers that may create them", async () => {
+    const rootKey = await space.keyWith("api.*.update_key");
     const before = await state();
     for (const verb of ["set", "add"] as const) {
       const reply = await call(verb, ["write", "new.one"], { rootKey });
@@ -85,32 +115,32 @@ describe.each(engines)("on $name, the permissions of a key", (engine) => {
     }
     expect(await state()).toEqual(before);
     expect(await slugs("add", ["write"], { rootKey })).toEqual(["read", "write"]);
-    const maker = await space.keyWith(...needs, "rbac.*.create_permission");
+    const maker = await space.keyWith("api.*.update_key", "rbac.*.create_permission");
     expect(await slugs("add", ["new.one"], { rootKey: maker })).toEqual(["new.one", "read", "write"]);
   });
 
-  test.each([
-    ["set", ["rbac.*.add_permission_to_key", "rbac.*.remove_permission_from_key"]],
-    ["add", ["rbac.*.add_permission_to_key"]],
-    ["remove", ["rbac.*.remove_permission_from_key"]],
-  ] as const)("%s needs update_key and %j, each of them", async (verb, extra) => {
-    const all = [`api.${apiId}.update_key`, ...extra];
-    expect((await call(verb, ["read"], { rootKey: await space.keyWith(...all) })).status).toBe(200);
-    for (const missing of all) {
-      const rootKey = await space.keyWith(...all.filter((one) => one !== missing));
-      expect((await call(verb, ["read"], { rootKey })).status).toBe(403);
-    }
-    const elsewhere = await space.keyWith("api.api_other.update_key", ...extra);
-    expect((await call(verb, ["read"], { rootKey: elsewhere })).status).toBe(404);
-  });
+  test.each(["set", "add", "remove"] as const)(
+    "%s needs update_key in the key's api, and nothing else",
+    async (verb) => {
+      for (const scope of ["*", apiId]) {
+        const rootKey = await space.keyWith(`api.${scope}.update_key`);
+        expect((await call(verb, ["read"], { rootKey })).status).toBe(200);
+        await call("add", ["read"]);
+      }
+      const elsewhere = await space.keyWith("api.api_other.update_key");
+      expect((await call(verb, ["read"], { rootKey: elsewhere })).status).toBe(404);
+      const grants = ["rbac.*.add_permission_to_key", "rbac.*.remove_permission_from_key"];
+      expect((await call(verb, ["read"], { rootKey: await space.keyWith(...grants) })).status).toBe(403);
+    },
+  );
 
-  test("given by 20 callers at once are all there", async () => {
+  test("that 20 callers add at once are all added", async () => {
     const wanted = Array.from({ length: 20 }, (_, index) => `p${index}`);
     expect(await statuses(20, (index) => call("add", [`p${index}`, "shared"]))).toEqual({ 200: 20 });
     expect(await held()).toEqual([...wanted, "read", "shared", "write"].sort());
   });
 
-  test("are connected and disconnected in the trail, by ids, and nothing is told of what stays", async () => {
+  test("are connected and disconnected in the audit trail, by ids, without an event for what stays", async () => {
     await call("set", ["read", "new"]);
     await call("add", ["new"]);
     await call("remove", ["new"]);
@@ -124,17 +154,12 @@ describe.each(engines)("on $name, the permissions of a key", (engine) => {
 });
 
 describe.each(engines)("on $name, the roles of a key", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
   let keyId: string;
   let key: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
     for (const name of ["editor", "Editor", "viewer"]) {
       await space.data("permissions.createRole", { name, permissions: [`by.${name}`] });
@@ -149,7 +174,7 @@ describe.each(engines)("on $name, the roles of a key", (engine) => {
     return reply.body.data.map(({ name }: Role) => name).sort();
   };
 
-  test("are replaced, added and taken; each answer is what the key then has, with their permissions", async () => {
+  test("are replaced, added and removed; each response is what the key then has, with their permissions", async () => {
     expect(await names("set", ["viewer", "Editor", "viewer"])).toEqual(["Editor", "viewer"]);
     expect(await names("add", ["editor", "viewer"])).toEqual(["Editor", "editor", "viewer"]);
     expect(await names("remove", ["Editor"])).toEqual(["editor", "viewer"]);
@@ -179,18 +204,22 @@ describe.each(engines)("on $name, the roles of a key", (engine) => {
     },
   );
 
-  test("adding needs a permission of its own; replacing and taking need update_key only", async () => {
-    const rootKey = await space.keyWith("api.*.update_key");
-    expect((await call("set", ["editor"], { rootKey })).status).toBe(200);
-    expect((await call("remove", ["editor"], { rootKey })).status).toBe(200);
-    expect((await call("add", ["editor"], { rootKey })).status).toBe(403);
-    const adder = await space.keyWith("api.*.update_key", "rbac.*.add_role_to_key");
-    expect((await call("add", ["editor"], { rootKey: adder })).status).toBe(200);
+  test("are set, added and removed with update_key in the key's api, and nothing else", async () => {
+    for (const scope of ["*", apiId]) {
+      const rootKey = await space.keyWith(`api.${scope}.update_key`);
+      for (const verb of ["set", "remove", "add"] as const) {
+        expect((await call(verb, ["editor"], { rootKey })).status).toBe(200);
+      }
+    }
     const elsewhere = await space.keyWith("api.api_other.update_key");
-    expect((await call("set", ["editor"], { rootKey: elsewhere })).status).toBe(404);
+    const grants = await space.keyWith("rbac.*.add_role_to_key", "rbac.*.remove_role_from_key");
+    for (const verb of ["set", "remove", "add"] as const) {
+      expect((await call(verb, ["editor"], { rootKey: elsewhere })).status).toBe(404);
+      expect((await call(verb, ["editor"], { rootKey: grants })).status).toBe(403);
+    }
   });
 
-  test("set by many at once are one of the sets as a whole", async () => {
+  test("set by many callers at once are exactly one of the sets", async () => {
     const sets = [["editor", "viewer"], ["Editor"]];
     await statuses(20, (index) => call("set", sets[index % 2] ?? []));
     const { roles } = await space.data("keys.verifyKey", { key });

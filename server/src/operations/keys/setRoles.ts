@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
-import { keyId, roleNames } from "../fields.ts";
-import { role, roleAnswer, roleExample } from "../keyAnswer.ts";
-import { evictKey, lockPermittedKey, replaceRoles } from "../parts.ts";
+import { keyId, lockPermittedKey } from "../shared/keys.ts";
+import { replaceRoles, role, roleExample, roleNames, rolesResponse } from "../shared/roles.ts";
 
 export const setRoles = operation({
   name: "keys.setRoles",
@@ -10,13 +9,12 @@ export const setRoles = operation({
   permission: "api.<id>.update_key",
   input: z.strictObject({ keyId, roles: roleNames }),
   output: z.array(role),
-  errors: ["key_not_found", "role_not_found"],
+  errors: ["key_not_found", "role_not_found", "bound_exceeded"],
   example: { input: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", roles: ["editor"] }, output: [roleExample] },
 
   async transact(input, context) {
     const key = await lockPermittedKey(context, input.keyId, "update_key");
     const roles = await replaceRoles(context, key.id, input.roles);
-    evictKey(context, key);
-    return roles.map(roleAnswer);
+    return rolesResponse(context, roles);
   },
 });

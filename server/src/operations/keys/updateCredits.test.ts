@@ -1,19 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { whileHeld } from "../../../test/held.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { creditsOnly } from "../../domain/accounts.ts";
+import { spendAll } from "../../storage/queries/charges.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const create = async (credits?: object) =>
@@ -24,7 +22,46 @@ describe.each(engines)("on $name,", (engine) => {
   const verify = (key: string, cost = 1) => space.data("keys.verifyKey", { key, credits: { cost } });
   const stored = async (keyId: string) => (await space.data("keys.getKey", { keyId })).credits;
 
-  test("sets, adds and takes, and answers what is left", async () => {
+  test.each([
+    ["keys.updateCredits", { operation: "increment", value: 1 }],
+    ["keys.updateKey", { credits: { remaining: 3 } }],
+  ])(
+    "%s that waited for the balance over midnight does not refill it a second time",
+    async (name, change) => {
+      const { clock } = server;
+      clock.advance(Date.UTC(2100, 0, 1) - 1 - clock.nowMs);
+      const { keyId, key } = await create({ remaining: 0, refill: { interval: "daily", amount: 5 } });
+      const reply = await whileHeld(server, space.id, keyId, {
+        start: () => space.call(name, { keyId, ...change }),
+        async before(tx) {
+          clock.advance(2);
+          const cost = creditsOnly(3);
+          const spend = { workspaceId: space.id, subjectId: keyId, identityId: undefined, cost };
+          const newId = () => server.services.newId("mov");
+          expect(await spendAll(tx, [spend], () => clock.nowMs, newId)).toMatchObject([
+            { granted: true, credits: { remaining: 2 } },
+          ]);
+        },
+      });
+      expect(reply.status).toBe(200);
+      expect(await verify(key)).toMatchObject({ valid: true, credits: 2 });
+      clock.advance(Date.UTC(2026, 0, 15, 12) - clock.nowMs);
+    },
+  );
+
+  test("a spend that waited for the balance over midnight is granted what was refilled meanwhile", async () => {
+    const { clock } = server;
+    clock.advance(Date.UTC(2100, 0, 1) - 1 - clock.nowMs);
+    const { keyId, key } = await create({ remaining: 0, refill: { interval: "daily", amount: 5 } });
+    const reply = await whileHeld(server, space.id, keyId, {
+      start: () => space.call("keys.verifyKey", { key }),
+      before: async () => clock.advance(2),
+    });
+    expect(reply.body.data).toMatchObject({ valid: true, credits: 4 });
+    clock.advance(Date.UTC(2026, 0, 15, 12) - clock.nowMs);
+  });
+
+  test("sets, adds and takes away, and returns what is left", async () => {
     const { keyId, key } = await create({ remaining: 10 });
     expect(await change(keyId, "increment", 5)).toEqual({ remaining: 15 });
     expect(await change(keyId, "decrement", 3)).toEqual({ remaining: 12 });
@@ -59,7 +96,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await stored(keyId)).toEqual({ remaining: 6, refill });
   });
 
-  test("a refill that is due happens before what is added or taken", async () => {
+  test("a refill that is due happens before credits are added or taken away", async () => {
     const { keyId } = await create({ remaining: 1, refill: { interval: "daily", amount: 50 } });
     server.clock.advance(86_400_000);
     expect(await change(keyId, "increment", 1)).toMatchObject({ remaining: 51 });
@@ -68,7 +105,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await change(keyId, "decrement", 1)).toMatchObject({ remaining: 48 });
   });
 
-  test("adding and taking need an amount, and credits that are limited", async () => {
+  test("increment and decrement need an amount and limited credits", async () => {
     const { keyId } = await create({ remaining: 10 });
     const unlimited = await create();
     for (const operation of ["increment", "decrement"]) {
@@ -91,7 +128,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await change(keyId, "increment", 1)).toEqual({ remaining: most });
   });
 
-  test("64 sockets that spend while others add and take lose nothing and are granted nothing twice", async () => {
+  test("while 64 sockets spend and others add and take away, no credit is lost or granted twice", async () => {
     const { keyId, key } = await create({ remaining: 500 });
     let granted = 0;
     const spend = async () => {

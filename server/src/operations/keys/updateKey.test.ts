@@ -1,23 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
 
 const limit = (name: string, more = {}) => ({ name, limit: 10, duration: 60_000, autoApply: false, ...more });
 const daily = (amount: number) => ({ interval: "daily", amount });
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
   let keyId: string;
   let key: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
     await space.data("permissions.createRole", { name: "editor", permissions: ["documents.write"] });
     ({ keyId, key } = await space.data("keys.createKey", {
@@ -36,13 +31,13 @@ describe.each(engines)("on $name,", (engine) => {
   const update = (body: object, options = {}) => space.call("keys.updateKey", { keyId, ...body }, options);
   const read = () => space.data("keys.getKey", { keyId });
   const state = () => dump(server.services.engine.db, space.id);
-  /** the key after this change, which must be answered with `{}` */
+  /** the key after this change, whose response must be `{}` */
   const after = async (body: object) => {
     expect(await space.data("keys.updateKey", { keyId, ...body })).toEqual({});
     return read();
   };
 
-  test("what is left away stays, and only the time of the change is noted", async () => {
+  test("what is omitted stays unchanged, and only the time of the change is stored", async () => {
     const before = await read();
     expect(before).not.toHaveProperty("updatedAt");
     expect(await after({})).toEqual({ ...before, updatedAt: server.clock.nowMs });
@@ -81,7 +76,7 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("an external id links its identity, making it where it is missing, and null unlinks it", async () => {
+  test("an external id links its identity, which is created if missing, and null unlinks it", async () => {
     expect((await after({ externalId: "user_2" })).identity).toMatchObject({
       externalId: "user_2",
       meta: {},
@@ -97,7 +92,7 @@ describe.each(engines)("on $name,", (engine) => {
   describe("credits", () => {
     const credits = async (change: object | null) => (await after({ credits: change })).credits;
 
-    test("that are not named stay, as does what of them is not named", async () => {
+    test("that are omitted stay unchanged, and so does each omitted part of them", async () => {
       expect(await credits({})).toEqual({ remaining: 10, refill: daily(20) });
       expect(await credits({ remaining: 7 })).toEqual({ remaining: 7, refill: daily(20) });
       expect(await credits({ refill: daily(5) })).toEqual({ remaining: 7, refill: daily(5) });
@@ -122,7 +117,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await credits({})).toBeUndefined();
     });
 
-    test("that are or become unlimited take no refill, and nothing else of the call is done", async () => {
+    test("that are or become unlimited cannot have a refill, and a call that asks for one changes nothing", async () => {
       const refused = async (change: object) => {
         const before = await state();
         const body = { keyId, name: "other", externalId: "new_user", credits: change };
@@ -179,7 +174,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await read()).toEqual(back);
   });
 
-  test("limits that hide the identity's of the same name are named, also when only the identity changes", async () => {
+  test("limits that override the identity's limits of the same name are named in a warning, also when only the identity changes", async () => {
     const shared = { externalId: "user_2", ratelimits: [limit("api"), limit("other")] };
     await space.data("identities.createIdentity", shared);
     const { warnings } = await space.data("keys.updateKey", { keyId, externalId: "user_2" });
@@ -192,7 +187,23 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.data("keys.updateKey", { keyId, externalId: null })).toEqual({});
   });
 
-  test("roles and direct permissions are replaced as a whole, and new slugs are made", async () => {
+  test("an expiry in the past is accepted with a warning, in addition to other warnings", async () => {
+    const { nowMs } = server.clock;
+    const expires = nowMs - 1;
+    expect((await space.data("keys.updateKey", { keyId, expires })).warnings).toHaveLength(1);
+    expect(await space.data("keys.updateKey", { keyId, name: "x" })).toEqual({});
+    expect(await space.data("keys.updateKey", { keyId, expires: null })).toEqual({});
+    await space.data("identities.createIdentity", { externalId: "user_2", ratelimits: [limit("api")] });
+    const both = { keyId, externalId: "user_2", expires: Math.floor(nowMs / 1000) };
+    const { warnings } = await space.data("keys.updateKey", both);
+    expect(warnings).toEqual([
+      expect.stringContaining("looks like seconds"),
+      expect.stringContaining('"api"'),
+    ]);
+    expect(await read()).toMatchObject({ expires: both.expires });
+  });
+
+  test("roles and direct permissions are replaced as a whole, and new slugs are created", async () => {
     await space.data("permissions.createRole", { name: "viewer", permissions: ["documents.list"] });
     expect(await after({ roles: ["viewer", "viewer"] })).toMatchObject({
       roles: ["viewer"],

@@ -1,122 +1,114 @@
 import { z } from "zod";
-import { invalid } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { type Credits, lockBalance, setBalance } from "../../storage/queries/balances.ts";
-import { setKey } from "../../storage/queries/keyWrites.ts";
-import {
-  externalId,
-  givenRatelimits,
-  instant,
-  keyId,
-  keyName,
-  meta,
-  metaText,
-  permissionSlugs,
-  ratelimits,
-  refill,
-  roleNames,
-} from "../fields.ts";
-import {
-  changedFields,
-  evictKey,
-  linkIdentity,
-  lockPermittedKey,
-  makePermissions,
-  refillOf,
-  refillOfUnlimited,
-  replacePermissions,
-  replaceRatelimits,
-  replaceRoles,
-  shadowedLimits,
-} from "../parts.ts";
-
-const creditsChange = z.strictObject({
-  remaining: z.int().min(0).nullable().optional().describe("null: unlimited, and the refill is gone."),
-  refill: refill.nullable().optional().describe("null: no refill any more."),
-});
+import { setKey } from "../../storage/queries/keys/write.ts";
+import { setOwner } from "../shared/accounts.ts";
+import { changedFields } from "../shared/changes.ts";
+import { creditsChange } from "../shared/credits.ts";
+import { externalId, findOrCreateIdentity } from "../shared/identities.ts";
+import { ipAllowList, parseIpAllowList } from "../shared/ipAllowLists.ts";
+import { keyId, keyName, lockPermittedKey, warnings } from "../shared/keys.ts";
+import { meta, metaText } from "../shared/meta.ts";
+import { findOrCreatePermissions, permissionSlugs, replacePermissions } from "../shared/permissions.ts";
+import { quotas } from "../shared/quotas.ts";
+import { parseRatelimits, ratelimits, replaceRatelimits } from "../shared/ratelimits.ts";
+import { replaceRoles, roleNames } from "../shared/roles.ts";
+import { instant } from "../shared/values.ts";
+import { keyWarnings } from "../shared/warnings.ts";
 
 const input = z.strictObject({
   keyId,
-  name: keyName.nullable().optional(),
-  externalId: externalId.nullable().optional().describe("null unlinks the identity."),
-  meta: meta.nullable().optional(),
-  expires: instant.nullable().optional().describe("null: never."),
-  credits: creditsChange.nullable().optional().describe("null: unlimited."),
-  ratelimits: ratelimits.optional(),
-  enabled: z.boolean().optional(),
-  roles: roleNames.optional(),
-  permissions: permissionSlugs.optional(),
+  name: keyName.nullable().optional().describe(`${keyName.description} null removes it.`),
+  externalId: externalId
+    .nullable()
+    .optional()
+    .describe(
+      "The external id of the identity that the key belongs to, which is created if it does not exist. null unlinks the key from its identity.",
+    ),
+  meta: meta
+    .nullable()
+    .optional()
+    .describe(`Replaces all of the metadata. null or \`{}\` clears it. ${meta.description}`),
+  expires: instant
+    .nullable()
+    .optional()
+    .describe("When the key expires. Unix time in milliseconds (not seconds). null: the key never expires."),
+  credits: creditsChange
+    .nullable()
+    .optional()
+    .describe("Changes the credits and their refill. null: unlimited, without a refill."),
+  ratelimits: ratelimits
+    .optional()
+    .describe(
+      "Replaces all rate limits of the key, matched by name: a limit whose name stays keeps its id. `[]` removes them all.",
+    ),
+  quotas: quotas
+    .optional()
+    .describe(
+      "Replaces all quotas of the key, matched by name: a quota whose name stays keeps what it has used. `[]` removes them all. A quota that is removed and added again within its period is not reset, unless `restart` is true.",
+    ),
+  enabled: z
+    .boolean()
+    .optional()
+    .describe("false: every verification of the key returns `DISABLED`, until it is enabled again."),
+  ipAllowList: ipAllowList
+    .nullable()
+    .optional()
+    .describe(`${ipAllowList.description} It replaces the key's list. null: every address is allowed.`),
+  roles: roleNames
+    .optional()
+    .describe("Replaces all roles of the key, by name. They must exist. `[]` removes them all."),
+  permissions: permissionSlugs
+    .optional()
+    .describe(
+      "Replaces the direct permissions of the key, by slug. Slugs that do not exist are created. `[]` removes them all.",
+    ),
 });
-
-type Input = z.output<typeof input>;
 
 export const updateKey = operation({
   name: "keys.updateKey",
   summary: "Update a key",
-  description: "What is left away stays, null clears, a value replaces.",
+  description:
+    "An omitted field stays unchanged, null clears it, and a value replaces it. An `expires` in the past is accepted, with a warning.",
   permission: "api.<id>.update_key",
   input,
-  output: z.strictObject({ warnings: z.array(z.string()).optional() }),
-  errors: ["key_not_found", "role_not_found"],
+  output: z.strictObject({ warnings }),
+  errors: ["key_not_found", "role_not_found", "bound_exceeded"],
   example: { input: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", name: null, enabled: false }, output: {} },
 
   async transact(input, context) {
-    const { caller, tx, audit, nowMs, limits, note } = context;
-    refuseDailyDay(input);
-    const given = input.ratelimits && givenRatelimits(input.ratelimits, limits);
+    const { caller, tx, audit, now, limits, note } = context;
+    const given = input.ratelimits && parseRatelimits(input.ratelimits, limits);
+    const addresses = input.ipAllowList && parseIpAllowList(input.ipAllowList);
     const newMeta = input.meta && metaText(input.meta, limits, note);
     const key = await lockPermittedKey(context, input.keyId, "update_key");
-    // what verifications have spent by now must not come back
-    const current = input.credits && (await lockBalance(tx, key, nowMs));
-    const balance = nextBalance(current ?? undefined, input.credits);
-    const identityId = input.externalId && (await linkIdentity(context, input.externalId));
+    const identityId = input.externalId && (await findOrCreateIdentity(context, input.externalId));
     await setKey(
       tx,
       caller.workspaceId,
       key.id,
-      { name: input.name, identityId, meta: newMeta, expiresAtMs: input.expires, enabled: input.enabled },
-      nowMs,
+      {
+        name: input.name,
+        identityId,
+        meta: newMeta,
+        expiresAtMs: input.expires,
+        enabled: input.enabled,
+        ipAllowList: addresses,
+      },
+      now(),
     );
-    if (balance !== "unchanged") await setBalance(tx, key, balance, nowMs);
+    await setOwner(context, { workspaceId: caller.workspaceId, id: key.subjectId, kind: "key" }, input);
     if (input.roles !== undefined) await replaceRoles(context, key.id, input.roles);
     if (input.permissions !== undefined) {
-      await replacePermissions(context, key.id, await makePermissions(context, input.permissions));
+      await replacePermissions(context, key.id, await findOrCreatePermissions(context, input.permissions));
     }
-    const own = given ? await replaceRatelimits(context, key.id, key.ratelimits, given) : key.ratelimits;
+    const newRatelimits = given
+      ? await replaceRatelimits(context, key.id, key.ratelimits, given)
+      : key.ratelimits;
     audit("key.update", key.id, changedFields(input, "keyId"));
-    evictKey(context, key);
-    return shadowedLimits(
-      context,
-      own,
-      identityId === undefined ? key.identityId : (identityId ?? undefined),
-    );
+    return keyWarnings(context, {
+      expires: input.expires,
+      ratelimits: newRatelimits,
+      identityId: identityId === undefined ? key.identityId : (identityId ?? undefined),
+    });
   },
 });
-
-function refuseDailyDay({ credits }: Input): void {
-  const given = credits?.refill;
-  if (given?.interval !== "daily" || given.refillDay === undefined) return;
-  throw invalid(
-    "body.credits.refill.refillDay",
-    "is given for a daily refill",
-    "leave it away, or refill monthly",
-  );
-}
-
-/**
- * The balance after the change; undefined: unlimited.
- * Errors: `invalid_input` for a refill of unlimited credits.
- */
-function nextBalance(
-  current: Credits | undefined,
-  change: Input["credits"],
-): Credits | undefined | "unchanged" {
-  if (change === undefined) return "unchanged";
-  if (change === null) return undefined;
-  const { remaining = current?.remaining ?? null, refill: newRefill } = change;
-  if (change.remaining === undefined && newRefill === undefined) return "unchanged";
-  if (remaining === null && newRefill) throw refillOfUnlimited("body.credits");
-  if (remaining === null) return undefined;
-  if (newRefill === undefined) return { remaining, refill: current?.refill };
-  return { remaining, refill: newRefill === null ? undefined : refillOf(newRefill) };
-}

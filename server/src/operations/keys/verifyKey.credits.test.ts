@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 const auto = (name: string, limit: number) => ({ name, limit, duration: minuteMs, autoApply: true });
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const createKey = async (credits: object, more = {}) =>
@@ -29,7 +24,7 @@ describe.each(engines)("on $name,", (engine) => {
     server.clock.nowMs = Date.parse(instant);
   };
 
-  test("a verification costs 1 where it says nothing, and what it says otherwise", async () => {
+  test("a verification costs what it says, or 1 if it says nothing", async () => {
     const { key, keyId } = await createKey({ remaining: 10 });
     expect(await verify(key)).toMatchObject({ valid: true, credits: 9 });
     expect(await verify(key, 4)).toMatchObject({ valid: true, credits: 5 });
@@ -40,7 +35,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await left(keyId)).toBe(0);
   });
 
-  test("a cost above what is left is refused, takes nothing, and says what is left", async () => {
+  test("a cost above what is left is refused, spends nothing, and the response says what is left", async () => {
     const { key } = await createKey({ remaining: 3 });
     for (const cost of [4, 1_000_000_000_000]) {
       expect(await verify(key, cost)).toMatchObject({ code: "USAGE_EXCEEDED", credits: 3 });
@@ -51,7 +46,7 @@ describe.each(engines)("on $name,", (engine) => {
     ]);
   });
 
-  test("an unlimited key has no credits to spend or to tell", async () => {
+  test("an unlimited key spends and returns no credits", async () => {
     const { key } = await createKey({ remaining: null });
     expect(await verify(key, 1_000_000_000_000)).toMatchObject({ valid: true });
     expect(await verify(key, 5)).not.toHaveProperty("credits");
@@ -73,17 +68,17 @@ describe.each(engines)("on $name,", (engine) => {
     expect(remaining).toBe(950);
   });
 
-  test("costs of any size spent at once add up to what is gone", async () => {
+  test("costs of any size spent at once add up to what was spent", async () => {
     const { key, keyId } = await createKey({ remaining: 100 });
     const costs = Array.from({ length: 40 }, (_, i) => (i * 7) % 11);
-    const answers = await Promise.all(costs.map(async (cost) => ({ cost, ...(await verify(key, cost)) })));
-    const granted = answers.filter(({ valid }) => valid).reduce((sum, { cost }) => sum + cost, 0);
+    const responses = await Promise.all(costs.map(async (cost) => ({ cost, ...(await verify(key, cost)) })));
+    const granted = responses.filter(({ valid }) => valid).reduce((sum, { cost }) => sum + cost, 0);
     expect(await left(keyId)).toBe(100 - granted);
-    const least = Math.min(...answers.filter(({ valid }) => !valid).map(({ cost }) => cost));
+    const least = Math.min(...responses.filter(({ valid }) => !valid).map(({ cost }) => cost));
     expect(100 - granted).toBeLessThan(least);
   });
 
-  test("spending at once from many balances takes from each its own", async () => {
+  test("spending at once from many balances takes from each balance only its own costs", async () => {
     const keys = await Promise.all(Array.from({ length: 12 }, (_, i) => createKey({ remaining: i })));
     const all = keys.flatMap(({ key }) => Array.from({ length: 12 }, () => key));
     const codes = await Promise.all(all.map(async (key) => ({ key, code: (await verify(key)).code })));
@@ -93,7 +88,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("windows taken for credits that were refused are given back before the answer, which tells it so", async () => {
+  test("windows taken for credits that were refused are given back before the response, which shows them so", async () => {
     const shared = { externalId: "user_123", ratelimits: [auto("shared", 5)] };
     await space.data("identities.createIdentity", shared);
     const poor = await createKey({ remaining: 0 }, { externalId: "user_123", ratelimits: [auto("own", 5)] });
@@ -122,7 +117,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(refused.ratelimits).toEqual(looked.ratelimits);
   });
 
-  test("a limit that refuses leaves the credits alone, and tells them", async () => {
+  test("a limit that refuses spends no credits, and the response says how many are left", async () => {
     const { key, keyId } = await createKey({ remaining: 9 }, { ratelimits: [auto("api", 1)] });
     await verify(key);
     for (let i = 0; i < 3; i += 1) {
@@ -156,7 +151,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await verify(key, 5)).toMatchObject({ code: "USAGE_EXCEEDED", credits: 4 });
     });
 
-    test("sets the balance to its amount, downwards too", async () => {
+    test("sets the balance to its amount, even if that is lower", async () => {
       until("2026-04-20T12:00:00.000Z");
       const { key, keyId } = await createKey({ remaining: 1_000, refill: daily });
       expect(await verify(key)).toMatchObject({ credits: 999 });
@@ -190,7 +185,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await verify(key)).toMatchObject({ valid: true, credits: 4 });
     });
 
-    test("is made once for all who find it due at once", async () => {
+    test("happens once, however many verifications find it due at once", async () => {
       until("2027-07-01T12:00:00.000Z");
       const { key, keyId } = await createKey({ remaining: 0, refill: { interval: "daily", amount: 20 } });
       until("2027-07-02T00:00:00.000Z");
@@ -199,7 +194,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await left(keyId)).toBe(0);
     });
 
-    test("that is due is told to whom another check refuses, and spent by nobody", async () => {
+    test("that is due shows in a verification that another check refuses, which spends nothing", async () => {
       until("2027-08-01T12:00:00.000Z");
       const { key, keyId } = await createKey({ remaining: 0, refill: daily }, { enabled: false });
       until("2027-08-02T00:00:00.000Z");
@@ -207,7 +202,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await left(keyId)).toBe(5);
     });
 
-    test("of a cost above its amount is made and refuses", async () => {
+    test("with an amount below the cost happens, and the verification is refused", async () => {
       until("2027-09-01T12:00:00.000Z");
       const { key } = await createKey({ remaining: 0, refill: daily });
       until("2027-09-02T00:00:00.000Z");

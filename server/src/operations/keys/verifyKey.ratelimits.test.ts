@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 
 const minuteMs = 60_000;
 const limit = (name: string, more = {}) => ({ name, limit: 5, duration: minuteMs, ...more });
@@ -9,15 +9,10 @@ const auto = (name: string, more = {}) => limit(name, { autoApply: true, ...more
 type Limit = { name: string; remaining: number; exceeded: boolean; reset: number };
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const createKey = async (body: object = {}) =>
@@ -26,7 +21,7 @@ describe.each(engines)("on $name,", (engine) => {
     space.data("identities.createIdentity", { externalId, ratelimits });
   const verify = (key: string, ratelimits?: object[], more = {}) =>
     space.data("keys.verifyKey", { key, ...(ratelimits && { ratelimits }), ...more });
-  /** what each limit has left, looked at without counting */
+  /** what each limit has left, read without counting */
   const look = async (key: string, names: string[]) => {
     const { ratelimits } = await verify(
       key,
@@ -36,7 +31,7 @@ describe.each(engines)("on $name,", (engine) => {
     return Object.fromEntries(ratelimits.map((one: Limit) => [one.name, one.remaining]));
   };
 
-  test("a limit that applies by itself is counted and told, one that does not is neither", async () => {
+  test("a limit with autoApply is counted and returned, one without it is neither", async () => {
     const { key, keyId } = await createKey({ ratelimits: [auto("always"), limit("asked")] });
     const [{ id }] = (await space.data("keys.getKey", { keyId })).ratelimits;
     const { nowMs } = server.clock;
@@ -55,7 +50,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await look(key, ["asked"])).toEqual({ asked: 5, always: 3 });
   });
 
-  test("naming limits adds to those that apply by themselves, and gives their costs", async () => {
+  test("named limits are counted in addition to those with autoApply, at the costs of the request", async () => {
     const { key } = await createKey({ ratelimits: [auto("always"), limit("asked")] });
     await verify(key, [{ name: "asked", cost: 3 }]);
     expect(await look(key, ["always", "asked"])).toEqual({ always: 4, asked: 2 });
@@ -64,7 +59,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await verify(key, [])).ratelimits).toHaveLength(1);
   });
 
-  test("a cost of 0 looks and counts nothing, also where nothing is left", async () => {
+  test("a cost of 0 reads the state and counts nothing, even if nothing is left", async () => {
     const { key } = await createKey({ ratelimits: [limit("api", { limit: 2 })] });
     const at = async (cost: number) => verify(key, [{ name: "api", cost }]);
     expect(await at(0)).toMatchObject({ code: "VALID", ratelimits: [{ remaining: 2, exceeded: false }] });
@@ -76,7 +71,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
-  test("a cost above the limit is refused, counts nothing, and says truly what remains", async () => {
+  test("a cost above the limit is refused and counts nothing, and the response has the true remaining cost", async () => {
     const { key } = await createKey({ ratelimits: [limit("api")] });
     for (const cost of [6, 2 ** 53 - 1]) {
       expect(await verify(key, [{ name: "api", cost }])).toMatchObject({
@@ -100,7 +95,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await verify(key)).toMatchObject({ code: "VALID" });
   });
 
-  test("an inline limit is the key's own, with no id and no name stored", async () => {
+  test("an inline limit belongs to the key, has no id, and is not stored", async () => {
     const { key } = await createKey();
     const other = await createKey();
     const inline = [limit("inline", { limit: 2 })];
@@ -122,7 +117,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await verify(other.key, inline)).toMatchObject({ code: "VALID", ratelimits: [{ remaining: 1 }] });
   });
 
-  test("an inline limit takes the place of a stored one of its name, and shares the key's counter", async () => {
+  test("an inline limit overrides a stored one of the same name, and shares the key's counter", async () => {
     await createIdentity("user_123", [auto("shared")]);
     const { key } = await createKey({ externalId: "user_123", ratelimits: [auto("api")] });
     const { ratelimits } = await verify(key, [limit("api", { limit: 10 }), limit("shared", { limit: 10 })]);
@@ -134,8 +129,8 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await look(key, ["api"])).toEqual({ api: 4, shared: 4 });
   });
 
-  describe("what cannot be counted is refused, never passed by:", () => {
-    test("a name that is neither stored nor described whole is 412", async () => {
+  describe("what cannot be counted is refused, never skipped:", () => {
+    test("a name that is neither stored nor fully described is 412", async () => {
       const { key } = await createKey({ ratelimits: [limit("api")] });
       for (const name of ["API", "api ", "unknown"]) {
         const { status, body } = await space.call("keys.verifyKey", {
@@ -173,7 +168,7 @@ describe.each(engines)("on $name,", (engine) => {
       ]);
     });
 
-    test("a name twice is 400 at its later place", async () => {
+    test("a repeated name is 400 at its second place", async () => {
       const { key } = await createKey({ ratelimits: [limit("api")] });
       const ratelimits = [{ name: "api" }, { name: "other", limit: 5, duration: 1_000 }, { name: "api" }];
       expect(await space.flaws("keys.verifyKey", { key, ratelimits })).toEqual(["body.ratelimits[2].name"]);
@@ -196,18 +191,18 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await look(key, ["api"])).toEqual({ api: 3 });
   });
 
-  test("of one name the key's own limit is counted, and its identity's is neither counted nor shown", async () => {
+  test("the key's own limit is counted, and its identity's limit of the same name is neither counted nor shown", async () => {
     await createIdentity("user_123", [auto("api", { limit: 50 }), auto("other", { limit: 50 })]);
     const { key } = await createKey({ externalId: "user_123", ratelimits: [auto("api", { limit: 1 })] });
     const bare = await createKey({ externalId: "user_123" });
-    const answer = await verify(key);
-    expect(answer.identity.ratelimits).toMatchObject([{ name: "other" }]);
-    expect(answer.ratelimits.find(({ name }: Limit) => name === "api")).toMatchObject({ limit: 1 });
+    const response = await verify(key);
+    expect(response.identity.ratelimits).toMatchObject([{ name: "other" }]);
+    expect(response.ratelimits.find(({ name }: Limit) => name === "api")).toMatchObject({ limit: 1 });
     expect(await verify(key)).toMatchObject({ code: "RATE_LIMITED" });
     expect(await look(bare.key, ["api", "other"])).toEqual({ api: 50, other: 49 });
   });
 
-  test("a key's limit that does not apply by itself still hides its identity's that would", async () => {
+  test("a key's limit without autoApply still overrides its identity's limit with it", async () => {
     await createIdentity("user_123", [auto("api")]);
     const { key } = await createKey({ externalId: "user_123", ratelimits: [limit("api")] });
     expect(await verify(key)).not.toHaveProperty("ratelimits");
@@ -233,7 +228,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await look(stranger.key, ["own", "shared"])).toEqual({ own: 3, shared: 3 });
   });
 
-  test("several limits are taken together or not at all", async () => {
+  test("several limits are counted together or not at all", async () => {
     const { key } = await createKey({
       ratelimits: [auto("first"), auto("second", { limit: 2 }), auto("third")],
     });
@@ -251,7 +246,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(ratelimits.map(({ remaining }: Limit) => remaining)).toEqual([3, 0, 3]);
   });
 
-  test("a changed limit keeps its counter; a changed duration or name begins an empty one", async () => {
+  test("a changed limit keeps its counter; a changed duration or name starts an empty one", async () => {
     await createIdentity("user_123", [auto("shared")]);
     const { key } = await createKey({ externalId: "user_123" });
     const remaining = async () => (await verify(key)).ratelimits[0].remaining;

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, nested, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { makeWorkspace, nested } from "../../../test/workspace.ts";
 import { run } from "../../run.ts";
 import { setWorkspaceEnabled } from "../../storage/queries/workspaces.ts";
 import { verifyKey } from "./verifyKey.ts";
@@ -31,15 +32,10 @@ function firstRefusal({ enabled, alive, permitted, room, credit }: Combination):
 }
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   let apiId: string;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
-    space = await makeWorkspace(server);
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
   const createKey = (body: object = {}) => space.data("keys.createKey", { apiId, ...body });
@@ -82,15 +78,15 @@ describe.each(engines)("on $name,", (engine) => {
     return { keyId, key, left };
   }
 
-  describe("the first failing check decides, and nothing is spent but by what is valid:", () => {
+  describe("the first failing check decides, and only a valid verification spends anything:", () => {
     test.each(combinations.map((combination) => ({ ...combination, code: firstRefusal(combination) })))(
       "enabled $enabled, alive $alive, permitted $permitted, room $room, credit $credit: $code",
       async ({ code, ...combination }) => {
         const { keyId, key, left } = await subjectOf(combination);
         const before = await left();
-        const answer = await verify(key, { permissions: "documents.read" });
+        const response = await verify(key, { permissions: "documents.read" });
         const passed = code === "VALID" ? 1 : 0;
-        expect(answer).toMatchObject({
+        expect(response).toMatchObject({
           valid: code === "VALID",
           code,
           keyId,
@@ -103,9 +99,9 @@ describe.each(engines)("on $name,", (engine) => {
           shared: (before.shared ?? 0) - passed,
           credits: (before.credits ?? 0) - passed,
         });
-        // limits are told where they were judged, and only there
+        // limits are returned only if they were counted
         const judged = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"].includes(code);
-        expect(answer.ratelimits?.map(({ name }: { name: string }) => name).sort()).toEqual(
+        expect(response.ratelimits?.map(({ name }: { name: string }) => name).sort()).toEqual(
           judged ? ["own", "shared"] : undefined,
         );
       },
@@ -115,27 +111,36 @@ describe.each(engines)("on $name,", (engine) => {
   test("a key of a disabled workspace is FORBIDDEN, whatever else is wrong with it, and spends nothing", async () => {
     const subjects = await Promise.all(combinations.map(subjectOf));
     await server.services.engine.transaction((tx) => setWorkspaceEnabled(tx, space.id, false));
+    const unexpected = () => {
+      throw new Error("This is not a batch.");
+    };
     const caller = { workspaceId: space.id, rootKeyId: "root_1", permissions: new Set(["*"]) };
     const call = {
       caller,
       requestId: "req_1",
       remoteAddress: () => "127.0.0.1",
       userAgent: () => undefined,
-      idempotency: undefined,
+      idempotency: () => undefined,
+      via: undefined,
       note: () => undefined,
+      admitEntries: () => unexpected(),
+      refuseEntry: () => unexpected(),
     };
     for (const { keyId, key, left } of subjects) {
       const before = await left();
-      const { data } = await run(server.services, verifyKey, { key, permissions: "documents.read" }, call);
+      const { data } = await run(server.services, verifyKey, {
+        ...call,
+        body: () => ({ key, permissions: "documents.read" }),
+      });
       expect(data).toMatchObject({ valid: false, code: "FORBIDDEN", keyId });
       expect(await left()).toEqual(before);
     }
   });
 
-  describe("NOT_FOUND says nothing else:", () => {
+  describe("NOT_FOUND comes without other fields for", () => {
     const notFound = { valid: false, code: "NOT_FOUND" };
 
-    test("a key that never was, and one that differs in a single byte", async () => {
+    test("a key that never existed, and one that differs in a single byte", async () => {
       const { key } = await createKey({ prefix: "prod" });
       const others = [
         `${key} `,
@@ -166,11 +171,11 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await other.data("keys.verifyKey", { key })).toEqual(notFound);
     });
 
-    test("a root key is no key", async () => {
+    test("a root key", async () => {
       expect(await verify(space.rootKey)).toEqual(notFound);
     });
 
-    test("a root key that may verify in another api only, and a malformed query does not tell it more", async () => {
+    test("a root key that may verify only in another api, even with a malformed query", async () => {
       const { key } = await createKey();
       const other = await space.data("apis.createApi", { name: "other" });
       const rootKey = await space.keyWith(`api.${other.apiId}.verify_key`);
@@ -255,18 +260,18 @@ describe.each(engines)("on $name,", (engine) => {
       },
     );
 
-    test("are asked before anything is counted", async () => {
+    test("are checked before anything is counted", async () => {
       const limit = { name: "own", limit: 1, duration: minuteMs, autoApply: true };
       const { key } = await createKey({ ratelimits: [limit], credits: { remaining: 1 } });
       for (let i = 0; i < 3; i += 1) {
-        const answer = await verify(key, { permissions: "none", ratelimits: [{ name: "unknown" }] });
-        expect(answer).toMatchObject({ code: "INSUFFICIENT_PERMISSIONS", credits: 1 });
+        const response = await verify(key, { permissions: "none", ratelimits: [{ name: "unknown" }] });
+        expect(response).toMatchObject({ code: "INSUFFICIENT_PERMISSIONS", credits: 1 });
       }
       expect(await verify(key)).toMatchObject({ code: "VALID", credits: 0 });
     });
   });
 
-  test("metadata of the key and of its identity comes back word for word, whatever its members are called", async () => {
+  test("metadata of the key and of its identity is returned unchanged, whatever its members are called", async () => {
     const meta = `{"1":1,"__proto__":{"admin":true},"toJSON":null,"b":[1e-7,"\\u2028"],"a":${JSON.stringify(nested(31))}}`;
     await space.call("identities.createIdentity", `{"externalId":"user_123","meta":${meta}}`);
     const made = await space.call(
@@ -279,7 +284,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("tags are taken, whatever they say", async () => {
+  test("tags are accepted, whatever their text is", async () => {
     const { key } = await createKey();
     const tags = ["a=b", "😀", "x".repeat(512), "a=b", ""].slice(0, 4);
     expect(await verify(key, { tags })).toMatchObject({ code: "VALID" });
@@ -287,7 +292,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.flaws("keys.verifyKey", { key, tags: Array(21).fill("x") })).toEqual(["body.tags"]);
   });
 
-  test("a migration that does not exist leaves a key not found, and a key found as it is", async () => {
+  test("with an unknown migration, an unknown key is not found and a known key is verified as usual", async () => {
     const { key } = await createKey();
     const migrationId = "mig_0000000000000000000000";
     expect(await verify("a_b_c", { migrationId })).toEqual({ valid: false, code: "NOT_FOUND" });

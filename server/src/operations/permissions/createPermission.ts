@@ -1,31 +1,33 @@
 import { z } from "zod";
+import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { insertPermission } from "../../storage/queries/permissions.ts";
-import { description, permissionSlug, text } from "../fields.ts";
+import { permissionSlug } from "../shared/permissions.ts";
+import { description, storedId, text } from "../shared/values.ts";
 
 export const createPermission = operation({
   name: "permissions.createPermission",
   summary: "Create a permission",
   permission: "rbac.*.create_permission",
   input: z.strictObject({
-    name: text(1, 512),
-    slug: permissionSlug.describe("What queries name; unique in the workspace, compared byte for byte."),
+    name: text(1, 512).describe("A name for people, such as `Read documents`. It need not be unique."),
+    slug: permissionSlug,
     description: description.optional(),
   }),
-  output: z.strictObject({ permissionId: z.string() }),
+  output: z.strictObject({ permissionId: storedId.describe("The new permission's id.") }),
   errors: ["permission_already_exists"],
   example: {
     input: { name: "Read documents", slug: "documents.read" },
     output: { permissionId: "perm_0Ck3vDbnXhq2Tn6Yp1Zs4a" },
   },
 
-  async transact(input, { caller, tx, audit, newId, nowMs }) {
+  async transact(input, { caller, tx, audit, newId, now }) {
     const { name, slug } = input;
     const permission = { id: newId("perm"), name, slug, description: input.description || null };
-    if (!(await insertPermission(tx, caller.workspaceId, permission, nowMs))) {
+    if (!(await insertPermission(tx, caller.workspaceId, permission, now()))) {
       throw new Failure("permission_already_exists", {
-        detail: `A permission with the slug ${JSON.stringify(slug)} exists already.`,
+        detail: `A permission with the slug ${quoted(slug)} exists already.`,
       });
     }
     audit("permission.create", permission.id);

@@ -1,23 +1,28 @@
 import { z } from "zod";
 import { mayAll } from "../../domain/caller.ts";
-import { Failure } from "../../errors.ts";
-import { operation, type TransactContext } from "../../operation.ts";
-import { insertRole, insertRolePermissions } from "../../storage/queries/permissions.ts";
-import { description, permissionSlugs, text } from "../fields.ts";
-import { idsOf, requirePermissions } from "../parts.ts";
+import { quoted } from "../../domain/location.ts";
+import { Failure, missingPermission } from "../../errors.ts";
+import { operation } from "../../operation.ts";
+import { insertRole, insertRolePermissions } from "../../storage/queries/roles.ts";
+import { idsOf } from "../shared/changes.ts";
+import { permissionSlugs, requirePermissions } from "../shared/permissions.ts";
+import { roleName } from "../shared/roles.ts";
+import { description, storedId } from "../shared/values.ts";
 
 export const createRole = operation({
   name: "permissions.createRole",
   summary: "Create a role",
   description:
-    "A named set of permissions. Naming some needs `rbac.*.add_permission_to_role`, and new ones `rbac.*.create_permission`.",
+    "A role is a named set of permissions. Giving it permissions needs `rbac.*.add_permission_to_role`. Slugs that do not exist are created, which needs `rbac.*.create_permission`.",
   permission: "rbac.*.create_role",
   input: z.strictObject({
-    name: text(1, 128).describe("Unique in the workspace, compared byte for byte."),
+    name: roleName,
     description: description.optional(),
-    permissions: permissionSlugs.optional(),
+    permissions: permissionSlugs
+      .optional()
+      .describe("The slugs of the permissions that the role gives. A repeated slug counts once."),
   }),
-  output: z.strictObject({ roleId: z.string() }),
+  output: z.strictObject({ roleId: storedId.describe("The new role's id.") }),
   errors: ["role_already_exists"],
   example: {
     input: { name: "editor", permissions: ["documents.read", "documents.write"] },
@@ -25,13 +30,15 @@ export const createRole = operation({
   },
 
   async transact(input, context) {
-    const { caller, tx, audit, newId, nowMs } = context;
+    const { caller, tx, audit, newId, now } = context;
     const slugs = input.permissions ?? [];
-    if (slugs.length > 0) requireAdding(context);
+    if (slugs.length > 0 && !mayAll(caller, "rbac", "add_permission_to_role")) {
+      throw missingPermission("rbac", "add_permission_to_role");
+    }
     const role = { id: newId("role"), name: input.name, description: input.description || null };
-    if (!(await insertRole(tx, caller.workspaceId, role, nowMs))) {
+    if (!(await insertRole(tx, caller.workspaceId, role, now()))) {
       throw new Failure("role_already_exists", {
-        detail: `A role named ${JSON.stringify(input.name)} exists already.`,
+        detail: `A role named ${quoted(input.name)} exists already.`,
       });
     }
     audit("role.create", role.id);
@@ -41,10 +48,3 @@ export const createRole = operation({
     return { roleId: role.id };
   },
 });
-
-function requireAdding({ caller }: TransactContext): void {
-  if (mayAll(caller, "rbac", "add_permission_to_role")) return;
-  throw new Failure("insufficient_permissions", {
-    detail: 'Missing permission: "rbac.*.add_permission_to_role", which a role with permissions needs.',
-  });
-}

@@ -1,13 +1,15 @@
 import { z } from "zod";
+import { isNameLikeId } from "../../domain/ids.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { deletePermissionRow, findPermission } from "../../storage/queries/permissions.ts";
-import { permissionRef } from "../fields.ts";
+import { findPermission, setPermissionGone } from "../../storage/queries/permissions.ts";
+import { permissionRef } from "../shared/permissions.ts";
 
 export const deletePermission = operation({
   name: "permissions.deletePermission",
   summary: "Delete a permission",
-  description: "Permanent: every key and role loses it.",
+  description:
+    "This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug.",
   permission: "rbac.*.delete_permission",
   input: z.strictObject({ permission: permissionRef }),
   output: z.strictObject({}),
@@ -16,8 +18,9 @@ export const deletePermission = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const found = await findPermission(tx, caller.workspaceId, input.permission);
-    if (found === undefined) throw new Failure("permission_not_found");
-    await deletePermissionRow(tx, caller.workspaceId, found.id);
+    if (found === undefined || isNameLikeId(input.permission, "perm", found.id))
+      throw new Failure("permission_not_found");
+    await setPermissionGone(tx, caller.workspaceId, found.id);
     audit("permission.delete", found.id);
     evict(found.id);
     return {};

@@ -1,13 +1,15 @@
 import { z } from "zod";
+import { isNameLikeId } from "../../domain/ids.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { deleteRoleRow, findRole } from "../../storage/queries/permissions.ts";
-import { roleRef } from "../fields.ts";
+import { findRole, setRoleGone } from "../../storage/queries/roles.ts";
+import { roleRef } from "../shared/roles.ts";
 
 export const deleteRole = operation({
   name: "permissions.deleteRole",
   summary: "Delete a role",
-  description: "Permanent: every key loses it, and the permissions it had through it.",
+  description:
+    "This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name.",
   permission: "rbac.*.delete_role",
   input: z.strictObject({ role: roleRef }),
   output: z.strictObject({}),
@@ -16,8 +18,9 @@ export const deleteRole = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const found = await findRole(tx, caller.workspaceId, input.role);
-    if (found === undefined) throw new Failure("role_not_found");
-    await deleteRoleRow(tx, caller.workspaceId, found.id);
+    if (found === undefined || isNameLikeId(input.role, "role", found.id))
+      throw new Failure("role_not_found");
+    await setRoleGone(tx, caller.workspaceId, found.id);
     audit("role.delete", found.id);
     evict(found.id);
     return {};

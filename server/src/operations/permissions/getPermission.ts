@@ -2,8 +2,7 @@ import { z } from "zod";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findPermission } from "../../storage/queries/permissions.ts";
-import { permissionRef } from "../fields.ts";
-import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
+import { permission, permissionExample, permissionRef, permissionResponse } from "../shared/permissions.ts";
 
 export const getPermission = operation({
   name: "permissions.getPermission",
@@ -17,6 +16,6 @@ export const getPermission = operation({
   async run(input, { caller, db }) {
     const found = await findPermission(db, caller.workspaceId, input.permission);
     if (found === undefined) throw new Failure("permission_not_found");
-    return permissionAnswer(found);
+    return permissionResponse(found);
   },
 });

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { findRole } from "../../storage/queries/permissions.ts";
-import { roleRef } from "../fields.ts";
-import { role, roleAnswer, roleExample } from "../keyAnswer.ts";
+import { findRole } from "../../storage/queries/roles.ts";
+import { role, roleExample, roleRef, roleResponse } from "../shared/roles.ts";
 
 export const getRole = operation({
   name: "permissions.getRole",
@@ -17,6 +16,6 @@ export const getRole = operation({
   async run(input, { caller, db }) {
     const found = await findRole(db, caller.workspaceId, input.role);
     if (found === undefined) throw new Failure("role_not_found");
-    return roleAnswer(found);
+    return roleResponse(found);
   },
 });

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
 import { listPermissions as listRows } from "../../storage/queries/permissions.ts";
-import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
-import { pageOf, searchInput, searchStart } from "../paging.ts";
+import { pageOf, searchInput, searchStart } from "../shared/paging.ts";
+import { permission, permissionExample, permissionResponse } from "../shared/permissions.ts";
 
 export const listPermissions = operation({
   name: "permissions.listPermissions",
   summary: "List permissions",
-  description: "In the order in which they were made. `search` looks at id, name, slug and description.",
+  description: "All permissions, oldest first. `search` covers id, name, slug and description.",
   permission: "rbac.*.read_permission",
   input: z.strictObject(searchInput),
   page: permission,
@@ -16,6 +16,6 @@ export const listPermissions = operation({
 
   async run(input, { caller, slow }) {
     const rows = await listRows(slow, caller.workspaceId, searchStart(input));
-    return pageOf(rows, input.limit, permissionAnswer);
+    return pageOf(rows, input.limit, permissionResponse);
   },
 });

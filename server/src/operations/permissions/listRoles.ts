@@ -1,13 +1,17 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
-import { listRoles as listRows } from "../../storage/queries/permissions.ts";
-import { role, roleAnswer, roleExample } from "../keyAnswer.ts";
-import { pageOf, searchInput, searchStart } from "../paging.ts";
+import { listRoles as listRows, withPermissions } from "../../storage/queries/roles.ts";
+import { loadedPage, searchInput, searchStart } from "../shared/paging.ts";
+import { role, roleExample, roleResponse } from "../shared/roles.ts";
+
+/** the rough size of one permission of a role, as read from the database */
+const bytesOfPermission = 200;
 
 export const listRoles = operation({
   name: "permissions.listRoles",
   summary: "List roles",
-  description: "In the order in which they were made. `search` looks at id, name and description.",
+  description:
+    "All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.",
   permission: "rbac.*.read_role",
   input: z.strictObject(searchInput),
   page: role,
@@ -16,6 +20,9 @@ export const listRoles = operation({
 
   async run(input, { caller, slow }) {
     const rows = await listRows(slow, caller.workspaceId, searchStart(input));
-    return pageOf(rows, input.limit, roleAnswer);
+    return loadedPage(rows, input.limit, {
+      bytesOf: ({ permissionCount }) => permissionCount * bytesOfPermission,
+      load: async (some) => (await withPermissions(slow, caller.workspaceId, some)).map(roleResponse),
+    });
   },
 });

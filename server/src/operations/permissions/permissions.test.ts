@@ -1,18 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
+import { describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
-import { makeWorkspace, statuses, type Workspace } from "../../../test/workspace.ts";
+import { statuses } from "../../../test/workspace.ts";
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
-  beforeEach(async () => {
-    space = await makeWorkspace(server);
-  });
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   const permit = (slug: string, more = {}) =>
     space.call("permissions.createPermission", { name: "Any name", slug, ...more });
   const role = (name: string, more = {}, options = {}) =>
@@ -30,7 +24,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("of 20 callers that make the same one at once, one does", async () => {
+  test("if 20 callers create the same one at once, exactly one succeeds", async () => {
     expect(await statuses(20, () => permit("a.b"))).toEqual({ 200: 1, 409: 19 });
     expect(await statuses(20, () => role("editor", { permissions: ["a.b", "c"] }))).toEqual({
       200: 1,
@@ -38,7 +32,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
   });
 
-  test("a permission and a role are read by id and by name, and an empty description is none", async () => {
+  test("a permission and a role are read by id and by name, and an empty description is omitted", async () => {
     const { permissionId: id } = (await permit("a.b", { description: "" })).body.data;
     for (const permission of [id, "a.b"]) {
       expect(await space.data("permissions.getPermission", { permission })).toEqual({
@@ -60,7 +54,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await space.call("permissions.getRole", { role: "EDITOR" })).status).toBe(404);
   });
 
-  test("a role with permissions needs the permission to add some, and new slugs the one to make them", async () => {
+  test("creating a role with permissions needs the permission to add them, and new slugs need the one to create them", async () => {
     await permit("known");
     const create = "rbac.*.create_role";
     const add = "rbac.*.add_permission_to_role";
@@ -74,7 +68,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await attempt("r3", ["known", "new"], create, add, "rbac.*.create_permission")).toBe(200);
   });
 
-  test("a role's permissions are replaced as a whole, its keys have them at once, and no change is no event", async () => {
+  test("a role's permissions are replaced as a whole, its keys have them at once, and an update without a change leaves no event", async () => {
     const { roleId } = (await role("editor", { permissions: ["a", "b"] })).body.data;
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { key } = await space.data("keys.createKey", { apiId, roles: ["editor"] });
@@ -92,7 +86,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await held()).toBeUndefined();
   });
 
-  test("deleted, they are gone from keys and roles, and the name is free", async () => {
+  test("deleting them removes them from keys and roles, and frees the name", async () => {
     await role("editor", { permissions: ["a", "b"] });
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { key } = await space.data("keys.createKey", { apiId, roles: ["editor"], permissions: ["a", "c"] });
@@ -107,7 +101,26 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await space.data("keys.verifyKey", { key })).permissions).toEqual(["c"]); // not adopted
   });
 
-  test("lists are paged in the order of making, and searched for literal text in either case", async () => {
+  test("repeating a deletion by id deletes no other, even one whose slug or name is the deleted id", async () => {
+    const { permissionId } = (await permit("a.b")).body.data;
+    const { roleId } = (await role("editor")).body.data;
+    await permit(permissionId);
+    await role(roleId);
+    const remove = async () => [
+      (await space.call("permissions.deletePermission", { permission: permissionId })).status,
+      (await space.call("permissions.deleteRole", { role: roleId })).status,
+    ];
+    expect([await remove(), await remove()]).toEqual([
+      [200, 200],
+      [404, 404],
+    ]);
+    expect((await space.data("permissions.getPermission", { permission: permissionId })).slug).toBe(
+      permissionId,
+    );
+    expect((await space.data("permissions.getRole", { role: roleId })).name).toBe(roleId);
+  });
+
+  test("lists are paged in the order of creation, and searched for literal text in either case", async () => {
     for (const slug of ["doc.read", "doc.write", "a_b", "axb", "other"]) {
       server.clock.advance(1);
       await permit(slug, { name: slug === "other" ? "Has DOC in it" : slug });

@@ -1,21 +1,29 @@
 import { z } from "zod";
 import { Failure, invalid } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { deleteRolePermissions, insertRolePermissions, lockRole } from "../../storage/queries/permissions.ts";
-import { permissionSlugs, roleRef } from "../fields.ts";
-import { permission, permissionAnswer, permissionExample } from "../keyAnswer.ts";
-import { idChange, requirePermissions } from "../parts.ts";
+import { deleteRolePermissions, insertRolePermissions, lockRole } from "../../storage/queries/roles.ts";
+import { idChange } from "../shared/changes.ts";
+import {
+  permission,
+  permissionExample,
+  permissionResponse,
+  permissionSlugs,
+  requirePermissions,
+} from "../shared/permissions.ts";
+import { roleRef } from "../shared/roles.ts";
 
 export const setRolePermissions = operation({
   name: "permissions.setRolePermissions",
   summary: "Replace a role's permissions",
-  description: "Slugs that do not exist are made, with `rbac.*.create_permission`.",
+  description: "Slugs that do not exist are created, which needs `rbac.*.create_permission`.",
   permission: "rbac.*.add_permission_to_role",
   alsoNeeds: ["rbac.*.remove_permission_from_role"],
   input: z.strictObject({
-    role: roleRef.optional(),
-    roleId: roleRef.optional().describe("The older name of `role`."),
-    permissions: permissionSlugs,
+    role: roleRef.optional().describe(`${roleRef.description} Required, unless \`roleId\` is sent.`),
+    roleId: roleRef.optional().describe("Another name for `role`. Send only one of the two."),
+    permissions: permissionSlugs.describe(
+      "The slugs of all permissions that the role is to give. A repeated slug counts once. `[]` removes them all.",
+    ),
   }),
   output: z.array(permission),
   errors: ["role_not_found"],
@@ -35,14 +43,14 @@ export const setRolePermissions = operation({
     for (const id of added) audit("authorization.connect_role_and_permission", role.id, [id]);
     for (const id of removed) audit("authorization.disconnect_role_and_permissions", role.id, [id]);
     evict(role.id);
-    return permissions.map(permissionAnswer);
+    return permissions.map(permissionResponse);
   },
 });
 
-/** Errors: `invalid_input` unless exactly one of the two names is given. */
+/** Errors: `invalid_input` unless exactly one of the two fields is set. */
 function refOf({ role, roleId }: { role?: string | undefined; roleId?: string | undefined }): string {
   const ref = role ?? roleId;
   if (ref !== undefined && (role === undefined || roleId === undefined)) return ref;
-  const problem = ref === undefined ? "is missing" : "is given twice, as `roleId` too";
-  throw invalid("body.role", problem, "give the role's id or name, once");
+  const problem = ref === undefined ? "is missing" : "is sent twice, as `roleId` too";
+  throw invalid("body.role", problem, "send the role's id or name, once");
 }

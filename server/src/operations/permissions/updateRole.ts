@@ -1,30 +1,35 @@
 import { z } from "zod";
+import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { applyRole, lockRole } from "../../storage/queries/permissions.ts";
-import { description, roleName, roleRef } from "../fields.ts";
-import { role, roleAnswer, roleExample } from "../keyAnswer.ts";
-import { changedFields } from "../parts.ts";
+import { applyRole, lockRole } from "../../storage/queries/roles.ts";
+import { changedFields } from "../shared/changes.ts";
+import { role, roleExample, roleName, roleRef, roleResponse } from "../shared/roles.ts";
+import { description } from "../shared/values.ts";
 
 export const updateRole = operation({
   name: "permissions.updateRole",
   summary: "Update a role",
-  description: "What is left away stays. Keys keep the role under its new name.",
+  description: "An omitted field stays unchanged. Keys keep the role under its new name.",
   permission: "rbac.*.update_role",
   input: z.strictObject({
     role: roleRef,
-    name: roleName.optional(),
-    description: description.nullable().optional().describe("null or empty removes it."),
+    name: roleName.optional().describe("The new name. Unique in the workspace, compared byte for byte."),
+    description: description
+      .nullable()
+      .optional()
+      .describe("What it allows, for people. null or empty text removes it."),
   }),
   output: role,
   errors: ["role_not_found", "role_already_exists"],
   example: { input: { role: "editor", name: "author" }, output: { ...roleExample, name: "author" } },
+  json429: true,
 
   async transact(input, { caller, tx, audit, evict }) {
     const current = await lockRole(tx, caller.workspaceId, input.role);
     if (current === undefined) throw new Failure("role_not_found");
     const fields = changedFields(input, "role");
-    if (fields.length === 0) return roleAnswer(current);
+    if (fields.length === 0) return roleResponse(current);
     const { name = current.name } = input;
     const updated = {
       ...current,
@@ -32,10 +37,10 @@ export const updateRole = operation({
       description: input.description === undefined ? current.description : input.description || null,
     };
     if (!(await applyRole(tx, caller.workspaceId, updated))) {
-      throw new Failure("role_already_exists", { detail: `Another role is named ${JSON.stringify(name)}.` });
+      throw new Failure("role_already_exists", { detail: `Another role is named ${quoted(name)}.` });
     }
     audit("role.update", current.id, fields);
     evict(current.id);
-    return roleAnswer(updated);
+    return roleResponse(updated);
   },
 });

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { deleteOverrideRow } from "../../storage/queries/namespaces.ts";
-import { namespaceRef, patternedIdentifier, requireNamespace } from "../namespaces.ts";
+import { identifierPattern, namespaceRef, requireNamespace } from "../shared/namespaces.ts";
 
 export const deleteOverride = operation({
   name: "ratelimit.deleteOverride",
   summary: "Delete an override",
-  description: "The one with exactly this identifier or pattern.",
+  description: "Deletes the override with exactly this identifier or pattern.",
   permission: "ratelimit.<id>.delete_override",
-  input: z.strictObject({ namespace: namespaceRef, identifier: patternedIdentifier }),
+  input: z.strictObject({ namespace: namespaceRef, identifier: identifierPattern }),
   output: z.strictObject({}),
   errors: ["ratelimit_namespace_not_found", "ratelimit_override_not_found"],
   example: { input: { namespace: "email.send", identifier: "user_123" }, output: {} },

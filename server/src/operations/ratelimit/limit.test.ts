@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { engines, startTest, type TestServer } from "../../../test/harness.ts";
-import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../../test/harness.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
 
 const minuteMs = 60_000;
 const asked = (namespace: string, limit: number, more = {}) => ({
@@ -12,15 +12,8 @@ const asked = (namespace: string, limit: number, more = {}) => ({
 });
 
 describe.each(engines)("on $name,", (engine) => {
-  let server: TestServer;
-  let space: Workspace;
-  beforeAll(async () => {
-    server = await startTest({ engine });
-  });
-  afterAll(() => server.stop());
-  beforeEach(async () => {
-    space = await makeWorkspace(server);
-  });
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
   const limit = (...of: Parameters<typeof asked>) => space.data("ratelimit.limit", asked(...of));
   const multi = (items: object[]) => space.data("ratelimit.multiLimit", items);
   const set = (identifier: string, limit: number, more = {}) =>
@@ -39,7 +32,7 @@ describe.each(engines)("on $name,", (engine) => {
       .orderBy("id")
       .execute();
 
-  test("any span of the duration holds no more than the limit, and it says when there is room again", async () => {
+  test("no more than the limit passes in any span of the duration, and the response says when to retry", async () => {
     const t0 = server.clock.nowMs;
     expect(await limit("sends", 2)).toEqual({
       limit: 2,
@@ -60,7 +53,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await limit("sends", 2)).success).toBe(false);
   });
 
-  test("a cost of 0 looks, a larger one counts whole or not at all", async () => {
+  test("a cost of 0 reads the state, and a larger one counts whole or not at all", async () => {
     expect(await limit("sends", 10, { cost: 7 })).toMatchObject({ success: true, remaining: 3 });
     expect(await limit("sends", 10, { cost: 4 })).toMatchObject({ success: false, remaining: 3 });
     expect(await limit("sends", 10, { cost: 0 })).toMatchObject({ success: true, remaining: 3 });
@@ -78,7 +71,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(looked.limits.map(({ remaining }: { remaining: number }) => remaining)).toEqual([0, 50, 960]);
   });
 
-  test("of several limits all are taken or none, and each says how it stands", async () => {
+  test("of several limits all are counted or none, and the response has the state of each", async () => {
     await limit("narrow", 1);
     const before = await multi([asked("wide", 10, { cost: 0 })]);
     const refused = await multi([
@@ -116,7 +109,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await limit("sends", 3)).toMatchObject({ success: true, remaining: 1 });
   });
 
-  test("a window longer than the server counts is a 400 at its place, and counts nothing", async () => {
+  test("a window longer than the server allows is a 400 at its place, and counts nothing", async () => {
     const tooLong = asked("long", 5, { duration: 2_592_000_001 });
     expect(await space.flaws("ratelimit.limit", tooLong)).toEqual(["body.duration"]);
     expect(await space.flaws("ratelimit.multiLimit", [asked("a", 5), tooLong])).toEqual(["body[1].duration"]);
@@ -124,7 +117,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   describe("a namespace", () => {
-    test("is made by its first use, once, however many use it first, and goes by name and by id", async () => {
+    test("is created by its first use, once, however many use it at once, and is found by name and by id", async () => {
       await Promise.all(Array.from({ length: 20 }, () => limit("new", 100)));
       const made = await namespaces();
       expect(made).toHaveLength(1);
@@ -134,7 +127,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await namespaces()).toEqual(made);
     });
 
-    test("that is missing, and one that is forbidden, are refused alike, and none is made", async () => {
+    test("that is missing, and one that is forbidden, are refused alike, and none is created", async () => {
       await limit("there", 5);
       const [there] = await namespaces();
       const held = [
@@ -146,8 +139,8 @@ describe.each(engines)("on $name,", (engine) => {
         for (const operation of ["ratelimit.limit", "ratelimit.multiLimit"]) {
           const refuse = async (name: string) => {
             const body = operation === "ratelimit.limit" ? asked(name, 5) : [asked(name, 5)];
-            const { status, body: answer } = await space.call(operation, body, { rootKey });
-            return [status, answer.error];
+            const { status, body: response } = await space.call(operation, body, { rootKey });
+            return [status, response.error];
           };
           const forbidden = await refuse("there");
           expect(forbidden[0]).toBe(403);
@@ -159,7 +152,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect((await limit("there", 5)).remaining).toBe(3);
     });
 
-    test("is made only by callers that may make some", async () => {
+    test("is created only by callers that may create namespaces", async () => {
       const counts = await space.keyWith("ratelimit.*.limit");
       const refused = await space.call("ratelimit.limit", asked("new", 5), { rootKey: counts });
       expect([refused.status, refused.body.error.detail]).toEqual([
@@ -183,7 +176,7 @@ describe.each(engines)("on $name,", (engine) => {
     const remove = (identifier: string) =>
       space.call("ratelimit.deleteOverride", { namespace: "sends", identifier });
 
-    test("replaces limit and duration from the next call on, one of just the identifier before patterns", async () => {
+    test("replaces limit and duration from the next call on, an exact identifier before a pattern", async () => {
       expect(await limit("sends", 100)).toMatchObject({ limit: 100 });
       const any = await set("*", 50);
       expect(await limit("sends", 100)).toMatchObject({ limit: 50, overrideId: any.overrideId });
@@ -212,7 +205,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await names()).toEqual(["user_1"]);
     });
 
-    test("of 0 refuses everything, a look too", async () => {
+    test("of 0 refuses everything, even a cost of 0", async () => {
       await set("user_1", 0);
       for (const cost of [0, 1, 5]) {
         expect(await limit("sends", 100, { cost })).toMatchObject({ success: false, limit: 0, remaining: 0 });
@@ -220,7 +213,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(await multi([asked("sends", 5), asked("other", 5)])).toMatchObject({ passed: false });
     });
 
-    test("is read as it applies, and deleted by exactly its own text", async () => {
+    test("is read for each identifier that it applies to, and deleted by exactly its own text", async () => {
       const { overrideId } = await set("user_*", 5);
       const read = (identifier: string) =>
         space.call("ratelimit.getOverride", { namespace: "sends", identifier });
@@ -234,7 +227,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect((await read("user_1")).status).toBe(404);
     });
 
-    test("is listed page by page, each once", async () => {
+    test("is listed once over all pages", async () => {
       const wanted = Array.from({ length: 7 }, (_, index) => `u${index}`);
       for (const identifier of wanted) {
         server.clock.advance(1);
@@ -251,7 +244,13 @@ describe.each(engines)("on $name,", (engine) => {
       expect(seen).toEqual(wanted);
     });
 
-    test("of a namespace that is missing, or where the caller may not, is one 404", async () => {
+    test("is listed ten at a time unless the caller asks for another number", async () => {
+      for (let index = 0; index < 11; index += 1) await set(`u${index}`, 5);
+      const { data, pagination } = (await space.call("ratelimit.listOverrides", { namespace: "sends" })).body;
+      expect([data.length, pagination.hasMore]).toEqual([10, true]);
+    });
+
+    test("of a namespace that is missing or forbidden is the same 404", async () => {
       const [one] = await namespaces();
       const body = { identifier: "user_1", limit: 5, duration: minuteMs };
       const operations = [

@@ -1,18 +1,23 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
 import { listOverrides as listRows } from "../../storage/queries/namespaces.ts";
-import { cursor } from "../fields.ts";
-import { namespaceRef, override, overrideAnswer, overrideExample, requireNamespace } from "../namespaces.ts";
-import { pageOf, pageStart } from "../paging.ts";
+import {
+  namespaceRef,
+  override,
+  overrideExample,
+  overrideResponse,
+  requireNamespace,
+} from "../shared/namespaces.ts";
+import { cursor, pageLimit, pageOf, pageStart } from "../shared/paging.ts";
 
 export const listOverrides = operation({
   name: "ratelimit.listOverrides",
   summary: "List the overrides of a namespace",
-  description: "In the order in which they were made.",
+  description: "All overrides, oldest first.",
   permission: "ratelimit.<id>.read_override",
   input: z.strictObject({
     namespace: namespaceRef,
-    limit: z.int().min(1).max(100).default(50),
+    limit: pageLimit.default(10),
     cursor: cursor.optional(),
   }),
   page: override,
@@ -22,6 +27,6 @@ export const listOverrides = operation({
   async run(input, { caller, db, slow }) {
     const namespaceId = await requireNamespace(db, caller, input.namespace, "read_override");
     const rows = await listRows(slow, caller.workspaceId, namespaceId, pageStart(input));
-    return pageOf(rows, input.limit, overrideAnswer);
+    return pageOf(rows, input.limit, overrideResponse);
   },
 });

@@ -1,29 +1,30 @@
 import { z } from "zod";
-import type { WindowState } from "../../counters/counters.ts";
 import { operation } from "../../operation.ts";
-import { checkDuration, limitInput, namespaceToCount, recordDecision, windowOf } from "../namespaces.ts";
+import { countLimits, limitInput, limitState } from "../shared/namespaces.ts";
+import { text } from "../shared/values.ts";
 
 export const multiLimit = operation({
   name: "ratelimit.multiLimit",
   summary: "Count one request against several limits",
-  description: "All are counted, or none: where one has no room, no counter moves.",
+  description: "The request counts against all of the limits or, if one of them refuses it, against none.",
   permission: "ratelimit.<id>.limit",
-  input: z.array(limitInput).min(1).max(100),
+  input: z.array(limitInput).min(1).max(100).describe("The limits to count the request against."),
   output: z.strictObject({
-    passed: z.boolean(),
-    limits: z.array(
-      z.strictObject({
-        namespace: z.string(),
-        identifier: z.string(),
-        passed: z.boolean(),
-        limit: z.int(),
-        remaining: z.int(),
-        reset: z.int(),
-        overrideId: z.string().optional(),
-      }),
-    ),
+    passed: z
+      .boolean()
+      .describe("true: every limit let the request pass. false: refuse the request. It was not counted."),
+    limits: z
+      .array(
+        z.strictObject({
+          namespace: text(1, 512).describe("The namespace, as the request names it."),
+          identifier: text(1, 512).describe("The identifier, as the request has it."),
+          passed: z.boolean().describe("Whether this limit let the request pass."),
+          ...limitState,
+        }),
+      )
+      .describe("The state of each limit, in the order of the request."),
   }),
-  errors: [],
+  errors: ["bound_exceeded"],
   example: {
     input: [
       { namespace: "email.send", identifier: "user_123", limit: 10, duration: 60_000 },
@@ -43,32 +44,16 @@ export const multiLimit = operation({
       ],
     },
   },
-  frequent: true,
+  decides: true,
 
   async run(input, context) {
-    for (const [index, asked] of input.entries()) {
-      checkDuration(asked.duration, context.limits, `body[${index}].duration`);
-    }
-    const counted = [];
-    for (const asked of input) {
-      const namespace = await namespaceToCount(context, asked.namespace);
-      counted.push({ asked, ...windowOf(context.caller.workspaceId, namespace, asked) });
-    }
-    const hit = await context.counters.hit(counted.map(({ window }) => window));
-    for (const { window } of counted) recordDecision(context, window, hit.passed);
+    const { passed, decisions } = await countLimits(context, input, (index) => `body[${index}]`);
     return {
-      passed: hit.passed,
-      limits: counted.map(({ asked, window, override }, index) => {
-        const state: WindowState | undefined = hit.windows[index];
-        return {
-          namespace: asked.namespace,
-          identifier: asked.identifier,
-          passed: state?.passed ?? false,
-          limit: window.limit,
-          remaining: state?.remaining ?? 0,
-          reset: state?.resetAtMs ?? context.nowMs,
-          ...(override === undefined ? {} : { overrideId: override.id }),
-        };
+      passed,
+      limits: decisions.map(({ input, passed, limit, remaining, resetAtMs, override }) => {
+        const { namespace, identifier } = input;
+        const response = { namespace, identifier, passed, limit, remaining, reset: resetAtMs };
+        return override === undefined ? response : { ...response, overrideId: override.id };
       }),
     };
   },

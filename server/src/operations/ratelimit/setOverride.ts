@@ -1,38 +1,54 @@
 import { z } from "zod";
+import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
-import { setOverrideRow } from "../../storage/queries/namespaces.ts";
-import { checkDuration, namespaceRef, patternedIdentifier, requireNamespace } from "../namespaces.ts";
+import { countOverrides, lockNamespace, setOverrideRow } from "../../storage/queries/namespaces.ts";
+import { bounds, refuseAbove } from "../shared/bounds.ts";
+import { identifierPattern, namespaceRef, requireNamespace } from "../shared/namespaces.ts";
+import { refuseLongDurations, windowFields } from "../shared/ratelimits.ts";
+import { storedId } from "../shared/values.ts";
 
 export const setOverride = operation({
   name: "ratelimit.setOverride",
-  summary: "Give one identifier, or a pattern of them, a limit of its own",
-  description: "Replaces limit and duration of every call for them. A limit of 0 refuses all.",
+  summary: "Override the limit of an identifier, or of those that match a pattern",
+  description:
+    "Applies instead of the `limit` and `duration` of every request for them. An override that exists is replaced.",
   permission: "ratelimit.<id>.set_override",
   input: z.strictObject({
     namespace: namespaceRef,
-    identifier: patternedIdentifier,
-    limit: z.int().min(0),
-    duration: z.int().min(1000),
+    identifier: identifierPattern,
+    limit: z
+      .int()
+      .min(0)
+      .describe("The highest total cost within any span of `duration`. 0 refuses every request."),
+    duration: windowFields.duration,
   }),
-  output: z.strictObject({ overrideId: z.string() }),
-  errors: ["ratelimit_namespace_not_found"],
+  output: z.strictObject({ overrideId: storedId.describe("The override's id.") }),
+  errors: ["ratelimit_namespace_not_found", "bound_exceeded"],
   example: {
     input: { namespace: "email.send", identifier: "user_123", limit: 10_000, duration: 60_000 },
     output: { overrideId: "rlor_0Ck3vDbnXhq2Tn6Yp1Zs4a" },
   },
 
-  async transact(input, { caller, tx, audit, evict, newId, nowMs, limits }) {
-    checkDuration(input.duration, limits, "body.duration");
+  async transact(input, { caller, tx, audit, evict, newId, now, limits }) {
+    refuseLongDurations([input], limits, () => "body");
     const namespaceId = await requireNamespace(tx, caller, input.namespace, "set_override");
+    if (!(await lockNamespace(tx, caller.workspaceId, namespaceId))) {
+      throw new Failure("ratelimit_namespace_not_found");
+    }
+    const wanted = newId("rlor");
     const id = await setOverrideRow(tx, {
-      id: newId("rlor"),
+      id: wanted,
       workspaceId: caller.workspaceId,
       namespaceId,
       identifier: input.identifier,
       limit: input.limit,
       durationMs: input.duration,
-      nowMs,
+      nowMs: now(),
     });
+    if (id === wanted) {
+      const count = await countOverrides(tx, caller.workspaceId, namespaceId);
+      refuseAbove(bounds.overridesPerNamespace, "overrides in a namespace", count, 1);
+    }
     audit("ratelimit.set_override", id, ["limit", "duration"]);
     evict(namespaceId);
     return { overrideId: id };

@@ -15,22 +15,22 @@ import type { Db, Schema } from "../schema.ts";
 
 export type SqlValue = string | number | null;
 
-/** Runs one statement and answers its rows. */
+/** Runs one statement and returns its rows. */
 export type Execute = (sql: string, values: readonly SqlValue[]) => unknown[] | Promise<unknown[]>;
 
-/** Kysely over one function that speaks SQLite's SQL; transactions are the engine's, not Kysely's. */
+/** Kysely on top of a function that runs SQLite's SQL. The engine handles transactions, not Kysely. */
 export function sqliteDb(execute: Execute): Db {
-  return over(execute, sqlite);
+  return kyselyFor(execute, sqlite);
 }
 
-/** Kysely over one function that speaks PostgreSQL's SQL; transactions are the engine's, not Kysely's. */
+/** Kysely on top of a function that runs PostgreSQL's SQL. The engine handles transactions, not Kysely. */
 export function postgresDb(execute: Execute): Db {
-  return over(execute, postgres);
+  return kyselyFor(execute, postgres);
 }
 
 type Language = Omit<Dialect, "createDriver">;
 
-/** A transaction holds SQLite's only write lock: there are no rows to lock one by one. */
+/** Drops `for update`: a transaction holds SQLite's only write lock, and SQLite has no row locks. */
 class SqliteCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(): void {}
 }
@@ -49,19 +49,21 @@ const postgres: Language = {
   createIntrospector: (db) => new PostgresIntrospector(db),
 };
 
-function over(execute: Execute, language: Language): Db {
+function kyselyFor(execute: Execute, language: Language): Db {
+  const executeQuery = async <R>(query: CompiledQuery): Promise<QueryResult<R>> => {
+    const rows = await execute(query.sql, query.parameters as readonly SqlValue[]);
+    return { rows: rows as R[] };
+  };
   const connection: DatabaseConnection = {
-    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      const rows = await execute(query.sql, query.parameters as readonly SqlValue[]);
-      return { rows: rows as R[] };
-    },
+    executeQuery,
     streamQuery() {
-      throw new Error("streaming is not offered");
+      throw new Error("Queries cannot be streamed. Run them with execute().");
     },
   };
   const nothing = async () => undefined;
-  const refuse = () => Promise.reject(new Error("transactions are the engine's"));
-  return new Kysely<Schema>({
+  const refuse = () =>
+    Promise.reject(new Error("Kysely's transactions are not supported. Use the engine's transaction()."));
+  const db = new Kysely<Schema>({
     dialect: {
       ...language,
       createDriver: () => ({
@@ -75,4 +77,6 @@ function over(execute: Execute, language: Language): Db {
       }),
     },
   });
+  db.getExecutor().executeQuery = executeQuery; // without a connection to acquire and release, which would wait several times
+  return db;
 }

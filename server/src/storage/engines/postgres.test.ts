@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
+import { databaseAt } from "../../../test/databaseAt.ts";
 import { startProxy, type TcpProxy } from "../../../test/proxy.ts";
 import { type Cluster, sharedCluster } from "../../../test/services.ts";
 import { until } from "../../../test/until.ts";
@@ -25,7 +26,7 @@ afterEach(async () => {
 });
 
 async function open(at = url, monotonicMs = () => performance.now()): Promise<Engine> {
-  const engine = await openStorage(at, { serving: true, connections: 8, monotonicMs });
+  const engine = await openStorage(databaseAt(at), { serving: true, connections: 8, monotonicMs });
   opened.push(engine);
   return engine;
 }
@@ -33,7 +34,7 @@ async function open(at = url, monotonicMs = () => performance.now()): Promise<En
 const insert = (tx: Tx, id: string) =>
   tx
     .insertInto("workspaces")
-    .values({ id, name: "any", enabled: 1, createdAtMs: 2 ** 40 })
+    .values({ id, name: "any", enabled: 1, createdAtMs: 2 ** 40, timeZone: "UTC" })
     .execute();
 
 const ids = async (engine: Engine) =>
@@ -45,7 +46,7 @@ const reasonOf = (work: Promise<unknown>) =>
     (error: unknown) => (error instanceof StorageError ? error.reason : String(error)),
   );
 
-test("64-bit integers and their sums come as numbers, text sorts by its bytes", async () => {
+test("64-bit integers and their sums are read as numbers, and text sorts by its bytes", async () => {
   const engine = await open();
   for (const id of ["b", "B", "a", "é", "_", "z"]) await engine.transaction((tx) => insert(tx, id));
   const rows = await engine.db
@@ -56,7 +57,7 @@ test("64-bit integers and their sums come as numbers, text sorts by its bytes", 
   expect(await ids(engine)).toEqual(["B", "_", "a", "b", "z", "é"]);
 });
 
-test("a transaction in which a statement failed is not acknowledged, even where its work went on", async () => {
+test("a transaction with a failed statement is not acknowledged, even if its code continued", async () => {
   const engine = await open();
   const work = engine.transaction(async (tx) => {
     await insert(tx, "ws_1");
@@ -66,7 +67,7 @@ test("a transaction in which a statement failed is not acknowledged, even where 
   expect(await ids(engine)).toEqual([]);
 });
 
-test("a server that takes no writes for now refuses them as one that is away, and takes them again without a new start", async () => {
+test("while a server accepts no writes, they fail as unavailable, and they succeed again without a restart", async () => {
   const engine = await open();
   const admin = new SQL(url, { max: 1 });
   const name = new URL(url).pathname.slice(1);
@@ -94,7 +95,7 @@ test("a commit waits until it is durable, whatever the server's default is", asy
   expect(rows).toEqual([{ setting: "on" }]);
 });
 
-test("two transactions that lock each other's rows both happen", async () => {
+test("two transactions that deadlock both succeed", async () => {
   const engine = await open();
   for (const id of ["ws_1", "ws_2"]) await engine.transaction((tx) => insert(tx, id));
   const touch = (tx: Tx, id: string) =>
@@ -109,7 +110,7 @@ test("two transactions that lock each other's rows both happen", async () => {
       waiting.push(resolve);
       if (waiting.length < 2) return;
       for (const go of waiting) go();
-      waiting = [() => undefined]; // whoever runs again waits for nobody
+      waiting = [() => undefined]; // a retry waits for nothing
     });
   const crossing = (first: string, second: string) =>
     engine.transaction(async (tx) => {
@@ -122,7 +123,7 @@ test("two transactions that lock each other's rows both happen", async () => {
   expect(rows.map(({ createdAtMs }) => createdAtMs)).toEqual([2 ** 40 + 2, 2 ** 40 + 2]);
 });
 
-test("transactions of one name run one after the other, in whatever process", async () => {
+test("transactions with one name run one after the other, across processes", async () => {
   const engines = [await open(), await open()];
   let inside = 0;
   const alone = (engine: Engine) =>
@@ -138,10 +139,12 @@ test("transactions of one name run one after the other, in whatever process", as
   await Promise.all([...engines, ...engines, ...engines].map(alone));
 });
 
-test("nodes are counted that the server has heard of within 15 seconds, by its clock, and this one", async () => {
+test("the number of nodes includes this one and those that the server has heard from within 15 seconds by its clock", async () => {
   const admin = new SQL(url, { max: 1 });
   await admin.unsafe(`insert into "nodes" values
-    ('there', clock_timestamp() - interval '10 s'), ('gone', clock_timestamp() - interval '16 s')`);
+    ('there', clock_timestamp() - interval '10 s'), ('gone', clock_timestamp() - interval '16 s'),
+    ('seen by a clock an hour ahead', clock_timestamp() + interval '1 hour'),
+    ('seen by a clock years ahead', clock_timestamp() + interval '5 years')`);
   await admin.close();
   expect((await open()).liveNodes()).toBe(2);
   const last = await open();
@@ -158,7 +161,7 @@ describe("changes", () => {
     return { engine, told };
   }
 
-  test("are told to every other process once, and not to their own", async () => {
+  test("are reported once to every other process, and not to their own", async () => {
     const [one, other] = [await follow(), await follow()];
     await one.engine.transaction((tx) => record(one.engine, tx, "key_1", "id_2"));
     await other.engine.transaction((tx) => record(other.engine, tx, "key_3"));
@@ -169,7 +172,7 @@ describe("changes", () => {
     expect(other.told).toEqual(["key_1", "id_2", "last"]);
   });
 
-  test("are told in whatever order they are committed", async () => {
+  test("are reported in whatever order they are committed", async () => {
     const [writer, reader] = [await open(), await follow()];
     let goOn = () => {};
     const held = writer.transaction(async (tx) => {
@@ -187,7 +190,7 @@ describe("changes", () => {
     expect(reader.told).toEqual(["key_1", "key_2", "key_3", "begun_first"]);
   });
 
-  test("that were rolled back are not told", async () => {
+  test("that were rolled back are not reported", async () => {
     const [writer, reader] = [await open(), await follow()];
     const failed = writer.transaction(async (tx) => {
       await record(writer, tx, "never");
@@ -199,7 +202,7 @@ describe("changes", () => {
     expect(reader.told).toEqual(["last"]);
   });
 
-  test("none is missed and none told twice while many transactions overlap", async () => {
+  test("are neither missed nor reported twice while many transactions overlap", async () => {
     const [one, other, reader] = [await open(), await open(), await follow()];
     const written = Array.from({ length: 300 }, (_, index) => `key_${index}`);
     const inAnyOrder = written.map(async (id, index) => {
@@ -217,7 +220,7 @@ describe("changes", () => {
   });
 });
 
-describe("with a server that goes away", () => {
+describe("with a server that becomes unavailable,", () => {
   let proxy: TcpProxy;
   let through: string;
   beforeEach(async () => {
@@ -231,8 +234,8 @@ describe("with a server that goes away", () => {
     await proxy.close();
   });
 
-  /** Forwards the first commit and loses its answer. */
-  const loseAnswer = () => {
+  /** Forwards the first commit and drops its response. */
+  const loseResponse = () => {
     proxy.onSent((data) => {
       const isCommit = data.includes("commit\0");
       if (isCommit) proxy.onSent(undefined);
@@ -240,10 +243,10 @@ describe("with a server that goes away", () => {
     });
   };
 
-  test("a commit whose answer is lost is `lost`, and is not run again", async () => {
+  test("a commit whose response is lost fails as `lost`, and is not retried", async () => {
     const engine = await open(through);
     let runs = 0;
-    loseAnswer();
+    loseResponse();
     const work = engine.transaction(async (tx) => {
       runs += 1;
       await insert(tx, `ws_${runs}`);
@@ -253,7 +256,7 @@ describe("with a server that goes away", () => {
     expect(await ids(engine)).toEqual(["ws_1"]);
   });
 
-  test("a transaction whose connection breaks before the commit is run again, and happens once", async () => {
+  test("a transaction whose connection breaks before the commit is retried, and takes effect once", async () => {
     const engine = await open(through);
     let runs = 0;
     await engine.transaction(async (tx) => {
@@ -267,7 +270,7 @@ describe("with a server that goes away", () => {
     expect(await ids(engine)).toEqual(["ws_2"]);
   });
 
-  test("reads and writes are refused while it hangs, those under way too, and done again when it answers", async () => {
+  test("reads and writes fail while it hangs, including those in flight, and succeed when it responds again", async () => {
     const engine = await open(through);
     let entered = () => {};
     const inside = new Promise<void>((resolve) => {
@@ -299,7 +302,7 @@ describe("with a server that goes away", () => {
     expect(await ids(engine)).toEqual(["ws_4"]);
   });
 
-  test("while it is stopped one probe at a time asks for it, however many callers there are", async () => {
+  test("while it is stopped, one probe at a time connects to it, however many callers there are", async () => {
     const engine = await open(through);
     proxy.cut();
     await until(async () => (await reasonOf(ids(engine))) === "unavailable");
@@ -321,7 +324,7 @@ describe("with a server that goes away", () => {
     );
   });
 
-  test("what is cached is trusted for half a minute after the last word from it, and again when it is back", async () => {
+  test("the cache is used for half a minute after its last response, and again when it is back", async () => {
     let nowMs = 0;
     const engine = await open(through, () => nowMs);
     const told: ForeignChange[] = [];
@@ -340,20 +343,20 @@ describe("with a server that goes away", () => {
   });
 });
 
-describe("a server that cannot be used is refused with a sentence that holds no password", () => {
+describe("a server that cannot be used is refused with a sentence without the password,", () => {
   const refusal = (at: string) =>
     open(at).then(
       () => "opened",
       (error: Error) => error.message,
     );
 
-  test("where nothing listens", async () => {
+  test("if nothing listens", async () => {
     const message = await refusal("postgres://someone:secret-word@127.0.0.1:1/records");
     expect(message).toContain("The database records at 127.0.0.1:1 cannot be reached");
     expect(message).not.toContain("secret-word");
   });
 
-  test("where there is no such database", async () => {
+  test("if the database does not exist", async () => {
     const missing = new URL(url);
     missing.pathname = "/no_such_database";
     missing.password = "secret-word";
@@ -362,7 +365,7 @@ describe("a server that cannot be used is refused with a sentence that holds no 
     expect(message).not.toContain("secret-word");
   });
 
-  test("where text is not kept as UTF-8", async () => {
+  test("if text is not stored as UTF-8", async () => {
     const admin = new SQL(url, { max: 1 });
     const name = `${new URL(url).pathname.slice(1)}_latin`;
     await admin.unsafe(
@@ -370,7 +373,9 @@ describe("a server that cannot be used is refused with a sentence that holds no 
     );
     const latin = new URL(url);
     latin.pathname = `/${name}`;
-    expect(await refusal(latin.href)).toBe("The database's encoding is LATIN1: make it with encoding UTF8.");
+    expect(await refusal(latin.href)).toBe(
+      "The database's encoding is LATIN1. Create it with encoding UTF8.",
+    );
     await admin.unsafe(`drop database ${name}`);
     await admin.close();
   });

@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { CompiledQuery } from "kysely";
 import { type Engine, type ForeignChange, StorageError, type StorageOptions } from "../engine.ts";
-import { type MigrationTarget, migrate } from "../migrate.ts";
+import { migrate } from "../migrate.ts";
+import type { MigrationTarget } from "../migration.ts";
 import type { Tx } from "../schema.ts";
+import { within } from "./deadline.ts";
 import { postgresDb } from "./dialects.ts";
 import { isConnectionFailure, storageError } from "./postgresErrors.ts";
-import { type Link, openLink, within } from "./postgresLink.ts";
+import { type Link, openLink } from "./postgresLink.ts";
 import { followNews, type News } from "./postgresNews.ts";
+import { checkPooling } from "./postgresPooler.ts";
 import { ask, reader } from "./postgresQuery.ts";
 import { transact } from "./postgresTransaction.ts";
 
@@ -15,9 +18,9 @@ const pointReadMs = 800;
 const slowReadMs = 12_000;
 
 /**
- * Opens a PostgreSQL database (15 or later), migrated to this program's schema. `url` is
+ * Opens a PostgreSQL database (15 or later) and migrates it to this program's schema. `url` is
  * `postgres://user:password@host:port/database`. Any number of processes may serve from it.
- * Errors: `StorageError` with a sentence for the person who started the program.
+ * Errors: `StorageError` with a message for the operator.
  */
 export async function openPostgres(url: string, options: StorageOptions): Promise<Engine> {
   const listeners = new Set<(change: ForeignChange) => void>();
@@ -26,18 +29,20 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
   const link = openLink({
     url,
     connections: options.connections,
-    onUp: () => news?.look(),
+    onUp: () => news?.poll(),
     onStandby: () => news?.forget(),
   });
   try {
+    await checkPooling(url);
     await checkServer(link);
+    if (options.mustExist === true) await refuseEmpty(url, link);
     await migrate(target(link));
     if (options.serving) {
       news = followNews({
         link,
         nodeId,
         monotonicMs: options.monotonicMs,
-        tell(change) {
+        report(change) {
           for (const listener of listeners) listener(change);
         },
       });
@@ -53,6 +58,7 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
     name: "postgres",
     db,
     slow: postgresDb(reader(link, "slow", slowReadMs)),
+    snapshot: undefined,
     transaction: (work, how = {}) => transact(link, work, how),
     recordChanges: (tx, ids) => recordChanges(tx, nodeId, ids),
     onForeignChange: (listener) => void listeners.add(listener),
@@ -66,7 +72,7 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
   };
 }
 
-/** The transaction's own id orders the row among all others by when it is committed. */
+/** With the transaction's id, pollers can tell whether a snapshot includes the row, in whatever order transactions commit. */
 async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): Promise<void> {
   if (ids.size === 0) return;
   await tx.executeQuery(
@@ -78,39 +84,56 @@ async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): 
   );
 }
 
-/** Errors: `StorageError` where the server is too old or does not store UTF-8. */
+/** Errors: `StorageError` if the server is too old, is a standby, or does not store UTF-8. */
 async function checkServer(link: Link): Promise<void> {
   const [row] = await within(
     slowReadMs,
-    ask(
-      link.pools().watch,
-      `select current_setting('server_version_num')::int4 as "version",
+    link.pools().watch.run((client) =>
+      ask(
+        client,
+        `select current_setting('server_version_num')::int4 as "version",
         current_setting('server_encoding') as "encoding", pg_is_in_recovery() as "standby"`,
+      ),
     ),
   );
   const { version, encoding, standby } = row as { version: number; encoding: string; standby: boolean };
   if (version < oldestVersion) {
     throw new StorageError(
       "unavailable",
-      `PostgreSQL ${Math.floor(version / 10_000)} is too old: use 15 or later.`,
+      `PostgreSQL ${Math.floor(version / 10_000)} is too old. Use 15 or later.`,
     );
   }
   if (encoding !== "UTF8") {
     throw new StorageError(
       "unavailable",
-      `The database's encoding is ${encoding}: make it with encoding UTF8.`,
+      `The database's encoding is ${encoding}. Create it with encoding UTF8.`,
     );
   }
-  if (standby) throw new StorageError("unavailable", "The server is a standby: name the primary.");
+  if (standby)
+    throw new StorageError("unavailable", "The server is a standby. Use the address of the primary.");
 }
 
-/** Bytes compare as bytes: the C collation, whatever the database's own is. */
+/** Errors: `StorageError` if no server has created its tables yet. */
+async function refuseEmpty(url: string, link: Link): Promise<void> {
+  const [row] = await within(
+    slowReadMs,
+    link.pools().watch.run((client) => ask(client, `select to_regclass('migrations') is null as "empty"`)),
+  );
+  if ((row as { empty: boolean }).empty === false) return;
+  const { host, pathname } = new URL(url);
+  throw new StorageError(
+    "unavailable",
+    `The database ${pathname.slice(1)} at ${host} has no tables of Latchkey's. Start latchkey serve first, or set DATABASE_URL.`,
+  );
+}
+
+/** Text has the C collation, whatever the database's default is, so that it compares byte by byte as on SQLite. */
 function target(link: Link): MigrationTarget {
   return {
-    types: { engine: "postgres", text: `text collate "C"`, int64: "int8", tableEnd: "" },
+    types: { engine: "postgres", text: `text collate "C"`, int64: "int8", bytes: "bytea", tableEnd: "" },
     async locked(work) {
-      const connection = await link.pools().writes.reserve();
-      const run = (sql: string) => ask(connection, sql);
+      const connection = await link.pools().writes.reserve(slowReadMs);
+      const run = (sql: string) => ask(connection.client, sql);
       try {
         await run("begin");
         await run("set local lock_timeout = 0");
@@ -122,7 +145,7 @@ function target(link: Link): MigrationTarget {
         await run("rollback").catch(() => undefined);
         throw error;
       } finally {
-        await connection.release();
+        connection.release();
       }
     },
   };
@@ -132,10 +155,10 @@ function startError(url: string, error: unknown): unknown {
   if (error instanceof StorageError && error.cause === undefined) return error;
   const { host, pathname } = new URL(url);
   const message = error instanceof Error ? error.message : String(error);
-  const sentence = isConnectionFailure(error) ? "cannot be reached" : "cannot be used";
+  const problem = isConnectionFailure(error) ? "cannot be reached" : "cannot be used";
   return new StorageError(
     "unavailable",
-    `The database ${pathname.slice(1)} at ${host} ${sentence}: ${message}.`,
+    `The database ${pathname.slice(1)} at ${host} ${problem}: ${message}.`,
     storageError(error),
   );
 }

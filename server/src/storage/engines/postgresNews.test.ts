@@ -1,5 +1,7 @@
-/** Changes are followed through crashes, standbys and a promotion. Changes of one healthy server are postgres.test.ts. */
+/** Changes across crashes, standbys and a promotion. postgres.test.ts is about the changes of one healthy server. */
+
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { databaseAt } from "../../../test/databaseAt.ts";
 import {
   type PostgresServer,
   type Standby,
@@ -19,7 +21,7 @@ const opened: Engine[] = [];
 
 beforeAll(async () => {
   primary = await startPostgres();
-  // what need not be flushed is not, so that a crash forgets it
+  // flushes only what must be flushed, so that a crash loses the rest
   await primary.ask(`alter system set wal_writer_delay = '10s'`, "select pg_reload_conf()");
   standby = await startStandby(primary);
   const url = new URL(primary.url);
@@ -39,12 +41,12 @@ afterAll(async () => {
 });
 
 async function open(url: string, monotonicMs = () => performance.now()): Promise<Engine> {
-  const engine = await openStorage(url, { serving: true, connections: 4, monotonicMs });
+  const engine = await openStorage(databaseAt(url), { serving: true, connections: 4, monotonicMs });
   opened.push(engine);
   return engine;
 }
 
-/** An engine, and what it has been told so far: ids, or `everything`. */
+/** An engine, and the changes reported to it so far: ids, or `everything`. */
 async function follow(monotonicMs?: () => number): Promise<{ engine: Engine; told: string[] }> {
   const engine = await open(through, monotonicMs);
   const told: string[] = [];
@@ -56,11 +58,11 @@ const record = (engine: Engine, id: string) =>
   engine.transaction((tx) => engine.recordChanges(tx, new Set([id])));
 const reads = (engine: Engine) =>
   engine.check().then(
-    () => "answered",
+    () => "read",
     (error: unknown) => (error instanceof StorageError ? error.reason : String(error)),
   );
 
-/** Callers that read all the time, so that there is always an answer under way. */
+/** Callers that read all the time, so that a read is always in flight. */
 function readOn(engine: Engine): { latest: string[]; stop(): Promise<void> } {
   const latest = Array.from({ length: 16 }, () => "");
   let over = false;
@@ -86,7 +88,7 @@ function leadTo({ url }: PostgresServer): void {
   proxy.mend();
 }
 
-/** Begins and rolls back transactions, and answers the last one's id when every follower has seen that they ended. */
+/** Begins and rolls back transactions. Returns the last one's id when every follower has seen that they ended. */
 async function wasteIds(): Promise<bigint> {
   const waste = Array.from({ length: 200 }, () => "begin; select pg_current_xact_id(); rollback");
   const last = `select pg_snapshot_xmax(pg_current_snapshot())::text as "next", clock_timestamp()::text as "now"`;
@@ -104,19 +106,19 @@ const idOf = async (server: PostgresServer, change: string) => {
   return BigInt(String(row?.["id"]));
 };
 
-/** One of the server's processes dies: it starts all of them anew, but for the first. */
+/** Kills one of the server's processes, so that it restarts all of them except the first. */
 async function killOneProcess(): Promise<void> {
   const [row] = await primary.ask(`select pid from pg_stat_activity where backend_type = 'checkpointer'`);
   process.kill(Number(row?.["pid"]), "SIGKILL");
 }
 
-test("a change is told though a crash of the server gave it the id of a transaction that was seen to end", async () => {
+test("a change is reported even if, after a crash, it has the id of a transaction that was seen to end", async () => {
   const { told } = await follow();
   const writer = await open(primary.url);
   let reused = false;
   for (let crash = 0; !reused; crash += 1) {
     const wasted = await wasteIds();
-    proxy.cut(); // the next look comes after the change
+    proxy.cut(); // the next poll comes after the change
     await killOneProcess();
     const change = `crash_${crash}`;
     await until(() =>
@@ -131,16 +133,16 @@ test("a change is told though a crash of the server gave it the id of a transact
   }
 }, 30_000);
 
-test("a standby is taken for no database at all, though it answers", async () => {
+test("a standby counts as unavailable, although it responds", async () => {
   let nowMs = 0;
   const { engine, told } = await follow(() => nowMs);
   const reading = readOn(engine);
-  await until(() => reading.latest.every((outcome) => outcome === "answered"));
+  await until(() => reading.latest.every((outcome) => outcome === "read"));
   leadTo(standby);
   await until(() => reading.latest.every((outcome) => outcome === "unavailable"));
   const connections = standby.connections();
   await until(() => {
-    expect(reading.latest).not.toContain("answered");
+    expect(reading.latest).not.toContain("read");
     return standby.connections() > connections + 3;
   });
   await reading.stop();
@@ -151,7 +153,7 @@ test("a standby is taken for no database at all, though it answers", async () =>
   expect(told).toEqual(["everything"]);
 }, 30_000);
 
-test("after a promotion everything counts as changed, and changes are told though the new server's ids lag behind", async () => {
+test("after a promotion everything counts as changed, and changes are reported although the new server's ids lag behind", async () => {
   const { told } = await follow();
   const wasted = await wasteIds();
   proxy.cut();

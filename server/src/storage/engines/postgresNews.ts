@@ -1,16 +1,17 @@
 import type { ForeignChange } from "../engine.ts";
+import { Late, within } from "./deadline.ts";
 import type { SqlValue } from "./dialects.ts";
 import { isConnectionFailure } from "./postgresErrors.ts";
-import { Late, type Link, within } from "./postgresLink.ts";
+import type { Link } from "./postgresLink.ts";
 import { ask } from "./postgresQuery.ts";
 
-/** What this process learns of the others that work on the same database. */
+/** Polls the database for what other processes have changed, and for how many of them there are. */
 export type News = {
-  /** Errors: the driver's, where the first look fails. */
+  /** Errors: the driver's, if the first poll fails. */
   start(): Promise<void>;
-  /** Looks at once instead of when its time comes. */
-  look(): void;
-  /** The next look counts everything as changed. */
+  /** Polls now instead of at the next interval. */
+  poll(): void;
+  /** The next poll reports everything as changed. */
   forget(): void;
   isCurrent(): boolean;
   liveNodes(): number;
@@ -21,48 +22,35 @@ export type NewsOptions = {
   link: Link;
   nodeId: string;
   monotonicMs(): number;
-  tell(change: ForeignChange): void;
+  report(change: ForeignChange): void;
 };
 
-const lookEveryMs = 200;
-const beatEveryMs = 5_000;
+const pollEveryMs = 200;
+const heartbeatEveryMs = 5_000;
 const deadlineMs = 750;
-/** cached records are used this long after the last look that succeeded */
+/** how long after the last successful poll cached records are used */
 const trustedMs = 30_000;
-/** changes are kept for twice as long as a gap between two looks may be */
+/** the longest gap between two polls; changes are kept for twice as long */
 const longestGapMs = 5 * 60_000;
 
 /**
- * A change is written by the transaction that makes it, so it is there when that is. Each look asks for what the
- * transactions wrote that the previous look's snapshot did not see and this one's does: whatever the order in which
- * they commit, none is missed and none told twice. After a restart or a failover anything may have changed. What a
- * standby says is not used: its snapshots do not name the transactions that are under way.
+ * Each transaction records its changes itself, so a change becomes visible with its transaction. A poll returns what
+ * was recorded by the transactions that its snapshot includes and the previous poll's did not. No change is missed or
+ * reported twice, in whatever order transactions commit. After a restart or a failover, anything may have changed. A
+ * standby's response is not used, because its snapshots do not list the transactions that are in progress.
  */
-export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): News {
+export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): News {
   let seen: Seen | undefined;
   let currentAtMs = Number.NEGATIVE_INFINITY;
   let others = 0;
 
-  async function query(
-    sql: string,
-    values: readonly SqlValue[],
-    pools = link.pools(),
-  ): Promise<Record<string, unknown> | undefined> {
-    try {
-      const [row] = await within(deadlineMs, ask(pools.watch, sql, values));
-      link.answered();
-      return row;
-    } catch (error) {
-      if (error instanceof Late || isConnectionFailure(error)) void link.suspect(pools);
-      throw error;
-    }
-  }
+  const query = watchedQuery(link);
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const startedAtMs = monotonicMs();
     const pools = link.pools();
     const { snapshot = null, backend = null, atMs = null } = seen ?? {};
-    const row = (await query(lookSql, [snapshot, nodeId, backend, atMs], pools)) as Look | undefined;
+    const row = (await query(pollSql, [snapshot, nodeId, backend, atMs], pools)) as Poll | undefined;
     if (row === undefined) return;
     const { changes, standby, ...now } = row;
     if (standby) {
@@ -70,10 +58,8 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
       void link.suspect(pools);
       return;
     }
-    if (seen === undefined || seen.server !== now.server || now.atMs - seen.atMs > longestGapMs) {
-      tell({ ids: undefined });
-    }
-    for (const [ids, ageMs] of changes) tell({ ids: ids.split(" "), ageMs });
+    if (seen === undefined || mayHaveMissed(seen, now, startedAtMs - currentAtMs)) report({ ids: undefined });
+    for (const [ids, ageMs] of changes) report({ ids: ids.split(" "), ageMs });
     seen = now;
     currentAtMs = startedAtMs;
   }
@@ -82,42 +68,72 @@ export function followNews({ link, nodeId, monotonicMs, tell }: NewsOptions): Ne
     seen = undefined;
   }
 
-  async function beat(): Promise<void> {
-    const row = await query(beatSql, [nodeId]);
+  async function sendHeartbeat(): Promise<void> {
+    const row = await query(heartbeatSql, [nodeId]);
     others = Number(row?.["others"] ?? others);
     await query(cleanSql, []);
   }
 
-  const looking = repeat(look, lookEveryMs);
-  const beating = repeat(beat, beatEveryMs);
+  const polling = repeat(poll, pollEveryMs);
+  const heartbeats = repeat(sendHeartbeat, heartbeatEveryMs);
   return {
     async start() {
-      await look();
-      await beat();
-      looking.start();
-      beating.start();
+      await poll();
+      await sendHeartbeat();
+      polling.start();
+      heartbeats.start();
     },
-    look: looking.now,
+    poll: polling.now,
     forget,
     isCurrent: () => monotonicMs() - currentAtMs <= trustedMs,
     liveNodes: () => others + 1,
     async stop() {
-      await Promise.all([looking.stop(), beating.stop()]);
+      await Promise.all([polling.stop(), heartbeats.stop()]);
       await query(`delete from "nodes" where "id" = $1`, [nodeId]).catch(() => undefined);
     },
   };
 }
 
-/** What a look saw: everything committed in the snapshot, of the server that was started then, through this process of it. */
+/** Queries run on the `watch` pool. If one times out or loses its connection, the server is probed. */
+function watchedQuery(link: NewsOptions["link"]) {
+  return async (
+    sql: string,
+    values: readonly SqlValue[],
+    pools = link.pools(),
+  ): Promise<Record<string, unknown> | undefined> => {
+    try {
+      const [row] = await within(
+        deadlineMs,
+        pools.watch.run((client) => ask(client, sql, values)),
+      );
+      link.responded();
+      return row;
+    } catch (error) {
+      if (error instanceof Late || isConnectionFailure(error)) void link.suspect(pools);
+      throw error;
+    }
+  };
+}
+
+/** What a poll saw: the snapshot, the server's start time, the server process behind the connection, and the server's clock. */
 type Seen = { snapshot: string; server: string; backend: number; atMs: number };
-type Told = [ids: string, ageMs: number];
-type Look = Seen & { standby: boolean; changes: Told[] };
+
+/** `gapMs` is measured by this process's clock, since the server's may have been set meanwhile. */
+function mayHaveMissed(before: Seen, now: Seen, gapMs: number): boolean {
+  if (before.server !== now.server) return true;
+  const clockWentBack = now.atMs < before.atMs && before.backend !== now.backend;
+  return clockWentBack || Math.max(gapMs, now.atMs - before.atMs) > longestGapMs;
+}
+
+type Change = [ids: string, ageMs: number];
+type Poll = Seen & { standby: boolean; changes: Change[] };
 
 /**
- * A server that lost one of its processes starts all others anew without being started anew itself, and gives the ids
- * of transactions that left no trace to others: on a new connection the time of a change decides as well.
+ * If one of the server's processes crashes, the server restarts all others but keeps its own start time. It may then reuse
+ * the ids of transactions that left no trace. So on a new connection, changes are also selected by the time they were
+ * recorded.
  */
-const lookSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
+const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
   pg_backend_pid() as "backend", pg_is_in_recovery() as "standby",
   (extract(epoch from clock_timestamp()) * 1000)::int8 as "atMs",
   (select coalesce(json_agg(json_build_array("ids",
@@ -131,17 +147,22 @@ const lookSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster
           and "recordedAt" >= to_timestamp($4::int8 / 1000.0)
     ) as "news") as "changes"`;
 
-/** The server's clock alone decides who is alive, so the nodes' clocks may differ. */
-const beatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())
+/**
+ * Only the server's clock decides which nodes are alive, so the nodes' clocks may differ. If the server's clock was set
+ * back, a node whose last heartbeat is now in the future is not alive until its next one.
+ */
+const heartbeatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())
     on conflict ("id") do update set "seenAt" = clock_timestamp())
-  select count(*) as "others" from "nodes" where "id" <> $1 and "seenAt" > clock_timestamp() - interval '15 s'`;
+  select count(*) as "others" from "nodes" where "id" <> $1
+    and "seenAt" between clock_timestamp() - interval '15 s' and clock_timestamp() + interval '15 s'`;
 
-/** Those that another node is deleting are left to it. */
-const cleanSql = `with "gone" as (delete from "nodes" where "seenAt" < clock_timestamp() - interval '1 day')
+/** Skips rows that another node is deleting. */
+const cleanSql = `with "gone" as (delete from "nodes" where "seenAt" not between
+    clock_timestamp() - interval '1 day' and clock_timestamp() + interval '1 day')
   delete from "changes" where ctid in (select ctid from "changes"
     where "recordedAt" < clock_timestamp() - interval '10 min' limit 5000 for update skip locked)`;
 
-/** Runs `work` again `everyMs` after it has ended, however it ended; its next run tries again what failed. */
+/** Runs `work` again `everyMs` after each run ends, even if it failed: the next run is the retry. */
 function repeat(work: () => Promise<void>, everyMs: number) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;

@@ -1,14 +1,15 @@
 import type { SQL } from "bun";
 import { StorageError } from "../engine.ts";
+import { Late, within } from "./deadline.ts";
 import type { Execute, SqlValue } from "./dialects.ts";
 import { isConnectionFailure, storageError } from "./postgresErrors.ts";
-import { Late, type Link, within } from "./postgresLink.ts";
+import type { Link } from "./postgresLink.ts";
 
 type Row = Record<string, unknown>;
 export type Rows = Row[] & { command: string | null };
 
 /**
- * Runs one prepared statement; 64-bit integers come as numbers.
+ * Runs one prepared statement. Returns 64-bit integers as numbers.
  * Errors: the driver's.
  */
 export async function ask(client: SQL, sql: string, values: readonly SqlValue[] = []): Promise<Rows> {
@@ -18,19 +19,19 @@ export async function ask(client: SQL, sql: string, values: readonly SqlValue[] 
 }
 
 /**
- * Runs statements that only read, each answered or refused within `deadlineMs`. One whose connection broke is run
- * again on another.
+ * Runs read-only statements, each of which returns or fails within `deadlineMs`. A statement that lost its connection is
+ * retried on another one.
  * Errors: `StorageError`.
  */
 export function reader(link: Link, pool: "points" | "slow", deadlineMs: number): Execute {
   async function read(sql: string, values: readonly SqlValue[]): Promise<Rows> {
     const pools = link.pools();
     try {
-      return await ask(pools[pool], sql, values);
+      return await pools[pool].run((client) => ask(client, sql, values));
     } catch (error) {
       if (!isConnectionFailure(error)) throw error;
       await link.suspect(pools);
-      return ask(link.pools()[pool], sql, values);
+      return link.pools()[pool].run((client) => ask(client, sql, values));
     }
   }
 
@@ -38,22 +39,22 @@ export function reader(link: Link, pool: "points" | "slow", deadlineMs: number):
     const pools = link.pools();
     try {
       const rows = await within(deadlineMs, read(sql, values));
-      link.answered();
+      link.responded();
       return rows;
     } catch (error) {
       if (!(error instanceof Late)) throw storageError(error);
       void link.suspect(pools);
-      throw new StorageError("unavailable", "The database did not answer.");
+      throw new StorageError("unavailable", "The database did not respond in time.");
     }
   };
 }
 
 type Column = { name: string; type: number };
 
-/** int8, and numeric, which sums of int8 are */
+/** int8, and numeric, the type of sums of int8 */
 const integerTypes = new Set([20, 1700]);
 
-/** The runs of a prepared statement share the description of its columns. */
+/** By the driver's description of the columns, which is one object for all runs of a prepared statement. */
 const integerColumns = new WeakMap<readonly Column[], string[]>();
 
 function readIntegers(rows: Row[], columns: readonly Column[]): void {

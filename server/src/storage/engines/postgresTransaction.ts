@@ -1,19 +1,20 @@
-import type { ReservedSQL } from "bun";
 import { StorageError, type TransactionOptions } from "../engine.ts";
 import type { Tx } from "../schema.ts";
+import { Late, within } from "./deadline.ts";
 import { postgresDb, type SqlValue } from "./dialects.ts";
 import { isConflict, isConnectionFailure, storageError } from "./postgresErrors.ts";
-import { Late, type Link, type Pools, within } from "./postgresLink.ts";
+import type { Link, Pools } from "./postgresLink.ts";
+import type { Reserved } from "./postgresPool.ts";
 import { ask, type Rows } from "./postgresQuery.ts";
 
 const attempts = 4;
 const reserveMs = 5_000;
-/** above the lock timeout, whose answer says more */
+/** longer than the lock timeout, whose error is more specific */
 const statementMs = 6_500;
 
 /**
- * Runs `work` between `begin` and `commit`; again after a conflict with another transaction, and where the
- * connection broke before the commit was sent.
+ * Runs `work` between `begin` and `commit`. Retries after a conflict with another transaction, and if the connection broke
+ * before the commit was sent.
  * Errors: `StorageError`, and what `work` throws.
  */
 export async function transact<T>(
@@ -25,7 +26,7 @@ export async function transact<T>(
     try {
       return await tryOnce(link, work, options);
     } catch (error) {
-      if (!mayRunAgain(error)) throw error;
+      if (!mayRetry(error)) throw error;
       if (isConflict(error)) await pause(attempt);
     }
   }
@@ -36,7 +37,7 @@ async function tryOnce<T>(link: Link, work: (tx: Tx) => Promise<T>, options: Tra
   const pools = link.pools();
   try {
     const result = await once(pools, work, options);
-    link.answered();
+    link.responded();
     return result;
   } catch (error) {
     if (isConnectionFailure(error)) await link.suspect(pools);
@@ -44,8 +45,8 @@ async function tryOnce<T>(link: Link, work: (tx: Tx) => Promise<T>, options: Tra
   }
 }
 
-/** Nothing was kept, and whoever stood in the way may be gone. */
-function mayRunAgain(error: unknown): boolean {
+/** Only if nothing was committed for certain. */
+function mayRetry(error: unknown): boolean {
   if (error instanceof StorageError && error.reason === "lost") return false;
   return isConflict(error) || isConnectionFailure(error);
 }
@@ -60,10 +61,10 @@ async function once<T>(
   const connection = await reserve(pools);
   const run: Run = async (sql, values) => {
     try {
-      return await within(statementMs, ask(connection, sql, values));
+      return await within(statementMs, ask(connection.client, sql, values));
     } catch (error) {
       if (!(error instanceof Late)) throw storageError(error);
-      throw new StorageError("unavailable", "The database did not answer.");
+      throw new StorageError("unavailable", "The database did not respond in time.");
     }
   };
   try {
@@ -71,7 +72,7 @@ async function once<T>(
     if (alone !== undefined) await run("select pg_advisory_xact_lock(hashtextextended($1, 0))", [alone]);
     const result = await work(postgresDb(run) as Tx);
     await commit(run);
-    await connection.release();
+    connection.release();
     return result;
   } catch (error) {
     await abandon(connection, error);
@@ -79,40 +80,44 @@ async function once<T>(
   }
 }
 
-async function reserve({ writes }: Pools): Promise<ReservedSQL> {
+async function reserve({ writes }: Pools): Promise<Reserved> {
   try {
-    return await writes.reserve({ signal: AbortSignal.timeout(reserveMs) });
+    return await writes.reserve(reserveMs);
   } catch (error) {
-    if ((error as Error).name !== "TimeoutError") throw storageError(error);
-    throw new StorageError("busy", "All connections to the database are in use.", error);
+    throw storageError(error);
   }
 }
 
-/** Errors: `StorageError` `lost` where nobody knows whether the server did it. */
+/** Errors: `StorageError` `lost` if it is unknown whether the server committed. */
 async function commit(run: Run): Promise<void> {
   let command: string | null;
   try {
     ({ command } = await run("commit"));
   } catch (error) {
     if (!isConnectionFailure(error)) throw error;
-    throw new StorageError("lost", "The answer to a commit did not arrive.", error);
+    throw new StorageError(
+      "lost",
+      "The response to a commit did not arrive. It may or may not have been committed.",
+      error,
+    );
   }
-  // how the server answers where a statement had failed and `work` went on
-  if (command !== "COMMIT") throw new Error(`a transaction ended by ${command}`);
+  // the server responds ROLLBACK if a statement failed and `work` went on regardless
+  if (command !== "COMMIT")
+    throw new Error(`The transaction ended with ${command} instead of COMMIT: a statement in it had failed.`);
 }
 
-/** Ends the transaction; a connection that no longer answers is closed, which ends it too. */
-async function abandon(connection: ReservedSQL, reason: unknown): Promise<void> {
+/** Ends the transaction. If the connection no longer responds, closing it ends the transaction too. */
+async function abandon(connection: Reserved, reason: unknown): Promise<void> {
   try {
     if (isConnectionFailure(reason)) throw reason;
-    await within(statementMs, connection.unsafe("rollback"));
-    await connection.release();
+    await within(statementMs, connection.client.unsafe("rollback"));
+    connection.release();
   } catch {
-    await connection.close({ timeout: 0 }).catch(() => undefined);
+    connection.discard();
   }
 }
 
-/** Milliseconds at random, more after each attempt, so that two that met do not meet again. */
+/** Exponential backoff with jitter, so that two transactions that conflicted do not conflict again. */
 function pause(attempt: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** attempt));
 }

@@ -1,13 +1,16 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, until } from "../../../test/program.ts";
+import { CompiledQuery, sql } from "kysely";
+import { createDatabase, newFolder } from "../../../test/program.ts";
+import { until } from "../../../test/until.ts";
 import { type Engine, StorageError } from "../engine.ts";
 import { insertWorkspace, listWorkspaces } from "../queries/workspaces.ts";
-import type { Answered, Asked } from "../workerThread.ts";
+import type { ThreadRequest, ThreadResponse } from "../workerThread.ts";
 import { openSqlite } from "./sqlite.ts";
-import type { Order } from "./sqliteWorker.ts";
+import { groupCharacters } from "./sqliteGroups.ts";
+import type { Order, WorkerStart } from "./sqliteWorker.ts";
 
 setDefaultTimeout(30_000);
 
@@ -38,12 +41,12 @@ const faultOf = (work: Promise<unknown>): Promise<unknown> =>
     (fault: unknown) => fault,
   );
 
-/** What a power cut would leave: copies of the database and its log as they were when a flush of the log began. */
+/** What a power cut would leave: copies of the database and its log from when a flush of the log began. */
 type Kept = { database: Uint8Array; log: Uint8Array };
 
 /**
- * Watches every thread that is started until `stop`: before an order to flush goes out it copies the files, and when
- * the flush is answered that copy counts as kept. With `failing` set the disk answers flushes with an error.
+ * Watches every thread that is started until `stop`. It copies the files before each request to flush, and when the flush
+ * is done, that copy counts as stored. With `failing` set, every flush fails.
  */
 function watchFlushes(path: string) {
   const Original = globalThis.Worker;
@@ -59,20 +62,19 @@ function watchFlushes(path: string) {
   globalThis.Worker = class extends Original {
     constructor(url: string) {
       super(url);
-      this.addEventListener("message", ({ data }: { data: Answered }) => {
+      this.addEventListener("message", ({ data }: { data: ThreadResponse }) => {
         const copy = begun.get(data.id);
         begun.delete(data.id);
-        if (copy === undefined || data.error !== undefined) return;
+        if (copy === undefined || "error" in data) return;
         state.kept = copy;
         state.flushes += 1;
       });
     }
-    override postMessage(message: Asked<Order> | { path: string }): void {
+    override postMessage(message: ThreadRequest<WorkerStart, Order>): void {
       if ("order" in message && message.order.kind === "sync") {
         if (state.failing) {
-          const data: Answered = {
+          const data: ThreadResponse = {
             id: message.id,
-            rows: [],
             error: { message: "EIO: i/o error", code: "EIO" },
           };
           queueMicrotask(() => this.dispatchEvent(new MessageEvent("message", { data })));
@@ -99,15 +101,29 @@ function workspacesIn(kept: Kept | undefined): Set<string> {
   return new Set(rows.map((row) => row.id));
 }
 
+test.if(process.platform === "linux")(
+  "slow reads run on a thread of lower priority, and only they do",
+  async () => {
+    const niceThreads = () =>
+      readdirSync("/proc/self/task").filter((id) => {
+        const fields = readFileSync(`/proc/self/task/${id}/stat`, "utf8").split(") ")[1]?.split(" ");
+        return Number(fields?.[16]) > 0;
+      });
+    const before = niceThreads();
+    const engine = await open(newPath());
+    await add(engine, "ws_1");
+    await listWorkspaces(engine.db);
+    expect(niceThreads()).toEqual(before);
+    await listWorkspaces(engine.slow);
+    expect(niceThreads()).toHaveLength(before.length + 1);
+  },
+);
+
 describe("a power cut", () => {
-  test("at the moment of any acknowledgement leaves everything that was acknowledged", async () => {
+  test("at the moment of any acknowledgement loses nothing that was acknowledged", async () => {
     const path = newPath();
     const disk = watchFlushes(path);
-    const engine = await open(
-      path,
-      { serving: true },
-      { commitsBetweenCheckpoints: 20, maxLogBytes: 200_000 },
-    );
+    const engine = await open(path, { serving: true }, { foldBytes: 100_000, maxBytesBefore: 200_000 });
     disk.stop();
     const acknowledged: string[] = [];
     let checked: Kept | undefined;
@@ -128,7 +144,7 @@ describe("a power cut", () => {
     expect(disk.flushes).toBeLessThan(240); // callers share flushes
   });
 
-  test("after a disk that could not flush: what it had not kept is not acknowledged, and nothing is written after it", async () => {
+  test("after a failed flush loses nothing that was acknowledged, and nothing is written after the failure", async () => {
     const path = newPath();
     const disk = watchFlushes(path);
     const engine = await open(path);
@@ -141,7 +157,7 @@ describe("a power cut", () => {
     disk.failing = false;
     expect(await faultOf(add(engine, "ws_later"))).toMatchObject({ reason: "unavailable" });
     expect([...workspacesIn(disk.kept)]).toEqual(["ws_kept"]);
-    expect(await idsOf(engine)).toContain("ws_kept"); // reading goes on
+    expect(await idsOf(engine)).toContain("ws_kept"); // reads still succeed
     await engine.check();
     await close(engine);
     const again = await open(path);
@@ -151,36 +167,54 @@ describe("a power cut", () => {
 });
 
 describe("the write-ahead log", () => {
-  test("stays bounded while writes go on and on", async () => {
-    const path = newPath();
-    const limits = { commitsBetweenCheckpoints: 20, maxLogBytes: 500_000 };
-    const engine = await open(path, { serving: true }, limits);
-    let largest = 0;
-    let written = 0;
-    const write = async (caller: number) => {
-      for (let round = 0; round < 60; round += 1) {
-        await add(engine, `ws_${caller}_${round}`, "x".repeat(8_000));
-        written += 8_000;
-        largest = Math.max(largest, logBytes(path));
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
-    expect(written).toBeGreaterThan(7_000_000);
-    // the limit, what 20 commits may add before it is looked at, and as much again while the fold is waited for
-    expect(largest).toBeLessThan(3_000_000);
-    expect(await idsOf(engine)).toHaveLength(16 * 60);
-  });
+  test.each([500, 8_000, 400_000])(
+    "stays within its bound plus one group while rows of %i bytes are written continuously",
+    async (rowBytes) => {
+      const path = newPath();
+      const limits = { foldBytes: 200_000, maxBytesBefore: 500_000 };
+      const engine = await open(path, { serving: true }, limits);
+      const rowsEach = Math.ceil(500_000 / rowBytes);
+      let largest = 0;
+      const write = async (caller: number) => {
+        for (let round = 0; round < rowsEach; round += 1) {
+          await add(engine, `ws_${caller}_${round}`, "x".repeat(rowBytes));
+          largest = Math.max(largest, logBytes(path));
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
+      // a transaction writes its row's pages and a few pages of the trees, each with a header of the log
+      const group = Math.min(16 * rowBytes, groupCharacters + rowBytes) * 1.1 + 16 * 50_000;
+      expect(largest).toBeLessThan(limits.maxBytesBefore + group);
+      expect(await idsOf(engine)).toHaveLength(16 * rowsEach);
+    },
+  );
 
-  test("is emptied when nothing happens", async () => {
+  test("is emptied when the database is idle", async () => {
     const path = newPath();
     const engine = await open(path);
     for (let i = 0; i < 10; i += 1) await add(engine, `ws_${i}`);
     expect(logBytes(path)).toBeGreaterThan(0);
-    await until("the log is empty", () => (logBytes(path) === 0 ? true : undefined), 5_000);
+    await until(() => logBytes(path) === 0, 5_000);
     expect(await idsOf(engine)).toHaveLength(10);
   });
 
-  test("is emptied also where somebody read at that time, once he has done", async () => {
+  test("is emptied while a slow read computes", async () => {
+    const path = newPath();
+    const engine = await open(path);
+    let computing = true;
+    const read = sql`with recursive n (i) as (select 1 union all select i + 1 from n where i < 30000000)
+      select count(*) from n`
+      .execute(engine.slow)
+      .finally(() => {
+        computing = false;
+      });
+    await add(engine, "ws_1");
+    await until(() => logBytes(path) === 0);
+    expect(computing).toBe(true);
+    await read;
+  });
+
+  test("is emptied after a read that was in progress, too", async () => {
     const path = newPath();
     const engine = await open(path);
     await add(engine, "ws_first");
@@ -192,33 +226,51 @@ describe("the write-ahead log", () => {
     expect(logBytes(path)).toBeGreaterThan(0);
     other.run("rollback");
     other.close();
-    await until("the log is empty", () => (logBytes(path) === 0 ? true : undefined), 5_000);
+    await until(() => logBytes(path) === 0, 5_000);
   });
 
-  test("keeps nothing of what was deleted, nor does any other file", async () => {
+  test("grows while another process reads, blocks no writer, and is emptied when that process has finished", async () => {
+    const path = newPath();
+    const engine = await open(path, { serving: true }, { foldBytes: 10_000, maxBytesBefore: 20_000 });
+    const other = new Database(path, { readonly: true });
+    other.run("begin");
+    other.query(`select * from "workspaces"`).all();
+    for (let i = 0; i < 100; i += 1) await add(engine, `ws_${i}`, "x".repeat(2_000));
+    expect(logBytes(path)).toBeGreaterThan(200_000);
+    other.run("rollback");
+    other.close();
+    await until(() => logBytes(path) === 0, 5_000);
+    expect(await idsOf(engine)).toHaveLength(100);
+  });
+
+  test("is empty after the database was closed", async () => {
+    const path = newPath();
+    const engine = await open(path);
+    await add(engine, "ws_last");
+    await close(engine);
+    expect(logBytes(path)).toBe(0);
+  });
+
+  test("keeps nothing of deleted rows, and neither does any other file", async () => {
     const path = newPath();
     const engine = await open(path);
     const canary = "canary-".repeat(400);
     await add(engine, "ws_canary", canary);
     await add(engine, "ws_other");
     await engine.transaction((tx) => tx.deleteFrom("workspaces").where("id", "=", "ws_canary").execute());
-    await until(
-      "no file holds it",
-      () => {
-        const folder = join(path, "..");
-        const holding = readdirSync(folder).filter((name) =>
-          readFileSync(join(folder, name)).includes("canary-"),
-        );
-        return holding.length === 0 ? true : undefined;
-      },
-      5_000,
-    );
+    await until(() => {
+      const folder = join(path, "..");
+      const holding = readdirSync(folder).filter((name) =>
+        readFileSync(join(folder, name)).includes("canary-"),
+      );
+      return holding.length === 0;
+    }, 5_000);
     expect(await idsOf(engine)).toEqual(["ws_other"]);
   });
 });
 
 describe("a transaction", () => {
-  test("that fails leaves nothing, and the ones beside it are whole", async () => {
+  test("that fails leaves nothing, and others in its group are complete", async () => {
     const engine = await open(newPath());
     const outcomes = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
@@ -239,7 +291,40 @@ describe("a transaction", () => {
     }
   });
 
-  test("is alone: what it read holds until its end, however long it thinks", async () => {
+  test("shares one flush with all that arrive at the same time", async () => {
+    const path = newPath();
+    const disk = watchFlushes(path);
+    const engine = await open(path);
+    disk.stop();
+    const ids = Array.from({ length: 30 }, (_, index) => `ws_${index}`);
+    await Promise.all(ids.map((id) => add(engine, id)));
+    expect(await idsOf(engine)).toEqual(ids.toSorted());
+    expect(disk.flushes).toBeLessThan(15); // one, unless a busy machine cuts the group short
+  });
+
+  test("is run again on its own if its group is rolled back because of another one", async () => {
+    const engine = await open(newPath());
+    await add(engine, "ws_0", "warm"); // so that the three take no longer than a group may
+    let runs = 0;
+    const outcomes = await Promise.all(
+      ["ws_1", "ws_2", "ws_3"].map((id) =>
+        faultOf(
+          engine.transaction(async (tx) => {
+            if (id === "ws_1") runs += 1;
+            await insertWorkspace(tx, { id, name: id, nowMs: 0 });
+            if (id !== "ws_2") return;
+            await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
+            throw new Error("the disk is full");
+          }),
+        ),
+      ),
+    );
+    expect(outcomes).toEqual([undefined, new Error("the disk is full"), undefined]);
+    expect(await idsOf(engine)).toEqual(["ws_0", "ws_1", "ws_3"]);
+    expect(runs).toBe(2);
+  });
+
+  test("is isolated: what it has read does not change until its end, however long it takes", async () => {
     const engine = await open(newPath());
     await add(engine, "ws_count", "0");
     const countUp = () =>
@@ -260,7 +345,7 @@ describe("a transaction", () => {
     expect((await listWorkspaces(engine.db))[0]?.name).toBe("50");
   });
 
-  test("waits for another process that writes, and reads go on meanwhile", async () => {
+  test("waits for another process that writes, and reads continue meanwhile", async () => {
     const path = newPath();
     const engine = await open(path);
     const other = new Database(path, { readwrite: true, create: false });
@@ -280,7 +365,7 @@ describe("a transaction", () => {
 });
 
 describe("a second process on the same file", () => {
-  test("may not serve, may manage, and may serve once the first has gone", async () => {
+  test("cannot serve, can manage, and can serve when the first has ended", async () => {
     const path = newPath();
     const first = await open(path);
     expect(await faultOf(openSqlite(path, { serving: true }))).toMatchObject({ reason: "in_use" });
@@ -293,25 +378,25 @@ describe("a second process on the same file", () => {
     expect(await idsOf(second)).toEqual(["ws_managed"]);
   });
 
-  test("is heard of when it changes something; what one does oneself is not taken for its change", async () => {
+  test("is noticed when it changes something, and a process does not mistake its own changes for another's", async () => {
     const path = newPath();
-    const engine = await open(path, { serving: true }, { commitsBetweenCheckpoints: 5, maxLogBytes: 1_000 });
+    const engine = await open(path, { serving: true }, { foldBytes: 1_000, maxBytesBefore: 100_000 });
     let changes = 0;
     engine.onForeignChange(() => {
       changes += 1;
     });
     for (let i = 0; i < 50; i += 1) await add(engine, `ws_${i}`);
-    await until("the log is empty", () => (logBytes(path) === 0 ? true : undefined), 5_000);
-    await new Promise((resolve) => setTimeout(resolve, 600)); // two looks
+    await until(() => logBytes(path) === 0, 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 600)); // two polls
     expect(changes).toBe(0);
     const manager = await open(path, { serving: false });
     await add(manager, "ws_foreign");
-    await until("the change is heard of", () => (changes > 0 ? true : undefined), 5_000);
+    await until(() => changes > 0, 5_000);
     expect(await idsOf(engine)).toContain("ws_foreign");
   });
 });
 
-test("more statements than are kept at hand still run", async () => {
+test("more statements than the cache of prepared statements holds still run", async () => {
   const engine = await open(newPath());
   await add(engine, "ws_one");
   for (let i = 0; i < 1_200; i += 1) {
@@ -326,14 +411,91 @@ test("more statements than are kept at hand still run", async () => {
   }
 });
 
-test("what is no database is refused in a sentence, and left as it was", async () => {
-  const path = newPath();
-  const text = "this is a text, and no database at all. ".repeat(200);
-  writeFileSync(path, text);
-  const fault = await faultOf(openSqlite(path, { serving: true }));
-  expect(fault).toBeInstanceOf(StorageError);
-  expect(String(fault)).toMatch(
-    /^StorageError: The database .+ cannot be opened for writing: file is not a database\.$/,
-  );
-  expect(readFileSync(path, "utf8")).toBe(text);
+describe("at the path of a damaged database", () => {
+  /** Made by a process that has ended, since one that has the file open knows how long it was. */
+  async function makeDatabase(): Promise<string> {
+    const path = newPath();
+    await createDatabase(`file:${path}`);
+    return path;
+  }
+  const cut = (bytes: (path: string) => number) => async () => {
+    const path = await makeDatabase();
+    truncateSync(path, bytes(path));
+    return path;
+  };
+  const lone = (suffix: string) => async () => {
+    const path = newPath();
+    writeFileSync(path + suffix, "something");
+    return path;
+  };
+  const written = (bytes: string) => async () => {
+    const path = newPath();
+    writeFileSync(path, bytes);
+    return path;
+  };
+  async function foreign(): Promise<string> {
+    const path = newPath();
+    const database = new Database(path, { create: true, readwrite: true });
+    database.run(`create table "notes" ("text" text)`);
+    database.close();
+    return path;
+  }
+  /** What a copy of the file alone has when everything written is still in the log. */
+  async function withoutLog(): Promise<string> {
+    const path = newPath();
+    const database = new Database(path, { create: true, readwrite: true });
+    database.run("pragma journal_mode = wal");
+    database.run(`create table "migrations" ("name" text)`);
+    writeFileSync(`${path}.copy`, readFileSync(path));
+    database.close();
+    return `${path}.copy`;
+  }
+
+  test.each([
+    ["an empty file", written(""), /is damaged: the file is empty\. Restore a backup/],
+    ["a text", written("this is a text, and no database at all. ".repeat(200)), /file is not a database/],
+    ["a few bytes", written("SQLite"), /file is not a database/],
+    ["half a database", cut((path) => statSync(path).size / 2), /malformed/],
+    ["a database without its last page", cut((path) => statSync(path).size - 4096), /malformed/],
+    [
+      "a database without its last byte",
+      cut((path) => statSync(path).size - 1),
+      /its end is missing|malformed/,
+    ],
+    ["a database's first 100 bytes", cut(() => 100), /malformed|not a database/],
+    ["another program's database", foreign, /has no tables of Latchkey's/],
+    ["a database that has lost its log", withoutLog, /has no tables of Latchkey's/],
+    ["the log of a missing database", lone("-wal"), /is missing, but .+-wal exists\. Restore a backup/],
+    ["the usage of a missing database", lone("-usage"), /is missing, but .+-usage exists/],
+    ["the counters of a missing database", lone(".counters"), /is missing, but .+\.counters exists/],
+  ])("%s is refused in one sentence and left unchanged", async (_, make, sentence) => {
+    const path = await make();
+    const files = () =>
+      readdirSync(join(path, ".."))
+        .sort()
+        .filter((name) => !/-(serving|shm)$/.test(name))
+        .filter((name) => !(name.endsWith("-wal") && statSync(join(path, "..", name)).size === 0))
+        .map((name) => [name, Bun.hash(readFileSync(join(path, "..", name)))] as const);
+    const before = files();
+    const fault = await faultOf(openSqlite(path, { serving: true }));
+    expect(fault).toBeInstanceOf(StorageError);
+    expect((fault as StorageError).message).toMatch(sentence);
+    expect((fault as StorageError).message).toMatch(/^The database [^\n]+\.$/);
+    expect(files()).toEqual(before);
+  });
+
+  test("a start creates the database if a kill interrupted its creation", async () => {
+    const path = newPath();
+    writeFileSync(`${path}.new`, "the beginning of one");
+    writeFileSync(`${path}.new-journal`, "and of its journal");
+    writeFileSync(`${path}-creating`, "");
+    const engine = await open(path);
+    await add(engine, "ws_one");
+    expect(readdirSync(join(path, "..")).sort()).toEqual([
+      "latchkey.db",
+      "latchkey.db-serving",
+      "latchkey.db-shm",
+      "latchkey.db-wal",
+    ]);
+  });
 });

@@ -1,20 +1,24 @@
-import { StorageError } from "../engine.ts";
+import { readOnlyError, StorageError } from "../engine.ts";
 
 function codeOf(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code;
 }
 
-/** Whether another connection is in the way. */
+/** Whether another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error)?.startsWith("SQLITE_BUSY") === true;
 }
 
-/** What SQLite says as a `StorageError`, where the database is the matter and not the statement. */
+/** Turns a failure of the database (disk, lock, corruption) into a `StorageError`. Returns errors that the statement itself caused unchanged. */
 export function storageError(error: unknown): unknown {
   const code = codeOf(error) ?? "";
+  if (code === "SQLITE_CONSTRAINT_TRIGGER") return readOnlyError(error);
   if (code === "SQLITE_FULL") return new StorageError("full", "The disk is full.", error);
   if (isBusy(error)) return new StorageError("busy", "The database is locked.", error);
-  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|CORRUPT|NOTADB)/.test(code)) {
+  if (code.startsWith("SQLITE_CORRUPT")) {
+    return new StorageError("damaged", "The database is damaged.", error);
+  }
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|NOTADB)/.test(code)) {
     return new StorageError("unavailable", "The database cannot be used.", error);
   }
   return error;

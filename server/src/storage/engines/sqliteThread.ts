@@ -2,12 +2,32 @@ import { startWorker, type WorkerThread } from "../workerThread.ts";
 import { storageError } from "./sqliteErrors.ts";
 import type { Order, WorkerStart } from "./sqliteWorker.ts";
 
-/** A background thread with a connection of its own. */
+/** A background thread with its own connection. */
 export type SqliteThread = WorkerThread<Order>;
 
+/** A thread for flushes or checkpoints, which transactions wait for. */
 export function startThread(path: string): SqliteThread {
-  const start: WorkerStart = { path };
-  return startWorker<Order>(new URL("./sqliteWorker.ts", import.meta.url), start, ({ message, code }) =>
+  return start({ path, yields: false });
+}
+
+/**
+ * A thread for slow reads. It yields the processor to verifications and to the other threads. It is started for its first
+ * order, since it takes memory that a server without lists and searches does not need.
+ */
+export function slowReadThread(path: string): SqliteThread {
+  let thread: SqliteThread | undefined;
+  return {
+    ask(order) {
+      thread ??= start({ path, yields: true });
+      return thread.ask(order);
+    },
+    close: async () => thread?.close(),
+  };
+}
+
+function start(options: WorkerStart): SqliteThread {
+  const script = new URL("./sqliteWorker.ts", import.meta.url);
+  return startWorker<WorkerStart, Order>(script, options, ({ message, code }) =>
     storageError(Object.assign(new Error(message), { code })),
   );
 }

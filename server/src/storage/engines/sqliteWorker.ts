@@ -1,61 +1,59 @@
-/** One background thread of the SQLite engine: makes commits durable, or reads slowly and checkpoints. */
+/** A background thread of the SQLite engine. It flushes commits to disk, runs checkpoints, or runs slow reads. */
 import { Database } from "bun:sqlite";
-import { fdatasyncSync, openSync } from "node:fs";
-import type { Answered, Asked } from "../workerThread.ts";
+import { fdatasyncSync, openSync, readlinkSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { basename } from "node:path";
+import { followOrders } from "../workerThread.ts";
 import type { SqlValue } from "./dialects.ts";
+import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 export type Order =
   | { kind: "sync" }
   | { kind: "read"; sql: string; values: readonly SqlValue[] }
   | { kind: "checkpoint" };
 
-export type WorkerStart = { path: string };
+/** `yields`: the thread gets little of a processor that other threads need. */
+export type WorkerStart = { path: string; yields: boolean };
 
-type Port = {
-  postMessage(message: Answered): void;
-  onmessage: ((event: { data: WorkerStart | Asked<Order> }) => void) | null;
-};
-
-const port = globalThis as unknown as Port;
-let path = "";
 let database: Database | undefined;
 let walFile: number | undefined;
 
-port.onmessage = ({ data }) => {
-  if ("path" in data) {
-    path = data.path;
-    return;
-  }
-  try {
-    port.postMessage({ id: data.id, rows: follow(data.order) });
-  } catch (error) {
-    const { message, code } = error as { message: string; code?: string };
-    port.postMessage({ id: data.id, rows: [], error: { message, code } });
-  }
-};
+let isLowered = false;
 
-function follow(order: Order): unknown[] {
+followOrders<WorkerStart, Order>((order, { path, yields }) => {
+  if (yields && !isLowered) lowerPriority();
+  isLowered = true;
   switch (order.kind) {
     case "sync":
       walFile ??= openSync(`${path}-wal`, "r+");
       fdatasyncSync(walFile);
       return [];
     case "read":
-      return connection()
-        .query(order.sql)
-        .all(...order.values);
+      database ??= connect(path);
+      return database.query(order.sql).all(...order.values);
     case "checkpoint":
-      return connection().query("pragma wal_checkpoint(passive)").all();
+      database ??= connect(path);
+      return database.query("pragma wal_checkpoint(passive)").all();
+  }
+});
+
+/** Only Linux has priorities of single threads. Elsewhere this does nothing. */
+function lowerPriority(): void {
+  if (process.platform !== "linux") return;
+  try {
+    const threadId = Number(basename(readlinkSync("/proc/thread-self")));
+    setPriority(threadId, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // without /proc, slow reads compete with the other threads
   }
 }
 
-function connection(): Database {
-  if (database === undefined) {
-    database = new Database(path, { readwrite: true, create: false });
-    database.run("pragma busy_timeout = 1000");
-    database.run("pragma synchronous = full");
-    database.run("pragma wal_autocheckpoint = 0");
-    database.run("pragma cache_size = -65536");
-  }
-  return database;
+function connect(path: string): Database {
+  const connection = new Database(path, { readwrite: true, create: false });
+  allowReadsOnFullDisk(connection);
+  connection.run("pragma busy_timeout = 1000");
+  connection.run("pragma synchronous = full");
+  connection.run("pragma wal_autocheckpoint = 0");
+  connection.run("pragma cache_size = -65536");
+  return connection;
 }

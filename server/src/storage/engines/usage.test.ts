@@ -1,27 +1,20 @@
+import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { SQL } from "bun";
+import { databaseAt } from "../../../test/databaseAt.ts";
 import { postgres } from "../../../test/harness.ts";
+import { newFolder } from "../../../test/program.ts";
 import { startProxy } from "../../../test/proxy.ts";
 import { until } from "../../../test/until.ts";
-import type { CountedUse } from "../../domain/usage.ts";
-import { addUsage } from "../../events/usageStore.ts";
+import { addMinutes, type CountRow } from "../../usage/countStore.ts";
+import { usage } from "../migrations/0006_usage.ts";
+import { target } from "./sqliteTransaction.ts";
 import { openUsageDatabase, type UsageDatabase } from "./usage.ts";
 
-const minuteMs = Date.UTC(2026, 0, 15, 12);
-const used = (keyId: string): CountedUse => ({
-  workspaceId: "ws_1",
-  keyId,
-  identityId: undefined,
-  apiId: undefined,
-  namespaceId: undefined,
-  outcome: "VALID",
-  credits: 0,
-  tags: [],
-  atMs: minuteMs,
-  minuteMs,
-  count: 1,
-  lastMs: minuteMs,
-});
+/** One verification of a key that is named by one letter. */
+const numberOf = (key: string) => key.charCodeAt(0);
+const used = (key: string): CountRow => [1, 4, 1, numberOf(key), 0, 0, 1, 0];
 
 let url: string;
 let admin: SQL;
@@ -39,16 +32,16 @@ afterAll(async () => {
 });
 
 async function open(at = url, deadlineMs?: number): Promise<UsageDatabase> {
-  const database = await openUsageDatabase(at, deadlineMs);
+  const database = await openUsageDatabase(databaseAt(at), deadlineMs);
   opened.push(database);
   return database;
 }
 
 const add = ({ transaction }: UsageDatabase, ...keyIds: string[]) =>
-  transaction((tx) => addUsage(tx, { counts: keyIds.map(used), events: [] }, () => ""));
+  transaction((tx) => addMinutes(tx, keyIds.toSorted().map(used)));
 const countOf = async (keyId: string) => {
   const rows = await admin.unsafe(
-    `select "count" from "usage" where "subjectId" = '${keyId}' and "period" = 'day'`,
+    `select "count" from "usageMinutes" where "subjectNo" = ${numberOf(keyId)}`,
   );
   return Number(rows[0]?.count);
 };
@@ -61,70 +54,70 @@ const waiting = async (count: number) => {
 };
 
 describe("usage on PostgreSQL", () => {
-  test("that two nodes count in another order is added in one, so that neither holds what the other needs", async () => {
+  test("is added in one order by all nodes, so that they do not deadlock", async () => {
     const [one, other] = [await open(), await open()];
-    await add(one, "key_a", "key_b");
+    await add(one, "a", "b");
     const held = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
     const holding = admin.begin(async (tx) => {
-      await tx.unsafe(`update "usage" set "count" = "count" where "subjectId" = 'key_a'`);
+      await tx.unsafe(`update "usageMinutes" set "count" = "count" where "subjectNo" = ${numberOf("a")}`);
       begun.resolve();
       await held.promise;
     });
     await begun.promise;
-    const first = add(one, "key_a", "key_b");
+    const first = add(one, "a", "b");
     await until(() => waiting(1));
-    const second = add(other, "key_b", "key_a");
+    const second = add(other, "b", "a");
     await until(() => waiting(2));
-    // had the second begun with b, it would hold b and wait for a, which the first will have
+    // if the second began with b, it would lock b and wait for a, which the first will lock
     const isFree = await admin.unsafe(
-      `select 1 from "usage" where "subjectId" = 'key_b' and "period" = 'day' for update skip locked`,
+      `select 1 from "usageMinutes" where "subjectNo" = ${numberOf("b")} for update skip locked`,
     );
     expect(isFree).toHaveLength(1);
     held.resolve();
     await Promise.all([holding, first, second]);
-    expect([await countOf("key_a"), await countOf("key_b")]).toEqual([3, 3]);
+    expect([await countOf("a"), await countOf("b")]).toEqual([3, 3]);
   }, 20_000);
 
-  test("is added again, once, where a deadlock with another transaction ended the first attempt", async () => {
+  test("is added once by a retry if a deadlock with another transaction ended the first attempt", async () => {
     const [one, other] = [await open(), await open()];
-    await add(one, "key_c", "key_d");
+    await add(one, "c", "d");
     let waitingForBoth: (() => void)[] = [];
     const bothHaveOne = () =>
       new Promise<void>((resolve) => {
         waitingForBoth.push(resolve);
         if (waitingForBoth.length < 2) return;
         for (const go of waitingForBoth) go();
-        waitingForBoth = [() => undefined]; // whoever runs again waits for nobody
+        waitingForBoth = [() => undefined]; // a retry waits for nothing
       });
     const crossing = (database: UsageDatabase, first: string, second: string) =>
       database.transaction(async (tx) => {
-        await addUsage(tx, { counts: [used(first)], events: [] }, () => "");
+        await addMinutes(tx, [used(first)]);
         await bothHaveOne();
-        await addUsage(tx, { counts: [used(second)], events: [] }, () => "");
+        await addMinutes(tx, [used(second)]);
       });
-    await Promise.all([crossing(one, "key_c", "key_d"), crossing(other, "key_d", "key_c")]);
-    expect([await countOf("key_c"), await countOf("key_d")]).toEqual([3, 3]);
+    await Promise.all([crossing(one, "c", "d"), crossing(other, "d", "c")]);
+    expect([await countOf("c"), await countOf("d")]).toEqual([3, 3]);
   }, 20_000);
 
-  test("of a server that hangs fails, and is added by the next connection when it goes on", async () => {
+  test("fails while the server hangs, and is added by the next connection when it continues", async () => {
     const { hostname, port } = new URL(url);
     const proxy = await startProxy({ host: hostname, port: Number(port) });
     const through = new URL(url);
     through.port = String(proxy.port);
     const hung = await open(through.href, 300);
-    await add(hung, "key_e");
+    await add(hung, "e");
     proxy.pause();
-    expect(await add(hung, "key_e").then(String, () => "failed")).toBe("failed");
+    expect(await add(hung, "e").then(String, () => "failed")).toBe("failed");
     proxy.resume();
     await hung.close();
-    await add(await open(through.href), "key_f");
-    expect([await countOf("key_e"), await countOf("key_f")]).toEqual([1, 1]);
+    await add(await open(through.href), "f");
+    expect([await countOf("e"), await countOf("f")]).toEqual([1, 1]);
     await proxy.close();
   }, 20_000);
 
-  test("waits for no lock and no statement for ever, and for no disk", async () => {
-    const { db } = await open();
+  test("waits neither forever for a lock or a statement, nor for the disk", async () => {
+    const { rows } = await open();
     const names = [
       "lock_timeout",
       "statement_timeout",
@@ -133,8 +126,8 @@ describe("usage on PostgreSQL", () => {
     ];
     const settings = await Promise.all(
       names.map(async (name) => {
-        const query = db.selectNoFrom((eb) => eb.fn<string>("current_setting", [eb.val(name)]).as("setting"));
-        return (await query.executeTakeFirstOrThrow()).setting;
+        const [row] = await rows<{ setting: string }>(`select current_setting($1) as "setting"`, name);
+        return row?.setting;
       }),
     );
     expect(settings).toEqual(["5s", "10s", "10s", "off"]);
@@ -142,7 +135,7 @@ describe("usage on PostgreSQL", () => {
 
   test("leaves no connection behind when it is closed", async () => {
     const database = await open();
-    await add(database, "key_g");
+    await add(database, "g");
     const mine = async () =>
       (
         await admin.unsafe(
@@ -152,5 +145,50 @@ describe("usage on PostgreSQL", () => {
     expect(await mine()).toBe(1);
     await database.close();
     await until(async () => (await mine()) === 0);
+  });
+});
+
+describe("the usage file beside a SQLite database", () => {
+  const newPlace = () => {
+    const path = join(newFolder(), "latchkey.db");
+    return { url: `file:${path}`, usagePath: `${path}-usage` };
+  };
+  const inFile = (path: string, statement: string) => {
+    const database = new Database(path, { readwrite: true });
+    const rows = database.query<Record<string, unknown>, []>(statement).all();
+    database.close();
+    return rows;
+  };
+  test("keeps its counts if it comes from a version that recorded no migrations, and then records them", async () => {
+    const { url, usagePath } = newPlace();
+    const old = new Database(usagePath, { create: true });
+    for (const statement of usage.statements({ ...target(old).types })) old.run(statement);
+    old.run(`insert into "usage" values ('ws_1', 'key_1', 'hour', 3600000, 'VALID', '', 2, 0)`);
+    old.close();
+    await open(url);
+    expect(inFile(usagePath, `select "kind", "start", "count" from "usageHours"`)).toEqual([
+      { kind: 4, start: 1, count: 2 },
+    ]);
+    expect(inFile(usagePath, `select "name" from "migrations"`)).toEqual([
+      { name: "0006_usage" },
+      { name: "0012_lastUsesByTime" },
+      { name: "0012_usageBlocks" },
+      { name: "0016_usageCounts" },
+    ]);
+    expect(inFile(usagePath, "pragma auto_vacuum")).toEqual([{ auto_vacuum: 2 }]);
+  });
+
+  test("is not changed if a newer version has migrated it", async () => {
+    const { url, usagePath } = newPlace();
+    await open(url);
+    await opened.pop()?.close();
+    inFile(usagePath, `insert into "migrations" ("name") values ('9999_from_the_future')`);
+    const refused = open(url).then(
+      () => "opened",
+      ({ message }: Error) => message,
+    );
+    expect(await refused).toMatch(
+      / written by a newer Latchkey \(it has migration 9999_from_the_future\): [^.]+\.$/,
+    );
   });
 });

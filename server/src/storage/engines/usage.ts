@@ -1,93 +1,181 @@
 import { Database } from "bun:sqlite";
-import { SQL } from "bun";
-import { isPostgres } from "../engine.ts";
-import { usageTables } from "../migrations/0006_usage.ts";
-import type { Db } from "../schema.ts";
-import { postgresDb, type SqlValue, sqliteDb } from "./dialects.ts";
+import type { DatabaseAddress } from "../../domain/databaseAddress.ts";
+import { StorageError } from "../engine.ts";
+import { migrateUsage } from "../migrate.ts";
+import { within } from "./deadline.ts";
+import { session } from "./postgresConnection.ts";
 import { isConflict } from "./postgresErrors.ts";
-import { session, within } from "./postgresLink.ts";
+import { openPool } from "./postgresPool.ts";
+import { postgresRows, sqliteRows, type UsageSql } from "./rowSql.ts";
+import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
+import { target } from "./sqliteTransaction.ts";
 
-/** A connection to where usage is kept. One that has failed is to be closed, and another opened. */
-export type UsageDatabase = {
-  db: Db;
-  /** Run again where another process's transaction stood in the way. */
-  transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
+export type { UsageInsert, UsageSql } from "./rowSql.ts";
+
+/** A connection to the usage database. After a failure, close it and open another. */
+export type UsageDatabase = UsageSql & {
+  /** Retries if the transaction conflicts with another process's. */
+  transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
+  /** As `transaction`, but on one node at a time. */
+  alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
+  /** what usage takes on the disk, without what is free for other rows */
+  usedBytes(): Promise<number>;
+  /** Gives some of the free space back to the disk, if there is much. */
+  giveBack(): Promise<void>;
+  /** Whether the cause is a row that cannot be stored, so that trying again is of no use. */
+  isOfOneRow(error: unknown): boolean;
   close(): Promise<void>;
 };
 
 /**
- * `url` as for the records: on PostgreSQL usage lives in the same database; on SQLite in a file beside it, which is
- * made here. What a server does not answer within `deadlineMs` fails, and so does a transaction that takes longer.
+ * On PostgreSQL, usage is stored in the same database as the records. On SQLite it has its own file next to theirs,
+ * created if missing. On PostgreSQL, a statement or transaction that takes longer than `deadlineMs` fails.
  */
-export async function openUsageDatabase(url: string, deadlineMs = 20_000): Promise<UsageDatabase> {
-  return isPostgres(url) ? openPostgresUsage(url, deadlineMs) : openSqliteUsage(url);
+export async function openUsageDatabase(
+  records: DatabaseAddress,
+  deadlineMs = 20_000,
+): Promise<UsageDatabase> {
+  if (records.kind === "postgres") return openPostgresUsage(records.url, deadlineMs);
+  return openSqliteUsage(records.kind === "memory" ? ":memory:" : `${records.path}-usage`);
 }
 
-function openSqliteUsage(url: string): UsageDatabase {
-  const path = url === ":memory:" ? url : `${url.slice("file:".length)}-usage`;
-  const connection = new Database(path, { create: true, readwrite: true });
-  connection.run("pragma journal_mode = wal");
-  connection.run("pragma synchronous = normal");
-  connection.run("pragma busy_timeout = 5000");
-  const types = { engine: "sqlite", text: "text", int64: "integer", tableEnd: "strict" } as const;
-  for (const statement of usageTables(types)) connection.run(statement);
-  const db = sqliteDb((sql, values) => connection.query(sql).all(...values));
+async function openSqliteUsage(path: string): Promise<UsageDatabase> {
+  const connection = await openUsageFile(path);
+  const sql = sqliteRows(connection);
+  const transaction = async <T>(work: (tx: UsageSql) => Promise<T>) => {
+    connection.run("begin immediate");
+    try {
+      const result = await work(sql);
+      connection.run("commit");
+      return result;
+    } catch (error) {
+      if (connection.inTransaction) connection.run("rollback");
+      throw error;
+    }
+  };
   return {
-    db,
-    async transaction(work) {
-      connection.run("begin immediate");
-      try {
-        const result = await work(db);
-        connection.run("commit");
-        return result;
-      } catch (error) {
-        if (connection.inTransaction) connection.run("rollback");
-        throw error;
-      }
+    ...sql,
+    transaction,
+    alone: transaction,
+    usedBytes: async () =>
+      (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * pageBytes,
+    async giveBack() {
+      if (pragma(connection, "freelist_count") < keptFreePages) return;
+      connection.run(`pragma incremental_vacuum(${pagesGivenBack})`);
     },
+    isOfOneRow: (error) =>
+      /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(String((error as { code?: unknown }).code)),
     close: async () => connection.close(),
   };
 }
 
+const pageBytes = 4096;
+/** free pages that are kept for the next rows */
+const keptFreePages = 1_024;
+const pagesGivenBack = 4_096;
+
+type Pragma = "page_count" | "freelist_count" | "auto_vacuum";
+
+function pragma(connection: Database, name: Pragma): number {
+  return connection.query<Record<Pragma, number>, []>(`pragma ${name}`).get()?.[name] ?? 0;
+}
+
+/** after a large batch, SQLite truncates the write-ahead log to this size */
+const keptLogBytes = 4 * 1024 * 1024;
+
+/** Errors: `StorageError` with a message for the operator. */
+async function openUsageFile(path: string): Promise<Database> {
+  let connection: Database | undefined;
+  try {
+    connection = new Database(path, { create: true, readwrite: true });
+    prepareUsage(connection);
+    await migrateUsage(target(connection));
+    compactOldFile(connection);
+    return connection;
+  } catch (error) {
+    connection?.close();
+    const reason = (error as Error).message.replace(/\.$/, "");
+    throw new StorageError("unavailable", `The usage database ${path} cannot be opened: ${reason}.`, error);
+  }
+}
+
+/** SQLite's number for it: free pages are given back to the disk when asked */
+const incremental = 2;
+const setIncremental = `pragma auto_vacuum = ${incremental}`;
+
+/** Files of older versions give nothing back to the disk until they have been rewritten. */
+function compactOldFile(connection: Database): void {
+  if (pragma(connection, "auto_vacuum") === incremental) return;
+  connection.run(setIncremental);
+  connection.run("vacuum");
+}
+
+function prepareUsage(connection: Database): void {
+  connection.run("pragma busy_timeout = 5000"); // first, since another process may be creating the file
+  allowReadsOnFullDisk(connection);
+  const isNew = pragma(connection, "page_count") === 0;
+  if (isNew) connection.run(setIncremental); // on a file with pages it would need space on the disk
+  connection.run("pragma journal_mode = wal");
+  connection.run("pragma synchronous = normal");
+  connection.run(`pragma journal_size_limit = ${keptLogBytes}`);
+}
+
 const attempts = 4;
 
-/** Counts that a crash of the server loses are no harm, so nothing waits for its disk. */
+/** Losing the last counts in a server crash is acceptable, so commits do not wait for the disk. */
 const usageSession = {
   ...session,
   application_name: "latchkey usage",
   synchronous_commit: "off",
-  statement_timeout: 10_000,
+  statement_timeout: "10s",
 };
 
 function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
-  const database = decodeURIComponent(new URL(url).pathname.slice(1));
-  const client = new SQL(url, { max: 1, database, connectionTimeout: 5, connection: usageSession });
-  const over = (sql: SQL) =>
-    postgresDb(async (text, values: readonly SqlValue[]) =>
-      [...(await within(deadlineMs, sql.unsafe(text, [...values])))].map(numbers),
-    );
-  async function transaction<T>(work: (tx: Db) => Promise<T>, attempt = 1): Promise<T> {
+  const pool = openPool({ url, max: 1, settings: usageSession });
+  async function once<T>(work: (tx: UsageSql) => Promise<T>): Promise<T> {
+    const { client, release, discard } = await pool.reserve(deadlineMs);
     try {
-      const begun = client.begin((tx) => work(over(tx as unknown as SQL)));
-      return (await within(deadlineMs, begun)) as T;
+      await client.unsafe("begin");
+      const result = await work(postgresRows((run) => run(client), deadlineMs));
+      await client.unsafe("commit");
+      release();
+      return result;
+    } catch (error) {
+      await client.unsafe("rollback").then(release, discard);
+      throw error;
+    }
+  }
+  async function transaction<T>(work: (tx: UsageSql) => Promise<T>, attempt = 1): Promise<T> {
+    try {
+      return await within(deadlineMs, once(work));
     } catch (error) {
       if (attempt === attempts || !isConflict(error)) throw error;
       return transaction(work, attempt + 1);
     }
   }
   return {
-    db: over(client),
+    ...postgresRows(pool.run, deadlineMs),
     transaction: (work) => transaction(work),
-    close: () => client.close({ timeout: 0 }),
+    alone: (work) =>
+      transaction(async (tx) => {
+        await tx.rows(`select pg_advisory_xact_lock(${upkeepLock})`);
+        return work(tx);
+      }),
+    async usedBytes() {
+      const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
+      return row?.bytes ?? 0;
+    },
+    giveBack: async () => undefined, // autovacuum frees what later rows use, and truncates what is free at the end
+    // SQLSTATE classes 22 and 23: a value that does not fit its column, or that violates a constraint
+    isOfOneRow: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
+    close: () => pool.close(0),
   };
 }
 
-/** int8 comes as text where it might not fit a number; ours always do. */
-function numbers(row: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name,
-      name === "count" || name === "credits" || name.endsWith("Ms") ? Number(value) : value,
-    ]),
-  );
-}
+/** any number that no other lock of ours has */
+const upkeepLock = 7_310_216;
+
+const usedBytesQuery = `select coalesce((select sum("bytes") from "usageBlocks"), 0)
+  + pg_total_relation_size('"usageNames"') + pg_total_relation_size('"usageMinutes"')
+  + pg_total_relation_size('"usageHours"') + pg_total_relation_size('"usageDays"')
+  + pg_total_relation_size('"lastUses"') as "bytes"`;

@@ -1,8 +1,8 @@
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 /**
  * The first schema: workspaces, root keys, apis, identities, keys, limits, balances, permissions, roles, audit.
- * `keys.identityId` is no foreign key: deleting an identity must not touch its keys, however many they are.
+ * `keys.identityId` is not a foreign key: deleting an identity must not update its keys, of which there may be millions.
  */
 export const start: Migration = {
   name: "0001_start",

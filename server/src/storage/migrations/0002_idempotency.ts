@@ -1,6 +1,6 @@
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
-/** Answers kept for a repeated Idempotency-Key; `answer` is sealed, and empty while its first call is under way. */
+/** Responses for repeated Idempotency-Keys. `answer` is encrypted, and empty while the first request is in progress. */
 export const idempotency: Migration = {
   name: "0002_idempotency",
   statements: ({ text, int64, tableEnd }) => [

@@ -1,8 +1,8 @@
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 /**
- * What nodes on one database tell each other: `changes`, what a transaction changed, by the transaction's own id;
- * `nodes`, who serves from here. Written and read by the PostgreSQL engine alone, by the server's clock.
+ * How nodes on one database know of each other. `changes` has the ids that each transaction changed; `nodes` has
+ * the nodes that serve from the database. Only the PostgreSQL engine uses them. All times are from the server's clock.
  */
 export const nodes: Migration = {
   name: "0003_nodes",

@@ -1,8 +1,8 @@
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
 /**
- * Keys brought over from elsewhere, and keys that can be shown again. `pendingMigrationId` is set until such a
- * key's first verification; `sealed` is the key itself under the server's recovery key.
+ * Keys migrated from another system, and recoverable keys. `pendingMigrationId` is set until a migrated key's first
+ * verification. `sealed` is the key, encrypted under the server's recovery key.
  */
 export const keys: Migration = {
   name: "0004_keys",

@@ -1,6 +1,6 @@
-import type { Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
-/** Namespaces of rate limits, and the overrides of single identifiers or patterns in them. */
+/** Rate limit namespaces, and their overrides for single identifiers or patterns. */
 export const ratelimits: Migration = {
   name: "0005_ratelimits",
   statements: ({ text, int64, tableEnd }) => [

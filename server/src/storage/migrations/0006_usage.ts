@@ -1,14 +1,12 @@
-import type { ColumnTypes, Migration } from "../migrate.ts";
+import type { Migration } from "../migration.ts";
 
-/** On SQLite usage lives in a file of its own, so that counting never waits for a write of the database. */
+/**
+ * Counts by period, the last use of each key, and recent single events. The first SQLite usage files were created without
+ * a record of their migrations, so the tables may already exist.
+ */
 export const usage: Migration = {
   name: "0006_usage",
-  statements: (types) => (types.engine === "postgres" ? usageTables(types) : []),
-};
-
-/** Counts by period, the last use of each key, and what happened lately one by one. */
-export function usageTables({ text, int64, tableEnd }: ColumnTypes): string[] {
-  return [
+  statements: ({ text, int64, tableEnd }) => [
     `create table if not exists "usage" ("workspaceId" ${text} not null, "subjectId" ${text} not null,
       "period" ${text} not null, "startMs" ${int64} not null, "outcome" ${text} not null, "tag" ${text} not null,
       "count" ${int64} not null, "credits" ${int64} not null,
@@ -19,5 +17,5 @@ export function usageTables({ text, int64, tableEnd }: ColumnTypes): string[] {
     `create table if not exists "usageEvents" ("id" ${text} primary key, "workspaceId" ${text} not null,
       "atMs" ${int64} not null, "event" ${text} not null) ${tableEnd}`,
     `create index if not exists "usageEventsByAge" on "usageEvents" ("atMs")`,
-  ];
-}
+  ],
+};

@@ -1,48 +1,182 @@
-import type { Db, Tx } from "../schema.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Flag, Schema, Tx } from "../schema.ts";
+import { contains, patternOf } from "./search.ts";
+import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
 
-export type ApiRecord = { id: string; name: string };
+const apiColumns = [
+  "id",
+  "name",
+  "keyspaceId",
+  "createdAtMs",
+  "deleteProtection",
+  "defaultPrefix",
+  "defaultByteLength",
+  "ipAllowList",
+] as const;
+
+/** A live api. */
+export type ApiRecord = Pick<Schema["apis"], (typeof apiColumns)[number]>;
 
 export async function insertApi(
   tx: Tx,
-  api: { id: string; workspaceId: string; name: string; nowMs: number },
+  api: { id: string; keyspaceId: string; workspaceId: string; name: string; nowMs: number },
 ) {
-  await tx
-    .insertInto("apis")
-    .values({
-      id: api.id,
-      workspaceId: api.workspaceId,
-      name: api.name,
-      createdAtMs: api.nowMs,
-      deletedAtMs: null,
-    })
-    .execute();
+  const row = {
+    id: api.id,
+    keyspaceId: api.keyspaceId,
+    workspaceId: api.workspaceId,
+    name: api.name,
+    createdAtMs: api.nowMs,
+    deletedAtMs: null,
+    deleteProtection: 0 as const,
+    defaultPrefix: null,
+    defaultByteLength: null,
+    ipAllowList: null,
+  };
+  await insertRows(tx, { rows: [row] });
 }
 
-/** The api, unless it is deleted. */
-export async function findApi(db: Db, workspaceId: string, id: string): Promise<ApiRecord | undefined> {
+const insertRows = prepared((db, { rows }: { rows: readonly Schema["apis"][] }) =>
+  db.insertInto("apis").values(rows).compile(),
+);
+
+/** An api has exactly one keyspace, which holds its keys. */
+export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "keyspaceId">): string {
+  return keyspaceId ?? `ks_${id.slice("api_".length)}`;
+}
+
+function liveApis(db: Db, workspaceId: string) {
   return db
     .selectFrom("apis")
-    .select(["id", "name"])
+    .select(apiColumns)
     .where("workspaceId", "=", workspaceId)
-    .where("id", "=", id)
-    .where("deletedAtMs", "is", null)
-    .executeTakeFirst();
+    .where("deletedAtMs", "is", null);
 }
 
-/** Whether it was there to delete. Its keys are gone with it, without being touched. */
+/** Returns `undefined` if the api does not exist or is deleted. */
+export async function findApi(db: Db, workspaceId: string, id: string): Promise<ApiRecord | undefined> {
+  return (await selectLive(db, { workspaceId, id }))[0];
+}
+
+type ApiKey = { workspaceId: string; id: string };
+
+const selectLive = prepared((db, { workspaceId, id }: ApiKey) =>
+  liveApis(db, workspaceId).where("id", "=", id).compile(),
+);
+
+/** Like `findApi`, with a row lock until the transaction ends. */
+export async function lockApi(tx: Tx, workspaceId: string, id: string): Promise<ApiRecord | undefined> {
+  return (await lockLive(tx, { workspaceId, id }))[0];
+}
+
+const lockLive = prepared((db, { workspaceId, id }: ApiKey) =>
+  liveApis(db, workspaceId).where("id", "=", id).forUpdate().compile(),
+);
+
+export type ApiFilter = Walk & {
+  /** literal text in the id or the name; case-insensitive for ASCII letters */
+  search: string | undefined;
+  /** only these ids; undefined: all */
+  onlyIds: readonly string[] | undefined;
+};
+
+/** Live apis in the order of their creation. A search reads at most `rowBudget` rows. */
+export async function listApis(db: Db, workspaceId: string, filter: ApiFilter): Promise<Walked<ApiRecord>> {
+  const { afterId, limit, descending = false, onlyIds } = filter;
+  const pattern = patternOf(filter.search);
+  const walk = { workspaceId, afterId, descending };
+  const isBounded = pattern !== undefined && onlyIds === undefined;
+  const untilId = isBounded ? (await selectLastOfBudget(db, walk))[0]?.id : undefined;
+  const rows = await selectPage(db, { ...walk, untilId, limit, pattern, onlyIds });
+  return { rows, readUntilId: rows.length < limit ? untilId : undefined };
+}
+
+type ApiWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
+
+/** The id at which the walk has used its budget; none if it ends before. */
+const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: ApiWalk) =>
+  db
+    .selectFrom("apis")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where("deletedAtMs", "is", null)
+    .where(within("id", walk))
+    .orderBy("id", direction(walk))
+    .limit(1)
+    .offset(rowBudget - 1)
+    .compile(),
+);
+
+type ApiPage = ApiWalk & {
+  untilId: string | undefined;
+  limit: number;
+  pattern: string | undefined;
+  onlyIds: readonly string[] | undefined;
+};
+
+const selectPage = prepared((db, { workspaceId, untilId, limit, pattern, onlyIds, ...walk }: ApiPage) => {
+  let query = liveApis(db, workspaceId)
+    .where(within("id", walk, untilId))
+    .orderBy("id", direction(walk))
+    .limit(limit);
+  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
+  if (pattern !== undefined)
+    query = query.where((eb) => eb.or([contains("id", pattern), contains("name", pattern)]));
+  return query.compile();
+});
+
+/** The new values of an api; what is `undefined` stays unchanged. */
+export type ApiChange = {
+  name: string | undefined;
+  deleteProtection: Flag | undefined;
+  defaultPrefix: string | null | undefined;
+  defaultByteLength: number | null | undefined;
+  ipAllowList: readonly string[] | null | undefined;
+};
+
+/** Returns the changed api. It must be locked. */
+export async function setApi(tx: Tx, workspaceId: string, id: string, change: ApiChange): Promise<ApiRecord> {
+  const { name, deleteProtection, defaultPrefix, defaultByteLength } = change;
+  const ipAllowList = change.ipAllowList ? JSON.stringify(change.ipAllowList) : change.ipAllowList;
+  const set = { name, deleteProtection, defaultPrefix, defaultByteLength, ipAllowList };
+  const [row] = await updateRow(tx, { workspaceId, id, ...set });
+  if (row === undefined) throw new Error("an api that is not locked was changed");
+  return row;
+}
+
+type StoredChange = Omit<ApiChange, "ipAllowList"> & { ipAllowList: string | null | undefined };
+
+const updateRow = prepared((db, { workspaceId, id, ...change }: ApiKey & StoredChange) =>
+  db
+    .updateTable("apis")
+    .set(change)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .returning(apiColumns)
+    .compile(),
+);
+
+/**
+ * Returns false if there is no such api, or if it is protected from deletion. Its keys are gone too, though their rows are
+ * not updated.
+ */
 export async function setApiDeleted(
   tx: Tx,
   workspaceId: string,
   id: string,
   nowMs: number,
 ): Promise<boolean> {
-  const row = await tx
+  return (await setDeleted(tx, { workspaceId, id, nowMs })).length > 0;
+}
+
+const setDeleted = prepared((db, { workspaceId, id, nowMs }: ApiKey & { nowMs: number }) =>
+  db
     .updateTable("apis")
     .set({ deletedAtMs: nowMs })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
     .where("deletedAtMs", "is", null)
+    .where("deleteProtection", "=", 0)
     .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
-}
+    .compile(),
+);

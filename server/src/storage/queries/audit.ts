@@ -1,7 +1,9 @@
+import { inBatches } from "../batches.ts";
 import { prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
+import { direction, rowBudget, type Walk, within } from "./walk.ts";
 
-/** One change, who made it and from where; `fields` are names of what changed. */
+/** One change, and who made it from where. `fields` are the names of the changed fields. */
 export type AuditEvent = {
   id: string;
   workspaceId: string;
@@ -13,39 +15,66 @@ export type AuditEvent = {
   fields: readonly string[];
   remoteAddress: string | undefined;
   userAgent: string | undefined;
+  /** undefined: a call of the API, or the command line */
+  via: "console" | undefined;
 };
 
 export async function insertAuditEvents(tx: Tx, events: readonly AuditEvent[]): Promise<void> {
-  if (events.length === 0) return;
   const rows = events.map((event) => ({
     ...event,
     fields: JSON.stringify(event.fields),
     remoteAddress: event.remoteAddress ?? null,
     userAgent: event.userAgent ?? null,
+    via: event.via ?? null,
   }));
-  await insertRows(tx, { rows });
+  await inBatches(rows, (batch) => insertRows(tx, { rows: batch }));
 }
 
 const insertRows = prepared((db, { rows }: { rows: readonly Schema["auditEvents"][] }) =>
   db.insertInto("auditEvents").values(rows).compile(),
 );
 
-/** Whether a change of this request was committed. */
-export async function findAuditOfRequest(db: Db, workspaceId: string, requestId: string): Promise<boolean> {
-  const row = await db
+/** Whether the transaction that recorded this event was committed. */
+export async function hasAuditEvent(db: Db, workspaceId: string, id: string): Promise<boolean> {
+  return (await selectId(db, { workspaceId, id })).length > 0;
+}
+
+const selectId = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
     .selectFrom("auditEvents")
     .select("id")
     .where("workspaceId", "=", workspaceId)
-    .where("requestId", "=", requestId)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** The last event of this kind that concerns the thing with this id. */
+export async function findLastAuditEvent(
+  db: Db,
+  workspaceId: string,
+  of: { event: string; targetId: string },
+): Promise<{ id: string; atMs: number } | undefined> {
+  return (await selectLast(db, { workspaceId, event: of.event, targetId: of.targetId }))[0];
 }
 
-export type AuditFilter = {
-  /** rows whose id comes after this in byte order */
-  afterId: string | undefined;
-  limit: number;
+const selectLast = prepared((db, of: { workspaceId: string; event: string; targetId: string }) =>
+  db
+    .selectFrom("auditEvents")
+    .select(["id", "atMs"])
+    .where("workspaceId", "=", of.workspaceId)
+    .where("targetId", "=", of.targetId)
+    .where("event", "=", of.event)
+    .orderBy("id", "desc")
+    .limit(1)
+    .compile(),
+);
+
+export type AuditFilter = Walk & {
+  /** only rows whose id is greater than this, whatever the direction */
+  aboveId?: string | undefined;
+  /** where the walk ends */
+  untilId?: string | undefined;
+  requestId?: string | undefined;
   event?: string | undefined;
   actorId?: string | undefined;
   targetId?: string | undefined;
@@ -55,33 +84,72 @@ export type AuditFilter = {
   endMs?: number | undefined;
 };
 
-/** Changes in the order in which they were made. */
+/** Changes in the order in which they were made, or the newest first. */
 export async function listAuditEvents(
   db: Db,
   workspaceId: string,
   filter: AuditFilter,
 ): Promise<AuditEvent[]> {
-  const { afterId, event, actorId, targetId, startMs, endMs } = filter;
-  let query = db
-    .selectFrom("auditEvents")
-    .selectAll()
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .limit(filter.limit);
-  if (afterId !== undefined) query = query.where("id", ">", afterId);
-  if (event !== undefined) query = query.where("event", "=", event);
-  if (actorId !== undefined) query = query.where("actorId", "=", actorId);
-  if (targetId !== undefined) query = query.where("targetId", "=", targetId);
-  if (startMs !== undefined) query = query.where("atMs", ">=", startMs);
-  if (endMs !== undefined) query = query.where("atMs", "<", endMs);
-  const rows = await query.execute();
+  const { afterId, limit, descending = false, aboveId, untilId } = filter;
+  const { requestId, event, actorId, targetId, startMs, endMs } = filter;
+  const walk = { workspaceId, afterId, limit, descending, aboveId, untilId };
+  const rows = await selectPage(db, { ...walk, requestId, event, actorId, targetId, startMs, endMs });
   return rows.map((row) => ({
     ...row,
     fields: parseNames(row.fields),
     remoteAddress: row.remoteAddress ?? undefined,
     userAgent: row.userAgent ?? undefined,
+    via: row.via === "console" ? row.via : undefined,
   }));
 }
+
+/** The id at which a walk has read `rowBudget` events; `undefined` if it ends before. */
+export async function lastAuditIdOfBudget(
+  db: Db,
+  workspaceId: string,
+  { afterId, descending = false, aboveId }: AuditFilter,
+): Promise<string | undefined> {
+  return (await selectLastOfBudget(db, { workspaceId, afterId, descending, aboveId }))[0]?.id;
+}
+
+type Budgeted = {
+  workspaceId: string;
+  afterId: string | undefined;
+  descending: boolean;
+  aboveId: string | undefined;
+};
+
+const selectLastOfBudget = prepared((db, { workspaceId, aboveId, ...walk }: Budgeted) => {
+  const query = db
+    .selectFrom("auditEvents")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where(within("id", walk))
+    .orderBy("id", direction(walk))
+    .limit(1)
+    .offset(rowBudget - 1);
+  return (aboveId === undefined ? query : query.where("id", ">", aboveId)).compile();
+});
+
+type Page = { workspaceId: string } & { [Name in keyof Required<AuditFilter>]: AuditFilter[Name] };
+
+const selectPage = prepared((db, page: Page) => {
+  let query = db
+    .selectFrom("auditEvents")
+    .selectAll()
+    .where("workspaceId", "=", page.workspaceId)
+    .where(within("id", page, page.untilId))
+    .orderBy("id", direction(page))
+    .limit(page.limit);
+  if (page.aboveId !== undefined) query = query.where("id", ">", page.aboveId);
+  if (page.requestId !== undefined) query = query.where("requestId", "=", page.requestId);
+  if (page.event !== undefined) query = query.where("event", "=", page.event);
+  if (page.actorId !== undefined) query = query.where("actorId", "=", page.actorId);
+  if (page.targetId !== undefined) query = query.where("targetId", "=", page.targetId);
+  if (page.startMs !== undefined) query = query.where("atMs", ">=", page.startMs);
+  if (page.endMs !== undefined) query = query.where("atMs", "<", page.endMs);
+  return query.compile();
+});
 
 function parseNames(text: string): string[] {
   try {
@@ -92,7 +160,7 @@ function parseNames(text: string): string[] {
   }
 }
 
-/** Deletes at most `limit` events of all workspaces from before `beforeMs`; answers how many there were. */
+/** Deletes at most `limit` events from before `beforeMs`, in all workspaces. Returns how many were deleted. */
 export async function deleteOldAuditEvents(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("auditEvents")

@@ -1,10 +1,16 @@
 import { sql } from "kysely";
 import type { Db } from "../schema.ts";
 
+/** Attaches the SQLite database at `path` as `name`, so that `copyDatabase` can copy it too. */
+export async function attachDatabase(db: Db, path: string, name: string): Promise<void> {
+  await sql`attach database ${path} as ${sql.id(name)}`.execute(db);
+}
+
 /**
- * Writes the SQLite database of `db`, as it is at one instant, to a new file at `path`. Writers go on meanwhile.
- * Errors: what SQLite says of a path at which there is a file, or that it cannot write.
+ * Writes a consistent snapshot of a SQLite database to a new file at `path`. `name` is `main` for the database of `db`, or
+ * the name of an attached one. Writers are not blocked.
+ * Errors: SQLite's, if a file exists at `path` or it cannot be written.
  */
-export async function copyDatabase(db: Db, path: string): Promise<void> {
-  await sql`vacuum into ${path}`.execute(db);
+export async function copyDatabase(db: Db, name: string, path: string): Promise<void> {
+  await sql`vacuum ${sql.id(name)} into ${path}`.execute(db);
 }

@@ -1,57 +1,105 @@
-import type { Tx } from "../schema.ts";
+import { prepared } from "../prepared.ts";
+import type { Db, Tx } from "../schema.ts";
 
-/** Answers are kept this long. */
+/** how long responses are kept; one that is stored further in the future dates from a wrong clock */
 const keptMs = 24 * 60 * 60 * 1000;
+
+/** `response` is encrypted; it is empty while the first request is in progress. */
+export type StoredResponse = { bodyHash: string; response: string };
+
+const storedColumns = ["bodyHash", "answer as response"] as const;
 
 export type Claim = { id: string; workspaceId: string; bodyHash: string; nowMs: number };
 
-/** Whether this call is the first with its id; undefined then, else what the first one left. */
-export async function claimIdempotency(
-  tx: Tx,
-  claim: Claim,
-): Promise<{ bodyHash: string; answer: string } | undefined> {
-  await tx
-    .deleteFrom("idempotency")
-    .where("workspaceId", "=", claim.workspaceId)
-    .where("id", "=", claim.id)
-    .where("createdAtMs", "<=", claim.nowMs - keptMs)
-    .execute();
+/** Claims the id for this request. Returns undefined if it is the first with this id, else what the first one stored. */
+export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResponse | undefined> {
   const { id, workspaceId, bodyHash, nowMs } = claim;
-  const inserted = await tx
+  await deleteExpired(tx, { workspaceId, id, ...keptSpan(nowMs) });
+  const [inserted] = await insertUnlessTaken(tx, { workspaceId, id, bodyHash, nowMs });
+  if (inserted !== undefined) return undefined;
+  const [stored] = await selectStored(tx, { workspaceId, id });
+  if (stored === undefined) throw new Error("the response that has this id is gone");
+  return stored;
+}
+
+type Id = { workspaceId: string; id: string };
+/** what is stored from before, or from after, has expired; what lies in the future would otherwise stay for years */
+type Span = { fromMs: number; toMs: number };
+
+function keptSpan(nowMs: number): Span {
+  return { fromMs: nowMs - keptMs, toMs: nowMs + keptMs };
+}
+
+const deleteExpired = prepared((db, { workspaceId, id, fromMs, toMs }: Id & Span) =>
+  db
+    .deleteFrom("idempotency")
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .where((eb) => eb.or([eb("createdAtMs", "<=", fromMs), eb("createdAtMs", ">", toMs)]))
+    .compile(),
+);
+
+const insertUnlessTaken = prepared((db, { workspaceId, id, bodyHash, nowMs }: Claim) =>
+  db
     .insertInto("idempotency")
     .values({ id, workspaceId, bodyHash, answer: "", createdAtMs: nowMs })
     .onConflict((conflict) => conflict.column("id").doNothing())
     .returning("id")
-    .executeTakeFirst();
-  if (inserted !== undefined) return undefined;
-  return tx
+    .compile(),
+);
+
+const selectStored = prepared((db, { workspaceId, id }: Id) =>
+  db
     .selectFrom("idempotency")
-    .select(["bodyHash", "answer"])
+    .select(storedColumns)
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
-    .executeTakeFirstOrThrow();
+    .compile(),
+);
+
+/** What the first request with this id stored; undefined if none has succeeded within the last day. */
+export async function findIdempotentResponse(
+  db: Db,
+  { id, workspaceId, nowMs }: Omit<Claim, "bodyHash">,
+): Promise<StoredResponse | undefined> {
+  return (await selectKept(db, { workspaceId, id, ...keptSpan(nowMs) }))[0];
 }
 
-export async function setIdempotentAnswer(
+const selectKept = prepared((db, { workspaceId, id, fromMs, toMs }: Id & Span) =>
+  db
+    .selectFrom("idempotency")
+    .select(storedColumns)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .where("createdAtMs", ">", fromMs)
+    .where("createdAtMs", "<=", toMs)
+    .compile(),
+);
+
+export async function setIdempotentResponse(
   tx: Tx,
   workspaceId: string,
   id: string,
-  answer: string,
+  response: string,
 ): Promise<void> {
-  await tx
-    .updateTable("idempotency")
-    .set({ answer })
-    .where("workspaceId", "=", workspaceId)
-    .where("id", "=", id)
-    .execute();
+  await setResponse(tx, { workspaceId, id, response });
 }
 
-/** Deletes at most `limit` answers that are no longer kept, of all workspaces; answers how many there were. */
-export async function deleteOldAnswers(tx: Tx, nowMs: number, limit: number): Promise<number> {
+const setResponse = prepared((db, { workspaceId, id, response }: Id & { response: string }) =>
+  db
+    .updateTable("idempotency")
+    .set({ answer: response })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** Deletes at most `limit` expired responses, in all workspaces. Returns how many were deleted. */
+export async function deleteOldResponses(tx: Tx, nowMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("idempotency")
     .select("id")
-    .where("createdAtMs", "<=", nowMs - keptMs)
+    .where((eb) => eb.or([eb("createdAtMs", "<=", nowMs - keptMs), eb("createdAtMs", ">", nowMs + keptMs)]))
     .orderBy("createdAtMs")
     .limit(limit);
   const rows = await tx.deleteFrom("idempotency").where("id", "in", old).returning("id").execute();

@@ -1,11 +1,11 @@
-/** Characters below which no text nests so deep that writing it into an answer could overflow the stack. */
+/** Shorter texts, in characters, cannot nest deeply enough to overflow the stack when a response is serialized. */
 const longText = 40_000;
-/** Far above what is taken in. */
+/** Far above what requests may contain. */
 const maxDepth = 1_000;
 
-/** A stored meta as an object; what cannot be read counts as empty, so that one bad row harms no other. */
+/** Parses stored metadata. Returns an empty object if it is damaged, so that one bad row does not break a whole list. */
 export function parseMeta(text: string): object {
-  if (text.length >= longText && depthOf(text) > maxDepth) return {};
+  if (nestsTooDeeply(text)) return {};
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
@@ -14,7 +14,12 @@ export function parseMeta(text: string): object {
   }
 }
 
-/** How deep the brackets of a JSON text nest. */
+/** Whether parsing or serializing this JSON could overflow the stack. */
+export function nestsTooDeeply(text: string): boolean {
+  return text.length >= longText && depthOf(text) > maxDepth;
+}
+
+/** How deeply the brackets of a JSON text nest. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
@@ -28,7 +33,7 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/** Where the string that begins at `from` ends; far beyond the text where it does not. */
+/** The index at which the string that begins at `from` ends; past the end of the text if it is not closed. */
 function endOfString(text: string, from: number): number {
   let at = from + 1;
   while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;

@@ -1,23 +1,28 @@
 import { type Override, type OverrideTable, overrideTable } from "../../domain/overrides.ts";
-import type { Db, Tx } from "../schema.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
+import { contains, patternOf } from "./search.ts";
+import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
 
-/** A namespace with its overrides, as a decision needs it; `bytes` is roughly what it takes in memory. */
-export type NamespaceRecord = { id: string; overrides: OverrideTable; bytes: number };
+/** A namespace with its overrides, as rate limit decisions need it. */
+export type NamespaceRecord = { id: string; overrides: OverrideTable };
 
-/** The namespace with this id or name; where both exist, the one with the id. */
+/** The id of the namespace with this id or name. If both match, the id wins. */
 export async function findNamespaceId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
-  const row = await db
+  const rows = await selectByRef(db, { workspaceId, ref });
+  return (rows.find(({ id }) => id === ref) ?? rows[0])?.id;
+}
+
+const selectByRef = prepared((db, { workspaceId, ref }: { workspaceId: string; ref: string }) =>
+  db
     .selectFrom("namespaces")
     .select("id")
     .where("workspaceId", "=", workspaceId)
     .where((eb) => eb.or([eb("id", "=", ref), eb("name", "=", ref)]))
-    .orderBy((eb) => eb.case().when("id", "=", ref).then(0).else(1).end())
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id;
-}
+    .compile(),
+);
 
-/** As `findNamespaceId`, with all its overrides. */
+/** Like `findNamespaceId`, with all overrides. */
 export async function findNamespace(
   db: Db,
   workspaceId: string,
@@ -25,33 +30,206 @@ export async function findNamespace(
 ): Promise<NamespaceRecord | undefined> {
   const id = await findNamespaceId(db, workspaceId, ref);
   if (id === undefined) return undefined;
-  const overrides = await selectOverrides(db, workspaceId, id).execute();
-  return { id, overrides: overrideTable(overrides), bytes: 500 + 400 * overrides.length };
+  const overrides = await selectAllOverrides(db, { workspaceId, namespaceId: id });
+  return { id, overrides: overrideTable(overrides) };
 }
 
-/** The id of the namespace with this name, and whether this call made it. */
+/** A namespace as its own operations return it. */
+export type NamespaceRow = Pick<Schema["namespaces"], "id" | "name" | "createdAtMs">;
+
+function ofWorkspace(db: Db, workspaceId: string) {
+  return db
+    .selectFrom("namespaces")
+    .select(["id", "name", "createdAtMs"])
+    .where("workspaceId", "=", workspaceId);
+}
+
+export async function findNamespaceRow(
+  db: Db,
+  workspaceId: string,
+  id: string,
+): Promise<NamespaceRow | undefined> {
+  return (await selectRow(db, { workspaceId, id }))[0];
+}
+
+type OfId = { workspaceId: string; id: string };
+
+const selectRow = prepared((db, { workspaceId, id }: OfId) =>
+  ofWorkspace(db, workspaceId).where("id", "=", id).compile(),
+);
+
+export type NamespaceFilter = Walk & {
+  /** literal text in the id or the name; case-insensitive for ASCII letters */
+  search: string | undefined;
+  /** only these ids; undefined: all */
+  onlyIds: readonly string[] | undefined;
+};
+
+/** Namespaces in the order of their creation. A search reads at most `rowBudget` rows. */
+export async function listNamespaces(
+  db: Db,
+  workspaceId: string,
+  filter: NamespaceFilter,
+): Promise<Walked<NamespaceRow>> {
+  const { afterId, limit, descending = false, onlyIds } = filter;
+  const pattern = patternOf(filter.search);
+  const walk = { workspaceId, afterId, descending };
+  const isBounded = pattern !== undefined && onlyIds === undefined;
+  const untilId = isBounded ? (await selectLastOfBudget(db, walk))[0]?.id : undefined;
+  const rows = await selectNamespaces(db, { ...walk, untilId, limit, pattern, onlyIds });
+  return { rows, readUntilId: rows.length < limit ? untilId : undefined };
+}
+
+type NamespaceWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
+
+/** The id at which the walk has used its budget; none if it ends before. */
+const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: NamespaceWalk) =>
+  db
+    .selectFrom("namespaces")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where(within("id", walk))
+    .orderBy("id", direction(walk))
+    .limit(1)
+    .offset(rowBudget - 1)
+    .compile(),
+);
+
+type NamespacePage = NamespaceWalk & {
+  untilId: string | undefined;
+  limit: number;
+  pattern: string | undefined;
+  onlyIds: readonly string[] | undefined;
+};
+
+const selectNamespaces = prepared((db, page: NamespacePage) => {
+  const { workspaceId, untilId, limit, pattern, onlyIds, ...walk } = page;
+  let query = ofWorkspace(db, workspaceId)
+    .where(within("id", walk, untilId))
+    .orderBy("id", direction(walk))
+    .limit(limit);
+  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
+  if (pattern !== undefined)
+    query = query.where((eb) => eb.or([contains("id", pattern), contains("name", pattern)]));
+  return query.compile();
+});
+
+/** Returns false, and changes nothing, if another namespace has this name. The workspace must be locked. */
+export async function renameNamespaceRow(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  name: string,
+): Promise<boolean> {
+  const taken = await selectByName(tx, { workspaceId, name });
+  if (taken.some((row) => row.id !== id)) return false;
+  await updateName(tx, { workspaceId, id, name });
+  return true;
+}
+
+const updateName = prepared((db, { workspaceId, id, name }: OfId & { name: string }) =>
+  db
+    .updateTable("namespaces")
+    .set({ name })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** Deletes a namespace and its overrides. Returns false if there is no such namespace. */
+export async function deleteNamespaceRow(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
+  return (await deleteRow(tx, { workspaceId, id })).length > 0;
+}
+
+const deleteRow = prepared((db, { workspaceId, id }: OfId) =>
+  db
+    .deleteFrom("namespaces")
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .returning("id")
+    .compile(),
+);
+
+type OfNamespace = { workspaceId: string; namespaceId: string };
+
+const selectAllOverrides = prepared((db, of: OfNamespace) => selectOverrides(db, of).compile());
+
+/**
+ * Locks the namespace's row, so that no other transaction counts or adds overrides, or deletes it, before this one ends.
+ * Returns false if it was deleted.
+ */
+export async function lockNamespace(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
+  return (await lockRow(tx, { workspaceId, id })).length > 0;
+}
+
+const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
+    .selectFrom("namespaces")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .forUpdate()
+    .compile(),
+);
+
+export async function countNamespaces(db: Db, workspaceId: string): Promise<number> {
+  return (await selectCount(db, { workspaceId }))[0]?.count ?? 0;
+}
+
+const selectCount = prepared((db, { workspaceId }: { workspaceId: string }) =>
+  db
+    .selectFrom("namespaces")
+    .select(db.fn.countAll<number>().as("count"))
+    .where("workspaceId", "=", workspaceId)
+    .compile(),
+);
+
+export async function countOverrides(db: Db, workspaceId: string, namespaceId: string): Promise<number> {
+  return (await selectOverrideCount(db, { workspaceId, namespaceId }))[0]?.count ?? 0;
+}
+
+const selectOverrideCount = prepared((db, { workspaceId, namespaceId }: OfNamespace) =>
+  db
+    .selectFrom("overrides")
+    .select(db.fn.countAll<number>().as("count"))
+    .where("workspaceId", "=", workspaceId)
+    .where("namespaceId", "=", namespaceId)
+    .compile(),
+);
+
+type NewNamespace = { id: string; workspaceId: string; name: string; nowMs: number };
+
+/** The id of the namespace with this name, and whether this call created it. */
 export async function claimNamespace(
   tx: Tx,
-  namespace: { id: string; workspaceId: string; name: string; nowMs: number },
-): Promise<{ id: string; made: boolean }> {
-  const { id, workspaceId, name, nowMs } = namespace;
-  const row = await tx
+  { id, workspaceId, name, nowMs }: NewNamespace,
+): Promise<{ id: string; created: boolean }> {
+  const [inserted] = await insertUnlessTaken(tx, { id, workspaceId, name, nowMs });
+  if (inserted !== undefined) return { id, created: true };
+  const [existing] = await selectByName(tx, { workspaceId, name });
+  if (existing === undefined) throw new Error("the namespace that has this name is gone");
+  return { id: existing.id, created: false };
+}
+
+const insertUnlessTaken = prepared((db, { id, workspaceId, name, nowMs }: NewNamespace) =>
+  db
     .insertInto("namespaces")
     .values({ id, workspaceId, name, createdAtMs: nowMs })
     .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
     .returning("id")
-    .executeTakeFirst();
-  if (row !== undefined) return { id, made: true };
-  const existing = await tx
+    .compile(),
+);
+
+const selectByName = prepared((db, { workspaceId, name }: { workspaceId: string; name: string }) =>
+  db
     .selectFrom("namespaces")
     .select("id")
     .where("workspaceId", "=", workspaceId)
     .where("name", "=", name)
-    .executeTakeFirstOrThrow();
-  return { id: existing.id, made: false };
-}
+    .compile(),
+);
 
-function selectOverrides(db: Db, workspaceId: string, namespaceId: string) {
+function selectOverrides(db: Db, { workspaceId, namespaceId }: OfNamespace) {
   return db
     .selectFrom("overrides")
     .select(["id", "identifier", "limit", "durationMs"])
@@ -66,51 +244,58 @@ export async function listOverrides(
   namespaceId: string,
   filter: { afterId: string | undefined; limit: number },
 ): Promise<Override[]> {
-  const query = selectOverrides(db, workspaceId, namespaceId).orderBy("id").limit(filter.limit);
-  return (filter.afterId === undefined ? query : query.where("id", ">", filter.afterId)).execute();
+  return selectPage(db, { workspaceId, namespaceId, afterId: filter.afterId, limit: filter.limit });
 }
+
+const selectPage = prepared(
+  (db, { afterId, limit, ...of }: OfNamespace & { afterId: string | undefined; limit: number }) => {
+    const query = selectOverrides(db, of).orderBy("id").limit(limit);
+    return (afterId === undefined ? query : query.where("id", ">", afterId)).compile();
+  },
+);
 
 export type NewOverride = Override & { workspaceId: string; namespaceId: string; nowMs: number };
 
-/** The id of the identifier's override: one that was there keeps its own. */
+/** Inserts or updates the override of an identifier. Returns its id, which an update does not change. */
 export async function setOverrideRow(tx: Tx, override: NewOverride): Promise<string> {
   const { id, workspaceId, namespaceId, identifier, limit, durationMs, nowMs } = override;
-  const row = await tx
+  const row = { id, workspaceId, namespaceId, identifier, limit, durationMs, nowMs };
+  const [stored] = await upsertOverride(tx, row);
+  if (stored === undefined) throw new Error("the override belongs to another workspace");
+  return stored.id;
+}
+
+const upsertOverride = prepared((db, { nowMs, ...row }: NewOverride) =>
+  db
     .insertInto("overrides")
-    .values({
-      id,
-      workspaceId,
-      namespaceId,
-      identifier,
-      limit,
-      durationMs,
-      createdAtMs: nowMs,
-      updatedAtMs: null,
-    })
+    .values({ ...row, createdAtMs: nowMs, updatedAtMs: null })
     .onConflict((conflict) =>
       conflict
         .columns(["namespaceId", "identifier"])
-        .doUpdateSet({ limit, durationMs, updatedAtMs: nowMs })
-        .where("overrides.workspaceId", "=", workspaceId),
+        .doUpdateSet({ limit: row.limit, durationMs: row.durationMs, updatedAtMs: nowMs })
+        .where("overrides.workspaceId", "=", row.workspaceId),
     )
     .returning("id")
-    .executeTakeFirstOrThrow();
-  return row.id;
-}
+    .compile(),
+);
 
-/** The id of the override that was deleted; undefined where there was none for just this identifier. */
+/** The id of the deleted override. Returns `undefined` if there was no override for exactly this identifier. */
 export async function deleteOverrideRow(
   tx: Tx,
   workspaceId: string,
   namespaceId: string,
   identifier: string,
 ): Promise<string | undefined> {
-  const row = await tx
-    .deleteFrom("overrides")
-    .where("workspaceId", "=", workspaceId)
-    .where("namespaceId", "=", namespaceId)
-    .where("identifier", "=", identifier)
-    .returning("id")
-    .executeTakeFirst();
-  return row?.id;
+  return (await deleteOverride(tx, { workspaceId, namespaceId, identifier }))[0]?.id;
 }
+
+const deleteOverride = prepared(
+  (db, { workspaceId, namespaceId, identifier }: OfNamespace & { identifier: string }) =>
+    db
+      .deleteFrom("overrides")
+      .where("workspaceId", "=", workspaceId)
+      .where("namespaceId", "=", namespaceId)
+      .where("identifier", "=", identifier)
+      .returning("id")
+      .compile(),
+);

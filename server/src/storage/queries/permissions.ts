@@ -1,126 +1,173 @@
-import type { Db, Tx } from "../schema.ts";
-import { type PermissionRecord, type RoleRecord, withPermissions } from "./grants.ts";
-import { contains } from "./search.ts";
+import { inBatches, inByteOrder } from "../batches.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
+import { noWorkspace } from "./gone.ts";
+import { contains, patternOf } from "./search.ts";
 
-const columns = ["id", "name", "slug", "description"] as const;
+/** A permission as its operations return it. */
+export type PermissionRecord = { id: string; name: string; slug: string; description: string | null };
 
-/** The permission with this id or slug; where both exist, the one with the id. */
-export async function findPermission(
-  db: Db,
-  workspaceId: string,
-  ref: string,
-): Promise<PermissionRecord | undefined> {
-  return db
-    .selectFrom("permissions")
-    .select(columns)
-    .where("workspaceId", "=", workspaceId)
-    .where((eb) => eb.or([eb("id", "=", ref), eb("slug", "=", ref)]))
-    .orderBy((eb) => eb.case().when("id", "=", ref).then(0).else(1).end())
-    .limit(1)
-    .executeTakeFirst();
-}
-
-/** Whether it was inserted; false where the workspace has this slug. */
-export async function insertPermission(
-  tx: Tx,
-  workspaceId: string,
-  permission: PermissionRecord,
-  nowMs: number,
-): Promise<boolean> {
-  const row = await tx
-    .insertInto("permissions")
-    .values({ ...permission, workspaceId, createdAtMs: nowMs })
-    .onConflict((conflict) => conflict.columns(["workspaceId", "slug"]).doNothing())
-    .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-/** Deletes it and takes it from all keys and roles. */
-export async function deletePermissionRow(tx: Tx, workspaceId: string, id: string): Promise<void> {
-  await tx.deleteFrom("permissions").where("workspaceId", "=", workspaceId).where("id", "=", id).execute();
-}
+/** The columns are qualified, so that joins can select them too. */
+export const permissionColumns = [
+  "permissions.id",
+  "permissions.name",
+  "permissions.slug",
+  "permissions.description",
+] as const;
 
 export type SearchFilter = {
   /** rows whose id comes after this in byte order */
   afterId: string | undefined;
   limit: number;
-  /** literal text, ASCII letters in either case */
+  /** literal text; case-insensitive for ASCII letters */
   search: string | undefined;
 };
 
-/** Permissions in creation order; `search` looks at id, name, slug and description. */
-export async function listPermissions(
+/** The permission with this id or slug. If both match, the id wins. */
+export async function findPermission(
   db: Db,
   workspaceId: string,
-  filter: SearchFilter,
-): Promise<PermissionRecord[]> {
-  const { afterId, search } = filter;
-  let query = db
-    .selectFrom("permissions")
-    .select(columns)
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .limit(filter.limit);
-  if (afterId !== undefined) query = query.where("id", ">", afterId);
-  if (search !== undefined) {
-    query = query.where((eb) =>
-      eb.or(["id", "name", "slug", "description"].map((column) => contains(column, search))),
-    );
-  }
-  return query.execute();
+  ref: string,
+): Promise<PermissionRecord | undefined> {
+  return (await selectByRef(db, { workspaceId, ref }))[0];
 }
 
-/** The role with this id or name; where both exist, the one with the id. */
-export async function findRole(db: Db, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
-  const rows = await db
-    .selectFrom("roles")
-    .select(["id", "name", "description"])
+const selectByRef = prepared((db, { workspaceId, ref }: { workspaceId: string; ref: string }) =>
+  db
+    .selectFrom("permissions")
+    .select(permissionColumns)
     .where("workspaceId", "=", workspaceId)
-    .where((eb) => eb.or([eb("id", "=", ref), eb("name", "=", ref)]))
+    .where((eb) => eb.or([eb("id", "=", ref), eb("slug", "=", ref)]))
     .orderBy((eb) => eb.case().when("id", "=", ref).then(0).else(1).end())
     .limit(1)
-    .execute();
-  return (await withPermissions(db, workspaceId, rows))[0];
-}
+    .compile(),
+);
 
-/** As `findRole`, and nobody else changes it before this transaction ends. */
-export async function lockRole(tx: Tx, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
-  const found = await findRole(tx, workspaceId, ref);
-  if (found === undefined) return undefined;
-  const rows = await tx
-    .selectFrom("roles")
-    .select(["id", "name", "description"])
-    .where("workspaceId", "=", workspaceId)
-    .where("id", "=", found.id)
-    .forUpdate()
-    .execute();
-  return (await withPermissions(tx, workspaceId, rows))[0];
-}
-
-/** As `findPermission`, and nobody else changes it before this transaction ends. */
+/** Like `findPermission`, with a row lock until the transaction ends. */
 export async function lockPermission(
   tx: Tx,
   workspaceId: string,
   ref: string,
 ): Promise<PermissionRecord | undefined> {
   const found = await findPermission(tx, workspaceId, ref);
-  if (found === undefined) return undefined;
-  return tx
-    .selectFrom("permissions")
-    .select(columns)
-    .where("workspaceId", "=", workspaceId)
-    .where("id", "=", found.id)
-    .forUpdate()
-    .executeTakeFirst();
+  return found && (await lockRow(tx, { workspaceId, id: found.id }))[0];
 }
 
-/** Whether the permission now is as given; false where another one of the workspace has the slug. */
+const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
+    .selectFrom("permissions")
+    .select(permissionColumns)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .forUpdate()
+    .compile(),
+);
+
+/** The permissions that exist among these slugs, in byte order of the slug. */
+export async function findPermissionsBySlug(
+  db: Db,
+  workspaceId: string,
+  slugs: readonly string[],
+): Promise<PermissionRecord[]> {
+  return inBatches(inByteOrder(slugs), (batch) => selectBySlugs(db, { workspaceId, slugs: batch }));
+}
+
+const selectBySlugs = prepared(
+  (db, { workspaceId, slugs }: { workspaceId: string; slugs: readonly string[] }) =>
+    db
+      .selectFrom("permissions")
+      .select(permissionColumns)
+      .where("workspaceId", "=", workspaceId)
+      .where(isIn("slug", slugs))
+      .orderBy("slug")
+      .compile(),
+);
+
+/** Permissions in creation order. `search` covers id, name, slug and description. */
+export async function listPermissions(
+  db: Db,
+  workspaceId: string,
+  { afterId, limit, search }: SearchFilter,
+): Promise<PermissionRecord[]> {
+  return selectPage(db, { workspaceId, afterId, limit, pattern: patternOf(search) });
+}
+
+/** A page of a list, or of what matches the `pattern` of a search. */
+export type SearchPage = {
+  workspaceId: string;
+  afterId: string | undefined;
+  limit: number;
+  pattern: string | undefined;
+};
+
+const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: SearchPage) => {
+  let query = db
+    .selectFrom("permissions")
+    .select(permissionColumns)
+    .where("workspaceId", "=", workspaceId)
+    .orderBy("id")
+    .limit(limit);
+  if (afterId !== undefined) query = query.where("id", ">", afterId);
+  if (pattern !== undefined) {
+    query = query.where((eb) =>
+      eb.or(["id", "name", "slug", "description"].map((column) => contains(column, pattern))),
+    );
+  }
+  return query.compile();
+});
+
+/** Returns false, and inserts nothing, if the workspace already has this slug. */
+export async function insertPermission(
+  tx: Tx,
+  workspaceId: string,
+  permission: PermissionRecord,
+  nowMs: number,
+): Promise<boolean> {
+  const { id, name, slug, description } = permission;
+  const row = { id, workspaceId, slug, name, description, createdAtMs: nowMs };
+  return (await insertUnlessTaken(tx, { rows: [row] })).length > 0;
+}
+
+const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["permissions"][] }) =>
+  db
+    .insertInto("permissions")
+    .values(rows)
+    .onConflict((conflict) => conflict.columns(["workspaceId", "slug"]).doNothing())
+    .returning("id")
+    .compile(),
+);
+
+/** The permissions with these slugs, in byte order of the slug. Creates those that are missing, with the slug as name. */
+export async function claimPermissions(
+  tx: Tx,
+  workspaceId: string,
+  slugs: readonly string[],
+  creation: { newId: () => string; nowMs: number },
+): Promise<{ permissions: PermissionRecord[]; createdIds: string[] }> {
+  const rows = inByteOrder(slugs).map((slug) => ({
+    id: creation.newId(),
+    workspaceId,
+    slug,
+    name: slug,
+    description: null,
+    createdAtMs: creation.nowMs,
+  }));
+  const created = await inBatches(rows, (batch) => insertUnlessTaken(tx, { rows: batch }));
+  const permissions = await findPermissionsBySlug(tx, workspaceId, slugs);
+  return { permissions, createdIds: created.map((row) => row.id) };
+}
+
+/** Updates the permission. Returns false, and changes nothing, if another one in the workspace has the slug. */
 export async function applyPermission(tx: Tx, workspaceId: string, to: PermissionRecord): Promise<boolean> {
-  const row = await tx
+  const { id, name, slug, description } = to;
+  return (await updateUnlessTaken(tx, { workspaceId, id, name, slug, description })).length > 0;
+}
+
+const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: string }) =>
+  db
     .updateTable("permissions")
     .set({ name: to.name, slug: to.slug, description: to.description })
-    .where("workspaceId", "=", workspaceId)
+    .where("workspaceId", "=", to.workspaceId)
     .where("id", "=", to.id)
     .where((eb) =>
       eb.not(
@@ -128,109 +175,101 @@ export async function applyPermission(tx: Tx, workspaceId: string, to: Permissio
           eb
             .selectFrom("permissions as other")
             .select("other.id")
-            .where("other.workspaceId", "=", workspaceId)
+            .where("other.workspaceId", "=", to.workspaceId)
             .where("other.slug", "=", to.slug)
             .where("other.id", "!=", to.id),
         ),
       ),
     )
     .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
+    .compile(),
+);
+
+/**
+ * Removes the permission from all keys and roles at once, however many have it, by moving it out of the workspace: only
+ * rows of the workspace count. `deleteGonePermission` deletes the rows later.
+ */
+export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
+  await setGone(tx, { workspaceId, id });
 }
 
-/** Whether the role now is as given; false where another one of the workspace has the name. */
-export async function applyRole(
-  tx: Tx,
-  workspaceId: string,
-  to: { id: string; name: string; description: string | null },
-): Promise<boolean> {
-  const row = await tx
-    .updateTable("roles")
-    .set({ name: to.name, description: to.description })
+const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
+    .updateTable("permissions")
+    .set({ workspaceId: noWorkspace, slug: id })
     .where("workspaceId", "=", workspaceId)
-    .where("id", "=", to.id)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom("roles as other")
-            .select("other.id")
-            .where("other.workspaceId", "=", workspaceId)
-            .where("other.name", "=", to.name)
-            .where("other.id", "!=", to.id),
-        ),
-      ),
-    )
-    .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** The permissions that the key holds directly, in byte order of the slug. */
+export async function listKeyPermissions(
+  db: Db,
+  workspaceId: string,
+  keyId: string,
+): Promise<PermissionRecord[]> {
+  return selectOfKey(db, { workspaceId, keyId });
 }
 
-/** Whether it was inserted; false where the workspace has this name. */
-export async function insertRole(
+const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
+  db
+    .selectFrom("permissions")
+    .innerJoin("keyPermissions", "keyPermissions.permissionId", "permissions.id")
+    .select(permissionColumns)
+    .where("keyPermissions.workspaceId", "=", workspaceId)
+    .where("permissions.workspaceId", "=", workspaceId)
+    .where("keyPermissions.keyId", "=", keyId)
+    .orderBy("permissions.slug")
+    .compile(),
+);
+
+export async function insertKeyPermissions(
   tx: Tx,
   workspaceId: string,
-  role: { id: string; name: string; description: string | null },
-  nowMs: number,
-): Promise<boolean> {
-  const row = await tx
-    .insertInto("roles")
-    .values({ ...role, workspaceId, createdAtMs: nowMs })
-    .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
-    .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-/** Deletes it and takes it from all keys. */
-export async function deleteRoleRow(tx: Tx, workspaceId: string, id: string): Promise<void> {
-  await tx.deleteFrom("roles").where("workspaceId", "=", workspaceId).where("id", "=", id).execute();
-}
-
-/** Roles with their permissions in creation order; `search` looks at id, name and description. */
-export async function listRoles(db: Db, workspaceId: string, filter: SearchFilter): Promise<RoleRecord[]> {
-  const { afterId, search } = filter;
-  let query = db
-    .selectFrom("roles")
-    .select(["id", "name", "description"])
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .limit(filter.limit);
-  if (afterId !== undefined) query = query.where("id", ">", afterId);
-  if (search !== undefined) {
-    query = query.where((eb) =>
-      eb.or(["id", "name", "description"].map((column) => contains(column, search))),
-    );
-  }
-  return withPermissions(db, workspaceId, await query.execute());
-}
-
-export async function insertRolePermissions(
-  tx: Tx,
-  workspaceId: string,
-  roleId: string,
+  keyId: string,
   ids: readonly string[],
-) {
-  if (ids.length === 0) return;
-  await tx
-    .insertInto("rolePermissions")
-    .values(ids.map((permissionId) => ({ workspaceId, roleId, permissionId })))
+): Promise<void> {
+  await linkKeyPermissions(
+    tx,
+    workspaceId,
+    ids.map((permissionId) => ({ keyId, permissionId })),
+  );
+}
+
+/** Like `insertKeyPermissions`, for several keys. */
+export async function linkKeyPermissions(
+  tx: Tx,
+  workspaceId: string,
+  links: readonly { keyId: string; permissionId: string }[],
+): Promise<void> {
+  const rows = links.map(({ keyId, permissionId }) => ({ workspaceId, keyId, permissionId }));
+  await inBatches(rows, (batch) => linkKeyPermissionsRows(tx, { rows: batch }));
+}
+
+const linkKeyPermissionsRows = prepared((db, { rows }: { rows: readonly Schema["keyPermissions"][] }) =>
+  db
+    .insertInto("keyPermissions")
+    .values(rows)
     .onConflict((conflict) => conflict.doNothing())
-    .execute();
-}
+    .compile(),
+);
 
-export async function deleteRolePermissions(
+export async function deleteKeyPermissions(
   tx: Tx,
   workspaceId: string,
-  roleId: string,
+  keyId: string,
   ids: readonly string[],
 ) {
-  if (ids.length === 0) return;
-  await tx
-    .deleteFrom("rolePermissions")
-    .where("workspaceId", "=", workspaceId)
-    .where("roleId", "=", roleId)
-    .where("permissionId", "in", ids)
-    .execute();
+  await inBatches(ids, (batch) => deleteLinks(tx, { workspaceId, keyId, ids: batch }));
 }
+
+type Links = { workspaceId: string; keyId: string; ids: readonly string[] };
+
+const deleteLinks = prepared((db, { workspaceId, keyId, ids }: Links) =>
+  db
+    .deleteFrom("keyPermissions")
+    .where("workspaceId", "=", workspaceId)
+    .where("keyId", "=", keyId)
+    .where(isIn("permissionId", ids))
+    .compile(),
+);

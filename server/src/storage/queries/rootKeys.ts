@@ -1,5 +1,8 @@
 import type { Caller } from "../../domain/caller.ts";
-import type { Db, Tx } from "../schema.ts";
+import { expandPermission } from "../../domain/permissionUrns.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Flag, Schema, Tx } from "../schema.ts";
+import { contains } from "./search.ts";
 
 /** A root key as authentication needs it. */
 export type RootKeyRecord = {
@@ -10,15 +13,28 @@ export type RootKeyRecord = {
 };
 
 export async function findRootKeyByHash(db: Db, hash: string): Promise<RootKeyRecord | undefined> {
-  const row = await db
+  const [row] = await selectByHash(db, { hash });
+  return row && rootKeyRecord(row);
+}
+
+const selectByHash = prepared((db, { hash }: { hash: string }) =>
+  rootKeyRows(db).where("rootKeys.hash", "=", hash).compile(),
+);
+
+/** Root keys with what `rootKeyRecord` needs. */
+export function rootKeyRows(db: Db) {
+  return db
     .selectFrom("rootKeys")
     .innerJoin("workspaces", "workspaces.id", "rootKeys.workspaceId")
     .select(["rootKeys.id", "rootKeys.workspaceId", "rootKeys.permissions", "rootKeys.enabled"])
-    .select(["rootKeys.expiresAtMs", "workspaces.enabled as workspaceEnabled"])
-    .where("rootKeys.hash", "=", hash)
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  const permissions = new Set(parsePermissions(row.permissions));
+    .select(["rootKeys.expiresAtMs", "workspaces.enabled as workspaceEnabled"]);
+}
+
+type RootKeyRow = Awaited<ReturnType<ReturnType<typeof rootKeyRows>["execute"]>>[number];
+
+export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
+  const given = parsePermissions(row.permissions);
+  const permissions = new Set(given.flatMap((one) => expandPermission(one, row.workspaceId)));
   return {
     caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions },
     enabled: row.enabled === 1,
@@ -27,7 +43,7 @@ export async function findRootKeyByHash(db: Db, hash: string): Promise<RootKeyRe
   };
 }
 
-/** The stored permissions; what cannot be read grants nothing. */
+/** Parses the stored permissions. Damaged ones grant nothing. */
 function parsePermissions(text: string): string[] {
   try {
     const value: unknown = JSON.parse(text);
@@ -42,6 +58,7 @@ export type NewRootKey = {
   workspaceId: string;
   hash: string;
   start: string;
+  end: string;
   name: string | undefined;
   permissions: readonly string[];
   expiresAtMs: number | undefined;
@@ -49,34 +66,231 @@ export type NewRootKey = {
 };
 
 export async function insertRootKey(tx: Tx, key: NewRootKey): Promise<void> {
-  await tx
-    .insertInto("rootKeys")
-    .values({
-      id: key.id,
-      workspaceId: key.workspaceId,
-      hash: key.hash,
-      start: key.start,
-      name: key.name ?? null,
-      permissions: JSON.stringify(key.permissions),
-      enabled: 1,
-      expiresAtMs: key.expiresAtMs ?? null,
-      createdAtMs: key.nowMs,
-    })
-    .execute();
+  const row = {
+    id: key.id,
+    workspaceId: key.workspaceId,
+    hash: key.hash,
+    start: key.start,
+    end: key.end,
+    name: key.name ?? null,
+    permissions: JSON.stringify(key.permissions),
+    enabled: 1 as const,
+    expiresAtMs: key.expiresAtMs ?? null,
+    createdAtMs: key.nowMs,
+    rerolledAtMs: null,
+    expiresBeforeRerollMs: null,
+  };
+  await insertRows(tx, { rows: [row] });
 }
 
-/** All root keys of a workspace, in creation order; never the keys themselves, of which only hashes exist. */
-export async function listRootKeys(db: Db, workspaceId: string) {
+const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][] }) =>
+  db.insertInto("rootKeys").values(rows).compile(),
+);
+
+/** The oldest enabled root key with all permissions, if the database has exactly one workspace. */
+export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
+  const workspaces = await db.selectFrom("workspaces").select("id").limit(2).execute();
+  if (workspaces.length !== 1) return undefined;
+  const rows = await rootKeyRows(db)
+    .where("rootKeys.enabled", "=", 1)
+    .where((eb) => eb.or([eb("rootKeys.expiresAtMs", "is", null), eb("rootKeys.expiresAtMs", ">", nowMs)]))
+    .orderBy("rootKeys.id")
+    .execute();
+  return rows.map(rootKeyRecord).find(({ caller }) => caller.permissions.has("*"));
+}
+
+/** A root key as its operations return it. The key itself is not stored, only its hash. */
+export type StoredRootKey = {
+  id: string;
+  name: string | undefined;
+  start: string;
+  end: string;
+  permissions: readonly string[];
+  enabled: boolean;
+  createdAtMs: number;
+  expiresAtMs: number | undefined;
+  /** the last reroll; `expiresBeforeRerollMs` was the expiry before the first one */
+  rerolledAtMs: number | undefined;
+  expiresBeforeRerollMs: number | undefined;
+};
+
+function ofWorkspace(db: Db, workspaceId: string) {
   return db
     .selectFrom("rootKeys")
-    .select(["id", "name", "start", "permissions", "enabled", "expiresAtMs", "createdAtMs"])
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .execute();
+    .select(["id", "name", "start", "end", "permissions", "enabled", "createdAtMs", "expiresAtMs"])
+    .select(["rerolledAtMs", "expiresBeforeRerollMs"])
+    .where("workspaceId", "=", workspaceId);
 }
 
-/** Whether there was one to delete. */
-export async function deleteRootKey(tx: Tx, id: string): Promise<boolean> {
-  const row = await tx.deleteFrom("rootKeys").where("id", "=", id).returning("id").executeTakeFirst();
-  return row !== undefined;
+type StoredRow = Awaited<ReturnType<ReturnType<typeof ofWorkspace>["execute"]>>[number];
+
+function storedRootKey(row: StoredRow): StoredRootKey {
+  return {
+    id: row.id,
+    name: row.name ?? undefined,
+    start: row.start,
+    end: row.end,
+    permissions: parsePermissions(row.permissions),
+    enabled: row.enabled === 1,
+    createdAtMs: row.createdAtMs,
+    expiresAtMs: row.expiresAtMs ?? undefined,
+    rerolledAtMs: row.rerolledAtMs ?? undefined,
+    expiresBeforeRerollMs: row.expiresBeforeRerollMs ?? undefined,
+  };
+}
+
+export async function findRootKey(
+  db: Db,
+  workspaceId: string,
+  id: string,
+): Promise<StoredRootKey | undefined> {
+  const [row] = await selectById(db, { workspaceId, id });
+  return row && storedRootKey(row);
+}
+
+type OfId = { workspaceId: string; id: string };
+
+const selectById = prepared((db, { workspaceId, id }: OfId) =>
+  ofWorkspace(db, workspaceId).where("id", "=", id).compile(),
+);
+
+type Page = {
+  /** rows whose id comes after this in byte order */
+  afterId: string | undefined;
+  limit: number;
+  /** only these ids; undefined: all */
+  onlyIds: readonly string[] | undefined;
+};
+
+/** Root keys in creation order. */
+export async function listRootKeys(db: Db, workspaceId: string, page: Page): Promise<StoredRootKey[]> {
+  const { afterId, limit, onlyIds } = page;
+  return (await selectPage(db, { workspaceId, afterId, limit, onlyIds })).map(storedRootKey);
+}
+
+const selectPage = prepared(
+  (db, { workspaceId, afterId, limit, onlyIds }: Page & { workspaceId: string }) => {
+    let query = ofWorkspace(db, workspaceId).orderBy("id").limit(limit);
+    if (afterId !== undefined) query = query.where("id", ">", afterId);
+    if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
+    return query.compile();
+  },
+);
+
+/** Whether the workspace has another enabled root key with all permissions that has not expired. */
+export async function hasOtherOwnersRootKey(
+  db: Db,
+  workspaceId: string,
+  id: string,
+  nowMs: number,
+): Promise<boolean> {
+  return (await selectOwners(db, { workspaceId, id, nowMs, pattern: '%"*"%' })).length > 0;
+}
+
+const selectOwners = prepared(
+  (db, { workspaceId, id, nowMs, pattern }: OfId & { nowMs: number; pattern: string }) =>
+    db
+      .selectFrom("rootKeys")
+      .select("id")
+      .where("workspaceId", "=", workspaceId)
+      .where("id", "!=", id)
+      .where("enabled", "=", 1)
+      .where((eb) => eb.or([eb("expiresAtMs", "is", null), eb("expiresAtMs", ">=", nowMs)]))
+      .where(contains("permissions", pattern))
+      .limit(1)
+      .compile(),
+);
+
+/** What is `undefined` stays unchanged. */
+export type RootKeyChange = {
+  name: string | null | undefined;
+  enabled: boolean | undefined;
+  permissions: readonly string[] | undefined;
+};
+
+export async function setRootKey(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  { name, enabled, permissions }: RootKeyChange,
+): Promise<void> {
+  const flag = enabled === undefined ? undefined : enabled ? (1 as const) : (0 as const);
+  const list = permissions && JSON.stringify([...new Set(permissions)]);
+  await updateRow(tx, { workspaceId, id, name, enabled: flag, permissions: list });
+}
+
+type ChangedColumns = {
+  name: string | null | undefined;
+  enabled: Flag | undefined;
+  permissions: string | undefined;
+};
+
+const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedColumns) =>
+  db
+    .updateTable("rootKeys")
+    .set(change)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** Records a reroll: the root key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+export async function setRootKeyRerolled(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  {
+    nowMs,
+    expiresAtMs,
+    expiredAtMs,
+  }: { nowMs: number; expiresAtMs: number; expiredAtMs: number | undefined },
+): Promise<void> {
+  await updateRerolled(tx, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs: expiredAtMs ?? null });
+}
+
+type Rerolled = OfId & { nowMs: number; expiresAtMs: number; expiredAtMs: number | null };
+
+const updateRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs }: Rerolled) =>
+  db
+    .updateTable("rootKeys")
+    .set({ rerolledAtMs: nowMs, expiresAtMs, expiresBeforeRerollMs: expiredAtMs })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** Deletes a root key and remembers its hash as revoked. Returns false if there is no such root key. */
+export async function revokeRootKey(tx: Tx, id: string, nowMs: number): Promise<boolean> {
+  const [row] = await deleteRow(tx, { id });
+  if (row === undefined) return false;
+  await insertRevoked(tx, { hash: row.hash, id, revokedAtMs: nowMs });
+  return true;
+}
+
+const deleteRow = prepared((db, { id }: { id: string }) =>
+  db.deleteFrom("rootKeys").where("id", "=", id).returning("hash").compile(),
+);
+
+const insertRevoked = prepared((db, row: Schema["revokedRootKeys"]) =>
+  db.insertInto("revokedRootKeys").values(row).compile(),
+);
+
+/** A revoked root key by its hash or its id. */
+export async function findRevokedRootKey(
+  db: Db,
+  by: "hash" | "id",
+  value: string,
+): Promise<{ id: string; revokedAtMs: number } | undefined> {
+  return (await (by === "hash" ? selectRevokedByHash : selectRevokedById)(db, { value }))[0];
+}
+
+const selectRevokedByHash = prepared((db, { value }: { value: string }) =>
+  selectRevoked(db).where("hash", "=", value).compile(),
+);
+const selectRevokedById = prepared((db, { value }: { value: string }) =>
+  selectRevoked(db).where("id", "=", value).compile(),
+);
+
+function selectRevoked(db: Db) {
+  return db.selectFrom("revokedRootKeys").select(["id", "revokedAtMs"]);
 }

@@ -1,9 +1,16 @@
+import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
 export async function insertWorkspace(tx: Tx, workspace: { id: string; name: string; nowMs: number }) {
   await tx
     .insertInto("workspaces")
-    .values({ id: workspace.id, name: workspace.name, enabled: 1, createdAtMs: workspace.nowMs })
+    .values({
+      id: workspace.id,
+      name: workspace.name,
+      enabled: 1,
+      createdAtMs: workspace.nowMs,
+      timeZone: "UTC",
+    })
     .execute();
 }
 
@@ -12,7 +19,7 @@ export async function listWorkspaces(db: Db) {
   return db.selectFrom("workspaces").selectAll().orderBy("id").execute();
 }
 
-/** Whether there is such a workspace. */
+/** Returns false if there is no such workspace. */
 export async function setWorkspaceEnabled(tx: Tx, id: string, enabled: boolean): Promise<boolean> {
   const row = await tx
     .updateTable("workspaces")
@@ -22,3 +29,41 @@ export async function setWorkspaceEnabled(tx: Tx, id: string, enabled: boolean):
     .executeTakeFirst();
   return row !== undefined;
 }
+
+/** The IANA name of the time zone of quotas that do not name one. */
+export async function findTimeZone(db: Db, id: string): Promise<string> {
+  const [row] = await selectTimeZone(db, { id });
+  return row?.timeZone ?? "UTC";
+}
+
+const selectTimeZone = prepared((db, { id }: { id: string }) =>
+  db.selectFrom("workspaces").select("timeZone").where("id", "=", id).compile(),
+);
+
+/** Returns false if there is no such workspace. */
+export async function setWorkspaceTimeZone(tx: Tx, id: string, timeZone: string): Promise<boolean> {
+  const row = await tx
+    .updateTable("workspaces")
+    .set({ timeZone })
+    .where("id", "=", id)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Locks the workspace's row, so that no other transaction counts what it contains and adds to it before this one ends. */
+export async function lockWorkspace(tx: Tx, id: string): Promise<void> {
+  await lockRow(tx, { id });
+}
+
+const lockRow = prepared((db, { id }: { id: string }) =>
+  db.selectFrom("workspaces").select("id").where("id", "=", id).forNoKeyUpdate().compile(),
+);
+
+export async function findWorkspace(db: Db, id: string) {
+  return (await selectRow(db, { id }))[0];
+}
+
+const selectRow = prepared((db, { id }: { id: string }) =>
+  db.selectFrom("workspaces").selectAll().where("id", "=", id).compile(),
+);

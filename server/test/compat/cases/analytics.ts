@@ -1,13 +1,13 @@
 import type { Case } from "./case.ts";
 
 const neverSent = {
-  404: "it answers 412 before it looks at anything",
-  422: "it answers 412 before it looks at the query",
+  404: "it returns 412 before it reads anything",
+  422: "it returns 412 before it reads the query",
   500: "it does nothing that could fail",
-  503: "it has no service behind it that could be away",
+  503: "it uses no service that could be unavailable",
 };
 
-/** SQL over events is not offered: both answer the refusal that is documented for a server without it. */
+/** SQL over events is not offered. All return the error that is documented for a server without it. */
 export const analyticsCases: readonly Case[] = [
   {
     operation: "analytics.getVerifications",
@@ -25,6 +25,24 @@ export const analyticsCases: readonly Case[] = [
     refused: {
       400: () => ({ query: "x".repeat(16_385) }),
       412: () => ({ query: "SELECT count(*) FROM ratelimits_v1" }),
+    },
+    neverSent,
+  },
+  {
+    operation: "analytics.getGatewayRequests",
+    succeeds: [],
+    refused: {
+      400: () => ({ query: "x".repeat(16_385) }),
+      412: () => ({ query: "SELECT count(*) FROM gateway_requests_v1" }),
+    },
+    neverSent,
+  },
+  {
+    operation: "analytics.getRuntimeLogs",
+    succeeds: [],
+    refused: {
+      400: () => ({ query: "x".repeat(16_385) }),
+      412: () => ({ query: "SELECT count(*) FROM runtime_logs_v1" }),
     },
     neverSent,
   },

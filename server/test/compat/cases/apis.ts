@@ -27,8 +27,15 @@ export const apiCases: readonly Case[] = [
         return { input: { apiId }, data: {}, after };
       },
     ],
-    refused: { 400: () => ({ apiId: "a b" }), 404: () => ({ apiId: nowhere("api") }) },
-    neverSent: { 412: "no api is protected from being deleted" },
+    refused: {
+      400: () => ({ apiId: "a b" }),
+      404: () => ({ apiId: nowhere("api") }),
+      412: async (server) => {
+        const { apiId } = await make(server, "apis.createApi", { name: "payments" });
+        await make(server, "apis.updateApi", { apiId, deleteProtection: true });
+        return { apiId };
+      },
+    },
   },
   {
     operation: "apis.listKeys",

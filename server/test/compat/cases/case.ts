@@ -1,37 +1,39 @@
 import { expect } from "bun:test";
-import { insertMigration } from "../../../src/storage/queries/keyMigrations.ts";
+import { insertMigration } from "../../../src/storage/queries/keys/migrations.ts";
 import type { TestServer } from "../../harness.ts";
 import type { Fields, Input } from "../officialClient.ts";
 
 /**
- * What is tried of an operation through every official client. 401, 403, 429 and 500 are the same for all
- * operations and made by the suite; here is what is peculiar to one.
+ * The calls of one operation that are tried through every official client. The suite itself tries 401, 403, 429 and 500,
+ * which are the same for all operations.
  */
 export type Case = {
   operation: string;
   /** calls that succeed */
   succeeds: readonly ((server: TestServer) => Promise<Success>)[];
-  /** calls that are refused, by status */
+  /** calls that fail, by status */
   refused: Readonly<Record<number, (server: TestServer) => Input | Promise<Input>>>;
-  /** errors that some client has a class for and this server never sends, with the reason */
+  /** errors for which some client has a class and that this server never sends, with the reason */
   neverSent?: Readonly<Record<number, string>>;
-  /** by client, errors that reach it as the general one, as it expects another content type than the others */
+  /** by client, errors that it throws as its general error, since it expects another content type than the others do */
   generalFor?: Readonly<Record<string, readonly number[]>>;
+  /** members of the data and fields of the input that only one client has in its models */
+  onlyIn?: { client: string; members: readonly string[]; fields: readonly string[] };
   /** for a list, on a server of its own */
   list?: List;
 };
 
-/** `data`: all that the client must show; `after`: what must then hold beside the answer. */
+/** `data`: all that the client must show. `after`: checks the effect, after the response. */
 export type Success = { input: Input; data?: unknown; after?: () => Promise<void> };
 
-/** So many rows are made, and read in pages of each of these sizes. */
+/** `rows` rows are created, and read in pages of each size. */
 export type List = {
   rows: number;
   pages: readonly number[];
   make(server: TestServer, count: number): Promise<Filled>;
 };
 
-/** The input that lists exactly the rows that were made, the field that tells them apart, and its values in order. */
+/** The input that lists exactly the created rows, the field that identifies them, and its values in order. */
 export type Filled = { input: Fields; field: string; values: string[] };
 
 let made = 0;
@@ -44,20 +46,20 @@ export function fresh(prefix: string): string {
 /** Any id of that kind. */
 export const id = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_[0-9A-Za-z]{22}$`));
 
-/** The `data` of a call that must succeed, made without any client. */
+/** Sends a call without any client, expects success, and returns its `data`. */
 export async function make(server: TestServer, operation: string, input: Input) {
   const { status, body } = await server.call(operation, input);
   expect({ operation, status }).toEqual({ operation, status: 200 });
   return body.data;
 }
 
-/** What `count` calls make, by one field of their answers, in the order of lists: ids rise as bytes. */
+/** Sends `count` calls, and returns one field of their responses in the order of lists, which sort ids as bytes. */
 export async function makeMany(count: number, field: string, makeOne: () => Promise<Record<string, string>>) {
   const rows = await Promise.all(Array.from({ length: count }, makeOne));
   return rows.map((row) => row[field] ?? "").sort();
 }
 
-/** An id of the right form that nothing has. */
+/** An unused id of the right form. */
 export const nowhere = (prefix: string) => `${prefix}_nowhere0000000000000000`;
 
 export const meta = { plan: "pro", seats: 5, nested: { snake_case: [1, "two", false] } };
@@ -69,7 +71,7 @@ export const limits = [
 
 export const storedLimits = limits.map((limit) => ({ id: id("rl"), ...limit }));
 
-/** An identity with everything, and how it is shown. */
+/** An identity with every field set, and how it is shown. */
 export async function makeIdentity(server: TestServer) {
   const externalId = fresh("user");
   const input = { externalId, meta, ratelimits: limits };
@@ -77,7 +79,7 @@ export async function makeIdentity(server: TestServer) {
   return { externalId, identityId, whole: { id: identityId, externalId, meta, ratelimits: storedLimits } };
 }
 
-/** A key in an api of its own. */
+/** A key in a new api. */
 export async function makeKey(
   server: TestServer,
   options: Fields = {},
@@ -86,7 +88,7 @@ export async function makeKey(
   return { apiId, ...(await make(server, "keys.createKey", { apiId, ...options })) };
 }
 
-/** A permission, as it is shown. */
+/** A permission in the form that responses have. */
 export async function makePermission(server: TestServer) {
   const slug = fresh("documents.read");
   const input = { name: "Read documents", slug, description: "All of them." };
@@ -94,7 +96,7 @@ export async function makePermission(server: TestServer) {
   return { id: permissionId as string, ...input };
 }
 
-/** A role with two permissions that its making makes, as it is shown. */
+/** A role in the form that responses have, with two permissions that are created with it. */
 export async function makeRole(server: TestServer) {
   const name = fresh("editor");
   const slugs = [fresh("documents.read"), fresh("documents.write")];
@@ -103,7 +105,7 @@ export async function makeRole(server: TestServer) {
   return { id: roleId as string, ...input, permissions: slugs.map(shownPermission) };
 }
 
-/** The id of a migration, made as `latchkey migration create` does. */
+/** Creates a migration, like `latchkey migration create`, and returns its id. */
 export async function makeMigration({ services, workspaceId, clock }: TestServer): Promise<string> {
   const algorithm = "sha256";
   const migration = { id: fresh("mig"), workspaceId, algorithm, nowMs: clock.nowMs } as const;
@@ -111,14 +113,14 @@ export async function makeMigration({ services, workspaceId, clock }: TestServer
   return migration.id;
 }
 
-/** How a permission is shown that was made by naming it. */
+/** How a permission is shown that was created by its first use. */
 export const shownPermission = (slug: string) => ({ id: id("perm"), name: slug, slug });
 
-/** Of a role that `makeRole` made. */
+/** The slugs of a role from `makeRole`. */
 export const slugsOf = ({ permissions }: Awaited<ReturnType<typeof makeRole>>) =>
   permissions.map(({ slug }) => slug);
 
-/** A key that has all a key can have, and how it is shown. */
+/** A key with every field set, and how it is shown. */
 export async function makeWholeKey(server: TestServer) {
   const { externalId, whole: identity } = await makeIdentity(server);
   const role = await makeRole(server);

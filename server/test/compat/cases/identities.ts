@@ -96,6 +96,14 @@ export const identityCases: readonly Case[] = [
           expect((await server.call("identities.getIdentity", { identity })).status).toBe(404);
         return { input: { identity }, after };
       },
+      // the response has `warnings`, which the clients do not know
+      async (server) => {
+        const { externalId: identity } = await makeIdentity(server);
+        await server.call("identities.updateIdentity", { identity, credits: { remaining: 5 } });
+        const after = async () =>
+          expect((await server.call("identities.getIdentity", { identity })).status).toBe(404);
+        return { input: { identity }, after };
+      },
     ],
     refused: { 400: () => ({ identity: "" }), 404: () => ({ identity: "nobody" }) },
   },

@@ -264,10 +264,15 @@ const changingCases: readonly Case[] = [
   },
 ];
 
-/** The key as it is now has these fields, and beside them only what every key has. */
+/** Expects the key to have these fields and those that every key has, and no others. */
 async function shows(server: TestServer, keyId: string, fields: object): Promise<void> {
   const { body } = await server.call("keys.getKey", { keyId });
-  expect(body.data).toEqual({ ...shownKey(server, keyId), updatedAt: server.clock.nowMs, ...fields });
+  expect(body.data).toEqual({
+    ...shownKey(server, keyId),
+    keyspaceId: id("ks"),
+    updatedAt: server.clock.nowMs,
+    ...fields,
+  });
 }
 
 async function isGone(server: TestServer, keyId: string): Promise<void> {

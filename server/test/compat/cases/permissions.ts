@@ -64,7 +64,7 @@ const permissionCases: readonly Case[] = [
     succeeds: [
       async (server) => {
         const { id: permission } = await makePermission(server);
-        const after = () => answers(server, 404, "permissions.getPermission", { permission });
+        const after = () => expectStatus(server, 404, "permissions.getPermission", { permission });
         return { input: { permission }, data: {}, after };
       },
     ],
@@ -90,7 +90,6 @@ const updateCases: readonly Case[] = [
         slug: (await makePermission(server)).slug,
       }),
     },
-    generalFor: { "unkey.py 3.2.2": [429] },
   },
   {
     operation: "permissions.updateRole",
@@ -107,7 +106,6 @@ const updateCases: readonly Case[] = [
       404: () => ({ role: nowhere("role"), name: "author" }),
       409: async (server) => ({ role: (await makeRole(server)).id, name: (await makeRole(server)).name }),
     },
-    generalFor: { "unkey.py 3.2.2": [429] },
   },
 ];
 
@@ -150,7 +148,7 @@ const roleCases: readonly Case[] = [
       },
     ],
     refused: { 400: () => ({ cursor: "not a cursor" }) },
-    neverSent: { 404: "where there are no roles, the list is empty" },
+    neverSent: { 404: "if there are no roles, the list is empty" },
     list: {
       rows: 25,
       pages: [10, 7],
@@ -181,7 +179,7 @@ const roleCases: readonly Case[] = [
         const { id: role, name } = await makeRole(server);
         const { keyId } = await makeKey(server, { roles: [name] });
         const after = async () => {
-          await answers(server, 404, "permissions.getRole", { role });
+          await expectStatus(server, 404, "permissions.getRole", { role });
           expect((await make(server, "keys.getKey", { keyId })).roles).toBeUndefined();
         };
         return { input: { role }, data: {}, after };
@@ -191,7 +189,12 @@ const roleCases: readonly Case[] = [
   },
 ];
 
-async function answers(server: TestServer, status: number, operation: string, input: object): Promise<void> {
+async function expectStatus(
+  server: TestServer,
+  status: number,
+  operation: string,
+  input: object,
+): Promise<void> {
   expect((await server.call(operation, input)).status).toBe(status);
 }
 

@@ -5,7 +5,7 @@ import { type Case, fresh, id, make, makeMany } from "./case.ts";
 const limit = 10;
 const duration = 60_000;
 
-/** A namespace that has been used, and what overrides are made with. */
+/** Creates a namespace by its first use, and returns its name. */
 async function makeNamespace(server: TestServer): Promise<string> {
   const namespace = fresh("email.send");
   await make(server, "ratelimit.limit", { namespace, identifier: "first", limit, duration });
@@ -20,7 +20,7 @@ async function makeOverride(server: TestServer, identifier = "user_*") {
 }
 
 const madeOnFirstUse = {
-  404: "a namespace is made by its first use",
+  404: "the first use of a namespace creates it",
   410: "a deleted override can be set again",
 };
 

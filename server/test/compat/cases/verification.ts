@@ -2,33 +2,42 @@ import { expect } from "bun:test";
 import type { TestServer } from "../../harness.ts";
 import { type Case, fresh, id, makeIdentity, makeKey, makeRole, type Success } from "./case.ts";
 
+const keyspaceId = id("ks");
+
 export const verificationCases: readonly Case[] = [
   {
     operation: "keys.verifyKey",
+    onlyIn: { client: "unkey.py 3.2.2", members: ["keyspaceId"], fields: ["keyspaces"] },
     succeeds: [
       async (server) => {
         const { key, keyId } = await makeKey(server);
-        return { input: { key }, data: { valid: true, code: "VALID", keyId, enabled: true } };
+        return { input: { key }, data: { valid: true, code: "VALID", keyspaceId, keyId, enabled: true } };
       },
       wholeVerification,
       async () => ({ input: { key: "no_such_key" }, data: { valid: false, code: "NOT_FOUND" } }),
       async (server) => {
         const { key, keyId } = await makeKey(server, { enabled: false });
-        return { input: { key }, data: { valid: false, code: "DISABLED", keyId, enabled: false } };
+        return {
+          input: { key },
+          data: { valid: false, code: "DISABLED", keyspaceId, keyId, enabled: false },
+        };
       },
       async (server) => {
         const expires = server.clock.nowMs - 1;
         const { key, keyId } = await makeKey(server, { expires });
-        return { input: { key }, data: { valid: false, code: "EXPIRED", keyId, expires, enabled: true } };
+        return {
+          input: { key },
+          data: { valid: false, code: "EXPIRED", keyspaceId, keyId, expires, enabled: true },
+        };
       },
       async (server) => {
         const { key, keyId } = await makeKey(server);
-        const data = { valid: false, code: "INSUFFICIENT_PERMISSIONS", keyId, enabled: true };
+        const data = { valid: false, code: "INSUFFICIENT_PERMISSIONS", keyspaceId, keyId, enabled: true };
         return { input: { key, permissions: "documents.read AND (a.b OR c.d)" }, data };
       },
       async (server) => {
         const { key, keyId } = await makeKey(server, { credits: { remaining: 2 } });
-        const data = { valid: false, code: "USAGE_EXCEEDED", keyId, enabled: true, credits: 2 };
+        const data = { valid: false, code: "USAGE_EXCEEDED", keyspaceId, keyId, enabled: true, credits: 2 };
         return { input: { key, credits: { cost: 3 } }, data };
       },
       async (server) => {
@@ -36,8 +45,15 @@ export const verificationCases: readonly Case[] = [
         const asked = { name: "inline", limit: 2, duration: 60_000 };
         const state = { remaining: 2, reset: expect.any(Number), exceeded: true, autoApply: false };
         const ratelimits = [{ id: "", ...asked, ...state }];
-        const data = { valid: false, code: "RATE_LIMITED", keyId, enabled: true, ratelimits };
+        const data = { valid: false, code: "RATE_LIMITED", keyspaceId, keyId, enabled: true, ratelimits };
         return { input: { key, ratelimits: [{ ...asked, cost: 3 }] }, data };
+      },
+      async (server) => {
+        const { key } = await makeKey(server);
+        return {
+          input: { key, keyspaces: ["ks_of_another_api"] },
+          data: { valid: false, code: "NOT_FOUND" },
+        };
       },
     ],
     refused: {
@@ -77,6 +93,7 @@ async function wholeVerification(server: TestServer): Promise<Success> {
       valid: true,
       code: "VALID",
       keyId,
+      keyspaceId,
       name: "of the mobile app",
       meta: { device: "phone" },
       expires,

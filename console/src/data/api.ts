@@ -1,0 +1,78 @@
+/** Calls operations for the session in this browser. Every type comes from the SDK, which is generated from `openapi.json`. */
+import type { Latchkey } from "@latchkey/sdk";
+import { ApiError, ConnectionLost, type Flaw } from "./errors.ts";
+
+/** `group.verbNoun` */
+export type OperationName = {
+  [G in keyof Latchkey & string]: `${G}.${keyof Latchkey[G] & string}`;
+}[keyof Latchkey & string];
+
+type Method<N extends OperationName> = N extends `${infer G extends keyof Latchkey & string}.${infer V}`
+  ? V extends keyof Latchkey[G]
+    ? Latchkey[G][V]
+    : never
+  : never;
+
+export type Input<N extends OperationName> =
+  Method<N> extends (input: infer I, ...rest: never[]) => unknown ? NonNullable<I> : never;
+type Returned<N extends OperationName> = Method<N> extends (...all: never[]) => infer R ? Awaited<R> : never;
+/** the `data` of a response */
+export type Data<N extends OperationName> = Returned<N> extends { data: infer D } ? D : undefined;
+/** one item of a list */
+export type Item<N extends OperationName> = Data<N> extends (infer I)[] ? I : never;
+
+export type Response<N extends OperationName> = {
+  data: Data<N>;
+  pagination?: { hasMore: boolean; cursor?: string };
+  requestId: string;
+};
+
+export type CallOptions = { signal?: AbortSignal; idempotencyKey?: string };
+
+/** Errors: `ApiError` for a refusal, `ConnectionLost` if no response arrived. */
+export async function call<N extends OperationName>(
+  name: N,
+  input: Input<N>,
+  { signal, idempotencyKey }: CallOptions = {},
+): Promise<Response<N>> {
+  const headers = idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey };
+  const { meta, data, pagination } = await send("POST", `api/${name}`, input, { signal, headers });
+  return {
+    data: data as Data<N>,
+    requestId: meta.requestId,
+    ...(pagination === undefined ? {} : { pagination }),
+  };
+}
+
+type Envelope = {
+  meta: { requestId: string };
+  data?: unknown;
+  pagination?: { hasMore: boolean; cursor?: string };
+  error?: { status: number; type: string; title: string; detail: string; errors?: Flaw[] };
+};
+
+type SendOptions = { signal?: AbortSignal | undefined; headers?: Record<string, string> };
+
+/** Sends a request below `/console/`. Without `body`, sends an empty one. */
+export async function send(
+  method: "POST" | "DELETE",
+  path: string,
+  body: unknown,
+  { signal, headers = {} }: SendOptions = {},
+): Promise<Envelope> {
+  let envelope: Envelope;
+  try {
+    const response = await fetch(`/console/${path}`, {
+      method,
+      headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    envelope = (await response.json()) as Envelope;
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new ConnectionLost();
+  }
+  if (envelope.error !== undefined) throw new ApiError(envelope.error, envelope.meta.requestId);
+  return envelope;
+}

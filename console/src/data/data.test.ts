@@ -1,0 +1,57 @@
+/** What the console decides without a server. */
+import { describe, expect, test } from "bun:test";
+import { createHash, randomBytes } from "node:crypto";
+import { csvOf } from "../parts/CsvButton.tsx";
+import { readObject } from "../parts/jsonText.ts";
+import { kindOf } from "./kinds.ts";
+import { isHeld, type Session, serverPermission } from "./session.ts";
+import { sha256 } from "./sha256.ts";
+
+test("the bundled SHA-256 is that of the standard, for every length around a block", () => {
+  for (let length = 0; length < 200; length += 1) {
+    const message = randomBytes(length);
+    expect(Buffer.from(sha256(message))).toEqual(createHash("sha256").update(message).digest());
+  }
+});
+
+describe("a text that may be a key is never taken for a name or an id", () => {
+  test.each([
+    "pay_2cGKbMxRyIzhCxo1Idjz8q",
+    "key_2cGKbMxRyIzhCxo1Idjz8q",
+    "api_7hG2kLmNpQrStUvWxYz3A4",
+    "d41d8cd98f00b204e9800998ecf8427e",
+  ])("%s", (text) => {
+    expect(kindOf(text).kind).toBe("secret");
+  });
+});
+
+test("ids, names and root keys are recognized", () => {
+  expect(kindOf("key_0VcJKQ6lbjdhiMhjKUc0pv")).toMatchObject({ kind: "id", prefix: "key" });
+  expect(kindOf("latchkey_root_x").kind).toBe("rootKey");
+  for (const name of ["acme", "customer_0001", "Payments, production", "a-very-long-name-with-dashes"]) {
+    expect(kindOf(name).kind).toBe("text");
+  }
+});
+
+test("JSON that is no object says where it stops being one", () => {
+  expect(readObject("")).toEqual({ value: {} });
+  expect(readObject('{"a":1}')).toEqual({ value: { a: 1 } });
+  expect(readObject("[1]")).toEqual({ flaw: "This is not a JSON object. Begin with { and end with }." });
+  expect(readObject('{"a":\n1,}')).toMatchObject({ flaw: expect.stringMatching(/^Line 2, column \d+: /) });
+});
+
+test("a cell of a CSV file is quoted, and never a formula", () => {
+  expect(csvOf([{ a: '=cmd|"x"', b: "plain" }])).toBe('"a","b"\r\n"\'=cmd|""x""","plain"');
+});
+
+test("a permission is held by name, for all of a kind, or for any of it, as the documentation writes it", () => {
+  const held = (permissions: string[], needed: string) =>
+    isHeld({ permissions } as unknown as Session, needed);
+  expect(held(["*"], "api.*.create_api")).toBe(true);
+  expect(held(["api.*.update_key"], "api.<id>.update_key")).toBe(true);
+  expect(held(["api.api_1.update_key"], "api.<id>.update_key")).toBe(true);
+  expect(held(["api.api_1.update_key"], "api.*.update_key")).toBe(false);
+  expect(held(["api.api_1.update_key"], "api.<id>.delete_key")).toBe(false);
+  expect(held(["*"], serverPermission)).toBe(false);
+  expect(held(["*", serverPermission], serverPermission)).toBe(true);
+});

@@ -1,0 +1,88 @@
+import {
+  keepPreviousData,
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { useState } from "react";
+import { call, type Data, type Input, type OperationName } from "./api.ts";
+import { ConnectionLost, isSessionMissing } from "./errors.ts";
+
+/** `onSessionMissing` is called when a call finds that the session has ended. */
+export function newQueryClient(onSessionMissing: () => void): QueryClient {
+  const onError = (error: unknown) => {
+    if (isSessionMissing(error)) onSessionMissing();
+  };
+  return new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: {
+        staleTime: 5_000,
+        networkMode: "always",
+        retry: (_, error) => error instanceof ConnectionLost,
+        retryDelay: (attempt) => Math.min(5_000, 500 * 2 ** attempt),
+      },
+      mutations: { networkMode: "always", retry: false },
+    },
+  });
+}
+
+type QueryOptions = {
+  enabled?: boolean;
+  refetchInterval?: number | false;
+  /** keeps showing the previous rows while other ones load */
+  keepPrevious?: boolean;
+};
+
+/** The response of an operation that only reads. */
+export function useOperation<N extends OperationName>(name: N, input: Input<N>, options: QueryOptions = {}) {
+  const { keepPrevious = false, ...rest } = options;
+  return useQuery({
+    queryKey: [name, input],
+    queryFn: ({ signal }) => call(name, input, { signal }),
+    ...rest,
+    ...(keepPrevious ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+/**
+ * Runs an operation that changes something, then refreshes everything that is shown. Repeating it after a lost connection
+ * has no second effect.
+ */
+export function useChange<N extends OperationName>(name: N, onDone?: (data: Data<N>) => void) {
+  const client = useQueryClient();
+  const [sent, setSent] = useState<{ text: string; key: string }>();
+  return useMutation({
+    mutationFn: (input: Input<N>) => {
+      const text = JSON.stringify(input);
+      const key = sent?.text === text ? sent.key : randomId();
+      setSent({ text, key });
+      return call(name, input, { idempotencyKey: key });
+    },
+    onSuccess: ({ data }) => {
+      setSent(undefined);
+      onDone?.(data);
+      return client.invalidateQueries(); // it is in progress until what is shown is fresh
+    },
+  });
+}
+
+/** `crypto.randomUUID` is missing on plain HTTP. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The input of a list: 50 rows, and only those filters that are set. */
+export function pageInput<T extends object>(
+  filters: T,
+): { limit: number } & { [K in keyof T]?: NonNullable<T[K]> } {
+  const set = Object.entries(filters).filter(([, value]) => value !== undefined && value !== "");
+  return { limit: 50, ...Object.fromEntries(set) } as { limit: number } & {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+}

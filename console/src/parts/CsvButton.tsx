@@ -1,0 +1,26 @@
+type Row = Readonly<Record<string, string>>;
+
+/** Downloads the rows of this page. */
+export function CsvButton({ name, rows }: { name: string; rows: readonly Row[] }) {
+  return (
+    <a
+      className="button"
+      download={`${name}.csv`}
+      href={`data:text/csv;charset=utf-8,${encodeURIComponent(csvOf(rows))}`}
+    >
+      Export this page as CSV
+    </a>
+  );
+}
+
+export function csvOf(rows: readonly Row[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  const lines = [names, ...rows.map((row) => names.map((name) => row[name] ?? ""))];
+  return lines.map((cells) => cells.map(cell).join(",")).join("\r\n");
+}
+
+/** A spreadsheet would run a cell that begins like a formula, so such a cell begins with a quote. */
+function cell(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${safe.replaceAll('"', '""')}"`;
+}

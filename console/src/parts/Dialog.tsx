@@ -1,0 +1,152 @@
+import { Dialog as Base } from "@base-ui/react/dialog";
+import { useState } from "react";
+import { Button } from "./Button.tsx";
+import { Copy } from "./Copy.tsx";
+import { TextField } from "./fields.tsx";
+import { Problem } from "./Problem.tsx";
+
+type Props = {
+  title: string;
+  open: boolean;
+  onClose(): void;
+  wide?: boolean;
+  /** whether Escape and a click outside close it; false for something that is shown only once */
+  dismissible?: boolean;
+  children: React.ReactNode;
+};
+
+export function Dialog({ title, open, onClose, wide, dismissible = true, children }: Props) {
+  return (
+    <Base.Root
+      open={open}
+      disablePointerDismissal
+      onOpenChange={(next, { reason }) => {
+        if (!next && (dismissible || reason === "close-press")) onClose();
+      }}
+    >
+      <Base.Portal>
+        <Base.Backdrop className="backdrop" />
+        <Base.Popup className={wide === true ? "dialog wide" : "dialog"}>
+          <Base.Title>{title}</Base.Title>
+          {children}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+type FormProps = Omit<Props, "dismissible"> & {
+  submit: string;
+  danger?: boolean;
+  busy: boolean;
+  error: unknown;
+  /** the inputs whose errors are shown at a field */
+  fields?: readonly string[];
+  onSubmit(): void;
+};
+
+/** A dialog with a form. What was typed stays when sending fails. */
+export function FormDialog({
+  submit,
+  danger,
+  busy,
+  error,
+  fields = [],
+  onSubmit,
+  children,
+  ...dialog
+}: FormProps) {
+  return (
+    <Dialog {...dialog}>
+      <form
+        className="form"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!busy) onSubmit();
+        }}
+      >
+        {children}
+        <Problem error={error} shownAtFields={fields} />
+        <div className="form-end">
+          <Button kind="quiet" onClick={dialog.onClose}>
+            Cancel
+          </Button>
+          <Button kind={danger === true ? "danger" : "primary"} submits busy={busy}>
+            {busy ? "Sending…" : submit}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+type ConfirmProps = {
+  title: string;
+  open: boolean;
+  onClose(): void;
+  children: React.ReactNode;
+  submit: string;
+  /** what must be typed; undefined: nothing */
+  name?: string | undefined;
+  busy: boolean;
+  error: unknown;
+  onConfirm(): void;
+};
+
+/** Asks before something that cannot be undone. */
+export function ConfirmDialog({ name, onConfirm, children, ...dialog }: ConfirmProps) {
+  const [typed, setTyped] = useState("");
+  const [missed, setMissed] = useState(false);
+  return (
+    <FormDialog
+      {...dialog}
+      danger
+      onSubmit={() => {
+        const isRight = name === undefined || typed.trim() === name.trim();
+        setMissed(!isRight);
+        if (isRight) onConfirm();
+      }}
+    >
+      <div className="stack">{children}</div>
+      {name === undefined ? null : (
+        <TextField
+          label={`Type ${name} to confirm`}
+          value={typed}
+          onChange={setTyped}
+          error={missed ? "This is not the name." : undefined}
+        />
+      )}
+    </FormDialog>
+  );
+}
+
+type SecretProps = {
+  secret: string;
+  onClose(): void;
+  /** whether the server can show it again */
+  isKept?: boolean;
+};
+
+/** Shows a new secret once. It is in no URL, title or log, and gone when the dialog closes. */
+export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
+  return (
+    <Dialog
+      title={isKept === true ? "The key" : "Copy the key now"}
+      open
+      onClose={onClose}
+      dismissible={false}
+    >
+      {isKept === true ? null : <p className="soft">It is shown only this once. Only its hash is stored.</p>}
+      <div className="row">
+        <code className="code secret">{secret}</code>
+        <Copy text={secret} what="key" />
+      </div>
+      <div className="form-end">
+        <Button kind="primary" onClick={onClose}>
+          {isKept === true ? "Close" : "I have stored it"}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

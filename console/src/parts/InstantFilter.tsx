@@ -1,0 +1,31 @@
+import { minuteMs } from "../data/time.ts";
+import { TextField } from "./fields.tsx";
+
+type Props = {
+  label: string;
+  /** Unix time in milliseconds, as text */
+  value: string | undefined;
+  onChange(value: string | undefined): void;
+};
+
+/** A time in the browser's own zone. */
+export function InstantFilter({ label, value, onChange }: Props) {
+  return (
+    <TextField
+      label={label}
+      kind="datetime-local"
+      value={value === undefined ? "" : localText(Number(value))}
+      onChange={(text) => {
+        const atMs = new Date(text).getTime();
+        onChange(Number.isNaN(atMs) ? undefined : String(atMs));
+      }}
+    />
+  );
+}
+
+/** As `datetime-local` wants it: `2026-01-31T12:00`. */
+export function localText(atMs: number): string {
+  if (Number.isNaN(atMs)) return "";
+  const offsetMs = new Date(atMs).getTimezoneOffset() * minuteMs;
+  return new Date(atMs - offsetMs).toISOString().slice(0, 16);
+}

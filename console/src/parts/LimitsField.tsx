@@ -1,0 +1,71 @@
+import { flawAt } from "../data/errors.ts";
+import { CheckField, SelectField, TextField } from "./fields.tsx";
+import { ItemsField } from "./ItemsField.tsx";
+import { draftOf, type LimitDraft, type Unit, units } from "./limitDrafts.ts";
+
+type Props = { drafts: readonly LimitDraft[]; onChange(drafts: LimitDraft[]): void; error: unknown };
+
+/** A list of rate limits. */
+export function LimitsField({ drafts, onChange, error }: Props) {
+  return (
+    <ItemsField
+      items={drafts}
+      onChange={onChange}
+      what="limit"
+      newItem={draftOf}
+      fields={(draft, index, change) => (
+        <LimitFields
+          draft={draft}
+          onChange={change}
+          errorAt={(field) => flawAt(error, `ratelimits[${index}].${field}`)}
+        />
+      )}
+    />
+  );
+}
+
+type FieldsProps = {
+  draft: LimitDraft;
+  onChange(change: Partial<LimitDraft>): void;
+  errorAt(field: string): string | undefined;
+};
+
+function LimitFields({ draft, onChange, errorAt }: FieldsProps) {
+  return (
+    <>
+      <div className="fields">
+        <TextField
+          label="Name"
+          value={draft.name}
+          onChange={(name) => onChange({ name })}
+          error={errorAt("name")}
+        />
+        <TextField
+          label="Limit"
+          kind="number"
+          value={draft.limit}
+          onChange={(limit) => onChange({ limit })}
+          error={errorAt("limit")}
+        />
+        <TextField
+          label="Every"
+          kind="number"
+          value={draft.length}
+          onChange={(length) => onChange({ length })}
+          error={errorAt("duration")}
+        />
+        <SelectField
+          label="Unit"
+          value={draft.unit}
+          onChange={(unit) => onChange({ unit: unit as Unit })}
+          options={Object.keys(units).map((unit) => [unit, unit] as const)}
+        />
+      </div>
+      <CheckField
+        label="Applies to every verification"
+        checked={draft.autoApply}
+        onChange={(autoApply) => onChange({ autoApply })}
+      />
+    </>
+  );
+}

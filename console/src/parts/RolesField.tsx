@@ -1,0 +1,26 @@
+import { useOperation } from "../data/queries.ts";
+import { CheckField } from "./fields.tsx";
+
+type Props = { roles: readonly string[]; onChange(roles: string[]): void };
+
+/** Chooses among the roles of the workspace. */
+export function RolesField({ roles, onChange }: Props) {
+  const { data } = useOperation("permissions.listRoles", { limit: 100 });
+  const names = [...new Set([...(data?.data ?? []).map(({ name }) => name), ...roles])];
+  const toggle = (name: string, on: boolean) =>
+    onChange(on ? [...roles, name] : roles.filter((one) => one !== name));
+  return (
+    <fieldset className="field">
+      <legend>Roles</legend>
+      {data?.data.length === 0 ? <p className="soft">There are no roles.</p> : null}
+      {names.map((name) => (
+        <CheckField
+          key={name}
+          label={name}
+          checked={roles.includes(name)}
+          onChange={(on) => toggle(name, on)}
+        />
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,117 @@
+import type { UseQueryResult } from "@tanstack/react-query";
+import type { Input, OperationName, Response } from "../data/api.ts";
+import { useFilters } from "../data/filters.ts";
+import { snippets } from "./AsCode.tsx";
+import { Copy } from "./Copy.tsx";
+import { Loading } from "./Page.tsx";
+import { Problem } from "./Problem.tsx";
+
+export type Column<T> = {
+  /** empty: the column of actions */
+  label: string;
+  cell(row: T): React.ReactNode;
+  isNumber?: boolean;
+};
+
+type Rows<T> = { caption: string; columns: readonly Column<T>[]; rows: readonly T[]; keyOf(row: T): string };
+
+/** On a narrow screen each row becomes a list of labels and values. */
+export function Table<T>({ caption, columns, rows, keyOf }: Rows<T>) {
+  return (
+    <div className="table-scroll">
+      <table className="rows">
+        <caption className="visually-hidden">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map(({ label, isNumber }) => (
+              <th key={label} scope="col" className={isNumber === true ? "number" : undefined}>
+                {label === "" ? <span className="visually-hidden">Actions</span> : label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)} data-row="">
+              {columns.map(({ label, cell, isNumber }) => (
+                <td key={label} data-label={label} className={isNumber === true ? "number" : undefined}>
+                  {cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+type ListProps<N extends OperationName, T> = Omit<Rows<T>, "rows"> & {
+  query: UseQueryResult<Response<N>>;
+  /** shown if there is no row at all */
+  empty: React.ReactNode;
+};
+
+/** A page of a list with its loading, empty and error states, and the way to the next page. */
+export function List<N extends OperationName, T>({ query, empty, ...table }: ListProps<N, T>) {
+  const [filters, change] = useFilters();
+  const { data, error, isPlaceholderData } = query;
+  if (data === undefined)
+    return error === null ? <Loading what={table.caption} /> : <Problem error={error} />;
+  const rows = data.data as readonly T[];
+  const cursor = data.pagination?.hasMore === true ? data.pagination.cursor : undefined;
+  const isFirst = filters["after"] === undefined;
+  if (rows.length === 0 && isFirst && cursor === undefined) return empty;
+  return (
+    <>
+      <section className="table-frame" aria-busy={isPlaceholderData} aria-label={table.caption}>
+        <Table {...table} rows={rows} />
+        {rows.length === 0 ? <p className="loading">No row on this page.</p> : null}
+      </section>
+      {isFirst && cursor === undefined ? null : (
+        <nav className="pages" aria-label="Pages">
+          <button type="button" className="button" disabled={isFirst} onClick={() => change({})}>
+            First page
+          </button>
+          <button
+            type="button"
+            className="button"
+            disabled={cursor === undefined}
+            onClick={() => change({ after: cursor })}
+          >
+            Next page
+          </button>
+        </nav>
+      )}
+    </>
+  );
+}
+
+type EmptyProps<N extends OperationName> = {
+  children: React.ReactNode;
+  /** the call that would change that */
+  operation: N;
+  input: Input<N>;
+};
+
+export function Empty<N extends OperationName>({ children, operation, input }: EmptyProps<N>) {
+  const { curl } = snippets(operation, input);
+  return (
+    <div className="empty">
+      <p>{children}</p>
+      <pre className="code">{curl}</pre>
+      <Copy text={curl} what="curl command" />
+    </div>
+  );
+}
+
+export function NothingFound({ onClear }: { onClear(): void }) {
+  return (
+    <div className="empty">
+      <p>Nothing matches these filters.</p>
+      <button type="button" className="button" onClick={onClear}>
+        Clear the filters
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,117 @@
+import { useState } from "react";
+import { useChange } from "../../data/queries.ts";
+import { number } from "../../data/time.ts";
+import { Button } from "../Button.tsx";
+import { Meter } from "../Meter.tsx";
+import { Badge } from "../Outcome.tsx";
+import { Card } from "../Page.tsx";
+import { Time } from "../Time.tsx";
+import { AdjustDialog } from "./AdjustDialog.tsx";
+import { GrantDialog } from "./GrantDialog.tsx";
+import { type Owner, updatePermission } from "./owner.ts";
+import { QuotasDialog } from "./QuotasDialog.tsx";
+import type { Quota, QuotaInput } from "./quotaDrafts.ts";
+
+type Props = {
+  owner: Owner;
+  quotas: readonly Quota[];
+  none: string;
+};
+
+/** The quotas of a key or an identity as they stand now, with top-ups and corrections. */
+export function QuotasCard({ owner, quotas, none }: Props) {
+  const [isEdited, setEdited] = useState(false);
+  const close = () => setEdited(false);
+  const identity = useChange("identities.updateIdentity", close);
+  const key = useChange("keys.updateKey", close);
+  const change = "identity" in owner ? identity : key;
+  const save = (next: QuotaInput[]) =>
+    "identity" in owner
+      ? identity.mutate({ ...owner, quotas: next })
+      : key.mutate({ ...owner, quotas: next });
+  return (
+    <Card
+      title="Quotas"
+      actions={
+        <Button
+          small
+          needs={updatePermission(owner)}
+          onClick={() => {
+            change.reset();
+            setEdited(true);
+          }}
+        >
+          Edit quotas
+        </Button>
+      }
+    >
+      {quotas.length === 0 ? (
+        <p className="soft">{none}</p>
+      ) : (
+        <ul className="stack">
+          {quotas.map((quota) => (
+            <QuotaState key={quota.name} owner={owner} quota={quota} />
+          ))}
+        </ul>
+      )}
+      {isEdited ? (
+        <QuotasDialog
+          quotas={quotas}
+          onClose={close}
+          busy={change.isPending}
+          error={change.error}
+          onSave={save}
+        />
+      ) : null}
+    </Card>
+  );
+}
+
+function QuotaState({ owner, quota }: { owner: Owner; quota: Quota }) {
+  const { name, limit, used, remaining, period, every, timeZone, resetsAt, grants = [] } = quota;
+  const [open, setOpen] = useState<"grant" | "adjust">();
+  const isFull = remaining === 0;
+  const granted = grants.reduce((sum, one) => sum + one.remaining, 0);
+  const close = () => setOpen(undefined);
+  const needs = updatePermission(owner);
+  return (
+    <li className="limit">
+      <div className="card-head">
+        <span className="row">
+          <strong dir="auto">{name}</strong>
+          {isFull ? <Badge tone="bad">used up</Badge> : null}
+        </span>
+        <span>
+          {number(used)}{" "}
+          <span className="soft">
+            of {number(limit)} per {every === 1 ? period : `${every} ${period}s`}
+          </span>
+        </span>
+      </div>
+      <Meter used={used} limit={limit} isFull={isFull} />
+      <div className="card-head">
+        <span className="small soft">
+          {number(remaining)} left{granted > 0 ? `, ${number(granted)} of them granted` : ""}
+          {", "}
+          {resetsAt === undefined ? (
+            "begins with its first use"
+          ) : (
+            <>
+              resets <Time at={resetsAt} /> ({timeZone})
+            </>
+          )}
+        </span>
+        <span className="row">
+          <Button small needs={needs} onClick={() => setOpen("grant")}>
+            Top up
+          </Button>
+          <Button small needs={needs} onClick={() => setOpen("adjust")}>
+            Correct
+          </Button>
+        </span>
+      </div>
+      {open === "grant" ? <GrantDialog owner={owner} name={name} onClose={close} /> : null}
+      {open === "adjust" ? <AdjustDialog owner={owner} name={name} used={used} onClose={close} /> : null}
+    </li>
+  );
+}

@@ -1,0 +1,82 @@
+import type { Data, Input } from "../../data/api.ts";
+import { localText } from "../InstantFilter.tsx";
+import { numberIn } from "../limitDrafts.ts";
+
+export type Quota = Data<"keys.getState">["quotas"][number];
+export type QuotaInput = NonNullable<Input<"identities.updateIdentity">["quotas"]>[number];
+
+/** A quota in a form. `id` identifies the row, since its name changes while the user types. */
+export type QuotaDraft = {
+  id: number;
+  name: string;
+  limit: string;
+  every: string;
+  period: Quota["period"];
+  timeZone: string;
+  anchor: "calendar" | "first_use" | "instant";
+  /** if `anchor` is `instant`: in the browser's time zone */
+  begins: string;
+  rollover: string;
+  overage: "refuse" | "allow" | "up to";
+  /** if `overage` is `up to` */
+  highest: string;
+  thresholds: string;
+  autoApply: boolean;
+};
+
+let drafts = 0;
+
+export function newQuotaDraft(): QuotaDraft {
+  drafts += 1;
+  return {
+    id: drafts,
+    name: "",
+    limit: "",
+    every: "1",
+    period: "month",
+    timeZone: "",
+    anchor: "calendar",
+    begins: "",
+    rollover: "",
+    overage: "refuse",
+    highest: "",
+    thresholds: "",
+    autoApply: true,
+  };
+}
+
+export function quotaDraft(quota: Quota): QuotaDraft {
+  const { anchor, overage, rollover } = quota;
+  return {
+    ...newQuotaDraft(),
+    name: quota.name,
+    limit: String(quota.limit),
+    every: String(quota.every),
+    period: quota.period,
+    timeZone: quota.timeZone,
+    anchor: typeof anchor === "number" ? "instant" : anchor,
+    begins: typeof anchor === "number" ? localText(anchor) : "",
+    rollover: rollover === undefined ? "" : String(rollover.max),
+    overage: typeof overage === "number" ? "up to" : overage,
+    highest: typeof overage === "number" ? String(overage) : "",
+    thresholds: quota.thresholds.join(", "),
+    autoApply: quota.autoApply,
+  };
+}
+
+/** What the server gets. It judges the values, and names the field of any that is invalid. */
+export function quotaOf(draft: QuotaDraft): QuotaInput {
+  const { timeZone, rollover, thresholds } = draft;
+  return {
+    name: draft.name.trim(),
+    limit: numberIn(draft.limit),
+    every: numberIn(draft.every),
+    period: draft.period,
+    anchor: draft.anchor === "instant" ? new Date(draft.begins).getTime() || 0 : draft.anchor,
+    overage: draft.overage === "up to" ? numberIn(draft.highest) : draft.overage,
+    thresholds: thresholds.split(/[\s,%]+/).flatMap((text) => (text === "" ? [] : [numberIn(text)])),
+    autoApply: draft.autoApply,
+    ...(timeZone.trim() === "" ? {} : { timeZone: timeZone.trim() }),
+    ...(rollover.trim() === "" ? {} : { rollover: { max: numberIn(rollover) } }),
+  };
+}

@@ -1,0 +1,42 @@
+import { dayMs, hourMs, minuteMs, secondMs } from "../data/time.ts";
+
+/** A rate limit in a form. `id` identifies the row, since its name changes while the user types. */
+export type LimitDraft = {
+  id: number;
+  name: string;
+  limit: string;
+  length: string;
+  unit: Unit;
+  autoApply: boolean;
+};
+
+export const units = { seconds: secondMs, minutes: minuteMs, hours: hourMs, days: dayMs } as const;
+export type Unit = keyof typeof units;
+
+type Limit = { name: string; limit: number; duration: number; autoApply?: boolean };
+
+let drafts = 0;
+
+export function draftOf(limit?: Limit): LimitDraft {
+  drafts += 1;
+  const { name = "", limit: most = "", duration = minuteMs, autoApply = true } = limit ?? {};
+  const names: readonly Unit[] = ["days", "hours", "minutes"];
+  const unit = names.find((one) => duration % units[one] === 0) ?? "seconds";
+  return { id: drafts, name, limit: String(most), length: String(duration / units[unit]), unit, autoApply };
+}
+
+/** What the server gets. It judges the values, and names the field of any that does not fit. */
+export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
+  return list.map(({ name, limit, length, unit, autoApply }) => ({
+    name,
+    limit: numberIn(limit),
+    duration: Math.round(numberIn(length) * units[unit]),
+    autoApply,
+  }));
+}
+
+/** The number that was typed. Text that is not a number is 0, which no field here accepts. */
+export function numberIn(text: string): number {
+  const value = Number(text.replaceAll(/[\s,_]/g, ""));
+  return Number.isFinite(value) ? value : 0;
+}

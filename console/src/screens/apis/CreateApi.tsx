@@ -1,0 +1,40 @@
+import { useState } from "react";
+import { flawAt } from "../../data/errors.ts";
+import { useChange } from "../../data/queries.ts";
+import { Button } from "../../parts/Button.tsx";
+import { FormDialog } from "../../parts/Dialog.tsx";
+import { TextField } from "../../parts/fields.tsx";
+
+export function CreateApi() {
+  const [open, setOpen] = useState(false);
+  const [name, setName] = useState("");
+  const create = useChange("apis.createApi", () => {
+    setOpen(false);
+    setName("");
+  });
+  return (
+    <>
+      <Button kind="primary" needs="api.*.create_api" onClick={() => setOpen(true)}>
+        Create an api
+      </Button>
+      <FormDialog
+        title="Create an api"
+        open={open}
+        onClose={() => setOpen(false)}
+        submit="Create"
+        busy={create.isPending}
+        error={create.error}
+        fields={["name"]}
+        onSubmit={() => create.mutate({ name })}
+      >
+        <TextField
+          label="Name"
+          value={name}
+          onChange={setName}
+          hint="For people, such as Payments. It need not be unique."
+          error={flawAt(create.error, "name")}
+        />
+      </FormDialog>
+    </>
+  );
+}

@@ -1,0 +1,115 @@
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import type { Item } from "../../data/api.ts";
+import { useChange, useOperation } from "../../data/queries.ts";
+import { Button } from "../../parts/Button.tsx";
+import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { Badge } from "../../parts/Outcome.tsx";
+import { Card, Loading } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+import { Table } from "../../parts/Table.tsx";
+import { Time } from "../../parts/Time.tsx";
+import { RerollDialog } from "../key/RerollDialog.tsx";
+import { CreateKey } from "../keys/CreateKey.tsx";
+import { useDisableAll } from "./disableAll.ts";
+
+type Row = Item<"keys.listKeys">;
+
+/** Its keys in all apis. */
+export function IdentityKeys({ id, externalId }: { id: string; externalId: string }) {
+  const { data, error } = useOperation("keys.listKeys", { identity: id, limit: 50, order: "desc" });
+  const [rerolled, setRerolled] = useState<string>();
+  const rows = data?.data ?? [];
+  return (
+    <Card
+      title="Keys"
+      actions={
+        <>
+          <DisableAll keys={rows} externalId={externalId} />
+          <CreateKey externalId={externalId} />
+        </>
+      }
+    >
+      <Problem error={error} />
+      {data === undefined && error === null ? <Loading what="keys" /> : null}
+      {data?.data.length === 0 ? <p className="soft">No keys yet.</p> : null}
+      {rows.length === 0 ? null : (
+        <Table<Row>
+          caption="Keys"
+          rows={rows}
+          keyOf={({ keyId }) => keyId}
+          columns={[
+            {
+              label: "Name",
+              cell: ({ keyId, name, start }) => (
+                <Link to="/keys/$keyId" params={{ keyId }} className="clip" dir="auto">
+                  {name ?? `${start}…`}
+                </Link>
+              ),
+            },
+            { label: "State", cell: ({ enabled }) => <State enabled={enabled} /> },
+            { label: "Last used", cell: ({ lastUsedAt }) => <Time at={lastUsedAt} /> },
+            { label: "", cell: (row) => <RowActions row={row} onReroll={setRerolled} /> },
+          ]}
+        />
+      )}
+      {data?.pagination?.hasMore === true ? (
+        <Link to="/keys" search={{ identity: id }}>
+          All keys
+        </Link>
+      ) : null}
+      {rerolled === undefined ? null : (
+        <RerollDialog keyId={rerolled} onClose={() => setRerolled(undefined)} />
+      )}
+    </Card>
+  );
+}
+
+function State({ enabled }: { enabled: boolean }) {
+  return enabled ? <Badge tone="good">Enabled</Badge> : <Badge tone="bad">Disabled</Badge>;
+}
+
+function RowActions({ row: { keyId, enabled }, onReroll }: { row: Row; onReroll(keyId: string): void }) {
+  const change = useChange("keys.updateKey");
+  return (
+    <span className="row">
+      <Button
+        small
+        needs="api.<id>.update_key"
+        busy={change.isPending}
+        onClick={() => change.mutate({ keyId, enabled: !enabled })}
+      >
+        {enabled ? "Disable" : "Enable"}
+      </Button>
+      <Button small needs="api.<id>.create_key" onClick={() => onReroll(keyId)}>
+        Reroll
+      </Button>
+    </span>
+  );
+}
+
+function DisableAll({ keys, externalId }: { keys: readonly Row[]; externalId: string }) {
+  const [open, setOpen] = useState(false);
+  const disable = useDisableAll(() => setOpen(false));
+  const enabled = keys.filter((key) => key.enabled).map(({ keyId }) => keyId);
+  if (enabled.length === 0) return null;
+  return (
+    <>
+      <Button kind="danger" needs="api.<id>.update_key" onClick={() => setOpen(true)}>
+        Disable all
+      </Button>
+      <ConfirmDialog
+        title={`Disable ${enabled.length} ${enabled.length === 1 ? "key" : "keys"}?`}
+        open={open}
+        onClose={() => setOpen(false)}
+        submit="Disable all"
+        name={externalId}
+        busy={disable.isPending}
+        error={disable.error}
+        onConfirm={() => disable.mutate(enabled)}
+      >
+        <p>Every request with one of the keys that are listed is refused until the key is enabled again.</p>
+      </ConfirmDialog>
+    </>
+  );
+}

@@ -1,0 +1,67 @@
+import type { Data } from "../../data/api.ts";
+import { useOperation } from "../../data/queries.ts";
+import { Card } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+import { Table } from "../../parts/Table.tsx";
+
+type Source = { slug: string; from: string[] };
+
+/** The key's permissions, and where each comes from. */
+export function AccessCard({ value: { permissions = [], roles = [] } }: { value: Data<"keys.getKey"> }) {
+  return (
+    <Card title="Permissions">
+      {roles.length === 0 ? null : (
+        <p className="row">
+          <span className="soft">Roles</span>
+          <span className="tags">
+            {roles.map((role) => (
+              <span key={role} className="tag" dir="auto">
+                {role}
+              </span>
+            ))}
+          </span>
+        </p>
+      )}
+      {permissions.length === 0 ? (
+        <p className="soft">No permissions.</p>
+      ) : (
+        <Sources permissions={permissions} roles={roles} />
+      )}
+    </Card>
+  );
+}
+
+/** Each role is read by itself: a key has few. */
+function Sources({ permissions, roles }: { permissions: readonly string[]; roles: readonly string[] }) {
+  const { data, error } = useOperation(
+    "permissions.listRoles",
+    { limit: 100 },
+    { enabled: roles.length > 0 },
+  );
+  const held = (data?.data ?? []).filter(({ name }) => roles.includes(name));
+  const sources = permissions.map((slug): Source => {
+    const from = held.filter((role) => role.permissions?.some((one) => one.slug === slug) === true);
+    return { slug, from: from.map(({ name }) => name) };
+  });
+  return (
+    <>
+      <Problem error={error} />
+      <Table<Source>
+        caption="Permissions and where they come from"
+        rows={sources}
+        keyOf={({ slug }) => slug}
+        columns={[
+          { label: "Permission", cell: ({ slug }) => <code>{slug}</code> },
+          {
+            label: "From",
+            cell: ({ from }) => (
+              <span className="soft" dir="auto">
+                {from.length === 0 ? "the key itself" : `role ${from.join(", ")}`}
+              </span>
+            ),
+          },
+        ]}
+      />
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+import { useState } from "react";
+import type { Data } from "../../data/api.ts";
+import { useChange } from "../../data/queries.ts";
+import { ActionMenu } from "../../parts/ActionMenu.tsx";
+import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
+import { Button } from "../../parts/Button.tsx";
+import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
+import { MetaDialog } from "../../parts/MetaDialog.tsx";
+import { AccessDialog } from "./AccessDialog.tsx";
+import { DeleteDialog } from "./DeleteDialog.tsx";
+import { DetailsDialog } from "./DetailsDialog.tsx";
+import { RerollDialog } from "./RerollDialog.tsx";
+import { RevealDialog } from "./RevealDialog.tsx";
+
+type Open = "details" | "meta" | "credits" | "limits" | "access" | "reroll" | "reveal" | "delete";
+
+const update = "api.<id>.update_key";
+
+export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
+  const { keyId } = key;
+  const [open, setOpen] = useState<Open>();
+  const close = () => setOpen(undefined);
+  const change = useChange("keys.updateKey", close);
+  const show = (what: Open) => () => {
+    change.reset();
+    setOpen(what);
+  };
+  const dialog = { onClose: close, busy: change.isPending, error: change.error };
+  const dialogs: Record<Open, () => React.ReactNode> = {
+    details: () => <DetailsDialog {...dialog} value={key} onSave={change.mutate} />,
+    meta: () => <MetaDialog {...dialog} meta={key.meta} onSave={(meta) => change.mutate({ keyId, meta })} />,
+    credits: () => (
+      <CreditsDialog
+        {...dialog}
+        credits={key.credits}
+        onSave={(credits) => change.mutate({ keyId, credits })}
+      />
+    ),
+    limits: () => (
+      <LimitsDialog
+        {...dialog}
+        ratelimits={key.ratelimits ?? []}
+        onSave={(ratelimits) => change.mutate({ keyId, ratelimits })}
+      />
+    ),
+    access: () => <AccessDialog {...dialog} value={key} onSave={change.mutate} />,
+    reroll: () => <RerollDialog keyId={keyId} onClose={close} />,
+    reveal: () => <RevealDialog keyId={keyId} onClose={close} />,
+    delete: () => <DeleteDialog value={key} onClose={close} />,
+  };
+  return (
+    <>
+      <Button
+        needs={update}
+        busy={change.isPending}
+        onClick={() => change.mutate({ keyId, enabled: !key.enabled })}
+      >
+        {key.enabled ? "Disable" : "Enable"}
+      </Button>
+      <Button needs="api.<id>.create_key" onClick={show("reroll")}>
+        Reroll
+      </Button>
+      <ActionMenu
+        label="More"
+        actions={[
+          { label: "Edit name, owner and expiry", needs: update, onSelect: show("details") },
+          { label: "Edit meta", needs: update, onSelect: show("meta") },
+          { label: "Edit limits", needs: update, onSelect: show("limits") },
+          { label: "Edit credits", needs: update, onSelect: show("credits") },
+          { label: "Edit roles and permissions", needs: update, onSelect: show("access") },
+          { label: "Reveal the key", needs: "api.<id>.decrypt_key", onSelect: show("reveal") },
+          { label: "Delete", needs: "api.<id>.delete_key", isDangerous: true, onSelect: show("delete") },
+        ]}
+      />
+      {open === undefined ? null : dialogs[open]()}
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { useChange } from "../../data/queries.ts";
+import { dayMs, hourMs } from "../../data/time.ts";
+import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { SelectField } from "../../parts/fields.tsx";
+
+const overlaps = [
+  [String(dayMs), "24 hours"],
+  [String(hourMs), "1 hour"],
+  [String(7 * dayMs), "7 days"],
+  ["0", "ends at once"],
+] as const;
+
+/** Creates a successor with the same settings. The old key stays valid during the overlap. */
+export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
+  const navigate = useNavigate();
+  const [expiration, setExpiration] = useState<string>(overlaps[0][0]);
+  const [made, setMade] = useState<{ keyId: string; key: string }>();
+  const reroll = useChange("keys.rerollKey", setMade);
+  if (made !== undefined) {
+    const leave = () => {
+      onClose();
+      void navigate({ to: "/keys/$keyId", params: { keyId: made.keyId } });
+    };
+    return <SecretDialog secret={made.key} onClose={leave} />;
+  }
+  return (
+    <FormDialog
+      title="Reroll this key"
+      open
+      onClose={onClose}
+      submit="Create the new key"
+      busy={reroll.isPending}
+      error={reroll.error}
+      onSubmit={() => reroll.mutate({ keyId, expiration: Number(expiration) })}
+    >
+      <p className="soft">The new key has the same owner, limits, credits, roles and permissions.</p>
+      <SelectField label="The old key" value={expiration} onChange={setExpiration} options={overlaps} />
+    </FormDialog>
+  );
+}

@@ -1,0 +1,28 @@
+import { useMutation } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { call } from "../../data/api.ts";
+import { Dialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { Loading } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+
+/** Shows the whole key, if it was created as recoverable. It is not kept in a cache. */
+export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
+  const { mutate, data, error } = useMutation({
+    gcTime: 0,
+    mutationFn: () => call("keys.getKey", { keyId, decrypt: true }),
+  });
+  useEffect(() => mutate(), [mutate]);
+  const secret = data?.data.plaintext;
+  if (secret !== undefined) return <SecretDialog secret={secret} onClose={onClose} isKept />;
+  return (
+    <Dialog title="Reveal the key" open onClose={onClose}>
+      {data === undefined && error === null ? <Loading what="the key" /> : <Problem error={error} />}
+      {data === undefined ? null : <p>This key was not created as recoverable. Only its hash is stored.</p>}
+      <div className="form-end">
+        <button type="button" className="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}

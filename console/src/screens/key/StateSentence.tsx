@@ -1,0 +1,30 @@
+import { Link } from "@tanstack/react-router";
+import type { Data } from "../../data/api.ts";
+import { useOperation } from "../../data/queries.ts";
+import { clockTime, fromNow } from "../../data/time.ts";
+import { Outcome } from "../../parts/Outcome.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+
+/** The verdict that a plain verification would get now, in one sentence. */
+export function StateSentence({ keyId }: { keyId: string }) {
+  const { data, error } = useOperation("keys.explain", { keyId }, { refetchInterval: 5_000 });
+  if (data === undefined) return <Problem error={error} />;
+  return (
+    <div className="state">
+      <Outcome code={data.data.verdict.code} />
+      <p className="verdict">{sentenceOf(data.data)}</p>
+      <Link to="/why" search={{ keyId }}>
+        {data.data.verdict.valid ? "Try a request" : "Why, and what mends it"}
+      </Link>
+    </div>
+  );
+}
+
+function sentenceOf({ verdict, checks, passesAt }: Data<"keys.explain">): string {
+  if (verdict.valid) return "A plain verification passes now.";
+  const failed = checks.find(({ passed }) => !passed);
+  const until =
+    passesAt === undefined ? "" : ` It passes again at ${clockTime(passesAt)}, ${fromNow(passesAt)}.`;
+  if (failed?.check === "ratelimit") return `The limit “${failed.name}” is full.${until}`;
+  return `${failed?.why ?? "Refused."}${until}`;
+}

@@ -1,0 +1,139 @@
+import { useState } from "react";
+import type { Input } from "../../data/api.ts";
+import { flawAt } from "../../data/errors.ts";
+import { useChange, useOperation } from "../../data/queries.ts";
+import { creditsOf } from "../../parts/account/CreditsField.tsx";
+import { Button } from "../../parts/Button.tsx";
+import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { SelectField, TextField } from "../../parts/fields.tsx";
+import { readObject } from "../../parts/jsonText.ts";
+import { itemsIn } from "../../parts/ListField.tsx";
+import { limitsOf } from "../../parts/limitDrafts.ts";
+import { type KeyDraft, newDraft } from "./keyDraft.ts";
+import { MoreKeyFields } from "./MoreKeyFields.tsx";
+
+type Props = { apiId?: string | undefined; externalId?: string };
+
+/** Creates a key with every field that a key can have. The new key is shown once. */
+export function CreateKey({ apiId, externalId }: Props) {
+  const [isOpen, setOpen] = useState(false);
+  const [secret, setSecret] = useState<string>();
+  return (
+    <>
+      <Button kind="primary" needs="api.<id>.create_key" onClick={() => setOpen(true)}>
+        Create a key
+      </Button>
+      {isOpen ? (
+        <CreateKeyDialog
+          first={newDraft(apiId, externalId)}
+          onClose={() => setOpen(false)}
+          onCreated={(key) => {
+            setOpen(false);
+            setSecret(key);
+          }}
+        />
+      ) : null}
+      {secret === undefined ? null : <SecretDialog secret={secret} onClose={() => setSecret(undefined)} />}
+    </>
+  );
+}
+
+type DialogProps = { first: KeyDraft; onClose(): void; onCreated(key: string): void };
+
+const fields = [
+  "apiId",
+  "name",
+  "externalId",
+  "prefix",
+  "meta",
+  "credits",
+  "ratelimits",
+  "expires",
+  "permissions",
+];
+
+function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
+  const [draft, setDraft] = useState(first);
+  const apis = useOperation("apis.listApis", { limit: 100 });
+  const create = useChange("keys.createKey", ({ key }) => onCreated(key));
+  const options = (apis.data?.data ?? []).map(({ id, name }) => [id, name] as const);
+  const apiId = draft.apiId === "" ? (options[0]?.[0] ?? "") : draft.apiId;
+  const set = (change: Partial<KeyDraft>) => setDraft({ ...draft, ...change });
+  const submit = () => {
+    const input = inputOf({ ...draft, apiId });
+    if (input !== undefined) create.mutate(input);
+  };
+  return (
+    <FormDialog
+      title="Create a key"
+      open
+      wide
+      onClose={onClose}
+      submit="Create"
+      busy={create.isPending}
+      error={create.error}
+      fields={fields}
+      onSubmit={submit}
+    >
+      <FirstFields draft={{ ...draft, apiId }} onChange={set} apis={options} error={create.error} />
+      <MoreKeyFields draft={draft} onChange={set} error={create.error} />
+    </FormDialog>
+  );
+}
+
+type FieldsProps = {
+  draft: KeyDraft;
+  onChange(change: Partial<KeyDraft>): void;
+  apis: readonly (readonly [id: string, name: string])[];
+  error: unknown;
+};
+
+function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
+  return (
+    <div className="fields">
+      <SelectField
+        label="API"
+        value={draft.apiId}
+        onChange={(apiId) => onChange({ apiId })}
+        options={apis}
+        error={flawAt(error, "apiId")}
+      />
+      <TextField
+        label="Name"
+        value={draft.name}
+        onChange={(name) => onChange({ name })}
+        error={flawAt(error, "name")}
+      />
+      <TextField
+        label="Owner's external id"
+        value={draft.externalId}
+        onChange={(externalId) => onChange({ externalId })}
+        error={flawAt(error, "externalId")}
+      />
+    </div>
+  );
+}
+
+/** undefined if the meta is not a JSON object, which its field says */
+function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
+  const meta = readObject(draft.meta);
+  if ("flaw" in meta) return undefined;
+  const credits = creditsOf(draft.credits);
+  const fields: [string, unknown][] = [
+    ["name", draft.name],
+    ["externalId", draft.externalId],
+    ["prefix", draft.prefix],
+    ["meta", Object.keys(meta.value).length === 0 ? "" : meta.value],
+    ["expires", draft.expires === "" ? "" : new Date(draft.expires).getTime()],
+    ["credits", credits ?? ""],
+  ];
+  return {
+    apiId: draft.apiId,
+    enabled: draft.enabled,
+    recoverable: draft.recoverable,
+    roles: [...draft.roles],
+    permissions: itemsIn(draft.permissions),
+    ratelimits: limitsOf(draft.limits),
+    ...Object.fromEntries(fields.filter(([, value]) => value !== "")),
+  };
+}

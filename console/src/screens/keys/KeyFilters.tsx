@@ -1,0 +1,89 @@
+import { useFilters } from "../../data/filters.ts";
+import { useOperation } from "../../data/queries.ts";
+import { SelectField } from "../../parts/fields.tsx";
+import { SearchField } from "../../parts/SearchField.tsx";
+
+export const keyFilterNames = [
+  "search",
+  "apiId",
+  "identity",
+  "role",
+  "enabled",
+  "expiring",
+  "unused",
+] as const;
+
+const choices = [
+  {
+    name: "enabled",
+    label: "State",
+    options: [
+      ["", "all"],
+      ["yes", "enabled"],
+      ["no", "disabled"],
+    ],
+  },
+  {
+    name: "expiring",
+    label: "Expiring",
+    options: [
+      ["", "any time"],
+      ["7", "in 7 days"],
+      ["30", "in 30 days"],
+    ],
+  },
+  {
+    name: "unused",
+    label: "Unused",
+    options: [
+      ["", "or used"],
+      ["90", "for 90 days"],
+    ],
+  },
+  {
+    name: "sort",
+    label: "Order",
+    options: [
+      ["", "newest first"],
+      ["used", "last used first"],
+      ["expires", "expiring first"],
+    ],
+  },
+] as const;
+
+export function KeyFilters() {
+  const [filters, change] = useFilters();
+  const apis = useOperation("apis.listApis", { limit: 100 });
+  const roles = useOperation("permissions.listRoles", { limit: 100 });
+  const choose = (name: string) => ({
+    value: filters[name] ?? "",
+    onChange: (value: string) => change({ [name]: value }),
+  });
+  return (
+    <div className="filters">
+      <SearchField
+        label="Name or start of the key"
+        value={filters["search"]}
+        onChange={(text) => change({ search: text })}
+      />
+      <SearchField
+        label="Owner"
+        value={filters["identity"]}
+        onChange={(text) => change({ identity: text })}
+      />
+      <SelectField
+        label="API"
+        {...choose("apiId")}
+        options={[["", "all"], ...(apis.data?.data ?? []).map(({ id, name }) => [id, name] as const)]}
+      />
+      <SelectField
+        label="Role"
+        {...choose("role")}
+        options={[["", "all"], ...(roles.data?.data ?? []).map(({ name }) => [name, name] as const)]}
+      />
+      {choices.map(({ name, label, options }) => (
+        <SelectField key={name} label={label} {...choose(name)} options={options} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,68 @@
+import { useState } from "react";
+import type { Item } from "../../data/api.ts";
+import { flawAt } from "../../data/errors.ts";
+import { useChange } from "../../data/queries.ts";
+import { FormDialog } from "../../parts/Dialog.tsx";
+import { SelectField, TextField } from "../../parts/fields.tsx";
+import { draftOf, limitsOf, type Unit, units } from "../../parts/limitDrafts.ts";
+
+type Props = {
+  namespace: string;
+  /** undefined: a new one */
+  override: Item<"ratelimit.listOverrides"> | undefined;
+  onClose(): void;
+};
+
+export function OverrideDialog({ namespace, override, onClose }: Props) {
+  const [identifier, setIdentifier] = useState(override?.identifier ?? "");
+  const [draft, setDraft] = useState(() => draftOf(override && { ...override, name: "override" }));
+  const set = useChange("ratelimit.setOverride", onClose);
+  const save = () => {
+    const [limit] = limitsOf([draft]);
+    if (limit === undefined) return;
+    set.mutate({ namespace, identifier, limit: limit.limit, duration: limit.duration });
+  };
+  return (
+    <FormDialog
+      title={override === undefined ? "Add an override" : "Edit the override"}
+      open
+      onClose={onClose}
+      submit="Save"
+      busy={set.isPending}
+      error={set.error}
+      fields={["identifier", "limit", "duration"]}
+      onSubmit={save}
+    >
+      <TextField
+        label="Identifier"
+        value={identifier}
+        onChange={setIdentifier}
+        hint="Or a pattern, in which * stands for any text"
+        error={flawAt(set.error, "identifier")}
+      />
+      <div className="fields">
+        <TextField
+          label="Limit"
+          kind="number"
+          value={draft.limit}
+          onChange={(limit) => setDraft({ ...draft, limit })}
+          hint="0 refuses everything"
+          error={flawAt(set.error, "limit")}
+        />
+        <TextField
+          label="Every"
+          kind="number"
+          value={draft.length}
+          onChange={(length) => setDraft({ ...draft, length })}
+          error={flawAt(set.error, "duration")}
+        />
+        <SelectField
+          label="Unit"
+          value={draft.unit}
+          onChange={(unit) => setDraft({ ...draft, unit: unit as Unit })}
+          options={Object.keys(units).map((unit) => [unit, unit] as const)}
+        />
+      </div>
+    </FormDialog>
+  );
+}

@@ -1,0 +1,93 @@
+import { useState } from "react";
+import type { Item } from "../../data/api.ts";
+import { useChange, useOperation } from "../../data/queries.ts";
+import { number, span } from "../../data/time.ts";
+import { Button } from "../../parts/Button.tsx";
+import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { Card, Loading } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+import { Table } from "../../parts/Table.tsx";
+import { OverrideDialog } from "./OverrideDialog.tsx";
+
+type Override = Item<"ratelimit.listOverrides">;
+
+export function Overrides({ namespace }: { namespace: string }) {
+  const [open, setOpen] = useState<{ override?: Override }>();
+  const { data, error } = useOperation("ratelimit.listOverrides", { namespace, limit: 100 });
+  return (
+    <Card
+      title="Overrides"
+      actions={
+        <Button needs="ratelimit.<id>.set_override" onClick={() => setOpen({})}>
+          Add
+        </Button>
+      }
+    >
+      <Problem error={error} />
+      {data === undefined && error === null ? <Loading what="overrides" /> : null}
+      {data?.data.length === 0 ? (
+        <p className="soft">Every identifier has the limit of its request.</p>
+      ) : null}
+      {data === undefined || data.data.length === 0 ? null : (
+        <Table<Override>
+          caption="Overrides"
+          rows={data.data}
+          keyOf={({ overrideId }) => overrideId}
+          columns={[
+            {
+              label: "Identifier",
+              cell: ({ identifier }) => (
+                <code className="clip" dir="auto">
+                  {identifier}
+                </code>
+              ),
+            },
+            {
+              label: "Limit",
+              cell: ({ limit, duration }) => `${number(limit)} per ${span(duration)}`,
+            },
+            {
+              label: "",
+              cell: (override) => (
+                <span className="row">
+                  <Button small needs="ratelimit.<id>.set_override" onClick={() => setOpen({ override })}>
+                    Edit
+                  </Button>
+                  <RemoveOverride namespace={namespace} identifier={override.identifier} />
+                </span>
+              ),
+            },
+          ]}
+        />
+      )}
+      {open === undefined ? null : (
+        <OverrideDialog namespace={namespace} override={open.override} onClose={() => setOpen(undefined)} />
+      )}
+    </Card>
+  );
+}
+
+function RemoveOverride({ namespace, identifier }: { namespace: string; identifier: string }) {
+  const [open, setOpen] = useState(false);
+  const remove = useChange("ratelimit.deleteOverride", () => setOpen(false));
+  return (
+    <>
+      <Button small kind="danger" needs="ratelimit.<id>.delete_override" onClick={() => setOpen(true)}>
+        Delete
+      </Button>
+      <ConfirmDialog
+        title="Delete this override?"
+        open={open}
+        onClose={() => setOpen(false)}
+        submit="Delete"
+        busy={remove.isPending}
+        error={remove.error}
+        onConfirm={() => remove.mutate({ namespace, identifier })}
+      >
+        <p>
+          <code dir="auto">{identifier}</code> then has the limit of its requests.
+        </p>
+      </ConfirmDialog>
+    </>
+  );
+}

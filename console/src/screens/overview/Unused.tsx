@@ -1,0 +1,40 @@
+import { Link } from "@tanstack/react-router";
+import { useOperation } from "../../data/queries.ts";
+import { dayMs, minuteMs } from "../../data/time.ts";
+import { Card, Loading } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+import { Time } from "../../parts/Time.tsx";
+
+/** Enabled keys that nobody has used for 90 days, the oldest first. */
+export function Unused() {
+  const nowMs = Math.floor(Date.now() / minuteMs) * minuteMs;
+  const before = nowMs - 90 * dayMs;
+  const { data, error } = useOperation("keys.listKeys", { unusedSince: before, enabled: true, limit: 10 });
+  const old = (data?.data ?? []).filter(({ createdAt }) => createdAt < before);
+  return (
+    <Card
+      title="Keys unused for 90 days"
+      actions={
+        <Link to="/keys" search={{ unused: "90" }} className="small">
+          All of them
+        </Link>
+      }
+    >
+      <Problem error={error} />
+      {data === undefined && error === null ? <Loading what="keys" /> : null}
+      {data !== undefined && old.length === 0 ? (
+        <p className="soft">Every key of that age was used.</p>
+      ) : null}
+      <ul className="stack">
+        {old.map(({ keyId, name, start, lastUsedAt }) => (
+          <li key={keyId} className="card-head">
+            <Link to="/keys/$keyId" params={{ keyId }} dir="auto">
+              {name ?? `${start}…`}
+            </Link>
+            <Time at={lastUsedAt} none="never used" />
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

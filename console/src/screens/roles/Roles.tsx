@@ -1,0 +1,84 @@
+import { Link } from "@tanstack/react-router";
+import { useFilters } from "../../data/filters.ts";
+import { pageInput, useOperation } from "../../data/queries.ts";
+import { AsCode } from "../../parts/AsCode.tsx";
+import { Loading, Page } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+import { SearchField } from "../../parts/SearchField.tsx";
+import { Empty, NothingFound } from "../../parts/Table.tsx";
+import { CreateRole } from "./CreateRole.tsx";
+import { Matrix } from "./Matrix.tsx";
+import { RoleActions } from "./RoleActions.tsx";
+import type { Role } from "./role.ts";
+
+/** Which role gives which permission. */
+export function Roles() {
+  const [{ search, after }, change] = useFilters();
+  const input = pageInput({ cursor: after, search });
+  const { data, error } = useOperation("permissions.listRoles", input, { keepPrevious: true });
+  const roles = data?.data ?? [];
+  return (
+    <Page title="Roles" lead="Which role gives which permission." actions={<CreateRole />}>
+      <div className="filters">
+        <SearchField label="Role" value={search} onChange={(text) => change({ search: text })} />
+      </div>
+      <Problem error={error} />
+      {data === undefined && error === null ? <Loading what="roles" /> : null}
+      {data === undefined ? null : (
+        <RolesOf
+          roles={roles}
+          isFiltered={search !== undefined}
+          onClear={() => change({ search: undefined })}
+        />
+      )}
+      {data?.pagination?.hasMore === true ? (
+        <div className="pages">
+          <button type="button" className="button" onClick={() => change({ after: data.pagination?.cursor })}>
+            Next page
+          </button>
+        </div>
+      ) : null}
+      <AsCode operation="permissions.listRoles" input={input} />
+    </Page>
+  );
+}
+
+type Props = { roles: readonly Role[]; isFiltered: boolean; onClear(): void };
+
+function RolesOf({ roles, isFiltered, onClear }: Props) {
+  if (roles.length > 0) {
+    return (
+      <>
+        <Matrix roles={roles} />
+        <ul className="columns">
+          {roles.map((role) => (
+            <RoleCard key={role.id} role={role} />
+          ))}
+        </ul>
+      </>
+    );
+  }
+  if (isFiltered) return <NothingFound onClear={onClear} />;
+  return (
+    <Empty operation="permissions.createRole" input={{ name: "editor", permissions: ["documents.write"] }}>
+      No roles yet. This creates the first one:
+    </Empty>
+  );
+}
+
+function RoleCard({ role }: { role: Role }) {
+  return (
+    <li className="card">
+      <div className="card-head">
+        <h2 dir="auto">{role.name}</h2>
+        <Link to="/keys" search={{ role: role.name }} className="small">
+          Keys with this role
+        </Link>
+      </div>
+      {role.description === undefined ? null : <p className="soft">{role.description}</p>}
+      <div className="row">
+        <RoleActions role={role} />
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,121 @@
+import { useState } from "react";
+import { flawAt } from "../../data/errors.ts";
+import { useChange, useOperation } from "../../data/queries.ts";
+import { Button } from "../../parts/Button.tsx";
+import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { SelectField, TextField } from "../../parts/fields.tsx";
+import { itemsIn, ListField } from "../../parts/ListField.tsx";
+import { isForApi, type Preset, permissionsOf, presets } from "./presets.ts";
+
+type Draft = { name: string; expires: string; preset: Preset; apiId: string; permissions: string };
+
+const empty: Draft = { name: "", expires: "", preset: "verify", apiId: "", permissions: "" };
+
+export function CreateRootKey() {
+  const [draft, setDraft] = useState<Draft>();
+  const [secret, setSecret] = useState<string>();
+  const apis = useOperation("apis.listApis", { limit: 100 }, { enabled: draft !== undefined });
+  const create = useChange("rootKeys.createKey", ({ key }) => {
+    setDraft(undefined);
+    setSecret(key);
+  });
+  const apiId = draft?.apiId || (apis.data?.data[0]?.id ?? "");
+  const start = () => {
+    create.reset();
+    setDraft(empty);
+  };
+  return (
+    <>
+      <Button kind="primary" needs="root_key.*.create_root_key" onClick={start}>
+        Create a root key
+      </Button>
+      {draft === undefined ? null : (
+        <FormDialog
+          title="Create a root key"
+          open
+          onClose={() => setDraft(undefined)}
+          submit="Create"
+          busy={create.isPending}
+          error={create.error}
+          fields={["name", "expires", "permissions"]}
+          onSubmit={() => create.mutate(inputOf({ ...draft, apiId }))}
+        >
+          <Fields
+            draft={{ ...draft, apiId }}
+            onChange={(change) => setDraft({ ...draft, ...change })}
+            apis={(apis.data?.data ?? []).map(({ id, name }) => [id, name] as const)}
+            error={create.error}
+          />
+        </FormDialog>
+      )}
+      {secret === undefined ? null : <SecretDialog secret={secret} onClose={() => setSecret(undefined)} />}
+    </>
+  );
+}
+
+function inputOf({ name, expires, preset, apiId, permissions }: Draft) {
+  return {
+    permissions: preset === "own" ? itemsIn(permissions) : permissionsOf(preset, apiId),
+    ...(name === "" ? {} : { name }),
+    ...(expires === "" ? {} : { expires: new Date(expires).getTime() }),
+  };
+}
+
+type FieldsProps = {
+  draft: Draft;
+  onChange(change: Partial<Draft>): void;
+  apis: readonly (readonly [id: string, name: string])[];
+  error: unknown;
+};
+
+function Fields({ draft, onChange, apis, error }: FieldsProps) {
+  const { preset } = draft;
+  return (
+    <>
+      <TextField
+        label="Name"
+        value={draft.name}
+        onChange={(name) => onChange({ name })}
+        error={flawAt(error, "name")}
+      />
+      <SelectField
+        label="May"
+        value={preset}
+        onChange={(value) => onChange({ preset: value as Preset })}
+        options={presets}
+        error={preset === "own" ? undefined : flawAt(error, "permissions")}
+      />
+      {isForApi(preset) ? (
+        <SelectField
+          label="API"
+          value={draft.apiId}
+          onChange={(apiId) => onChange({ apiId })}
+          options={apis}
+        />
+      ) : null}
+      {preset === "own" ? (
+        <ListField
+          label="Permissions"
+          value={draft.permissions}
+          onChange={(permissions) => onChange({ permissions })}
+          hint="One on each line, such as api.*.verify_key"
+          error={flawAt(error, "permissions")}
+        />
+      ) : null}
+      <TextField
+        label="Expires"
+        kind="datetime-local"
+        value={draft.expires}
+        onChange={(expires) => onChange({ expires })}
+        hint="Empty: never"
+        error={flawAt(error, "expires")}
+      />
+      {preset === "all" && draft.expires === "" ? (
+        <p className="note warn">
+          <strong>Every permission, without an expiry</strong>
+          Set an expiry, unless this key is for an emergency and is kept offline.
+        </p>
+      ) : null}
+    </>
+  );
+}

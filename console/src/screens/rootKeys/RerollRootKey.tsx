@@ -1,0 +1,34 @@
+import { useState } from "react";
+import { useChange } from "../../data/queries.ts";
+import { dayMs, hourMs } from "../../data/time.ts";
+import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { SelectField } from "../../parts/fields.tsx";
+
+const overlaps = [
+  [String(dayMs), "24 hours"],
+  [String(hourMs), "1 hour"],
+  [String(7 * dayMs), "7 days"],
+  ["60000", "1 minute"],
+] as const;
+
+/** Creates a successor with the same permissions. The old root key stays valid during the overlap. */
+export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
+  const [expiration, setExpiration] = useState<string>(overlaps[0][0]);
+  const [secret, setSecret] = useState<string>();
+  const reroll = useChange("rootKeys.rerollKey", ({ key }) => setSecret(key));
+  if (secret !== undefined) return <SecretDialog secret={secret} onClose={onClose} />;
+  return (
+    <FormDialog
+      title="Reroll this root key"
+      open
+      onClose={onClose}
+      submit="Create the new root key"
+      busy={reroll.isPending}
+      error={reroll.error}
+      onSubmit={() => reroll.mutate({ keyId, expiration: Number(expiration) })}
+    >
+      <p className="soft">The new root key has the same permissions. This session stays with the old one.</p>
+      <SelectField label="The old root key" value={expiration} onChange={setExpiration} options={overlaps} />
+    </FormDialog>
+  );
+}

@@ -1,0 +1,3 @@
+import type { Item } from "../../data/api.ts";
+
+export type RootKey = Item<"rootKeys.listKeys">;

@@ -1,0 +1,119 @@
+import { type ServerStatus, useServerStatus } from "../../data/serverStatus.ts";
+import { serverPermission } from "../../data/session.ts";
+import { number } from "../../data/time.ts";
+import { AsCode } from "../../parts/AsCode.tsx";
+import { Badge } from "../../parts/Outcome.tsx";
+import { Card, Fact, Facts, Loading, Page } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
+import { ServerWarnings } from "../../parts/ServerWarnings.tsx";
+import { Time } from "../../parts/Time.tsx";
+import { Settings } from "./Settings.tsx";
+
+/** The state of the node that responds, for whoever operates it. */
+export function Server() {
+  const { mayRead, data, error } = useServerStatus();
+  return (
+    <Page title="Server" lead="The node that serves this page.">
+      <Links status={data?.data} />
+      {mayRead ? null : <NotAllowed />}
+      <Problem error={error} />
+      {mayRead && data === undefined && error === null ? <Loading what="the state of the server" /> : null}
+      {data === undefined ? null : <Status status={data.data} />}
+      <AsCode operation="server.getStatus" input={{}} />
+    </Page>
+  );
+}
+
+/** Pages of the server itself, outside of the console. Metrics have an address of their own, if they are served. */
+function Links({ status }: { status: ServerStatus | undefined }) {
+  const metrics = status?.settings.find(({ name }) => name === "METRICS_ADDRESS")?.value ?? "";
+  return (
+    <p className="row">
+      <a href="/">This server</a>
+      <a href="/docs">Documentation</a>
+      <a href="/openapi.json">openapi.json</a>
+      <a href="/errors/">Errors</a>
+      {metrics === "" ? null : <a href={`http://${metrics}/metrics`}>Metrics</a>}
+    </p>
+  );
+}
+
+function NotAllowed() {
+  return (
+    <div className="note">
+      <strong>This session may not read the state of the server</strong>
+      <p>
+        It concerns every workspace, so <code>*</code> does not include its permission. Sign in with the link
+        that <code>npm start</code> prints, or with a root key that has <code>{serverPermission}</code>. Only
+        the command line creates one:
+      </p>
+      <pre className="code">latchkey root-key create --permissions '*,{serverPermission}'</pre>
+    </div>
+  );
+}
+
+function Status({ status }: { status: ServerStatus }) {
+  return (
+    <>
+      <ServerWarnings status={status} />
+      <div className="columns">
+        <NodeCard status={status} />
+        <CacheCard status={status} />
+      </div>
+      <Settings settings={status.settings} />
+    </>
+  );
+}
+
+const redisStates = {
+  up: <Badge tone="good">Up</Badge>,
+  down: <Badge tone="bad">Down</Badge>,
+  not_configured: <span className="soft">not configured: counters are in this process</span>,
+} as const;
+
+function NodeCard({ status: { version, startedAt, database, nodes, redis } }: { status: ServerStatus }) {
+  return (
+    <Card title="Node">
+      <Facts>
+        <Fact name="Version">{version}</Fact>
+        <Fact name="Started">
+          <Time at={startedAt} />
+        </Fact>
+        <Fact name="Database">{database.engine === "sqlite" ? "SQLite" : "PostgreSQL"}</Fact>
+        <Fact name="Schema">
+          <code className="clip small">{database.migrations.at(-1)}</code>
+        </Fact>
+        <Fact name="Nodes">{number(nodes)}</Fact>
+        <Fact name="Redis">{redisStates[redis]}</Fact>
+      </Facts>
+    </Card>
+  );
+}
+
+function CacheCard({ status: { keyCache, usage } }: { status: ServerStatus }) {
+  const { hits, misses, bytes, maxBytes } = keyCache;
+  const lookUps = hits + misses;
+  return (
+    <Card title="Memory and usage">
+      <Facts>
+        <Fact name="Key cache">
+          {mebibytes(bytes)} of {mebibytes(maxBytes)} MiB
+        </Fact>
+        <Fact name="Hit rate">
+          {lookUps === 0 ? (
+            <span className="soft">no look-ups yet</span>
+          ) : (
+            `${((100 * hits) / lookUps).toFixed(1)} % of ${number(lookUps)}`
+          )}
+        </Fact>
+        <Fact name="Lost events">{number(usage.droppedEvents)}</Fact>
+        <Fact name="Lost counts">{number(usage.droppedCounts)}</Fact>
+        <Fact name="Evicted events">{number(usage.evictedEvents)}</Fact>
+      </Facts>
+    </Card>
+  );
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
+}

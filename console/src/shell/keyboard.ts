@@ -1,0 +1,51 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect } from "react";
+import { places } from "./places.ts";
+
+const afterGMs = 1_500;
+
+/** `/` and Ctrl-K find, `?` helps, `g` and a letter go to a screen, `j` and `k` walk through the rows. */
+export function useKeyboard({ find, help }: Acts): void {
+  const navigate = useNavigate();
+  useEffect(() => {
+    let pressedGAtMs = Number.NEGATIVE_INFINITY;
+    const onKey = (event: KeyboardEvent) => {
+      const act = isFindShortcut(event) ? find : plainKey(event, performance.now() - pressedGAtMs < afterGMs);
+      pressedGAtMs = event.key === "g" ? performance.now() : Number.NEGATIVE_INFINITY;
+      if (act === undefined) return;
+      event.preventDefault();
+      act();
+    };
+    const plainKey = (event: KeyboardEvent, isAfterG: boolean) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return undefined;
+      const place = isAfterG ? placeOf(event.key) : undefined;
+      if (place !== undefined) return () => void navigate({ to: place });
+      return { "/": find, "?": help, j: () => walk(1), k: () => walk(-1) }[event.key];
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [navigate, find, help]);
+}
+
+type Acts = { find(): void; help(): void };
+
+function isFindShortcut({ ctrlKey, metaKey, key }: KeyboardEvent): boolean {
+  return (ctrlKey || metaKey) && key.toLowerCase() === "k";
+}
+
+function placeOf(key: string): string | undefined {
+  return places.flat().find((place) => place.key === key)?.to;
+}
+
+/** Whether the key belongs to what has the focus: a text field, or anything in a dialog. */
+function isTaken(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("input, textarea, select, [role=dialog]") !== null;
+}
+
+/** Moves the focus to the next row's first link. */
+function walk(by: 1 | -1): void {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = rows[at === -1 ? (by === 1 ? 0 : rows.length - 1) : at + by];
+  next?.querySelector<HTMLElement>("a, button")?.focus();
+}

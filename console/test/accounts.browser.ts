@@ -1,0 +1,60 @@
+/** Credits and quotas of an identity: shown, topped up, corrected and edited. */
+import assert from "node:assert/strict";
+import { test, testConsole } from "./setUp.ts";
+
+const latchkey = testConsole();
+const read = (identity: string) => latchkey.server.call("identities.getIdentity", { identity });
+
+test("a quota is topped up and corrected, and the ledger says by how much and why", async () => {
+  const page = await latchkey.visit("/identities/acme");
+  const quotas = page.getByRole("region", { name: "Quotas" });
+  const tokens = quotas.getByRole("listitem").filter({ hasText: "tokens" });
+  await tokens.getByText("82,000 of 100,000 per month").waitFor();
+  await tokens.getByText("38,000 left, 20,000 of them granted").waitFor();
+  await tokens.getByRole("button", { name: "Top up" }).click();
+  await page.getByLabel("Units").fill("5000");
+  await page.getByLabel("Reason").fill("Contract of May");
+  await page.getByRole("dialog").getByRole("button", { name: "Top up" }).click();
+  await tokens.getByText("43,000 left, 25,000 of them granted").waitFor();
+  await tokens.getByRole("button", { name: "Correct" }).click();
+  await page.getByLabel("Used in this period").fill("1000");
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await tokens.getByText("1,000 of 100,000 per month").waitFor();
+  const granted = page.getByRole("region", { name: "Ledger" }).getByRole("row", { name: "Contract of May" });
+  await granted.getByText("5,000").waitFor();
+});
+
+test("quotas are edited in place, and an unknown time zone is shown at its field", async () => {
+  await latchkey.server.call("identities.createIdentity", { externalId: "quota_editor" });
+  const page = await latchkey.visit("/identities/quota_editor");
+  const quotas = page.getByRole("region", { name: "Quotas" });
+  await quotas.getByText("No quotas that its keys share.").waitFor();
+  await quotas.getByRole("button", { name: "Edit quotas" }).click();
+  await page.getByRole("button", { name: "Add a quota" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("requests");
+  await dialog.getByLabel("Units per period").fill("1000");
+  await dialog.getByLabel("Time zone").fill("Europe/Berln");
+  await dialog.getByLabel("Beyond the limit").selectOption("allow up to");
+  await dialog.getByLabel("Highest use").fill("1500");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("Europe/Berlin").waitFor();
+  await dialog.getByLabel("Time zone").fill("Europe/Berlin");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await quotas.getByText("0 of 1,000 per month").waitFor();
+  const { quotas: stored } = await read("quota_editor");
+  assert.equal(stored[0].timeZone, "Europe/Berlin");
+  assert.equal(stored[0].overage, 1500);
+});
+
+test("the credits that an identity's keys share are limited in place", async () => {
+  await latchkey.server.call("identities.createIdentity", { externalId: "credit_editor" });
+  const page = await latchkey.visit("/identities/credit_editor");
+  const credits = page.getByRole("region", { name: "Credits" });
+  await credits.getByText("Unlimited.").waitFor();
+  await page.getByRole("button", { name: "Edit credits" }).click();
+  await page.getByLabel("Credits left").fill("300");
+  await page.getByRole("button", { name: "Save" }).click();
+  await credits.getByText("300").waitFor();
+  assert.equal((await read("credit_editor")).credits.remaining, 300);
+});

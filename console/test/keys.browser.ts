@@ -1,0 +1,174 @@
+/** Everything that can be done to a key. */
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { signIn, test, testConsole } from "./setUp.ts";
+
+const latchkey = testConsole({ RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") });
+const call = (operation: string, input: object) => latchkey.server.call(operation, input);
+
+async function newKey(input: object = {}): Promise<{ keyId: string; key: string }> {
+  return call("keys.createKey", { apiId: latchkey.seeded.apiId, name: "To change", ...input });
+}
+
+async function more(page: Page, action: string): Promise<void> {
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: action }).click();
+}
+
+async function save(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+}
+
+test("a key is created with all its fields, and its secret is shown once", async () => {
+  const page = await latchkey.visit("/keys");
+  await page.getByRole("button", { name: "Create a key" }).click();
+  await page.getByLabel("API", { exact: true }).last().selectOption(latchkey.seeded.apiId);
+  await page.getByLabel("Name", { exact: true }).fill("Made here");
+  await page.getByLabel("Owner's external id").fill("acme");
+  await page.getByLabel("Prefix").fill("made");
+  await page.getByLabel("Credits left").fill("1,000");
+  await page.getByLabel("Refill", { exact: true }).selectOption("daily");
+  await page.getByLabel("Refill to").fill("500");
+  await page.getByText("Roles, permissions, limits and meta").click();
+  await page.getByLabel("editor").check();
+  await page.getByLabel("Permissions").fill("reports.read\nreports.send");
+  await page.getByRole("button", { name: "Add a limit" }).click();
+  await page.getByRole("group", { name: "Limit 1" }).getByLabel("Name").fill("calls");
+  await page.getByRole("group", { name: "Limit 1" }).getByLabel("Limit", { exact: true }).fill("10");
+  await page.getByRole("textbox", { name: "Meta" }).fill('{"made":"here"}');
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  const secret = (await page.locator(".secret").textContent()) ?? "";
+  assert.match(secret, /^made_/);
+  assert.ok(!page.url().includes(secret) && !(await page.title()).includes(secret));
+  await page.keyboard.press("Escape"); // does not close what is shown only once
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  await page.getByRole("link", { name: "Made here" }).waitFor();
+  assert.equal(await page.getByText(secret).count(), 0);
+  const data = await call("keys.whoami", { key: secret });
+  assert.equal(data.identity.externalId, "acme");
+  assert.deepEqual(data.roles, ["editor"]);
+  assert.deepEqual(data.meta, { made: "here" });
+  assert.equal(data.credits.remaining, 1000);
+  assert.equal(data.ratelimits[0].name, "calls");
+});
+
+test("an error of the API is shown at its field, and nothing typed is lost", async () => {
+  const page = await latchkey.visit("/keys");
+  await page.getByRole("button", { name: "Create a key" }).click();
+  await page.getByLabel("Prefix").fill("no spaces");
+  await page.getByLabel("Name", { exact: true }).fill("Kept");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  const prefix = page.getByLabel("Prefix");
+  await page.locator('[aria-invalid="true"]').first().waitFor();
+  assert.equal(await prefix.getAttribute("aria-invalid"), "true");
+  assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "Kept");
+  assert.equal(await prefix.inputValue(), "no spaces");
+});
+
+test("name, owner, expiry, credits, limits, meta, roles and permissions are changed in place", async () => {
+  const { keyId } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await more(page, "Edit name, owner and expiry");
+  await page.getByRole("textbox", { name: "Name" }).fill("Changed");
+  await page.getByLabel("Owner's external id").fill("new_owner");
+  await page.getByLabel("Expires").fill("2090-01-31T12:00");
+  await save(page);
+  await page.getByRole("heading", { name: "Changed", level: 1 }).waitFor();
+  await more(page, "Edit credits");
+  await page.getByLabel("Credits left").fill("7");
+  await save(page);
+  await more(page, "Edit limits");
+  await page.getByRole("button", { name: "Add a limit" }).click();
+  await page.getByRole("group", { name: "Limit 1" }).getByLabel("Name").fill("calls");
+  await page.getByRole("group", { name: "Limit 1" }).getByLabel("Limit", { exact: true }).fill("3");
+  await save(page);
+  await more(page, "Edit meta");
+  await page.getByRole("textbox", { name: "Meta" }).fill('{"a":1}');
+  await save(page);
+  await more(page, "Edit roles and permissions");
+  await page.getByLabel("reader").check();
+  await page.getByLabel("Permissions of the key itself").fill("x.y");
+  await save(page);
+  const key = await call("keys.getKey", { keyId });
+  assert.equal(key.identity.externalId, "new_owner");
+  assert.ok(key.expires > Date.UTC(2090, 0, 30));
+  assert.equal(key.credits.remaining, 7);
+  assert.equal(key.ratelimits[0].limit, 3);
+  assert.deepEqual(key.meta, { a: 1 });
+  assert.deepEqual(key.permissions.sort(), ["documents.read", "x.y"]);
+});
+
+test("a key is disabled and enabled, and the page says so at once", async () => {
+  const { keyId } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByText("A plain verification passes now.").waitFor();
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByText("The key is disabled.").waitFor();
+  await page.getByRole("button", { name: "Enable" }).click();
+  await page.getByText("A plain verification passes now.").waitFor();
+});
+
+test("a key is rerolled with an overlap, and its successor opens", async () => {
+  const { keyId, key } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByRole("button", { name: "Reroll" }).click();
+  await page.getByLabel("The old key").selectOption("1 hour");
+  await page.getByRole("button", { name: "Create the new key" }).click();
+  const secret = (await page.locator(".secret").textContent()) ?? "";
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  await page.waitForURL(
+    (url) => url.pathname.startsWith("/console/keys/key_") && !url.pathname.endsWith(keyId),
+  );
+  for (const one of [key, secret]) assert.equal((await call("keys.verifyKey", { key: one })).valid, true);
+});
+
+test("a recoverable key is revealed; one that is not says so", async () => {
+  const { keyId, key } = await newKey({ recoverable: true });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await more(page, "Reveal the key");
+  assert.equal(await page.locator(".secret").textContent(), key);
+  const other = await newKey();
+  await page.goto(`/console/keys/${other.keyId}`);
+  await more(page, "Reveal the key");
+  await page.getByText("not created as recoverable").waitFor();
+});
+
+test("a key is deleted only after its name was typed", async () => {
+  const { keyId, key } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await more(page, "Delete");
+  await page.getByLabel("Type To change to confirm").fill("something else");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("This is not the name.").waitFor();
+  await page.getByLabel("Type To change to confirm").fill("To change");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("heading", { name: "Keys", level: 1 }).waitFor();
+  assert.equal((await call("keys.verifyKey", { key })).code, "NOT_FOUND");
+});
+
+test("all keys of an identity are disabled at once", async () => {
+  const { key } = await newKey({ externalId: "leaver" });
+  await newKey({ externalId: "leaver" });
+  const page = await latchkey.visit("/identities/leaver");
+  await page.getByRole("button", { name: "Disable all" }).click();
+  await page.getByLabel("Type leaver to confirm").fill("leaver");
+  await page.getByRole("dialog").getByRole("button", { name: "Disable all" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal((await call("keys.verifyKey", { key })).code, "DISABLED");
+});
+
+test("an action that the root key may not do is disabled and names the permission", async () => {
+  const { keyId } = await newKey();
+  const reader = latchkey.server
+    .command("root-key", "create", "--permissions", "api.*.read_key,api.*.read_api")
+    .split("\n")[1];
+  const page = await latchkey.arrive(`/keys/${keyId}`);
+  await signIn(page, reader ?? "");
+  const disable = page.getByRole("button", { name: "Disable" });
+  await disable.waitFor();
+  assert.equal(await disable.getAttribute("aria-disabled"), "true");
+  assert.equal(await disable.getAttribute("title"), "Needs the permission api.<id>.update_key");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: "Delete needs api.<id>.delete_key" }).waitFor();
+});

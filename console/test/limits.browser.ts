@@ -1,0 +1,108 @@
+/** Rate limits and roles: what is asked, and what is changed. */
+import assert from "node:assert/strict";
+import { test, testConsole } from "./setUp.ts";
+
+const latchkey = testConsole();
+
+test("a namespace says which limit applies to an identifier, and counts nothing by that", async () => {
+  const page = await latchkey.visit("/limits");
+  await page.getByRole("searchbox", { name: "Namespace" }).fill("email");
+  await page.getByRole("link", { name: "email.send" }).click();
+  await page.getByRole("heading", { name: "email.send", level: 1 }).waitFor();
+  await page.getByRole("textbox", { name: "Identifier" }).fill("vip_1");
+  await page.getByRole("button", { name: "Ask" }).click();
+  await page.getByText("1,000 of 1,000 left").waitFor();
+  await page.getByRole("textbox", { name: "Identifier" }).fill("somebody_else");
+  await page.getByLabel("Your limit").fill("5");
+  await page.getByRole("button", { name: "Ask" }).click();
+  await page.getByText("5 of 5 left").waitFor();
+  await page.getByText("No override matches").waitFor();
+});
+
+test("an override is added, changed and deleted", async () => {
+  const page = await latchkey.visit("/limits/email.send");
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("dialog").getByLabel("Identifier").fill("partner_*");
+  await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("7");
+  await page.getByRole("button", { name: "Save" }).click();
+  const row = page.getByRole("row", { name: "partner_*" });
+  await row.getByText("7 per 1 min").waitFor();
+  await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("8");
+  await page.getByRole("button", { name: "Save" }).click();
+  await row.getByText("8 per 1 min").waitFor();
+  await row.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await row.waitFor({ state: "detached" });
+});
+
+test("a role is created, given a permission in the matrix, changed and deleted", async () => {
+  const page = await latchkey.visit("/roles");
+  await page.getByRole("button", { name: "Create a role" }).click();
+  await page.getByRole("dialog").getByLabel("Name").last().fill("auditor");
+  await page.getByRole("dialog").getByLabel("Permissions").fill("invoices.read");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  const box = page.getByLabel("auditor gives documents.read");
+  await box.check();
+  const role = async () => {
+    const found = await latchkey.server.call("permissions.getRole", { role: "auditor" });
+    return found.permissions.map(({ slug }: { slug: string }) => slug).sort();
+  };
+  await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
+  assert.deepEqual(await role(), ["documents.read", "invoices.read"]);
+  const card = page.getByRole("listitem").filter({ hasText: "auditor" });
+  await card.getByRole("button", { name: "Delete" }).click();
+  await page.getByLabel("Type auditor to confirm").fill("auditor");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await card.waitFor({ state: "detached" });
+});
+
+test("the overview counts verifications, names the most refused identity and the keys that expire next", async () => {
+  const page = await latchkey.visit("/");
+  const refused = page.getByRole("region", { name: "Most refused identities" });
+  await refused.getByRole("listitem").filter({ hasText: "acme" }).getByText("3").waitFor();
+  await refused.getByLabel("Outcome").selectOption("Lacks permission");
+  await refused.getByText("customer_0010").waitFor();
+  await page
+    .getByRole("region", { name: "Keys about to expire" })
+    .getByRole("link", { name: "Customer key 10" })
+    .waitFor();
+  await page.getByRole("figure", { name: "Verifications, 24 hours" }).getByText("As a table").click();
+  await page.getByText("Rate limited 3").waitFor();
+});
+
+test("the most refused identifiers of a namespace are named, and the audit trail begins with the newest event", async () => {
+  const page = await latchkey.visit("/limits/email.send");
+  await page.getByRole("region", { name: "Most refused identifiers" }).getByText("user_0").waitFor();
+  await latchkey.server.call("apis.createApi", { name: "The newest" });
+  await page.goto("/console/audit");
+  const first = page.locator("tbody tr").first();
+  await first.getByText("api.create").waitFor();
+  await first.getByText("api.create").click();
+  await page.waitForURL("**event=api.create**");
+});
+
+test("an api is renamed and protected, and deleted only by name and without protection", async () => {
+  await latchkey.server.call("apis.createApi", { name: "Old name" });
+  const page = await latchkey.visit("/apis");
+  await page.getByRole("row", { name: "Old name" }).getByRole("button", { name: "Edit" }).click();
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("New name");
+  await page.getByLabel("Protected from deletion").check();
+  await page.getByRole("button", { name: "Save" }).click();
+  const row = page.getByRole("row", { name: "New name" });
+  await row.getByText("Protected").waitFor();
+  await row.getByRole("button", { name: "Delete" }).click();
+  await page.getByLabel("Type New name to confirm").fill("New name");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("dialog").getByRole("alert").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("Protected from deletion").uncheck();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await row.getByRole("button", { name: "Delete" }).click();
+  await page.getByLabel("Type New name to confirm").fill("New name");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await row.waitFor({ state: "detached" });
+});

@@ -1,0 +1,24 @@
+/** The main flows on PostgreSQL and Redis, which `scripts/consoleTests.mjs` starts. */
+import { testMainFlows } from "./mainFlows.ts";
+import { operatorKey, signIn, test, testConsole } from "./setUp.ts";
+
+const { TEST_DATABASE_URL = "", TEST_REDIS_URL = "", TEST_REDIS_PID = "" } = process.env;
+
+const latchkey = testConsole({ DATABASE_URL: TEST_DATABASE_URL, REDIS_URL: TEST_REDIS_URL });
+testMainFlows(latchkey);
+
+test("the overview warns an operator while Redis cannot be reached, and no longer", async () => {
+  const page = await latchkey.arrive("/");
+  await signIn(page, operatorKey(latchkey));
+  await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
+  const warning = page.getByText("Redis cannot be reached");
+  process.kill(Number(TEST_REDIS_PID), "SIGSTOP");
+  try {
+    // a node learns of it from its next decision
+    await latchkey.server.call("keys.verifyKey", { key: latchkey.seeded.refusedKey });
+    await warning.waitFor();
+  } finally {
+    process.kill(Number(TEST_REDIS_PID), "SIGCONT");
+  }
+  await warning.waitFor({ state: "detached" });
+});

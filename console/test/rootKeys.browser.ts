@@ -1,0 +1,53 @@
+/** Root keys: what each may do, and that nobody locks themselves out. */
+import assert from "node:assert/strict";
+import { rootKey } from "./server.ts";
+import { signIn, test, testConsole } from "./setUp.ts";
+
+const latchkey = testConsole();
+
+test("a root key is created by a preset, signs in with just its permissions, and is revoked by name", async () => {
+  const page = await latchkey.visit("/root-keys");
+  await page.getByText("every permission and no expiry").waitFor();
+  await page.getByRole("button", { name: "Create a root key" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Checkout");
+  await page.getByLabel("May").selectOption("Verify keys of one api");
+  await page.getByLabel("API", { exact: true }).selectOption(latchkey.seeded.apiId);
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  const secret = (await page.locator(".secret").textContent()) ?? "";
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  const row = page.getByRole("row", { name: "Checkout" });
+  await row.getByText(`api.${latchkey.seeded.apiId}.verify_key`).waitFor();
+  const verified = await latchkey.server.call("keys.verifyKey", { key: latchkey.seeded.key }, secret);
+  assert.equal(verified.valid, true);
+
+  const other = await latchkey.arrive("/identities");
+  await signIn(other, secret);
+  await other.getByText('Missing permission: "identity.*.read_identity".').waitFor();
+
+  await row.getByRole("button", { name: "Revoke" }).click();
+  await page.getByLabel("Type Checkout to confirm").fill("Checkout");
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await row.waitFor({ state: "detached" });
+  await other.getByRole("link", { name: "Roles" }).click();
+  await other.getByRole("heading", { name: "The session has ended" }).waitFor();
+});
+
+test("a root key is created permission by permission, and a wrong permission is named at its field", async () => {
+  const page = await latchkey.visit("/root-keys");
+  await page.getByRole("button", { name: "Create a root key" }).click();
+  await page.getByLabel("May").selectOption("Permission by permission");
+  await page.getByLabel("Permissions").fill("api.*.verify_keys");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.locator('[aria-invalid="true"]').waitFor();
+  assert.equal(await page.getByLabel("Permissions").inputValue(), "api.*.verify_keys");
+});
+
+test("the last root key with all permissions can be neither disabled nor revoked", async () => {
+  const page = await latchkey.visit("/root-keys");
+  const row = page.getByRole("row", { name: "this session" });
+  await row.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("alert").waitFor();
+  const apis = await latchkey.server.call("apis.listApis", {}, rootKey);
+  assert.ok(apis.length > 0);
+});

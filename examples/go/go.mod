@@ -1,0 +1,3 @@
+module example.com/my-api
+
+go 1.22

@@ -1,0 +1,79 @@
+// Runs the tests of the console in Chromium, under Node, which the browser's driver needs, beside a PostgreSQL and a Redis.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** @param {string} root */
+export function hasConsoleTests(root) {
+  return existsSync(join(root, "console/test")) && namesOfTests(root).length > 0;
+}
+
+/** @param {string} root */
+function namesOfTests(root) {
+  return readdirSync(join(root, "console/test")).filter((name) => name.endsWith(".browser.ts"));
+}
+
+/**
+ * Runs the test files whose names contain one of `words`; without words, all of them.
+ * @param {string} root
+ * @param {readonly string[]} words
+ */
+export function runConsoleTests(root, words = []) {
+  const wanted = namesOfTests(root).filter(
+    (name) => words.length === 0 || words.some((word) => name.includes(word)),
+  );
+  const report = join(root, "reports/console.xml");
+  mkdirSync(join(root, "reports"), { recursive: true });
+  rmSync(report, { force: true });
+  const files = wanted.map((name) => bundled(root, name));
+  if (files.length === 0) {
+    console.log("No browser test has such a name: counted as one failure.");
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const reporters = ["spec", "stdout", "junit", report].map(
+    (value, index) => `--test-reporter${index % 2 === 0 ? "" : "-destination"}=${value}`,
+  );
+  const command = [process.execPath, "--test", "--test-concurrency=1", ...reporters, ...files];
+  const { status } = spawnSync(join(root, "scripts/services.sh"), command, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const counted = existsSync(report) ? countCases(readFileSync(report, "utf8")) : undefined;
+  if (counted === undefined) {
+    console.log("The browser tests left no complete report: counted as one failure.");
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  return status !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted;
+}
+
+/**
+ * Node does not run TypeScript, so each file is bundled. The packages that it uses are found from where it lies.
+ * @param {string} root
+ * @param {string} name
+ */
+function bundled(root, name) {
+  const file = join(root, "reports/console", name.replace(/\.ts$/, ".mjs"));
+  const words = [
+    "build",
+    join("console/test", name),
+    "--target=node",
+    "--packages=external",
+    `--outfile=${file}`,
+  ];
+  spawnSync(join(root, "node_modules/.bin/bun"), words, {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  return file;
+}
+
+/**
+ * Returns `undefined` if the report is truncated or contains no test.
+ * @param {string} junit
+ */
+function countCases(junit) {
+  if (!junit.trimEnd().endsWith("</testsuites>")) return undefined;
+  const count = (/** @type {RegExp} */ tag) => [...junit.matchAll(tag)].length;
+  const [all, failed, skipped] = [count(/<testcase /g), count(/<failure /g), count(/<skipped /g)];
+  return all > 0 ? { passed: all - failed - skipped, failed, skipped } : undefined;
+}

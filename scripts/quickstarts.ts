@@ -1,0 +1,116 @@
+/** The quickstarts: what differs between their pages. The applications are in `examples/`. */
+
+export type Quickstart = {
+  /** of the page, and of the folder in `examples` */
+  name: string;
+  title: string;
+  /** completes "You need …" */
+  needs: string;
+  /** commands; none for an application without packages */
+  install: readonly string[];
+  /** starts the application, which listens on port 3000; undefined: it does not listen */
+  start?: string;
+  /** the file of settings; default: .env */
+  env?: string;
+  /** a command that sends a request with this key, or without one, and prints the body and the status */
+  request?(key?: string): string;
+  /** the body for a user; default: as most frameworks write JSON */
+  passed?(user: string): string;
+  /** paragraphs after the code */
+  notes?: readonly string[];
+  usesSdk: boolean;
+};
+
+const node = "Node 20 or later";
+const aboutTsx =
+  "`tsx` runs TypeScript on Node. Ignore a warning of npm about the install script of esbuild: `tsx` works without it.";
+const newProject = "npm init -y && npm pkg set type=module";
+
+/** for frameworks whose applications run with tsx */
+function onNode(name: string, title: string, packages: string, file = "app.ts"): Quickstart {
+  return {
+    name,
+    title,
+    needs: node,
+    install: [newProject, `npm install ${packages} @latchkey/sdk`, "npm install --save-dev tsx"],
+    start: `npx tsx --env-file=.env ${file}`,
+    notes: [aboutTsx],
+    usesSdk: true,
+  };
+}
+
+export const quickstarts: readonly Quickstart[] = [
+  onNode("hono", "Hono", "hono @hono/node-server"),
+  onNode("express", "Express", "express"),
+  onNode("fastify", "Fastify", "fastify"),
+  {
+    name: "nextjs",
+    title: "Next.js",
+    needs: node,
+    install: [newProject, "npm install next react react-dom @latchkey/sdk"],
+    start: "npx next dev",
+    notes: [
+      "Next.js reads `.env` by itself. To guard many routes at once, use `requireKey` of `@latchkey/sdk/next` in `proxy.ts`.",
+    ],
+    usesSdk: true,
+  },
+  onNode(
+    "nestjs",
+    "NestJS",
+    "@nestjs/common @nestjs/core @nestjs/platform-express reflect-metadata rxjs",
+    "main.ts",
+  ),
+  {
+    name: "elysia",
+    title: "Elysia",
+    needs: "Bun 1.3.14 or later",
+    install: ["bun init -m -y", "bun add elysia @latchkey/sdk"],
+    start: "bun app.ts",
+    notes: ["Bun reads `.env` by itself."],
+    usesSdk: true,
+  },
+  {
+    name: "workers",
+    title: "Cloudflare Workers",
+    needs: node,
+    install: [newProject, "npm install @latchkey/sdk", "npm install --save-dev wrangler"],
+    start: "npx wrangler dev --port 3000",
+    env: ".dev.vars",
+    notes: [
+      "`wrangler dev` reads `.dev.vars`. Before you deploy, set both values with `npx wrangler secret put`; the server then needs an address that Cloudflare can reach.",
+    ],
+    usesSdk: true,
+  },
+  {
+    name: "lambda",
+    title: "AWS Lambda",
+    needs: node,
+    install: [newProject, "npm install @latchkey/sdk", "npm install --save-dev tsx"],
+    request: (key) => `npx tsx --env-file=.env invoke.ts${key === undefined ? "" : ` ${key}`}`,
+    notes: [
+      aboutTsx,
+      "`handler` also works behind a REST API, a function URL or a load balancer. Set both values of `.env` as environment variables of the function.",
+    ],
+    usesSdk: true,
+  },
+  {
+    name: "python",
+    title: "Python",
+    needs: "Python 3.10 or later",
+    install: ["python3 -m venv .venv", ".venv/bin/pip install unkey.py==3.2.2"],
+    start: "env $(cat .env) .venv/bin/python app.py",
+    passed: (user) => `{"hello": "${user}"}`,
+    notes: [
+      "`unkey.py` is the official client of Unkey's API. `require_key` wraps any WSGI application: `app.wsgi_app = require_key(app.wsgi_app)` in Flask, `application = require_key(get_wsgi_application())` in Django.",
+    ],
+    usesSdk: false,
+  },
+  {
+    name: "go",
+    title: "Go",
+    needs: "Go 1.22 or later",
+    install: [],
+    start: "env $(cat .env) go run .",
+    usesSdk: false,
+  },
+];

@@ -1,0 +1,36 @@
+// Compiles src/ to dist/esm, for `import`, and from there to dist/cjs, for `require`. Each folder's package.json says
+// which of the two it holds, so the same declarations serve both.
+import { execFileSync } from "node:child_process";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+/** @param {string[]} command */
+const run = ([program = "", ...words]) =>
+  execFileSync(program, words, { cwd: root, stdio: "inherit", shell: process.platform === "win32" });
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+run(["tsc", "-p", ".", "--noEmit", "false", "--outDir", "dist/esm", "--sourceMap"]);
+const files = readdirSync(`${root}dist/esm`, { recursive: true, encoding: "utf8" });
+const modules = files.filter((name) => name.endsWith(".js")).map((name) => `dist/esm/${name}`);
+run([
+  "esbuild",
+  ...modules,
+  "--format=cjs",
+  "--platform=node",
+  "--target=node20",
+  "--sourcemap",
+  "--sources-content=false",
+  "--outbase=dist/esm",
+  "--outdir=dist/cjs",
+  "--log-level=warning",
+]);
+for (const name of files.filter((one) => one.endsWith(".d.ts"))) {
+  cpSync(`${root}dist/esm/${name}`, `${root}dist/cjs/${name}`);
+}
+for (const [folder, type] of [
+  ["esm", "module"],
+  ["cjs", "commonjs"],
+]) {
+  writeFileSync(`${root}dist/${folder}/package.json`, `${JSON.stringify({ type, sideEffects: false })}\n`);
+}

@@ -1,0 +1,18 @@
+import type { Settings } from "./settings.ts";
+
+const settingsOf = new WeakMap<object, () => Settings>();
+
+/** Remembers the settings of a client, which its own members do not show. */
+export function registerClient(client: object, settings: () => Settings): void {
+  settingsOf.set(client, settings);
+}
+
+/** Whether both clients ask the same server with the same root key, as those do that are created for each request. */
+export function areAlike(one: object, other: object): boolean {
+  if (one === other) return true;
+  const [mine, theirs] = [settingsOf.get(one)?.(), settingsOf.get(other)?.()];
+  if (mine === undefined || theirs === undefined || mine.rootKey === "") return false;
+  return (
+    mine.serverURL === theirs.serverURL && mine.headers["authorization"] === theirs.headers["authorization"]
+  );
+}

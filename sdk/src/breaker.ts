@@ -1,0 +1,58 @@
+/** Remembers whether a server responds, so that guards need not wait for one that does not. */
+export type Breaker = {
+  /** Whether a verification may be sent now. While the breaker is open, one a second may. */
+  admits(): boolean;
+  /** Records that the server responded. Returns whether this ends an outage. */
+  succeeded(): boolean;
+  /** Records a failure. Returns whether this begins an outage. */
+  failed(kind: "away" | "overloaded"): boolean;
+};
+
+/** The breaker opens after this many failures in a row. */
+const threshold = 5;
+const probeEveryMs = 1000;
+
+export function createBreaker(nowMs: () => number = () => performance.now()): Breaker {
+  let isDown = false;
+  let failures = 0;
+  let nextProbeAtMs = 0;
+  return {
+    admits() {
+      if (failures < threshold) return true;
+      if (nowMs() < nextProbeAtMs) return false;
+      nextProbeAtMs = nowMs() + probeEveryMs;
+      return true;
+    },
+    succeeded() {
+      const ended = isDown;
+      isDown = false;
+      failures = 0;
+      return ended;
+    },
+    failed(kind) {
+      const begun = !isDown;
+      isDown = true;
+      // an overloaded server serves some requests, so the others keep asking it
+      if (kind === "away") failures += 1;
+      if (failures === threshold) nextProbeAtMs = nowMs() + probeEveryMs;
+      return begun;
+    },
+  };
+}
+
+/** The property under which a client stores its server's URL. Another copy of this package finds it too. */
+export const serverOf = Symbol.for("@latchkey/sdk server");
+
+const byServer = new Map<string, Breaker>();
+const byClient = new WeakMap<object, Breaker>();
+
+/** All guards of one server share a breaker, including those whose clients are created per request. */
+export function breakerOf(client: object): Breaker {
+  const url = (client as { [serverOf]?: string })[serverOf];
+  const known = url === undefined ? byClient.get(client) : byServer.get(url);
+  if (known !== undefined) return known;
+  const created = createBreaker();
+  if (url === undefined) byClient.set(client, created);
+  else byServer.set(url, created);
+  return created;
+}

@@ -1,0 +1,42 @@
+import type { MetaTypes } from "./calls.ts";
+
+/** The options of a guard. If the client lists its permissions, a query that names another is a type error. */
+export type Checked<M extends MetaTypes, Options> = Options & Known<M, Options>;
+
+type Known<M extends MetaTypes, Options> = {
+  [Member in keyof Options]: Member extends "permissions"
+    ? M extends { permissions: infer Permission extends string }
+      ? KnownQuery<Options[Member], Permission>
+      : unknown
+    : unknown;
+};
+
+/** Becomes the list of permissions if the query names another, so that the compiler's message shows them. */
+type KnownQuery<Value, Permission extends string> = Value extends (...parameters: never[]) => infer Returned
+  ? IsKnown<Exclude<Awaited<Returned>, undefined>, Permission> extends true
+    ? unknown
+    : (request: never) => Permission
+  : IsKnown<Value, Permission> extends true
+    ? unknown
+    : Permission;
+
+/** Whether every word of a query, and of every query of a union, is a permission, an operator or a parenthesis. */
+type IsKnown<Query, Permission extends string> = [Query] extends [never]
+  ? true
+  : false extends (Query extends string ? AreKnown<Query, Permission> : true)
+    ? false
+    : true;
+
+type AreKnown<Query extends string, Permission extends string> = Query extends `${infer Word} ${infer Rest}`
+  ? IsWord<Word, Permission> extends true
+    ? AreKnown<Rest, Permission>
+    : false
+  : IsWord<Query, Permission>;
+
+type IsWord<Word extends string, Permission extends string> = Word extends "" | "AND" | "OR" | Permission
+  ? true
+  : Word extends `(${infer Rest}`
+    ? IsWord<Rest, Permission>
+    : Word extends `${infer Rest})`
+      ? IsWord<Rest, Permission>
+      : false;

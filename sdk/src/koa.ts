@@ -1,0 +1,63 @@
+import type { Context, Next } from "koa";
+import type { MetaTypes } from "./calls.ts";
+import { type ClientSource, clientFor } from "./clientSource.ts";
+import type { GuardedKey, GuardOptions } from "./guardOptions.ts";
+import { judging } from "./judge.ts";
+import { type Keyring, keyring } from "./keyring.ts";
+import type { Checked } from "./knownNames.ts";
+import { type PermissionOptions, permitting } from "./permitting.ts";
+import type { Refusal } from "./refusals.ts";
+
+/** Middleware with `keyOf(ctx)`, which returns the key of a request that passed this middleware. */
+export type KeyMiddleware<Key> = ((context: Context, next: Next) => Promise<void>) &
+  Pick<Keyring<Key>, "keyOf">;
+
+/** Middleware for Koa. Only requests with a valid key pass; they have it as `ctx.state.verifiedKey`. */
+export function requireKey<
+  M extends MetaTypes,
+  const Options extends GuardOptions<Context, M> = GuardOptions<Context, M>,
+>(
+  latchkey: ClientSource<M, [Context]>,
+  options: Checked<M, Options> = {} as Checked<M, Options>,
+): KeyMiddleware<GuardedKey<M, Options>> {
+  const judge = judging<Context, M, Options>(options);
+  const { keep, keyOf } = keyring<GuardedKey<M, Options>>();
+  const middleware = async (context: Context, next: Next) => {
+    const client = await clientFor(latchkey, context);
+    const verdict = await judge(client, {
+      request: context,
+      subject: context,
+      header: (name) => context.headers[name],
+      address: () => context.ip,
+    });
+    if (!verdict.passed) return refuse(context, verdict);
+    context.set(verdict.headers);
+    keep(context, verdict.key);
+    context.state["verifiedKey"] = verdict.key;
+    await next();
+  };
+  return Object.assign(middleware, { keyOf });
+}
+
+/**
+ * Middleware for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
+ * nothing and counts nothing.
+ */
+export function requirePermission<Permission extends string = string>(
+  permissions: Permission,
+  options: PermissionOptions<Context> = {},
+): (context: Context, next: Next) => Promise<void> {
+  const judge = permitting<Context>(permissions, options);
+  return async (context, next) => {
+    const refusal = await judge({ request: context, subject: context });
+    if (refusal !== undefined) return refuse(context, refusal);
+    await next();
+  };
+}
+
+function refuse(context: Context, { status, headers, body }: Refusal): void {
+  context.status = status;
+  context.body = body;
+  // only now, since a text as the body sets a type of its own
+  context.set(headers);
+}

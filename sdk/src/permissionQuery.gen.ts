@@ -1,0 +1,195 @@
+// Copied from server/src/domain/permissionQuery.ts by `npm run generate`.
+
+/** A parsed query. Its depth is bounded by the 32 parentheses a query may nest, so that walking it may recurse. */
+export type PermissionQuery =
+  | { kind: "permission"; permission: string }
+  | { kind: "all" | "any"; of: PermissionQuery[] };
+
+/** `position` counts UTF-16 units from 0; message and fix begin small and end without a full stop. */
+export type PermissionQueryError = { position: number; message: string; fix: string };
+
+/** A key's permissions, prepared for many questions. */
+export type GrantedPermissions = {
+  everything: boolean;
+  exact: ReadonlySet<string>;
+  patterns: readonly Pattern[];
+};
+
+/** Segments, of which `*` stands for any one; `isOpen`: one or more further ones follow. */
+type Pattern = { segments: readonly string[]; isOpen: boolean };
+
+type Parsed<T> = T | { error: PermissionQueryError };
+
+const MAX_PARENTHESES = 32;
+/** A word, or one character that is neither space nor part of a word. */
+const TOKEN = /[A-Za-z0-9._*:/-]+|[^ \t\n\r]/gu;
+const WORD = /^[A-Za-z0-9._*:/-]/;
+/** A `*` that is a whole segment. */
+const WILDCARD = /(^|\.)\*(\.|$)/;
+
+/** An open parenthesis, or the query itself. `any` holds the operands before the last OR, `all` those after it. */
+type Group = { position: number; any: PermissionQuery[]; all: PermissionQuery[] };
+/** `last` is the token before: a permission or a closed parenthesis is an operand. */
+type Parser = { groups: [Group, ...Group[]]; last: "start" | "operand" | "AND" | "OR" | "(" };
+
+/**
+ * Reads `expr := and (OR and)*`, `and := operand (AND operand)*`, `operand := permission | "(" expr ")"` (contract K5).
+ * Operators are whole words of either case. Takes linear time and no recursion; beyond 32 open parentheses it refuses.
+ */
+export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQuery }> {
+  const parser: Parser = { groups: [newGroup(0)], last: "start" };
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    const error = read(parser, token, index);
+    if (error) return { error };
+  }
+  return finish(parser, text.length);
+}
+
+/** Whether what is granted satisfies the query. */
+export function evaluatePermissionQuery(query: PermissionQuery, granted: GrantedPermissions): boolean {
+  switch (query.kind) {
+    case "permission":
+      return covers(granted, query.permission);
+    case "all":
+      return query.of.every((part) => evaluatePermissionQuery(part, granted));
+    case "any":
+      return query.of.some((part) => evaluatePermissionQuery(part, granted));
+  }
+}
+
+/**
+ * Prepares a key's permissions. In them `*` alone covers everything, a trailing `.*` one or more segments and a `*`
+ * elsewhere exactly one; a `*` that is only part of a segment is that character. Segments are separated by `.` and
+ * a `*` never covers an empty one.
+ */
+export function prepareGranted(slugs: readonly string[]): GrantedPermissions {
+  return {
+    everything: slugs.includes("*"),
+    exact: new Set(slugs),
+    patterns: slugs.filter((slug) => WILDCARD.test(slug)).map(toPattern),
+  };
+}
+
+function toPattern(slug: string): Pattern {
+  const segments = slug.split(".");
+  const isOpen = segments.at(-1) === "*";
+  return { segments: isOpen ? segments.slice(0, -1) : segments, isOpen };
+}
+
+function covers({ everything, exact, patterns }: GrantedPermissions, permission: string): boolean {
+  if (everything || exact.has(permission)) return true;
+  const asked = permission.split(".");
+  return patterns.some((pattern) => matches(pattern, asked));
+}
+
+function matches({ segments, isOpen }: Pattern, asked: readonly string[]): boolean {
+  if (isOpen ? asked.length <= segments.length : asked.length !== segments.length) return false;
+  const fits = segments.every((segment, i) => segment === asked[i] || (segment === "*" && asked[i] !== ""));
+  return fits && asked.indexOf("", segments.length) === -1;
+}
+
+function newGroup(position: number): Group {
+  return { position, any: [], all: [] };
+}
+
+function read(parser: Parser, token: string, position: number): PermissionQueryError | undefined {
+  if (token === "(") return openGroup(parser, position);
+  if (token === ")") return closeGroup(parser, position);
+  if (!WORD.test(token)) return foreignCharacter(token, position);
+  const word = token.toUpperCase();
+  if (word === "AND" || word === "OR") return addOperator(parser, word, position);
+  return addOperand(parser, { kind: "permission", permission: token }, position);
+}
+
+function openGroup(parser: Parser, position: number): PermissionQueryError | undefined {
+  if (parser.last === "operand") return missingOperator(position, "parenthesis");
+  if (parser.groups.length > MAX_PARENTHESES) {
+    const message = `parentheses are nested deeper than ${MAX_PARENTHESES} levels`;
+    return { position, message, fix: `nest at most ${MAX_PARENTHESES} levels deep` };
+  }
+  parser.groups.push(newGroup(position));
+  parser.last = "(";
+  return undefined;
+}
+
+function closeGroup(parser: Parser, position: number): PermissionQueryError | undefined {
+  const [group, parent] = [parser.groups.at(-1), parser.groups.at(-2)];
+  if (group === undefined || parent === undefined) {
+    return { position, message: "no parenthesis is open here", fix: "remove it, or open one before" };
+  }
+  if (parser.last === "(") {
+    return {
+      position,
+      message: "the parentheses are empty",
+      fix: "put a permission between them or remove them",
+    };
+  }
+  if (parser.last !== "operand") return missingOperand(position, `after ${parser.last}`);
+  parser.groups.pop();
+  parent.all.push(close(group));
+  return undefined;
+}
+
+function addOperator(parser: Parser, word: "AND" | "OR", position: number): PermissionQueryError | undefined {
+  if (parser.last !== "operand") return missingOperand(position, `before ${word}`);
+  const group = parser.groups.at(-1) ?? parser.groups[0];
+  if (word === "OR") {
+    group.any.push(joined("all", group.all));
+    group.all = [];
+  }
+  parser.last = word;
+  return undefined;
+}
+
+function addOperand(
+  parser: Parser,
+  operand: PermissionQuery,
+  position: number,
+): PermissionQueryError | undefined {
+  if (parser.last === "operand") return missingOperator(position, "permission");
+  (parser.groups.at(-1) ?? parser.groups[0]).all.push(operand);
+  parser.last = "operand";
+  return undefined;
+}
+
+function finish(parser: Parser, length: number): Parsed<{ query: PermissionQuery }> {
+  const [whole, ...open] = parser.groups;
+  if (parser.last === "start") {
+    return { error: { position: 0, message: "the query is empty", fix: "name a permission" } };
+  }
+  if (parser.last !== "operand") return { error: missingOperand(length, `after ${parser.last}`) };
+  const unclosed = open.at(-1);
+  if (unclosed === undefined) return { query: close(whole) };
+  const message = "this parenthesis is never closed";
+  return { error: { position: unclosed.position, message, fix: "close it, or remove it" } };
+}
+
+function close({ any, all }: Group): PermissionQuery {
+  return joined("any", [...any, joined("all", all)]);
+}
+
+function joined(kind: "all" | "any", of: PermissionQuery[]): PermissionQuery {
+  const [only, ...more] = of;
+  return only !== undefined && more.length === 0 ? only : { kind, of };
+}
+
+function missingOperand(position: number, where: string): PermissionQueryError {
+  return { position, message: `a permission is missing ${where}`, fix: "name a permission there" };
+}
+
+function missingOperator(position: number, what: "permission" | "parenthesis"): PermissionQueryError {
+  const message = `AND or OR is missing before this ${what}`;
+  return { position, message, fix: "write AND or OR between two permissions" };
+}
+
+function foreignCharacter(token: string, position: number): PermissionQueryError {
+  const code = `U+${(token.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+  const shown = /[\p{L}\p{N}\p{P}\p{S}]/u.test(token) ? `${token} (${code})` : code;
+  const operator = new Map([
+    ["&", "write AND"],
+    ["|", "write OR"],
+  ]).get(token);
+  const fix =
+    operator ?? "use ASCII letters, digits and . _ - * : / in permissions, with AND, OR and parentheses";
+  return { position, message: `the character ${shown} is not allowed here`, fix };
+}

@@ -1,0 +1,54 @@
+import type { Arrival } from "./arrival.ts";
+import { LatchkeyError } from "./errors.ts";
+import type { GuardOptions, VerifiedKey } from "./guardOptions.ts";
+import { hasPermission } from "./hasPermission.ts";
+import { type Refusal, refused, reshaped, unavailable } from "./refusals.ts";
+import { lastVerified } from "./verified.ts";
+import { faults } from "./verifying.ts";
+
+/** How a further permission is required. */
+export type PermissionOptions<Request> = Pick<GuardOptions<Request>, "onRefused" | "log">;
+
+/**
+ * Judges the permissions of the key that the latest guard of the request has verified. Returns the refusal, or undefined
+ * if the request may pass.
+ */
+export function permitting<Request>(
+  permissions: string,
+  options: PermissionOptions<Request>,
+): (arrival: Pick<Arrival<Request>, "request" | "subject">) => Promise<Refusal | undefined> {
+  const { onRefused } = options;
+  const fault = faults(options);
+  return async ({ request, subject }) => {
+    const refusal = refusalOf(permissions, subject, fault);
+    return refusal === undefined || onRefused === undefined
+      ? refusal
+      : reshaped(refusal, await onRefused(refusal, request));
+  };
+}
+
+function refusalOf(
+  permissions: string,
+  subject: object,
+  fault: ReturnType<typeof faults>,
+): Refusal | undefined {
+  const verified = lastVerified(subject);
+  if (verified === undefined) {
+    return fault(new LatchkeyError("No guard has verified a key before a permission is required."));
+  }
+  return verified.verdict === undefined ? unavailable() : lacking(verified.verdict, permissions, fault);
+}
+
+/** The refusal if the verdict lacks the permissions, or if they are not a valid query. */
+export function lacking(
+  verdict: VerifiedKey,
+  permissions: string,
+  fault: ReturnType<typeof faults>,
+): Refusal | undefined {
+  try {
+    if (hasPermission(verdict, permissions)) return undefined;
+  } catch (error) {
+    return fault(error as LatchkeyError);
+  }
+  return refused({ ...verdict, valid: false, code: "INSUFFICIENT_PERMISSIONS" }, permissions);
+}

@@ -1,0 +1,78 @@
+import type { Arrival } from "./arrival.ts";
+import { plainAddress } from "./clientAddress.ts";
+import type { GuardOptions, VerifiedKey } from "./guardOptions.ts";
+import type { VerifyKeyInput } from "./operations.gen.ts";
+import type { Verified } from "./verified.ts";
+
+/** What a guard asks of a key. */
+export type Question = Omit<VerifyKeyInput, "key">;
+
+/** The options that are the guard's own. All others are fields of `keys.verifyKey`. */
+const ownOptions: readonly string[] = [
+  "key",
+  "apis",
+  "clientIp",
+  "timeoutMs",
+  "onUnavailable",
+  "cache",
+  "rateLimitHeaders",
+  "onRefused",
+  "log",
+] satisfies (keyof GuardOptions<unknown>)[];
+
+/** Returns a function that evaluates the options for a request. */
+export function questioning<Request>(
+  options: GuardOptions<Request>,
+): (arrival: Arrival<Request>) => Promise<Question> {
+  const { apis, clientIp } = options;
+  const fields = Object.entries(options).filter(([name]) => !ownOptions.includes(name));
+  return async ({ request, address }) => {
+    const found = clientIp === undefined ? address?.() : await evaluated(clientIp, request);
+    const members = [...fields, ["keyspaces", apis] as const].map(async ([name, value]) => [
+      name,
+      await evaluated(value, request),
+    ]);
+    return { ...Object.fromEntries(await Promise.all(members)), ip: plainAddress(found) };
+  };
+}
+
+function evaluated(value: unknown, request: unknown): unknown {
+  return typeof value === "function" ? value(request) : value;
+}
+
+/**
+ * What a later guard still has to ask of a key that is verified. Permissions and known apis are judged without the server.
+ * Only what the guard names is counted, and an omitted cost is 0.
+ */
+export function furtherQuestion(
+  { apis, verdict }: Verified<VerifiedKey>,
+  { ratelimits = [], quotas = [], credits, keyspaces, ip, tags }: Question,
+): Question | undefined {
+  const isFound =
+    keyspaces === undefined ||
+    keyspaces.includes(verdict.keyspaceId ?? "") ||
+    apis?.every((api) => keyspaces.includes(api)) === true;
+  if (isFound && ratelimits.length + quotas.length === 0 && credits === undefined) return undefined;
+  return {
+    ratelimits: ratelimits.map(withCost),
+    quotas: quotas.map(withCost),
+    credits: withCost(credits ?? {}),
+    keyspaces,
+    ip,
+    tags,
+    autoApply: false,
+  };
+}
+
+function withCost<T extends { cost?: number | undefined; reserve?: number | undefined }>(asked: T): T {
+  return asked.reserve === undefined ? { ...asked, cost: asked.cost ?? 0 } : asked;
+}
+
+/** The names of what a later guard names without a cost, and so does not count. */
+export function uncounted({ ratelimits = [], quotas = [] }: Question): string[] {
+  const named: readonly { name: string; cost?: number | undefined; reserve?: number | undefined }[] = [
+    ...ratelimits,
+    ...quotas,
+  ];
+  return named.filter(({ cost, reserve }) => (cost ?? reserve) === undefined).map(({ name }) => name);
+}

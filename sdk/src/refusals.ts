@@ -1,0 +1,140 @@
+import type { VerifyKeyData } from "./operations.gen.ts";
+import { exceededLimit } from "./rateLimitHeaders.ts";
+
+/** The response to a request that must not reach its handler. */
+export type Refusal = {
+  passed: false;
+  /** 401, 403, 429, 500 or 503, unless `onRefused` chose another. */
+  status: number;
+  /** Names are in lower case. */
+  headers: Record<string, string>;
+  /** The problem's JSON, unless `onRefused` chose another body. */
+  body: string;
+  problem: Problem;
+};
+
+/** Replaces parts of a refusal. `headers` are added to the refusal's own; an object as `body` is sent as JSON. */
+export type Reply = {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string | object;
+};
+
+/** The body of a refusal, after RFC 9457. */
+export type Problem = {
+  type: "about:blank";
+  title: string;
+  status: number;
+  detail: string;
+  /** The verdict's code, or MISSING, UNAVAILABLE or MISCONFIGURED. */
+  code: string;
+  /** The permissions that the route asks for, if the key lacks one of them. */
+  permissions?: string;
+  /** The name of the limit that was exceeded. */
+  limit?: string;
+};
+
+type Refused = Extract<VerifyKeyData, { valid: false }>;
+type KeySource = string | ((...parameters: never[]) => unknown);
+
+const details: Partial<Record<Refused["code"], [status: Status, detail: string]>> = {
+  NOT_FOUND: [401, "The API key is not valid."],
+  EXPIRED: [401, "The API key has expired."],
+  DISABLED: [403, "The API key is disabled."],
+  USAGE_EXCEEDED: [403, "The API key has no credits left."],
+};
+
+/** The refusal for a verdict that is not valid. */
+export function refused(verdict: Refused, permissions: string | undefined): Refusal {
+  if (verdict.code === "RATE_LIMITED") return rateLimited(verdict);
+  if (verdict.code === "INSUFFICIENT_PERMISSIONS") return notPermitted(permissions);
+  const [status, detail] = details[verdict.code] ?? [403, "The API key is not allowed to do this."];
+  return refusal(status, verdict.code, detail, status === 401 ? challenge("invalid_token") : {});
+}
+
+function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>): Refusal {
+  const exceeded = exceededLimit(verdict.ratelimits ?? []);
+  if (exceeded === undefined) {
+    return refusal(429, verdict.code, "This API key sends too many requests.", { "retry-after": "1" });
+  }
+  const { limit, seconds } = exceeded;
+  const detail = `This API key has reached its limit "${limit.name}": ${limit.limit} in ${limit.duration} ms. Try again in ${seconds} s.`;
+  return refusal(429, verdict.code, detail, { "retry-after": String(seconds) }, { limit: limit.name });
+}
+
+function notPermitted(permissions: string | undefined): Refusal {
+  const code = "INSUFFICIENT_PERMISSIONS";
+  const scope = challenge("insufficient_scope");
+  if (permissions === undefined) return refusal(403, code, "The API key lacks a permission.", scope);
+  return refusal(403, code, `The API key lacks a permission. This needs ${permissions}.`, scope, {
+    permissions,
+  });
+}
+
+function challenge(error: string): Record<string, string> {
+  return { "www-authenticate": `Bearer error="${error}"` };
+}
+
+/** The refusal of a request without a key. */
+export function missing(source: KeySource): Refusal {
+  return refusal(401, "MISSING", `${whereToSend(source)}.`, { "www-authenticate": "Bearer" });
+}
+
+function whereToSend(source: KeySource): string {
+  if (typeof source === "function") return "Send an API key";
+  if (source.toLowerCase() === "authorization") return "Send your API key as `Authorization: Bearer <key>`";
+  return `Send your API key in the header \`${source}\``;
+}
+
+/** The refusal while the server is away or overloaded. */
+export function unavailable(): Refusal {
+  const detail = "API keys cannot be verified at the moment. Try again in a few seconds.";
+  return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });
+}
+
+/** The refusal if the server responds but will not verify: a wrong root key, URL or option. */
+export function misconfigured(): Refusal {
+  return refusal(500, "MISCONFIGURED", "This service cannot verify API keys. Tell whoever runs it.", {});
+}
+
+/** The refusal as `onRefused` wants it. */
+export function reshaped(refusal: Refusal, { status, headers, body = refusal.body }: Reply = {}): Refusal {
+  const own = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
+  return {
+    ...refusal,
+    status: status ?? refusal.status,
+    headers: { ...refusal.headers, ...Object.fromEntries(own) },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  };
+}
+
+const titles = {
+  401: "Unauthorized",
+  403: "Forbidden",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+type Status = keyof typeof titles;
+
+function refusal(
+  status: Status,
+  code: string,
+  detail: string,
+  headers: Record<string, string>,
+  more: Pick<Problem, "limit" | "permissions"> = {},
+): Refusal {
+  const problem: Problem = { type: "about:blank", title: titles[status], status, detail, code, ...more };
+  return {
+    passed: false,
+    status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
+    body: JSON.stringify(problem),
+    problem,
+  };
+}
+
+/** The refusal as a web `Response`. */
+export function refusalResponse({ status, headers, body }: Refusal): Response {
+  return new Response(body, { status, headers });
+}

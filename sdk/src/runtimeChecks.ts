@@ -1,0 +1,74 @@
+import { LatchkeyError } from "./errors.ts";
+import { version } from "./version.ts";
+
+type Globals = {
+  process?: { env?: Record<string, string | undefined>; versions?: Record<string, string | undefined> };
+  Bun?: { version: string };
+  document?: unknown;
+  EdgeRuntime?: unknown;
+  navigator?: { userAgent?: string };
+};
+
+const globals = globalThis as Globals;
+
+/** Older versions of Bun send a POST again by themselves, so that a call may count twice. */
+const leastBun = "1.3.14";
+
+/** Returns undefined if the runtime has no environment, or denies access to it. */
+export function environment(name: string): string | undefined {
+  try {
+    return globals.process?.env?.[name] || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Errors: `LatchkeyError` in a browser, unless it is allowed, and in a version of Bun that is too old. */
+export function checkRuntime(allowBrowser: boolean): void {
+  if (isBrowser() && !allowBrowser) {
+    throw new LatchkeyError(
+      "A browser shows the root key to whoever uses it. Call Latchkey from your server, or pass `allowBrowser: true` if the root key may be public.",
+    );
+  }
+  const bun = globals.Bun?.version;
+  if (bun !== undefined && isOlder(bun, leastBun)) {
+    throw new LatchkeyError(`Bun ${bun} may send a request twice. Use Bun ${leastBun} or later.`);
+  }
+}
+
+/** Whether one process serves many requests, so that they may wait for each other's connections. */
+export function isServer(): boolean {
+  return (
+    !isBrowser() && globals.process?.versions?.["node"] !== undefined && globals.EdgeRuntime === undefined
+  );
+}
+
+/** Whether this is a Worker, whose requests carry headers that only Cloudflare can set. */
+export function isCloudflare(): boolean {
+  return globals.navigator?.userAgent === "Cloudflare-Workers";
+}
+
+/** Test environments such as jsdom have a document too, but run in Node. */
+function isBrowser(): boolean {
+  return globals.document !== undefined && globals.process?.versions?.["node"] === undefined;
+}
+
+export function isOlder(version: string, least: string): boolean {
+  const [one, other] = [version, least].map((text) => text.split(/[.-]/).slice(0, 3).map(Number));
+  for (const [index, part] of (other ?? []).entries()) {
+    const own = one?.[index] ?? 0;
+    if (own !== part) return own < part;
+  }
+  return false;
+}
+
+/** Names this package and the runtime, such as `latchkey-sdk/0.1.0 node/20.20.2`. */
+export function userAgent(): string {
+  const { bun, deno, node } = globals.process?.versions ?? {};
+  const runtime =
+    (bun && `bun/${bun}`) ??
+    (deno && `deno/${deno}`) ??
+    (node && `node/${node}`) ??
+    globals.navigator?.userAgent;
+  return `latchkey-sdk/${version}${runtime === undefined ? "" : ` ${runtime}`}`;
+}

@@ -1,0 +1,76 @@
+import { ConnectionError, LatchkeyError } from "./errors.ts";
+import type { VerifiedKey } from "./guardOptions.ts";
+import type { CreditsOperations } from "./operations.gen.ts";
+
+type Credits = { credits: Pick<CreditsOperations, "settle" | "release"> };
+type SettleOptions = {
+  /** How long settling may take, retries included; milliseconds. @default 5000 */
+  timeoutMs?: number;
+  /** Is called if the reservation cannot be settled. @default console.error */
+  log?: (message: string, error: LatchkeyError) => void;
+};
+
+/**
+ * Runs `work`, then settles the key's reservation with the units that it reported by `use`, which add up. If it reported
+ * nothing, and so also if it threw before, the reservation is released. Without a reservation only `work` runs.
+ * If settling fails, that is logged, the result of `work` stays, and the reservation ends by its `ttl`.
+ * Errors: those of `work`.
+ */
+export async function settleAfter<Returned>(
+  latchkey: Credits,
+  key: Pick<VerifiedKey, "reservation"> | undefined,
+  work: (use: (amount: number) => void) => Returned | Promise<Returned>,
+  options: SettleOptions = {},
+): Promise<Returned> {
+  const { reservation } = key ?? {};
+  let used = 0;
+  let isOver = false;
+  const use = (amount: number) => {
+    if (isOver) throw new LatchkeyError("The reservation is settled, so no more units can be reported.");
+    if (!Number.isSafeInteger(amount) || amount < 0) {
+      throw new LatchkeyError("The units of a reservation are whole numbers from 0.");
+    }
+    used += amount;
+  };
+  try {
+    return await work(use);
+  } finally {
+    isOver = true;
+    if (reservation !== undefined) await settle(latchkey, reservation.id, used, options);
+  }
+}
+
+async function settle(
+  { credits }: Credits,
+  reservationId: string,
+  amount: number,
+  { timeoutMs = 5000, log = console.error }: SettleOptions,
+): Promise<void> {
+  const attempt = (timeoutMs: number) =>
+    amount === 0
+      ? credits.release({ reservationId }, { timeoutMs })
+      : credits.settle({ reservationId, amount }, { timeoutMs });
+  try {
+    await repeating(attempt, timeoutMs);
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+    log(
+      `latchkey: ${reservationId} could not be settled with ${amount} units, so it ends as its \`onExpiry\` says: ${error.message}`,
+      error,
+    );
+  }
+}
+
+/** Repeats a call whose response was lost, twice at most. Settling again has no effect and returns the first outcome. */
+async function repeating(attempt: (timeoutMs: number) => Promise<unknown>, timeoutMs: number): Promise<void> {
+  const endsAt = performance.now() + timeoutMs;
+  for (let count = 1; ; count += 1) {
+    const leftMs = endsAt - performance.now();
+    try {
+      await attempt(Math.max(1, leftMs));
+      return;
+    } catch (error) {
+      if (!(error instanceof ConnectionError) || error.refused || count === 3) throw error;
+    }
+  }
+}

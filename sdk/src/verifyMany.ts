@@ -1,0 +1,40 @@
+import type { CallOptions } from "./calls.ts";
+import { type LatchkeyError, ResponseFormatError } from "./errors.ts";
+import { type Envelope, isRefusal, rawResponses, refusalError } from "./exchange.ts";
+import { hiding, secretsIn } from "./secrets.ts";
+import { fits, type Shape } from "./shape.ts";
+
+/** Sends `keys.verifyKeys`. */
+type SendBatch = (inputs: readonly unknown[], options: CallOptions) => Promise<Envelope>;
+
+/**
+ * Verifies several keys in one request. Returns for each what `keys.verifyKey` would have returned or thrown for it
+ * alone. `shape` is that of a verdict. Errors: those of the request as a whole.
+ */
+export async function verifyMany(
+  send: SendBatch,
+  shape: Shape,
+  inputs: readonly unknown[],
+  options: CallOptions,
+): Promise<readonly (Envelope | LatchkeyError)[]> {
+  const batch = await send(inputs, options);
+  const { headers = new Headers(), status = 200 } = rawResponses.get(batch) ?? {};
+  const entries = batch.data as readonly { data?: unknown; error?: unknown }[];
+  return inputs.map((input, index) => {
+    const own = { meta: batch.meta, ...entries[index] };
+    const text = JSON.stringify(own);
+    if (fits(own, { data: shape })) {
+      rawResponses.set(own, { status, headers, text });
+      return own;
+    }
+    const hide = hiding(secretsIn(input));
+    if (isRefusal(own)) return refusalError("keys.verifyKey", hide(text), headers);
+    const message = `keys.verifyKeys returned no outcome for entry ${index}.`;
+    return new ResponseFormatError(message, {
+      status,
+      headers,
+      text: hide(text).slice(0, 200),
+      cutOff: false,
+    });
+  });
+}

@@ -1,0 +1,162 @@
+import { type Breaker, breakerOf } from "./breaker.ts";
+import type { MetaTypes } from "./calls.ts";
+import {
+  ApiError,
+  BadRequestError,
+  ConnectionError,
+  LatchkeyError,
+  ResponseFormatError,
+  TimeoutError,
+} from "./errors.ts";
+import type { GuardOptions, VerifiedKey } from "./guardOptions.ts";
+import type { Latchkey } from "./latchkey.ts";
+import type { VerifyKeyData, VerifyKeyInput } from "./operations.gen.ts";
+import { rateLimitHeaders } from "./rateLimitHeaders.ts";
+import { misconfigured, type Refusal, refused, unavailable } from "./refusals.ts";
+import { createVerdictCache } from "./verdictCache.ts";
+
+/** The request may pass; its response should carry `headers`. */
+export type Pass<Key> = { passed: true; key: Key; headers: Record<string, string> };
+
+/** Verifies a key; `earlier` is the verdict of an earlier guard of the same request. */
+export type Verify<M extends MetaTypes> = (
+  latchkey: Latchkey<M>,
+  input: VerifyKeyInput,
+  earlier?: VerifiedKey,
+) => Promise<Pass<VerifiedKey | undefined> | Refusal>;
+
+/** Verifies a key through the options' cache, unless the server is away. */
+export function verifying<M extends MetaTypes>(options: GuardOptions<never>): Verify<M> {
+  const { timeoutMs = 1000, rateLimitHeaders: choice = "standard" } = options;
+  const cache = options.cache === undefined ? undefined : createVerdictCache(options.cache.ttlMs);
+  const failed = failing(options);
+  const hint = hinting(options);
+  return async (latchkey, input, earlier) => {
+    const cached = cache?.find(latchkey, input);
+    if (cached !== undefined) return { passed: true, key: cached, headers: {} };
+    const breaker = breakerOf(latchkey);
+    if (!breaker.admits()) return withoutServer(options);
+    const askedAtMs = Date.now();
+    try {
+      const { data } = await latchkey.keys.verifyKey<M>(input, { timeoutMs, failFast: true });
+      recovered(breaker, options);
+      const verdict = joined(earlier, data as VerifyKeyData);
+      const headers = rateLimitHeaders(limitsOf(verdict), choice);
+      if (verdict.valid !== true) {
+        hint(verdict.code, input);
+        return withHeaders(refused(verdict, input.permissions), headers);
+      }
+      cache?.store(latchkey, input, verdict, askedAtMs);
+      return { passed: true, key: verdict, headers };
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error;
+      return failed(breaker, error);
+    }
+  };
+}
+
+/** Logs once that a key was refused for what may be a missing address. */
+function hinting({ clientIp, log = console.error }: GuardOptions<never>) {
+  let isLogged = false;
+  return (code: string, { ip }: VerifyKeyInput): void => {
+    if (isLogged || code !== "FORBIDDEN" || ip !== undefined || clientIp === false) return;
+    isLogged = true;
+    log(
+      "latchkey: a key was refused as FORBIDDEN, and its verification had no client address. If the key or its api has an `ipAllowList`, give this guard the option `clientIp`.",
+      undefined,
+    );
+  };
+}
+
+/** The verdict with the limits and quotas that only the earlier one shows. */
+function joined(earlier: VerifiedKey | undefined, verdict: VerifyKeyData): VerifyKeyData {
+  if (earlier === undefined || verdict.code === "NOT_FOUND") return verdict;
+  const limits = verdict.ratelimits ?? [];
+  const quotas = verdict.quotas ?? [];
+  const older = {
+    limits: (earlier.ratelimits ?? []).filter(({ name }) => !limits.some((limit) => limit.name === name)),
+    quotas: (earlier.quotas ?? []).filter(
+      ({ name, owner }) => !quotas.some((quota) => quota.name === name && quota.owner === owner),
+    ),
+  };
+  const reservation = verdict.reservation ?? earlier.reservation;
+  return {
+    ...verdict,
+    ...(limits.length + older.limits.length > 0 && { ratelimits: [...older.limits, ...limits] }),
+    ...(quotas.length + older.quotas.length > 0 && { quotas: [...older.quotas, ...quotas] }),
+    ...(reservation !== undefined && { reservation }),
+  };
+}
+
+/** The limits that a verdict shows. */
+export function limitsOf(verdict: VerifyKeyData) {
+  return "ratelimits" in verdict ? (verdict.ratelimits ?? []) : [];
+}
+
+/** Decides on a request whose key could not be verified, and logs what is new about the reason. */
+function failing(options: GuardOptions<never>) {
+  const fault = faults(options);
+  return (breaker: Breaker, error: LatchkeyError): Pass<undefined> | Refusal => {
+    if (isUnavailable(error)) return failedServer(breaker, error, options);
+    recovered(breaker, options);
+    return isOfTheKey(error) ? refused({ valid: false, code: "NOT_FOUND" }, undefined) : fault(error);
+  };
+}
+
+/** Returns a function that refuses a request because of how the guard is set up, and logs a reason once. */
+export function faults({ log = console.error }: Pick<GuardOptions<never>, "log">) {
+  let last = "";
+  return (error: LatchkeyError): Refusal => {
+    // equal for errors with the same reason, whose messages may differ in the request's id
+    const fault = `${error.name} ${error instanceof ApiError ? error.code : error.message}`;
+    if (fault !== last) {
+      log(`latchkey: this guard cannot verify keys, so it refuses requests: ${error.message}`, error);
+    }
+    last = fault;
+    return misconfigured();
+  };
+}
+
+function failedServer(
+  breaker: Breaker,
+  error: LatchkeyError,
+  options: GuardOptions<never>,
+): Pass<undefined> | Refusal {
+  const { log = console.error, onUnavailable } = options;
+  if (breaker.failed(isOverload(error) ? "overloaded" : "away")) {
+    const outcome = onUnavailable === "allow" ? "let through without a key" : "refused with 503";
+    log(`latchkey: keys cannot be verified, so requests are ${outcome}: ${error.message}`, error);
+  }
+  return withoutServer(options);
+}
+
+function withoutServer({ onUnavailable }: GuardOptions<never>): Pass<undefined> | Refusal {
+  return onUnavailable === "allow" ? { passed: true, key: undefined, headers: {} } : unavailable();
+}
+
+function recovered(breaker: Breaker, { log = console.error }: GuardOptions<never>): void {
+  if (breaker.succeeded()) log("latchkey: the server responds again, so keys are verified again.", undefined);
+}
+
+function withHeaders(refusal: Refusal, headers: Record<string, string>): Refusal {
+  return { ...refusal, headers: { ...refusal.headers, ...headers } };
+}
+
+/** The server says that this text cannot be a key. */
+function isOfTheKey(error: LatchkeyError): boolean {
+  if (!(error instanceof BadRequestError)) return false;
+  const { code, errors } = error;
+  return (
+    code === "malformed" || (errors.length > 0 && errors.every(({ location }) => location === "body.key"))
+  );
+}
+
+function isUnavailable(error: LatchkeyError): boolean {
+  if (error instanceof ConnectionError || error instanceof TimeoutError) return true;
+  if (error instanceof ResponseFormatError) return error.cutOff || error.status >= 500;
+  return error instanceof ApiError && (error.status >= 500 || error.status === 429);
+}
+
+function isOverload(error: LatchkeyError): boolean {
+  return error instanceof ApiError && error.status === 429;
+}

@@ -1,0 +1,55 @@
+// @ts-nocheck: Node reads it, not the compiler.
+// Run by Node in a project that has installed the package. argv: the stub's URL, a task, and what the task needs.
+import { Latchkey, LatchkeyError } from "@latchkey/sdk";
+
+const [, , serverURL = "", task = "", address = ""] = process.argv;
+const client = (options) => new Latchkey({ rootKey: "root_key", serverURL, allowHttp: true, ...options });
+
+async function outcome(call) {
+  try {
+    return (await call).data.code;
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+    return error.name;
+  }
+}
+const verify = (latchkey = client()) => outcome(latchkey.keys.verifyKey({ key: "a_key" }));
+
+const tasks = {
+  async sequence() {
+    const codes = [];
+    for (let count = 0; count < 200; count += 1) codes.push(await verify());
+    return codes;
+  },
+  /** The server closes while this program is busy, so Node has not seen it when the next call begins. */
+  async afterClosing() {
+    const codes = [];
+    for (let count = 0; count < 20; count += 1) {
+      codes.push(await verify());
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+    return codes;
+  },
+  once: () => verify(),
+  async crowd() {
+    const latchkey = client({ maxSockets: 4, coalesce: false });
+    return await Promise.all(Array.from({ length: 64 }, () => verify(latchkey)));
+  },
+  ownFetch: () =>
+    verify(
+      client({
+        fetch: async () => Response.json({ meta: { requestId: "r" }, data: { valid: false, code: "OWN" } }),
+      }),
+    ),
+  async elsewhere() {
+    const call = client({ serverURL: address }).keys.verifyKey(
+      { key: "a_key" },
+      { retries: { strategy: "none" } },
+    );
+    return await call.then(
+      ({ data }) => data.code,
+      (error) => error.message,
+    );
+  },
+};
+console.log(JSON.stringify(await tasks[task]()));

@@ -1,0 +1,105 @@
+/** Plays a quickstart: runs every command of its page in order, with its example as the application. */
+import { cpSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Quickstart } from "../../scripts/quickstarts.ts";
+import type { TestServer } from "../../server/test/harness.ts";
+import { freePort } from "../../server/test/program.ts";
+import { modules } from "./packed.ts";
+
+const root = join(import.meta.dir, "../..");
+
+export type Stage = {
+  /** holds the application, and its packages or a folder above has them */
+  folder: string;
+  server: TestServer;
+  /** the folder of the programs that npx runs; default: that of our own packages */
+  programs?: string;
+  /** replaces the command that starts the application */
+  start?: string;
+  /** commands after those of the page; what they print comes last */
+  more?: string;
+};
+
+/** The text of the page. */
+export function pageOf({ name }: Quickstart): string {
+  return readFileSync(join(root, `docs/quickstarts/${name}.md`), "utf8");
+}
+
+/** Copies the application of the example into the folder. */
+export function copyExample({ name }: Quickstart, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  cpSync(join(root, "examples", name), folder, {
+    recursive: true,
+    filter: (path) => !path.endsWith("package.json"),
+  });
+  return folder;
+}
+
+/** What commands of the page printed, beside the output that the page shows. */
+export type Line = { printed: string; promised: string };
+
+/** The lines of the page in order, and last what `more` printed. */
+export async function play(quickstart: Quickstart, stage: Stage): Promise<Line[]> {
+  const { folder, server, programs = join(modules, ".bin"), start, more } = stage;
+  const workspaceId = await server.makeWorkspace();
+  const rootKey = await server.makeRootKey(["*"], { workspaceId });
+  const port = await freePort();
+  const actual = (text: string) =>
+    text
+      .replaceAll("http://127.0.0.1:7070", server.url)
+      .replaceAll("latchkey_root_…", rootKey)
+      .replaceAll("127.0.0.1:3000", `127.0.0.1:${port}`);
+  const blocks = blocksOf(pageOf(quickstart));
+  const steps = blocks.flatMap(({ language, text }, index) => {
+    const isStart = language === "console" && text.trim() === quickstart.start;
+    if (isStart) return { script: starting(start ?? text), promised: undefined };
+    if (language !== "sh") return [];
+    const next = blocks[index + 1];
+    return { script: actual(text), promised: next?.language === "text" ? next.text.trimEnd() : undefined };
+  });
+  if (more !== undefined) steps.push({ script: actual(more), promised: "…" });
+  const scripts = [`npx() { "${programs}/$1" "\${@:2}"; }`, ...steps.map(({ script }) => script)];
+  const [, ...printed] = (await bash(scripts.join(`\nprintf '${mark}'\n`), folder, port)).split(mark);
+  return steps.flatMap(({ promised }, index) =>
+    promised === undefined ? [] : { promised, printed: (printed[index] ?? "").trimEnd() },
+  );
+}
+
+/** The line, if its output is not the promised one. In a promise, `…` matches any text. */
+export function unlike(line: Line): Line[] {
+  const pattern = line.promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  return new RegExp(`^${pattern.join("[^]+")}$`).test(line.printed) ? [] : [line];
+}
+
+const mark = "\u001e";
+
+function blocksOf(page: string): { language: string; text: string }[] {
+  const fences = page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
+  return [...fences].map(([, language = "", text = ""]) => ({ language, text }));
+}
+
+/** Starts the application in a process group of its own, and waits until it listens. */
+function starting(command: string): string {
+  return `set -m
+{ ${command.trim()}
+} > application.log 2>&1 &
+set +m
+trap "kill -- -$! 2> /dev/null" EXIT
+until curl -s -o /dev/null "http://127.0.0.1:$PORT/"; do
+  kill -0 $! 2> /dev/null || { cat application.log >&2; exit 1; }
+  sleep 0.05
+done`;
+}
+
+async function bash(script: string, folder: string, port: number): Promise<string> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const run = Bun.spawn(["bash", "-uo", "pipefail", "-c", script], {
+    cwd: folder,
+    env: { ...env, PATH: `${join(modules, ".bin")}:${env["PATH"]}`, PORT: `${port}` },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, said] = await Promise.all([run.stdout.text(), run.stderr.text()]);
+  if ((await run.exited) !== 0) throw new Error(`${script}\n${out}${said}`);
+  return out;
+}

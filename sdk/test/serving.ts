@@ -1,0 +1,76 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { GuardOptions } from "../src/guardOptions.ts";
+import type { Latchkey, VerifiedKey } from "../src/index.ts";
+
+/** Options that need nothing of a framework's request. */
+export type Options = Omit<GuardOptions<unknown>, "key" | "tags" | "onRefused"> & {
+  key?: string;
+  tags?: string[];
+  onRefused?: NonNullable<GuardOptions<unknown>["onRefused"]>;
+};
+/**
+ * The guards after the first one; what the handler does with the key; and whether the framework trusts the
+ * `X-Forwarded-For` of a proxy on this host.
+ */
+export type More = {
+  later?: Options[];
+  permission?: string;
+  work?: (key: VerifiedKey | undefined) => unknown;
+  trustsProxy?: boolean;
+};
+/** A served application with one guarded route, which returns the verified key; `reached` counts its requests. */
+export type App = { url: string; reached(): number; stop(): Promise<void> };
+export type Count = { reached: number };
+/**
+ * `ownBodies`: the framework sends a refusal as its own kind of JSON. `address`: what a guard knows of the client's
+ * address without `clientIp`: nothing, what the platform says, that of the connection, or that before trusted proxies.
+ */
+export type Frame = {
+  name: string;
+  ownBodies?: true;
+  address: "unknown" | "platform" | "connection" | "proxies";
+  serve(latchkey: Latchkey, options: Options, more?: More): Promise<App>;
+};
+
+export function listen(handler: RequestListener): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer(handler).listen(0, "127.0.0.1", () => resolve(server));
+  });
+}
+
+export function addressOf(server: { address(): unknown }): string {
+  const { port } = server.address() as { port: number };
+  return `http://127.0.0.1:${port}/guarded`;
+}
+
+export async function serveNode(handler: RequestListener, count: Count): Promise<App> {
+  const server = await listen(handler);
+  return {
+    url: addressOf(server),
+    reached: () => count.reached,
+    async stop() {
+      server.close().closeAllConnections();
+    },
+  };
+}
+
+type WebHandler = (request: Request, server: unknown) => Response | Promise<Response>;
+
+export function serveWeb(handler: WebHandler, count: Count): App {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: handler });
+  return {
+    url: `http://127.0.0.1:${server.port}/guarded`,
+    reached: () => count.reached,
+    stop: () => server.stop(true),
+  };
+}
+
+export function same(one: unknown, other: unknown): void {
+  if (one !== other) throw new Error("the two ways to read the key differ");
+}
+
+export function lastOf<T>(all: readonly T[]): T {
+  const last = all.at(-1);
+  if (last === undefined) throw new Error("there is no guard");
+  return last;
+}

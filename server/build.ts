@@ -1,0 +1,17 @@
+/** Bundles the program and the console into `dist`, beside the documentation, so that the published package needs no other package than Bun itself. */
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { buildConsole } from "../console/build.ts";
+import { bundle, writeLicenses } from "./bundle.ts";
+
+const dist = join(import.meta.dir, "dist");
+const program = await bundle(
+  ["main", "embed"].map((name) => join(import.meta.dir, `src/${name}.ts`)),
+  dist,
+);
+cpSync(join(import.meta.dir, "../docs"), join(dist, "docs"), {
+  recursive: true,
+  filter: (path) => !/\.\w+$/.test(path) || path.endsWith(".md"), // no pictures
+});
+const console = await buildConsole(join(dist, "console"));
+writeLicenses([...program, ...console], join(dist, "LICENSES.txt"));

@@ -1,0 +1,79 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { chmod, copyFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { type Contents, flawOfUsage, inspectRecords } from "../storage/engines/inspect.ts";
+import { createFolder, flushFolder } from "../storage/folder.ts";
+import { flushed, reasonOf } from "./writeBackup.ts";
+
+/** Why a backup cannot be restored: one sentence. */
+export class RestoreError extends Error {}
+
+export type Backup = { path: string; hasUsage: boolean; contents: Contents };
+
+/**
+ * Checks a backup: that its files are intact, and written by this version or an older one.
+ * Errors: `RestoreError`.
+ */
+export function checkBackup(path: string): Backup {
+  refuseOtherThanFile(path);
+  const log = `${path}-wal`;
+  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+    throw new RestoreError(
+      `${log} exists, so ${path} was in use and is no backup. Make one with latchkey backup.`,
+    );
+  }
+  const found = inspectRecords(path);
+  if ("flaw" in found) throw new RestoreError(`${path} ${found.flaw}. Use another backup.`);
+  const usage = `${path}-usage`;
+  const hasUsage = existsSync(usage);
+  const flaw = hasUsage ? flawOfUsage(usage) : undefined;
+  if (flaw !== undefined) {
+    throw new RestoreError(
+      `${usage} ${flaw}. Use another backup, or move this file away to restore without usage.`,
+    );
+  }
+  return { path, hasUsage, contents: found.contents };
+}
+
+function refuseOtherThanFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new RestoreError(`There is no file ${path}.`);
+  if (found.isFile()) return;
+  const inside = found.isDirectory() ? readdirSync(path).find((name) => name.endsWith(".db")) : undefined;
+  const hint = inside === undefined ? "Name the file of a backup." : `Did you mean ${join(path, inside)}?`;
+  throw new RestoreError(`${path} is not a file. ${hint}`);
+}
+
+const suffixes = ["-usage", ""]; // the records last: without them, the server refuses to start
+const others = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
+
+/**
+ * Copies a backup to the database's place, which must be empty. The files get their names when both are on disk.
+ * Errors: `RestoreError`.
+ */
+export async function restoreTo(target: string, { path, hasUsage }: Backup): Promise<void> {
+  const existing = others.map((suffix) => target + suffix).filter((file) => existsSync(file));
+  if (existing.length > 0) {
+    throw new RestoreError(
+      `Nothing was restored, since ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Stop the server and move ${existing.length === 1 ? "it" : "them"} away first.`,
+    );
+  }
+  const unfinished = `${target}.restoring`;
+  const copied = suffixes.filter((suffix) => suffix === "" || hasUsage);
+  try {
+    createFolder(dirname(target));
+    for (const suffix of copied) await copyTo(path + suffix, unfinished + suffix);
+    for (const suffix of copied) await rename(unfinished + suffix, target + suffix);
+    flushFolder(dirname(target));
+  } catch (error) {
+    throw new RestoreError(`${basename(path)} could not be restored to ${target}: ${reasonOf(error)}.`);
+  } finally {
+    for (const suffix of suffixes) await rm(unfinished + suffix, { force: true });
+  }
+}
+
+async function copyTo(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  await chmod(to, 0o600);
+  await flushed(to);
+}

@@ -1,0 +1,71 @@
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { createFolder, flushFolder } from "../storage/folder.ts";
+import { attachDatabase, copyDatabase } from "../storage/queries/backup.ts";
+import type { Db } from "../storage/schema.ts";
+
+/** The database file that is backed up, with the usage file beside it; `db` reads on another thread. */
+export type BackupSource = { path: string; db: Db };
+
+/** The files of a backup in this folder, the records last. */
+export function backupFiles(path: string, folder: string) {
+  const name = basename(path);
+  return [
+    { of: "usage", to: join(folder, `${name}-usage`) },
+    { of: "main", to: join(folder, name) },
+  ];
+}
+
+/**
+ * Writes consistent copies of the records and of usage, also while the server is running. The copies get their final names
+ * when both are on disk, so an interrupted backup never looks complete. Does not block this thread.
+ * Errors: SQLite's and the system's. The unfinished copies are then removed.
+ */
+export async function writeBackup({ path, db }: BackupSource, folder: string): Promise<void> {
+  const unfinished = join(folder, `${basename(path)}.unfinished-${process.pid}`);
+  try {
+    createFolder(folder);
+    removeUnfinished(path, folder); // a killed backup may have left some
+    createFolder(unfinished);
+    await attachDatabase(db, `${path}-usage`, "usage");
+    for (const { of, to } of backupFiles(path, unfinished)) {
+      await copyDatabase(db, of, to);
+      await flushed(to);
+    }
+    for (const { to } of backupFiles(path, folder)) await rename(join(unfinished, basename(to)), to);
+    flushFolder(folder);
+  } finally {
+    removeUnfinished(path, folder);
+  }
+}
+
+/**
+ * Removes what interrupted backups of this database have left in the folder. Each is renamed first: if another thread is
+ * still writing it, that thread finds no folder for its next file.
+ */
+export function removeUnfinished(path: string, folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder).toSorted().toReversed()) {
+    if (!name.startsWith(basename(path)) || !name.includes(".unfinished-")) continue;
+    const removed = join(folder, name.endsWith(".removed") ? name : `${name}.removed`);
+    renameSync(join(folder, name), removed);
+    rmSync(removed, { recursive: true, force: true });
+  }
+}
+
+/** Flushes a file to disk on another thread, since a large one takes seconds. */
+export async function flushed(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The error message of SQLite or of the system. */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message : message;
+}

@@ -1,0 +1,178 @@
+/** A command other than the operations. */
+export type Command = {
+  /** one word, or a group and a verb */
+  name: string;
+  /** its arguments */
+  usage: string;
+  summary: string;
+  details?: readonly string[];
+  example?: string;
+};
+
+const workspace = "--workspace <id>  The workspace; required if there are several.";
+const since = "--since <ISO time>  Only what happened at this time or later.";
+
+/** Every command except the operations. The help and the completion are made of it. */
+export const commands: readonly Command[] = [
+  { name: "serve", usage: "", summary: "start the server" },
+  { name: "config", usage: "", summary: "show the current settings, which are environment variables" },
+  {
+    name: "health",
+    usage: "[live | ready]",
+    summary: "check whether the server is running, or accepts requests",
+    details: ["It asks LATCHKEY_URL or, if that is not set, the server with these settings on this machine."],
+  },
+  {
+    name: "backup",
+    usage: "<folder>",
+    summary: "copy the SQLite files, also while the server is running",
+    example: "/backups/2026-01-31",
+  },
+  {
+    name: "restore",
+    usage: "<file> [--check]",
+    summary: "check a backup of SQLite, and put it in place of a missing database",
+    details: ["--check  Says what is in the backup, and restores nothing."],
+    example: "/backups/2026-01-31/latchkey.db",
+  },
+  {
+    name: "export",
+    usage: "[--output <file>] [--workspace <id>] [--usage] [--audit] [--root-keys]",
+    summary: "write a document with all records of a workspace, also while the server is running",
+    details: [
+      "--output <file>  Default: the standard output.",
+      workspace,
+      "--usage  Adds the counts by day and when each key was last used.",
+      "--audit  Adds the audit trail.",
+      "--root-keys  Adds the hashes of the root keys.",
+    ],
+    example: "--output workspace.jsonl",
+  },
+  {
+    name: "import",
+    usage:
+      "[<file> | -] [--dry-run] [--replace] [--workspace <id>] [--old-recovery-key <file> | --drop-sealed] [--root-keys] [--from <product>] [--api <id>]",
+    summary: "import a document of latchkey export, also while the server is running",
+    details: [
+      "--dry-run  Says what would be created, changed and refused, and changes nothing.",
+      "--replace  Gives records that exist the fields of the document. Default: they are kept.",
+      "--workspace <id>  The workspace to import into. Default: that of the document, or the only one.",
+      "--old-recovery-key <file>  The recovery key that sealed the document's recoverable keys.",
+      "--drop-sealed  Imports recoverable keys as not recoverable.",
+      "--root-keys  Imports root keys too.",
+      "--from <product>  better-auth, litellm or csv: imports the keys of its database or file.",
+      "--api <id>  The api for these keys. Default: a new one.",
+    ],
+    example: "workspace.jsonl --dry-run",
+  },
+  {
+    name: "copy",
+    usage: "--to <database> [--to-redis <url> | --without-counters] [--only-counters] | --resume-source",
+    summary: "copy everything to an empty database, also from SQLite to PostgreSQL and back",
+    details: [
+      "--to <database>     The target, as in DATABASE_URL. The source, DATABASE_URL, is read-only from then on.",
+      "--to-redis <url>    The target's REDIS_URL, where the counters of rate limits over a minute go.",
+      "--without-counters  Grants every rate limit anew on the target.",
+      "--only-counters     Copies nothing but the counters, once more.",
+      "--resume-source     Lets the source accept writes again.",
+    ],
+    example: "--to postgres://latchkey@db/latchkey --to-redis redis://redis:6379",
+  },
+  {
+    name: "import unkey",
+    usage:
+      "--api <id,…> [--namespaces <name,…>] [--url <address>] [--root-key-file <file>] [--dry-run] [--replace] [--workspace <id>]",
+    summary: "import what the API of Unkey shows of a workspace; keys wait for their hashes",
+    details: [
+      "--api <id,…>  Required. The apis whose keys are imported, separated by commas.",
+      "--namespaces <name,…>  Rate limit namespaces whose overrides are imported.",
+      "--url <address>  The other server. Default: UPSTREAM_VERIFY_URL.",
+      "--root-key-file <file>  Has a root key of it. Default: UPSTREAM_VERIFY_ROOT_KEY or its file.",
+      "--dry-run  Says what would be created, changed and refused, and changes nothing.",
+      "--replace  Gives records that exist what the other server shows. Default: they are kept.",
+      workspace,
+    ],
+    example: "--api api_1234abcd --url https://api.unkey.com --root-key-file unkey.key --dry-run",
+  },
+  {
+    name: "import status",
+    usage: "[--not-seen-days <n>] [--workspace <id>]",
+    summary: "show how many imported keys have a hash, and where the upstream server decided differently",
+    details: [
+      "--not-seen-days <n>  Prints, as CSV, the imported keys that were not verified in the last n days.",
+      workspace,
+    ],
+  },
+  {
+    name: "completion",
+    usage: "bash | zsh | fish",
+    summary: "print the completion script of a shell",
+    details: [
+      "bash: latchkey completion bash > ~/.local/share/bash-completion/completions/latchkey",
+      'zsh:  latchkey completion zsh > "$HOME/.zsh/completions/_latchkey" (a folder in fpath)',
+      "fish: latchkey completion fish > ~/.config/fish/completions/latchkey.fish",
+    ],
+  },
+  { name: "workspace create", usage: "<name>", summary: "create a workspace", example: "staging" },
+  { name: "workspace list", usage: "", summary: "list the workspaces" },
+  { name: "workspace disable", usage: "<id>", summary: "refuse every root key of a workspace" },
+  { name: "workspace enable", usage: "<id>", summary: "accept them again" },
+  {
+    name: "workspace set",
+    usage: "--time-zone <name> [--workspace <id>]",
+    summary: "set the time zone of new quotas that do not name one",
+    details: ["--time-zone <name>  Required. An IANA name, such as Europe/Berlin.", workspace],
+    example: "--time-zone Europe/Berlin",
+  },
+  {
+    name: "keys why",
+    usage: "<key | key id> [--<field> <value> …], or --request <request id>",
+    summary: "tell why a key is valid or refused, and what would change that",
+    details: [
+      "It takes the fields of keys explain, and counts nothing.",
+      "--request <request id>  Decides a recorded request again: its key, permissions, costs and limits.",
+    ],
+    example: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a --permissions documents.read",
+  },
+  {
+    name: "root-key create",
+    usage: "--permissions <a,b | *> [--name <name>] [--expires <time>] [--workspace <id>]",
+    summary: "create a root key, and print its id and the key",
+    details: [
+      "--permissions <a,b | *>  Required. Permissions, separated by commas; '*' for all, except server.*.read_status.",
+      "--name <name>  What the key is for.",
+      "--expires <time>  When it expires: 90m, 12h or 30d from now, or an ISO time.",
+      workspace,
+    ],
+    example: "--permissions 'api.*.verify_key' --name checkout --expires 30d",
+  },
+  { name: "root-key list", usage: "[--workspace <id>]", summary: "list the root keys", details: [workspace] },
+  { name: "root-key revoke", usage: "<id>", summary: "revoke a root key" },
+  {
+    name: "migration create",
+    usage: "--algorithm <sha256 | prefixed-api-key> [--workspace <id>]",
+    summary: "create a migration, for hashes of keys from another service",
+    details: [
+      "--algorithm <sha256 | prefixed-api-key>  Required. How the other service hashes keys.",
+      workspace,
+    ],
+    example: "--algorithm sha256",
+  },
+  {
+    name: "audit export",
+    usage: "[--since <ISO time>] [--workspace <id>]",
+    summary: "print the audit events, one line of JSON each",
+    details: [since, workspace],
+  },
+  {
+    name: "usage export",
+    usage: "[--since <ISO time>]",
+    summary: "print the verifications and decisions that are still stored, one line of JSON each",
+    details: [since],
+  },
+];
+
+/** The flags that a command's details describe. */
+export function flagsOf({ details = [] }: Command): string[] {
+  return details.flatMap((line) => /^--[a-z-]+/.exec(line) ?? []);
+}

@@ -1,0 +1,112 @@
+import { parseArgs } from "node:util";
+import { type CopyReport, copyEverything, resumeSource } from "../copying/copy.ts";
+import { copyCounters } from "../copying/counters.ts";
+import { type DatabaseAddress, parseDatabaseUrl } from "../domain/databaseAddress.ts";
+import { UsageError } from "./commandError.ts";
+
+export type CopySource = { database: DatabaseAddress; redisUrl: string | undefined; counterBytes: number };
+
+type Surroundings = {
+  /** milliseconds of the clock that counters use */
+  monotonicMs(): number;
+  isStopped(): boolean;
+  progress(sentence: string): void;
+};
+
+/**
+ * `latchkey copy`: copies a database to an empty one, or ends the read-only state that this leaves. Returns the report.
+ * Errors: `UsageError`, `CopyError`, `StorageError`.
+ */
+export async function copy(
+  source: CopySource,
+  words: readonly string[],
+  surroundings: Surroundings,
+): Promise<string> {
+  const request = requestOf(words);
+  if (request.kind === "resume") return resumed(await resumeSource(source.database));
+  const { target, redisUrl } = request;
+  const countersTo = (database: DatabaseAddress) =>
+    copyCounters({
+      source,
+      target: { database, redisUrl },
+      maxBytes: source.counterBytes,
+      nowMs: surroundings.monotonicMs,
+    });
+  if (request.kind === "counters") return countersTo(target);
+  const report = await copyEverything({
+    source: source.database,
+    target,
+    copyCounters: request.kind === "all" ? countersTo : async () => "counters: not copied",
+    ...surroundings,
+  });
+  return reportText(report);
+}
+
+type Request =
+  | { kind: "resume" }
+  | { kind: "all" | "counters" | "records"; target: DatabaseAddress; redisUrl: string | undefined };
+
+const usage =
+  "Usage: latchkey copy --to <database> [--to-redis <url> | --without-counters] [--only-counters], or latchkey copy --resume-source";
+
+/** Errors: `UsageError` if the words do not fit together. */
+function requestOf(words: readonly string[]): Request {
+  const given = parsed(words);
+  const { to, "to-redis": redisUrl, "without-counters": without, "only-counters": only } = given;
+  if (given["resume-source"] === true && Object.keys(given).length === 1) return { kind: "resume" };
+  const contradicts = without === true && (only === true || redisUrl !== undefined);
+  if (to === undefined || given["resume-source"] === true || contradicts) throw new UsageError(`${usage}.`);
+  const target = targetOf(to);
+  if (redisUrl !== undefined && !/^rediss?:\/\/./.test(redisUrl)) {
+    throw new UsageError("--to-redis must be redis://<host>:<port>, or rediss:// for TLS.");
+  }
+  if (without === true) return { kind: "records", target, redisUrl };
+  if (target.kind === "postgres" && redisUrl === undefined) {
+    throw new UsageError(
+      "With PostgreSQL, the counters of rate limits are in Redis: name the target's with --to-redis, or use --without-counters to begin with empty ones.",
+    );
+  }
+  return { kind: only === true ? "counters" : "all", target, redisUrl };
+}
+
+function targetOf(text: string): DatabaseAddress {
+  const target = parseDatabaseUrl(text, process.platform === "win32");
+  if ("flaw" in target) throw new UsageError(`--to ${target.flaw}.`);
+  if (target.kind === "memory") throw new UsageError("--to must be file:<path> or postgres://….");
+  return target;
+}
+
+function parsed(words: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...words],
+      options: {
+        to: { type: "string" },
+        "to-redis": { type: "string" },
+        "without-counters": { type: "boolean" },
+        "only-counters": { type: "boolean" },
+        "resume-source": { type: "boolean" },
+      },
+    }).values;
+  } catch {
+    throw new UsageError(`${usage}.`);
+  }
+}
+
+function resumed(readOnlyMs: number | undefined): string {
+  if (readOnlyMs === undefined) return "The database was not read-only.";
+  return `The database accepts writes again. It was read-only for ${seconds(readOnlyMs)}.`;
+}
+
+function reportText({ tables, counters, readOnlyMs }: CopyReport): string {
+  return [
+    ...tables.map(({ name, rows, sum }) => `${name.padEnd(18)} ${String(rows).padStart(10)} rows  ${sum}`),
+    counters,
+    "Both databases have the same rows.",
+    `The source has been read-only for ${seconds(readOnlyMs)}, and stays so. Start the servers on the target now, or go back with latchkey copy --resume-source.`,
+  ].join("\n");
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,237 @@
+import { createReadStream, readFileSync } from "node:fs";
+import { readBetterAuth } from "../moving/foreign/betterAuth.ts";
+import { readCsv } from "../moving/foreign/csv.ts";
+import { entriesOf } from "../moving/foreign/foreignRecords.ts";
+import { readLiteLlm } from "../moving/foreign/liteLlm.ts";
+import type { Header } from "../moving/format.ts";
+import {
+  emptyReport,
+  type ImportOptions,
+  type ImportTarget,
+  importRecords,
+  type Report,
+} from "../moving/importRecords.ts";
+import { DocumentError, type Entry } from "../moving/parseRecord.ts";
+import { type OpenDocument, readDocument } from "../moving/readDocument.ts";
+import type { Recovery } from "../services.ts";
+import { type Engine, StorageError } from "../storage/engine.ts";
+import type { ForeignDatabase } from "../storage/foreignDatabase.ts";
+import { insertWorkspace, listWorkspaces, setWorkspaceTimeZone } from "../storage/queries/workspaces.ts";
+import { CommandError, exitCodes, UsageError } from "./commandError.ts";
+import { parseFlags } from "./flags.ts";
+import { workspaceOf } from "./manage.ts";
+import { progress } from "./progress.ts";
+
+export type ImportFlags = {
+  /** `-` for the standard input */
+  file: string;
+  workspace: string | undefined;
+  /** the product whose keys are read; undefined: the file is a document */
+  from: Product | undefined;
+  /** the api for keys of another product */
+  api: string | undefined;
+  oldRecoveryKey: string | undefined;
+  dropSealed: boolean;
+} & Pick<ImportOptions, "dryRun" | "replace" | "rootKeys">;
+
+/** Errors: `UsageError` for anything but the command's flags and one file. */
+export function importFlags(words: readonly string[]): ImportFlags {
+  const { flags, set, others } = parseFlags(words, {
+    values: ["workspace", "old-recovery-key", "from", "api"],
+    switches: ["dry-run", "replace", "drop-sealed", "root-keys"],
+  });
+  const [file = "-", ...more] = others;
+  if (more.length > 0) throw new UsageError("Usage: latchkey import [<file> | -] [--dry-run] [--replace].");
+  const from = productOf(flags["from"]);
+  if (from !== undefined && file === "-") throw new UsageError(`--from ${from} needs ${sources[from]}.`);
+  if (from === undefined && flags["api"] !== undefined) throw new UsageError("--api needs --from.");
+  const oldRecoveryKey = flags["old-recovery-key"];
+  if (oldRecoveryKey !== undefined && set.has("drop-sealed")) {
+    throw new UsageError("--old-recovery-key and --drop-sealed contradict each other: give one of them.");
+  }
+  return {
+    file,
+    workspace: flags["workspace"],
+    from,
+    api: flags["api"],
+    oldRecoveryKey,
+    dropSealed: set.has("drop-sealed"),
+    dryRun: set.has("dry-run"),
+    replace: set.has("replace"),
+    rootKeys: set.has("root-keys"),
+  };
+}
+
+/** What can be read besides documents, and from where. */
+const sources = {
+  "better-auth": "a SQLite file or a postgres:// address",
+  litellm: "a postgres:// address",
+  csv: "a file",
+} as const;
+
+type Product = keyof typeof sources;
+
+function productOf(text: string | undefined): Product | undefined {
+  if (text === undefined || Object.hasOwn(sources, text)) return text as Product | undefined;
+  throw new UsageError(
+    `--from ${JSON.stringify(text)} is not one of ${Object.keys(sources).join(", ")}. From anything else, write a CSV file with the SHA-256 of each key.`,
+  );
+}
+
+/**
+ * The keys of another product, from its database or a file. `close` when they are read.
+ * Errors: `StorageError` if its database cannot be opened.
+ */
+export async function openForeignKeys(
+  product: Product,
+  { file, api }: ImportFlags,
+  open: (place: string) => Promise<ForeignDatabase>,
+): Promise<{ entries: AsyncGenerator<Entry>; close(): Promise<void> }> {
+  const note = (sentence: string) => void process.stderr.write(`${sentence}\n`);
+  const reading = { apiId: api, nowMs: Date.now(), note };
+  if (product === "csv") {
+    const records = readCsv(() => createReadStream(file), reading);
+    return { entries: entriesOf(records, note), close: async () => undefined };
+  }
+  const database = await open(file);
+  const read = product === "litellm" ? readLiteLlm : readBetterAuth;
+  return { entries: entriesOf(read(database, reading), note), close: database.close };
+}
+
+/** How this server seals keys. `fingerprint` and `recovery` undefined: it has no recovery key. */
+export type Sealing = {
+  recovery: Recovery | undefined;
+  fingerprint: string | undefined;
+  recoveryWith(recoveryKey: string): Recovery;
+};
+
+/**
+ * Reads a file twice, the first time only to check it: a damaged one changes nothing. The standard input is read once.
+ * Errors: `CommandError` if the document cannot be read or is damaged.
+ */
+export async function openImport(file: string): Promise<OpenDocument> {
+  if (file === "-") return refusing(() => readDocument(process.stdin));
+  return refusing(async () => {
+    const { entries } = await readDocument(createReadStream(file));
+    const shown = progress();
+    for await (const { line } of entries) shown.show(`checked ${line.toLocaleString("en")} lines`);
+    shown.end();
+    return readDocument(createReadStream(file));
+  });
+}
+
+/** What becomes of the sealed keys of this document. Errors: `CommandError` if they cannot be opened here. */
+export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
+  const { recovery, fingerprint, recoveryWith } = sealing;
+  if (flags.dropSealed) return () => null;
+  if (flags.oldRecoveryKey !== undefined) {
+    if (recovery === undefined)
+      throw new CommandError("RECOVERY_KEY is not set, so no key can be sealed again: set it.");
+    const old = recoveryWith(readFileSync(flags.oldRecoveryKey, "utf8").trim());
+    return (sealed) => {
+      const key = old.open(sealed);
+      return key === undefined ? undefined : recovery.seal(key);
+    };
+  }
+  if (header.recoveryKey !== null && header.recoveryKey !== fingerprint) {
+    throw new CommandError(
+      `The document has recoverable keys that ${fingerprint === undefined ? "need a recovery key: set RECOVERY_KEY" : "another recovery key sealed: give --old-recovery-key <file>"}, or --drop-sealed to import them as not recoverable.`,
+    );
+  }
+  return (sealed) => (recovery?.open(sealed) === undefined ? undefined : sealed);
+}
+
+/**
+ * The workspace to import into: the named one, that of the document, or the only one. In an empty database it is created.
+ * Errors: as `workspaceOf`.
+ */
+export async function workspaceFor(
+  engine: Engine,
+  { workspace }: Header,
+  flags: ImportFlags,
+): Promise<string> {
+  const all = await listWorkspaces(engine.db);
+  if (flags.workspace === undefined && all.length === 0) {
+    if (!flags.dryRun) await createWorkspace(engine, workspace);
+    return workspace.id;
+  }
+  const isHere = all.some(({ id }) => id === workspace.id);
+  return workspaceOf(engine, flags.workspace ?? (isHere ? workspace.id : undefined));
+}
+
+async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["workspace"]): Promise<void> {
+  await engine.transaction(async (tx) => {
+    if ((await listWorkspaces(tx)).length > 0) return; // a server was started since
+    await insertWorkspace(tx, { id, name, nowMs: Date.now() });
+    await setWorkspaceTimeZone(tx, id, timeZone);
+  });
+}
+
+/** Imports the document and prints a report. Returns the exit code. */
+export async function runImport(
+  target: ImportTarget,
+  entries: OpenDocument["entries"],
+  options: Omit<ImportOptions, "onProgress">,
+): Promise<number> {
+  const shown = progress();
+  const report = emptyReport();
+  const onProgress = (lines: number) => shown.show(`${lines.toLocaleString("en")} lines`);
+  let failure: CommandError | undefined;
+  try {
+    await importRecords(target, entries, { ...options, onProgress }, report);
+  } catch (error) {
+    failure = failureOf(error);
+    if (failure === undefined) throw error;
+  } finally {
+    shown.end();
+  }
+  console.log(textOf(report, options, target.workspaceId));
+  if (failure === undefined) return refusedIn(report) > 0 ? exitCodes.error : exitCodes.ok;
+  const done = options.dryRun ? "" : ` The lines up to ${report.lastLine} are imported.`;
+  shown.tell(`The import stopped. ${failure.message}${done} Run it again to complete it.`);
+  return exitCodes.error;
+}
+
+function failureOf(error: unknown): CommandError | undefined {
+  if (error instanceof DocumentError) return new CommandError(error.message);
+  if (!(error instanceof StorageError)) return undefined;
+  const fix = error.reason === "full" ? " Free some space." : "";
+  return new CommandError(`${error.message}${fix}`);
+}
+
+async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DocumentError) throw new CommandError(`Nothing was imported. ${error.message}`);
+    const { code, message } = error as { code?: string; message?: string };
+    if (code === "ENOENT" || code === "EISDIR" || code === "EACCES") {
+      throw new CommandError(`The document cannot be read: ${message}.`);
+    }
+    throw error;
+  }
+}
+
+const columns = ["created", "changed", "unchanged", "kept", "refused", "omitted"] as const;
+
+function refusedIn({ counts }: Report): number {
+  return Object.values(counts).reduce((sum, { refused }) => sum + refused, 0);
+}
+
+function textOf({ counts, refusals }: Report, { dryRun }: { dryRun: boolean }, workspaceId: string): string {
+  const rows = Object.entries(counts).map(([type, count]) => [
+    type,
+    ...columns.map((name) => String(count[name])),
+  ]);
+  const used = columns.filter((_, index) => rows.some((row) => row[index + 1] !== "0"));
+  const shown = [
+    ["", ...used],
+    ...rows.map((row) => [row[0], ...used.map((name) => row[columns.indexOf(name) + 1])]),
+  ];
+  const table = shown.map(
+    ([type = "", ...cells]) => type.padEnd(12) + cells.map((cell = "") => cell.padStart(11)).join(""),
+  );
+  const reasons = refusals.map(({ line, type, id, reason }) => `Line ${line}: ${type} ${id}: ${reason}.`);
+  const head = dryRun ? `Dry run: nothing was changed in ${workspaceId}.` : `Imported into ${workspaceId}.`;
+  return [head, ...(rows.length > 0 ? table : ["The document has no records."]), ...reasons].join("\n");
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import type { RecordType } from "../moving/format.ts";
+import type { ImportTarget } from "../moving/importRecords.ts";
+import type { Entry } from "../moving/parseRecord.ts";
+import { readUnkey } from "../moving/unkey/read.ts";
+import { upstreamClient } from "../upstream/client.ts";
+import { CommandError, exitCodes, UsageError } from "./commandError.ts";
+import { parseFlags } from "./flags.ts";
+import { runImport } from "./import.ts";
+
+export type UnkeyFlags = {
+  apiIds: readonly string[];
+  namespaces: readonly string[];
+  url: string | undefined;
+  rootKeyFile: string | undefined;
+  workspace: string | undefined;
+  dryRun: boolean;
+  replace: boolean;
+};
+
+export type UnkeyServer = { url: string; rootKey: string };
+
+/** Errors: `UsageError` for a wrong or missing flag. */
+export function unkeyFlags(words: readonly string[]): UnkeyFlags {
+  const { flags, set, others } = parseFlags(words, {
+    values: ["api", "namespaces", "url", "root-key-file", "workspace"],
+    switches: ["dry-run", "replace"],
+  });
+  const [unexpected] = others;
+  if (unexpected !== undefined) throw new UsageError(`${JSON.stringify(unexpected)} is not a flag.`);
+  const apiIds = listOf(flags["api"]);
+  if (apiIds.length === 0) {
+    throw new UsageError("--api is missing: Unkey's API does not list apis. Name them, separated by commas.");
+  }
+  return {
+    apiIds,
+    namespaces: listOf(flags["namespaces"]),
+    url: flags["url"],
+    rootKeyFile: flags["root-key-file"],
+    workspace: flags["workspace"],
+    dryRun: set.has("dry-run"),
+    replace: set.has("replace"),
+  };
+}
+
+/**
+ * Where to import from: what the flags name, or else the settings of `UPSTREAM_VERIFY_URL`.
+ * Errors: `UsageError` if neither has an address or a root key, `CommandError` if the file cannot be read.
+ */
+export function serverOf(
+  { url, rootKeyFile }: UnkeyFlags,
+  settings: { url: string | undefined; rootKey: string | undefined },
+): UnkeyServer {
+  const address = url ?? settings.url;
+  const rootKey = rootKeyFile === undefined ? settings.rootKey : rootKeyIn(rootKeyFile);
+  if (address === undefined || !/^https?:\/\//.test(address) || !URL.canParse(address)) {
+    throw new UsageError(
+      "--url or UPSTREAM_VERIFY_URL must be the other server, such as https://api.unkey.com.",
+    );
+  }
+  if (rootKey === undefined) {
+    throw new UsageError(
+      "--root-key-file, UPSTREAM_VERIFY_ROOT_KEY_FILE or UPSTREAM_VERIFY_ROOT_KEY must have a root key of the other server. A command line is not secret, so it cannot have the key itself.",
+    );
+  }
+  return { url: address, rootKey };
+}
+
+function rootKeyIn(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new CommandError(`--root-key-file (${JSON.stringify(file)}): the file cannot be read (${code}).`);
+  }
+  if (!/^[!-~]+$/.test(text)) {
+    throw new CommandError(`--root-key-file (${JSON.stringify(file)}): its content is not a root key.`);
+  }
+  return text;
+}
+
+function listOf(text = ""): string[] {
+  return [...new Set(text.split(",").map((one) => one.trim()))].filter((one) => one !== "");
+}
+
+/** A page of keys may take a while. */
+const callWithinMs = 30_000;
+const mostListed = 100;
+
+/**
+ * `latchkey import unkey`: imports what the API of Unkey shows of a workspace. The keys wait for their hashes.
+ * Prints a report, and returns the exit code.
+ */
+export async function importUnkey(
+  target: ImportTarget,
+  { apiIds, namespaces, dryRun, replace }: UnkeyFlags,
+  server: UnkeyServer,
+): Promise<number> {
+  const flaws: string[] = [];
+  const entries: AsyncGenerator<Entry> = readUnkey({
+    source: {
+      client: upstreamClient({ ...server, withinMs: callWithinMs }),
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    },
+    target: { db: target.engine.slow, workspaceId: target.workspaceId },
+    apiIds,
+    namespaces,
+    nowMs: target.now(),
+    onFlaw(type: RecordType, id: string, reason: string) {
+      flaws.push(`${type} ${id}: ${reason}.`);
+    },
+  });
+  const options = { dryRun, replace, rootKeys: false, reseal: () => undefined };
+  const code = await runImport(target, entries, options);
+  if (flaws.length === 0) return code;
+  console.log(`${flaws.length} could not be imported:`);
+  for (const flaw of flaws.slice(0, mostListed)) console.log(flaw);
+  return exitCodes.error;
+}

@@ -1,0 +1,73 @@
+import { jsonSchema } from "../jsonSchema.ts";
+import type { Operation } from "../operation.ts";
+import { exitCodes, UsageError } from "./commandError.ts";
+import { type Flags, isList, type Schema } from "./fields.ts";
+import { type Table, tableOf } from "./table.ts";
+
+/** A page of a list, as the server returns it. */
+export type ListReply = { data?: unknown; pagination?: { cursor?: string } };
+
+type Printing = {
+  operation: Operation;
+  flags: Flags;
+  /** how many characters a line of the terminal has; undefined: the output does not go to a terminal */
+  terminalWidth: number | undefined;
+  /** Calls the operation with these fields added to the body. */
+  ask(more: object): Promise<{ ok: boolean; reply: ListReply }>;
+};
+
+/** Whether the flags and the terminal ask for something else than the response as it is. */
+export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "ask">): boolean {
+  if (!isList(operation)) return false;
+  return formOf(flags, terminalWidth) === "table" || flags.further.all !== undefined;
+}
+
+/**
+ * Prints the items of a list page by page, as a table or as a line of JSON each. Returns the exit code.
+ * Errors: `CommandError`.
+ */
+export async function printRows(printing: Printing): Promise<number> {
+  const { flags, ask } = printing;
+  const print = printer(printing);
+  let more = {};
+  for (;;) {
+    const { ok, reply } = await ask(more);
+    if (!ok) {
+      console.error(JSON.stringify(reply, null, 2));
+      return exitCodes.error;
+    }
+    print(reply.data as object[]);
+    const { cursor } = reply.pagination ?? {};
+    if (cursor === undefined) return exitCodes.ok;
+    if (flags.further.all === undefined) {
+      console.error(`More follow: --all, or --cursor ${cursor}`);
+      return exitCodes.ok;
+    }
+    more = { cursor };
+  }
+}
+
+/** Returns what prints the rows of one page after the other. The first page decides the columns. */
+function printer({ operation, flags, terminalWidth }: Printing): (rows: readonly object[]) => void {
+  const isTable = formOf(flags, terminalWidth) === "table";
+  let table: Table | undefined;
+  const lineOf = (row: object) => table?.line(row) ?? JSON.stringify(row);
+  return (rows) => {
+    if (isTable && table === undefined && rows.length > 0) {
+      table = tableOf(itemSchema(operation), rows, terminalWidth ?? Number.POSITIVE_INFINITY);
+      console.log(table.head);
+    }
+    for (const row of rows) console.log(lineOf(row));
+  };
+}
+
+/** Errors: `UsageError` for an unknown form. */
+function formOf({ further: { output } }: Flags, terminalWidth: number | undefined): "table" | "json" {
+  if (output === undefined) return terminalWidth === undefined ? "json" : "table";
+  if (output === "table" || output === "json") return output;
+  throw new UsageError(`--output must be table or json, and ${JSON.stringify(output)} is not.`);
+}
+
+function itemSchema({ page }: Operation): Schema {
+  return page === undefined ? {} : (jsonSchema(page, "output") as Schema);
+}

@@ -1,0 +1,22 @@
+const everyMs = 200;
+
+/** One line on a terminal that changes while a command runs. Nothing of it is printed elsewhere. */
+export function progress() {
+  const isTerminal = process.stderr.isTTY === true;
+  let shownAtMs = Number.NEGATIVE_INFINITY;
+  const clear = () => (isTerminal ? process.stderr.write("\r\u001b[K") : undefined);
+  return {
+    show(text: string): void {
+      const nowMs = performance.now();
+      if (!isTerminal || nowMs - shownAtMs < everyMs) return;
+      shownAtMs = nowMs;
+      process.stderr.write(`\r\u001b[K${text}`);
+    },
+    /** Prints a sentence that stays. */
+    tell(sentence: string): void {
+      clear();
+      process.stderr.write(`${sentence}\n`);
+    },
+    end: clear,
+  };
+}

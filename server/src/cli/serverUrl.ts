@@ -1,0 +1,25 @@
+import { CommandError } from "./commandError.ts";
+
+/** The settings that say where the server is. */
+export type Address = { LATCHKEY_URL?: string | undefined; HOST: string; PORT: number };
+
+/**
+ * `LATCHKEY_URL`, without a slash at its end; if it is not set, the server on this machine that uses the same settings.
+ * Errors: `CommandError` if that server chooses its port itself.
+ */
+export function serverUrl({ LATCHKEY_URL, HOST, PORT }: Address): string {
+  if (LATCHKEY_URL !== undefined) return LATCHKEY_URL.replace(/(?<!\/)\/+$/, "");
+  if (PORT === 0) {
+    throw new CommandError(
+      "PORT is 0, so the server chose a free port that only it knows. Set LATCHKEY_URL, or PORT.",
+    );
+  }
+  return `http://${reachable(HOST)}:${PORT}`;
+}
+
+/** The host under which this machine reaches a server that listens on `host`. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,66 @@
+import { scheduleBackups } from "../backups/schedule.ts";
+import { type Config, ConfigError } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { openUsageDatabase } from "../storage/engines/usage.ts";
+import { openBackgroundReader } from "../storage/open.ts";
+
+/** Errors: `ConfigError` if regular backups are configured for a database that has no file. */
+export function refuseBackups({ BACKUP_FOLDER, DATABASE_URL: { kind } }: Config): void {
+  if (BACKUP_FOLDER === undefined || kind === "file") return;
+  throw new ConfigError(
+    kind === "postgres"
+      ? "BACKUP_FOLDER is for SQLite, and DATABASE_URL names PostgreSQL: unset it, and back up with pg_dump."
+      : "BACKUP_FOLDER is set, but a database in :memory: cannot be backed up: unset it.",
+  );
+}
+
+const lookEveryMs = 15_000;
+
+/** Makes the regular backups that the settings ask for. Returns a function that stops it. */
+export function startBackups(
+  config: Config,
+  { nowMs, log, metrics }: { nowMs(): number; log: Log; metrics: Metrics },
+): () => Promise<void> {
+  const { BACKUP_FOLDER: folder, DATABASE_URL: database } = config;
+  if (folder === undefined || database.kind !== "file") return async () => undefined;
+  const counts = { made: 0, failed: 0 };
+  let madeAtMs = 0;
+  const { tick, stop } = scheduleBackups({
+    path: database.path,
+    folder,
+    everyMs: config.BACKUP_EVERY_MINUTES * 60_000,
+    keep: config.BACKUP_KEEP,
+    async open() {
+      const usage = await openUsageDatabase(database); // creates it if nothing was counted yet
+      await usage.close();
+      return openBackgroundReader(database.path);
+    },
+    nowMs,
+    onMade(made) {
+      counts.made += 1;
+      madeAtMs = nowMs();
+      log("info", "backup_made", made);
+    },
+    onFailed(failure) {
+      counts.failed += 1;
+      log("error", "backup_failed", failure);
+    },
+  });
+  metrics.counter("latchkey_backups_total", "Regular backups since the start.", () => [
+    { labels: 'result="made"', value: counts.made },
+    { labels: 'result="failed"', value: counts.failed },
+  ]);
+  metrics.gauge(
+    "latchkey_backup_last_made_timestamp_seconds",
+    "When this process last completed a backup, in Unix time; 0 if it has not.",
+    () => madeAtMs / 1_000,
+  );
+  void tick();
+  const timer = setInterval(() => void tick(), lookEveryMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await stop();
+  };
+}

@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../config.ts";
+import type { ConsoleOptions } from "../console/admission.ts";
+import { type Assets, readAssets } from "../console/assets.ts";
+import { type ConsoleSettings, hasConsole, isSafeTransport } from "../console/availability.ts";
+import { type LoginTokens, loginTokens } from "../console/loginLink.ts";
+import { consoleRoutes } from "../console/routes.ts";
+import { Failure } from "../errors.ts";
+import type { MoreRoutes } from "../http/serve.ts";
+import type { Operation } from "../operation.ts";
+import type { Services } from "../services.ts";
+import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
+
+export type Console = {
+  routes: MoreRoutes | undefined;
+  /**
+   * An address that signs in once. Undefined if the server has no console, if it would refuse the login, or if it is not
+   * clear as which root key to sign in.
+   */
+  loginLink(serverUrl: string): Promise<string | undefined>;
+};
+
+export function consoleOf(config: Config, operations: readonly Operation[], services: Services): Console {
+  const settings: ConsoleSettings = {
+    mode: config.CONSOLE,
+    host: config.HOST,
+    publicUrl: config.PUBLIC_URL,
+    trustedProxies: config.TRUSTED_PROXIES,
+    allowHttp: config.CONSOLE_ALLOW_HTTP === "true",
+  };
+  const tokens = loginTokens(services);
+  const options: ConsoleOptions = { settings, tokens, assets: onceBuilt() };
+  return {
+    routes: consoleRoutes(operations, services, options),
+    loginLink: (serverUrl) => loginLink(settings, services, tokens, config.PUBLIC_URL ?? serverUrl),
+  };
+}
+
+async function loginLink(
+  settings: ConsoleSettings,
+  services: Services,
+  tokens: LoginTokens,
+  url: string,
+): Promise<string | undefined> {
+  if (!hasConsole(settings) || !isSafeTransport(settings, new Headers({ host: new URL(url).host }))) {
+    return undefined;
+  }
+  if ((await findOwnersRootKey(services.db, services.now())) === undefined) return undefined;
+  return `${url.replace(/\/$/, "")}/console/#login=${tokens.issue()}`;
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+/** beside the bundled program, in the published package and in the image */
+const shipped = join(here, "console");
+/** in a checkout, where it is built from its source when it is first opened */
+const source = join(here, "../../../console");
+
+/** The console's files, read when the console is first opened. */
+function onceBuilt(): () => Promise<Assets> {
+  let found: Promise<Assets> | undefined;
+  return () => {
+    found ??= findAssets().catch((cause: unknown) => {
+      found = undefined;
+      throw new Failure("service_unavailable", {
+        detail: "The console could not be built from its source. Run npm ci, and try again.",
+        cause,
+      });
+    });
+    return found;
+  };
+}
+
+async function findAssets(): Promise<Assets> {
+  if (existsSync(join(shipped, "index.html"))) return readAssets(shipped);
+  await build();
+  return readAssets(join(source, "dist"));
+}
+
+/** In a process of its own, so that the memory that it takes is given back. */
+function build(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const builder = spawn(process.execPath, [join(source, "build.ts")], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let complaint = "";
+    builder.stderr.on("data", (part: Buffer) => {
+      complaint += part.toString();
+    });
+    builder.on("error", reject);
+    builder.on("close", (code) => (code === 0 ? resolve() : reject(new Error(complaint.slice(-2_000)))));
+  });
+}

@@ -1,0 +1,108 @@
+import { type Config, ConfigError } from "../config.ts";
+import type { Counters } from "../counters/counters.ts";
+import { type JournalOptions, journaledCounters } from "../counters/memory/journal.ts";
+import { memoryCounters } from "../counters/memory/memory.ts";
+import { RedisRefused } from "../counters/redis/faults.ts";
+import { redisCounters } from "../counters/redis/redis.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+
+type Parts = {
+  monotonicMs(): number;
+  log: Log;
+  metrics: Metrics;
+  liveNodes(): number;
+  newHitId(): string;
+};
+
+/** `isUp`: whether Redis decides; missing without Redis. */
+export type ObservedCounters = Counters & { isUp?(): boolean };
+
+/**
+ * The counters that the settings ask for, with their metrics.
+ * Errors: `ConfigError` if Redis refuses this program.
+ */
+export function countersOf(config: Config, parts: Parts): Promise<ObservedCounters> {
+  const { REDIS_URL: url } = config;
+  return url === undefined ? ownCounters(config, parts) : sharedCounters(url, config, parts);
+}
+
+/** Counters of this process alone. With a SQLite file, they survive a restart in a journal beside it. */
+async function ownCounters(config: Config, { monotonicMs, log, metrics }: Parts): Promise<Counters> {
+  const options = {
+    nowMs: monotonicMs,
+    maxBytes: config.COUNTER_MEMORY_BYTES,
+    onEvict: metrics.countersEvicted,
+  };
+  const file = config.DATABASE_URL.kind === "file" ? config.DATABASE_URL.path : undefined;
+  const counters =
+    file === undefined
+      ? memoryCounters(options)
+      : await tickingCounters({
+          ...options,
+          path: `${file}.counters`,
+          onProblem: (message) => log("warn", "counters_journal", { message }),
+        });
+  metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
+  metrics.gauge(
+    "latchkey_counter_memory_bytes",
+    "Memory that rate limit counters use, in bytes.",
+    counters.bytes,
+  );
+  return counters;
+}
+
+const journalTickMs = 1_000;
+
+async function tickingCounters(options: JournalOptions) {
+  const counters = await journaledCounters(options);
+  const timer = setInterval(() => void counters.tick(), journalTickMs);
+  timer.unref();
+  return {
+    ...counters,
+    async close() {
+      clearInterval(timer);
+      await counters.close();
+    },
+  };
+}
+
+const redisDeadlineMs = 25;
+
+/** Counters in Redis, shared by all nodes. */
+async function sharedCounters(url: string, config: Config, parts: Parts): Promise<Counters> {
+  const { monotonicMs, log, metrics, liveNodes, newHitId } = parts;
+  let losses = 0;
+  let localDecisions = 0;
+  const counters = await redisCounters({
+    url,
+    deadlineMs: redisDeadlineMs,
+    monotonicMs,
+    liveNodes,
+    maxLocalBytes: config.COUNTER_MEMORY_BYTES,
+    newId: newHitId,
+    onEvict: metrics.countersEvicted,
+    onLoss: () => {
+      losses += 1;
+    },
+    onLocalDecision: () => {
+      localDecisions += 1;
+    },
+    onDown: (reason) => log("warn", "redis_down", { reason }),
+    onBack: (outage) => log("info", "redis_back", outage),
+  }).catch((error: unknown) => {
+    throw error instanceof RedisRefused ? new ConfigError(`REDIS_URL: ${error.message}.`) : error;
+  });
+  metrics.counter(
+    "latchkey_counter_losses_total",
+    "How often Redis was found to have lost counters.",
+    () => losses,
+  );
+  metrics.counter(
+    "latchkey_local_decisions_total",
+    "Rate limit decisions made without Redis.",
+    () => localDecisions,
+  );
+  metrics.gauge("latchkey_redis_up", "Whether Redis decides rate limits.", () => (counters.isUp() ? 1 : 0));
+  return counters;
+}

@@ -1,0 +1,69 @@
+import { type Config, ConfigError, givenUpstreamRootKey } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Engine } from "../storage/engine.ts";
+import { addDifferences } from "../storage/queries/upstreamDifferences.ts";
+import { listWorkspaces } from "../storage/queries/workspaces.ts";
+import { upstreamClient } from "../upstream/client.ts";
+import { type DifferenceLog, differenceLog } from "../upstream/differences.ts";
+import { differenceKinds, openUpstream, type Upstream, upstreamResults } from "../upstream/upstream.ts";
+
+type Parts = { engine: Engine; metrics: Metrics; log: Log; monotonicMs(): number };
+
+/**
+ * The server that verified keys before this one; undefined if `UPSTREAM_VERIFY_MODE` is off.
+ * Errors: `ConfigError` if a setting that the mode needs is missing or names no workspace.
+ */
+export async function upstreamWith(
+  config: Config,
+  { engine, metrics, log, monotonicMs }: Parts,
+): Promise<{ upstream: Upstream; differences: DifferenceLog } | undefined> {
+  const mode = config.UPSTREAM_VERIFY_MODE;
+  if (mode === "off") return undefined;
+  const { UPSTREAM_VERIFY_URL: url } = config;
+  const rootKey = givenUpstreamRootKey(config);
+  if (url === undefined) throw missing("UPSTREAM_VERIFY_URL", mode);
+  if (rootKey === undefined) throw missing("UPSTREAM_VERIFY_ROOT_KEY or UPSTREAM_VERIFY_ROOT_KEY_FILE", mode);
+  const workspaceId = await workspaceOf(config, engine);
+  const differences = differenceLog((kind, added) =>
+    engine.transaction((tx) => addDifferences(tx, workspaceId, kind, added)),
+  );
+  const upstream = openUpstream({
+    mode,
+    workspaceId,
+    noteDifference: differences.note,
+    call: upstreamClient({ url, rootKey, withinMs: config.UPSTREAM_VERIFY_TIMEOUT_MS }),
+    callsPerSecond: config.UPSTREAM_VERIFY_CALLS_PER_SECOND,
+    monotonicMs,
+    onUnavailable: (reason) => log("warn", "upstream_unavailable", { reason }),
+  });
+  measure(metrics, upstream, differences);
+  return { upstream, differences };
+}
+
+async function workspaceOf({ UPSTREAM_VERIFY_WORKSPACE: id }: Config, engine: Engine): Promise<string> {
+  const all = await listWorkspaces(engine.db);
+  const found = id === undefined ? all : all.filter((workspace) => workspace.id === id);
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only.id;
+  throw new ConfigError(
+    id === undefined
+      ? `There are ${all.length} workspaces: name one in UPSTREAM_VERIFY_WORKSPACE.`
+      : `UPSTREAM_VERIFY_WORKSPACE (${JSON.stringify(id)}) is not a workspace of this database: see latchkey workspace list.`,
+  );
+}
+
+function missing(setting: string, mode: string): ConfigError {
+  return new ConfigError(`UPSTREAM_VERIFY_MODE is ${mode}, which needs ${setting}.`);
+}
+
+function measure(metrics: Metrics, upstream: Upstream, differences: DifferenceLog): void {
+  metrics.counter("latchkey_upstream_calls_total", "Verifications for which the upstream was needed.", () =>
+    upstreamResults.map((one) => ({ labels: `result="${one}"`, value: upstream.results()[one] })),
+  );
+  metrics.counter(
+    "latchkey_upstream_differences_total",
+    "Differences between the upstream's verdicts and this server's.",
+    () => differenceKinds.map((kind) => ({ labels: `kind="${kind}"`, value: differences.counts()[kind] })),
+  );
+}

@@ -1,0 +1,33 @@
+import { Failure } from "../errors.ts";
+import type { Exchange } from "../http/exchange.ts";
+import { unknownPath } from "../http/wrongTarget.ts";
+import type { Operation } from "../operation.ts";
+import { isSameOrigin } from "./address.ts";
+import type { Assets } from "./assets.ts";
+import { type ConsoleSettings, isOffered } from "./availability.ts";
+import { securityHeaders } from "./headers.ts";
+import type { LoginTokens } from "./loginLink.ts";
+
+export type ConsoleOptions = {
+  settings: ConsoleSettings;
+  tokens: LoginTokens;
+  /** The built console. Errors: `Failure` if it has not been built. */
+  assets(): Promise<Assets>;
+};
+
+export type Admit = (exchange: Exchange, kind: "page" | "call") => void;
+
+/**
+ * Sets the security headers. Errors: `unknown_operation` if this request is not offered the console,
+ * `cross_site_request` for a call that does not come from the console's own page.
+ */
+export function admission(operations: readonly Operation[], settings: ConsoleSettings): Admit {
+  return ({ request, headers: responseHeaders }, kind) => {
+    const { headers } = request;
+    if (!isOffered(settings, headers)) throw unknownPath("/console", operations);
+    Object.assign(responseHeaders, securityHeaders);
+    if (kind === "call" && !isSameOrigin(headers, settings.publicUrl)) {
+      throw new Failure("cross_site_request");
+    }
+  };
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from "node:crypto";
+import { type DatabaseAddress, databaseUrl } from "../domain/databaseAddress.ts";
+import { StorageError } from "../storage/engine.ts";
+import { addressName, type BulkDatabase, openBulk } from "../storage/engines/bulk.ts";
+import { migrateStorage } from "../storage/open.ts";
+import { CopyError, leaseLost, stillRunning } from "./copyError.ts";
+import { type Digest, tableDigest } from "./digest.ts";
+import { type Lease, leaseOf } from "./lease.ts";
+import { claimMarker, findMarker, keepReadOnly } from "./marker.ts";
+import { acceptWrites, refuseWrites } from "./readOnly.ts";
+import { copiedTables } from "./tables.ts";
+import { finishTarget, prepareTarget } from "./target.ts";
+
+export type CopyOptions = {
+  source: DatabaseAddress;
+  target: DatabaseAddress;
+  /** copies the counters once the records are copied; returns a sentence for the report */
+  copyCounters(counterTarget: DatabaseAddress): Promise<string>;
+  /** whether the operator wants to stop */
+  isStopped(): boolean;
+  progress(sentence: string): void;
+};
+
+export type CopyReport = {
+  tables: readonly (Digest & { name: string })[];
+  counters: string;
+  /** how long the source had been refusing writes when the copy was complete; it still does */
+  readOnlyMs: number;
+};
+
+/**
+ * Copies everything from one database to an empty one, while the source refuses writes. Afterwards the source stays
+ * read-only. If it fails, the source accepts writes again.
+ * Errors: `CopyError`, `StorageError`.
+ */
+export async function copyEverything(options: CopyOptions): Promise<CopyReport> {
+  const { source, target } = options;
+  if (databaseUrl(source) === databaseUrl(target)) throw new CopyError("The target is the source itself.");
+  await migrateStorage(source);
+  const id = randomUUID();
+  const place = await prepareTarget(target, { id, other: addressName(source) });
+  const databases = await openAll(source, place);
+  try {
+    return await copyBetween(databases, { ...options, id, place });
+  } finally {
+    await Promise.all(Object.values(databases).map((database) => database.close().catch(() => undefined)));
+  }
+}
+
+/** `…Control`: for markers, since the other connection is in a transaction. */
+type Databases = Record<"source" | "sourceControl" | "target" | "targetControl", BulkDatabase>;
+
+async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise<Databases> {
+  return {
+    source: await openBulk(source),
+    sourceControl: await openBulk(source),
+    target: await openBulk(place),
+    targetControl: await openBulk(place),
+  };
+}
+
+/** `place`: the target, or the file in which it is created. */
+type Task = CopyOptions & { id: string; place: DatabaseAddress };
+
+async function copyBetween(databases: Databases, task: Task): Promise<CopyReport> {
+  const { sourceControl, targetControl } = databases;
+  const { wasReadOnly, sinceMs } = await makeReadOnly(sourceControl, task);
+  try {
+    await refuseWrites(sourceControl);
+    task.progress("The source is read-only. Copying.");
+    const lease = leaseOf(task, [
+      ...(wasReadOnly ? [] : [{ db: sourceControl, role: "source" as const }]),
+      { db: targetControl, role: "target" },
+    ]);
+    const tables = await copyTables(databases, lease, task);
+    await compareTables(databases.target, tables, lease);
+    const counters = await task.copyCounters(task.place);
+    await lease.renew();
+    if (!wasReadOnly && !(await keepReadOnly(sourceControl, task.id))) throw leaseLost();
+    const readOnlyMs = ((await findMarker(sourceControl, "source"))?.nowMs ?? sinceMs) - sinceMs;
+    await Promise.all([databases.target.close(), databases.source.close(), sourceControl.close()]);
+    await finishTarget(targetControl, task);
+    return { tables, counters, readOnlyMs };
+  } catch (error) {
+    if (!wasReadOnly) await release(sourceControl, task.id);
+    throw error;
+  }
+}
+
+/** Errors: `CopyError` if another copy from this source is under way. */
+async function makeReadOnly(
+  source: BulkDatabase,
+  { id, target }: Task,
+): Promise<{ wasReadOnly: boolean; sinceMs: number }> {
+  const claimed = await claimMarker(source, { role: "source", id, other: addressName(target) });
+  const marker = await findMarker(source, "source");
+  if (marker === undefined) throw leaseLost();
+  if (!claimed && marker.state === "running") throw stillRunning("from this database", marker);
+  return { wasReadOnly: !claimed, sinceMs: marker.startedAtMs };
+}
+
+/** Unless another copy has taken over. */
+async function release(source: BulkDatabase, id: string): Promise<void> {
+  try {
+    if ((await findMarker(source, "source"))?.id === id) await acceptWrites(source);
+  } catch {
+    // without a connection, the lease ends by itself
+  }
+}
+
+type CopiedTable = CopyReport["tables"][number];
+
+async function copyTables({ source, target }: Databases, lease: Lease, task: Task): Promise<CopiedTable[]> {
+  return source.snapshot(async () => {
+    const copied: CopiedTable[] = [];
+    for (const name of copiedTables) {
+      const columns = await source.columnsOf(name);
+      const digest = tableDigest();
+      for await (const rows of source.read(name, columns)) {
+        await lease.keep();
+        digest.add(rows);
+        await insertRows(target, name, columns, rows);
+      }
+      const table = { name, ...digest.value() };
+      if (table.rows > 0) task.progress(`${name}: ${table.rows} rows`);
+      copied.push(table);
+    }
+    return copied;
+  });
+}
+
+async function insertRows(target: BulkDatabase, name: string, ...[columns, rows]: RowsOf): Promise<void> {
+  try {
+    await target.transaction(() => target.insert({ table: name, columns, end: "" }, rows));
+  } catch (error) {
+    throw new CopyError(`Rows of ${name} cannot be stored in the target: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+}
+
+type RowsOf = [
+  columns: Awaited<ReturnType<BulkDatabase["columnsOf"]>>,
+  rows: Parameters<BulkDatabase["insert"]>[1],
+];
+
+/** Reads what was written. Errors: `CopyError` if a table has other rows than in the source. */
+async function compareTables(
+  target: BulkDatabase,
+  tables: readonly CopiedTable[],
+  lease: Lease,
+): Promise<void> {
+  await target.snapshot(async () => {
+    for (const { name, rows, sum } of tables) {
+      const digest = tableDigest();
+      for await (const batch of target.read(name, await target.columnsOf(name))) {
+        await lease.keep();
+        digest.add(batch);
+      }
+      const found = digest.value();
+      if (found.rows === rows && found.sum === sum) continue;
+      throw new CopyError(
+        `The table ${name} differs: the source has ${rows} rows with the digest ${sum}, the target ${found.rows} with ${found.sum}.`,
+      );
+    }
+  });
+}
+
+/**
+ * Ends the read-only state of a source. Returns for how long it was read-only, or undefined if it was not.
+ * Errors: `CopyError` while a copy is running.
+ */
+export async function resumeSource(source: DatabaseAddress): Promise<number | undefined> {
+  const db = await openBulk(source);
+  try {
+    const marker = await findMarker(db, "source");
+    if (marker?.state === "running" && marker.leaseUntilMs > marker.nowMs) {
+      throw stillRunning("from this database", marker);
+    }
+    await acceptWrites(db);
+    return marker === undefined ? undefined : marker.nowMs - marker.startedAtMs;
+  } catch (error) {
+    if (error instanceof StorageError || error instanceof CopyError) throw error;
+    throw new StorageError("unavailable", `The database cannot be used: ${(error as Error).message}.`, error);
+  } finally {
+    await db.close();
+  }
+}

@@ -1,0 +1,83 @@
+import type { BulkDatabase } from "../storage/engines/bulk.ts";
+
+/** Whether a database is read from or written to. */
+export type Role = "source" | "target";
+
+/** A row of `copies`. */
+export type Marker = {
+  role: Role;
+  id: string;
+  /** `done`, of a source only: it is read-only until it is released */
+  state: "running" | "done";
+  /** the other database */
+  other: string;
+  startedAtMs: number;
+  /** a copy that was killed counts as running until then */
+  leaseUntilMs: number;
+  /** the database's own clock */
+  nowMs: number;
+};
+
+/** A copy renews its lease several times within this time. If it was killed, the source accepts writes again after it. */
+const leaseMs = 30_000;
+
+const copies = `"copies"`;
+
+/** The clock of the database, in milliseconds, so that the clocks of other machines do not matter. */
+export const clocks = {
+  sqlite: `cast(unixepoch('subsec') * 1000 as integer)`,
+  postgres: "cast(extract(epoch from clock_timestamp()) * 1000 as int8)",
+} as const;
+
+export async function findMarker(db: BulkDatabase, role: Role): Promise<Marker | undefined> {
+  const [marker] = await db.rows<Marker>(
+    `select "role", "id", "state", "other", "startedAtMs", "leaseUntilMs", ${clocks[db.engine]} as "nowMs"
+     from ${copies} where "role" = $1`,
+    role,
+  );
+  return marker;
+}
+
+/** Marks the database as part of this copy, in place of a copy that was killed. Returns false if another copy has it. */
+export async function claimMarker(
+  db: BulkDatabase,
+  { role, id, other }: { role: Role; id: string; other: string },
+): Promise<boolean> {
+  const now = clocks[db.engine];
+  const claimed = await db.rows(
+    `insert into "copies" ("role", "id", "state", "other", "startedAtMs", "leaseUntilMs")
+     values ($1, $2, 'running', $3, ${now}, ${now} + ${leaseMs})
+     on conflict ("role") do update set "id" = excluded."id", "other" = excluded."other",
+       "startedAtMs" = excluded."startedAtMs", "leaseUntilMs" = excluded."leaseUntilMs"
+     where "copies"."state" = 'running' and "copies"."leaseUntilMs" <= ${now}
+     returning "id"`,
+    role,
+    id,
+    other,
+  );
+  return claimed.length > 0;
+}
+
+/** Returns false if the lease has ended, so that the source may have been written to. */
+export async function renewLease(db: BulkDatabase, role: Role, id: string): Promise<boolean> {
+  return change(db, role, id, `"leaseUntilMs" = ${clocks[db.engine]} + ${leaseMs}`);
+}
+
+/** Keeps the source read-only without a lease. Returns false if the lease has ended. */
+export async function keepReadOnly(db: BulkDatabase, id: string): Promise<boolean> {
+  return change(db, "source", id, `"state" = 'done'`);
+}
+
+async function change(db: BulkDatabase, role: Role, id: string, set: string): Promise<boolean> {
+  const changed = await db.rows(
+    `update "copies" set ${set} where "role" = $1 and "id" = $2 and "state" = 'running'
+     and "leaseUntilMs" > ${clocks[db.engine]} returning "id"`,
+    role,
+    id,
+  );
+  return changed.length > 0;
+}
+
+export async function removeMarker(db: BulkDatabase, role: Role): Promise<void> {
+  await db.rows(`delete from ${copies} where "role" = $1`, role);
+}

@@ -1,0 +1,190 @@
+import type { Window } from "../../domain/windows.ts";
+import { type Counters, counterKey, type Hit, type Peeked, type WindowState } from "../counters.ts";
+import { type Counter, emptyCells, markOf, NO_COUNTER } from "./cells.ts";
+import { noteChanged } from "./changes.ts";
+import { createCounter, emptyLevels, makeRoom, noteFill, noteUsed, type Store } from "./eviction.ts";
+import { emptyIndex, findCounter } from "./keyIndex.ts";
+import { advance, emptyAtMs, freedAtMs, type Take, take, undo, usedOf } from "./slidingLog.ts";
+import { allRecords, type CounterRecord, changedRecords, restoreRecord } from "./snapshots.ts";
+
+export type MemoryOptions = {
+  /** Unix time in whole milliseconds; if it goes back, the latest time seen stays in force */
+  nowMs: () => number;
+  /** the most memory that all counters together may use; at least 256 KiB */
+  maxBytes: number;
+  /** called with how many counters were evicted to make room, and whether they still counted something */
+  onEvict?: (count: number, live: boolean) => void;
+  /** `changed`, `all` and `restore` cover counters of longer windows than this; by default none */
+  recordAboveMs?: number;
+};
+
+export type MemoryCounters = Omit<Counters, "hit" | "giveBack" | "peek"> & {
+  hit(windows: readonly Window[]): Hit;
+  giveBack(hit: Hit): void;
+  peek(windows: readonly Window[]): Peeked[];
+  /** the memory that the counters use now, at most `maxBytes` */
+  bytes(): number;
+  /** how many counters there are, including some that no longer count anything */
+  size(): number;
+  /** The counters that changed since the last call, in batches; each batch shows them as they are when it is read. */
+  changed(): Generator<CounterRecord[]>;
+  /** All counters, in batches; each batch shows them as they are when it is read. Hits are fine in between. */
+  all(): Generator<CounterRecord[]>;
+  /** Restores a counter without what no longer counts. A later record of the same key replaces it. */
+  restore(record: CounterRecord): void;
+};
+
+/** A window of a hit, and its counter, or 0, as found when the store had made `moves`. */
+type Asked = {
+  window: Window;
+  key: string;
+  counter: Counter;
+  moves: number;
+  /** what the windows before this one take from the same counter */
+  earlier: number;
+  passed: boolean;
+};
+
+const MIN_BYTES = 256 * 1024;
+
+/**
+ * Counts in the memory of this process, outside the garbage collector's heap: 132 bytes for a counter with one
+ * entry, at most 1,000 with 62. Durations up to 2³² - 1 ms; a RangeError for a key above 16,384 characters.
+ */
+export function memoryCounters(options: MemoryOptions): MemoryCounters {
+  const { nowMs, maxBytes, onEvict = () => {}, recordAboveMs = Infinity } = options;
+  if (maxBytes < MIN_BYTES) throw new RangeError(`maxBytes is ${maxBytes}, the least is ${MIN_BYTES}`);
+  const budget = { maxBytes, usedBytes: 0 };
+  const cells = emptyCells(budget, () => makeRoom(store, onEvict));
+  const store: Store = {
+    cells,
+    logs: { cells, newestEntry: 0 },
+    index: emptyIndex(cells, budget),
+    levels: emptyLevels(cells),
+    changes: { recordAboveMs, counters: [] },
+    nowMs: 0,
+    held: NO_COUNTER,
+    created: 0,
+    moves: 0,
+  };
+  return {
+    hit(windows) {
+      store.nowMs = Math.max(store.nowMs, nowMs());
+      const asked = judgeAll(store, windows);
+      const passed = allPassed(asked);
+      const receipt: Take[] = [];
+      if (passed) for (const one of asked) if (one.window.cost > 0) receipt.push(takeFor(store, one));
+      return { passed, windows: statesOf(store, asked), receipt };
+    },
+    giveBack(hit) {
+      // The receipt is emptied so that a second call finds nothing. The last take is undone first.
+      for (const taken of takesOf(hit).splice(0).reverse()) giveBackTo(store, taken);
+    },
+    peek(windows) {
+      store.nowMs = Math.max(store.nowMs, nowMs());
+      return judgeAll(store, windows).map((one) => peekAt(store, one));
+    },
+    close: () => Promise.resolve(),
+    bytes: () => budget.usedBytes,
+    size: () => store.index.size,
+    changed: () => changedRecords(store),
+    all: () => allRecords(store),
+    restore(record) {
+      store.nowMs = Math.max(store.nowMs, nowMs());
+      restoreRecord(store, record);
+    },
+  };
+}
+
+// Loops, since every decision would pay for the closures and arrays of `every`, `filter` and `map`.
+
+function allPassed(asked: readonly Asked[]): boolean {
+  for (const one of asked) if (!one.passed) return false;
+  return true;
+}
+
+function statesOf(store: Store, asked: readonly Asked[]): WindowState[] {
+  const states: WindowState[] = [];
+  for (const one of asked) states.push(stateOf(store, one));
+  return states;
+}
+
+function judgeAll(store: Store, windows: readonly Window[]): Asked[] {
+  const asked: Asked[] = [];
+  for (const window of windows) asked.push(judge(store, window, asked));
+  return asked;
+}
+
+function judge(store: Store, window: Window, before: readonly Asked[]): Asked {
+  const key = counterKey(window);
+  const counter = findCounter(store.index, key);
+  if (counter !== 0) advance(store.logs, counter, store.nowMs);
+  const used = counter === 0 ? 0 : usedOf(store.logs, counter);
+  let earlier = 0;
+  for (const other of before) if (other.passed && other.key === key) earlier += other.window.cost;
+  const passed = window.cost <= window.limit - used - earlier;
+  return { window, key, counter, moves: store.moves, earlier, passed };
+}
+
+/** Where the counter is now: handling one window may create or evict the counter of another. */
+function locate(store: Store, asked: Asked): Counter {
+  if (asked.moves !== store.moves) {
+    asked.counter = findCounter(store.index, asked.key);
+    asked.moves = store.moves;
+  }
+  return asked.counter;
+}
+
+function takeFor(store: Store, asked: Asked): Take {
+  const { durationMs, cost } = asked.window;
+  const counter = locate(store, asked) || createCounter(store, asked.key, durationMs);
+  asked.counter = counter;
+  asked.moves = store.moves;
+  store.held = counter;
+  const taken = take(store.logs, counter, store.nowMs, cost);
+  store.held = NO_COUNTER;
+  noteChanged(store.changes, store.cells, counter);
+  return taken;
+}
+
+function stateOf(store: Store, asked: Asked): WindowState {
+  const { limit } = asked.window;
+  const counter = locate(store, asked);
+  const used = counter === 0 ? 0 : usedOf(store.logs, counter);
+  if (counter !== 0) noteFill(store.levels, counter, used, limit);
+  const resetInMs = resetIn(store, asked, counter, used);
+  return { passed: asked.passed, remaining: Math.max(0, limit - used), resetInMs };
+}
+
+function resetIn(store: Store, asked: Asked, counter: Counter, used: number): number {
+  if (asked.passed) return emptyIn(store, counter);
+  return passesIn(store, asked, counter, used) ?? asked.window.durationMs;
+}
+
+function emptyIn({ logs, nowMs }: Store, counter: Counter): number {
+  return counter === 0 ? 0 : (emptyAtMs(logs, counter) ?? nowMs) - nowMs;
+}
+
+/** When a refused cost will be admitted; undefined if it never will. */
+function passesIn({ logs, nowMs }: Store, asked: Asked, counter: Counter, used: number): number | undefined {
+  const { cost, limit } = asked.window;
+  const missing = asked.earlier + cost - (limit - used);
+  return missing > used ? undefined : freedAtMs(logs, counter, missing) - nowMs;
+}
+
+function peekAt(store: Store, asked: Asked): Peeked {
+  const { passed, counter, window } = asked;
+  const used = counter === 0 ? 0 : usedOf(store.logs, counter);
+  const passesInMs = passed ? 0 : passesIn(store, asked, counter, used);
+  return { passed, limit: window.limit, used, emptyInMs: emptyIn(store, counter), passesInMs };
+}
+
+function takesOf(hit: Hit): Take[] {
+  return hit.receipt as Take[];
+}
+
+function giveBackTo({ cells, logs, levels, changes }: Store, taken: Take): void {
+  if (markOf(cells, taken.counter) === 0 || !undo(logs, taken)) return;
+  noteUsed(levels, taken.counter, usedOf(logs, taken.counter));
+  noteChanged(changes, cells, taken.counter);
+}

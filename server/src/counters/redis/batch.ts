@@ -1,0 +1,77 @@
+import type { Window } from "../../domain/windows.ts";
+import type { Ask } from "./connection.ts";
+import { RedisUnavailable } from "./faults.ts";
+import { numbersFor, pushHitArgs, type Taken } from "./replies.ts";
+import { hitScript } from "./scripts.ts";
+
+/** The most hits in one script: those of the largest batch fit. Redis does nothing else while it runs, which takes a few tenths of a millisecond. */
+const maxBatchSize = 128;
+
+type Waiting = {
+  windows: readonly Window[];
+  keys: readonly string[];
+  resolve(taken: Taken): void;
+  reject(error: unknown): void;
+};
+
+/**
+ * Sends hits to Redis in batches: one script for all hits of a workspace that arrive in the same turn of the event
+ * loop. Redis decides them one after the other, as if each had been sent alone. Most of a hit's cost is the command
+ * around it, and a counter that several calls share is read and written once. A batch never spans workspaces, since
+ * only the counters of one workspace are sure to be on the same node of a cluster.
+ *
+ * `keys` are the windows' counters, in the same order. Errors: those of `ask`.
+ */
+export function hitBatches(ask: Ask, time: () => string) {
+  let batches = new Map<string, Waiting[]>();
+
+  function sendAll(): void {
+    const all = batches;
+    batches = new Map();
+    for (const batch of all.values()) void send(batch);
+  }
+
+  async function send(batch: readonly Waiting[]): Promise<void> {
+    const args = [time()];
+    for (const { windows } of batch) pushHitArgs(args, windows);
+    try {
+      const keys = batch.flatMap((hit) => hit.keys);
+      resolveAll(batch, (await ask(hitScript, keys, args)) as number[]);
+    } catch (error) {
+      failAll(batch, error);
+    }
+  }
+
+  function failAll(batch: readonly Waiting[], error: unknown): void {
+    const alone = batch.length === 1 || error instanceof RedisUnavailable;
+    for (const hit of batch) {
+      // Redis reads every counter before it changes any, so nothing was counted: only the hit at fault fails again
+      if (alone) hit.reject(error);
+      else void send([hit]);
+    }
+  }
+
+  function batchFor(workspaceId: string): Waiting[] {
+    const open = batches.get(workspaceId);
+    if (open !== undefined && open.length < maxBatchSize) return open;
+    if (open !== undefined) void send(open);
+    else if (batches.size === 0) setImmediate(sendAll);
+    const batch: Waiting[] = [];
+    batches.set(workspaceId, batch);
+    return batch;
+  }
+
+  return (windows: readonly Window[], keys: readonly string[]) =>
+    new Promise<Taken>((resolve, reject) => {
+      batchFor(windows[0]?.workspaceId ?? "").push({ windows, keys, resolve, reject });
+    });
+}
+
+function resolveAll(batch: readonly Waiting[], numbers: readonly number[]): void {
+  let at = 0;
+  for (const { windows, keys, resolve } of batch) {
+    const end = at + numbersFor(windows.length);
+    resolve({ windows, keys, numbers: numbers.slice(at, end) });
+    at = end;
+  }
+}

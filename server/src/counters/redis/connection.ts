@@ -1,0 +1,159 @@
+import { RedisClient } from "bun";
+import { isAboutThisCall, RedisUnavailable } from "./faults.ts";
+import type { Script } from "./scripts.ts";
+
+/** Runs a script. Errors: `RedisUnavailable`, and errors that concern this call alone. */
+export type Ask = (script: Script, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
+
+/** One connection, used until its first failure. Replies arrive in the order of the calls. */
+export type Connection = {
+  /** Calls `onFailure` if the connection fails or a reply is late. */
+  ask: Ask;
+  /** For calls made before the link is up: each may take `ms`, and `onFailure` is not called. */
+  askWithin(ms: number): Ask;
+  /** Calls that still wait for a reply fail. */
+  close(): void;
+};
+
+type Options = {
+  url: string;
+  /** the longest wait for one reply, ms */
+  deadlineMs: number;
+  onFailure(error: unknown): void;
+};
+
+const connectWithinMs = 3_000;
+
+export function connectRedis({ url, deadlineMs, onFailure }: Options): Connection {
+  const client = new RedisClient(url, {
+    connectionTimeout: connectWithinMs,
+    autoReconnect: false,
+    enableOfflineQueue: true,
+    enableAutoPipelining: true,
+  });
+  client.onclose = onFailure;
+  const late = new RedisUnavailable(`no reply within ${deadlineMs} ms`);
+  const replies = watchReplies(deadlineMs, () => onFailure(late));
+
+  function failed(error: unknown): unknown {
+    if (isAboutThisCall(error)) return error;
+    onFailure(error);
+    return new RedisUnavailable("Redis could not be reached", { cause: error });
+  }
+
+  /** For a script that Redis does not have yet. */
+  async function withText(...call: Parameters<Ask>): Promise<unknown> {
+    replies.sent();
+    try {
+      return await send(client, "EVAL", ...call);
+    } catch (error) {
+      throw failed(error);
+    } finally {
+      replies.received();
+    }
+  }
+
+  return {
+    ask(...call) {
+      replies.sent();
+      return send(client, "EVALSHA", ...call).then(
+        (reply) => {
+          replies.received();
+          return reply;
+        },
+        (error: unknown) => {
+          replies.received();
+          if (isUnknownScript(error)) return withText(...call);
+          throw failed(error);
+        },
+      );
+    },
+
+    askWithin:
+      (ms) =>
+      (...call) =>
+        within(
+          send(client, "EVALSHA", ...call).catch((error: unknown) => {
+            if (!isUnknownScript(error)) throw error;
+            return send(client, "EVAL", ...call);
+          }),
+          ms,
+        ),
+
+    close() {
+      replies.stop();
+      client.close();
+    },
+  };
+}
+
+function send(
+  client: RedisClient,
+  command: "EVALSHA" | "EVAL",
+  script: Script,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<unknown> {
+  const named = command === "EVAL" ? script.text : script.sha;
+  return client.send(command, [named, `${keys.length}`, ...keys, ...args]);
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return String((error as Error).message).startsWith("NOSCRIPT");
+}
+
+/** Errors: `RedisUnavailable` after `ms`. */
+export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new RedisUnavailable(`no reply within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const steps = 5;
+
+/**
+ * Calls `onLate` once if a reply takes longer than `deadlineMs`, at most a fifth of it too late. Replies arrive in
+ * the order of the calls. A blocked event loop counts as one step, however long it lasts, since this process could not
+ * have read a reply meanwhile.
+ */
+function watchReplies(deadlineMs: number, onLate: () => void) {
+  let sent = 0;
+  let received = 0;
+  /** how many calls had been sent at each of the last steps, oldest first */
+  let before: number[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function step(): void {
+    timer = undefined;
+    const due = before.length >= steps ? before.shift() : undefined;
+    if (due !== undefined && received < due) {
+      onLate();
+      return;
+    }
+    before.push(sent);
+    if (received < sent) arm();
+    else before = [];
+  }
+
+  function arm(): void {
+    timer = setTimeout(step, deadlineMs / steps);
+    timer.unref();
+  }
+
+  return {
+    sent(): void {
+      sent += 1;
+      if (timer === undefined) arm();
+    },
+    received(): void {
+      received += 1;
+    },
+    stop: () => clearTimeout(timer),
+  };
+}

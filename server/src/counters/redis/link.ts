@@ -1,0 +1,142 @@
+import { type Ask, type Connection, connectRedis, within } from "./connection.ts";
+import { RedisRefused, RedisUnavailable, refusalOf, textOf } from "./faults.ts";
+
+/** A link to Redis on which no call waits long. Replies arrive in the order of the calls. */
+export type RedisLink = {
+  /**
+   * Resolves when the first attempt to connect is over. If it failed, the link is down and keeps trying.
+   * Errors: `RedisRefused`.
+   */
+  ready: Promise<void>;
+  ask: Ask;
+  /** Whether to ask Redis: false after a failure, until a new connection has passed `onConnect`. */
+  isUp(): boolean;
+  /** If the link is down, tries to connect now, for at most a second. */
+  tryNow(): Promise<void>;
+  close(): void;
+};
+
+type Options = {
+  url: string;
+  /** the longest wait for one reply, ms */
+  deadlineMs: number;
+  /** a monotonic clock, milliseconds */
+  monotonicMs(): number;
+  /** Runs first on a new connection; throws to keep the link down. */
+  onConnect(ask: Ask): Promise<void>;
+  /** Runs when the link comes up, before any other call. */
+  onUp(): void;
+  /** Called with the reason, and again if the reason becomes one that only a person can fix. */
+  onDown(reason: string): void;
+};
+
+const calmMs = 1_000;
+const probeMs = 200;
+const probeDeadlineMs = 500;
+const firstDeadlineMs = 3_000;
+const lastDeadlineMs = 1_000;
+
+const unreachable = () => Promise.reject(new RedisUnavailable("Redis is down"));
+
+/** Connects at once. A client whose reply is late is replaced, since Redis may still run what it sent. */
+export function openRedis({ onConnect, onUp, onDown, ...options }: Options): RedisLink {
+  let current = connect();
+  let up = false;
+  let upSinceMs = 0;
+  let refusal: string | undefined;
+  const probes = retries(tryAgain);
+
+  function connect(): Connection {
+    const connection = connectRedis({ ...options, onFailure });
+    function onFailure(error: unknown): void {
+      // a late failure of a connection that was given up says nothing about the next one
+      if (connection === current && up) goDown(error);
+    }
+    return connection;
+  }
+
+  function goDown(error: unknown): void {
+    up = false;
+    current.close();
+    onDown(textOf(error));
+    probes.later(options.monotonicMs() - upSinceMs);
+  }
+
+  async function tryAgain(withinMs: number): Promise<void> {
+    current.close();
+    current = connect();
+    try {
+      await welcome(withinMs);
+    } catch (error) {
+      const now = refusalOf(error);
+      if (now !== undefined && now !== refusal) onDown(now);
+      refusal = now;
+      probes.later();
+    }
+  }
+
+  async function welcome(withinMs: number): Promise<void> {
+    await onConnect(current.askWithin(withinMs));
+    refusal = undefined;
+    up = true;
+    upSinceMs = options.monotonicMs();
+    onUp();
+  }
+
+  const ready = welcome(firstDeadlineMs).catch((error: unknown) => {
+    refusal = refusalOf(error);
+    current.close();
+    if (refusal !== undefined) throw new RedisRefused(refusal);
+    onDown(textOf(error));
+    probes.later();
+  });
+
+  return {
+    ready,
+    ask: (...call) => (up ? current.ask(...call) : unreachable()),
+    isUp: () => up,
+    async tryNow() {
+      if (!up) await within(probes.now(lastDeadlineMs), lastDeadlineMs).catch(() => undefined);
+    },
+    close() {
+      up = false;
+      probes.stop();
+      current.close();
+    },
+  };
+}
+
+/** Runs one attempt at a time, each now or after a pause. */
+function retries(attempt: (withinMs: number) => Promise<void>) {
+  let stopped = false;
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  let running: Promise<void> | undefined;
+
+  function now(withinMs: number): Promise<void> {
+    running ??= attempt(withinMs).finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+
+  return {
+    now,
+    later(calmForMs = 0): void {
+      if (stopped) return;
+      waiting = setTimeout(() => void now(probeDeadlineMs), nextTryInMs(calmForMs));
+      waiting.unref();
+    },
+    stop(): void {
+      stopped = true;
+      clearTimeout(waiting);
+    },
+  };
+}
+
+/**
+ * Retries at once if Redis had been up for a while: one late reply is not an outage, and until the retry each node
+ * grants limits by itself. Otherwise waits a little, with jitter so that nodes do not retry together.
+ */
+export function nextTryInMs(calmForMs: number): number {
+  return calmForMs >= calmMs ? 0 : probeMs * (0.75 + Math.random() / 2);
+}

@@ -1,0 +1,235 @@
+import type { Window } from "../../domain/windows.ts";
+import type { Counters, Hit, Peeked } from "../counters.ts";
+import { hitBatches } from "./batch.ts";
+import type { Ask } from "./connection.ts";
+import { RedisUnavailable } from "./faults.ts";
+import { counterKeyIn } from "./keys.ts";
+import { openRedis, type RedisLink } from "./link.ts";
+import { lossWatch } from "./lossWatch.ts";
+import { localShare } from "./outage/localShare.ts";
+import { redisReturn } from "./outage/replay.ts";
+import { knownExhausted } from "./refusalCache.ts";
+import {
+  changesInMs,
+  giveBackCall,
+  pushHitArgs,
+  pushWindowArgs,
+  readPeeked,
+  readStates,
+  type Taken,
+} from "./replies.ts";
+import { addScript, giveBackScript, hitScript, peekScript } from "./scripts.ts";
+
+export type RedisOptions = {
+  url: string;
+  /** milliseconds of a clock that never goes back */
+  monotonicMs(): number;
+  /** the most that one decision waits for Redis, ms */
+  deadlineMs: number;
+  /** processes that share the counters, this one among them */
+  liveNodes(): number;
+  /** the most memory for counters while Redis is unreachable */
+  maxLocalBytes: number;
+  newId(): string;
+  /** Called when Redis may have lost counters: they may grant up to their limit once more. */
+  onLoss(): void;
+  /** Called for each decision that was made without Redis. */
+  onLocalDecision(): void;
+  /** Called when the link goes down, and again when the reason becomes one that only a person can fix. */
+  onDown(reason: string): void;
+  /** Called when Redis decides again, with what happened without it. */
+  onBack(outage: Outage): void;
+  /** Called for local counters that were evicted to make room. */
+  onEvict?: (count: number, live: boolean) => void;
+  /** replaces Redis's own time in tests; ms */
+  redisNowMs?: () => number;
+};
+
+export type Outage = { localDecisions: number; countersBroughtBack: number };
+
+export type RedisCounters = Counters & {
+  /** whether Redis decides */
+  isUp(): boolean;
+};
+
+type Receipt = { given: boolean } & (({ by: "redis" } & Taken) | { by: "share"; hit: Hit });
+
+/**
+ * Counters that any number of processes share through Redis. Resolves when Redis has replied or the first attempt has
+ * failed. While Redis is unreachable, each process grants its share of every limit by itself. When Redis is back, a
+ * process adds what it granted on a counter before it uses that counter again.
+ * Errors: `RedisRefused` if waiting will not help.
+ */
+export async function redisCounters(options: RedisOptions): Promise<RedisCounters> {
+  const { monotonicMs, redisNowMs } = options;
+  const time = redisNowMs === undefined ? () => "" : () => String(redisNowMs());
+  const share = localShare(options);
+  const exhausted = knownExhausted(monotonicMs);
+  const { link, back, counted } = await openShared(options, { share, exhausted, time });
+  const hitThere = hitBatches(link.ask, time);
+
+  function decideHere(windows: readonly Window[]): Hit {
+    options.onLocalDecision();
+    counted.localDecisions += 1;
+    const hit = share.hit(windows);
+    // Redis came back while this call waited
+    if (link.isUp()) void back.sendRest(link);
+    return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
+  }
+
+  return {
+    hit(windows) {
+      if (!link.isUp()) return decideHere(windows);
+      const keys = windows.map(counterKeyIn);
+      const refused = exhausted.refuse(keys, windows);
+      if (refused !== undefined) return refused;
+      back.sendAhead(link.ask, windows);
+      const askedAtMs = monotonicMs();
+      return hitThere(windows, keys).then(
+        (taken) => {
+          const receipt: Receipt = { by: "redis", given: false, ...taken };
+          const hit = { ...readStates(taken), receipt };
+          exhausted.learn(taken, hit, { askedAtMs, changesInMs: changesInMs(taken, 0) });
+          return hit;
+        },
+        (error: unknown) => {
+          if (error instanceof RedisUnavailable) return decideHere(windows);
+          throw error;
+        },
+      );
+    },
+
+    async giveBack({ passed, ...hit }) {
+      const receipt = hit.receipt as Receipt | undefined;
+      if (!passed || receipt === undefined || receipt.given) return;
+      receipt.given = true;
+      if (receipt.by === "share") return share.giveBack(receipt.hit);
+      exhausted.forget(receipt.keys);
+      await giveBackThere(link.ask, time(), receipt);
+    },
+
+    async peek(windows) {
+      const asks = link.isUp() && windows.length > 0;
+      const peeked = asks ? await peekThere({ link, back, exhausted, time }, windows) : undefined;
+      return peeked ?? share.peek(windows);
+    },
+
+    isUp: link.isUp,
+
+    async close() {
+      if (share.unsent.size() > 0) {
+        await link.tryNow();
+        if (link.isUp()) await back.sendRest(link);
+      }
+      link.close();
+      await share.close();
+    },
+  };
+}
+
+/** If Redis is unreachable, the cost stays spent, so that no limit is exceeded. */
+async function giveBackThere(ask: Ask, time: string, taken: Taken): Promise<void> {
+  const [keys, args] = giveBackCall(time, taken);
+  try {
+    if (keys.length > 0) await ask(giveBackScript, keys, args);
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error;
+  }
+}
+
+type Shared = Pick<Parts, "exhausted" | "time"> &
+  Pick<Awaited<ReturnType<typeof openShared>>, "link" | "back">;
+
+/** Returns undefined if Redis is unreachable. */
+async function peekThere(
+  { link, back, exhausted, time }: Shared,
+  windows: readonly Window[],
+): Promise<Peeked[] | undefined> {
+  const keys = windows.map(counterKeyIn);
+  const args = [time()];
+  pushWindowArgs(args, windows);
+  back.sendAhead(link.ask, windows);
+  try {
+    const peeked = readPeeked(windows, (await link.ask(peekScript, keys, args)) as number[]);
+    return withKnown(peeked, exhausted.refuse(keys, windows));
+  } catch (error) {
+    if (error instanceof RedisUnavailable) return undefined;
+    throw error;
+  }
+}
+
+/** A hit repeats a known refusal, even if another process has given back the cost behind it. */
+function withKnown(peeked: Peeked[], known: Hit | undefined): Peeked[] {
+  return peeked.map((one, place) => {
+    const state = known?.windows[place];
+    return state !== undefined && one.passed ? { ...one, passed: false, passesInMs: state.resetInMs } : one;
+  });
+}
+
+type Parts = {
+  share: ReturnType<typeof localShare>;
+  exhausted: ReturnType<typeof knownExhausted>;
+  time(): string;
+};
+
+/** Opens the link, watches it for losses, and adds local grants when Redis is back. Errors: `RedisRefused`. */
+async function openShared(options: RedisOptions, { share, exhausted, time }: Parts) {
+  const processId = options.newId();
+  const look = lossWatch(options);
+  const back = redisReturn({ ...options, unsent: share.unsent, processId, time });
+  const counted = { localDecisions: 0, outages: 0 };
+  const link = openRedis({
+    ...options,
+    async onConnect(ask) {
+      await look(ask);
+      await rehearse(ask, processId);
+    },
+    onUp() {
+      exhausted.clear();
+      const broughtBack = share.unsent.size();
+      void back.sendRest(link).then(() => report(broughtBack));
+    },
+    onDown(reason) {
+      counted.outages += 1;
+      options.onDown(reason);
+    },
+  });
+  const stopLooking = lookAgain(link, look);
+  await link.ready.catch((error: unknown) => {
+    stopLooking();
+    throw error;
+  });
+  return { link: { ...link, close: () => [stopLooking(), link.close()] }, back, counted };
+
+  function report(countersBroughtBack: number): void {
+    if (counted.outages === 0) return;
+    const { localDecisions } = counted;
+    Object.assign(counted, { localDecisions: 0, outages: 0 });
+    options.onBack({ localDecisions, countersBroughtBack });
+  }
+}
+
+const lookEveryMs = 1_000;
+
+function lookAgain(link: RedisLink, look: (ask: Ask) => Promise<void>): () => void {
+  const timer = setInterval(() => {
+    // a failure has already taken the link down
+    if (link.isUp()) look(link.ask).catch(() => undefined);
+  }, lookEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Runs every script once on a key of its own, to learn whether this user may run them and Redis takes writes. */
+async function rehearse(ask: Ask, processId: string): Promise<void> {
+  const key = `latchkey:{rehearsal}${processId}`;
+  const window = { durationMs: 1000, limit: 1, cost: 1 };
+  const hit = [""];
+  pushHitArgs(hit, [window]);
+  const peek = [""];
+  pushWindowArgs(peek, [window]);
+  await ask(peekScript, [key], peek);
+  const numbers = (await ask(hitScript, [key], hit)) as number[];
+  await ask(giveBackScript, [key], ["", "1000", "1", ...numbers.slice(4).map(String)]);
+  await ask(addScript, [`${key}:added`, key], ["", "1000", "0"]);
+}

@@ -1,0 +1,82 @@
+import type { Window } from "../../domain/windows.ts";
+import type { Hit, Peeked, WindowState } from "../counters.ts";
+
+/** What Redis needs to give a hit back. */
+export type Taken = {
+  windows: readonly Window[];
+  /** the keys of the windows' counters, in the same order */
+  keys: readonly string[];
+  /** what `hitScript` returned for this hit */
+  numbers: readonly number[];
+};
+
+const numbersPerWindow = 6;
+
+/** The index of a window's first number in the reply to a hit. */
+function firstOf(place: number): number {
+  return 1 + place * numbersPerWindow;
+}
+
+/** Appends the arguments that `hitScript` takes for one hit. */
+export function pushHitArgs(
+  args: string[],
+  windows: readonly Pick<Window, "durationMs" | "limit" | "cost">[],
+): void {
+  args.push(`${windows.length}`);
+  pushWindowArgs(args, windows);
+}
+
+/** Appends duration, limit and cost of each window. */
+export function pushWindowArgs(
+  args: string[],
+  windows: readonly Pick<Window, "durationMs" | "limit" | "cost">[],
+): void {
+  for (const { durationMs, limit, cost } of windows) args.push(`${durationMs}`, `${limit}`, `${cost}`);
+}
+
+/** How many numbers `hitScript` returns for a hit on this many windows. */
+export function numbersFor(windows: number): number {
+  return firstOf(windows);
+}
+
+export function readStates({ windows, numbers }: Taken): Omit<Hit, "receipt"> {
+  const states: WindowState[] = [];
+  for (let place = 0; place < windows.length; place += 1) {
+    const at = firstOf(place);
+    const [passed, remaining = 0, resetInMs = 0] = [numbers[at], numbers[at + 1], numbers[at + 2]];
+    states.push({ passed: passed === 1, remaining, resetInMs });
+  }
+  return { passed: numbers[0] === 1, windows: states };
+}
+
+const numbersPerPeek = 4;
+
+/** The windows as `peekScript` found them. */
+export function readPeeked(windows: readonly Window[], numbers: readonly number[]): Peeked[] {
+  return windows.map(({ limit }, place) => {
+    const at = place * numbersPerPeek;
+    const [passed, used = 0, emptyInMs = 0, passes = -1] = numbers.slice(at, at + numbersPerPeek);
+    return { passed: passed === 1, limit, used, emptyInMs, passesInMs: passes === -1 ? undefined : passes };
+  });
+}
+
+/** For a refused call: milliseconds until the first cost stops counting in the window at that place. */
+export function changesInMs({ numbers }: Taken, place: number): number {
+  return numbers[firstOf(place) + 3] ?? 0;
+}
+
+/** The keys and arguments of `giveBackScript`, last take first. Windows without a cost took nothing and are skipped. */
+export function giveBackCall(
+  time: string,
+  { windows, keys, numbers }: Taken,
+): [keys: string[], args: string[]] {
+  const given: string[] = [];
+  const args = [time];
+  for (const [place, { durationMs, cost }] of [...windows.entries()].reverse()) {
+    if (cost === 0) continue;
+    const at = firstOf(place);
+    given.push(keys[place] ?? "");
+    args.push(...[durationMs, cost, ...numbers.slice(at + 3, at + numbersPerWindow)].map(String));
+  }
+  return [given, args];
+}

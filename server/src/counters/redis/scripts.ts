@@ -1,0 +1,354 @@
+import { createHash } from "node:crypto";
+
+/** A Lua script, which Redis runs atomically. */
+export type Script = { text: string; sha: string };
+
+function script(text: string): Script {
+  return { text, sha: createHash("sha1").update(text).digest("hex") };
+}
+
+/**
+ * A counter is one string: its entries of 20 bytes each, oldest first, then 12 bytes with the sum of all costs and the
+ * number of takes. An entry holds when it began (µs, also its id), how long after that its last cost came (ms), and its
+ * cost. As in memory, a cost joins the newest entry if that began at most duration/60 ago, and an entry counts until
+ * `duration` after its last cost. So there are at most 62 entries, and a hit reads only the newest and the expired ones.
+ *
+ * The scripts use Redis's own time. Only tests pass a time in ARGV[1]; Redis still expires keys by its own clock. If
+ * the clock was set back, all entries move with it, so that none is in the future; earlier hits can then no longer be
+ * given back.
+ */
+const prelude = `
+local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
+local given = ARGV[1]
+
+local function clock()
+  if given ~= '' then return tonumber(given) * 1000 end
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+local function entry(c)
+  return pack('<dI4d', c.id, c.last - floor(c.id / 1000), c.cost)
+end
+
+local function open(c, id, last)
+  if c.id then c.older = c.older .. entry(c) end
+  c.id, c.last, c.cost = id, last, 0
+end
+
+local function save(c)
+  if not c.id then
+    redis.call('DEL', c.key)
+    return
+  end
+  local kept = given ~= '' and 3600000 or math.max(1, c.last + c.duration - c.now)
+  redis.call('SET', c.key, c.older .. entry(c) .. pack('<dI4', c.used, c.touch % 4294967296), 'PX', kept)
+end
+
+-- The clock was set back: the newest entry counts as of now, the others keep their distance from it.
+local function setBack(raw, newest, ahead)
+  local moved = {}
+  for at = 1, newest - 1, 20 do
+    local id, span, cost = unpack('<dI4d', raw, at)
+    moved[#moved + 1] = pack('<dI4d', id - ahead * 1000, span, cost)
+  end
+  return table.concat(moved) .. sub(raw, newest)
+end
+
+local function load(key, duration, us)
+  local c = {
+    key = key, duration = duration, us = us, now = floor(us / 1000),
+    id = false, last = 0, cost = 0, older = '', used = 0, touch = 0, pending = 0,
+  }
+  local raw = redis.call('GET', key)
+  if not raw then return c end
+  local newest = #raw - 31
+  local id, span, cost, used, touch = unpack('<dI4ddI4', raw, newest)
+  local last = floor(id / 1000) + span
+  local ahead = last - c.now
+  if ahead > 0 then
+    raw = setBack(raw, newest, ahead)
+    id, last = id - ahead * 1000, c.now
+  end
+  local gone = c.now - duration
+  if last <= gone then return c end
+  local from = 1
+  while from < newest do
+    local began, lasted, costs = unpack('<dI4d', raw, from)
+    if floor(began / 1000) + lasted > gone then break end
+    used = used - costs
+    from = from + 20
+  end
+  c.id, c.last, c.cost, c.used, c.touch = id, last, cost, used, touch
+  c.older = sub(raw, from, newest - 1)
+  if ahead > 0 then save(c) end
+  return c
+end
+`;
+
+/** Decides windows one after the other: a window sees what the ones before it in the same call would take. */
+const judging = `
+local us = clock()
+local counters = {}
+
+local function judge(key, duration, limit, cost)
+  local c = counters[key]
+  if not c then
+    c = load(key, duration, us)
+    counters[key] = c
+  end
+  local before = c.pending
+  local passed = cost <= limit - c.used - before
+  if passed then c.pending = before + cost end
+  return { c = c, limit = limit, cost = cost, need = cost + before, passed = passed, id = 0, touch = 0, last = 0 }
+end
+
+local function freedAt(c, amount)
+  for at = 1, #c.older, 20 do
+    local began, lasted, costs = unpack('<dI4d', c.older, at)
+    amount = amount - costs
+    if amount <= 0 then return floor(began / 1000) + lasted + c.duration end
+  end
+  return c.last + c.duration
+end
+`;
+
+/**
+ * Decides any number of hits, one after the other, as if each had been sent alone. KEYS: a counter for each window.
+ * ARGV: the time or '', then for each hit the number of windows, then duration, limit and cost of each window.
+ * Returns for each hit: 1 if all windows passed, then for each window: passed, remaining, ms until reset, and three more
+ * numbers. If the hit passed, these are what giving back needs: entry id, take, and the entry's last time before. If it
+ * was refused, the first is the number of ms until the first cost stops counting.
+ */
+export const hitScript = script(`${prelude}${judging}
+local reply, n = {}, 0
+
+local function take(a)
+  local c = a.c
+  if not c.id or c.now - floor(c.id / 1000) > floor(c.duration / 60) then open(c, c.us, c.now) end
+  a.last, a.id, a.touch = c.last, c.id, c.touch + 1
+  c.last, c.cost, c.used, c.touch = c.now, c.cost + a.cost, c.used + a.cost, a.touch
+  c.changed = true
+end
+
+local function tell(a, all)
+  local c = a.c
+  local reset = 0
+  if not a.passed and a.need > a.limit then
+    reset = c.duration
+  elseif c.id then
+    local at = c.last + c.duration
+    if not a.passed then at = freedAt(c, a.need - a.limit + c.used) end
+    reset = at - c.now
+  end
+  if c.id and all == 0 then a.id = freedAt(c, 0) - c.now end
+  reply[n + 1] = a.passed and 1 or 0
+  reply[n + 2] = math.max(0, a.limit - c.used)
+  reply[n + 3] = reset
+  reply[n + 4] = a.id
+  reply[n + 5] = a.touch
+  reply[n + 6] = a.last
+  n = n + 6
+end
+
+local k, v = 1, 2
+while v <= #ARGV do
+  local asked, all, windows = {}, 1, tonumber(ARGV[v])
+  v = v + 1
+  for i = 1, windows do
+    local a = judge(KEYS[k], tonumber(ARGV[v]), tonumber(ARGV[v + 1]), tonumber(ARGV[v + 2]))
+    if not a.passed then all = 0 end
+    asked[i] = a
+    k, v = k + 1, v + 3
+  end
+  for i = 1, windows do
+    local a = asked[i]
+    a.c.pending = 0
+    if all == 1 and a.cost > 0 then take(a) end
+  end
+  n = n + 1
+  reply[n] = all
+  for i = 1, windows do tell(asked[i], all) end
+end
+for _, c in pairs(counters) do if c.changed then save(c) end end
+return reply
+`);
+
+/**
+ * KEYS: a counter for each window of one call. ARGV: the time or '', then duration, limit and cost of each window.
+ * Returns for each window: passed, used, ms until it is empty, and ms until the cost passes, or -1 if it never will.
+ * Writes nothing, not even the times that `load` corrects after the clock was set back.
+ */
+export const peekScript = script(`${prelude}${judging}
+save = function() end
+local reply = {}
+for i, key in ipairs(KEYS) do
+  local a = judge(key, tonumber(ARGV[i * 3 - 1]), tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1]))
+  local c, passes = a.c, 0
+  local missing = a.need - a.limit + c.used
+  if not a.passed and missing > c.used then
+    passes = -1
+  elseif not a.passed then
+    passes = freedAt(c, missing) - c.now
+  end
+  reply[#reply + 1] = a.passed and 1 or 0
+  reply[#reply + 1] = c.used
+  reply[#reply + 1] = c.id and c.last + c.duration - c.now or 0
+  reply[#reply + 1] = passes
+end
+return reply
+`);
+
+/** Reads and writes all entries at once; used by the rare scripts. */
+const listing = `
+local function entries(c)
+  local list = {}
+  for at = 1, #c.older, 20 do
+    local id, span, cost = unpack('<dI4d', c.older, at)
+    list[#list + 1] = { id = id, last = floor(id / 1000) + span, cost = cost }
+  end
+  if c.id then list[#list + 1] = { id = c.id, last = c.last, cost = c.cost } end
+  return list
+end
+
+local function keep(c, list)
+  c.id, c.older = false, ''
+  for _, e in ipairs(list) do
+    open(c, e.id, e.last)
+    c.cost = e.cost
+  end
+  save(c)
+end
+`;
+
+/**
+ * KEYS: the counters. ARGV: the time or '', then for each counter duration, cost, entry id, take, and last time before,
+ * latest take first. Subtracts each cost from the entry it joined, if that still counts. If every later take was given
+ * back, the entry's time becomes what it was before.
+ */
+export const giveBackScript = script(`${prelude}${listing}
+local us = clock()
+for i, key in ipairs(KEYS) do
+  local function argument(place) return tonumber(ARGV[i * 5 - 4 + place]) end
+  local cost, id, touch = argument(2), argument(3), argument(4)
+  local c = load(key, argument(1), us)
+  local list = entries(c)
+  for at, e in ipairs(list) do
+    if e.id == id then
+      e.cost = e.cost - cost
+      c.used = c.used - cost
+      if at == #list and c.touch == touch then
+        c.touch = touch - 1
+        e.last = argument(5)
+      end
+      if e.cost == 0 then table.remove(list, at) end
+      keep(c, list)
+      break
+    end
+  end
+end
+return 1
+`);
+
+/** How long Redis remembers what a process has added, ms. */
+const addedMs = 600_000;
+
+/**
+ * Adds what a process admitted while Redis was unreachable. KEYS: the key that holds how much of this sum was added
+ * before, and the counter. ARGV: the time or '', duration, the sum, then age (ms) and cost of each part that still
+ * counts, newest first. What was added before is the older part of the sum, so that each part is added once.
+ */
+export const addScript = script(`${prelude}${listing}
+local duration, slack, sum = tonumber(ARGV[2]), floor(ARGV[2] / 60), tonumber(ARGV[3])
+local left = sum - tonumber(redis.call('GET', KEYS[1]) or '0')
+if left <= 0 then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ${addedMs})
+local c = load(KEYS[2], duration, clock())
+local list = entries(c)
+
+local function began(e) return e and floor(e.id / 1000) end
+
+local function insert(at, cost)
+  local place = 1
+  while list[place] and began(list[place]) <= at do place = place + 1 end
+  local before, after = list[place - 1], list[place]
+  if before and at - began(before) <= slack then
+    before.cost = before.cost + cost
+    before.last = math.max(before.last, at)
+  elseif after and began(after) - at <= slack then
+    after.cost = after.cost + cost
+  else
+    table.insert(list, place, { id = at * 1000, last = at, cost = cost })
+  end
+end
+
+for i = 4, #ARGV, 2 do
+  local at, cost = c.now - ARGV[i], math.min(left, tonumber(ARGV[i + 1]))
+  left = left - cost
+  if cost > 0 and at + duration > c.now then
+    c.used = c.used + cost
+    insert(at, cost)
+  end
+end
+c.touch = c.touch + 1
+keep(c, list)
+return 1
+`);
+
+/**
+ * Stores counters in place of what is there. KEYS: the counters. ARGV: the time or '', then for each counter duration,
+ * when its newest entry began (ms), the number of entries, and the last time (ms) and cost of each, oldest first.
+ */
+export const storeScript = script(`${prelude}
+local us, v = clock(), 2
+for _, key in ipairs(KEYS) do
+  local duration, first, count = tonumber(ARGV[v]), tonumber(ARGV[v + 1]), tonumber(ARGV[v + 2])
+  local c = { key = key, duration = duration, us = us, now = floor(us / 1000),
+    id = false, last = 0, cost = 0, older = '', used = 0, touch = 1 }
+  v = v + 3
+  for i = 1, count do
+    local last, cost = tonumber(ARGV[v]), tonumber(ARGV[v + 1])
+    open(c, (i == count and math.min(first, last) or last) * 1000, last)
+    c.cost, c.used = cost, c.used + cost
+    v = v + 2
+  end
+  if c.last + duration > c.now then save(c) else redis.call('DEL', key) end
+end
+return 1
+`);
+
+/**
+ * Reads counters. KEYS: the counters. ARGV: the time or '', then the duration of each. Returns for each a text: when its
+ * newest entry began (ms), then the last time (ms) and cost of each entry, oldest first; empty if nothing counts.
+ */
+export const readScript = script(`${prelude}${listing}
+save = function() end
+local us, reply = clock(), {}
+for i, key in ipairs(KEYS) do
+  local c = load(key, tonumber(ARGV[i + 1]), us)
+  local texts = {}
+  if c.id then texts[1] = string.format('%.0f', floor(c.id / 1000)) end
+  for _, e in ipairs(entries(c)) do
+    texts[#texts + 1] = string.format('%.0f %.17g', e.last, e.cost)
+  end
+  reply[i] = table.concat(texts, ' ')
+end
+return reply
+`);
+
+/**
+ * KEYS: the marker. ARGV: a new name. Returns the marker before and now. The marker identifies the data: its first part
+ * is the id of the Redis process and of the one it last took over from. So it changes with a restart and a failover, and
+ * it is gone after a flush.
+ */
+export const markScript = script(`
+local server, replication = redis.call('INFO', 'server'), redis.call('INFO', 'replication')
+local from = string.match(replication, 'master_replid2:(%w+)') or ''
+if string.match(from, '^0*$') then from = '' end
+local origin = (string.match(server, 'run_id:(%w+)') or '') .. '/' .. from
+local before = redis.call('GET', KEYS[1]) or ''
+if string.sub(before, 1, #origin) == origin then return { before, before } end
+local now = origin .. '/' .. ARGV[1]
+redis.call('SET', KEYS[1], now)
+return { before, now }
+`);

@@ -1,0 +1,55 @@
+import { hash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { join as joinAddress } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import { documentOf } from "../http/page.ts";
+import { markdownToHtml, type Resolve } from "./markdown.ts";
+
+/** A page as HTML. `tag` changes with its content. */
+export type Page = { document: string; tag: string };
+
+const here = dirname(fileURLToPath(import.meta.url));
+/** beside the bundled program, in the published package and in the image */
+const shipped = join(here, "docs");
+/** in a checkout */
+const source = join(here, "../../../docs");
+
+/** Finds pages by their address. They are read and rendered when they are first opened. Errors: those of the file system. */
+export function readPages(): (address: string) => Page | undefined {
+  const folder = existsSync(shipped) ? shipped : source;
+  const files = filesOf(folder);
+  const rendered = new Map<string, Page>();
+  return (address) => {
+    const file = files.get(address);
+    if (file === undefined) return undefined;
+    const page = rendered.get(address) ?? render(readFileSync(join(folder, file), "utf8"), file, files);
+    rendered.set(address, page);
+    return page;
+  };
+}
+
+/** The files of the pages, by address. */
+function filesOf(folder: string): ReadonlyMap<string, string> {
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+  const pages = names.map((name) => name.replaceAll("\\", "/")).filter((name) => name.endsWith(".md"));
+  return new Map(pages.map((name) => [addressOf(name), name]));
+}
+
+/** A folder has the address of its README. */
+function addressOf(file: string): string {
+  return joinAddress("/docs", file.replace(/\.md$/, "").replace(/(^|\/)README$/, "")).replace(/\/$/, "");
+}
+
+function render(markdown: string, file: string, files: ReadonlyMap<string, string>): Page {
+  const resolve: Resolve = (target) => {
+    if (/^(https?:|#)/.test(target)) return target;
+    const [path = "", anchor] = target.split("#");
+    const address = addressOf(joinAddress(dirname(file), path));
+    if (!files.has(address)) return undefined;
+    return anchor === undefined ? address : `${address}#${anchor}`;
+  };
+  const title = (/^# (.*)/.exec(markdown)?.[1] ?? "Documentation").replaceAll("`", "");
+  const document = documentOf(title, markdownToHtml(markdown, resolve));
+  return { document, tag: `"${hash("sha256", document, "base64url")}"` };
+}

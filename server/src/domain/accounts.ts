@@ -1,0 +1,292 @@
+import { type Balance, nextRefillAt, refilled, scheduleOf } from "./credits.ts";
+import {
+  availableOf,
+  giveBackTo,
+  newQuota,
+  type Quota,
+  type QuotaRule,
+  quotaAt,
+  remainingOf,
+  type Taken,
+  takeFrom,
+  withRule,
+} from "./quotas.ts";
+
+/** Whose credits and quotas they are. Those of a key and of its identity must both suffice. */
+export type OwnerKind = "key" | "identity";
+
+/**
+ * What one owner can spend. `id` is a key's subject or an identity. `creditsEpoch` counts the refills and sets of its
+ * credits.
+ */
+export type Account = {
+  id: string;
+  workspaceId: string;
+  kind: OwnerKind;
+  credits: Balance;
+  creditsEpoch: number;
+  quotas: readonly Quota[];
+};
+
+/**
+ * What a request spends: credits, units of quotas by name, and `automatic` units of each other quota that is applied
+ * automatically. `automatic` undefined: those are left out.
+ */
+export type Cost = { credits: number; quotas: ReadonlyMap<string, number>; automatic: number | undefined };
+
+/** A cost of these credits only. */
+export function creditsOnly(credits: number): Cost {
+  return { credits, quotas: new Map(), automatic: undefined };
+}
+
+/** A cost of units of one quota only, or of credits if `quota` is undefined. */
+export function unitsOf(quota: string | undefined, units: number): Cost {
+  if (quota === undefined) return creditsOnly(units);
+  return { credits: 0, quotas: new Map([[quota, units]]), automatic: undefined };
+}
+
+/** A cost of 0 for the same credits and quotas: shows what is left of them and takes nothing. */
+export function readingOf({ quotas, automatic }: Cost): Cost {
+  const names = [...quotas.keys()].map((name) => [name, 0] as const);
+  return { credits: 0, quotas: new Map(names), automatic: automatic === undefined ? undefined : 0 };
+}
+
+/** A quota that a request concerns, after the request. */
+export type QuotaUse = {
+  owner: OwnerKind;
+  name: string;
+  limit: number;
+  used: number;
+  remaining: number;
+  resetsAtMs: number | undefined;
+  exceeded: boolean;
+  /** the threshold that this request crossed, in percent */
+  crossed: number | undefined;
+};
+
+/** The least credits that any of the accounts has left. Undefined: unlimited. */
+export type CreditsLeft = { remaining: number; owner: OwnerKind } | undefined;
+
+/** What was taken from one account. `quota` undefined: credits. */
+export type AccountTaken = { accountId: string; quota: string | undefined; taken: Taken };
+
+export type Charged = {
+  granted: boolean;
+  /** unchanged unless granted */
+  accounts: readonly Account[];
+  credits: CreditsLeft;
+  quotas: readonly QuotaUse[];
+  taken: readonly AccountTaken[];
+};
+
+/** An account from which nothing can be spent. */
+export function emptyAccount(owner: Pick<Account, "id" | "workspaceId" | "kind">): Account {
+  const credits = { remaining: 0, refillAmount: null, refillDay: null, nextRefillAtMs: null };
+  return { ...owner, credits, creditsEpoch: 0, quotas: [] };
+}
+
+/** The account as of `nowMs`: due refills and resets have happened. */
+export function accountAt(account: Account, nowMs: number): Account {
+  const credits = account.credits.remaining === null ? account.credits : refilled(account.credits, nowMs);
+  const isRefilled = credits !== account.credits;
+  return {
+    ...account,
+    credits,
+    creditsEpoch: account.creditsEpoch + (isRefilled ? 1 : 0),
+    quotas: account.quotas.map((quota) => quotaAt(quota, nowMs)).filter(isKept),
+  };
+}
+
+/**
+ * A removed quota is kept while its current period has used units, or while it has unspent grants, so that adding it
+ * again does not reset its use or lose its grants.
+ */
+function isKept({ isRemoved, period, used, grants }: Quota): boolean {
+  return !isRemoved || (period !== null && used > 0) || grants.length > 0;
+}
+
+/** A limited balance. `refill.day` undefined: daily. */
+export type Credits = {
+  remaining: number;
+  refill: { amount: number; day: number | undefined } | undefined;
+};
+
+/** The credits as stored; undefined: unlimited. */
+export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Credits | undefined {
+  if (remaining === null) return undefined;
+  const refill = refillAmount === null ? undefined : { amount: refillAmount, day: refillDay ?? undefined };
+  return { remaining, refill };
+}
+
+/**
+ * The account with other credits; undefined: unlimited. `isSet`: the new balance replaces the old one instead of continuing
+ * it, so credits that a hold took from the old balance are never given back to it.
+ */
+export function withCredits(
+  account: Account,
+  credits: Credits | undefined,
+  { isSet, nowMs }: { isSet: boolean; nowMs: number },
+): Account {
+  return {
+    ...account,
+    credits: balanceOf(credits, nowMs),
+    creditsEpoch: account.creditsEpoch + (isSet ? 1 : 0),
+  };
+}
+
+/** The columns of these credits, from `nowMs` on; undefined: unlimited. */
+export function balanceOf(credits: Credits | undefined, nowMs: number): Balance {
+  const refill = credits?.refill;
+  return {
+    remaining: credits?.remaining ?? null,
+    refillAmount: refill?.amount ?? null,
+    refillDay: refill?.day ?? null,
+    nextRefillAtMs: refill === undefined ? null : nextRefillAt(scheduleOf(refill.day), nowMs),
+  };
+}
+
+/** The quotas that the account has. */
+export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
+  return quotas.filter(({ isRemoved }) => !isRemoved);
+}
+
+const maxRemoved = 50;
+
+/**
+ * The quotas after these rules have replaced all others, matched by name. What a quota has used stays, unless its name is
+ * in `anew`.
+ */
+export function replaceQuotas(
+  current: readonly Quota[],
+  rules: readonly QuotaRule[],
+  anew: ReadonlySet<string>,
+  nowMs: number,
+): Quota[] {
+  const byName = new Map(current.map((quota) => [quota.name, quota]));
+  const set = rules.map((rule) => {
+    const existing = byName.get(rule.name);
+    byName.delete(rule.name);
+    if (existing === undefined) return quotaAt(newQuota(rule, nowMs), nowMs);
+    const changed = { ...withRule(existing, rule, nowMs), isRemoved: false };
+    if (!anew.has(rule.name)) return changed;
+    const { grants, epoch } = existing;
+    return quotaAt({ ...newQuota(rule, nowMs), grants, epoch: epoch + 1 }, nowMs);
+  });
+  const removed = [...byName.values()].map((quota) => ({ ...quota, isRemoved: true })).filter(isKept);
+  return [...set, ...removed.slice(-maxRemoved)];
+}
+
+/** Takes the whole cost from every account, or nothing from any. The accounts are as `accountAt` returned them. */
+export function charge(accounts: readonly Account[], cost: Cost, nowMs: number): Charged {
+  const lacking = new Set(accounts.flatMap((account) => lackingQuotas(account, cost)));
+  const hasCredits = accounts.every(({ credits }) => (credits.remaining ?? cost.credits) >= cost.credits);
+  if (lacking.size > 0 || !hasCredits) {
+    const quotas = accounts.flatMap((account) =>
+      concerned(account, cost).map(({ quota }) => useOf(account, quota, lacking.has(quota))),
+    );
+    return { granted: false, accounts, credits: creditsLeft(accounts), quotas, taken: [] };
+  }
+  const charged = accounts.map((account) => chargeOne(account, cost, nowMs));
+  const after = charged.map(({ account }) => account);
+  return {
+    granted: true,
+    accounts: after,
+    credits: creditsLeft(after),
+    quotas: charged.flatMap(({ quotas }) => quotas),
+    taken: charged.flatMap(({ taken }) => taken),
+  };
+}
+
+/** The quotas that the cost concerns, and how many units of each. */
+export function concerned(account: Account, { quotas, automatic }: Cost): { quota: Quota; units: number }[] {
+  return quotasOf(account).flatMap((quota) => {
+    const units = quotas.get(quota.name) ?? (quota.autoApply ? automatic : undefined);
+    return units === undefined ? [] : [{ quota, units }];
+  });
+}
+
+function lackingQuotas(account: Account, cost: Cost): Quota[] {
+  return concerned(account, cost)
+    .filter(({ quota, units }) => units > availableOf(quota))
+    .map(({ quota }) => quota);
+}
+
+function chargeOne(account: Account, cost: Cost, nowMs: number) {
+  const { credits, creditsEpoch } = account;
+  const uses: QuotaUse[] = [];
+  const taken: AccountTaken[] = [];
+  const quotas = new Map(account.quotas.map((quota) => [quota.name, quota]));
+  for (const { quota, units } of concerned(account, cost)) {
+    const { after, taken: part, crossed } = takeFrom(quota, units, nowMs);
+    quotas.set(quota.name, after);
+    uses.push({ ...useOf(account, after, false), crossed });
+    if (units > 0) taken.push({ accountId: account.id, quota: quota.name, taken: part });
+  }
+  if (credits.remaining !== null && cost.credits > 0) {
+    const parts = [{ from: "limit" as const, units: cost.credits }];
+    taken.push({ accountId: account.id, quota: undefined, taken: { epoch: creditsEpoch, parts } });
+  }
+  const remaining = credits.remaining === null ? null : credits.remaining - cost.credits;
+  return {
+    account: { ...account, credits: { ...credits, remaining }, quotas: [...quotas.values()] },
+    quotas: uses,
+    taken,
+  };
+}
+
+/** The quota as a response shows it. */
+function useOf({ kind }: Account, quota: Quota, exceeded: boolean): QuotaUse {
+  const { name, limit, used, period } = quota;
+  const resetsAtMs = period?.endMs;
+  return {
+    owner: kind,
+    name,
+    limit,
+    used,
+    remaining: remainingOf(quota),
+    resetsAtMs,
+    exceeded,
+    crossed: undefined,
+  };
+}
+
+function creditsLeft(accounts: readonly Account[]): CreditsLeft {
+  return accounts
+    .flatMap(({ credits, kind }) =>
+      credits.remaining === null ? [] : [{ remaining: credits.remaining, owner: kind }],
+    )
+    .reduce<CreditsLeft>(
+      (least, one) => (least === undefined || one.remaining < least.remaining ? one : least),
+      undefined,
+    );
+}
+
+/** The units of credits (`quota` undefined) or of a quota that all of the accounts can still spend. */
+export function availableIn(accounts: readonly Account[], quota: string | undefined): number {
+  const each = accounts.flatMap((account) => {
+    if (quota === undefined) return account.credits.remaining ?? [];
+    return quotasOf(account)
+      .filter(({ name }) => name === quota)
+      .map(availableOf);
+  });
+  return Math.min(Number.MAX_SAFE_INTEGER, ...each);
+}
+
+/** Gives back the last `units` that were taken from this account. Those of an earlier epoch are dropped. */
+export function giveBack(
+  account: Account,
+  { quota, taken }: Omit<AccountTaken, "accountId">,
+  units: number,
+  nowMs: number,
+): Account {
+  if (quota !== undefined) {
+    const quotas = account.quotas.map((one) =>
+      one.name === quota ? giveBackTo(one, taken, units, nowMs) : one,
+    );
+    return { ...account, quotas };
+  }
+  const { remaining } = account.credits;
+  if (remaining === null || account.creditsEpoch !== taken.epoch) return account;
+  const after = Math.min(Number.MAX_SAFE_INTEGER, remaining + units);
+  return { ...account, credits: { ...account.credits, remaining: after } };
+}

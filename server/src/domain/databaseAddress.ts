@@ -1,0 +1,79 @@
+/** The database that a setting names. */
+export type DatabaseAddress =
+  | { kind: "file"; path: string }
+  | { kind: "memory" }
+  | { kind: "postgres"; url: string };
+
+const forms = "must be file:<path>, :memory: or postgres://<user>:<password>@<host>:<port>/<database>";
+const memoryForm = "must be :memory:, without file:, for a database in memory";
+
+/** Reads `DATABASE_URL`. Returns what is wrong with it, and what to write instead, if it is not certain what it means. */
+export function parseDatabaseUrl(text: string, isWindows = false): DatabaseAddress | { flaw: string } {
+  if (text === ":memory:") return { kind: "memory" };
+  if (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)) return { kind: "postgres", url: text };
+  if (!text.startsWith("file:") || text === "file:") return { flaw: forms };
+  const path = withoutHost(text.slice("file:".length), isWindows);
+  const flaw = flawOf(path);
+  if (flaw !== undefined) return { flaw };
+  const decoded = decode(path);
+  if (decoded === undefined)
+    return { flaw: "has a % that begins no character: write %25 for a percent sign" };
+  const decodedFlaw = flawOfDecoded(decoded, isWindows);
+  if (decodedFlaw !== undefined) return { flaw: decodedFlaw };
+  return { kind: "file", path: decoded };
+}
+
+/** What to write in `DATABASE_URL` to get this address: `parseDatabaseUrl` returns it unchanged. */
+export function databaseUrl(address: DatabaseAddress): string {
+  switch (address.kind) {
+    case "memory":
+      return ":memory:";
+    case "postgres":
+      return address.url;
+    case "file":
+      return `file:${address.path.replace(/[%?#\s]|^~|^\/(?=\/)/g, escaped)}`;
+  }
+}
+
+function escaped(character: string): string {
+  const bytes = new TextEncoder().encode(character);
+  return Array.from(bytes, (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+}
+
+/** `file:///x` and `file://localhost/x` are `/x`; on Windows `file:///C:/x` is `C:/x`. */
+function withoutHost(path: string, isWindows: boolean): string {
+  const local = path.replace(/^\/\/(localhost)?(?=\/)/, "");
+  return isWindows && /^\/[A-Za-z]:[\\/]/.test(local) ? local.slice(1) : local;
+}
+
+/** What is wrong with the path before it is decoded. */
+function flawOf(path: string): string | undefined {
+  if (path.startsWith("//")) {
+    return "names a host after file://: write file:/<path> for a path from the root, or file:<path>";
+  }
+  if (path !== path.trim()) return "must not begin or end its path with a space: write file:<path>";
+  if (/[?#]/.test(path)) {
+    return "must be a path without parameters: write file:<path>, with %3F for a question mark and %23 for a #";
+  }
+  if (path.startsWith("~"))
+    return "must be a whole path, since ~ is not expanded: write file:/home/<user>/<path>";
+  return undefined;
+}
+
+/** What is wrong with the decoded path, whichever characters were percent-encoded. */
+function flawOfDecoded(path: string, isWindows: boolean): string | undefined {
+  if (path.includes("\0")) return "must not have a NUL character in its path";
+  if (path === ":memory:") return memoryForm;
+  if (/[\\/]$/.test(path)) return "names a folder: write file:<path> with the name of the file at its end";
+  if (!isWindows && /^\/*[A-Za-z]:[\\/]/.test(path))
+    return "must be a path of this system: write file:/<path>";
+  return undefined;
+}
+
+function decode(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}

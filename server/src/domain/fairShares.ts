@@ -1,0 +1,14 @@
+/**
+ * The most bytes that each share may keep so that all together keep at most `budget`: shares that need less than others
+ * keep everything, and the rest is divided equally. Infinity if everything fits.
+ */
+export function fairShare(sizes: readonly number[], budget: number): number {
+  const sorted = [...sizes].sort((one, other) => one - other);
+  let left = budget;
+  for (const [index, size] of sorted.entries()) {
+    const equal = left / (sorted.length - index);
+    if (size > equal) return Math.max(0, Math.floor(equal));
+    left -= size;
+  }
+  return Number.POSITIVE_INFINITY;
+}

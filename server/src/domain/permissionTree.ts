@@ -1,0 +1,43 @@
+import { evaluatePermissionQuery, type GrantedPermissions, type PermissionQuery } from "./permissionQuery.ts";
+
+/** One part of a query, in reading order; the whole query has depth 0. `permission` only for one that asks for it. */
+export type JudgedPart = {
+  depth: number;
+  kind: PermissionQuery["kind"];
+  permission?: string;
+  passed: boolean;
+};
+
+/** Every part of the query, with whether what is granted satisfies it. */
+export function judgeParts(query: PermissionQuery, granted: GrantedPermissions, depth = 0): JudgedPart[] {
+  const passed = evaluatePermissionQuery(query, granted);
+  if (query.kind === "permission") return [{ depth, kind: query.kind, permission: query.permission, passed }];
+  return [
+    { depth, kind: query.kind, passed },
+    ...query.of.flatMap((part) => judgeParts(part, granted, depth + 1)),
+  ];
+}
+
+/** The permissions of a query, each once. */
+export function permissionsIn(query: PermissionQuery): string[] {
+  if (query.kind === "permission") return [query.permission];
+  return [...new Set(query.of.flatMap(permissionsIn))];
+}
+
+/** The missing permissions because of which the query fails, each once. Empty if it passes. */
+export function missingPermissions(query: PermissionQuery, granted: GrantedPermissions): string[] {
+  if (evaluatePermissionQuery(query, granted)) return [];
+  if (query.kind === "permission") return [query.permission];
+  return [...new Set(query.of.flatMap((part) => missingPermissions(part, granted)))];
+}
+
+/** What a failing query still needs, as words: `a and (b or c)`. */
+export function neededPermissions(query: PermissionQuery, granted: GrantedPermissions): string {
+  if (query.kind === "permission") return query.permission;
+  const parts = query.of.filter((part) => !evaluatePermissionQuery(part, granted));
+  const words = parts.map((part) => {
+    const needed = neededPermissions(part, granted);
+    return parts.length > 1 && needed.includes(" ") ? `(${needed})` : needed;
+  });
+  return words.join(query.kind === "all" ? " and " : " or ");
+}

@@ -1,0 +1,110 @@
+type Row = readonly [path: string, action: string, permissions: readonly string[]];
+
+/**
+ * Permissions as Unkey's newer root keys write them: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}` stands for one
+ * id, which becomes that of each of our permissions, and `{*}` for `*` alone.
+ */
+const table: readonly Row[] = [
+  ["keyspaces/{*}", "create_key", ["api.*.create_key"]],
+  ...["verify_key", "read_key", "update_key", "delete_key", "decrypt_key", "encrypt_key"].map(
+    (action): Row => ["keyspaces/{*}/keys/{*}", action, [`api.*.${action}`]],
+  ),
+  ["rootKeys/{}", "read", ["root_key.{}.read_root_key"]],
+  ["rootKeys/{*}", "write", ["root_key.*.create_root_key", "root_key.*.update_root_key"]],
+  ["rootKeys/{}", "write", ["root_key.{}.update_root_key"]],
+  ["rootKeys/{}", "delete", ["root_key.{}.delete_root_key"]],
+  ["usage", "read", ["api.*.read_analytics", "ratelimit.*.read_analytics"]],
+  ["limits", "read", ["workspace.*.read_limits"]],
+  ...rbac("role", ["add_permission_to_role", "remove_permission_from_role"]),
+  ...rbac("permission", []),
+  ...each("identities/{}", "identity", [
+    "create_identity",
+    "read_identity",
+    "update_identity",
+    "delete_identity",
+  ]),
+  ...each("apis/{}", "api", ["create_api", "read_api", "update_api", "delete_api", "read_analytics"]),
+  ...each("ratelimits/{}", "ratelimit", [
+    "limit",
+    "create_namespace",
+    "read_namespace",
+    "update_namespace",
+    "delete_namespace",
+    "set_override",
+    "read_override",
+    "delete_override",
+    "list_overrides",
+    "read_analytics",
+  ]),
+];
+
+function rbac(thing: "role" | "permission", writes: readonly string[]): Row[] {
+  const path = `projects/{}/rbac/${thing}s/{*}`;
+  const own = (verbs: readonly string[]) => verbs.map((verb) => `rbac.*.${verb}_${thing}`);
+  return [
+    [path, "read", own(["read"])],
+    [path, "write", [...own(["create", "update"]), ...writes.map((action) => `rbac.*.${action}`)]],
+    [path, "delete", own(["delete"])],
+  ];
+}
+
+function each(path: string, resource: string, actions: readonly string[]): Row[] {
+  return actions.map((action) => [path, action, [`${resource}.{}.${action}`]]);
+}
+
+export type UrnFlaw = { message: string; fix: string };
+
+export function isUrn(permission: string): boolean {
+  return permission.startsWith("unkey:");
+}
+
+/** The permissions that a URN stands for in this workspace. Message and fix begin small and end without a full stop. */
+export function parseUrn(urn: string, workspaceId: string): { permissions: string[] } | { flaw: UrnFlaw } {
+  const [, workspace = "", path = "", action = ""] = /^unkey:v1:([^:#]*):([^:#]*)#([^:#]*)$/.exec(urn) ?? [];
+  if (path === "") return { flaw: malformed };
+  if (workspace !== workspaceId && workspace !== "*") {
+    return { flaw: { message: `is for the workspace ${workspace}`, fix: `send one for ${workspaceId}` } };
+  }
+  for (const [pattern, known, permissions] of table) {
+    const id = known === action ? idIn(path, pattern) : undefined;
+    if (id !== undefined) return { permissions: permissions.map((one) => one.replace("{}", id)) };
+  }
+  return { flaw: flawOf(path, action) };
+}
+
+/** The permission itself, or what a URN stands for; nothing if it is invalid or for another workspace. */
+export function expandPermission(permission: string, workspaceId: string): string[] {
+  if (!isUrn(permission)) return [permission];
+  const parsed = parseUrn(permission, workspaceId);
+  return "permissions" in parsed ? parsed.permissions : [];
+}
+
+const malformed: UrnFlaw = {
+  message: "is not a permission",
+  fix: "write a URN as `unkey:v1:<workspace>:<path>#<action>`",
+};
+
+/** The id in the place of the pattern's last `{}`; undefined if the path does not match the pattern. */
+function idIn(path: string, pattern: string): string | undefined {
+  const parts = path.split("/");
+  const wanted = pattern.split("/");
+  if (parts.length !== wanted.length) return undefined;
+  let id = "*";
+  for (const [index, want] of wanted.entries()) {
+    const part = parts[index] ?? "";
+    if (want === "{}" && /^(\*|[A-Za-z0-9_]+)$/.test(part)) id = part;
+    else if (part !== (want === "{*}" ? "*" : want)) return undefined;
+  }
+  return id;
+}
+
+function flawOf(path: string, action: string): UrnFlaw {
+  const isSingle = table.some(
+    ([pattern, known]) => known === action && idIn(path, pattern.replaceAll("{*}", "{}")) !== undefined,
+  );
+  if (!isSingle) return { message: `has no counterpart here: ${path}#${action}`, fix: "omit it" };
+  return {
+    message: `is for a single thing, which has no counterpart here: ${path}`,
+    fix: "use `*` instead of its id, or a permission such as `api.<id>.read_key`",
+  };
+}

@@ -1,0 +1,26 @@
+import type { MaybePromise } from "./maybePromise.ts";
+
+/** The outcome of work that may fail on its own, while the work beside it goes on. */
+export type Settled<T> = { value: T } | { error: unknown };
+
+/** Does the work with these arguments, so that it needs no closure. What it throws is its outcome. */
+export function settle<A extends readonly unknown[], T>(work: (...args: A) => T, ...args: A): Settled<T> {
+  try {
+    return { value: work(...args) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Like `settle`, for work that may return a promise. */
+export function settleLater<A extends readonly unknown[], T>(
+  work: (...args: A) => MaybePromise<T>,
+  ...args: A
+): MaybePromise<Settled<T>> {
+  const started = settle(work, ...args);
+  if ("error" in started || !(started.value instanceof Promise)) return started as Settled<T>;
+  return started.value.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+}

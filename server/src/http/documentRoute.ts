@@ -1,0 +1,21 @@
+import { type Exchange, type Exchanges, pathOf, type Responder } from "./exchange.ts";
+import { checkHead } from "./head.ts";
+import { wrongMethod } from "./wrongTarget.ts";
+
+/** Serves to GET and HEAD what `respond` returns: a health check or a document, for which no root key is needed. */
+export function documentRoute({ open, complete, refuse }: Exchanges) {
+  return (respond: (exchange: Exchange) => Promise<Response> | Response): Responder =>
+    async (request, socket) => {
+      const exchange = open(request, socket);
+      try {
+        checkHead(request.headers);
+        if (request.method === "GET" || request.method === "HEAD") {
+          return complete(exchange, await respond(exchange));
+        }
+        exchange.notes["path"] = pathOf(request); // safe to log, since it is a path that we serve
+        throw wrongMethod("GET, HEAD");
+      } catch (error) {
+        return refuse(exchange, error);
+      }
+    };
+}

@@ -1,0 +1,37 @@
+import type { Exchanges } from "./exchange.ts";
+
+/** Load balancers notice within this time that readiness fails. */
+const leastMs = 5_000;
+/** How long a node goes on serving callers who do not leave, for example because it is the only node. */
+const mostMs = 8_000;
+/** If no call has come for this long, the callers that use this node all the time have left. */
+const quietMs = 1_000;
+const checkEveryMs = 100;
+
+/**
+ * Resolves when callers have had time to leave. They learn of the stop from readiness, or from a response that says its
+ * connection ends. A caller that has learned of it neither way may send a request just as the server closes its idle
+ * connection, and lose it.
+ */
+export async function callersLeft(lastCallAtMs: () => number): Promise<void> {
+  const startedAtMs = performance.now();
+  for (;;) {
+    const nowMs = performance.now();
+    const isQuiet = nowMs - lastCallAtMs() >= quietMs;
+    if (nowMs - startedAtMs >= (isQuiet ? leastMs : mostMs)) return;
+    await new Promise((resolve) => setTimeout(resolve, checkEveryMs).unref());
+  }
+}
+
+/** Remembers when the last call came in, by the monotonic clock. */
+export function lastCall(): { noting(open: Exchanges["open"]): Exchanges["open"]; atMs(): number } {
+  let atMs = 0;
+  return {
+    noting: (open) => (request, socket, operation) => {
+      const exchange = open(request, socket, operation);
+      atMs = exchange.startedAtMs;
+      return exchange;
+    },
+    atMs: () => atMs,
+  };
+}

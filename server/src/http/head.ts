@@ -1,0 +1,47 @@
+import { Failure } from "../errors.ts";
+
+/** A name, an IPv4 address, or an IPv6 address in brackets, then a port. Empty if the request's target has no host. */
+const oneHost = /^(?:\[[\da-f:.]+\]|(?:[\w.~!$&'()*+;=-]|%[\da-f]{2})*)(?::(\d{0,5}))?$/i;
+const highestPort = 65_535;
+
+/** Most requests repeat the host of the one before, so it is not parsed again. */
+let lastHost = "localhost";
+
+/** Errors: those of `headFlaw`. */
+export function checkHead(headers: Headers): void {
+  const flaw = headFlaw(headers);
+  if (flaw !== undefined) throw flaw;
+}
+
+/**
+ * Returns what is wrong with a request's head, whatever its path: `invalid_input` if its Host header does not name one
+ * host (the runtime joins two headers with a comma), `expectation_failed` if Expect is anything but 100-continue.
+ */
+export function headFlaw(headers: Headers): Failure | undefined {
+  const host = headers.get("host");
+  if (host !== null && host !== lastHost) {
+    if (!namesOneHost(host)) return badHost();
+    lastHost = host;
+  }
+  const expected = headers.get("expect");
+  if (expected === null || expected.toLowerCase() === "100-continue") return undefined;
+  return new Failure("expectation_failed", { headers: { Connection: "close" } });
+}
+
+function namesOneHost(host: string): boolean {
+  const match = oneHost.exec(host);
+  return match !== null && Number(match[1] ?? 0) <= highestPort;
+}
+
+function badHost(): Failure {
+  return new Failure("invalid_input", {
+    detail: "The Host header does not name one host. Send one name or address.",
+    flaws: [
+      {
+        location: "headers.Host",
+        message: "does not name one host",
+        fix: "send one Host header with a name or an address, and a port if it is not 80",
+      },
+    ],
+  });
+}

@@ -1,0 +1,64 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { devNull } from "node:os";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+
+/** The share of the open-file limit above which idle connections are closed. */
+const nearShare = 0.9;
+const checkEveryMs = 1_000;
+/** A shortage that returns within this time counts as the same one, and is not logged again. */
+const forgottenAfterMs = 60_000;
+
+type Watching = {
+  metrics: Pick<Metrics, "counter">;
+  log: Log;
+  /** Returns how many it closed. */
+  closeIdleConnections(): number;
+};
+
+/**
+ * Closes idle connections when open files get near the process's limit. Busy connections stay open, so the limit can
+ * still be reached. Returns a function that stops the watch.
+ */
+export function watchOpenFiles({ metrics, log, closeIdleConnections }: Watching): () => void {
+  const limit = openFileLimit();
+  let shortages = 0;
+  let lastNearMs = Number.NEGATIVE_INFINITY;
+  metrics.counter(
+    "latchkey_open_files_near_limit_seconds_total",
+    "Seconds in which open files were near their limit, so that idle connections were closed.",
+    () => shortages,
+  );
+  if (limit === Number.POSITIVE_INFINITY) return () => undefined;
+  const timer = setInterval(() => {
+    if (lowestFreeDescriptor() < nearShare * limit) return;
+    const closed = closeIdleConnections();
+    const isNew = performance.now() - lastNearMs > forgottenAfterMs;
+    shortages += 1;
+    lastNearMs = performance.now();
+    if (isNew) log("warn", "open_files_near_limit", { limit, closedConnections: closed });
+  }, checkEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Infinity if the system does not tell, as on macOS and Windows. */
+function openFileLimit(): number {
+  try {
+    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+    return Number(soft ?? Number.POSITIVE_INFINITY);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Tells how many files are open at least, since all lower descriptors are taken. Infinity if none is free. */
+function lowestFreeDescriptor(): number {
+  try {
+    const descriptor = openSync(devNull, "r");
+    closeSync(descriptor);
+    return descriptor;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

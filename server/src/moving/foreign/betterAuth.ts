@@ -1,0 +1,133 @@
+import type { ForeignDatabase, ForeignRow } from "../../storage/foreignDatabase.ts";
+import type { DocumentRecord } from "../format.ts";
+import {
+  allRows,
+  derivedId,
+  identityIdOf,
+  identityOf,
+  isSet,
+  type KeyRecord,
+  numberOf,
+  objectOf,
+  type Reading,
+  ratelimitsOf,
+  textOf,
+  timeOf,
+} from "./foreignRecords.ts";
+
+const product = "better-auth";
+const table = "apikey";
+
+/**
+ * The keys of better-auth's api-key plugin (1.7), on SQLite or PostgreSQL. Its hash of a key is ours. Each configuration
+ * becomes an api, each user or organization an identity, and each `resource` with an action a permission.
+ */
+export async function* readBetterAuth(
+  database: ForeignDatabase,
+  reading: Reading,
+): AsyncGenerator<DocumentRecord> {
+  yield* permissionsAndApis(database, reading);
+  const columns = `distinct "referenceId"`;
+  for await (const { referenceId } of allRows(database, { columns, table, by: "referenceId" })) {
+    const identity = identityOf(product, textOf(referenceId) ?? "", reading);
+    if (identity !== undefined) yield identity;
+  }
+  for await (const row of allRows(database, { columns: "*", table, by: "id" })) yield keyOf(row, reading);
+}
+
+async function* permissionsAndApis(
+  database: ForeignDatabase,
+  { apiId: givenApiId, nowMs }: Reading,
+): AsyncGenerator<DocumentRecord> {
+  const stored = await database.rows(`select distinct "permissions" from "${table}"`);
+  for (const slug of new Set(stored.flatMap(({ permissions }) => slugsOf(permissions)))) {
+    yield { type: "permission", id: permissionId(slug), slug, name: slug, createdAtMs: nowMs };
+  }
+  if (givenApiId !== undefined) return;
+  for (const { configId } of await database.rows(`select distinct "configId" from "${table}"`)) {
+    const name = `${product} ${textOf(configId) ?? ""}`.trim();
+    yield { type: "api", id: apiId(configId), name, createdAtMs: nowMs };
+  }
+}
+
+const apiId = (configId: unknown) => derivedId("api", product, textOf(configId) ?? "");
+const permissionId = (slug: string) => derivedId("perm", product, slug);
+
+/** `{"files":["read"]}` is the permission `files.read`. */
+function slugsOf(permissions: unknown): string[] {
+  return Object.entries(objectOf(permissions) ?? {}).flatMap(([resource, actions]) =>
+    (Array.isArray(actions) ? actions : []).map((action) => `${resource}.${action}`),
+  );
+}
+
+function keyOf(row: ForeignRow, { apiId: givenApiId, nowMs, note }: Reading): KeyRecord {
+  const name = textOf(row["name"]);
+  const sourceId = textOf(row["id"]) ?? "";
+  return {
+    type: "key",
+    id: derivedId("key", product, sourceId),
+    apiId: givenApiId ?? apiId(row["configId"]),
+    identityId: identityIdOf(product, textOf(row["referenceId"])),
+    hash: textOf(row["key"]) ?? "",
+    start: textOf(row["start"]) ?? "",
+    prefix: textOf(row["prefix"])?.replace(/_$/, ""),
+    name: name?.slice(0, 255),
+    meta: objectOf(row["metadata"]),
+    enabled: isSet(row["enabled"]),
+    expiresAtMs: timeOf(row["expiresAt"]),
+    createdAtMs: timeOf(row["createdAt"]) ?? nowMs,
+    updatedAtMs: timeOf(row["updatedAt"]),
+    ratelimits: limitsOf(row, sourceId, note),
+    permissions: slugsOf(row["permissions"]).map(permissionId),
+    balance: balanceOf(row, sourceId, note),
+  };
+}
+
+function limitsOf(row: ForeignRow, sourceId: string, note: Reading["note"]) {
+  if (!isSet(row["rateLimitEnabled"])) return [];
+  const limit = numberOf(row["rateLimitMax"]) ?? 0;
+  const durationMs = numberOf(row["rateLimitTimeWindow"]) ?? 0;
+  return ratelimitsOf(sourceId, { name: "requests", limit, durationMs, autoApply: true }, note);
+}
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** Refills after an interval become a quota whose period begins with the first use; what is left of one stays. */
+function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): KeyRecord["balance"] {
+  const remaining = numberOf(row["remaining"]);
+  const refill = numberOf(row["refillAmount"]);
+  const intervalMs = numberOf(row["refillInterval"]);
+  if (remaining === undefined) return null;
+  if (refill === undefined || intervalMs === undefined) return { remaining };
+  const period = periodOf(intervalMs);
+  if (period === undefined) {
+    note(
+      `The key ${sourceId} is imported with ${remaining} credits and without its refill every ${intervalMs} ms: periods are whole hours up to a day, or whole days up to a year.`,
+    );
+    return { remaining };
+  }
+  const startMs = timeOf(row["lastRefillAt"]) ?? timeOf(row["createdAt"]) ?? 0;
+  const used = Math.max(0, refill - remaining);
+  return {
+    quotas: [
+      {
+        name: "credits",
+        limit: refill,
+        ...period,
+        timeZone: "UTC",
+        anchor: "first_use",
+        autoApply: true,
+        used,
+        period: used === 0 ? null : { startMs, endMs: startMs + intervalMs },
+      },
+    ],
+  };
+}
+
+function periodOf(intervalMs: number): { unit: "hour" | "day"; every: number } | undefined {
+  if (intervalMs <= 0 || intervalMs % hourMs !== 0) return undefined;
+  if (intervalMs < dayMs) return { unit: "hour", every: intervalMs / hourMs };
+  if (intervalMs % dayMs !== 0 || intervalMs > 366 * dayMs) return undefined;
+  return { unit: "day", every: intervalMs / dayMs };
+}

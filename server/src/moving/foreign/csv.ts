@@ -1,0 +1,194 @@
+import { closest } from "../../domain/closest.ts";
+import { parseSha256 } from "../../domain/foreignKeys.ts";
+import type { DocumentRecord } from "../format.ts";
+import { DocumentError } from "../parseRecord.ts";
+import {
+  derivedId,
+  identityIdOf,
+  identityOf,
+  isSet,
+  objectOf,
+  type Reading,
+  timeOf,
+} from "./foreignRecords.ts";
+
+const product = "csv";
+const ownApiId = derivedId("api", product);
+const columns = [
+  "hash",
+  "name",
+  "externalId",
+  "prefix",
+  "start",
+  "enabled",
+  "expires",
+  "credits",
+  "meta",
+  "createdAt",
+] as const;
+
+type Column = (typeof columns)[number];
+type Line = { number: number; values: Partial<Record<Column, string>> };
+
+/**
+ * Keys from a CSV file with a header. Read twice: first for the identities.
+ * Errors: `DocumentError` for a header with unknown columns, or without `hash`, and for a quote that is not closed.
+ */
+export async function* readCsv(
+  open: () => AsyncIterable<Uint8Array>,
+  reading: Reading,
+): AsyncGenerator<DocumentRecord> {
+  if (reading.apiId === undefined)
+    yield { type: "api", id: ownApiId, name: "from CSV", createdAtMs: reading.nowMs };
+  const seen = new Set<string>();
+  for await (const { values } of linesOf(open())) {
+    const { externalId } = values;
+    if (externalId === undefined || seen.has(externalId)) continue;
+    seen.add(externalId);
+    const identity = identityOf(product, externalId, reading);
+    if (identity !== undefined) yield identity;
+  }
+  for await (const line of linesOf(open())) {
+    const key = keyOf(line, reading);
+    if (key !== undefined) yield key;
+  }
+}
+
+function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): DocumentRecord | undefined {
+  const hash = parseSha256(values.hash ?? "");
+  const parsed = parsedValues(values);
+  if (hash === undefined || parsed === undefined) {
+    note(`Line ${number} is not imported: ${hash === undefined ? notSha256 : wrongValues}.`);
+    return undefined;
+  }
+  return {
+    type: "key",
+    id: derivedId("key", product, hash),
+    apiId: apiId ?? ownApiId,
+    identityId: identityIdOf(product, values.externalId),
+    hash,
+    name: values.name,
+    prefix: values.prefix,
+    start: values.start,
+    createdAtMs: timeOf(values.createdAt) ?? nowMs,
+    ...parsed,
+  };
+}
+
+const notSha256 =
+  "its hash is not a SHA-256 in hex, base64 or base64url. Other hashes, such as SHA-512, HMAC, bcrypt, argon2 and pbkdf2, are not supported";
+const wrongValues =
+  "credits is a whole number, meta a JSON object, and expires an ISO time or Unix milliseconds";
+
+/** Undefined if one of them is not of its form. */
+function parsedValues({ credits, meta, expires, enabled }: Line["values"]) {
+  const given = [
+    [credits, credits !== undefined && /^\d{1,15}$/.test(credits) ? Number(credits) : undefined],
+    [meta, objectOf(meta)],
+    [expires, timeOf(expires)],
+  ];
+  if (given.some(([text, value]) => text !== undefined && value === undefined)) return undefined;
+  return {
+    balance: credits === undefined ? null : { remaining: Number(credits) },
+    meta: objectOf(meta),
+    expiresAtMs: timeOf(expires),
+    enabled: enabled === undefined || isSet(enabled.toLowerCase()),
+  };
+}
+
+/** The lines after the header. Empty values are omitted. */
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
+  let header: Column[] | undefined;
+  let number = 0;
+  for await (const cells of csvRows(chunks)) {
+    number += 1;
+    if (header === undefined) {
+      header = headerOf(cells);
+      continue;
+    }
+    if (cells.length === 1 && cells[0] === "") continue;
+    if (cells.length !== header.length) {
+      throw new DocumentError(
+        `Line ${number}: it has ${cells.length} values, and the header ${header.length}: correct the line.`,
+      );
+    }
+    const named = header.map((name, index) => [name, cells[index]] as const);
+    yield { number, values: Object.fromEntries(named.filter(([, value]) => value !== "")) };
+  }
+}
+
+function headerOf(cells: readonly string[]): Column[] {
+  return cells.map((cell) => {
+    const column = columns.find((name) => name === cell);
+    if (column !== undefined && cells.includes("hash") && new Set(cells).size === cells.length) return column;
+    const near = closest(cell, columns);
+    throw new DocumentError(
+      `Line 1: the header must name each of its columns once, hash among them; ${near === undefined || near === cell ? `allowed: ${columns.join(", ")}` : `instead of ${cell}, use ${near}`}.`,
+    );
+  });
+}
+
+const longestRow = 1024 * 1024;
+
+/** Rows of RFC 4180: values may be quoted, and then have commas, line ends and doubled quotes. */
+async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  for await (const chunk of chunks) {
+    text += decode(() => decoder.decode(chunk, { stream: true }));
+    let end = rowEnd(text);
+    let start = 0;
+    while (end !== -1) {
+      yield cellsOf(text.slice(start, end));
+      start = end + 1;
+      end = rowEnd(text, start);
+    }
+    text = text.slice(start);
+    if (text.length > longestRow) {
+      throw new DocumentError(
+        "A row is longer than 1 MiB, or one of its quotes is not closed: correct the file.",
+      );
+    }
+  }
+  text += decode(() => decoder.decode());
+  if (text !== "") yield cellsOf(text);
+}
+
+function decode(work: () => string): string {
+  try {
+    return work();
+  } catch {
+    throw new DocumentError("The file is not UTF-8: convert it.");
+  }
+}
+
+/** Where the row that begins at `start` ends; -1 if it is not complete. */
+function rowEnd(text: string, start = 0): number {
+  let isQuoted = false;
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (character === "\n" && !isQuoted) return at;
+  }
+  return -1;
+}
+
+function cellsOf(row: string): string[] {
+  const text = row.endsWith("\r") ? row.slice(0, -1) : row;
+  const cells: string[] = [];
+  let cell = "";
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charAt(at);
+    if (character === '"' && isQuoted && text[at + 1] === '"') {
+      cell += '"';
+      at += 1;
+    } else if (character === '"') isQuoted = !isQuoted;
+    else if (character === "," && !isQuoted) {
+      cells.push(cell);
+      cell = "";
+    } else cell += character;
+  }
+  if (isQuoted) throw new DocumentError("A quote is not closed: correct the file.");
+  return [...cells, cell];
+}

@@ -1,0 +1,101 @@
+import { parseSha256 } from "../../domain/foreignKeys.ts";
+import type { ForeignDatabase, ForeignRow } from "../../storage/foreignDatabase.ts";
+import type { DocumentRecord } from "../format.ts";
+import {
+  allRows,
+  derivedId,
+  identityIdOf,
+  identityOf,
+  isSet,
+  type KeyRecord,
+  numberOf,
+  objectOf,
+  type Reading,
+  ratelimitsOf,
+  textOf,
+  timeOf,
+} from "./foreignRecords.ts";
+
+const product = "litellm";
+const table = "LiteLLM_VerificationToken";
+const ownApiId = derivedId("api", product);
+const minuteMs = 60_000;
+
+/** The virtual keys of LiteLLM, whose hash is the SHA-256 of the key in hex. Each user becomes an identity. */
+export async function* readLiteLlm(
+  database: ForeignDatabase,
+  reading: Reading,
+): AsyncGenerator<DocumentRecord> {
+  if (reading.apiId === undefined) {
+    yield { type: "api", id: ownApiId, name: product, createdAtMs: reading.nowMs };
+  }
+  const users = { columns: `distinct "user_id"`, table, by: "user_id" };
+  for await (const { user_id } of allRows(database, users)) {
+    const identity = identityOf(product, textOf(user_id) ?? "", reading);
+    if (identity !== undefined) yield identity;
+  }
+  for await (const row of allRows(database, { columns: "*", table, by: "token" })) yield keyOf(row, reading);
+}
+
+function keyOf(row: ForeignRow, { apiId, nowMs, note }: Reading): KeyRecord {
+  const token = textOf(row["token"]) ?? "";
+  const shown = textOf(row["key_alias"]) ?? textOf(row["key_name"]) ?? token.slice(0, 8);
+  noteBudgets(row, shown, note);
+  const limits = [
+    ["requests", row["rpm_limit"], true] as const,
+    ["tokens", row["tpm_limit"], false] as const,
+  ];
+  return {
+    type: "key",
+    id: derivedId("key", product, token),
+    apiId: apiId ?? ownApiId,
+    identityId: identityIdOf(product, textOf(row["user_id"])),
+    hash: parseSha256(token) ?? token,
+    name: textOf(row["key_alias"])?.slice(0, 255),
+    meta: metaOf(row),
+    enabled: !isSet(row["blocked"]),
+    expiresAtMs: timeOf(row["expires"]),
+    createdAtMs: timeOf(row["created_at"]) ?? nowMs,
+    ratelimits: limits.flatMap(([name, value, autoApply]) => {
+      const limit = numberOf(value);
+      return limit === undefined
+        ? []
+        : ratelimitsOf(token, { name, limit, durationMs: minuteMs, autoApply }, note);
+    }),
+  };
+}
+
+/** Columns that limit a key in LiteLLM and have no counterpart. */
+const notCarried = [
+  "max_budget",
+  "model_max_budget",
+  "budget_limits",
+  "budget_id",
+  "max_parallel_requests",
+  "tpd_limit",
+];
+
+function noteBudgets(row: ForeignRow, shown: string, note: Reading["note"]): void {
+  const isEmpty = (value: unknown) =>
+    value === null ||
+    value === undefined ||
+    value === "{}" ||
+    (objectOf(value) && Object.keys(objectOf(value) ?? {}).length === 0);
+  const lost = notCarried.filter((name) => !isEmpty(row[name]));
+  if (lost.length === 0) return;
+  note(
+    `The key ${shown} is imported without ${lost.join(", ")}: give it quotas or credits, in whole units, instead.`,
+  );
+}
+
+/** What an application may want to know of a key: its own metadata, its models and its team. */
+function metaOf(row: ForeignRow): Record<string, unknown> | null {
+  const models = row["models"];
+  const teamId = textOf(row["team_id"]);
+  const meta = {
+    ...objectOf(row["metadata"]),
+    ...(Array.isArray(models) && models.length > 0 ? { models } : {}),
+    ...(teamId === undefined ? {} : { team_id: teamId }),
+  };
+  return Object.keys(meta).length === 0 ? null : meta;
+}

@@ -1,0 +1,183 @@
+import type { IdPrefix } from "../domain/ids.ts";
+import type { Engine } from "../storage/engine.ts";
+import type { UsageDatabase } from "../storage/engines/usage.ts";
+import { insertAuditEvents } from "../storage/queries/audit.ts";
+import type { Tx } from "../storage/schema.ts";
+import type { RecordType } from "./format.ts";
+import { type BatchContext, judgeBatch, type Outcome, type Rules } from "./judgeBatch.ts";
+import type { Entry } from "./parseRecord.ts";
+import type { StoredType } from "./storedRecords.ts";
+import { importLastUses, importUsage } from "./usageRecords.ts";
+import { writeBatch } from "./writeBatch.ts";
+
+export type ImportTarget = {
+  engine: Engine;
+  workspaceId: string;
+  /** where usage is stored */
+  usage: UsageDatabase;
+  newId(prefix: IdPrefix): string;
+  now(): number;
+  /** for the audit trail, such as `latchkey import` */
+  actorId: string;
+};
+
+export type ImportOptions = Rules & {
+  /** imports root keys, which are left out otherwise */
+  rootKeys: boolean;
+  /** called after each batch with the number of records so far */
+  onProgress?(records: number): void;
+};
+
+export type Counts = Record<Outcome["kind"], number>;
+
+export type Refusal = { line: number; type: RecordType; id: string; reason: string };
+
+/** What was done so far. */
+export type Report = {
+  counts: Partial<Record<RecordType, Counts>>;
+  /** the first 100 records that were refused, or kept although they differ */
+  refusals: Refusal[];
+  /** of the last record */
+  lastLine: number;
+};
+
+const mostListed = 100;
+/** The time for which a batch should hold the lock of the writer. */
+const wantedMs = 20;
+const mostAtOnce = 256;
+const leastAtOnce = 64;
+/** of the time that a batch took: the server's writes get this part of it before the next one */
+const pausePart = 0.25;
+
+/**
+ * Imports records in batches, each of which is one transaction: a run that is interrupted leaves complete records, and
+ * another run completes it. Records that exist already are kept unless `replace` is set. A record that cannot be imported
+ * is counted and listed in the report, and the others are imported.
+ * Errors: `StorageError`, and what `entries` throws. `report` then says what was done before.
+ */
+export async function importRecords(
+  target: ImportTarget,
+  entries: AsyncIterable<Entry>,
+  options: ImportOptions,
+  report: Report = emptyReport(),
+): Promise<Report> {
+  const run = openRun(target, options, report);
+  let batch: Entry[] = [];
+  for await (const entry of entries) {
+    const [first] = batch;
+    if (first !== undefined && (first.type !== entry.type || batch.length >= run.size())) {
+      await run.batch(batch);
+      batch = [];
+    }
+    batch.push(entry);
+  }
+  if (batch.length > 0) await run.batch(batch);
+  return report;
+}
+
+export function emptyReport(): Report {
+  return { counts: {}, refusals: [], lastLine: 0 };
+}
+
+function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
+  const known: BatchContext["known"] = { aliases: new Map(), created: new Set() };
+  let size = leastAtOnce;
+  let hasAudited = false;
+
+  async function writeStored(batch: readonly Entry[]): Promise<Outcome[]> {
+    const { engine, workspaceId } = target;
+    const context = { workspaceId, type: batch[0]?.type as StoredType, ...options, known };
+    if (options.dryRun) return (await judgeBatch(engine.slow, context, batch)).outcomes;
+    let heldMs = 0;
+    let audited = hasAudited;
+    const outcomes = await engine.transaction(async (tx) => {
+      const startMs = performance.now();
+      const judged = await judgeBatch(tx, context, batch);
+      const changedIds = await writeBatch(tx, context, judged);
+      audited = hasAudited;
+      if (!hasAudited && judged.outcomes.some(isChange)) {
+        await audit(tx, target);
+        audited = true;
+      }
+      await engine.recordChanges(tx, changedIds);
+      heldMs = performance.now() - startMs;
+      return judged.outcomes;
+    });
+    hasAudited = audited;
+    size = nextSize(batch.length, heldMs);
+    await new Promise((resolve) => setTimeout(resolve, heldMs * pausePart));
+    return outcomes;
+  }
+
+  return {
+    size: () => size,
+    async batch(batch: readonly Entry[]): Promise<void> {
+      const type = batch[0]?.type;
+      const outcomes =
+        type === "usage" || type === "lastUse"
+          ? await writeUsage(target, options, batch)
+          : type === "rootKey" && !options.rootKeys
+            ? batch.map((): Outcome => ({ kind: "omitted" }))
+            : await writeStored(batch);
+      for (const [index, entry] of batch.entries()) note(report, entry, outcomes[index]);
+      options.onProgress?.(report.lastLine);
+    },
+  };
+}
+
+function isChange({ kind }: Outcome): boolean {
+  return kind === "created" || kind === "changed";
+}
+
+function nextSize(size: number, heldMs: number): number {
+  const wanted = Math.round((size * wantedMs) / Math.max(heldMs, 1));
+  return Math.max(leastAtOnce, Math.min(mostAtOnce, 2 * size, wanted));
+}
+
+/** One event for a run that changes anything, committed with its first change. */
+async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget): Promise<void> {
+  await insertAuditEvents(tx, [
+    {
+      id: newId("log"),
+      workspaceId,
+      atMs: now(),
+      requestId: newId("req"),
+      actorId,
+      event: "workspace.import",
+      targetId: workspaceId,
+      fields: [],
+      remoteAddress: undefined,
+      userAgent: undefined,
+      via: undefined,
+    },
+  ]);
+}
+
+async function writeUsage(
+  { usage, workspaceId }: ImportTarget,
+  { dryRun }: ImportOptions,
+  batch: readonly Entry[],
+): Promise<Outcome[]> {
+  const lastUses = batch.flatMap((entry) => (entry.type === "lastUse" ? entry.fields : []));
+  if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, dryRun);
+  const counts = batch.flatMap((entry) => (entry.type === "usage" ? entry.fields : []));
+  return importUsage(usage, workspaceId, counts, dryRun);
+}
+
+function note(report: Report, { type, fields, line }: Entry, outcome: Outcome | undefined): void {
+  if (outcome === undefined) return;
+  report.lastLine = line;
+  const counts = report.counts[type] ?? {
+    created: 0,
+    changed: 0,
+    unchanged: 0,
+    kept: 0,
+    refused: 0,
+    omitted: 0,
+  };
+  counts[outcome.kind] += 1;
+  report.counts[type] = counts;
+  if (!("reason" in outcome) || report.refusals.length >= mostListed) return;
+  const id = "id" in fields ? fields.id : "";
+  report.refusals.push({ line, type, id, reason: outcome.reason });
+}

@@ -1,0 +1,211 @@
+import { isUrn, parseUrn } from "../domain/permissionUrns.ts";
+import type { Db } from "../storage/schema.ts";
+import { type Facts, factsFor } from "./batchFacts.ts";
+import type { Fields } from "./format.ts";
+import type { Entry } from "./parseRecord.ts";
+import { referencesOf, uniqueTextsOf } from "./references.ts";
+import { type Read, readRecords, type StoredType, textIn, type Written } from "./storedRecords.ts";
+
+/**
+ * What becomes of a record. `kept`: it exists with other fields, and stays. `omitted`: a root key without `--root-keys`.
+ */
+export type Outcome =
+  | { kind: "created" | "unchanged" | "changed" | "omitted" }
+  | { kind: "kept" | "refused"; reason: string };
+
+/** What a run remembers from one batch to the next. */
+type Known = {
+  /** by the id of a record: the id of what has its unique name in the workspace */
+  aliases: Map<string, string>;
+  /** of a dry run: what it would have created */
+  created: Set<string>;
+};
+
+/** What is done with records that exist, and with sealed keys. */
+export type Rules = {
+  /** decides everything and writes nothing */
+  dryRun: boolean;
+  /** records that exist get the fields of the document */
+  replace: boolean;
+  /** the key, sealed for this server; null: without it; undefined: the record is refused */
+  reseal(sealed: string): string | null | undefined;
+};
+
+export type BatchContext = Rules & {
+  workspaceId: string;
+  type: StoredType;
+  known: Known;
+};
+
+/** `fields` are those to write, with references to what is in the workspace. */
+type Judged = { id: string; fields: Written; outcome: Outcome };
+
+/** A batch of records of one type, and what becomes of each. */
+export type JudgedBatch = { records: Judged[]; outcomes: Outcome[] };
+
+/** Decides about a batch of records of one type. Writes nothing. */
+export async function judgeBatch(
+  db: Db,
+  context: BatchContext,
+  batch: readonly Entry[],
+): Promise<JudgedBatch> {
+  const { workspaceId, type, known } = context;
+  const records = batch.map(({ fields }) => {
+    const resolved = withAliases(fields as Written & { id: string }, type, known.aliases);
+    return { id: resolved.id, fields: resolved };
+  });
+  const facts = await factsFor(db, context, records);
+  const taken = { ids: new Set<string>(), texts: new Map<string, string>() };
+  const judged = records.map(({ id, fields }): Judged => {
+    const { outcome, fields: written } = judge(context, facts, taken, fields);
+    if (outcome.kind === "created" && context.dryRun) known.created.add(id);
+    return { id, fields: written, outcome };
+  });
+  const existing = await readRecords(db, workspaceId, type, {
+    ids: judged.flatMap(({ id, outcome }) => (outcome.kind === "changed" ? id : [])),
+  });
+  const byId = new Map(existing.map((record) => [record.id, record]));
+  for (const record of judged) {
+    if (record.outcome.kind === "changed") record.outcome = compared(context, record, byId.get(record.id));
+  }
+  return { records: judged, outcomes: judged.map(({ outcome }) => outcome) };
+}
+
+/** What earlier records of the batch have: ids, also of rate limits, and by unique text the record. */
+type Taken = { ids: Set<string>; texts: Map<string, string> };
+
+type Decision = { outcome: Outcome; fields: Written };
+
+function judge(
+  context: BatchContext,
+  facts: Facts,
+  taken: Taken,
+  fields: Written & { id: string },
+): Decision {
+  const { workspaceId } = context;
+  const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
+  const { id } = fields;
+  const stored = facts.byId.get(id);
+  if (stored !== undefined && stored.workspaceId !== workspaceId) return refuse(notAvailable("id"));
+  if (stored?.isDeleted === true) {
+    return { outcome: { kind: "kept", reason: "it was deleted here, and stays deleted" }, fields };
+  }
+  const other = otherWithText(context, facts, taken, fields);
+  if (other !== undefined) return { outcome: other, fields };
+  const flaw = flawOf(context, facts, taken, fields);
+  if (flaw !== undefined) return refuse(flaw);
+  const kind = stored === undefined ? "created" : "changed";
+  const sealed = fields["sealed"];
+  if (typeof sealed !== "string") return { outcome: { kind }, fields };
+  const resealed = context.reseal(sealed);
+  if (resealed !== undefined) return { outcome: { kind }, fields: { ...fields, sealed: resealed } };
+  return refuse("it is sealed with another recovery key: give --old-recovery-key or --drop-sealed");
+}
+
+function flawOf(
+  { type, workspaceId, known }: BatchContext,
+  facts: Facts,
+  taken: Taken,
+  fields: Written & { id: string },
+): string | undefined {
+  const missing = referencesOf(type, fields).find(
+    ({ table, id }) => !facts.there.has(`${table} ${id}`) && !known.created.has(id),
+  );
+  if (missing !== undefined) {
+    return `${missing.field} names ${missing.id}, which is neither in the workspace nor in an earlier line: add it, or correct the id`;
+  }
+  const limits = limitIdsOf(fields);
+  if (facts.foreign.has(fields.id) || limits.some((id) => facts.foreign.has(`${id} ${fields.id}`))) {
+    return notAvailable("subject or the id of a rate limit");
+  }
+  if ([fields.id, ...limits].some((id) => taken.ids.has(id)) || new Set(limits).size < limits.length) {
+    return "an id in it occurs twice: remove one of the two";
+  }
+  for (const id of [fields.id, ...limits]) taken.ids.add(id);
+  if (type !== "rootKey") return undefined;
+  if (facts.revoked.has(textIn(fields, "hash"))) return "it was revoked here, and stays revoked";
+  return flawOfPermissions(fields, workspaceId);
+}
+
+function limitIdsOf(fields: Written): string[] {
+  return ((fields["ratelimits"] ?? []) as { id: string }[]).map(({ id }) => id);
+}
+
+/** Does not say whose it is. */
+function notAvailable(what: string): string {
+  return `its ${what} is not available in this database`;
+}
+
+/**
+ * What becomes of a record if another one has a text that must be unique. What other records name is replaced by the one in
+ * the workspace; a key, a root key or an override is not imported.
+ */
+function otherWithText(
+  { type, workspaceId, known }: BatchContext,
+  facts: Facts,
+  taken: Taken,
+  fields: Written & { id: string },
+): Outcome | undefined {
+  const texts = uniqueTextsOf(type, fields);
+  for (const { unique, text } of texts) {
+    const found = facts.byText.get(text);
+    const otherId = found?.id ?? taken.texts.get(text);
+    if (otherId === undefined || otherId === fields.id) continue;
+    if (found !== undefined && found.workspaceId !== workspaceId) {
+      return { kind: "refused", reason: notAvailable(unique.column) };
+    }
+    if (!unique.isReferenced) return { kind: "kept", reason: `${otherId} has its ${unique.column} here` };
+    known.aliases.set(fields.id, otherId);
+    return { kind: "kept", reason: `${otherId} has its ${unique.column} here, and is used instead` };
+  }
+  for (const { text } of texts) taken.texts.set(text, fields.id);
+  return undefined;
+}
+
+/** Root keys of a document may do nothing in another workspace than that of the import. */
+function flawOfPermissions(fields: Written, workspaceId: string): string | undefined {
+  for (const permission of (fields as Fields<"rootKey">).permissions) {
+    if (!isUrn(permission)) continue;
+    const parsed = parseUrn(permission, workspaceId);
+    if ("flaw" in parsed) return `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}`;
+  }
+  return undefined;
+}
+
+function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | undefined): Outcome {
+  if (stored !== undefined && "fields" in stored && canonical(stored.fields) === canonical(fields)) {
+    return { kind: "unchanged" };
+  }
+  if (replace) return { kind: "changed" };
+  return { kind: "kept", reason: "it exists with other fields: use --replace to change it" };
+}
+
+/**
+ * As text that is equal for equal records: without what is null or empty, with sorted names. What is sealed is different each
+ * time, and the hash says which key it is.
+ */
+function canonical(fields: Written): string {
+  const { sealed, ...others } = fields;
+  return JSON.stringify({ ...others, isSealed: typeof sealed === "string" }, (_, value: unknown) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    const entries = Object.entries(value).filter(
+      ([, one]) => one !== null && one !== undefined && !(Array.isArray(one) && one.length === 0),
+    );
+    return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
+
+/** References to records that exist under another id name that one. Nothing is referred to twice. */
+function withAliases<T extends Written>(
+  fields: T,
+  type: StoredType,
+  aliases: ReadonlyMap<string, string>,
+): T {
+  const changed: Record<string, unknown> = { ...fields };
+  for (const { field, id } of referencesOf(type, fields)) {
+    const value = changed[field];
+    const current = (one: string) => aliases.get(one) ?? one;
+    changed[field] = Array.isArray(value) ? [...new Set(value.map(current))] : current(id);
+  }
+  return changed as T;
+}

@@ -1,0 +1,57 @@
+import type { z } from "zod";
+import { closest } from "../domain/closest.ts";
+import {
+  type Fields,
+  formatVersion,
+  type Header,
+  header,
+  type RecordType,
+  recordSchemas,
+  recordTypes,
+} from "./format.ts";
+
+/** Why a line of a document cannot be read: a sentence without a full stop that says what to do. */
+export class DocumentError extends Error {}
+
+/** A valid record of one type. */
+export type Parsed = { [Type in RecordType]: { type: Type; fields: Fields<Type> } }[RecordType];
+
+/** A valid record, and the line of the document, or the number of the record, that has it. */
+export type Entry = Parsed & { line: number };
+
+/** Errors: `DocumentError` if this is not the header of a document that this program can read. */
+export function parseHeader(value: unknown): Header {
+  const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown };
+  if (format !== "latchkey") {
+    throw new DocumentError(`it is not the header of a document: begin with {"format":"latchkey", …}`);
+  }
+  if (typeof version === "number" && version > formatVersion) {
+    throw new DocumentError(
+      `the document has version ${version}, and this program reads up to version ${formatVersion}: install a newer latchkey`,
+    );
+  }
+  return parse(header, value);
+}
+
+/** Errors: `DocumentError` if this is not a record of the format. */
+export function parseRecord(value: unknown): Parsed {
+  const { type, ...fields } = (value ?? {}) as Record<string, unknown>;
+  if (typeof type !== "string" || !Object.hasOwn(recordSchemas, type)) {
+    const near = typeof type === "string" ? closest(type, recordTypes) : undefined;
+    const hint = near === undefined ? `use one of ${recordTypes.join(", ")}` : `did you mean "${near}"?`;
+    throw new DocumentError(`type is not a type of record: ${hint}`);
+  }
+  return { type, fields: parse(recordSchemas[type as RecordType], fields) } as Parsed;
+}
+
+function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const place = (issue?.path ?? []).reduce<string>(
+    (path, part) =>
+      typeof part === "number" ? `${path}[${part}]` : path === "" ? String(part) : `${path}.${String(part)}`,
+    "",
+  );
+  throw new DocumentError(`${place}${place === "" ? "" : ": "}${issue?.message ?? "it is not valid"}`);
+}

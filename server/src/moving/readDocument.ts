@@ -1,0 +1,144 @@
+import { nestsTooDeeply } from "../storage/queries/meta.ts";
+import { end, type Header, maxLineBytes, recordTypes } from "./format.ts";
+import { DocumentError, type Entry, parseHeader, parseRecord } from "./parseRecord.ts";
+
+/** A document whose header was read. `entries` may be read once. */
+export type OpenDocument = { header: Header; entries: AsyncGenerator<Entry> };
+
+/**
+ * Reads the header of a document. Memory is bounded by the longest line that is allowed.
+ * Errors: `DocumentError` with the line and what to do, also while `entries` is read; and those of `chunks`.
+ */
+export async function readDocument(chunks: AsyncIterable<Uint8Array>): Promise<OpenDocument> {
+  const lines = jsonLines(chunks);
+  const first = await lines.next();
+  if (first.done === true) throw new DocumentError("The document is empty: export it again.");
+  return {
+    header: atLine(first.value.line, () => parseHeader(first.value.value)),
+    entries: entriesOf(lines),
+  };
+}
+
+async function* entriesOf(lines: AsyncGenerator<{ line: number; value: unknown }>): AsyncGenerator<Entry> {
+  let last = { type: 0, id: "" };
+  let records = 0;
+  let isComplete = false;
+  for await (const { line, value } of lines) {
+    if (isComplete) throw new DocumentError(`Line ${line}: nothing may follow the end: remove it.`);
+    if ((value as { type?: unknown } | null)?.type === "end") {
+      atLine(line, () => checkEnd(value, records));
+      isComplete = true;
+      continue;
+    }
+    const parsed = atLine(line, () => parseRecord(value));
+    last = atLine(line, () => following(last, parsed));
+    records += 1;
+    yield { ...parsed, line };
+  }
+  if (!isComplete) {
+    throw new DocumentError(
+      "The document is truncated: its last line is not of the type end. Export or copy it again.",
+    );
+  }
+}
+
+function checkEnd(value: unknown, records: number): void {
+  const parsed = end.safeParse(value);
+  if (!parsed.success || parsed.data.records !== records) {
+    throw new DocumentError(
+      `the end does not count the ${records} records before it: export or copy the document again`,
+    );
+  }
+}
+
+type Place = { type: number; id: string };
+
+/** Records of a type are sorted, so that one that occurs twice is found without remembering all. */
+function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
+  const index = recordTypes.indexOf(type);
+  if (index < last.type) {
+    throw new DocumentError(
+      `${type} follows ${recordTypes[last.type]}: sort the types as the page of the format does`,
+    );
+  }
+  const id = "id" in fields ? fields.id : "keyId" in fields ? fields.keyId : "";
+  if (index > last.type || id === "") return { type: index, id };
+  if (id === last.id) throw new DocumentError(`${id} occurs twice: remove one of the two records`);
+  if (Buffer.compare(Buffer.from(id), Buffer.from(last.id)) < 0) {
+    throw new DocumentError(`${id} follows ${last.id}: sort the records of a type by their ids`);
+  }
+  return { type: index, id };
+}
+
+function atLine<T>(line: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DocumentError) throw new DocumentError(`Line ${line}: ${error.message}.`);
+    throw error;
+  }
+}
+
+async function* jsonLines(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ line: number; value: unknown }> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 0;
+  for await (const bytes of byteLines(chunks)) {
+    line += 1;
+    const text = atLine(line, () => decodedWith(decoder, bytes));
+    if (text.trim() === "") continue;
+    yield { line, value: atLine(line, () => parsedJson(text)) };
+  }
+}
+
+function decodedWith(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new DocumentError("it is not UTF-8: export or copy the document again");
+  }
+}
+
+function parsedJson(text: string): unknown {
+  if (nestsTooDeeply(text)) throw new DocumentError("its JSON nests too deeply: correct the line");
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new DocumentError("it is not JSON: correct the line, or export or copy the document again");
+  }
+}
+
+const lineFeed = 10;
+
+/** Errors: `DocumentError` for a line that is too long, before it is read to its end. */
+async function* byteLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  let line = 1;
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let at = chunk.indexOf(lineFeed); at !== -1; at = chunk.indexOf(lineFeed, start)) {
+      const rest = chunk.subarray(start, at);
+      refuseLong(line, length + rest.length);
+      yield length === 0 ? rest : Buffer.concat([...parts, rest]);
+      parts = [];
+      length = 0;
+      line += 1;
+      start = at + 1;
+    }
+    const rest = chunk.subarray(start);
+    if (rest.length === 0) continue;
+    parts.push(Uint8Array.from(rest)); // the reader may use the chunk's memory again
+    length += rest.length;
+    refuseLong(line, length);
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
+
+function refuseLong(line: number, length: number): void {
+  if (length <= maxLineBytes) return;
+  throw new DocumentError(
+    `Line ${line}: it is longer than ${maxLineBytes} bytes, which no record is: correct the line, or export the document again.`,
+  );
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import type { CallReply, UpstreamClient } from "../../upstream/client.ts";
+import { DocumentError } from "../parseRecord.ts";
+
+export type UnkeySource = {
+  client: UpstreamClient;
+  /** waits before a call is repeated */
+  pause(ms: number): Promise<void>;
+};
+
+const attempts = 6;
+const firstPauseMs = 250;
+const longestPauseMs = 30_000;
+
+const envelope = z.object({
+  data: z.unknown(),
+  pagination: z.object({ hasMore: z.boolean(), cursor: z.string().max(4_096).optional() }).optional(),
+});
+
+/**
+ * The `data` of a call. A call that fails for a reason that may pass is repeated.
+ * Errors: `DocumentError`.
+ */
+export async function readData<T extends z.ZodType>(
+  source: UnkeySource,
+  operation: string,
+  body: object,
+  schema: T,
+): Promise<z.output<T>> {
+  return valid(operation, schema, (await call(source, operation, body)).data);
+}
+
+/** The pages of a list, one after the other. Errors: `DocumentError`, also if the list never ends. */
+export async function* readPages<T extends z.ZodType>(
+  source: UnkeySource,
+  operation: string,
+  body: object,
+  item: T,
+): AsyncGenerator<z.output<T>[]> {
+  let cursor: string | undefined;
+  for (;;) {
+    const page = await call(source, operation, { ...body, ...(cursor === undefined ? {} : { cursor }) });
+    const items = valid(operation, z.array(item).max(1_000), page.data);
+    if (items.length > 0) yield items;
+    const next = page.pagination?.hasMore === true ? page.pagination.cursor : undefined;
+    if (next === undefined || next === "") return;
+    if (next === cursor)
+      throw new DocumentError(`${operation} returned the same cursor twice. Run it again.`);
+    cursor = next;
+  }
+}
+
+async function call({ client, pause }: UnkeySource, operation: string, body: object) {
+  for (let attempt = 1; ; attempt += 1) {
+    const reply = await client(operation, body);
+    if (!("fault" in reply) && reply.status === 200) return valid(operation, envelope, reply.body);
+    if (attempt === attempts || !mayPass(reply)) throw new DocumentError(failureOf(operation, reply));
+    const asked = "fault" in reply ? 0 : Number(reply.retryAfter ?? 0) * 1000;
+    await pause(Math.min(longestPauseMs, Math.max(asked || 0, firstPauseMs * 2 ** attempt)));
+  }
+}
+
+function mayPass(reply: CallReply): boolean {
+  if ("fault" in reply) return reply.fault !== "too_large";
+  return reply.status === 429 || reply.status === 408 || reply.status >= 500;
+}
+
+const problem = z.object({ error: z.object({ detail: z.string().transform((text) => text.slice(0, 500)) }) });
+
+function failureOf(operation: string, reply: CallReply): string {
+  if ("fault" in reply) return `${operation} failed: ${reply.fault}. Check the address, and run it again.`;
+  const detail = problem.safeParse(reply.body).data?.error.detail ?? "no reason given";
+  const fix =
+    reply.status === 401 || reply.status === 403
+      ? " Use a root key of the other server that may read apis, keys, identities, permissions, roles and overrides."
+      : "";
+  return `${operation} returned ${reply.status}: ${JSON.stringify(detail)}.${fix}`;
+}
+
+function valid<T extends z.ZodType>(operation: string, schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const place = result.error.issues[0]?.path.join(".") ?? "";
+  throw new DocumentError(
+    `${operation} returned something else than its documentation says, at ${place || "the top"}.`,
+  );
+}

@@ -1,0 +1,88 @@
+import { nextRefillAt, scheduleOf } from "../../domain/credits.ts";
+import { fromUpstream, unknownHash } from "../../storage/queries/keys/waiting.ts";
+import type { Written } from "../storedRecords.ts";
+import type { ShownKey, ShownLimit } from "./shapes.ts";
+
+/** What a key's record needs to know of the other server. */
+export type Grants = {
+  /** permission ids by slug */
+  permissions: ReadonlyMap<string, string>;
+  /** by name: the role's id and the slugs that it grants */
+  roles: ReadonlyMap<string, { id: string; slugs: readonly string[] }>;
+};
+
+export function limitRecords(limits: readonly ShownLimit[]): object[] {
+  return limits.map(({ id, name, limit, duration, autoApply }) => ({
+    id,
+    name,
+    limit,
+    durationMs: duration,
+    autoApply,
+  }));
+}
+
+/**
+ * The record of a key that the other server shows. What it does not show keeps its stored value: above all the hash, if
+ * it is known by now.
+ */
+export function keyRecord(
+  shown: ShownKey,
+  { permissions, roles }: Grants,
+  where: { apiId: string; stored: Written | undefined; nowMs: number },
+): Written {
+  const { apiId, stored, nowMs } = where;
+  const ofKey = shown.roles.flatMap((name) => roles.get(name) ?? []);
+  const throughRoles = new Set(ofKey.flatMap(({ slugs }) => slugs));
+  const direct = shown.permissions.filter((slug) => !throughRoles.has(slug));
+  return {
+    hash: unknownHash(shown.keyId),
+    pendingMigrationId: fromUpstream,
+    ...withoutHash(stored),
+    id: shown.keyId,
+    apiId,
+    identityId: shown.identity?.id,
+    start: shown.start,
+    prefix: prefixOf(shown.start),
+    name: shown.name,
+    meta: shown.meta,
+    enabled: shown.enabled,
+    expiresAtMs: shown.expires,
+    createdAtMs: shown.createdAt,
+    updatedAtMs: shown.updatedAt,
+    ipAllowList: shown.ipAllowList,
+    ratelimits: limitRecords(shown.ratelimits),
+    permissions: direct.flatMap((slug) => permissions.get(slug) ?? []).sort(),
+    roles: ofKey.map(({ id }) => id).sort(),
+    balance: balanceOf(shown.credits, stored?.["balance"] as Written | undefined, nowMs),
+  };
+}
+
+/** A stored key whose hash is known no longer waits, so its record has no migration. */
+function withoutHash(stored: Written | undefined): Written {
+  return stored === undefined ? {} : { pendingMigrationId: undefined, ...stored };
+}
+
+/** Keys are shown as `prefix_` and four more characters. */
+function prefixOf(start: string): string | undefined {
+  return start.length > 5 && start.at(-5) === "_" ? start.slice(0, -5) : undefined;
+}
+
+function balanceOf(credits: ShownKey["credits"], stored: Written | undefined, nowMs: number) {
+  const quotas = stored?.["quotas"];
+  if (credits === undefined || credits.remaining === null) {
+    return quotas === undefined ? undefined : { ...stored, remaining: undefined, ...noRefill };
+  }
+  const { remaining, refill } = credits;
+  if (refill === undefined) return { ...stored, remaining, ...noRefill };
+  const day = refill.interval === "daily" ? undefined : (refill.refillDay ?? 1);
+  const isSame = stored?.["refillAmount"] === refill.amount && stored["refillDay"] === day;
+  return {
+    ...stored,
+    remaining,
+    refillAmount: refill.amount,
+    refillDay: day,
+    nextRefillAtMs: isSame ? stored["nextRefillAtMs"] : nextRefillAt(scheduleOf(day), nowMs),
+  };
+}
+
+const noRefill = { refillAmount: undefined, refillDay: undefined, nextRefillAtMs: undefined };

@@ -1,0 +1,199 @@
+import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
+import type { UsageDatabase, UsageInsert, UsageSql } from "../storage/engines/usage.ts";
+import { type CountTable, countColumns, nameKey, numberNames, setLastUses } from "../usage/countStore.ts";
+import type { Fields } from "./format.ts";
+import type { Outcome } from "./judgeBatch.ts";
+
+type UsageFields = Fields<"usage">;
+
+/** How many starts of a table are one day. */
+const tables: readonly [CountTable, number][] = [
+  ["usageDays", 1],
+  ["usageHours", 24],
+  ["usageMinutes", 1_440],
+];
+
+const kinds = Object.entries(subjectKinds).filter(([kind]) => kind !== "tag") as [
+  UsageFields["kind"],
+  number,
+][];
+
+/** Subjects whose counts of one day are read at once. */
+const subjectsAtOnce = 50_000;
+const pageSize = 1_000;
+
+/** The counts of a workspace by day, wherever they are stored. */
+export async function* readUsage(sql: UsageSql, workspaceId: string): AsyncGenerator<UsageFields> {
+  for await (const [kind, slice] of slicesOf(sql, workspaceId)) {
+    const day = dateOf(slice.day);
+    for (const { subjectId, outcome: no, count, credits } of await countsOf(sql, slice)) {
+      const outcome = outcomes[no];
+      const subject = kind === "workspace" ? {} : { subjectId };
+      if (outcome !== undefined) yield { kind, ...subject, day, outcome, count, credits };
+    }
+  }
+}
+
+/** Small enough that each is read at once. */
+async function* slicesOf(sql: UsageSql, workspaceId: string): AsyncGenerator<[UsageFields["kind"], Slice]> {
+  const workspaceNo = await workspaceNoOf(sql, workspaceId);
+  if (workspaceNo === undefined) return;
+  const [largest] = await sql.rows<{ no: number | null }>(`select max("id") as "no" from "usageNames"`);
+  for (const [kind, kindNo] of kinds) {
+    const days = await daysOf(sql, workspaceNo, kindNo);
+    for (let day = days.first; day <= days.last; day += 1) {
+      for (let from = 0; from <= (largest?.no ?? 0); from += subjectsAtOnce) {
+        yield [kind, { workspaceNo, kindNo, day, from, to: from + subjectsAtOnce - 1 }];
+      }
+    }
+  }
+}
+
+async function workspaceNoOf(sql: UsageSql, workspaceId: string): Promise<number | undefined> {
+  const [row] = await sql.rows<{ id: number }>(
+    `select "id" from "usageNames" where "kind" = $1 and "workspaceId" = $2 and "name" = $2`,
+    subjectKinds.workspace,
+    workspaceId,
+  );
+  return row?.id;
+}
+
+/** The first and the last day with counts; if there are no counts, the first is after the last. */
+async function daysOf(sql: UsageSql, workspaceNo: number, kindNo: number) {
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const [table, perDay] of tables) {
+    const [row] = await sql.rows<{ first: number | null; last: number | null }>(
+      `select min("start") as "first", max("start") as "last" from "${table}"
+        where "workspaceNo" = $1 and "kind" = $2`,
+      workspaceNo,
+      kindNo,
+    );
+    if (row === undefined || row.first === null || row.last === null) continue;
+    first = Math.min(first, Math.floor(row.first / perDay));
+    last = Math.max(last, Math.floor(row.last / perDay));
+  }
+  return { first, last };
+}
+
+type Slice = { workspaceNo: number; kindNo: number; day: number; from: number; to: number };
+type Count = { subjectId: string; outcome: number; count: number; credits: number };
+
+/** The row with tag 0 counts everything, with and without tags. */
+function countsOf(sql: UsageSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
+  const parts = tables.map(
+    ([table, perDay]) => `select "subjectNo", "outcome", "count", "credits" from "${table}"
+      where "workspaceNo" = $1 and "kind" = $2 and "tagNo" = 0 and "subjectNo" between $3 and $4
+        and "start" between ${day * perDay} and ${(day + 1) * perDay - 1}`,
+  );
+  return sql.rows<Count>(
+    `select s."name" as "subjectId", c."outcome" as "outcome", sum(c."count") as "count",
+        sum(c."credits") as "credits"
+      from (${parts.join(" union all ")}) c join "usageNames" s on s."id" = c."subjectNo"
+      group by s."name", c."outcome" order by s."name", c."outcome"`,
+    workspaceNo,
+    kindNo,
+    from,
+    to,
+  );
+}
+
+function dateOf(day: number): string {
+  return new Date(day * periodMs.day).toISOString().slice(0, 10);
+}
+
+export async function* readLastUses(sql: UsageSql, workspaceId: string): AsyncGenerator<Fields<"lastUse">> {
+  let afterId = "";
+  for (;;) {
+    const page = await sql.rows<Fields<"lastUse">>(
+      `select "keyId", "atMs" from "lastUses" where "workspaceId" = $1 and "keyId" > $2
+        order by "keyId" limit ${pageSize}`,
+      workspaceId,
+      afterId,
+    );
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    afterId = last.keyId;
+  }
+}
+
+/** Of two uses of a key, the later one is stored. */
+export async function importLastUses(
+  sql: UsageSql,
+  workspaceId: string,
+  uses: readonly Fields<"lastUse">[],
+  dryRun: boolean,
+): Promise<Outcome[]> {
+  const outcomesOf: Outcome[] = [];
+  for (const { keyId, atMs } of uses) {
+    const [stored] = await sql.rows<{ atMs: number }>(
+      `select "atMs" from "lastUses" where "workspaceId" = $1 and "keyId" = $2`,
+      workspaceId,
+      keyId,
+    );
+    outcomesOf.push({
+      kind: stored === undefined ? "created" : stored.atMs < atMs ? "changed" : "unchanged",
+    });
+  }
+  const rows = uses.map(({ keyId, atMs }) => [workspaceId, keyId, atMs] as const);
+  if (!dryRun) await setLastUses(sql, rows);
+  return outcomesOf;
+}
+
+/** A count of a day is stored if nothing of its subject was counted on that day. */
+export async function importUsage(
+  database: UsageDatabase,
+  workspaceId: string,
+  counts: readonly UsageFields[],
+  dryRun: boolean,
+): Promise<Outcome[]> {
+  if (dryRun) return counts.map(() => ({ kind: "created" }));
+  return database.transaction(async (tx) => {
+    const today = Math.max(...counts.map(({ day }) => dayOf(day)));
+    const names = counts.map((count) => ({
+      kind: subjectKinds[count.kind],
+      workspaceId,
+      name: count.subjectId ?? workspaceId,
+    }));
+    const workspace = { kind: subjectKinds.workspace, workspaceId, name: workspaceId };
+    const numbers = await numberNames(tx, [workspace, ...names], today);
+    const workspaceNo = numbers.get(nameKey(workspace)) ?? 0;
+    const outcomesOf: Outcome[] = [];
+    for (const [index, count] of counts.entries()) {
+      const name = names[index];
+      if (name === undefined) continue;
+      const subjectNo = numbers.get(nameKey(name)) ?? 0;
+      outcomesOf.push(await insertCount(tx, { workspaceNo, subjectNo, kindNo: name.kind }, count));
+    }
+    return outcomesOf;
+  });
+}
+
+type Subject = { workspaceNo: number; kindNo: number; subjectNo: number };
+
+async function insertCount(
+  tx: UsageSql,
+  { workspaceNo, kindNo, subjectNo }: Subject,
+  fields: UsageFields,
+): Promise<Outcome> {
+  const day = dayOf(fields.day);
+  const outcome = outcomes.indexOf(fields.outcome);
+  const slice = { workspaceNo, kindNo, day, from: subjectNo, to: subjectNo };
+  const stored = (await countsOf(tx, slice)).find((one) => one.outcome === outcome);
+  if (stored?.count === fields.count && stored.credits === fields.credits) return { kind: "unchanged" };
+  if (stored !== undefined) return { kind: "kept", reason: "other numbers are stored for this day" };
+  const row = [workspaceNo, kindNo, day, subjectNo, 0, outcome, fields.count, fields.credits];
+  await tx.insert(days, [row]);
+  return { kind: "created" };
+}
+
+const days: UsageInsert = {
+  table: "usageDays",
+  columns: Object.fromEntries(countColumns.map((name) => [name, "int64" as const])),
+  end: "",
+};
+
+function dayOf(date: string): number {
+  return Math.floor(Date.parse(date) / periodMs.day);
+}

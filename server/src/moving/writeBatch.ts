@@ -1,0 +1,165 @@
+import { type CompiledQuery, sql } from "kysely";
+import { isIn, prepared } from "../storage/prepared.ts";
+import type { Tx } from "../storage/schema.ts";
+import type { BatchContext, JudgedBatch } from "./judgeBatch.ts";
+import {
+  balanceCodecs,
+  balanceColumns,
+  columnsOf,
+  type Row,
+  type StoredType,
+  subjectOf,
+  textIn,
+  type Value,
+  type Written,
+} from "./storedRecords.ts";
+import { type Codec, type Rows, storedIn } from "./tables.ts";
+
+/** How many rows one statement inserts. Each number is one more statement that stays compiled, which takes up to a megabyte. */
+const rowsAtOnce = [64, 8, 1] as const;
+
+/** Writes the records that are created or changed. Returns the ids of what caches may contain. */
+export async function writeBatch(
+  tx: Tx,
+  { workspaceId, type }: BatchContext,
+  { records }: JudgedBatch,
+): Promise<Set<string>> {
+  const created = records.filter(({ outcome }) => outcome.kind === "created");
+  const changed = records.filter(({ outcome }) => outcome.kind === "changed");
+  const { table, lists = {}, balanceOf } = storedIn[type];
+  const rowsOf = (some: typeof records) => some.map(({ fields }) => rowOf(type, workspaceId, fields));
+  await insert(tx, table, rowsOf(created));
+  for (const row of rowsOf(changed)) await updaters[type](tx, row);
+  const written = [...created, ...changed];
+  for (const list of Object.values(lists)) {
+    const ids = changed.map(({ id }) => id);
+    if (ids.length > 0) await deleters[list.table]?.(tx, { workspaceId, ids });
+  }
+  for (const [field, list] of Object.entries(lists)) {
+    await insert(
+      tx,
+      list.table,
+      written.flatMap(({ id, fields }) => listRows(list, workspaceId, id, fields[field])),
+    );
+  }
+  if (balanceOf !== undefined) await writeBalances(tx, workspaceId, { created, changed });
+  return changedIds(type, { created, changed });
+}
+
+type Some = JudgedBatch["records"];
+
+/** Things that are new are in no cache, but what they belong to may be. */
+function changedIds(type: StoredType, { created, changed }: { created: Some; changed: Some }): Set<string> {
+  const ids = new Set(changed.flatMap((record) => [record.id, subjectOf(record)]));
+  if (type === "override") {
+    for (const { fields } of [...created, ...changed]) ids.add(textIn(fields, "namespaceId"));
+  }
+  return ids;
+}
+
+function rowOf(type: StoredType, workspaceId: string, fields: Written): Row {
+  const row: Record<string, Value> = { workspaceId };
+  const { codecs } = storedIn[type];
+  for (const name of columnsOf(type)) row[name] = encoded(name, fields[name], codecs);
+  if (type === "key") row["subjectId"] ??= textIn(fields, "id");
+  return row;
+}
+
+function encoded(name: string, value: unknown, codecs: Readonly<Record<string, Codec>> = {}): Value {
+  if (value === undefined || value === null) return null;
+  const codec = codecs[name];
+  if (codec === "flag") return value === true ? 1 : 0;
+  return codec === "json" ? JSON.stringify(value) : (value as Value);
+}
+
+function listRows(list: Rows, workspaceId: string, ownerId: string, items: unknown): Row[] {
+  const { owner, value, columns = [], position, codecs } = list;
+  return ((items ?? []) as unknown[]).map((item, index) => ({
+    workspaceId,
+    [owner]: ownerId,
+    ...(value === undefined
+      ? Object.fromEntries(columns.map((name) => [name, encoded(name, (item as Written)[name], codecs)]))
+      : { [value]: item as Value }),
+    ...(position === undefined ? {} : { [position]: index }),
+  }));
+}
+
+/** Keys that share a subject share its balance. One that exists is kept, unless a record with it is replaced. */
+async function writeBalances(
+  tx: Tx,
+  workspaceId: string,
+  { created, changed }: { created: Some; changed: Some },
+) {
+  if (changed.length > 0) await deleteBalances(tx, { workspaceId, ids: changed.map(subjectOf) });
+  const rows = new Map<string, Row>();
+  for (const record of [...created, ...changed]) {
+    const fields = record.fields["balance"] as Written | null | undefined;
+    if (fields === undefined || fields === null) continue;
+    const columns = balanceColumns.map((name) => [name, encoded(name, fields[name], balanceCodecs)]);
+    rows.set(subjectOf(record), { id: subjectOf(record), workspaceId, ...Object.fromEntries(columns) });
+  }
+  await insert(tx, "balances", [...rows.values()]);
+}
+
+type Table = "balances" | Rows["table"] | (typeof storedIn)[StoredType]["table"];
+
+async function insert(tx: Tx, table: Table, rows: readonly Row[]): Promise<void> {
+  for (let start = 0; start < rows.length; ) {
+    const left = rows.length - start;
+    const count = rowsAtOnce.find((size) => size <= left) ?? 1;
+    await inserters[table]?.(tx, { rows: rows.slice(start, start + count) });
+    start += count;
+  }
+}
+
+/** A balance may exist; everything else was looked up before. */
+function inserterOf(table: Table) {
+  return prepared((db, { rows }: { rows: readonly Row[] }): CompiledQuery<unknown> => {
+    const query = db.insertInto(table as "keys").values(rows as never);
+    return (table === "balances" ? query.onConflict((conflict) => conflict.doNothing()) : query).compile();
+  });
+}
+
+const stored = Object.values(storedIn);
+const lists = stored.flatMap(({ lists = {} }) => Object.values(lists));
+
+const inserters: Readonly<Record<string, ReturnType<typeof inserterOf>>> = Object.fromEntries(
+  ["balances" as const, ...stored.map(({ table }) => table), ...lists.map(({ table }) => table)].map(
+    (table) => [table, inserterOf(table)],
+  ),
+);
+
+function updaterOf(type: StoredType) {
+  const names = columnsOf(type).filter((name) => name !== "id");
+  return prepared(
+    (db, row: Record<string, Value>): CompiledQuery<unknown> =>
+      sql`update ${sql.table(storedIn[type].table)} set ${sql.join(names.map((name) => sql`${sql.ref(name)} = ${row[name]}`))}
+        where "workspaceId" = ${row["workspaceId"]} and "id" = ${row["id"]}`.compile(db),
+  );
+}
+
+const updaters = Object.fromEntries(
+  Object.keys(storedIn)
+    .filter((type) => type !== "lastUse")
+    .map((type) => [type, updaterOf(type as StoredType)]),
+) as Record<StoredType, ReturnType<typeof updaterOf>>;
+
+type Owned = { workspaceId: string; ids: readonly string[] };
+
+function deleterOf({ table, owner }: Rows) {
+  return prepared(
+    (db, { workspaceId, ids }: Owned): CompiledQuery<unknown> =>
+      sql`delete from ${sql.table(table)} where "workspaceId" = ${workspaceId} and ${isIn(owner, ids)}`.compile(
+        db,
+      ),
+  );
+}
+
+const deleters: Readonly<Record<string, ReturnType<typeof deleterOf>>> = Object.fromEntries(
+  lists.map((list) => [list.table, deleterOf(list)]),
+);
+
+const deleteBalances = prepared(
+  (db, { workspaceId, ids }: Owned): CompiledQuery<unknown> =>
+    sql`delete from "balances" where "workspaceId" = ${workspaceId} and ${isIn("id", ids)}`.compile(db),
+);

@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { operation } from "../../operation.ts";
+import { endReservation, reservationId, settlement, settlementResponse } from "../shared/holds.ts";
+
+export const release = operation({
+  name: "credits.release",
+  summary: "Give a reservation back",
+  description:
+    "Charges nothing. What the reservation took from a period that is over, or before credits were refilled or set, is not given back. Releasing again returns the first outcome, for a day.",
+  permission: "api.<id>.verify_key",
+  input: z.strictObject({ reservationId }),
+  output: settlement,
+  errors: ["reservation_not_found", "reservation_ended"],
+  example: {
+    input: { reservationId: "hold_0Ck3vDbnXhq2Tn6Yp1Zs4a" },
+    output: { charged: 0, returned: 4000, shortfall: 0 },
+  },
+
+  decides: true,
+
+  async run({ reservationId }, context) {
+    return settlementResponse(await endReservation(context, reservationId, { kind: "release" }));
+  },
+});

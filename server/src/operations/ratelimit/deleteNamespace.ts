@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { isNameLikeId } from "../../domain/ids.ts";
+import { Failure } from "../../errors.ts";
+import { operation } from "../../operation.ts";
+import { deleteNamespaceRow, lockNamespace } from "../../storage/queries/namespaces.ts";
+import { lockWorkspace } from "../../storage/queries/workspaces.ts";
+import { namespaceRef, requireNamespace } from "../shared/namespaces.ts";
+
+export const deleteNamespace = operation({
+  name: "ratelimit.deleteNamespace",
+  summary: "Delete a rate limit namespace",
+  description:
+    "This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name.",
+  permission: "ratelimit.<id>.delete_namespace",
+  input: z.strictObject({ namespace: namespaceRef }),
+  output: z.strictObject({}),
+  errors: ["ratelimit_namespace_not_found"],
+  example: { input: { namespace: "email.send" }, output: {} },
+
+  async transact(input, { caller, tx, audit, evict }) {
+    const { workspaceId } = caller;
+    await lockWorkspace(tx, workspaceId); // the creation of a namespace takes the same lock
+    const id = await requireNamespace(tx, caller, input.namespace, "delete_namespace");
+    const isAnother = isNameLikeId(input.namespace, "rlns", id);
+    if (isAnother || !(await lockNamespace(tx, workspaceId, id))) {
+      throw new Failure("ratelimit_namespace_not_found");
+    }
+    await deleteNamespaceRow(tx, workspaceId, id);
+    audit("ratelimitNamespace.delete", id);
+    evict(id);
+    return {};
+  },
+});

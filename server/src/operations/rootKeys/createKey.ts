@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { invalid } from "../../errors.ts";
+import { operation } from "../../operation.ts";
+import {
+  createRootKey,
+  lockRootKeys,
+  newRootKey,
+  newRootKeyExample,
+  requireGrantable,
+  rootKeyName,
+  rootKeyPermissions,
+} from "../shared/rootKeys.ts";
+import { instant } from "../shared/values.ts";
+
+export const createKey = operation({
+  name: "rootKeys.createKey",
+  summary: "Create a root key",
+  description:
+    "This response is the only one that has the root key. It can have no permission that the calling root key lacks, and does not expire later than it.",
+  permission: "root_key.*.create_root_key",
+  input: z.strictObject({
+    permissions: rootKeyPermissions.min(1),
+    name: rootKeyName.optional(),
+    expires: instant
+      .nullable()
+      .optional()
+      .describe(
+        "When the root key expires. Unix time in milliseconds, in the future. null or omitted: never, which a root key that expires itself cannot grant.",
+      ),
+  }),
+  output: newRootKey,
+  errors: [],
+  example: {
+    input: { permissions: ["api.*.read_api", "api.*.read_key"], name: "Dashboard" },
+    output: newRootKeyExample,
+  },
+
+  async transact(input, context) {
+    const { audit, now } = context;
+    const own = await lockRootKeys(context);
+    requireGrantable(context.caller, own, input.permissions, []);
+    const expiresAtMs = input.expires ?? undefined;
+    if (expiresAtMs !== undefined && expiresAtMs <= now()) throw notInFuture();
+    const isBeyondOwn =
+      own.expiresAtMs !== undefined && (expiresAtMs ?? Number.POSITIVE_INFINITY) > own.expiresAtMs;
+    if (isBeyondOwn) throw beyondOwn(own.expiresAtMs);
+    const { name, permissions } = input;
+    const created = await createRootKey(context, { name, permissions, expiresAtMs });
+    audit("rootkey.create", created.keyId);
+    return created;
+  },
+});
+
+function notInFuture() {
+  return invalid(
+    "body.expires",
+    "is not in the future",
+    "send a later time, as Unix time in milliseconds, or omit it",
+  );
+}
+
+function beyondOwn(ownMs: number | undefined) {
+  return invalid(
+    "body.expires",
+    "is later than the calling root key expires, or never",
+    `send a time of at most ${ownMs}`,
+  );
+}

@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { may } from "../../domain/caller.ts";
+import { Failure, invalid } from "../../errors.ts";
+import { operation } from "../../operation.ts";
+import { findRootKey, type StoredRootKey, setRootKeyRerolled } from "../../storage/queries/rootKeys.ts";
+import {
+  createRootKey,
+  isExpired,
+  lockRootKeys,
+  newRootKey,
+  newRootKeyExample,
+  requireGrantable,
+  rootKeyId,
+} from "../shared/rootKeys.ts";
+import { lastInstantMs } from "../shared/values.ts";
+
+/** Time to repeat a call whose response was lost, with the root key that it replaced. */
+const shortestOwnMs = 60_000;
+
+export const rerollKey = operation({
+  name: "rootKeys.rerollKey",
+  summary: "Replace a root key by a new one",
+  description:
+    "The new root key has the name, the permissions and the expiry that the old one had before it was first rerolled. The calling root key must hold all of these permissions. To reroll the root key that makes the call, `expiration` must be at least 60000, so that a lost response locks nobody out.",
+  permission: "root_key.<id>.update_root_key",
+  input: z.strictObject({
+    keyId: rootKeyId,
+    expiration: z
+      .int()
+      .min(0)
+      .max(lastInstantMs)
+      .nullable()
+      .describe(
+        "How long the old root key stays valid, in milliseconds. 0 ends it at once, and null keeps its expiry. It never lives longer than before.",
+      ),
+  }),
+  output: newRootKey,
+  errors: ["root_key_unknown", "precondition_failed"],
+  example: {
+    input: { keyId: "root_0Ck3vDbnXhq2Tn6Yp1Zs4a", expiration: 3_600_000 },
+    output: newRootKeyExample,
+  },
+
+  async transact({ keyId, expiration }, context) {
+    const { caller, tx, audit, evict, now } = context;
+    const own = await lockRootKeys(context);
+    const key = may(caller, "root_key", keyId, "update_root_key")
+      ? await findRootKey(tx, caller.workspaceId, keyId)
+      : undefined;
+    if (key === undefined) throw new Failure("root_key_unknown");
+    requireGrantable(context.caller, own, key.permissions, key.permissions);
+    if (key.id === own.id && expiration !== null && expiration < shortestOwnMs) throw tooShort();
+    const nowMs = now();
+    if (isExpired(key, nowMs)) throw expired();
+    const expiresAtMs = expiryBeforeReroll(key);
+    if (key.id !== own.id) refuseBeyondOwn(expiresAtMs, expiryBeforeReroll(own));
+    const { name, permissions } = key;
+    const created = await createRootKey(context, { name, permissions, expiresAtMs });
+    if (expiration !== null) {
+      const endMs = expiration === 0 ? nowMs - 1 : nowMs + expiration;
+      const shortenedMs = Math.min(endMs, key.expiresAtMs ?? lastInstantMs);
+      await setRootKeyRerolled(tx, caller.workspaceId, keyId, {
+        nowMs,
+        expiresAtMs: shortenedMs,
+        expiredAtMs: expiresAtMs,
+      });
+      evict(keyId);
+    }
+    audit("rootkey.create", created.keyId);
+    audit("rootkey.reroll", keyId, [created.keyId]);
+    return created;
+  },
+});
+
+/** The expiry that was set, whatever rerolls have shortened it to. */
+function expiryBeforeReroll(key: StoredRootKey): number | undefined {
+  return key.rerolledAtMs === undefined ? key.expiresAtMs : key.expiresBeforeRerollMs;
+}
+
+function tooShort() {
+  return invalid(
+    "body.expiration",
+    "is less than 60000, and this root key makes the call: if the response were lost, nobody would have a valid one",
+    "send at least 60000, or null",
+  );
+}
+
+function expired() {
+  return new Failure("precondition_failed", {
+    detail:
+      "The root key has expired, so that the new one would be expired too. Create one with rootKeys.createKey.",
+  });
+}
+
+/** Errors: `insufficient_permissions` if the new root key would outlive the calling one. */
+function refuseBeyondOwn(expiresAtMs: number | undefined, ownMs: number | undefined): void {
+  if (ownMs === undefined || (expiresAtMs !== undefined && expiresAtMs <= ownMs)) return;
+  throw new Failure("insufficient_permissions", {
+    detail: "The new root key would expire later than the calling one, or never.",
+  });
+}

@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { type Account, creditsOf, quotasOf } from "../../domain/accounts.ts";
+import { creditsResponse, storedCredits } from "./credits.ts";
+import { quotaResponse, storedQuota } from "./quotas.ts";
+
+/** What an owner can spend, in a response that reads the owner. */
+export const accountFields = {
+  credits: storedCredits
+    .optional()
+    .describe(
+      "The credits that the identity's keys share. Omitted if they are unlimited, and where an identity is shown as part of a key.",
+    ),
+  quotas: z
+    .array(storedQuota)
+    .max(50)
+    .optional()
+    .describe(
+      "The quotas, and what is left of them. Omitted if the identity has no quotas, and where an identity is shown as part of a key.",
+    ),
+};
+
+export function accountResponse(account: Account | undefined) {
+  if (account === undefined) return {};
+  const credits = creditsOf(account.credits);
+  const quotas = quotasOf(account).map(quotaResponse);
+  return {
+    ...(credits === undefined ? {} : { credits: creditsResponse(credits) }),
+    ...(quotas.length === 0 ? {} : { quotas }),
+  };
+}

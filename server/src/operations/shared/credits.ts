@@ -1,0 +1,136 @@
+import { z } from "zod";
+import type { Credits } from "../../domain/accounts.ts";
+import { type Failure, invalid } from "../../errors.ts";
+import { amount } from "./values.ts";
+
+const refillInterval = z
+  .enum(["daily", "monthly"])
+  .describe("How often the balance is refilled, at 00:00 UTC: every day, or once a month.");
+
+const refillAmount = z
+  .int()
+  .min(1)
+  .describe(
+    "The number of credits that a refill sets the balance to. Credits that are left are not added to it.",
+  );
+
+const refillDay = z
+  .int()
+  .min(1)
+  .max(31)
+  .describe(
+    "The day of the month of a monthly refill. In a shorter month, its last day. Not allowed for a daily refill.",
+  );
+
+/** A refill as a request describes it. */
+export const refill = z
+  .strictObject({
+    interval: refillInterval,
+    amount: refillAmount,
+    refillDay: refillDay.optional().describe(`${refillDay.description} If omitted, the first day.`),
+  })
+  .describe(
+    "Sets the balance to `amount` again and again, such as 1000 credits each month. Needs limited credits.",
+  );
+
+export type Refill = z.output<typeof refill>;
+
+/** The balance that a request sets. */
+const remaining = z.int().min(0).describe("The number of credits that verifications may still spend.");
+
+/** Credits as a request describes them. */
+export const credits = z.strictObject({
+  remaining: remaining.nullable().describe(`${remaining.description} null: unlimited.`),
+  refill: refill.optional(),
+});
+
+/** Credits as an update describes them. */
+export const creditsChange = z.strictObject({
+  remaining: remaining
+    .nullable()
+    .optional()
+    .describe(`${remaining.description} null: unlimited, without a refill. Omitted: unchanged.`),
+  refill: refill
+    .nullable()
+    .optional()
+    .describe(`${refill.description} null removes the refill. Omitted: unchanged.`),
+});
+
+export type CreditsChange = z.output<typeof creditsChange> | null | undefined;
+
+const storedRefill = z.strictObject({
+  interval: refillInterval,
+  amount: refillAmount,
+  refillDay: refillDay
+    .optional()
+    .describe("The day of the month of a monthly refill. In a shorter month, its last day."),
+});
+
+/** The credits of a key. `remaining: null` is unlimited. */
+export const storedCredits = z.strictObject({
+  remaining: amount
+    .nullable()
+    .describe("The number of credits that verifications may still spend. null: unlimited."),
+  refill: storedRefill
+    .optional()
+    .describe("When the balance is refilled, and to what. Omitted if it is not."),
+});
+
+/** `undefined` is unlimited. */
+export function creditsResponse(credits: Credits | undefined): z.input<typeof storedCredits> {
+  if (credits === undefined) return { remaining: null };
+  const { remaining, refill } = credits;
+  if (refill === undefined) return { remaining };
+  const { amount, day } = refill;
+  return day === undefined
+    ? { remaining, refill: { interval: "daily", amount } }
+    : { remaining, refill: { interval: "monthly", amount, refillDay: day } };
+}
+
+/** A refill as it is stored: on a day of the month, or daily if `day` is `undefined`. */
+function parseRefill({ interval, amount, refillDay = 1 }: Refill): NonNullable<Credits["refill"]> {
+  return { amount, day: interval === "monthly" ? refillDay : undefined };
+}
+
+/**
+ * The credits of a new key. `undefined` is unlimited.
+ * Errors: `invalid_input` for a refill of unlimited credits.
+ */
+export function parseCredits(
+  given: z.output<typeof credits> | undefined,
+  location = "body.credits",
+): Credits | undefined {
+  if (given === undefined) return undefined;
+  if (given.remaining === null && given.refill !== undefined) throw refillOfUnlimited(location);
+  if (given.remaining === null) return undefined;
+  return { remaining: given.remaining, refill: given.refill && parseRefill(given.refill) };
+}
+
+/** The 400 for a refill of unlimited credits. */
+function refillOfUnlimited(location: string): Failure {
+  return invalid(
+    `${location}.refill`,
+    "refills credits that are unlimited",
+    "set `remaining` to a number, or omit `refill`",
+  );
+}
+
+/**
+ * The balance after the change; undefined: unlimited.
+ * Errors: `invalid_input` for a refill of unlimited credits, or for a day of a daily refill.
+ */
+export function changedCredits(
+  current: Credits | undefined,
+  change: NonNullable<CreditsChange> | null,
+): Credits | undefined {
+  if (change === null) return undefined;
+  const { remaining = current?.remaining ?? null, refill: newRefill } = change;
+  if (newRefill?.interval === "daily" && newRefill.refillDay !== undefined) {
+    const fix = "omit it, or send interval monthly";
+    throw invalid("body.credits.refill.refillDay", "is set for a daily refill", fix);
+  }
+  if (remaining === null && newRefill) throw refillOfUnlimited("body.credits");
+  if (remaining === null) return undefined;
+  if (newRefill === undefined) return { remaining, refill: current?.refill };
+  return { remaining, refill: newRefill === null ? undefined : parseRefill(newRefill) };
+}

@@ -1,0 +1,128 @@
+import { itemAt } from "../../domain/itemAt.ts";
+import { prepareGranted } from "../../domain/permissionQuery.ts";
+import { planRatelimits, prepareLimits } from "../../domain/ratelimits.ts";
+import { type KeyRecord, storedChecks } from "../../domain/verification.ts";
+import type { RunContext } from "../../operation.ts";
+import { findOutlooks } from "../../storage/queries/accounts.ts";
+import { ownersOf, unknownIn } from "../../storage/queries/charges.ts";
+import { listGrantSources } from "../../storage/queries/grants.ts";
+import { rangesOf } from "../../storage/queries/ipAllowLists.ts";
+import type { KeyDetails } from "../../storage/queries/keys/read.ts";
+import { accountChecks } from "./explainedAccounts.ts";
+import { type Moment, ratelimitCheck, storedCheck, unknownRatelimitCheck } from "./explainedChecks.ts";
+import type { Check, Explanation } from "./explanation.ts";
+import { unknownQuota } from "./quotaChanges.ts";
+import { parseQuery, planFailure, type Requested } from "./verification.ts";
+
+/**
+ * Every check of a verification of this key at `atMs`, after the one that found it. Nothing is counted or spent.
+ * Errors: as `judge`.
+ */
+export async function explainChecks(
+  context: RunContext,
+  details: KeyDetails,
+  requested: Requested,
+  atMs: number,
+): Promise<Check[]> {
+  const key = recordOf(details);
+  const text = requested.permissions;
+  const query = text === undefined ? undefined : { text, parsed: parseQuery(text) };
+  const sources = query === undefined ? [] : await listGrantSources(context.db, key.workspaceId, key.id);
+  const facts = { key, details, ip: requested.ip, query, sources, atMs };
+  const stored = storedChecks
+    .filter(({ check }) => isSet(key, check))
+    .map((one) => storedCheck(one, one.passes(key, atMs, requested.ip, query?.parsed), facts));
+  const ratelimits = await explainRatelimits(context, key, requested, {
+    atMs,
+    isRefused: stored.some(({ passed }) => !passed),
+  });
+  const outlooks = await findOutlooks(context.db, ownersOf(details), context.now());
+  const checks = [...stored, ...ratelimits];
+  const accounts = outlooks.map((outlook) => outlook.at(atMs));
+  const unknown = unknownIn(accounts, requested.cost);
+  if (unknown !== undefined && checks.every(({ passed }) => passed)) {
+    throw unknownQuota("body.quotas", unknown, "key");
+  }
+  return [...checks, ...accountChecks(outlooks, requested.cost, atMs)];
+}
+
+/** Errors: those of the request, unless the key is refused before its limits are counted. */
+async function explainRatelimits(
+  { counters, now }: RunContext,
+  key: KeyRecord,
+  { ratelimits, autoApply }: Requested,
+  { atMs, isRefused }: { atMs: number; isRefused: boolean },
+): Promise<Check[]> {
+  const plan = planRatelimits(key, ratelimits, autoApply);
+  if ("flaw" in plan) {
+    if (!isRefused) throw planFailure(plan.flaw);
+    return [unknownRatelimitCheck(itemAt(ratelimits, plan.flaw.index))];
+  }
+  if (plan.planned.length === 0) return [];
+  const peeked = await counters.peek(plan.planned);
+  const moment: Moment = { nowMs: now(), atMs: Math.max(atMs, now()) };
+  return plan.planned.map((planned, index) => ratelimitCheck(key, planned, itemAt(peeked, index), moment));
+}
+
+/** Whether there is anything to check: without a list, every address is allowed. */
+function isSet(key: KeyRecord, check: (typeof storedChecks)[number]["check"]): boolean {
+  return (check !== "apiAddresses" && check !== "addresses") || key[check] !== undefined;
+}
+
+const otherCodes = {
+  found: "NOT_FOUND",
+  ipAllowList: "FORBIDDEN",
+  ratelimit: "RATE_LIMITED",
+  credits: "USAGE_EXCEEDED",
+  quota: "USAGE_EXCEEDED",
+} as const;
+
+function codeOf({ check }: Check): Explanation["verdict"]["code"] {
+  const stored = storedChecks.find((one) => one.check === check);
+  return stored?.code ?? otherCodes[check as keyof typeof otherCodes];
+}
+
+/** The explanation that consists of these checks. `key` undefined: it was not found. */
+export function explanationOf(
+  checks: Check[],
+  atMs: number,
+  key: { id: string; expiresAtMs?: number | undefined } | undefined,
+): Explanation {
+  const failed = checks.filter(({ passed }) => !passed);
+  const code = failed[0] === undefined ? "VALID" : codeOf(failed[0]);
+  const passesAt = latestPass(failed);
+  const expiresFirst = (passesAt ?? 0) > (key?.expiresAtMs ?? Infinity);
+  return {
+    verdict: { valid: code === "VALID", code },
+    ...(key === undefined ? {} : { keyId: key.id }),
+    at: atMs,
+    checks,
+    ...(passesAt === undefined || expiresFirst ? {} : { passesAt }),
+  };
+}
+
+/** When all of these pass by themselves; undefined if one never does, or if the list is empty. */
+function latestPass(failed: readonly Check[]): number | undefined {
+  let latest: number | undefined;
+  for (const one of failed) {
+    const passesAt = "passesAt" in one ? one.passesAt : undefined;
+    if (passesAt === undefined) return undefined;
+    latest = Math.max(latest ?? 0, passesAt);
+  }
+  return latest;
+}
+
+/** The key as a verification sees it. */
+function recordOf(details: KeyDetails): KeyRecord {
+  const { permissions } = details;
+  return {
+    ...details,
+    apiAddresses: rangesOf(details.apiIpAllowList),
+    addresses: rangesOf(details.ipAllowList),
+    granted: prepareGranted(permissions),
+    limits: prepareLimits(details),
+    // read for themselves
+    hasAccount: false,
+    identityHasAccount: false,
+  };
+}

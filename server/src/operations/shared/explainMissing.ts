@@ -1,0 +1,127 @@
+import { may, mayAll } from "../../domain/caller.ts";
+import { parsePrefixedKey } from "../../domain/foreignKeys.ts";
+import { isNamed } from "../../domain/verification.ts";
+import type { RunContext } from "../../operation.ts";
+import { keyspaceIdOf } from "../../storage/queries/apis.ts";
+import { findLastAuditEvent } from "../../storage/queries/audit.ts";
+import { findKeyState, type KeyState } from "../../storage/queries/keys/read.ts";
+import { fromUpstream } from "../../storage/queries/keys/waiting.ts";
+import type { Check } from "./explanation.ts";
+import { timeText } from "./explanationWords.ts";
+import { findThroughUpstream, upstreamOf } from "./learning.ts";
+import { parseMigratedKey } from "./migratedKeys.ts";
+
+/** What names the key to explain: exactly one of the first three. */
+export type KeyRef = {
+  key?: string | undefined;
+  keyHash?: string | undefined;
+  keyId?: string | undefined;
+  /** the migration that a key's first verification names */
+  migrationId?: string | undefined;
+  /** the keyspaces to which the verification is restricted */
+  keyspaces?: readonly string[] | undefined;
+};
+
+/**
+ * The key with this reference, in whatever state, if the caller may read it.
+ * Errors: `key_malformed`, as a verification.
+ */
+export async function findExplainedKey(context: RunContext, ref: KeyRef): Promise<KeyState | undefined> {
+  const found = await findAnyKey(context, ref);
+  return found !== undefined && may(context.caller, "api", found.apiId, "read_key") ? found : undefined;
+}
+
+async function findAnyKey(context: RunContext, ref: KeyRef): Promise<KeyState | undefined> {
+  const { db, caller, hashKey } = context;
+  const { key, keyHash, keyId, migrationId } = ref;
+  const find = (column: "id" | "hash", value: string) =>
+    findKeyState(db, caller.workspaceId, { column, value });
+  if (keyId !== undefined) return find("id", keyId);
+  const hash = keyHash ?? hashKey(key ?? "");
+  let found = await find("hash", hash);
+  const upstream = upstreamOf(context);
+  if (found === undefined && key !== undefined && upstream !== undefined) {
+    await findThroughUpstream(context, upstream, { key, migrationId });
+    found = await find("hash", hash);
+  }
+  if (found?.pendingMigrationId === null) return found;
+  if (key === undefined) return undefined;
+  if (migrationId !== undefined) await parseMigratedKey(context, key, migrationId);
+  // until its first verification, only the hash of a migrated key's last part is stored
+  const parts = parsePrefixedKey(key);
+  const pending = parts && (await find("hash", hashKey(parts.longToken)));
+  return pending?.pendingMigrationId === null ? undefined : pending;
+}
+
+/** Explains whether a verification finds the key. Of a key that the caller may not read it says that it does not exist. */
+export async function foundCheck(
+  context: RunContext,
+  state: KeyState | undefined,
+  { keyId, migrationId, keyspaces }: KeyRef,
+): Promise<Check> {
+  const check = "found";
+  if (state === undefined) return missingCheck(context, keyId);
+  if (state.deletedAtMs !== null) return deletedCheck(context, "key", state.id, state.deletedAtMs);
+  if (state.apiDeletedAtMs !== null) return deletedCheck(context, "api", state.apiId, state.apiDeletedAtMs);
+  const keyspaceId = keyspaceIdOf({ id: state.apiId, keyspaceId: state.keyspaceId });
+  if (keyspaces !== undefined && !isNamed({ keyspaceId, apiId: state.apiId }, keyspaces)) {
+    return {
+      check,
+      passed: false,
+      why: `The key belongs to the keyspace ${keyspaceId}, which \`keyspaces\` does not name.`,
+      fix: `Add "${keyspaceId}" to \`keyspaces\`, or omit it.`,
+    };
+  }
+  const { pendingMigrationId } = state;
+  if (pendingMigrationId === null) return { check, passed: true, why: "The key exists." };
+  if (pendingMigrationId === fromUpstream) {
+    return {
+      check,
+      passed: false,
+      why: "The key was imported without its hash, and waits until the upstream server recognizes it.",
+      fix: "Set UPSTREAM_VERIFY_MODE to shadow or fallback, and verify the whole key.",
+    };
+  }
+  const passed = migrationId === pendingMigrationId;
+  const facts = { check, passed, migrationId: pendingMigrationId } as const;
+  if (passed) return { ...facts, why: "The key was migrated, and this is its first verification." };
+  return {
+    ...facts,
+    why: "The key was migrated and waits for its first verification, which must name its migration.",
+    fix: `Send \`migrationId: "${pendingMigrationId}"\` with the whole key.`,
+  };
+}
+
+/** A key whose record was removed is known only by its audit event, which does not say in which api the key was. */
+async function missingCheck(context: RunContext, keyId: string | undefined): Promise<Check> {
+  const { caller, db } = context;
+  if (keyId !== undefined && mayAll(caller, "api", "read_key")) {
+    const event = await findLastAuditEvent(db, caller.workspaceId, { event: "key.delete", targetId: keyId });
+    if (event !== undefined) return deletedCheck(context, "key", keyId, event.atMs);
+  }
+  return {
+    check: "found",
+    passed: false,
+    why: "There is no such key that this root key may read.",
+    fix: "Check that the key is complete, and that it belongs to the workspace of this root key.",
+  };
+}
+
+async function deletedCheck(
+  { db, caller }: RunContext,
+  what: "key" | "api",
+  id: string,
+  deletedAt: number,
+): Promise<Check> {
+  const event = await findLastAuditEvent(db, caller.workspaceId, { event: `${what}.delete`, targetId: id });
+  const name = what === "key" ? "The key" : `The key's api ${id}`;
+  const by = event === undefined ? "" : `, see audit event ${event.id}`;
+  return {
+    check: "found",
+    passed: false,
+    deletedAt,
+    ...(event === undefined ? {} : { auditEventId: event.id }),
+    why: `${name} was deleted at ${timeText(deletedAt)}${by}.`,
+    fix: "Create another key. A deleted one cannot be restored.",
+  };
+}

@@ -1,0 +1,238 @@
+import { z } from "zod";
+import { type Caller, may } from "../../domain/caller.ts";
+import { apiKeySecret } from "../../domain/secrets.ts";
+import { Failure, missingPermission } from "../../errors.ts";
+import type { Recovery, TransactContext } from "../../operation.ts";
+import { type KeyDetails, type ListedKeyRow, lockKey } from "../../storage/queries/keys/read.ts";
+import { creditsResponse, storedCredits } from "./credits.ts";
+import { identity, identityResponse } from "./identities.ts";
+import { storedIpAllowList } from "./ipAllowLists.ts";
+import { storedMeta } from "./meta.ts";
+import { permissionSlug } from "./permissions.ts";
+import { storedQuota } from "./quotas.ts";
+import { ratelimitResponse, storedRatelimit } from "./ratelimits.ts";
+import { roleName } from "./roles.ts";
+import { instant, storedId, text, word } from "./values.ts";
+
+export const apiId = word(3, 255).describe("The api's id, as `apis.createApi` returned it.");
+export const keyId = word(3, 255).describe(
+  "The key's id, as the call that created the key returned it. It is not the key itself.",
+);
+export const keyName = text(1, 255).describe(
+  "A name for people, such as `Payments, production`. It need not be unique.",
+);
+export const keyPrefix = word(1, 16).describe(
+  "What the key begins with, before a `_`: with `prod`, the key looks like `prod_2cGK…`. Letters, digits and `_`.",
+);
+
+export const byteLength = z
+  .int()
+  .min(16)
+  .max(255)
+  .describe(
+    "The number of random bytes in the key. They are written in base58, so 16 bytes become about 22 characters.",
+  );
+
+/** A whole key in the response that creates it. */
+export const newKeySecret = z
+  .string()
+  .min(1)
+  .max(512)
+  .describe("The whole key. Store or hand it out now: it is not shown again.")
+  .meta({ secret: true });
+
+/** A whole key in a request. */
+export const wholeKey = text(1, 512)
+  .describe("The whole key, exactly as it was issued, such as `prod_2cGKbMxRyIzhCxo1Idjz8q`.")
+  .meta({ secret: true });
+
+export const decrypt = z
+  .boolean()
+  .default(false)
+  .describe(
+    "true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key.",
+  );
+
+/** A whole key in a request, hashed. */
+export const keyHash = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, "must be a SHA-256 in base64url, without padding")
+  .describe(
+    "The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it.",
+  );
+
+/** Optional, since servers without keyspaces speak the same API. This one always returns it. */
+export const keyspaceId = storedId
+  .optional()
+  .describe("The id of the api's keyspace, the set of all its keys.");
+
+/** The expiry of a key. */
+export const expires = instant.describe(
+  "When the key expires. Unix time in milliseconds (not seconds), such as 1767225600000 for January 1, 2026. If omitted, the key never expires.",
+);
+
+export const warnings = z
+  .array(z.string())
+  .optional()
+  .describe(
+    "What was done as requested but was probably not meant, such as an expiry in the past. One sentence each. Omitted if there is nothing to warn about.",
+  );
+
+export const enabled = z.boolean().describe("false: every verification of the key returns `DISABLED`.");
+
+/** A key as every operation returns it. What is not set is omitted. */
+export const key = z.strictObject({
+  keyId: storedId.describe("The key's id."),
+  keyspaceId,
+  start: z
+    .string()
+    .max(255)
+    .describe(
+      "The first characters of the key, to recognize it by: the prefix and four more. May be empty for a migrated key.",
+    ),
+  enabled,
+  createdAt: instant.describe("When the key was created. Unix time in milliseconds."),
+  name: keyName.optional(),
+  meta: storedMeta.optional().describe("The key's own metadata. Omitted if it has none."),
+  updatedAt: instant
+    .optional()
+    .describe("When the key was last changed. Unix time in milliseconds. Omitted if it never was."),
+  lastUsedAt: instant
+    .optional()
+    .describe("When the key was last verified. Unix time in milliseconds. Omitted if it never was."),
+  expires: expires.optional(),
+  permissions: z
+    .array(permissionSlug)
+    .optional()
+    .describe(
+      "The slugs of all permissions that the key has, directly or through roles. Omitted if it has none.",
+    ),
+  roles: z.array(roleName).optional().describe("The names of the key's roles. Omitted if it has none."),
+  credits: storedCredits.optional().describe("The key's credits. Omitted if they are unlimited."),
+  identity: identity
+    .optional()
+    .describe("The identity that the key belongs to. Omitted if there is not one."),
+  ratelimits: z
+    .array(storedRatelimit)
+    .max(50)
+    .optional()
+    .describe("The key's own rate limits, without those of its identity. Omitted if it has none."),
+  quotas: z
+    .array(storedQuota)
+    .max(50)
+    .optional()
+    .describe(
+      "The key's own quotas, and what is left of them, in the response of `keys.getKey`. Omitted if it has none.",
+    ),
+  ipAllowList: storedIpAllowList,
+  plaintext: newKeySecret
+    .optional()
+    .describe("The whole key. Only for a recoverable key, if the request has `decrypt: true`."),
+});
+
+/** the rough size of one permission of a key, as read from the database */
+const bytesOfGrant = 100;
+
+/** The rough size of a key in a page. */
+export function bytesOfKey({ directCount, roleCount, meta, identityMeta }: ListedKeyRow): number {
+  return (directCount + roleCount) * bytesOfGrant + (meta?.length ?? 0) + (identityMeta?.length ?? 0);
+}
+
+export const keyExample = {
+  keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a",
+  keyspaceId: "ks_0Ck3vDbnXhq2Tn6Yp1Zs4a",
+  start: "prod_2cGK",
+  enabled: true,
+  createdAt: 1_767_225_600_000,
+  name: "Payments, production",
+};
+
+/** `lastUsedAtMs` is `undefined` for a key that was never used. `open` adds the key itself if it is recoverable. */
+export function keyResponse(
+  details: KeyDetails,
+  lastUsedAtMs: number | undefined,
+  open?: Recovery["open"],
+): z.input<typeof key> {
+  const { permissions, roles, ratelimits, meta, identity, credits, sealed } = details;
+  return {
+    keyId: details.id,
+    keyspaceId: details.keyspaceId,
+    start: details.start,
+    enabled: details.enabled,
+    createdAt: details.createdAtMs,
+    name: details.name,
+    meta: meta !== undefined && Object.keys(meta).length > 0 ? meta : undefined,
+    updatedAt: details.updatedAtMs,
+    lastUsedAt: lastUsedAtMs,
+    expires: details.expiresAtMs,
+    permissions: unlessEmpty(permissions),
+    roles: unlessEmpty(roles),
+    credits: credits && creditsResponse(credits),
+    identity: identity && identityResponse(identity),
+    ratelimits: unlessEmpty(ratelimits.map(ratelimitResponse)),
+    ipAllowList: details.ipAllowList,
+    plaintext: sealed === undefined ? undefined : open?.(sealed),
+  };
+}
+
+function unlessEmpty<T>(items: T[]): T[] | undefined {
+  return items.length > 0 ? items : undefined;
+}
+
+/**
+ * The live key with this id, locked until the transaction ends. A caller locks a key to change it, so what is cached of
+ * the key, and of the keys that share its credits and counters, is evicted after the commit.
+ * Errors: `key_not_found`, also if the caller may not do `action` in the key's api.
+ */
+export async function lockPermittedKey(
+  { tx, caller, now, evict }: TransactContext,
+  keyId: string,
+  action: string,
+): Promise<KeyDetails> {
+  const key = await lockKey(tx, caller.workspaceId, keyId, now);
+  if (key === undefined || !may(caller, "api", key.apiId, action)) throw new Failure("key_not_found");
+  evict(key.id);
+  evict(key.subjectId);
+  return key;
+}
+
+/** Creates the secret of a key, and seals it if it is to be recoverable. */
+export function createSecret(
+  { randomBytes, hashKey, recovery }: TransactContext,
+  wanted: { prefix?: string | undefined; byteLength: number; recoverable: boolean },
+) {
+  const { key, start } = apiKeySecret(wanted.prefix, randomBytes(wanted.byteLength));
+  return { key, start, hash: hashKey(key), sealed: wanted.recoverable ? recovery?.seal(key) : undefined };
+}
+
+/**
+ * Allows the creation of recoverable keys in this api.
+ * Errors: as `requireRecovery`; `insufficient_permissions` without `encrypt_key`.
+ */
+export function requireEncryption({ caller, recovery }: TransactContext, apiId: string): void {
+  requireRecovery(recovery);
+  if (!may(caller, "api", apiId, "encrypt_key")) throw missingPermission("api", "encrypt_key");
+}
+
+/**
+ * The function that opens the recoverable keys of this api.
+ * Errors: as `requireRecovery`; `insufficient_permissions` without `decrypt_key`.
+ */
+export function requireDecryption(
+  caller: Caller,
+  apiId: string,
+  recovery: Recovery | undefined,
+): Recovery["open"] {
+  const { open } = requireRecovery(recovery);
+  if (may(caller, "api", apiId, "decrypt_key")) return open;
+  throw missingPermission("api", "decrypt_key");
+}
+
+/** Errors: `precondition_failed` if this server has no recovery key. */
+function requireRecovery(recovery: Recovery | undefined): Recovery {
+  if (recovery !== undefined) return recovery;
+  throw new Failure("precondition_failed", {
+    detail:
+      "This server cannot create or show recoverable keys, since RECOVERY_KEY is not set. Set it, or omit the option.",
+  });
+}

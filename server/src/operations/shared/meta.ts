@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { invalid } from "../../errors.ts";
+import type { Limits } from "../../operation.ts";
+
+/** A JSON object with at most 100 members. It is passed on unchanged, members such as `__proto__` included. */
+export const meta = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "must be an object",
+  )
+  .refine((value) => Object.keys(value).length <= 100, "has more than 100 members")
+  .describe(
+    'Any JSON object, such as `{"plan":"pro"}`. It is returned unchanged, also by every verification. At most 64 KiB of JSON, unless the server is configured otherwise.',
+  )
+  .meta({ type: "object", additionalProperties: true, maxProperties: 100, private: true });
+
+export const storedMeta = z
+  .custom<object>()
+  .meta({ type: "object", additionalProperties: true, maxProperties: 100 });
+
+/** The size of metadata above which it is noted in the request's log event. */
+const notedMetaBytes = 10_240;
+
+/**
+ * The metadata as JSON text for the database.
+ * Errors: `invalid_input` above `maxMetaBytes` bytes of UTF-8.
+ */
+export function metaText(
+  value: object,
+  limits: Limits,
+  note: (fields: Record<string, number>) => void,
+  location = "body.meta",
+): string {
+  const text = JSON.stringify(value);
+  const bytes = new TextEncoder().encode(text).byteLength;
+  if (bytes > limits.maxMetaBytes) {
+    throw invalid(location, `is ${bytes} bytes of JSON`, `keep it within ${limits.maxMetaBytes} bytes`);
+  }
+  if (bytes > notedMetaBytes) note({ metaBytes: bytes });
+  return text;
+}

@@ -1,0 +1,144 @@
+import { z } from "zod";
+import { decodeCursor, decodePosition, type Position } from "../../domain/cursor.ts";
+import { itemAt } from "../../domain/itemAt.ts";
+import { type Failure, invalid } from "../../errors.ts";
+import type { Page } from "../../operation.ts";
+import { text } from "./values.ts";
+
+export const cursor = text(0, 1024).describe(
+  "Where the page begins: `pagination.cursor` of the previous page, unchanged. Omit it for the first page.",
+);
+
+/** How many items a page may have. */
+export const pageLimit = z.int().min(1).max(100).describe("The highest number of items to return.");
+
+const search = text(0, 256)
+  .describe(
+    "Returns only items that contain this text, taken literally: no character is a wildcard. ASCII letters match in upper and lower case. Spaces around it are ignored, and blank text means no search.",
+  )
+  .meta({ private: true });
+
+/**
+ * Where the page begins, and how many rows to read: one more than the page holds, to know whether another page follows.
+ * Errors: `invalid_input` for a cursor that this server never returned.
+ */
+export function pageStart(input: { limit: number; cursor?: string | undefined }): {
+  afterId: string | undefined;
+  limit: number;
+} {
+  const { cursor } = input;
+  if (cursor === undefined) return { afterId: undefined, limit: input.limit + 1 };
+  const afterId = decodeCursor(cursor);
+  if (afterId === undefined) throw notACursor();
+  return { afterId, limit: input.limit + 1 };
+}
+
+export function notACursor(): Failure {
+  return invalid(
+    "body.cursor",
+    "is not a cursor of this server",
+    "send `pagination.cursor` of a response unchanged",
+  );
+}
+
+/**
+ * Where the page of a list with several orders begins.
+ * Errors: `invalid_input` for a cursor that this server never returned, or that belongs to another order.
+ */
+export function orderedStart(cursor: string | undefined, by: string | undefined): Position | undefined {
+  if (cursor === undefined) return undefined;
+  const position = decodePosition(cursor);
+  if (position === undefined) throw notACursor();
+  if (position.by === by) return position;
+  throw invalid(
+    "body.cursor",
+    "belongs to a list in another order",
+    "send the cursor with the same `orderBy` as the request that returned it",
+  );
+}
+
+export const order = z
+  .enum(["asc", "desc"])
+  .default("asc")
+  .describe("`asc` lists the oldest first, `desc` the newest.");
+
+/** The input of a list that can be searched. */
+export const searchInput = {
+  limit: pageLimit.default(100),
+  cursor: cursor.optional(),
+  search: search.optional(),
+};
+
+/** As `pageStart`, with the search text trimmed. Blank text means no search. */
+export function searchStart(input: {
+  limit: number;
+  cursor?: string | undefined;
+  search?: string | undefined;
+}) {
+  return { ...pageStart(input), search: input.search?.trim() || undefined };
+}
+
+/** The most bytes of JSON that a page has, unless its first item alone is larger. */
+export const maxPageBytes = 8 * 1024 * 1024;
+/** The most bytes that are loaded at a time, unless one item alone is larger: what was loaded stays in memory for a while. */
+const maxLoadedBytes = 2 * 1024 * 1024;
+
+/**
+ * The page of these rows, which were read as `pageStart` says. It ends early rather than exceed `maxPageBytes`.
+ * `readUntilId` is where reading ended early, if it did: the next page begins there.
+ */
+export function pageOf<R extends { id: string }, T>(
+  rows: readonly R[],
+  limit: number,
+  toItem: (row: R) => T,
+  readUntilId?: string,
+): Page<T> {
+  const items: T[] = [];
+  let bytes = 0;
+  for (const [index, row] of rows.entries()) {
+    const item = toItem(row);
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    const isFull = index === limit || (bytes > maxPageBytes && index > 0);
+    if (isFull) return { items, nextAfterId: rows[index - 1]?.id };
+    items.push(item);
+  }
+  return readUntilId === undefined ? { items } : { items, nextAfterId: readUntilId };
+}
+
+type Loading<H, T> = {
+  /** roughly, the size of the item that a row becomes */
+  bytesOf(row: H): number;
+  /** the items of these rows, in the same order */
+  load(rows: readonly H[]): Promise<T[]>;
+};
+
+/**
+ * As `pageOf`, for rows that become large items. Only as many items are loaded at a time as fit by `bytesOf`, and none
+ * once the page is full.
+ */
+export async function loadedPage<H extends { id: string }, T>(
+  rows: readonly H[],
+  limit: number,
+  { bytesOf, load }: Loading<H, T>,
+): Promise<Page<T>> {
+  const loaded: { id: string; item: T }[] = [];
+  let bytes = 0;
+  while (loaded.length < Math.min(rows.length, limit) && bytes <= maxPageBytes) {
+    const next = firstFitting(rows.slice(loaded.length, limit), bytesOf);
+    const items = await load(next);
+    for (const [index, item] of items.entries()) loaded.push({ id: itemAt(next, index).id, item });
+    bytes += items.reduce((sum, item) => sum + Buffer.byteLength(JSON.stringify(item)), 0);
+  }
+  const page = pageOf(loaded, limit, ({ item }) => item);
+  return loaded.length === rows.length ? page : { nextAfterId: loaded.at(-1)?.id, ...page };
+}
+
+/** At least one. */
+function firstFitting<H>(heads: readonly H[], bytesOf: (head: H) => number): readonly H[] {
+  let bytes = 0;
+  const tooMany = heads.findIndex((head, index) => {
+    bytes += bytesOf(head);
+    return bytes > maxLoadedBytes && index > 0;
+  });
+  return tooMany === -1 ? heads : heads.slice(0, tooMany);
+}

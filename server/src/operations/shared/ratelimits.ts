@@ -1,0 +1,130 @@
+import { z } from "zod";
+import { itemAt } from "../../domain/itemAt.ts";
+import { quoted } from "../../domain/location.ts";
+import type { StoredRatelimit } from "../../domain/ratelimits.ts";
+import { diffRatelimits, type GivenRatelimit, repeated } from "../../domain/ratelimits.ts";
+import { Failure } from "../../errors.ts";
+import type { Limits, TransactContext } from "../../operation.ts";
+import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
+import { amount, storedId, text } from "./values.ts";
+
+/** The window of a limit that a request describes. */
+export const windowFields = {
+  limit: z.int().min(1).describe("The highest total cost within any span of `duration`, such as 100."),
+  duration: z
+    .int()
+    .min(1000)
+    .describe(
+      "The length of the sliding window in milliseconds, such as 60000 for one minute. At most 30 days, unless the server is configured otherwise.",
+    ),
+};
+
+const ratelimit = z.strictObject({
+  name: text(3, 128).describe(
+    "The name that a verification uses for it, such as `requests`. Unique among the rate limits of the key or identity.",
+  ),
+  ...windowFields,
+  autoApply: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: every verification counts against this limit. false: only a verification that names the limit does.",
+    ),
+});
+
+export const ratelimits = z
+  .array(ratelimit)
+  .max(50)
+  .superRefine(refuseRepeatedNames)
+  .describe("Rate limits with different names, which verifications count against.");
+
+/** Adds an issue for each name that an earlier item already has. */
+export function refuseRepeatedNames(
+  items: readonly { name: string }[],
+  context: z.core.$RefinementCtx,
+): void {
+  for (const { name, index } of repeated(items.map((item) => item.name))) {
+    context.addIssue({
+      code: "custom",
+      path: [index, "name"],
+      message: `repeats the name ${quoted(name)}`,
+      params: { fix: "give each limit a name of its own" },
+    });
+  }
+}
+
+/** When a limit that was just counted is free again. */
+export const reset = amount.describe(
+  "When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty.",
+);
+
+export const storedDuration = z
+  .int()
+  .min(1000)
+  .max(2_592_000_000)
+  .describe("The length of the sliding window in milliseconds.");
+
+export const storedRatelimit = z.strictObject({
+  id: storedId.describe("The rate limit's id."),
+  name: text(3, 128).describe("The name that a verification uses for it."),
+  limit: z.int().min(1).describe("The highest total cost within any span of `duration`."),
+  duration: storedDuration,
+  autoApply: z.boolean().describe("Whether every verification counts against it without naming it."),
+});
+
+export function ratelimitResponse(ratelimit: StoredRatelimit): z.input<typeof storedRatelimit> {
+  const { id, name, limit, durationMs, autoApply } = ratelimit;
+  return { id, name, limit, duration: durationMs, autoApply };
+}
+
+/**
+ * Refuses windows that are longer than this server counts. `locationOf` names the place of the item at an index.
+ * Errors: `invalid_input`, with one entry for each such window.
+ */
+export function refuseLongDurations(
+  items: readonly { duration?: number | undefined }[],
+  { maxRatelimitDurationMs }: Limits,
+  locationOf: (index: number) => string,
+): void {
+  const flaws = items.flatMap(({ duration = 0 }, index) => {
+    if (duration <= maxRatelimitDurationMs) return [];
+    const message = `is ${duration}, longer than this server's longest window`;
+    return {
+      location: `${locationOf(index)}.duration`,
+      message,
+      fix: `use at most ${maxRatelimitDurationMs} milliseconds`,
+    };
+  });
+  const [first] = flaws;
+  if (first === undefined) return;
+  throw new Failure("invalid_input", { detail: `${first.location} ${first.message}.`, flaws });
+}
+
+/**
+ * The rate limits of a request, with their durations in milliseconds by name.
+ * Errors: as `refuseLongDurations`.
+ */
+export function parseRatelimits(
+  items: z.output<typeof ratelimits>,
+  limits: Limits,
+  location = "body.ratelimits",
+): GivenRatelimit[] {
+  refuseLongDurations(items, limits, (index) => `${location}[${index}]`);
+  return items.map(({ duration, ...rest }) => ({ ...rest, durationMs: duration }));
+}
+
+/** Replaces the rate limits of a key or an identity. They are matched by name, and each change is audited. */
+export async function replaceRatelimits(
+  { caller, tx, audit, newId }: TransactContext,
+  ownerId: string,
+  current: readonly StoredRatelimit[],
+  wanted: readonly GivenRatelimit[],
+): Promise<StoredRatelimit[]> {
+  const diff = diffRatelimits(current, wanted);
+  const stored = await applyRatelimitDiff(tx, caller.workspaceId, ownerId, diff, () => newId("rl"));
+  for (const [index, { existing }] of diff.set.entries()) {
+    audit(existing === undefined ? "ratelimit.create" : "ratelimit.update", itemAt(stored, index).id);
+  }
+  for (const { id } of diff.removed) audit("ratelimit.delete", id);
+  return stored;
+}

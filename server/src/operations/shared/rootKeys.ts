@@ -1,0 +1,139 @@
+import { z } from "zod";
+import {
+  type Caller,
+  closestPermission,
+  isPermission,
+  mayGrant,
+  serverPermission,
+} from "../../domain/caller.ts";
+import { expandPermission, isUrn, parseUrn } from "../../domain/permissionUrns.ts";
+import { rootKeyParts, rootKeySecret } from "../../domain/secrets.ts";
+import { Failure, invalid } from "../../errors.ts";
+import type { TransactContext } from "../../operation.ts";
+import {
+  findRootKey,
+  hasOtherOwnersRootKey,
+  insertRootKey,
+  type NewRootKey,
+  type StoredRootKey,
+} from "../../storage/queries/rootKeys.ts";
+import { lockWorkspace } from "../../storage/queries/workspaces.ts";
+import { text, word } from "./values.ts";
+
+export const rootKeyId = word(3, 255).describe(
+  "The root key's id, as the call that created it returned it. It is not the root key itself.",
+);
+
+export const rootKeyName = text(1, 255).describe(
+  "A name for people, such as `Deployment`. It need not be unique.",
+);
+
+export const rootKeyPermissions = z
+  .array(z.string().min(1).max(512).describe("One permission, such as `api.*.create_key`, or `*` for all."))
+  .max(1_000)
+  .describe(
+    "What the root key may do: `<resource>.<id or *>.<action>` each, or `*` for everything except `server.*.read_status`, which only the command line grants. URNs as Unkey writes them (`unkey:v1:<workspace>:<path>#<action>`) are mapped to these. The calling root key must hold each of them. A repeated one counts once.",
+  );
+
+/** The new root key in the response that creates it. */
+export const newRootKey = z.strictObject({
+  keyId: z.string().min(1).max(255).describe("The new root key's id."),
+  key: z
+    .string()
+    .min(1)
+    .max(512)
+    .describe("The whole root key. Store or hand it out now: it is not shown again.")
+    .meta({ secret: true }),
+});
+
+export const newRootKeyExample = {
+  keyId: "root_0Ck3vDbnXhq2Tn6Yp1Zs4a",
+  key: "latchkey_root_2cGKbMxRyIzhCxo1Idjz8q",
+};
+
+/**
+ * Reads the calling root key again. Until this transaction ends, no other transaction changes the workspace's root keys.
+ * Errors: `root_key_not_found` if it was deleted.
+ */
+export async function lockRootKeys({ tx, caller }: TransactContext): Promise<StoredRootKey> {
+  await lockWorkspace(tx, caller.workspaceId);
+  const own = await findRootKey(tx, caller.workspaceId, caller.rootKeyId);
+  if (own === undefined) throw new Failure("root_key_not_found");
+  return own;
+}
+
+/**
+ * `current`: what the root key that gets them has, or the one that it replaces.
+ * Errors: `invalid_input` for what is not a permission; `insufficient_permissions` for one that the caller does not hold,
+ * and for that of the server, unless it is among the current ones.
+ */
+export function requireGrantable(
+  { workspaceId }: Caller,
+  own: StoredRootKey,
+  permissions: readonly string[],
+  current: readonly string[],
+): void {
+  for (const [index, permission] of permissions.entries()) {
+    if (isUrn(permission)) refuseUrn(permission, workspaceId, `body.permissions[${index}]`);
+    if (isUrn(permission) || isPermission(permission)) continue;
+    const near = closestPermission(permission);
+    throw invalid(
+      `body.permissions[${index}]`,
+      "is not a permission",
+      near === undefined
+        ? "use `<resource>.<id or *>.<action>`, such as `api.*.create_key`, or `*`"
+        : `did you mean "${near}"?`,
+    );
+  }
+  if (permissions.includes(serverPermission) && !current.includes(serverPermission)) {
+    throw new Failure("insufficient_permissions", {
+      detail: `"${serverPermission}" concerns every workspace. Only the command line grants it: latchkey root-key create --permissions ${serverPermission}`,
+    });
+  }
+  const expanded = (some: readonly string[]) => some.flatMap((one) => expandPermission(one, workspaceId));
+  const held = expanded(own.permissions);
+  const missing = expanded(permissions).find((permission) => !mayGrant(held, permission));
+  if (missing === undefined) return;
+  throw new Failure("insufficient_permissions", {
+    detail: `Missing permission: "${missing}". A root key grants only what it holds itself.`,
+  });
+}
+
+function refuseUrn(permission: string, workspaceId: string, location: string): void {
+  const parsed = parseUrn(permission, workspaceId);
+  if ("flaw" in parsed) throw invalid(location, parsed.flaw.message, parsed.flaw.fix);
+}
+
+/**
+ * The root key as long as it cannot be the last enabled one with all permissions.
+ * Errors: `protected_resource`.
+ */
+export async function refuseLastOwner(
+  { tx, caller, now }: TransactContext,
+  key: StoredRootKey,
+): Promise<void> {
+  const nowMs = now();
+  const isOwner = key.enabled && key.permissions.includes("*") && !isExpired(key, nowMs);
+  if (!isOwner || (await hasOtherOwnersRootKey(tx, caller.workspaceId, key.id, nowMs))) return;
+  throw new Failure("protected_resource", {
+    detail:
+      "This is the last enabled root key of the workspace that has all permissions. It cannot be deleted, disabled or restricted: create another one with the permission * first.",
+  });
+}
+
+export function isExpired({ expiresAtMs }: StoredRootKey, nowMs: number): boolean {
+  return expiresAtMs !== undefined && nowMs > expiresAtMs;
+}
+
+/** Creates a root key, and returns it. */
+export async function createRootKey(
+  { tx, caller, newId, randomBytes, hashKey, now }: TransactContext,
+  wanted: Pick<NewRootKey, "name" | "permissions" | "expiresAtMs">,
+): Promise<z.input<typeof newRootKey>> {
+  const key = rootKeySecret(randomBytes(24));
+  const keyId = newId("root");
+  const row = { ...wanted, ...rootKeyParts(key), permissions: [...new Set(wanted.permissions)] };
+  const { workspaceId } = caller;
+  await insertRootKey(tx, { ...row, id: keyId, workspaceId, hash: hashKey(key), nowMs: now() });
+  return { keyId, key };
+}

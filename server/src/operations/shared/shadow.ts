@@ -1,0 +1,206 @@
+import { may, mayAll } from "../../domain/caller.ts";
+import { type Settled, settleLater } from "../../domain/settled.ts";
+import type { KeyRecord } from "../../domain/verification.ts";
+import { Failure } from "../../errors.ts";
+import type { RunContext } from "../../operation.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
+import type { requestRefusals } from "../../upstream/verdict.ts";
+import {
+  creditsOwner,
+  type KeyVerdict,
+  learn,
+  noteUnimported,
+  setCredits,
+  unavailable,
+  upstreamOf,
+  waitingFor,
+} from "./learning.ts";
+import { type Difference, differencesBetween } from "./shadowDifferences.ts";
+import { judge, type Outcome, type Requested } from "./verification.ts";
+import { requestedOf, type VerificationInput } from "./verificationInput.ts";
+import { notFound, type VerificationResponse, verificationResponse } from "./verificationResponse.ts";
+import { findVerifiedKey, isVisible, recordNotFound, recordOutcome } from "./verifiedKeys.ts";
+
+/** The upstream that decides this request; undefined: this server decides. */
+export function shadowOf(context: RunContext): Upstream | undefined {
+  if (context.upstream === undefined) return undefined;
+  const upstream = upstreamOf(context);
+  return upstream?.mode === "shadow" ? upstream : undefined;
+}
+
+/** One verification that the upstream decides. */
+type Shadowed = {
+  context: RunContext;
+  upstream: Upstream;
+  input: VerificationInput;
+  requested: Requested;
+  hash: string;
+  /** its place in the order of calls about this key */
+  call: number;
+};
+
+/** Our own verdict on a key that we know. */
+type Own = { key: KeyRecord; outcome: Settled<Outcome> };
+
+/**
+ * Returns the upstream's verdict. We verify beside it, count what differs, and keep the hash of a waiting key that it
+ * names. Without the upstream, we decide about the keys that we know.
+ * Errors: `upstream_unavailable`, those of `requestedOf` and `judge`, `precondition_failed` for what the upstream does not know.
+ */
+export async function verifyInShadow(
+  context: RunContext,
+  upstream: Upstream,
+  input: VerificationInput,
+): Promise<VerificationResponse> {
+  const requested = requestedOf(input, context);
+  refuseOwnFields(input);
+  const hash = context.hashKey(input.key);
+  const call = upstream.credits.begin(hash);
+  try {
+    return await decide({ context, upstream, input, requested, hash, call });
+  } finally {
+    upstream.credits.end(call);
+  }
+}
+
+/** What the upstream would not honor must not be silently left out. */
+function refuseOwnFields({ credits, quotas, ip, keyspaces, autoApply }: VerificationInput): void {
+  const named = { "credits.reserve": credits?.reserve, quotas, ip, keyspaces };
+  const field =
+    Object.entries(named).find(([, value]) => value !== undefined)?.[0] ??
+    (autoApply ? undefined : "autoApply");
+  if (field === undefined) return;
+  throw new Failure("precondition_failed", {
+    detail: `body.${field} cannot be used while UPSTREAM_VERIFY_MODE is shadow: the upstream server decides, and it does not have this field.`,
+  });
+}
+
+async function decide(shadowed: Shadowed): Promise<VerificationResponse> {
+  const { context, upstream, input, requested } = shadowed;
+  const key = await findVerifiedKey(context, input);
+  if (key !== undefined && !isVisible(context, key, undefined)) return missing(shadowed);
+  const judging = key && settleLater(() => judge(context, key, requested));
+  const response = await upstream.verify(forwardedBody(input));
+  const outcome = await judging;
+  const own = key && outcome && { key, outcome };
+  if ("unavailable" in response) {
+    if (own === undefined) throw unavailable(response);
+    return decideAlone(shadowed, own);
+  }
+  if ("refused" in response) throw refusedBoth(shadowed, own, response.refused);
+  const { verdict } = response;
+  if (verdict.code !== "NOT_FOUND") return followVerdict(shadowed, own, verdict);
+  if (own !== undefined)
+    note(shadowed, own.key.id, { kind: "code", own: codeOf(own), upstream: verdict.code });
+  return missing(shadowed);
+}
+
+/** Only what an Unkey server takes. */
+function forwardedBody({ key, tags, permissions, credits, ratelimits, migrationId }: VerificationInput) {
+  return { key, tags, permissions, credits, ratelimits, migrationId }; // JSON leaves out what is undefined
+}
+
+function missing({ context, input }: Shadowed): VerificationResponse {
+  recordNotFound(context, input);
+  return notFound;
+}
+
+function decideAlone({ context, input }: Shadowed, { key, outcome }: Own): VerificationResponse {
+  if ("error" in outcome) throw outcome.error;
+  recordOutcome(context, key, outcome.value, input);
+  return verificationResponse(key, outcome.value);
+}
+
+/** Our own error if it is the same: its detail is about this server's limits. */
+function refusedBoth(
+  shadowed: Shadowed,
+  own: Own | undefined,
+  refused: (typeof requestRefusals)[number],
+): unknown {
+  if (own !== undefined && "error" in own.outcome) {
+    const { error } = own.outcome;
+    if (error instanceof Failure && error.code === refused) return error;
+  }
+  note(shadowed, own?.key.id, { kind: "error", own: own && codeOf(own), upstream: refused });
+  return new Failure(refused, { detail: "The upstream server refused the request." });
+}
+
+async function followVerdict(
+  shadowed: Shadowed,
+  known: Own | undefined,
+  verdict: KeyVerdict,
+): Promise<VerificationResponse> {
+  const { context, upstream, input } = shadowed;
+  const own = known ?? (await learnNow(shadowed, verdict));
+  if (own === "hidden") return missing(shadowed);
+  if (own === undefined) {
+    noteUnimported(context, upstream, verdict);
+    return mayAll(context.caller, "api", "verify_key") ? responseTo(verdict, undefined) : missing(shadowed);
+  }
+  const { key, outcome } = own;
+  const isAlone = upstream.credits.isAlone(shadowed.call, shadowed.hash);
+  for (const difference of differencesBetween(own, verdict, { isAlone, isNew: known === undefined })) {
+    note(shadowed, key.id, difference);
+  }
+  await followCredits(shadowed, own, verdict);
+  const decided = "value" in outcome ? outcome.value : noOutcome;
+  const spent = verdict.valid ? decided.spent : 0;
+  recordOutcome(context, key, { ...decided, code: verdict.code, spent }, input);
+  return responseTo(verdict, key.keyspaceId);
+}
+
+const noOutcome = { credits: undefined, quotas: [], hold: undefined, spent: 0, counted: undefined };
+
+/** Learns the key that the verdict names, if it waits here, and verifies it for the first time. */
+async function learnNow(
+  { context, input, requested, hash }: Shadowed,
+  verdict: KeyVerdict,
+): Promise<Own | "hidden" | undefined> {
+  const { caller, caches } = context;
+  const waiting = await waitingFor(context, input.key, verdict);
+  if (waiting !== undefined) {
+    if (!may(caller, "api", waiting.apiId, "verify_key")) return "hidden";
+    await learn(context, waiting, verdict, hash);
+  }
+  const key = await caches.keys.find(caller.workspaceId, hash); // another request may have learned it
+  if (key === undefined) return undefined;
+  if (!isVisible(context, key, undefined)) return "hidden";
+  return { key, outcome: await settleLater(() => judge(context, key, requested)) };
+}
+
+/** Our balance becomes the upstream's, or its credits would be granted a second time by this server. */
+async function followCredits(
+  { context, upstream, hash, call }: Shadowed,
+  { key, outcome }: Own,
+  verdict: KeyVerdict,
+): Promise<void> {
+  const { credits } = verdict;
+  const { workspaceId, subjectId, identity } = key;
+  if (credits === undefined) return;
+  upstream.credits.arrive(call, hash, credits);
+  if ("value" in outcome && outcome.value.credits?.remaining === upstream.credits.latest(hash)) return;
+  const owner = creditsOwner(workspaceId, verdict, { subjectId, identityId: identity?.id });
+  if (owner === undefined) return;
+  await context.inTransaction((write) =>
+    // read within the transaction: of two that wait for each other, both store what arrived last
+    setCredits({ ...context, ...write, note: context.note }, owner, upstream.credits.latest(hash)),
+  );
+}
+
+function note(
+  { context, upstream }: Shadowed,
+  keyId: string | undefined,
+  { kind, own, upstream: theirs }: Difference,
+): void {
+  const { now, requestId } = context;
+  upstream.noteDifference(kind, { atMs: now(), requestId, keyId, own, upstream: theirs });
+}
+
+function codeOf({ outcome }: Own): string {
+  if ("value" in outcome) return outcome.value.code;
+  return outcome.error instanceof Failure ? outcome.error.code : "unexpected_error";
+}
+
+function responseTo(verdict: KeyVerdict, keyspaceId: string | undefined): VerificationResponse {
+  return keyspaceId === undefined ? verdict : { ...verdict, keyspaceId };
+}

@@ -1,0 +1,159 @@
+import { type Account, charge, emptyAccount, readingOf } from "../../domain/accounts.ts";
+import { allAvailable, type MaybePromise, whenAvailable } from "../../domain/maybePromise.ts";
+import type { PlannedRatelimit } from "../../domain/ratelimits.ts";
+import { type Settled, settle, settleLater } from "../../domain/settled.ts";
+import type { KeyRecord } from "../../domain/verification.ts";
+import type { RunContext } from "../../operation.ts";
+import { findAccounts } from "../../storage/queries/accounts.ts";
+import { ownersOf } from "../../storage/queries/charges.ts";
+import {
+  afterSpending,
+  type Counted,
+  count,
+  judgeStored,
+  type Outcome,
+  type Refusal,
+  type Requested,
+  refuse,
+  spenderOf,
+  spendOf,
+  spendsFromAccounts,
+  validWithoutAccounts,
+} from "./verification.ts";
+
+/** A verification of a key that was found. */
+export type Verification = { key: KeyRecord; requested: Requested };
+
+type Judged = Verification & { judged: Settled<Refusal | readonly PlannedRatelimit[]> };
+
+/** A key that may still pass has no refusal. */
+type Checked = { refusal: Refusal | undefined; counted: Counted | undefined };
+
+/**
+ * Decides each verification as if `judge` were called for one after the other. Verifications that cannot affect each
+ * other by giving back what they counted are counted together and spend in one commit.
+ */
+export async function judgeAll(
+  context: RunContext,
+  verifications: readonly Verification[],
+): Promise<Settled<Outcome>[]> {
+  let rest: Judged[] = verifications.map(({ key, requested }) => ({
+    key,
+    requested,
+    judged: settle(judgeStored, context, key, requested),
+  }));
+  const outcomes: Settled<Outcome>[] = [];
+  while (rest.length > 0) {
+    const together = rest.slice(0, await independentCount(context, rest));
+    outcomes.push(...(await judgeTogether(context, together)));
+    rest = rest.slice(together.length);
+  }
+  return outcomes;
+}
+
+/**
+ * How many of the first verifications can be decided together. One that lacks credits gives back what it counted, which
+ * a later one on the same counter must see. So the first of those for which the credits may not suffice is the last.
+ */
+async function independentCount(context: RunContext, rest: readonly Judged[]): Promise<number> {
+  const shared = sharingCounters(rest);
+  if (shared.size === 0) return rest.length;
+  const known = await accountsOf(context, shared);
+  for (const [index, one] of rest.entries()) {
+    if (limitsOf(one) === undefined) continue;
+    const accounts = ownersOf(spenderOf(one.key)).flatMap(({ id }) => known.get(id) ?? []);
+    const charged = charge(accounts, one.requested.cost, context.now());
+    if (!charged.granted && shared.has(one)) return index + 1;
+    for (const account of charged.accounts) known.set(account.id, account);
+  }
+  return rest.length;
+}
+
+/** Those that spend, and share the owner of a counter with a later one. */
+function sharingCounters(rest: readonly Judged[]): Set<Judged> {
+  const later = new Set<string>();
+  const sharing = new Set<Judged>();
+  for (const one of rest.toReversed()) {
+    const limits = limitsOf(one) ?? [];
+    const spends = spendsFromAccounts(one.key, one.requested);
+    if (spends && limits.some(({ subject }) => later.has(subject))) sharing.add(one);
+    for (const { subject } of limits) later.add(subject);
+  }
+  return sharing;
+}
+
+/** The rate limits to count; undefined: it is refused before. */
+function limitsOf({ judged }: Judged): readonly PlannedRatelimit[] | undefined {
+  return "error" in judged || typeof judged.value === "string" ? undefined : judged.value;
+}
+
+/** The accounts that these spend from. One that cannot be read is as if it had nothing, since it may be refused. */
+async function accountsOf(context: RunContext, of: Set<Judged>): Promise<Map<string, Account>> {
+  const owners = new Map(
+    [...of].flatMap(({ key }) => ownersOf(spenderOf(key))).map((owner) => [owner.id, owner]),
+  );
+  const found = await Promise.all(
+    [...owners.values()].map(async (owner) => {
+      const read = await settleLater(findAccounts, context.db, [owner], context.now());
+      return "error" in read ? [emptyAccount(owner)] : read.value;
+    }),
+  );
+  return new Map(found.flat().map((account) => [account.id, account]));
+}
+
+async function judgeTogether(
+  context: RunContext,
+  together: readonly Judged[],
+): Promise<readonly Settled<Outcome>[]> {
+  const checked = await allAvailable(
+    together.map(({ judged }) => ("error" in judged ? judged : settleLater(check, context, judged.value))),
+  );
+  const spending = new Set(
+    together
+      .filter((one, index) => spendsFromAccounts(one.key, one.requested) && hasPassed(checked[index]))
+      .flatMap(({ key }) => ownersOf(spenderOf(key)).map(({ id }) => id)),
+  );
+  return allAvailable(
+    together.map((one, index) => {
+      const settled = checked[index];
+      if (settled === undefined) throw new Error("A verification of a batch was not checked.");
+      return "error" in settled ? settled : settleLater(conclude, context, one, settled.value, spending);
+    }),
+  );
+}
+
+function check(context: RunContext, judged: Refusal | readonly PlannedRatelimit[]): MaybePromise<Checked> {
+  if (typeof judged === "string") return { refusal: judged, counted: undefined };
+  return whenAvailable(count(context, judged), checkedBy);
+}
+
+function checkedBy(counted: Counted | undefined): Checked {
+  return { refusal: counted?.hit.passed === false ? "RATE_LIMITED" : undefined, counted };
+}
+
+function hasPassed(checked: Settled<Checked> | undefined): boolean {
+  return checked !== undefined && "value" in checked && checked.value.refusal === undefined;
+}
+
+/**
+ * If any verification spends from an account, the refused ones read it by spending nothing, so that each sees what those
+ * before it have left.
+ */
+function conclude(
+  context: RunContext,
+  { key, requested }: Verification,
+  { refusal, counted }: Checked,
+  spending: Set<string>,
+): MaybePromise<Outcome> {
+  const [lead] = spending;
+  if (refusal === undefined) {
+    if (!spendsFromAccounts(key, requested)) return validWithoutAccounts(counted);
+    return afterSpending(context, context.spendCredits(spendOf(key, requested), lead), requested, counted);
+  }
+  const isSpentFrom = ownersOf(spenderOf(key)).some(({ id }) => spending.has(id));
+  if (!isSpentFrom) return refuse(context, key, requested, refusal, counted);
+  const cost = readingOf(requested.cost);
+  return context
+    .spendCredits({ ...spenderOf(key), cost }, lead)
+    .then(({ credits, quotas }) => ({ code: refusal, credits, quotas, spent: 0, counted, hold: undefined }));
+}

@@ -1,0 +1,173 @@
+import { may } from "../../domain/caller.ts";
+import { itemAt } from "../../domain/itemAt.ts";
+import { allAvailable, type MaybePromise, whenAvailable } from "../../domain/maybePromise.ts";
+import { type Settled, settleLater } from "../../domain/settled.ts";
+import type { Why } from "../../domain/usage.ts";
+import { isNamed, type KeyRecord } from "../../domain/verification.ts";
+import type { RunContext } from "../../operation.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
+import { keptRequest } from "./keptRequests.ts";
+import { findThroughUpstream, upstreamOf } from "./learning.ts";
+import { findMigratedKey } from "./migratedKeys.ts";
+import type { Outcome } from "./verification.ts";
+import type { VerificationInput } from "./verificationInput.ts";
+
+/** Whether the caller may know that the key exists. If not, the response is the one for a key that does not exist. */
+export function isVisible({ caller }: RunContext, key: KeyRecord, keyspaces: readonly string[] | undefined) {
+  if (keyspaces !== undefined && !isNamed(key, keyspaces)) return false;
+  return may(caller, "api", key.apiId, "verify_key");
+}
+
+/**
+ * The key with this text, or, if it was migrated and is verified for the first time, the key that it belongs to. In
+ * fallback, also a key that only the upstream recognizes.
+ * Errors: `upstream_unavailable`.
+ */
+export function findVerifiedKey(context: RunContext, named: Named): MaybePromise<KeyRecord | undefined> {
+  const { migrationId } = named;
+  const found = findKey(context, named.key);
+  if (found !== undefined && !(found instanceof Promise)) return found;
+  const isMigrated = migrationId !== undefined && migrationId !== "";
+  if (!isMigrated && fallbackOf(context) === undefined) return found;
+  return whenAvailable(found, orMissing, context, named);
+}
+
+function orMissing(record: KeyRecord | undefined, context: RunContext, named: Named) {
+  return record ?? findMissingKey(context, named);
+}
+
+/** A key whose hash is not stored. */
+async function findMissingKey(context: RunContext, named: Named): Promise<KeyRecord | undefined> {
+  const { key, migrationId } = named;
+  const migrated = migrationId ? await findMigratedKey(context, key, migrationId) : undefined;
+  const upstream = fallbackOf(context);
+  return migrated ?? (upstream && findThroughUpstream(context, upstream, named));
+}
+
+function fallbackOf(context: RunContext): Upstream | undefined {
+  if (context.upstream === undefined) return undefined;
+  const upstream = upstreamOf(context);
+  return upstream?.mode === "fallback" ? upstream : undefined;
+}
+
+function findKey({ caches, caller, hashKey }: RunContext, key: string): MaybePromise<KeyRecord | undefined> {
+  return caches.keys.find(caller.workspaceId, hashKey(key));
+}
+
+type Named = { key: string; migrationId?: string | undefined };
+
+/**
+ * As `findVerifiedKey` for one after the other, but all keys are looked up together. An entry that has failed before
+ * keeps its error.
+ */
+export async function findVerifiedKeys(
+  context: RunContext,
+  entries: readonly Settled<Named>[],
+): Promise<readonly Settled<KeyRecord | undefined>[]> {
+  const looked = await allAvailable<Settled<KeyRecord | undefined>>(
+    entries.map((entry) => ("error" in entry ? entry : settleLater(findKey, context, entry.value.key))),
+  );
+  // a migrated key is found only once an entry with its migration has come first
+  const isMissing = (index: number) => {
+    const one = itemAt(looked, index);
+    return "value" in one && one.value === undefined;
+  };
+  const isMigrating = (entry: Settled<Named>, index: number) =>
+    "value" in entry && entry.value.migrationId && isMissing(index);
+  if (!entries.some(isMigrating)) {
+    if (fallbackOf(context) === undefined) return looked;
+    return allAvailable(
+      entries.map((entry, index) =>
+        "error" in entry || !isMissing(index)
+          ? itemAt(looked, index)
+          : settleLater(() => findVerifiedKey(context, entry.value)),
+      ),
+    );
+  }
+  const found = [...looked];
+  for (const [index, entry] of entries.entries()) {
+    if ("error" in entry || !isMissing(index)) continue;
+    found[index] = await settleLater(findVerifiedKey, context, entry.value);
+  }
+  return found;
+}
+
+/** Records one verification for the operations of `analytics`. */
+export function recordOutcome(
+  { usage, nowMs, requestId }: RunContext,
+  key: KeyRecord,
+  outcome: Outcome,
+  input: VerificationInput,
+): void {
+  const { tags = noTags, permissions } = input;
+  // the address of a caller is kept only if it may explain the refusal
+  const hasList = key.apiAddresses !== undefined || key.addresses !== undefined;
+  usage.record({
+    atMs: nowMs,
+    workspaceId: key.workspaceId,
+    requestId,
+    keyId: key.id,
+    identityId: key.identity?.id,
+    apiId: key.apiId,
+    outcome: outcome.code,
+    why: reasonFor(key, outcome, permissions),
+    credits: outcome.spent,
+    tags,
+    request: keptRequest(input, outcome.code !== "VALID", hasList ? input.ip : undefined),
+  });
+}
+
+const noTags: readonly string[] = [];
+
+/** Records the verification of a key that does not exist, or that the caller may not verify. */
+export function recordNotFound(
+  { usage, nowMs, requestId, caller, hashKey }: RunContext,
+  input: VerificationInput,
+): void {
+  const { key, tags = noTags } = input;
+  usage.record({
+    atMs: nowMs,
+    workspaceId: caller.workspaceId,
+    requestId,
+    keyHash: hashKey(key),
+    outcome: "NOT_FOUND",
+    why: { check: "found" },
+    credits: 0,
+    tags,
+    request: keptRequest(input, true, undefined),
+  });
+}
+
+function reasonFor(
+  { workspaceEnabled }: KeyRecord,
+  { code, counted }: Outcome,
+  permissions: string | undefined,
+): Why | undefined {
+  switch (code) {
+    case "VALID":
+      return undefined;
+    case "FORBIDDEN":
+      return { check: workspaceEnabled ? "ipAllowList" : "workspace" };
+    case "DISABLED":
+      return { check: "enabled" };
+    case "EXPIRED":
+      return { check: "expiry" };
+    case "INSUFFICIENT_PERMISSIONS":
+      return { check: "permissions", name: permissions };
+    case "RATE_LIMITED":
+      return exceededLimit(counted);
+    case "USAGE_EXCEEDED":
+      return { check: "credits" };
+  }
+}
+
+/** The first limit that refused. */
+function exceededLimit(counted: Outcome["counted"]): Why {
+  const exceeded = counted?.ratelimits.find((_, index) => counted.hit.windows[index]?.passed === false);
+  return {
+    check: "ratelimit",
+    name: exceeded?.name,
+    limit: exceeded?.limit,
+    durationMs: exceeded?.durationMs,
+  };
+}

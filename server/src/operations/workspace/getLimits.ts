@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { operation } from "../../operation.ts";
+
+const limit = z.strictObject({
+  limit: z
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .nullable()
+    .describe("The most that the workspace may have. null: no limit."),
+  current: z.int().min(0).optional().describe("How much of it is used. Omitted if it is not counted."),
+});
+
+export const getLimits = operation({
+  name: "workspace.getLimits",
+  summary: "Read the limits of the workspace",
+  description: "What the operator of the server has set. A plan of a hosted account has more.",
+  permission: "workspace.*.read_limits",
+  input: z.strictObject({}),
+  output: z.strictObject({
+    apiBillableOperationsCountMaxPerMonth: limit.describe(
+      "Verifications and rate limit decisions in a month. Always without a limit.",
+    ),
+    apiRequestsCountMaxPerMinute: limit.describe(
+      "Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Above it, requests get 429.",
+    ),
+    logsRetentionDaysMax: limit.describe(
+      "How many days single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down.",
+    ),
+    logsAuditRetentionDaysMax: limit.describe(
+      "How many days audit events are kept, as `AUDIT_RETENTION_DAYS` sets it. null: forever.",
+    ),
+    logdrainsMax: limit.describe("Log drains. Always 0: this server has none."),
+  }),
+  errors: [],
+  example: {
+    input: {},
+    output: {
+      apiBillableOperationsCountMaxPerMonth: { limit: null },
+      apiRequestsCountMaxPerMinute: { limit: 6_000 },
+      logsRetentionDaysMax: { limit: 7 },
+      logsAuditRetentionDaysMax: { limit: null },
+      logdrainsMax: { limit: 0, current: 0 },
+    },
+  },
+
+  run(_, { limits }) {
+    const { workspaceRequestsPerMinute, usageEventHours, auditRetentionDays } = limits;
+    return {
+      apiBillableOperationsCountMaxPerMonth: { limit: null },
+      apiRequestsCountMaxPerMinute: { limit: workspaceRequestsPerMinute ?? null },
+      logsRetentionDaysMax: {
+        limit: usageEventHours === undefined ? null : Math.floor(usageEventHours / 24),
+      },
+      logsAuditRetentionDaysMax: { limit: auditRetentionDays ?? null },
+      logdrainsMax: { limit: 0, current: 0 },
+    };
+  },
+});

@@ -1,0 +1,46 @@
+import { describe, expect, test } from "bun:test";
+import { engines } from "../../test/harness.ts";
+import { testServer, testWorkspace } from "../../test/setUp.ts";
+import { openCaches } from "./caches.ts";
+
+const limit = { name: "requests", limit: 1_000, duration: 60_000, autoApply: true };
+
+describe.each(engines)("on $name,", (engine) => {
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
+
+  async function makeKeys(count: number, externalIdOf: (index: number) => string): Promise<string[]> {
+    const { apiId } = await space.data("apis.createApi", { name: "payments" });
+    const keys: string[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const externalId = externalIdOf(index);
+      await space.call("identities.createIdentity", { externalId, ratelimits: [limit] });
+      const { key } = await space.data("keys.createKey", { apiId, externalId, permissions: ["read"] });
+      keys.push(server.services.hashKey(key));
+    }
+    return keys;
+  }
+
+  test("cached keys and what they share stay within the memory that they may take", async () => {
+    const maxBytes = 40_000;
+    const caches = openCaches(server.services.engine, maxBytes);
+    for (const hash of await makeKeys(100, (index) => `user_${index}`)) {
+      expect(await caches.keys.find(space.id, hash)).toBeDefined();
+      expect(caches.keys.bytes()).toBeLessThanOrEqual(maxBytes);
+    }
+    expect(caches.keys.bytes()).toBeGreaterThan(maxBytes / 2);
+    caches.clear();
+    expect(caches.keys.bytes()).toBe(0);
+  }, 30_000);
+
+  test("keys of one identity refer to one record of it, and keys with the same permissions to one record of these", async () => {
+    const caches = openCaches(server.services.engine, 1_000_000);
+    const [first = "", second = ""] = await makeKeys(2, () => "user");
+    const one = await caches.keys.find(space.id, first);
+    const other = await caches.keys.find(space.id, second);
+    expect(one?.id).not.toBe(other?.id as string);
+    expect(one?.identity).toBe(other?.identity as NonNullable<typeof other>["identity"]);
+    expect(one?.grants).toBe(other?.grants as NonNullable<typeof other>["grants"]);
+    expect(one?.limits).toBe(other?.limits as NonNullable<typeof other>["limits"]);
+  });
+});

@@ -1,0 +1,64 @@
+import { type RecordCache, recordCache } from "./cache.ts";
+import { changeLog } from "./changeLog.ts";
+import type { Engine } from "./engine.ts";
+import { idsOfKey, type KeptKey, openKeyParts } from "./keyParts.ts";
+import { findKeyRecord } from "./queries/keys/record.ts";
+import { findNamespace, type NamespaceRecord } from "./queries/namespaces.ts";
+import { findRootKeyByHash, type RootKeyRecord } from "./queries/rootKeys.ts";
+
+export type Caches = {
+  /** by the hash of the whole key */
+  keys: RecordCache<KeptKey>;
+  /** by name or id */
+  namespaces: RecordCache<NamespaceRecord>;
+  /** by hash, under `noWorkspace`: the workspace is known only once the root key is found */
+  rootKeys: RecordCache<RootKeyRecord>;
+  /** Evicts every record that depends on this id. A lookup in progress that depends on it is repeated. */
+  evict(id: string): void;
+  clear(): void;
+};
+
+/** the workspace id under which root keys are cached */
+export const noWorkspace = "";
+
+/** The caches in front of a database. `maxBytes` is for that of keys. To add one, extend `list` and the type above. */
+export function openCaches(engine: Engine, maxBytes: number): Caches {
+  const { db, isCurrent } = engine;
+  const changes = changeLog();
+  const parts = openKeyParts(changes, isCurrent);
+  const list = {
+    keys: recordCache({
+      changes,
+      isCurrent,
+      load: (workspaceId, hash, since) => findKeyRecord(engine, parts, { workspaceId, hash, since }),
+      idsOf: idsOfKey,
+      bytesOf: ({ bytes }) => bytes,
+      shared: parts,
+      maxBytes,
+    }),
+    namespaces: recordCache({
+      changes,
+      isCurrent,
+      load: (workspaceId, ref) => findNamespace(db, workspaceId, ref),
+      idsOf: ({ id }) => [id],
+      bytesOf: ({ overrides }) => 500 + 400 * overrides.exact.size,
+      maxBytes: maxBytes / 4,
+    }),
+    rootKeys: recordCache({
+      changes,
+      isCurrent,
+      load: (_, hash) => findRootKeyByHash(db, hash),
+      idsOf: ({ caller }) => [caller.rootKeyId, caller.workspaceId],
+      bytesOf: ({ caller }) => 300 + caller.permissions.size * 60,
+      maxBytes: maxBytes / 16,
+    }),
+  };
+  return {
+    ...list,
+    evict: changes.note,
+    clear() {
+      changes.noteAll();
+      for (const cache of Object.values(list)) cache.clear();
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import { Database } from "bun:sqlite";
+import { type DatabaseAddress, databaseUrl } from "../../domain/databaseAddress.ts";
+import { type Engine, StorageError } from "../engine.ts";
+import { oneConnection } from "./postgresConnection.ts";
+import { ask } from "./postgresQuery.ts";
+import { type ColumnType, postgresRows, sqliteRows, type UsageSql, type UsageValue } from "./rowSql.ts";
+import { openUsageDatabase } from "./usage.ts";
+
+/** The values of one row, in the order of the columns. */
+export type Row = readonly UsageValue[];
+/** The columns of a table by name, in alphabetical order. */
+export type Columns = Readonly<Record<string, ColumnType>>;
+
+/**
+ * One connection that reads and writes whole tables, those of usage included. Statements may take any time. It neither
+ * creates a database nor migrates it, except for the usage file of SQLite.
+ */
+export type BulkDatabase = UsageSql & {
+  engine: Engine["name"];
+  /** every table, whether it is Latchkey's or not */
+  tables(): Promise<string[]>;
+  columnsOf(table: string): Promise<Columns>;
+  /** In one transaction. Everything that `work` reads is from the same moment. */
+  snapshot<T>(work: () => Promise<T>): Promise<T>;
+  /** In one transaction, which holds SQLite's write lock from its beginning. */
+  transaction<T>(work: () => Promise<T>): Promise<T>;
+  /** All rows of a table, in batches. Only within `snapshot`. */
+  read(table: string, columns: Columns): AsyncGenerator<Row[]>;
+  /** Closes the connection. What was committed is on disk, on SQLite in the database files themselves. */
+  close(): Promise<void>;
+};
+
+const anyTimeMs = 24 * 60 * 60 * 1000;
+/** Metadata may have 64 KB, so that a batch has at most 16 MB of it. */
+const rowsAtOnce = 250;
+/** of tables whose rows may have 2 MB: blocks of usage, and responses that are kept for repeated calls */
+const largeRowsAtOnce = 10;
+
+export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> {
+  if (address.kind === "memory") {
+    throw new StorageError("unavailable", "A database in memory can only be reached by its own process.");
+  }
+  return address.kind === "postgres" ? openPostgresBulk(address.url) : openSqliteBulk(address.path);
+}
+
+async function openSqliteBulk(path: string): Promise<BulkDatabase> {
+  const usage = await openUsageDatabase({ kind: "file", path }); // creates the file if nothing was counted yet
+  await usage.close();
+  const connection = new Database(path, { create: false, readwrite: true });
+  connection.run("pragma busy_timeout = 10000");
+  connection.run("pragma synchronous = normal");
+  connection.run("pragma foreign_keys = on");
+  connection.run("pragma temp_store = memory");
+  connection.query("attach database ? as usage").run(`${path}-usage`);
+  const within = async <T>(begin: string, work: () => Promise<T>): Promise<T> => {
+    connection.run(begin);
+    try {
+      const result = await work();
+      connection.run("commit");
+      return result;
+    } catch (error) {
+      if (connection.inTransaction) connection.run("rollback");
+      throw error;
+    }
+  };
+  return {
+    ...sqliteRows(connection),
+    engine: "sqlite",
+    tables: async () =>
+      connection
+        .query<{ name: string }, []>(
+          `select "name" from (select "name", "type" from main.sqlite_master union select "name", "type" from usage.sqlite_master)
+           where "type" = 'table' and "name" not like 'sqlite\\_%' escape '\\' order by "name"`,
+        )
+        .all()
+        .map(({ name }) => name),
+    columnsOf: async (table) =>
+      columnsFrom(
+        connection
+          .query<ColumnRow, [string]>(`select "name", "type" from pragma_table_info(?) order by "name"`)
+          .all(table),
+      ),
+    snapshot: (work) => within("begin", work),
+    transaction: (work) => within("begin immediate", work),
+    async *read(table, columns) {
+      const most = batchRows(table, columns);
+      let batch: Row[] = [];
+      for (const row of connection.query<Fields, []>(selectAll(table, columns)).iterate()) {
+        batch.push(rowOf(row, columns));
+        if (batch.length < most) continue;
+        yield batch;
+        batch = [];
+      }
+      if (batch.length > 0) yield batch;
+    },
+    async close() {
+      connection.run("pragma synchronous = full");
+      for (const name of ["main", "usage"]) connection.run(`pragma ${name}.wal_checkpoint(truncate)`);
+      connection.close();
+    },
+  };
+}
+
+/** so that statements of any length work, and a copy that ends in a crash leaves nothing locked */
+const postgresSettings = {
+  application_name: "latchkey copy",
+  client_encoding: "UTF8",
+  standard_conforming_strings: "on",
+  TimeZone: "UTC",
+  statement_timeout: "0",
+  lock_timeout: "10s",
+  idle_in_transaction_session_timeout: "0",
+  synchronous_commit: "on",
+};
+
+async function openPostgresBulk(url: string): Promise<BulkDatabase> {
+  const client = oneConnection(url);
+  const run = (statement: string) => ask(client, statement);
+  for (const [name, value] of Object.entries(postgresSettings)) {
+    await run(`select set_config('${name}', '${value}', false)`);
+  }
+  const sql = postgresRows((work) => work(client), anyTimeMs);
+  const within = async <T>(begin: string, work: () => Promise<T>): Promise<T> => {
+    await run(begin);
+    try {
+      const result = await work();
+      await run("commit");
+      return result;
+    } catch (error) {
+      await run("rollback").catch(() => undefined);
+      throw error;
+    }
+  };
+  return {
+    ...sql,
+    engine: "postgres",
+    async tables() {
+      const rows = await sql.rows<{ name: string }>(
+        `select "tablename"::text as "name" from pg_tables where "schemaname" = current_schema() order by 1`,
+      );
+      return rows.map(({ name }) => name);
+    },
+    columnsOf: async (table) =>
+      columnsFrom(
+        await sql.rows<ColumnRow>(
+          `select "column_name"::text as "name", "data_type"::text as "type" from information_schema.columns
+           where "table_schema" = current_schema() and "table_name" = $1 order by "column_name" collate "C"`,
+          table,
+        ),
+      ),
+    snapshot: (work) => within("begin isolation level repeatable read read only", work),
+    transaction: (work) => within("begin", work),
+    async *read(table, columns) {
+      const cursor = `"copyOf_${table}"`; // a name for each, since a statement of one name is prepared once
+      await run(`declare ${cursor} no scroll cursor for ${selectAll(table, columns)}`);
+      for (;;) {
+        const rows = await sql.rows<Fields>(`fetch ${batchRows(table, columns)} from ${cursor}`);
+        if (rows.length === 0) break;
+        yield rows.map((row) => rowOf(row, columns));
+      }
+      await run(`close ${cursor}`);
+    },
+    close: () => client.close({ timeout: 5 }),
+  };
+}
+
+type Fields = Record<string, UsageValue>;
+type ColumnRow = { name: string; type: string };
+
+const typesByName: Record<string, ColumnType> = {
+  text: "text",
+  integer: "int64",
+  bigint: "int64",
+  blob: "bytes",
+  bytea: "bytes",
+};
+
+/** Errors: throws for a column of another type, since only the tables of one engine have those. */
+function columnsFrom(rows: readonly ColumnRow[]): Columns {
+  return Object.fromEntries(
+    rows.map(({ name, type }) => {
+      const known = typesByName[type.toLowerCase()];
+      if (known === undefined)
+        throw new Error(`the column ${name} has the type ${type}, which is not copied`);
+      return [name, known];
+    }),
+  );
+}
+
+function batchRows(table: string, columns: Columns): number {
+  const isLarge = Object.values(columns).includes("bytes") || table === "idempotency";
+  return isLarge ? largeRowsAtOnce : rowsAtOnce;
+}
+
+function selectAll(table: string, columns: Columns): string {
+  const names = Object.keys(columns).map((name) => `"${name}"`);
+  return `select ${names.join(", ")} from "${table}"`;
+}
+
+function rowOf(row: Fields, columns: Columns): Row {
+  return Object.keys(columns).map((name) => row[name] ?? null);
+}
+
+/** The database for people: without user and password. */
+export function addressName(address: DatabaseAddress): string {
+  if (address.kind !== "postgres") return databaseUrl(address);
+  const { host, pathname } = new URL(address.url);
+  return `postgres://${host}${pathname}`;
+}

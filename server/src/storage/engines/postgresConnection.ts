@@ -1,0 +1,73 @@
+import { SQL } from "bun";
+import { StorageError } from "../engine.ts";
+import { Late, within } from "./deadline.ts";
+
+/** Session settings: nothing waits forever, commits are flushed, and the locks of a client that hangs are released. */
+export const session = {
+  application_name: "latchkey",
+  client_encoding: "UTF8",
+  standard_conforming_strings: "on",
+  TimeZone: "UTC",
+  default_transaction_isolation: "read committed",
+  synchronous_commit: "on",
+  lock_timeout: "5s",
+  idle_in_transaction_session_timeout: "10s",
+};
+
+export type ConnectionOptions = {
+  url: string;
+  settings: typeof session & { statement_timeout: string };
+  /** By default, a connection to a standby fails before anything is read from it. */
+  allowStandby?: boolean;
+};
+
+const connectSeconds = 5;
+const prepareMs = 5_000;
+
+/** `ready` resolves once the settings are set and checked. Nothing may run before that. */
+export type Connection = { client: SQL; ready: Promise<void> };
+
+export function connect(options: ConnectionOptions, onClose: () => void): Connection {
+  const client = oneConnection(options.url, onClose);
+  const ready = prepare(client, options);
+  ready.catch(() => undefined); // whoever uses the connection awaits `ready` and gets the error
+  return { client, ready };
+}
+
+/** A client with a single connection, opened on first use, and no session settings. */
+export function oneConnection(url: string, onclose?: () => void): SQL {
+  const { pathname } = new URL(url);
+  // set explicitly, since the driver would otherwise take it from the environment
+  const database = pathname.length > 1 ? { database: decodeURIComponent(pathname.slice(1)) } : {};
+  return new SQL(url, { max: 1, ...database, connectionTimeout: connectSeconds, onclose });
+}
+
+/** Errors: `StorageError` if the server ignores a setting or is a standby; the driver's. */
+async function prepare(client: SQL, { settings, allowStandby = false }: ConnectionOptions): Promise<void> {
+  const names = Object.keys(settings);
+  const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`);
+  const get = names.map((name) => `current_setting('${name}') as "${name}"`);
+  const query = client
+    .unsafe(`select ${set.join(", ")}; select pg_is_in_recovery() as "standby", ${get.join(", ")}`)
+    .simple();
+  const [, [found]] = await resultsOf(query);
+  for (const [name, value] of Object.entries(settings)) {
+    if (found?.[name] === value) continue;
+    const message = `The connection does not keep its settings: ${name} is ${String(found?.[name])} instead of ${value}.`;
+    throw new StorageError("unavailable", message);
+  }
+  if (found["standby"] !== false && !allowStandby) {
+    throw new StorageError("unavailable", "The server is a standby.");
+  }
+}
+
+type Results = [unknown, [Record<string, unknown>]];
+
+async function resultsOf(query: PromiseLike<unknown>): Promise<Results> {
+  try {
+    return (await within(prepareMs, query)) as Results;
+  } catch (error) {
+    if (!(error instanceof Late)) throw error;
+    throw new StorageError("unavailable", "The database did not respond in time.", error);
+  }
+}

@@ -1,0 +1,74 @@
+import type { Database } from "bun:sqlite";
+import type { SQL } from "bun";
+import { within } from "./deadline.ts";
+import { ask } from "./postgresQuery.ts";
+
+export type UsageValue = string | number | null | Uint8Array;
+
+/** Rows for one table. `end` is what follows the values, such as `on conflict do nothing`. */
+export type UsageInsert = { table: string; columns: Readonly<Record<string, ColumnType>>; end: string };
+
+export type ColumnType = "int64" | "text" | "bytes";
+
+export type UsageSql = {
+  /** Runs one statement. Its parameters are `$1`, `$2` and so on, in the order in which they first occur. */
+  rows<R>(statement: string, ...values: UsageValue[]): Promise<R[]>;
+  /** Inserts the rows in their order. Two of them must not have the same key. */
+  insert<R = never>(into: UsageInsert, rows: readonly (readonly UsageValue[])[]): Promise<R[]>;
+};
+
+/** Statements on a SQLite connection. */
+export function sqliteRows(connection: Database): UsageSql {
+  return {
+    rows: async <R>(statement: string, ...values: UsageValue[]) =>
+      connection.query<R, UsageValue[]>(statement).all(...values),
+    async insert<R>(into: UsageInsert, rows: readonly (readonly UsageValue[])[]) {
+      const names = Object.keys(into.columns);
+      const values = names.map(() => "?").join(", ");
+      const statement = connection.query<R, UsageValue[]>(
+        `insert into "${into.table}" (${quoted(names)}) values (${values}) ${into.end}`,
+      );
+      if (statement.columnNames.length > 0) return rows.flatMap((row) => statement.all(...row));
+      for (const row of rows) statement.run(...row);
+      return [];
+    },
+  };
+}
+
+const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(", ");
+
+type Run = <T>(work: (client: SQL) => PromiseLike<T>) => PromiseLike<T>;
+
+/** Statements on a connection to PostgreSQL. Each fails after `deadlineMs`. */
+export function postgresRows(run: Run, deadlineMs: number): UsageSql {
+  const rows = async <R>(statement: string, values: readonly UsageValue[]) => {
+    const asked = run((client) => ask(client, statement, values as never));
+    return [...(await within(deadlineMs, asked))] as R[];
+  };
+  return {
+    rows: (statement, ...values) => rows(statement, values),
+    /** One statement for all rows: each column is sent as one array. */
+    insert<R>({ table, columns, end }: UsageInsert, all: readonly (readonly UsageValue[])[]) {
+      if (all.length === 0) return Promise.resolve<R[]>([]);
+      const types = Object.values(columns);
+      const arrays = types.map((type, index) => `$${index + 1}::${postgresTypes[type]}[]`).join(", ");
+      const statement = `insert into "${table}" (${quoted(Object.keys(columns))})
+        select * from unnest(${arrays}) ${end}`;
+      const values = types.map((_, index) => arrayOf(all.map((row) => row[index] ?? null)));
+      return rows<R>(statement, values);
+    },
+  };
+}
+
+const postgresTypes = { int64: "int8", text: "text", bytes: "bytea" };
+
+/** An array as PostgreSQL reads it from text. */
+function arrayOf(values: readonly UsageValue[]): string {
+  const items = values.map((value) => {
+    if (value === null) return "null";
+    if (typeof value === "number") return String(value);
+    const text = typeof value === "string" ? value : `\\x${Buffer.from(value).toString("hex")}`;
+    return `"${text.replace(/["\\]/g, "\\$&")}"`;
+  });
+  return `{${items.join(",")}}`;
+}

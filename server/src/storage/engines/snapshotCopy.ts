@@ -1,0 +1,93 @@
+import { Database } from "bun:sqlite";
+import { readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { DatabaseAddress } from "../../domain/databaseAddress.ts";
+import type { Db } from "../schema.ts";
+import { postgresDb, sqliteDb } from "./dialects.ts";
+import { connect, session } from "./postgresConnection.ts";
+import { storageError } from "./postgresErrors.ts";
+import { ask } from "./postgresQuery.ts";
+import { executor } from "./sqliteConnection.ts";
+import { storageError as sqliteError } from "./sqliteErrors.ts";
+
+/** The records as they were at one moment, however long they are read. */
+export type SnapshotCopy = { db: Db; close(): Promise<void> };
+
+/**
+ * On SQLite a copy of the file, since a long read would keep the server from emptying its write-ahead log; on PostgreSQL
+ * one transaction without a time limit.
+ * Errors: `StorageError`.
+ */
+export async function copyOfSnapshot(
+  database: Exclude<DatabaseAddress, { kind: "memory" }>,
+): Promise<SnapshotCopy> {
+  return database.kind === "postgres" ? postgresSnapshot(database.url) : sqliteCopy(database.path);
+}
+
+async function postgresSnapshot(url: string): Promise<SnapshotCopy> {
+  const settings = { ...session, application_name: "latchkey export", statement_timeout: "0" };
+  const { client, ready } = connect(
+    { url, settings: { ...settings, idle_in_transaction_session_timeout: "0" } },
+    () => undefined,
+  );
+  try {
+    await ready;
+    await client.unsafe("begin isolation level repeatable read read only");
+  } catch (error) {
+    await client.close({ timeout: 0 });
+    throw storageError(error);
+  }
+  const db = postgresDb(async (sql, values) => {
+    try {
+      return await ask(client, sql, values);
+    } catch (error) {
+      throw storageError(error);
+    }
+  });
+  return { db, close: () => client.close({ timeout: 0 }) };
+}
+
+const mark = ".export-";
+
+async function sqliteCopy(path: string): Promise<SnapshotCopy> {
+  removeAbandoned(path);
+  const copy = `${path}${mark}${process.pid}`;
+  try {
+    const source = new Database(path, { readonly: true });
+    try {
+      source.run("pragma busy_timeout = 5000");
+      source.query("vacuum main into ?").run(copy);
+    } finally {
+      source.close();
+    }
+    const reader = new Database(copy, { readonly: true });
+    // on Windows an open file cannot be removed
+    if (process.platform !== "win32") rmSync(copy);
+    const close = async () => {
+      reader.close();
+      rmSync(copy, { force: true });
+    };
+    return { db: sqliteDb(executor(reader)), close };
+  } catch (error) {
+    rmSync(copy, { force: true });
+    throw sqliteError(error);
+  }
+}
+
+/** Removes the copies of processes that were killed. */
+function removeAbandoned(path: string): void {
+  const start = `${basename(path)}${mark}`;
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(start) || isRunning(Number(/^\d+/.exec(name.slice(start.length))?.[0]))) continue;
+    rmSync(join(dirname(path), name), { force: true });
+  }
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}

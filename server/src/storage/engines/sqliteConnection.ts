@@ -1,0 +1,84 @@
+import { Database, type Statement } from "bun:sqlite";
+import type { SqlValue } from "./dialects.ts";
+import { refuseDamaged } from "./sqliteCreate.ts";
+import { storageError } from "./sqliteErrors.ts";
+import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
+
+const statementsKept = 500;
+
+/** 64 MiB. It grows with the pages that are read. */
+const pageCache = "pragma cache_size = -65536";
+
+/** `synchronous` is NORMAL because the sync thread flushes the log after each commit, before it is acknowledged. */
+const pragmas = {
+  journal_mode: "wal",
+  synchronous: 1,
+  foreign_keys: 1,
+  secure_delete: 1,
+  wal_autocheckpoint: 0,
+} as const;
+
+/**
+ * Opens a connection that may write. Creates a database only in memory.
+ * Errors: `StorageError` if the file is damaged; SQLite's.
+ */
+export function connect(path: string): Database {
+  const connection = new Database(path, { create: path === ":memory:", readwrite: true });
+  try {
+    allowReadsOnFullDisk(connection);
+    if (path !== ":memory:") refuseDamaged(connection, path);
+    prepare(connection, path);
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** Opens the connection for point reads. With SQLite's default of 2 MB for its pages, a look-up of a random key takes 20 % longer. */
+export function openReader(path: string): Database {
+  const reader = new Database(path, { readonly: true });
+  allowReadsOnFullDisk(reader);
+  reader.run("pragma busy_timeout = 1000");
+  reader.run(pageCache);
+  return reader;
+}
+
+function prepare(connection: Database, path: string): void {
+  connection.run("pragma busy_timeout = 0"); // waiting here would block the main thread
+  connection.run(pageCache);
+  for (const [name, wanted] of Object.entries(pragmas)) {
+    connection.run(`pragma ${name} = ${wanted}`);
+    const row = connection.query<Record<string, unknown>, []>(`pragma ${name}`).get();
+    const actual = row === null ? undefined : Object.values(row)[0];
+    if (actual !== wanted && path !== ":memory:") {
+      throw new Error(`SQLite keeps pragma ${name} at ${String(actual)} instead of ${wanted}`);
+    }
+  }
+}
+
+/** Runs statements on the connection and keeps the most recently prepared ones. */
+export function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
+  const kept = new Map<string, Statement>();
+  return (sql, values) => {
+    let statement = kept.get(sql);
+    if (statement === undefined) {
+      statement = connection.prepare(sql);
+      if (kept.size >= statementsKept) evictOldest(kept);
+      kept.set(sql, statement);
+    }
+    try {
+      return statement.all(...values);
+    } catch (error) {
+      throw storageError(error);
+    }
+  };
+}
+
+function evictOldest(kept: Map<string, Statement>): void {
+  for (const [sql, statement] of kept) {
+    statement.finalize();
+    kept.delete(sql);
+    return;
+  }
+}

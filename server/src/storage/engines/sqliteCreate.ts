@@ -1,0 +1,126 @@
+import { Database } from "bun:sqlite";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { StorageError } from "../engine.ts";
+import { flush, flushFolder } from "../folder.ts";
+import { migrate } from "../migrate.ts";
+import { retryWhileBusy, target } from "./sqliteTransaction.ts";
+
+/** Suffixes of files that are created after the database. If they exist without it, the database was lost. */
+const leftovers = ["-wal", "-usage", ".counters"];
+const remedy = "Restore a backup";
+
+/**
+ * Creates the database at `path` unless one exists. The file gets its name only after all tables are created, so
+ * a file with that name is never half-created. An empty one is damaged.
+ * Errors: `StorageError` if the file is empty, or missing while files that belong to it exist.
+ */
+export async function createIfMissing(path: string): Promise<void> {
+  if (existsSync(path)) return refuseEmpty(path);
+  refuseLeftovers(path);
+  const release = await retryWhileBusy(() => lockFile(`${path}-creating`));
+  try {
+    if (!existsSync(path)) await createAt(path); // another process may have created it meanwhile
+  } finally {
+    release();
+  }
+}
+
+/** Errors: `StorageError` if there is no file at `path`. */
+export function refuseMissing(path: string): void {
+  if (existsSync(path)) return;
+  throw new StorageError(
+    "unavailable",
+    `There is no database at ${path}. Start latchkey serve first, or set DATABASE_URL.`,
+  );
+}
+
+async function createAt(path: string): Promise<void> {
+  const unfinished = `${path}.new`;
+  try {
+    remove(unfinished); // a process that was killed may have left one behind
+    const connection = new Database(unfinished, { create: true, readwrite: true });
+    try {
+      await migrate(target(connection));
+    } finally {
+      connection.close();
+    }
+    flush(unfinished);
+    renameSync(unfinished, path);
+    flushFolder(dirname(path));
+    rmSync(`${path}-creating`);
+  } finally {
+    remove(unfinished);
+  }
+}
+
+function remove(unfinished: string): void {
+  for (const suffix of ["", "-journal"]) rmSync(unfinished + suffix, { force: true });
+}
+
+function refuseEmpty(path: string): void {
+  if (statSync(path).size > 0) return;
+  throw new StorageError(
+    "unavailable",
+    `The database ${path} is damaged: the file is empty. ${remedy}, or remove the file to start with a new database.`,
+  );
+}
+
+function refuseLeftovers(path: string): void {
+  if (existsSync(`${path}.copying`)) {
+    throw new StorageError(
+      "unavailable",
+      `The database ${path} is missing, and ${path}.copying is an incomplete copy. Wait until latchkey copy has finished, or run it again: it starts anew.`,
+    );
+  }
+  const left = leftovers.map((suffix) => path + suffix).filter((file) => sizeOf(file) > 0);
+  if (left.length === 0) return;
+  throw new StorageError(
+    "unavailable",
+    `The database ${path} is missing, but ${left.join(" and ")} exist${left.length === 1 ? "s" : ""}. ${remedy}, or remove ${left.length === 1 ? "it" : "them"} to start with a new database.`,
+  );
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/**
+ * Errors: `StorageError` if the database has no migrations (it belongs to another program, or its log was lost), or if
+ * the file is shorter than its header says. SQLite does not notice a truncated last page. If there is a log, the file may
+ * be shorter because not all of the log has been copied back yet.
+ */
+export function refuseDamaged(connection: Database, path: string): void {
+  const tables = connection.query("select 1 from sqlite_master where name = 'migrations'").all();
+  if (tables.length === 0) {
+    throw new StorageError(
+      "unavailable",
+      `The database ${path} has no tables of Latchkey's: it is damaged, or belongs to another program. ${remedy}, or choose another file.`,
+    );
+  }
+  const expected = connection
+    .query<{ bytes: number }, []>(
+      `select "page_count" * "page_size" as "bytes" from pragma_page_count(), pragma_page_size()`,
+    )
+    .get();
+  if (sizeOf(`${path}-wal`) > 0 || sizeOf(path) >= (expected?.bytes ?? 0)) return;
+  throw new StorageError("unavailable", `The database ${path} is damaged: its end is missing. ${remedy}.`);
+}
+
+/**
+ * Takes a lock that the operating system releases when the process ends, even if it crashes. Returns a function that
+ * releases it.
+ * Errors: SQLite's; busy if another process holds the lock.
+ */
+export function lockFile(path: string): () => void {
+  const lock = new Database(path, { create: true, readwrite: true });
+  try {
+    lock.run("pragma journal_mode = memory"); // a journal file could not be created on a full disk
+    lock.run("pragma locking_mode = exclusive");
+    lock.run("begin exclusive");
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return () => lock.close();
+}

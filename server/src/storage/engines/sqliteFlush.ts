@@ -1,0 +1,27 @@
+import { StorageError } from "../engine.ts";
+import type { SqliteThread } from "./sqliteThread.ts";
+
+/**
+ * Flushes commits to disk. If one flush fails, it is unknown what the disk has kept, so no transaction may start after
+ * it.
+ */
+export function commitFlusher(thread: SqliteThread) {
+  let failure: StorageError | undefined;
+  return {
+    /** Errors: `StorageError` `unavailable` if a flush has failed. */
+    refuseAfterFailure(): void {
+      if (failure !== undefined) throw failure;
+    },
+    /** Errors: `StorageError` `not_durable` if the flush fails. */
+    async flush(): Promise<void> {
+      try {
+        await thread.ask({ kind: "sync" });
+      } catch (error) {
+        const message =
+          "An earlier commit could not be flushed to disk. Check the disk and restart the server.";
+        failure = new StorageError("unavailable", message, error);
+        throw new StorageError("not_durable", "The commit could not be flushed to disk.", error);
+      }
+    },
+  };
+}

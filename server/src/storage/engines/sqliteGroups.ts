@@ -1,0 +1,167 @@
+import type { Database } from "bun:sqlite";
+import { StorageError } from "../engine.ts";
+import type { Tx } from "../schema.ts";
+import { type SqlValue, sqliteDb } from "./dialects.ts";
+import { storageError } from "./sqliteErrors.ts";
+import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
+
+/** A group starts no further transaction after this, so that the first one's caller does not wait much longer. */
+const groupMs = 5;
+/** Nor once its transactions were given this many characters, so that the write-ahead log does not grow by much at once. */
+export const groupCharacters = 1024 * 1024;
+
+type GroupOptions = {
+  writer: Database;
+  /** runs a statement on that connection */
+  execute: (sql: string, values: readonly SqlValue[]) => unknown[];
+  /** runs one group at a time, and nothing else on the connection meanwhile */
+  queue: SerialQueue;
+  /** called before and after each group */
+  log: { makeRoom(): Promise<void>; grew(): void };
+  commits: {
+    /** Errors: `StorageError` if nothing may be committed any more. */
+    refuseAfterFailure(): void;
+    /** Resolves when what was committed is durable. */
+    flush(): Promise<void>;
+  };
+};
+
+/** A transaction whose caller waits. Its outcome is certain only when its group is committed. */
+type Member = {
+  /** Runs the work as a part of the open transaction. Errors: any, if SQLite has rolled back the whole group. */
+  run(): Promise<void>;
+  /** false: its work failed, and the group was committed without it */
+  hasCommitted(): boolean;
+  settle(): void;
+  reject(error: unknown): void;
+};
+
+/**
+ * Commits transactions in groups: all that arrive while a group runs and is flushed are the next one. They share a
+ * commit, which costs more than the statements of a small transaction, and a flush. Each is a savepoint, so one that fails
+ * leaves the others as they are. If a group cannot be committed, each of its transactions is run again on its own.
+ */
+export function groupCommits(options: GroupOptions) {
+  const size = { characters: 0 };
+  const tx = sqliteDb((sql, values) => {
+    for (const value of values) if (typeof value === "string") size.characters += value.length;
+    return options.execute(sql, values);
+  }) as Tx;
+  let waiting: Member[] = [];
+  let running: Promise<void> | undefined;
+
+  async function commitAll(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve)); // requests that arrived together share a group
+    while (waiting.length > 0) {
+      const members = waiting;
+      waiting = [];
+      const left = await commitGroup({ ...options, size }, members);
+      waiting = [...left, ...waiting];
+    }
+    running = undefined;
+  }
+
+  return {
+    transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+      return new Promise((resolve, reject) => {
+        waiting.push(memberOf(options.writer, () => work(tx), resolve, reject));
+        running ??= commitAll();
+      });
+    },
+    /** Resolves when no transaction waits or runs. */
+    idle: async () => running,
+  };
+}
+
+/** `size` counts the characters that all statements were given so far. */
+type Groups = GroupOptions & { size: { characters: number } };
+
+/** Returns the members for which there was no time or space. */
+async function commitGroup(groups: Groups, members: readonly Member[]): Promise<readonly Member[]> {
+  const { queue, log, commits } = groups;
+  let ran: readonly Member[];
+  try {
+    commits.refuseAfterFailure();
+    ran = await queue(async () => {
+      await log.makeRoom();
+      return inOneTransaction(groups, members);
+    });
+  } catch (error) {
+    const isBusy = error instanceof StorageError && error.reason === "busy";
+    for (const member of members) {
+      if (isBusy || members.length === 1) member.reject(storageError(error));
+      else await commitGroup(groups, [member]);
+    }
+    return [];
+  } finally {
+    log.grew();
+  }
+  await acknowledge(ran, commits);
+  return members.slice(ran.length);
+}
+
+/** Returns the members that were run. */
+async function inOneTransaction(
+  { writer, size }: Groups,
+  members: readonly Member[],
+): Promise<readonly Member[]> {
+  await retryWhileBusy(() => void writer.run("begin immediate"));
+  try {
+    const untilMs = performance.now() + groupMs;
+    const mostCharacters = size.characters + groupCharacters;
+    let ran = 0;
+    for (const member of members) {
+      const isFull = performance.now() > untilMs || size.characters > mostCharacters;
+      if (isFull && ran > 0) break;
+      await member.run();
+      ran += 1;
+    }
+    writer.run("commit");
+    return members.slice(0, ran);
+  } catch (error) {
+    if (writer.inTransaction) writer.run("rollback");
+    throw error;
+  }
+}
+
+async function acknowledge(ran: readonly Member[], { flush }: GroupOptions["commits"]): Promise<void> {
+  let failure: unknown;
+  if (ran.some((member) => member.hasCommitted())) {
+    await flush().catch((error: unknown) => {
+      failure = error;
+    });
+  }
+  for (const member of ran) {
+    if (failure !== undefined && member.hasCommitted()) member.reject(failure);
+    else member.settle();
+  }
+}
+
+function memberOf<T>(
+  writer: Database,
+  work: () => Promise<T>,
+  resolve: (value: T) => void,
+  reject: (error: unknown) => void,
+): Member {
+  let outcome: { value: T } | { error: unknown } | undefined;
+  return {
+    async run() {
+      writer.run("savepoint one");
+      try {
+        outcome = { value: await work() };
+      } catch (error) {
+        if (!writer.inTransaction) throw error; // SQLite does this when the disk is full, for example
+        writer.run("rollback to one");
+        outcome = { error };
+      }
+      writer.run("release one");
+    },
+    hasCommitted: () => outcome !== undefined && "value" in outcome,
+    settle() {
+      if (outcome === undefined) reject(new Error("a transaction ended without its outcome"));
+      else if ("value" in outcome) resolve(outcome.value);
+      else reject(storageError(outcome.error));
+    },
+    reject,
+  };
+}

@@ -1,0 +1,35 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { StorageError } from "../engine.ts";
+
+/** Suffixes of the database and of the files that SQLite and this program keep next to it. */
+const suffixes = ["", "-wal", "-shm", "-serving", "-usage", ".counters"];
+
+/**
+ * Refuses a database file that has a second hard link: SQLite names the log after the path, so two paths would mean two
+ * logs for one database. Also refuses a database that cannot be written.
+ * Errors: `StorageError` with a message for the operator.
+ */
+export function checkDatabasePath(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file?.isFile() && file.nlink > 1) {
+    throw new StorageError(
+      "unavailable",
+      `The database ${path} has a second name, a hard link, so it could be served twice. Remove one of the names, or replace it with a symbolic link.`,
+    );
+  }
+  for (const one of [dirname(path), ...suffixes.map((suffix) => path + suffix)]) checkWritable(path, one);
+}
+
+function checkWritable(database: string, path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ENOENT") return; // it will be created
+    throw new StorageError(
+      "unavailable",
+      `The database ${database} cannot be opened for writing: ${path} cannot be written by this user (${code}). Change its owner or permissions.`,
+    );
+  }
+}

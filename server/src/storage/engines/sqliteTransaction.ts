@@ -1,0 +1,52 @@
+import type { Database } from "bun:sqlite";
+import type { MigrationTarget } from "../migration.ts";
+import { isBusy, storageError } from "./sqliteErrors.ts";
+
+const busyWaitMs = 5_000;
+
+export type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Runs one piece of work at a time, in the order in which they were queued. */
+export function serialQueue(): SerialQueue {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+export async function inTransaction<T>(connection: Database, work: () => Promise<T>): Promise<T> {
+  await retryWhileBusy(() => void connection.run("begin immediate"));
+  try {
+    const result = await work();
+    connection.run("commit");
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.run("rollback");
+    throw storageError(error);
+  }
+}
+
+/** Retries while another process holds the lock, for at most 5 s. This process's reads go on meanwhile. */
+export async function retryWhileBusy<T>(work: () => T): Promise<T> {
+  const giveUpAt = performance.now() + busyWaitMs;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUpAt) throw storageError(error);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+}
+
+export function target(connection: Database): MigrationTarget {
+  return {
+    types: { engine: "sqlite", text: "text", int64: "integer", bytes: "blob", tableEnd: "strict" },
+    locked: (work) =>
+      inTransaction(connection, () =>
+        work(async (sql) => connection.query<Record<string, unknown>, []>(sql).all()),
+      ),
+  };
+}

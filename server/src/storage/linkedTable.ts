@@ -1,0 +1,97 @@
+/** What a table holds: the entries themselves are linked. */
+export type Linked<E> = { readonly workspaceId: string; readonly name: string; next: E | undefined };
+
+export type LinkedTable<E> = {
+  find(workspaceId: string, name: string): E | undefined;
+  /** There must be no entry with its name. */
+  add(entry: E): void;
+  remove(entry: E): void;
+  /** The next few entries of a walk through all of them, which never ends. */
+  some(): E | undefined;
+  readonly size: number;
+};
+
+/**
+ * A hash table of records by workspace and name. It takes 16 to 24 bytes an entry, where a Map takes 43 to 200, and it grows
+ * by one bucket with each entry (linear hashing), so that no call takes long.
+ */
+export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
+  const { lists, bucketOf, put, grow } = growingBuckets<E>();
+  let size = 0;
+  let hand = 0;
+  return {
+    find(workspaceId, name) {
+      let entry = lists[bucketOf(name)];
+      while (entry !== undefined && (entry.name !== name || entry.workspaceId !== workspaceId))
+        entry = entry.next;
+      return entry;
+    },
+    add(entry) {
+      put(entry);
+      size += 1;
+      if (size > lists.length) grow();
+    },
+    remove(entry) {
+      const bucket = bucketOf(entry.name);
+      let before = lists[bucket];
+      if (before === entry) lists[bucket] = entry.next;
+      else {
+        while (before !== undefined && before.next !== entry) before = before.next;
+        if (before === undefined) return;
+        before.next = entry.next;
+      }
+      size -= 1;
+    },
+    some() {
+      hand = hand + 1 < lists.length ? hand + 1 : 0;
+      return lists[hand];
+    },
+    get size() {
+      return size;
+    },
+  };
+}
+
+/** The buckets of a table, each the first entry of a list. */
+function growingBuckets<E extends Linked<E>>() {
+  const lists: (E | undefined)[] = [undefined];
+  /** the largest 2^n − 1 below the number of buckets, or 0 */
+  let mask = 0;
+
+  function bucketOf(name: string): number {
+    const hash = hashOf(name);
+    const bucket = hash & (2 * mask + 1);
+    return bucket < lists.length ? bucket : hash & mask;
+  }
+
+  function put(entry: E): void {
+    const bucket = bucketOf(entry.name);
+    entry.next = lists[bucket];
+    lists[bucket] = entry;
+  }
+
+  /** Adds a bucket, and divides the entries of the one that it belongs to. */
+  function grow(): void {
+    const from = lists.length & mask;
+    lists.push(undefined);
+    let entry = lists[from];
+    lists[from] = undefined;
+    while (entry !== undefined) {
+      const { next } = entry;
+      put(entry);
+      entry = next;
+    }
+    if (lists.length > 2 * mask + 1) mask = 2 * mask + 1;
+  }
+
+  return { lists, bucketOf, put, grow };
+}
+
+/** differs in each process, so that nobody can choose names that fall into one bucket */
+const factor = Math.floor(Math.random() * 2 ** 30) * 2 + 1;
+
+function hashOf(text: string): number {
+  let hash = text.length;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), factor);
+  return hash ^ (hash >>> 15);
+}

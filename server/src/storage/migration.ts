@@ -1,0 +1,20 @@
+import type { Engine } from "./engine.ts";
+
+/** The engine's spelling of what migrations use. */
+export type ColumnTypes = {
+  engine: Engine["name"];
+  text: string;
+  int64: string;
+  bytes: string;
+  tableEnd: string;
+};
+
+/** One step of the schema. Never change a migration that has shipped. */
+export type Migration = { name: string; statements(types: ColumnTypes): string[] };
+
+/** What an engine offers to migrations. */
+export type MigrationTarget = {
+  types: ColumnTypes;
+  /** Runs `work` in one transaction that excludes every other migrating process. */
+  locked(work: (run: (sql: string) => Promise<Record<string, unknown>[]>) => Promise<void>): Promise<void>;
+};

@@ -1,0 +1,10 @@
+import type { Migration } from "../migration.ts";
+
+/** A digest of the fields that a migrated key was created from, so that a repeated request recognizes keys it has migrated. */
+export const migratedKeys: Migration = {
+  name: "0009_migratedKeys",
+  statements: ({ text }) => [
+    `alter table "keys" add column "migratedFrom" ${text}`,
+    `create unique index "keysByMigration" on "keys" ("workspaceId", "migratedFrom") where "migratedFrom" is not null`,
+  ],
+};

@@ -1,0 +1,18 @@
+import type { Migration } from "../migration.ts";
+
+/**
+ * Single events in blocks of compressed text. `share` tells blocks of unknown keys from all others. `usageGaps` has, for
+ * each workspace, the time from which its events are complete; the row without a workspace is for all of them.
+ */
+export const usageBlocks: Migration = {
+  name: "0012_usageBlocks",
+  statements: ({ text, int64, bytes, tableEnd }) => [
+    `create table "usageBlocks" ("id" ${text} primary key, "workspaceId" ${text} not null, "share" ${int64} not null,
+      "startMs" ${int64} not null, "endMs" ${int64} not null, "count" ${int64} not null, "bytes" ${int64} not null,
+      "body" ${bytes} not null) ${tableEnd}`,
+    `create index "usageBlocksByTime" on "usageBlocks"
+      ("workspaceId", "endMs", "startMs", "share", "bytes", "count", "id")`,
+    `create table "usageGaps" ("workspaceId" ${text} primary key, "completeSinceMs" ${int64} not null) ${tableEnd}`,
+    `drop table if exists "usageEvents"`,
+  ],
+};

@@ -1,0 +1,10 @@
+import type { Migration } from "../migration.ts";
+
+/** How often this server and its upstream decided differently, and the latest examples of each kind. */
+export const upstreamDifferences: Migration = {
+  name: "0026_upstreamDifferences",
+  statements: ({ text, int64, tableEnd }) => [
+    `create table "upstreamDifferences" ("workspaceId" ${text} not null, "kind" ${text} not null,
+      "count" ${int64} not null, "examples" ${text} not null, primary key ("workspaceId", "kind")) ${tableEnd}`,
+  ],
+};

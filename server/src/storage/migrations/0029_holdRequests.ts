@@ -1,0 +1,12 @@
+import type { Migration } from "../migration.ts";
+
+/** The request that made a hold, and its tags, so that usage can attribute what is charged later. */
+export const holdRequests: Migration = {
+  name: "0029_holdRequests",
+  statements: ({ text }) => [
+    `alter table "holds" add column "requestId" ${text}`,
+    `alter table "holds" add column "tags" ${text}`,
+    `create index "holdsToCharge" on "holds" ("expiresAtMs")
+      where "onExpiry" = 'charge' and "quota" is null and "outcome" is null`,
+  ],
+};

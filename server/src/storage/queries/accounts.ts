@@ -1,0 +1,350 @@
+import { type Account, accountAt, giveBack, type OwnerKind } from "../../domain/accounts.ts";
+import type { Quota } from "../../domain/quotas.ts";
+import { inByteOrder } from "../batches.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
+import { parseStored } from "../storedJson.ts";
+import { deleteExpiredParts, firstExpiryOf, listExpiredParts, listOpenParts, noteExpired } from "./holds.ts";
+import { insertMovements, type Movement } from "./movements.ts";
+
+type Part = Schema["holdParts"];
+
+/** A key's subject or an identity. It has an account if it has credits, quotas or holds. */
+export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
+
+/** Accounts that this transaction has locked. Change them with `set`; `saveAccounts` writes what has changed. */
+export type AccountBook = {
+  /** read after all locks were taken, since other nodes may have spent or refilled before */
+  nowMs: number;
+  get(ownerId: string): Account | undefined;
+  set(account: Account): void;
+  /** the ledger of this transaction; `saveAccounts` writes it */
+  movements: Omit<Movement, "id" | "atMs">[];
+  /** accounts that differ from their row */
+  changed: Map<string, Account>;
+};
+
+/**
+ * Locks those of these owners' accounts that exist, and brings them up to date: due refills, resets and expired holds have
+ * been applied. Locking an account's row locks everything that its owner can spend. All transactions lock rows in order of
+ * id, so they cannot deadlock on them.
+ */
+export async function lockAccounts(
+  tx: Tx,
+  owners: readonly Owner[],
+  now: () => number,
+): Promise<AccountBook> {
+  const byId = new Map(owners.map((owner) => [owner.id, owner]));
+  // all are sent without waiting; the connection runs them in this order
+  const rows = await Promise.all(
+    inByteOrder([...byId.keys()]).map((id) =>
+      lockRow(tx, { id, workspaceId: byId.get(id)?.workspaceId ?? "" }),
+    ),
+  );
+  const book = openBook(now());
+  const expired: Part[] = [];
+  for (const row of rows.flat()) {
+    const stored = accountOf(row, byId.get(row.id)?.kind ?? "key");
+    const isDue = row.nextHoldExpiryMs !== null && row.nextHoldExpiryMs <= book.nowMs;
+    const due = isDue ? await takeExpiredParts(tx, row, book.nowMs) : [];
+    const current = withoutExpiredHolds(accountAt(stored, book.nowMs), due, book);
+    expired.push(...due);
+    book.set(current);
+    if (isSame(stored, current)) book.changed.delete(current.id);
+    else book.movements.push(...resetsBetween(stored, current));
+  }
+  if (expired.length > 0) await noteExpired(tx, expired, book.nowMs);
+  return book;
+}
+
+/** The accounts of these owners as of `nowMs`, without locks. */
+export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: number): Promise<Account[]> {
+  const [first] = owners;
+  if (first === undefined) return [];
+  const kinds = new Map(owners.map(({ id, kind }) => [id, kind]));
+  const ids = [...kinds.keys()];
+  const rows = await selectRows(db, { workspaceId: first.workspaceId, ids });
+  const accounts = rows.map(async (row) => {
+    const account = accountAt(accountOf(row, kinds.get(row.id) ?? "key"), nowMs);
+    if (row.nextHoldExpiryMs === null || row.nextHoldExpiryMs > nowMs) return account;
+    return releaseParts(
+      account,
+      await listExpiredParts(db, { workspaceId: row.workspaceId, ownerId: row.id, nowMs }),
+      nowMs,
+    );
+  });
+  const byId = new Map((await Promise.all(accounts)).map((account) => [account.id, account]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** How an account will change by itself. */
+export type Outlook = {
+  /** the account as it will be at that time, if nothing is spent or changed until then */
+  at(ms: number): Account;
+  /** when it will have more: the expiries of its holds, the next refill and resets; ascending */
+  changesAtMs: number[];
+};
+
+/** The outlook for each of these owners that has an account. Considers the first 1000 holds to expire. */
+export async function findOutlooks(db: Db, owners: readonly Owner[], nowMs: number): Promise<Outlook[]> {
+  const rows = await selectRows(db, {
+    workspaceId: owners[0]?.workspaceId ?? "",
+    ids: owners.map(({ id }) => id),
+  });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const outlooks = owners.map(async ({ workspaceId, id, kind }) => {
+    const row = byId.get(id);
+    if (row === undefined) return [];
+    const hasHolds = row.nextHoldExpiryMs !== null;
+    const holds = hasHolds ? await listOpenParts(db, { workspaceId, ownerId: id, limit: 1_000 }) : [];
+    return [outlookOf(accountOf(row, kind), holds, nowMs)];
+  });
+  return (await Promise.all(outlooks)).flat();
+}
+
+function outlookOf(stored: Account, holds: readonly Part[], nowMs: number): Outlook {
+  const at = (ms: number) => {
+    const expired = holds.filter(({ expiresAtMs }) => expiresAtMs <= ms);
+    return releaseParts(accountAt(stored, ms), expired, ms);
+  };
+  const { credits, quotas } = at(nowMs);
+  const times = [
+    ...holds.map(({ expiresAtMs }) => expiresAtMs),
+    credits.nextRefillAtMs ?? 0,
+    ...quotas.map(({ period }) => period?.endMs ?? 0),
+  ];
+  return { at, changesAtMs: times.filter((ms) => ms > nowMs).sort((one, other) => one - other) };
+}
+
+function openBook(nowMs: number): AccountBook {
+  const accounts = new Map<string, Account>();
+  const changed = new Map<string, Account>();
+  return {
+    nowMs,
+    get: (id) => accounts.get(id),
+    set(account) {
+      accounts.set(account.id, account);
+      changed.set(account.id, account);
+    },
+    movements: [],
+    changed,
+  };
+}
+
+/** What expired holds took from this owner. Their parts are deleted. */
+async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number): Promise<Part[]> {
+  const owner = { workspaceId, ownerId: id };
+  const expired = await listExpiredParts(tx, { ...owner, nowMs });
+  await deleteExpiredParts(tx, { ...owner, nowMs });
+  await setNextExpiry(tx, { workspaceId, id, atMs: await firstExpiryOf(tx, owner) });
+  return expired;
+}
+
+/** Notes their expiry in the ledger. */
+function withoutExpiredHolds(account: Account, expired: readonly Part[], book: AccountBook): Account {
+  let current = account;
+  for (const part of expired) {
+    current = releaseParts(current, [part], book.nowMs);
+    const amount = part.onExpiry === "release" ? part.units : 0;
+    book.movements.push({ ...movementOf(current, "expire", part.quota), amount, reason: part.holdId });
+  }
+  return current;
+}
+
+/** The account after the expiry of these holds: all but those that are charged at their expiry return what they took. */
+function releaseParts(account: Account, parts: readonly Part[], nowMs: number): Account {
+  return parts
+    .filter(({ onExpiry }) => onExpiry === "release")
+    .reduce(
+      (current, { quota, taken, units }) =>
+        giveBack(current, { quota: quota ?? undefined, taken: JSON.parse(taken) }, units, nowMs),
+      account,
+    );
+}
+
+function isSame(one: Account, other: Account): boolean {
+  return (
+    one.credits === other.credits &&
+    one.quotas.length === other.quotas.length &&
+    one.quotas.every((quota, index) => quota === other.quotas[index])
+  );
+}
+
+/** The refill, resets and rollovers that have happened since the account was stored. */
+function resetsBetween(stored: Account, current: Account): AccountBook["movements"] {
+  const refills =
+    stored.creditsEpoch === current.creditsEpoch
+      ? []
+      : [{ ...movementOf(current, "refill", null), amount: current.credits.refillAmount ?? 0 }];
+  const before = new Map(stored.quotas.map((quota) => [quota.name, quota]));
+  const resets = current.quotas
+    .filter(({ name, epoch }) => before.get(name)?.epoch !== epoch)
+    .flatMap(({ name, limit, carried }) => [
+      { ...movementOf(current, "reset", name), amount: limit },
+      ...(carried > 0 ? [{ ...movementOf(current, "rollover", name), amount: carried }] : []),
+    ]);
+  return [...refills, ...resets];
+}
+
+/** An entry of the ledger for this account, by the server, without an amount. */
+export function movementOf(
+  { id, workspaceId, credits }: Account,
+  kind: Movement["kind"],
+  quota: string | null,
+): AccountBook["movements"][number] {
+  return {
+    workspaceId,
+    ownerId: id,
+    kind,
+    quota,
+    amount: 0,
+    remaining: quota === null ? credits.remaining : null,
+    reason: null,
+    actorId: null,
+  };
+}
+
+/** Writes the accounts that have changed, and the ledger. */
+export async function saveAccounts(tx: Tx, book: AccountBook, newId: () => string): Promise<void> {
+  const writes = [...book.changed.values()].map((account) => setRow(tx, columnsOf(account)));
+  const movements = book.movements.map((one) => ({ ...one, id: newId(), atMs: book.nowMs }));
+  await Promise.all([...writes, insertMovements(tx, movements)]);
+}
+
+/** Creates the account of an owner that has none. Does nothing if there is one. */
+export async function createAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
+  await insertEmpty(tx, { workspaceId, id });
+}
+
+/** Deletes an account with everything in it. Holds are the caller's to end. */
+export async function deleteAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
+  await deleteRow(tx, { workspaceId, id });
+}
+
+/** Notes that a hold of this owner expires then. */
+export const noteExpiry = prepared((db, args: Key & { atMs: number }) =>
+  db
+    .updateTable("balances")
+    .set({ nextHoldExpiryMs: args.atMs })
+    .where("workspaceId", "=", args.workspaceId)
+    .where("id", "=", args.id)
+    .where((eb) => eb.or([eb("nextHoldExpiryMs", "is", null), eb("nextHoldExpiryMs", ">", args.atMs)]))
+    .compile(),
+);
+
+const setNextExpiry = prepared((db, args: Key & { atMs: number | null }) =>
+  db
+    .updateTable("balances")
+    .set({ nextHoldExpiryMs: args.atMs })
+    .where("workspaceId", "=", args.workspaceId)
+    .where("id", "=", args.id)
+    .compile(),
+);
+
+const accountColumns = [
+  "id",
+  "workspaceId",
+  "remaining",
+  "refillAmount",
+  "refillDay",
+  "nextRefillAtMs",
+  "creditsEpoch",
+  "quotas",
+  "nextHoldExpiryMs",
+] as const;
+
+type Row = Schema["balances"];
+
+function accountOf(row: Row, kind: OwnerKind): Account {
+  const { id, workspaceId, remaining, refillAmount, refillDay, nextRefillAtMs, creditsEpoch, quotas } = row;
+  return {
+    id,
+    workspaceId,
+    kind,
+    credits: { remaining, refillAmount, refillDay, nextRefillAtMs },
+    creditsEpoch,
+    quotas: quotas === null ? [] : parseQuotas(quotas),
+  };
+}
+
+/** Skips what is damaged. */
+function parseQuotas(text: string): Quota[] {
+  const stored: unknown = parseStored(text);
+  return Array.isArray(stored) ? stored.filter(isQuota) : [];
+}
+
+function isQuota(value: unknown): value is Quota {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, limit, used, grants, timeZone } = value as Partial<Quota>;
+  const hasNumbers = typeof limit === "number" && typeof used === "number";
+  return hasNumbers && typeof name === "string" && typeof timeZone === "string" && Array.isArray(grants);
+}
+
+function columnsOf({ id, workspaceId, credits, creditsEpoch, quotas }: Account) {
+  return {
+    id,
+    workspaceId,
+    ...credits,
+    creditsEpoch,
+    quotas: quotas.length === 0 ? null : JSON.stringify(quotas),
+  };
+}
+
+type Key = { workspaceId: string; id: string };
+
+const lockRow = prepared((db, key: Key) =>
+  db
+    .selectFrom("balances")
+    .select(accountColumns)
+    .where("workspaceId", "=", key.workspaceId)
+    .where("id", "=", key.id)
+    .forUpdate()
+    .compile(),
+);
+
+const selectRows = prepared((db, args: { workspaceId: string; ids: readonly string[] }) =>
+  db
+    .selectFrom("balances")
+    .select(accountColumns)
+    .where("workspaceId", "=", args.workspaceId)
+    .where(isIn("id", args.ids))
+    .compile(),
+);
+
+const setRow = prepared((db, row: Omit<Row, "nextHoldExpiryMs">) =>
+  db
+    .updateTable("balances")
+    .set({
+      remaining: row.remaining,
+      refillAmount: row.refillAmount,
+      refillDay: row.refillDay,
+      nextRefillAtMs: row.nextRefillAtMs,
+      creditsEpoch: row.creditsEpoch,
+      quotas: row.quotas,
+    })
+    .where("workspaceId", "=", row.workspaceId)
+    .where("id", "=", row.id)
+    .compile(),
+);
+
+const insertEmpty = prepared((db, { workspaceId, id }: Key) =>
+  db
+    .insertInto("balances")
+    .values({
+      id,
+      workspaceId,
+      remaining: null,
+      refillAmount: null,
+      refillDay: null,
+      nextRefillAtMs: null,
+      creditsEpoch: 0,
+      quotas: null,
+      nextHoldExpiryMs: null,
+    })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .compile(),
+);
+
+const deleteRow = prepared((db, { workspaceId, id }: Key) =>
+  db.deleteFrom("balances").where("workspaceId", "=", workspaceId).where("id", "=", id).compile(),
+);

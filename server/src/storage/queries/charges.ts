@@ -1,0 +1,154 @@
+import {
+  type Account,
+  type Charged,
+  type Cost,
+  charge,
+  creditsOnly,
+  quotasOf,
+} from "../../domain/accounts.ts";
+import type { Schema, Tx } from "../schema.ts";
+import {
+  type AccountBook,
+  lockAccounts,
+  movementOf,
+  noteExpiry,
+  type Owner,
+  saveAccounts,
+} from "./accounts.ts";
+import { insertHold } from "./holds.ts";
+
+/** One request to spend, from a key and from its identity if that has an account. */
+export type Spend = {
+  workspaceId: string;
+  /** undefined: only the identity spends */
+  subjectId: string | undefined;
+  identityId: string | undefined;
+  cost: Cost;
+  /** keeps a part of the cost, so that it can be settled later */
+  hold?: HoldRequest | undefined;
+};
+
+/** `quota` undefined: the credits of the cost are held; else the units of that quota. */
+export type HoldRequest = {
+  id: string;
+  keyId: string | undefined;
+  /** undefined: an identity's hold, whose keys may be in any api */
+  apiId: string | undefined;
+  quota: string | undefined;
+  ttlMs: number;
+  onExpiry: "release" | "charge";
+  requestId: string;
+  tags: readonly string[];
+};
+
+export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
+  /** a quota that the cost names, and that neither owner has; then nothing is granted */
+  unknownQuota: string | undefined;
+  /** undefined: nothing is held */
+  holdExpiresAtMs: number | undefined;
+};
+
+/**
+ * Spends from any number of owners, in the order given, and returns one outcome for each. One transaction locks all their
+ * accounts, and writes each changed account only once. `newId` makes ids for entries of the ledger.
+ */
+export async function spendAll(
+  tx: Tx,
+  spends: readonly Spend[],
+  now: () => number,
+  newId: () => string,
+): Promise<Spent[]> {
+  const book = await lockAccounts(tx, spends.flatMap(ownersOf), now);
+  const holds: Promise<void>[] = [];
+  const outcomes = spends.map((spend) => {
+    const accounts = ownersOf(spend).flatMap(({ id }) => book.get(id) ?? []);
+    const unknownQuota = unknownIn(accounts, spend.cost);
+    const cost = unknownQuota === undefined ? spend.cost : nothing;
+    const charged = charge(accounts, cost, book.nowMs);
+    const { credits, quotas } = charged;
+    const granted = charged.granted && unknownQuota === undefined;
+    if (granted) keep(book, accounts, charged);
+    const hold = granted ? holdOf(spend, charged, book.nowMs) : undefined;
+    if (hold !== undefined) holds.push(insertHold(tx, hold.row, hold.parts));
+    return { granted, credits, quotas, unknownQuota, holdExpiresAtMs: hold?.row.expiresAtMs, hold };
+  });
+  await Promise.all([...holds, saveAccounts(tx, book, newId)]);
+  await Promise.all(
+    outcomes.flatMap(({ hold }) =>
+      (hold?.parts ?? []).map((part) =>
+        noteExpiry(tx, { workspaceId: part.workspaceId, id: part.ownerId, atMs: part.expiresAtMs }),
+      ),
+    ),
+  );
+  return outcomes.map(({ hold: _, ...spent }) => spent);
+}
+
+const nothing = creditsOnly(0);
+
+/** The key first. */
+export function ownersOf(of: {
+  workspaceId: string;
+  subjectId: string | null | undefined;
+  identityId: string | null | undefined;
+}): Owner[] {
+  const { workspaceId, subjectId, identityId } = of;
+  const owners: Owner[] = [];
+  if (typeof subjectId === "string") owners.push({ workspaceId, id: subjectId, kind: "key" });
+  if (typeof identityId === "string") owners.push({ workspaceId, id: identityId, kind: "identity" });
+  return owners;
+}
+
+/** A quota that the cost names and none of the accounts has. */
+export function unknownIn(accounts: readonly Account[], { quotas }: Cost): string | undefined {
+  return [...quotas.keys()].find(
+    (name) => !accounts.some((account) => quotasOf(account).some((one) => one.name === name)),
+  );
+}
+
+/** Notes the changed accounts, and the thresholds that were crossed. */
+export function keep(book: AccountBook, before: readonly Account[], charged: Charged): void {
+  for (const [index, account] of charged.accounts.entries()) {
+    if (charged.taken.some(({ accountId }) => accountId === before[index]?.id)) book.set(account);
+    for (const { name, crossed, owner } of charged.quotas) {
+      if (crossed === undefined || owner !== account.kind) continue;
+      book.movements.push({ ...movementOf(account, "threshold", name), amount: crossed });
+    }
+  }
+}
+
+function holdOf(
+  { workspaceId, subjectId, identityId, cost, hold }: Spend,
+  { taken }: Charged,
+  nowMs: number,
+): { row: Schema["holds"]; parts: Schema["holdParts"][] } | undefined {
+  if (hold === undefined) return undefined;
+  const amount = hold.quota === undefined ? cost.credits : (cost.quotas.get(hold.quota) ?? 0);
+  const expiresAtMs = nowMs + hold.ttlMs;
+  const common = { quota: hold.quota ?? null, onExpiry: hold.onExpiry, expiresAtMs };
+  const parts = taken
+    .filter(({ quota }) => quota === hold.quota)
+    .map((part) => ({
+      ...common,
+      workspaceId,
+      ownerId: part.accountId,
+      holdId: hold.id,
+      taken: JSON.stringify(part.taken),
+      units: amount,
+    }));
+  const row = {
+    ...common,
+    id: hold.id,
+    workspaceId,
+    keyId: hold.keyId ?? null,
+    apiId: hold.apiId ?? null,
+    subjectId: subjectId ?? null,
+    identityId: identityId ?? null,
+    amount,
+    createdAtMs: nowMs,
+    endedAtMs: null,
+    outcome: null,
+    requestId: hold.requestId,
+    tags: hold.tags.length === 0 ? null : JSON.stringify(hold.tags),
+  };
+  return { row, parts };
+}

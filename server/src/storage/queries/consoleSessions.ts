@@ -1,0 +1,89 @@
+import type { Db, Tx } from "../schema.ts";
+import { type RootKeyRecord, rootKeyRecord, rootKeyRows } from "./rootKeys.ts";
+
+/** A session and its root key, as both stand now. */
+export type ConsoleSession = {
+  id: string;
+  byLink: boolean;
+  createdAtMs: number;
+  seenAtMs: number;
+  rootKey: RootKeyRecord;
+};
+
+/** `id` is the hash of the session's secret. A session whose root key is gone is gone too. */
+export async function findConsoleSession(db: Db, id: string): Promise<ConsoleSession | undefined> {
+  const row = await rootKeyRows(db)
+    .innerJoin("consoleSessions", "consoleSessions.rootKeyId", "rootKeys.id")
+    .select(["consoleSessions.byLink", "consoleSessions.createdAtMs as startedAtMs"])
+    .select("consoleSessions.seenAtMs")
+    .where("consoleSessions.id", "=", id)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  return {
+    id,
+    byLink: row.byLink === 1,
+    createdAtMs: row.startedAtMs,
+    seenAtMs: row.seenAtMs,
+    rootKey: rootKeyRecord(row),
+  };
+}
+
+export type NewConsoleSession = {
+  id: string;
+  workspaceId: string;
+  rootKeyId: string;
+  byLink: boolean;
+  nowMs: number;
+};
+
+/** Inserts a session, and deletes the oldest ones of the same root key beyond `most`. */
+export async function insertConsoleSession(
+  tx: Tx,
+  { id, workspaceId, rootKeyId, byLink, nowMs }: NewConsoleSession,
+  most: number,
+): Promise<void> {
+  await tx
+    .insertInto("consoleSessions")
+    .values({ id, workspaceId, rootKeyId, byLink: byLink ? 1 : 0, createdAtMs: nowMs, seenAtMs: nowMs })
+    .execute();
+  const kept = tx
+    .selectFrom("consoleSessions")
+    .select("id")
+    .where("rootKeyId", "=", rootKeyId)
+    .orderBy("seenAtMs", "desc")
+    .orderBy("createdAtMs", "desc")
+    .limit(most);
+  await tx
+    .deleteFrom("consoleSessions")
+    .where("rootKeyId", "=", rootKeyId)
+    .where("id", "!=", id)
+    .where("id", "not in", kept)
+    .execute();
+}
+
+/** Notes that the session was used. */
+export async function touchConsoleSession(tx: Tx, id: string, nowMs: number): Promise<void> {
+  await tx.updateTable("consoleSessions").set({ seenAtMs: nowMs }).where("id", "=", id).execute();
+}
+
+/** Returns false if there is no such session. */
+export async function deleteConsoleSession(tx: Tx, id: string): Promise<boolean> {
+  const row = await tx.deleteFrom("consoleSessions").where("id", "=", id).returning("id").executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Deletes at most `limit` sessions that began before `beforeMs`, or after `afterMs` while the clock was wrong. */
+export async function deleteOldConsoleSessions(
+  tx: Tx,
+  { beforeMs, afterMs }: { beforeMs: number; afterMs: number },
+  limit: number,
+): Promise<number> {
+  const old = tx
+    .selectFrom("consoleSessions")
+    .select("id")
+    .where((eb) => eb.or([eb("createdAtMs", "<", beforeMs), eb("createdAtMs", ">", afterMs)]))
+    .orderBy("createdAtMs")
+    .limit(limit);
+  const rows = await tx.deleteFrom("consoleSessions").where("id", "in", old).returning("id").execute();
+  return rows.length;
+}

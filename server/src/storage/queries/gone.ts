@@ -1,0 +1,52 @@
+import type { Tx } from "../schema.ts";
+
+/** Deleted permissions and roles get this workspace id until their rows are removed. */
+export const noWorkspace = "";
+
+/**
+ * Removes at most `limit` links of one deleted permission, and the permission itself once it has none left. Returns `limit`
+ * if there may be more to remove, else 0.
+ */
+export async function deleteGonePermission(tx: Tx, limit: number): Promise<number> {
+  const gone = await firstGone(tx, "permissions");
+  if (gone === undefined) return 0;
+  if (await deleteLinks(tx, "keyPermissions", "permissionId", "keyId", gone, limit)) return limit;
+  if (await deleteLinks(tx, "rolePermissions", "permissionId", "roleId", gone, limit)) return limit;
+  await tx.deleteFrom("permissions").where("id", "=", gone).execute();
+  return limit; // there may be another one
+}
+
+/** Like `deleteGonePermission`, for roles. */
+export async function deleteGoneRole(tx: Tx, limit: number): Promise<number> {
+  const gone = await firstGone(tx, "roles");
+  if (gone === undefined) return 0;
+  if (await deleteLinks(tx, "keyRoles", "roleId", "keyId", gone, limit)) return limit;
+  if (await deleteLinks(tx, "rolePermissions", "roleId", "permissionId", gone, limit)) return limit;
+  await tx.deleteFrom("roles").where("id", "=", gone).execute();
+  return limit;
+}
+
+async function firstGone(tx: Tx, table: "permissions" | "roles"): Promise<string | undefined> {
+  const query = tx.selectFrom(table).select("id").where("workspaceId", "=", noWorkspace).limit(1);
+  return (await query.executeTakeFirst())?.id;
+}
+
+/** Whether there were any links to delete. */
+async function deleteLinks(
+  tx: Tx,
+  table: "keyPermissions" | "keyRoles" | "rolePermissions",
+  column: "permissionId" | "roleId",
+  other: "keyId" | "roleId" | "permissionId",
+  id: string,
+  limit: number,
+): Promise<boolean> {
+  const { ref } = tx.dynamic;
+  const some = tx.selectFrom(table).select(ref<string>(other)).where(ref(column), "=", id).limit(limit);
+  const rows = await tx
+    .deleteFrom(table)
+    .where(ref(column), "=", id)
+    .where(ref(other), "in", some)
+    .returning("workspaceId")
+    .execute();
+  return rows.length > 0;
+}

@@ -1,0 +1,264 @@
+import { type SqlBool, sql } from "kysely";
+import { inByteOrder } from "../batches.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
+
+export type Hold = Schema["holds"];
+type Part = Schema["holdParts"];
+const partColumns = [
+  "workspaceId",
+  "ownerId",
+  "holdId",
+  "quota",
+  "taken",
+  "units",
+  "onExpiry",
+  "expiresAtMs",
+] as const;
+
+type OwnerKey = { workspaceId: string; ownerId: string };
+
+export async function insertHold(tx: Tx, hold: Hold, parts: readonly Part[]): Promise<void> {
+  const inserts = [insertHoldRow(tx, { rows: [hold] })];
+  if (parts.length > 0) inserts.push(insertPartRows(tx, { rows: parts })); // unlimited credits have no parts
+  await Promise.all(inserts);
+}
+
+const insertHoldRow = prepared((db, { rows }: { rows: readonly Hold[] }) =>
+  db.insertInto("holds").values(rows).compile(),
+);
+const insertPartRows = prepared((db, { rows }: { rows: readonly Part[] }) =>
+  db.insertInto("holdParts").values(rows).compile(),
+);
+
+export async function findHold(db: Db, workspaceId: string, id: string): Promise<Hold | undefined> {
+  const [hold] = await selectHold(db, { workspaceId, id });
+  return hold;
+}
+
+type HoldKey = { workspaceId: string; id: string };
+
+const selectHold = prepared((db, key: HoldKey) => byId(db, key).compile());
+const selectHoldForUpdate = prepared((db, key: HoldKey) => byId(db, key).forUpdate().compile());
+
+function byId(db: Db, { workspaceId, id }: HoldKey) {
+  return holdRows(db).where("workspaceId", "=", workspaceId).where("id", "=", id);
+}
+
+function holdRows(db: Db) {
+  return db
+    .selectFrom("holds")
+    .select(["id", "workspaceId", "keyId", "apiId", "subjectId", "identityId", "quota", "amount"])
+    .select(["onExpiry", "createdAtMs", "expiresAtMs", "endedAtMs", "outcome", "requestId", "tags"]);
+}
+
+/**
+ * Expired holds of credits that are charged at their expiry and have no outcome yet. `isLimited`: whether the key or its
+ * identity has limited credits.
+ */
+export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number; limit: number }) =>
+  holdRows(db)
+    .select((eb) =>
+      eb
+        .case()
+        .when(
+          eb.exists(
+            eb
+              .selectFrom("balances")
+              .select("balances.id")
+              .whereRef("balances.workspaceId", "=", "holds.workspaceId")
+              .where((owner) =>
+                owner.or([
+                  owner("balances.id", "=", owner.ref("holds.subjectId")),
+                  owner("balances.id", "=", owner.ref("holds.identityId")),
+                ]),
+              )
+              .where("balances.remaining", "is not", null),
+          ),
+        )
+        .then(1)
+        .else(0)
+        .end()
+        .as("isLimited"),
+    )
+    // as in the index "holdsToCharge"
+    .where(sql<SqlBool>`"onExpiry" = 'charge' and "quota" is null and "outcome" is null`)
+    .where("expiresAtMs", "<=", nowMs)
+    .orderBy("expiresAtMs")
+    .limit(limit)
+    .forUpdate()
+    .compile(),
+);
+
+/** As `findHold`, with a row lock until the transaction ends. */
+export async function lockHold(tx: Tx, workspaceId: string, id: string): Promise<Hold | undefined> {
+  const [hold] = await selectHoldForUpdate(tx, { workspaceId, id });
+  return hold;
+}
+
+type End = { workspaceId: string; id: string; endedAtMs: number; outcome: string };
+
+/** Deletes what the hold has taken from each of these owners, and returns it. */
+export async function takeParts(tx: Tx, hold: HoldKey, ownerIds: readonly string[]): Promise<Part[]> {
+  const { workspaceId, id: holdId } = hold;
+  const parts = await Promise.all(ownerIds.map((ownerId) => takePart(tx, { workspaceId, ownerId, holdId })));
+  return parts.flat();
+}
+
+export const setHoldEnded = prepared((db, end: End) =>
+  db
+    .updateTable("holds")
+    .set({ endedAtMs: end.endedAtMs, outcome: end.outcome })
+    .where("workspaceId", "=", end.workspaceId)
+    .where("id", "=", end.id)
+    .compile(),
+);
+
+const takePart = prepared((db, key: OwnerKey & { holdId: string }) =>
+  db
+    .deleteFrom("holdParts")
+    .where("workspaceId", "=", key.workspaceId)
+    .where("ownerId", "=", key.ownerId)
+    .where("holdId", "=", key.holdId)
+    .returning(partColumns)
+    .compile(),
+);
+
+type Expired = OwnerKey & { nowMs: number };
+
+/**
+ * Notes that these holds have expired, so that a node whose clock is behind does not take them for open. The rows are
+ * locked in the order of their ids, since a hold may expire for its key and for its identity at the same time.
+ */
+export async function noteExpired(
+  tx: Tx,
+  expired: readonly { workspaceId: string; holdId: string }[],
+  nowMs: number,
+): Promise<void> {
+  const byWorkspace = new Map<string, string[]>();
+  for (const { workspaceId, holdId } of expired) {
+    byWorkspace.set(workspaceId, [...(byWorkspace.get(workspaceId) ?? []), holdId]);
+  }
+  for (const workspaceId of inByteOrder([...byWorkspace.keys()])) {
+    const ids = byWorkspace.get(workspaceId) ?? [];
+    await lockOpen(tx, { workspaceId, ids });
+    await setExpired(tx, { workspaceId, ids, nowMs });
+  }
+}
+
+type HoldKeys = { workspaceId: string; ids: readonly string[] };
+
+const lockOpen = prepared((db, { workspaceId, ids }: HoldKeys) =>
+  db
+    .selectFrom("holds")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where(isIn("id", ids))
+    .where("endedAtMs", "is", null)
+    .orderBy("id")
+    .forUpdate()
+    .compile(),
+);
+
+const setExpired = prepared((db, { workspaceId, ids, nowMs }: HoldKeys & { nowMs: number }) =>
+  db
+    .updateTable("holds")
+    .set({ endedAtMs: nowMs })
+    .where("workspaceId", "=", workspaceId)
+    .where(isIn("id", ids))
+    .where("endedAtMs", "is", null)
+    .compile(),
+);
+
+export const listExpiredParts = prepared((db, args: Expired) =>
+  db
+    .selectFrom("holdParts")
+    .select(partColumns)
+    .where("workspaceId", "=", args.workspaceId)
+    .where("ownerId", "=", args.ownerId)
+    .where("expiresAtMs", "<=", args.nowMs)
+    .orderBy("expiresAtMs")
+    .orderBy("holdId")
+    .compile(),
+);
+
+/** Those that expire first. */
+export const listOpenParts = prepared((db, args: OwnerKey & { limit: number }) =>
+  db
+    .selectFrom("holdParts")
+    .select(partColumns)
+    .where("workspaceId", "=", args.workspaceId)
+    .where("ownerId", "=", args.ownerId)
+    .orderBy("expiresAtMs")
+    .limit(args.limit)
+    .compile(),
+);
+
+export const deleteExpiredParts = prepared((db, args: Expired) =>
+  db
+    .deleteFrom("holdParts")
+    .where("workspaceId", "=", args.workspaceId)
+    .where("ownerId", "=", args.ownerId)
+    .where("expiresAtMs", "<=", args.nowMs)
+    .compile(),
+);
+
+/** Null: the owner has no open hold. */
+export async function firstExpiryOf(tx: Tx, owner: OwnerKey): Promise<number | null> {
+  const [row] = await selectFirstExpiry(tx, owner);
+  return row?.expiresAtMs ?? null;
+}
+
+const selectFirstExpiry = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
+  db
+    .selectFrom("holdParts")
+    .select("expiresAtMs")
+    .where("workspaceId", "=", workspaceId)
+    .where("ownerId", "=", ownerId)
+    .orderBy("expiresAtMs")
+    .limit(1)
+    .compile(),
+);
+
+const keptMs = 86_400_000;
+
+/** Deletes at most `limit` holds that ended over a day ago, in all workspaces. Returns how many were deleted. */
+export async function deleteOldHolds(tx: Tx, nowMs: number, limit: number): Promise<number> {
+  return (await deleteOld(tx, { beforeMs: nowMs - keptMs, limit })).length;
+}
+
+const deleteOld = prepared((db, { beforeMs, limit }: { beforeMs: number; limit: number }) =>
+  db
+    .deleteFrom("holds")
+    .where(
+      "id",
+      "in",
+      db
+        .selectFrom("holds")
+        .select("id")
+        .where("expiresAtMs", "<=", beforeMs)
+        .where((eb) => eb.or([eb("endedAtMs", "is", null), eb("endedAtMs", "<=", beforeMs)]))
+        .orderBy("expiresAtMs")
+        .limit(limit),
+    )
+    .returning("id")
+    .compile(),
+);
+
+/** Deletes the holds of a deleted identity, so that settling them finds nothing. The identity's account must be locked. */
+export async function deleteHoldsOfIdentity(tx: Tx, workspaceId: string, identityId: string): Promise<void> {
+  const owner = { workspaceId, ownerId: identityId };
+  await Promise.all([deleteOfIdentity(tx, owner), deletePartsOf(tx, owner)]);
+}
+
+/** Deletes what holds have taken from an owner whose account was deleted. */
+export async function deleteHoldParts(tx: Tx, owner: OwnerKey): Promise<void> {
+  await deletePartsOf(tx, owner);
+}
+
+const deleteOfIdentity = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
+  db.deleteFrom("holds").where("workspaceId", "=", workspaceId).where("identityId", "=", ownerId).compile(),
+);
+const deletePartsOf = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
+  db.deleteFrom("holdParts").where("workspaceId", "=", workspaceId).where("ownerId", "=", ownerId).compile(),
+);

@@ -1,0 +1,227 @@
+import type { ExpressionBuilder } from "kysely";
+import { isIn, prepared } from "../../prepared.ts";
+import type { Db, Flag, Schema } from "../../schema.ts";
+import { contains, patternOf } from "../search.ts";
+import { direction, within } from "../walk.ts";
+import { type ListedKeyRow, liveKeys, withGrantCount } from "./read.ts";
+
+/** A key that may belong on a page. `value` is its place in the list's order; null if it has none. */
+export type Candidate = { id: string; value: number | null };
+
+export type Stretch = { after: Candidate | undefined; descending: boolean; limit: number };
+
+/** Which keys a list shows. What is `undefined` restricts nothing. */
+export type KeyListFilter = {
+  apiId: string | undefined;
+  identityId: string | undefined;
+  roleId: string | undefined;
+  permissionId: string | undefined;
+  /** literal text in the name or the start; case-insensitive for ASCII letters */
+  search: string | undefined;
+  enabled: boolean | undefined;
+  expiresBeforeMs: number | undefined;
+};
+
+/** Ids of keys in the order of their creation, read from the index that leaves out most keys. Some may not match. */
+export async function keysByCreation(
+  db: Db,
+  workspaceId: string,
+  { identityId, roleId, apiId }: KeyListFilter,
+  { after, descending, limit }: Stretch,
+): Promise<Candidate[]> {
+  const stretch = { workspaceId, afterId: after?.id, descending, limit };
+  const rows =
+    identityId === undefined && roleId !== undefined
+      ? await selectOfRole(db, { ...stretch, roleId })
+      : await selectCreated(db, {
+          ...stretch,
+          identityId,
+          apiId: identityId === undefined ? apiId : undefined,
+        });
+  return rows.map(({ id }) => ({ id, value: null }));
+}
+
+type CreatedStretch = {
+  workspaceId: string;
+  afterId: string | undefined;
+  descending: boolean;
+  limit: number;
+};
+
+const selectOfRole = prepared(
+  (db, { workspaceId, roleId, limit, ...walk }: CreatedStretch & { roleId: string }) =>
+    db
+      .selectFrom("keyRoles")
+      .select("keyId as id")
+      .where("workspaceId", "=", workspaceId)
+      .where("roleId", "=", roleId)
+      .where(within("keyId", walk))
+      .orderBy("keyId", direction(walk))
+      .limit(limit)
+      .compile(),
+);
+
+type Created = CreatedStretch & { identityId: string | undefined; apiId: string | undefined };
+
+const selectCreated = prepared((db, { workspaceId, identityId, apiId, limit, ...walk }: Created) => {
+  let query = db
+    .selectFrom("keys")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where("deletedAtMs", "is", null)
+    .where(within("id", walk))
+    .orderBy("id", direction(walk))
+    .limit(limit);
+  if (identityId !== undefined) query = query.where("identityId", "=", identityId);
+  if (apiId !== undefined) query = query.where("apiId", "=", apiId);
+  return query.compile();
+});
+
+/** Keys that expire, in the order in which they do. Some may not match. */
+export async function keysByExpiry(
+  db: Db,
+  workspaceId: string,
+  { expiresBeforeMs }: KeyListFilter,
+  { after, descending, limit }: Stretch,
+): Promise<Candidate[]> {
+  const afterMs = after?.value ?? undefined;
+  return selectExpiring(db, {
+    workspaceId,
+    expiresBeforeMs,
+    afterMs,
+    afterId: after?.id ?? "",
+    descending,
+    limit,
+  });
+}
+
+type Expiring = {
+  workspaceId: string;
+  expiresBeforeMs: number | undefined;
+  afterMs: number | undefined;
+  afterId: string;
+  descending: boolean;
+  limit: number;
+};
+
+const selectExpiring = prepared((db, args: Expiring) => {
+  const { workspaceId, expiresBeforeMs, afterMs, afterId, descending, limit } = args;
+  const order = direction({ descending });
+  let query = db
+    .selectFrom("keys")
+    .select(["id", "expiresAtMs as value"])
+    .where("workspaceId", "=", workspaceId)
+    .where("deletedAtMs", "is", null)
+    .where("expiresAtMs", "is not", null)
+    .orderBy("expiresAtMs", order)
+    .orderBy("id", order)
+    .limit(limit);
+  if (expiresBeforeMs !== undefined) query = query.where("expiresAtMs", "<", expiresBeforeMs);
+  if (afterMs !== undefined) {
+    query = query.where((eb) =>
+      eb(eb.refTuple("expiresAtMs", "id"), descending ? "<" : ">", eb.tuple(afterMs, afterId)),
+    );
+  }
+  return query.compile();
+});
+
+type Matched = { id: string; apiId: string; expiresAtMs: number | null };
+
+/** Those of these keys that are live and match. */
+export async function matchingKeys(
+  db: Db,
+  workspaceId: string,
+  ids: readonly string[],
+  filter: KeyListFilter,
+): Promise<Matched[]> {
+  const { apiId, identityId, roleId, permissionId, search, enabled, expiresBeforeMs } = filter;
+  const flag = enabled === undefined ? undefined : enabled ? 1 : 0;
+  const byLinks = { identityId, roleId, permissionId };
+  return selectMatching(db, {
+    workspaceId,
+    ids,
+    apiId,
+    ...byLinks,
+    pattern: patternOf(search),
+    enabled: flag,
+    expiresBeforeMs,
+  });
+}
+
+type Matching = Omit<KeyListFilter, "search" | "enabled"> & {
+  workspaceId: string;
+  ids: readonly string[];
+  pattern: string | undefined;
+  enabled: Flag | undefined;
+};
+
+const selectMatching = prepared((db, args: Matching) => {
+  const { workspaceId, ids, apiId, identityId, roleId, permissionId, pattern, enabled, expiresBeforeMs } =
+    args;
+  let query = db
+    .selectFrom("keys")
+    .innerJoin("apis", "apis.id", "keys.apiId")
+    .select(["keys.id", "keys.apiId", "keys.expiresAtMs"])
+    .where("keys.workspaceId", "=", workspaceId)
+    .where("apis.workspaceId", "=", workspaceId)
+    .where(isIn("keys.id", ids))
+    .where("keys.deletedAtMs", "is", null)
+    .where("apis.deletedAtMs", "is", null);
+  if (apiId !== undefined) query = query.where("keys.apiId", "=", apiId);
+  if (identityId !== undefined) query = query.where("keys.identityId", "=", identityId);
+  if (enabled !== undefined) query = query.where("keys.enabled", "=", enabled);
+  if (expiresBeforeMs !== undefined) query = query.where("keys.expiresAtMs", "<", expiresBeforeMs);
+  if (pattern !== undefined)
+    query = query.where((eb) => eb.or([contains("keys.name", pattern), contains("keys.start", pattern)]));
+  if (roleId !== undefined) query = query.where((eb) => hasRole(eb, workspaceId, roleId));
+  if (permissionId !== undefined) query = query.where((eb) => hasPermission(eb, workspaceId, permissionId));
+  return query.compile();
+});
+
+type OfKey = ExpressionBuilder<Schema, "keys">;
+
+function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
+  return eb.exists(
+    eb
+      .selectFrom("keyRoles")
+      .select("keyRoles.keyId")
+      .where("keyRoles.workspaceId", "=", workspaceId)
+      .where("keyRoles.roleId", "=", roleId)
+      .whereRef("keyRoles.keyId", "=", "keys.id"),
+  );
+}
+
+/** Directly or through a role. */
+function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
+  const direct = eb
+    .selectFrom("keyPermissions")
+    .select("keyPermissions.keyId")
+    .where("keyPermissions.workspaceId", "=", workspaceId)
+    .where("keyPermissions.permissionId", "=", permissionId)
+    .whereRef("keyPermissions.keyId", "=", "keys.id");
+  const throughRole = eb
+    .selectFrom("keyRoles")
+    .innerJoin("rolePermissions", "rolePermissions.roleId", "keyRoles.roleId")
+    .select("keyRoles.keyId")
+    .where("keyRoles.workspaceId", "=", workspaceId)
+    .where("rolePermissions.workspaceId", "=", workspaceId)
+    .where("rolePermissions.permissionId", "=", permissionId)
+    .whereRef("keyRoles.keyId", "=", "keys.id");
+  return eb.or([eb.exists(direct), eb.exists(throughRole)]);
+}
+
+/** The live keys with these ids, in the order of the ids. */
+export async function listKeysById(
+  db: Db,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<ListedKeyRow[]> {
+  if (ids.length === 0) return [];
+  const rows = await selectById(db, { workspaceId, ids });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+const selectById = prepared((db, { workspaceId, ids }: { workspaceId: string; ids: readonly string[] }) =>
+  withGrantCount(liveKeys(db, workspaceId), workspaceId).where(isIn("keys.id", ids)).compile(),
+);

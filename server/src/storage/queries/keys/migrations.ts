@@ -1,0 +1,111 @@
+import { inBatches } from "../../batches.ts";
+import { isIn, prepared } from "../../prepared.ts";
+import type { Db, Tx } from "../../schema.ts";
+import { isHashFree } from "./freeHash.ts";
+
+/** How the system that the keys come from hashed them. */
+export const algorithms = ["sha256", "github.com/seamapi/prefixed-api-key"] as const;
+
+export type Algorithm = (typeof algorithms)[number];
+
+export async function insertMigration(
+  tx: Tx,
+  migration: { id: string; workspaceId: string; algorithm: Algorithm; nowMs: number },
+): Promise<void> {
+  const { id, workspaceId, algorithm, nowMs } = migration;
+  await insertRow(tx, { id, workspaceId, algorithm, nowMs });
+}
+
+type NewMigration = { id: string; workspaceId: string; algorithm: string; nowMs: number };
+
+const insertRow = prepared((db, { id, workspaceId, algorithm, nowMs }: NewMigration) =>
+  db.insertInto("keyMigrations").values({ id, workspaceId, algorithm, createdAtMs: nowMs }).compile(),
+);
+
+/** How the keys of this migration were hashed. Returns `undefined` if there is no such migration. */
+export async function findAlgorithm(db: Db, workspaceId: string, id: string): Promise<Algorithm | undefined> {
+  const [row] = await selectAlgorithm(db, { workspaceId, id });
+  return algorithms.find((algorithm) => algorithm === row?.algorithm);
+}
+
+const selectAlgorithm = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
+    .selectFrom("keyMigrations")
+    .select("algorithm")
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** The live keys that were migrated with these digests: id by `migratedFrom`. */
+export async function findMigratedKeys(
+  db: Db,
+  workspaceId: string,
+  digests: readonly string[],
+): Promise<Map<string, string>> {
+  const rows = await inBatches(digests, (batch) => selectMigrated(db, { workspaceId, digests: batch }));
+  return new Map(rows.map(({ id, migratedFrom }) => [migratedFrom ?? "", id]));
+}
+
+type Digests = { workspaceId: string; digests: readonly string[] };
+
+const selectMigrated = prepared((db, { workspaceId, digests }: Digests) =>
+  db
+    .selectFrom("keys")
+    .select(["id", "migratedFrom"])
+    .where("workspaceId", "=", workspaceId)
+    .where(isIn("migratedFrom", digests))
+    .where("deletedAtMs", "is", null)
+    .compile(),
+);
+
+/** The live key of this migration with this hash, if it has not been verified yet. */
+export async function findPendingKey(
+  db: Db,
+  workspaceId: string,
+  migrationId: string,
+  hash: string,
+): Promise<{ id: string; apiId: string } | undefined> {
+  return (await selectPending(db, { workspaceId, migrationId, hash }))[0];
+}
+
+type Pending = { workspaceId: string; migrationId: string; hash: string };
+
+const selectPending = prepared((db, { workspaceId, migrationId, hash }: Pending) =>
+  db
+    .selectFrom("keys")
+    .select(["id", "apiId"])
+    .where("workspaceId", "=", workspaceId)
+    .where("hash", "=", hash)
+    .where("pendingMigrationId", "=", migrationId)
+    .where("deletedAtMs", "is", null)
+    .compile(),
+);
+
+/**
+ * Stores the hash of the whole key, by which the key is now identified. Returns false, and changes nothing, if that was
+ * done before or if the workspace already has the hash.
+ */
+export async function applyFirstVerification(
+  tx: Tx,
+  workspaceId: string,
+  keyId: string,
+  own: { hash: string; start: string; prefix: string },
+): Promise<boolean> {
+  const { hash, start, prefix } = own;
+  return (await setVerified(tx, { workspaceId, keyId, hash, start, prefix })).length > 0;
+}
+
+type Verified = { workspaceId: string; keyId: string; hash: string; start: string; prefix: string };
+
+const setVerified = prepared((db, { workspaceId, keyId, hash, start, prefix }: Verified) =>
+  db
+    .updateTable("keys")
+    .set({ hash, start, prefix, pendingMigrationId: null })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", keyId)
+    .where("pendingMigrationId", "is not", null)
+    .where((eb) => isHashFree(eb, workspaceId, hash))
+    .returning("id")
+    .compile(),
+);

@@ -1,0 +1,75 @@
+import { type MaybePromise, whenAvailable } from "../../../domain/maybePromise.ts";
+import { prepareLimits } from "../../../domain/ratelimits.ts";
+import type { KeyRecord } from "../../../domain/verification.ts";
+import type { Engine } from "../../engine.ts";
+import { bytesOfKey, type KeptKey, type KeyParts } from "../../keyParts.ts";
+import { oneCopy } from "../../oneCopy.ts";
+import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
+import { parseMeta } from "../meta.ts";
+import { type KeyRows, noGrants, noLimits, ratelimitsOf } from "./keyRows.ts";
+import { lookUpKeyRows } from "./lookUps.ts";
+import { selectKeyRows } from "./oneStatement.ts";
+
+/**
+ * Everything that verifying the live key with this hash needs, read at one moment: at once on SQLite, in one round trip
+ * on PostgreSQL. Takes what is kept in `parts` from there, and holds it for the record. `since` is the latest change when
+ * this begins.
+ */
+export function findKeyRecord(
+  { db, snapshot }: Pick<Engine, "db" | "snapshot">,
+  parts: KeyParts,
+  wanted: { workspaceId: string; hash: string; since: number },
+): MaybePromise<KeptKey | undefined> {
+  const { workspaceId, hash, since } = wanted;
+  const found =
+    snapshot === undefined
+      ? selectKeyRows(db, workspaceId, hash)
+      : snapshot((moment) => lookUpKeyRows(moment, parts, workspaceId, hash));
+  return whenAvailable(found, (rows) => rows && keptKey(parts, rows, since));
+}
+
+function keptKey({ apis, identities, grants }: KeyParts, rows: KeyRows, since: number): KeptKey {
+  const { workspaceId } = rows.api;
+  const api = apis.hold(workspaceId, rows.api.id, rows.api, since);
+  const identity = rows.identity && identities.hold(workspaceId, rows.identity.id, rows.identity, since);
+  const granted =
+    rows.grants === noGrants ? noGrants : grants.hold(workspaceId, rows.grants.name, rows.grants, since);
+  const record = recordOf(rows, { api, identity, grants: granted });
+  return { ...record, bytes: bytesOfKey(record, rows.key.meta) };
+}
+
+type Parts = Pick<KeptKey, "api" | "identity" | "grants">;
+
+function recordOf({ key, ...rows }: KeyRows, { api, identity, grants }: Parts): KeyRecord & Parts {
+  const { id } = key;
+  const subjectId = key.subjectId === id ? id : key.subjectId; // one text instead of two equal ones
+  const ratelimits = ratelimitsOf(rows.ratelimits);
+  const { workspaceId } = api;
+  return {
+    id,
+    api,
+    workspaceId,
+    apiId: api.id,
+    keyspaceId: api.keyspaceId,
+    workspaceEnabled: api.workspaceEnabled,
+    subjectId,
+    name: key.name === null ? undefined : oneCopy(key.name),
+    meta: key.meta === null ? undefined : parseMeta(key.meta),
+    enabled: key.enabled === 1,
+    expiresAtMs: key.expiresAtMs ?? undefined,
+    apiAddresses: api.addresses,
+    addresses: rangesOf(parseIpAllowList(key.ipAllowList)),
+    grants,
+    permissions: grants.permissions,
+    granted: grants.granted,
+    roles: grants.roles,
+    ratelimits,
+    identity,
+    limits:
+      ratelimits.length === 0
+        ? (identity?.limits ?? noLimits)
+        : prepareLimits({ workspaceId, subjectId, ratelimits, identity }),
+    hasAccount: rows.hasAccount,
+    identityHasAccount: identity?.hasAccount === true,
+  };
+}

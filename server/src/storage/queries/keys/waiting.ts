@@ -1,0 +1,158 @@
+import { isIn, prepared } from "../../prepared.ts";
+import type { Db, Tx } from "../../schema.ts";
+import { isHashFree } from "./freeHash.ts";
+
+/** `pendingMigrationId` of keys that were imported without a hash. No migration has this id. */
+export const fromUpstream = "upstream";
+
+/** What is stored as the hash of such a key. No SHA-256 in base64url contains a colon. */
+export function unknownHash(keyId: string): string {
+  return `${fromUpstream}:${keyId}`;
+}
+
+/** A key that was imported without its hash. `start`: the first characters of the key; may be empty. */
+export type WaitingKey = {
+  id: string;
+  apiId: string;
+  subjectId: string;
+  identityId: string | null;
+  start: string;
+};
+
+const longestStart = 64;
+
+/** A live waiting key whose `start` begins this key. Several may; one of them is returned. */
+export async function findWaitingStart(
+  db: Db,
+  workspaceId: string,
+  key: string,
+): Promise<WaitingKey | undefined> {
+  const starts = Array.from({ length: Math.min(key.length, longestStart) }, (_, index) =>
+    key.slice(0, index + 1),
+  );
+  return (await selectByStart(db, { workspaceId, starts }))[0];
+}
+
+/** The live waiting key with this id. */
+export async function findWaitingKey(
+  db: Db,
+  workspaceId: string,
+  id: string,
+): Promise<WaitingKey | undefined> {
+  return (await selectById(db, { workspaceId, id }))[0];
+}
+
+function waitingKeys(db: Db, workspaceId: string) {
+  return db
+    .selectFrom("keys")
+    .innerJoin("apis", "apis.id", "keys.apiId")
+    .select(["keys.id", "keys.apiId", "keys.subjectId", "keys.identityId", "keys.start"])
+    .where("keys.workspaceId", "=", workspaceId)
+    .where("apis.workspaceId", "=", workspaceId)
+    .where("keys.pendingMigrationId", "=", fromUpstream)
+    .where("keys.deletedAtMs", "is", null)
+    .where("apis.deletedAtMs", "is", null);
+}
+
+const selectByStart = prepared(
+  (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
+    waitingKeys(db, workspaceId).where(isIn("keys.start", starts)).limit(1).compile(),
+);
+
+const selectById = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  waitingKeys(db, workspaceId).where("keys.id", "=", id).compile(),
+);
+
+/**
+ * Stores the hash of a waiting key, by which it is now identified. Returns false, and changes nothing, if that was done
+ * before or if the workspace already has the hash.
+ */
+export async function applyLearnedHash(
+  tx: Tx,
+  workspaceId: string,
+  keyId: string,
+  { hash, nowMs }: { hash: string; nowMs: number },
+): Promise<boolean> {
+  return (await setLearned(tx, { workspaceId, keyId, hash, nowMs })).length > 0;
+}
+
+type Learned = { workspaceId: string; keyId: string; hash: string; nowMs: number };
+
+const setLearned = prepared((db, { workspaceId, keyId, hash, nowMs }: Learned) =>
+  db
+    .updateTable("keys")
+    .set({ hash, pendingMigrationId: null, learnedAtMs: nowMs })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", keyId)
+    .where("pendingMigrationId", "=", fromUpstream)
+    .where((eb) => isHashFree(eb, workspaceId, hash))
+    .returning("id")
+    .compile(),
+);
+
+/** An imported key, as `latchkey import status` shows it. `learnedAtMs` null: it still waits. */
+export type ImportedKey = {
+  id: string;
+  apiId: string;
+  start: string;
+  name: string | null;
+  externalId: string | null;
+  learnedAtMs: number | null;
+};
+
+/** How many live keys that were imported without a hash have one now, how many wait, and how many of those have no start. */
+export async function countImportedKeys(
+  db: Db,
+  workspaceId: string,
+): Promise<{ learned: number; waiting: number; withoutStart: number }> {
+  const [learned = { count: 0 }] = await countKeys(db, { workspaceId, waits: false, start: undefined });
+  const [waiting = { count: 0 }] = await countKeys(db, { workspaceId, waits: true, start: undefined });
+  const [withoutStart = { count: 0 }] = await countKeys(db, { workspaceId, waits: true, start: "" });
+  return { learned: learned.count, waiting: waiting.count, withoutStart: withoutStart.count };
+}
+
+type Counted = { workspaceId: string; waits: boolean; start: string | undefined };
+
+const countKeys = prepared((db, { workspaceId, waits, start }: Counted) => {
+  let query = db
+    .selectFrom("keys")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("workspaceId", "=", workspaceId)
+    .where("deletedAtMs", "is", null);
+  query = waits
+    ? query.where("pendingMigrationId", "=", fromUpstream)
+    : query.where("learnedAtMs", "is not", null);
+  if (start !== undefined) query = query.where("start", "=", start);
+  return query.compile();
+});
+
+/** Live keys that were imported without a hash, in the order of their ids. */
+export async function listImportedKeys(
+  db: Db,
+  workspaceId: string,
+  page: { afterId: string; limit: number },
+): Promise<ImportedKey[]> {
+  return selectImported(db, { workspaceId, ...page });
+}
+
+const selectImported = prepared(
+  (db, { workspaceId, afterId, limit }: { workspaceId: string; afterId: string; limit: number }) =>
+    db
+      .selectFrom("keys")
+      .leftJoin("identities", (join) =>
+        join
+          .onRef("identities.id", "=", "keys.identityId")
+          .onRef("identities.workspaceId", "=", "keys.workspaceId"),
+      )
+      .select(["keys.id", "keys.apiId", "keys.start", "keys.name", "keys.learnedAtMs"])
+      .select("identities.externalId")
+      .where("keys.workspaceId", "=", workspaceId)
+      .where("keys.id", ">", afterId)
+      .where("keys.deletedAtMs", "is", null)
+      .where((eb) =>
+        eb.or([eb("keys.learnedAtMs", "is not", null), eb("keys.pendingMigrationId", "=", fromUpstream)]),
+      )
+      .orderBy("keys.id")
+      .limit(limit)
+      .compile(),
+);

@@ -1,0 +1,240 @@
+import { sql } from "kysely";
+import { inBatches } from "../../batches.ts";
+import { prepared } from "../../prepared.ts";
+import type { Flag, Schema, Tx } from "../../schema.ts";
+import { deleteHoldParts } from "../holds.ts";
+import { deleteRatelimits } from "../ratelimits.ts";
+
+export type NewKey = {
+  id: string;
+  workspaceId: string;
+  apiId: string;
+  identityId: string | undefined;
+  /** identifies its balance and counters: its own id, or that of the key that it replaces */
+  subjectId: string;
+  hash: string;
+  start: string;
+  prefix: string | undefined;
+  byteLength: number;
+  name: string | undefined;
+  /** JSON text */
+  meta: string | undefined;
+  enabled: boolean;
+  expiresAtMs: number | undefined;
+  /** undefined: every address */
+  ipAllowList: readonly string[] | undefined;
+  /** the migration of a migrated key that has not been verified yet; undefined for other keys */
+  pendingMigrationId: string | undefined;
+  /** digest of the fields that a migrated key was created from */
+  migratedFrom?: string;
+  /** the key, encrypted under the server's recovery key; undefined: not recoverable */
+  sealed: string | undefined;
+  nowMs: number;
+};
+
+/** Returns false, and inserts nothing, if the workspace already has this hash. */
+export async function insertKey(tx: Tx, key: NewKey): Promise<boolean> {
+  return (await insertKeys(tx, [key])).length > 0;
+}
+
+/** The ids of the inserted keys. Skips a key if the workspace already has its hash or has migrated it before. */
+export async function insertKeys(tx: Tx, keys: readonly NewKey[]): Promise<string[]> {
+  // the same order in every transaction prevents deadlocks
+  const rows = keys.map(rowOf).sort((one, other) => (one.hash < other.hash ? -1 : 1));
+  const inserted = await inBatches(rows, (batch) => insertRows(tx, { rows: batch }));
+  return inserted.map(({ id }) => id);
+}
+
+const insertRows = prepared((db, { rows }: { rows: readonly Schema["keys"][] }) =>
+  db
+    .insertInto("keys")
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("id")
+    .compile(),
+);
+
+function rowOf(key: NewKey): Schema["keys"] {
+  return {
+    id: key.id,
+    workspaceId: key.workspaceId,
+    apiId: key.apiId,
+    identityId: key.identityId ?? null,
+    subjectId: key.subjectId,
+    hash: key.hash,
+    start: key.start,
+    prefix: key.prefix ?? null,
+    byteLength: key.byteLength,
+    name: key.name ?? null,
+    meta: key.meta ?? null,
+    enabled: key.enabled ? 1 : 0,
+    expiresAtMs: key.expiresAtMs ?? null,
+    createdAtMs: key.nowMs,
+    updatedAtMs: null,
+    deletedAtMs: null,
+    pendingMigrationId: key.pendingMigrationId ?? null,
+    sealed: key.sealed ?? null,
+    rerolledAtMs: null,
+    expiresBeforeRerollMs: null,
+    migratedFrom: key.migratedFrom ?? null,
+    ipAllowList: key.ipAllowList === undefined ? null : JSON.stringify(key.ipAllowList),
+    learnedAtMs: null,
+  };
+}
+
+/** What to change. `undefined` leaves a column unchanged, null clears it. */
+export type KeyChange = {
+  name?: string | null | undefined;
+  identityId?: string | null | undefined;
+  meta?: string | null | undefined;
+  expiresAtMs?: number | null | undefined;
+  enabled?: boolean | undefined;
+  ipAllowList?: readonly string[] | null | undefined;
+};
+
+export async function setKey(tx: Tx, workspaceId: string, id: string, change: KeyChange, nowMs: number) {
+  const { name, identityId, meta, expiresAtMs, enabled } = change;
+  const ipAllowList = change.ipAllowList ? JSON.stringify(change.ipAllowList) : change.ipAllowList;
+  const flag = enabled === undefined ? undefined : Number(enabled);
+  await updateRow(tx, {
+    workspaceId,
+    id,
+    nowMs,
+    name,
+    identityId,
+    meta,
+    expiresAtMs,
+    enabled: flag,
+    ipAllowList,
+  });
+}
+
+type Update = {
+  workspaceId: string;
+  id: string;
+  nowMs: number;
+  name: string | null | undefined;
+  identityId: string | null | undefined;
+  meta: string | null | undefined;
+  expiresAtMs: number | null | undefined;
+  enabled: number | undefined;
+  ipAllowList: string | null | undefined;
+};
+
+const updateRow = prepared(
+  (db, { workspaceId, id, nowMs, name, identityId, meta, expiresAtMs, enabled, ipAllowList }: Update) =>
+    db
+      .updateTable("keys")
+      .set({
+        updatedAtMs: nowMs,
+        ...(name === undefined ? {} : { name }),
+        ...(identityId === undefined ? {} : { identityId }),
+        ...(meta === undefined ? {} : { meta }),
+        ...(expiresAtMs === undefined
+          ? {}
+          : { expiresAtMs, rerolledAtMs: null, expiresBeforeRerollMs: null }),
+        ...(enabled === undefined ? {} : { enabled: enabled as Flag }),
+        ...(ipAllowList === undefined ? {} : { ipAllowList }),
+      })
+      .where("workspaceId", "=", workspaceId)
+      .where("id", "=", id)
+      .compile(),
+);
+
+/** Records a reroll: the key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+export async function setKeyRerolled(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  reroll: { nowMs: number; expiresAtMs: number; expiredAtMs: number | undefined },
+): Promise<void> {
+  const { nowMs, expiresAtMs, expiredAtMs = null } = reroll;
+  await setRerolled(tx, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs });
+}
+
+type Reroll = {
+  workspaceId: string;
+  id: string;
+  nowMs: number;
+  expiresAtMs: number;
+  expiredAtMs: number | null;
+};
+
+const setRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expiredAtMs }: Reroll) =>
+  db
+    .updateTable("keys")
+    .set({ updatedAtMs: nowMs, rerolledAtMs: nowMs, expiresAtMs, expiresBeforeRerollMs: expiredAtMs })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+/** Links keys that were just inserted to their identities. Does not count as an update of the keys. */
+export async function linkKeysToIdentities(
+  tx: Tx,
+  workspaceId: string,
+  links: readonly { keyId: string; identityId: string }[],
+): Promise<void> {
+  const rows = links.map(({ keyId, identityId }) => ({ keyId, identityId }));
+  await inBatches(rows, (batch) => linkToIdentities(tx, { workspaceId, links: batch }));
+}
+
+type Links = { workspaceId: string; links: readonly { keyId: string; identityId: string }[] };
+
+const linkToIdentities = prepared((db, { workspaceId, links }: Links) => {
+  const cases = links.map(({ keyId, identityId }) => sql`when ${keyId} then ${identityId}`);
+  const keyIds = links.map(({ keyId }) => keyId);
+  return db
+    .updateTable("keys")
+    .set({ identityId: sql<string>`case "id" ${sql.join(cases, sql` `)} end` })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "in", keyIds)
+    .compile();
+});
+
+/** Marks the key as deleted. Its row stays. */
+export async function setKeyDeleted(tx: Tx, workspaceId: string, id: string, nowMs: number): Promise<void> {
+  await setDeleted(tx, { workspaceId, id, nowMs });
+}
+
+const setDeleted = prepared((db, args: { workspaceId: string; id: string; nowMs: number }) =>
+  db
+    .updateTable("keys")
+    .set({ deletedAtMs: args.nowMs })
+    .where("workspaceId", "=", args.workspaceId)
+    .where("id", "=", args.id)
+    .compile(),
+);
+
+/** Deletes the row with its rate limits and links. Deletes the balance too, unless another key shares it. */
+export async function deleteKeyRow(tx: Tx, workspaceId: string, key: { id: string; subjectId: string }) {
+  await deleteRatelimits(tx, workspaceId, key.id);
+  await deleteRow(tx, { workspaceId, id: key.id });
+  const [unused] = await deleteUnusedBalance(tx, { workspaceId, subjectId: key.subjectId });
+  if (unused !== undefined) await deleteHoldParts(tx, { workspaceId, ownerId: unused.id });
+}
+
+const deleteRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db.deleteFrom("keys").where("workspaceId", "=", workspaceId).where("id", "=", id).compile(),
+);
+
+const deleteUnusedBalance = prepared(
+  (db, { workspaceId, subjectId }: { workspaceId: string; subjectId: string }) =>
+    db
+      .deleteFrom("balances")
+      .where("workspaceId", "=", workspaceId)
+      .where("id", "=", subjectId)
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom("keys")
+              .select("keys.id")
+              .where("keys.workspaceId", "=", workspaceId)
+              .where("keys.subjectId", "=", subjectId),
+          ),
+        ),
+      )
+      .returning("balances.id")
+      .compile(),
+);

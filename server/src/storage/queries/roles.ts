@@ -1,0 +1,314 @@
+import { inBatches, inByteOrder } from "../batches.ts";
+import { isIn, prepared } from "../prepared.ts";
+import type { Db, Schema, Tx } from "../schema.ts";
+import { noWorkspace } from "./gone.ts";
+import {
+  type PermissionRecord,
+  permissionColumns,
+  type SearchFilter,
+  type SearchPage,
+} from "./permissions.ts";
+import { contains, patternOf } from "./search.ts";
+
+/** A role without its permissions, of which there may be many. */
+export type RoleRow = { id: string; name: string; description: string | null };
+
+/** A role with its permissions, as its operations return it. */
+export type RoleRecord = {
+  id: string;
+  name: string;
+  description: string | null;
+  permissions: PermissionRecord[];
+};
+
+const roleColumns = ["roles.id", "roles.name", "roles.description"] as const;
+
+/** The role with this id or name. If both match, the id wins. */
+export async function findRole(db: Db, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
+  const rows = await selectByRef(db, { workspaceId, ref });
+  return (await withPermissions(db, workspaceId, rows))[0];
+}
+
+/** Like `findRole`, for its id alone. */
+export async function findRoleId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
+  return (await selectByRef(db, { workspaceId, ref }))[0]?.id;
+}
+
+const selectByRef = prepared((db, { workspaceId, ref }: { workspaceId: string; ref: string }) =>
+  db
+    .selectFrom("roles")
+    .select(roleColumns)
+    .where("workspaceId", "=", workspaceId)
+    .where((eb) => eb.or([eb("id", "=", ref), eb("name", "=", ref)]))
+    .orderBy((eb) => eb.case().when("id", "=", ref).then(0).else(1).end())
+    .limit(1)
+    .compile(),
+);
+
+/** Like `findRole`, with a row lock until the transaction ends. */
+export async function lockRole(tx: Tx, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
+  const [found] = await selectByRef(tx, { workspaceId, ref });
+  if (found === undefined) return undefined;
+  const rows = await lockRow(tx, { workspaceId, id: found.id });
+  return (await withPermissions(tx, workspaceId, rows))[0];
+}
+
+const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
+    .selectFrom("roles")
+    .select(roleColumns)
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .forUpdate()
+    .compile(),
+);
+
+/** The roles that exist among these names, compared byte for byte, in byte order. */
+export async function findRolesByName(
+  db: Db,
+  workspaceId: string,
+  names: readonly string[],
+): Promise<RoleRow[]> {
+  return inBatches(inByteOrder(names), (batch) => selectByNames(db, { workspaceId, names: batch }));
+}
+
+const selectByNames = prepared(
+  (db, { workspaceId, names }: { workspaceId: string; names: readonly string[] }) =>
+    db
+      .selectFrom("roles")
+      .select(roleColumns)
+      .where("workspaceId", "=", workspaceId)
+      .where(isIn("name", names))
+      .orderBy("name")
+      .compile(),
+);
+
+/** Roles without their permissions, in creation order. `search` covers id, name and description. */
+export async function listRoles(
+  db: Db,
+  workspaceId: string,
+  { afterId, limit, search }: SearchFilter,
+): Promise<(RoleRow & { permissionCount: number })[]> {
+  return selectPage(db, { workspaceId, afterId, limit, pattern: patternOf(search) });
+}
+
+const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: SearchPage) => {
+  let query = db
+    .selectFrom("roles")
+    .select(roleColumns)
+    .select((eb) =>
+      eb
+        .selectFrom("rolePermissions")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .where("rolePermissions.workspaceId", "=", workspaceId)
+        .whereRef("rolePermissions.roleId", "=", "roles.id")
+        .$asScalar()
+        .$notNull()
+        .as("permissionCount"),
+    )
+    .where("workspaceId", "=", workspaceId)
+    .orderBy("id")
+    .limit(limit);
+  if (afterId !== undefined) query = query.where("id", ">", afterId);
+  if (pattern !== undefined) {
+    query = query.where((eb) =>
+      eb.or(["id", "name", "description"].map((column) => contains(column, pattern))),
+    );
+  }
+  return query.compile();
+});
+
+/** Adds their permissions to the roles, in byte order of the slug. The roles keep their order. */
+export async function withPermissions(
+  db: Db,
+  workspaceId: string,
+  roles: readonly RoleRow[],
+): Promise<RoleRecord[]> {
+  const roleIds = roles.map((role) => role.id);
+  const rows = await inBatches(roleIds, (batch) => selectOfRoles(db, { workspaceId, roleIds: batch }));
+  const byRole = Map.groupBy(rows, (row) => row.roleId);
+  return roles.map(({ id, name, description }) => ({
+    id,
+    name,
+    description,
+    permissions: (byRole.get(id) ?? []).map(({ roleId: _, ...permission }) => permission),
+  }));
+}
+
+const selectOfRoles = prepared(
+  (db, { workspaceId, roleIds }: { workspaceId: string; roleIds: readonly string[] }) =>
+    db
+      .selectFrom("permissions")
+      .innerJoin("rolePermissions", "rolePermissions.permissionId", "permissions.id")
+      .select(["rolePermissions.roleId", ...permissionColumns])
+      .where("rolePermissions.workspaceId", "=", workspaceId)
+      .where("permissions.workspaceId", "=", workspaceId)
+      .where(isIn("rolePermissions.roleId", roleIds))
+      .orderBy("permissions.slug")
+      .compile(),
+);
+
+/** Returns false, and inserts nothing, if the workspace already has this name. */
+export async function insertRole(
+  tx: Tx,
+  workspaceId: string,
+  { id, name, description }: RoleRow,
+  nowMs: number,
+): Promise<boolean> {
+  const row = { id, workspaceId, name, description, createdAtMs: nowMs };
+  return (await insertUnlessTaken(tx, { rows: [row] })).length > 0;
+}
+
+const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["roles"][] }) =>
+  db
+    .insertInto("roles")
+    .values(rows)
+    .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
+    .returning("id")
+    .compile(),
+);
+
+/** Updates the role. Returns false, and changes nothing, if another one in the workspace has the name. */
+export async function applyRole(
+  tx: Tx,
+  workspaceId: string,
+  { id, name, description }: RoleRow,
+): Promise<boolean> {
+  return (await updateUnlessTaken(tx, { workspaceId, id, name, description })).length > 0;
+}
+
+const updateUnlessTaken = prepared((db, to: RoleRow & { workspaceId: string }) =>
+  db
+    .updateTable("roles")
+    .set({ name: to.name, description: to.description })
+    .where("workspaceId", "=", to.workspaceId)
+    .where("id", "=", to.id)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom("roles as other")
+            .select("other.id")
+            .where("other.workspaceId", "=", to.workspaceId)
+            .where("other.name", "=", to.name)
+            .where("other.id", "!=", to.id),
+        ),
+      ),
+    )
+    .returning("id")
+    .compile(),
+);
+
+/** Removes the role from all keys at once, as `setPermissionGone` does for permissions. */
+export async function setRoleGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
+  await setGone(tx, { workspaceId, id });
+}
+
+const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
+  db
+    .updateTable("roles")
+    .set({ workspaceId: noWorkspace, name: id })
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .compile(),
+);
+
+export async function insertRolePermissions(
+  tx: Tx,
+  workspaceId: string,
+  roleId: string,
+  ids: readonly string[],
+) {
+  const rows = ids.map((permissionId) => ({ workspaceId, roleId, permissionId }));
+  await inBatches(rows, (batch) => insertLinks(tx, { rows: batch }));
+}
+
+const insertLinks = prepared((db, { rows }: { rows: readonly Schema["rolePermissions"][] }) =>
+  db
+    .insertInto("rolePermissions")
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .compile(),
+);
+
+export async function deleteRolePermissions(
+  tx: Tx,
+  workspaceId: string,
+  roleId: string,
+  ids: readonly string[],
+) {
+  await inBatches(ids, (batch) => deleteLinks(tx, { workspaceId, roleId, ids: batch }));
+}
+
+type Links = { workspaceId: string; roleId: string; ids: readonly string[] };
+
+const deleteLinks = prepared((db, { workspaceId, roleId, ids }: Links) =>
+  db
+    .deleteFrom("rolePermissions")
+    .where("workspaceId", "=", workspaceId)
+    .where("roleId", "=", roleId)
+    .where(isIn("permissionId", ids))
+    .compile(),
+);
+
+/** The roles that the key has, in byte order of the name. */
+export async function listKeyRoles(db: Db, workspaceId: string, keyId: string): Promise<RoleRow[]> {
+  return selectOfKey(db, { workspaceId, keyId });
+}
+
+const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
+  db
+    .selectFrom("roles")
+    .innerJoin("keyRoles", "keyRoles.roleId", "roles.id")
+    .select(roleColumns)
+    .where("keyRoles.workspaceId", "=", workspaceId)
+    .where("roles.workspaceId", "=", workspaceId)
+    .where("keyRoles.keyId", "=", keyId)
+    .orderBy("roles.name")
+    .compile(),
+);
+
+export async function insertKeyRoles(
+  tx: Tx,
+  workspaceId: string,
+  keyId: string,
+  ids: readonly string[],
+): Promise<void> {
+  await linkKeyRoles(
+    tx,
+    workspaceId,
+    ids.map((roleId) => ({ keyId, roleId })),
+  );
+}
+
+/** Like `insertKeyRoles`, for several keys. */
+export async function linkKeyRoles(
+  tx: Tx,
+  workspaceId: string,
+  links: readonly { keyId: string; roleId: string }[],
+): Promise<void> {
+  const rows = links.map(({ keyId, roleId }) => ({ workspaceId, keyId, roleId }));
+  await inBatches(rows, (batch) => linkKeyRolesRows(tx, { rows: batch }));
+}
+
+const linkKeyRolesRows = prepared((db, { rows }: { rows: readonly Schema["keyRoles"][] }) =>
+  db
+    .insertInto("keyRoles")
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .compile(),
+);
+
+export async function deleteKeyRoles(tx: Tx, workspaceId: string, keyId: string, ids: readonly string[]) {
+  await inBatches(ids, (batch) => deleteKeyLinks(tx, { workspaceId, keyId, ids: batch }));
+}
+
+const deleteKeyLinks = prepared(
+  (db, { workspaceId, keyId, ids }: { workspaceId: string; keyId: string; ids: readonly string[] }) =>
+    db
+      .deleteFrom("keyRoles")
+      .where("workspaceId", "=", workspaceId)
+      .where("keyId", "=", keyId)
+      .where(isIn("roleId", ids))
+      .compile(),
+);

@@ -1,0 +1,143 @@
+import { type Account, availableIn, charge, giveBack, unitsOf } from "../../domain/accounts.ts";
+import type { Tx } from "../schema.ts";
+import { type AccountBook, lockAccounts, movementOf, type Owner, saveAccounts } from "./accounts.ts";
+import { keep, ownersOf } from "./charges.ts";
+import { type Hold, lockChargedHolds, lockHold, setHoldEnded, takeParts } from "./holds.ts";
+
+/** How a caller ends a hold: by paying an amount, or by giving everything back. */
+export type HoldEnd = { kind: "settle"; amount: number } | { kind: "release" };
+
+/**
+ * What became of a hold. `charged` and `shortfall` add up to the amount that was settled. `isLate`: the hold had
+ * already expired and given back everything it held, so the amount was charged from what was left.
+ */
+export type HoldOutcome = {
+  kind: HoldEnd["kind"];
+  /** the amount that was settled */
+  amount: number;
+  charged: number;
+  returned: number;
+  shortfall: number;
+  isLate: boolean;
+};
+
+type By = { now: () => number; newId: () => string; actorId: string };
+
+/** `spent`: the credits that this call, and not an earlier one, took from a limited balance. */
+type Ended = { outcome: HoldOutcome; spent: number };
+
+/**
+ * Ends a hold exactly once: ending it again in the same way returns the first outcome, and in another way `ended_otherwise`.
+ * `found` is the hold as it was read before this transaction. Returns undefined if it no longer exists.
+ */
+export async function settleHold(
+  tx: Tx,
+  found: Hold,
+  end: HoldEnd,
+  by: By,
+): Promise<Ended | "ended_otherwise" | undefined> {
+  const owners = ownersOf(found);
+  const book = await lockAccounts(tx, owners, by.now);
+  const hold = await lockHold(tx, found.workspaceId, found.id); // read again, since another transaction may have ended it
+  if (hold === undefined) return undefined;
+  const first = firstOutcome(hold, book.nowMs);
+  if (first !== undefined) {
+    await saveAccounts(tx, book, by.newId);
+    return isSameEnd(first, end) ? { outcome: first, spent: 0 } : "ended_otherwise";
+  }
+  const outcome = await endNow(tx, hold, end, { book, owners });
+  note(book, hold, outcome, by.actorId);
+  await saveAccounts(tx, book, by.newId);
+  const isLimited = accountsOf(book, owners).some(({ credits }) => credits.remaining !== null);
+  return { outcome, spent: hold.quota === null && isLimited ? outcome.charged : 0 };
+}
+
+/** The outcome of a hold that has ended. An expired hold with `onExpiry` "charge" counts as settled in full. */
+function firstOutcome(hold: Hold, nowMs: number): HoldOutcome | undefined {
+  const { outcome, onExpiry, amount } = hold;
+  if (outcome !== null) return JSON.parse(outcome) as HoldOutcome;
+  if (onExpiry !== "charge" || !hasExpired(hold, nowMs)) return undefined;
+  return chargedInFull(amount);
+}
+
+function chargedInFull(amount: number): HoldOutcome {
+  return { kind: "settle", amount, charged: amount, returned: 0, shortfall: 0, isLate: false };
+}
+
+/**
+ * Ends at most `limit` expired holds of credits that are charged at their expiry, in all workspaces. Returns them, with the
+ * credits that each has spent.
+ */
+export async function endChargedHolds(
+  tx: Tx,
+  nowMs: number,
+  limit: number,
+): Promise<{ hold: Hold; spent: number }[]> {
+  const holds = await lockChargedHolds(tx, { nowMs, limit });
+  await Promise.all(
+    holds.map(({ workspaceId, id, amount }) => {
+      const outcome = JSON.stringify(chargedInFull(amount));
+      return setHoldEnded(tx, { workspaceId, id, endedAtMs: nowMs, outcome });
+    }),
+  );
+  return holds.map(({ isLimited, ...hold }) => ({ hold, spent: isLimited === 1 ? hold.amount : 0 }));
+}
+
+/** By this node's clock, or by that of a node that has already given back what it held, or charged it. */
+function hasExpired({ expiresAtMs, endedAtMs }: Hold, nowMs: number): boolean {
+  return expiresAtMs <= nowMs || endedAtMs !== null;
+}
+
+function isSameEnd(first: HoldOutcome, end: HoldEnd): boolean {
+  return first.kind === end.kind && (end.kind === "release" || end.amount === first.amount);
+}
+
+type Locked = { book: AccountBook; owners: readonly Owner[] };
+
+async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise<HoldOutcome> {
+  const { book, owners } = locked;
+  const quota = hold.quota ?? undefined;
+  const isLate = hasExpired(hold, book.nowMs);
+  const held = isLate ? 0 : hold.amount;
+  const amount = end.kind === "settle" ? end.amount : 0;
+  const returned = Math.max(0, held - amount);
+  // an expired hold that only one of its owners has given back is given back by the other one too
+  await giveBackParts(tx, hold, isLate ? hold.amount : returned, locked);
+  const current = accountsOf(book, owners);
+  const extra = Math.min(Math.max(0, amount - held), availableIn(current, quota));
+  if (extra > 0) keep(book, current, charge(current, unitsOf(quota, extra), book.nowMs));
+  const charged = Math.min(amount, held) + extra;
+  const outcome = { kind: end.kind, amount, charged, returned, shortfall: amount - charged, isLate };
+  const { workspaceId, id } = hold;
+  await setHoldEnded(tx, { workspaceId, id, endedAtMs: book.nowMs, outcome: JSON.stringify(outcome) });
+  return outcome;
+}
+
+/** Gives `units` of what the hold has taken back to each owner from which it is still held. */
+async function giveBackParts(tx: Tx, hold: Hold, units: number, { book, owners }: Locked): Promise<void> {
+  const parts = await takeParts(
+    tx,
+    hold,
+    owners.map(({ id }) => id),
+  );
+  for (const { ownerId, quota, taken } of parts) {
+    const account = book.get(ownerId);
+    if (account === undefined) continue;
+    const part = { quota: quota ?? undefined, taken: JSON.parse(taken) };
+    book.set(giveBack(account, part, units, book.nowMs));
+  }
+}
+
+function accountsOf(book: AccountBook, owners: readonly Owner[]): Account[] {
+  return owners.flatMap(({ id }) => book.get(id) ?? []);
+}
+
+function note(book: AccountBook, hold: Hold, outcome: HoldOutcome, actorId: string): void {
+  for (const { id } of ownersOf(hold)) {
+    const account = book.get(id);
+    if (account === undefined) continue;
+    const amount = outcome.kind === "settle" ? outcome.charged : outcome.returned;
+    const entry = movementOf(account, outcome.kind, hold.quota);
+    book.movements.push({ ...entry, amount, reason: hold.id, actorId });
+  }
+}

@@ -1,0 +1,92 @@
+/** What verifications ask of the database, and how it finds it. */
+import { beforeEach, describe, expect, test } from "bun:test";
+import { engines } from "../../test/harness.ts";
+import { planOf } from "../../test/plans.ts";
+import { testServer, testWorkspace } from "../../test/setUp.ts";
+import { type Watched, watchStatements } from "../../test/statements.ts";
+
+const limit = { name: "requests", limit: 1_000, duration: 60_000, autoApply: true };
+
+describe.each(engines)("on $name,", (engine) => {
+  const server = testServer({ engine });
+  const space = testWorkspace(server);
+  /** another connection cannot see a database in memory, which gets the same statements as one in a file */
+  const testPlans = test.skipIf(engine.name === "sqlite in memory");
+  const watched: Watched[] = [];
+  let isWatched = false;
+  let key: string;
+
+  beforeEach(async () => {
+    if (!isWatched) watchStatements(server.services.engine, (statement) => void watched.push(statement));
+    isWatched = true;
+    const { apiId } = await space.data("apis.createApi", { name: "payments" });
+    await space.data("identities.createIdentity", { externalId: "user", ratelimits: [limit] });
+    const given = { permissions: ["documents.read"], ratelimits: [{ ...limit, name: "exports" }] };
+    ({ key } = await space.data("keys.createKey", { apiId, externalId: "user", ...given }));
+    await space.data("keys.verifyKey", { key });
+    watched.length = 0;
+  });
+
+  test("a verification of a cached key asks the database nothing", async () => {
+    for (let i = 0; i < 3; i += 1) await space.data("keys.verifyKey", { key, permissions: "documents.read" });
+    expect(watched.map(({ sql }) => sql)).toEqual([]);
+  });
+
+  test("a verification of a key that is not cached reads everything in one round trip", async () => {
+    server.services.caches.keys.clear();
+    await space.data("keys.verifyKey", { key, permissions: "documents.read" });
+    const expected = engine.name === "postgres" ? ["alone"] : Array.from({ length: 11 }, () => "snapshot");
+    expect(watched.map((one) => one.in)).toEqual(expected as Watched["in"][]);
+  });
+
+  testPlans("every statement of a verification finds its rows by an index, and sorts nothing", async () => {
+    await everyKindOfVerification();
+    const statements = new Map(watched.map((statement) => [statement.sql, statement]));
+    expect(statements.size).toBeGreaterThan(engine.name === "postgres" ? 4 : 13);
+    await expectFast([...statements.values()]);
+  });
+
+  async function expectFast(statements: readonly Watched[]): Promise<void> {
+    for (const statement of statements) {
+      const plan = await planOf(server.services.engine, server.databaseUrl, statement);
+      expect([statement.sql, plan]).toEqual([statement.sql, expect.not.stringMatching(slowPlan)]);
+    }
+  }
+
+  testPlans("every statement of a limit finds its rows by an index, and sorts nothing", async () => {
+    const counted = { namespace: "email", identifier: "user", limit: 10, duration: 60_000 };
+    await space.data("ratelimit.limit", counted);
+    await space.data("ratelimit.setOverride", { ...counted, identifier: "us*" });
+    await space.data("ratelimit.limit", counted);
+    watched.length = 0;
+    await space.data("ratelimit.limit", counted);
+    expect(watched.map(({ sql }) => sql)).toEqual([]);
+    server.services.caches.clear();
+    await space.data("ratelimit.limit", counted);
+    expect(watched).toHaveLength(3); // the root key, the namespace and its overrides
+    await expectFast([...watched]);
+  });
+
+  async function everyKindOfVerification(): Promise<void> {
+    const { apiId } = await space.data("apis.createApi", { name: "another" });
+    await space.data("permissions.createRole", { name: "reader" });
+    const made = {
+      apiId,
+      credits: { remaining: 2 },
+      roles: ["reader"],
+      permissions: ["read"],
+      externalId: "user",
+    };
+    const { key: spending } = await space.data("keys.createKey", made);
+    const rootKey = await space.keyWith("*");
+    watched.length = 0;
+    server.services.caches.clear();
+    for (const cost of [1, 5, 0]) {
+      await space.data("keys.verifyKey", { key: spending, credits: { cost } }, { rootKey });
+    }
+    await space.data("keys.verifyKey", { key: spending, permissions: "none" }); // reads what is left
+    await space.data("keys.verifyKey", { key: "unknown" });
+  }
+});
+
+const slowPlan = /\bSCAN (?!json_each)|TEMP B-TREE|Seq Scan|\bSort\b/;

@@ -1,0 +1,178 @@
+/** A server in shadow mode: its upstream decides, and it verifies beside it and learns. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { engines, startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
+import { expectRefusal } from "../../test/refusal.ts";
+import { until } from "../../test/until.ts";
+import {
+  makeApi,
+  makeWaiting,
+  passTo,
+  startAfter,
+  startUpstream,
+  verdict,
+  waits,
+} from "../../test/upstream.ts";
+import { listDifferences } from "../storage/queries/upstreamDifferences.ts";
+
+const memory: TestEngine = { name: "sqlite in memory", url: () => ":memory:" };
+const started: { stop(): Promise<unknown> }[] = [];
+const kept = <T extends { stop(): Promise<unknown> }>(one: T): T => {
+  started.push(one);
+  return one;
+};
+afterEach(async () => {
+  for (const one of started.splice(0).reverse()) await one.stop();
+});
+
+/** An old server that decides, and a new one in which its key waits. `startAt`: how much of the key is known. */
+async function makePair(engine: TestEngine, fields: object = {}) {
+  const old = kept(await startTest({ engine: memory }));
+  const { apiId: oldApiId } = (await old.call("apis.createApi", { name: "old" })).body.data;
+  const { keyId, key } = (await old.call("keys.createKey", { apiId: oldApiId, prefix: "sk", ...fields })).body
+    .data;
+  const upstream = kept(startUpstream(passTo(() => old.url)));
+  const settings = { UPSTREAM_VERIFY_ROOT_KEY: old.rootKey };
+  const server = kept(await startAfter(engine, upstream.url, "shadow", settings));
+  const apiId = await makeApi(server);
+  await makeWaiting(server, { keyId, apiId, start: key.slice(0, 7) });
+  return { old, upstream, server, apiId, keyId, key: String(key) };
+}
+
+const verify = (server: TestServer, key: string, more: object = {}) =>
+  server.call("keys.verifyKey", { key, ...more });
+const remaining = async (server: TestServer, keyId: string) =>
+  (await server.call("keys.getKey", { keyId })).body.data.credits?.remaining;
+
+async function differences(server: TestServer) {
+  const { db } = server.services.engine;
+  return until(async () => {
+    const found = await listDifferences(db, server.workspaceId);
+    return found.length > 0 ? found : undefined;
+  });
+}
+
+describe.each(engines)("on $name,", (engine) => {
+  test("the upstream decides, the key is learned, and our balance is the upstream's", async () => {
+    const { old, server, keyId, key } = await makePair(engine, { credits: { remaining: 10 } });
+    for (const credits of [9, 8]) {
+      expect((await verify(server, key)).body.data).toMatchObject({ code: "VALID", keyId, credits });
+      expect(await remaining(server, keyId)).toBe(credits);
+    }
+    await old.call("keys.updateKey", { keyId, enabled: false });
+    expect((await verify(server, key)).body.data.code).toBe("DISABLED");
+    const [difference] = await differences(server);
+    expect(difference).toMatchObject({
+      kind: "code",
+      count: 1,
+      examples: [{ keyId, own: "VALID", upstream: "DISABLED" }],
+    });
+    expect(JSON.stringify(await differences(server))).not.toContain(key);
+  });
+
+  test("credits spent by many at once are granted once by both servers together", async () => {
+    const { old, server, keyId, key } = await makePair(engine, { credits: { remaining: 40 } });
+    const codes: string[] = [];
+    const worker = async () => {
+      for (let i = 0; i < 6; i += 1) codes.push((await verify(server, key)).body.data.code);
+    };
+    await Promise.all([worker(), worker(), worker(), worker()]);
+    expect(codes).toEqual(Array(24).fill("VALID"));
+    expect([await remaining(old, keyId), await remaining(server, keyId)]).toEqual([16, 16]);
+  });
+
+  test("without the upstream, learned keys are decided here and all others are a 503", async () => {
+    const { upstream, server, apiId, keyId, key } = await makePair(engine);
+    await makeWaiting(server, { keyId: "key_waiting", apiId, start: "sk_abcd" });
+    expect((await verify(server, key)).body.data.code).toBe("VALID");
+    await upstream.stop();
+    expect((await verify(server, key)).body.data).toMatchObject({ code: "VALID", keyId });
+    for (const unknown of ["sk_abcd1", "sk_other"]) {
+      expectRefusal(await verify(server, unknown), "upstream_unavailable");
+    }
+    const batch = await server.call("keys.verifyKeys", [{ key }, { key: "sk_other" }]);
+    expect(batch.body.data).toMatchObject([{ data: { code: "VALID" } }, { error: { status: 503 } }]);
+  });
+});
+
+test("a key without a known start is learned when the upstream names it", async () => {
+  const upstream = kept(startUpstream(() => verdict({ valid: true, code: "VALID", keyId: "key_plain" })));
+  const server = kept(await startAfter(memory, upstream.url, "shadow"));
+  await makeWaiting(server, { keyId: "key_plain", apiId: await makeApi(server), start: "" });
+  expect((await verify(server, "no-prefix-at-all")).body.data.code).toBe("VALID");
+  expect(await waits(server, "key_plain")).toBe(false);
+});
+
+test("what differs is counted by kind, with examples that hold no secret and nothing private", async () => {
+  let said: object = {};
+  const upstream = kept(startUpstream(() => verdict({ valid: true, code: "VALID", ...said })));
+  const server = kept(await startAfter(memory, upstream.url, "shadow"));
+  const apiId = await makeApi(server);
+  const { keyId, key } = (await server.call("keys.createKey", { apiId, name: "mine" })).body.data;
+  const same = { keyId, name: "mine", enabled: true };
+  for (const one of [
+    same,
+    { ...same, name: "theirs" },
+    { ...same, meta: { secret: "s3cret" } },
+    { ...same, expires: 1 },
+    { ...same, permissions: ["a.b"] },
+    { ...same, roles: ["admin"] },
+    { ...same, identity: { id: "id_1", externalId: "user_1" } },
+    { ...same, keyId: "key_another" },
+    { ...same, credits: 5 },
+  ]) {
+    said = one;
+    expect((await verify(server, key)).body.data).toMatchObject({ code: "VALID" });
+  }
+  said = { keyId: "key_absent" };
+  expect((await verify(server, "sk_unimported")).body.data.code).toBe("VALID");
+  const kinds = [
+    "credits",
+    "expires",
+    "identity",
+    "key",
+    "meta",
+    "name",
+    "not_imported",
+    "permissions",
+    "roles",
+  ];
+  const found = await until(async () => {
+    const all = await differences(server);
+    return all.length === kinds.length ? all : undefined;
+  });
+  const counts = Object.fromEntries(found.map(({ kind, count }) => [kind, count]));
+  expect(counts).toEqual(Object.fromEntries(kinds.map((kind) => [kind, 1])));
+  expect(JSON.stringify(found)).not.toMatch(/s3cret|theirs|user_1|admin|sk_unimported/);
+});
+
+test("a root key for one api sees no keys of another, whatever the upstream says", async () => {
+  const { server, keyId, key } = await makePair(memory);
+  const rootKey = await server.makeRootKey([`api.${await makeApi(server)}.verify_key`]);
+  const hidden = { valid: false, code: "NOT_FOUND" };
+  expect((await server.call("keys.verifyKey", { key }, { rootKey })).body.data).toEqual(hidden);
+  expect(await waits(server, keyId)).toBe(true);
+  expect((await verify(server, key)).body.data.code).toBe("VALID");
+  expect((await server.call("keys.verifyKey", { key }, { rootKey })).body.data).toEqual(hidden);
+});
+
+test("a field that the upstream does not have is refused, not ignored", async () => {
+  const { server, key } = await makePair(memory);
+  for (const field of [
+    { ip: "192.0.2.1" },
+    { keyspaces: ["ks_1"] },
+    { autoApply: false },
+    { quotas: [{ name: "pages" }] },
+    { credits: { reserve: 1, ttl: 60_000 } },
+  ]) {
+    expectRefusal(await verify(server, key, field), "precondition_failed");
+  }
+});
+
+test("what the upstream refuses is refused, with our own words if we refuse it too", async () => {
+  const { server, key } = await makePair(memory);
+  expectRefusal(await verify(server, key, { permissions: "AND" }), "permissions_query_syntax_error");
+  await verify(server, key);
+  const limits = { ratelimits: [{ name: "not-stored" }] };
+  const error = expectRefusal(await verify(server, key, limits), "precondition_failed");
+  expect(error.detail).toContain("body.ratelimits[0].name");
+});

@@ -1,0 +1,18 @@
+/** Hashes of keys that the upstream does not know, for a bounded time and in bounded number. */
+export type UnknownKeys = { has(hash: string): boolean; add(hash: string): void };
+
+const mostRemembered = 10_000;
+const rememberedForMs = 60_000;
+
+export function unknownKeys(nowMs: () => number): UnknownKeys {
+  const untilMs = new Map<string, number>(); // in the order in which they were added
+  return {
+    has: (hash) => nowMs() < (untilMs.get(hash) ?? 0),
+    add(hash) {
+      untilMs.delete(hash);
+      untilMs.set(hash, nowMs() + rememberedForMs);
+      const [oldest] = untilMs.keys();
+      if (untilMs.size > mostRemembered && oldest !== undefined) untilMs.delete(oldest);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+const text = (max: number) => z.string().max(max);
+const count = z.int().min(0);
+const flag = z.boolean();
+const meta = z.record(z.string(), z.unknown());
+const names = z.array(text(1_000)).max(10_000);
+
+const ratelimit = z.object({
+  id: text(255),
+  name: text(255),
+  limit: count,
+  duration: count,
+  autoApply: flag,
+});
+
+const identity = z.object({
+  id: text(255),
+  externalId: text(255),
+  meta: meta.default({}),
+  ratelimits: z.array(ratelimit).max(100).default([]),
+});
+
+/** What every verdict on a key that exists may say. Members that are not listed are dropped. */
+const fields = {
+  keyId: z.string().regex(/^[A-Za-z0-9_]{3,255}$/),
+  name: text(1_000).optional(),
+  meta: meta.optional(),
+  expires: count.optional(),
+  credits: count.optional(),
+  creditsOwner: z.enum(["key", "identity"]).optional(),
+  enabled: flag.default(true),
+  permissions: names.optional(),
+  roles: names.optional(),
+  identity: identity.optional(),
+  ratelimits: z
+    .array(ratelimit.extend({ id: text(255).default(""), reset: count, remaining: count, exceeded: flag }))
+    .max(200)
+    .optional(),
+};
+
+const refusals = [
+  "FORBIDDEN",
+  "INSUFFICIENT_PERMISSIONS",
+  "USAGE_EXCEEDED",
+  "RATE_LIMITED",
+  "DISABLED",
+  "EXPIRED",
+] as const;
+
+/** The upstream's response to a verification. It comes from a server that may be wrong or hostile. */
+const response = z.object({
+  data: z.discriminatedUnion("code", [
+    z.object({ valid: z.literal(true), code: z.literal("VALID"), ...fields }),
+    z.object({ valid: z.literal(false), code: z.literal("NOT_FOUND") }),
+    z.object({ valid: z.literal(false), code: z.enum(refusals), ...fields }),
+  ]),
+});
+
+export type Verdict = z.output<typeof response>["data"];
+
+/** Undefined if the body is not a response to a verification. */
+export function parseVerdict(body: unknown): Verdict | undefined {
+  return response.safeParse(body).data?.data;
+}
+
+/** How the upstream refuses a request that it does not judge. */
+export const requestRefusals = [
+  "invalid_input",
+  "permissions_query_syntax_error",
+  "precondition_failed",
+] as const;
+
+const problem = z.object({ error: z.object({ type: z.string().max(2_000) }) });
+
+/** The last segment of the error's type, if it is one that a verification may return. */
+export function parseRefusal(body: unknown): (typeof requestRefusals)[number] | undefined {
+  const type = problem.safeParse(body).data?.error.type ?? "";
+  return requestRefusals.find((one) => type.endsWith(`/${one}`));
+}

@@ -1,0 +1,203 @@
+import { outcomes, type Period, periodMs, type SubjectKind, subjectKinds } from "../domain/usage.ts";
+import type { UsageSql } from "../storage/engines/usage.ts";
+import { parameters } from "./blocks.ts";
+import type { CountTable } from "./countStore.ts";
+import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
+
+/** The tables that may have counts of a period, and how many of their starts a period has. */
+const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
+  minute: [["usageMinutes", 1]],
+  hour: [
+    ["usageHours", 1],
+    ["usageMinutes", 60],
+  ],
+  day: [
+    ["usageDays", 1],
+    ["usageHours", 24],
+    ["usageMinutes", 1_440],
+  ],
+};
+
+/** Starts of a table, both included. */
+export type Span = { table: CountTable; size: number; first: number; last: number };
+
+type Stored = { start: number; outcome: number; no: number; count: number; credits: number };
+
+/** The counts of one subject by period, or those of all periods by tag or by api. */
+export async function queryUsage(sql: UsageSql, query: UsageQuery): Promise<UsageRow[]> {
+  const { workspaceId, subject, tag, by } = query;
+  const workspaceNo = await numberOf(sql, workspaceId, "workspace", workspaceId);
+  const subjectNo = await numberOf(sql, workspaceId, subject.kind, subject.id);
+  const tagNo = tag === undefined ? 0 : await numberOf(sql, workspaceId, "tag", tag);
+  if (workspaceNo === undefined || subjectNo === undefined || tagNo === undefined) return [];
+  const kind = subjectKinds[by === "api" ? "api" : subject.kind];
+  const found: Stored[] = [];
+  for (const span of await spansOf(sql, workspaceNo, kind, query)) {
+    found.push(...(await readSpan(sql, span, { workspaceNo, kind, subjectNo, tagNo, by })));
+  }
+  const names =
+    by === undefined
+      ? new Map<number, string>()
+      : await namesOf(
+          sql,
+          found.map(({ no }) => no),
+        );
+  return addedUp(found, periodMs[query.period], names);
+}
+
+type Asked = {
+  workspaceNo: number;
+  kind: number;
+  subjectNo: number;
+  tagNo: number;
+  by: "api" | "tag" | undefined;
+};
+
+function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
+  const { table, size, first, last } = span;
+  const { workspaceNo, kind, subjectNo, tagNo, by } = asked;
+  const sums = `sum("count") as "count", sum("credits") as "credits"`;
+  if (by === "api") {
+    return sql.rows<Stored>(
+      `select 0 as "start", "outcome", "subjectNo" as "no", ${sums} from "${table}"
+        where "workspaceNo" = $1 and "kind" = $2 and "start" between $3 and $4 and "tagNo" = $5
+        group by "outcome", "subjectNo"`,
+      workspaceNo,
+      kind,
+      first,
+      last,
+      tagNo,
+    );
+  }
+  const columns =
+    by === "tag" ? `0 as "start", "tagNo" as "no"` : `m."start" / ${size} as "start", 0 as "no"`;
+  // a seek for each start: reading all of the span would read the counts of all subjects
+  return sql.rows<Stored>(
+    `with recursive "span"("at") as
+        (select cast($1 as bigint) union all select "at" + 1 from "span" where "at" < $2)
+      select ${columns}, m."outcome" as "outcome", ${sums} from "span"
+        join "${table}" m on m."workspaceNo" = $3 and m."kind" = $4 and m."start" = "span"."at"
+          and m."subjectNo" = $5 and m."tagNo" ${by === "tag" ? "<>" : "="} $6
+      group by 1, 2, 3`,
+    first,
+    last,
+    workspaceNo,
+    kind,
+    subjectNo,
+    tagNo,
+  );
+}
+
+/** Only the starts between the first and the last that the table has. */
+export async function spansOf(
+  sql: UsageSql,
+  workspaceNo: number,
+  kind: number,
+  { period, startMs, endMs }: { period: Period; startMs: number; endMs: number },
+): Promise<Span[]> {
+  const first = Math.floor(startMs / periodMs[period]);
+  const last = Math.ceil(endMs / periodMs[period]) - 1;
+  const spans: Span[] = [];
+  for (const [table, size] of sources[period]) {
+    const [row] = await sql.rows<{ first: number | null; last: number | null }>(
+      `select (select min("start") from "${table}" where "workspaceNo" = $1 and "kind" = $2) as "first",
+        (select max("start") from "${table}" where "workspaceNo" = $3 and "kind" = $4) as "last"`,
+      workspaceNo,
+      kind,
+      workspaceNo,
+      kind,
+    );
+    if (row === undefined || row.first === null || row.last === null) continue;
+    const span = {
+      table,
+      size,
+      first: Math.max(row.first, first * size),
+      last: Math.min(row.last, (last + 1) * size - 1),
+    };
+    if (span.first <= span.last) spans.push(span);
+  }
+  return spans;
+}
+
+function addedUp(found: readonly Stored[], sizeMs: number, names: Map<number, string>): UsageRow[] {
+  const sums = new Map<string, UsageRow & { no: number }>();
+  for (const { start, outcome: number, no, count, credits } of found) {
+    const outcome = outcomes[number];
+    if (outcome === undefined) continue; // of a newer version
+    const key = `${start}/${number}/${no}`;
+    const sum = sums.get(key) ?? {
+      startMs: start * sizeMs,
+      outcome,
+      no,
+      name: names.get(no),
+      count: 0,
+      credits: 0,
+    };
+    sum.count += count;
+    sum.credits += credits;
+    sums.set(key, sum);
+  }
+  return [...sums.values()].sort((one, other) => one.startMs - other.startMs);
+}
+
+export async function numberOf(
+  sql: UsageSql,
+  workspaceId: string,
+  kind: SubjectKind,
+  name: string,
+): Promise<number | undefined> {
+  const [row] = await sql.rows<{ id: number }>(
+    `select "id" from "usageNames" where "kind" = $1 and "workspaceId" = $2 and "name" = $3`,
+    subjectKinds[kind],
+    workspaceId,
+    name,
+  );
+  return row?.id;
+}
+
+const namesAtOnce = 500;
+
+export async function namesOf(sql: UsageSql, numbers: readonly number[]): Promise<Map<number, string>> {
+  const unique = [...new Set(numbers)];
+  const found = new Map<number, string>();
+  for (let at = 0; at < unique.length; at += namesAtOnce) {
+    const some = unique.slice(at, at + namesAtOnce);
+    const rows = await sql.rows<{ id: number; name: string }>(
+      `select "id", "name" from "usageNames" where "id" in (${parameters(1, some.length)})`,
+      ...some,
+    );
+    for (const { id, name } of rows) found.set(id, name);
+  }
+  return found;
+}
+
+export function queryLastUses(
+  sql: UsageSql,
+  workspaceId: string,
+  keyIds: readonly string[],
+): Promise<LastUsed[]> {
+  return sql.rows<LastUsed>(
+    `select "keyId", "atMs" from "lastUses"
+      where "workspaceId" = $1 and "keyId" in (${parameters(2, keyIds.length)})`,
+    workspaceId,
+    ...keyIds,
+  );
+}
+
+/** Keys in the order of their last use. */
+export function queryUsedKeys(sql: UsageSql, query: UsedKeysQuery): Promise<LastUsed[]> {
+  const { workspaceId, after, beforeMs, descending, limit } = query;
+  const [direction, beyond] = descending ? ["desc", "<"] : ["asc", ">"];
+  const first = descending ? { atMs: Number.MAX_SAFE_INTEGER, keyId: "" } : { atMs: -1, keyId: "" };
+  const { atMs, keyId } = after ?? first;
+  return sql.rows<LastUsed>(
+    `select "keyId", "atMs" from "lastUses"
+      where "workspaceId" = $1 and ("atMs", "keyId") ${beyond} ($2, $3) and "atMs" < $4
+      order by "atMs" ${direction}, "keyId" ${direction} limit $5`,
+    workspaceId,
+    atMs,
+    keyId,
+    beforeMs ?? Number.MAX_SAFE_INTEGER,
+    limit,
+  );
+}

@@ -1,0 +1,212 @@
+import { eventId, eventTimeMs, positionAfter } from "../domain/eventId.ts";
+import { createdAtMs } from "../domain/ids.ts";
+import { type EventKind, kindOf } from "../domain/usage.ts";
+import type { UsageSql } from "../storage/engines/usage.ts";
+import { type BlockHead, findCompleteSince, listHeads, readTexts } from "./blocks.ts";
+import { eventOf, type RecordedEvent } from "./lines.ts";
+
+/** Which events a caller asks for, and may see. */
+export type EventQuery = {
+  workspaceId: string;
+  limit: number;
+  /** the id of the last event of the previous page, or a position */
+  afterId: string | undefined;
+  startMs: number | undefined;
+  endMs: number | undefined;
+  kind: EventKind | undefined;
+  keyId: string | undefined;
+  /** The hash of the key with this id. It also matches events that were recorded after the key was deleted. */
+  keyHash: string | undefined;
+  identityId: string | undefined;
+  apiId: string | undefined;
+  namespaceId: string | undefined;
+  identifier: string | undefined;
+  outcome: string | undefined;
+  tag: string | undefined;
+  requestId: string | undefined;
+  /** the apis and namespaces whose events the caller may see */
+  apis: readonly string[] | "all";
+  namespaces: readonly string[] | "all";
+};
+
+export type FoundEvent = RecordedEvent & { id: string };
+
+/** `nextId`: undefined after the last page. A page may be short, or empty, and yet not the last. */
+export type EventPage = {
+  events: FoundEvent[];
+  nextId: string | undefined;
+  completeSinceMs: number | undefined;
+};
+
+/** One page reads at most this much text, but always enough to make progress. */
+const maxChars = 4 * 1024 * 1024;
+const maxBlocks = 256;
+/** how far a request's time may be from the time in its id, unless a clock was set */
+const aroundRequestMs = { before: 1_000, after: 10_000 };
+
+/** Finds single events, newest first. */
+export async function findEvents(sql: UsageSql, query: EventQuery): Promise<EventPage> {
+  const completeSinceMs = await findCompleteSince(sql, query.workspaceId);
+  const atMs = query.requestId === undefined ? undefined : createdAtMs(query.requestId);
+  if (atMs !== undefined && query.afterId === undefined) {
+    const startMs = Math.max(query.startMs ?? 0, atMs - aroundRequestMs.before);
+    const endMs = Math.min(query.endMs ?? Number.MAX_SAFE_INTEGER, atMs + aroundRequestMs.after);
+    const page = await readPage(sql, { ...query, startMs, endMs });
+    if (page.events.length > 0) return { ...page, completeSinceMs };
+  }
+  return { ...(await readPage(sql, query)), completeSinceMs };
+}
+
+type Page = Omit<EventPage, "completeSinceMs">;
+
+const restarts = 3;
+
+/** What a page reads: blocks in the order of their latest events, and which of their events match. */
+type Plan = {
+  limit: number;
+  /** exclusive */
+  beforeMs: number;
+  heads: readonly BlockHead[];
+  /** how many blocks may be read */
+  most: number;
+  texts(ids: readonly string[]): Promise<Map<string, string>>;
+  eventsIn(text: string): FoundEvent[];
+};
+
+async function readPage(sql: UsageSql, query: EventQuery): Promise<Page> {
+  let most = maxBlocks;
+  for (let attempt = 0; ; attempt += 1) {
+    const read = await readPlanned(await plan(sql, query, most), attempt === restarts);
+    if (read !== "too few" && read !== "changed") return read;
+    if (read === "too few") most *= 4;
+  }
+}
+
+async function plan(sql: UsageSql, query: EventQuery, most: number): Promise<Plan> {
+  const { startMs = 0, endMs = Number.MAX_SAFE_INTEGER, limit, workspaceId, afterId } = query;
+  const afterMs = afterId === undefined ? undefined : eventTimeMs(afterId);
+  const beforeMs = afterMs === undefined ? endMs : Math.min(endMs, afterMs + 1);
+  return {
+    limit,
+    beforeMs,
+    heads: await listHeads(sql, workspaceId, { startMs, endMs: beforeMs, limit: most + 1 }),
+    most,
+    texts: (ids) => readTexts(sql, workspaceId, ids),
+    eventsIn: finder(query, startMs, beforeMs),
+  };
+}
+
+/** `pool`: events that have no place yet. Blocks overlap: a block that was not read may have later ones. */
+type Progress = { found: FoundEvent[]; pool: FoundEvent[]; chars: number };
+
+/** `too few`: more blocks than planned cover the same instant. `changed`: another node merged or deleted blocks meanwhile. */
+async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "too few" | "changed"> {
+  const progress: Progress = { found: [], pool: [], chars: 0 };
+  for (let at = 0; at < plan.heads.length; ) {
+    const group = plan.heads.slice(at, at + Math.min(8, 1 + at));
+    const latestMs = group[0]?.endMs ?? 0;
+    place(progress, latestMs);
+    const end = endBefore(plan, progress, at, latestMs);
+    if (end !== undefined) return end;
+    const isWhole = await load(plan, progress, group);
+    if (!isWhole && !isLastAttempt) return "changed";
+    at += group.length;
+  }
+  place(progress, -1);
+  return pageOf(progress.found, plan.limit);
+}
+
+/** Whether the page ends before the block at `at`. */
+function endBefore(
+  { limit, most, beforeMs }: Plan,
+  { found, chars }: Progress,
+  at: number,
+  latestMs: number,
+) {
+  if (found.length > limit) return pageOf(found, limit);
+  const isFull = chars > maxChars || at >= most;
+  if (isFull && latestMs < beforeMs - 1) return { events: found, nextId: positionAfter(latestMs) };
+  return at >= most ? ("too few" as const) : undefined;
+}
+
+/** Returns whether all of these blocks still exist. */
+async function load(plan: Plan, progress: Progress, group: readonly BlockHead[]): Promise<boolean> {
+  const texts = await plan.texts(group.map(({ id }) => id));
+  for (const text of texts.values()) {
+    progress.pool.push(...plan.eventsIn(text));
+    progress.chars += text.length;
+  }
+  return texts.size === group.length;
+}
+
+/** Moves the events after `afterMs` from the pool to their places, newest first. */
+function place(progress: Progress, afterMs: number): void {
+  const ready = progress.pool.filter(({ atMs }) => atMs > afterMs);
+  progress.found.push(...ready.sort((one, other) => (one.id < other.id ? 1 : -1)));
+  progress.pool = progress.pool.filter(({ atMs }) => atMs <= afterMs);
+}
+
+function pageOf(found: readonly FoundEvent[], limit: number): Page {
+  const events = found.slice(0, limit);
+  return { events, nextId: found.length > limit ? events.at(-1)?.id : undefined };
+}
+
+/** Returns a function that finds the events of a block's text that match the query. */
+function finder(query: EventQuery, startMs: number, beforeMs: number): (text: string) => FoundEvent[] {
+  const needles = needlesOf(query);
+  return (text) => {
+    const found: FoundEvent[] = [];
+    for (const line of needles.flatMap((needle) => linesWith(text, needle))) {
+      const event = eventOf(line);
+      if (event.atMs < startMs || event.atMs >= beforeMs || !isWanted(event, query)) continue;
+      const id = eventId(event);
+      if (query.afterId === undefined || id < query.afterId) found.push({ ...event, id });
+    }
+    return found;
+  };
+}
+
+/**
+ * The line of each matching event contains one of these texts, and none contains two. Searching for the text is much
+ * faster than parsing the lines.
+ */
+function needlesOf(query: EventQuery): string[] {
+  const { requestId, keyId, keyHash, identityId, identifier, tag, namespaceId, outcome, apiId } = query;
+  if (requestId !== undefined) return [requestId];
+  if (keyId !== undefined) return keyHash === undefined ? [keyId] : [keyId, keyHash];
+  const chosen = identifier ?? tag;
+  const quoted = chosen === undefined ? undefined : JSON.stringify(chosen);
+  const bounded = outcome === undefined ? undefined : `\t${outcome}\t`;
+  return [identityId ?? quoted ?? namespaceId ?? bounded ?? apiId ?? ""];
+}
+
+function linesWith(text: string, needle: string): string[] {
+  const lines: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    const at = text.indexOf(needle, from);
+    if (at === -1) break;
+    const end = text.indexOf("\n", at);
+    lines.push(text.slice(at === 0 ? 0 : text.lastIndexOf("\n", at - 1) + 1, end));
+    from = end + 1;
+  }
+  return lines;
+}
+
+const exact = ["requestId", "identityId", "apiId", "namespaceId", "identifier", "outcome"] as const;
+
+function isWanted(event: RecordedEvent, query: EventQuery): boolean {
+  if (query.kind !== undefined && query.kind !== kindOf(event)) return false;
+  if (query.tag !== undefined && !event.tags.includes(query.tag)) return false;
+  if (!isVisible(event, query)) return false;
+  if (query.keyId !== undefined && !isOfKey(event, query)) return false;
+  return exact.every((name) => query[name] === undefined || query[name] === event[name]);
+}
+
+function isOfKey(event: RecordedEvent, { keyId, keyHash }: EventQuery): boolean {
+  return event.keyId === keyId || (keyHash !== undefined && event.keyHash === keyHash);
+}
+
+function isVisible({ apiId, namespaceId }: RecordedEvent, { apis, namespaces }: EventQuery): boolean {
+  if (namespaceId !== undefined) return namespaces === "all" || namespaces.includes(namespaceId);
+  return apis === "all" || (apiId !== undefined && apis.includes(apiId));
+}

@@ -1,0 +1,49 @@
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { callServer, newFolder, startServing } from "../../test/program.ts";
+import { until } from "../../test/until.ts";
+import { rootKeySecret } from "../domain/secrets.ts";
+import { randomBytes } from "../runtime.ts";
+
+const rootKey = rootKeySecret(randomBytes(24));
+
+test("events and counts reach the disk although nobody asks for them, so a kill loses only the latest", async () => {
+  const path = join(newFolder(), "latchkey.db");
+  const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
+  const first = await startServing({ env });
+  const call = async (url: string, operation: string, body: unknown) =>
+    (await callServer(url, rootKey, operation, body)).body;
+  const { apiId } = (await call(first.url, "apis.createApi", { name: "payments" })).data;
+  const { key, keyId } = (await call(first.url, "keys.createKey", { apiId })).data;
+  const requests: string[] = [];
+  for (let index = 0; index < 20; index += 1) {
+    requests.push((await call(first.url, "keys.verifyKey", { key })).meta.requestId);
+  }
+  const sumOf = (column: string, table: string) => {
+    const database = new Database(`${path}-usage`, { readonly: true });
+    const row = database
+      .query<{ n: number }, []>(`select coalesce(sum("${column}"), 0) as n from "${table}"`)
+      .get();
+    database.close();
+    return row?.n;
+  };
+  const stored = (column: string, table: string, count: number) =>
+    until(() => {
+      try {
+        return sumOf(column, table) === count;
+      } catch {
+        return false; // the file does not exist yet
+      }
+    });
+  await stored("count", "usageBlocks", 20);
+  await stored("count", "usageMinutes", 60); // of the workspace, the api and the key
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const again = await startServing({ env });
+  const listed = (await call(again.url, "analytics.listEvents", {})).data as { requestId: string }[];
+  expect(listed.map(({ requestId }) => requestId)).toEqual(requests.toReversed());
+  expect((await call(again.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(20);
+  again.child.kill("SIGKILL");
+  await again.ended;
+}, 60_000);

@@ -1,0 +1,69 @@
+import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type Share } from "./blocks.ts";
+import { fullChars } from "./waitingEvents.ts";
+
+/** this many small blocks become one */
+const mergedAtOnce = 16;
+
+type Stored = { lines: Pick<Lines, "workspaceId" | "share">; head: BlockHead; chars: number };
+
+/** Merges the small blocks that this process stored. */
+export function blockMerger(newId: () => string) {
+  /** by workspace and share, then by size: few bytes, and many */
+  const small = new Map<string, [Stored[], Stored[]]>();
+
+  function remember(lines: Lines, head: BlockHead): void {
+    const chars = lines.text.length;
+    if (chars >= fullChars / 2) return;
+    const name = `${lines.share}${lines.workspaceId}`;
+    const sizes = small.get(name) ?? [[], []];
+    sizes[chars < fullChars / mergedAtOnce ? 0 : 1].push({ lines, head, chars });
+    small.set(name, sizes);
+  }
+
+  return {
+    remember,
+    /** Merges where enough small blocks have come together. Errors: the database's; these blocks then stay small. */
+    async merge(database: UsageDatabase): Promise<void> {
+      for (const blocks of [...small.values()].flat()) {
+        const chars = blocks.reduce((sum, block) => sum + block.chars, 0);
+        if (blocks.length < mergedAtOnce && chars < fullChars) continue;
+        const merged = blocks.splice(0);
+        const stored = await database.transaction((tx) => mergeBlocks(tx, merged, newId));
+        if (stored !== undefined) remember(stored.lines, stored.head);
+      }
+    },
+  };
+}
+
+async function mergeBlocks(sql: UsageSql, merged: readonly Stored[], newId: () => string) {
+  const [first] = merged;
+  if (first === undefined) return undefined;
+  const { workspaceId, share } = first.lines;
+  const texts = await readTexts(
+    sql,
+    workspaceId,
+    merged.map(({ head }) => head.id),
+  );
+  const heads = merged.map(({ head }) => head).filter(({ id }) => texts.has(id));
+  if (heads.length === 0) return undefined;
+  await deleteBlocks(sql, workspaceId, [...texts.keys()]);
+  const [stored] = await insertBlocks(sql, [linesOf(workspaceId, share, heads, [...texts.values()])], newId);
+  return stored;
+}
+
+function linesOf(
+  workspaceId: string,
+  share: Share,
+  heads: readonly BlockHead[],
+  texts: readonly string[],
+): Lines {
+  return {
+    workspaceId,
+    share,
+    startMs: Math.min(...heads.map(({ startMs }) => startMs)),
+    endMs: Math.max(...heads.map(({ endMs }) => endMs)),
+    count: heads.reduce((sum, { count }) => sum + count, 0),
+    text: texts.join(""),
+  };
+}

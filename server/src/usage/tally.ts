@@ -1,0 +1,170 @@
+import { kindOf, outcomes, periodMs, subjectKinds, type UsageEvent } from "../domain/usage.ts";
+import { type TagBudget, tagBudget } from "./tagBudget.ts";
+
+/** What was counted for one subject in one minute with one outcome and one tag; `tag` undefined: all events. */
+export type Cell = {
+  minute: number;
+  outcome: number;
+  tag: string | undefined;
+  count: number;
+  credits: number;
+};
+
+/** A workspace, an api, a namespace, an identity or a key. `no`: its number in the database, 0 until it is known. */
+export type Subject = {
+  workspaceId: string;
+  kind: number;
+  name: string;
+  no: number;
+  /** the last day for which its row is marked as used */
+  day: number;
+  cells: Cell[];
+  tagged: Map<string, Cell> | undefined;
+  /** when it was last counted; 0: only settlements were */
+  lastMs: number;
+};
+
+type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget };
+
+const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
+
+/** The most counts that wait to be stored. Above it, new ones are dropped. */
+const maxCells = 200_000;
+/** The most subjects that are remembered between two flushes. */
+const maxSubjects = 250_000;
+
+type Book = {
+  workspaces: Map<string, Workspace>;
+  dirty: Subject[];
+  cells: number;
+  subjects: number;
+  dropped: number;
+};
+
+/** Adds up events by subject and minute until they are taken. */
+export function tally() {
+  const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
+  return {
+    add(event: UsageEvent): void {
+      const workspace = workspaceOf(book, event.workspaceId);
+      const tags =
+        event.tags.length === 0
+          ? event.tags
+          : workspace.tags.bounded(event.keyId ?? "", event.atMs, event.tags);
+      countFor(book, workspace.own, event, tags);
+      if (event.outcome === "NOT_FOUND") return; // the key, if there was one, did not take part
+      for (const name of counted) {
+        const id = event[`${name}Id`];
+        if (id !== undefined) countFor(book, subjectOf(book, workspace, subjectKinds[name], id), event, tags);
+      }
+    },
+    /** how many counts wait */
+    size: () => book.cells,
+    dropped: () => book.dropped,
+    /** the subjects with counts */
+    waiting: (): readonly Subject[] => book.dirty,
+    forgetNumbers(): void {
+      for (const { own, subjects } of book.workspaces.values()) {
+        own.no = 0;
+        for (const subject of subjects.values()) subject.no = 0;
+      }
+    },
+    /** The subjects with counts. The caller must empty them with `takeCells` before the next `add`. */
+    take(): Subject[] {
+      const taken = book.dirty;
+      book.dirty = [];
+      book.cells = 0;
+      if (book.subjects > maxSubjects) {
+        book.workspaces = new Map();
+        book.subjects = 0;
+      }
+      return taken;
+    },
+  };
+}
+
+const counted = ["key", "identity", "api", "namespace"] as const;
+
+function make(book: Book, workspaceId: string, kind: number, name: string): Subject {
+  book.subjects += 1;
+  return { workspaceId, kind, name, no: 0, day: 0, cells: [], tagged: undefined, lastMs: 0 };
+}
+
+function workspaceOf(book: Book, id: string): Workspace {
+  let found = book.workspaces.get(id);
+  if (found === undefined) {
+    const own = make(book, id, subjectKinds.workspace, id);
+    found = { own, subjects: new Map(), tags: tagBudget() };
+    book.workspaces.set(id, found);
+  }
+  return found;
+}
+
+function subjectOf(book: Book, workspace: Workspace, kind: number, name: string): Subject {
+  let found = workspace.subjects.get(name);
+  if (found === undefined) {
+    found = make(book, workspace.own.name, kind, name);
+    workspace.subjects.set(name, found);
+  }
+  return found;
+}
+
+function countFor(book: Book, subject: Subject, event: UsageEvent, tags: readonly string[]): void {
+  const { atMs } = event;
+  const minute = Math.floor(atMs / periodMs.minute);
+  const outcome = outcomeNumbers.get(event.outcome) ?? -1;
+  add(plainCell(book, subject, minute, outcome), event);
+  for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), event);
+  if (kindOf(event) === "settlement") return; // not a use of the key
+  // a clock that was set back by more than a day was wrong before
+  if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
+}
+
+function start(book: Book, subject: Subject, cell: Cell): Cell | undefined {
+  if (book.cells >= maxCells) {
+    book.dropped += 1;
+    return undefined;
+  }
+  book.cells += 1;
+  if (subject.cells.length === 0 && subject.tagged === undefined) book.dirty.push(subject);
+  return cell;
+}
+
+function plainCell(book: Book, subject: Subject, minute: number, outcome: number): Cell | undefined {
+  for (const cell of subject.cells) if (cell.minute === minute && cell.outcome === outcome) return cell;
+  const cell = start(book, subject, { minute, outcome, tag: undefined, count: 0, credits: 0 });
+  if (cell !== undefined) subject.cells.push(cell);
+  return cell;
+}
+
+function taggedCell(
+  book: Book,
+  subject: Subject,
+  minute: number,
+  outcome: number,
+  tag: string,
+): Cell | undefined {
+  const name = `${minute}/${outcome}/${tag}`;
+  const found = subject.tagged?.get(name);
+  if (found !== undefined) return found;
+  const cell = start(book, subject, { minute, outcome, tag, count: 0, credits: 0 });
+  if (cell === undefined) return undefined;
+  subject.tagged ??= new Map();
+  subject.tagged.set(name, cell);
+  return cell;
+}
+
+/** Takes the subject's counts, which start from zero again. */
+export function takeCells(subject: Subject): Cell[] {
+  const taken = subject.tagged === undefined ? subject.cells : [...subject.cells, ...subject.tagged.values()];
+  subject.cells = [];
+  subject.tagged = undefined;
+  return taken;
+}
+
+/** A settlement adds its credits, but the verification was counted when it reserved them. */
+function add(cell: Cell | undefined, event: UsageEvent): void {
+  if (cell === undefined) return;
+  cell.count += kindOf(event) === "settlement" ? 0 : 1;
+  cell.credits += event.credits;
+}

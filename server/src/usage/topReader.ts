@@ -1,0 +1,74 @@
+import { outcomes, subjectKinds } from "../domain/usage.ts";
+import type { UsageSql } from "../storage/engines/usage.ts";
+import { findCompleteSince, listHeads, readTexts } from "./blocks.ts";
+import { namesOf, numberOf, spansOf } from "./countReader.ts";
+import { eventOf } from "./lines.ts";
+import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
+
+/** The subjects or tags with the most events, from the counts. */
+export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
+  const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
+  if (workspaceNo === undefined) return [];
+  const isOfTags = query.of === "tag"; // those of the workspace
+  const kind = subjectKinds[isOfTags ? "workspace" : query.of];
+  const spans = await spansOf(sql, workspaceNo, kind, query);
+  if (spans.length === 0) return [];
+  const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
+  const parts = spans.map(
+    ({ table, first, last }) => `select "${isOfTags ? "tagNo" : "subjectNo"}" as "no", "count" from "${table}"
+      where "workspaceNo" = ${workspaceNo} and "kind" = ${kind} and "start" between ${first} and ${last}
+        and "tagNo" ${isOfTags ? "<>" : "="} 0 ${outcome === undefined ? "" : `and "outcome" = ${outcome}`}`,
+  );
+  const rows = await sql.rows<{ no: number; count: number }>(
+    `select "no", sum("count") as "count" from (${parts.join(" union all ")}) as "all"
+      group by "no" having sum("count") > 0 order by 2 desc, 1 limit $1`,
+    query.limit,
+  );
+  const names = await namesOf(
+    sql,
+    rows.map(({ no }) => no),
+  );
+  return rows.flatMap(({ no, count }) => {
+    const name = names.get(no);
+    return name === undefined ? [] : [{ name, count }];
+  });
+}
+
+/** so much that a question takes some tenths of a second */
+const maxBlocks = 400;
+const blocksAtOnce = 16;
+
+/** The identifiers with the most decisions, from the single events that are kept. The latest are read first. */
+export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
+  const { workspaceId, startMs, endMs } = query;
+  const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });
+  const read = heads.slice(0, maxBlocks);
+  const counts = new Map<string, number>();
+  for (let at = 0; at < read.length; at += blocksAtOnce) {
+    const ids = read.slice(at, at + blocksAtOnce).map(({ id }) => id);
+    for (const text of (await readTexts(sql, workspaceId, ids)).values())
+      countIdentifiers(counts, text, query);
+  }
+  const [unread] = heads.slice(maxBlocks);
+  const keptSinceMs = (await findCompleteSince(sql, workspaceId)) ?? startMs;
+  const top = [...counts].map(([name, count]) => ({ name, count }));
+  return {
+    top: top.sort((one, other) => other.count - one.count).slice(0, query.limit),
+    readSinceMs: Math.max(startMs, keptSinceMs, unread === undefined ? 0 : unread.endMs + 1),
+  };
+}
+
+function countIdentifiers(counts: Map<string, number>, text: string, query: IdentifierQuery): void {
+  for (const line of text.split("\n")) {
+    const event = line === "" ? undefined : eventOf(line);
+    if (event?.identifier === undefined || !isWanted(event, query)) continue;
+    counts.set(event.identifier, (counts.get(event.identifier) ?? 0) + 1);
+  }
+}
+
+function isWanted(event: ReturnType<typeof eventOf>, query: IdentifierQuery): boolean {
+  const { namespaceId, outcome, startMs, endMs } = query;
+  if (event.atMs < startMs || event.atMs >= endMs) return false;
+  if (namespaceId !== undefined && event.namespaceId !== namespaceId) return false;
+  return outcome === undefined || event.outcome === outcome;
+}

@@ -1,0 +1,210 @@
+import { fairShare } from "../domain/fairShares.ts";
+import { daysKeptMs, periodMs, subjectKinds } from "../domain/usage.ts";
+import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import { deleteBlocks, noteGaps } from "./blocks.ts";
+import { addUp, type CountTable, countColumns } from "./countStore.ts";
+
+const { minute, hour, day } = periodMs;
+
+/** How long counts stay in the table of each period. */
+const keptMs = {
+  minutes: { few: day, many: 3 * hour },
+  hours: 92 * day,
+  days: daysKeptMs,
+} as const;
+
+/** identities and keys are many */
+const isMany = (kind: number) => kind === subjectKinds.identity || kind === subjectKinds.key;
+const countedKinds = [0, 1, 2, 3, 4] as const;
+
+/** Counts of one workspace and kind at one start. `per`: how many starts are one of the next table. */
+type Slice = {
+  table: CountTable;
+  into: CountTable | undefined;
+  per: number;
+  workspaceNo: number;
+  kind: number;
+};
+
+const levels = [
+  { table: "usageMinutes", into: "usageHours", per: 60, sizeMs: minute },
+  { table: "usageHours", into: "usageDays", per: 24, sizeMs: hour },
+  { table: "usageDays", into: undefined, per: 1, sizeMs: day },
+] as const;
+
+function keptOf(table: CountTable, kind: number): number {
+  if (table === "usageMinutes") return isMany(kind) ? keptMs.minutes.many : keptMs.minutes.few;
+  return table === "usageHours" ? keptMs.hours : keptMs.days;
+}
+
+/** so few that other work of the usage thread is not delayed */
+const slicesAtOnce = 20;
+
+/** Moves counts that are old for their table to the next one, and deletes those of the last. */
+export async function moveOld(database: UsageDatabase, nowMs: number): Promise<void> {
+  let moved = 0;
+  for (const level of levels) {
+    for await (const { start, ...slice } of oldest(database, level)) {
+      if ((start + 1) * level.sizeMs > nowMs - keptOf(level.table, slice.kind)) continue;
+      await move(database, slice, start);
+      moved += 1;
+      if (moved >= slicesAtOnce) return;
+    }
+  }
+  await deleteUnusedNames(database, nowMs);
+}
+
+/** The oldest start of each workspace and kind, again after it was moved. */
+async function* oldest(
+  database: UsageDatabase,
+  { table, into, per }: (typeof levels)[number],
+): AsyncGenerator<Slice & { start: number }> {
+  const workspaces = await database.rows<{ id: number }>(
+    `select "id" from "usageNames" where "kind" = $1`,
+    0,
+  );
+  for (const { id: workspaceNo } of workspaces) {
+    for (const kind of countedKinds) {
+      let last: number | undefined;
+      for (;;) {
+        const start = await oldestStart(database, table, workspaceNo, kind);
+        if (start === undefined || start === last) break;
+        last = start;
+        yield { table, into, per, workspaceNo, kind, start };
+      }
+    }
+  }
+}
+
+async function oldestStart(sql: UsageSql, table: CountTable, workspaceNo: number, kind: number) {
+  const [row] = await sql.rows<{ start: number | null }>(
+    `select min("start") as "start" from "${table}" where "workspaceNo" = $1 and "kind" = $2`,
+    workspaceNo,
+    kind,
+  );
+  return row?.start ?? undefined;
+}
+
+/** A count is in one table only, so both statements are one transaction, and only one node moves at a time. */
+async function move(database: UsageDatabase, slice: Slice, start: number): Promise<void> {
+  const { table, into, per, workspaceNo, kind } = slice;
+  const ofSlice = `"workspaceNo" = $1 and "kind" = $2 and "start" = $3`;
+  await database.alone(async (tx) => {
+    if (into !== undefined) {
+      const columns = countColumns.map((name) => `"${name}"`);
+      const values = columns.map((name) => (name === `"start"` ? `"start" / ${per}` : name));
+      // days have no tags: their names would have to be kept for three years
+      const wanted = into === "usageDays" ? `and "tagNo" = 0` : "";
+      const places = `insert into "${into}" (${columns.join(", ")}) select ${values.join(", ")}`;
+      await tx.rows(
+        `${places} from "${table}" where ${ofSlice} ${wanted} ${addUp(into)}`,
+        workspaceNo,
+        kind,
+        start,
+      );
+    }
+    const remove = `delete from "${table}" where`;
+    await tx.rows(`${remove} ${ofSlice}`, workspaceNo, kind, start);
+  });
+}
+
+/** Tags are counted for as long as hours are kept, everything else for as long as days are. */
+async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
+  const unused = `delete from "usageNames" where "kind" between $1 and $2 and "day" < $3`;
+  const today = Math.floor(nowMs / day);
+  await sql.rows(unused, subjectKinds.tag, subjectKinds.tag, today - keptMs.hours / day - 2);
+  await sql.rows(unused, subjectKinds.workspace, subjectKinds.key, today - keptMs.days / day - 2);
+}
+
+/** Above the first part of the budget, so much is given up that the second part is left. */
+const parts = { full: 0.95, left: 0.9 } as const;
+
+/**
+ * Keeps usage within its bytes, and gives what is free back to the disk. Single events give way first, then the oldest
+ * minutes, hours and days. Returns how many events were deleted.
+ */
+export async function keepWithin(database: UsageDatabase, maxBytes: number): Promise<number> {
+  const used = await database.usedBytes();
+  let deleted = 0;
+  if (used > maxBytes * parts.full) {
+    const freed = await evictEvents(database, used - maxBytes * parts.left);
+    deleted = freed.events;
+    if (freed.bytes < used - maxBytes * parts.full) await giveUpCounts(database, maxBytes * parts.full);
+  }
+  await database.giveBack();
+  return deleted;
+}
+
+async function giveUpCounts(database: UsageDatabase, targetBytes: number): Promise<void> {
+  for (const level of levels) {
+    let moved = 0;
+    for await (const { start, ...slice } of oldest(database, level)) {
+      if ((await database.usedBytes()) <= targetBytes) return;
+      await move(database, slice, start);
+      moved += 1;
+      if (moved >= slicesAtOnce) return;
+    }
+  }
+}
+
+type ShareRow = { workspaceId: string; share: number; bytes: number };
+
+async function evictEvents(
+  database: UsageDatabase,
+  excess: number,
+): Promise<{ bytes: number; events: number }> {
+  const rows = await database.rows<ShareRow>(
+    `select "workspaceId", "share", sum("bytes") as "bytes" from "usageBlocks" group by "workspaceId", "share"`,
+  );
+  const all = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  const most = fairShare(
+    rows.map(({ bytes }) => bytes),
+    Math.max(0, all - excess),
+  );
+  const freed = { bytes: 0, events: 0 };
+  for (const row of rows) {
+    if (row.bytes <= most) continue;
+    const one = await database.transaction((tx) => evictOldest(tx, row, row.bytes - most));
+    freed.bytes += one.bytes;
+    freed.events += one.events;
+  }
+  return freed;
+}
+
+const blocksAtOnce = 500;
+
+async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, excess: number) {
+  const blocks = await sql.rows<{ id: string; endMs: number; bytes: number; count: number }>(
+    `select "id", "endMs", "bytes", "count" from "usageBlocks"
+      where "workspaceId" = $1 and "share" = $2 order by "endMs" limit ${blocksAtOnce}`,
+    workspaceId,
+    share,
+  );
+  const freed = { bytes: 0, events: 0 };
+  const evicted = blocks.filter(({ bytes, count }) => {
+    if (freed.bytes >= excess) return false;
+    freed.bytes += bytes;
+    freed.events += count;
+    return true;
+  });
+  await deleteBlocks(
+    sql,
+    workspaceId,
+    evicted.map(({ id }) => id),
+  );
+  await noteGaps(sql, new Map([[workspaceId, Math.max(...evicted.map(({ endMs }) => endMs)) + 1]]));
+  return freed;
+}
+
+/** Deletes the blocks of all workspaces whose events are all older than `sinceMs`. */
+export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
+  const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
+    `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,
+    sinceMs,
+  );
+  const gaps = new Map<string, number>();
+  for (const { workspaceId, endMs } of deleted) {
+    gaps.set(workspaceId, Math.max(endMs + 1, gaps.get(workspaceId) ?? 0));
+  }
+  await noteGaps(sql, gaps);
+}

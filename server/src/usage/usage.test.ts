@@ -1,0 +1,158 @@
+import { expect, test } from "bun:test";
+import type { UsageEvent } from "../domain/usage.ts";
+import { eventOf } from "./lines.ts";
+import type { UsageOrder } from "./orders.ts";
+import { takeCells, tally } from "./tally.ts";
+import type { UsageThread } from "./thread.ts";
+import { collectUsage } from "./usage.ts";
+
+const event: UsageEvent = {
+  atMs: Date.UTC(2026, 0, 15, 12),
+  workspaceId: "ws_1",
+  requestId: "req_1",
+  keyId: "key_1",
+  identityId: "id_1",
+  apiId: "api_1",
+  outcome: "VALID",
+  credits: 1,
+  tags: [],
+};
+
+/** A thread that records its orders, and fails while `failing` says so. */
+function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
+  const added: (UsageOrder & { kind: "add" })[] = [];
+  return {
+    added,
+    async ask(order) {
+      if (order.kind === "add") added.push(order as UsageOrder & { kind: "add" });
+      if (failing()) throw new Error("the disk is full");
+      return { events: 0, counts: 0, tags: 0, evicted: 0, isWaiting: false } as never;
+    },
+    close: async () => undefined,
+  };
+}
+
+const collect = (to: UsageThread) =>
+  collectUsage({ thread: to, nowMs: () => event.atMs, oldTime: () => undefined, flushMs: 3_600_000 });
+
+const cellsOf = (counted: ReturnType<typeof tally>) =>
+  counted.take().flatMap((subject) => takeCells(subject).map((cell) => ({ name: subject.name, ...cell })));
+
+test("equal verifications of one minute become one count of each subject", () => {
+  const counted = tally();
+  for (let call = 0; call < 1_000; call += 1) counted.add({ ...event, requestId: `req_${call}` });
+  counted.add({ ...event, atMs: event.atMs + 60_000 });
+  const cells = cellsOf(counted);
+  for (const name of ["ws_1", "key_1", "id_1", "api_1"]) {
+    const own = cells.filter((cell) => cell.name === name);
+    expect(own.map(({ count, credits }) => [count, credits])).toEqual([
+      [1_000, 1_000],
+      [1, 1],
+    ]);
+  }
+});
+
+test("what waits to be stored is bounded, and what does not fit is counted as dropped", () => {
+  const counted = tally();
+  for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
+  expect(counted.size()).toBe(200_000 - 50_000 + 3); // of each key one, and one of each other subject
+  for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
+  expect(counted.size()).toBe(200_000);
+  expect(counted.dropped()).toBe(100_003);
+});
+
+test("different tags beyond those of a key, and beyond those of the workspace, count as other", () => {
+  const counted = tally();
+  for (let key = 0; key < 2_000; key += 1) {
+    const tags = Array.from({ length: 20 }, (_, index) => `${key} ${index}`.padEnd(512, "x"));
+    counted.add({ ...event, keyId: `key_${key}`, identityId: `id_${key}`, tags });
+  }
+  const names = new Set(cellsOf(counted).map(({ tag }) => tag));
+  expect(names.size).toBe(1_002); // a thousand, `other`, and none
+  expect(names.has("other")).toBe(true);
+});
+
+test("an event reaches the thread as it was recorded, whatever characters its texts have", async () => {
+  const to = thread();
+  const usage = collect(to);
+  const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
+  const events: UsageEvent[] = odd.map((text) => ({
+    ...event,
+    identifier: text,
+    why: { check: "ratelimit", name: text, limit: 1, durationMs: 2 },
+    tags: [text, ...odd],
+    request: JSON.stringify({ permissions: text }),
+  }));
+  for (const one of events) usage.record(one);
+  await usage.close();
+  const lines = to.added[0]?.text.split("\n").filter((line) => line !== "") ?? [];
+  expect(lines.map(eventOf).map((one) => JSON.parse(JSON.stringify(one)))).toEqual(
+    events.map((one, order) => ({ ...one, order })),
+  );
+});
+
+test("if the thread fails, its events are counted as lost, and the next ones are passed on", async () => {
+  let failing = true;
+  const to = thread(() => failing);
+  const usage = collect(to);
+  usage.record(event);
+  usage.record({ ...event, keyId: "key_2" });
+  await usage.lastUses("ws_1", ["key_1"]).catch(() => undefined);
+  expect(usage.dropped()).toEqual({ events: 2, counts: 2, tags: 0, evicted: 0 });
+  failing = false;
+  usage.record(event);
+  await usage.close();
+  expect(usage.dropped()).toEqual({ events: 2, counts: 2, tags: 0, evicted: 0 });
+  expect(to.added).toHaveLength(2);
+  expect(to.added[1]?.lostUntilMs).toBe(event.atMs);
+});
+
+test("what waits for the thread is bounded in bytes, and what does not fit is counted as dropped", async () => {
+  const to = thread();
+  const usage = collect(to);
+  const identifier = "x".repeat(10_000);
+  const calls = 4_000;
+  for (let call = 0; call < calls; call += 1) usage.record({ ...event, identifier });
+  await usage.close();
+  const [order] = to.added;
+  const passed = order?.text.split("\n").length ?? 0;
+  expect(order?.text.length).toBeLessThan(17 * 1024 * 1024);
+  expect(passed - 1 + usage.dropped().events).toBe(calls);
+  expect(passed).toBeGreaterThan(1_000);
+});
+
+test("of tags that one workspace sends in great numbers, all beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
+  const to = thread();
+  const usage = collect(to);
+  const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));
+  for (let call = 0; call < 4_000; call += 1) usage.record({ ...event, tags });
+  usage.record({ ...event, workspaceId: "ws_2", tags: ["path=/"] });
+  await usage.close();
+  const [order] = to.added;
+  const events =
+    order?.text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(eventOf) ?? [];
+  expect(events).toHaveLength(4_001);
+  expect(events.at(-1)?.tags).toEqual(["path=/"]);
+  const kept = events.filter((one) => one.tags.length === 20).length;
+  expect(kept).toBe(Math.floor(2 ** 20 / (20 * 512)));
+  expect(usage.dropped()).toEqual({ events: 0, counts: 0, tags: (4_000 - kept) * 20, evicted: 0 });
+});
+
+test("an event takes less than 200 characters until it is passed on", async () => {
+  const to = thread();
+  const usage = collect(to);
+  const id = (prefix: string) => `${prefix}_0Ck3vDbnXhq2Tn6Yp1Zs4a`;
+  const ids = {
+    workspaceId: id("ws"),
+    requestId: id("req"),
+    keyId: id("key"),
+    identityId: id("id"),
+    apiId: id("api"),
+  };
+  for (let call = 0; call < 10_000; call += 1) usage.record({ ...event, ...ids });
+  await usage.close();
+  expect((to.added[0]?.text.length ?? Number.POSITIVE_INFINITY) / 10_000).toBeLessThan(200);
+});

@@ -1,0 +1,124 @@
+import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
+import { type BlockHead, insertBlocks, type Lines, markStart, noteGaps, shares } from "./blocks.ts";
+
+/** a block has at least this much text, if it could wait for so long: small ones compress badly, large ones are slow to search */
+export const fullChars = 64 * 1024;
+/** The most text that waits to be stored. Above it, the oldest events are dropped. */
+const maxWaitingChars = 16 * 1024 * 1024;
+
+/** Keeps events as lines until they are stored in blocks. */
+export function waitingEvents(newId: () => string) {
+  const losses = lossBook();
+  const queue = lineQueue(losses.drop);
+  let isMarked = false;
+
+  async function insert(sql: UsageSql, all: readonly Lines[]) {
+    const [first] = all;
+    if (!isMarked && first !== undefined) await markStart(sql, first.startMs);
+    await noteGaps(sql, losses.gaps);
+    return insertBlocks(sql, all, newId);
+  }
+
+  function keep(taken: readonly Lines[], isHopeless: boolean): void {
+    if (isHopeless) taken.forEach(losses.drop);
+    else queue.putBack(taken);
+  }
+
+  return {
+    add: queue.add,
+    noteGap: losses.noteGap,
+    dropped: losses.dropped,
+    isWaiting: () => queue.size() > 0 || losses.gaps.size > 0,
+    /**
+     * Returns what was stored. Errors: the database's. What could not be stored waits for the next call, unless it can
+     * never be stored.
+     */
+    async store(database: UsageDatabase): Promise<{ lines: Lines; head: BlockHead }[]> {
+      const taken = queue.take();
+      if (taken.length === 0 && losses.gaps.size === 0) return [];
+      try {
+        const stored = await database.transaction((tx) => insert(tx, taken));
+        isMarked ||= taken.length > 0;
+        losses.gaps.clear();
+        return stored;
+      } catch (error) {
+        keep(taken, database.isOfOneRow(error));
+        throw error;
+      }
+    },
+  };
+}
+
+/** Lines of events, bounded in bytes: the oldest are dropped. */
+function lineQueue(onDrop: (lines: Lines) => void) {
+  let waiting: Lines[] = [];
+  let chars = 0;
+  /** the last lines of each workspace and share */
+  const open = new Map<string, Lines>();
+
+  function dropOldest(): void {
+    while (chars > maxWaitingChars) {
+      const oldest = waiting.shift();
+      if (oldest === undefined) return;
+      chars -= oldest.text.length;
+      for (const [name, lines] of open) if (lines === oldest) open.delete(name);
+      onDrop(oldest);
+    }
+  }
+
+  return {
+    add(workspaceId: string, isUnknown: boolean, atMs: number, line: string): void {
+      const share = isUnknown ? shares.unknown : shares.known;
+      const name = `${share}${workspaceId}`;
+      let lines = open.get(name);
+      if (lines === undefined || lines.text.length >= fullChars) {
+        lines = { workspaceId, share, startMs: atMs, endMs: atMs, count: 0, text: "" };
+        open.set(name, lines);
+        waiting.push(lines);
+      }
+      extend(lines, atMs, line);
+      chars += line.length + 1;
+      dropOldest();
+    },
+    size: () => waiting.length,
+    take(): Lines[] {
+      const taken = waiting;
+      waiting = [];
+      chars = 0;
+      open.clear();
+      return taken;
+    },
+    putBack(taken: readonly Lines[]): void {
+      waiting = [...taken, ...waiting];
+      chars = waiting.reduce((sum, { text }) => sum + text.length, 0);
+      dropOldest();
+    },
+  };
+}
+
+/** Which events were lost. `gaps`: the time from which each workspace's events are complete, until it is stored. */
+function lossBook() {
+  const gaps = new Map<string, number>();
+  let dropped = 0;
+
+  function noteGap(workspaceId: string, sinceMs: number): void {
+    gaps.set(workspaceId, Math.max(sinceMs, gaps.get(workspaceId) ?? 0));
+  }
+
+  return {
+    gaps,
+    noteGap,
+    dropped: () => dropped,
+    drop({ workspaceId, endMs, count }: Lines): void {
+      dropped += count;
+      noteGap(workspaceId, endMs + 1);
+    },
+  };
+}
+
+function extend(lines: Lines, atMs: number, line: string): void {
+  lines.startMs = Math.min(lines.startMs, atMs);
+  lines.endMs = Math.max(lines.endMs, atMs);
+  lines.count += 1;
+  lines.text += `${line}\n`;
+}

@@ -1,0 +1,156 @@
+/** The thread that stores and reads usage, over its own connection. */
+import type { DatabaseAddress } from "../domain/databaseAddress.ts";
+import { idMaker } from "../domain/ids.ts";
+import { randomBytes } from "../runtime.ts";
+import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
+import { followOrders } from "../storage/workerThread.ts";
+import { everyWorkspace } from "./blocks.ts";
+import { queryLastUses, queryUsage, queryUsedKeys } from "./countReader.ts";
+import { setLastUses, type UseRow } from "./countStore.ts";
+import { findEvents } from "./eventReader.ts";
+import { eventOf } from "./lines.ts";
+import { blockMerger } from "./merging.ts";
+import type { LastUse, UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
+import { countSaver } from "./saver.ts";
+import { tally } from "./tally.ts";
+import { findTop, findTopIdentifiers } from "./topReader.ts";
+import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
+import { waitingEvents } from "./waitingEvents.ts";
+
+/**
+ * `database` holds the records; usage is kept in the same database, or in a file beside it. `eventsKeptMs`: 0, events are
+ * not kept; undefined, as long as there is space.
+ */
+export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
+
+/** `add` orders come twice a second. Counts are stored after this many, so that they reach the disk within 10 seconds. */
+const ordersPerSave = 14;
+const ordersPerUpkeep = 20;
+/** A question about counts waits until they are stored, unless they are more than this. */
+const fewCounts = 20_000;
+
+const newId = idMaker(randomBytes);
+const newBlockId = () => newId("log", Date.now());
+const counted = tally();
+const counts = countSaver(counted);
+const events = waitingEvents(newBlockId);
+const merger = blockMerger(newBlockId);
+let database: Promise<UsageDatabase> | undefined;
+let orders = 0;
+let nowMs = 0;
+let evicted = 0;
+
+followOrders<UsagePlace, UsageOrder>(async (order, place) => {
+  if (order.kind === "add") ingest(order, place);
+  try {
+    database ??= openUsageDatabase(place.database);
+    return [await follow(await database, order, place)];
+  } catch (error) {
+    disconnect(); // the next order opens another connection
+    if (order.kind === "add") return [progress()];
+    throw error;
+  }
+});
+
+/** Does not wait: closing a hung connection may never finish. */
+function disconnect(): void {
+  const failed = database;
+  database = undefined;
+  counts.forgetNumbers(); // those of a database in memory are gone
+  failed?.then(({ close }) => close()).catch(() => undefined);
+}
+
+async function follow(
+  usage: UsageDatabase,
+  order: UsageOrder,
+  place: UsagePlace,
+): Promise<UsageResults[UsageOrder["kind"]]> {
+  switch (order.kind) {
+    case "add":
+      await store(usage);
+      await maintain(usage, order.oldTimeMs, place);
+      return progress();
+    case "touch":
+      await usage.transaction((tx) => setLastUses(tx, usesOf(order.uses)));
+      return undefined;
+    case "save":
+      await counts.saveAll(usage, nowMs);
+      return undefined;
+    case "events":
+      return findEvents(usage, order.query);
+    case "topIdentifiers":
+      return findTopIdentifiers(usage, order.query);
+    default:
+      if (counts.size() <= fewCounts) await saveIfPossible(usage);
+      return askCounts(usage, order);
+  }
+}
+
+/** On a full disk, counts that are not stored yet are missing from what is read. They wait for the next attempt. */
+async function saveIfPossible(usage: UsageDatabase): Promise<void> {
+  try {
+    await counts.saveAll(usage, nowMs);
+  } catch (error) {
+    if (!/full/i.test(String(error))) throw error;
+  }
+}
+
+/** Rows are locked in their order, so that nodes wait for each other instead of ending in a deadlock. */
+function usesOf(uses: readonly LastUse[]): UseRow[] {
+  const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);
+  return rows.sort(([, one], [, other]) => (one < other ? -1 : 1));
+}
+
+function askCounts(usage: UsageDatabase, order: UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">) {
+  switch (order.kind) {
+    case "top":
+      return findTop(usage, order.query);
+    case "query":
+      return queryUsage(usage, order.query);
+    case "usedKeys":
+      return queryUsedKeys(usage, order.query);
+    case "lastUses":
+      return queryLastUses(usage, order.workspaceId, order.keyIds);
+  }
+}
+
+function ingest(order: UsageOrder & { kind: "add" }, { eventsKeptMs }: UsagePlace): void {
+  nowMs = order.nowMs;
+  if (order.lostUntilMs !== undefined) events.noteGap(everyWorkspace, order.lostUntilMs + 1);
+  if (eventsKeptMs === 0) events.noteGap(everyWorkspace, nowMs);
+  for (const line of order.text.split("\n")) {
+    if (line === "") continue;
+    const event = eventOf(line);
+    counted.add(event);
+    const isUnknown = event.outcome === "NOT_FOUND";
+    if (eventsKeptMs !== 0) events.add(event.workspaceId, isUnknown, event.atMs, line);
+  }
+}
+
+async function store(usage: UsageDatabase): Promise<void> {
+  orders += 1;
+  for (const { lines, head } of await events.store(usage)) merger.remember(lines, head);
+  await merger.merge(usage);
+  if (counts.isHalfway() || orders % ordersPerSave === 0) await counts.save(usage, nowMs);
+}
+
+/** `oldTimeMs`: the time by which rows are old; undefined: nothing is moved or deleted for its age. */
+async function maintain(
+  usage: UsageDatabase,
+  oldTimeMs: number | undefined,
+  { maxBytes, eventsKeptMs }: UsagePlace,
+): Promise<void> {
+  if (orders % ordersPerUpkeep !== 1) return;
+  if (oldTimeMs !== undefined) {
+    await moveOld(usage, oldTimeMs);
+    if (eventsKeptMs !== undefined) await deleteOldEvents(usage, oldTimeMs - eventsKeptMs);
+  }
+  evicted += await keepWithin(usage, maxBytes);
+}
+
+const progress = () => ({
+  events: events.dropped(),
+  counts: counts.dropped(),
+  evicted,
+  isWaiting: counts.size() > 0 || events.isWaiting(),
+});

@@ -1,0 +1,17 @@
+/** A server whose garbage is never collected. Prints its address and root key, and for each line on standard input the bytes of its main thread's heap. */
+import { heapStats } from "bun:jsc";
+import { startServer } from "../src/compose.ts";
+import { readConfig } from "../src/config.ts";
+
+const [databaseUrl = ""] = process.argv.slice(2);
+let rootKey = "";
+const server = await startServer(readConfig({ PORT: "0", DATABASE_URL: databaseUrl }), {
+  nowMs: Date.now,
+  monotonicMs: () => performance.now(),
+  log: () => undefined,
+  keepRootKey: (made) => {
+    rootKey = made;
+  },
+});
+console.log(JSON.stringify({ url: server.url, rootKey }));
+process.stdin.on("data", () => console.log(heapStats().heapCapacity));

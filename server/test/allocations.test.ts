@@ -1,0 +1,87 @@
+/**
+ * How many bytes of objects a verification creates. A process that never collects garbage grows by exactly that, within a
+ * few thousandths, however busy the machine is. Characters of strings are not counted.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { callServer, newFolder } from "./program.ts";
+
+/** If a change lowers the figure, lower it here too, so that the gain is kept. If it must rise, say why in the commit. */
+const bytesExpected = 5_300;
+const batchBytesExpected = 3_900;
+
+const limit = { name: "requests", limit: 1_000_000_000, duration: 3_600_000, autoApply: true };
+const callers = 4;
+
+let server: Awaited<ReturnType<typeof startUncollected>>;
+let bodies: string[];
+
+async function startUncollected() {
+  const script = new URL("./allocations.child.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, `file:${join(newFolder(), "latchkey.db")}`], {
+    env: { ...process.env, BUN_JSC_useGC: "false" },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const nextLine = async () => String((await lines.next()).value);
+  const { url, rootKey } = JSON.parse(await nextLine()) as { url: string; rootKey: string };
+  return {
+    url,
+    rootKey,
+    async heapBytes() {
+      child.stdin.write("\n");
+      return Number(await nextLine());
+    },
+    stop: () => child.kill("SIGKILL"),
+  };
+}
+
+beforeAll(async () => {
+  server = await startUncollected();
+  const { url, rootKey } = server;
+  const call = async (operation: string, body: object) =>
+    (await callServer(url, rootKey, operation, body)).body.data;
+  const { apiId } = await call("apis.createApi", { name: "payments" });
+  await call("identities.createIdentity", { externalId: "user", meta: { plan: "pro" }, ratelimits: [limit] });
+  bodies = [];
+  for (let i = 0; i < callers; i += 1) {
+    const { key } = await call("keys.createKey", { apiId, externalId: "user", name: "a key" });
+    bodies.push(JSON.stringify({ key }));
+  }
+}, 30_000);
+afterAll(() => server.stop());
+
+/** From as many callers, so that the runtime creates no more connections meanwhile. */
+async function send(times: number, operation: string, bodies: readonly string[]): Promise<void> {
+  const headers = { Authorization: `Bearer ${server.rootKey}`, "Content-Type": "application/json" };
+  const sendAgainAndAgain = async (body: string) => {
+    for (let i = 0; i < times / callers; i += 1) {
+      const response = await fetch(`${server.url}/v2/${operation}`, { method: "POST", headers, body });
+      expect(await response.text()).toContain('"code":"VALID"');
+    }
+  };
+  await Promise.all(bodies.map(sendAgainAndAgain));
+}
+
+/** By how much the heap grows for each request, once all of the path is compiled. */
+async function bytesOf(times: number, operation: string, bodies: readonly string[]): Promise<number> {
+  await send(2 * times, operation, bodies);
+  const before = await server.heapBytes();
+  await send(times, operation, bodies);
+  return ((await server.heapBytes()) - before) / times;
+}
+
+test("a verification of a cached key creates at most a tenth more bytes of objects than when they were last counted", async () => {
+  const bytes = await bytesOf(8_000, "keys.verifyKey", bodies);
+  expect(bytes).toBeLessThan(1.1 * bytesExpected);
+  expect(bytes).toBeGreaterThan(0.8 * bytesExpected);
+}, 120_000);
+
+test("the same holds for a verification in a batch of 16", async () => {
+  const batches = bodies.map((body) => `[${Array.from({ length: 16 }, () => body).join()}]`);
+  const bytes = (await bytesOf(1_000, "keys.verifyKeys", batches)) / 16;
+  expect(bytes).toBeLessThan(1.1 * batchBytesExpected);
+  expect(bytes).toBeGreaterThan(0.8 * batchBytesExpected);
+}, 120_000);

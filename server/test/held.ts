@@ -1,0 +1,39 @@
+import { lockAccounts } from "../src/storage/queries/accounts.ts";
+import { lockKey } from "../src/storage/queries/keys/read.ts";
+import type { Tx } from "../src/storage/schema.ts";
+import type { Reply, TestServer } from "./harness.ts";
+
+/**
+ * Locks a key and its balance in one transaction, and starts a call that needs them in another. Runs `before` when the
+ * call has asked for its transaction, and then commits. Resolves to the call's response.
+ */
+export async function whileHeld(
+  { services, clock }: TestServer,
+  workspaceId: string,
+  keyId: string,
+  { start, before }: { start(): Promise<Reply>; before(tx: Tx): Promise<void> },
+): Promise<Reply> {
+  const { engine } = services;
+  const { transaction } = engine;
+  let asked = Promise.withResolvers<void>();
+  let reply: Promise<Reply> | undefined;
+  try {
+    await transaction(async (tx) => {
+      await lockKey(tx, workspaceId, keyId, () => clock.nowMs);
+      await lockAccounts(tx, [{ workspaceId, id: keyId, kind: "key" }], () => clock.nowMs);
+      asked = Promise.withResolvers<void>();
+      engine.transaction = (...given) => {
+        const done = transaction(...given);
+        asked.resolve();
+        return done;
+      };
+      reply = start();
+      await Promise.race([asked.promise, reply]);
+      await before(tx);
+    });
+  } finally {
+    engine.transaction = transaction;
+  }
+  if (reply === undefined) throw new Error("the call was not started");
+  return reply;
+}

@@ -1,0 +1,80 @@
+/**
+ * A process with many callers that spend, hold, settle and release units of an identity's quota, each with one of its
+ * keys, until they are refused. Prints the units that they were charged.
+ */
+import { unitsOf } from "../../src/domain/accounts.ts";
+import { idMaker } from "../../src/domain/ids.ts";
+import { randomBytes } from "../../src/runtime.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import type { HoldRequest } from "../../src/storage/queries/charges.ts";
+import { findHold } from "../../src/storage/queries/holds.ts";
+import { type HoldEnd, settleHold } from "../../src/storage/queries/settling.ts";
+import { creditSpender } from "../../src/storage/spending.ts";
+import { databaseAt } from "../databaseAt.ts";
+
+const [url = "", workspaceId = "", identityId = "", keys = "1", callers = "1", now = "0"] =
+  process.argv.slice(2);
+const nowMs = Number(now);
+const engine = await openStorage(databaseAt(url), {
+  serving: false,
+  connections: 8,
+  monotonicMs: () => performance.now(),
+});
+const makeId = idMaker(randomBytes);
+const newId = () => makeId("mov", nowMs);
+const spend = creditSpender(engine, () => nowMs, newId);
+const charged = await Promise.all(Array.from({ length: Number(callers) }, (_, index) => spendAll(index)));
+await engine.close();
+console.log(charged.reduce((sum, one) => sum + one, 0));
+
+/** The units that one caller was charged until it was refused a single one. */
+async function spendAll(index: number): Promise<number> {
+  const subjectId = `key_${index % Number(keys)}`;
+  for (let sum = 0; ; ) {
+    const units = random(20);
+    const held = random(2) === 0 ? await hold(subjectId, units) : undefined;
+    if (held !== undefined) {
+      sum += await end(
+        held,
+        random(4) === 0 ? { kind: "release" } : { kind: "settle", amount: random(units) },
+      );
+      continue;
+    }
+    if (!(await take(subjectId, 1)).granted) return sum;
+    sum += 1;
+  }
+}
+
+/** from 0 to n */
+function random(n: number): number {
+  return Math.floor(Math.random() * (n + 1));
+}
+
+function take(subjectId: string, units: number, hold?: HoldRequest) {
+  return spend({ workspaceId, subjectId, identityId, cost: unitsOf("tokens", units), hold });
+}
+
+/** The id of the hold; undefined if it was refused. */
+async function hold(subjectId: string, units: number): Promise<string | undefined> {
+  const id = makeId("hold", nowMs);
+  const { granted } = await take(subjectId, units, {
+    id,
+    keyId: undefined,
+    apiId: undefined,
+    quota: "tokens",
+    ttlMs: 600_000,
+    onExpiry: "release",
+    requestId: "req_1",
+    tags: [],
+  });
+  return granted ? id : undefined;
+}
+
+async function end(id: string, how: HoldEnd): Promise<number> {
+  const found = await findHold(engine.db, workspaceId, id);
+  if (found === undefined) throw new Error("a hold is gone");
+  const by = { now: () => nowMs, newId, actorId: "root_1" };
+  const ended = await engine.transaction((tx) => settleHold(tx, found, how, by));
+  if (ended === undefined || ended === "ended_otherwise") throw new Error("a hold was ended twice");
+  return ended.outcome.charged;
+}

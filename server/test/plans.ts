@@ -1,0 +1,87 @@
+import { Database } from "bun:sqlite";
+import { CompiledQuery, sql } from "kysely";
+import type { Engine } from "../src/storage/engine.ts";
+
+/** What the database does for these recorded statements: each table scan, and how many rows all of them read, if it tells. */
+export type Work = { fullScans: string[]; sorts: string[]; rowsRead: number | undefined };
+
+/** Runs the recorded `select`s again, and asks the database how it runs them. Its statistics are brought up to date first. */
+export async function workOf(engine: Engine, queries: readonly CompiledQuery[]): Promise<Work> {
+  const { slow, name } = engine;
+  if (name === "postgres") await sql`analyze`.execute(slow);
+  const works: Work[] = [];
+  for (const { sql: text, parameters } of queries.filter(({ query }) => query.kind === "SelectQueryNode")) {
+    const ask = name === "postgres" ? "explain (analyze, format json)" : "explain query plan";
+    const { rows } = await slow.executeQuery<Record<string, unknown>>(
+      CompiledQuery.raw(`${ask} ${text}`, [...parameters]),
+    );
+    works.push(name === "postgres" ? postgresWork(rows) : sqliteWork(rows));
+  }
+  return {
+    fullScans: works.flatMap(({ fullScans }) => fullScans),
+    sorts: works.flatMap(({ sorts }) => sorts),
+    rowsRead: name === "postgres" ? works.reduce((sum, { rowsRead = 0 }) => sum + rowsRead, 0) : undefined,
+  };
+}
+
+function sqliteWork(rows: readonly Record<string, unknown>[]): Work {
+  const details = rows.map(({ detail }) => String(detail));
+  return {
+    fullScans: details.filter(
+      (detail) => detail.startsWith("SCAN ") && !/CONSTANT ROW|SUBQUERY|json_each/.test(detail),
+    ),
+    sorts: details.filter((detail) => detail.includes("TEMP B-TREE")),
+    rowsRead: undefined,
+  };
+}
+
+type Plan = {
+  "Node Type": string;
+  "Relation Name"?: string;
+  "Actual Rows": number;
+  "Actual Loops": number;
+  "Rows Removed by Filter"?: number;
+  Plans?: Plan[];
+};
+
+function postgresWork([row]: readonly Record<string, unknown>[]): Work {
+  const text = row?.["QUERY PLAN"];
+  const [{ Plan: root }] = (typeof text === "string" ? JSON.parse(text) : text) as [{ Plan: Plan }];
+  const nodes = allNodes(root);
+  const scans = nodes.filter((node) => node["Relation Name"] !== undefined);
+  const read = scans.map(
+    (scan) => (scan["Actual Rows"] + (scan["Rows Removed by Filter"] ?? 0)) * scan["Actual Loops"],
+  );
+  return {
+    fullScans: [], // a scan of a small table is cheap, and `rowsRead` tells the others
+    sorts: nodes
+      .filter((node) => node["Node Type"].includes("Sort") && node["Actual Rows"] > 1_000)
+      .map((node) => node["Node Type"]),
+    rowsRead: Math.round(read.reduce((sum, rows) => sum + rows, 0)),
+  };
+}
+
+function allNodes(plan: Plan): Plan[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(allNodes)];
+}
+
+/** How the database would run the statement on a large table, as text. On SQLite, another connection is asked. */
+export async function planOf(
+  engine: Engine,
+  databaseUrl: string,
+  { sql: text, parameters }: CompiledQuery,
+): Promise<string> {
+  if (engine.name === "sqlite") {
+    const database = new Database(databaseUrl.replace("file:", ""), { readonly: true });
+    const rows = database.prepare(`explain query plan ${text}`).all(...(parameters as string[]));
+    database.close();
+    return (rows as { detail: string }[]).map(({ detail }) => detail).join("\n");
+  }
+  return engine.transaction(async (tx) => {
+    // these tables are too small for PostgreSQL to prefer an index
+    await tx.executeQuery(CompiledQuery.raw("set local enable_seqscan = off"));
+    const query = CompiledQuery.raw(`explain (costs off) ${text}`, [...parameters]);
+    const { rows } = await tx.executeQuery<Record<string, unknown>>(query);
+    return rows.map((row) => String(row["QUERY PLAN"])).join("\n");
+  });
+}

@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, beforeEach } from "bun:test";
+import { startTest, type TestOptions, type TestServer } from "./harness.ts";
+import { makeWorkspace, type Workspace } from "./workspace.ts";
+
+/** A server for the tests of the `describe` block that calls this. It starts before the first and stops after the last. */
+export function testServer(options: TestOptions = {}): TestServer {
+  const server = {} as TestServer;
+  beforeAll(async () => {
+    // not copied: the server's members change when it restarts
+    Object.setPrototypeOf(server, await startTest(options));
+  });
+  afterAll(() => server.stop());
+  return server;
+}
+
+/** A workspace of that server, empty at the start of each test of the `describe` block. */
+export function testWorkspace(server: TestServer): Workspace {
+  const workspace = {} as Workspace;
+  beforeEach(async () => {
+    Object.assign(workspace, await makeWorkspace(server));
+  });
+  return workspace;
+}

@@ -1,0 +1,52 @@
+import { catalogue, type ErrorCode, Failure } from "../../server/src/errors.ts";
+import { problemBody } from "../../server/src/http/problem.ts";
+import type { Fault } from "./orders.ts";
+
+export type Faults = {
+  add(operation: string, fault: Fault): void;
+  /** Undefined if this request is not to fail. */
+  responseTo(request: Request): Response | undefined;
+  clear(): void;
+};
+
+/** Failures in place of responses, for each operation in the order in which they were added. */
+export function makeFaults(): Faults {
+  const waiting = new Map<string, { status: number; left: number }[]>();
+  return {
+    add(operation, { status, times = 1 }) {
+      waiting.set(operation, [...(waiting.get(operation) ?? []), { status, left: times }]);
+    },
+    responseTo({ url }) {
+      const { pathname, origin } = new URL(url);
+      const faults = waiting.get(pathname.replace(/^\/v2\//, "")) ?? [];
+      const [fault] = faults;
+      if (fault === undefined) return undefined;
+      fault.left -= 1;
+      if (fault.left <= 0) faults.shift();
+      return failed(fault.status, origin);
+    },
+    clear: () => waiting.clear(),
+  };
+}
+
+const requestId = "req_fault";
+
+function failed(status: number, origin: string): Response {
+  const code = codeOf(status);
+  const error = { title: "Failed by the test", detail: "The test asked for this failure.", status };
+  const body =
+    code === undefined
+      ? JSON.stringify({
+          meta: { requestId },
+          error: { ...error, type: `${origin}/errors/failed_by_the_test` },
+        })
+      : problemBody(new Failure(code), requestId, `${origin}/errors/`);
+  const headers = { "Content-Type": "application/json", "X-Request-Id": requestId };
+  return new Response(body, { status, headers });
+}
+
+/** The first error of the catalogue with this status. A proxy before the server may return others. */
+function codeOf(status: number): ErrorCode | undefined {
+  const [code] = Object.entries(catalogue).find(([, row]) => row.status === status) ?? [];
+  return code as ErrorCode | undefined;
+}

@@ -1,0 +1,112 @@
+import { type RunningServer, startServer } from "../../server/src/compose.ts";
+import { readConfig } from "../../server/src/config.ts";
+import { rootKeySecret } from "../../server/src/domain/secrets.ts";
+import type { UsageEvent } from "../../server/src/domain/usage.ts";
+import { randomBytes } from "../../server/src/runtime.ts";
+import { type Faults, makeFaults } from "./faults.ts";
+import type { Order, TestEvent } from "./orders.ts";
+
+export type TestServer = { url: string; rootKey: string; follow(order: Order): Promise<unknown> };
+
+/** A clock that stands still until an order moves it. */
+type Clock = { nowMs: number /** how far it was set back */; setBackMs: number };
+
+/** The engine with its database in memory; a reset replaces it. */
+type Engine = { server: RunningServer; clock: Clock; events: TestEvent[] };
+
+/** Listens on a free port of this machine. The port and the root key stay the same over a reset. */
+export async function startTestServer(): Promise<TestServer> {
+  const rootKey = rootKeySecret(randomBytes(24));
+  const faults = makeFaults();
+  let engine: Engine | undefined;
+  const listener = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    development: false,
+    idleTimeout: 255,
+    async fetch(request, socket) {
+      await nextTurns(); // an order that was sent before this request is nearly always in force first
+      return faults.responseTo(request) ?? (await started(engine).server.fetch(request, socket));
+    },
+  });
+  const url = `http://127.0.0.1:${listener.port}`;
+  engine = await startEngine(url, rootKey, Date.now());
+  return {
+    url,
+    rootKey,
+    async follow(order) {
+      if (order.kind !== "reset") return followIn(started(engine), faults, order);
+      const { server } = started(engine);
+      engine = await startEngine(url, rootKey, order.nowMs);
+      faults.clear();
+      await server.stop();
+      return undefined;
+    },
+  };
+}
+
+function started(engine: Engine | undefined): Engine {
+  if (engine === undefined) throw new Error("The test server has not started yet.");
+  return engine;
+}
+
+async function startEngine(url: string, rootKey: string, nowMs: number): Promise<Engine> {
+  const clock = { nowMs, setBackMs: 0 };
+  const settings = { DATABASE_URL: ":memory:", CONSOLE: "off", PUBLIC_URL: url, LATCHKEY_ROOT_KEY: rootKey };
+  const server = await startServer(readConfig(settings), {
+    nowMs: () => clock.nowMs,
+    monotonicMs: () => clock.nowMs + clock.setBackMs,
+    log: () => undefined,
+    keepRootKey: () => undefined,
+    embedded: true,
+  });
+  const events: TestEvent[] = [];
+  const { usage } = server.services;
+  const { record } = usage;
+  usage.record = (event) => {
+    events.push(eventOf(event));
+    record(event);
+  };
+  return { server, clock, events };
+}
+
+function followIn(
+  { clock, events }: Engine,
+  faults: Faults,
+  order: Exclude<Order, { kind: "reset" }>,
+): unknown {
+  switch (order.kind) {
+    case "advance":
+      clock.nowMs += order.byMs;
+      return undefined;
+    case "set":
+      clock.setBackMs += Math.max(0, clock.nowMs - order.toMs);
+      clock.nowMs = order.toMs;
+      return undefined;
+    case "fail":
+      faults.add(order.operation, order.fault);
+      return undefined;
+    case "events":
+      return events;
+  }
+}
+
+function eventOf(event: UsageEvent): TestEvent {
+  const { atMs, requestId, outcome, keyId, identityId, apiId, namespaceId, credits, tags } = event;
+  return {
+    time: atMs,
+    requestId,
+    outcome,
+    ...(keyId === undefined ? {} : { keyId }),
+    ...(identityId === undefined ? {} : { identityId }),
+    ...(apiId === undefined ? {} : { apiId }),
+    ...(namespaceId === undefined ? {} : { namespaceId }),
+    credits,
+    tags,
+  };
+}
+
+/** So many turns of the event loop that the input, which another thread may read, has arrived. */
+async function nextTurns(): Promise<void> {
+  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,254 @@
+/** The packed package, installed from its tarball: what it does, and that it works in each test runner. */
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Packed, pack, run } from "../../server/test/packed.ts";
+import { until } from "../../server/test/until.ts";
+import type * as Testing from "../src/index.ts";
+
+setDefaultTimeout(300_000);
+
+const runners = { vitest: "4.0.14", jest: "30.2.0" };
+
+let packed: Packed;
+let project: string;
+let testing: typeof Testing;
+beforeAll(async () => {
+  packed = await pack("sdk", "testing");
+  const [sdk, own] = packed.tarballs;
+  project = join(packed.folder, "project");
+  mkdirSync(project);
+  const dependencies = { ...runners, "@latchkey/sdk": `file:${sdk}`, "@latchkey/testing": `file:${own}` };
+  write({ "package.json": JSON.stringify({ name: "application", private: true, dependencies }) });
+  const flags = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+  await run(["npm", "install", ...flags], { cwd: project });
+  testing = await import(join(project, "node_modules/@latchkey/testing/dist/esm/index.js"));
+});
+afterAll(() => packed?.remove());
+
+function write(files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
+}
+
+const limited = {
+  externalId: "user_123",
+  ratelimits: [{ name: "requests", limit: 1, duration: 60_000, autoApply: true }],
+};
+
+describe("a test server", () => {
+  let latchkey: Testing.TestLatchkey;
+  beforeAll(async () => {
+    latchkey = await testing.createTestLatchkey({ now: "2026-01-31T23:59:00Z" });
+  });
+  beforeEach(() => latchkey.reset());
+  afterAll(() => latchkey.close());
+  const verify = async (key: string) => (await latchkey.client.keys.verifyKey({ key })).data;
+  const post = (operation: string, body: object) =>
+    fetch(`${latchkey.url}/v2/${operation}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${latchkey.rootKey}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+
+  test("counts limits by its own clock, which stands still until the test moves it", async () => {
+    const { key } = await latchkey.seed(limited);
+    expect((await verify(key)).code).toBe("VALID");
+    expect((await verify(key)).code).toBe("RATE_LIMITED");
+    await latchkey.clock.advance("59s");
+    expect((await verify(key)).code).toBe("RATE_LIMITED");
+    await latchkey.clock.advance(1_000);
+    expect((await verify(key)).code).toBe("VALID");
+    expect(latchkey.clock.now()).toBe(Date.parse("2026-02-01T00:00:00Z"));
+  });
+
+  test("expires a key when the clock is set past its end, and not when it is set back", async () => {
+    const { key } = await latchkey.seed({ expires: Date.parse("2026-02-02") });
+    await latchkey.clock.set("2026-02-02T00:00:01Z");
+    expect((await verify(key)).code).toBe("EXPIRED");
+    await latchkey.clock.set(new Date("2026-02-01"));
+    expect((await verify(key)).code).toBe("VALID");
+  });
+
+  test("seeds a key with its identity, permissions and roles, and several keys of one identity", async () => {
+    const seeded = await latchkey.seed({
+      ...limited,
+      meta: { plan: "pro" },
+      permissions: ["documents.read"],
+      roles: ["admin"],
+      name: "first",
+    });
+    expect(await verify(seeded.key)).toMatchObject({
+      valid: true,
+      keyId: seeded.keyId,
+      name: "first",
+      permissions: ["documents.read"],
+      roles: ["admin"],
+      identity: { id: seeded.identityId, externalId: "user_123", meta: { plan: "pro" } },
+    });
+    const second = await latchkey.seed({ externalId: "user_123" });
+    expect([second.identityId, second.apiId]).toEqual([seeded.identityId, seeded.apiId]);
+    expect((await verify(second.key)).code).toBe("RATE_LIMITED"); // the limit is the identity's
+    const alone = await latchkey.seed({ meta: { own: true }, roles: ["admin"] });
+    expect(await verify(alone.key)).toMatchObject({ valid: true, meta: { own: true } });
+    expect(alone.identityId).toBeUndefined();
+  });
+
+  test("fails as many requests of one operation as the test asks for", async () => {
+    const { key } = await latchkey.seed();
+    await latchkey.fail("keys.verifyKey", { status: 503, times: 2 });
+    await latchkey.fail("keys.verifyKey", { status: 502 });
+    const statuses: number[] = [];
+    for (let call = 0; call < 4; call += 1) statuses.push((await post("keys.verifyKey", { key })).status);
+    expect(statuses).toEqual([503, 503, 502, 200]);
+    await latchkey.fail("keys.verifyKey", { status: 503, times: Number.POSITIVE_INFINITY });
+    expect((await post("identities.listIdentities", {})).status).toBe(200);
+    const failed = await post("keys.verifyKey", { key });
+    expect(await failed.json()).toMatchObject({ error: { status: 503, title: "Service Unavailable" } });
+    expect(await faultOf(latchkey.fail("keys.verifyKey", { status: 200 }))).toContain("from 400 to 599");
+  });
+
+  test("returns every verification and decision, and nothing of the time before a reset", async () => {
+    const { key, keyId, apiId, identityId } = await latchkey.seed(limited);
+    await verify(key);
+    await verify(key);
+    const limit = { namespace: "sends", identifier: "a", limit: 1, duration: 60_000 };
+    await latchkey.client.ratelimit.limit(limit);
+    const events = await latchkey.events();
+    const time = latchkey.clock.now();
+    expect(events).toMatchObject([
+      { time, outcome: "VALID", keyId, apiId, identityId },
+      { time, outcome: "RATE_LIMITED", keyId, apiId, identityId },
+      { time, outcome: "PASSED" },
+    ]);
+    await latchkey.reset();
+    expect(await latchkey.events()).toEqual([]);
+  });
+
+  test("is empty after a reset, with the first time and without failures, at the same address with the same root key", async () => {
+    const { url, rootKey } = latchkey;
+    const { key } = await latchkey.seed(limited);
+    await latchkey.clock.advance("7d");
+    await latchkey.fail("identities.listIdentities", { status: 500 });
+    await latchkey.reset();
+    expect((await verify(key)).code).toBe("NOT_FOUND");
+    const listed = await post("identities.listIdentities", {});
+    expect(await listed.json()).toMatchObject({ data: [] });
+    expect(latchkey.clock.now()).toBe(Date.parse("2026-01-31T23:59:00Z"));
+    expect([latchkey.url, latchkey.rootKey]).toEqual([url, rootKey]);
+  });
+
+  test("says what is wrong with a time or a duration", async () => {
+    for (const wrong of ["2 minutes", "-1s", -1, Number.NaN] as Testing.Duration[]) {
+      expect(await faultOf(latchkey.clock.advance(wrong))).toContain("is not a duration");
+    }
+    expect(await faultOf(latchkey.clock.set("soon"))).toContain("is not a time");
+    expect(await faultOf(testing.createTestLatchkey({ now: "soon" }))).toContain("is not a time");
+  });
+
+  test("refuses orders after it was closed, also by `await using`, and its process has ended", async () => {
+    const other = await testing.createTestLatchkey();
+    await other.close();
+    expect(await faultOf(other.events())).toContain("This test server is closed.");
+    expect(await faultOf(fetch(other.url))).not.toBe("");
+    await other.close(); // a second time is no fault
+    let url = "";
+    {
+      await using inner = await testing.createTestLatchkey();
+      url = inner.url;
+      expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    }
+    expect(await faultOf(fetch(url))).not.toBe("");
+  });
+
+  test("takes at most 400 ms of processor time to be ready", () => {
+    const program = join(project, "node_modules/@latchkey/testing/dist/program/program.js");
+    const times = Array.from({ length: 3 }, () => {
+      const { resourceUsage, stdout } = Bun.spawnSync([process.execPath, program], { stdin: "ignore" });
+      expect(JSON.parse(stdout.toString())).toMatchObject({ id: 0, value: { rootKey: expect.any(String) } });
+      return Number(resourceUsage.cpuTime.total) / 1_000;
+    });
+    expect(Math.min(...times)).toBeLessThan(400);
+  });
+});
+
+describe("a test", () => {
+  const body = (assert: string) => `
+test("a limit holds until its window ends", async () => {
+  const latchkey = await createTestLatchkey({ now: "2026-01-31T23:59:00Z" });
+  const { key } = await latchkey.seed(${JSON.stringify(limited)});
+  const codes = [];
+  for (const wait of ["0s", "0s", "2m"]) {
+    await latchkey.clock.advance(wait);
+    codes.push((await latchkey.client.keys.verifyKey({ key })).data.code);
+  }
+  ${assert}
+  if (process.env.CLOSE === "yes") await latchkey.close();
+});`;
+  const expected = `expect(codes).toEqual(["VALID", "RATE_LIMITED", "VALID"]);`;
+  const imported = `import { createTestLatchkey } from "@latchkey/testing";\n`;
+
+  const cases = [
+    {
+      runner: "vitest",
+      file: "vitest.spec.mjs",
+      source: `import { expect, test } from "vitest";\n${imported}${body(expected)}`,
+      command: ["node", "node_modules/vitest/vitest.mjs", "run", "vitest.spec.mjs"],
+    },
+    {
+      runner: "Jest",
+      file: "jest.test.cjs",
+      source: `const { createTestLatchkey } = require("@latchkey/testing");\n${body(expected)}`,
+      command: ["node", "node_modules/jest/bin/jest.js", "--testMatch", "**/jest.test.cjs"],
+    },
+    {
+      runner: "node:test",
+      file: "node.mjs",
+      source: `import assert from "node:assert";\nimport { test } from "node:test";\n${imported}${body(
+        `assert.deepEqual(codes, ["VALID", "RATE_LIMITED", "VALID"]);`,
+      )}`,
+      command: ["node", "--test", "node.mjs"],
+    },
+    {
+      runner: "bun test",
+      file: "bun.test.mjs",
+      source: `import { expect, test } from "bun:test";\n${imported}${body(expected)}`,
+      command: [process.execPath, "test", "./bun.test.mjs"],
+    },
+  ];
+  test.each(
+    cases.flatMap((one) => [
+      { ...one, closes: "yes" },
+      { ...one, closes: "no" },
+    ]),
+  )(
+    "in $runner passes and lets the runner end (closes the server: $closes)",
+    async ({ file, source, command, closes }) => {
+      write({ [file]: source });
+      await run(command, { cwd: project, env: { CLOSE: closes } }); // throws what it wrote if it fails
+      await until(() => !isRunning(join(project, "node_modules/@latchkey/testing/dist/program")));
+    },
+  );
+});
+
+/** The message with which it fails; empty if it does not fail. */
+function faultOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "",
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+/** Whether a process has this folder in its command line. */
+function isRunning(folder: string): boolean {
+  const { stdout } = Bun.spawnSync(["pgrep", "-f", folder]);
+  return stdout.toString().trim() !== "";
+}
+
+test("the package has no install script, and says where it comes from", async () => {
+  const manifest = JSON.parse(
+    readFileSync(join(project, "node_modules/@latchkey/testing/package.json"), "utf8"),
+  );
+  expect(Object.keys(manifest.scripts)).toEqual(["prepack"]);
+  expect(Object.keys(manifest.dependencies)).toEqual(["@latchkey/sdk"]);
+  expect(manifest).toMatchObject({ license: "Apache-2.0", repository: { directory: "testing" } });
+});
