@@ -3,7 +3,7 @@ import type { Db } from "../storage/schema.ts";
 import { type Facts, factsFor } from "./batchFacts.ts";
 import type { Fields } from "./format.ts";
 import type { Entry } from "./parseRecord.ts";
-import { referencesOf, uniqueTextsOf } from "./references.ts";
+import { isReferenced, referencesOf, referringFields, uniqueTextsOf } from "./references.ts";
 import { type Read, readRecords, type StoredType, textIn, type Written } from "./storedRecords.ts";
 
 /**
@@ -17,7 +17,7 @@ export type Outcome =
 type Known = {
   /** by the id of a record: the id of what has its unique name in the workspace */
   aliases: Map<string, string>;
-  /** of a dry run: what it would have created */
+  /** of a dry run: what it would have created and other records may name */
   created: Set<string>;
 };
 
@@ -58,16 +58,14 @@ export async function judgeBatch(
   const taken = { ids: new Set<string>(), texts: new Map<string, string>() };
   const judged = records.map(({ id, fields }): Judged => {
     const { outcome, fields: written } = judge(context, facts, taken, fields);
-    if (outcome.kind === "created" && context.dryRun) known.created.add(id);
+    if (outcome.kind === "created" && context.dryRun && isReferenced(type)) known.created.add(id);
     return { id, fields: written, outcome };
   });
-  const existing = await readRecords(db, workspaceId, type, {
-    ids: judged.flatMap(({ id, outcome }) => (outcome.kind === "changed" ? id : [])),
-  });
-  const byId = new Map(existing.map((record) => [record.id, record]));
-  for (const record of judged) {
-    if (record.outcome.kind === "changed") record.outcome = compared(context, record, byId.get(record.id));
-  }
+  const existing = judged.filter(({ outcome }) => outcome.kind === "changed");
+  const ids = existing.map(({ id }) => id);
+  const stored = ids.length === 0 ? [] : await readRecords(db, workspaceId, type, { ids });
+  const byId = new Map(stored.map((record) => [record.id, record]));
+  for (const record of existing) record.outcome = compared(context, record, byId.get(record.id));
   return { records: judged, outcomes: judged.map(({ outcome }) => outcome) };
 }
 
@@ -201,11 +199,12 @@ function withAliases<T extends Written>(
   type: StoredType,
   aliases: ReadonlyMap<string, string>,
 ): T {
-  const changed: Record<string, unknown> = { ...fields };
-  for (const { field, id } of referencesOf(type, fields)) {
-    const value = changed[field];
-    const current = (one: string) => aliases.get(one) ?? one;
-    changed[field] = Array.isArray(value) ? [...new Set(value.map(current))] : current(id);
+  const current = (id: string) => aliases.get(id) ?? id;
+  const changed: Record<string, unknown> = {};
+  for (const field of referringFields(type)) {
+    const value = fields[field];
+    if (typeof value === "string") changed[field] = current(value);
+    else if (Array.isArray(value) && value.length > 0) changed[field] = [...new Set(value.map(current))];
   }
-  return changed as T;
+  return { ...fields, ...changed };
 }
