@@ -12,7 +12,7 @@ export type Marker = {
   /** the other database */
   other: string;
   startedAtMs: number;
-  /** a copy that was killed counts as running until then */
+  /** a copy that was killed counts as running until then; `done`: when the copy was complete */
   leaseUntilMs: number;
   /** the database's own clock */
   nowMs: number;
@@ -60,22 +60,29 @@ export async function claimMarker(
 
 /** Returns false if the lease has ended, so that the source may have been written to. */
 export async function renewLease(db: BulkDatabase, role: Role, id: string): Promise<boolean> {
-  return change(db, role, id, `"leaseUntilMs" = ${clocks[db.engine]} + ${leaseMs}`);
-}
-
-/** Keeps the source read-only without a lease. Returns false if the lease has ended. */
-export async function keepReadOnly(db: BulkDatabase, id: string): Promise<boolean> {
-  return change(db, "source", id, `"state" = 'done'`);
-}
-
-async function change(db: BulkDatabase, role: Role, id: string, set: string): Promise<boolean> {
-  const changed = await db.rows(
-    `update "copies" set ${set} where "role" = $1 and "id" = $2 and "state" = 'running'
-     and "leaseUntilMs" > ${clocks[db.engine]} returning "id"`,
+  const now = clocks[db.engine];
+  const renewed = await db.rows(
+    `update "copies" set "leaseUntilMs" = ${now} + ${leaseMs} where "role" = $1 and "id" = $2
+     and "state" = 'running' and "leaseUntilMs" > ${now} returning "id"`,
     role,
     id,
   );
-  return changed.length > 0;
+  return renewed.length > 0;
+}
+
+/** Keeps the source read-only without a lease, after a copy to `other`. Returns false if the lease has ended, or the source was released. */
+export async function keepReadOnly(
+  db: BulkDatabase,
+  { id, other }: { id: string; other: string },
+): Promise<boolean> {
+  const now = clocks[db.engine];
+  const kept = await db.rows(
+    `update "copies" set "state" = 'done', "other" = $1, "leaseUntilMs" = ${now} where "role" = 'source'
+     and ("state" = 'done' or ("id" = $2 and "leaseUntilMs" > ${now})) returning "id"`,
+    other,
+    id,
+  );
+  return kept.length > 0;
 }
 
 export async function removeMarker(db: BulkDatabase, role: Role): Promise<void> {
