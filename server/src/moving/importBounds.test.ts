@@ -69,7 +69,7 @@ describe.each(engines)("on $name,", (engine) => {
       monotonicMs: () => 0,
       onProgress: () => void counts.push(statements),
     });
-    expect(counts.at(-1)).toBeGreaterThan(100);
+    expect(counts.at(-1)).toBeGreaterThan(40);
     expect(counts.at(-1)).toBeLessThanOrEqual(4 * 100);
     const [before = 0, after = 0] = counts.slice(-3);
     expect(after - before).toBeLessThan(50); // for 512 keys
@@ -111,20 +111,23 @@ describe.each(engines)("on $name,", (engine) => {
     60_000,
   );
 
-  test.each([false, true])(
-    "what an import remembers does not grow with its keys (dry run: %p)",
-    async (dryRun) => {
-      const heapBytes: number[] = [];
-      await run(40_000, {
+  test.each([
+    { how: "an import", dryRun: false, keys: 6_000 },
+    { how: "a dry run", dryRun: true, keys: 40_000 },
+  ])(
+    "what $how remembers does not grow with its keys",
+    async ({ dryRun, keys }) => {
+      const objects: number[] = [];
+      await run(keys, {
         dryRun,
         onProgress(records) {
-          if (records < (heapBytes.length + 1) * 20_000) return;
+          if (records < ((objects.length + 1) * keys) / 2) return;
           Bun.gc(true);
-          heapBytes.push(heapStats().heapSize);
+          objects.push(heapStats().objectCount);
         },
       });
-      const [half = 0, all = 0] = heapBytes;
-      expect(all - half).toBeLessThan(500_000);
+      const [half = 0, all = 0] = objects;
+      expect(all - half).toBeLessThan(keys / 6); // each id that it kept would be an object
     },
     120_000,
   );

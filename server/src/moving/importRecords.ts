@@ -4,7 +4,7 @@ import type { UsageDatabase } from "../storage/engines/usage.ts";
 import { insertAuditEvents } from "../storage/queries/audit.ts";
 import type { Tx } from "../storage/schema.ts";
 import type { RecordType } from "./format.ts";
-import { type BatchContext, judgeBatch, type Outcome, type Rules } from "./judgeBatch.ts";
+import { judgeBatch, type Known, type Outcome, type Rules } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import type { StoredType } from "./storedRecords.ts";
 import { timedWriter } from "./timedWriter.ts";
@@ -80,13 +80,19 @@ export function emptyReport(): Report {
 }
 
 function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
-  const known: BatchContext["known"] = { aliases: new Map(), created: new Set() };
+  const known: Known = {
+    aliases: new Map(),
+    owners: new Map(),
+    keptOwners: new Set(),
+    created: new Set(),
+  };
   const write = timedWriter(target.monotonicMs ?? (() => performance.now()));
   let hasAudited = false;
 
   async function writeStored(batch: readonly Entry[]): Promise<Outcome[]> {
     const { engine, workspaceId } = target;
-    const context = { workspaceId, type: batch[0]?.type as StoredType, ...options, known };
+    const type = batch[0]?.type as StoredType;
+    const context = { engine: engine.name, workspaceId, type, ...options, known };
     if (options.dryRun) return (await judgeBatch(engine.slow, context, batch)).outcomes;
     const all: Outcome[] = [];
     while (all.length < batch.length) {
@@ -113,7 +119,7 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
       const type = batch[0]?.type;
       const outcomes =
         type === "usage" || type === "lastUse"
-          ? await writeUsage(target, options, batch)
+          ? await writeUsage(target, options, batch, known)
           : type === "rootKey" && !options.rootKeys
             ? batch.map((): Outcome => ({ kind: "omitted" }))
             : await writeStored(batch);
@@ -150,10 +156,17 @@ async function writeUsage(
   { usage, workspaceId }: ImportTarget,
   { dryRun }: ImportOptions,
   batch: readonly Entry[],
+  { aliases }: Known,
 ): Promise<Outcome[]> {
-  const lastUses = batch.flatMap((entry) => (entry.type === "lastUse" ? entry.fields : []));
+  const current = (id: string) => aliases.get(id) ?? id;
+  const lastUses = batch.flatMap(({ type, fields }) =>
+    type === "lastUse" ? { ...fields, keyId: current(fields.keyId) } : [],
+  );
   if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, dryRun);
-  const counts = batch.flatMap((entry) => (entry.type === "usage" ? entry.fields : []));
+  const counts = batch.flatMap(({ type, fields }) => {
+    if (type !== "usage") return [];
+    return fields.subjectId === undefined ? fields : { ...fields, subjectId: current(fields.subjectId) };
+  });
   return importUsage(usage, workspaceId, counts, dryRun);
 }
 

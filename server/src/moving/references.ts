@@ -18,14 +18,24 @@ const targets: Partial<Record<StoredType, readonly (readonly [field: string, tab
   ],
 };
 
-/** The fields of this type that name other records. */
+/** The fields of this type that name other records, whether those must exist or not. */
 export function referringFields(type: StoredType): readonly string[] {
   return fieldsByType[type] ?? [];
 }
 
-const fieldsByType: Partial<Record<StoredType, readonly string[]>> = Object.fromEntries(
-  Object.entries(targets).map(([type, fields]) => [type, fields.map(([field]) => field)]),
-);
+const fieldsByType: Partial<Record<StoredType, readonly string[]>> = {
+  ...Object.fromEntries(
+    Object.entries(targets).map(([type, fields]) => [type, fields.map(([field]) => field)]),
+  ),
+  hold: ["keyId", "identityId"],
+};
+
+/** The field of this type that names the owner of a balance: an identity, or the `subjectId` of a key. */
+export const ownerFields: Partial<Record<StoredType, string>> = {
+  key: "subjectId",
+  hold: "subjectId",
+  movement: "ownerId",
+};
 
 /** Whether records may name records of this type. */
 export function isReferenced(type: StoredType): boolean {
@@ -59,8 +69,8 @@ export const uniqueColumns: Readonly<Partial<Record<StoredType, readonly Unique[
   override: [{ column: "identifier", isReferenced: false, within: "namespaceId" }],
   identity: [{ column: "externalId", isReferenced: true }],
   key: [
-    { column: "hash", isReferenced: false },
-    { column: "migratedFrom", isReferenced: false },
+    { column: "hash", isReferenced: true },
+    { column: "migratedFrom", isReferenced: true },
   ],
   rootKey: [{ column: "hash", isReferenced: false }],
 };

@@ -10,6 +10,9 @@ const wantedMs = 10;
 const fewest = 16;
 const most = 512;
 
+/** PostgreSQL has no single writer that others wait for, and each statement takes a round trip. */
+const isTimed = ({ engine }: BatchContext) => engine === "sqlite";
+
 /** What was written, and how long it took. `changedIds`: of what caches may contain. */
 type Written = { outcomes: Outcome[]; changedIds: Set<string>; heldMs: number };
 
@@ -23,7 +26,7 @@ export function timedWriter(monotonicMs: () => number) {
     let longestMs = 0;
     do {
       const { length: done } = written.outcomes;
-      const some = entries.slice(done, done + size);
+      const some = entries.slice(done, done + (isTimed(context) ? size : most));
       const judged = await judgeBatch(tx, context, some);
       for (const id of await writeBatch(tx, context, judged)) written.changedIds.add(id);
       written.outcomes.push(...judged.outcomes);

@@ -7,7 +7,7 @@ import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 const statementsKept = 500;
 
 /** How far a connection's page cache grows with the pages that are read, in KiB. */
-export const pageCache = { ofServer: 64 * 1024, ofCommand: 16 * 1024 };
+export const pageCache = { ofServer: 64 * 1024, ofCommand: 8 * 1024 };
 
 /** `synchronous` is NORMAL because the sync thread flushes the log after each commit, before it is acknowledged. */
 const pragmas = {
