@@ -1,11 +1,12 @@
 import type { UsageEvent, Why } from "../domain/usage.ts";
 
-/** An event as it was recorded: the `order`th of its process. */
+/** A recorded event. `order` counts the events of the process that recorded it. */
 export type RecordedEvent = UsageEvent & { order: number };
 
 /**
- * One event as a line of text, in which it goes to the usage thread and is stored: building it takes a third of the time
- * of JSON.stringify. Ids and outcomes contain no tabs; texts that callers choose are in JSON, which escapes them.
+ * Serializes an event as one line with tabs between its fields. The line is sent to the usage thread and stored.
+ * Building it takes a third of the time of JSON.stringify. Ids and outcomes contain no tabs, and JSON escapes the
+ * tabs in texts that callers choose.
  */
 export function lineOf(event: UsageEvent, order: number): string {
   const { keyId = "", keyHash = "", identityId = "", apiId = "", namespaceId = "", request = "" } = event;
@@ -15,7 +16,7 @@ export function lineOf(event: UsageEvent, order: number): string {
   return `${event.atMs}\t${order}\t${event.workspaceId}\t${event.requestId}\t${event.outcome}\t${event.credits}\t${keyId}\t${identityId}\t${apiId}\t${namespaceId}\t${keyHash}\t${identifier}\t${why}\t${tags}\t${request}\n`;
 }
 
-/** `line`: without its end. */
+/** Parses a line of `lineOf`, without the newline at its end. */
 export function eventOf(line: string): RecordedEvent {
   const [atMs, order, workspaceId = "", requestId = "", outcome = "", credits, ...more] = line.split("\t");
   const [keyId, identityId, apiId, namespaceId, keyHash, identifier = "", why = "", tags = "", request] =
@@ -35,6 +36,6 @@ export function eventOf(line: string): RecordedEvent {
     identifier: identifier === "" ? undefined : (JSON.parse(identifier) as string),
     why: why === "" ? undefined : (JSON.parse(why) as Why),
     tags: tags === "" ? [] : (JSON.parse(tags) as string[]),
-    request, // undefined if an older version recorded the event
+    request, // undefined if an older version of the server recorded the event
   };
 }

@@ -1,7 +1,10 @@
 import { kindOf, outcomes, periodMs, subjectKinds, type UsageEvent } from "../domain/usage.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
-/** What was counted for one subject in one minute with one outcome and one tag; `tag` undefined: all events. */
+/**
+ * The count of one subject's events in one minute with one outcome and
+ * one tag. If `tag` is undefined: of all events, with and without tags.
+ */
 export type Cell = {
   minute: number;
   outcome: number;
@@ -10,17 +13,18 @@ export type Cell = {
   credits: number;
 };
 
-/** A workspace, an api, a namespace, an identity or a key. `no`: its number in the database, 0 until it is known. */
+/** What events are counted for: a workspace, an api, a namespace, an identity or a key. */
 export type Subject = {
   workspaceId: string;
   kind: number;
   name: string;
+  /** its number in the database; 0: not looked up yet */
   no: number;
-  /** the last day for which its row is marked as used */
+  /** the last day on which its name is marked as used in the database */
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;
-  /** when it was last counted; 0: only settlements were */
+  /** when it was last used; 0: not used, since only settlements were counted */
   lastMs: number;
 };
 
@@ -28,11 +32,12 @@ type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget
 
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
-/** The most counts that wait to be stored. Above it, new ones are dropped. */
+/** The maximum number of cells that wait to be stored. Beyond it, events that need a new cell are not counted. */
 const maxCells = 200_000;
-/** The most subjects that are remembered between two flushes. */
+/** The maximum number of subjects that are remembered after their counts were drained. */
 const maxSubjects = 250_000;
 
+/** The state of a tally. `dirty` has the subjects with counts. */
 type Book = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];
@@ -41,7 +46,7 @@ type Book = {
   dropped: number;
 };
 
-/** Adds up events by subject and minute until they are taken. */
+/** Counts events by subject and minute until the caller drains the counts with `take`. */
 export function tally() {
   const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
   return {
@@ -52,16 +57,16 @@ export function tally() {
           ? event.tags
           : workspace.tags.bounded(event.keyId ?? "", event.atMs, event.tags);
       countFor(book, workspace.own, event, tags);
-      if (event.outcome === "NOT_FOUND") return; // the key, if there was one, did not take part
+      if (event.outcome === "NOT_FOUND") return; // even if the key exists, the caller was told that it does not
       for (const name of counted) {
         const id = event[`${name}Id`];
         if (id !== undefined) countFor(book, subjectOf(book, workspace, subjectKinds[name], id), event, tags);
       }
     },
-    /** how many counts wait */
+    /** the number of cells that wait to be stored */
     size: () => book.cells,
     dropped: () => book.dropped,
-    /** the subjects with counts */
+    /** Returns the subjects that have counts. */
     waiting: (): readonly Subject[] => book.dirty,
     forgetNumbers(): void {
       for (const { own, subjects } of book.workspaces.values()) {
@@ -69,7 +74,10 @@ export function tally() {
         for (const subject of subjects.values()) subject.no = 0;
       }
     },
-    /** The subjects with counts. The caller must empty them with `takeCells` before the next `add`. */
+    /**
+     * Drains the subjects that have counts. The caller must
+     * drain each of them with `takeCells` before the next `add`.
+     */
     take(): Subject[] {
       const taken = book.dirty;
       book.dirty = [];
@@ -116,10 +124,11 @@ function countFor(book: Book, subject: Subject, event: UsageEvent, tags: readonl
   add(plainCell(book, subject, minute, outcome), event);
   for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), event);
   if (kindOf(event) === "settlement") return; // not a use of the key
-  // a clock that was set back by more than a day was wrong before
+  // a time more than a day earlier means that the clock was wrong before and has been set back
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
 
+/** Registers a new cell. Returns `undefined` if there are too many: the event is then not counted. */
 function start(book: Book, subject: Subject, cell: Cell): Cell | undefined {
   if (book.cells >= maxCells) {
     book.dropped += 1;
@@ -154,7 +163,7 @@ function taggedCell(
   return cell;
 }
 
-/** Takes the subject's counts, which start from zero again. */
+/** Drains the subject's counts, which then start from zero. */
 export function takeCells(subject: Subject): Cell[] {
   const taken = subject.tagged === undefined ? subject.cells : [...subject.cells, ...subject.tagged.values()];
   subject.cells = [];
@@ -162,7 +171,10 @@ export function takeCells(subject: Subject): Cell[] {
   return taken;
 }
 
-/** A settlement adds its credits, but the verification was counted when it reserved them. */
+/**
+ * Adds an event to a cell. A settlement adds only its credits,
+ * since the verification was counted when it reserved them.
+ */
 function add(cell: Cell | undefined, event: UsageEvent): void {
   if (cell === undefined) return;
   cell.count += kindOf(event) === "settlement" ? 0 : 1;
