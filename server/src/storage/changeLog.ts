@@ -8,8 +8,8 @@ const changesRemembered = 100_000;
 export type Dated = { readonly since: number; checked: number };
 
 export type ChangeLog = {
-/** the number of the latest change */
-latest(): number;
+  /** the number of the latest change */
+  latest(): number;
   /** Notes that the record with this id changed. */
   note(id: string): void;
   /** Notes that any record may have changed. */

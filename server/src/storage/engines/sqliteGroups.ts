@@ -41,7 +41,7 @@ type Member = {
   /** Returns the outcome to the caller. Call it once the group is durable. */
   settle(): void;
   reject(error: unknown): void;
-  };
+};
 
 /**
  * Commits transactions in groups. The transactions that arrive while a group runs and is flushed form the next group.
