@@ -26,6 +26,7 @@ import { copies } from "./migrations/0023_copies.ts";
 import { waitingKeys } from "./migrations/0025_waitingKeys.ts";
 import { upstreamDifferences } from "./migrations/0026_upstreamDifferences.ts";
 import { holdRequests } from "./migrations/0029_holdRequests.ts";
+import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -58,6 +59,7 @@ const recordMigrations: readonly Migration[] = [
   waitingKeys,
   upstreamDifferences,
   holdRequests,
+  rootKeyGrants,
 ];
 
 /**
