@@ -56,7 +56,7 @@ export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Prom
   await sql.insert(minutes, rows);
 }
 
-/** Written out, since a loop over the columns takes four times as long. */
+/** Compares rows by their first six columns. Written out, since a loop over the columns takes four times as long. */
 export function compareRows(one: CountRow, other: CountRow): number {
   return (
     one[0] - other[0] ||

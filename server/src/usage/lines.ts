@@ -16,15 +16,16 @@ export function lineOf(event: UsageEvent, order: number): string {
   return `${event.atMs}\t${order}\t${event.workspaceId}\t${event.requestId}\t${event.outcome}\t${event.credits}\t${keyId}\t${identityId}\t${apiId}\t${namespaceId}\t${keyHash}\t${identifier}\t${why}\t${tags}\t${request}\n`;
 }
 
-/** What is counted of an event. */
+/** The part of an event that the counts need. */
 export type CountedEvent = Pick<
   UsageEvent,
   "atMs" | "workspaceId" | "outcome" | "credits" | "keyId" | "identityId" | "apiId" | "namespaceId" | "tags"
 >;
 
 /**
- * Reads a text of lines one line after another, but only what is counted, which takes a third of the time of `eventOf`.
- * The texts of an event keep the whole text in memory: store an `ownCopy` of them.
+ * Returns a reader that parses lines of `lineOf` one after another, but only what the counts need: this takes
+ * a third of the time of `eventOf`. The strings of an event are slices, which keep the whole text in memory:
+ * to store one, make an `ownCopy`.
  */
 export function countedReader(text: string) {
   let at = 0;
@@ -41,7 +42,7 @@ export function countedReader(text: string) {
   }
 
   return {
-    /** where the next line begins */
+    /** the index at which the next line begins */
     at: () => at,
     isAtEnd: () => at >= text.length,
     read(): CountedEvent {
@@ -73,7 +74,7 @@ export function countedReader(text: string) {
   };
 }
 
-/** The same text, without the longer one that it is a part of. */
+/** Copies a slice of a text, so that it does not keep the whole text in memory. */
 export function ownCopy(part: string): string {
   return Buffer.from(part).toString();
 }

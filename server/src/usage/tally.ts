@@ -27,7 +27,7 @@ export type Subject = {
   tagged: Map<string, Cell> | undefined;
   /** when it was last used; 0: not used, since only settlements were counted */
   lastMs: number;
-  /** of a key: the identity and the api of its last event, which are rarely others in the next */
+  /** for a key: the identity and the api of its last event, which are most likely those of its next event too */
   identity: Subject | undefined;
   api: Subject | undefined;
 };
@@ -128,7 +128,10 @@ function workspaceOf(book: Book, id: string): Workspace {
   return found;
 }
 
-/** `likely`: the subject that it probably is. Comparing names takes less time than finding one of many. */
+/**
+ * Finds the subject with this id, and creates it if it is missing. `likely` is a guess: comparing its name
+ * takes less time than a look-up.
+ */
 function subjectOf(
   book: Book,
   workspace: Workspace,
@@ -146,7 +149,7 @@ function subjectOf(
   return found;
 }
 
-/** What one event adds to the counts of each of its subjects. */
+/** What an event adds to the counts of each of its subjects. */
 type Addition = {
   atMs: number;
   minute: number;

@@ -45,7 +45,10 @@ export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "ke
   return keyspaceId ?? `ks_${id.slice("api_".length)}`;
 }
 
-/** Live apis by the ids of their keyspaces. A keyspace that no api has is missing. */
+/**
+ * Finds the apis of these keyspaces. Returns the api's id by the keyspace's id, without
+ * keyspaces of deleted or unknown apis.
+ */
 export async function findApisByKeyspace(
   db: Db,
   workspaceId: string,
