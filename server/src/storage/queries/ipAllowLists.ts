@@ -1,10 +1,7 @@
 import { type AddressRange, parseRange } from "../../domain/ipAddress.ts";
 import { parseStored } from "../storedJson.ts";
 
-/**
- * Parses a stored list. Returns `undefined` if there is no list,
- * and an empty list, which allows nothing, if it is damaged.
- */
+/** Parses a stored list. Returns `undefined` for null. Returns an empty list, which allows nothing, for damaged text. */
 export function parseIpAllowList(stored: string | null): string[] | undefined {
   if (stored === null) return undefined;
   const list = parseStored(stored);
