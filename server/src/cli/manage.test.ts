@@ -99,6 +99,20 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     );
   });
 
+  test("a root key of one keyspace may act in its api alone", async () => {
+    const create = async (name: string) => {
+      const { apiId } = (await server.call("apis.createApi", { name })).body.data;
+      return (await server.call("apis.getApi", { apiId })).body.data as { id: string; keyspaceId: string };
+    };
+    const [mine, other] = [await create("mine"), await create("other")];
+    const command = ["root-key", "create", "--workspace", server.workspaceId, "--permissions"];
+    const urn = (keyspaceId: string) => `unkey:v1:*:keyspaces/${keyspaceId}#create_key`;
+    const [, rootKey = ""] = (await done(...command, urn(mine.keyspaceId))).split("\n");
+    expect((await ask(rootKey, "keys.createKey", { apiId: mine.id })).status).toBe(200);
+    expect((await ask(rootKey, "keys.createKey", { apiId: other.id })).status).toBe(404);
+    expect(await refused([...command, urn("ks_none")])).toContain("names the keyspace ks_none");
+  });
+
   test("a revoked root key stops working on the running server", async () => {
     const [id = "", rootKey = ""] = (
       await done("root-key", "create", "--workspace", server.workspaceId, "--permissions", "*")

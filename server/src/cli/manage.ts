@@ -2,10 +2,11 @@ import { parseArgs } from "node:util";
 import { isPermission } from "../domain/caller.ts";
 import { idMaker } from "../domain/ids.ts";
 import { timeZoneNamed } from "../domain/periods.ts";
-import { isUrn, parseUrn } from "../domain/permissionUrns.ts";
+import { isUrn, keyspacesIn, parseGiven } from "../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../domain/secrets.ts";
 import { hashKey, randomBytes } from "../runtime.ts";
 import type { Engine } from "../storage/engine.ts";
+import { findApisByKeyspace } from "../storage/queries/apis.ts";
 import { listAuditEvents } from "../storage/queries/audit.ts";
 import { algorithms, insertMigration } from "../storage/queries/keys/migrations.ts";
 import {
@@ -107,10 +108,12 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
   const nowMs = Date.now();
   const rootKey = rootKeySecret(randomBytes(24));
   const workspaceId = await workspaceOf(engine, options["workspace"]);
-  for (const one of permissions.filter(isUrn)) {
-    const parsed = parseUrn(one, workspaceId);
+  const apis = await findApisByKeyspace(engine.db, workspaceId, keyspacesIn(permissions));
+  const grants = permissions.flatMap((one) => {
+    const parsed = parseGiven(one, workspaceId, apis);
     if ("flaw" in parsed) throw new UsageError(`${one} ${parsed.flaw.message}: ${parsed.flaw.fix}.`);
-  }
+    return parsed.permissions;
+  });
   const expiresAtMs = expiry(options["expires"], nowMs);
   const id = newId("root", nowMs);
   await engine.transaction((tx) =>
@@ -120,7 +123,8 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
       hash: hashKey(rootKey),
       ...rootKeyParts(rootKey),
       name: options["name"],
-      permissions: [...new Set(permissions)],
+      permissions,
+      grants,
       expiresAtMs,
       nowMs,
     }),

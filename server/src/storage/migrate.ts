@@ -26,6 +26,7 @@ import { copies } from "./migrations/0023_copies.ts";
 import { waitingKeys } from "./migrations/0025_waitingKeys.ts";
 import { upstreamDifferences } from "./migrations/0026_upstreamDifferences.ts";
 import { holdRequests } from "./migrations/0029_holdRequests.ts";
+import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 
 /** Append-only. Includes the usage migrations, since on PostgreSQL the usage tables are in the same database. */
 const recordMigrations: readonly Migration[] = [
@@ -55,6 +56,7 @@ const recordMigrations: readonly Migration[] = [
   waitingKeys,
   upstreamDifferences,
   holdRequests,
+  rootKeyGrants,
 ];
 
 /** Append-only. For SQLite's separate usage file, so that counting never waits for a write to the records. */

@@ -21,7 +21,10 @@ export type Schema = {
     start: string;
     end: string;
     name: string | null;
+    /** as they were given, URNs too */
     permissions: string;
+    /** what they stand for; null: what they say without looking up a keyspace */
+    grants: string | null;
     enabled: Flag;
     expiresAtMs: number | null;
     createdAtMs: number;

@@ -1,23 +1,29 @@
 import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type Share } from "./blocks.ts";
+import { ownCopy } from "./lines.ts";
 import { fullChars } from "./waitingEvents.ts";
 
 /** this many small blocks become one */
 const mergedAtOnce = 16;
 
-type Stored = { lines: Pick<Lines, "workspaceId" | "share">; head: BlockHead; chars: number };
+type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: number };
 
 /** Merges the small blocks that this process stored. */
 export function blockMerger(newId: () => string) {
   /** by workspace and share, then by size: few bytes, and many */
   const small = new Map<string, [Stored[], Stored[]]>();
 
-  function remember(lines: Lines, head: BlockHead): void {
-    const chars = lines.text.length;
+  function remember({ workspaceId, share, text }: Lines, head: BlockHead): void {
+    const chars = text.length;
     if (chars >= fullChars / 2) return;
-    const name = `${lines.share}${lines.workspaceId}`;
+    const name = `${share}${workspaceId}`;
     const sizes = small.get(name) ?? [[], []];
-    sizes[chars < fullChars / mergedAtOnce ? 0 : 1].push({ lines, head, chars });
+    sizes[chars < fullChars / mergedAtOnce ? 0 : 1].push({
+      workspaceId: ownCopy(workspaceId),
+      share,
+      head,
+      chars,
+    });
     small.set(name, sizes);
   }
 
@@ -39,7 +45,7 @@ export function blockMerger(newId: () => string) {
 async function mergeBlocks(sql: UsageSql, merged: readonly Stored[], newId: () => string) {
   const [first] = merged;
   if (first === undefined) return undefined;
-  const { workspaceId, share } = first.lines;
+  const { workspaceId, share } = first;
   const texts = await readTexts(
     sql,
     workspaceId,

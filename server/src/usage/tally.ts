@@ -1,4 +1,5 @@
-import { kindOf, outcomes, periodMs, subjectKinds, type UsageEvent } from "../domain/usage.ts";
+import { kindOf, outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
+import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
 /** What was counted for one subject in one minute with one outcome and one tag; `tag` undefined: all events. */
@@ -22,6 +23,9 @@ export type Subject = {
   tagged: Map<string, Cell> | undefined;
   /** when it was last counted; 0: only settlements were */
   lastMs: number;
+  /** of a key: the identity and the api of its last event, which are rarely others in the next */
+  identity: Subject | undefined;
+  api: Subject | undefined;
 };
 
 type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget };
@@ -45,18 +49,24 @@ type Book = {
 export function tally() {
   const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
   return {
-    add(event: UsageEvent): void {
+    add(event: CountedEvent): void {
       const workspace = workspaceOf(book, event.workspaceId);
-      const tags =
-        event.tags.length === 0
-          ? event.tags
-          : workspace.tags.bounded(event.keyId ?? "", event.atMs, event.tags);
-      countFor(book, workspace.own, event, tags);
+      const addition = additionOf(event, workspace.tags);
+      countFor(book, workspace.own, addition);
       if (event.outcome === "NOT_FOUND") return; // the key, if there was one, did not take part
-      for (const name of counted) {
-        const id = event[`${name}Id`];
-        if (id !== undefined) countFor(book, subjectOf(book, workspace, subjectKinds[name], id), event, tags);
+      const { keyId, identityId, apiId, namespaceId } = event;
+      const key = subjectOf(book, workspace, "key", keyId, undefined);
+      const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);
+      const api = subjectOf(book, workspace, "api", apiId, key?.api);
+      if (key !== undefined) {
+        key.identity = identity;
+        key.api = api;
+        countFor(book, key, addition);
       }
+      if (identity !== undefined) countFor(book, identity, addition);
+      if (api !== undefined) countFor(book, api, addition);
+      const namespace = subjectOf(book, workspace, "namespace", namespaceId, undefined);
+      if (namespace !== undefined) countFor(book, namespace, addition);
     },
     /** how many counts wait */
     size: () => book.cells,
@@ -83,39 +93,79 @@ export function tally() {
   };
 }
 
-const counted = ["key", "identity", "api", "namespace"] as const;
-
 function make(book: Book, workspaceId: string, kind: number, name: string): Subject {
   book.subjects += 1;
-  return { workspaceId, kind, name, no: 0, day: 0, cells: [], tagged: undefined, lastMs: 0 };
+  return {
+    workspaceId,
+    kind,
+    name,
+    no: 0,
+    day: 0,
+    cells: [],
+    tagged: undefined,
+    lastMs: 0,
+    identity: undefined,
+    api: undefined,
+  };
 }
 
 function workspaceOf(book: Book, id: string): Workspace {
   let found = book.workspaces.get(id);
   if (found === undefined) {
-    const own = make(book, id, subjectKinds.workspace, id);
+    const name = ownCopy(id);
+    const own = make(book, name, subjectKinds.workspace, name);
     found = { own, subjects: new Map(), tags: tagBudget() };
-    book.workspaces.set(id, found);
+    book.workspaces.set(name, found);
   }
   return found;
 }
 
-function subjectOf(book: Book, workspace: Workspace, kind: number, name: string): Subject {
-  let found = workspace.subjects.get(name);
+/** `likely`: the subject that it probably is. Comparing names takes less time than finding one of many. */
+function subjectOf(
+  book: Book,
+  workspace: Workspace,
+  kind: "key" | "identity" | "api" | "namespace",
+  id: string | undefined,
+  likely: Subject | undefined,
+): Subject | undefined {
+  if (id === undefined) return undefined;
+  if (likely?.name === id) return likely;
+  let found = workspace.subjects.get(id);
   if (found === undefined) {
-    found = make(book, workspace.own.name, kind, name);
-    workspace.subjects.set(name, found);
+    found = make(book, workspace.own.name, subjectKinds[kind], ownCopy(id));
+    workspace.subjects.set(found.name, found);
   }
   return found;
 }
 
-function countFor(book: Book, subject: Subject, event: UsageEvent, tags: readonly string[]): void {
-  const { atMs } = event;
-  const minute = Math.floor(atMs / periodMs.minute);
-  const outcome = outcomeNumbers.get(event.outcome) ?? -1;
-  add(plainCell(book, subject, minute, outcome), event);
-  for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), event);
-  if (kindOf(event) === "settlement") return; // not a use of the key
+/** What one event adds to the counts of each of its subjects. */
+type Addition = {
+  atMs: number;
+  minute: number;
+  outcome: number;
+  tags: readonly string[];
+  /** 0 for a settlement: the verification was counted when it reserved its credits */
+  count: number;
+  credits: number;
+};
+
+function additionOf(event: CountedEvent, budget: TagBudget): Addition {
+  const { atMs, outcome, credits, tags, keyId = "" } = event;
+  return {
+    atMs,
+    minute: Math.floor(atMs / periodMs.minute),
+    outcome: outcomeNumbers.get(outcome) ?? -1,
+    tags: tags.length === 0 ? tags : budget.bounded(keyId, atMs, tags),
+    count: kindOf(event) === "settlement" ? 0 : 1,
+    credits,
+  };
+}
+
+function countFor(book: Book, subject: Subject, addition: Addition): void {
+  const { atMs, minute, outcome, tags, count } = addition;
+  add(plainCell(book, subject, minute, outcome), addition);
+  for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), addition);
+  if (count === 0) return; // not a use of the key
   // a clock that was set back by more than a day was wrong before
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
@@ -162,9 +212,8 @@ export function takeCells(subject: Subject): Cell[] {
   return taken;
 }
 
-/** A settlement adds its credits, but the verification was counted when it reserved them. */
-function add(cell: Cell | undefined, event: UsageEvent): void {
+function add(cell: Cell | undefined, { count, credits }: Addition): void {
   if (cell === undefined) return;
-  cell.count += kindOf(event) === "settlement" ? 0 : 1;
-  cell.credits += event.credits;
+  cell.count += count;
+  cell.credits += credits;
 }

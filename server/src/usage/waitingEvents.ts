@@ -67,6 +67,7 @@ function lineQueue(onDrop: (lines: Lines) => void) {
   }
 
   return {
+    /** `line`: with its end */
     add(workspaceId: string, isUnknown: boolean, atMs: number, line: string): void {
       const share = isUnknown ? shares.unknown : shares.known;
       const name = `${share}${workspaceId}`;
@@ -77,7 +78,7 @@ function lineQueue(onDrop: (lines: Lines) => void) {
         waiting.push(lines);
       }
       extend(lines, atMs, line);
-      chars += line.length + 1;
+      chars += line.length;
       dropOldest();
     },
     size: () => waiting.length,
@@ -120,5 +121,5 @@ function extend(lines: Lines, atMs: number, line: string): void {
   lines.startMs = Math.min(lines.startMs, atMs);
   lines.endMs = Math.max(lines.endMs, atMs);
   lines.count += 1;
-  lines.text += `${line}\n`;
+  lines.text += line;
 }

@@ -8,7 +8,7 @@ import { everyWorkspace } from "./blocks.ts";
 import { queryLastUses, queryUsage, queryUsedKeys } from "./countReader.ts";
 import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
-import { eventOf } from "./lines.ts";
+import { countedReader } from "./lines.ts";
 import { blockMerger } from "./merging.ts";
 import type { LastUse, UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
 import { countSaver } from "./saver.ts";
@@ -118,12 +118,13 @@ function ingest(order: UsageOrder & { kind: "add" }, { eventsKeptMs }: UsagePlac
   nowMs = order.nowMs;
   if (order.lostUntilMs !== undefined) events.noteGap(everyWorkspace, order.lostUntilMs + 1);
   if (eventsKeptMs === 0) events.noteGap(everyWorkspace, nowMs);
-  for (const line of order.text.split("\n")) {
-    if (line === "") continue;
-    const event = eventOf(line);
+  const { read, at, isAtEnd } = countedReader(order.text);
+  while (!isAtEnd()) {
+    const startAt = at();
+    const event = read();
     counted.add(event);
-    const isUnknown = event.outcome === "NOT_FOUND";
-    if (eventsKeptMs !== 0) events.add(event.workspaceId, isUnknown, event.atMs, line);
+    if (eventsKeptMs === 0) continue;
+    events.add(event.workspaceId, event.outcome === "NOT_FOUND", event.atMs, order.text.slice(startAt, at()));
   }
 }
 

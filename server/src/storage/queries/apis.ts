@@ -45,6 +45,31 @@ export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "ke
   return keyspaceId ?? `ks_${id.slice("api_".length)}`;
 }
 
+/** Live apis by the ids of their keyspaces. A keyspace that no api has is missing. */
+export async function findApisByKeyspace(
+  db: Db,
+  workspaceId: string,
+  keyspaceIds: readonly string[],
+): Promise<Map<string, string>> {
+  if (keyspaceIds.length === 0) return new Map();
+  const derivedIds = keyspaceIds.map((id) => id.replace(/^ks_/, "api_"));
+  const rows = await selectByKeyspace(db, { workspaceId, keyspaceIds, derivedIds });
+  return new Map(rows.map((row) => [keyspaceIdOf(row), row.id]));
+}
+
+type Keyspaces = { workspaceId: string; keyspaceIds: readonly string[]; derivedIds: readonly string[] };
+
+const selectByKeyspace = prepared((db, { workspaceId, keyspaceIds, derivedIds }: Keyspaces) =>
+  liveApis(db, workspaceId)
+    .where((eb) =>
+      eb.or([
+        isIn("keyspaceId", keyspaceIds),
+        eb.and([eb("keyspaceId", "is", null), isIn("id", derivedIds)]),
+      ]),
+    )
+    .compile(),
+);
+
 function liveApis(db: Db, workspaceId: string) {
   return db
     .selectFrom("apis")

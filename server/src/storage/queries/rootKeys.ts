@@ -1,5 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
-import { expandPermission } from "../../domain/permissionUrns.ts";
+import { parseGiven } from "../../domain/permissionUrns.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
@@ -26,21 +26,29 @@ export function rootKeyRows(db: Db) {
   return db
     .selectFrom("rootKeys")
     .innerJoin("workspaces", "workspaces.id", "rootKeys.workspaceId")
-    .select(["rootKeys.id", "rootKeys.workspaceId", "rootKeys.permissions", "rootKeys.enabled"])
-    .select(["rootKeys.expiresAtMs", "workspaces.enabled as workspaceEnabled"]);
+    .select(["rootKeys.id", "rootKeys.workspaceId", "rootKeys.permissions", "rootKeys.grants"])
+    .select(["rootKeys.enabled", "rootKeys.expiresAtMs", "workspaces.enabled as workspaceEnabled"]);
 }
 
 type RootKeyRow = Awaited<ReturnType<ReturnType<typeof rootKeyRows>["execute"]>>[number];
 
 export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
-  const given = parsePermissions(row.permissions);
-  const permissions = new Set(given.flatMap((one) => expandPermission(one, row.workspaceId)));
   return {
-    caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions },
+    caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions: new Set(grantsOf(row)) },
     enabled: row.enabled === 1,
     workspaceEnabled: row.workspaceEnabled === 1,
     expiresAtMs: row.expiresAtMs ?? undefined,
   };
+}
+
+type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
+
+function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
+  if (grants !== null) return parsePermissions(grants);
+  return parsePermissions(permissions).flatMap((one) => {
+    const parsed = parseGiven(one, workspaceId, new Map());
+    return "permissions" in parsed ? parsed.permissions : [];
+  });
 }
 
 /** Parses the stored permissions. Damaged ones grant nothing. */
@@ -61,6 +69,8 @@ export type NewRootKey = {
   end: string;
   name: string | undefined;
   permissions: readonly string[];
+  /** what they stand for; omitted: themselves */
+  grants?: readonly string[];
   expiresAtMs: number | undefined;
   nowMs: number;
 };
@@ -73,7 +83,8 @@ export async function insertRootKey(tx: Tx, key: NewRootKey): Promise<void> {
     start: key.start,
     end: key.end,
     name: key.name ?? null,
-    permissions: JSON.stringify(key.permissions),
+    permissions: asList(key.permissions),
+    grants: key.grants === undefined ? null : asList(key.grants),
     enabled: 1 as const,
     expiresAtMs: key.expiresAtMs ?? null,
     createdAtMs: key.nowMs,
@@ -81,6 +92,10 @@ export async function insertRootKey(tx: Tx, key: NewRootKey): Promise<void> {
     expiresBeforeRerollMs: null,
   };
   await insertRows(tx, { rows: [row] });
+}
+
+function asList(permissions: readonly string[]): string {
+  return JSON.stringify([...new Set(permissions)]);
 }
 
 const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][] }) =>
@@ -105,7 +120,10 @@ export type StoredRootKey = {
   name: string | undefined;
   start: string;
   end: string;
+  /** as they were given */
   permissions: readonly string[];
+  /** what they stand for */
+  grants: readonly string[];
   enabled: boolean;
   createdAtMs: number;
   expiresAtMs: number | undefined;
@@ -118,7 +136,7 @@ function ofWorkspace(db: Db, workspaceId: string) {
   return db
     .selectFrom("rootKeys")
     .select(["id", "name", "start", "end", "permissions", "enabled", "createdAtMs", "expiresAtMs"])
-    .select(["rerolledAtMs", "expiresBeforeRerollMs"])
+    .select(["workspaceId", "grants", "rerolledAtMs", "expiresBeforeRerollMs"])
     .where("workspaceId", "=", workspaceId);
 }
 
@@ -131,6 +149,7 @@ function storedRootKey(row: StoredRow): StoredRootKey {
     start: row.start,
     end: row.end,
     permissions: parsePermissions(row.permissions),
+    grants: grantsOf(row),
     enabled: row.enabled === 1,
     createdAtMs: row.createdAtMs,
     expiresAtMs: row.expiresAtMs ?? undefined,
@@ -206,23 +225,26 @@ export type RootKeyChange = {
   name: string | null | undefined;
   enabled: boolean | undefined;
   permissions: readonly string[] | undefined;
+  /** what the permissions stand for */
+  grants: readonly string[] | undefined;
 };
 
 export async function setRootKey(
   tx: Tx,
   workspaceId: string,
   id: string,
-  { name, enabled, permissions }: RootKeyChange,
+  { name, enabled, permissions, grants }: RootKeyChange,
 ): Promise<void> {
   const flag = enabled === undefined ? undefined : enabled ? (1 as const) : (0 as const);
-  const list = permissions && JSON.stringify([...new Set(permissions)]);
-  await updateRow(tx, { workspaceId, id, name, enabled: flag, permissions: list });
+  const lists = { permissions: permissions && asList(permissions), grants: grants && asList(grants) };
+  await updateRow(tx, { workspaceId, id, name, enabled: flag, ...lists });
 }
 
 type ChangedColumns = {
   name: string | null | undefined;
   enabled: Flag | undefined;
   permissions: string | undefined;
+  grants: string | undefined;
 };
 
 const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedColumns) =>
