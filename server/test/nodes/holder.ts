@@ -55,13 +55,13 @@ function take(subjectId: string, units: number, hold?: HoldRequest) {
   return whenFree(() => spend({ workspaceId, subjectId, identityId, cost: unitsOf("tokens", units), hold }));
 }
 
-/** Repeats the work while all connections are in use, since nothing was committed then. */
+/** Repeats the work while all connections are in use, since it has not begun then. A deadlock is busy too, and is thrown. */
 async function whenFree<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof StorageError && error.reason === "busy")) throw error;
+      if (!(error instanceof StorageError && error.message.startsWith("All connections"))) throw error;
     }
   }
 }
