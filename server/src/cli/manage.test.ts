@@ -249,7 +249,7 @@ describe("only serve creates a database:", () => {
     const { code, stderr } = await runProgram(["workspace", "list"], { env: { DATABASE_URL: url } });
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(/has no tables of Latchkey's\. Start latchkey serve first, .+\.\n$/),
+      expect.stringMatching(/has no Latchkey tables\. Start latchkey serve first, .+\.\n$/),
     ]);
     await using client = new SQL(url);
     const [row] = await client`select count(*)::int4 as "tables" from pg_tables where schemaname = 'public'`;
