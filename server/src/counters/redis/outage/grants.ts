@@ -97,10 +97,7 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     bytes -= bytesOf(key, admission);
   }
 
-  /**
-   * Checks admissions, those first that were checked longest ago. Drops those that have run out,
-   * and returns up to `count` others.
-   */
+  /** Checks admissions, longest unchecked first. Drops those that have run out. Returns up to `count` others. */
   function tidy(count: number): [string, Admission][] {
     const live: [string, Admission][] = [];
     const nowMs = monotonicMs();
