@@ -22,7 +22,7 @@ bearer = HTTPBearer(auto_error=False)
 
 
 async def require_key(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]):
-    if credentials is None:
+    if not credentials:
         raise HTTPException(401, "The key is missing.", {"WWW-Authenticate": "Bearer"})
     try:
         verdict = (await unkey.keys.verify_key_async(key=credentials.credentials)).data

@@ -81,12 +81,12 @@ describe.each(quickstarts)("the quickstart of $title", (quickstart) => {
       const hanging = stub.seen.filter(({ body }) => keyIn(body) === "hangs");
       await stub.stop();
       const [missing, unknown, limited, misconfigured, hung] = responses;
-      expect(missing).toMatch(/^HTTP\/1.[01] 401[^]*\nwww-authenticate: Bearer\r/i);
-      expect(unknown).toMatch(/^HTTP\/1.[01] 401[^]*\nwww-authenticate: Bearer error="invalid_token"\r/i);
-      expect(limited).toMatch(/^HTTP\/1.[01] 429[^]*\nretry-after: 60\r/i);
+      expect(missing).toMatch(/^HTTP\/1.[01] 401[\s\S]*\nwww-authenticate: Bearer\r/i);
+      expect(unknown).toMatch(/^HTTP\/1.[01] 401[\s\S]*\nwww-authenticate: Bearer error="invalid_token"\r/i);
+      expect(limited).toMatch(/^HTTP\/1.[01] 429[\s\S]*\nretry-after: 60\r/i);
       expect(misconfigured).toMatch(/^HTTP\/1.[01] 50[03]/);
       expect(log).toContain("The stub refuses this.");
-      expect(hung).toMatch(/^HTTP\/1.[01] 503[^]*\nretry-after: 1\r/i);
+      expect(hung).toMatch(/^HTTP\/1.[01] 503[\s\S]*\nretry-after: 1\r/i);
       expect(hanging).toHaveLength(1);
     },
     120_000,
@@ -145,7 +145,9 @@ describe("the first part of a quickstart", () => {
     const folder = emptyFolder("twice");
     const prepare = () => prepareWith(quickstart, folder, { url: server.url, rootKey });
     expect(await prepare()).not.toContain("No ");
-    expect(await prepare()).toMatch(/No identityId in the response: .*identity_already_exists[^]*latchkey_root_/);
+    expect(await prepare()).toMatch(
+      /No identityId in the response: .*identity_already_exists[\s\S]*latchkey_root_/,
+    );
     expect(readFileSync(join(folder, ".env"), "utf8")).toMatch(/LATCHKEY_ROOT_KEY=latchkey_root_\w+\n/);
   });
 });
@@ -157,8 +159,7 @@ async function prepare(quickstart: Quickstart, path = quickstart.name): Promise<
   expect(quickstart.install.join(" ")).toContain(client);
   for (const one of others) expect(quickstart.install.join(" ")).toContain(one.split("==")[0] ?? one);
   const [, version = ""] = client.split("==");
-  const python =
-    others.length === 0 ? await virtualEnvironment(version) : await pythonWith(quickstart.name);
+  const python = others.length === 0 ? await virtualEnvironment(version) : await pythonWith(quickstart.name);
   symlinkSync(dirname(dirname(python)), join(folder, ".venv"));
   return folder;
 }
