@@ -16,7 +16,7 @@ type Printing = {
   ask(more: object): Promise<{ ok: boolean; reply: ListReply }>;
 };
 
-/** Whether the flags and the terminal ask for something else than the response as it is. */
+/** Whether the flags or the terminal ask for something other than the unchanged response. */
 export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "ask">): boolean {
   if (!isList(operation)) return false;
   return formOf(flags.further.output, terminalWidth) === "table" || flags.further.all !== undefined;
