@@ -78,7 +78,9 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
-/** Not inlined in `run`: its closures would make every verification allocate an object for the captured variables. */
+/**
+ * Not part of `run`: its closures would make every verification allocate an object for the variables that they share.
+ */
 function transactOnce(
   services: Services,
   operation: Operation,
@@ -154,8 +156,8 @@ function wordsOf(permission: Permission): readonly string[] {
 }
 
 /**
- * The context of an operation outside a transaction. The functions at its end are created only when an operation uses
- * them: as closures in an object literal, they would be a tenth of the objects that a verification creates.
+ * Everything that an operation without a transaction gets. The functions at its end are made only if an operation asks
+ * for them: as closures of an object literal they would be a tenth of the objects that a verification creates.
  */
 class CallContext implements RunContext {
   readonly now: Services["now"];
