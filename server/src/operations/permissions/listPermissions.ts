@@ -15,7 +15,7 @@ export const listPermissions = operation({
   example: { input: { limit: 50 }, output: [permissionExample] },
 
   async run(input, { caller, slow }) {
-    const rows = await listRows(slow, caller.workspaceId, searchStart(input));
-    return pageOf(rows, input.limit, permissionResponse);
+    const { rows, readUntilId } = await listRows(slow, caller.workspaceId, searchStart(input));
+    return pageOf(rows, input.limit, permissionResponse, readUntilId);
   },
 });

@@ -19,10 +19,11 @@ export const listRoles = operation({
   example: { input: { limit: 50 }, output: [roleExample] },
 
   async run(input, { caller, slow }) {
-    const rows = await listRows(slow, caller.workspaceId, searchStart(input));
-    return loadedPage(rows, input.limit, {
+    const { rows, readUntilId } = await listRows(slow, caller.workspaceId, searchStart(input));
+    const page = await loadedPage(rows, input.limit, {
       bytesOf: ({ permissionCount }) => permissionCount * bytesOfPermission,
       load: async (some) => (await withPermissions(slow, caller.workspaceId, some)).map(roleResponse),
     });
+    return { nextAfterId: readUntilId, ...page };
   },
 });
