@@ -46,7 +46,12 @@ describe.each(engines)("on $name, among many permissions and roles,", (engine) =
       }),
     );
     await server.services.engine.transaction(async (tx) => {
-      await inBatches(rows, (batch) => tx.insertInto(table).values(batch as never).execute());
+      await inBatches(rows, (batch) =>
+        tx
+          .insertInto(table)
+          .values(batch as never)
+          .execute(),
+      );
     });
     return rows[count]?.id ?? "";
   }
