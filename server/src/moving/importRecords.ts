@@ -85,6 +85,7 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
     owners: new Map(),
     keptOwners: new Set(),
     created: new Set(),
+    apis: new Map(),
   };
   const write = timedWriter(target.monotonicMs ?? (() => performance.now()));
   let hasAudited = false;

@@ -1,5 +1,6 @@
-import { isUrn, parseUrn } from "../domain/permissionUrns.ts";
+import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
 import type { Engine } from "../storage/engine.ts";
+import { keyspaceIdOf } from "../storage/queries/apis.ts";
 import type { Db } from "../storage/schema.ts";
 import { type Facts, factsFor } from "./batchFacts.ts";
 import type { Fields } from "./format.ts";
@@ -24,6 +25,8 @@ export type Known = {
   keptOwners: Set<string>;
   /** of a dry run: what it would have created and other records may name */
   created: Set<string>;
+  /** by the keyspaces of these, the apis */
+  apis: Map<string, string>;
 };
 
 /** What is done with records that exist, and with sealed keys. */
@@ -64,7 +67,9 @@ export async function judgeBatch(
   const taken: Taken = { ids: new Set(), texts: new Map() };
   const judged = records.map(({ id, fields }): Judged => {
     const { outcome, fields: written } = judge(context, facts, taken, fields);
-    if (outcome.kind === "created" && context.dryRun && isReferenced(type)) known.created.add(id);
+    if (outcome.kind === "created" && context.dryRun && isReferenced(type)) {
+      remember(known, type, id, fields);
+    }
     return { id, fields: written, outcome };
   });
   const existing = judged.filter(({ outcome }) => outcome.kind === "changed");
@@ -89,6 +94,11 @@ function ownerHere({ owners }: Known, record: Judged): string {
   return owners.get(owner) ?? owner;
 }
 
+function remember({ created, apis }: Known, type: StoredType, id: string, fields: Written): void {
+  created.add(id);
+  if (type === "api") apis.set(keyspaceIdOf({ id, keyspaceId: textIn(fields, "keyspaceId") || null }), id);
+}
+
 /** What earlier records of the batch have: ids, also of rate limits, and by unique text the record. */
 type Taken = { ids: Set<string>; texts: Map<string, { id: string; owner: string }> };
 
@@ -100,7 +110,7 @@ function judge(
   taken: Taken,
   fields: Written & { id: string },
 ): Decision {
-  const { workspaceId } = context;
+  const { workspaceId, type, known } = context;
   const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
   const { id } = fields;
   const stored = facts.byId.get(id);
@@ -113,6 +123,12 @@ function judge(
   const flaw = flawOf(context, facts, taken, fields);
   if (flaw !== undefined) return refuse(flaw);
   const kind = stored === undefined ? "created" : "changed";
+  if (type === "rootKey") {
+    const granted = grantsOf(fields, workspaceId, new Map([...known.apis, ...facts.apis]));
+    return "flaw" in granted
+      ? refuse(granted.flaw)
+      : { outcome: { kind }, fields: { ...fields, ...granted } };
+  }
   const sealed = fields["sealed"];
   if (typeof sealed !== "string") return { outcome: { kind }, fields };
   const resealed = context.reseal(sealed);
@@ -121,7 +137,7 @@ function judge(
 }
 
 function flawOf(
-  { type, workspaceId, known }: BatchContext,
+  { type, known }: BatchContext,
   facts: Facts,
   taken: Taken,
   fields: Written & { id: string },
@@ -146,9 +162,8 @@ function flawOf(
       return `it holds units that were not taken from the balance of ${kept.ownerId} here, which is kept: settle or release it where it was made`;
     }
   }
-  if (type !== "rootKey") return undefined;
-  if (facts.revoked.has(textIn(fields, "hash"))) return "it was revoked here, and stays revoked";
-  return flawOfPermissions(fields, workspaceId);
+  const isRevoked = type === "rootKey" && facts.revoked.has(textIn(fields, "hash"));
+  return isRevoked ? "it was revoked here, and stays revoked" : undefined;
 }
 
 function partsOf(fields: Written): { ownerId: string }[] {
@@ -192,14 +207,21 @@ function otherWithText(
   return undefined;
 }
 
-/** Root keys of a document may do nothing in another workspace than that of the import. */
-function flawOfPermissions(fields: Written, workspaceId: string): string | undefined {
+/** What a root key may do in this workspace. Its permissions in another one are a flaw. */
+function grantsOf(
+  fields: Written,
+  workspaceId: string,
+  apis: ApisByKeyspace,
+): { grants: string[] } | { flaw: string } {
+  const grants: string[] = [];
   for (const permission of (fields as Fields<"rootKey">).permissions) {
-    if (!isUrn(permission)) continue;
-    const parsed = parseUrn(permission, workspaceId);
-    if ("flaw" in parsed) return `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}`;
+    const parsed = parseGiven(permission, workspaceId, apis);
+    if ("flaw" in parsed) {
+      return { flaw: `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}` };
+    }
+    grants.push(...parsed.permissions);
   }
-  return undefined;
+  return { grants };
 }
 
 function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | undefined): Outcome {
@@ -215,7 +237,7 @@ function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | 
  * time, and the hash says which key it is.
  */
 function canonical(fields: Written): string {
-  const { sealed, ...others } = fields;
+  const { sealed, grants: _, ...others } = fields;
   return JSON.stringify({ ...others, isSealed: typeof sealed === "string" }, (_, value: unknown) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     const entries = Object.entries(value).filter(

@@ -23,7 +23,7 @@ async function* documentOf({ services, workspaceId }: TestServer): AsyncGenerato
     db: services.engine.db,
     usage: undefined,
     workspace: { id: workspaceId, name: "source", timeZone: "UTC" },
-    recoveryKey: null,
+    recoveryKey: undefined,
     nowMs: 1,
     warn: (sentence) => expect(sentence).toBe(""),
     rootKeys: false,

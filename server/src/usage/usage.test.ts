@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { UsageEvent } from "../domain/usage.ts";
-import { eventOf } from "./lines.ts";
+import { type CountedEvent, countedReader, eventOf, lineOf } from "./lines.ts";
 import type { UsageOrder } from "./orders.ts";
 import { takeCells, tally } from "./tally.ts";
 import type { UsageThread } from "./thread.ts";
@@ -18,7 +18,7 @@ const event: UsageEvent = {
   tags: [],
 };
 
-/** A thread that records its orders, and fails while `failing` says so. */
+/** A thread that records its orders, and fails while `failing` is true. */
 function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
   const added: (UsageOrder & { kind: "add" })[] = [];
   return {
@@ -40,7 +40,7 @@ const cellsOf = (counted: ReturnType<typeof tally>) =>
 
 test("equal verifications of one minute become one count of each subject", () => {
   const counted = tally();
-  for (let call = 0; call < 1_000; call += 1) counted.add({ ...event, requestId: `req_${call}` });
+  for (let call = 0; call < 1_000; call += 1) counted.add(event);
   counted.add({ ...event, atMs: event.atMs + 60_000 });
   const cells = cellsOf(counted);
   for (const name of ["ws_1", "key_1", "id_1", "api_1"]) {
@@ -55,20 +55,20 @@ test("equal verifications of one minute become one count of each subject", () =>
 test("what waits to be stored is bounded, and what does not fit is counted as dropped", () => {
   const counted = tally();
   for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
-  expect(counted.size()).toBe(200_000 - 50_000 + 3); // of each key one, and one of each other subject
+  expect(counted.size()).toBe(200_000 - 50_000 + 3); // one cell for each key, and one for each other subject
   for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
   expect(counted.size()).toBe(200_000);
   expect(counted.dropped()).toBe(100_003);
 });
 
-test("different tags beyond those of a key, and beyond those of the workspace, count as other", () => {
+test("tags beyond the maximum of a key or of the workspace are counted as `other`", () => {
   const counted = tally();
   for (let key = 0; key < 2_000; key += 1) {
     const tags = Array.from({ length: 20 }, (_, index) => `${key} ${index}`.padEnd(512, "x"));
     counted.add({ ...event, keyId: `key_${key}`, identityId: `id_${key}`, tags });
   }
   const names = new Set(cellsOf(counted).map(({ tag }) => tag));
-  expect(names.size).toBe(1_002); // a thousand, `other`, and none
+  expect(names.size).toBe(1_002); // a thousand tags, `other`, and events without a tag
   expect(names.has("other")).toBe(true);
 });
 
@@ -89,6 +89,55 @@ test("an event reaches the thread as it was recorded, whatever characters its te
   expect(lines.map(eventOf).map((one) => JSON.parse(JSON.stringify(one)))).toEqual(
     events.map((one, order) => ({ ...one, order })),
   );
+});
+
+test("the fast reader of a line finds the same values as the full parser, whatever characters the line has", () => {
+  const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
+  const events: UsageEvent[] = [
+    event,
+    ...odd.map((text) => ({
+      ...event,
+      identifier: text,
+      tags: [text, ...odd],
+      request: JSON.stringify(text),
+    })),
+    {
+      ...event,
+      keyId: undefined,
+      identityId: undefined,
+      apiId: undefined,
+      namespaceId: "rlns_1",
+      credits: 7,
+    },
+    { ...event, keyId: undefined, keyHash: "hash", outcome: "NOT_FOUND" },
+  ];
+  const { read, isAtEnd } = countedReader(events.map(lineOf).join(""));
+  const seen: CountedEvent[] = [];
+  while (!isAtEnd()) seen.push(read());
+  expect(seen).toEqual(
+    events.map(({ atMs, workspaceId, outcome, credits, keyId, identityId, apiId, namespaceId, tags }) => {
+      return { atMs, workspaceId, outcome, credits, keyId, identityId, apiId, namespaceId, tags: [...tags] };
+    }),
+  );
+});
+
+test("a key that was counted once does not keep the text of the events beside it in memory", () => {
+  const counted = tally();
+  const rss = () => {
+    Bun.gc(true);
+    return process.memoryUsage.rss() / 2 ** 20;
+  };
+  const countOne = (call: number) => {
+    const id = (kind: string) => `${kind}_${String(call).padStart(22, "0")}`;
+    const own = { ...event, keyId: id("key"), identityId: id("id"), apiId: id("api") };
+    const text = lineOf({ ...own, identifier: "x".repeat(2 ** 20) }, call);
+    counted.add(countedReader(Buffer.from(text).toString()).read());
+  };
+  for (let call = 0; call < 50; call += 1) countOne(call);
+  const before = rss();
+  for (let call = 50; call < 350; call += 1) countOne(call);
+  expect(rss() - before).toBeLessThan(100);
+  expect(counted.size()).toBe(3 * 350 + 1);
 });
 
 test("if the thread fails, its events are counted as lost, and the next ones are passed on", async () => {
@@ -121,7 +170,7 @@ test("what waits for the thread is bounded in bytes, and what does not fit is co
   expect(passed).toBeGreaterThan(1_000);
 });
 
-test("of tags that one workspace sends in great numbers, all beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
+test("if one workspace sends very many tags, those beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
   const to = thread();
   const usage = collect(to);
   const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));
@@ -141,7 +190,7 @@ test("of tags that one workspace sends in great numbers, all beyond a megabyte a
   expect(usage.dropped()).toEqual({ events: 0, counts: 0, tags: (4_000 - kept) * 20, evicted: 0 });
 });
 
-test("an event takes less than 200 characters until it is passed on", async () => {
+test("an event takes less than 200 characters until it is sent to the usage thread", async () => {
   const to = thread();
   const usage = collect(to);
   const id = (prefix: string) => `${prefix}_0Ck3vDbnXhq2Tn6Yp1Zs4a`;
