@@ -159,7 +159,7 @@ const listColumns = ({ owner, value, columns = [], position }: Rows) =>
 
 const inserters: Readonly<Record<string, ReturnType<typeof inserterOf>>> = Object.fromEntries([
   ["balances", inserterOf("balances", ["id", ...balanceColumns])],
-  ...stored.map(([type, { table }]) => [table, inserterOf(table as Table, columnsOf(type))]),
+  ...stored.map(([type, { table }]) => [table, inserterOf(table as Table, writtenColumns(type))]),
   ...lists.map((list) => [list.table, inserterOf(list.table, listColumns(list))]),
 ]);
 
