@@ -46,7 +46,7 @@ export type Why = {
 export const eventKinds = ["verification", "ratelimit", "settlement"] as const;
 export type EventKind = (typeof eventKinds)[number];
 
-export function kindOf({ namespaceId, outcome }: UsageEvent): EventKind {
+export function kindOf({ namespaceId, outcome }: Pick<UsageEvent, "namespaceId" | "outcome">): EventKind {
   if (outcome === "SETTLED") return "settlement";
   return namespaceId === undefined ? "verification" : "ratelimit";
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { refusalCodes } from "../domain/verification.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
@@ -39,21 +40,12 @@ const fields = {
     .optional(),
 };
 
-const refusals = [
-  "FORBIDDEN",
-  "INSUFFICIENT_PERMISSIONS",
-  "USAGE_EXCEEDED",
-  "RATE_LIMITED",
-  "DISABLED",
-  "EXPIRED",
-] as const;
-
 /** The upstream's response to a verification. It comes from a server that may be wrong or hostile. */
 const response = z.object({
   data: z.discriminatedUnion("code", [
     z.object({ valid: z.literal(true), code: z.literal("VALID"), ...fields }),
     z.object({ valid: z.literal(false), code: z.literal("NOT_FOUND") }),
-    z.object({ valid: z.literal(false), code: z.enum(refusals), ...fields }),
+    z.object({ valid: z.literal(false), code: z.enum(refusalCodes), ...fields }),
   ]),
 });
 

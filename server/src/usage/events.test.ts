@@ -61,7 +61,7 @@ function writer() {
         credits: 0,
         tags: [],
       };
-      waiting.add("ws_1", false, atMs, lineOf(event, order).slice(0, -1));
+      waiting.add("ws_1", false, atMs, lineOf(event, order));
       order += 1;
     },
     async store(usage: UsageDatabase): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { UsageEvent } from "../domain/usage.ts";
-import { eventOf } from "./lines.ts";
+import { type CountedEvent, countedReader, eventOf, lineOf } from "./lines.ts";
 import type { UsageOrder } from "./orders.ts";
 import { takeCells, tally } from "./tally.ts";
 import type { UsageThread } from "./thread.ts";
@@ -40,7 +40,7 @@ const cellsOf = (counted: ReturnType<typeof tally>) =>
 
 test("equal verifications of one minute become one count of each subject", () => {
   const counted = tally();
-  for (let call = 0; call < 1_000; call += 1) counted.add({ ...event, requestId: `req_${call}` });
+  for (let call = 0; call < 1_000; call += 1) counted.add(event);
   counted.add({ ...event, atMs: event.atMs + 60_000 });
   const cells = cellsOf(counted);
   for (const name of ["ws_1", "key_1", "id_1", "api_1"]) {
@@ -89,6 +89,55 @@ test("an event reaches the thread as it was recorded, whatever characters its te
   expect(lines.map(eventOf).map((one) => JSON.parse(JSON.stringify(one)))).toEqual(
     events.map((one, order) => ({ ...one, order })),
   );
+});
+
+test("what is counted of a line is what its event has, whatever characters the other fields have", () => {
+  const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
+  const events: UsageEvent[] = [
+    event,
+    ...odd.map((text) => ({
+      ...event,
+      identifier: text,
+      tags: [text, ...odd],
+      request: JSON.stringify(text),
+    })),
+    {
+      ...event,
+      keyId: undefined,
+      identityId: undefined,
+      apiId: undefined,
+      namespaceId: "rlns_1",
+      credits: 7,
+    },
+    { ...event, keyId: undefined, keyHash: "hash", outcome: "NOT_FOUND" },
+  ];
+  const { read, isAtEnd } = countedReader(events.map(lineOf).join(""));
+  const seen: CountedEvent[] = [];
+  while (!isAtEnd()) seen.push(read());
+  expect(seen).toEqual(
+    events.map(({ atMs, workspaceId, outcome, credits, keyId, identityId, apiId, namespaceId, tags }) => {
+      return { atMs, workspaceId, outcome, credits, keyId, identityId, apiId, namespaceId, tags: [...tags] };
+    }),
+  );
+});
+
+test("a key that was counted once does not keep the text of the events beside it in memory", () => {
+  const counted = tally();
+  const rss = () => {
+    Bun.gc(true);
+    return process.memoryUsage.rss() / 2 ** 20;
+  };
+  const countOne = (call: number) => {
+    const id = (kind: string) => `${kind}_${String(call).padStart(22, "0")}`;
+    const own = { ...event, keyId: id("key"), identityId: id("id"), apiId: id("api") };
+    const text = lineOf({ ...own, identifier: "x".repeat(2 ** 20) }, call);
+    counted.add(countedReader(Buffer.from(text).toString()).read());
+  };
+  for (let call = 0; call < 50; call += 1) countOne(call);
+  const before = rss();
+  for (let call = 50; call < 350; call += 1) countOne(call);
+  expect(rss() - before).toBeLessThan(100);
+  expect(counted.size()).toBe(3 * 350 + 1);
 });
 
 test("if the thread fails, its events are counted as lost, and the next ones are passed on", async () => {
