@@ -160,7 +160,7 @@ async function* readInsert(dump: DumpText, tables: Tables, wanted: Wanted): Asyn
 
 const insertStart =
   /(?:INSERT|REPLACE)(?:\s+(?:IGNORE|DELAYED|LOW_PRIORITY|HIGH_PRIORITY))*(?:\s+INTO)?\s+/iy;
-const valuesStart = /\s*VALUES?\s*(?=\()/iy;
+const valuesStart = /VALUES?/iy;
 
 /** Undefined for other statements, such as INSERT … SELECT. */
 function insertTarget(text: string, start: number): Target | undefined {
@@ -169,8 +169,9 @@ function insertTarget(text: string, start: number): Target | undefined {
   if (name === undefined) return undefined;
   at = spaceEnd(text, name.end);
   const list = text[at] === "(" ? columnList(text, at) : undefined;
-  const end = stepOver(valuesStart, text, list?.end ?? at);
-  return end === undefined ? undefined : { table: name.name, columns: list?.columns, end };
+  const end = stepOver(valuesStart, text, spaceEnd(text, list?.end ?? at));
+  if (end === undefined || text[spaceEnd(text, end)] !== "(") return undefined;
+  return { table: name.name, columns: list?.columns, end };
 }
 
 function stepOver(pattern: RegExp, text: string, start: number): number | undefined {

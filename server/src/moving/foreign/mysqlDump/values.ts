@@ -53,7 +53,7 @@ function parsedValue(source: string): DumpValue {
 }
 
 function numberOf(word: string): number | string | undefined {
-  if (!/^-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(word)) return undefined;
+  if (!/^-?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(word)) return undefined;
   const number = Number(word);
   return Number.isInteger(number) && !Number.isSafeInteger(number) ? word : number;
 }
