@@ -22,7 +22,7 @@ export type ImportFlags = {
   /** `-` for the standard input */
   file: string;
   workspace: string | undefined;
-  /** the product whose keys are read; undefined: the file is a document */
+  /** the product whose keys are imported; undefined: the file is an export document */
   from: Product | undefined;
   /** the api for keys of another product */
   api: string | undefined;
@@ -32,7 +32,7 @@ export type ImportFlags = {
   dropSealed: boolean;
 } & Pick<ImportOptions, "dryRun" | "replace" | "rootKeys">;
 
-/** Errors: `UsageError` for anything but the command's flags and one file. */
+/** Parses the flags. Errors: `UsageError` if they are wrong, or if there is more than one file. */
 export function importFlags(words: readonly string[]): ImportFlags {
   const { flags, set, others } = parseFlags(words, {
     values: ["workspace", "old-recovery-key", "from", "api", "from-workspace"],
@@ -60,7 +60,10 @@ export function importFlags(words: readonly string[]): ImportFlags {
   };
 }
 
-/** How this server seals keys. `fingerprint` and `recovery` undefined: it has no recovery key. */
+/**
+ * How this server seals recoverable keys: it encrypts them under its recovery key. Without a recovery key,
+ * `fingerprint` and `recovery` are undefined.
+ */
 export type Sealing = {
   recovery: Recovery | undefined;
   fingerprint: string | undefined;
@@ -68,8 +71,9 @@ export type Sealing = {
 };
 
 /**
- * Reads a file twice, the first time only to check it: a damaged one changes nothing. The standard input is read once.
- * Errors: `CommandError` if the document cannot be read or is damaged.
+ * Opens an export document. A file is read twice, the first time only to check it, so that a damaged
+ * file changes nothing. The standard input can be read only once. Errors: `CommandError` if the
+ * document cannot be read or is damaged.
  */
 export async function openImport(file: string): Promise<OpenDocument> {
   if (file === "-") return refusing(() => readDocument(process.stdin));
@@ -82,7 +86,11 @@ export async function openImport(file: string): Promise<OpenDocument> {
   });
 }
 
-/** What becomes of the sealed keys of this document. Errors: `CommandError` if they cannot be opened here. */
+/**
+ * Returns a function that seals the recoverable keys of a document for this server. It returns null to
+ * import a key as not recoverable, and `undefined` if a key cannot be opened. Errors: `CommandError` if this
+ * server has no key that opens them.
+ */
 export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
   const { recovery, fingerprint, recoveryWith } = sealing;
   if (flags.dropSealed) return () => null;
@@ -104,8 +112,8 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
 }
 
 /**
- * The workspace to import into: the named one, that of the document, or the only one. In an empty database it is created.
- * Errors: as `workspaceOf`.
+ * Returns the workspace to import into: that of the flag, that of the document, or the only one. In an empty
+ * database, creates that of the document. Errors: like `workspaceOf`.
  */
 export async function workspaceFor(
   engine: Engine,
@@ -123,13 +131,13 @@ export async function workspaceFor(
 
 async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["workspace"]): Promise<void> {
   await engine.transaction(async (tx) => {
-    if ((await listWorkspaces(tx)).length > 0) return; // a server was started since
+    if ((await listWorkspaces(tx)).length > 0) return; // a server has been started meanwhile, and has created one
     await insertWorkspace(tx, { id, name, nowMs: Date.now() });
     await setWorkspaceTimeZone(tx, id, timeZone);
   });
 }
 
-/** Imports the document and prints a report. Returns the exit code. */
+/** Imports the records and prints a report. Returns the exit code. */
 export async function runImport(
   target: ImportTarget,
   entries: OpenDocument["entries"],

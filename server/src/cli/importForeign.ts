@@ -13,7 +13,7 @@ import type { ForeignDatabase, ScratchDatabase } from "../storage/foreignDatabas
 import { UsageError } from "./commandError.ts";
 import { progress } from "./progress.ts";
 
-/** What can be read besides documents, and from where. */
+/** The products whose keys can be imported, and what to pass as the file of each. */
 const sources = {
   "unkey-dump": "a file that mysqldump wrote",
   "better-auth": "a SQLite file, a postgres:// address or a file that mysqldump wrote",
@@ -59,8 +59,8 @@ export type Openers = {
 type ForeignKeys = { entries: AsyncGenerator<Entry>; close(): Promise<void> };
 
 /**
- * The keys of another product, from its database or a file. A dump is read as a whole first. `close` when they are read.
- * Errors: `StorageError` if its database cannot be opened, `DocumentError` if a dump cannot be read.
+ * Opens the keys of another product, in its database or a file. A dump is first read as a whole. The caller must call
+ * `close` after reading. Errors: `StorageError` if the database cannot be opened, `DocumentError` if a dump cannot be read.
  */
 export async function openForeignKeys(product: Product, place: Place, open: Openers): Promise<ForeignKeys> {
   const { file, api, fromWorkspace } = place;
