@@ -13,8 +13,7 @@ const get = async (path: string, headers: Record<string, string> = {}) =>
 
 const root = join(import.meta.dir, "../../..");
 const files = globSync(["docs/**/*.md", "sdk/README.md", "testing/README.md"], { cwd: root });
-const addressOf = (file: string) =>
-  `/docs/${file.replace(/^docs\//, "")}`.replace(/(\/README)?\.md$/, "");
+const addressOf = (file: string) => `/docs/${file.replace(/^docs\//, "")}`.replace(/(\/README)?\.md$/, "");
 const addresses = files.map(addressOf);
 
 describe("the documentation of a running server", () => {

@@ -48,7 +48,9 @@ function addressOf(name: string): string {
 /** The page with this server's address in its examples. Elsewhere the text may name the default address as such. */
 function callingServer(markdown: string, serverUrl: string): string {
   const examples = /^```[\s\S]*?^```/gm;
-  return markdown.replace(examples, (example) => example.replaceAll("http://127.0.0.1:7070", () => serverUrl));
+  return markdown.replace(examples, (example) =>
+    example.replaceAll("http://127.0.0.1:7070", () => serverUrl),
+  );
 }
 
 function render(name: string, serverUrl: string, names: ReadonlyMap<string, string>): Page {
