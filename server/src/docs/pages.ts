@@ -14,8 +14,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = existsSync(join(here, "docs")) ? here : join(here, "../../..");
 
 /**
- * Finds pages by their address. They are read and rendered when they are first opened. Examples call the server at
- * `serverUrl`. Errors: those of the file system.
+ * Returns a function that finds a page by its address. A page is read and rendered when it is first opened. Its examples
+ * call the server at `serverUrl`. Errors: those of the file system.
  */
 export function readPages(serverUrl: string): (address: string) => Page | undefined {
   const names = namesByAddress();
@@ -29,7 +29,7 @@ export function readPages(serverUrl: string): (address: string) => Page | undefi
   };
 }
 
-/** The pages' names in the repository, by address. */
+/** Lists the pages' names in the repository, by address. */
 function namesByAddress(): ReadonlyMap<string, string> {
   const docs = join(root, "docs");
   const files = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: "utf8" }) : [];
@@ -39,13 +39,13 @@ function namesByAddress(): ReadonlyMap<string, string> {
 
 const packagePages = ["sdk/README.md", "testing/README.md"];
 
-/** A folder has the address of its README. */
+/** Returns the address of a page. A README has the address of its folder. */
 function addressOf(name: string): string {
   const path = name.replace(/^docs\//, "").replace(/\.md$/, "");
   return joinAddress("/docs", path.replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }
 
-/** The page with this server's address in its examples. Elsewhere the text may name the default address as such. */
+/** Puts this server's address into the examples of a page. Elsewhere the text may name the default address as such. */
 function callingServer(markdown: string, serverUrl: string): string {
   const examples = /^```[\s\S]*?^```/gm;
   return markdown.replace(examples, (example) =>
