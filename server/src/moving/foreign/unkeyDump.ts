@@ -56,7 +56,7 @@ async function chosenWorkspace(scratch: ScratchDatabase, wanted: string | undefi
   if (wanted === undefined && only !== undefined && ids.length === 1) return only;
   if (wanted !== undefined && ids.includes(wanted)) return wanted;
   if (only === undefined) throw new DocumentError("The dump has no workspace with an api.");
-  const list = all.map(({ id, name }) => `${id} (${name ?? "without a name"})`).join(", ");
+  const list = all.map(({ id, name }) => `${String(id)} (${textOf(name) ?? "no name"})`).join(", ");
   throw new DocumentError(
     `${wanted === undefined ? "The dump has several workspaces" : `The dump has no workspace ${wanted} with an api`}. Name one with --from-workspace: ${list}.`,
   );
@@ -298,6 +298,7 @@ async function noteRest(scratch: ScratchDatabase, { note }: Reading): Promise<vo
   ] as const;
   for (const [from, sentence] of kinds) {
     const [row] = await scratch.rows(`select count(*) "count" ${from}`);
-    if (Number(row?.["count"]) > 0) note(`${row?.["count"]} ${sentence}`);
+    const count = Number(row?.["count"]);
+    if (count > 0) note(`${count} ${sentence}`);
   }
 }

@@ -59,7 +59,7 @@ export function partEnd(text: string, at: number): number {
 
 export type Name = { name: string; end: number };
 
-/** The last part of a name such as `shop`.`keys`, with or without quotes; undefined: there is no name. */
+/** The last part of a name such as `shop`.`keys`, with or without quotes; undefined if a name does not begin there. */
 export function nameAt(text: string, start: number): Name | undefined {
   const first = partOfName(text, start);
   if (first === undefined || text[first.end] !== ".") return first;
