@@ -12,7 +12,7 @@ export type CounterRecord = {
   limit: number;
   /** when the newest entry began; new costs may still join that entry */
   firstMs: number;
-  /** oldest first; empty if nothing counts */
+  /** the entries of the log, oldest first; empty if nothing counts */
   entries: Entry[];
 };
 
