@@ -42,7 +42,7 @@ const defOf = (schema: z.ZodType) => schema._zod.def as unknown as Def;
 type Fields = {
   recognizers: Map<string, Recognizer>;
   required: string[];
-  /** values of fields that may be omitted */
+  /** the values that omitted fields get */
   defaults: Record<string, unknown>;
 };
 
