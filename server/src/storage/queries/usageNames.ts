@@ -60,7 +60,7 @@ export async function keysWithHashes(db: Db, workspaceId: string, hashes: readon
   return new Map(rows.map((row) => [row.hash, row]));
 }
 
-/** The key with this id, also if it was deleted. */
+/** Finds the key with this id, even if it is deleted. */
 export async function findEvenDeletedKey(db: Db, workspaceId: string, id: string) {
   return (await keyById(db, { workspaceId, id }))[0];
 }

@@ -42,8 +42,8 @@ const checkedPerNew = 2;
 const checkedForRoom = 16;
 
 /**
- * Keeps the admissions of this process. Drops those that have run out, and evicts little filled
- * ones if there is no memory left.
+ * Keeps the admissions of this process. Drops those that have run out, and evicts the least filled ones if there is no
+ * memory left.
  */
 export function unsentAdmissions(options: Options) {
   const kept = boundedAdmissions(options);
