@@ -286,7 +286,7 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // now, since the start may still fail after the key's hash was stored
+      if (!inMemory) tell(shownOnce(rootKey)); // now, since the key itself is stored nowhere else and the start may still fail
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));
