@@ -50,7 +50,7 @@ type Question =
   | { kind: "events"; query: EventQuery };
 
 /**
- * What the usage thread is asked to do. `text`: events as lines. `lostUntilMs`: the time of the last event that was
+ * What the usage thread is asked to do. `text`: events, as `lineWriter` writes them. `lostUntilMs`: the time of the last event that was
  * dropped before it could be sent. `save` stores all counts. `oldTimeMs`: the time by which rows are old and may be deleted; undefined: nothing is
  * deleted.
  */

@@ -8,9 +8,9 @@ import { everyWorkspace } from "./blocks.ts";
 import { queryLastUses, queryUsage, queryUsedKeys } from "./countReader.ts";
 import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
-import { eventOf } from "./lines.ts";
 import { blockMerger } from "./merging.ts";
 import type { LastUse, UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
+import { passedEvents } from "./repeats.ts";
 import { countSaver } from "./saver.ts";
 import { tally } from "./tally.ts";
 import { findTop, findTopIdentifiers } from "./topReader.ts";
@@ -118,9 +118,7 @@ function ingest(order: UsageOrder & { kind: "add" }, { eventsKeptMs }: UsagePlac
   nowMs = order.nowMs;
   if (order.lostUntilMs !== undefined) events.noteGap(everyWorkspace, order.lostUntilMs + 1);
   if (eventsKeptMs === 0) events.noteGap(everyWorkspace, nowMs);
-  for (const line of order.text.split("\n")) {
-    if (line === "") continue;
-    const event = eventOf(line);
+  for (const { event, line } of passedEvents(order.text)) {
     counted.add(event);
     const isUnknown = event.outcome === "NOT_FOUND";
     if (eventsKeptMs !== 0) events.add(event.workspaceId, isUnknown, event.atMs, line);
