@@ -10,7 +10,9 @@ export function randomBytes(count: number): Uint8Array {
   return secureBytes(count);
 }
 
+const startedAtMs = performance.timeOrigin;
+
 /** Whole milliseconds since the epoch that never go back: the wall clock at start and the time passed since. */
 export function monotonicMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return Math.floor(startedAtMs + performance.now());
 }
