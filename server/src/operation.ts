@@ -3,6 +3,7 @@ import type { Caller, Resource } from "./domain/caller.ts";
 import type { Position } from "./domain/cursor.ts";
 import type { MaybePromise } from "./domain/maybePromise.ts";
 import type { Settled } from "./domain/settled.ts";
+import type { Written } from "./domain/written.ts";
 import type { ErrorBody, ErrorCode } from "./errors.ts";
 import type { Sources, Tools } from "./services.ts";
 import type { Tx } from "./storage/schema.ts";
@@ -41,6 +42,8 @@ export type RunContext = Context &
     /** what a batch returns for an entry that failed with this error */
     refusalOfEntry(error: unknown): ErrorBody;
     inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;
+    /** Says that the call writes no audit row from here on, so that the server need not keep the caller's address for one. */
+    auditsNothing(): void;
   };
 
 /**
@@ -88,7 +91,7 @@ type Common<I extends z.ZodType> = {
 
 type Body<I, T> =
   | {
-      run(input: I, context: RunContext): MaybePromise<T>;
+      run(input: I, context: RunContext): MaybePromise<T | Written<T>>;
       transact?: never;
       /**
        * Its `run` validates and writes a large input in several turns and transactions. If it fails, some of them may

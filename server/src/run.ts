@@ -1,6 +1,7 @@
 import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import { type MaybePromise, whenAvailable } from "./domain/maybePromise.ts";
+import { Written } from "./domain/written.ts";
 import { type ErrorBody, Failure, missingPermission } from "./errors.ts";
 import type { Audit, Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
 import { parseEntries, parseInput, parseLargeInput } from "./parse.ts";
@@ -21,6 +22,8 @@ export type Call = {
   requestId: string;
   remoteAddress(): string;
   userAgent(): string | undefined;
+  /** Promises that `remoteAddress` is not needed for an audit row. */
+  auditsNothing(): void;
   /** for the audit trail; undefined: the API */
   via: "console" | undefined;
   /** adds to the call's log event */
@@ -46,6 +49,8 @@ export type Idempotency = {
 /** What an operation returns: the members of the success envelope beside `meta`. */
 export type Result = {
   data?: unknown;
+  /** undefined: `data` is written as usual */
+  written?: Written<unknown>;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
   /** only of an operation without `data` */
   warnings?: string[];
@@ -202,6 +207,10 @@ class CallContext implements RunContext {
     return (error) => this.#call.refuseEntry(refusalOf(error));
   }
 
+  auditsNothing(): void {
+    this.#call.auditsNothing();
+  }
+
   get inTransaction(): RunContext["inTransaction"] {
     return (work) => write(this.#services, this.#call, work);
   }
@@ -314,7 +323,21 @@ async function wasCommitted(
   }
 }
 
+/** The result of an operation that writes its output itself. */
+class WrittenResult implements Result {
+  readonly written: Written<unknown>;
+
+  constructor(written: Written<unknown>) {
+    this.written = written;
+  }
+
+  get data(): unknown {
+    return this.written.value();
+  }
+}
+
 function resultOf(returned: unknown, operation: Operation): Result {
+  if (returned instanceof Written) return new WrittenResult(returned);
   if (operation.output !== undefined) return { data: returned };
   if (operation.page === undefined) {
     const warnings = returned as string[];
