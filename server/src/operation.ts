@@ -55,9 +55,11 @@ export type TransactContext = Context & Write;
 /**
  * One page of a list; `nextAfterId` is the last row's id, or its position in the list's order, if more rows follow.
  * `completeSinceMs`: the time from which the list has everything, if older items may be missing.
+ * `json`: the items as JSON, if they have been written already.
  */
 export type Page<T> = {
   items: T[];
+  json?: string | undefined;
   nextAfterId?: string | Position | undefined;
   completeSinceMs?: number | undefined;
 };

@@ -49,8 +49,8 @@ export type Idempotency = {
 /** What an operation returns: the members of the success envelope beside `meta`. */
 export type Result = {
   data?: unknown;
-  /** undefined: `data` is written as usual */
-  written?: Written<unknown>;
+  /** the JSON of `data`; undefined: `data` is written as usual */
+  written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
   /** only of an operation without `data` */
   warnings?: string[];
@@ -343,14 +343,16 @@ function resultOf(returned: unknown, operation: Operation): Result {
     const warnings = returned as string[];
     return warnings.length === 0 ? {} : { warnings };
   }
-  const { items, nextAfterId, completeSinceMs } = returned as Page<unknown>;
+  const { items, json, nextAfterId, completeSinceMs } = returned as Page<unknown>;
   const pagination = {
     ...(nextAfterId === undefined
       ? { hasMore: false }
       : { hasMore: true, cursor: encodeCursor(nextAfterId) }),
     ...(completeSinceMs === undefined ? {} : { completeSince: completeSinceMs }),
   };
-  return { data: items, pagination };
+  return json === undefined
+    ? { data: items, pagination }
+    : { data: items, written: { json: () => json }, pagination };
 }
 
 /** The refusal that a caller gets for an error: a full disk or an unreachable database is not a bug. */

@@ -120,10 +120,12 @@ export function exchanges(tools: Tools): Exchanges {
 }
 
 function envelope(requestId: string, result: Result): string {
-  if (result.written !== undefined) {
-    return `{"meta":{"requestId":"${requestId}"},"data":${result.written.json()}}`; // an id needs no escapes
+  const { written, pagination } = result;
+  if (written !== undefined) {
+    const more = pagination === undefined ? "" : `,"pagination":${JSON.stringify(pagination)}`;
+    return `{"meta":{"requestId":"${requestId}"},"data":${written.json()}${more}}`; // an id needs no escapes
   }
-  const { data, pagination, warnings } = result; // JSON.stringify omits what is undefined
+  const { data, warnings } = result; // JSON.stringify omits what is undefined
   return JSON.stringify({ meta: { requestId }, data, pagination, warnings });
 }
 
