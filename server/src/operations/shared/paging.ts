@@ -96,7 +96,7 @@ export function pageOf<R extends { id: string }, T>(
   return writtenPage(rows, limit, (row) => write(toItem(row)), readUntilId);
 }
 
-/** An item and its JSON, which says how large it is, and is sent as it is. */
+/** An item and its JSON, which says how large the item is and is sent unchanged. */
 type WrittenItem<T> = { item: T; json: string };
 
 function write<T>(item: T): WrittenItem<T> {

@@ -68,7 +68,7 @@ function assembled({ response, limits }: Constants, { counted }: Outcome): strin
 /** A key that was verified, and its constants if that was not the first time in a row. */
 type Place = { key: KeyRecord; constants: Constants | undefined };
 
-const places = new Array<Place | undefined>(256).fill(undefined);
+const places: (Place | undefined)[] = Array.from({ length: 256 }, () => undefined);
 
 /**
  * The constants of a hot key. Each id leads to one of a few places, so the memory for them is bounded, and a key pays for
