@@ -1,7 +1,8 @@
 import { flawAt } from "../data/errors.ts";
-import { CheckField, SelectField, TextField } from "./fields.tsx";
+import { CheckField, TextField } from "./fields.tsx";
 import { ItemsField } from "./ItemsField.tsx";
-import { draftOf, type LimitDraft, type Unit, units } from "./limitDrafts.ts";
+import { draftOf, type LimitDraft } from "./limitDrafts.ts";
+import { WindowFields } from "./WindowFields.tsx";
 
 type Props = { drafts: readonly LimitDraft[]; onChange(drafts: LimitDraft[]): void; error: unknown };
 
@@ -40,26 +41,7 @@ function LimitFields({ draft, onChange, errorAt }: FieldsProps) {
           onChange={(name) => onChange({ name })}
           error={errorAt("name")}
         />
-        <TextField
-          label="Limit"
-          kind="number"
-          value={draft.limit}
-          onChange={(limit) => onChange({ limit })}
-          error={errorAt("limit")}
-        />
-        <TextField
-          label="Every"
-          kind="number"
-          value={draft.length}
-          onChange={(length) => onChange({ length })}
-          error={errorAt("duration")}
-        />
-        <SelectField
-          label="Unit"
-          value={draft.unit}
-          onChange={(unit) => onChange({ unit: unit as Unit })}
-          options={Object.keys(units).map((unit) => [unit, unit] as const)}
-        />
+        <WindowFields draft={draft} onChange={onChange} errorAt={errorAt} label="Limit" />
       </div>
       <CheckField
         label="Applies to every verification"

@@ -2,7 +2,7 @@
 export type Command = {
   /** one word, or a group and a verb */
   name: string;
-  /** its arguments */
+  /** the arguments, as the help shows them */
   usage: string;
   summary: string;
   details?: readonly string[];
@@ -10,9 +10,11 @@ export type Command = {
 };
 
 const workspace = "--workspace <id>  The workspace; required if there are several.";
+const output =
+  "--output <table | json>  How to print the list. Default: table on a terminal, else a line of JSON each.";
 const since = "--since <ISO time>  Only what happened at this time or later.";
 
-/** Every command except the operations. The help and the completion are made of it. */
+/** Every command except the operations. The help and the completion are built from this list. */
 export const commands: readonly Command[] = [
   { name: "serve", usage: "", summary: "start the server" },
   { name: "config", usage: "", summary: "show the current settings, which are environment variables" },
@@ -114,7 +116,12 @@ export const commands: readonly Command[] = [
     ],
   },
   { name: "workspace create", usage: "<name>", summary: "create a workspace", example: "staging" },
-  { name: "workspace list", usage: "", summary: "list the workspaces" },
+  {
+    name: "workspace list",
+    usage: "[--output <table | json>]",
+    summary: "list the workspaces",
+    details: [output],
+  },
   { name: "workspace disable", usage: "<id>", summary: "refuse every root key of a workspace" },
   { name: "workspace enable", usage: "<id>", summary: "accept them again" },
   {
@@ -146,7 +153,12 @@ export const commands: readonly Command[] = [
     ],
     example: "--permissions 'api.*.verify_key' --name checkout --expires 30d",
   },
-  { name: "root-key list", usage: "[--workspace <id>]", summary: "list the root keys", details: [workspace] },
+  {
+    name: "root-key list",
+    usage: "[--workspace <id>] [--output <table | json>]",
+    summary: "list the root keys",
+    details: [workspace, output],
+  },
   { name: "root-key revoke", usage: "<id>", summary: "revoke a root key" },
   {
     name: "migration create",
@@ -172,7 +184,7 @@ export const commands: readonly Command[] = [
   },
 ];
 
-/** The flags that a command's details describe. */
+/** Returns the flags that the details of a command describe. */
 export function flagsOf({ details = [] }: Command): string[] {
   return details.flatMap((line) => /^--[a-z-]+/.exec(line) ?? []);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { SQL } from "bun";
 import { engines } from "../../test/harness.ts";
@@ -23,7 +23,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     });
     return { code, out: stdout.trim(), err: stderr.trim() };
   };
-  /** The output of a command that must succeed. */
+  /** Runs a command that must succeed, and returns its output. */
   const done = async (...words: string[]) => {
     const { code, out, err } = await latchkey(...words);
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -39,10 +39,20 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     }
     throw new Error("was not refused");
   };
+  /** Returns the lines that are printed while `work` runs. */
+  const printedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
+    const out = spyOn(console, "log").mockImplementation(() => {});
+    try {
+      await work();
+      return out.mock.calls.map(String);
+    } finally {
+      out.mockRestore();
+    }
+  };
   const rows = (text: string) => text.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   const ask = (rootKey: string, operation = "identities.listIdentities", body: unknown = {}) =>
     server.call(operation, body, { rootKey });
-  /** Waits for the status, no longer than a running server may take to notice a change. */
+  /** Waits for the status, at most as long as a running server may take to notice a change. */
   const untilStatus = (status: number, rootKey: string) =>
     until(async () => (await ask(rootKey)).status === status, 5_000);
 
@@ -97,6 +107,47 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     expect(rows(listed)).toContainEqual(
       expect.objectContaining({ id, name: "reader", enabled: true, permissions: permissions.split(",") }),
     );
+  });
+
+  test("workspaces and root keys are listed as a table on a terminal or with --output table, else as JSON", async () => {
+    const lists = [
+      {
+        words: ["workspace", "list"],
+        head: /^id +name +enabled +timeZone +createdAtMs$/,
+        id: server.workspaceId,
+      },
+      {
+        words: ["root-key", "list", "--workspace", server.workspaceId],
+        head: /^id +name +enabled +start +end +createdAtMs +permissions$/,
+        id: "root_",
+      },
+    ];
+    for (const { words, head, id } of lists) {
+      const [first = "", ...rest] = (await done(...words, "--output", "table")).split("\n");
+      expect(first).toMatch(head);
+      expect(rest.some((line) => line.startsWith(id) && /\d{4}-\d\d-\d\dT/.test(line))).toBe(true);
+      expect(rows(await done(...words, "--output", "json"))).toHaveLength(rest.length);
+      expect(await refused([...words, "--output", "xml"])).toBe(
+        '--output must be table or json, and "xml" is not.',
+      );
+      const printed = await printedBy(() => manage(server.services.engine, words, 60));
+      expect(printed[0]).toMatch(/^id +name/);
+      expect(printed.filter((line) => line.length > 60)).toEqual([]);
+    }
+  });
+
+  test("a root key of one keyspace may act in its api alone", async () => {
+    const create = async (name: string) => {
+      const { apiId } = (await server.call("apis.createApi", { name })).body.data;
+      return (await server.call("apis.getApi", { apiId })).body.data as { id: string; keyspaceId: string };
+    };
+    const [mine, other] = [await create("mine"), await create("other")];
+    const command = ["root-key", "create", "--workspace", server.workspaceId, "--permissions"];
+    const urn = (keyspaceId: string) => `unkey:v1:*:keyspaces/${keyspaceId}#create_key`;
+    const [, rootKey = ""] = (await done(...command, urn(mine.keyspaceId))).split("\n");
+    expect((await ask(rootKey, "keys.createKey", { apiId: mine.id })).status).toBe(200);
+    expect((await ask(rootKey, "keys.createKey", { apiId: other.id })).status).toBe(404);
+    expect(await refused([...command, urn("ks_none")])).toContain("names the keyspace ks_none");
   });
 
   test("a revoked root key stops working on the running server", async () => {
@@ -198,7 +249,7 @@ describe("only serve creates a database:", () => {
     const { code, stderr } = await runProgram(["workspace", "list"], { env: { DATABASE_URL: url } });
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(/has no tables of Latchkey's\. Start latchkey serve first, .+\.\n$/),
+      expect.stringMatching(/has no Latchkey tables\. Start latchkey serve first, .+\.\n$/),
     ]);
     await using client = new SQL(url);
     const [row] = await client`select count(*)::int4 as "tables" from pg_tables where schemaname = 'public'`;

@@ -2,10 +2,11 @@ import { parseArgs } from "node:util";
 import { isPermission } from "../domain/caller.ts";
 import { idMaker } from "../domain/ids.ts";
 import { timeZoneNamed } from "../domain/periods.ts";
-import { isUrn, parseUrn } from "../domain/permissionUrns.ts";
+import { isUrn, keyspacesIn, parseGiven } from "../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../domain/secrets.ts";
 import { hashKey, randomBytes } from "../runtime.ts";
 import type { Engine } from "../storage/engine.ts";
+import { findApisByKeyspace } from "../storage/queries/apis.ts";
 import { listAuditEvents } from "../storage/queries/audit.ts";
 import { algorithms, insertMigration } from "../storage/queries/keys/migrations.ts";
 import {
@@ -22,10 +23,13 @@ import {
   setWorkspaceTimeZone,
 } from "../storage/queries/workspaces.ts";
 import { CommandError, UsageError } from "./commandError.ts";
+import { printer } from "./lists.ts";
 import { parseTime } from "./times.ts";
 
-/** The commands that work on the database, by the words after `latchkey`. */
-const managed: Record<string, (engine: Engine, words: string[]) => Promise<string>> = {
+type Command = (engine: Engine, words: string[], terminalWidth?: number) => Promise<string>;
+
+/** The management commands, by the words after `latchkey`. They work on the database directly, without a server. */
+const managed: Record<string, Command> = {
   "workspace create": createWorkspace,
   "workspace list": listAllWorkspaces,
   "workspace disable": (engine, words) => switchWorkspace(engine, words, false),
@@ -38,23 +42,44 @@ const managed: Record<string, (engine: Engine, words: string[]) => Promise<strin
   "root-key revoke": revokeRootKeyById,
 };
 
-/** Whether these words are one of the commands that work on the database. */
+/** Whether these words are a management command. */
 export function isManagement([group = "", verb = ""]: readonly string[]): boolean {
   return Object.hasOwn(managed, `${group} ${verb}`);
 }
 
 /**
  * Runs a command on the database itself. A running server notices the change within a second.
+ * `terminalWidth`: undefined if the output does not go to a terminal.
  * Errors: `CommandError`.
  */
-export async function manage(engine: Engine, words: readonly string[]): Promise<string> {
+export async function manage(
+  engine: Engine,
+  words: readonly string[],
+  terminalWidth?: number,
+): Promise<string> {
   const [group = "", verb = "", ...rest] = words;
   const command = managed[`${group} ${verb}`];
   if (command === undefined) throw new UsageError(`latchkey ${group} ${verb} is not a command.`);
-  return command(engine, rest);
+  return command(engine, rest, terminalWidth);
 }
 
 const newId = idMaker(randomBytes);
+
+const time = { description: "Unix time in milliseconds." };
+/** The columns of tables, in their order. */
+const workspaceColumns = { properties: { id: {}, name: {}, enabled: {}, timeZone: {}, createdAtMs: time } };
+const rootKeyColumns = {
+  properties: {
+    id: {},
+    name: {},
+    enabled: {},
+    start: {},
+    end: {},
+    expiresAtMs: time,
+    createdAtMs: time,
+    permissions: {},
+  },
+};
 
 async function createWorkspace(engine: Engine, words: string[]): Promise<string> {
   const name = only(words, "workspace create <name>");
@@ -64,10 +89,11 @@ async function createWorkspace(engine: Engine, words: string[]): Promise<string>
   return id;
 }
 
-async function listAllWorkspaces(engine: Engine, words: string[]): Promise<string> {
-  flags(words, []);
+async function listAllWorkspaces(engine: Engine, words: string[], terminalWidth?: number): Promise<string> {
+  const print = printer(workspaceColumns, flags(words, ["output"])["output"], terminalWidth);
   const rows = await listWorkspaces(engine.db);
-  return table(rows.map((row) => ({ ...row, enabled: row.enabled === 1 })));
+  print(rows.map((row) => ({ ...row, enabled: row.enabled === 1 })));
+  return "";
 }
 
 async function switchWorkspace(engine: Engine, words: string[], enabled: boolean): Promise<string> {
@@ -80,7 +106,7 @@ async function switchWorkspace(engine: Engine, words: string[], enabled: boolean
   return `${id} is ${enabled ? "enabled" : "disabled"}`;
 }
 
-/** New quotas follow the workspace's time zone if they do not name one. */
+/** Sets the time zone of a workspace. New quotas get it if they are created without a time zone. */
 async function setWorkspace(engine: Engine, words: string[]): Promise<string> {
   const options = flags(words, ["workspace", "time-zone"]);
   const given = options["time-zone"] ?? "";
@@ -107,10 +133,12 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
   const nowMs = Date.now();
   const rootKey = rootKeySecret(randomBytes(24));
   const workspaceId = await workspaceOf(engine, options["workspace"]);
-  for (const one of permissions.filter(isUrn)) {
-    const parsed = parseUrn(one, workspaceId);
+  const apis = await findApisByKeyspace(engine.db, workspaceId, keyspacesIn(permissions));
+  const grants = permissions.flatMap((one) => {
+    const parsed = parseGiven(one, workspaceId, apis);
     if ("flaw" in parsed) throw new UsageError(`${one} ${parsed.flaw.message}: ${parsed.flaw.fix}.`);
-  }
+    return parsed.permissions;
+  });
   const expiresAtMs = expiry(options["expires"], nowMs);
   const id = newId("root", nowMs);
   await engine.transaction((tx) =>
@@ -120,7 +148,8 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
       hash: hashKey(rootKey),
       ...rootKeyParts(rootKey),
       name: options["name"],
-      permissions: [...new Set(permissions)],
+      permissions,
+      grants,
       expiresAtMs,
       nowMs,
     }),
@@ -164,10 +193,13 @@ async function createMigration(engine: Engine, words: string[]): Promise<string>
   return id;
 }
 
-async function listRootKeysOf(engine: Engine, words: string[]): Promise<string> {
-  const workspaceId = await workspaceOf(engine, flags(words, ["workspace"])["workspace"]);
+async function listRootKeysOf(engine: Engine, words: string[], terminalWidth?: number): Promise<string> {
+  const { workspace, output } = flags(words, ["workspace", "output"]);
+  const print = printer(rootKeyColumns, output, terminalWidth);
+  const workspaceId = await workspaceOf(engine, workspace);
   const everything = { afterId: undefined, limit: Number.MAX_SAFE_INTEGER, onlyIds: undefined };
-  return table(await listRootKeys(engine.db, workspaceId, everything));
+  print(await listRootKeys(engine.db, workspaceId, everything));
+  return "";
 }
 
 async function revokeRootKeyById(engine: Engine, words: string[]): Promise<string> {
@@ -187,12 +219,18 @@ async function whyNotRevoked(engine: Engine, id: string): Promise<string> {
     : `${id} was already revoked at ${new Date(revoked.revokedAtMs).toISOString()}.`;
 }
 
-/** The id of the named workspace, or of the only one. */
+/**
+ * Returns the id of the workspace with this id, or of the only workspace if `id` is
+ * undefined. Errors: like `findWorkspace`.
+ */
 export async function workspaceOf(engine: Engine, id: string | undefined): Promise<string> {
   return (await findWorkspace(engine, id)).id;
 }
 
-/** The named workspace, or the only one. Errors: `CommandError`, also if there are several and none is named. */
+/**
+ * Finds the workspace with this id, or the only workspace if `id` is undefined. Errors: `CommandError` if it does not
+ * exist, or if `id` is undefined and there are several.
+ */
 export async function findWorkspace(engine: Engine, id: string | undefined) {
   const all = await listWorkspaces(engine.db);
   if (id === undefined && all.length > 1) {
@@ -220,14 +258,14 @@ function expiry(text: string | undefined, nowMs: number): number | undefined {
   return at;
 }
 
-/** The only argument of a command. Errors: `CommandError` if it is missing or not the only one. */
+/** Returns the only argument of a command. Errors: `CommandError` if it is missing or there are more. */
 function only(words: readonly string[], usage: string): string {
   const [word = "", ...rest] = words;
   if (word.trim() === "" || rest.length > 0) throw new UsageError(`Usage: latchkey ${usage}.`);
   return word;
 }
 
-/** Errors: `CommandError` for a flag that is not among `names`. */
+/** Parses the flags of a command. Errors: `CommandError` for a flag that is not in `names`. */
 export function flags(
   words: readonly string[],
   names: readonly string[],
@@ -240,8 +278,4 @@ export function flags(
       `${(error as Error).message.split(/\.?(\n| To specify)/)[0]}; ${names.length === 0 ? "this command takes no flags" : `allowed: ${names.map((name) => `--${name}`).join(", ")}`}.`,
     );
   }
-}
-
-function table(rows: readonly Record<string, unknown>[]): string {
-  return rows.map((row) => JSON.stringify(row)).join("\n");
 }

@@ -1,13 +1,14 @@
 type Row = readonly [path: string, action: string, permissions: readonly string[]];
 
 /**
- * Permissions as Unkey's newer root keys write them: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}` stands for one
- * id, which becomes that of each of our permissions, and `{*}` for `*` alone.
+ * Permissions as Unkey's newer root keys write them: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}` stands for
+ * one id or `*`, which our permissions take over, and `{*}` for `*` alone. The id of a keyspace becomes that of its
+ * api.
  */
 const table: readonly Row[] = [
-  ["keyspaces/{*}", "create_key", ["api.*.create_key"]],
+  ["keyspaces/{}", "create_key", ["api.{}.create_key"]],
   ...["verify_key", "read_key", "update_key", "delete_key", "decrypt_key", "encrypt_key"].map(
-    (action): Row => ["keyspaces/{*}/keys/{*}", action, [`api.*.${action}`]],
+    (action): Row => ["keyspaces/{}/keys/{*}", action, [`api.{}.${action}`]],
   ),
   ["rootKeys/{}", "read", ["root_key.{}.read_root_key"]],
   ["rootKeys/{*}", "write", ["root_key.*.create_root_key", "root_key.*.update_root_key"]],
@@ -58,31 +59,58 @@ export function isUrn(permission: string): boolean {
   return permission.startsWith("unkey:");
 }
 
-/** The permissions that a URN stands for in this workspace. Message and fix begin small and end without a full stop. */
-export function parseUrn(urn: string, workspaceId: string): { permissions: string[] } | { flaw: UrnFlaw } {
+/** The ids of the keyspaces that URNs among these permissions name. */
+export function keyspacesIn(permissions: readonly string[]): string[] {
+  const ids = permissions.flatMap((one) => /^unkey:v1:[^:#]*:keyspaces\/(\w+)[/#]/.exec(one)?.[1] ?? []);
+  return [...new Set(ids)];
+}
+
+/** The id of each keyspace's api, by the id of the keyspace. */
+export type ApisByKeyspace = ReadonlyMap<string, string>;
+
+/**
+ * The permissions that a URN stands for in this workspace. `message` and `fix` are parts of a sentence: no capital, no
+ * full stop.
+ */
+export function parseUrn(
+  urn: string,
+  workspaceId: string,
+  apis: ApisByKeyspace,
+): { permissions: string[] } | { flaw: UrnFlaw } {
   const [, workspace = "", path = "", action = ""] = /^unkey:v1:([^:#]*):([^:#]*)#([^:#]*)$/.exec(urn) ?? [];
   if (path === "") return { flaw: malformed };
   if (workspace !== workspaceId && workspace !== "*") {
     return { flaw: { message: `is for the workspace ${workspace}`, fix: `send one for ${workspaceId}` } };
   }
-  for (const [pattern, known, permissions] of table) {
-    const id = known === action ? idIn(path, pattern) : undefined;
-    if (id !== undefined) return { permissions: permissions.map((one) => one.replace("{}", id)) };
-  }
-  return { flaw: flawOf(path, action) };
+  const row = table.find(([pattern, known]) => known === action && idIn(path, pattern) !== undefined);
+  if (row === undefined) return { flaw: flawOf(path, action) };
+  const [pattern, , permissions] = row;
+  const named = idIn(path, pattern) ?? "*";
+  const id = named === "*" || !pattern.startsWith("keyspaces/") ? named : apis.get(named);
+  if (id === undefined) return { flaw: unknownKeyspace(named) };
+  return { permissions: permissions.map((one) => one.replace("{}", id)) };
 }
 
-/** The permission itself, or what a URN stands for; nothing if it is invalid or for another workspace. */
-export function expandPermission(permission: string, workspaceId: string): string[] {
-  if (!isUrn(permission)) return [permission];
-  const parsed = parseUrn(permission, workspaceId);
-  return "permissions" in parsed ? parsed.permissions : [];
+/** What the permission stands for: itself, unless it is a URN. */
+export function parseGiven(
+  permission: string,
+  workspaceId: string,
+  apis: ApisByKeyspace,
+): ReturnType<typeof parseUrn> {
+  return isUrn(permission) ? parseUrn(permission, workspaceId, apis) : { permissions: [permission] };
 }
 
 const malformed: UrnFlaw = {
   message: "is not a permission",
   fix: "write a URN as `unkey:v1:<workspace>:<path>#<action>`",
 };
+
+function unknownKeyspace(id: string): UrnFlaw {
+  return {
+    message: `names the keyspace ${id}, which this workspace does not have`,
+    fix: "send the `keyspaceId` of an api, as apis.getApi returns it, or `*`",
+  };
+}
 
 /** The id in the place of the pattern's last `{}`; undefined if the path does not match the pattern. */
 function idIn(path: string, pattern: string): string | undefined {

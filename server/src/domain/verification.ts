@@ -10,6 +10,18 @@ export type IdentityRecord = {
   ratelimits: readonly StoredRatelimit[];
 };
 
+/** Why a key that exists is refused. */
+export const refusalCodes = [
+  "FORBIDDEN",
+  "INSUFFICIENT_PERMISSIONS",
+  "USAGE_EXCEEDED",
+  "RATE_LIMITED",
+  "DISABLED",
+  "EXPIRED",
+] as const;
+
+export type Refusal = (typeof refusalCodes)[number];
+
 /** Everything that verifying a key needs to know about it, as stored; `meta` is parsed JSON. */
 export type KeyRecord = {
   id: string;

@@ -1,6 +1,9 @@
 import { type CompiledQuery, sql } from "kysely";
+import { keyspacesIn } from "../domain/permissionUrns.ts";
 import { isIn, prepared } from "../storage/prepared.ts";
+import { findApisByKeyspace } from "../storage/queries/apis.ts";
 import type { Db } from "../storage/schema.ts";
+import type { Fields } from "./format.ts";
 import { referencesOf, uniqueColumns, uniqueText } from "./references.ts";
 import { idOf, type Row, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
@@ -21,6 +24,8 @@ export type Facts = {
   there: Set<string>;
   /** ids of rate limits and balances that belong to others */
   foreign: Set<string>;
+  /** of root keys: by the keyspaces that they name, the apis */
+  apis: Map<string, string>;
 };
 
 /** Looks up everything that decides about these records of one type. */
@@ -48,6 +53,7 @@ export async function factsFor(
     revoked: type === "rootKey" ? await revokedAmong(db, records) : new Set(),
     there,
     foreign: await foreignOf(db, workspaceId, type, records),
+    apis: type === "rootKey" ? await namedApis(db, workspaceId, records) : new Map(),
   };
 }
 
@@ -79,6 +85,11 @@ async function withTexts(
 async function revokedAmong(db: Db, records: readonly Wanted[]): Promise<Set<string>> {
   const rows = await findRevoked(db, { ids: records.map(({ fields }) => textIn(fields, "hash")) });
   return new Set(rows.map((row) => String(row["hash"])));
+}
+
+function namedApis(db: Db, workspaceId: string, records: readonly Wanted[]): Promise<Map<string, string>> {
+  const permissions = records.flatMap(({ fields }) => (fields as Fields<"rootKey">).permissions);
+  return findApisByKeyspace(db, workspaceId, keyspacesIn(permissions));
 }
 
 /** Ids of rate limits with the record that wants them, and of records whose balance belongs to another workspace. */

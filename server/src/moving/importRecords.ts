@@ -80,7 +80,11 @@ export function emptyReport(): Report {
 }
 
 function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
-  const known: BatchContext["known"] = { aliases: new Map(), created: new Set() };
+  const known: BatchContext["known"] = {
+    aliases: new Map(),
+    created: new Set(),
+    apis: new Map(),
+  };
   let size = leastAtOnce;
   let hasAudited = false;
 

@@ -1,4 +1,5 @@
-import { isUrn, parseUrn } from "../domain/permissionUrns.ts";
+import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
+import { keyspaceIdOf } from "../storage/queries/apis.ts";
 import type { Db } from "../storage/schema.ts";
 import { type Facts, factsFor } from "./batchFacts.ts";
 import type { Fields } from "./format.ts";
@@ -19,6 +20,8 @@ type Known = {
   aliases: Map<string, string>;
   /** of a dry run: what it would have created */
   created: Set<string>;
+  /** by the keyspaces of these, the apis */
+  apis: Map<string, string>;
 };
 
 /** What is done with records that exist, and with sealed keys. */
@@ -58,7 +61,7 @@ export async function judgeBatch(
   const taken = { ids: new Set<string>(), texts: new Map<string, string>() };
   const judged = records.map(({ id, fields }): Judged => {
     const { outcome, fields: written } = judge(context, facts, taken, fields);
-    if (outcome.kind === "created" && context.dryRun) known.created.add(id);
+    if (outcome.kind === "created" && context.dryRun) remember(known, type, id, fields);
     return { id, fields: written, outcome };
   });
   const existing = await readRecords(db, workspaceId, type, {
@@ -69,6 +72,11 @@ export async function judgeBatch(
     if (record.outcome.kind === "changed") record.outcome = compared(context, record, byId.get(record.id));
   }
   return { records: judged, outcomes: judged.map(({ outcome }) => outcome) };
+}
+
+function remember({ created, apis }: Known, type: StoredType, id: string, fields: Written): void {
+  created.add(id);
+  if (type === "api") apis.set(keyspaceIdOf({ id, keyspaceId: textIn(fields, "keyspaceId") || null }), id);
 }
 
 /** What earlier records of the batch have: ids, also of rate limits, and by unique text the record. */
@@ -82,7 +90,7 @@ function judge(
   taken: Taken,
   fields: Written & { id: string },
 ): Decision {
-  const { workspaceId } = context;
+  const { workspaceId, type, known } = context;
   const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
   const { id } = fields;
   const stored = facts.byId.get(id);
@@ -95,6 +103,12 @@ function judge(
   const flaw = flawOf(context, facts, taken, fields);
   if (flaw !== undefined) return refuse(flaw);
   const kind = stored === undefined ? "created" : "changed";
+  if (type === "rootKey") {
+    const granted = grantsOf(fields, workspaceId, new Map([...known.apis, ...facts.apis]));
+    return "flaw" in granted
+      ? refuse(granted.flaw)
+      : { outcome: { kind }, fields: { ...fields, ...granted } };
+  }
   const sealed = fields["sealed"];
   if (typeof sealed !== "string") return { outcome: { kind }, fields };
   const resealed = context.reseal(sealed);
@@ -103,7 +117,7 @@ function judge(
 }
 
 function flawOf(
-  { type, workspaceId, known }: BatchContext,
+  { type, known }: BatchContext,
   facts: Facts,
   taken: Taken,
   fields: Written & { id: string },
@@ -122,9 +136,8 @@ function flawOf(
     return "an id in it occurs twice: remove one of the two";
   }
   for (const id of [fields.id, ...limits]) taken.ids.add(id);
-  if (type !== "rootKey") return undefined;
-  if (facts.revoked.has(textIn(fields, "hash"))) return "it was revoked here, and stays revoked";
-  return flawOfPermissions(fields, workspaceId);
+  const isRevoked = type === "rootKey" && facts.revoked.has(textIn(fields, "hash"));
+  return isRevoked ? "it was revoked here, and stays revoked" : undefined;
 }
 
 function limitIdsOf(fields: Written): string[] {
@@ -162,14 +175,21 @@ function otherWithText(
   return undefined;
 }
 
-/** Root keys of a document may do nothing in another workspace than that of the import. */
-function flawOfPermissions(fields: Written, workspaceId: string): string | undefined {
+/** What a root key may do in this workspace. Its permissions in another one are a flaw. */
+function grantsOf(
+  fields: Written,
+  workspaceId: string,
+  apis: ApisByKeyspace,
+): { grants: string[] } | { flaw: string } {
+  const grants: string[] = [];
   for (const permission of (fields as Fields<"rootKey">).permissions) {
-    if (!isUrn(permission)) continue;
-    const parsed = parseUrn(permission, workspaceId);
-    if ("flaw" in parsed) return `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}`;
+    const parsed = parseGiven(permission, workspaceId, apis);
+    if ("flaw" in parsed) {
+      return { flaw: `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}` };
+    }
+    grants.push(...parsed.permissions);
   }
-  return undefined;
+  return { grants };
 }
 
 function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | undefined): Outcome {
@@ -185,7 +205,7 @@ function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | 
  * time, and the hash says which key it is.
  */
 function canonical(fields: Written): string {
-  const { sealed, ...others } = fields;
+  const { sealed, grants: _, ...others } = fields;
   return JSON.stringify({ ...others, isSealed: typeof sealed === "string" }, (_, value: unknown) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     const entries = Object.entries(value).filter(

@@ -335,6 +335,35 @@ describe.each(files)("on $name,", (engine) => {
     expect(report.refusals[0]?.reason).toContain("is for the workspace ws_else");
   });
 
+  test("root keys of one keyspace get its api, also in a dry run, and those of an unknown keyspace are refused", async () => {
+    const api = {
+      type: "api",
+      id: `api_in${workspace.id}`,
+      name: "moved",
+      keyspaceId: "ks_moved",
+      ...created,
+    };
+    const rootKey = (name: string, keyspaceId: string) => ({
+      type: "rootKey",
+      id: `root_${name}_${workspace.id}`,
+      hash: hash(`${name}${workspace.id}`),
+      permissions: [`unkey:v1:*:keyspaces/${keyspaceId}#create_key`],
+      ...created,
+    });
+    const document = [api, rootKey("a", "ks_moved"), rootKey("b", "ks_none")];
+    for (const dryRun of [true, false]) {
+      const report = await run(document, { rootKeys: true, dryRun });
+      expect(total(report)).toEqual({ created: 2, refused: 1 });
+      expect(report.refusals[0]?.reason).toContain("names the keyspace ks_none");
+    }
+    const call = (apiId: string) =>
+      workspace.call("keys.createKey", { apiId }, { rootKey: `a${workspace.id}` });
+    expect([(await call(api.id)).status, (await call(ownApi)).status]).toEqual([200, 404]);
+    expect(total(await run(document.slice(0, 2), { rootKeys: true }))).toEqual({ unchanged: 2 });
+    const twin = { ...api, id: `api_twin${workspace.id}` };
+    expect((await run([twin])).refusals[0]?.reason).toContain("has its keyspaceId here");
+  });
+
   test("sealed keys are imported only if this server can open them, or without what is sealed", async () => {
     const sealed = recoveryWith(Buffer.alloc(32, 1).toString("base64")).seal("recoverable");
     const document = [keyRecord("recoverable", { sealed })];

@@ -32,6 +32,7 @@ type Unique = { column: string; isReferenced: boolean; within?: string };
 export const uniqueColumns: Readonly<Partial<Record<StoredType, readonly Unique[]>>> = {
   permission: [{ column: "slug", isReferenced: true }],
   role: [{ column: "name", isReferenced: true }],
+  api: [{ column: "keyspaceId", isReferenced: false }],
   namespace: [{ column: "name", isReferenced: true }],
   override: [{ column: "identifier", isReferenced: false, within: "namespaceId" }],
   identity: [{ column: "externalId", isReferenced: true }],

@@ -30,6 +30,8 @@ export type Stored = {
   codecs?: Readonly<Record<string, Codec>>;
   /** by field */
   lists?: Readonly<Record<string, Rows>>;
+  /** columns that are computed from the fields when a record is written */
+  computed?: readonly string[];
   /** whose balance is in the field `balance` */
   balanceOf?: "id" | "subjectId";
 };
@@ -80,7 +82,11 @@ export const storedIn: Readonly<Record<Exclude<RecordType, "usage">, Stored>> = 
     },
   },
   movement: { table: "movements" },
-  rootKey: { table: "rootKeys", codecs: { permissions: "json", enabled: "flag" } },
+  rootKey: {
+    table: "rootKeys",
+    codecs: { permissions: "json", grants: "json", enabled: "flag" },
+    computed: ["grants"],
+  },
   lastUse: { table: "lastUses" },
   auditEvent: { table: "auditEvents", codecs: { fields: "json" } },
 };
@@ -109,4 +115,5 @@ export const excludedColumns: Readonly<Record<string, Readonly<Record<string, st
   "*": { workspaceId: "the records of a document belong to the workspace that they are imported into" },
   apis: { deletedAtMs: "deleted apis are not exported" },
   keys: { deletedAtMs: "deleted keys are not exported" },
+  rootKeys: { grants: "an import computes it from `permissions`" },
 };

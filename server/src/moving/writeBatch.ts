@@ -60,9 +60,13 @@ function changedIds(type: StoredType, { created, changed }: { created: Some; cha
 function rowOf(type: StoredType, workspaceId: string, fields: Written): Row {
   const row: Record<string, Value> = { workspaceId };
   const { codecs } = storedIn[type];
-  for (const name of columnsOf(type)) row[name] = encoded(name, fields[name], codecs);
+  for (const name of writtenColumns(type)) row[name] = encoded(name, fields[name], codecs);
   if (type === "key") row["subjectId"] ??= textIn(fields, "id");
   return row;
+}
+
+function writtenColumns(type: StoredType): string[] {
+  return [...columnsOf(type), ...(storedIn[type].computed ?? [])];
 }
 
 function encoded(name: string, value: unknown, codecs: Readonly<Record<string, Codec>> = {}): Value {
@@ -130,7 +134,7 @@ const inserters: Readonly<Record<string, ReturnType<typeof inserterOf>>> = Objec
 );
 
 function updaterOf(type: StoredType) {
-  const names = columnsOf(type).filter((name) => name !== "id");
+  const names = writtenColumns(type).filter((name) => name !== "id");
   return prepared(
     (db, row: Record<string, Value>): CompiledQuery<unknown> =>
       sql`update ${sql.table(storedIn[type].table)} set ${sql.join(names.map((name) => sql`${sql.ref(name)} = ${row[name]}`))}

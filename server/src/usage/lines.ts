@@ -1,11 +1,12 @@
 import type { UsageEvent, Why } from "../domain/usage.ts";
 
-/** An event as it was recorded: the `order`th of its process. */
+/** A recorded event. `order` counts the events of the process that recorded it. */
 export type RecordedEvent = UsageEvent & { order: number };
 
 /**
- * One event as a line of text, in which it goes to the usage thread and is stored: building it takes a third of the time
- * of JSON.stringify. Ids and outcomes contain no tabs; texts that callers choose are in JSON, which escapes them.
+ * Serializes an event as one line with tabs between its fields. The line is sent to the usage thread and stored.
+ * Building it takes a third of the time of JSON.stringify. Ids and outcomes contain no tabs, and JSON escapes the
+ * tabs in texts that callers choose.
  */
 export function lineOf(event: UsageEvent, order: number): string {
   const { keyId = "", keyHash = "", identityId = "", apiId = "", namespaceId = "", request = "" } = event;
@@ -15,7 +16,73 @@ export function lineOf(event: UsageEvent, order: number): string {
   return `${event.atMs}\t${order}\t${event.workspaceId}\t${event.requestId}\t${event.outcome}\t${event.credits}\t${keyId}\t${identityId}\t${apiId}\t${namespaceId}\t${keyHash}\t${identifier}\t${why}\t${tags}\t${request}\n`;
 }
 
-/** `line`: without its end. */
+/** The part of an event that the counts need. */
+export type CountedEvent = Pick<
+  UsageEvent,
+  "atMs" | "workspaceId" | "outcome" | "credits" | "keyId" | "identityId" | "apiId" | "namespaceId" | "tags"
+>;
+
+/**
+ * Returns a reader that parses lines of `lineOf` one after another, but only what the counts need: this takes
+ * a third of the time of `eventOf`. The strings of an event are slices, which keep the whole text in memory:
+ * to store one, make an `ownCopy`.
+ */
+export function countedReader(text: string) {
+  let at = 0;
+
+  function next(): string {
+    const end = text.indexOf("\t", at);
+    const field = text.slice(at, end);
+    at = end + 1;
+    return field;
+  }
+
+  function skip(fields: number): void {
+    for (let field = 0; field < fields; field += 1) at = text.indexOf("\t", at) + 1;
+  }
+
+  return {
+    /** the index at which the next line begins */
+    at: () => at,
+    isAtEnd: () => at >= text.length,
+    moveTo(index: number): void {
+      at = index;
+    },
+    read(): CountedEvent {
+      const atMs = Number(next());
+      skip(1); // the order
+      const workspaceId = next();
+      skip(1); // the request's id
+      const outcome = next();
+      const credits = Number(next());
+      const keyId = next() || undefined;
+      const identityId = next() || undefined;
+      const apiId = next() || undefined;
+      const namespaceId = next() || undefined;
+      skip(3); // the hash of an unknown key, the identifier, and why it was refused
+      const tags = next();
+      at = text.indexOf("\n", at) + 1;
+      return {
+        atMs,
+        workspaceId,
+        outcome,
+        credits,
+        keyId,
+        identityId,
+        apiId,
+        namespaceId,
+        tags: tags === "" ? [] : (JSON.parse(tags) as string[]),
+      };
+    },
+  };
+}
+
+/** Copies a slice of a text, so that it does not keep the whole text in memory. */
+export function ownCopy(part: string): string {
+  return Buffer.from(part).toString();
+}
+
+/** Parses a line of `lineOf`, without the newline at its end. */
 export function eventOf(line: string): RecordedEvent {
   const [atMs, order, workspaceId = "", requestId = "", outcome = "", credits, ...more] = line.split("\t");
   const [keyId, identityId, apiId, namespaceId, keyHash, identifier = "", why = "", tags = "", request] =
@@ -35,6 +102,6 @@ export function eventOf(line: string): RecordedEvent {
     identifier: identifier === "" ? undefined : (JSON.parse(identifier) as string),
     why: why === "" ? undefined : (JSON.parse(why) as Why),
     tags: tags === "" ? [] : (JSON.parse(tags) as string[]),
-    request, // undefined if an older version recorded the event
+    request, // undefined if an older version of the server recorded the event
   };
 }

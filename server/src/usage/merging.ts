@@ -1,33 +1,42 @@
 import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type Share } from "./blocks.ts";
+import { ownCopy } from "./lines.ts";
 import { fullChars } from "./waitingEvents.ts";
 
-/** this many small blocks become one */
-const mergedAtOnce = 16;
+/** this many small blocks are merged into one */
+const blocksPerMerge = 16;
 
-type Stored = { lines: Pick<Lines, "workspaceId" | "share">; head: BlockHead; chars: number };
+type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: number };
 
-/** Merges the small blocks that this process stored. */
+/** Merges small blocks that this process has stored: many small ones would compress badly and be slow to search. */
 export function blockMerger(newId: () => string) {
-  /** by workspace and share, then by size: few bytes, and many */
+  /** by workspace and share; of each pair, the first list has the smaller blocks, the second the larger ones */
   const small = new Map<string, [Stored[], Stored[]]>();
 
-  function remember(lines: Lines, head: BlockHead): void {
-    const chars = lines.text.length;
+  function remember({ workspaceId, share, text }: Lines, head: BlockHead): void {
+    const chars = text.length;
     if (chars >= fullChars / 2) return;
-    const name = `${lines.share}${lines.workspaceId}`;
+    const name = `${share}${workspaceId}`;
     const sizes = small.get(name) ?? [[], []];
-    sizes[chars < fullChars / mergedAtOnce ? 0 : 1].push({ lines, head, chars });
+    sizes[chars < fullChars / blocksPerMerge ? 0 : 1].push({
+      workspaceId: ownCopy(workspaceId),
+      share,
+      head,
+      chars,
+    });
     small.set(name, sizes);
   }
 
   return {
     remember,
-    /** Merges where enough small blocks have come together. Errors: the database's; these blocks then stay small. */
+    /**
+     * Merges each list that has enough blocks. Errors: those of
+     * the database. The blocks of that list are then never merged.
+     */
     async merge(database: UsageDatabase): Promise<void> {
       for (const blocks of [...small.values()].flat()) {
         const chars = blocks.reduce((sum, block) => sum + block.chars, 0);
-        if (blocks.length < mergedAtOnce && chars < fullChars) continue;
+        if (blocks.length < blocksPerMerge && chars < fullChars) continue;
         const merged = blocks.splice(0);
         const stored = await database.transaction((tx) => mergeBlocks(tx, merged, newId));
         if (stored !== undefined) remember(stored.lines, stored.head);
@@ -39,7 +48,7 @@ export function blockMerger(newId: () => string) {
 async function mergeBlocks(sql: UsageSql, merged: readonly Stored[], newId: () => string) {
   const [first] = merged;
   if (first === undefined) return undefined;
-  const { workspaceId, share } = first.lines;
+  const { workspaceId, share } = first;
   const texts = await readTexts(
     sql,
     workspaceId,

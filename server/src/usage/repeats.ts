@@ -3,7 +3,7 @@
  * so their line refers to that one: it takes the deciding thread a third of the time of a whole line.
  */
 import type { UsageEvent } from "../domain/usage.ts";
-import { eventOf, lineOf, type RecordedEvent } from "./lines.ts";
+import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 
 // A line begins with a digit, or with one of these.
 /** a whole line to which later ones may refer */
@@ -55,38 +55,57 @@ function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   );
 }
 
-/** An event, and its line as it is stored. */
-export type PassedEvent = { event: RecordedEvent; line: string };
+/** An event, and its line as it is stored, with its newline. */
+export type PassedEvent = { event: CountedEvent; line: string };
 
-/** The events of one order's text. */
-export function* passedEvents(text: string): Generator<PassedEvent> {
-  const kept = new Map<string, PassedEvent>();
-  let order = -1;
-  for (const line of text.split("\n")) {
-    if (line === "") continue;
-    const passed = passedEvent(line, kept, order + 1);
-    order = passed.event.order;
-    yield passed;
+/** An event to which later lines may refer. `rest`: its line from the end of its request id on. */
+type Kept = { event: CountedEvent; rest: string };
+
+/** Returns a reader of the text of one order. */
+export function passedReader(text: string): { isAtEnd(): boolean; read(): PassedEvent } {
+  const { at, moveTo, isAtEnd, read } = countedReader(text);
+  const kept = new Map<string, Kept>();
+  let order = firstOrderOf(text) - 1;
+
+  function readWhole(startAt: number): PassedEvent {
+    const event = read();
+    return { event, line: text.slice(startAt, at()) };
   }
-}
 
-function passedEvent(line: string, kept: Map<string, PassedEvent>, order: number): PassedEvent {
-  if (line.startsWith(repeatMark)) return repeated(line, kept, order);
-  if (!line.startsWith(keptMark)) return { event: eventOf(line), line };
-  const whole = line.slice(keptMark.length);
-  const passed = { event: eventOf(whole), line: whole };
-  kept.set(String(passed.event.order), passed);
-  return passed;
-}
+  function readRepeat(startAt: number): PassedEvent {
+    const endAt = text.indexOf("\n", startAt);
+    const [earlierOrder = "", time = "", requestId = ""] = text.slice(startAt, endAt).split("\t");
+    const earlier = kept.get(earlierOrder);
+    if (earlier === undefined) throw new Error("a line of usage refers to an event that was not passed on");
+    moveTo(endAt + 1);
+    const event = { ...earlier.event, atMs: Number(time) };
+    return { event, line: `${time}\t${order}\t${event.workspaceId}\t${requestId}${earlier.rest}` };
+  }
 
-function repeated(line: string, kept: Map<string, PassedEvent>, order: number): PassedEvent {
-  const [earlierOrder = "", atMs = "", requestId = ""] = line.slice(repeatMark.length).split("\t");
-  const earlier = kept.get(earlierOrder);
-  if (earlier === undefined) throw new Error("a line of usage refers to an event that was not passed on");
-  const { workspaceId, requestId: earlierId } = earlier.event;
-  const start = `${earlier.event.atMs}\t${earlierOrder}\t${workspaceId}\t${earlierId}`;
   return {
-    event: { ...earlier.event, atMs: Number(atMs), order, requestId },
-    line: `${atMs}\t${order}\t${workspaceId}\t${requestId}${earlier.line.slice(start.length)}`,
+    isAtEnd,
+    read(): PassedEvent {
+      const startAt = at();
+      order += 1;
+      if (text.startsWith(repeatMark, startAt)) return readRepeat(startAt + 1);
+      if (!text.startsWith(keptMark, startAt)) return readWhole(startAt);
+      moveTo(startAt + 1);
+      const passed = readWhole(startAt + 1);
+      kept.set(String(order), { event: passed.event, rest: restOf(passed.line) });
+      return passed;
+    },
   };
+}
+
+/** The first line of an order is always whole. */
+function firstOrderOf(text: string): number {
+  return Number(text.slice(text.indexOf("\t") + 1).split("\t", 1)[0]);
+}
+
+const fieldsBeforeRest = 4;
+
+function restOf(line: string): string {
+  let at = -1;
+  for (let field = 0; field < fieldsBeforeRest; field += 1) at = line.indexOf("\t", at + 1);
+  return line.slice(at);
 }

@@ -12,11 +12,11 @@ import {
 } from "./countStore.ts";
 import { type Subject, takeCells, type tally } from "./tally.ts";
 
-/** so few that a question to the usage thread hardly waits for them */
-const rowsAtOnce = 5_000;
-/** one flush saves at most this many; the others wait for the next */
+/** rows of one transaction: few enough that a query to the usage thread hardly waits for them */
+const rowsPerBatch = 5_000;
+/** the maximum number of rows that one flush saves; the rest waits for the next flush */
 const rowsPerFlush = 25_000;
-/** The last use of a key takes as long to store as its counts, so it is stored less often. */
+/** Storing a key's last use takes as long as storing its counts, so last uses are stored only with every eighth cut. */
 const cutsPerUses = 8;
 const maxUses = 200_000;
 const maxKnownTags = 20_000;
@@ -24,7 +24,10 @@ const maxKnownTags = 20_000;
 type Tally = ReturnType<typeof tally>;
 type Known = { no: number; day: number };
 
-/** Turns what was counted into rows, and saves them in batches. */
+/**
+ * Saves counts. A cut takes everything that was counted so far
+ * and turns it into rows, which are then saved in batches.
+ */
 export function countSaver(counted: Tally) {
   const numbers = numbering();
   let rows: CountRow[] = [];
@@ -32,7 +35,7 @@ export function countSaver(counted: Tally) {
   let uses: UseRow[] = [];
   let dropped = 0;
 
-  /** Errors: the database's. Nothing is lost. */
+  /** Turns what was counted so far into rows. Errors: those of the database. Nothing is lost then. */
   async function cut(database: UsageDatabase, nowMs: number, withUses: boolean): Promise<void> {
     await numbers.learn(database, counted.waiting(), Math.floor(nowMs / periodMs.day));
     const subjects = counted.take();
@@ -42,7 +45,7 @@ export function countSaver(counted: Tally) {
   }
 
   async function saveBatch(database: UsageDatabase): Promise<void> {
-    const batch = { rows: rows.slice(0, rowsAtOnce), uses: uses.slice(0, rowsAtOnce) };
+    const batch = { rows: rows.slice(0, rowsPerBatch), uses: uses.slice(0, rowsPerBatch) };
     try {
       await database.transaction(async (tx) => {
         await addMinutes(tx, batch.rows);
@@ -52,33 +55,34 @@ export function countSaver(counted: Tally) {
       if (!database.isOfOneRow(error)) throw error;
       dropped += batch.rows.length;
     }
-    rows = rows.slice(rowsAtOnce);
-    uses = uses.slice(rowsAtOnce);
+    rows = rows.slice(rowsPerBatch);
+    uses = uses.slice(rowsPerBatch);
   }
 
+  /** whether a cut has rows that are not saved yet */
   const isHalfway = () => rows.length + uses.length > 0;
   return {
     dropped: () => dropped + counted.dropped(),
-    /** how many counts are not stored yet */
+    /** the number of counts that are not stored yet */
     size: () => counted.size() + rows.length + uses.length + latest.size(),
     isHalfway,
-    /** The database may be another one now. */
+    /** Looks up the numbers of all names again, since the next database may be another one. */
     forgetNumbers(): void {
       counted.forgetNumbers();
       numbers.forget();
     },
     /**
-     * Saves the rows that wait, then what was counted since, but only so much that other work is not delayed.
-     * Errors: the database's; what was not saved waits for the next call.
+     * Saves the rows of the last cut, then what was counted since. Stops at `rowsPerFlush`, so that other work is not
+     * delayed. Errors: those of the database. What was not saved waits for the next call.
      */
     async save(database: UsageDatabase, nowMs: number): Promise<void> {
-      for (let saved = 0; saved < rowsPerFlush; saved += rowsAtOnce) {
+      for (let saved = 0; saved < rowsPerFlush; saved += rowsPerBatch) {
         if (!isHalfway()) await cut(database, nowMs, false);
         if (!isHalfway()) return;
         await saveBatch(database);
       }
     },
-    /** Saves everything. Errors: as `save`. */
+    /** Saves everything that was counted. Errors: like `save`. */
     async saveAll(database: UsageDatabase, nowMs: number): Promise<void> {
       while (isHalfway()) await saveBatch(database);
       await cut(database, nowMs, true);
@@ -87,7 +91,7 @@ export function countSaver(counted: Tally) {
   };
 }
 
-/** Collects when each key was last verified. */
+/** Collects the time of each key's last verification. */
 function latestUses() {
   let latest = new Map<string, UseRow>();
   let calls = 0;
@@ -98,7 +102,10 @@ function latestUses() {
       }
     },
     size: () => latest.size,
-    /** Returns everything it has at every few calls, if it is `wanted`, or if it is too much to be kept. Otherwise nothing. */
+    /**
+     * Drains the last uses if they are `wanted`, with every eighth call,
+     * or if there are too many to keep. Otherwise returns nothing.
+     */
     take(wanted: boolean): UseRow[] {
       calls += 1;
       if (!wanted && calls % cutsPerUses !== 0 && latest.size <= maxUses) return [];
@@ -109,7 +116,7 @@ function latestUses() {
   };
 }
 
-/** Knows the numbers of names that were stored today. */
+/** Looks up the numbers of names, and remembers those of names that are already marked as used today. */
 function numbering() {
   const tags = new Map<string, Known>();
   const workspaces = new Map<string, number>();

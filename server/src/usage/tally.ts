@@ -1,7 +1,11 @@
-import { kindOf, outcomes, periodMs, subjectKinds, type UsageEvent } from "../domain/usage.ts";
+import { kindOf, outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
+import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
-/** What was counted for one subject in one minute with one outcome and one tag; `tag` undefined: all events. */
+/**
+ * The count of one subject's events in one minute with one outcome and
+ * one tag. If `tag` is undefined: of all events, with and without tags.
+ */
 export type Cell = {
   minute: number;
   outcome: number;
@@ -10,29 +14,34 @@ export type Cell = {
   credits: number;
 };
 
-/** A workspace, an api, a namespace, an identity or a key. `no`: its number in the database, 0 until it is known. */
+/** What events are counted for: a workspace, an api, a namespace, an identity or a key. */
 export type Subject = {
   workspaceId: string;
   kind: number;
   name: string;
+  /** its number in the database; 0: not looked up yet */
   no: number;
-  /** the last day for which its row is marked as used */
+  /** the last day on which its name is marked as used in the database */
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;
-  /** when it was last counted; 0: only settlements were */
+  /** when it was last used; 0: not used, since only settlements were counted */
   lastMs: number;
+  /** for a key: the identity and the api of its last event, which are most likely those of its next event too */
+  identity: Subject | undefined;
+  api: Subject | undefined;
 };
 
 type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget };
 
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
-/** The most counts that wait to be stored. Above it, new ones are dropped. */
+/** The maximum number of cells that wait to be stored. Beyond it, events that need a new cell are not counted. */
 const maxCells = 200_000;
-/** The most subjects that are remembered between two flushes. */
+/** The maximum number of subjects that are remembered after their counts were drained. */
 const maxSubjects = 250_000;
 
+/** The state of a tally. `dirty` has the subjects with counts. */
 type Book = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];
@@ -41,27 +50,33 @@ type Book = {
   dropped: number;
 };
 
-/** Adds up events by subject and minute until they are taken. */
+/** Counts events by subject and minute until the caller drains the counts with `take`. */
 export function tally() {
   const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
   return {
-    add(event: UsageEvent): void {
+    add(event: CountedEvent): void {
       const workspace = workspaceOf(book, event.workspaceId);
-      const tags =
-        event.tags.length === 0
-          ? event.tags
-          : workspace.tags.bounded(event.keyId ?? "", event.atMs, event.tags);
-      countFor(book, workspace.own, event, tags);
-      if (event.outcome === "NOT_FOUND") return; // the key, if there was one, did not take part
-      for (const name of counted) {
-        const id = event[`${name}Id`];
-        if (id !== undefined) countFor(book, subjectOf(book, workspace, subjectKinds[name], id), event, tags);
+      const addition = additionOf(event, workspace.tags);
+      countFor(book, workspace.own, addition);
+      if (event.outcome === "NOT_FOUND") return; // even if the key exists, the caller was told that it does not
+      const { keyId, identityId, apiId, namespaceId } = event;
+      const key = subjectOf(book, workspace, "key", keyId, undefined);
+      const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);
+      const api = subjectOf(book, workspace, "api", apiId, key?.api);
+      if (key !== undefined) {
+        key.identity = identity;
+        key.api = api;
+        countFor(book, key, addition);
       }
+      if (identity !== undefined) countFor(book, identity, addition);
+      if (api !== undefined) countFor(book, api, addition);
+      const namespace = subjectOf(book, workspace, "namespace", namespaceId, undefined);
+      if (namespace !== undefined) countFor(book, namespace, addition);
     },
-    /** how many counts wait */
+    /** the number of cells that wait to be stored */
     size: () => book.cells,
     dropped: () => book.dropped,
-    /** the subjects with counts */
+    /** Returns the subjects that have counts. */
     waiting: (): readonly Subject[] => book.dirty,
     forgetNumbers(): void {
       for (const { own, subjects } of book.workspaces.values()) {
@@ -69,7 +84,10 @@ export function tally() {
         for (const subject of subjects.values()) subject.no = 0;
       }
     },
-    /** The subjects with counts. The caller must empty them with `takeCells` before the next `add`. */
+    /**
+     * Drains the subjects that have counts. The caller must
+     * drain each of them with `takeCells` before the next `add`.
+     */
     take(): Subject[] {
       const taken = book.dirty;
       book.dirty = [];
@@ -83,43 +101,87 @@ export function tally() {
   };
 }
 
-const counted = ["key", "identity", "api", "namespace"] as const;
-
 function make(book: Book, workspaceId: string, kind: number, name: string): Subject {
   book.subjects += 1;
-  return { workspaceId, kind, name, no: 0, day: 0, cells: [], tagged: undefined, lastMs: 0 };
+  return {
+    workspaceId,
+    kind,
+    name,
+    no: 0,
+    day: 0,
+    cells: [],
+    tagged: undefined,
+    lastMs: 0,
+    identity: undefined,
+    api: undefined,
+  };
 }
 
 function workspaceOf(book: Book, id: string): Workspace {
   let found = book.workspaces.get(id);
   if (found === undefined) {
-    const own = make(book, id, subjectKinds.workspace, id);
+    const name = ownCopy(id);
+    const own = make(book, name, subjectKinds.workspace, name);
     found = { own, subjects: new Map(), tags: tagBudget() };
-    book.workspaces.set(id, found);
+    book.workspaces.set(name, found);
   }
   return found;
 }
 
-function subjectOf(book: Book, workspace: Workspace, kind: number, name: string): Subject {
-  let found = workspace.subjects.get(name);
+/**
+ * Finds the subject with this id, and creates it if it is missing. `likely` is a guess: comparing its name
+ * takes less time than a look-up.
+ */
+function subjectOf(
+  book: Book,
+  workspace: Workspace,
+  kind: "key" | "identity" | "api" | "namespace",
+  id: string | undefined,
+  likely: Subject | undefined,
+): Subject | undefined {
+  if (id === undefined) return undefined;
+  if (likely?.name === id) return likely;
+  let found = workspace.subjects.get(id);
   if (found === undefined) {
-    found = make(book, workspace.own.name, kind, name);
-    workspace.subjects.set(name, found);
+    found = make(book, workspace.own.name, subjectKinds[kind], ownCopy(id));
+    workspace.subjects.set(found.name, found);
   }
   return found;
 }
 
-function countFor(book: Book, subject: Subject, event: UsageEvent, tags: readonly string[]): void {
-  const { atMs } = event;
-  const minute = Math.floor(atMs / periodMs.minute);
-  const outcome = outcomeNumbers.get(event.outcome) ?? -1;
-  add(plainCell(book, subject, minute, outcome), event);
-  for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), event);
-  if (kindOf(event) === "settlement") return; // not a use of the key
-  // a clock that was set back by more than a day was wrong before
+/** What an event adds to the counts of each of its subjects. */
+type Addition = {
+  atMs: number;
+  minute: number;
+  outcome: number;
+  tags: readonly string[];
+  /** 0 for a settlement: the verification was counted when it reserved its credits */
+  count: number;
+  credits: number;
+};
+
+function additionOf(event: CountedEvent, budget: TagBudget): Addition {
+  const { atMs, outcome, credits, tags, keyId = "" } = event;
+  return {
+    atMs,
+    minute: Math.floor(atMs / periodMs.minute),
+    outcome: outcomeNumbers.get(outcome) ?? -1,
+    tags: tags.length === 0 ? tags : budget.bounded(keyId, atMs, tags),
+    count: kindOf(event) === "settlement" ? 0 : 1,
+    credits,
+  };
+}
+
+function countFor(book: Book, subject: Subject, addition: Addition): void {
+  const { atMs, minute, outcome, tags, count } = addition;
+  add(plainCell(book, subject, minute, outcome), addition);
+  for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), addition);
+  if (count === 0) return; // not a use of the key
+  // a time more than a day earlier means that the clock was wrong before and has been set back
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
 
+/** Registers a new cell. Returns `undefined` if there are too many: the event is then not counted. */
 function start(book: Book, subject: Subject, cell: Cell): Cell | undefined {
   if (book.cells >= maxCells) {
     book.dropped += 1;
@@ -154,7 +216,7 @@ function taggedCell(
   return cell;
 }
 
-/** Takes the subject's counts, which start from zero again. */
+/** Drains the subject's counts, which then start from zero. */
 export function takeCells(subject: Subject): Cell[] {
   const taken = subject.tagged === undefined ? subject.cells : [...subject.cells, ...subject.tagged.values()];
   subject.cells = [];
@@ -162,9 +224,8 @@ export function takeCells(subject: Subject): Cell[] {
   return taken;
 }
 
-/** A settlement adds its credits, but the verification was counted when it reserved them. */
-function add(cell: Cell | undefined, event: UsageEvent): void {
+function add(cell: Cell | undefined, { count, credits }: Addition): void {
   if (cell === undefined) return;
-  cell.count += kindOf(event) === "settlement" ? 0 : 1;
-  cell.credits += event.credits;
+  cell.count += count;
+  cell.credits += credits;
 }

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import type { UsageEvent } from "../domain/usage.ts";
-import { lineOf } from "./lines.ts";
+import { type CountedEvent, countedReader, eventOf, lineOf } from "./lines.ts";
 import type { UsageOrder } from "./orders.ts";
-import { passedEvents } from "./repeats.ts";
+import { passedReader } from "./repeats.ts";
 import { takeCells, tally } from "./tally.ts";
 import type { UsageThread } from "./thread.ts";
 import { collectUsage } from "./usage.ts";
@@ -19,7 +19,7 @@ const event: UsageEvent = {
   tags: [],
 };
 
-/** A thread that records its orders, and fails while `failing` says so. */
+/** A thread that records its orders, and fails while `failing` is true. */
 function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
   const added: (UsageOrder & { kind: "add" })[] = [];
   return {
@@ -33,11 +33,24 @@ function thread(failing = () => false): UsageThread & { added: (UsageOrder & { k
   };
 }
 
-/** The events that the thread got, as plain objects. */
-const passedTo = (to: ReturnType<typeof thread>): (UsageEvent & { order: number })[] =>
-  to.added.flatMap(({ text }) =>
-    [...passedEvents(text)].map((passed) => JSON.parse(JSON.stringify(passed.event))),
-  );
+/** What the thread reads of the orders that it got. */
+function passedTo({ added }: ReturnType<typeof thread>) {
+  return added.flatMap(({ text }) => {
+    const { read, isAtEnd } = passedReader(text);
+    const passed: ReturnType<typeof read>[] = [];
+    while (!isAtEnd()) passed.push(read());
+    return passed;
+  });
+}
+
+/** The events that the thread stores, as plain objects. Expects that it counts the same ones. */
+function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { order: number })[] {
+  return passedTo(to).map(({ event, line }) => {
+    const stored = eventOf(line.slice(0, -1));
+    expect(stored).toMatchObject(event);
+    return JSON.parse(JSON.stringify(stored));
+  });
+}
 
 const collect = (to: UsageThread) =>
   collectUsage({ thread: to, nowMs: () => event.atMs, oldTime: () => undefined, flushMs: 3_600_000 });
@@ -47,7 +60,7 @@ const cellsOf = (counted: ReturnType<typeof tally>) =>
 
 test("equal verifications of one minute become one count of each subject", () => {
   const counted = tally();
-  for (let call = 0; call < 1_000; call += 1) counted.add({ ...event, requestId: `req_${call}` });
+  for (let call = 0; call < 1_000; call += 1) counted.add(event);
   counted.add({ ...event, atMs: event.atMs + 60_000 });
   const cells = cellsOf(counted);
   for (const name of ["ws_1", "key_1", "id_1", "api_1"]) {
@@ -62,20 +75,20 @@ test("equal verifications of one minute become one count of each subject", () =>
 test("what waits to be stored is bounded, and what does not fit is counted as dropped", () => {
   const counted = tally();
   for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
-  expect(counted.size()).toBe(200_000 - 50_000 + 3); // of each key one, and one of each other subject
+  expect(counted.size()).toBe(200_000 - 50_000 + 3); // one cell for each key, and one for each other subject
   for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
   expect(counted.size()).toBe(200_000);
   expect(counted.dropped()).toBe(100_003);
 });
 
-test("different tags beyond those of a key, and beyond those of the workspace, count as other", () => {
+test("tags beyond the maximum of a key or of the workspace are counted as `other`", () => {
   const counted = tally();
   for (let key = 0; key < 2_000; key += 1) {
     const tags = Array.from({ length: 20 }, (_, index) => `${key} ${index}`.padEnd(512, "x"));
     counted.add({ ...event, keyId: `key_${key}`, identityId: `id_${key}`, tags });
   }
   const names = new Set(cellsOf(counted).map(({ tag }) => tag));
-  expect(names.size).toBe(1_002); // a thousand, `other`, and none
+  expect(names.size).toBe(1_002); // a thousand tags, `other`, and events without a tag
   expect(names.has("other")).toBe(true);
 });
 
@@ -92,7 +105,7 @@ test("an event reaches the thread as it was recorded, whatever characters its te
   }));
   for (const one of events) usage.record(one);
   await usage.close();
-  expect(passedTo(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
 });
 
 test("an event that is like an earlier one reaches the thread with its own time, request and line", async () => {
@@ -130,9 +143,8 @@ test("an event that is like an earlier one reaches the thread with its own time,
   await usage.close();
   const plain = (one: UsageEvent, order: number) => JSON.parse(JSON.stringify({ ...one, order }));
   const all = [...events, ...events];
-  expect(passedTo(to)).toEqual(all.map(plain));
-  const lines = to.added.flatMap(({ text }) => [...passedEvents(text)].map(({ line }) => `${line}\n`));
-  expect(lines).toEqual(all.map(lineOf));
+  expect(eventsOf(to)).toEqual(all.map(plain));
+  expect(passedTo(to).map(({ line }) => line)).toEqual(all.map(lineOf));
   expect(to.added[0]?.text.split("\n@").length).toBeGreaterThan(10);
 });
 
@@ -143,9 +155,58 @@ test("of events of very many keys, only a thousand are kept for later ones to re
   const events = [...keys, ...keys].map((keyId): UsageEvent => ({ ...event, keyId, request: "" }));
   for (const one of events) usage.record(one);
   await usage.close();
-  expect(passedTo(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
   expect(to.added[0]?.text.match(/^=/gm)).toHaveLength(1_000);
   expect(to.added[0]?.text.match(/^@/gm)).toHaveLength(1_000);
+});
+
+test("the fast reader of a line finds the same values as the full parser, whatever characters the line has", () => {
+  const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
+  const events: UsageEvent[] = [
+    event,
+    ...odd.map((text) => ({
+      ...event,
+      identifier: text,
+      tags: [text, ...odd],
+      request: JSON.stringify(text),
+    })),
+    {
+      ...event,
+      keyId: undefined,
+      identityId: undefined,
+      apiId: undefined,
+      namespaceId: "rlns_1",
+      credits: 7,
+    },
+    { ...event, keyId: undefined, keyHash: "hash", outcome: "NOT_FOUND" },
+  ];
+  const { read, isAtEnd } = countedReader(events.map(lineOf).join(""));
+  const seen: CountedEvent[] = [];
+  while (!isAtEnd()) seen.push(read());
+  expect(seen).toEqual(
+    events.map(({ atMs, workspaceId, outcome, credits, keyId, identityId, apiId, namespaceId, tags }) => {
+      return { atMs, workspaceId, outcome, credits, keyId, identityId, apiId, namespaceId, tags: [...tags] };
+    }),
+  );
+});
+
+test("a key that was counted once does not keep the text of the events beside it in memory", () => {
+  const counted = tally();
+  const rss = () => {
+    Bun.gc(true);
+    return process.memoryUsage.rss() / 2 ** 20;
+  };
+  const countOne = (call: number) => {
+    const id = (kind: string) => `${kind}_${String(call).padStart(22, "0")}`;
+    const own = { ...event, keyId: id("key"), identityId: id("id"), apiId: id("api") };
+    const text = lineOf({ ...own, identifier: "x".repeat(2 ** 20) }, call);
+    counted.add(countedReader(Buffer.from(text).toString()).read());
+  };
+  for (let call = 0; call < 50; call += 1) countOne(call);
+  const before = rss();
+  for (let call = 50; call < 350; call += 1) countOne(call);
+  expect(rss() - before).toBeLessThan(100);
+  expect(counted.size()).toBe(3 * 350 + 1);
 });
 
 test("if the thread fails, its events are counted as lost, and the next ones are passed on", async () => {
@@ -178,14 +239,14 @@ test("what waits for the thread is bounded in bytes, and what does not fit is co
   expect(passed).toBeGreaterThan(1_000);
 });
 
-test("of tags that one workspace sends in great numbers, all beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
+test("if one workspace sends very many tags, those beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
   const to = thread();
   const usage = collect(to);
   const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));
   for (let call = 0; call < 4_000; call += 1) usage.record({ ...event, tags });
   usage.record({ ...event, workspaceId: "ws_2", tags: ["path=/"] });
   await usage.close();
-  const events = passedTo(to);
+  const events = eventsOf(to);
   expect(events).toHaveLength(4_001);
   expect(events.at(-1)?.tags).toEqual(["path=/"]);
   const kept = events.filter((one) => one.tags.length === 20).length;
@@ -193,7 +254,7 @@ test("of tags that one workspace sends in great numbers, all beyond a megabyte a
   expect(usage.dropped()).toEqual({ events: 0, counts: 0, tags: (4_000 - kept) * 20, evicted: 0 });
 });
 
-test("an event takes less than 200 characters until it is passed on", async () => {
+test("an event takes less than 200 characters until it is sent to the usage thread", async () => {
   const to = thread();
   const usage = collect(to);
   const id = (prefix: string) => `${prefix}_0Ck3vDbnXhq2Tn6Yp1Zs4a`;

@@ -1,4 +1,4 @@
-/** The thread that stores and reads usage, over its own connection. */
+/** The script of the usage thread. It stores and reads usage over its own database connection. */
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { idMaker } from "../domain/ids.ts";
 import { randomBytes } from "../runtime.ts";
@@ -10,7 +10,7 @@ import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
 import { blockMerger } from "./merging.ts";
 import type { LastUse, UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
-import { passedEvents } from "./repeats.ts";
+import { passedReader } from "./repeats.ts";
 import { countSaver } from "./saver.ts";
 import { tally } from "./tally.ts";
 import { findTop, findTopIdentifiers } from "./topReader.ts";
@@ -18,15 +18,17 @@ import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
 /**
- * `database` holds the records; usage is kept in the same database, or in a file beside it. `eventsKeptMs`: 0, events are
- * not kept; undefined, as long as there is space.
+ * Where usage is stored: in `database` if it is PostgreSQL, in a file next to it if it is SQLite. `eventsKeptMs`: how
+ * long events are kept; 0: not at all; undefined: as long as there is space.
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
-/** `add` orders come twice a second. Counts are stored after this many, so that they reach the disk within 10 seconds. */
+/**
+ * `add` orders come twice a second. Counts are saved with every 14th, so that they reach the disk within 10 seconds.
+ */
 const ordersPerSave = 14;
 const ordersPerUpkeep = 20;
-/** A question about counts waits until they are stored, unless they are more than this. */
+/** A query about counts first saves those that wait, unless they are more than this. */
 const fewCounts = 20_000;
 
 const newId = idMaker(randomBytes);
@@ -52,11 +54,11 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
   }
 });
 
-/** Does not wait: closing a hung connection may never finish. */
+/** Drops the connection. Does not wait for its end: closing a hung connection may never finish. */
 function disconnect(): void {
   const failed = database;
   database = undefined;
-  counts.forgetNumbers(); // those of a database in memory are gone
+  counts.forgetNumbers(); // if the database was in memory, its numbers are gone
   failed?.then(({ close }) => close()).catch(() => undefined);
 }
 
@@ -86,7 +88,10 @@ async function follow(
   }
 }
 
-/** On a full disk, counts that are not stored yet are missing from what is read. They wait for the next attempt. */
+/**
+ * Saves all counts. If the disk is full, they wait in memory
+ * for the next attempt, and the query does not include them.
+ */
 async function saveIfPossible(usage: UsageDatabase): Promise<void> {
   try {
     await counts.saveAll(usage, nowMs);
@@ -95,7 +100,10 @@ async function saveIfPossible(usage: UsageDatabase): Promise<void> {
   }
 }
 
-/** Rows are locked in their order, so that nodes wait for each other instead of ending in a deadlock. */
+/**
+ * Sorts the rows, so that nodes that store the same last uses
+ * lock them in the same order, and do not end in a deadlock.
+ */
 function usesOf(uses: readonly LastUse[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);
   return rows.sort(([, one], [, other]) => (one < other ? -1 : 1));
@@ -118,10 +126,12 @@ function ingest(order: UsageOrder & { kind: "add" }, { eventsKeptMs }: UsagePlac
   nowMs = order.nowMs;
   if (order.lostUntilMs !== undefined) events.noteGap(everyWorkspace, order.lostUntilMs + 1);
   if (eventsKeptMs === 0) events.noteGap(everyWorkspace, nowMs);
-  for (const { event, line } of passedEvents(order.text)) {
+  const { read, isAtEnd } = passedReader(order.text);
+  while (!isAtEnd()) {
+    const { event, line } = read();
     counted.add(event);
-    const isUnknown = event.outcome === "NOT_FOUND";
-    if (eventsKeptMs !== 0) events.add(event.workspaceId, isUnknown, event.atMs, line);
+    if (eventsKeptMs === 0) continue;
+    events.add(event.workspaceId, event.outcome === "NOT_FOUND", event.atMs, line);
   }
 }
 
@@ -132,7 +142,10 @@ async function store(usage: UsageDatabase): Promise<void> {
   if (counts.isHalfway() || orders % ordersPerSave === 0) await counts.save(usage, nowMs);
 }
 
-/** `oldTimeMs`: the time by which rows are old; undefined: nothing is moved or deleted for its age. */
+/**
+ * Moves and deletes old rows, and keeps usage within its space. If
+ * `oldTimeMs` is undefined, nothing is moved or deleted for its age.
+ */
 async function maintain(
   usage: UsageDatabase,
   oldTimeMs: number | undefined,
@@ -146,6 +159,7 @@ async function maintain(
   evicted += await keepWithin(usage, maxBytes);
 }
 
+/** The response to an `add` order. */
 const progress = () => ({
   events: events.dropped(),
   counts: counts.dropped(),

@@ -5,11 +5,12 @@ import { flawAt } from "../../data/errors.ts";
 import { number, span } from "../../data/time.ts";
 import { AsCode } from "../../parts/AsCode.tsx";
 import { Button } from "../../parts/Button.tsx";
-import { SelectField, TextField } from "../../parts/fields.tsx";
-import { draftOf, limitsOf, type Unit, units } from "../../parts/limitDrafts.ts";
+import { TextField } from "../../parts/fields.tsx";
+import { draftOf, limitsOf } from "../../parts/limitDrafts.ts";
 import { Badge } from "../../parts/Outcome.tsx";
 import { Card } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
+import { WindowFields } from "../../parts/WindowFields.tsx";
 
 /** Which limit applies to an identifier, and how much is left of it. Cost 0 counts nothing. */
 export function AskLimit({ namespace }: { namespace: string }) {
@@ -35,25 +36,11 @@ export function AskLimit({ namespace }: { namespace: string }) {
           error={flawAt(ask.error, "identifier")}
         />
         <div className="fields">
-          <TextField
+          <WindowFields
+            draft={draft}
+            onChange={(change) => setDraft({ ...draft, ...change })}
+            errorAt={(field) => flawAt(ask.error, field)}
             label="Your limit"
-            kind="number"
-            value={draft.limit}
-            onChange={(limit) => setDraft({ ...draft, limit })}
-            error={flawAt(ask.error, "limit")}
-          />
-          <TextField
-            label="Every"
-            kind="number"
-            value={draft.length}
-            onChange={(length) => setDraft({ ...draft, length })}
-            error={flawAt(ask.error, "duration")}
-          />
-          <SelectField
-            label="Unit"
-            value={draft.unit}
-            onChange={(unit) => setDraft({ ...draft, unit: unit as Unit })}
-            options={Object.keys(units).map((unit) => [unit, unit] as const)}
           />
         </div>
         <div className="row">

@@ -3,8 +3,9 @@ import type { Item } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
 import { FormDialog } from "../../parts/Dialog.tsx";
-import { SelectField, TextField } from "../../parts/fields.tsx";
-import { draftOf, limitsOf, type Unit, units } from "../../parts/limitDrafts.ts";
+import { TextField } from "../../parts/fields.tsx";
+import { draftOf, limitsOf } from "../../parts/limitDrafts.ts";
+import { WindowFields } from "../../parts/WindowFields.tsx";
 
 type Props = {
   namespace: string;
@@ -41,26 +42,12 @@ export function OverrideDialog({ namespace, override, onClose }: Props) {
         error={flawAt(set.error, "identifier")}
       />
       <div className="fields">
-        <TextField
+        <WindowFields
+          draft={draft}
+          onChange={(change) => setDraft({ ...draft, ...change })}
+          errorAt={(field) => flawAt(set.error, field)}
           label="Limit"
-          kind="number"
-          value={draft.limit}
-          onChange={(limit) => setDraft({ ...draft, limit })}
           hint="0 refuses everything"
-          error={flawAt(set.error, "limit")}
-        />
-        <TextField
-          label="Every"
-          kind="number"
-          value={draft.length}
-          onChange={(length) => setDraft({ ...draft, length })}
-          error={flawAt(set.error, "duration")}
-        />
-        <SelectField
-          label="Unit"
-          value={draft.unit}
-          onChange={(unit) => setDraft({ ...draft, unit: unit as Unit })}
-          options={Object.keys(units).map((unit) => [unit, unit] as const)}
         />
       </div>
     </FormDialog>

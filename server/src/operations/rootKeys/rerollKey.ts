@@ -9,7 +9,7 @@ import {
   lockRootKeys,
   newRootKey,
   newRootKeyExample,
-  requireGrantable,
+  requireHeld,
   rootKeyId,
 } from "../shared/rootKeys.ts";
 import { lastInstantMs } from "../shared/values.ts";
@@ -48,14 +48,14 @@ export const rerollKey = operation({
       ? await findRootKey(tx, caller.workspaceId, keyId)
       : undefined;
     if (key === undefined) throw new Failure("root_key_unknown");
-    requireGrantable(context.caller, own, key.permissions, key.permissions);
+    for (const grant of key.grants) requireHeld(own, grant, [grant]);
     if (key.id === own.id && expiration !== null && expiration < shortestOwnMs) throw tooShort();
     const nowMs = now();
     if (isExpired(key, nowMs)) throw expired();
     const expiresAtMs = expiryBeforeReroll(key);
     if (key.id !== own.id) refuseBeyondOwn(expiresAtMs, expiryBeforeReroll(own));
-    const { name, permissions } = key;
-    const created = await createRootKey(context, { name, permissions, expiresAtMs });
+    const { name, permissions, grants } = key;
+    const created = await createRootKey(context, { name, permissions, grants, expiresAtMs });
     if (expiration !== null) {
       const endMs = expiration === 0 ? nowMs - 1 : nowMs + expiration;
       const shortenedMs = Math.min(endMs, key.expiresAtMs ?? lastInstantMs);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { engines } from "../../../test/harness.ts";
+import { expectRefusal } from "../../../test/refusal.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { makeWorkspace } from "../../../test/workspace.ts";
 
 describe.each(engines)("on $name, a root key with URNs as permissions", (engine) => {
   const server = testServer({ engine });
@@ -27,6 +29,79 @@ describe.each(engines)("on $name, a root key with URNs as permissions", (engine)
     expect(await grant("api.*.update_key")).toBe(403);
     expect(await grant(urn("keyspaces/*/keys/*#update_key"))).toBe(403);
     expect(await grant(urn("rootKeys/*#write"))).toBe(403);
+  });
+
+  /** An api with its keyspace and one key. */
+  const makeApi = async (from = space) => {
+    const { apiId } = await from.data("apis.createApi", { name: "payments" });
+    const { keyspaceId } = await from.data("apis.getApi", { apiId });
+    const { keyId } = await from.data("keys.createKey", { apiId });
+    return { apiId, keyspaceId, keyId };
+  };
+  const statusOf = async (rootKey: string, operation: string, body: object) =>
+    (await space.call(operation, body, { rootKey })).status;
+
+  test("of a single keyspace may act in its api alone, and lists them as they were given", async () => {
+    const [mine, other] = [await makeApi(), await makeApi()];
+    const permissions = [
+      urn(`keyspaces/${mine.keyspaceId}#create_key`),
+      urn(`keyspaces/${mine.keyspaceId}/keys/*#read_key`),
+    ];
+    for (const make of ["create", "update", "reroll"]) {
+      const first = make === "update" ? ["api.*.read_api"] : permissions;
+      let { key: rootKey, keyId: own } = await space.data("rootKeys.createKey", { permissions: first });
+      if (make === "update") await space.data("rootKeys.updateKey", { keyId: own, permissions });
+      if (make === "reroll") {
+        const rerolled = await space.data("rootKeys.rerollKey", { keyId: own, expiration: 0 });
+        [rootKey, own] = [rerolled.key, rerolled.keyId];
+      }
+      expect(await statusOf(rootKey, "keys.createKey", { apiId: mine.apiId })).toBe(200);
+      expect(await statusOf(rootKey, "keys.getKey", { keyId: mine.keyId })).toBe(200);
+      expect(await statusOf(rootKey, "keys.createKey", { apiId: other.apiId })).toBe(404);
+      expect(await statusOf(rootKey, "keys.getKey", { keyId: other.keyId })).toBe(404);
+      expect(await statusOf(rootKey, "keys.deleteKey", { keyId: mine.keyId })).toBe(403);
+      const listed = await space.data("rootKeys.listKeys", {});
+      expect(listed.find((one: { keyId: string }) => one.keyId === own).permissions).toEqual(permissions);
+    }
+  });
+
+  test("of a single keyspace keeps them when the api is deleted, and nobody is given them any more", async () => {
+    const { apiId, keyspaceId, keyId } = await makeApi();
+    const permissions = [urn(`keyspaces/${keyspaceId}/keys/*#read_key`)];
+    const { key: rootKey, keyId: own } = await space.data("rootKeys.createKey", { permissions });
+    await space.data("apis.deleteApi", { apiId });
+    expect(await statusOf(rootKey, "keys.getKey", { keyId })).toBe(404);
+    const listed = await space.data("rootKeys.listKeys", {});
+    expect(listed.find((one: { keyId: string }) => one.keyId === own).permissions).toEqual(permissions);
+    await space.data("rootKeys.rerollKey", { keyId: own, expiration: 0 });
+    expectRefusal(
+      await space.call("rootKeys.createKey", { permissions }),
+      "invalid_input",
+      "body.permissions[0]",
+    );
+  });
+
+  test("is refused for a keyspace of another workspace, or that the caller cannot see, as for one that does not exist", async () => {
+    const foreign = await makeApi(await makeWorkspace(server));
+    const hidden = await makeApi();
+    const seen = await makeApi();
+    const rootKey = await space.keyWith("root_key.*.create_root_key", `api.${seen.apiId}.read_api`);
+    const ask = (keyspaceId: string, caller: string) =>
+      space.call(
+        "rootKeys.createKey",
+        { permissions: [urn(`keyspaces/${keyspaceId}#create_key`)] },
+        { rootKey: caller },
+      );
+    const flawOf = async (keyspaceId: string, caller = space.rootKey) => {
+      const reply = await ask(keyspaceId, caller);
+      expectRefusal(reply, "invalid_input", "body.permissions[0]");
+      expect(reply.body.error.errors[0].message).toContain(keyspaceId);
+      return JSON.stringify(reply.body.error).replaceAll(keyspaceId, "ks_…");
+    };
+    const unknown = await flawOf("ks_none");
+    expect(await flawOf(foreign.keyspaceId)).toBe(unknown);
+    expect(await flawOf(hidden.keyspaceId, rootKey)).toBe(unknown);
+    expectRefusal(await ask(seen.keyspaceId, rootKey), "insufficient_permissions");
   });
 
   test("is refused for a URN without a counterpart, which is named", async () => {

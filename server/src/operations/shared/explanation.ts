@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { refusalCodes } from "../../domain/verification.ts";
 import { storedDuration } from "./ratelimits.ts";
 import { amount, instant, storedId } from "./values.ts";
-import { refusalCodes } from "./verification.ts";
 
 /** Text for people, which may quote a whole permission query. */
 const sentence = z.string().max(50_000);

@@ -1,15 +1,10 @@
 import { z } from "zod";
-import {
-  type Caller,
-  closestPermission,
-  isPermission,
-  mayGrant,
-  serverPermission,
-} from "../../domain/caller.ts";
-import { expandPermission, isUrn, parseUrn } from "../../domain/permissionUrns.ts";
+import { actions, closestPermission, isPermission, mayGrant, serverPermission } from "../../domain/caller.ts";
+import { type ApisByKeyspace, isUrn, keyspacesIn, parseGiven } from "../../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../../domain/secrets.ts";
 import { Failure, invalid } from "../../errors.ts";
 import type { TransactContext } from "../../operation.ts";
+import { findApisByKeyspace } from "../../storage/queries/apis.ts";
 import {
   findRootKey,
   hasOtherOwnersRootKey,
@@ -63,45 +58,54 @@ export async function lockRootKeys({ tx, caller }: TransactContext): Promise<Sto
 }
 
 /**
- * `current`: what the root key that gets them has, or the one that it replaces.
+ * What the permissions stand for. `current`: what the root key that gets them has.
  * Errors: `invalid_input` for what is not a permission; `insufficient_permissions` for one that the caller does not hold,
  * and for that of the server, unless it is among the current ones.
  */
-export function requireGrantable(
-  { workspaceId }: Caller,
+export async function requireGrantable(
+  { tx, caller: { workspaceId } }: TransactContext,
   own: StoredRootKey,
   permissions: readonly string[],
   current: readonly string[],
-): void {
-  for (const [index, permission] of permissions.entries()) {
-    if (isUrn(permission)) refuseUrn(permission, workspaceId, `body.permissions[${index}]`);
-    if (isUrn(permission) || isPermission(permission)) continue;
-    const near = closestPermission(permission);
-    throw invalid(
-      `body.permissions[${index}]`,
-      "is not a permission",
-      near === undefined
-        ? "use `<resource>.<id or *>.<action>`, such as `api.*.create_key`, or `*`"
-        : `did you mean "${near}"?`,
-    );
+): Promise<string[]> {
+  const apis = await findApisByKeyspace(tx, workspaceId, keyspacesIn(permissions));
+  for (const [keyspaceId, apiId] of apis) {
+    const isKnown = actions.api.some((action) => mayGrant(own.grants, `api.${apiId}.${action}`));
+    if (!isKnown) apis.delete(keyspaceId);
   }
+  const grants = permissions.map((one, index) =>
+    parsed(one, `body.permissions[${index}]`, workspaceId, apis),
+  );
   if (permissions.includes(serverPermission) && !current.includes(serverPermission)) {
     throw new Failure("insufficient_permissions", {
       detail: `"${serverPermission}" concerns every workspace. Only the command line grants it: latchkey root-key create --permissions ${serverPermission}`,
     });
   }
-  const expanded = (some: readonly string[]) => some.flatMap((one) => expandPermission(one, workspaceId));
-  const held = expanded(own.permissions);
-  const missing = expanded(permissions).find((permission) => !mayGrant(held, permission));
-  if (missing === undefined) return;
-  throw new Failure("insufficient_permissions", {
-    detail: `Missing permission: "${missing}". A root key grants only what it holds itself.`,
-  });
+  for (const [index, permission] of permissions.entries()) requireHeld(own, permission, grants[index] ?? []);
+  return grants.flat();
 }
 
-function refuseUrn(permission: string, workspaceId: string, location: string): void {
-  const parsed = parseUrn(permission, workspaceId);
-  if ("flaw" in parsed) throw invalid(location, parsed.flaw.message, parsed.flaw.fix);
+/** Errors: `invalid_input`. */
+function parsed(permission: string, location: string, workspaceId: string, apis: ApisByKeyspace): string[] {
+  const found = parseGiven(permission, workspaceId, apis);
+  if ("flaw" in found) throw invalid(location, found.flaw.message, found.flaw.fix);
+  if (isUrn(permission) || isPermission(permission)) return found.permissions;
+  const near = closestPermission(permission);
+  throw invalid(
+    location,
+    "is not a permission",
+    near === undefined
+      ? "use `<resource>.<id or *>.<action>`, such as `api.*.create_key`, or `*`"
+      : `did you mean "${near}"?`,
+  );
+}
+
+/** Errors: `insufficient_permissions`, which names the permission as it was given. */
+export function requireHeld(own: StoredRootKey, given: string, grants: readonly string[]): void {
+  if (grants.every((permission) => mayGrant(own.grants, permission))) return;
+  throw new Failure("insufficient_permissions", {
+    detail: `Missing permission: "${given}". A root key grants only what it holds itself.`,
+  });
 }
 
 /**
@@ -128,12 +132,12 @@ export function isExpired({ expiresAtMs }: StoredRootKey, nowMs: number): boolea
 /** Creates a root key, and returns it. */
 export async function createRootKey(
   { tx, caller, newId, randomBytes, hashKey, now }: TransactContext,
-  wanted: Pick<NewRootKey, "name" | "permissions" | "expiresAtMs">,
+  wanted: Pick<NewRootKey, "name" | "permissions" | "grants" | "expiresAtMs">,
 ): Promise<z.input<typeof newRootKey>> {
   const key = rootKeySecret(randomBytes(24));
   const keyId = newId("root");
-  const row = { ...wanted, ...rootKeyParts(key), permissions: [...new Set(wanted.permissions)] };
   const { workspaceId } = caller;
-  await insertRootKey(tx, { ...row, id: keyId, workspaceId, hash: hashKey(key), nowMs: now() });
+  const row = { ...wanted, ...rootKeyParts(key), id: keyId, workspaceId, hash: hashKey(key), nowMs: now() };
+  await insertRootKey(tx, row);
   return { keyId, key };
 }

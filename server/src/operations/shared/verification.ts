@@ -16,24 +16,12 @@ import {
   planRatelimits,
   type RequestedRatelimit,
 } from "../../domain/ratelimits.ts";
-import { judgeKey, type KeyRecord } from "../../domain/verification.ts";
+import { judgeKey, type KeyRecord, type Refusal } from "../../domain/verification.ts";
 import { Failure, invalid } from "../../errors.ts";
 import type { RunContext } from "../../operation.ts";
 import { findAccounts } from "../../storage/queries/accounts.ts";
 import { type HoldRequest, ownersOf, type Spend, type Spent } from "../../storage/queries/charges.ts";
 import { unknownQuota } from "./quotaChanges.ts";
-
-/** Why a key that exists is refused. */
-export const refusalCodes = [
-  "FORBIDDEN",
-  "INSUFFICIENT_PERMISSIONS",
-  "USAGE_EXCEEDED",
-  "RATE_LIMITED",
-  "DISABLED",
-  "EXPIRED",
-] as const;
-
-export type Refusal = (typeof refusalCodes)[number];
 
 /** What a request asks of the key that it verifies. */
 export type Requested = {

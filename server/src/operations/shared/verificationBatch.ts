@@ -2,7 +2,7 @@ import { type Account, charge, emptyAccount, readingOf } from "../../domain/acco
 import { allAvailable, type MaybePromise, whenAvailable } from "../../domain/maybePromise.ts";
 import type { PlannedRatelimit } from "../../domain/ratelimits.ts";
 import { type Settled, settle, settleLater } from "../../domain/settled.ts";
-import type { KeyRecord } from "../../domain/verification.ts";
+import type { KeyRecord, Refusal } from "../../domain/verification.ts";
 import type { RunContext } from "../../operation.ts";
 import { findAccounts } from "../../storage/queries/accounts.ts";
 import { ownersOf } from "../../storage/queries/charges.ts";
@@ -12,7 +12,6 @@ import {
   count,
   judgeStored,
   type Outcome,
-  type Refusal,
   type Requested,
   refuse,
   spenderOf,

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { itemAt } from "../../domain/itemAt.ts";
-import type { IdentityRecord, KeyRecord } from "../../domain/verification.ts";
+import { type IdentityRecord, type KeyRecord, refusalCodes } from "../../domain/verification.ts";
 import { reservation } from "./holds.ts";
 import { identityResponse } from "./identities.ts";
 import { key } from "./keys.ts";
 import { usedQuota, usedQuotaResponse } from "./quotas.ts";
 import { reset, storedRatelimit } from "./ratelimits.ts";
 import { amount } from "./values.ts";
-import { type Counted, type Outcome, refusalCodes } from "./verification.ts";
+import type { Counted, Outcome } from "./verification.ts";
 
 /** Marks what a client may use only if the key is valid. The SDK's type of a refusal does not have these members. */
 const onlyWhenValid = { "x-latchkey-only-when-valid": true };

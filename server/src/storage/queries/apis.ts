@@ -1,7 +1,6 @@
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
-import { contains, patternOf } from "./search.ts";
-import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
+import { searchedList } from "./searchedList.ts";
 
 const apiColumns = [
   "id",
@@ -14,7 +13,7 @@ const apiColumns = [
   "ipAllowList",
 ] as const;
 
-/** A live api. */
+/** An api that is not deleted. */
 export type ApiRecord = Pick<Schema["apis"], (typeof apiColumns)[number]>;
 
 export async function insertApi(
@@ -40,10 +39,38 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["apis"][] }) 
   db.insertInto("apis").values(rows).compile(),
 );
 
-/** An api has exactly one keyspace, which holds its keys. */
+/** Returns the id of the api's keyspace: each api has exactly one, which holds its keys. */
 export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "keyspaceId">): string {
   return keyspaceId ?? `ks_${id.slice("api_".length)}`;
 }
+
+/**
+ * Finds the apis of these keyspaces. Returns the api's id by the keyspace's id, without
+ * keyspaces of deleted or unknown apis.
+ */
+export async function findApisByKeyspace(
+  db: Db,
+  workspaceId: string,
+  keyspaceIds: readonly string[],
+): Promise<Map<string, string>> {
+  if (keyspaceIds.length === 0) return new Map();
+  const derivedIds = keyspaceIds.map((id) => id.replace(/^ks_/, "api_"));
+  const rows = await selectByKeyspace(db, { workspaceId, keyspaceIds, derivedIds });
+  return new Map(rows.map((row) => [keyspaceIdOf(row), row.id]));
+}
+
+type Keyspaces = { workspaceId: string; keyspaceIds: readonly string[]; derivedIds: readonly string[] };
+
+const selectByKeyspace = prepared((db, { workspaceId, keyspaceIds, derivedIds }: Keyspaces) =>
+  liveApis(db, workspaceId)
+    .where((eb) =>
+      eb.or([
+        isIn("keyspaceId", keyspaceIds),
+        eb.and([eb("keyspaceId", "is", null), isIn("id", derivedIds)]),
+      ]),
+    )
+    .compile(),
+);
 
 function liveApis(db: Db, workspaceId: string) {
   return db
@@ -53,7 +80,7 @@ function liveApis(db: Db, workspaceId: string) {
     .where("deletedAtMs", "is", null);
 }
 
-/** Returns `undefined` if the api does not exist or is deleted. */
+/** Finds an api. Returns `undefined` if it does not exist or is deleted. */
 export async function findApi(db: Db, workspaceId: string, id: string): Promise<ApiRecord | undefined> {
   return (await selectLive(db, { workspaceId, id }))[0];
 }
@@ -73,59 +100,10 @@ const lockLive = prepared((db, { workspaceId, id }: ApiKey) =>
   liveApis(db, workspaceId).where("id", "=", id).forUpdate().compile(),
 );
 
-export type ApiFilter = Walk & {
-  /** literal text in the id or the name; case-insensitive for ASCII letters */
-  search: string | undefined;
-  /** only these ids; undefined: all */
-  onlyIds: readonly string[] | undefined;
-};
+/** Lists live apis in the order of their creation. `search` looks at id and name. */
+export const listApis = searchedList(liveApis, ["id", "name"]);
 
-/** Live apis in the order of their creation. A search reads at most `rowBudget` rows. */
-export async function listApis(db: Db, workspaceId: string, filter: ApiFilter): Promise<Walked<ApiRecord>> {
-  const { afterId, limit, descending = false, onlyIds } = filter;
-  const pattern = patternOf(filter.search);
-  const walk = { workspaceId, afterId, descending };
-  const isBounded = pattern !== undefined && onlyIds === undefined;
-  const untilId = isBounded ? (await selectLastOfBudget(db, walk))[0]?.id : undefined;
-  const rows = await selectPage(db, { ...walk, untilId, limit, pattern, onlyIds });
-  return { rows, readUntilId: rows.length < limit ? untilId : undefined };
-}
-
-type ApiWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
-
-/** The id at which the walk has used its budget; none if it ends before. */
-const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: ApiWalk) =>
-  db
-    .selectFrom("apis")
-    .select("id")
-    .where("workspaceId", "=", workspaceId)
-    .where("deletedAtMs", "is", null)
-    .where(within("id", walk))
-    .orderBy("id", direction(walk))
-    .limit(1)
-    .offset(rowBudget - 1)
-    .compile(),
-);
-
-type ApiPage = ApiWalk & {
-  untilId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-  onlyIds: readonly string[] | undefined;
-};
-
-const selectPage = prepared((db, { workspaceId, untilId, limit, pattern, onlyIds, ...walk }: ApiPage) => {
-  let query = liveApis(db, workspaceId)
-    .where(within("id", walk, untilId))
-    .orderBy("id", direction(walk))
-    .limit(limit);
-  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
-  if (pattern !== undefined)
-    query = query.where((eb) => eb.or([contains("id", pattern), contains("name", pattern)]));
-  return query.compile();
-});
-
-/** The new values of an api; what is `undefined` stays unchanged. */
+/** New values of an api. Values that are `undefined` stay unchanged. */
 export type ApiChange = {
   name: string | undefined;
   deleteProtection: Flag | undefined;
@@ -134,7 +112,7 @@ export type ApiChange = {
   ipAllowList: readonly string[] | null | undefined;
 };
 
-/** Returns the changed api. It must be locked. */
+/** Changes an api and returns it. The transaction must have locked the api. */
 export async function setApi(tx: Tx, workspaceId: string, id: string, change: ApiChange): Promise<ApiRecord> {
   const { name, deleteProtection, defaultPrefix, defaultByteLength } = change;
   const ipAllowList = change.ipAllowList ? JSON.stringify(change.ipAllowList) : change.ipAllowList;
@@ -157,8 +135,8 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: ApiKey & StoredC
 );
 
 /**
- * Returns false if there is no such api, or if it is protected from deletion. Its keys are gone too, though their rows are
- * not updated.
+ * Deletes an api. Its keys count as deleted too, although their rows are not updated. Returns false if the api does
+ * not exist or is protected from deletion.
  */
 export async function setApiDeleted(
   tx: Tx,

@@ -6,8 +6,8 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { parseMeta } from "./meta.ts";
 import { listOwnRatelimits, listRatelimits } from "./ratelimits.ts";
-import { contains, patternOf } from "./search.ts";
-import { rowBudget, type Walked, within } from "./walk.ts";
+import { type SearchFilter, searchedList } from "./searchedList.ts";
+import type { Walked } from "./walk.ts";
 
 const identityColumns = ["id", "externalId", "meta"] as const;
 
@@ -16,7 +16,7 @@ type IdentityRow = { id: string; externalId: string; meta: string; accountId: st
 /** `hasAccount`: whether it has credits, quotas or holds. */
 export type FoundIdentity = IdentityRecord & { hasAccount: boolean };
 
-/** Its own id if the identity has an account, else null. */
+/** Selects the id of the identity's account, which is the identity's own id; null if it has no account. */
 function accountIdOf(db: Db, workspaceId: string) {
   return db
     .selectFrom("balances")
@@ -28,7 +28,7 @@ function accountIdOf(db: Db, workspaceId: string) {
 
 type Ref = { workspaceId: string; ref: string };
 
-/** The identity with this id or external id. If both match, the id wins. */
+/** Finds the identity with this id or external id. If both match, the id wins. */
 export async function findIdentity(
   db: Db,
   workspaceId: string,
@@ -38,7 +38,7 @@ export async function findIdentity(
   return row && withOwnRatelimits(db, workspaceId, row);
 }
 
-/** The id of the identity with this id or external id. If both match, the id wins. */
+/** Finds the id of the identity with this id or external id. If both match, the id wins. */
 export async function findIdentityId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   return byId(await selectByRef(db, { workspaceId, ref }), ref)?.id;
 }
@@ -62,18 +62,16 @@ const lockByRef = prepared((db, { workspaceId, ref }: Ref) =>
     .compile(),
 );
 
-/** Of at most two rows. Chosen here, since SQLite takes 17 µs to sort them, five times as long as to find them. */
+/**
+ * Of at most two rows, chooses the one with this id. SQLite would
+ * take 17 µs to sort them, five times as long as to find them.
+ */
 function byId(rows: readonly IdentityRow[], ref: string): IdentityRow | undefined {
   return rows.find((row) => row.id === ref) ?? rows[0];
 }
 
 function byRef(db: Db, { workspaceId, ref }: Ref) {
-  return db
-    .selectFrom("identities")
-    .select(identityColumns)
-    .select(accountIdOf(db, workspaceId))
-    .where("workspaceId", "=", workspaceId)
-    .where((eb) => eb.or([eb("id", "=", ref), eb("externalId", "=", ref)]));
+  return ofWorkspace(db, workspaceId).where((eb) => eb.or([eb("id", "=", ref), eb("externalId", "=", ref)]));
 }
 
 async function withOwnRatelimits(db: Db, workspaceId: string, row: IdentityRow): Promise<FoundIdentity> {
@@ -100,69 +98,27 @@ async function withRatelimits(
   return rows.map((row) => identityOf(row, limits.get(row.id) ?? []));
 }
 
-export type IdentityFilter = {
-  /** rows whose id comes after this in byte order */
-  afterId: string | undefined;
-  limit: number;
-  /** literal text in the id or external id; case-insensitive for ASCII letters */
-  search: string | undefined;
-  /** only these ids; undefined: all */
-  onlyIds: readonly string[] | undefined;
-};
-
-/** Identities in creation order. A search reads at most `rowBudget` rows. */
+/** Lists identities in the order of their creation. `search` looks at id and external id. */
 export async function listIdentities(
   db: Db,
   workspaceId: string,
-  { afterId, limit, search, onlyIds }: IdentityFilter,
+  filter: SearchFilter,
 ): Promise<Walked<FoundIdentity>> {
-  const pattern = patternOf(search);
-  const isBounded = pattern !== undefined && onlyIds === undefined;
-  const untilId = isBounded ? (await selectLastOfBudget(db, { workspaceId, afterId }))[0]?.id : undefined;
-  const rows = await selectPage(db, { workspaceId, afterId, untilId, limit, onlyIds, pattern });
-  const readUntilId = rows.length < limit ? untilId : undefined;
+  const { rows, readUntilId } = await readPage(db, workspaceId, filter);
   return { rows: await withRatelimits(db, workspaceId, rows), readUntilId };
 }
 
-/** The id at which a search has used its budget; none if it ends before. */
-const selectLastOfBudget = prepared(
-  (db, { workspaceId, afterId }: { workspaceId: string; afterId: string | undefined }) =>
-    db
-      .selectFrom("identities")
-      .select("id")
-      .where("workspaceId", "=", workspaceId)
-      .where(within("id", { afterId }))
-      .orderBy("id")
-      .limit(1)
-      .offset(rowBudget - 1)
-      .compile(),
-);
+const readPage = searchedList(ofWorkspace, ["id", "externalId"]);
 
-type Page = {
-  workspaceId: string;
-  afterId: string | undefined;
-  untilId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-  onlyIds: readonly string[] | undefined;
-};
-
-const selectPage = prepared((db, { workspaceId, afterId, untilId, limit, pattern, onlyIds }: Page) => {
-  let query = db
+function ofWorkspace(db: Db, workspaceId: string) {
+  return db
     .selectFrom("identities")
     .select(identityColumns)
     .select(accountIdOf(db, workspaceId))
-    .where("workspaceId", "=", workspaceId)
-    .where(within("id", { afterId }, untilId))
-    .orderBy("id")
-    .limit(limit);
-  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
-  if (pattern !== undefined)
-    query = query.where((eb) => eb.or([contains("id", pattern), contains("externalId", pattern)]));
-  return query.compile();
-});
+    .where("workspaceId", "=", workspaceId);
+}
 
-/** The id of the new identity. Returns `undefined`, and inserts nothing, if the external id is taken. */
+/** Inserts an identity and returns its id. If the external id is taken, inserts nothing and returns `undefined`. */
 export async function insertIdentity(
   tx: Tx,
   identity: { id: string; workspaceId: string; externalId: string; meta: string; nowMs: number },
@@ -189,7 +145,10 @@ const insertUnlessTaken = prepared(
       .compile(),
 );
 
-/** The id of the identity with this external id. Creates it with empty metadata if it does not exist. */
+/**
+ * Returns the id of the identity with this external id. Creates
+ * the identity with empty metadata if it does not exist.
+ */
 export async function claimIdentity(
   tx: Tx,
   identity: { id: string; workspaceId: string; externalId: string; nowMs: number },
@@ -200,7 +159,7 @@ export async function claimIdentity(
     const { workspaceId, externalId } = identity;
     const [row] = await selectByExternalIds(tx, { workspaceId, externalIds: [externalId] });
     if (row !== undefined) return row.id;
-    // another transaction deleted it in between
+    // another transaction has deleted it in between; try again
   }
 }
 
@@ -229,7 +188,7 @@ export async function claimIdentities(
       selectByExternalIds(tx, { workspaceId, externalIds }),
     ))
       ids.set(row.externalId, row.id);
-    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction deleted these in between
+    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction has deleted these in between
   }
   return { ids, createdIds };
 }
@@ -274,7 +233,7 @@ const updateRow = prepared((db, { workspaceId, id, meta, nowMs }: Update) =>
     .compile(),
 );
 
-/** Deletes only the identity's row. Its keys keep an id that no other identity will ever have. */
+/** Deletes only the identity's row. Its keys keep the id of the deleted identity, which is never used again. */
 export async function deleteIdentityRow(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await deleteRow(tx, { workspaceId, id });
 }

@@ -2,12 +2,12 @@ import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { noWorkspace } from "./gone.ts";
-import { contains, patternOf } from "./search.ts";
+import { searchedList } from "./searchedList.ts";
 
-/** A permission as its operations return it. */
+/** A permission as the operations return it. */
 export type PermissionRecord = { id: string; name: string; slug: string; description: string | null };
 
-/** The columns are qualified, so that joins can select them too. */
+/** The columns of a permission, with the name of their table, so that joins can select them too. */
 export const permissionColumns = [
   "permissions.id",
   "permissions.name",
@@ -15,15 +15,7 @@ export const permissionColumns = [
   "permissions.description",
 ] as const;
 
-export type SearchFilter = {
-  /** rows whose id comes after this in byte order */
-  afterId: string | undefined;
-  limit: number;
-  /** literal text; case-insensitive for ASCII letters */
-  search: string | undefined;
-};
-
-/** The permission with this id or slug. If both match, the id wins. */
+/** Finds the permission with this id or slug. If both match, the id wins. */
 export async function findPermission(
   db: Db,
   workspaceId: string,
@@ -63,7 +55,7 @@ const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** The permissions that exist among these slugs, in byte order of the slug. */
+/** Finds the permissions that have one of these slugs, sorted by slug in byte order. */
 export async function findPermissionsBySlug(
   db: Db,
   workspaceId: string,
@@ -83,40 +75,16 @@ const selectBySlugs = prepared(
       .compile(),
 );
 
-/** Permissions in creation order. `search` covers id, name, slug and description. */
-export async function listPermissions(
-  db: Db,
-  workspaceId: string,
-  { afterId, limit, search }: SearchFilter,
-): Promise<PermissionRecord[]> {
-  return selectPage(db, { workspaceId, afterId, limit, pattern: patternOf(search) });
+/** Lists permissions in the order of their creation. `search` looks at id, name, slug and description. */
+export const listPermissions = searchedList(ofWorkspace, ["id", "name", "slug", "description"]);
+
+function ofWorkspace(db: Db, workspaceId: string) {
+  return db.selectFrom("permissions").select(permissionColumns).where("workspaceId", "=", workspaceId);
 }
 
-/** A page of a list, or of what matches the `pattern` of a search. */
-export type SearchPage = {
-  workspaceId: string;
-  afterId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-};
-
-const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: SearchPage) => {
-  let query = db
-    .selectFrom("permissions")
-    .select(permissionColumns)
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .limit(limit);
-  if (afterId !== undefined) query = query.where("id", ">", afterId);
-  if (pattern !== undefined) {
-    query = query.where((eb) =>
-      eb.or(["id", "name", "slug", "description"].map((column) => contains(column, pattern))),
-    );
-  }
-  return query.compile();
-});
-
-/** Returns false, and inserts nothing, if the workspace already has this slug. */
+/**
+ * Inserts a permission. If the workspace already has a permission with this slug, inserts nothing and returns false.
+ */
 export async function insertPermission(
   tx: Tx,
   workspaceId: string,
@@ -137,7 +105,10 @@ const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["permi
     .compile(),
 );
 
-/** The permissions with these slugs, in byte order of the slug. Creates those that are missing, with the slug as name. */
+/**
+ * Returns the permissions with these slugs, sorted by slug in byte order. Creates missing
+ * ones, with the slug as their name.
+ */
 export async function claimPermissions(
   tx: Tx,
   workspaceId: string,
@@ -157,7 +128,7 @@ export async function claimPermissions(
   return { permissions, createdIds: created.map((row) => row.id) };
 }
 
-/** Updates the permission. Returns false, and changes nothing, if another one in the workspace has the slug. */
+/** Updates a permission. If another permission of the workspace has the slug, changes nothing and returns false. */
 export async function applyPermission(tx: Tx, workspaceId: string, to: PermissionRecord): Promise<boolean> {
   const { id, name, slug, description } = to;
   return (await updateUnlessTaken(tx, { workspaceId, id, name, slug, description })).length > 0;
@@ -186,8 +157,8 @@ const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: st
 );
 
 /**
- * Removes the permission from all keys and roles at once, however many have it, by moving it out of the workspace: only
- * rows of the workspace count. `deleteGonePermission` deletes the rows later.
+ * Deletes a permission from all keys and roles with one write, however many have it: moves it out of its workspace,
+ * since queries read only rows of a workspace. `deleteGonePermission` deletes the rows later.
  */
 export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
@@ -202,7 +173,7 @@ const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** The permissions that the key holds directly, in byte order of the slug. */
+/** Lists the direct permissions of a key, sorted by slug in byte order. */
 export async function listKeyPermissions(
   db: Db,
   workspaceId: string,

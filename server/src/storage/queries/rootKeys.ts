@@ -1,10 +1,10 @@
 import type { Caller } from "../../domain/caller.ts";
-import { expandPermission } from "../../domain/permissionUrns.ts";
+import { parseGiven } from "../../domain/permissionUrns.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
 
-/** A root key as authentication needs it. */
+/** What authentication needs of a root key. */
 export type RootKeyRecord = {
   caller: Caller;
   enabled: boolean;
@@ -21,26 +21,35 @@ const selectByHash = prepared((db, { hash }: { hash: string }) =>
   rootKeyRows(db).where("rootKeys.hash", "=", hash).compile(),
 );
 
-/** Root keys with what `rootKeyRecord` needs. */
+/** Selects root keys with the columns that `rootKeyRecord` needs. */
 export function rootKeyRows(db: Db) {
   return db
     .selectFrom("rootKeys")
     .innerJoin("workspaces", "workspaces.id", "rootKeys.workspaceId")
-    .select(["rootKeys.id", "rootKeys.workspaceId", "rootKeys.permissions", "rootKeys.enabled"])
-    .select(["rootKeys.expiresAtMs", "workspaces.enabled as workspaceEnabled"]);
+    .select(["rootKeys.id", "rootKeys.workspaceId", "rootKeys.permissions", "rootKeys.grants"])
+    .select(["rootKeys.enabled", "rootKeys.expiresAtMs", "workspaces.enabled as workspaceEnabled"]);
 }
 
 type RootKeyRow = Awaited<ReturnType<ReturnType<typeof rootKeyRows>["execute"]>>[number];
 
 export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
-  const given = parsePermissions(row.permissions);
-  const permissions = new Set(given.flatMap((one) => expandPermission(one, row.workspaceId)));
   return {
-    caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions },
+    caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions: new Set(grantsOf(row)) },
     enabled: row.enabled === 1,
     workspaceEnabled: row.workspaceEnabled === 1,
     expiresAtMs: row.expiresAtMs ?? undefined,
   };
+}
+
+type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
+
+/** Returns the plain permissions of a root key: URNs are replaced by the permissions that they stand for. */
+function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
+  if (grants !== null) return parsePermissions(grants);
+  return parsePermissions(permissions).flatMap((one) => {
+    const parsed = parseGiven(one, workspaceId, new Map());
+    return "permissions" in parsed ? parsed.permissions : [];
+  });
 }
 
 /** Parses the stored permissions. Damaged ones grant nothing. */
@@ -61,6 +70,8 @@ export type NewRootKey = {
   end: string;
   name: string | undefined;
   permissions: readonly string[];
+  /** the plain permissions that they stand for; omitted: they have no URNs */
+  grants?: readonly string[];
   expiresAtMs: number | undefined;
   nowMs: number;
 };
@@ -73,7 +84,8 @@ export async function insertRootKey(tx: Tx, key: NewRootKey): Promise<void> {
     start: key.start,
     end: key.end,
     name: key.name ?? null,
-    permissions: JSON.stringify(key.permissions),
+    permissions: asList(key.permissions),
+    grants: key.grants === undefined ? null : asList(key.grants),
     enabled: 1 as const,
     expiresAtMs: key.expiresAtMs ?? null,
     createdAtMs: key.nowMs,
@@ -83,11 +95,18 @@ export async function insertRootKey(tx: Tx, key: NewRootKey): Promise<void> {
   await insertRows(tx, { rows: [row] });
 }
 
+function asList(permissions: readonly string[]): string {
+  return JSON.stringify([...new Set(permissions)]);
+}
+
 const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][] }) =>
   db.insertInto("rootKeys").values(rows).compile(),
 );
 
-/** The oldest enabled root key with all permissions, if the database has exactly one workspace. */
+/**
+ * Finds the oldest enabled root key that has all permissions and has not expired. Returns `undefined` if the
+ * database has more than one workspace.
+ */
 export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
   const workspaces = await db.selectFrom("workspaces").select("id").limit(2).execute();
   if (workspaces.length !== 1) return undefined;
@@ -105,11 +124,14 @@ export type StoredRootKey = {
   name: string | undefined;
   start: string;
   end: string;
+  /** as they were given */
   permissions: readonly string[];
+  /** what they stand for */
+  grants: readonly string[];
   enabled: boolean;
   createdAtMs: number;
   expiresAtMs: number | undefined;
-  /** the last reroll; `expiresBeforeRerollMs` was the expiry before the first one */
+  /** the time of the last reroll; `expiresBeforeRerollMs` was the expiry before the first reroll */
   rerolledAtMs: number | undefined;
   expiresBeforeRerollMs: number | undefined;
 };
@@ -118,7 +140,7 @@ function ofWorkspace(db: Db, workspaceId: string) {
   return db
     .selectFrom("rootKeys")
     .select(["id", "name", "start", "end", "permissions", "enabled", "createdAtMs", "expiresAtMs"])
-    .select(["rerolledAtMs", "expiresBeforeRerollMs"])
+    .select(["workspaceId", "grants", "rerolledAtMs", "expiresBeforeRerollMs"])
     .where("workspaceId", "=", workspaceId);
 }
 
@@ -131,6 +153,7 @@ function storedRootKey(row: StoredRow): StoredRootKey {
     start: row.start,
     end: row.end,
     permissions: parsePermissions(row.permissions),
+    grants: grantsOf(row),
     enabled: row.enabled === 1,
     createdAtMs: row.createdAtMs,
     expiresAtMs: row.expiresAtMs ?? undefined,
@@ -155,14 +178,14 @@ const selectById = prepared((db, { workspaceId, id }: OfId) =>
 );
 
 type Page = {
-  /** rows whose id comes after this in byte order */
+  /** only root keys whose id is greater, in byte order */
   afterId: string | undefined;
   limit: number;
   /** only these ids; undefined: all */
   onlyIds: readonly string[] | undefined;
 };
 
-/** Root keys in creation order. */
+/** Lists root keys in the order of their creation. */
 export async function listRootKeys(db: Db, workspaceId: string, page: Page): Promise<StoredRootKey[]> {
   const { afterId, limit, onlyIds } = page;
   return (await selectPage(db, { workspaceId, afterId, limit, onlyIds })).map(storedRootKey);
@@ -177,7 +200,9 @@ const selectPage = prepared(
   },
 );
 
-/** Whether the workspace has another enabled root key with all permissions that has not expired. */
+/**
+ * Whether the workspace has a root key other than this one that has all permissions, is enabled and has not expired.
+ */
 export async function hasOtherOwnersRootKey(
   db: Db,
   workspaceId: string,
@@ -201,28 +226,31 @@ const selectOwners = prepared(
       .compile(),
 );
 
-/** What is `undefined` stays unchanged. */
+/** New values of a root key. Values that are `undefined` stay unchanged. */
 export type RootKeyChange = {
   name: string | null | undefined;
   enabled: boolean | undefined;
   permissions: readonly string[] | undefined;
+  /** what the permissions stand for */
+  grants: readonly string[] | undefined;
 };
 
 export async function setRootKey(
   tx: Tx,
   workspaceId: string,
   id: string,
-  { name, enabled, permissions }: RootKeyChange,
+  { name, enabled, permissions, grants }: RootKeyChange,
 ): Promise<void> {
   const flag = enabled === undefined ? undefined : enabled ? (1 as const) : (0 as const);
-  const list = permissions && JSON.stringify([...new Set(permissions)]);
-  await updateRow(tx, { workspaceId, id, name, enabled: flag, permissions: list });
+  const lists = { permissions: permissions && asList(permissions), grants: grants && asList(grants) };
+  await updateRow(tx, { workspaceId, id, name, enabled: flag, ...lists });
 }
 
 type ChangedColumns = {
   name: string | null | undefined;
   enabled: Flag | undefined;
   permissions: string | undefined;
+  grants: string | undefined;
 };
 
 const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedColumns) =>
@@ -234,7 +262,7 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedCo
     .compile(),
 );
 
-/** Records a reroll: the root key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+/** Stores a reroll: the root key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
 export async function setRootKeyRerolled(
   tx: Tx,
   workspaceId: string,
@@ -259,7 +287,7 @@ const updateRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expi
     .compile(),
 );
 
-/** Deletes a root key and remembers its hash as revoked. Returns false if there is no such root key. */
+/** Deletes a root key and stores its hash as revoked. Returns false if the root key does not exist. */
 export async function revokeRootKey(tx: Tx, id: string, nowMs: number): Promise<boolean> {
   const [row] = await deleteRow(tx, { id });
   if (row === undefined) return false;
@@ -275,7 +303,7 @@ const insertRevoked = prepared((db, row: Schema["revokedRootKeys"]) =>
   db.insertInto("revokedRootKeys").values(row).compile(),
 );
 
-/** A revoked root key by its hash or its id. */
+/** Finds a revoked root key by its hash or its id. */
 export async function findRevokedRootKey(
   db: Db,
   by: "hash" | "id",
