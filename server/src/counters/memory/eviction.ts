@@ -1,3 +1,4 @@
+import type { Window } from "../../domain/windows.ts";
 import {
   type Cells,
   type Counter,
@@ -19,6 +20,8 @@ export type Store = {
   readonly cells: Cells;
   readonly logs: Logs;
   readonly index: KeyIndex;
+  /** the key of a window */
+  readonly keyOf: (window: Window) => string;
   readonly levels: Levels;
   readonly changes: Changes;
   /** the time of the current hit, Unix time in milliseconds */
