@@ -45,6 +45,7 @@ export const copiedTables: readonly string[] = [...copiedRecords, ...copiedUsage
 export const notCopied: Readonly<Record<string, string>> = {
   migrations: "the target is migrated before rows are copied",
   copies: "describes the copy itself",
+  usagePending: "what one process has in memory; a server adds it to the counts when it starts on the source again",
   nodes: "the processes that serve from one PostgreSQL database",
   changes: "news between those processes, of no use after ten minutes",
 };

@@ -27,6 +27,7 @@ import { waitingKeys } from "./migrations/0025_waitingKeys.ts";
 import { upstreamDifferences } from "./migrations/0026_upstreamDifferences.ts";
 import { holdRequests } from "./migrations/0029_holdRequests.ts";
 import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
+import { usagePending } from "./migrations/0031_usagePending.ts";
 
 /** Append-only. Includes the usage migrations, since on PostgreSQL the usage tables are in the same database. */
 const recordMigrations: readonly Migration[] = [
@@ -60,7 +61,7 @@ const recordMigrations: readonly Migration[] = [
 ];
 
 /** Append-only. For SQLite's separate usage file, so that counting never waits for a write to the records. */
-const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts];
+const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts, usagePending];
 
 /**
  * Migrates the database to this program's schema. Each migration is recorded in its own transaction, so a crash at any

@@ -194,6 +194,8 @@ export type Schema = {
   /** what is counted, and tags: `kind` as in `subjectKinds`, `day` when it was last used, in days since 1970 */
   usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
+  /** counts that the server of a SQLite file has in memory, compressed */
+  usagePending: { id: number; body: Uint8Array };
   /** single events of one workspace, as compressed text */
   usageBlocks: {
     id: string;

@@ -33,7 +33,7 @@ type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
 /** The most counts that wait to be stored. Above it, new ones are dropped. */
-const maxCells = 200_000;
+const maxCells = 300_000;
 /** The most subjects that are remembered between two flushes. */
 const maxSubjects = 250_000;
 
@@ -79,12 +79,13 @@ export function tally() {
         for (const subject of subjects.values()) subject.no = 0;
       }
     },
-    /** The subjects with counts. The caller must empty them with `takeCells` before the next `add`. */
-    take(): Subject[] {
-      const taken = book.dirty;
-      book.dirty = [];
-      book.cells = 0;
-      if (book.subjects > maxSubjects) {
+    /** The wanted ones of the subjects with counts. The caller must empty them with `takeCells` before the next `add`. */
+    take(isWanted: (subject: Subject) => boolean): Subject[] {
+      const [taken, left]: [Subject[], Subject[]] = [[], []];
+      for (const subject of book.dirty) (isWanted(subject) ? taken : left).push(subject);
+      book.dirty = left;
+      book.cells -= taken.reduce((sum, subject) => sum + cellsOf(subject).length, 0);
+      if (book.subjects > maxSubjects && left.length === 0) {
         book.workspaces = new Map();
         book.subjects = 0;
       }
@@ -204,9 +205,13 @@ function taggedCell(
   return cell;
 }
 
+export function cellsOf({ cells, tagged }: Subject): readonly Cell[] {
+  return tagged === undefined ? cells : [...cells, ...tagged.values()];
+}
+
 /** Takes the subject's counts, which start from zero again. */
-export function takeCells(subject: Subject): Cell[] {
-  const taken = subject.tagged === undefined ? subject.cells : [...subject.cells, ...subject.tagged.values()];
+export function takeCells(subject: Subject): readonly Cell[] {
+  const taken = cellsOf(subject);
   subject.cells = [];
   subject.tagged = undefined;
   return taken;

@@ -19,13 +19,13 @@ export type Usage = {
   /** Records that a request with this root key was accepted. */
   touch(workspaceId: string, rootKeyId: string, atMs: number): void;
   /**
-   * Ordered by time. Includes everything that this process recorded before the call, unless so many counts wait to be
-   * stored that it would have to wait: then the latest 10 seconds may be missing.
+   * Ordered by time. Includes everything that this process recorded before the call, except that under load the counts of
+   * the latest 10 seconds may be missing.
    */
   query(query: UsageQuery): Promise<UsageRow[]>;
   /** Single events, newest first. Includes everything that this process recorded before the call. */
   events(query: EventQuery): Promise<EventPage>;
-  /** The subjects or tags with the most events, from the counts. */
+  /** The subjects or tags with the most events, from the counts. Under load, the latest 75 seconds may be missing. */
   top(query: TopQuery): Promise<Top>;
   /** The identifiers with the most decisions, from single events. */
   topIdentifiers(query: IdentifierQuery): Promise<IdentifierTop>;

@@ -1,6 +1,7 @@
 /** The thread that stores and reads usage, over its own connection. */
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { idMaker } from "../domain/ids.ts";
+import { subjectKinds } from "../domain/usage.ts";
 import { randomBytes } from "../runtime.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import { followOrders } from "../storage/workerThread.ts";
@@ -10,9 +11,10 @@ import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
 import { countedReader } from "./lines.ts";
 import { blockMerger } from "./merging.ts";
-import type { LastUse, UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
+import type { LastUse, UsageOrder, UsageOrderOf, UsageQuery, UsageResults } from "./orders.ts";
+import { addPending } from "./pending.ts";
 import { countSaver } from "./saver.ts";
-import { tally } from "./tally.ts";
+import { type Subject, tally } from "./tally.ts";
 import { findTop, findTopIdentifiers } from "./topReader.ts";
 import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
@@ -36,6 +38,7 @@ const counts = countSaver(counted);
 const events = waitingEvents(newBlockId);
 const merger = blockMerger(newBlockId);
 let database: Promise<UsageDatabase> | undefined;
+let isPendingAdded = false;
 let orders = 0;
 let nowMs = 0;
 let evicted = 0;
@@ -43,7 +46,7 @@ let evicted = 0;
 followOrders<UsagePlace, UsageOrder>(async (order, place) => {
   if (order.kind === "add") ingest(order, place);
   try {
-    database ??= openUsageDatabase(place.database);
+    database ??= openDatabase(place);
     return [await follow(await database, order, place)];
   } catch (error) {
     disconnect(); // the next order opens another connection
@@ -51,6 +54,14 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
     throw error;
   }
 });
+
+/** What is pending in the database is added once, since later this thread has it in memory. */
+async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
+  const opened = await openUsageDatabase(address);
+  if (opened.isOwn && !isPendingAdded) await addPending(opened);
+  isPendingAdded = true;
+  return opened;
+}
 
 /** Does not wait: closing a hung connection may never finish. */
 function disconnect(): void {
@@ -81,18 +92,32 @@ async function follow(
     case "topIdentifiers":
       return findTopIdentifiers(usage, order.query);
     default:
-      if (counts.size() <= fewCounts) await saveIfPossible(usage);
+      await saveIfPossible(() => saveFor(usage, order));
       return askCounts(usage, order);
   }
 }
 
 /** On a full disk, counts that are not stored yet are missing from what is read. They wait for the next attempt. */
-async function saveIfPossible(usage: UsageDatabase): Promise<void> {
+async function saveIfPossible(save: () => Promise<void>): Promise<void> {
   try {
-    await counts.saveAll(usage, nowMs);
+    await save();
   } catch (error) {
     if (!/full/i.test(String(error))) throw error;
   }
+}
+
+type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
+
+/** Of many counts, only those that the question is about are saved. */
+async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
+  if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
+  else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));
+}
+
+/** The sums of a workspace may be by api. */
+function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kind, name }: Subject): boolean {
+  if (workspaceId !== ownId) return false;
+  return name === subject.id || kind === subjectKinds.workspace || kind === subjectKinds.api;
 }
 
 /** Rows are locked in their order, so that nodes wait for each other instead of ending in a deadlock. */
@@ -101,7 +126,7 @@ function usesOf(uses: readonly LastUse[]): UseRow[] {
   return rows.sort(([, one], [, other]) => (one < other ? -1 : 1));
 }
 
-function askCounts(usage: UsageDatabase, order: UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">) {
+function askCounts(usage: UsageDatabase, order: CountsOrder) {
   switch (order.kind) {
     case "top":
       return findTop(usage, order.query);
@@ -132,7 +157,8 @@ async function store(usage: UsageDatabase): Promise<void> {
   orders += 1;
   for (const { lines, head } of await events.store(usage)) merger.remember(lines, head);
   await merger.merge(usage);
-  if (counts.isHalfway() || orders % ordersPerSave === 0) await counts.save(usage, nowMs);
+  const isDue = counts.isHalfway() || counts.isFull(nowMs) || orders % ordersPerSave === 0;
+  if (isDue) await counts.save(usage, nowMs);
 }
 
 /** `oldTimeMs`: the time by which rows are old; undefined: nothing is moved or deleted for its age. */

@@ -18,6 +18,8 @@ export type UsageDatabase = UsageSql & {
   transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
   /** As `transaction`, but on one node at a time. */
   alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
+  /** whether no other server writes to it */
+  isOwn: boolean;
   /** what usage takes on the disk, without what is free for other rows */
   usedBytes(): Promise<number>;
   /** Gives some of the free space back to the disk, if there is much. */
@@ -57,6 +59,7 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
     ...sql,
     transaction,
     alone: transaction,
+    isOwn: true,
     usedBytes: async () =>
       (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * pageBytes,
     async giveBack() {
@@ -161,6 +164,7 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
         await tx.rows(`select pg_advisory_xact_lock(${upkeepLock})`);
         return work(tx);
       }),
+    isOwn: false,
     async usedBytes() {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;
