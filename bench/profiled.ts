@@ -1,7 +1,7 @@
 /**
  * A server that is profiled. Prints its address and root key, then one line of JSON for each line on standard input: `cpu`
  * starts the sampler and `samples` ends it, `heap` returns the bytes of the heap, `watch` starts to record statements and
- * `statements` ends it, `cold` empties the cache of keys every millisecond from now on, and `stop` ends the server.
+ * `statements` ends it, `cold` starts to empty the cache of keys every millisecond, and `stop` ends the server.
  */
 import { heapStats } from "bun:jsc";
 import { Session } from "node:inspector/promises";

@@ -32,13 +32,15 @@ function quickstartPage(quickstart: Quickstart): string {
     `# Quickstart: ${title}`,
     `In about five minutes: a route that only passes requests with a valid key, a limit for each user that all of the user's keys
 share, and a root key that may only verify. The application is [examples/${name}](../../examples/${name}).`,
-    `You need ${needs}, and a Latchkey server: \`npm ci && npm start\` in a checkout of this repository prints its root key.`,
+    `You need ${needs}, and a Latchkey server: \`npx latchkey serve\`, or \`npm ci && npm start\` in a checkout of this
+repository. Its first start prints a root key, or writes it to \`data/root-key\` if it runs without a terminal.`,
     "## 1. Users, keys and a root key",
     "In a new terminal, in an empty folder, with the root key that the server printed:",
     fence("sh", preparation(name, env)),
-    fence("text", "… … latchkey_root_…"),
-    `Alice and Bob may each make three requests a minute. The file \`${env}\` now holds the application's own root key, which may
-verify the keys of this api and nothing else.`,
+    fence("text", "… … … latchkey_root_…"),
+    `Alice has two keys and Bob has one. Each user may make three requests a minute, with all keys together. The file
+\`${env}\` now holds the application's own root key, which may verify the keys of this api and nothing else. If a step fails,
+\`field\` shows the response of the server.`,
     "## 2. The application",
     ...(install.length === 0 ? [] : [fence("console", install.join("\n"))]),
     ...(install.some((line) => line.includes("@latchkey/sdk")) ? [fromCheckout] : []),
@@ -57,20 +59,25 @@ path of the file that it prints instead.`;
 function preparation(name: string, env: string): string {
   return `root=latchkey_root_…
 url=http://127.0.0.1:7070
-call() { curl -s $url/v2/$1 -H "Authorization: Bearer $root" -H "Content-Type: application/json" -d "$2"; }
-field() { grep -o "\\"$1\\":\\"[^\\"]*" | cut -d '"' -f 4; }
+call() { curl -sS $url/v2/$1 -H "Authorization: Bearer $root" -H "Content-Type: application/json" -d "$2"; }
+field() {
+  response=$(cat)
+  printf '%s' "$response" | grep -o "\\"$1\\":\\"[^\\"]*" | cut -d '"' -f 4 | grep . || echo "No $1 in the response: $response" >&2
+}
 
 api=$(call apis.createApi '{ "name": "my-api" }' | field apiId)
 for user in alice-${name} bob-${name}; do
   call identities.createIdentity '{ "externalId": "'$user'",
-    "ratelimits": [{ "name": "requests", "limit": 3, "duration": 60000, "autoApply": true }] }' > /dev/null
+    "ratelimits": [{ "name": "requests", "limit": 3, "duration": 60000, "autoApply": true }] }' | field identityId > /dev/null
 done
-alice=$(call keys.createKey '{ "apiId": "'$api'", "externalId": "alice-${name}" }' | field key)
-bob=$(call keys.createKey '{ "apiId": "'$api'", "externalId": "bob-${name}" }' | field key)
+new_key() { call keys.createKey '{ "apiId": "'$api'", "externalId": "'$1'" }' | field key; }
+alice=$(new_key alice-${name})
+alice2=$(new_key alice-${name})
+bob=$(new_key bob-${name})
 
 verifier=$(call rootKeys.createKey '{ "name": "my-api", "permissions": ["api.'$api'.verify_key"] }' | field key)
-printf 'LATCHKEY_URL=%s\\nLATCHKEY_ROOT_KEY=%s\\n' $url $verifier > ${env}
-echo $alice $bob $verifier`;
+[ -n "$verifier" ] && printf 'LATCHKEY_URL=%s\\nLATCHKEY_ROOT_KEY=%s\\n' $url $verifier > ${env}
+echo $alice $alice2 $bob $verifier`;
 }
 
 /** The sections that run the application and show what it does. */
@@ -92,8 +99,8 @@ function trial({ name, start, request = httpRequest, passed = jsonOf }: Quicksta
     "With Alice's key:",
     fence("sh", request("$alice")),
     fence("text", asAlice),
-    "Three more requests are one too many for her. Bob is not affected:",
-    fence("sh", `for i in 1 2 3; do ${request("$alice")}; done\n${request("$bob")}`),
+    "Three more requests are one too many for her, since both of her keys share the limit. Bob is not affected:",
+    fence("sh", `for key in $alice2 $alice2 $alice; do ${request("$key")}; done\n${request("$bob")}`),
     fence("text", `${asAlice}\n${asAlice}\n… 429\n${asBob}`),
     "With the application's root key, nobody can create a key:",
     fence("sh", `root=$verifier\ncall keys.createKey '{ "apiId": "'$api'" }' | grep -o '"status":[0-9]*'`),

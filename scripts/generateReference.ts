@@ -42,7 +42,7 @@ A running server serves these pages at \`/docs\`.
 ## Learn
 
 - [Concepts](concepts.md): the words on one page, and what a verification checks.
-- [Quickstarts](quickstarts/README.md): Hono, Express, Fastify, Next.js, NestJS, Elysia, Workers, Lambda, Python, Go.
+- [Quickstarts](quickstarts/README.md): Hono, Express, Fastify, Next.js, NestJS, Elysia, Workers, Lambda, Python, FastAPI, Go.
 - [Recipes](recipes/README.md): plans, LLM tokens, rotation, a leaked key, proxies and more.
 - [Credits and quotas](quotas.md): balances, calendar periods and reservations.
 - [Coming from](coming-from.md) Unkey, better-auth or a table of your own.

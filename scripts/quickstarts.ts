@@ -26,6 +26,10 @@ const aboutTsx =
   "`tsx` runs TypeScript on Node. Ignore a warning of npm about the install script of esbuild: `tsx` works without it.";
 const newProject = "npm init -y && npm pkg set type=module";
 
+const python = "Python 3.10 or later";
+const newEnvironment = "python3 -m venv .venv";
+const aboutUnkeyPy = "`unkey.py` is the official client of Unkey's API.";
+
 /** for frameworks whose applications run with tsx */
 function onNode(name: string, title: string, packages: string, file = "app.ts"): Quickstart {
   return {
@@ -95,13 +99,24 @@ export const quickstarts: readonly Quickstart[] = [
   },
   {
     name: "python",
-    title: "Python",
-    needs: "Python 3.10 or later",
-    install: ["python3 -m venv .venv", ".venv/bin/pip install unkey.py==3.2.2"],
+    title: "Python (Flask, Django)",
+    needs: python,
+    install: [newEnvironment, ".venv/bin/pip install unkey.py==3.2.2"],
     start: "env $(cat .env) .venv/bin/python app.py",
     passed: (user) => `{"hello": "${user}"}`,
     notes: [
-      "`unkey.py` is the official client of Unkey's API. `require_key` wraps any WSGI application: `app.wsgi_app = require_key(app.wsgi_app)` in Flask, `application = require_key(get_wsgi_application())` in Django.",
+      `${aboutUnkeyPy} \`require_key\` wraps any WSGI application: \`app.wsgi_app = require_key(app.wsgi_app)\` in Flask, \`application = require_key(get_wsgi_application())\` in Django.`,
+    ],
+    usesSdk: false,
+  },
+  {
+    name: "fastapi",
+    title: "FastAPI",
+    needs: python,
+    install: [newEnvironment, ".venv/bin/pip install unkey.py==3.2.2 fastapi uvicorn"],
+    start: "env $(cat .env) .venv/bin/python -m uvicorn main:app --port 3000",
+    notes: [
+      `${aboutUnkeyPy} A route that declares a parameter of the type \`VerifiedKey\` needs a key, and gets the verdict.`,
     ],
     usesSdk: false,
   },

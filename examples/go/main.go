@@ -5,20 +5,29 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // verdict is the part of the response of keys.verifyKey that this application uses.
 type verdict struct {
-	Valid    bool   `json:"valid"`
-	Code     string `json:"code"`
-	Identity struct {
+	Valid      bool        `json:"valid"`
+	Code       string      `json:"code"`
+	Ratelimits []ratelimit `json:"ratelimits"`
+	Identity   struct {
 		ExternalID string `json:"externalId"`
 	} `json:"identity"`
+}
+
+type ratelimit struct {
+	Exceeded bool  `json:"exceeded"`
+	Reset    int64 `json:"reset"`    // Unix time in milliseconds
+	Duration int64 `json:"duration"` // in milliseconds
 }
 
 var client = &http.Client{Timeout: time.Second}
@@ -44,7 +53,8 @@ func verify(ctx context.Context, key string) (verdict, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return envelope.Data, fmt.Errorf("keys.verifyKey returned %s", response.Status)
+		problem, _ := io.ReadAll(io.LimitReader(response.Body, 10_000)) // says what is wrong, unless it cannot be read
+		return envelope.Data, fmt.Errorf("keys.verifyKey returned %s: %s", response.Status, problem)
 	}
 	err = json.NewDecoder(response.Body).Decode(&envelope)
 	return envelope.Data, err
@@ -57,32 +67,48 @@ func requireKey(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !found {
+			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "The key is missing.", http.StatusUnauthorized)
 			return
 		}
 		verdict, err := verify(r.Context(), key)
 		if err != nil {
-			log.Print(err)
+			log.Print("A key could not be verified: ", err)
+			w.Header().Set("Retry-After", "1")
 			http.Error(w, "Keys cannot be verified now.", http.StatusServiceUnavailable)
 			return
 		}
 		if !verdict.Valid {
-			http.Error(w, "The key was refused: "+verdict.Code+".", statusOf(verdict.Code))
+			refuse(w, verdict)
 			return
 		}
 		next(w, r.WithContext(context.WithValue(r.Context(), verifiedKey{}, verdict)))
 	}
 }
 
-func statusOf(code string) int {
-	switch code {
+func refuse(w http.ResponseWriter, verdict verdict) {
+	status := http.StatusForbidden
+	switch verdict.Code {
 	case "RATE_LIMITED":
-		return http.StatusTooManyRequests
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.FormatInt(secondsToWait(verdict.Ratelimits), 10))
 	case "NOT_FOUND", "EXPIRED":
-		return http.StatusUnauthorized
-	default:
-		return http.StatusForbidden
+		status = http.StatusUnauthorized
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
+	http.Error(w, "The key was refused: "+verdict.Code+".", status)
+}
+
+// secondsToWait returns when every exceeded limit has room again: never more than its window, even if the clocks differ.
+func secondsToWait(limits []ratelimit) int64 {
+	longest := int64(1)
+	for _, limit := range limits {
+		if limit.Exceeded {
+			left := min(limit.Reset-time.Now().UnixMilli(), limit.Duration)
+			longest = max(longest, (left+999)/1000)
+		}
+	}
+	return longest
 }
 
 func documents(w http.ResponseWriter, r *http.Request) {

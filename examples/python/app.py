@@ -1,5 +1,8 @@
 import json
+import logging
+import math
 import os
+import time
 from wsgiref.simple_server import make_server
 
 import httpx
@@ -11,6 +14,7 @@ unkey = Unkey(
     root_key=os.environ["LATCHKEY_ROOT_KEY"],
     server_url=os.environ["LATCHKEY_URL"],
     timeout_ms=1000,
+    retry_config=None,  # the default repeats a call for ten seconds, and each attempt may count
 )
 
 
@@ -20,33 +24,49 @@ def require_key(app):
     def guarded(environ, start_response):
         scheme, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
-            return refuse(start_response, "401 Unauthorized", "The key is missing.")
+            challenge = {"WWW-Authenticate": "Bearer"}
+            return refuse(start_response, "401 Unauthorized", "The key is missing.", challenge)
         try:
             verdict = unkey.keys.verify_key(key=key).data
         except (UnkeyError, httpx.HTTPError):
-            return refuse(start_response, "503 Service Unavailable", "Keys cannot be verified now.")
+            logging.exception("A key could not be verified")
+            later = {"Retry-After": "1"}
+            return refuse(start_response, "503 Service Unavailable", "Keys cannot be verified now.", later)
         if not verdict.valid:
-            return refuse(start_response, status_of(verdict.code), "The key was refused.", code=verdict.code)
+            status, headers = refusal_of(verdict)
+            return refuse(start_response, status, "The key was refused: " + verdict.code + ".", headers)
         environ["verified_key"] = verdict
         return app(environ, start_response)
 
     return guarded
 
 
-def status_of(code):
-    if code == Code.RATE_LIMITED:
-        return "429 Too Many Requests"
-    if code in (Code.NOT_FOUND, Code.EXPIRED):
-        return "401 Unauthorized"
-    return "403 Forbidden"
+def refusal_of(verdict):
+    if verdict.code == Code.RATE_LIMITED:
+        return "429 Too Many Requests", {"Retry-After": str(seconds_to_wait(verdict.ratelimits or []))}
+    if verdict.code in (Code.NOT_FOUND, Code.EXPIRED):
+        return "401 Unauthorized", {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return "403 Forbidden", {}
 
 
-def refuse(start_response, status, detail, **more):
-    start_response(status, [("Content-Type", "application/problem+json")])
-    return [json.dumps({"status": int(status[:3]), "detail": detail, **more}).encode()]
+def seconds_to_wait(limits):
+    """Until every exceeded limit has room again. Never more than its window, even if the clocks differ."""
+    waits = [
+        min(math.ceil(limit.reset / 1000 - time.time()), math.ceil(limit.duration / 1000))
+        for limit in limits
+        if limit.exceeded
+    ]
+    return max([1, *waits])
+
+
+def refuse(start_response, status, detail, headers):
+    start_response(status, [("Content-Type", "application/problem+json"), *headers.items()])
+    return [json.dumps({"status": int(status[:3]), "detail": detail}).encode()]
 
 
 def documents(environ, start_response):
+    if environ["REQUEST_METHOD"] != "GET" or environ["PATH_INFO"] != "/documents":
+        return refuse(start_response, "404 Not Found", "Nothing is served here.", {})
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps({"hello": environ["verified_key"].identity.external_id}).encode()]
 

@@ -560,6 +560,8 @@ export type Status = {
     droppedEvents: number;
     /** Counts that were lost since the start. */
     droppedCounts: number;
+    /** Tags that were lost since the start, since the requests of a workspace had too many. Their events are counted. */
+    droppedTags: number;
     /** Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`. */
     evictedEvents: number;
   };

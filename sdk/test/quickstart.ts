@@ -1,5 +1,5 @@
 /** Plays a quickstart: runs every command of its page in order, with its example as the application. */
-import { cpSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Quickstart } from "../../scripts/quickstarts.ts";
 import type { TestServer } from "../../server/test/harness.ts";
@@ -40,7 +40,7 @@ export type Line = { printed: string; promised: string };
 
 /** The lines of the page in order, and last what `more` printed. */
 export async function play(quickstart: Quickstart, stage: Stage): Promise<Line[]> {
-  const { folder, server, programs = join(modules, ".bin"), start, more } = stage;
+  const { folder, server, programs, start, more } = stage;
   const workspaceId = await server.makeWorkspace();
   const rootKey = await server.makeRootKey(["*"], { workspaceId });
   const port = await freePort();
@@ -52,17 +52,46 @@ export async function play(quickstart: Quickstart, stage: Stage): Promise<Line[]
   const blocks = blocksOf(pageOf(quickstart));
   const steps = blocks.flatMap(({ language, text }, index) => {
     const isStart = language === "console" && text.trim() === quickstart.start;
-    if (isStart) return { script: starting(start ?? text), promised: undefined };
+    if (isStart) return { script: starting(start ?? onPort(text, port)), promised: undefined };
     if (language !== "sh") return [];
     const next = blocks[index + 1];
     return { script: actual(text), promised: next?.language === "text" ? next.text.trimEnd() : undefined };
   });
   if (more !== undefined) steps.push({ script: actual(more), promised: "…" });
-  const scripts = [`npx() { "${programs}/$1" "\${@:2}"; }`, ...steps.map(({ script }) => script)];
-  const [, ...printed] = (await bash(scripts.join(`\nprintf '${mark}'\n`), folder, port)).split(mark);
+  const scripts = steps.map(({ script }) => script);
+  const printed = await runAll([npx(programs), ...scripts], folder, port);
   return steps.flatMap(({ promised }, index) =>
-    promised === undefined ? [] : { promised, printed: (printed[index] ?? "").trimEnd() },
+    promised === undefined ? [] : { promised, printed: (printed[index + 1] ?? "").trimEnd() },
   );
+}
+
+/** What the application responds, head and body, to a request without a key and to one with each of the keys; and its log. */
+export async function ask(
+  { start = "", env = ".env" }: Quickstart,
+  folder: string,
+  serverUrl: string,
+  keys: readonly string[],
+): Promise<{ responses: string[]; log: string }> {
+  const port = await freePort();
+  writeFileSync(join(folder, env), `LATCHKEY_URL=${serverUrl}\nLATCHKEY_ROOT_KEY=root_key\n`);
+  const request = `curl -si http://127.0.0.1:${port}/documents`;
+  const requests = [request, ...keys.map((key) => `${request} -H "Authorization: Bearer ${key}"`)];
+  const scripts = [npx(), starting(onPort(start, port)), ...requests];
+  const [, , ...responses] = await runAll(scripts, folder, port);
+  return { responses, log: readFileSync(join(folder, "application.log"), "utf8") };
+}
+
+/** Runs the first part of the page, and returns what it prints on either stream. */
+export async function prepareWith(
+  quickstart: Quickstart,
+  folder: string,
+  { url, rootKey }: { url: string; rootKey: string },
+): Promise<string> {
+  const [first] = blocksOf(pageOf(quickstart)).filter(({ language }) => language === "sh");
+  const script = `exec 2>&1\n${first?.text ?? ""}`
+    .replaceAll("http://127.0.0.1:7070", url)
+    .replaceAll("latchkey_root_…", rootKey);
+  return bash(script, folder, 0);
 }
 
 /** The line, if its output is not the promised one. In a promise, `…` matches any text. */
@@ -76,6 +105,20 @@ const mark = "\u001e";
 function blocksOf(page: string): { language: string; text: string }[] {
   const fences = page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
   return [...fences].map(([, language = "", text = ""]) => ({ language, text }));
+}
+
+/** The application's own way to listen on a port, if it does not read PORT. */
+function onPort(command: string, port: number): string {
+  return command.replace("--port 3000", `--port ${port}`);
+}
+
+function npx(programs = join(modules, ".bin")): string {
+  return `npx() { "${programs}/$1" "\${@:2}"; }`;
+}
+
+/** What each of the scripts printed, in one shell. */
+async function runAll(scripts: readonly string[], folder: string, port: number): Promise<string[]> {
+  return (await bash(scripts.join(`\nprintf '${mark}'\n`), folder, port)).split(mark);
 }
 
 /** Starts the application in a process group of its own, and waits until it listens. */

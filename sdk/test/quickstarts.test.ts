@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { globSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Quickstart, quickstarts } from "../../scripts/quickstarts.ts";
-import { virtualEnvironment } from "../../server/test/compat/virtualEnvironment.ts";
+import { pythonWith, virtualEnvironment } from "../../server/test/compat/virtualEnvironment.ts";
 import { testServer } from "../../server/test/setUp.ts";
 import { bin, type Packed, pack, run } from "./packed.ts";
-import { copyExample, pageOf, play, unlike } from "./quickstart.ts";
+import { ask, copyExample, pageOf, play, prepareWith, unlike } from "./quickstart.ts";
+import { type Reaction, refusal, startStub, success } from "./stub.ts";
 
 const root = join(import.meta.dir, "../..");
 const own = JSON.parse(readFileSync(join(root, "sdk/package.json"), "utf8"));
@@ -58,25 +59,109 @@ describe.each(quickstarts)("the quickstart of $title", (quickstart) => {
   if (playedElsewhere.includes(name)) return;
   const lacksGo = name === "go" && Bun.which("go") === null;
   const playing = lacksGo ? test.skip : test.concurrent;
+  const unlessMissing = lacksGo ? " (Go is not installed)" : "";
   playing(
-    `protects a route, limits each user, and gives the application a root key that may only verify${lacksGo ? " (Go is not installed)" : ""}`,
+    `protects a route, limits each user over all keys, and gives the application a root key that may only verify${unlessMissing}`,
     async () => {
-      await prepare(quickstart);
-      const lines = await play(quickstart, { folder: join(project, name), server });
+      const own = await prepare(quickstart);
+      const lines = await play(quickstart, { folder: own, server });
       expect(lines.flatMap(unlike)).toEqual([]);
       expect(lines).toHaveLength(5);
     },
     120_000,
   );
+
+  if (quickstart.start === undefined) return;
+  playing(
+    `says how to authenticate and when to retry, logs why it cannot verify, and asks a server that hangs once${unlessMissing}`,
+    async () => {
+      const own = await prepare(quickstart, `${name}-alone`);
+      const stub = await startStub(({ body }) => reactions[keyIn(body)] ?? "silence");
+      const { responses, log } = await ask(quickstart, own, stub.url, Object.keys(reactions));
+      const hanging = stub.seen.filter(({ body }) => keyIn(body) === "hangs");
+      await stub.stop();
+      const [missing, unknown, limited, misconfigured, hung] = responses;
+      expect(missing).toMatch(/^HTTP\/1.[01] 401[\s\S]*\nwww-authenticate: Bearer\r/i);
+      expect(unknown).toMatch(/^HTTP\/1.[01] 401[\s\S]*\nwww-authenticate: Bearer error="invalid_token"\r/i);
+      expect(limited).toMatch(/^HTTP\/1.[01] 429[\s\S]*\nretry-after: 60\r/i);
+      expect(misconfigured).toMatch(/^HTTP\/1.[01] 50[03]/);
+      expect(log).toContain("The stub refuses this.");
+      expect(hung).toMatch(/^HTTP\/1.[01] 503[\s\S]*\nretry-after: 1\r/i);
+      expect(hanging).toHaveLength(1);
+    },
+    120_000,
+  );
 });
 
-async function prepare(quickstart: Quickstart): Promise<void> {
-  const folder = copyExample(quickstart, join(project, quickstart.name));
-  if (quickstart.name !== "python") return;
-  const pinned = readFileSync(join(folder, "requirements.txt"), "utf8").trim().split("==")[1] ?? "";
-  expect(quickstart.install.join(" ")).toContain(`unkey.py==${pinned}`);
-  const python = await virtualEnvironment(pinned);
+/** What the server responds about each key. The limit's end is further away than its window, as if the clocks differed. */
+const reactions: Record<string, Reaction> = {
+  unknown: success({ valid: false, code: "NOT_FOUND" }),
+  limited: success({
+    valid: false,
+    code: "RATE_LIMITED",
+    keyId: "key_1",
+    enabled: true,
+    ratelimits: [
+      {
+        id: "rl_1",
+        name: "requests",
+        limit: 3,
+        remaining: 0,
+        duration: 60_000,
+        reset: Date.now() + 86_400_000,
+        exceeded: true,
+        autoApply: true,
+      },
+    ],
+  }),
+  refused: refusal(401, "unkey/authentication/key_not_found"),
+  hangs: "silence",
+};
+
+function keyIn(body: string): string {
+  return JSON.parse(body).key;
+}
+
+describe("the first part of a quickstart", () => {
+  const [quickstart] = quickstarts as [Quickstart];
+  const emptyFolder = (name: string) => {
+    const folder = join(project, name);
+    mkdirSync(folder);
+    return folder;
+  };
+
+  test.each([
+    ["the root key is not pasted", () => server.url, /No apiId in the response: .*authentication/],
+    ["no server runs", () => "http://127.0.0.1:1", /curl: .*\n*.*No apiId in the response: \n/],
+  ])("shows what went wrong, and writes no settings, if %s", async (name, url, said) => {
+    const folder = emptyFolder(name.replaceAll(" ", "-"));
+    const rootKey = "latchkey_root_...";
+    expect(await prepareWith(quickstart, folder, { url: url(), rootKey })).toMatch(said);
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+  });
+
+  test("shows that a user exists already, and goes on", async () => {
+    const rootKey = await server.makeRootKey(["*"], { workspaceId: await server.makeWorkspace() });
+    const folder = emptyFolder("twice");
+    const prepare = () => prepareWith(quickstart, folder, { url: server.url, rootKey });
+    expect(await prepare()).not.toContain("No ");
+    expect(await prepare()).toMatch(
+      /No identityId in the response: .*identity_already_exists[\s\S]*latchkey_root_/,
+    );
+    expect(readFileSync(join(folder, ".env"), "utf8")).toMatch(/LATCHKEY_ROOT_KEY=latchkey_root_\w+\n/);
+  });
+});
+
+async function prepare(quickstart: Quickstart, path = quickstart.name): Promise<string> {
+  const folder = copyExample(quickstart, join(project, path));
+  if (!existsSync(join(folder, "requirements.txt"))) return folder;
+  const [client = "", ...others] = readFileSync(join(folder, "requirements.txt"), "utf8").trim().split("\n");
+  expect(quickstart.install.join(" ")).toContain(client);
+  for (const one of others) expect(quickstart.install.join(" ")).toContain(one.split("==")[0] ?? one);
+  const [, version = ""] = client.split("==");
+  const python = others.length === 0 ? await virtualEnvironment(version) : await pythonWith(quickstart.name);
   symlinkSync(dirname(dirname(python)), join(folder, ".venv"));
+  return folder;
 }
 
 test("the README shows lines of the example for Hono", () => {

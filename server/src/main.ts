@@ -78,11 +78,13 @@ async function main(words: readonly string[]): Promise<number> {
     rootKeyFile: rootKeyFile(config.DATABASE_URL),
     withinMs: callWithinMs,
     nowMs: Date.now,
-    terminalWidth: process.stdout.isTTY ? (process.stdout.columns ?? 80) : undefined,
+    terminalWidth: terminalWidth(),
   });
   if (operation !== undefined) return callOperation(operation, rest, target());
   if (command === "keys" && verb === "why") return why(operations, rest, target());
-  if (isManagement(words)) return withEngine(config, async (engine) => say(await manage(engine, words)));
+  if (isManagement(words)) {
+    return withEngine(config, async (engine) => say(await manage(engine, words, terminalWidth())));
+  }
   if (command === "usage" && verb === "export") return usage(config, rest);
   return single(command, words.slice(1), config);
 }
@@ -248,6 +250,11 @@ async function copyFrom(config: Config, words: readonly string[]): Promise<numbe
     counterBytes: config.COUNTER_MEMORY_BYTES,
   };
   return say(await copy(source, words, { monotonicMs, isStopped: () => isStopped, progress: tell }));
+}
+
+/** How many characters a line of the terminal has; undefined: the output does not go to a terminal. */
+function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? (process.stdout.columns ?? 80) : undefined;
 }
 
 function say(text: string): number {

@@ -10,6 +10,8 @@ export type Command = {
 };
 
 const workspace = "--workspace <id>  The workspace; required if there are several.";
+const output =
+  "--output <table | json>  How to print the list. Default: table on a terminal, else a line of JSON each.";
 const since = "--since <ISO time>  Only what happened at this time or later.";
 
 /** Every command except the operations. The help and the completion are made of it. */
@@ -114,7 +116,12 @@ export const commands: readonly Command[] = [
     ],
   },
   { name: "workspace create", usage: "<name>", summary: "create a workspace", example: "staging" },
-  { name: "workspace list", usage: "", summary: "list the workspaces" },
+  {
+    name: "workspace list",
+    usage: "[--output <table | json>]",
+    summary: "list the workspaces",
+    details: [output],
+  },
   { name: "workspace disable", usage: "<id>", summary: "refuse every root key of a workspace" },
   { name: "workspace enable", usage: "<id>", summary: "accept them again" },
   {
@@ -146,7 +153,12 @@ export const commands: readonly Command[] = [
     ],
     example: "--permissions 'api.*.verify_key' --name checkout --expires 30d",
   },
-  { name: "root-key list", usage: "[--workspace <id>]", summary: "list the root keys", details: [workspace] },
+  {
+    name: "root-key list",
+    usage: "[--workspace <id>] [--output <table | json>]",
+    summary: "list the root keys",
+    details: [workspace, output],
+  },
   { name: "root-key revoke", usage: "<id>", summary: "revoke a root key" },
   {
     name: "migration create",

@@ -16,10 +16,10 @@ type Printing = {
   ask(more: object): Promise<{ ok: boolean; reply: ListReply }>;
 };
 
-/** Whether the flags and the terminal ask for something else than the response as it is. */
+/** Whether the flags or the terminal ask for something other than the unchanged response. */
 export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "ask">): boolean {
   if (!isList(operation)) return false;
-  return formOf(flags, terminalWidth) === "table" || flags.further.all !== undefined;
+  return formOf(flags.further.output, terminalWidth) === "table" || flags.further.all !== undefined;
 }
 
 /**
@@ -27,8 +27,8 @@ export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "
  * Errors: `CommandError`.
  */
 export async function printRows(printing: Printing): Promise<number> {
-  const { flags, ask } = printing;
-  const print = printer(printing);
+  const { operation, flags, terminalWidth, ask } = printing;
+  const print = printer(itemSchema(operation), flags.further.output, terminalWidth);
   let more = {};
   for (;;) {
     const { ok, reply } = await ask(more);
@@ -47,14 +47,21 @@ export async function printRows(printing: Printing): Promise<number> {
   }
 }
 
-/** Returns what prints the rows of one page after the other. The first page decides the columns. */
-function printer({ operation, flags, terminalWidth }: Printing): (rows: readonly object[]) => void {
-  const isTable = formOf(flags, terminalWidth) === "table";
+/**
+ * Returns what prints the rows of one page after the other. The first page decides the columns.
+ * Errors: `UsageError` for an unknown form.
+ */
+export function printer(
+  item: Schema,
+  output: string | undefined,
+  terminalWidth: number | undefined,
+): (rows: readonly object[]) => void {
+  const isTable = formOf(output, terminalWidth) === "table";
   let table: Table | undefined;
   const lineOf = (row: object) => table?.line(row) ?? JSON.stringify(row);
   return (rows) => {
     if (isTable && table === undefined && rows.length > 0) {
-      table = tableOf(itemSchema(operation), rows, terminalWidth ?? Number.POSITIVE_INFINITY);
+      table = tableOf(item, rows, terminalWidth ?? Number.POSITIVE_INFINITY);
       console.log(table.head);
     }
     for (const row of rows) console.log(lineOf(row));
@@ -62,7 +69,7 @@ function printer({ operation, flags, terminalWidth }: Printing): (rows: readonly
 }
 
 /** Errors: `UsageError` for an unknown form. */
-function formOf({ further: { output } }: Flags, terminalWidth: number | undefined): "table" | "json" {
+function formOf(output: string | undefined, terminalWidth: number | undefined): "table" | "json" {
   if (output === undefined) return terminalWidth === undefined ? "json" : "table";
   if (output === "table" || output === "json") return output;
   throw new UsageError(`--output must be table or json, and ${JSON.stringify(output)} is not.`);

@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { SQL } from "bun";
 import { engines } from "../../test/harness.ts";
@@ -38,6 +38,16 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
       throw error;
     }
     throw new Error("was not refused");
+  };
+  /** What is printed meanwhile, line by line. */
+  const printedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
+    const out = spyOn(console, "log").mockImplementation(() => {});
+    try {
+      await work();
+      return out.mock.calls.map(String);
+    } finally {
+      out.mockRestore();
+    }
   };
   const rows = (text: string) => text.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   const ask = (rootKey: string, operation = "identities.listIdentities", body: unknown = {}) =>
@@ -97,6 +107,33 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     expect(rows(listed)).toContainEqual(
       expect.objectContaining({ id, name: "reader", enabled: true, permissions: permissions.split(",") }),
     );
+  });
+
+  test("workspaces and root keys are listed as a table on a terminal or with --output table, else as JSON", async () => {
+    const lists = [
+      {
+        words: ["workspace", "list"],
+        head: /^id +name +enabled +timeZone +createdAtMs$/,
+        id: server.workspaceId,
+      },
+      {
+        words: ["root-key", "list", "--workspace", server.workspaceId],
+        head: /^id +name +enabled +start +end +createdAtMs +permissions$/,
+        id: "root_",
+      },
+    ];
+    for (const { words, head, id } of lists) {
+      const [first = "", ...rest] = (await done(...words, "--output", "table")).split("\n");
+      expect(first).toMatch(head);
+      expect(rest.some((line) => line.startsWith(id) && /\d{4}-\d\d-\d\dT/.test(line))).toBe(true);
+      expect(rows(await done(...words, "--output", "json"))).toHaveLength(rest.length);
+      expect(await refused([...words, "--output", "xml"])).toBe(
+        '--output must be table or json, and "xml" is not.',
+      );
+      const printed = await printedBy(() => manage(server.services.engine, words, 60));
+      expect(printed[0]).toMatch(/^id +name/);
+      expect(printed.filter((line) => line.length > 60)).toEqual([]);
+    }
   });
 
   test("a root key of one keyspace may act in its api alone", async () => {
@@ -212,7 +249,7 @@ describe("only serve creates a database:", () => {
     const { code, stderr } = await runProgram(["workspace", "list"], { env: { DATABASE_URL: url } });
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(/has no tables of Latchkey's\. Start latchkey serve first, .+\.\n$/),
+      expect.stringMatching(/has no Latchkey tables\. Start latchkey serve first, .+\.\n$/),
     ]);
     await using client = new SQL(url);
     const [row] = await client`select count(*)::int4 as "tables" from pg_tables where schemaname = 'public'`;

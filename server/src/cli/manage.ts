@@ -23,10 +23,13 @@ import {
   setWorkspaceTimeZone,
 } from "../storage/queries/workspaces.ts";
 import { CommandError, UsageError } from "./commandError.ts";
+import { printer } from "./lists.ts";
 import { parseTime } from "./times.ts";
 
+type Command = (engine: Engine, words: string[], terminalWidth?: number) => Promise<string>;
+
 /** The commands that work on the database, by the words after `latchkey`. */
-const managed: Record<string, (engine: Engine, words: string[]) => Promise<string>> = {
+const managed: Record<string, Command> = {
   "workspace create": createWorkspace,
   "workspace list": listAllWorkspaces,
   "workspace disable": (engine, words) => switchWorkspace(engine, words, false),
@@ -46,16 +49,37 @@ export function isManagement([group = "", verb = ""]: readonly string[]): boolea
 
 /**
  * Runs a command on the database itself. A running server notices the change within a second.
+ * `terminalWidth`: undefined if the output does not go to a terminal.
  * Errors: `CommandError`.
  */
-export async function manage(engine: Engine, words: readonly string[]): Promise<string> {
+export async function manage(
+  engine: Engine,
+  words: readonly string[],
+  terminalWidth?: number,
+): Promise<string> {
   const [group = "", verb = "", ...rest] = words;
   const command = managed[`${group} ${verb}`];
   if (command === undefined) throw new UsageError(`latchkey ${group} ${verb} is not a command.`);
-  return command(engine, rest);
+  return command(engine, rest, terminalWidth);
 }
 
 const newId = idMaker(randomBytes);
+
+const time = { description: "Unix time in milliseconds." };
+/** The columns of tables, in their order. */
+const workspaceColumns = { properties: { id: {}, name: {}, enabled: {}, timeZone: {}, createdAtMs: time } };
+const rootKeyColumns = {
+  properties: {
+    id: {},
+    name: {},
+    enabled: {},
+    start: {},
+    end: {},
+    expiresAtMs: time,
+    createdAtMs: time,
+    permissions: {},
+  },
+};
 
 async function createWorkspace(engine: Engine, words: string[]): Promise<string> {
   const name = only(words, "workspace create <name>");
@@ -65,10 +89,11 @@ async function createWorkspace(engine: Engine, words: string[]): Promise<string>
   return id;
 }
 
-async function listAllWorkspaces(engine: Engine, words: string[]): Promise<string> {
-  flags(words, []);
+async function listAllWorkspaces(engine: Engine, words: string[], terminalWidth?: number): Promise<string> {
+  const print = printer(workspaceColumns, flags(words, ["output"])["output"], terminalWidth);
   const rows = await listWorkspaces(engine.db);
-  return table(rows.map((row) => ({ ...row, enabled: row.enabled === 1 })));
+  print(rows.map((row) => ({ ...row, enabled: row.enabled === 1 })));
+  return "";
 }
 
 async function switchWorkspace(engine: Engine, words: string[], enabled: boolean): Promise<string> {
@@ -168,10 +193,13 @@ async function createMigration(engine: Engine, words: string[]): Promise<string>
   return id;
 }
 
-async function listRootKeysOf(engine: Engine, words: string[]): Promise<string> {
-  const workspaceId = await workspaceOf(engine, flags(words, ["workspace"])["workspace"]);
+async function listRootKeysOf(engine: Engine, words: string[], terminalWidth?: number): Promise<string> {
+  const { workspace, output } = flags(words, ["workspace", "output"]);
+  const print = printer(rootKeyColumns, output, terminalWidth);
+  const workspaceId = await workspaceOf(engine, workspace);
   const everything = { afterId: undefined, limit: Number.MAX_SAFE_INTEGER, onlyIds: undefined };
-  return table(await listRootKeys(engine.db, workspaceId, everything));
+  print(await listRootKeys(engine.db, workspaceId, everything));
+  return "";
 }
 
 async function revokeRootKeyById(engine: Engine, words: string[]): Promise<string> {
@@ -244,8 +272,4 @@ export function flags(
       `${(error as Error).message.split(/\.?(\n| To specify)/)[0]}; ${names.length === 0 ? "this command takes no flags" : `allowed: ${names.map((name) => `--${name}`).join(", ")}`}.`,
     );
   }
-}
-
-function table(rows: readonly Record<string, unknown>[]): string {
-  return rows.map((row) => JSON.stringify(row)).join("\n");
 }

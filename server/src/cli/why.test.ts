@@ -1,6 +1,7 @@
 import { beforeEach, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { testServer, testWorkspace } from "../../test/setUp.ts";
 import { operations } from "../operations/index.ts";
+import { hashKey } from "../runtime.ts";
 import { why as whyCommand, whyText } from "./why.ts";
 
 setDefaultTimeout(30_000);
@@ -134,6 +135,86 @@ test("why a key is USAGE_EXCEEDED", async () => {
   expect(text).toContain("is refused: USAGE_EXCEEDED, at");
   expect(text).toContain(`  FAIL  credits     The verification costs 3 credits, and 1 is left.
                     Fix: Add credits with keys.updateCredits, or lower the cost.`);
+});
+
+/** A key that is refused, or none, and what is sent beside it. */
+type Refused = { key: { key: string; keyId: string }; sent?: Record<string, unknown> };
+const hourly = { name: "calls", limit: 1, period: "hour", autoApply: true };
+const identityWith = async (body: object) => {
+  await space.data("identities.createIdentity", { externalId: "user_1", ...body });
+  return createKey({ externalId: "user_1" });
+};
+const used = async (key: { key: string; keyId: string }) => {
+  expect((await space.data("keys.verifyKey", { key: key.key })).valid).toBe(true);
+  return key;
+};
+
+test.each<[code: string, fails: string, make: () => Promise<Refused>]>([
+  [
+    "NOT_FOUND",
+    "found       There is no such key",
+    async () => ({ key: { key: "prod_nobody", keyId: "key_0000000000000000000000" } }),
+  ],
+  ["DISABLED", "enabled     The key is disabled", async () => ({ key: await createKey({ enabled: false }) })],
+  ["EXPIRED", "expiry      The key expired", async () => ({ key: await createKey({ expires: 1 }) })],
+  [
+    "FORBIDDEN",
+    "ipAllowList ",
+    async () => ({ key: await createKey({ ipAllowList: ["192.0.2.0/24"] }), sent: { ip: "198.51.100.7" } }),
+  ],
+  [
+    "INSUFFICIENT_PERMISSIONS",
+    "permissions The key lacks docs.write",
+    async () => ({ key: await createKey(), sent: { permissions: "docs.write" } }),
+  ],
+  [
+    "RATE_LIMITED",
+    "ratelimit   requests: 1 of 1 used in 60 s",
+    async () => {
+      const limit = { name: "requests", limit: 1, duration: minuteMs, autoApply: true };
+      return { key: await used(await identityWith({ ratelimits: [limit] })) };
+    },
+  ],
+  [
+    "USAGE_EXCEEDED",
+    "credits     The verification costs 1 credit, and 0 are left",
+    async () => ({ key: await createKey({ credits: { remaining: 0 } }) }),
+  ],
+  [
+    "USAGE_EXCEEDED",
+    "credits     The verification costs 2 credits, and 1 of the identity's is left",
+    async () => ({ key: await identityWith({ credits: { remaining: 1 } }), sent: { credits: { cost: 2 } } }),
+  ],
+  [
+    "USAGE_EXCEEDED",
+    `quota       calls: 1 of 1 used in this period, 0 left: there is no room for a cost of 1.
+                    Fix: Wait until 2026-01-15T13:00:00.000Z, grant more with quotas.grant, raise the key's limit`,
+    async () => ({ key: await used(await createKey({ quotas: [hourly] })) }),
+  ],
+  [
+    "USAGE_EXCEEDED",
+    `quota       calls: 1 of 1 used in this period, 0 left: there is no room for a cost of 1.
+                    Fix: Wait until 2026-01-15T13:00:00.000Z, grant more with quotas.grant, raise the identity's limit`,
+    async () => ({ key: await used(await identityWith({ quotas: [hourly] })) }),
+  ],
+])("%s is told alike by key, hash, id and request (case %#)", async (code, fails, make) => {
+  const { key, sent = {} } = await make();
+  const reply = await space.call("keys.verifyKey", { key: key.key, ...sent });
+  expect(reply.body.data.code).toBe(code);
+  const flags = Object.entries(sent).flatMap(([name, value]) => [
+    `--${name}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  const told = await why(key.key, ...flags);
+  expect(told).toContain(`is refused: ${code}, at`);
+  expect(told).toContain(`\n  FAIL  ${fails}`);
+  const checksOf = (text: string) => text.slice(text.indexOf("\n\n"));
+  expect(checksOf(await why("--keyHash", hashKey(key.key), ...flags))).toBe(checksOf(told));
+  expect(checksOf(await why(key.keyId, ...flags))).toBe(checksOf(told));
+  const { requestId } = reply.body.meta;
+  const recorded = await why(requestId);
+  expect(recorded).toStartWith(`The request ${requestId} got ${code} at`);
+  expect(checksOf(recorded)).toBe(checksOf(told));
 });
 
 test("why a recorded request was refused, by its id", async () => {

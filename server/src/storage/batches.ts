@@ -1,12 +1,12 @@
 /**
- * Keeps a statement below the limits on parameters: 32,766 on SQLite, 65,535 on PostgreSQL. A row of `keys`, the widest
- * table, has 21 columns.
+ * So few rows that a statement stays below the limit on parameters: 32,766 on SQLite, 65,535 on PostgreSQL. The
+ * widest table, `keys`, has 21 columns.
  */
 const batchSize = 500;
 
 /**
- * Runs `work` on at most 500 items at a time, in order, and returns all results. Between two batches, other requests get
- * their share of the event loop.
+ * Runs `work` on at most 500 items at a time, in order, and returns all results. Yields to the event loop between two
+ * batches, so that other requests do not wait for all of them.
  */
 export async function inBatches<T, R>(
   items: readonly T[],
@@ -21,7 +21,10 @@ export async function inBatches<T, R>(
   return results;
 }
 
-/** Without duplicates, in the order of their UTF-8 bytes, as the databases sort. JavaScript sorts otherwise beyond U+FFFF. */
+/**
+ * Sorts the values by their UTF-8 bytes, as the databases do, and removes
+ * duplicates. JavaScript's own order differs for characters beyond U+FFFF.
+ */
 export function inByteOrder(values: readonly string[]): string[] {
   return [...new Set(values)].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
 }

@@ -5,32 +5,34 @@ import { linkedTable } from "./linkedTable.ts";
 /** A read-through cache: each record is kept until something it depends on changes. */
 export type RecordCache<V> = {
   /**
-   * The record, synchronously if it is cached or if the database reads at once. Misses are not cached; concurrent lookups
-   * share one query.
+   * Returns the record, or `undefined` if the database has none. Returns synchronously if the record is cached or the
+   * database is embedded. Misses are not cached. Concurrent lookups share one query.
    */
   find(workspaceId: string, name: string): MaybePromise<V | undefined>;
-  /** The record if it is cached. Never queries the database. */
+  /** Returns the record if it is cached. Never queries the database. */
   findKept(workspaceId: string, name: string): V | undefined;
   clear(): void;
   /** how often `find` and `findKept` returned a cached record, and how often `find` queried the database */
   uses(): { hits: number; misses: number };
-  /** in memory, with what its records share */
+  /** the memory that the cache takes, including the parts that its records share */
   bytes(): number;
 };
 
 type Source<V> = {
-  /** the changes to whatever records are built from; a lookup during which one of its dependencies changes is repeated */
+  /** the changes to everything that records are built from */
   changes: ChangeLog;
-  /** `since` is the latest change when the load begins */
+  /** Reads a record from the database. `since` is the number of the latest change when the load begins. */
   load(workspaceId: string, name: string, since: number): MaybePromise<V | undefined>;
   /** the ids of everything that the record was built from */
   idsOf(record: V): readonly string[];
-  /** roughly, in memory, without the name and what it shares with other records */
+  /**
+   * roughly the memory that a record takes, without its name and without the parts that it shares with other records
+   */
   bytesOf(record: V): number;
-  /** what its records share */
+  /** the parts that records share, if any */
   shared?: {
     bytes(): number;
-    /** The record is not kept, or no longer. */
+    /** Called when a record is evicted, or was loaded but not cached. */
     release(record: V): void;
     clear(): void;
   };
@@ -39,7 +41,7 @@ type Source<V> = {
   isCurrent(): boolean;
 };
 
-/** `used` since the last walk past it */
+/** `used`: whether the record was found since the eviction last passed it */
 type Entry<V> = Dated & {
   readonly workspaceId: string;
   readonly name: string;
@@ -48,14 +50,14 @@ type Entry<V> = Dated & {
   used: boolean;
 };
 
-/** Unambiguous, since workspace ids contain no slash. */
+/** The name of a lookup in progress. It is unambiguous, since workspace ids contain no slash. */
 function loadName(workspaceId: string, name: string): string {
   return `${workspaceId}/${name}`;
 }
 
 /**
- * Keeps a record until something it depends on changes. A lookup that is in progress at that moment is repeated, so a
- * revoked record never comes back.
+ * Creates a cache that keeps a record until something it depends on changes. If that happens during a lookup, the
+ * lookup is repeated, so a revoked record never comes back.
  */
 export function recordCache<V extends object>(source: Source<V>): RecordCache<V> {
   const { changes, isCurrent, idsOf } = source;
@@ -92,7 +94,10 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
     });
   }
 
-  /** A missing record may have been created since the lookup in progress began; a found one is used only if still fresh. */
+  /**
+   * Waits for a lookup in progress. Loads the record again if the lookup did not find it, since it may have been
+   * created meanwhile, or if it has changed since.
+   */
   async function join(inProgress: Promise<V | undefined>, workspaceId: string, name: string) {
     const found = await inProgress;
     return (found && findKept(workspaceId, name)) ?? load(workspaceId, name);
@@ -120,13 +125,19 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
   };
 }
 
-/** of an entry, its name and its place in the table */
+/** roughly the memory of an entry without its record: the entry, its name and its place in the table */
 const entryBytes = 180;
 
-/** A walk skips at most this many entries that were used, and then evicts the next one, so that no lookup takes long. */
+/**
+ * An eviction skips at most this many used entries and then
+ * evicts the next, used or not, so that no lookup takes long.
+ */
 const mostSpared = 64;
 
-/** Approximates least-recently-used (the clock algorithm): walks through the entries and evicts those that were not used since its last visit. */
+/**
+ * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, which approximates least
+ * recently used: it walks through the entries and evicts those that were not used since its last visit.
+ */
 function boundedTable<V>({ bytesOf, shared, maxBytes }: Source<V>) {
   let table = linkedTable<Entry<V>>();
   let ownBytes = 0;

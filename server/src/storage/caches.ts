@@ -11,7 +11,7 @@ export type Caches = {
   keys: RecordCache<KeptKey>;
   /** by name or id */
   namespaces: RecordCache<NamespaceRecord>;
-  /** by hash, under `noWorkspace`: the workspace is known only once the root key is found */
+  /** by hash, under the workspace id `noWorkspace`, since the workspace is known only once the root key is found */
   rootKeys: RecordCache<RootKeyRecord>;
   /** Evicts every record that depends on this id. A lookup in progress that depends on it is repeated. */
   evict(id: string): void;
@@ -21,7 +21,10 @@ export type Caches = {
 /** the workspace id under which root keys are cached */
 export const noWorkspace = "";
 
-/** The caches in front of a database. `maxBytes` is for that of keys. To add one, extend `list` and the type above. */
+/**
+ * Opens the caches in front of a database. `maxBytes` limits the cache of keys; the others are limited to a part of
+ * it. To add a cache, extend `list` and the type above.
+ */
 export function openCaches(engine: Engine, maxBytes: number): Caches {
   const { db, isCurrent } = engine;
   const changes = changeLog();

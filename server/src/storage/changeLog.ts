@@ -1,19 +1,27 @@
 /** After more changes than this, every record counts as changed. */
 const changesRemembered = 100_000;
 
-/** Whether a record is up to date. `since`: the latest change when its load began. `checked`: the latest change for which it is known to be fresh. */
+/**
+ * How fresh a record is. Changes are numbered. `since` is the latest change when the record's load began, `checked`
+ * the latest one that is known not to concern the record.
+ */
 export type Dated = { readonly since: number; checked: number };
 
 export type ChangeLog = {
+  /** the number of the latest change */
   latest(): number;
-  /** Notes that the thing with this id changed. */
+  /** Notes that the record with this id changed. */
   note(id: string): void;
+  /** Notes that any record may have changed. */
   noteAll(): void;
-  /** Whether nothing that the record was built from has changed since. Asks for the ids only after a change. */
+  /**
+   * Whether nothing that the record was built from has changed
+   * since its load began. Calls `idsOf` only after a change.
+   */
   isFresh<R>(entry: Dated & { record: R }, idsOf: (record: R) => readonly string[]): boolean;
 };
 
-/** Numbers the changes, to find out which of them came after a record's load began. */
+/** Numbers changes, and remembers the latest change of each id, to find out whether a cached record is outdated. */
 export function changeLog(): ChangeLog {
   let latest = 0;
   let allAt = 0;

@@ -9,23 +9,26 @@ import { deleteOldMovements } from "./queries/movements.ts";
 import { endChargedHolds } from "./queries/settling.ts";
 import type { Tx } from "./schema.ts";
 
-/** small enough that a write that waits for it is not noticeably delayed */
+/** so few rows that a write that waits for the batch is not noticeably delayed */
 const batchRows = 500;
 
-/** Each task deletes at most `limit` rows. It returns `limit` if there may be more to delete. */
+/** Each task deletes at most `limit` rows and returns their number. If it returns `limit`, it is run again. */
 export type CleanUpTasks = {
   always: readonly ((tx: Tx, limit: number) => Promise<number>)[];
-  /** delete rows that have expired at `nowMs` */
+  /** tasks that delete rows that have expired by `nowMs` */
   byAge: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number | Done>)[];
 };
 
-/** `committed` is called once, after the commit. */
+/** The result of a task that has something to do after the commit. `committed` is called once. */
 type Done = { count: number; committed(): void };
 
-/** above any age at which a session of the console is still valid */
+/** longer than any console session stays valid */
 const sessionKeptMs = 24 * 60 * 60 * 1000;
 
-/** If `auditRetentionMs` is undefined, the audit trail and the ledger are kept forever. `record`: for usage. */
+/**
+ * The tasks of the clean-up. If `auditRetentionMs` is undefined, the audit trail and the credit ledger are kept
+ * forever. `record` gets the charges of expired holds, so that usage counts them.
+ */
 export function cleanUpTasks(
   auditRetentionMs: number | undefined,
   record: (event: UsageEvent) => void,
@@ -53,7 +56,7 @@ export function cleanUpTasks(
   };
 }
 
-/** Usage counts what they charged. */
+/** Ends holds that expired and are charged in full. After the commit, records the charges in usage. */
 async function chargeExpiredHolds(
   tx: Tx,
   { nowMs, limit }: { nowMs: number; limit: number },
@@ -70,9 +73,9 @@ async function chargeExpiredHolds(
 }
 
 /**
- * Deletes expired rows in small batches, once per `everyMs`. Only one node does so at a time. `oldTime` returns the time
- * that ages are measured by, or undefined if no clock can be trusted: then nothing is deleted because of its age. Failures
- * go to `report` and are retried in the next round. Returns a function that stops it.
+ * Deletes expired rows in small batches, once per `everyMs`. Only one node does so at a time. `oldTime` returns the
+ * time by which ages are measured. If it returns `undefined`, no clock can be trusted, and nothing is deleted for its
+ * age. Failures go to `report` and are retried in the next round. Returns a function that stops the clean-up.
  */
 export function cleanUp(
   engine: Engine,
@@ -115,7 +118,7 @@ export function cleanUp(
   };
 }
 
-/** To be called after the commit. */
+/** Does what a task has left for after the commit, and returns the number of deleted rows. */
 function finished(done: number | Done): number {
   if (typeof done === "number") return done;
   done.committed();

@@ -5,13 +5,13 @@ import type { Snapshot } from "./snapshot.ts";
 /** A database, as the rest of the program uses it. */
 export type Engine = {
   name: "sqlite" | "postgres";
-  /** for reads of single records, which never wait for slow queries */
+  /** for reads of single records; they never wait for the queries of `slow` */
   db: Db;
-  /** for lists and searches */
+  /** for lists and searches, which may take long */
   slow: Db;
   /**
-   * Many point reads in one read transaction, where each takes about a microsecond. Undefined if the database is across a
-   * network, where one statement must read everything.
+   * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database
+   * is reached over a network: then one statement should read everything.
    */
   snapshot: (<T>(read: (snapshot: Snapshot) => T) => MaybePromise<T>) | undefined;
   /**
@@ -20,42 +20,53 @@ export type Engine = {
    * Errors: `StorageError`, and whatever `work` throws.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Records, as part of the transaction, which ids change, so that other processes can evict them. */
+  /**
+   * Stores, in the transaction, the ids of the records that it
+   * changes, so that other processes evict them from their caches.
+   */
   recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when another process has changed the database. */
   onForeignChange(listener: (change: ForeignChange) => void): void;
-  /** Whether this process knows of all recent changes by others. If not, nothing cached may be used. */
+  /** Whether this process knows of all recent changes by other processes. If not, nothing cached may be used. */
   isCurrent(): boolean;
-  /** How many processes serve from this database, including this one. */
+  /** the number of processes that serve from this database, including this one */
   liveNodes(): number;
   /** Throws if the database cannot be read. */
   check(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** `alone`: a name. No two transactions with the same name run at the same time, even in different processes. */
+/**
+ * `alone` is a name: two transactions with the same name never run at the same time, not even in different processes.
+ */
 export type TransactionOptions = { alone?: string };
 
-/** `ids` undefined: anything may have changed. `ageMs`: how long ago it changed, if known. */
+/**
+ * A change by another process. `ids` has the ids of the changed records; if it is undefined, any record may have
+ * changed. `ageMs` is the time since the change, if it is known.
+ */
 export type ForeignChange = { ids: readonly string[] | undefined; ageMs?: number };
 
-/** How a database is opened. */
+/** The options for opening a database. */
 export type StorageOptions = {
   /** whether this process serves requests from the database */
   serving: boolean;
   /** refuses a database that no server has created yet, instead of creating it */
   mustExist?: true;
-  /** the most connections to a database server */
+  /** the maximum number of connections to a database server */
   connections: number;
-  /** milliseconds of a clock that never goes back */
+  /** the time in milliseconds by a clock that never goes back */
   monotonicMs(): number;
 };
 
 /**
- * Why an operation of the database failed. `lost`: the response to a commit did not arrive, so whether it committed has
- * to be looked up. `not_durable`: it committed, but may not survive a crash. With every other reason nothing was committed.
- * `damaged`: a part of the database cannot be read. `read_only`: the records are being copied, or were copied, to another
- * database.
+ * Why the database failed.
+ * - `lost`: the response to a commit did not arrive, so it is unknown whether the transaction committed.
+ * - `not_durable`: the transaction committed, but may not survive a crash.
+ * - `damaged`: a part of the database cannot be read.
+ * - `read_only`: the records are being copied to another database, or were copied.
+ *
+ * With every reason except the first two, nothing was committed.
  */
 export type StorageReason =
   | "full"
@@ -78,7 +89,7 @@ export class StorageError extends Error {
   }
 }
 
-/** What a trigger of `copying/readOnly.ts` has refused. */
+/** The error for a write that a trigger of `copying/readOnly.ts` has refused. */
 export function readOnlyError(cause: unknown): StorageError {
   const message =
     "The database is read-only, because its records are copied to another one. latchkey copy --resume-source ends this.";

@@ -11,12 +11,15 @@ export function createFolder(folder: string): void {
   }
 }
 
-/** Flushes a file to disk. A new file survives a power cut only if its folder has been flushed too. */
+/** Flushes a file to disk. A new file survives a power cut only if its folder is flushed too. */
 export function flush(path: string): void {
-  flushOpened(openSync(path, "r+")); // Windows flushes only what is open for writing
+  flushOpened(openSync(path, "r+")); // Windows flushes only files that are open for writing
 }
 
-/** Flushes a folder, so that new and renamed files in it survive. Windows has no such call, and needs none. */
+/**
+ * Flushes a folder, so that new and renamed files in it survive
+ * a power cut. Windows has no such call, and needs none.
+ */
 export function flushFolder(path: string, platform: NodeJS.Platform = process.platform): void {
   if (platform !== "win32") flushOpened(openSync(path, "r"));
 }

@@ -5,18 +5,19 @@ import type { IdentityRecord, KeyRecord } from "../domain/verification.ts";
 import type { ChangeLog } from "./changeLog.ts";
 import { type SharedRecords, sharedRecords } from "./sharedRecords.ts";
 
-/** An api that is not deleted, and its workspace. */
+/** A cached api that is not deleted, with what verification needs of its workspace. */
 export type KeptApi = {
   id: string;
   keyspaceId: string;
   workspaceId: string;
   workspaceEnabled: boolean;
-  /** from which its keys may be used; undefined: all */
+  /** the addresses from which its keys may be used; undefined: all addresses */
   addresses: readonly AddressRange[] | undefined;
 };
 
 /**
- * `limits` are its rate limits, for keys without any of their own. `hasAccount`: whether it has limited credits or quotas.
+ * A cached identity. `limits` are its rate limits, prepared for keys that have none of their own. `hasAccount`:
+ * whether it has limited credits or quotas.
  */
 export type KeptIdentity = IdentityRecord & {
   limits: PreparedLimits;
@@ -24,29 +25,29 @@ export type KeptIdentity = IdentityRecord & {
   hasAccount: boolean;
 };
 
-/** Permissions and roles that keys have in common. */
+/** A set of permissions and roles. Cached keys with the same set share it. */
 export type Grants = {
-  /** the ids of the permissions and roles that the keys have directly */
+  /** the ids of the permissions and roles that the keys have directly, joined: it identifies the set */
   name: string;
-  /** of all these permissions and roles */
+  /** the ids of the permissions and roles that the set was built from */
   ids: readonly string[];
-  /** slugs, direct and through roles, each once and in byte order */
+  /** the slugs of the permissions, direct and through roles, each once and in byte order */
   permissions: string[];
   granted: GrantedPermissions;
-  /** names, in byte order */
+  /** the names of the roles, in byte order */
   roles: string[];
 };
 
-/** A cached key. Keys of one api, identity or set of grants refer to the same object for it. */
+/** A cached key. Keys with the same api, identity or grants refer to the same object. */
 export type KeptKey = KeyRecord & {
   api: KeptApi;
   identity: KeptIdentity | undefined;
   grants: Grants;
-  /** in memory, without what it shares */
+  /** the memory that the record takes, without the parts that it shares */
   bytes: number;
 };
 
-/** What the cached records of keys share. */
+/** The parts that cached keys share: apis, identities and grants. */
 export type KeyParts = {
   /** by id */
   apis: SharedRecords<KeptApi>;
@@ -54,9 +55,9 @@ export type KeyParts = {
   identities: SharedRecords<KeptIdentity>;
   /** by name */
   grants: SharedRecords<Grants>;
-  /** in memory */
+  /** the memory that all parts take */
   bytes(): number;
-  /** Releases what a key shares, once it is no longer cached. */
+  /** Releases the parts of a key that is no longer cached. */
   release(key: KeptKey): void;
   clear(): void;
 };
@@ -95,23 +96,23 @@ export function openKeyParts(changes: ChangeLog, isCurrent: () => boolean): KeyP
   };
 }
 
-// in memory, as `server/test/cacheSize.test.ts` measures it
+// the memory that one of each takes, as measured by `server/test/cacheSize.test.ts`
 const limitBytes = 170;
 const grantBytes = 250;
 const rangeBytes = 150;
 
-/** of a key, without what it shares */
+/** Estimates the memory that a key takes, without the parts that it shares. */
 export function bytesOfKey({ name, ratelimits, addresses = [] }: KeyRecord, metaText: string | null): number {
   const lists = limitBytes * ratelimits.length + rangeBytes * addresses.length;
   return 270 + (name?.length ?? 0) + bytesOfMeta(metaText) + lists;
 }
 
-/** of parsed metadata */
+/** Estimates the memory that parsed metadata takes. */
 export function bytesOfMeta(text: string | null): number {
   return text === null || text === "{}" ? 0 : 40 + 1.5 * text.length;
 }
 
-/** The ids of everything that the record was built from. */
+/** Returns the ids of everything that the key's record was built from. */
 export function idsOfKey({ id, subjectId, apiId, workspaceId, identity, grants }: KeptKey): string[] {
   const ids = [id, subjectId, apiId, workspaceId, ...grants.ids];
   if (identity !== undefined) ids.push(identity.id);

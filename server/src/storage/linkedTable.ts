@@ -1,19 +1,21 @@
-/** What a table holds: the entries themselves are linked. */
+/**
+ * An entry of the hash table. The entries of a bucket are chained through their own `next`, without wrapper objects.
+ */
 export type Linked<E> = { readonly workspaceId: string; readonly name: string; next: E | undefined };
 
 export type LinkedTable<E> = {
   find(workspaceId: string, name: string): E | undefined;
-  /** There must be no entry with its name. */
+  /** Adds an entry. The table must not have one with the same workspace and name. */
   add(entry: E): void;
   remove(entry: E): void;
-  /** The next few entries of a walk through all of them, which never ends. */
+  /** Returns the first entry of the next bucket. Repeated calls walk through all buckets, again and again. */
   some(): E | undefined;
   readonly size: number;
 };
 
 /**
- * A hash table of records by workspace and name. It takes 16 to 24 bytes an entry, where a Map takes 43 to 200, and it grows
- * by one bucket with each entry (linear hashing), so that no call takes long.
+ * A hash table of records by workspace and name. It takes 16 to 24 bytes per entry; a Map would take 43 to 200. It
+ * grows by one bucket with each entry (linear hashing), so no call takes long.
  */
 export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
   const { lists, bucketOf, put, grow } = growingBuckets<E>();
@@ -52,10 +54,10 @@ export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
   };
 }
 
-/** The buckets of a table, each the first entry of a list. */
+/** The buckets of a table. Each is a linked list, of which `lists` has the first entry. */
 function growingBuckets<E extends Linked<E>>() {
   const lists: (E | undefined)[] = [undefined];
-  /** the largest 2^n − 1 below the number of buckets, or 0 */
+  /** the largest 2^n − 1 that is less than the number of buckets */
   let mask = 0;
 
   function bucketOf(name: string): number {
@@ -70,7 +72,7 @@ function growingBuckets<E extends Linked<E>>() {
     lists[bucket] = entry;
   }
 
-  /** Adds a bucket, and divides the entries of the one that it belongs to. */
+  /** Adds a bucket, and moves entries to it from the bucket that it splits. */
   function grow(): void {
     const from = lists.length & mask;
     lists.push(undefined);
@@ -87,7 +89,7 @@ function growingBuckets<E extends Linked<E>>() {
   return { lists, bucketOf, put, grow };
 }
 
-/** differs in each process, so that nobody can choose names that fall into one bucket */
+/** a factor of the hash; it is random, so that an attacker cannot choose names that fall into the same bucket */
 const factor = Math.floor(Math.random() * 2 ** 30) * 2 + 1;
 
 function hashOf(text: string): number {

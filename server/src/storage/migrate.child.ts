@@ -1,4 +1,7 @@
-/** A process that migrate.test.ts starts with `<path> <killAt>`. It migrates and kills itself at that statement; 0: never. */
+/**
+ * A process that migrate.test.ts starts with `<path> <killAt>`. It migrates the database, and kills itself at the
+ * statement with the number `killAt`; 0: never.
+ */
 import { Database } from "bun:sqlite";
 import { migrate } from "./migrate.ts";
 

@@ -29,7 +29,10 @@ import { holdRequests } from "./migrations/0029_holdRequests.ts";
 import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 import { usagePending } from "./migrations/0031_usagePending.ts";
 
-/** Append-only. Includes the usage migrations, since on PostgreSQL the usage tables are in the same database. */
+/**
+ * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
+ * PostgreSQL the usage tables are in the same database.
+ */
 const recordMigrations: readonly Migration[] = [
   start,
   idempotency,
@@ -60,7 +63,10 @@ const recordMigrations: readonly Migration[] = [
   rootKeyGrants,
 ];
 
-/** Append-only. For SQLite's separate usage file, so that counting never waits for a write to the records. */
+/**
+ * The migrations of SQLite's usage file, in their order. Only append to this list. The file is separate, so that
+ * counting never waits for a write to the records.
+ */
 const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts, usagePending];
 
 /**
@@ -77,7 +83,7 @@ export function migrateUsage(target: MigrationTarget): Promise<void> {
   return applyAll(usageMigrations, target);
 }
 
-/** Recorded on every engine, but run only on PostgreSQL. */
+/** Returns a migration that runs only on PostgreSQL. On SQLite it has no statements, but is recorded as applied. */
 function onPostgres({ name, statements }: Migration): Migration {
   return { name, statements: (types) => (types.engine === "postgres" ? statements(types) : []) };
 }
@@ -100,7 +106,7 @@ async function applyAll(migrations: readonly Migration[], target: MigrationTarge
   }
 }
 
-/** The names of migrations that this program does not have, among those that a database has. */
+/** Of the migrations that ran on a database, returns those that this program does not know. */
 export function unknownMigrations(applied: readonly string[]): string[] {
   return applied.filter((name) => !recordMigrations.some((migration) => migration.name === name));
 }

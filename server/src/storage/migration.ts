@@ -1,6 +1,6 @@
 import type { Engine } from "./engine.ts";
 
-/** The engine's spelling of what migrations use. */
+/** The engine's names for the types of columns. `tableEnd` is what follows the columns in `create table`. */
 export type ColumnTypes = {
   engine: Engine["name"];
   text: string;
@@ -12,7 +12,7 @@ export type ColumnTypes = {
 /** One step of the schema. Never change a migration that has shipped. */
 export type Migration = { name: string; statements(types: ColumnTypes): string[] };
 
-/** What an engine offers to migrations. */
+/** The database that migrations run on. */
 export type MigrationTarget = {
   types: ColumnTypes;
   /** Runs `work` in one transaction that excludes every other migrating process. */

@@ -2,8 +2,8 @@ const mostKept = 10_000;
 const kept = new Map<string, string>();
 
 /**
- * The same text, in the same place in memory for equal texts. For names that repeat: the limits of a million identities
- * have few.
+ * Returns the same object in memory for equal texts. It is for names that repeat: the rate limits of a million
+ * identities may have only a few different names.
  */
 export function oneCopy(text: string): string {
   const known = kept.get(text);

@@ -24,7 +24,10 @@ export async function openStorage(database: DatabaseAddress, options: StorageOpt
   }
 }
 
-/** Reads a SQLite database on a thread of its own, which yields the processor to others. Nothing is opened yet. */
+/**
+ * Returns a connection that reads a SQLite database on a separate
+ * thread of low priority. The thread starts with the first query.
+ */
 export function openBackgroundReader(path: string): { db: Db; close(): Promise<void> } {
   const thread = slowReadThread(path);
   return {
@@ -49,15 +52,15 @@ function open(database: DatabaseAddress, options: StorageOptions): Promise<Engin
 }
 
 /**
- * The records as they are now, however long they are read. Not for a database in memory.
- * Errors: `StorageError`.
+ * Opens the records as they are now, however long reading them
+ * takes. The database must not be in memory. Errors: `StorageError`.
  */
 export async function openSnapshot(database: DatabaseAddress): Promise<SnapshotCopy> {
   if (database.kind === "memory") throw new Error("A database in memory has no snapshot.");
   return copyOfSnapshot(database);
 }
 
-/** Errors: `StorageError` if a copy into this database is under way or was interrupted. */
+/** Checks that the database is complete. Errors: `StorageError` if a copy into it is in progress or was interrupted. */
 async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
   const copy = await db.selectFrom("copies").selectAll().where("role", "=", "target").executeTakeFirst();
   if (copy === undefined) return;
@@ -67,7 +70,7 @@ async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
   );
 }
 
-/** The database of another product: a SQLite file, or a PostgreSQL database. Errors: `StorageError`. */
+/** Opens the database of another product: a SQLite file, or a PostgreSQL database. Errors: `StorageError`. */
 export async function openForeign(place: string): Promise<ForeignDatabase> {
   return openForeignAt(place);
 }

@@ -14,13 +14,14 @@ type Argument = Value | boolean | undefined | readonly string[] | readonly Row[]
 type Arguments = Readonly<Record<string, Argument>>;
 
 /**
- * A query that is built and compiled when it is first run, and after that only filled with arguments. Building and
- * compiling a query costs several times what SQLite needs to run it, so every query of an operation is defined like this,
- * at the top level of its module.
+ * Defines a prepared query. It is built and compiled when it first runs; later runs only fill in the arguments.
+ * Building and compiling a query takes several times as long as running it on SQLite, so every query of an operation
+ * is defined like this, at the top level of its module.
  *
- * `build` receives placeholders instead of the arguments. It may use an argument only as a value, and a list of texts only
- * in `isIn`. It may also leave out a condition whose argument is `undefined`, and choose by a boolean: each combination
- * is compiled once. Of a list of rows it receives as many rows of placeholders, and is compiled once for each number of them.
+ * `build` receives placeholders instead of the arguments. It may use an argument only as a value, and a list of texts
+ * only in `isIn`. It may leave out a condition if its argument is `undefined`, and may depend on a boolean: the query
+ * is compiled once for each combination. For a list of rows, `build` receives the same number of rows with
+ * placeholders: the query is compiled once for each length of the list.
  */
 export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,
@@ -51,12 +52,15 @@ export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   };
 }
 
-/** The compiled queries of one dialect. Of those for more than `longestKept` rows, only the latest is kept. */
+/** The compiled queries of one dialect. Of the queries for more than `longestKept` rows, only the latest is kept. */
 type Kept<R> = { byShape: Map<string, Fillable<R>>; long: { shape: string; query: Fillable<R> } | undefined };
 
 const longestKept = 100;
 
-/** Arguments of the same shape share a compiled query. The shape is what is omitted, the booleans, and how many rows each list has. */
+/**
+ * Returns the shape of the arguments: which of them are omitted, the booleans, and the length of each list of rows.
+ * Arguments of the same shape share a compiled query.
+ */
 function shapeOf(args: Arguments): { name: string; isLong: boolean } {
   let name = "";
   let isLong = false;
@@ -75,7 +79,7 @@ function isRows(value: Argument): value is readonly Row[] {
   return typeof value === "object" && value !== null && typeof value[0] === "object";
 }
 
-/** Stands in a compiled query for a value: an argument, or a column of a row of an argument. */
+/** Stands for a value in a compiled query: an argument, or a column of a row in a list of rows. */
 type Placeholder = { argument: string; at?: { row: number; column: string }; notation?: ListNotation };
 
 function placeholdersFor(args: Arguments, notation: ListNotation): Record<string, unknown> {
@@ -117,7 +121,9 @@ function argumentAt(args: Arguments, { argument, at, notation }: Placeholder): V
     : (value as Value);
 }
 
-/** How a database takes a list of texts as one parameter, so that one compiled query fits lists of any length. */
+/**
+ * How a database receives a list of texts as one parameter, so that one compiled query works for lists of any length.
+ */
 type ListNotation = {
   encode(texts: readonly string[]): string;
   isIn(column: Expression<unknown>, list: unknown): Expression<SqlBool>;

@@ -5,14 +5,14 @@ export type Flag = 0 | 1;
 
 /** The tables. Columns are text or 64-bit integers. Times are Unix milliseconds, booleans are 0 or 1, JSON is text. */
 export type Schema = {
-  /** the migrations that were applied */
+  /** the migrations that ran on the database */
   migrations: { name: string };
-  /** `timeZone` is that of quotas that do not name one */
+  /** `timeZone` applies to quotas that do not have their own */
   workspaces: { id: string; name: string; enabled: Flag; createdAtMs: number; timeZone: string };
   /**
-   * `hash` is the base64url SHA-256 of the whole key; `permissions` a JSON array of strings; `start` and `end` are its first
-   * and last characters. `rerolledAtMs` is set by a reroll, and `expiresBeforeRerollMs` is what `expiresAtMs` was before
-   * the first one.
+   * `hash` is the SHA-256 of the whole key in base64url. `start` and `end` are the first and last
+   * characters of the key. `rerolledAtMs` is the time of the last reroll, and `expiresBeforeRerollMs` the
+   * expiry before the first reroll.
    */
   rootKeys: {
     id: string;
@@ -21,9 +21,12 @@ export type Schema = {
     start: string;
     end: string;
     name: string | null;
-    /** as they were given, URNs too */
+    /** a JSON array of the permissions as the caller sent them, which may be URNs */
     permissions: string;
-    /** what they stand for; null: what they say without looking up a keyspace */
+    /**
+     * a JSON array of the plain permissions that they stand for; null: they can be
+     * derived without looking up a keyspace
+     */
     grants: string | null;
     enabled: Flag;
     expiresAtMs: number | null;
@@ -32,7 +35,7 @@ export type Schema = {
     expiresBeforeRerollMs: number | null;
   };
   revokedRootKeys: { hash: string; id: string; revokedAtMs: number };
-  /** the defaults apply to keys that are created without a prefix or a byte length of their own */
+  /** the defaults apply if a key is created without a prefix or a byte length */
   apis: {
     id: string;
     workspaceId: string;
@@ -44,7 +47,7 @@ export type Schema = {
     defaultByteLength: number | null;
     /** null: see `keyspaceIdOf` */
     keyspaceId: string | null;
-    /** JSON array of addresses and ranges; null: every address */
+    /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
   };
   identities: {
@@ -55,7 +58,7 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
   };
-  /** `subjectId` identifies the balance and the counters; a rerolled key shares those of its predecessor */
+  /** `subjectId` is the name of the key's account and counters; the new key of a reroll has that of the old key */
   keys: {
     id: string;
     workspaceId: string;

@@ -1,11 +1,19 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { UsageInsert, UsageSql } from "../storage/engines/usage.ts";
 
-/** The part of a workspace's events that a block belongs to. Unknown keys have a share of their own. */
+/**
+ * Recorded events are stored in blocks. A block is a row with some thousand events as
+ * compressed lines of text. A workspace's events are divided into two shares: those with a
+ * key that was found, and those with an unknown key. If space is short, each share is
+ * evicted by itself, so a flood of unknown keys does not push out the events of known keys.
+ */
 export const shares = { known: 0, unknown: 1 } as const;
 export type Share = (typeof shares)[keyof typeof shares];
 
-/** Events of one workspace and share, as lines in the order in which they were recorded. */
+/**
+ * Events that will become one block: they have the same workspace
+ * and share, and are lines of text in the order of recording.
+ */
 export type Lines = {
   workspaceId: string;
   share: Share;
@@ -15,7 +23,7 @@ export type Lines = {
   text: string;
 };
 
-/** A stored block without its events. `bytes`: what it takes on the disk. */
+/** A stored block without its events. `bytes` is the space that it takes on disk. */
 export type BlockHead = { id: string; startMs: number; endMs: number; bytes: number; count: number };
 
 const blocks: UsageInsert = {
@@ -33,11 +41,11 @@ const blocks: UsageInsert = {
   end: "",
 };
 
-/** what a row and its index entries take beside the events */
+/** the space that a block's row and index entries take in addition to the events */
 const rowBytes = 300;
 const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-/** Stores each of these as one block. */
+/** Stores each of these `Lines` as one block. */
 export async function insertBlocks(
   sql: UsageSql,
   all: readonly Lines[],
@@ -56,7 +64,10 @@ export async function insertBlocks(
   return rows.map(({ lines, head }) => ({ lines, head }));
 }
 
-/** The blocks of a workspace that may have events of this span, those with the latest events first. */
+/**
+ * Lists the blocks of a workspace that may contain events of
+ * this time span. The block with the latest event comes first.
+ */
 export function listHeads(
   sql: UsageSql,
   workspaceId: string,
@@ -72,9 +83,9 @@ export function listHeads(
   );
 }
 
-const exportedAtOnce = 1_000;
+const exportedPerQuery = 1_000;
 
-/** All blocks of all workspaces that have events of this time or later, oldest first. */
+/** Lists the blocks of all workspaces that contain events of this time or later, oldest first. */
 export async function* listAllHeads(
   sql: UsageSql,
   sinceMs: number,
@@ -83,19 +94,22 @@ export async function* listAllHeads(
   for (;;) {
     const rows = await sql.rows<{ id: string; workspaceId: string; endMs: number }>(
       `select "id", "workspaceId", "endMs" from "usageBlocks"
-        where "endMs" > $1 or ("endMs" = $2 and "id" > $3) order by "endMs", "id" limit ${exportedAtOnce}`,
+        where "endMs" > $1 or ("endMs" = $2 and "id" > $3) order by "endMs", "id" limit ${exportedPerQuery}`,
       after.endMs,
       after.endMs,
       after.id,
     );
     yield* rows;
     const last = rows.at(-1);
-    if (last === undefined || rows.length < exportedAtOnce) return;
+    if (last === undefined || rows.length < exportedPerQuery) return;
     after = last;
   }
 }
 
-/** The events of these blocks, as text, by the block's id. Omits blocks that were deleted. */
+/**
+ * Reads the events of these blocks. Returns each block's text by
+ * the block's id, without blocks that were deleted meanwhile.
+ */
 export async function readTexts(
   sql: UsageSql,
   workspaceId: string,
@@ -122,7 +136,7 @@ export async function deleteBlocks(
   );
 }
 
-/** `$2, $3`, … */
+/** Returns SQL placeholders such as `$2, $3, $4`. */
 export function parameters(first: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `$${first + index}`).join(", ");
 }
@@ -134,21 +148,21 @@ const gaps: UsageInsert = {
     where excluded."completeSinceMs" > "usageGaps"."completeSinceMs"`,
 };
 
-/** stands for all workspaces */
+/** in `usageGaps`, the id that stands for all workspaces */
 export const everyWorkspace = "";
 
-/** Notes when the first event was stored, unless that is known. */
+/** Stores the time of the first event of all, unless it is already stored: no earlier event can be missing. */
 export async function markStart(sql: UsageSql, startMs: number): Promise<void> {
   await sql.insert({ ...gaps, end: "on conflict do nothing" }, [[everyWorkspace, startMs]]);
 }
 
-/** Notes that events before these times are missing. */
+/** Stores, by workspace, that some events before this time are missing. */
 export async function noteGaps(sql: UsageSql, since: ReadonlyMap<string, number>): Promise<void> {
   const rows = [...since].sort(([one], [other]) => (one < other ? -1 : 1));
   await sql.insert(gaps, rows);
 }
 
-/** The time from which the workspace's events are complete. */
+/** Returns the time from which the workspace's events are complete, or `undefined` if no event was ever stored. */
 export async function findCompleteSince(sql: UsageSql, workspaceId: string): Promise<number | undefined> {
   const rows = await sql.rows<{ completeSinceMs: number }>(
     `select "completeSinceMs" from "usageGaps" where "workspaceId" in ($1, '')`,

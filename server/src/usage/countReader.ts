@@ -4,7 +4,10 @@ import { parameters } from "./blocks.ts";
 import type { CountTable } from "./countStore.ts";
 import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
 
-/** The tables that may have counts of a period, and how many of their starts a period has. */
+/**
+ * Counts are stored by minute, hour and day. A row's `start` is the number of its minute, hour or day since 1970. For
+ * each period, these are the tables that may contain its counts, and how many of the table's starts the period spans.
+ */
 const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
   minute: [["usageMinutes", 1]],
   hour: [
@@ -18,12 +21,14 @@ const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
   ],
 };
 
-/** Starts of a table, both included. */
+/**
+ * The starts of a table from `first` to `last`, both included. `size` is the number of starts in the queried period.
+ */
 export type Span = { table: CountTable; size: number; first: number; last: number };
 
 type Stored = { start: number; outcome: number; no: number; count: number; credits: number };
 
-/** The counts of one subject by period, or those of all periods by tag or by api. */
+/** Reads the counts of one subject: by period, or summed over the whole time by tag or by api. */
 export async function queryUsage(sql: UsageSql, query: UsageQuery): Promise<UsageRow[]> {
   const { workspaceId, subject, tag, by } = query;
   const workspaceNo = await numberOf(sql, workspaceId, "workspace", workspaceId);
@@ -71,7 +76,7 @@ function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
   }
   const columns =
     by === "tag" ? `0 as "start", "tagNo" as "no"` : `m."start" / ${size} as "start", 0 as "no"`;
-  // a seek for each start: reading all of the span would read the counts of all subjects
+  // one index seek per start, since a range scan would read the counts of all subjects
   return sql.rows<Stored>(
     `with recursive "span"("at") as
         (select cast($1 as bigint) union all select "at" + 1 from "span" where "at" < $2)
@@ -88,7 +93,7 @@ function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
   );
 }
 
-/** Only the starts between the first and the last that the table has. */
+/** Returns the spans to read from each table. Starts before the table's first and after its last are cut off. */
 export async function spansOf(
   sql: UsageSql,
   workspaceNo: number,
@@ -123,7 +128,7 @@ function addedUp(found: readonly Stored[], sizeMs: number, names: Map<number, st
   const sums = new Map<string, UsageRow & { no: number }>();
   for (const { start, outcome: number, no, count, credits } of found) {
     const outcome = outcomes[number];
-    if (outcome === undefined) continue; // of a newer version
+    if (outcome === undefined) continue; // a newer version of the server has stored it
     const key = `${start}/${number}/${no}`;
     const sum = sums.get(key) ?? {
       startMs: start * sizeMs,
@@ -184,7 +189,7 @@ export function queryLastUses(
   );
 }
 
-/** Keys in the order of their last use. */
+/** Returns keys in the order of their last use. */
 export function queryUsedKeys(sql: UsageSql, query: UsedKeysQuery): Promise<LastUsed[]> {
   const { workspaceId, after, beforeMs, descending, limit } = query;
   const [direction, beyond] = descending ? ["desc", "<"] : ["asc", ">"];

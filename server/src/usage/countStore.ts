@@ -1,6 +1,10 @@
 import type { UsageInsert, UsageSql } from "../storage/engines/usage.ts";
 
-/** Numbers of workspace, subject, tag and outcome, the minute, and what was counted, in the order of the columns. */
+/**
+ * A row of a count table, in the order of its columns. Names of workspaces, subjects and tags are stored once, in
+ * `usageNames`; rows refer to them by number. `tagNo` 0 counts all events, with and without tags. `start` is the
+ * number of the minute, hour or day since 1970.
+ */
 export type CountRow = readonly [
   workspaceNo: number,
   kind: number,
@@ -30,7 +34,10 @@ const sum = (table: CountTable, column: string) =>
   `case when "${table}"."${column}" > ${largest} - excluded."${column}" then ${largest}
     else "${table}"."${column}" + excluded."${column}" end`;
 
-/** A count that is full stays full, since an overflow would keep the others of its batch from being stored. */
+/**
+ * The end of an insert that adds to counts that exist. The sum stops
+ * at the largest number, since an overflow would fail the whole batch.
+ */
 export const addUp = (table: CountTable) =>
   `on conflict ("workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome") do update set
     "count" = ${sum(table, "count")}, "credits" = ${sum(table, "credits")}`;
@@ -41,12 +48,15 @@ const minutes: UsageInsert = {
   end: addUp("usageMinutes"),
 };
 
-/** Adds up. Rows are locked in their order, so nodes that count the same wait for each other instead of ending in a deadlock. */
+/**
+ * Adds these rows to the counts by minute. The rows must be sorted with `compareRows`: nodes that count the same
+ * subjects then lock rows in the same order, so they wait for each other instead of ending in a deadlock.
+ */
 export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Promise<void> {
   await sql.insert(minutes, rows);
 }
 
-/** Written out, since a loop over the columns takes four times as long. */
+/** Compares rows by their first six columns. Written out, since a loop over the columns takes four times as long. */
 export function compareRows(one: CountRow, other: CountRow): number {
   return (
     one[0] - other[0] ||
@@ -70,7 +80,7 @@ const names: UsageInsert = {
 
 export const nameKey = ({ kind, workspaceId, name }: Name) => `${kind}${workspaceId}/${name}`;
 
-/** The numbers of these names, by `nameKey`. `day`: on which they were used. */
+/** Returns the numbers of these names, by `nameKey`, and creates missing ones. Marks the names as used on this day. */
 export async function numberNames(
   sql: UsageSql,
   all: readonly Name[],
@@ -84,7 +94,10 @@ export async function numberNames(
   return new Map(stored.map((row) => [nameKey(row), row.id]));
 }
 
-/** No batch waits this long. A stored use that is further ahead of a new one came from a wrong clock. */
+/**
+ * Batches are stored much sooner than this. So if the stored last
+ * use is later than the new one by more, a wrong clock recorded it.
+ */
 const neverAheadMs = 86_400_000;
 
 const lastUses: UsageInsert = {

@@ -5,7 +5,7 @@ import type { UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, findCompleteSince, listHeads, readTexts } from "./blocks.ts";
 import { eventOf, type RecordedEvent } from "./lines.ts";
 
-/** Which events a caller asks for, and may see. */
+/** The events that a caller asks for, and those that the caller is allowed to see. */
 export type EventQuery = {
   workspaceId: string;
   limit: number;
@@ -31,20 +31,20 @@ export type EventQuery = {
 
 export type FoundEvent = RecordedEvent & { id: string };
 
-/** `nextId`: undefined after the last page. A page may be short, or empty, and yet not the last. */
+/** `nextId` is undefined on the last page only. Another page may have fewer events than the limit, or none. */
 export type EventPage = {
   events: FoundEvent[];
   nextId: string | undefined;
   completeSinceMs: number | undefined;
 };
 
-/** One page reads at most this much text, but always enough to make progress. */
+/** A page stops after reading this much text or this many blocks, but not before it has made progress. */
 const maxChars = 4 * 1024 * 1024;
 const maxBlocks = 256;
-/** how far a request's time may be from the time in its id, unless a clock was set */
+/** how far the time of an event may be from the time in its request id, unless a clock was set */
 const aroundRequestMs = { before: 1_000, after: 10_000 };
 
-/** Finds single events, newest first. */
+/** Finds events, newest first. */
 export async function findEvents(sql: UsageSql, query: EventQuery): Promise<EventPage> {
   const completeSinceMs = await findCompleteSince(sql, query.workspaceId);
   const atMs = query.requestId === undefined ? undefined : createdAtMs(query.requestId);
@@ -59,15 +59,19 @@ export async function findEvents(sql: UsageSql, query: EventQuery): Promise<Even
 
 type Page = Omit<EventPage, "completeSinceMs">;
 
+/** how often a page is planned again because another node has changed the blocks */
 const restarts = 3;
 
-/** What a page reads: blocks in the order of their latest events, and which of their events match. */
+/**
+ * The plan for a page: which blocks to read, in the order of
+ * their latest events, and how to find the matching events.
+ */
 type Plan = {
   limit: number;
   /** exclusive */
   beforeMs: number;
   heads: readonly BlockHead[];
-  /** how many blocks may be read */
+  /** the maximum number of blocks to read */
   most: number;
   texts(ids: readonly string[]): Promise<Map<string, string>>;
   eventsIn(text: string): FoundEvent[];
@@ -96,10 +100,16 @@ async function plan(sql: UsageSql, query: EventQuery, most: number): Promise<Pla
   };
 }
 
-/** `pool`: events that have no place yet. Blocks overlap: a block that was not read may have later ones. */
+/**
+ * `found` has the events of the page in their final order. `pool` has events that are read but not yet placed: blocks
+ * overlap in time, so a block that is still unread may contain later events.
+ */
 type Progress = { found: FoundEvent[]; pool: FoundEvent[]; chars: number };
 
-/** `too few`: more blocks than planned cover the same instant. `changed`: another node merged or deleted blocks meanwhile. */
+/**
+ * Reads a page by the plan. Returns `too few` if more blocks than planned have events of the same millisecond, and
+ * `changed` if another node has merged or deleted blocks meanwhile.
+ */
 async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "too few" | "changed"> {
   const progress: Progress = { found: [], pool: [], chars: 0 };
   for (let at = 0; at < plan.heads.length; ) {
@@ -116,7 +126,7 @@ async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "
   return pageOf(progress.found, plan.limit);
 }
 
-/** Whether the page ends before the block at `at`. */
+/** Returns the page if it ends before the block at index `at`, and `undefined` if that block must be read. */
 function endBefore(
   { limit, most, beforeMs }: Plan,
   { found, chars }: Progress,
@@ -129,7 +139,7 @@ function endBefore(
   return at >= most ? ("too few" as const) : undefined;
 }
 
-/** Returns whether all of these blocks still exist. */
+/** Reads the matching events of these blocks into the pool. Returns whether all of the blocks still exist. */
 async function load(plan: Plan, progress: Progress, group: readonly BlockHead[]): Promise<boolean> {
   const texts = await plan.texts(group.map(({ id }) => id));
   for (const text of texts.values()) {
@@ -139,7 +149,7 @@ async function load(plan: Plan, progress: Progress, group: readonly BlockHead[])
   return texts.size === group.length;
 }
 
-/** Moves the events after `afterMs` from the pool to their places, newest first. */
+/** Moves the events later than `afterMs` from the pool to the end of the page, newest first. */
 function place(progress: Progress, afterMs: number): void {
   const ready = progress.pool.filter(({ atMs }) => atMs > afterMs);
   progress.found.push(...ready.sort((one, other) => (one.id < other.id ? 1 : -1)));
@@ -167,8 +177,8 @@ function finder(query: EventQuery, startMs: number, beforeMs: number): (text: st
 }
 
 /**
- * The line of each matching event contains one of these texts, and none contains two. Searching for the text is much
- * faster than parsing the lines.
+ * Returns texts to search for: the line of each matching event contains exactly one of them. Searching for a text is
+ * much faster than parsing all lines.
  */
 function needlesOf(query: EventQuery): string[] {
   const { requestId, keyId, keyHash, identityId, identifier, tag, namespaceId, outcome, apiId } = query;

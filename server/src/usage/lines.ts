@@ -1,11 +1,12 @@
 import type { UsageEvent, Why } from "../domain/usage.ts";
 
-/** An event as it was recorded: the `order`th of its process. */
+/** A recorded event. `order` counts the events of the process that recorded it. */
 export type RecordedEvent = UsageEvent & { order: number };
 
 /**
- * One event as a line of text, in which it goes to the usage thread and is stored: building it takes a third of the time
- * of JSON.stringify. Ids and outcomes contain no tabs; texts that callers choose are in JSON, which escapes them.
+ * Serializes an event as one line with tabs between its fields. The line is sent to the usage thread and stored.
+ * Building it takes a third of the time of JSON.stringify. Ids and outcomes contain no tabs, and JSON escapes the
+ * tabs in texts that callers choose.
  */
 export function lineOf(event: UsageEvent, order: number): string {
   const { keyId = "", keyHash = "", identityId = "", apiId = "", namespaceId = "", request = "" } = event;
@@ -15,15 +16,16 @@ export function lineOf(event: UsageEvent, order: number): string {
   return `${event.atMs}\t${order}\t${event.workspaceId}\t${event.requestId}\t${event.outcome}\t${event.credits}\t${keyId}\t${identityId}\t${apiId}\t${namespaceId}\t${keyHash}\t${identifier}\t${why}\t${tags}\t${request}\n`;
 }
 
-/** What is counted of an event. */
+/** The part of an event that the counts need. */
 export type CountedEvent = Pick<
   UsageEvent,
   "atMs" | "workspaceId" | "outcome" | "credits" | "keyId" | "identityId" | "apiId" | "namespaceId" | "tags"
 >;
 
 /**
- * Reads a text of lines one line after another, but only what is counted, which takes a third of the time of `eventOf`.
- * The texts of an event keep the whole text in memory: store an `ownCopy` of them.
+ * Returns a reader that parses lines of `lineOf` one after another, but only what the counts need: this takes
+ * a third of the time of `eventOf`. The strings of an event are slices, which keep the whole text in memory:
+ * to store one, make an `ownCopy`.
  */
 export function countedReader(text: string) {
   let at = 0;
@@ -40,7 +42,7 @@ export function countedReader(text: string) {
   }
 
   return {
-    /** where the next line begins */
+    /** the index at which the next line begins */
     at: () => at,
     isAtEnd: () => at >= text.length,
     read(): CountedEvent {
@@ -72,12 +74,12 @@ export function countedReader(text: string) {
   };
 }
 
-/** The same text, without the longer one that it is a part of. */
+/** Copies a slice of a text, so that it does not keep the whole text in memory. */
 export function ownCopy(part: string): string {
   return Buffer.from(part).toString();
 }
 
-/** `line`: without its end. */
+/** Parses a line of `lineOf`, without the newline at its end. */
 export function eventOf(line: string): RecordedEvent {
   const [atMs, order, workspaceId = "", requestId = "", outcome = "", credits, ...more] = line.split("\t");
   const [keyId, identityId, apiId, namespaceId, keyHash, identifier = "", why = "", tags = "", request] =
@@ -97,6 +99,6 @@ export function eventOf(line: string): RecordedEvent {
     identifier: identifier === "" ? undefined : (JSON.parse(identifier) as string),
     why: why === "" ? undefined : (JSON.parse(why) as Why),
     tags: tags === "" ? [] : (JSON.parse(tags) as string[]),
-    request, // undefined if an older version recorded the event
+    request, // undefined if an older version of the server recorded the event
   };
 }

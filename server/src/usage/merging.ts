@@ -3,14 +3,14 @@ import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type
 import { ownCopy } from "./lines.ts";
 import { fullChars } from "./waitingEvents.ts";
 
-/** this many small blocks become one */
-const mergedAtOnce = 16;
+/** this many small blocks are merged into one */
+const blocksPerMerge = 16;
 
 type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: number };
 
-/** Merges the small blocks that this process stored. */
+/** Merges small blocks that this process has stored: many small ones would compress badly and be slow to search. */
 export function blockMerger(newId: () => string) {
-  /** by workspace and share, then by size: few bytes, and many */
+  /** by workspace and share; of each pair, the first list has the smaller blocks, the second the larger ones */
   const small = new Map<string, [Stored[], Stored[]]>();
 
   function remember({ workspaceId, share, text }: Lines, head: BlockHead): void {
@@ -18,7 +18,7 @@ export function blockMerger(newId: () => string) {
     if (chars >= fullChars / 2) return;
     const name = `${share}${workspaceId}`;
     const sizes = small.get(name) ?? [[], []];
-    sizes[chars < fullChars / mergedAtOnce ? 0 : 1].push({
+    sizes[chars < fullChars / blocksPerMerge ? 0 : 1].push({
       workspaceId: ownCopy(workspaceId),
       share,
       head,
@@ -29,11 +29,14 @@ export function blockMerger(newId: () => string) {
 
   return {
     remember,
-    /** Merges where enough small blocks have come together. Errors: the database's; these blocks then stay small. */
+    /**
+     * Merges each list that has enough blocks. Errors: those of
+     * the database. The blocks of that list are then never merged.
+     */
     async merge(database: UsageDatabase): Promise<void> {
       for (const blocks of [...small.values()].flat()) {
         const chars = blocks.reduce((sum, block) => sum + block.chars, 0);
-        if (blocks.length < mergedAtOnce && chars < fullChars) continue;
+        if (blocks.length < blocksPerMerge && chars < fullChars) continue;
         const merged = blocks.splice(0);
         const stored = await database.transaction((tx) => mergeBlocks(tx, merged, newId));
         if (stored !== undefined) remember(stored.lines, stored.head);

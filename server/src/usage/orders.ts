@@ -2,7 +2,10 @@ import type { Period, SubjectKind, UsageOutcome } from "../domain/usage.ts";
 import type { EventPage, EventQuery } from "./eventReader.ts";
 import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
 
-/** How many verifications or decisions had this outcome in one period. `name`: the tag or the api, if they are told apart. */
+/**
+ * How many verifications or decisions had this outcome in one period. `name`
+ * is the tag or the api if the query asks for counts by tag or by api.
+ */
 export type UsageRow = {
   startMs: number;
   outcome: UsageOutcome;
@@ -19,9 +22,9 @@ export type UsageQuery = {
   startMs: number;
   /** exclusive */
   endMs: number;
-  /** only what carried this tag; undefined: everything */
+  /** counts only events with this tag; undefined: all events */
   tag: string | undefined;
-  /** the sums of the whole time by tag, or, for a workspace, by api; undefined: by period */
+  /** returns sums over the whole time by tag or, for a workspace, by api; undefined: counts by period */
   by: "api" | "tag" | undefined;
 };
 
@@ -30,10 +33,10 @@ export type LastUsed = { keyId: string; atMs: number };
 
 export type LastUse = LastUsed & { workspaceId: string };
 
-/** A stretch of the keys of a workspace in the order of their last use. */
+/** Asks for keys of a workspace in the order of their last use. */
 export type UsedKeysQuery = {
   workspaceId: string;
-  /** only keys that come after this one in the direction of the list */
+  /** only keys that follow this one in the order of the list */
   after: { atMs: number; keyId: string } | undefined;
   /** only keys that were last used before this time */
   beforeMs: number | undefined;
@@ -50,9 +53,13 @@ type Question =
   | { kind: "events"; query: EventQuery };
 
 /**
- * What the usage thread is asked to do. `text`: events as lines. `lostUntilMs`: the time of the last event that was
- * dropped before it could be sent. `save` stores all counts. `oldTimeMs`: the time by which rows are old and may be deleted; undefined: nothing is
- * deleted.
+ * An order is a message to the usage thread. `add` brings events as lines of text;
+ * the thread stores them, and now and then deletes old rows. `save` stores all counts
+ * at once. `touch` stores last uses of root keys. The others ask for something.
+ *
+ * `lostUntilMs` is the time of the last event that was dropped before it could be
+ * sent. `oldTimeMs` is the time by which the thread decides which rows are old
+ * enough to delete; if it is undefined, the thread deletes nothing for its age.
  */
 export type UsageOrder =
   | {
@@ -69,8 +76,8 @@ export type UsageOrder =
 export type UsageOrderOf<K extends UsageOrder["kind"]> = Extract<UsageOrder, { kind: K }>;
 
 /**
- * What it returns. Of `add`: how many events and counts it dropped since its start, how many stored events gave way to
- * newer ones, and whether something waits to be stored.
+ * What the usage thread returns for each order. For `add`: how many events and counts it has dropped since its start,
+ * how many stored events it has evicted for space, and whether it has something that is not stored yet.
  */
 export type UsageResults = {
   add: { events: number; counts: number; evicted: number; isWaiting: boolean };

@@ -1,19 +1,19 @@
 import type { UsageEvent } from "../domain/usage.ts";
 import { lineOf } from "./lines.ts";
 
-/** The most text that waits to be passed on. Above it, new events are dropped. */
+/** The maximum amount of text that waits to be sent to the usage thread. Beyond it, new events are dropped. */
 const maxWaitingChars = 16 * 1024 * 1024;
 
 /**
- * The most text of one workspace's tags that waits to be passed on. Above it, events are recorded without their tags: they still
- * count, and whoever sends long tags takes no room from the events of others.
+ * The maximum amount of text that the tags of one workspace may add between two flushes. Beyond it, its events are
+ * recorded without tags. They still count, and long tags of one workspace do not push out the events of others.
  */
 const maxTagChars = 1024 * 1024;
 
-/** Events as text, and until when others were lost. */
+/** Recorded events as lines of text. `lostUntilMs` is the time of the last event that was lost, if any. */
 export type Recorded = { text: string; count: number; lostUntilMs: number | undefined };
 
-/** Keeps what is recorded as lines of text until it is taken. */
+/** Keeps recorded events as lines of text until the caller drains them with `take`. */
 export function recorder() {
   let text = "";
   let count = 0;

@@ -13,13 +13,13 @@ import {
 import { deletePending, writePending } from "./pending.ts";
 import { type Cell, cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
-/** so few that a question to the usage thread hardly waits for them */
-const rowsAtOnce = 5_000;
-/** one flush saves at most this many; the others wait for the next */
+/** rows of one transaction: few enough that a query to the usage thread hardly waits for them */
+const rowsPerBatch = 5_000;
+/** the maximum number of rows that one flush saves; the rest waits for the next flush */
 const rowsPerFlush = 25_000;
-/** More counts than these are added to their rows before their minute is over. */
+/** the number of waiting counts at which a cut does not wait for the end of the minute */
 const mostPending = 250_000;
-/** The last use of a key takes as long to store as its counts, so it is stored less often. */
+/** Storing a key's last use takes as long as storing its counts, so last uses are stored less often. */
 const usesEveryMs = 50_000;
 const maxUses = 200_000;
 const maxKnownTags = 20_000;
@@ -27,20 +27,23 @@ const maxKnownTags = 20_000;
 type Tally = ReturnType<typeof tally>;
 type Known = { no: number; day: number };
 
-/** What is saved in one transaction. `id`: of these counts among the pending ones. */
+/** Rows that are saved in one transaction. `id` is that of the same counts in the pending rows. */
 type Batch = { id: number; rows: readonly CountRow[]; uses: readonly UseRow[] };
 
-/** Turns what was counted into rows, and saves them in batches. */
+/**
+ * Saves counts. A cut takes what was counted so far and turns it into rows, which are then saved in batches. Many counts are
+ * cut once a minute; between two cuts, they are written as pending.
+ */
 export function countSaver(counted: Tally) {
   const numbers = numbering();
   const latest = latestUses();
   let batches: Batch[] = [];
-  /** whether the batches are not among the pending counts yet */
+  /** whether the pending rows are those from before the cut */
   let isUnwritten = false;
   let cutMinute = 0;
   let dropped = 0;
 
-  /** Ends what is counted together. Errors: the database's. Nothing is lost. */
+  /** Turns what was counted so far into rows. Errors: those of the database. Nothing is lost then. */
   async function cut(
     database: UsageDatabase,
     nowMs: number,
@@ -56,7 +59,7 @@ export function countSaver(counted: Tally) {
     isUnwritten = true;
   }
 
-  /** What is counted but not cut, as far as its numbers are known. */
+  /** Returns rows of what was counted since the last cut, without names that have no number yet. */
   function uncut(): CountRow[] {
     const rows: CountRow[] = [];
     for (const subject of counted.waiting()) numbers.addRows(rows, subject, cellsOf(subject));
@@ -92,35 +95,35 @@ export function countSaver(counted: Tally) {
   }
 
   /**
-   * Of many counts, most are of subjects that are counted again within the minute, and adding to a row takes ten times as long as
-   * writing it as pending.
+   * Whether the counts can be written as pending instead of saved. Most of many subjects are counted again within the
+   * minute, and adding to a row takes ten times as long as writing it as pending.
    */
   function canWait({ isOwn }: UsageDatabase, nowMs: number): boolean {
     const size = counted.size();
-    return isOwn && size > rowsAtOnce && size < mostPending && minuteOf(nowMs) === cutMinute;
+    return isOwn && size > rowsPerBatch && size < mostPending && minuteOf(nowMs) === cutMinute;
   }
 
   const isHalfway = () => batches.length > 0;
   return {
     dropped: () => dropped + counted.dropped(),
-    /** how many counts are not stored yet */
+    /** the number of counts that are not stored yet */
     size: () =>
       counted.size() +
       batches.reduce((sum, { rows, uses }) => sum + rows.length + uses.length, 0) +
       latest.size(),
     isHalfway,
-    /** whether so many counts wait that they must be saved at once, before a new minute adds as many */
+    /** whether a cut is due at once: a new minute may add as many counts as wait already */
     isFull: (nowMs: number) =>
-      counted.size() >= mostPending || (counted.size() > rowsAtOnce && minuteOf(nowMs) !== cutMinute),
-    /** The database may be another one now. */
+      counted.size() >= mostPending || (counted.size() > rowsPerBatch && minuteOf(nowMs) !== cutMinute),
+    /** Looks up the numbers of all names again, since the next database may be another one. */
     forgetNumbers(): void {
       counted.forgetNumbers();
       numbers.forget();
     },
     /**
-     * Saves the rows that wait, then what was counted since, but only so much that other work is not delayed. Many counts
-     * of one minute are saved when it is over; until then they are pending.
-     * Errors: the database's; what was not saved waits for the next call.
+     * Saves the rows of the last cut, then what was counted since. Stops at `rowsPerFlush`, so that other work is not
+     * delayed. If many counts of the current minute wait, writes them as pending instead.
+     * Errors: those of the database. What was not saved waits for the next call.
      */
     async save(database: UsageDatabase, nowMs: number): Promise<void> {
       if (!isHalfway() && canWait(database, nowMs)) {
@@ -128,7 +131,7 @@ export function countSaver(counted: Tally) {
         await database.transaction((tx) => writePending(tx, [{ id: 0, rows: uncut() }]));
         return;
       }
-      for (let saved = 0; saved < rowsPerFlush; saved += rowsAtOnce) {
+      for (let saved = 0; saved < rowsPerFlush; saved += rowsPerBatch) {
         if (!isHalfway()) {
           await cut(database, nowMs);
           cutMinute = minuteOf(nowMs);
@@ -137,13 +140,13 @@ export function countSaver(counted: Tally) {
         await saveBatch(database);
       }
     },
-    /** Saves everything. Errors: as `save`. */
+    /** Saves everything that was counted. Errors: like `save`. */
     async saveAll(database: UsageDatabase, nowMs: number): Promise<void> {
       while (isHalfway()) await saveBatch(database);
       await cut(database, nowMs, { withUses: true });
       while (isHalfway()) await saveBatch(database);
     },
-    /** Saves what was counted for some subjects, unless other rows wait already. Errors: as `save`. */
+    /** Saves what was counted for the wanted subjects, unless rows of an earlier cut wait. Errors: like `save`. */
     async saveOnly(
       database: UsageDatabase,
       nowMs: number,
@@ -161,14 +164,14 @@ const dayOf = (ms: number) => Math.floor(ms / periodMs.day);
 const minuteOf = (ms: number) => Math.floor(ms / periodMs.minute);
 
 function batchesOf(rows: readonly CountRow[], uses: readonly UseRow[]): Batch[] {
-  const count = Math.ceil(Math.max(rows.length, uses.length) / rowsAtOnce);
+  const count = Math.ceil(Math.max(rows.length, uses.length) / rowsPerBatch);
   return Array.from({ length: count }, (_, id) => {
-    const part = [id * rowsAtOnce, (id + 1) * rowsAtOnce] as const;
+    const part = [id * rowsPerBatch, (id + 1) * rowsPerBatch] as const;
     return { id, rows: rows.slice(...part), uses: uses.slice(...part) };
   });
 }
 
-/** Collects when each key was last verified. */
+/** Collects the time of each key's last verification. */
 function latestUses() {
   let latest = new Map<string, UseRow>();
   let takenMs = 0;
@@ -179,7 +182,10 @@ function latestUses() {
       }
     },
     size: () => latest.size,
-    /** Returns everything it has now and then, if it is `wanted`, or if it is too much to be kept. Otherwise nothing. */
+    /**
+     * Drains the last uses if they are `wanted`, if they were not drained for
+     * a while, or if there are too many to keep. Otherwise returns nothing.
+     */
     take(nowMs: number, wanted: boolean): UseRow[] {
       const isTooEarly = Math.abs(nowMs - takenMs) < usesEveryMs;
       if (!wanted && isTooEarly && latest.size <= maxUses) return [];
@@ -191,7 +197,7 @@ function latestUses() {
   };
 }
 
-/** Knows the numbers of names that were stored today. */
+/** Looks up the numbers of names, and remembers those of names that are already marked as used today. */
 function numbering() {
   const tags = new Map<string, Known>();
   const workspaces = new Map<string, number>();

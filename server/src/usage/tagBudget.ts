@@ -1,19 +1,20 @@
 import { periodMs } from "../domain/usage.ts";
 
 const perHour = {
-  /** different tags of one key */
+  /** the maximum number of distinct tags of a key */
   ofKey: 100,
-  /** different tags of a workspace */
+  /** the maximum number of distinct tags of a workspace */
   ofWorkspace: 1_000,
-  /** pairs of a key and a tag in a workspace */
+  /** the maximum number of distinct pairs of a key and a tag in a workspace */
   pairs: 20_000,
 } as const;
 
 const otherTags = "other";
 
+/** `bounded` returns the tags under which an event is counted: those beyond the budget are replaced by `other`. */
 export type TagBudget = { bounded(keyId: string, atMs: number, tags: readonly string[]): string[] };
 
-/** Limits how many different tags a workspace has in an hour. Further tags count as `other`. */
+/** Limits how many distinct tags of a workspace are counted in an hour. Further tags are counted as `other`. */
 export function tagBudget(): TagBudget {
   let hour = 0;
   let known = new Set<string>();

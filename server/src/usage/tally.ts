@@ -2,7 +2,10 @@ import { kindOf, outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
 import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
-/** What was counted for one subject in one minute with one outcome and one tag; `tag` undefined: all events. */
+/**
+ * The count of one subject's events in one minute with one outcome and
+ * one tag. If `tag` is undefined: of all events, with and without tags.
+ */
 export type Cell = {
   minute: number;
   outcome: number;
@@ -11,19 +14,20 @@ export type Cell = {
   credits: number;
 };
 
-/** A workspace, an api, a namespace, an identity or a key. `no`: its number in the database, 0 until it is known. */
+/** What events are counted for: a workspace, an api, a namespace, an identity or a key. */
 export type Subject = {
   workspaceId: string;
   kind: number;
   name: string;
+  /** its number in the database; 0: not looked up yet */
   no: number;
-  /** the last day for which its row is marked as used */
+  /** the last day on which its name is marked as used in the database */
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;
-  /** when it was last counted; 0: only settlements were */
+  /** when it was last used; 0: not used, since only settlements were counted */
   lastMs: number;
-  /** of a key: the identity and the api of its last event, which are rarely others in the next */
+  /** for a key: the identity and the api of its last event, which are most likely those of its next event too */
   identity: Subject | undefined;
   api: Subject | undefined;
 };
@@ -32,11 +36,12 @@ type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget
 
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
-/** The most counts that wait to be stored. Above it, new ones are dropped. */
+/** The maximum number of cells that wait to be stored. Beyond it, events that need a new cell are not counted. */
 const maxCells = 300_000;
-/** The most subjects that are remembered between two flushes. */
+/** The maximum number of subjects that are remembered after their counts were drained. */
 const maxSubjects = 250_000;
 
+/** The state of a tally. `dirty` has the subjects with counts. */
 type Book = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];
@@ -45,7 +50,7 @@ type Book = {
   dropped: number;
 };
 
-/** Adds up events by subject and minute until they are taken. */
+/** Counts events by subject and minute until the caller drains the counts with `take`. */
 export function tally() {
   const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
   return {
@@ -53,7 +58,7 @@ export function tally() {
       const workspace = workspaceOf(book, event.workspaceId);
       const addition = additionOf(event, workspace.tags);
       countFor(book, workspace.own, addition);
-      if (event.outcome === "NOT_FOUND") return; // the key, if there was one, did not take part
+      if (event.outcome === "NOT_FOUND") return; // even if the key exists, the caller was told that it does not
       const { keyId, identityId, apiId, namespaceId } = event;
       const key = subjectOf(book, workspace, "key", keyId, undefined);
       const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);
@@ -68,10 +73,10 @@ export function tally() {
       const namespace = subjectOf(book, workspace, "namespace", namespaceId, undefined);
       if (namespace !== undefined) countFor(book, namespace, addition);
     },
-    /** how many counts wait */
+    /** the number of cells that wait to be stored */
     size: () => book.cells,
     dropped: () => book.dropped,
-    /** the subjects with counts */
+    /** Returns the subjects that have counts. */
     waiting: (): readonly Subject[] => book.dirty,
     forgetNumbers(): void {
       for (const { own, subjects } of book.workspaces.values()) {
@@ -79,7 +84,10 @@ export function tally() {
         for (const subject of subjects.values()) subject.no = 0;
       }
     },
-    /** The wanted ones of the subjects with counts. The caller must empty them with `takeCells` before the next `add`. */
+    /**
+     * Drains the wanted ones of the subjects that have counts. The caller must
+     * drain each of them with `takeCells` before the next `add`.
+     */
     take(isWanted: (subject: Subject) => boolean): Subject[] {
       const [taken, left]: [Subject[], Subject[]] = [[], []];
       for (const subject of book.dirty) (isWanted(subject) ? taken : left).push(subject);
@@ -121,7 +129,10 @@ function workspaceOf(book: Book, id: string): Workspace {
   return found;
 }
 
-/** `likely`: the subject that it probably is. Comparing names takes less time than finding one of many. */
+/**
+ * Finds the subject with this id, and creates it if it is missing. `likely` is a guess: comparing its name
+ * takes less time than a look-up.
+ */
 function subjectOf(
   book: Book,
   workspace: Workspace,
@@ -139,7 +150,7 @@ function subjectOf(
   return found;
 }
 
-/** What one event adds to the counts of each of its subjects. */
+/** What an event adds to the counts of each of its subjects. */
 type Addition = {
   atMs: number;
   minute: number;
@@ -167,10 +178,11 @@ function countFor(book: Book, subject: Subject, addition: Addition): void {
   add(plainCell(book, subject, minute, outcome), addition);
   for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), addition);
   if (count === 0) return; // not a use of the key
-  // a clock that was set back by more than a day was wrong before
+  // a time more than a day earlier means that the clock was wrong before and has been set back
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
 
+/** Registers a new cell. Returns `undefined` if there are too many: the event is then not counted. */
 function start(book: Book, subject: Subject, cell: Cell): Cell | undefined {
   if (book.cells >= maxCells) {
     book.dropped += 1;
@@ -209,7 +221,7 @@ export function cellsOf({ cells, tagged }: Subject): readonly Cell[] {
   return tagged === undefined ? cells : [...cells, ...tagged.values()];
 }
 
-/** Takes the subject's counts, which start from zero again. */
+/** Drains the subject's counts, which then start from zero. */
 export function takeCells(subject: Subject): readonly Cell[] {
   const taken = cellsOf(subject);
   subject.cells = [];

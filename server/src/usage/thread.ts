@@ -3,14 +3,14 @@ import { startWorker } from "../storage/workerThread.ts";
 import type { UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
 import type { UsagePlace } from "./worker.ts";
 
-/** The thread that stores and reads usage. */
+/** The usage thread: it stores and reads usage. `ask` sends it an order. */
 export type UsageThread = {
   /** Errors: `StorageError` if the usage database fails. */
   ask<K extends UsageOrder["kind"]>(order: UsageOrderOf<K>): Promise<UsageResults[K]>;
   close(): Promise<void>;
 };
 
-/** Starts the thread, which opens its database with the first order. */
+/** Starts the thread. It connects to its database when it gets the first order. */
 export function startUsageThread(place: UsagePlace): UsageThread {
   const script = new URL("./worker.ts", import.meta.url);
   const { ask, close } = startWorker<UsagePlace, UsageOrder>(

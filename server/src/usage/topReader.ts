@@ -5,11 +5,11 @@ import { namesOf, numberOf, spansOf } from "./countReader.ts";
 import { eventOf } from "./lines.ts";
 import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
 
-/** The subjects or tags with the most events, from the counts. */
+/** Finds the subjects or tags with the most events. Reads the counts. */
 export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
-  const isOfTags = query.of === "tag"; // those of the workspace
+  const isOfTags = query.of === "tag"; // the counts by tag are those of the workspace
   const kind = subjectKinds[isOfTags ? "workspace" : query.of];
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
@@ -34,18 +34,18 @@ export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
   });
 }
 
-/** so much that a question takes some tenths of a second */
+/** a limit that keeps a query to some tenths of a second */
 const maxBlocks = 400;
-const blocksAtOnce = 16;
+const blocksPerQuery = 16;
 
-/** The identifiers with the most decisions, from the single events that are kept. The latest are read first. */
+/** Finds the identifiers with the most decisions. Reads the stored events, latest first, up to `maxBlocks`. */
 export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
   const { workspaceId, startMs, endMs } = query;
   const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });
   const read = heads.slice(0, maxBlocks);
   const counts = new Map<string, number>();
-  for (let at = 0; at < read.length; at += blocksAtOnce) {
-    const ids = read.slice(at, at + blocksAtOnce).map(({ id }) => id);
+  for (let at = 0; at < read.length; at += blocksPerQuery) {
+    const ids = read.slice(at, at + blocksPerQuery).map(({ id }) => id);
     for (const text of (await readTexts(sql, workspaceId, ids)).values())
       countIdentifiers(counts, text, query);
   }

@@ -3,7 +3,7 @@ import type { Period, SubjectKind, UsageOutcome } from "../domain/usage.ts";
 export type TopQuery = {
   workspaceId: string;
   of: SubjectKind;
-  /** the time is rounded to these */
+  /** the start and end are rounded to whole periods */
   period: Period;
   startMs: number;
   endMs: number;
@@ -22,5 +22,5 @@ export type IdentifierQuery = {
   limit: number;
 };
 
-/** `readSinceMs`: the events before this time were not read, since there are too many, or are not kept. */
+/** Events before `readSinceMs` are not included: there were too many to read, or they are no longer stored. */
 export type IdentifierTop = { top: Top; readSinceMs: number };

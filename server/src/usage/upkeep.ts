@@ -6,18 +6,24 @@ import { addUp, type CountTable, countColumns } from "./countStore.ts";
 
 const { minute, hour, day } = periodMs;
 
-/** How long counts stay in the table of each period. */
+/**
+ * How long counts stay in each table. Counts by minute are
+ * moved earlier for keys and identities, since these are many.
+ */
 const keptMs = {
   minutes: { few: day, many: 3 * hour },
   hours: 92 * day,
   days: daysKeptMs,
 } as const;
 
-/** identities and keys are many */
+/** Whether a workspace may have very many subjects of this kind. */
 const isMany = (kind: number) => kind === subjectKinds.identity || kind === subjectKinds.key;
 const countedKinds = [0, 1, 2, 3, 4] as const;
 
-/** Counts of one workspace and kind at one start. `per`: how many starts are one of the next table. */
+/**
+ * The counts of one workspace and one kind of subject in one table. `into` is the table with the next longer period,
+ * and `per` the number of starts that become one start there.
+ */
 type Slice = {
   table: CountTable;
   into: CountTable | undefined;
@@ -37,10 +43,10 @@ function keptOf(table: CountTable, kind: number): number {
   return table === "usageHours" ? keptMs.hours : keptMs.days;
 }
 
-/** so few that other work of the usage thread is not delayed */
-const slicesAtOnce = 20;
+/** the maximum number of slices that one call moves: few enough that other work of the usage thread is not delayed */
+const slicesPerCall = 20;
 
-/** Moves counts that are old for their table to the next one, and deletes those of the last. */
+/** Moves counts that have become old from minutes to hours and from hours to days, and deletes old counts by day. */
 export async function moveOld(database: UsageDatabase, nowMs: number): Promise<void> {
   let moved = 0;
   for (const level of levels) {
@@ -48,13 +54,16 @@ export async function moveOld(database: UsageDatabase, nowMs: number): Promise<v
       if ((start + 1) * level.sizeMs > nowMs - keptOf(level.table, slice.kind)) continue;
       await move(database, slice, start);
       moved += 1;
-      if (moved >= slicesAtOnce) return;
+      if (moved >= slicesPerCall) return;
     }
   }
   await deleteUnusedNames(database, nowMs);
 }
 
-/** The oldest start of each workspace and kind, again after it was moved. */
+/**
+ * Yields the oldest slice of each workspace and kind. If the caller has
+ * moved it, yields the next oldest; otherwise goes on with the next kind.
+ */
 async function* oldest(
   database: UsageDatabase,
   { table, into, per }: (typeof levels)[number],
@@ -85,7 +94,10 @@ async function oldestStart(sql: UsageSql, table: CountTable, workspaceNo: number
   return row?.start ?? undefined;
 }
 
-/** A count is in one table only, so both statements are one transaction, and only one node moves at a time. */
+/**
+ * Moves a slice to the next table, or deletes it if its table is the last. Each count must be in one table only, so
+ * both statements are in one transaction, and only one node moves counts at a time.
+ */
 async function move(database: UsageDatabase, slice: Slice, start: number): Promise<void> {
   const { table, into, per, workspaceNo, kind } = slice;
   const ofSlice = `"workspaceNo" = $1 and "kind" = $2 and "start" = $3`;
@@ -93,7 +105,7 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
     if (into !== undefined) {
       const columns = countColumns.map((name) => `"${name}"`);
       const values = columns.map((name) => (name === `"start"` ? `"start" / ${per}` : name));
-      // days have no tags: their names would have to be kept for three years
+      // counts by day have no tags, since the names of the tags would have to be kept for three years
       const wanted = into === "usageDays" ? `and "tagNo" = 0` : "";
       const places = `insert into "${into}" (${columns.join(", ")}) select ${values.join(", ")}`;
       await tx.rows(
@@ -108,7 +120,10 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
   });
 }
 
-/** Tags are counted for as long as hours are kept, everything else for as long as days are. */
+/**
+ * Deletes names that no count refers to any more. Tags are needed as long
+ * as counts by hour are kept, all other names as long as counts by day.
+ */
 async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
   const unused = `delete from "usageNames" where "kind" between $1 and $2 and "day" < $3`;
   const today = Math.floor(nowMs / day);
@@ -116,12 +131,16 @@ async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
   await sql.rows(unused, subjectKinds.workspace, subjectKinds.key, today - keptMs.days / day - 2);
 }
 
-/** Above the first part of the budget, so much is given up that the second part is left. */
+/**
+ * Parts of the space that usage may take: eviction begins above
+ * `full`, and goes on until usage takes no more than `left`.
+ */
 const parts = { full: 0.95, left: 0.9 } as const;
 
 /**
- * Keeps usage within its bytes, and gives what is free back to the disk. Single events give way first, then the oldest
- * minutes, hours and days. Returns how many events were deleted.
+ * Keeps usage within `maxBytes`, and returns free space to the disk. Evicts
+ * events first. If that is not enough, moves the oldest counts to longer periods,
+ * and deletes the oldest counts by day. Returns the number of evicted events.
  */
 export async function keepWithin(database: UsageDatabase, maxBytes: number): Promise<number> {
   const used = await database.usedBytes();
@@ -129,26 +148,31 @@ export async function keepWithin(database: UsageDatabase, maxBytes: number): Pro
   if (used > maxBytes * parts.full) {
     const freed = await evictEvents(database, used - maxBytes * parts.left);
     deleted = freed.events;
-    if (freed.bytes < used - maxBytes * parts.full) await giveUpCounts(database, maxBytes * parts.full);
+    if (freed.bytes < used - maxBytes * parts.full) await reduceCounts(database, maxBytes * parts.full);
   }
   await database.giveBack();
   return deleted;
 }
 
-async function giveUpCounts(database: UsageDatabase, targetBytes: number): Promise<void> {
+/**
+ * Moves the oldest counts, even if they are not old enough for `moveOld`, until usage takes no more than
+ * `targetBytes`. One call moves at most `slicesPerCall` slices of a table.
+ */
+async function reduceCounts(database: UsageDatabase, targetBytes: number): Promise<void> {
   for (const level of levels) {
     let moved = 0;
     for await (const { start, ...slice } of oldest(database, level)) {
       if ((await database.usedBytes()) <= targetBytes) return;
       await move(database, slice, start);
       moved += 1;
-      if (moved >= slicesAtOnce) return;
+      if (moved >= slicesPerCall) return;
     }
   }
 }
 
 type ShareRow = { workspaceId: string; share: number; bytes: number };
 
+/** Evicts the oldest events of those shares that take more than their fair part of the space. */
 async function evictEvents(
   database: UsageDatabase,
   excess: number,
@@ -171,12 +195,12 @@ async function evictEvents(
   return freed;
 }
 
-const blocksAtOnce = 500;
+const blocksPerShare = 500;
 
 async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, excess: number) {
   const blocks = await sql.rows<{ id: string; endMs: number; bytes: number; count: number }>(
     `select "id", "endMs", "bytes", "count" from "usageBlocks"
-      where "workspaceId" = $1 and "share" = $2 order by "endMs" limit ${blocksAtOnce}`,
+      where "workspaceId" = $1 and "share" = $2 order by "endMs" limit ${blocksPerShare}`,
     workspaceId,
     share,
   );
@@ -196,7 +220,7 @@ async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, exce
   return freed;
 }
 
-/** Deletes the blocks of all workspaces whose events are all older than `sinceMs`. */
+/** Deletes all blocks whose events are all older than `sinceMs`, in every workspace. */
 export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
   const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
     `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,

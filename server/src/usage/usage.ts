@@ -19,24 +19,27 @@ export type Usage = {
   /** Records that a request with this root key was accepted. */
   touch(workspaceId: string, rootKeyId: string, atMs: number): void;
   /**
-   * Ordered by time. Includes everything that this process recorded before the call, except that under load the counts of
-   * the latest 10 seconds may be missing.
+   * Returns counts, ordered by time. They include everything that this process recorded before the call. Only if very
+   * many counts wait to be stored, the last 10 seconds may be missing.
    */
   query(query: UsageQuery): Promise<UsageRow[]>;
-  /** Single events, newest first. Includes everything that this process recorded before the call. */
+  /** Returns events, newest first, including everything that this process recorded before the call. */
   events(query: EventQuery): Promise<EventPage>;
-  /** The subjects or tags with the most events, from the counts. Under load, the latest 75 seconds may be missing. */
+  /** Returns the subjects or tags with the most events. Under load, the last 75 seconds may be missing. */
   top(query: TopQuery): Promise<Top>;
-  /** The identifiers with the most decisions, from single events. */
+  /** Returns the identifiers with the most decisions. */
   topIdentifiers(query: IdentifierQuery): Promise<IdentifierTop>;
   /**
-   * When each of these keys was last verified, two minutes late under load, or each of these root keys last used. Omits
-   * those that never were.
+   * Returns when each of these keys was last verified, or when each of these root keys was last used. Omits unused
+   * keys. Under load, the last use of a key may be missing for up to two minutes.
    */
   lastUses(workspaceId: string, keyIds: readonly string[]): Promise<Map<string, number>>;
-  /** Keys in the order of their last use. Omits keys that were never verified. */
+  /** Returns keys in the order of their last use. Omits keys that were never verified. */
   usedKeys(query: UsedKeysQuery): Promise<LastUsed[]>;
-  /** How many single events, counts and tags were lost since the start, and how many stored events gave way to newer ones. */
+  /**
+   * Returns how many events, counts and tags were lost since the
+   * start, and how many stored events were evicted for space.
+   */
   dropped(): Dropped;
   close(): Promise<void>;
 };
@@ -46,23 +49,32 @@ type Dropped = { events: number; counts: number; tags: number; evicted: number }
 type Options = {
   thread: UsageThread;
   nowMs(): number;
-  /** the current time, for deciding which rows are old enough to delete; undefined while the clock is not trusted: then none are */
+  /**
+   * the time by which rows are old enough to delete; undefined
+   * while the clock is not trusted, so that nothing is deleted
+   */
   oldTime(): number | undefined;
-  /** how often what was recorded is passed on, unless the thread is slower than that */
+  /** the interval of flushes to the thread; a slow thread makes it longer */
   flushMs: number;
 };
 
-/** While the server is idle, every this many flushes it checks whether rows are old or take too much space. */
+/**
+ * While nothing is recorded, only each 120th flush sends an
+ * order. Then the thread looks for old rows and checks the space.
+ */
 const flushesPerUpkeep = 120;
 
-/** Collects what is recorded, and passes it on once per interval to the thread that stores it. */
+/** Collects what is recorded and sends it to the usage thread once per interval. */
 export function collectUsage(options: Options): Usage {
   const { thread } = options;
   const uses = latestUses();
   const events = eventSender(options);
   let flushing: Promise<void> = Promise.resolve();
 
-  /** Last uses that cannot be stored are lost: the next use of the same root key brings a later one. */
+  /**
+   * Sends last uses of root keys. If they cannot be stored, they are
+   * lost; the next use of the same root key replaces them anyway.
+   */
   async function flushUses(): Promise<void> {
     const taken = uses.take();
     if (taken.length > 0) await thread.ask<"touch">({ kind: "touch", uses: taken }).catch(() => undefined);
@@ -73,7 +85,7 @@ export function collectUsage(options: Options): Usage {
     return flushing;
   }
 
-  /** Includes everything that was recorded before. */
+  /** Sends everything that was recorded so far, then the order. */
   async function ask<K extends UsageOrder["kind"]>(order: UsageOrderOf<K>) {
     await flushNow();
     return thread.ask<K>(order);
@@ -102,11 +114,11 @@ export function collectUsage(options: Options): Usage {
   };
 }
 
-/** Passes recorded events on to the thread. */
+/** Sends recorded events to the thread. */
 function eventSender({ thread, nowMs, oldTime }: Options) {
   const { record, take, lose, lost, lostTags } = recorder();
   let droppedByThread: Omit<Dropped, "tags"> = { events: 0, counts: 0, evicted: 0 };
-  /** whether the thread has something that is not stored yet, and needs further orders to store it */
+  /** whether the thread has unsaved data: it saves only while it gets orders */
   let isThreadWaiting = false;
   let idleFlushes = 0;
   return {
@@ -133,7 +145,7 @@ function eventSender({ thread, nowMs, oldTime }: Options) {
   };
 }
 
-/** Keeps the last use of each root key until it is taken. */
+/** Keeps the time of each root key's last use until the next flush. */
 function latestUses() {
   let latest = new Map<string, LastUse>();
   return {
@@ -150,7 +162,10 @@ function latestUses() {
   };
 }
 
-/** Runs `work` once per interval, but never twice at once. Returns a function that stops it. */
+/**
+ * Runs `work` once per interval, and skips an interval if the
+ * previous run has not ended. Returns a function that stops it.
+ */
 function every(ms: number, work: () => Promise<void>): () => void {
   let underWay = false;
   const timer = setInterval(() => {

@@ -1,9 +1,9 @@
 import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, insertBlocks, type Lines, markStart, noteGaps, shares } from "./blocks.ts";
 
-/** a block has at least this much text, if it could wait for so long: small ones compress badly, large ones are slow to search */
+/** Lines are closed once they have this much text. Smaller blocks compress badly, larger ones are slow to search. */
 export const fullChars = 64 * 1024;
-/** The most text that waits to be stored. Above it, the oldest events are dropped. */
+/** The maximum amount of text that waits to be stored. Beyond it, the oldest events are dropped. */
 const maxWaitingChars = 16 * 1024 * 1024;
 
 /** Keeps events as lines until they are stored in blocks. */
@@ -19,6 +19,7 @@ export function waitingEvents(newId: () => string) {
     return insertBlocks(sql, all, newId);
   }
 
+  /** Queues events again that could not be stored, or drops them if they can never be stored. */
   function keep(taken: readonly Lines[], isHopeless: boolean): void {
     if (isHopeless) taken.forEach(losses.drop);
     else queue.putBack(taken);
@@ -30,8 +31,8 @@ export function waitingEvents(newId: () => string) {
     dropped: losses.dropped,
     isWaiting: () => queue.size() > 0 || losses.gaps.size > 0,
     /**
-     * Returns what was stored. Errors: the database's. What could not be stored waits for the next call, unless it can
-     * never be stored.
+     * Stores all waiting events, and returns the blocks. Errors: those of the database. The events then wait for the
+     * next call; they are dropped if the database rejects one of them.
      */
     async store(database: UsageDatabase): Promise<{ lines: Lines; head: BlockHead }[]> {
       const taken = queue.take();
@@ -49,11 +50,11 @@ export function waitingEvents(newId: () => string) {
   };
 }
 
-/** Lines of events, bounded in bytes: the oldest are dropped. */
+/** A queue of events that drops the oldest ones when it has too much text. */
 function lineQueue(onDrop: (lines: Lines) => void) {
   let waiting: Lines[] = [];
   let chars = 0;
-  /** the last lines of each workspace and share */
+  /** by workspace and share: the lines to which the next event is added */
   const open = new Map<string, Lines>();
 
   function dropOldest(): void {
@@ -97,7 +98,10 @@ function lineQueue(onDrop: (lines: Lines) => void) {
   };
 }
 
-/** Which events were lost. `gaps`: the time from which each workspace's events are complete, until it is stored. */
+/**
+ * Counts events that were lost. `gaps` has, by workspace, the
+ * time from which events are complete, until this is stored.
+ */
 function lossBook() {
   const gaps = new Map<string, number>();
   let dropped = 0;

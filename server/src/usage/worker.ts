@@ -1,4 +1,4 @@
-/** The thread that stores and reads usage, over its own connection. */
+/** The script of the usage thread. It stores and reads usage over its own database connection. */
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { idMaker } from "../domain/ids.ts";
 import { subjectKinds } from "../domain/usage.ts";
@@ -20,15 +20,17 @@ import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
 /**
- * `database` holds the records; usage is kept in the same database, or in a file beside it. `eventsKeptMs`: 0, events are
- * not kept; undefined, as long as there is space.
+ * Where usage is stored: in `database` if it is PostgreSQL, in a file next to it if it is SQLite. `eventsKeptMs`: how
+ * long events are kept; 0: not at all; undefined: as long as there is space.
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
-/** `add` orders come twice a second. Counts are stored after this many, so that they reach the disk within 10 seconds. */
+/**
+ * `add` orders come twice a second. Counts are saved with every 14th, so that they reach the disk within 10 seconds.
+ */
 const ordersPerSave = 14;
 const ordersPerUpkeep = 20;
-/** A question about counts waits until they are stored, unless they are more than this. */
+/** A query about counts first saves those that wait, unless they are more than this. */
 const fewCounts = 20_000;
 
 const newId = idMaker(randomBytes);
@@ -55,7 +57,7 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
   }
 });
 
-/** What is pending in the database is added once, since later this thread has it in memory. */
+/** Opens the database. Adds what is pending only the first time: later, this thread has it in memory too. */
 async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
   const opened = await openUsageDatabase(address);
   if (opened.isOwn && !isPendingAdded) await addPending(opened);
@@ -63,11 +65,11 @@ async function openDatabase({ database: address }: UsagePlace): Promise<UsageDat
   return opened;
 }
 
-/** Does not wait: closing a hung connection may never finish. */
+/** Drops the connection. Does not wait for its end: closing a hung connection may never finish. */
 function disconnect(): void {
   const failed = database;
   database = undefined;
-  counts.forgetNumbers(); // those of a database in memory are gone
+  counts.forgetNumbers(); // if the database was in memory, its numbers are gone
   failed?.then(({ close }) => close()).catch(() => undefined);
 }
 
@@ -97,7 +99,10 @@ async function follow(
   }
 }
 
-/** On a full disk, counts that are not stored yet are missing from what is read. They wait for the next attempt. */
+/**
+ * Saves counts. If the disk is full, they wait in memory
+ * for the next attempt, and the query does not include them.
+ */
 async function saveIfPossible(save: () => Promise<void>): Promise<void> {
   try {
     await save();
@@ -108,19 +113,22 @@ async function saveIfPossible(save: () => Promise<void>): Promise<void> {
 
 type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
 
-/** Of many counts, only those that the question is about are saved. */
+/** Saves all counts that wait or, if there are many, only those that the query reads. */
 async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
   if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
   else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));
 }
 
-/** The sums of a workspace may be by api. */
+/** Whether the query reads the counts of this subject. Sums of a workspace may be by api. */
 function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kind, name }: Subject): boolean {
   if (workspaceId !== ownId) return false;
   return name === subject.id || kind === subjectKinds.workspace || kind === subjectKinds.api;
 }
 
-/** Rows are locked in their order, so that nodes wait for each other instead of ending in a deadlock. */
+/**
+ * Sorts the rows, so that nodes that store the same last uses
+ * lock them in the same order, and do not end in a deadlock.
+ */
 function usesOf(uses: readonly LastUse[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);
   return rows.sort(([, one], [, other]) => (one < other ? -1 : 1));
@@ -161,7 +169,10 @@ async function store(usage: UsageDatabase): Promise<void> {
   if (isDue) await counts.save(usage, nowMs);
 }
 
-/** `oldTimeMs`: the time by which rows are old; undefined: nothing is moved or deleted for its age. */
+/**
+ * Moves and deletes old rows, and keeps usage within its space. If
+ * `oldTimeMs` is undefined, nothing is moved or deleted for its age.
+ */
 async function maintain(
   usage: UsageDatabase,
   oldTimeMs: number | undefined,
@@ -175,6 +186,7 @@ async function maintain(
   evicted += await keepWithin(usage, maxBytes);
 }
 
+/** The response to an `add` order. */
 const progress = () => ({
   events: events.dropped(),
   counts: counts.dropped(),

@@ -11,6 +11,11 @@ export function virtualEnvironment(version: string): Promise<string> {
   return environmentOf(`unkey.py-${version}`, join(import.meta.dir, `requirements-${version}.txt`));
 }
 
+/** Like `environmentOf`, for a framework, with the version of Unkey's client that its quickstart uses. */
+export function pythonWith(framework: string): Promise<string> {
+  return environmentOf(framework, join(import.meta.dir, `requirements-${framework}.txt`));
+}
+
 /**
  * The interpreter of a virtual environment with exactly the packages that `requirements` pins. It is created if it is
  * missing, for which the package index must be reachable, and kept in `.venvs/` for the next run.

@@ -5,6 +5,7 @@
 import { unitsOf } from "../../src/domain/accounts.ts";
 import { idMaker } from "../../src/domain/ids.ts";
 import { randomBytes } from "../../src/runtime.ts";
+import { StorageError } from "../../src/storage/engine.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { HoldRequest } from "../../src/storage/queries/charges.ts";
 import { findHold } from "../../src/storage/queries/holds.ts";
@@ -51,7 +52,18 @@ function random(n: number): number {
 }
 
 function take(subjectId: string, units: number, hold?: HoldRequest) {
-  return spend({ workspaceId, subjectId, identityId, cost: unitsOf("tokens", units), hold });
+  return whenFree(() => spend({ workspaceId, subjectId, identityId, cost: unitsOf("tokens", units), hold }));
+}
+
+/** Repeats the work while all connections are in use, since it has not begun then. A deadlock is busy too, and is thrown. */
+async function whenFree<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StorageError && error.message.startsWith("All connections"))) throw error;
+    }
+  }
 }
 
 /** The id of the hold; undefined if it was refused. */
@@ -71,10 +83,10 @@ async function hold(subjectId: string, units: number): Promise<string | undefine
 }
 
 async function end(id: string, how: HoldEnd): Promise<number> {
-  const found = await findHold(engine.db, workspaceId, id);
+  const found = await whenFree(() => findHold(engine.db, workspaceId, id));
   if (found === undefined) throw new Error("a hold is gone");
   const by = { now: () => nowMs, newId, actorId: "root_1" };
-  const ended = await engine.transaction((tx) => settleHold(tx, found, how, by));
+  const ended = await whenFree(() => engine.transaction((tx) => settleHold(tx, found, how, by)));
   if (ended === undefined || ended === "ended_otherwise") throw new Error("a hold was ended twice");
   return ended.outcome.charged;
 }

@@ -108,6 +108,7 @@ function CacheCard({ status: { keyCache, usage } }: { status: ServerStatus }) {
         </Fact>
         <Fact name="Lost events">{number(usage.droppedEvents)}</Fact>
         <Fact name="Lost counts">{number(usage.droppedCounts)}</Fact>
+        <Fact name="Lost tags">{number(usage.droppedTags)}</Fact>
         <Fact name="Evicted events">{number(usage.evictedEvents)}</Fact>
       </Facts>
     </Card>

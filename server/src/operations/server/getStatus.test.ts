@@ -44,7 +44,7 @@ describe.each(engines)("on $name,", (engine) => {
         bytes: 0,
         maxBytes: expect.any(Number),
       },
-      usage: { droppedEvents: 0, droppedCounts: 0, evictedEvents: 0 },
+      usage: { droppedEvents: 0, droppedCounts: 0, droppedTags: 0, evictedEvents: 0 },
     });
     expect(shown.database.migrations[0]).toBe("0001_start");
     expect(settings).toContainEqual({
@@ -52,6 +52,19 @@ describe.each(engines)("on $name,", (engine) => {
       value: "50",
       description: expect.stringContaining("How many hours"),
     });
+  });
+
+  test("tags that were lost are counted, apart from the events, which are not lost", async () => {
+    const before = (await status()).usage;
+    const event = {
+      atMs: server.clock.nowMs,
+      workspaceId: space.id,
+      requestId: "req_1",
+      outcome: "VALID",
+      credits: 0,
+    };
+    server.services.usage.record({ ...event, tags: ["x".repeat(2 ** 20 + 1), "y"] });
+    expect((await status()).usage).toEqual({ ...before, droppedTags: before.droppedTags + 2 });
   });
 
   test("no secret is in the settings", async () => {

@@ -46,6 +46,9 @@ export const getStatus = operation({
       .strictObject({
         droppedEvents: amount.describe("Single events that were lost since the start."),
         droppedCounts: amount.describe("Counts that were lost since the start."),
+        droppedTags: amount.describe(
+          "Tags that were lost since the start, since the requests of a workspace had too many. Their events are counted.",
+        ),
         evictedEvents: amount.describe(
           "Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`.",
         ),
@@ -63,7 +66,7 @@ export const getStatus = operation({
       nodes: 3,
       redis: "up",
       keyCache: { hits: 981_234, misses: 1_021, bytes: 1_048_576, maxBytes: 134_217_728 },
-      usage: { droppedEvents: 0, droppedCounts: 0, evictedEvents: 12_000 },
+      usage: { droppedEvents: 0, droppedCounts: 0, droppedTags: 0, evictedEvents: 12_000 },
       settings: [{ name: "PORT", value: "7070", description: "Port to listen on; 0 for any free one." }],
     },
   },
@@ -71,7 +74,7 @@ export const getStatus = operation({
   async run(_, { db, caches, usage, status }) {
     const { version, startedAtMs, engine, nodes, redis, maxKeyCacheBytes, settings } = status();
     const { hits, misses } = caches.keys.uses();
-    const { events, counts, evicted } = usage.dropped();
+    const { events, counts, tags, evicted } = usage.dropped();
     return {
       version,
       startedAt: startedAtMs,
@@ -79,7 +82,12 @@ export const getStatus = operation({
       nodes,
       redis,
       keyCache: { hits, misses, bytes: caches.keys.bytes(), maxBytes: maxKeyCacheBytes },
-      usage: { droppedEvents: events, droppedCounts: counts, evictedEvents: evicted },
+      usage: {
+        droppedEvents: events,
+        droppedCounts: counts,
+        droppedTags: tags,
+        evictedEvents: evicted,
+      },
       settings: [...settings],
     };
   },

@@ -87,7 +87,7 @@ export function creditsResponse(credits: Credits | undefined): z.input<typeof st
     : { remaining, refill: { interval: "monthly", amount, refillDay: day } };
 }
 
-/** A refill as it is stored: on a day of the month, or daily if `day` is `undefined`. */
+/** A stored refill: on a day of the month, or daily if `day` is `undefined`. */
 function parseRefill({ interval, amount, refillDay = 1 }: Refill): NonNullable<Credits["refill"]> {
   return { amount, day: interval === "monthly" ? refillDay : undefined };
 }

@@ -12,29 +12,32 @@ export type Row = readonly UsageValue[];
 export type Columns = Readonly<Record<string, ColumnType>>;
 
 /**
- * One connection that reads and writes whole tables, those of usage included. Statements may take any time. It neither
- * creates a database nor migrates it, except for the usage file of SQLite.
+ * A connection that reads and writes whole tables, including those of usage. Its statements have no time limit.
+ * Opening it neither creates nor migrates a database, except for the usage file of SQLite.
  */
 export type BulkDatabase = UsageSql & {
   engine: Engine["name"];
-  /** every table, whether it is Latchkey's or not */
+  /** Lists every table, including those that are not Latchkey's. */
   tables(): Promise<string[]>;
   columnsOf(table: string): Promise<Columns>;
-  /** In one transaction. Everything that `work` reads is from the same moment. */
+  /** Runs `work` in one transaction, in which all reads see the database at the same moment. */
   snapshot<T>(work: () => Promise<T>): Promise<T>;
-  /** In one transaction, which holds SQLite's write lock from its beginning. */
+  /** Runs `work` in one transaction. On SQLite, it holds the write lock from its beginning. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
-  /** All rows of a table, in batches. Only within `snapshot`. */
+  /** Reads all rows of a table, in batches. Call it only within `snapshot`. */
   read(table: string, columns: Columns): AsyncGenerator<Row[]>;
-  /** Closes the connection. What was committed is on disk, on SQLite in the database files themselves. */
+  /**
+   * Closes the connection. On SQLite, first moves everything
+   * committed from the write-ahead logs to the database files.
+   */
   close(): Promise<void>;
 };
 
 const anyTimeMs = 24 * 60 * 60 * 1000;
-/** Metadata may have 64 KB, so that a batch has at most 16 MB of it. */
-const rowsAtOnce = 250;
-/** of tables whose rows may have 2 MB: blocks of usage, and responses that are kept for repeated calls */
-const largeRowsAtOnce = 10;
+/** A row may have 64 KB of metadata, so a batch has at most 16 MB. */
+const rowsPerBatch = 250;
+/** for tables whose rows may have 2 MB: usage blocks, and responses stored for idempotency */
+const largeRowsPerBatch = 10;
 
 export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> {
   if (address.kind === "memory") {
@@ -101,7 +104,7 @@ async function openSqliteBulk(path: string): Promise<BulkDatabase> {
   };
 }
 
-/** so that statements of any length work, and a copy that ends in a crash leaves nothing locked */
+/** Session settings of a copy: statements have no time limit, but none waits long for a lock. */
 const postgresSettings = {
   application_name: "latchkey copy",
   client_encoding: "UTF8",
@@ -151,7 +154,7 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
     snapshot: (work) => within("begin isolation level repeatable read read only", work),
     transaction: (work) => within("begin", work),
     async *read(table, columns) {
-      const cursor = `"copyOf_${table}"`; // a name for each, since a statement of one name is prepared once
+      const cursor = `"copyOf_${table}"`; // each table has its own cursor name, since a prepared statement is reused for the same text
       await run(`declare ${cursor} no scroll cursor for ${selectAll(table, columns)}`);
       for (;;) {
         const rows = await sql.rows<Fields>(`fetch ${batchRows(table, columns)} from ${cursor}`);
@@ -175,7 +178,7 @@ const typesByName: Record<string, ColumnType> = {
   bytea: "bytes",
 };
 
-/** Errors: throws for a column of another type, since only the tables of one engine have those. */
+/** Returns the columns with their types. Errors: throws for a type that only one of the engines has. */
 function columnsFrom(rows: readonly ColumnRow[]): Columns {
   return Object.fromEntries(
     rows.map(({ name, type }) => {
@@ -189,7 +192,7 @@ function columnsFrom(rows: readonly ColumnRow[]): Columns {
 
 function batchRows(table: string, columns: Columns): number {
   const isLarge = Object.values(columns).includes("bytes") || table === "idempotency";
-  return isLarge ? largeRowsAtOnce : rowsAtOnce;
+  return isLarge ? largeRowsPerBatch : rowsPerBatch;
 }
 
 function selectAll(table: string, columns: Columns): string {
@@ -201,7 +204,7 @@ function rowOf(row: Fields, columns: Columns): Row {
   return Object.keys(columns).map((name) => row[name] ?? null);
 }
 
-/** The database for people: without user and password. */
+/** The address of a database for messages, without user and password. */
 export function addressName(address: DatabaseAddress): string {
   if (address.kind !== "postgres") return databaseUrl(address);
   const { host, pathname } = new URL(address.url);

@@ -1,10 +1,10 @@
-/** What `within` throws. */
+/** The error that `within` throws when the time is over. */
 export class Late extends Error {}
 
-/** If this process itself was blocked, it gets this long to read responses that arrived in the meantime. */
+/** After the deadline, extra time to read responses that have arrived while this process itself was blocked. */
 const graceMs = 50;
 
-/** The promise's outcome, or `Late` after `ms`. The work behind the promise is not canceled. */
+/** Waits for the promise for at most `ms`. Errors: `Late` after that; the work behind the promise is not canceled. */
 export async function within<T>(ms: number, promise: PromiseLike<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -77,6 +77,6 @@ function kyselyFor(execute: Execute, language: Language): Db {
       }),
     },
   });
-  db.getExecutor().executeQuery = executeQuery; // without a connection to acquire and release, which would wait several times
+  db.getExecutor().executeQuery = executeQuery; // skips acquiring and releasing a connection, which would await several times
   return db;
 }

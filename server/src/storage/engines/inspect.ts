@@ -2,7 +2,10 @@ import { constants, Database } from "bun:sqlite";
 import { pathToFileURL } from "node:url";
 import { unknownMigrations } from "../migrate.ts";
 
-/** What a SQLite file has. `flaw`: why it must not be used, as the end of a sentence. */
+/**
+ * What a SQLite file contains, or why it must not be used:
+ * `flaw` completes a sentence that begins with the file's name.
+ */
 export type Inspected = { flaw: string } | { contents: Contents };
 
 export type Contents = {
@@ -10,13 +13,13 @@ export type Contents = {
   apis: number;
   keys: number;
   identities: number;
-  /** of everything that is recorded with a time; undefined if there is nothing */
+  /** the latest time in any row; undefined if no row has one */
   newestWriteMs: number | undefined;
-  /** the last migration */
+  /** the name of the last migration that ran on it */
   schema: string;
 };
 
-/** Reads the whole file of records, and changes nothing. A log beside it is not read. */
+/** Checks and reads the whole database file, and changes nothing. Does not read a write-ahead log next to it. */
 export function inspectRecords(path: string): Inspected {
   return inspect(path, (database) => {
     const tables = tablesOf(database);
@@ -35,7 +38,7 @@ export function inspectRecords(path: string): Inspected {
   });
 }
 
-/** Reads the whole usage file. Returns what is wrong with it, if anything. */
+/** Checks the whole usage file. Returns what is wrong with it, or `undefined`. */
 export function flawOfUsage(path: string): string | undefined {
   const found = inspect(path, (database) => {
     const isUsage = tablesOf(database).has("lastUses");
@@ -44,7 +47,7 @@ export function flawOfUsage(path: string): string | undefined {
   return found?.flaw;
 }
 
-/** `judge` is called only if the file is intact. */
+/** Checks that a file is an intact SQLite database. If so, returns the result of `judge`. */
 function inspect<T>(path: string, judge: (database: Database) => T): T | { flaw: string } {
   let database: Database | undefined;
   try {

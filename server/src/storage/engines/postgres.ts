@@ -13,6 +13,7 @@ import { checkPooling } from "./postgresPooler.ts";
 import { ask, reader } from "./postgresQuery.ts";
 import { transact } from "./postgresTransaction.ts";
 
+/** PostgreSQL 15, as the server reports its version */
 const oldestVersion = 150_000;
 const pointReadMs = 800;
 const slowReadMs = 12_000;
@@ -72,7 +73,10 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
   };
 }
 
-/** With the transaction's id, pollers can tell whether a snapshot includes the row, in whatever order transactions commit. */
+/**
+ * Stores the changed ids together with the transaction's id. By that id, other nodes find out which changes are new
+ * to them, in whatever order the transactions commit.
+ */
 async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): Promise<void> {
   if (ids.size === 0) return;
   await tx.executeQuery(
@@ -84,7 +88,9 @@ async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): 
   );
 }
 
-/** Errors: `StorageError` if the server is too old, is a standby, or does not store UTF-8. */
+/**
+ * Checks that the server can be used. Errors: `StorageError` if it is too old, is a standby, or does not store UTF-8.
+ */
 async function checkServer(link: Link): Promise<void> {
   const [row] = await within(
     slowReadMs,
@@ -113,7 +119,7 @@ async function checkServer(link: Link): Promise<void> {
     throw new StorageError("unavailable", "The server is a standby. Use the address of the primary.");
 }
 
-/** Errors: `StorageError` if no server has created its tables yet. */
+/** Checks that the database is not empty. Errors: `StorageError` if Latchkey's tables are missing. */
 async function refuseEmpty(url: string, link: Link): Promise<void> {
   const [row] = await within(
     slowReadMs,
@@ -123,11 +129,14 @@ async function refuseEmpty(url: string, link: Link): Promise<void> {
   const { host, pathname } = new URL(url);
   throw new StorageError(
     "unavailable",
-    `The database ${pathname.slice(1)} at ${host} has no tables of Latchkey's. Start latchkey serve first, or set DATABASE_URL.`,
+    `The database ${pathname.slice(1)} at ${host} has no Latchkey tables. Start latchkey serve first, or set DATABASE_URL.`,
   );
 }
 
-/** Text has the C collation, whatever the database's default is, so that it compares byte by byte as on SQLite. */
+/**
+ * Runs the migrations. Text gets the C collation whatever the
+ * database's default is, so it compares byte by byte as on SQLite.
+ */
 function target(link: Link): MigrationTarget {
   return {
     types: { engine: "postgres", text: `text collate "C"`, int64: "int8", bytes: "bytea", tableEnd: "" },

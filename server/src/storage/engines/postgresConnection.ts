@@ -2,7 +2,7 @@ import { SQL } from "bun";
 import { StorageError } from "../engine.ts";
 import { Late, within } from "./deadline.ts";
 
-/** Session settings: nothing waits forever, commits are flushed, and the locks of a client that hangs are released. */
+/** The settings of each session: nothing waits forever, commits are flushed, and a hung client loses its locks. */
 export const session = {
   application_name: "latchkey",
   client_encoding: "UTF8",
@@ -17,32 +17,35 @@ export const session = {
 export type ConnectionOptions = {
   url: string;
   settings: typeof session & { statement_timeout: string };
-  /** By default, a connection to a standby fails before anything is read from it. */
+  /** By default, connecting to a standby fails before anything is read from it. */
   allowStandby?: boolean;
 };
 
 const connectSeconds = 5;
 const prepareMs = 5_000;
 
-/** `ready` resolves once the settings are set and checked. Nothing may run before that. */
+/** A connection to the server. `ready` resolves once the settings are set and checked; nothing may run before that. */
 export type Connection = { client: SQL; ready: Promise<void> };
 
 export function connect(options: ConnectionOptions, onClose: () => void): Connection {
   const client = oneConnection(options.url, onClose);
   const ready = prepare(client, options);
-  ready.catch(() => undefined); // whoever uses the connection awaits `ready` and gets the error
+  ready.catch(() => undefined); // the user of the connection awaits `ready` and gets the error
   return { client, ready };
 }
 
 /** A client with a single connection, opened on first use, and no session settings. */
 export function oneConnection(url: string, onclose?: () => void): SQL {
   const { pathname } = new URL(url);
-  // set explicitly, since the driver would otherwise take it from the environment
+  // the database is set explicitly, since the driver would otherwise take it from the environment
   const database = pathname.length > 1 ? { database: decodeURIComponent(pathname.slice(1)) } : {};
   return new SQL(url, { max: 1, ...database, connectionTimeout: connectSeconds, onclose });
 }
 
-/** Errors: `StorageError` if the server ignores a setting or is a standby; the driver's. */
+/**
+ * Sets the session's settings and checks them. Errors: `StorageError`
+ * if the server ignores one, or is a standby; the driver's.
+ */
 async function prepare(client: SQL, { settings, allowStandby = false }: ConnectionOptions): Promise<void> {
   const names = Object.keys(settings);
   const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`);

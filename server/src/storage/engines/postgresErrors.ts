@@ -1,6 +1,9 @@
 import { readOnlyError, StorageError } from "../engine.ts";
 
-/** Whether the server or the connection failed, not the statement. The outcome of what was running is unknown. */
+/**
+ * Whether the server or the connection failed, not the statement.
+ * Then the outcome of the running statement is unknown.
+ */
 export function isConnectionFailure(error: unknown): boolean {
   if (error instanceof StorageError) return error.reason === "unavailable" || error.reason === "lost";
   const { code, errno } = driverError(error);
@@ -16,12 +19,15 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
- * Serialization failure, deadlock, and violations of a foreign key or unique constraint: the transaction checks those
- * beforehand, so another one must have changed the row since.
+ * Serialization failure, deadlock, and violations of a foreign key or a unique constraint. Transactions check these
+ * constraints themselves, so a violation means that another transaction has changed the row since the check.
  */
 const conflictStates = new Set<unknown>(["40001", "40P01", "23503", "23505"]);
 
-/** Turns a driver's error into a `StorageError` if the database's state caused it. Returns any other error unchanged. */
+/**
+ * Turns an error of the driver into a `StorageError` if the state
+ * of the database caused it. Returns other errors unchanged.
+ */
 export function storageError(error: unknown): unknown {
   if (error instanceof StorageError) return error;
   if (isConnectionFailure(error)) {
@@ -43,7 +49,7 @@ export function storageError(error: unknown): unknown {
  */
 const busyStates = new Set<unknown>(["40001", "40P01", "55P03", "57014", "25P03", "53200", "53300", "53400"]);
 
-/** `errno` is the SQLSTATE if the server sent one. */
+/** Returns the driver's codes of an error. `errno` is the SQLSTATE if the server sent one. */
 function driverError(error: unknown): { code?: unknown; errno?: unknown } {
   const origin = error instanceof StorageError ? error.cause : error;
   return (origin ?? {}) as { code?: unknown; errno?: unknown };

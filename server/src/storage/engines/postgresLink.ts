@@ -3,18 +3,25 @@ import { within } from "./deadline.ts";
 import { session } from "./postgresConnection.ts";
 import { openPool, type Pool } from "./postgresPool.ts";
 
-/** This process's connections to the server. Slow queries have their own pool, so that fast ones never wait for them. */
+/**
+ * The connections of this process to the server. Slow queries
+ * have their own pool, so that fast ones never wait for them.
+ */
 export type Pools = { points: Pool; slow: Pool; writes: Pool; watch: Pool };
 
 /** The connection pools of one server. They are replaced together when the server may be gone. */
 export type Link = {
-  /** Errors: `StorageError` `unavailable`, immediately, while the server is known to be unreachable. */
+  /**
+   * Returns the current pools. Errors: `StorageError` `unavailable`,
+   * immediately, while the server is known to be unreachable.
+   */
   pools(): Pools;
   /**
-   * Call when something on these pools timed out or lost its connection. Probes the server on a new connection.
+   * Probes the server on a new connection. Call it when a query on these pools timed out or lost its connection.
    * - If a primary responds, new pools replace these; queries that are running on these may finish.
-   * - If a standby responds, or nothing does on any connection, all waiting queries fail at once. Only the probe is
-   *   repeated, until a primary responds.
+   * - If a standby responds, or nothing responds on any connection, all waiting queries fail at once. From then on,
+   * only the probe is repeated, until a primary responds.
+   *
    * Resolves after the first probe.
    */
   suspect(pools: Pools): Promise<void>;
@@ -25,7 +32,7 @@ export type Link = {
 
 export type LinkOptions = {
   url: string;
-  /** the most connections of all pools together; at least 4 */
+  /** the maximum number of connections of all pools together; at least 4 */
   connections: number;
   /** Called when the server responds again. */
   onUp(): void;
@@ -39,7 +46,7 @@ const finishSeconds = 10;
 /** the shortest time between two replacements: if the server is slow, new connections make it slower */
 const replaceEveryMs = 1_000;
 
-/** Opens no connection yet. */
+/** Creates the pools. They open their connections when they are first used. */
 export function openLink(options: LinkOptions): Link {
   let current: Pools | undefined = openPools(options);
   let probing: Promise<void> | undefined;
@@ -65,7 +72,7 @@ export function openLink(options: LinkOptions): Link {
     if (!closed) setTimeout(() => void probeOnce(), probePauseMs * (1 + Math.random()));
   }
 
-  /** Queries that are running on the old pools get `seconds` to finish. */
+  /** Replaces the pools. Queries that are running on the old ones get `seconds` to finish. */
   function replaceBy(next: Pools | undefined, seconds: number): void {
     const old = current;
     current = next;
@@ -108,7 +115,7 @@ function openPools({ url, connections }: LinkOptions): Pools {
     points: pool(points, "2s"),
     slow: pool(slow, "10s"),
     writes: pool(connections - 1 - slow - points, "10s"),
-    watch: pool(1, "2s", true), // its users check for a standby themselves
+    watch: pool(1, "2s", true), // the callers check for a standby themselves
   };
 }
 

@@ -5,13 +5,13 @@ import { isConnectionFailure } from "./postgresErrors.ts";
 import type { Link } from "./postgresLink.ts";
 import { ask } from "./postgresQuery.ts";
 
-/** Polls the database for what other processes have changed, and for how many of them there are. */
+/** News of other nodes: what they have changed, and how many of them are alive. */
 export type News = {
-  /** Errors: the driver's, if the first poll fails. */
+  /** Starts polling. Errors: the driver's, if the first poll fails. */
   start(): Promise<void>;
   /** Polls now instead of at the next interval. */
   poll(): void;
-  /** The next poll reports everything as changed. */
+  /** Makes the next poll report that anything may have changed. */
   forget(): void;
   isCurrent(): boolean;
   liveNodes(): number;
@@ -34,10 +34,11 @@ const trustedMs = 30_000;
 const longestGapMs = 5 * 60_000;
 
 /**
- * Each transaction records its changes itself, so a change becomes visible with its transaction. A poll returns what
- * was recorded by the transactions that its snapshot includes and the previous poll's did not. No change is missed or
- * reported twice, in whatever order transactions commit. After a restart or a failover, anything may have changed. A
- * standby's response is not used, because its snapshots do not list the transactions that are in progress.
+ * Polls the database for changes by other nodes. Each transaction stores its changes itself, so they become visible
+ * with its commit. A poll returns the changes of those transactions that are in its snapshot but not in that of the
+ * previous poll. So no change is missed or reported twice, in whatever order the transactions commit. After a restart
+ * or a failover, anything may have changed. The response of a standby is not used, because its snapshots do not list
+ * the transactions that are in progress.
  */
 export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): News {
   let seen: Seen | undefined;
@@ -94,7 +95,10 @@ export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): 
   };
 }
 
-/** Queries run on the `watch` pool. If one times out or loses its connection, the server is probed. */
+/**
+ * Returns a function that runs a query on the `watch` pool, and
+ * probes the server if it times out or loses its connection.
+ */
 function watchedQuery(link: NewsOptions["link"]) {
   return async (
     sql: string,
@@ -115,10 +119,16 @@ function watchedQuery(link: NewsOptions["link"]) {
   };
 }
 
-/** What a poll saw: the snapshot, the server's start time, the server process behind the connection, and the server's clock. */
+/**
+ * What a poll saw: the snapshot, the server's start time, the process of
+ * the server behind the connection, and the time by the server's clock.
+ */
 type Seen = { snapshot: string; server: string; backend: number; atMs: number };
 
-/** `gapMs` is measured by this process's clock, since the server's may have been set meanwhile. */
+/**
+ * Whether changes may be missing between two polls. `gapMs` is the time between them by this node's clock, since the
+ * server's may have been set meanwhile.
+ */
 function mayHaveMissed(before: Seen, now: Seen, gapMs: number): boolean {
   if (before.server !== now.server) return true;
   const clockWentBack = now.atMs < before.atMs && before.backend !== now.backend;
@@ -129,9 +139,9 @@ type Change = [ids: string, ageMs: number];
 type Poll = Seen & { standby: boolean; changes: Change[] };
 
 /**
- * If one of the server's processes crashes, the server restarts all others but keeps its own start time. It may then reuse
- * the ids of transactions that left no trace. So on a new connection, changes are also selected by the time they were
- * recorded.
+ * Selects the changes since the last poll. If one of the server's processes crashes, the server restarts all others
+ * but keeps its own start time. It may then reuse the ids of transactions that left no trace. So on a new connection,
+ * changes are also selected by the time at which they were stored.
  */
 const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
   pg_backend_pid() as "backend", pg_is_in_recovery() as "standby",
@@ -148,21 +158,22 @@ const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster
     ) as "news") as "changes"`;
 
 /**
- * Only the server's clock decides which nodes are alive, so the nodes' clocks may differ. If the server's clock was set
- * back, a node whose last heartbeat is now in the future is not alive until its next one.
+ * Stores this node's heartbeat and counts the other nodes that are alive. Only the server's clock is used, so the
+ * nodes' clocks may differ. If the server's clock is set back, a node whose last heartbeat is then in the future does
+ * not count until its next heartbeat.
  */
 const heartbeatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())
     on conflict ("id") do update set "seenAt" = clock_timestamp())
   select count(*) as "others" from "nodes" where "id" <> $1
     and "seenAt" between clock_timestamp() - interval '15 s' and clock_timestamp() + interval '15 s'`;
 
-/** Skips rows that another node is deleting. */
+/** Deletes old heartbeats and changes. Skips changes that another node is deleting. */
 const cleanSql = `with "gone" as (delete from "nodes" where "seenAt" not between
     clock_timestamp() - interval '1 day' and clock_timestamp() + interval '1 day')
   delete from "changes" where ctid in (select ctid from "changes"
     where "recordedAt" < clock_timestamp() - interval '10 min' limit 5000 for update skip locked)`;
 
-/** Runs `work` again `everyMs` after each run ends, even if it failed: the next run is the retry. */
+/** Runs `work` again and again, `everyMs` after each run has ended. A failed run is not retried earlier. */
 function repeat(work: () => Promise<void>, everyMs: number) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;

@@ -5,17 +5,17 @@ import { type Connection, type ConnectionOptions, connect } from "./postgresConn
 
 export type PoolOptions = ConnectionOptions & { max: number };
 
-/** A connection that only its holder uses. Call either `release` or `discard`, once. */
+/** A connection that only one caller uses. The caller must call either `release` or `discard`, once. */
 export type Reserved = { client: SQL; release(): void; discard(): void };
 
 /**
- * Connections that set and check their session settings before they run anything else. The settings are not sent as
- * startup parameters, since PgBouncer refuses most of those or silently ignores them.
+ * A pool of connections. Each sets and checks its session settings before it runs anything else. The settings are not
+ * sent as startup parameters, since PgBouncer refuses most of those or silently ignores them.
  */
 export type Pool = {
   /** Runs `work` on the least busy connection. Errors: the driver's, and what `work` throws. */
   run<T>(work: (client: SQL) => PromiseLike<T>): Promise<T>;
-  /** Errors: `StorageError` `busy` if no connection becomes free within `withinMs`; the driver's. */
+  /** Reserves a connection. Errors: `StorageError` `busy` if none becomes free within `withinMs`; the driver's. */
   reserve(withinMs: number): Promise<Reserved>;
   /** Refuses new work. Running queries get `seconds` to finish. */
   close(seconds: number): Promise<void>;
@@ -25,7 +25,7 @@ const runWithinMs = 20_000;
 
 type Slot = Connection & { users: number; reserved: boolean };
 
-/** Opens no connection yet. */
+/** Creates a pool. It opens connections when they are needed. */
 export function openPool(options: PoolOptions): Pool {
   const slots = openSlots(options);
   const queue = openQueue();
@@ -85,7 +85,10 @@ function openSlots(options: PoolOptions) {
   let closed = false;
   let onEmpty = () => {};
 
-  /** Without this the driver would reconnect by itself, without the settings, even in the middle of a transaction. */
+  /**
+   * Closes a connection for good. Otherwise the driver would reconnect by
+   * itself, without the settings, even in the middle of a transaction.
+   */
   function discard(slot: Slot): void {
     all.delete(slot);
     if (all.size === 0) onEmpty();
@@ -96,7 +99,10 @@ function openSlots(options: PoolOptions) {
 
   return {
     discard,
-    /** An idle connection, or a new one if the pool is not full. Otherwise the least busy one, or none if `alone`. */
+    /**
+     * Returns an idle connection, or a new one if the pool is not full. If it is full, returns the least busy
+     * connection, or `undefined` if the caller needs one `alone`.
+     */
     pick(alone: boolean): Slot | undefined {
       if (closed) throw new StorageError("unavailable", "The connections to the database are closed.");
       const least = leastUsed(all);

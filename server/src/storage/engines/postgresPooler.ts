@@ -7,9 +7,9 @@ const rounds = 4;
 const deadlineMs = 10_000;
 
 /**
- * Checks that a pooler, if there is one, is in session mode. Sets nothing on its connections: in transaction mode, the
- * pooler's other clients would get our settings.
- * Errors: `StorageError` if the pooler does not keep one server connection for each client; the driver's.
+ * Checks that a pooler such as PgBouncer, if there is one, is in session mode. Sets nothing on its connections, since
+ * in transaction mode the pooler's other clients would get our settings. Errors: `StorageError` if the pooler does
+ * not keep one server connection for each client; the driver's.
  */
 export async function checkPooling(url: string): Promise<void> {
   const clients = [oneConnection(url), oneConnection(url)] as const;
@@ -20,7 +20,7 @@ export async function checkPooling(url: string): Promise<void> {
   }
 }
 
-/** If each client has its own server connection, each always gets the same server process, and never the other's. */
+/** Checks that each of two clients always gets the same server process, and never the other's. */
 async function compareBackends(one: SQL, other: SQL): Promise<void> {
   const [ones, others] = [new Set<unknown>(), new Set<unknown>()];
   for (let round = 0; round < rounds; round += 1) {
@@ -41,7 +41,7 @@ async function backendOf(client: SQL): Promise<unknown> {
   return row?.pid;
 }
 
-/** PgBouncer refuses transactions in statement mode. */
+/** Whether the pooler allows transactions. In statement mode, PgBouncer refuses them. */
 async function allowsTransactions(client: SQL): Promise<boolean> {
   try {
     await client.unsafe("begin").simple();

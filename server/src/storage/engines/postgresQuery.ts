@@ -19,9 +19,8 @@ export async function ask(client: SQL, sql: string, values: readonly SqlValue[] 
 }
 
 /**
- * Runs read-only statements, each of which returns or fails within `deadlineMs`. A statement that lost its connection is
- * retried on another one.
- * Errors: `StorageError`.
+ * Returns a function that runs read-only statements. Each returns or fails within `deadlineMs`. If a statement loses
+ * its connection, it is retried once on another one. Errors: `StorageError`.
  */
 export function reader(link: Link, pool: "points" | "slow", deadlineMs: number): Execute {
   async function read(sql: string, values: readonly SqlValue[]): Promise<Rows> {
@@ -51,10 +50,13 @@ export function reader(link: Link, pool: "points" | "slow", deadlineMs: number):
 
 type Column = { name: string; type: number };
 
-/** int8, and numeric, the type of sums of int8 */
+/** the ids of the types int8 and numeric; a sum of int8 is numeric */
 const integerTypes = new Set([20, 1700]);
 
-/** By the driver's description of the columns, which is one object for all runs of a prepared statement. */
+/**
+ * The names of the integer columns, by the driver's description of
+ * the columns: it is the same object in all runs of a statement.
+ */
 const integerColumns = new WeakMap<readonly Column[], string[]>();
 
 function readIntegers(rows: Row[], columns: readonly Column[]): void {

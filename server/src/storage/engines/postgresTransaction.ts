@@ -9,13 +9,12 @@ import { ask, type Rows } from "./postgresQuery.ts";
 
 const attempts = 4;
 const reserveMs = 5_000;
-/** longer than the lock timeout, whose error is more specific */
+/** longer than the lock timeout, so that a statement that waits for a lock fails with that more specific error */
 const statementMs = 6_500;
 
 /**
- * Runs `work` between `begin` and `commit`. Retries after a conflict with another transaction, and if the connection broke
- * before the commit was sent.
- * Errors: `StorageError`, and what `work` throws.
+ * Runs `work` in a transaction. Retries after a conflict with another transaction, and if the connection broke before
+ * the commit was sent. Errors: `StorageError`, and what `work` throws.
  */
 export async function transact<T>(
   link: Link,
@@ -45,7 +44,7 @@ async function tryOnce<T>(link: Link, work: (tx: Tx) => Promise<T>, options: Tra
   }
 }
 
-/** Only if nothing was committed for certain. */
+/** Whether a transaction may be tried again: only if it certainly has not committed. */
 function mayRetry(error: unknown): boolean {
   if (error instanceof StorageError && error.reason === "lost") return false;
   return isConflict(error) || isConnectionFailure(error);
@@ -88,7 +87,7 @@ async function reserve({ writes }: Pools): Promise<Reserved> {
   }
 }
 
-/** Errors: `StorageError` `lost` if it is unknown whether the server committed. */
+/** Commits. Errors: `StorageError` `lost` if it is unknown whether the server has committed. */
 async function commit(run: Run): Promise<void> {
   let command: string | null;
   try {
@@ -106,7 +105,7 @@ async function commit(run: Run): Promise<void> {
     throw new Error(`The transaction ended with ${command} instead of COMMIT: a statement in it had failed.`);
 }
 
-/** Ends the transaction. If the connection no longer responds, closing it ends the transaction too. */
+/** Rolls the transaction back. If the connection no longer responds, closes it, so that the server rolls back. */
 async function abandon(connection: Reserved, reason: unknown): Promise<void> {
   try {
     if (isConnectionFailure(reason)) throw reason;

@@ -5,19 +5,23 @@ import { ask } from "./postgresQuery.ts";
 
 export type UsageValue = string | number | null | Uint8Array;
 
-/** Rows for one table. `end` is what follows the values, such as `on conflict do nothing`. */
+/** The table and columns of an insert. `end` is the SQL after the values, such as `on conflict do nothing`. */
 export type UsageInsert = { table: string; columns: Readonly<Record<string, ColumnType>>; end: string };
 
 export type ColumnType = "int64" | "text" | "bytes";
 
+/** A connection that runs statements in plain SQL. Usage and copies need more of SQL than the portable queries. */
 export type UsageSql = {
   /** Runs one statement. Its parameters are `$1`, `$2` and so on, in the order in which they first occur. */
   rows<R>(statement: string, ...values: UsageValue[]): Promise<R[]>;
-  /** Inserts the rows in their order. Two of them must not have the same key. */
+  /**
+   * Inserts the rows in their order, and returns the rows of a
+   * `returning` in `end`. Two rows must not have the same key.
+   */
   insert<R = never>(into: UsageInsert, rows: readonly (readonly UsageValue[])[]): Promise<R[]>;
 };
 
-/** Statements on a SQLite connection. */
+/** Runs statements on a SQLite connection. */
 export function sqliteRows(connection: Database): UsageSql {
   return {
     rows: async <R>(statement: string, ...values: UsageValue[]) =>
@@ -37,7 +41,7 @@ export function sqliteRows(connection: Database): UsageSql {
   };
 }
 
-/** A new row of counts takes half the time of a statement for each row. More rows gain little. */
+/** With 50 rows per statement, inserting counts takes half the time of one statement per row. More rows gain little. */
 const rowsPerStatement = 50;
 
 function insertOf({ table, columns, end }: UsageInsert, rows: number): string {
@@ -50,7 +54,7 @@ const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).jo
 
 type Run = <T>(work: (client: SQL) => PromiseLike<T>) => PromiseLike<T>;
 
-/** Statements on a connection to PostgreSQL. Each fails after `deadlineMs`. */
+/** Runs statements on connections to PostgreSQL. A statement fails if it takes longer than `deadlineMs`. */
 export function postgresRows(run: Run, deadlineMs: number): UsageSql {
   const rows = async <R>(statement: string, values: readonly UsageValue[]) => {
     const asked = run((client) => ask(client, statement, values as never));
@@ -58,7 +62,7 @@ export function postgresRows(run: Run, deadlineMs: number): UsageSql {
   };
   return {
     rows: (statement, ...values) => rows(statement, values),
-    /** One statement for all rows: each column is sent as one array. */
+    /** Inserts all rows with one statement, in which each column is one array. */
     insert<R>({ table, columns, end }: UsageInsert, all: readonly (readonly UsageValue[])[]) {
       if (all.length === 0) return Promise.resolve<R[]>([]);
       const types = Object.values(columns);
@@ -73,7 +77,7 @@ export function postgresRows(run: Run, deadlineMs: number): UsageSql {
 
 const postgresTypes = { int64: "int8", text: "text", bytes: "bytea" };
 
-/** An array as PostgreSQL reads it from text. */
+/** Serializes an array in PostgreSQL's text format. */
 function arrayOf(values: readonly UsageValue[]): string {
   const items = values.map((value) => {
     if (value === null) return "null";

@@ -10,13 +10,12 @@ import { ask } from "./postgresQuery.ts";
 import { executor } from "./sqliteConnection.ts";
 import { storageError as sqliteError } from "./sqliteErrors.ts";
 
-/** The records as they were at one moment, however long they are read. */
+/** The records as they were at one moment, however long reading them takes. */
 export type SnapshotCopy = { db: Db; close(): Promise<void> };
 
 /**
- * On SQLite a copy of the file, since a long read would keep the server from emptying its write-ahead log; on PostgreSQL
- * one transaction without a time limit.
- * Errors: `StorageError`.
+ * Opens the records as they are now. On SQLite, copies the file, since a long read would keep the server from
+ * emptying its write-ahead log. On PostgreSQL, begins a transaction without a time limit. Errors: `StorageError`.
  */
 export async function copyOfSnapshot(
   database: Exclude<DatabaseAddress, { kind: "memory" }>,
@@ -74,7 +73,7 @@ async function sqliteCopy(path: string): Promise<SnapshotCopy> {
   }
 }
 
-/** Removes the copies of processes that were killed. */
+/** Removes copies whose process was killed before it could remove them. */
 function removeAbandoned(path: string): void {
   const start = `${basename(path)}${mark}`;
   for (const name of readdirSync(dirname(path))) {

@@ -35,7 +35,10 @@ export async function openSqlite(
   }
 }
 
-/** Only one process serves a SQLite file, so no other node has to be notified. Watching the file shows what commands change. */
+/**
+ * The part of an engine for a database that only one process serves. No other node has to be notified. The server
+ * notices changes by commands such as `latchkey import` because it watches the file.
+ */
 const oneProcess = {
   name: "sqlite",
   recordChanges: async () => undefined,
@@ -122,7 +125,10 @@ async function openWriter(path: string): Promise<Database> {
   }
 }
 
-/** A connection's `data_version` changes when another process's commit becomes visible to it, never by its own commits. */
+/**
+ * Calls `changed` when another process has changed the database: then the `data_version` of a connection changes, but
+ * not with its own commits. Returns a function that stops it.
+ */
 function watch(writer: Database, changed: () => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");
   let last = version.get()?.data_version;

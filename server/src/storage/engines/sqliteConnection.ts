@@ -6,10 +6,13 @@ import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 const statementsKept = 500;
 
-/** 64 MiB. It grows with the pages that are read. */
+/** a cache of up to 64 MiB, which grows with the pages that are read */
 const pageCache = "pragma cache_size = -65536";
 
-/** `synchronous` is NORMAL because the sync thread flushes the log after each commit, before it is acknowledged. */
+/**
+ * The settings of the database, as SQLite reports them. `synchronous` is 1 (normal): the sync thread flushes the
+ * write-ahead log after each commit, before the commit is acknowledged.
+ */
 const pragmas = {
   journal_mode: "wal",
   synchronous: 1,
@@ -19,8 +22,8 @@ const pragmas = {
 } as const;
 
 /**
- * Opens a connection that may write. Creates a database only in memory.
- * Errors: `StorageError` if the file is damaged; SQLite's.
+ * Opens a connection that may write. Does not create a file: it must exist, unless the database is in memory. Errors:
+ * `StorageError` if the file is damaged; SQLite's.
  */
 export function connect(path: string): Database {
   const connection = new Database(path, { create: path === ":memory:", readwrite: true });
@@ -35,7 +38,10 @@ export function connect(path: string): Database {
   }
 }
 
-/** Opens the connection for point reads. With SQLite's default of 2 MB for its pages, a look-up of a random key takes 20 % longer. */
+/**
+ * Opens the connection for reads of single records. With SQLite's
+ * default page cache of 2 MB, looking up a random key takes 20 % longer.
+ */
 export function openReader(path: string): Database {
   const reader = new Database(path, { readonly: true });
   allowReadsOnFullDisk(reader);
@@ -57,7 +63,7 @@ function prepare(connection: Database, path: string): void {
   }
 }
 
-/** Runs statements on the connection and keeps the most recently prepared ones. */
+/** Returns a function that runs statements on the connection. It keeps the most recently prepared ones. */
 export function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
   const kept = new Map<string, Statement>();
   return (sql, values) => {

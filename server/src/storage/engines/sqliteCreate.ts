@@ -6,14 +6,17 @@ import { flush, flushFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import { retryWhileBusy, target } from "./sqliteTransaction.ts";
 
-/** Suffixes of files that are created after the database. If they exist without it, the database was lost. */
+/**
+ * Suffixes of files that are created only after the database
+ * file. If one exists and the database does not, it was lost.
+ */
 const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
 
 /**
- * Creates the database at `path` unless one exists. The file gets its name only after all tables are created, so
- * a file with that name is never half-created. An empty one is damaged.
- * Errors: `StorageError` if the file is empty, or missing while files that belong to it exist.
+ * Creates the database at `path` if it is missing. The file gets its name only after all tables are created, so a
+ * file with that name is never half-created. Errors: `StorageError` if the file is empty, since it must then be
+ * damaged, or if it is missing but files that belong to it exist.
  */
 export async function createIfMissing(path: string): Promise<void> {
   if (existsSync(path)) return refuseEmpty(path);
@@ -26,7 +29,7 @@ export async function createIfMissing(path: string): Promise<void> {
   }
 }
 
-/** Errors: `StorageError` if there is no file at `path`. */
+/** Checks that the database exists. Errors: `StorageError` if there is no file at `path`. */
 export function refuseMissing(path: string): void {
   if (existsSync(path)) return;
   throw new StorageError(
@@ -86,16 +89,17 @@ function sizeOf(path: string): number {
 }
 
 /**
- * Errors: `StorageError` if the database has no migrations (it belongs to another program, or its log was lost), or if
- * the file is shorter than its header says. SQLite does not notice a truncated last page. If there is a log, the file may
- * be shorter because not all of the log has been copied back yet.
+ * Checks that the file is a complete database of Latchkey. SQLite itself does not notice a
+ * truncated last page. Errors: `StorageError` if the database has no migrations (it belongs to
+ * another program, or its write-ahead log was lost), or if the file is shorter than its header
+ * says. With a write-ahead log, it may be shorter: the missing pages may be in the log.
  */
 export function refuseDamaged(connection: Database, path: string): void {
   const tables = connection.query("select 1 from sqlite_master where name = 'migrations'").all();
   if (tables.length === 0) {
     throw new StorageError(
       "unavailable",
-      `The database ${path} has no tables of Latchkey's: it is damaged, or belongs to another program. ${remedy}, or choose another file.`,
+      `The database ${path} has no Latchkey tables: it is damaged, or belongs to another program. ${remedy}, or choose another file.`,
     );
   }
   const expected = connection

@@ -9,7 +9,10 @@ export function isBusy(error: unknown): boolean {
   return codeOf(error)?.startsWith("SQLITE_BUSY") === true;
 }
 
-/** Turns a failure of the database (disk, lock, corruption) into a `StorageError`. Returns errors that the statement itself caused unchanged. */
+/**
+ * Turns a failure of the database (disk, lock, corruption) into a `StorageError`.
+ * Returns other errors unchanged: the statement itself caused them.
+ */
 export function storageError(error: unknown): unknown {
   const code = codeOf(error) ?? "";
   if (code === "SQLITE_CONSTRAINT_TRIGGER") return readOnlyError(error);

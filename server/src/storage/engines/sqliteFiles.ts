@@ -1,8 +1,8 @@
 import { constants, type Database } from "bun:sqlite";
 
 /**
- * Allows reads when the disk is full. Sorting uses memory instead of temporary files. The write-ahead log and its index
- * are kept when the database is closed, since reopening it would need disk space to create them.
+ * Makes reads possible when the disk is full. Sorting then uses memory instead of temporary files. The write-ahead
+ * log and its index stay on disk when the database is closed, since creating them again would need space.
  */
 export function allowReadsOnFullDisk(connection: Database): void {
   connection.run("pragma temp_store = memory");

@@ -2,17 +2,17 @@ import { StorageError } from "../engine.ts";
 import type { SqliteThread } from "./sqliteThread.ts";
 
 /**
- * Flushes commits to disk. If one flush fails, it is unknown what the disk has kept, so no transaction may start after
- * it.
+ * Flushes commits to disk. After a failed flush, it is unknown
+ * what the disk has stored, so no further transaction may start.
  */
 export function commitFlusher(thread: SqliteThread) {
   let failure: StorageError | undefined;
   return {
-    /** Errors: `StorageError` `unavailable` if a flush has failed. */
+    /** Call it before a transaction. Errors: `StorageError` `unavailable` if a flush has failed. */
     refuseAfterFailure(): void {
       if (failure !== undefined) throw failure;
     },
-    /** Errors: `StorageError` `not_durable` if the flush fails. */
+    /** Flushes everything that was committed. Errors: `StorageError` `not_durable` if the flush fails. */
     async flush(): Promise<void> {
       try {
         await thread.ask({ kind: "sync" });

@@ -5,14 +5,20 @@ import { type SqlValue, sqliteDb } from "./dialects.ts";
 import { storageError } from "./sqliteErrors.ts";
 import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
-/** A group starts no further transaction after this, so that the first one's caller does not wait much longer. */
+/**
+ * A group starts no further transaction after this time, so
+ * that the caller of the first one does not wait much longer.
+ */
 const groupMs = 5;
-/** Nor once its transactions were given this many characters, so that the write-ahead log does not grow by much at once. */
+/**
+ * A group starts no further transaction after writing this many
+ * characters, so that the write-ahead log does not grow by much at once.
+ */
 export const groupCharacters = 1024 * 1024;
 
 type GroupOptions = {
   writer: Database;
-  /** runs a statement on that connection */
+  /** runs a statement on `writer` */
   execute: (sql: string, values: readonly SqlValue[]) => unknown[];
   /** runs one group at a time, and nothing else on the connection meanwhile */
   queue: SerialQueue;
@@ -30,16 +36,18 @@ type GroupOptions = {
 type Member = {
   /** Runs the work as a part of the open transaction. Errors: any, if SQLite has rolled back the whole group. */
   run(): Promise<void>;
-  /** false: its work failed, and the group was committed without it */
+  /** whether its work succeeded; if it failed, the group is committed without it */
   hasCommitted(): boolean;
+  /** Returns the outcome to the caller. Call it once the group is durable. */
   settle(): void;
   reject(error: unknown): void;
 };
 
 /**
- * Commits transactions in groups: all that arrive while a group runs and is flushed are the next one. They share a
- * commit, which costs more than the statements of a small transaction, and a flush. Each is a savepoint, so one that fails
- * leaves the others as they are. If a group cannot be committed, each of its transactions is run again on its own.
+ * Commits transactions in groups. The transactions that arrive while a group runs and is flushed form the next group.
+ * They share one commit and one flush, which cost more than the statements of a small transaction. Each transaction
+ * is a savepoint: if it fails, the others are not affected. If a group cannot be committed, each of its transactions
+ * runs again in a group of its own.
  */
 export function groupCommits(options: GroupOptions) {
   const size = { characters: 0 };
@@ -73,10 +81,10 @@ export function groupCommits(options: GroupOptions) {
   };
 }
 
-/** `size` counts the characters that all statements were given so far. */
+/** `size` counts the characters in the parameters of all statements so far. */
 type Groups = GroupOptions & { size: { characters: number } };
 
-/** Returns the members for which there was no time or space. */
+/** Runs and commits as many of these members as one group may have, and returns the rest. */
 async function commitGroup(groups: Groups, members: readonly Member[]): Promise<readonly Member[]> {
   const { queue, log, commits } = groups;
   let ran: readonly Member[];
@@ -100,7 +108,7 @@ async function commitGroup(groups: Groups, members: readonly Member[]): Promise<
   return members.slice(ran.length);
 }
 
-/** Returns the members that were run. */
+/** Runs members in one transaction until the group is full, commits, and returns those that ran. */
 async function inOneTransaction(
   { writer, size }: Groups,
   members: readonly Member[],

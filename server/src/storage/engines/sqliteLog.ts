@@ -3,11 +3,14 @@ import { statSync } from "node:fs";
 import type { SqliteThread } from "./sqliteThread.ts";
 import type { SerialQueue } from "./sqliteTransaction.ts";
 
-/** Checked on every commit. The log stays within 64 MiB unless a single transaction writes more than 24 MiB. */
+/**
+ * Limits of the write-ahead log, checked on every commit. The log stays
+ * within 64 MiB unless a single transaction writes more than 24 MiB.
+ */
 export type LogLimits = {
-  /** above this the log is copied back into the database while writes go on, and then emptied */
+  /** above this, the log is folded: copied back into the database while writes go on, and then emptied */
   foldBytes: number;
-  /** above this the next transaction waits until the log is empty */
+  /** above this, the next transaction waits until the log is empty */
   maxBytesBefore: number;
 };
 
@@ -24,16 +27,17 @@ type LogOptions = {
 };
 
 /**
- * Copies the write-ahead log back into the database and empties it: before it grows without bound, and when the database
- * is idle, so that deleted data does not remain in it. A thread of its own does the copying. The writer's own connection
- * empties the log, since to this process a log emptied by another connection looks like a foreign change.
+ * Copies the write-ahead log back into the database and empties it. It does so when the
+ * log is large, and when the database is idle, so that deleted data does not remain in the
+ * log. A separate thread does the copying. The connection of the writer empties the log:
+ * if another connection did, this process would take it for a change by another process.
  */
 export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOptions) {
   let changes = 0;
   let folding = false;
   let notBeforeMs = Number.NEGATIVE_INFINITY;
 
-  /** Must run while no transaction does. */
+  /** Copies the log back and empties it. No transaction may run meanwhile. */
   async function empty(): Promise<void> {
     changes = 0;
     if (await copyAndTruncate(writer, thread)) return;
@@ -41,7 +45,10 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
     notBeforeMs = performance.now() + tickMs;
   }
 
-  /** Copies while others write, so that they do not wait for it. `isWanted` is called just before the log is emptied. */
+  /**
+   * Copies the log back while transactions go on, so that they do not wait for it, then empties the log. Does not
+   * empty it if `isWanted`, called just before, returns false.
+   */
   async function fold(isWanted: () => boolean): Promise<void> {
     if (folding) return;
     folding = true;
@@ -59,16 +66,18 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
   );
 
   return {
-    /** Call before each transaction, while no other runs. */
+    /** Empties the log if it is too large. Call it before each transaction, while no other runs. */
     async makeRoom() {
       if (isAbove(limits.maxBytesBefore)) await empty();
     },
-    /** Call after each transaction, even one that failed: it may have written too. */
+    /**
+     * Notes that the log may have grown. Call it after each transaction, even if it failed: it may have written too.
+     */
     grew() {
       changes += 1;
       if (!folding && isAbove(limits.foldBytes)) void fold(() => true);
     },
-    /** Call after the last transaction. */
+    /** Empties the log for the last time. Call it after the last transaction. */
     async close() {
       stopWaiting();
       if (changes > 0) await empty();
@@ -79,8 +88,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
 const copyLog = (thread: SqliteThread) => thread.ask({ kind: "checkpoint" });
 
 /**
- * Returns false if another process's reader or a full disk prevents it. No data is lost then; the log grows until a later
- * attempt succeeds.
+ * Copies the log back and empties it. Returns false if a reader in another process or a full disk prevents that. No
+ * data is lost then; the log grows until a later attempt succeeds.
  */
 async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<boolean> {
   try {
@@ -92,7 +101,7 @@ async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<
   }
 }
 
-/** Calls `work` when there have been changes, but none since the last tick. Returns a function that stops it. */
+/** Calls `work` when there were changes before the last tick, but none since. Returns a function that stops it. */
 function whenIdle(changes: () => number, work: (seen: number) => void): () => void {
   let seenAtLastTick = 0;
   const timer = setInterval(() => {
@@ -104,7 +113,7 @@ function whenIdle(changes: () => number, work: (seen: number) => void): () => vo
   return () => clearInterval(timer);
 }
 
-/** The size of the log of the database at `path`. */
+/** Returns the size of the write-ahead log of the database at `path`. */
 export function logBytes(path: string): number {
   return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -2,13 +2,13 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { StorageError } from "../engine.ts";
 
-/** Suffixes of the database and of the files that SQLite and this program keep next to it. */
+/** The suffixes of the database and of the files that SQLite and this program keep next to it. */
 const suffixes = ["", "-wal", "-shm", "-serving", "-usage", ".counters"];
 
 /**
- * Refuses a database file that has a second hard link: SQLite names the log after the path, so two paths would mean two
- * logs for one database. Also refuses a database that cannot be written.
- * Errors: `StorageError` with a message for the operator.
+ * Checks that the database can be written, and that it has no second hard link.
+ * SQLite names the write-ahead log after the path, so a database with two paths
+ * could get two logs. Errors: `StorageError` with a message for the operator.
  */
 export function checkDatabasePath(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false });

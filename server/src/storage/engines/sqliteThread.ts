@@ -2,17 +2,17 @@ import { startWorker, type WorkerThread } from "../workerThread.ts";
 import { storageError } from "./sqliteErrors.ts";
 import type { Order, WorkerStart } from "./sqliteWorker.ts";
 
-/** A background thread with its own connection. */
+/** A background thread of the SQLite engine, with its own connection. */
 export type SqliteThread = WorkerThread<Order>;
 
-/** A thread for flushes or checkpoints, which transactions wait for. */
+/** Starts a thread for flushes or checkpoints. It has normal priority, since transactions wait for it. */
 export function startThread(path: string): SqliteThread {
   return start({ path, yields: false });
 }
 
 /**
- * A thread for slow reads. It yields the processor to verifications and to the other threads. It is started for its first
- * order, since it takes memory that a server without lists and searches does not need.
+ * Returns a thread for slow reads. It yields the processor to verifications and to the other threads. It starts with
+ * its first order, since a server without lists and searches does not need its memory.
  */
 export function slowReadThread(path: string): SqliteThread {
   let thread: SqliteThread | undefined;

@@ -6,7 +6,7 @@ const busyWaitMs = 5_000;
 
 export type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** Runs one piece of work at a time, in the order in which they were queued. */
+/** Returns a queue that runs one function at a time, in the order in which they were added. */
 export function serialQueue(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
@@ -28,7 +28,9 @@ export async function inTransaction<T>(connection: Database, work: () => Promise
   }
 }
 
-/** Retries while another process holds the lock, for at most 5 s. This process's reads go on meanwhile. */
+/**
+ * Runs `work`, and retries for up to 5 s while another process holds the lock. Reads of this process go on meanwhile.
+ */
 export async function retryWhileBusy<T>(work: () => T): Promise<T> {
   const giveUpAt = performance.now() + busyWaitMs;
   for (;;) {

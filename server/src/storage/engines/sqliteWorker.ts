@@ -1,4 +1,7 @@
-/** A background thread of the SQLite engine. It flushes commits to disk, runs checkpoints, or runs slow reads. */
+/**
+ * The script of the SQLite engine's background threads. A thread
+ * flushes commits to disk, runs checkpoints, or runs slow reads.
+ */
 import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync, readlinkSync } from "node:fs";
 import { constants, setPriority } from "node:os";
@@ -12,7 +15,7 @@ export type Order =
   | { kind: "read"; sql: string; values: readonly SqlValue[] }
   | { kind: "checkpoint" };
 
-/** `yields`: the thread gets little of a processor that other threads need. */
+/** `yields`: whether the thread has low priority, so that it gets little of a processor that other threads need. */
 export type WorkerStart = { path: string; yields: boolean };
 
 let database: Database | undefined;
@@ -37,7 +40,10 @@ followOrders<WorkerStart, Order>((order, { path, yields }) => {
   }
 });
 
-/** Only Linux has priorities of single threads. Elsewhere this does nothing. */
+/**
+ * Lowers the priority of this thread. Does nothing except on
+ * Linux: other systems have no priorities of single threads.
+ */
 function lowerPriority(): void {
   if (process.platform !== "linux") return;
   try {

@@ -12,26 +12,27 @@ import { target } from "./sqliteTransaction.ts";
 
 export type { UsageInsert, UsageSql } from "./rowSql.ts";
 
-/** A connection to the usage database. After a failure, close it and open another. */
+/** A connection to the usage database. After a failure, close it and open another one. */
 export type UsageDatabase = UsageSql & {
-  /** Retries if the transaction conflicts with another process's. */
+  /** Runs `work` in a transaction. Retries if it conflicts with a transaction of another process. */
   transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
-  /** As `transaction`, but on one node at a time. */
+  /** Like `transaction`, but only one node at a time runs such a transaction. */
   alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
-  /** whether no other server writes to it */
+  /** whether only one server writes to it */
   isOwn: boolean;
-  /** what usage takes on the disk, without what is free for other rows */
+  /** Returns the space that usage takes on disk, without the free space in its files. */
   usedBytes(): Promise<number>;
-  /** Gives some of the free space back to the disk, if there is much. */
+  /** Returns some of the free space in the files to the disk, if there is much. */
   giveBack(): Promise<void>;
-  /** Whether the cause is a row that cannot be stored, so that trying again is of no use. */
+  /** Whether the database rejected one of the rows, so that a retry is of no use. */
   isOfOneRow(error: unknown): boolean;
   close(): Promise<void>;
 };
 
 /**
- * On PostgreSQL, usage is stored in the same database as the records. On SQLite it has its own file next to theirs,
- * created if missing. On PostgreSQL, a statement or transaction that takes longer than `deadlineMs` fails.
+ * Connects to the usage database that belongs to a database of records. On PostgreSQL, both are the same database,
+ * and a statement or transaction fails if it takes longer than `deadlineMs`. On SQLite, usage has its own file next
+ * to the records, which is created if missing.
  */
 export async function openUsageDatabase(
   records: DatabaseAddress,
@@ -73,7 +74,7 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
 }
 
 const pageBytes = 4096;
-/** free pages that are kept for the next rows */
+/** the number of free pages that stay in the file for the next rows */
 const keptFreePages = 1_024;
 const pagesGivenBack = 4_096;
 
@@ -86,7 +87,10 @@ function pragma(connection: Database, name: Pragma): number {
 /** after a large batch, SQLite truncates the write-ahead log to this size */
 const keptLogBytes = 4 * 1024 * 1024;
 
-/** Errors: `StorageError` with a message for the operator. */
+/**
+ * Opens the usage file, creates it if it is missing, and migrates
+ * it. Errors: `StorageError` with a message for the operator.
+ */
 async function openUsageFile(path: string): Promise<Database> {
   let connection: Database | undefined;
   try {
@@ -102,11 +106,11 @@ async function openUsageFile(path: string): Promise<Database> {
   }
 }
 
-/** SQLite's number for it: free pages are given back to the disk when asked */
+/** SQLite's number for the mode in which free pages are returned to the disk on request */
 const incremental = 2;
 const setIncremental = `pragma auto_vacuum = ${incremental}`;
 
-/** Files of older versions give nothing back to the disk until they have been rewritten. */
+/** Rewrites a file that an older version created: until then, its free pages cannot be returned to the disk. */
 function compactOldFile(connection: Database): void {
   if (pragma(connection, "auto_vacuum") === incremental) return;
   connection.run(setIncremental);
@@ -117,7 +121,7 @@ function prepareUsage(connection: Database): void {
   connection.run("pragma busy_timeout = 5000"); // first, since another process may be creating the file
   allowReadsOnFullDisk(connection);
   const isNew = pragma(connection, "page_count") === 0;
-  if (isNew) connection.run(setIncremental); // on a file with pages it would need space on the disk
+  if (isNew) connection.run(setIncremental); // for a file that has pages already, this would need free disk space
   connection.run("pragma journal_mode = wal");
   connection.run("pragma synchronous = normal");
   connection.run(`pragma journal_size_limit = ${keptLogBytes}`);
@@ -125,7 +129,10 @@ function prepareUsage(connection: Database): void {
 
 const attempts = 4;
 
-/** Losing the last counts in a server crash is acceptable, so commits do not wait for the disk. */
+/**
+ * Session settings for usage. Losing the last counts in a server
+ * crash is acceptable, so commits do not wait for the disk.
+ */
 const usageSession = {
   ...session,
   application_name: "latchkey usage",
@@ -169,14 +176,14 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;
     },
-    giveBack: async () => undefined, // autovacuum frees what later rows use, and truncates what is free at the end
+    giveBack: async () => undefined, // autovacuum does it: it frees space for later rows, and truncates free space at the end
     // SQLSTATE classes 22 and 23: a value that does not fit its column, or that violates a constraint
     isOfOneRow: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
     close: () => pool.close(0),
   };
 }
 
-/** any number that no other lock of ours has */
+/** the id of an advisory lock: any number that no other lock of ours has */
 const upkeepLock = 7_310_216;
 
 const usedBytesQuery = `select coalesce((select sum("bytes") from "usageBlocks"), 0)

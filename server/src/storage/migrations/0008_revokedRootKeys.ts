@@ -1,6 +1,8 @@
 import type { Migration } from "../migration.ts";
 
-/** The hashes of revoked root keys, so that a server that is started with one can say so, instead of calling it unknown. */
+/**
+ * The hashes of revoked root keys. A server that is started with a revoked root key can then say that it was revoked.
+ */
 export const revokedRootKeys: Migration = {
   name: "0008_revokedRootKeys",
   statements: ({ text, int64, tableEnd }) => [

@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** Protection from deletion, and what keys are created with if the request does not say it. */
+/** Settings of an api: protection from deletion, and the prefix and length of keys if the request omits them. */
 export const apiSettings: Migration = {
   name: "0010_apiSettings",
   statements: ({ text, int64 }) => [

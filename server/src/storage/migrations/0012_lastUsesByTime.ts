@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** For lists of keys by their last use. Like the tables, the index may already exist. */
+/** An index for lists of keys by their last use. In an old SQLite usage file, it may already exist, like the tables. */
 export const lastUsesByTime: Migration = {
   name: "0012_lastUsesByTime",
   statements: () => [

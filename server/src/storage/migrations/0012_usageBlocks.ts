@@ -1,8 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Single events in blocks of compressed text. `share` tells blocks of unknown keys from all others. `usageGaps` has, for
- * each workspace, the time from which its events are complete; the row without a workspace is for all of them.
+ * Events in blocks of compressed text. `share` is 1 for events with an unknown key,
+ * and 0 for all others. `usageGaps` has, for each workspace, the time from which
+ * its events are complete; the row with the workspace id '' is for all workspaces.
  */
 export const usageBlocks: Migration = {
   name: "0012_usageBlocks",

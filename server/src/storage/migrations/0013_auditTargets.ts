@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** What was done to one thing is found without reading all events. */
+/** An index to find the changes to one record without reading the whole audit trail. */
 export const auditTargets: Migration = {
   name: "0013_auditTargets",
   statements: () => [`create index "auditEventsByTarget" on "auditEvents" ("workspaceId", "targetId", "id")`],

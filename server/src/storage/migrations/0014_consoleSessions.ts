@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** Sessions of the console, and which audit events came from it. */
+/** Console sessions, and a column for audit events that says whether the console caused them. */
 export const consoleSessions: Migration = {
   name: "0014_consoleSessions",
   statements: ({ text, int64, tableEnd }) => [

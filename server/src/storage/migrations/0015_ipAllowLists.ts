@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** The addresses from which keys may be used, as JSON arrays; null: all. */
+/** The addresses from which keys may be used, as JSON arrays; null: all addresses. */
 export const ipAllowLists: Migration = {
   name: "0015_ipAllowLists",
   statements: ({ text }) => [

@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * The keyspace of an api. Null if a node of an older version creates the api after this migration: `keyspaceIdOf` derives
- * the same id.
+ * The keyspace of an api. If a node of an older version creates an api after this migration, the column is null, and
+ * `keyspaceIdOf` derives the same id.
  */
 export const keyspaces: Migration = {
   name: "0017_keyspaces",

@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** The last characters of a root key, and what a reroll changed. */
+/** The last characters of a root key, when it was rerolled, and its expiry before the reroll. */
 export const rootKeys: Migration = {
   name: "0018_rootKeys",
   statements: ({ text, int64 }) => [

@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** What one request changed is found without reading all events. */
+/** An index to find the changes by one request without reading the whole audit trail. */
 export const auditRequests: Migration = {
   name: "0019_auditRequests",
   statements: () => [

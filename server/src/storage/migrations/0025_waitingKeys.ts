@@ -1,8 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Keys that were imported without a hash. They wait, found by their first characters, until the upstream server
- * recognizes one. `learnedAtMs` is when that happened.
+ * Waiting keys: keys that were imported without a hash. When such a key is first
+ * used, the upstream server tells which key it is, and this server stores its hash.
+ * `learnedAtMs` is that time. Waiting keys are looked up by their first characters.
  */
 export const waitingKeys: Migration = {
   name: "0025_waitingKeys",

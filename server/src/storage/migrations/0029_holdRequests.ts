@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** The request that made a hold, and its tags, so that usage can attribute what is charged later. */
+/** The request that created a hold, and its tags, so that usage can attribute the later charge to them. */
 export const holdRequests: Migration = {
   name: "0029_holdRequests",
   statements: ({ text }) => [

@@ -12,22 +12,27 @@ type Part = Schema["holdParts"];
 /** A key's subject or an identity. It has an account if it has credits, quotas or holds. */
 export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
 
-/** Accounts that this transaction has locked. Change them with `set`; `saveAccounts` writes what has changed. */
+/**
+ * The accounts that a transaction has locked, and its entries for the ledger of credits and quotas. Change an account
+ * with `set`; `saveAccounts` writes the changed ones.
+ */
 export type AccountBook = {
-  /** read after all locks were taken, since other nodes may have spent or refilled before */
+  /**
+   * the time, read after all rows were locked: while this transaction waited, other nodes may have spent or refilled
+   */
   nowMs: number;
   get(ownerId: string): Account | undefined;
   set(account: Account): void;
-  /** the ledger of this transaction; `saveAccounts` writes it */
+  /** the entries for the ledger; `saveAccounts` writes them */
   movements: Omit<Movement, "id" | "atMs">[];
-  /** accounts that differ from their row */
+  /** the accounts that differ from their row, by id */
   changed: Map<string, Account>;
 };
 
 /**
- * Locks those of these owners' accounts that exist, and brings them up to date: due refills, resets and expired holds have
- * been applied. Locking an account's row locks everything that its owner can spend. All transactions lock rows in order of
- * id, so they cannot deadlock on them.
+ * Locks the accounts of these owners, if they have one, and brings them up to date: applies due refills, resets and
+ * expired holds. The row of an account guards everything that its owner can spend. All transactions lock accounts in
+ * the order of their ids, so they cannot deadlock.
  */
 export async function lockAccounts(
   tx: Tx,
@@ -35,7 +40,7 @@ export async function lockAccounts(
   now: () => number,
 ): Promise<AccountBook> {
   const byId = new Map(owners.map((owner) => [owner.id, owner]));
-  // all are sent without waiting; the connection runs them in this order
+  // all statements are sent at once; the connection runs them in this order
   const rows = await Promise.all(
     inByteOrder([...byId.keys()]).map((id) =>
       lockRow(tx, { id, workspaceId: byId.get(id)?.workspaceId ?? "" }),
@@ -57,7 +62,7 @@ export async function lockAccounts(
   return book;
 }
 
-/** The accounts of these owners as of `nowMs`, without locks. */
+/** Reads the accounts of these owners as they are at `nowMs`, without locks. */
 export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: number): Promise<Account[]> {
   const [first] = owners;
   if (first === undefined) return [];
@@ -77,15 +82,15 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
-/** How an account will change by itself. */
+/** How an account will change if its owner spends nothing. */
 export type Outlook = {
-  /** the account as it will be at that time, if nothing is spent or changed until then */
+  /** Returns the account as it will be at that time, if nothing is spent or changed until then. */
   at(ms: number): Account;
-  /** when it will have more: the expiries of its holds, the next refill and resets; ascending */
+  /** the times at which it may get more, ascending: the expiries of its holds, the next refill and the next resets */
   changesAtMs: number[];
 };
 
-/** The outlook for each of these owners that has an account. Considers the first 1000 holds to expire. */
+/** Reads the outlook for each of these owners that has an account. Considers the 1000 holds that expire first. */
 export async function findOutlooks(db: Db, owners: readonly Owner[], nowMs: number): Promise<Outlook[]> {
   const rows = await selectRows(db, {
     workspaceId: owners[0]?.workspaceId ?? "",
@@ -131,7 +136,7 @@ function openBook(nowMs: number): AccountBook {
   };
 }
 
-/** What expired holds took from this owner. Their parts are deleted. */
+/** Deletes the parts of expired holds that belong to this owner, and returns them. */
 async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number): Promise<Part[]> {
   const owner = { workspaceId, ownerId: id };
   const expired = await listExpiredParts(tx, { ...owner, nowMs });
@@ -140,7 +145,7 @@ async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number)
   return expired;
 }
 
-/** Notes their expiry in the ledger. */
+/** Returns the account after the expiry of these holds, and adds the expiries to the ledger. */
 function withoutExpiredHolds(account: Account, expired: readonly Part[], book: AccountBook): Account {
   let current = account;
   for (const part of expired) {
@@ -151,7 +156,10 @@ function withoutExpiredHolds(account: Account, expired: readonly Part[], book: A
   return current;
 }
 
-/** The account after the expiry of these holds: all but those that are charged at their expiry return what they took. */
+/**
+ * Returns the account after the expiry of these holds. Gives
+ * back what they took, unless they are charged when they expire.
+ */
 function releaseParts(account: Account, parts: readonly Part[], nowMs: number): Account {
   return parts
     .filter(({ onExpiry }) => onExpiry === "release")
@@ -170,7 +178,7 @@ function isSame(one: Account, other: Account): boolean {
   );
 }
 
-/** The refill, resets and rollovers that have happened since the account was stored. */
+/** Returns ledger entries for the refill, resets and rollovers that were due since the account was stored. */
 function resetsBetween(stored: Account, current: Account): AccountBook["movements"] {
   const refills =
     stored.creditsEpoch === current.creditsEpoch
@@ -186,7 +194,7 @@ function resetsBetween(stored: Account, current: Account): AccountBook["movement
   return [...refills, ...resets];
 }
 
-/** An entry of the ledger for this account, by the server, without an amount. */
+/** Returns a ledger entry for this account, with the amount 0 and the server as the actor. */
 export function movementOf(
   { id, workspaceId, credits }: Account,
   kind: Movement["kind"],
@@ -204,24 +212,24 @@ export function movementOf(
   };
 }
 
-/** Writes the accounts that have changed, and the ledger. */
+/** Writes the changed accounts and the ledger entries. */
 export async function saveAccounts(tx: Tx, book: AccountBook, newId: () => string): Promise<void> {
   const writes = [...book.changed.values()].map((account) => setRow(tx, columnsOf(account)));
   const movements = book.movements.map((one) => ({ ...one, id: newId(), atMs: book.nowMs }));
   await Promise.all([...writes, insertMovements(tx, movements)]);
 }
 
-/** Creates the account of an owner that has none. Does nothing if there is one. */
+/** Creates an empty account for this owner, unless it has one. */
 export async function createAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
   await insertEmpty(tx, { workspaceId, id });
 }
 
-/** Deletes an account with everything in it. Holds are the caller's to end. */
+/** Deletes an account with its credits and quotas. The caller must end its holds. */
 export async function deleteAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
   await deleteRow(tx, { workspaceId, id });
 }
 
-/** Notes that a hold of this owner expires then. */
+/** Stores that a hold of this owner expires at `atMs`, unless an earlier expiry is stored. */
 export const noteExpiry = prepared((db, args: Key & { atMs: number }) =>
   db
     .updateTable("balances")
@@ -267,7 +275,7 @@ function accountOf(row: Row, kind: OwnerKind): Account {
   };
 }
 
-/** Skips what is damaged. */
+/** Parses stored quotas, and skips damaged ones. */
 function parseQuotas(text: string): Quota[] {
   const stored: unknown = parseStored(text);
   return Array.isArray(stored) ? stored.filter(isQuota) : [];

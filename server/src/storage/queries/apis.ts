@@ -14,7 +14,7 @@ const apiColumns = [
   "ipAllowList",
 ] as const;
 
-/** A live api. */
+/** An api that is not deleted. */
 export type ApiRecord = Pick<Schema["apis"], (typeof apiColumns)[number]>;
 
 export async function insertApi(
@@ -40,12 +40,15 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["apis"][] }) 
   db.insertInto("apis").values(rows).compile(),
 );
 
-/** An api has exactly one keyspace, which holds its keys. */
+/** Returns the id of the api's keyspace: each api has exactly one, which holds its keys. */
 export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "keyspaceId">): string {
   return keyspaceId ?? `ks_${id.slice("api_".length)}`;
 }
 
-/** Live apis by the ids of their keyspaces. A keyspace that no api has is missing. */
+/**
+ * Finds the apis of these keyspaces. Returns the api's id by the keyspace's id, without
+ * keyspaces of deleted or unknown apis.
+ */
 export async function findApisByKeyspace(
   db: Db,
   workspaceId: string,
@@ -78,7 +81,7 @@ function liveApis(db: Db, workspaceId: string) {
     .where("deletedAtMs", "is", null);
 }
 
-/** Returns `undefined` if the api does not exist or is deleted. */
+/** Finds an api. Returns `undefined` if it does not exist or is deleted. */
 export async function findApi(db: Db, workspaceId: string, id: string): Promise<ApiRecord | undefined> {
   return (await selectLive(db, { workspaceId, id }))[0];
 }
@@ -105,7 +108,7 @@ export type ApiFilter = Walk & {
   onlyIds: readonly string[] | undefined;
 };
 
-/** Live apis in the order of their creation. A search reads at most `rowBudget` rows. */
+/** Lists apis in the order of their creation, without deleted ones. A search reads at most `rowBudget` rows. */
 export async function listApis(db: Db, workspaceId: string, filter: ApiFilter): Promise<Walked<ApiRecord>> {
   const { afterId, limit, descending = false, onlyIds } = filter;
   const pattern = patternOf(filter.search);
@@ -118,7 +121,7 @@ export async function listApis(db: Db, workspaceId: string, filter: ApiFilter): 
 
 type ApiWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
 
-/** The id at which the walk has used its budget; none if it ends before. */
+/** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
 const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: ApiWalk) =>
   db
     .selectFrom("apis")
@@ -150,7 +153,7 @@ const selectPage = prepared((db, { workspaceId, untilId, limit, pattern, onlyIds
   return query.compile();
 });
 
-/** The new values of an api; what is `undefined` stays unchanged. */
+/** New values of an api. Values that are `undefined` stay unchanged. */
 export type ApiChange = {
   name: string | undefined;
   deleteProtection: Flag | undefined;
@@ -159,7 +162,7 @@ export type ApiChange = {
   ipAllowList: readonly string[] | null | undefined;
 };
 
-/** Returns the changed api. It must be locked. */
+/** Changes an api and returns it. The transaction must have locked the api. */
 export async function setApi(tx: Tx, workspaceId: string, id: string, change: ApiChange): Promise<ApiRecord> {
   const { name, deleteProtection, defaultPrefix, defaultByteLength } = change;
   const ipAllowList = change.ipAllowList ? JSON.stringify(change.ipAllowList) : change.ipAllowList;
@@ -182,8 +185,8 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: ApiKey & StoredC
 );
 
 /**
- * Returns false if there is no such api, or if it is protected from deletion. Its keys are gone too, though their rows are
- * not updated.
+ * Deletes an api. Its keys count as deleted too, although their rows are not updated. Returns false if the api does
+ * not exist or is protected from deletion.
  */
 export async function setApiDeleted(
   tx: Tx,

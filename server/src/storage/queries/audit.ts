@@ -3,7 +3,7 @@ import { prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { direction, rowBudget, type Walk, within } from "./walk.ts";
 
-/** One change, and who made it from where. `fields` are the names of the changed fields. */
+/** A change in the audit trail, with its actor and its origin. `fields` are the names of the changed fields. */
 export type AuditEvent = {
   id: string;
   workspaceId: string;
@@ -15,7 +15,7 @@ export type AuditEvent = {
   fields: readonly string[];
   remoteAddress: string | undefined;
   userAgent: string | undefined;
-  /** undefined: a call of the API, or the command line */
+  /** undefined: an API request or the command line */
   via: "console" | undefined;
 };
 
@@ -48,7 +48,7 @@ const selectId = prepared((db, { workspaceId, id }: { workspaceId: string; id: s
     .compile(),
 );
 
-/** The last event of this kind that concerns the thing with this id. */
+/** Finds the last event of this kind whose target has this id. */
 export async function findLastAuditEvent(
   db: Db,
   workspaceId: string,
@@ -72,7 +72,7 @@ const selectLast = prepared((db, of: { workspaceId: string; event: string; targe
 export type AuditFilter = Walk & {
   /** only rows whose id is greater than this, whatever the direction */
   aboveId?: string | undefined;
-  /** where the walk ends */
+  /** the last id that may be read */
   untilId?: string | undefined;
   requestId?: string | undefined;
   event?: string | undefined;
@@ -84,7 +84,7 @@ export type AuditFilter = Walk & {
   endMs?: number | undefined;
 };
 
-/** Changes in the order in which they were made, or the newest first. */
+/** Lists changes, oldest first or newest first. */
 export async function listAuditEvents(
   db: Db,
   workspaceId: string,
@@ -103,7 +103,7 @@ export async function listAuditEvents(
   }));
 }
 
-/** The id at which a walk has read `rowBudget` events; `undefined` if it ends before. */
+/** Returns the id of the last event that a search may read. Returns `undefined` if the list ends before. */
 export async function lastAuditIdOfBudget(
   db: Db,
   workspaceId: string,
@@ -160,7 +160,7 @@ function parseNames(text: string): string[] {
   }
 }
 
-/** Deletes at most `limit` events from before `beforeMs`, in all workspaces. Returns how many were deleted. */
+/** Deletes at most `limit` events from before `beforeMs`, in all workspaces. Returns the number of deleted events. */
 export async function deleteOldAuditEvents(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("auditEvents")

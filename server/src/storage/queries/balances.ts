@@ -5,7 +5,7 @@ import { inBatches } from "../batches.ts";
 import { prepared } from "../prepared.ts";
 import type { Schema, Tx } from "../schema.ts";
 
-/** The columns of a `Balance`. They are qualified, so that joins can select them too. */
+/** The columns of a `Balance`, with the name of their table, so that joins can select them too. */
 export const balanceColumns = [
   "balances.remaining",
   "balances.refillAmount",
@@ -13,15 +13,15 @@ export const balanceColumns = [
   "balances.nextRefillAtMs",
 ] as const;
 
-/** The credits as of `nowMs`, including a refill that is due; undefined: unlimited. */
+/** Returns the credits at `nowMs`, including a refill that is due, or `undefined` if they are unlimited. */
 export function creditsAt(balance: Balance, nowMs: number): Credits | undefined {
   return creditsOf(refilled(balance, nowMs));
 }
 
-/** What a new owner can spend. `ownerId` is a key's subject or an identity. */
+/** The credits and quotas of a new key or identity. `ownerId` is the key's subject id or the identity's id. */
 export type NewBalance = { ownerId: string; credits: Credits | undefined; quotas: readonly Quota[] };
 
-/** The balances of keys or identities that were just inserted. */
+/** Inserts the balances of keys or identities that this transaction has inserted. */
 export async function insertBalances(
   tx: Tx,
   workspaceId: string,

@@ -17,22 +17,22 @@ import {
 } from "./accounts.ts";
 import { insertHold } from "./holds.ts";
 
-/** One request to spend, from a key and from its identity if that has an account. */
+/** A request to spend. The key must have enough, and so must its identity, if that has an account. */
 export type Spend = {
   workspaceId: string;
   /** undefined: only the identity spends */
   subjectId: string | undefined;
   identityId: string | undefined;
   cost: Cost;
-  /** keeps a part of the cost, so that it can be settled later */
+  /** the hold to create for a part of the cost, so that this part can be settled later */
   hold?: HoldRequest | undefined;
 };
 
-/** `quota` undefined: the credits of the cost are held; else the units of that quota. */
+/** A hold to create. It holds the cost's units of `quota`, or its credits if `quota` is undefined. */
 export type HoldRequest = {
   id: string;
   keyId: string | undefined;
-  /** undefined: an identity's hold, whose keys may be in any api */
+  /** undefined for a hold of an identity, since its keys may be in any api */
   apiId: string | undefined;
   quota: string | undefined;
   ttlMs: number;
@@ -42,15 +42,15 @@ export type HoldRequest = {
 };
 
 export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
-  /** a quota that the cost names, and that neither owner has; then nothing is granted */
+  /** a quota in the cost that no owner has; if there is one, nothing is spent */
   unknownQuota: string | undefined;
   /** undefined: nothing is held */
   holdExpiresAtMs: number | undefined;
 };
 
 /**
- * Spends from any number of owners, in the order given, and returns one outcome for each. One transaction locks all their
- * accounts, and writes each changed account only once. `newId` makes ids for entries of the ledger.
+ * Spends all of these, in their order, and returns an outcome for each. First locks all accounts, and at the end
+ * writes each changed account once. `newId` creates ids for ledger entries.
  */
 export async function spendAll(
   tx: Tx,
@@ -85,7 +85,7 @@ export async function spendAll(
 
 const nothing = creditsOnly(0);
 
-/** The key first. */
+/** Returns the owners that a request spends from: the key first, then the identity. */
 export function ownersOf(of: {
   workspaceId: string;
   subjectId: string | null | undefined;
@@ -98,14 +98,14 @@ export function ownersOf(of: {
   return owners;
 }
 
-/** A quota that the cost names and none of the accounts has. */
+/** Finds a quota in the cost that none of the accounts has. */
 export function unknownIn(accounts: readonly Account[], { quotas }: Cost): string | undefined {
   return [...quotas.keys()].find(
     (name) => !accounts.some((account) => quotasOf(account).some((one) => one.name === name)),
   );
 }
 
-/** Notes the changed accounts, and the thresholds that were crossed. */
+/** Puts the charged accounts into the book, with ledger entries for the thresholds of quotas that were crossed. */
 export function keep(book: AccountBook, before: readonly Account[], charged: Charged): void {
   for (const [index, account] of charged.accounts.entries()) {
     if (charged.taken.some(({ accountId }) => accountId === before[index]?.id)) book.set(account);

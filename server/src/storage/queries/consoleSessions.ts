@@ -1,7 +1,7 @@
 import type { Db, Tx } from "../schema.ts";
 import { type RootKeyRecord, rootKeyRecord, rootKeyRows } from "./rootKeys.ts";
 
-/** A session and its root key, as both stand now. */
+/** A console session and the current state of its root key. */
 export type ConsoleSession = {
   id: string;
   byLink: boolean;
@@ -10,7 +10,7 @@ export type ConsoleSession = {
   rootKey: RootKeyRecord;
 };
 
-/** `id` is the hash of the session's secret. A session whose root key is gone is gone too. */
+/** Finds the session with this id, the hash of its secret. A session ends when its root key is deleted. */
 export async function findConsoleSession(db: Db, id: string): Promise<ConsoleSession | undefined> {
   const row = await rootKeyRows(db)
     .innerJoin("consoleSessions", "consoleSessions.rootKeyId", "rootKeys.id")
@@ -36,7 +36,7 @@ export type NewConsoleSession = {
   nowMs: number;
 };
 
-/** Inserts a session, and deletes the oldest ones of the same root key beyond `most`. */
+/** Inserts a session. If its root key then has more than `most` sessions, deletes those that were used longest ago. */
 export async function insertConsoleSession(
   tx: Tx,
   { id, workspaceId, rootKeyId, byLink, nowMs }: NewConsoleSession,
@@ -61,18 +61,21 @@ export async function insertConsoleSession(
     .execute();
 }
 
-/** Notes that the session was used. */
+/** Stores that the session was used now. */
 export async function touchConsoleSession(tx: Tx, id: string, nowMs: number): Promise<void> {
   await tx.updateTable("consoleSessions").set({ seenAtMs: nowMs }).where("id", "=", id).execute();
 }
 
-/** Returns false if there is no such session. */
+/** Deletes a session. Returns false if it does not exist. */
 export async function deleteConsoleSession(tx: Tx, id: string): Promise<boolean> {
   const row = await tx.deleteFrom("consoleSessions").where("id", "=", id).returning("id").executeTakeFirst();
   return row !== undefined;
 }
 
-/** Deletes at most `limit` sessions that began before `beforeMs`, or after `afterMs` while the clock was wrong. */
+/**
+ * Deletes at most `limit` sessions that began before `beforeMs`, or
+ * after `afterMs`: those were created while the clock was wrong.
+ */
 export async function deleteOldConsoleSessions(
   tx: Tx,
   { beforeMs, afterMs }: { beforeMs: number; afterMs: number },

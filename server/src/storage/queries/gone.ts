@@ -1,11 +1,14 @@
 import type { Tx } from "../schema.ts";
 
-/** Deleted permissions and roles get this workspace id until their rows are removed. */
+/**
+ * The workspace id of deleted permissions and roles. Since a permission or role may have many links, a delete only
+ * sets this id; the clean-up removes the rows later.
+ */
 export const noWorkspace = "";
 
 /**
- * Removes at most `limit` links of one deleted permission, and the permission itself once it has none left. Returns `limit`
- * if there may be more to remove, else 0.
+ * Removes at most `limit` links of one deleted permission, or the permission itself if it has no links left. Returns
+ * `limit` if there may be more to remove, otherwise 0.
  */
 export async function deleteGonePermission(tx: Tx, limit: number): Promise<number> {
   const gone = await firstGone(tx, "permissions");
@@ -13,7 +16,7 @@ export async function deleteGonePermission(tx: Tx, limit: number): Promise<numbe
   if (await deleteLinks(tx, "keyPermissions", "permissionId", "keyId", gone, limit)) return limit;
   if (await deleteLinks(tx, "rolePermissions", "permissionId", "roleId", gone, limit)) return limit;
   await tx.deleteFrom("permissions").where("id", "=", gone).execute();
-  return limit; // there may be another one
+  return limit; // there may be another deleted permission
 }
 
 /** Like `deleteGonePermission`, for roles. */
@@ -31,7 +34,7 @@ async function firstGone(tx: Tx, table: "permissions" | "roles"): Promise<string
   return (await query.executeTakeFirst())?.id;
 }
 
-/** Whether there were any links to delete. */
+/** Deletes at most `limit` links. Returns whether there were any. */
 async function deleteLinks(
   tx: Tx,
   table: "keyPermissions" | "keyRoles" | "rolePermissions",

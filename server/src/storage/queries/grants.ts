@@ -1,10 +1,10 @@
 import { isIn, prepared } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 
-/** A permission that a key has, and the role that gives it; undefined: directly. */
+/** A permission of a key, and the role through which the key has it; undefined: the key has it directly. */
 export type GrantSource = { slug: string; role: string | undefined };
 
-/** Every way in which a key has its permissions: direct ones first, then through roles, each sorted by slug. */
+/** Lists all sources of a key's permissions: direct ones first, then those through roles, each sorted by slug. */
 export async function listGrantSources(db: Db, workspaceId: string, keyId: string): Promise<GrantSource[]> {
   const keyIds = [keyId];
   const direct = await selectDirect(db, { workspaceId, keyIds });

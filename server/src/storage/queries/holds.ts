@@ -3,6 +3,10 @@ import { inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 
+/**
+ * A hold reserves credits or units of a quota until it is settled, is released or expires. It has a part for each
+ * account that it has taken from: that of the key, that of the identity, or both.
+ */
 export type Hold = Schema["holds"];
 type Part = Schema["holdParts"];
 const partColumns = [
@@ -53,8 +57,8 @@ function holdRows(db: Db) {
 }
 
 /**
- * Expired holds of credits that are charged at their expiry and have no outcome yet. `isLimited`: whether the key or its
- * identity has limited credits.
+ * Locks and returns expired holds of credits that are charged when they expire and have no outcome yet. `isLimited`:
+ * whether the key or its identity has limited credits.
  */
 export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number; limit: number }) =>
   holdRows(db)
@@ -81,7 +85,7 @@ export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number;
         .end()
         .as("isLimited"),
     )
-    // as in the index "holdsToCharge"
+    // the same condition as that of the index "holdsToCharge"
     .where(sql<SqlBool>`"onExpiry" = 'charge' and "quota" is null and "outcome" is null`)
     .where("expiresAtMs", "<=", nowMs)
     .orderBy("expiresAtMs")
@@ -90,7 +94,7 @@ export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number;
     .compile(),
 );
 
-/** As `findHold`, with a row lock until the transaction ends. */
+/** Like `findHold`, with a row lock until the transaction ends. */
 export async function lockHold(tx: Tx, workspaceId: string, id: string): Promise<Hold | undefined> {
   const [hold] = await selectHoldForUpdate(tx, { workspaceId, id });
   return hold;
@@ -98,7 +102,7 @@ export async function lockHold(tx: Tx, workspaceId: string, id: string): Promise
 
 type End = { workspaceId: string; id: string; endedAtMs: number; outcome: string };
 
-/** Deletes what the hold has taken from each of these owners, and returns it. */
+/** Deletes the parts of a hold that belong to these owners, and returns them. */
 export async function takeParts(tx: Tx, hold: HoldKey, ownerIds: readonly string[]): Promise<Part[]> {
   const { workspaceId, id: holdId } = hold;
   const parts = await Promise.all(ownerIds.map((ownerId) => takePart(tx, { workspaceId, ownerId, holdId })));
@@ -127,8 +131,8 @@ const takePart = prepared((db, key: OwnerKey & { holdId: string }) =>
 type Expired = OwnerKey & { nowMs: number };
 
 /**
- * Notes that these holds have expired, so that a node whose clock is behind does not take them for open. The rows are
- * locked in the order of their ids, since a hold may expire for its key and for its identity at the same time.
+ * Stores that these holds have expired, so that a node whose clock is behind does not take them for open. Locks the
+ * rows in the order of their ids, since another transaction may do the same for the other part of a hold.
  */
 export async function noteExpired(
   tx: Tx,
@@ -182,7 +186,7 @@ export const listExpiredParts = prepared((db, args: Expired) =>
     .compile(),
 );
 
-/** Those that expire first. */
+/** Lists the parts of the holds that expire first. */
 export const listOpenParts = prepared((db, args: OwnerKey & { limit: number }) =>
   db
     .selectFrom("holdParts")
@@ -203,7 +207,7 @@ export const deleteExpiredParts = prepared((db, args: Expired) =>
     .compile(),
 );
 
-/** Null: the owner has no open hold. */
+/** Returns when the owner's next hold expires, or null if it has no open hold. */
 export async function firstExpiryOf(tx: Tx, owner: OwnerKey): Promise<number | null> {
   const [row] = await selectFirstExpiry(tx, owner);
   return row?.expiresAtMs ?? null;
@@ -222,7 +226,10 @@ const selectFirstExpiry = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
 
 const keptMs = 86_400_000;
 
-/** Deletes at most `limit` holds that ended over a day ago, in all workspaces. Returns how many were deleted. */
+/**
+ * Deletes at most `limit` holds that ended more than a day
+ * ago, in all workspaces. Returns the number of deleted holds.
+ */
 export async function deleteOldHolds(tx: Tx, nowMs: number, limit: number): Promise<number> {
   return (await deleteOld(tx, { beforeMs: nowMs - keptMs, limit })).length;
 }
@@ -245,13 +252,16 @@ const deleteOld = prepared((db, { beforeMs, limit }: { beforeMs: number; limit: 
     .compile(),
 );
 
-/** Deletes the holds of a deleted identity, so that settling them finds nothing. The identity's account must be locked. */
+/**
+ * Deletes the holds of a deleted identity, so that they can no
+ * longer be settled. The identity's account must be locked.
+ */
 export async function deleteHoldsOfIdentity(tx: Tx, workspaceId: string, identityId: string): Promise<void> {
   const owner = { workspaceId, ownerId: identityId };
   await Promise.all([deleteOfIdentity(tx, owner), deletePartsOf(tx, owner)]);
 }
 
-/** Deletes what holds have taken from an owner whose account was deleted. */
+/** Deletes the parts of holds that belong to an owner whose account was deleted. */
 export async function deleteHoldParts(tx: Tx, owner: OwnerKey): Promise<void> {
   await deletePartsOf(tx, owner);
 }

@@ -1,17 +1,23 @@
 import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
-/** how long responses are kept; one that is stored further in the future dates from a wrong clock */
+/** How long responses are kept. A response from further in the future was stored while a clock was wrong. */
 const keptMs = 24 * 60 * 60 * 1000;
 
-/** `response` is encrypted; it is empty while the first request is in progress. */
+/**
+ * The response to the first request with an idempotency key. `response`
+ * is encrypted. It is empty while that request is in progress.
+ */
 export type StoredResponse = { bodyHash: string; response: string };
 
 const storedColumns = ["bodyHash", "answer as response"] as const;
 
 export type Claim = { id: string; workspaceId: string; bodyHash: string; nowMs: number };
 
-/** Claims the id for this request. Returns undefined if it is the first with this id, else what the first one stored. */
+/**
+ * Claims an id for a request. Returns `undefined` if this request is the
+ * first with the id; otherwise returns what the first one has stored.
+ */
 export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResponse | undefined> {
   const { id, workspaceId, bodyHash, nowMs } = claim;
   await deleteExpired(tx, { workspaceId, id, ...keptSpan(nowMs) });
@@ -23,7 +29,10 @@ export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResp
 }
 
 type Id = { workspaceId: string; id: string };
-/** what is stored from before, or from after, has expired; what lies in the future would otherwise stay for years */
+/**
+ * The times whose responses are kept. Responses from before or after
+ * have expired: those from the future would otherwise stay for years.
+ */
 type Span = { fromMs: number; toMs: number };
 
 function keptSpan(nowMs: number): Span {
@@ -57,7 +66,7 @@ const selectStored = prepared((db, { workspaceId, id }: Id) =>
     .compile(),
 );
 
-/** What the first request with this id stored; undefined if none has succeeded within the last day. */
+/** Returns what the first request with this id has stored, or `undefined` if none has succeeded within the last day. */
 export async function findIdempotentResponse(
   db: Db,
   { id, workspaceId, nowMs }: Omit<Claim, "bodyHash">,
@@ -94,7 +103,7 @@ const setResponse = prepared((db, { workspaceId, id, response }: Id & { response
     .compile(),
 );
 
-/** Deletes at most `limit` expired responses, in all workspaces. Returns how many were deleted. */
+/** Deletes at most `limit` expired responses, in all workspaces. Returns the number of deleted responses. */
 export async function deleteOldResponses(tx: Tx, nowMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("idempotency")

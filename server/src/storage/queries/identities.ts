@@ -16,7 +16,7 @@ type IdentityRow = { id: string; externalId: string; meta: string; accountId: st
 /** `hasAccount`: whether it has credits, quotas or holds. */
 export type FoundIdentity = IdentityRecord & { hasAccount: boolean };
 
-/** Its own id if the identity has an account, else null. */
+/** Selects the id of the identity's account, which is the identity's own id; null if it has no account. */
 function accountIdOf(db: Db, workspaceId: string) {
   return db
     .selectFrom("balances")
@@ -28,7 +28,7 @@ function accountIdOf(db: Db, workspaceId: string) {
 
 type Ref = { workspaceId: string; ref: string };
 
-/** The identity with this id or external id. If both match, the id wins. */
+/** Finds the identity with this id or external id. If both match, the id wins. */
 export async function findIdentity(
   db: Db,
   workspaceId: string,
@@ -38,7 +38,7 @@ export async function findIdentity(
   return row && withOwnRatelimits(db, workspaceId, row);
 }
 
-/** The id of the identity with this id or external id. If both match, the id wins. */
+/** Finds the id of the identity with this id or external id. If both match, the id wins. */
 export async function findIdentityId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   return byId(await selectByRef(db, { workspaceId, ref }), ref)?.id;
 }
@@ -62,7 +62,10 @@ const lockByRef = prepared((db, { workspaceId, ref }: Ref) =>
     .compile(),
 );
 
-/** Of at most two rows. Chosen here, since SQLite takes 17 µs to sort them, five times as long as to find them. */
+/**
+ * Of at most two rows, chooses the one with this id. SQLite would
+ * take 17 µs to sort them, five times as long as to find them.
+ */
 function byId(rows: readonly IdentityRow[], ref: string): IdentityRow | undefined {
   return rows.find((row) => row.id === ref) ?? rows[0];
 }
@@ -101,7 +104,7 @@ async function withRatelimits(
 }
 
 export type IdentityFilter = {
-  /** rows whose id comes after this in byte order */
+  /** only identities whose id is greater, in byte order */
   afterId: string | undefined;
   limit: number;
   /** literal text in the id or external id; case-insensitive for ASCII letters */
@@ -110,7 +113,7 @@ export type IdentityFilter = {
   onlyIds: readonly string[] | undefined;
 };
 
-/** Identities in creation order. A search reads at most `rowBudget` rows. */
+/** Lists identities in the order of their creation. A search reads at most `rowBudget` rows. */
 export async function listIdentities(
   db: Db,
   workspaceId: string,
@@ -124,7 +127,7 @@ export async function listIdentities(
   return { rows: await withRatelimits(db, workspaceId, rows), readUntilId };
 }
 
-/** The id at which a search has used its budget; none if it ends before. */
+/** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
 const selectLastOfBudget = prepared(
   (db, { workspaceId, afterId }: { workspaceId: string; afterId: string | undefined }) =>
     db
@@ -162,7 +165,7 @@ const selectPage = prepared((db, { workspaceId, afterId, untilId, limit, pattern
   return query.compile();
 });
 
-/** The id of the new identity. Returns `undefined`, and inserts nothing, if the external id is taken. */
+/** Inserts an identity and returns its id. If the external id is taken, inserts nothing and returns `undefined`. */
 export async function insertIdentity(
   tx: Tx,
   identity: { id: string; workspaceId: string; externalId: string; meta: string; nowMs: number },
@@ -189,7 +192,10 @@ const insertUnlessTaken = prepared(
       .compile(),
 );
 
-/** The id of the identity with this external id. Creates it with empty metadata if it does not exist. */
+/**
+ * Returns the id of the identity with this external id. Creates
+ * the identity with empty metadata if it does not exist.
+ */
 export async function claimIdentity(
   tx: Tx,
   identity: { id: string; workspaceId: string; externalId: string; nowMs: number },
@@ -200,7 +206,7 @@ export async function claimIdentity(
     const { workspaceId, externalId } = identity;
     const [row] = await selectByExternalIds(tx, { workspaceId, externalIds: [externalId] });
     if (row !== undefined) return row.id;
-    // another transaction deleted it in between
+    // another transaction has deleted it in between; try again
   }
 }
 
@@ -229,7 +235,7 @@ export async function claimIdentities(
       selectByExternalIds(tx, { workspaceId, externalIds }),
     ))
       ids.set(row.externalId, row.id);
-    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction deleted these in between
+    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction has deleted these in between
   }
   return { ids, createdIds };
 }
@@ -274,7 +280,7 @@ const updateRow = prepared((db, { workspaceId, id, meta, nowMs }: Update) =>
     .compile(),
 );
 
-/** Deletes only the identity's row. Its keys keep an id that no other identity will ever have. */
+/** Deletes only the identity's row. Its keys keep the id of the deleted identity, which is never used again. */
 export async function deleteIdentityRow(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await deleteRow(tx, { workspaceId, id });
 }

@@ -1,6 +1,6 @@
-/** Shorter texts, in characters, cannot nest deeply enough to overflow the stack when a response is serialized. */
+/** JSON with fewer characters cannot nest so deeply that serializing it would overflow the stack. */
 const longText = 40_000;
-/** Far above what requests may contain. */
+/** the deepest nesting that is parsed, far above what a request may contain */
 const maxDepth = 1_000;
 
 /** Parses stored metadata. Returns an empty object if it is damaged, so that one bad row does not break a whole list. */
@@ -19,7 +19,7 @@ export function nestsTooDeeply(text: string): boolean {
   return text.length >= longText && depthOf(text) > maxDepth;
 }
 
-/** How deeply the brackets of a JSON text nest. */
+/** Returns how deeply the brackets of a JSON text nest. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
@@ -33,7 +33,10 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/** The index at which the string that begins at `from` ends; past the end of the text if it is not closed. */
+/**
+ * Returns the index of the quote that ends the string beginning at `from`, or an index
+ * past the text if it is not closed.
+ */
 function endOfString(text: string, from: number): number {
   let at = from + 1;
   while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;

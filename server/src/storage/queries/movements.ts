@@ -17,7 +17,7 @@ export const movementKinds = [
   "expire",
 ] as const;
 
-/** One entry of the ledger. */
+/** A movement is an entry in the ledger of an owner's credits and quotas. */
 export type Movement = Omit<Schema["movements"], "kind"> & { kind: (typeof movementKinds)[number] };
 
 export async function insertMovements(tx: Tx, movements: readonly Movement[]): Promise<void> {
@@ -28,7 +28,10 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["movements"][
   db.insertInto("movements").values(rows).compile(),
 );
 
-/** Deletes at most `limit` movements from before that time, in all workspaces. Returns how many were deleted. */
+/**
+ * Deletes at most `limit` movements from before `beforeMs`, in all workspaces. Returns
+ * the number of deleted movements.
+ */
 export async function deleteOldMovements(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   return (await deleteOld(tx, { beforeMs, limit })).length;
 }
@@ -48,12 +51,12 @@ const deleteOld = prepared((db, { beforeMs, limit }: { beforeMs: number; limit: 
 export type MovementFilter = {
   workspaceId: string;
   ownerId: string;
-  /** movements before this one */
+  /** only movements before this one */
   beforeId: string | undefined;
   limit: number;
 };
 
-/** Newest first. */
+/** Lists the movements of an owner, newest first. */
 export async function listMovements(db: Db, filter: MovementFilter): Promise<Movement[]> {
   return (await selectMovements(db, filter)) as Movement[];
 }

@@ -4,10 +4,10 @@ import type { Db, Schema, Tx } from "../schema.ts";
 import { contains, patternOf } from "./search.ts";
 import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
 
-/** A namespace with its overrides, as rate limit decisions need it. */
+/** What a rate limit decision needs of a namespace. */
 export type NamespaceRecord = { id: string; overrides: OverrideTable };
 
-/** The id of the namespace with this id or name. If both match, the id wins. */
+/** Finds the id of the namespace with this id or name. If both match, the id wins. */
 export async function findNamespaceId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (rows.find(({ id }) => id === ref) ?? rows[0])?.id;
@@ -22,7 +22,7 @@ const selectByRef = prepared((db, { workspaceId, ref }: { workspaceId: string; r
     .compile(),
 );
 
-/** Like `findNamespaceId`, with all overrides. */
+/** Like `findNamespaceId`, but returns the namespace with all its overrides. */
 export async function findNamespace(
   db: Db,
   workspaceId: string,
@@ -34,7 +34,7 @@ export async function findNamespace(
   return { id, overrides: overrideTable(overrides) };
 }
 
-/** A namespace as its own operations return it. */
+/** A namespace as the operations return it. */
 export type NamespaceRow = Pick<Schema["namespaces"], "id" | "name" | "createdAtMs">;
 
 function ofWorkspace(db: Db, workspaceId: string) {
@@ -65,7 +65,7 @@ export type NamespaceFilter = Walk & {
   onlyIds: readonly string[] | undefined;
 };
 
-/** Namespaces in the order of their creation. A search reads at most `rowBudget` rows. */
+/** Lists namespaces in the order of their creation. A search reads at most `rowBudget` rows. */
 export async function listNamespaces(
   db: Db,
   workspaceId: string,
@@ -82,7 +82,7 @@ export async function listNamespaces(
 
 type NamespaceWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
 
-/** The id at which the walk has used its budget; none if it ends before. */
+/** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
 const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: NamespaceWalk) =>
   db
     .selectFrom("namespaces")
@@ -114,7 +114,9 @@ const selectNamespaces = prepared((db, page: NamespacePage) => {
   return query.compile();
 });
 
-/** Returns false, and changes nothing, if another namespace has this name. The workspace must be locked. */
+/**
+ * Renames a namespace. If another one has the name, changes nothing and returns false. The workspace must be locked.
+ */
 export async function renameNamespaceRow(
   tx: Tx,
   workspaceId: string,
@@ -136,7 +138,7 @@ const updateName = prepared((db, { workspaceId, id, name }: OfId & { name: strin
     .compile(),
 );
 
-/** Deletes a namespace and its overrides. Returns false if there is no such namespace. */
+/** Deletes a namespace and its overrides. Returns false if the namespace does not exist. */
 export async function deleteNamespaceRow(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
   return (await deleteRow(tx, { workspaceId, id })).length > 0;
 }
@@ -155,8 +157,8 @@ type OfNamespace = { workspaceId: string; namespaceId: string };
 const selectAllOverrides = prepared((db, of: OfNamespace) => selectOverrides(db, of).compile());
 
 /**
- * Locks the namespace's row, so that no other transaction counts or adds overrides, or deletes it, before this one ends.
- * Returns false if it was deleted.
+ * Locks the namespace's row. Until this transaction ends, no other one can delete the namespace, or count and add its
+ * overrides. Returns false if the namespace was deleted.
  */
 export async function lockNamespace(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
   return (await lockRow(tx, { workspaceId, id })).length > 0;
@@ -199,7 +201,7 @@ const selectOverrideCount = prepared((db, { workspaceId, namespaceId }: OfNamesp
 
 type NewNamespace = { id: string; workspaceId: string; name: string; nowMs: number };
 
-/** The id of the namespace with this name, and whether this call created it. */
+/** Returns the id of the namespace with this name. Creates the namespace if it does not exist. */
 export async function claimNamespace(
   tx: Tx,
   { id, workspaceId, name, nowMs }: NewNamespace,
@@ -237,7 +239,7 @@ function selectOverrides(db: Db, { workspaceId, namespaceId }: OfNamespace) {
     .where("namespaceId", "=", namespaceId);
 }
 
-/** Overrides of a namespace, in creation order. */
+/** Lists overrides of a namespace in the order of their creation. */
 export async function listOverrides(
   db: Db,
   workspaceId: string,
@@ -279,7 +281,10 @@ const upsertOverride = prepared((db, { nowMs, ...row }: NewOverride) =>
     .compile(),
 );
 
-/** The id of the deleted override. Returns `undefined` if there was no override for exactly this identifier. */
+/**
+ * Deletes the override for exactly this identifier, and returns its id. Returns `undefined`
+ * if there was no such override.
+ */
 export async function deleteOverrideRow(
   tx: Tx,
   workspaceId: string,

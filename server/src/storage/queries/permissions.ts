@@ -4,10 +4,10 @@ import type { Db, Schema, Tx } from "../schema.ts";
 import { noWorkspace } from "./gone.ts";
 import { contains, patternOf } from "./search.ts";
 
-/** A permission as its operations return it. */
+/** A permission as the operations return it. */
 export type PermissionRecord = { id: string; name: string; slug: string; description: string | null };
 
-/** The columns are qualified, so that joins can select them too. */
+/** The columns of a permission, with the name of their table, so that joins can select them too. */
 export const permissionColumns = [
   "permissions.id",
   "permissions.name",
@@ -16,14 +16,14 @@ export const permissionColumns = [
 ] as const;
 
 export type SearchFilter = {
-  /** rows whose id comes after this in byte order */
+  /** only records whose id is greater, in byte order */
   afterId: string | undefined;
   limit: number;
-  /** literal text; case-insensitive for ASCII letters */
+  /** literal text to search for; case-insensitive for ASCII letters */
   search: string | undefined;
 };
 
-/** The permission with this id or slug. If both match, the id wins. */
+/** Finds the permission with this id or slug. If both match, the id wins. */
 export async function findPermission(
   db: Db,
   workspaceId: string,
@@ -63,7 +63,7 @@ const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** The permissions that exist among these slugs, in byte order of the slug. */
+/** Finds the permissions that have one of these slugs, sorted by slug in byte order. */
 export async function findPermissionsBySlug(
   db: Db,
   workspaceId: string,
@@ -83,7 +83,7 @@ const selectBySlugs = prepared(
       .compile(),
 );
 
-/** Permissions in creation order. `search` covers id, name, slug and description. */
+/** Lists permissions in the order of their creation. `search` looks at id, name, slug and description. */
 export async function listPermissions(
   db: Db,
   workspaceId: string,
@@ -92,7 +92,7 @@ export async function listPermissions(
   return selectPage(db, { workspaceId, afterId, limit, pattern: patternOf(search) });
 }
 
-/** A page of a list, or of what matches the `pattern` of a search. */
+/** A page of a list. If `pattern` is set, only records that match it. */
 export type SearchPage = {
   workspaceId: string;
   afterId: string | undefined;
@@ -116,7 +116,9 @@ const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: Searc
   return query.compile();
 });
 
-/** Returns false, and inserts nothing, if the workspace already has this slug. */
+/**
+ * Inserts a permission. If the workspace already has a permission with this slug, inserts nothing and returns false.
+ */
 export async function insertPermission(
   tx: Tx,
   workspaceId: string,
@@ -137,7 +139,10 @@ const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["permi
     .compile(),
 );
 
-/** The permissions with these slugs, in byte order of the slug. Creates those that are missing, with the slug as name. */
+/**
+ * Returns the permissions with these slugs, sorted by slug in byte order. Creates missing
+ * ones, with the slug as their name.
+ */
 export async function claimPermissions(
   tx: Tx,
   workspaceId: string,
@@ -157,7 +162,7 @@ export async function claimPermissions(
   return { permissions, createdIds: created.map((row) => row.id) };
 }
 
-/** Updates the permission. Returns false, and changes nothing, if another one in the workspace has the slug. */
+/** Updates a permission. If another permission of the workspace has the slug, changes nothing and returns false. */
 export async function applyPermission(tx: Tx, workspaceId: string, to: PermissionRecord): Promise<boolean> {
   const { id, name, slug, description } = to;
   return (await updateUnlessTaken(tx, { workspaceId, id, name, slug, description })).length > 0;
@@ -186,8 +191,8 @@ const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: st
 );
 
 /**
- * Removes the permission from all keys and roles at once, however many have it, by moving it out of the workspace: only
- * rows of the workspace count. `deleteGonePermission` deletes the rows later.
+ * Deletes a permission from all keys and roles with one write, however many have it: moves it out of its workspace,
+ * since queries read only rows of a workspace. `deleteGonePermission` deletes the rows later.
  */
 export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
@@ -202,7 +207,7 @@ const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** The permissions that the key holds directly, in byte order of the slug. */
+/** Lists the direct permissions of a key, sorted by slug in byte order. */
 export async function listKeyPermissions(
   db: Db,
   workspaceId: string,

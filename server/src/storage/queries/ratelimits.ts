@@ -3,7 +3,7 @@ import { inBatches } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 
-/** The limits of a key or an identity, in the order in which they were set. */
+/** Lists the rate limits of a key or an identity, in the order in which they were set. */
 export async function listOwnRatelimits(
   db: Db,
   workspaceId: string,
@@ -12,7 +12,7 @@ export async function listOwnRatelimits(
   return inOrder(await selectOfOwner(db, { workspaceId, ownerId })).map(limitOf);
 }
 
-/** The limits of several owners (keys or identities), each owner's in the order in which they were set. */
+/** Lists the rate limits of several keys or identities by owner, each owner's in the order in which they were set. */
 export async function listRatelimits(
   db: Db,
   workspaceId: string,
@@ -28,7 +28,10 @@ export async function listRatelimits(
   return byOwner;
 }
 
-/** Sorted here, since SQLite takes 25 µs to sort two rows in a temporary tree, three times as long as to find them. */
+/**
+ * Sorts the limits here, since SQLite takes 25 µs to sort two rows in a temporary tree, three
+ * times as long as to find them.
+ */
 function inOrder<R extends Pick<LimitRow, "position">>(rows: readonly R[]): R[] {
   return rows.toSorted((one, other) => one.position - other.position);
 }
@@ -59,7 +62,7 @@ const selectOfOwners = prepared((db, { workspaceId, ownerIds }: Owners) =>
     .compile(),
 );
 
-/** Applies the diff to the owner's stored limits. A limit that remains keeps its id. */
+/** Applies a diff to the owner's stored limits, and returns the new limits. A limit that remains keeps its id. */
 export async function applyRatelimitDiff(
   tx: Tx,
   workspaceId: string,
@@ -85,7 +88,7 @@ const deleteSome = prepared((db, { workspaceId, ownerId, ids }: Some) =>
     .compile(),
 );
 
-/** Inserts or updates the limits of several owners; each owner's limits keep their order. */
+/** Inserts or updates the limits of several owners. Each owner's limits keep their order. */
 export async function setRatelimits(
   tx: Tx,
   workspaceId: string,

@@ -10,10 +10,10 @@ import {
 } from "./permissions.ts";
 import { contains, patternOf } from "./search.ts";
 
-/** A role without its permissions, of which there may be many. */
+/** A role without its permissions, since it may have many. */
 export type RoleRow = { id: string; name: string; description: string | null };
 
-/** A role with its permissions, as its operations return it. */
+/** A role with its permissions, as the operations return it. */
 export type RoleRecord = {
   id: string;
   name: string;
@@ -23,13 +23,13 @@ export type RoleRecord = {
 
 const roleColumns = ["roles.id", "roles.name", "roles.description"] as const;
 
-/** The role with this id or name. If both match, the id wins. */
+/** Finds the role with this id or name. If both match, the id wins. */
 export async function findRole(db: Db, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (await withPermissions(db, workspaceId, rows))[0];
 }
 
-/** Like `findRole`, for its id alone. */
+/** Like `findRole`, but returns only the role's id. */
 export async function findRoleId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   return (await selectByRef(db, { workspaceId, ref }))[0]?.id;
 }
@@ -63,7 +63,7 @@ const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** The roles that exist among these names, compared byte for byte, in byte order. */
+/** Finds the roles that have one of these names, compared byte by byte. Returns them sorted by name in byte order. */
 export async function findRolesByName(
   db: Db,
   workspaceId: string,
@@ -83,7 +83,9 @@ const selectByNames = prepared(
       .compile(),
 );
 
-/** Roles without their permissions, in creation order. `search` covers id, name and description. */
+/**
+ * Lists roles without their permissions, in the order of their creation. `search` looks at id, name and description.
+ */
 export async function listRoles(
   db: Db,
   workspaceId: string,
@@ -118,7 +120,7 @@ const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: Searc
   return query.compile();
 });
 
-/** Adds their permissions to the roles, in byte order of the slug. The roles keep their order. */
+/** Adds to each role its permissions, sorted by slug in byte order. The roles keep their order. */
 export async function withPermissions(
   db: Db,
   workspaceId: string,
@@ -148,7 +150,7 @@ const selectOfRoles = prepared(
       .compile(),
 );
 
-/** Returns false, and inserts nothing, if the workspace already has this name. */
+/** Inserts a role. If the workspace already has a role with this name, inserts nothing and returns false. */
 export async function insertRole(
   tx: Tx,
   workspaceId: string,
@@ -168,7 +170,7 @@ const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["roles
     .compile(),
 );
 
-/** Updates the role. Returns false, and changes nothing, if another one in the workspace has the name. */
+/** Updates a role. If another role of the workspace has the name, changes nothing and returns false. */
 export async function applyRole(
   tx: Tx,
   workspaceId: string,
@@ -199,7 +201,7 @@ const updateUnlessTaken = prepared((db, to: RoleRow & { workspaceId: string }) =
     .compile(),
 );
 
-/** Removes the role from all keys at once, as `setPermissionGone` does for permissions. */
+/** Deletes a role from all keys with one write, as `setPermissionGone` does for permissions. */
 export async function setRoleGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
 }
@@ -251,7 +253,7 @@ const deleteLinks = prepared((db, { workspaceId, roleId, ids }: Links) =>
     .compile(),
 );
 
-/** The roles that the key has, in byte order of the name. */
+/** Lists the roles of a key, sorted by name in byte order. */
 export async function listKeyRoles(db: Db, workspaceId: string, keyId: string): Promise<RoleRow[]> {
   return selectOfKey(db, { workspaceId, keyId });
 }

@@ -4,7 +4,7 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
 
-/** A root key as authentication needs it. */
+/** What authentication needs of a root key. */
 export type RootKeyRecord = {
   caller: Caller;
   enabled: boolean;
@@ -21,7 +21,7 @@ const selectByHash = prepared((db, { hash }: { hash: string }) =>
   rootKeyRows(db).where("rootKeys.hash", "=", hash).compile(),
 );
 
-/** Root keys with what `rootKeyRecord` needs. */
+/** Selects root keys with the columns that `rootKeyRecord` needs. */
 export function rootKeyRows(db: Db) {
   return db
     .selectFrom("rootKeys")
@@ -43,6 +43,7 @@ export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
 
 type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
 
+/** Returns the plain permissions of a root key: URNs are replaced by the permissions that they stand for. */
 function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
   return parsePermissions(permissions).flatMap((one) => {
@@ -69,7 +70,7 @@ export type NewRootKey = {
   end: string;
   name: string | undefined;
   permissions: readonly string[];
-  /** what they stand for; omitted: themselves */
+  /** the plain permissions that they stand for; omitted: they have no URNs */
   grants?: readonly string[];
   expiresAtMs: number | undefined;
   nowMs: number;
@@ -102,7 +103,10 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][]
   db.insertInto("rootKeys").values(rows).compile(),
 );
 
-/** The oldest enabled root key with all permissions, if the database has exactly one workspace. */
+/**
+ * Finds the oldest enabled root key that has all permissions and has not expired. Returns `undefined` if the
+ * database has more than one workspace.
+ */
 export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
   const workspaces = await db.selectFrom("workspaces").select("id").limit(2).execute();
   if (workspaces.length !== 1) return undefined;
@@ -127,7 +131,7 @@ export type StoredRootKey = {
   enabled: boolean;
   createdAtMs: number;
   expiresAtMs: number | undefined;
-  /** the last reroll; `expiresBeforeRerollMs` was the expiry before the first one */
+  /** the time of the last reroll; `expiresBeforeRerollMs` was the expiry before the first reroll */
   rerolledAtMs: number | undefined;
   expiresBeforeRerollMs: number | undefined;
 };
@@ -174,14 +178,14 @@ const selectById = prepared((db, { workspaceId, id }: OfId) =>
 );
 
 type Page = {
-  /** rows whose id comes after this in byte order */
+  /** only root keys whose id is greater, in byte order */
   afterId: string | undefined;
   limit: number;
   /** only these ids; undefined: all */
   onlyIds: readonly string[] | undefined;
 };
 
-/** Root keys in creation order. */
+/** Lists root keys in the order of their creation. */
 export async function listRootKeys(db: Db, workspaceId: string, page: Page): Promise<StoredRootKey[]> {
   const { afterId, limit, onlyIds } = page;
   return (await selectPage(db, { workspaceId, afterId, limit, onlyIds })).map(storedRootKey);
@@ -196,7 +200,9 @@ const selectPage = prepared(
   },
 );
 
-/** Whether the workspace has another enabled root key with all permissions that has not expired. */
+/**
+ * Whether the workspace has a root key other than this one that has all permissions, is enabled and has not expired.
+ */
 export async function hasOtherOwnersRootKey(
   db: Db,
   workspaceId: string,
@@ -220,7 +226,7 @@ const selectOwners = prepared(
       .compile(),
 );
 
-/** What is `undefined` stays unchanged. */
+/** New values of a root key. Values that are `undefined` stay unchanged. */
 export type RootKeyChange = {
   name: string | null | undefined;
   enabled: boolean | undefined;
@@ -256,7 +262,7 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedCo
     .compile(),
 );
 
-/** Records a reroll: the root key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+/** Stores a reroll: the root key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
 export async function setRootKeyRerolled(
   tx: Tx,
   workspaceId: string,
@@ -281,7 +287,7 @@ const updateRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expi
     .compile(),
 );
 
-/** Deletes a root key and remembers its hash as revoked. Returns false if there is no such root key. */
+/** Deletes a root key and stores its hash as revoked. Returns false if the root key does not exist. */
 export async function revokeRootKey(tx: Tx, id: string, nowMs: number): Promise<boolean> {
   const [row] = await deleteRow(tx, { id });
   if (row === undefined) return false;
@@ -297,7 +303,7 @@ const insertRevoked = prepared((db, row: Schema["revokedRootKeys"]) =>
   db.insertInto("revokedRootKeys").values(row).compile(),
 );
 
-/** A revoked root key by its hash or its id. */
+/** Finds a revoked root key by its hash or its id. */
 export async function findRevokedRootKey(
   db: Db,
   by: "hash" | "id",

@@ -4,16 +4,16 @@ import { type AccountBook, lockAccounts, movementOf, type Owner, saveAccounts } 
 import { keep, ownersOf } from "./charges.ts";
 import { type Hold, lockChargedHolds, lockHold, setHoldEnded, takeParts } from "./holds.ts";
 
-/** How a caller ends a hold: by paying an amount, or by giving everything back. */
+/** How a caller ends a hold: by settling it for an amount, or by releasing it, which gives everything back. */
 export type HoldEnd = { kind: "settle"; amount: number } | { kind: "release" };
 
 /**
- * What became of a hold. `charged` and `shortfall` add up to the amount that was settled. `isLate`: the hold had
- * already expired and given back everything it held, so the amount was charged from what was left.
+ * The outcome of an ended hold. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had already expired
+ * and given everything back, so the amount was charged from what was left of the balance.
  */
 export type HoldOutcome = {
   kind: HoldEnd["kind"];
-  /** the amount that was settled */
+  /** the amount for which the caller settled the hold */
   amount: number;
   charged: number;
   returned: number;
@@ -23,12 +23,13 @@ export type HoldOutcome = {
 
 type By = { now: () => number; newId: () => string; actorId: string };
 
-/** `spent`: the credits that this call, and not an earlier one, took from a limited balance. */
+/** `spent` are the credits that this call took from a limited balance. If an earlier call ended the hold, it is 0. */
 type Ended = { outcome: HoldOutcome; spent: number };
 
 /**
- * Ends a hold exactly once: ending it again in the same way returns the first outcome, and in another way `ended_otherwise`.
- * `found` is the hold as it was read before this transaction. Returns undefined if it no longer exists.
+ * Ends a hold exactly once. If it has ended before in the same way, returns the first outcome; if it has ended in
+ * another way, returns `ended_otherwise`. `found` is the hold as it was read before this transaction. Returns
+ * `undefined` if it no longer exists.
  */
 export async function settleHold(
   tx: Tx,
@@ -52,7 +53,10 @@ export async function settleHold(
   return { outcome, spent: hold.quota === null && isLimited ? outcome.charged : 0 };
 }
 
-/** The outcome of a hold that has ended. An expired hold with `onExpiry` "charge" counts as settled in full. */
+/**
+ * Returns the outcome of a hold that has ended, or `undefined` if it is still open. An expired hold with `onExpiry`
+ * "charge" counts as settled in full.
+ */
 function firstOutcome(hold: Hold, nowMs: number): HoldOutcome | undefined {
   const { outcome, onExpiry, amount } = hold;
   if (outcome !== null) return JSON.parse(outcome) as HoldOutcome;
@@ -65,8 +69,8 @@ function chargedInFull(amount: number): HoldOutcome {
 }
 
 /**
- * Ends at most `limit` expired holds of credits that are charged at their expiry, in all workspaces. Returns them, with the
- * credits that each has spent.
+ * Ends at most `limit` expired holds of credits that are charged when they expire, in all workspaces. Returns these
+ * holds, with the credits that each has spent.
  */
 export async function endChargedHolds(
   tx: Tx,
@@ -83,7 +87,7 @@ export async function endChargedHolds(
   return holds.map(({ isLimited, ...hold }) => ({ hold, spent: isLimited === 1 ? hold.amount : 0 }));
 }
 
-/** By this node's clock, or by that of a node that has already given back what it held, or charged it. */
+/** Whether a hold has expired by the clock of this node, or of another node that has already applied its expiry. */
 function hasExpired({ expiresAtMs, endedAtMs }: Hold, nowMs: number): boolean {
   return expiresAtMs <= nowMs || endedAtMs !== null;
 }
@@ -101,7 +105,7 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   const held = isLate ? 0 : hold.amount;
   const amount = end.kind === "settle" ? end.amount : 0;
   const returned = Math.max(0, held - amount);
-  // an expired hold that only one of its owners has given back is given back by the other one too
+  // if the hold has expired, one of its owners may already have its part back; this gives the other part back
   await giveBackParts(tx, hold, isLate ? hold.amount : returned, locked);
   const current = accountsOf(book, owners);
   const extra = Math.min(Math.max(0, amount - held), availableIn(current, quota));
@@ -113,7 +117,7 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   return outcome;
 }
 
-/** Gives `units` of what the hold has taken back to each owner from which it is still held. */
+/** Gives `units` of the hold back to each owner that has not got its part back. */
 async function giveBackParts(tx: Tx, hold: Hold, units: number, { book, owners }: Locked): Promise<void> {
   const parts = await takeParts(
     tx,

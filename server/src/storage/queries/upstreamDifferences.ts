@@ -2,19 +2,19 @@ import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 import { parseStored } from "../storedJson.ts";
 
-/** One case in which the upstream and this server differ. Has no secrets and nothing that a user stored. */
+/** A case in which the upstream and this server decided differently. It contains no secrets and no data of users. */
 export type DifferenceExample = {
   atMs: number;
   requestId: string;
   keyId: string | undefined;
-  /** a code or a number of credits, if the difference is one of those */
+  /** what this server decided: a code or a number of credits, depending on the kind of the difference */
   own: string | number | undefined;
   upstream: string | number | undefined;
 };
 
 const examplesKept = 10;
 
-/** Counts differences of one kind, and keeps the latest examples. */
+/** Adds to the count of differences of one kind, and stores the latest examples. */
 export async function addDifferences(
   tx: Tx,
   workspaceId: string,
@@ -56,7 +56,7 @@ const setExamples = prepared((db, { workspaceId, kind, examples }: OfKind & { ex
     .compile(),
 );
 
-/** The differences of a workspace, the most frequent kind first. */
+/** Lists the differences of a workspace by kind, the most frequent kind first. */
 export async function listDifferences(
   db: Db,
   workspaceId: string,

@@ -1,9 +1,9 @@
 import { type Expression, type SqlBool, sql } from "kysely";
 
-/** The most rows that one page of a filtered list reads. */
+/** The maximum number of rows that one page of a filtered list reads. */
 export const rowBudget = 5_000;
 
-/** Which rows of a list to read, in the order of their ids, and in which direction. */
+/** A walk reads rows of a list in the order of their ids, ascending or descending. */
 export type Walk = {
   /** only rows that come after this id in the direction of the walk */
   afterId: string | undefined;
@@ -11,14 +11,17 @@ export type Walk = {
   descending?: boolean | undefined;
 };
 
-/** `readUntilId` is set if the budget ended the walk: rows beyond this id were not read. */
+/**
+ * The rows that a walk found. If it stopped because of `rowBudget`, `readUntilId` is the
+ * id of the last row that it read.
+ */
 export type Walked<R> = { rows: R[]; readUntilId?: string | undefined };
 
 export function direction({ descending }: Pick<Walk, "descending">): "asc" | "desc" {
   return descending === true ? "desc" : "asc";
 }
 
-/** The condition for rows after `afterId` and up to `untilId`, in the direction of the walk. */
+/** The condition that a row comes after `afterId`, and not after `untilId`, in the direction of the walk. */
 export function within(
   column: string,
   walk: Pick<Walk, "afterId" | "descending">,

@@ -14,12 +14,12 @@ export async function insertWorkspace(tx: Tx, workspace: { id: string; name: str
     .execute();
 }
 
-/** All workspaces, in creation order. */
+/** Lists all workspaces in the order of their creation. */
 export async function listWorkspaces(db: Db) {
   return db.selectFrom("workspaces").selectAll().orderBy("id").execute();
 }
 
-/** Returns false if there is no such workspace. */
+/** Enables or disables a workspace. Returns false if it does not exist. */
 export async function setWorkspaceEnabled(tx: Tx, id: string, enabled: boolean): Promise<boolean> {
   const row = await tx
     .updateTable("workspaces")
@@ -30,7 +30,7 @@ export async function setWorkspaceEnabled(tx: Tx, id: string, enabled: boolean):
   return row !== undefined;
 }
 
-/** The IANA name of the time zone of quotas that do not name one. */
+/** Returns the workspace's time zone, by its IANA name. Quotas without their own time zone use it. */
 export async function findTimeZone(db: Db, id: string): Promise<string> {
   const [row] = await selectTimeZone(db, { id });
   return row?.timeZone ?? "UTC";
@@ -40,7 +40,7 @@ const selectTimeZone = prepared((db, { id }: { id: string }) =>
   db.selectFrom("workspaces").select("timeZone").where("id", "=", id).compile(),
 );
 
-/** Returns false if there is no such workspace. */
+/** Sets the workspace's time zone. Returns false if the workspace does not exist. */
 export async function setWorkspaceTimeZone(tx: Tx, id: string, timeZone: string): Promise<boolean> {
   const row = await tx
     .updateTable("workspaces")
@@ -51,7 +51,10 @@ export async function setWorkspaceTimeZone(tx: Tx, id: string, timeZone: string)
   return row !== undefined;
 }
 
-/** Locks the workspace's row, so that no other transaction counts what it contains and adds to it before this one ends. */
+/**
+ * Locks the workspace's row. Until this transaction ends, no other one can count and add
+ * records that a workspace limits.
+ */
 export async function lockWorkspace(tx: Tx, id: string): Promise<void> {
   await lockRow(tx, { id });
 }

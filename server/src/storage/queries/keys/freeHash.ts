@@ -1,7 +1,7 @@
 import type { ExpressionBuilder, ExpressionWrapper, SqlBool } from "kysely";
 import type { Schema } from "../../schema.ts";
 
-/** The condition that no key of the workspace has this hash yet. */
+/** Returns the condition that no key of the workspace has this hash. */
 export function isHashFree(
   eb: ExpressionBuilder<Schema, "keys">,
   workspaceId: string,

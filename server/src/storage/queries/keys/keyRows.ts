@@ -5,7 +5,7 @@ import { oneCopy } from "../../oneCopy.ts";
 import type { Flag } from "../../schema.ts";
 import { parseMeta } from "../meta.ts";
 
-/** What a verification needs of a key, as read from the database. */
+/** Everything about a key that its verification needs, as read from the database. */
 export type KeyRows = {
   key: {
     id: string;
@@ -19,7 +19,7 @@ export type KeyRows = {
   api: KeptApi;
   identity: KeptIdentity | undefined;
   grants: Grants;
-  /** the key's own */
+  /** the rate limits of the key itself */
   ratelimits: readonly RatelimitRow[];
   /** whether the key has limited credits or quotas */
   hasAccount: boolean;
@@ -35,7 +35,7 @@ export type RatelimitRow = {
   autoApply: Flag;
 };
 
-/** In the order in which they were set. */
+/** Returns the rate limits in the order in which they were set. */
 export function ratelimitsOf(rows: readonly RatelimitRow[]): readonly StoredRatelimit[] {
   if (rows.length === 0) return noLimits.all;
   return rows
@@ -49,7 +49,7 @@ export function ratelimitsOf(rows: readonly RatelimitRow[]): readonly StoredRate
     }));
 }
 
-/** One object for all keys and identities without any. */
+/** All keys and identities without rate limits share this object. */
 export const noLimits: PreparedLimits = prepareLimits({
   workspaceId: "",
   subjectId: "",
@@ -77,7 +77,10 @@ export function identityOf(
   };
 }
 
-/** The name of what is granted directly: it lasts as long as none of these permissions and roles changes. */
+/**
+ * Returns the name under which keys share their grants: the ids of their direct permissions and roles. The cached
+ * grants of this name are valid until one of these permissions and roles changes.
+ */
 export function grantsName(permissionIds: readonly string[], roleIds: readonly string[]): string {
   return [...permissionIds, ...roleIds].sort().join(" ");
 }

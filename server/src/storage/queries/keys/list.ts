@@ -5,12 +5,16 @@ import { contains, patternOf } from "../search.ts";
 import { direction, within } from "../walk.ts";
 import { type ListedKeyRow, liveKeys, withGrantCount } from "./read.ts";
 
-/** A key that may belong on a page. `value` is its place in the list's order; null if it has none. */
+/**
+ * A key that may belong on a page. `value` is what the list is sorted by, such as the time of the expiry. It is null
+ * if the list is sorted by id only.
+ */
 export type Candidate = { id: string; value: number | null };
 
+/** The part of a list to read: at most `limit` keys after the candidate `after`. */
 export type Stretch = { after: Candidate | undefined; descending: boolean; limit: number };
 
-/** Which keys a list shows. What is `undefined` restricts nothing. */
+/** Which keys a list shows. A field that is `undefined` does not restrict the list. */
 export type KeyListFilter = {
   apiId: string | undefined;
   identityId: string | undefined;
@@ -22,7 +26,10 @@ export type KeyListFilter = {
   expiresBeforeMs: number | undefined;
 };
 
-/** Ids of keys in the order of their creation, read from the index that leaves out most keys. Some may not match. */
+/**
+ * Reads ids of keys in the order of their creation. Chooses the index that excludes most keys, but does not apply the
+ * whole filter: some of the keys may not match it.
+ */
 export async function keysByCreation(
   db: Db,
   workspaceId: string,
@@ -77,7 +84,7 @@ const selectCreated = prepared((db, { workspaceId, identityId, apiId, limit, ...
   return query.compile();
 });
 
-/** Keys that expire, in the order in which they do. Some may not match. */
+/** Reads keys that have an expiry, in the order of their expiry. Some of them may not match the filter. */
 export async function keysByExpiry(
   db: Db,
   workspaceId: string,
@@ -127,7 +134,7 @@ const selectExpiring = prepared((db, args: Expiring) => {
 
 type Matched = { id: string; apiId: string; expiresAtMs: number | null };
 
-/** Those of these keys that are live and match. */
+/** Of these keys, returns those that are not deleted and match the filter. */
 export async function matchingKeys(
   db: Db,
   workspaceId: string,
@@ -191,7 +198,7 @@ function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
   );
 }
 
-/** Directly or through a role. */
+/** The condition that a key has this permission, directly or through a role. */
 function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   const direct = eb
     .selectFrom("keyPermissions")
@@ -210,7 +217,7 @@ function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   return eb.or([eb.exists(direct), eb.exists(throughRole)]);
 }
 
-/** The live keys with these ids, in the order of the ids. */
+/** Reads the keys with these ids, in the order of the ids, without deleted ones. */
 export async function listKeysById(
   db: Db,
   workspaceId: string,

@@ -3,7 +3,7 @@ import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Tx } from "../../schema.ts";
 import { isHashFree } from "./freeHash.ts";
 
-/** How the system that the keys come from hashed them. */
+/** The ways in which other systems hash their keys. */
 export const algorithms = ["sha256", "github.com/seamapi/prefixed-api-key"] as const;
 
 export type Algorithm = (typeof algorithms)[number];
@@ -22,7 +22,7 @@ const insertRow = prepared((db, { id, workspaceId, algorithm, nowMs }: NewMigrat
   db.insertInto("keyMigrations").values({ id, workspaceId, algorithm, createdAtMs: nowMs }).compile(),
 );
 
-/** How the keys of this migration were hashed. Returns `undefined` if there is no such migration. */
+/** Returns how the keys of this migration were hashed, or `undefined` if the migration does not exist. */
 export async function findAlgorithm(db: Db, workspaceId: string, id: string): Promise<Algorithm | undefined> {
   const [row] = await selectAlgorithm(db, { workspaceId, id });
   return algorithms.find((algorithm) => algorithm === row?.algorithm);
@@ -37,7 +37,10 @@ const selectAlgorithm = prepared((db, { workspaceId, id }: { workspaceId: string
     .compile(),
 );
 
-/** The live keys that were migrated with these digests: id by `migratedFrom`. */
+/**
+ * Finds keys that were migrated earlier, by the digests of their fields
+ * (`migratedFrom`). Returns ids by digest, without deleted keys.
+ */
 export async function findMigratedKeys(
   db: Db,
   workspaceId: string,
@@ -59,7 +62,7 @@ const selectMigrated = prepared((db, { workspaceId, digests }: Digests) =>
     .compile(),
 );
 
-/** The live key of this migration with this hash, if it has not been verified yet. */
+/** Finds the key of this migration with this hash, unless it is deleted or was verified before. */
 export async function findPendingKey(
   db: Db,
   workspaceId: string,
@@ -83,8 +86,8 @@ const selectPending = prepared((db, { workspaceId, migrationId, hash }: Pending)
 );
 
 /**
- * Stores the hash of the whole key, by which the key is now identified. Returns false, and changes nothing, if that was
- * done before or if the workspace already has the hash.
+ * Stores the hash of the whole key at its first verification. From then on, the key is found by this hash. If that
+ * was done before, or another key of the workspace has this hash, changes nothing and returns false.
  */
 export async function applyFirstVerification(
   tx: Tx,

@@ -1,4 +1,4 @@
-/** How a key is read across a network: in one statement, which returns the rows of other tables as JSON. */
+/** Reads a key over a network: in one statement, which returns the rows of other tables as JSON. */
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import { prepared } from "../../prepared.ts";
 import type { Db } from "../../schema.ts";
@@ -6,7 +6,10 @@ import { keyspaceIdOf } from "../apis.ts";
 import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
 import { grantsName, grantsOf, identityOf, type KeyRows, noGrants } from "./keyRows.ts";
 
-/** Everything that verifying the live key with this hash needs. */
+/**
+ * Finds the key with this hash, and reads everything that its verification needs. Returns `undefined` if the key or
+ * its api does not exist or is deleted.
+ */
 export async function selectKeyRows(db: Db, workspaceId: string, hash: string): Promise<KeyRows | undefined> {
   const [row] = await keyWithAll(db, { workspaceId, hash });
   if (row === undefined) return undefined;
@@ -97,7 +100,10 @@ const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; h
     .compile(),
 );
 
-/** Live keys: neither the key nor its api is deleted, and it is no migrated key that has not been verified yet. */
+/**
+ * Selects keys with their identities. Excludes deleted keys, keys of deleted apis, and migrated
+ * keys that were never verified.
+ */
 function keyWithIdentity(db: Db, workspaceId: string) {
   return db
     .selectFrom("keys")

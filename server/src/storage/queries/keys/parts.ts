@@ -1,16 +1,19 @@
-/** What belongs to keys in other tables, read in one statement for a whole page. */
+/** Reads the rate limits, permissions and roles of a page of keys in one statement. */
 import { sql } from "kysely";
 import type { StoredRatelimit } from "../../../domain/ratelimits.ts";
 import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Flag } from "../../schema.ts";
 
-/** By the ids of keys. `limits` has those of identities too, by the ids of the identities. */
+/**
+ * The parts of keys, by the ids of the keys. `limits` also has the rate limits of
+ * identities, by the ids of the identities.
+ */
 export type KeyParts = {
-  /** in the order in which they were set */
+  /** rate limits, in the order in which they were set */
   limits: Map<string, StoredRatelimit[]>;
-  /** slugs, direct and through roles, each once and in byte order */
+  /** slugs of direct permissions and of those through roles, each once and in byte order */
   permissions: Map<string, string[]>;
-  /** names, in byte order */
+  /** names of roles, in byte order */
   roles: Map<string, string[]>;
 };
 
@@ -50,7 +53,7 @@ function limitOf({ id, name, limit, durationMs, autoApply }: PartRow): StoredRat
   return { id, name, limit, durationMs, autoApply: autoApply === 1 };
 }
 
-/** The last four columns are null unless it is a rate limit. */
+/** A rate limit, a permission or a role of a key. For the latter two, the last four columns are null. */
 type PartRow = {
   kind: string;
   ownerId: string;

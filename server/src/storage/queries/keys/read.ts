@@ -9,13 +9,13 @@ import { parseIpAllowList } from "../ipAllowLists.ts";
 import { parseMeta } from "../meta.ts";
 import { listKeyParts } from "./parts.ts";
 
-/** A key as its operations return it. `meta` is parsed JSON. */
+/** A key as the operations return it. `meta` is parsed JSON. */
 export type KeyDetails = {
   id: string;
   workspaceId: string;
   apiId: string;
   keyspaceId: string;
-  /** identifies its balance and its counters */
+  /** the name of its account and its counters */
   subjectId: string;
   identityId: string | undefined;
   start: string;
@@ -28,10 +28,10 @@ export type KeyDetails = {
   createdAtMs: number;
   updatedAtMs: number | undefined;
   expiresAtMs: number | undefined;
-  /** undefined: every address */
+  /** undefined: all addresses */
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
-  /** the last reroll, unless the expiry has been set since; `expiredAtMs` was the expiry before the first reroll */
+  /** the last reroll; undefined if the expiry was set since; `expiredAtMs` was the expiry before the first reroll */
   reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
   permissions: string[];
   roles: string[];
@@ -44,7 +44,7 @@ export type KeyDetails = {
   sealed: string | undefined;
 };
 
-/** Live keys: neither the key nor its api is deleted. */
+/** Selects live keys: neither the key nor its api is deleted. */
 export function liveKeys(db: Db, workspaceId: string) {
   return db
     .selectFrom("keys")
@@ -74,8 +74,8 @@ export function liveKeys(db: Db, workspaceId: string) {
 }
 
 /**
- * Adds roughly how many permissions and roles each key has: one that it has in several ways counts several times. A page
- * of keys is loaded in pieces by it.
+ * Adds to each key roughly how many permissions and roles it has: one that it has in several ways counts several
+ * times. By this count, a long page of keys is loaded in several steps.
  */
 export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: string) {
   return query.select((eb) => [
@@ -103,13 +103,16 @@ export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: 
   ]);
 }
 
-/** A key of a page, with roughly how many permissions and roles it has: directly, and through its roles. */
+/**
+ * A key of a page. `directCount` and `roleCount` say roughly how many permissions it has
+ * directly and through its roles.
+ */
 export type ListedKeyRow = KeyRow & { directCount: number; roleCount: number };
 
 /** A key without its permissions, roles and rate limits. */
 export type KeyRow = Awaited<ReturnType<ReturnType<typeof liveKeys>["execute"]>>[number];
 
-/** The live key with this id, with its credits as of `nowMs`. */
+/** Finds the key with this id, with its credits at `nowMs`. Excludes deleted keys and keys of deleted apis. */
 export async function findKey(db: Db, workspaceId: string, id: string, nowMs: number) {
   const rows = await liveKeysWithId(db, { workspaceId, id });
   return (await withDetails(db, workspaceId, rows, nowMs))[0];
@@ -119,7 +122,9 @@ const liveKeysWithId = prepared((db, { workspaceId, id }: { workspaceId: string;
   liveKeys(db, workspaceId).where("keys.id", "=", id).compile(),
 );
 
-/** Excludes migrated keys before their first verification: their stored hash may be that of only a part of the key. */
+/**
+ * Excludes migrated keys that were never verified, since their stored hash may be the hash of only a part of the key.
+ */
 const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>
   liveKeys(db, workspaceId)
     .where("keys.hash", "=", hash)
@@ -127,13 +132,13 @@ const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: str
     .compile(),
 );
 
-/** The live key with this hash, with its credits as of `nowMs`. */
+/** Like `findKey`, by the hash of the key. */
 export async function findKeyByHash(db: Db, workspaceId: string, hash: string, nowMs: number) {
   const rows = await liveKeysWithHash(db, { workspaceId, hash });
   return (await withDetails(db, workspaceId, rows, nowMs))[0];
 }
 
-/** Like `findKey`, with a row lock until the transaction ends. Reads the time only once it has the lock. */
+/** Like `findKey`, with a row lock until the transaction ends. Calls `now` only once it has the lock. */
 export async function lockKey(tx: Tx, workspaceId: string, id: string, now: () => number) {
   const [locked] = await lockRow(tx, { workspaceId, id });
   return locked && findKey(tx, workspaceId, id, now());
@@ -151,14 +156,17 @@ const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
 
 export type KeyFilter = {
   apiId: string;
-  /** rows whose id comes after this in byte order */
+  /** only keys whose id is greater, in byte order */
   afterId: string | undefined;
   limit: number;
-  /** keys of the identity with this external id */
+  /** only keys of the identity with this external id */
   externalId: string | undefined;
 };
 
-/** Live keys of an api, in creation order; `withDetails` adds the rest. */
+/**
+ * Lists the keys of an api in the order of their creation. `withDetails` adds their
+ * permissions, roles and rate limits.
+ */
 export async function listKeys(db: Db, workspaceId: string, filter: KeyFilter): Promise<ListedKeyRow[]> {
   return selectPage(db, { workspaceId, ...filter });
 }
@@ -173,7 +181,7 @@ const selectPage = prepared((db, page: KeyFilter & { workspaceId: string }) => {
   return query.compile();
 });
 
-/** The keys in full, with their credits as of `nowMs`. */
+/** Adds permissions, roles and rate limits to these keys, and their credits at `nowMs`. */
 export async function withDetails(
   db: Db,
   workspaceId: string,
@@ -226,7 +234,10 @@ function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): Identi
   };
 }
 
-/** A key in any state: it may be deleted, its api may be, and it may wait for the first verification of its migration. */
+/**
+ * The state of a key. The key or its api may be deleted, and the key may wait for the first
+ * verification after its migration.
+ */
 export type KeyState = {
   id: string;
   apiId: string;
@@ -236,7 +247,7 @@ export type KeyState = {
   pendingMigrationId: string | null;
 };
 
-/** The key with this id, or the one that is stored with this hash. */
+/** Finds the state of the key with this id or this stored hash. */
 export async function findKeyState(
   db: Db,
   workspaceId: string,

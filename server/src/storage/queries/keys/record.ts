@@ -11,9 +11,10 @@ import { lookUpKeyRows } from "./lookUps.ts";
 import { selectKeyRows } from "./oneStatement.ts";
 
 /**
- * Everything that verifying the live key with this hash needs, read at one moment: at once on SQLite, in one round trip
- * on PostgreSQL. Takes what is kept in `parts` from there, and holds it for the record. `since` is the latest change when
- * this begins.
+ * Finds the key with this hash, and reads everything that its verification needs, all at the same moment:
+ * synchronously on SQLite, in one round trip on PostgreSQL. Parts that are cached in `parts` are taken from
+ * there; the record counts as one more user of each part until `release`. `since` is the number of the
+ * latest change when this begins.
  */
 export function findKeyRecord(
   { db, snapshot }: Pick<Engine, "db" | "snapshot">,
@@ -42,7 +43,7 @@ type Parts = Pick<KeptKey, "api" | "identity" | "grants">;
 
 function recordOf({ key, ...rows }: KeyRows, { api, identity, grants }: Parts): KeyRecord & Parts {
   const { id } = key;
-  const subjectId = key.subjectId === id ? id : key.subjectId; // one text instead of two equal ones
+  const subjectId = key.subjectId === id ? id : key.subjectId; // keeps one string in memory instead of two equal ones
   const ratelimits = ratelimitsOf(rows.ratelimits);
   const { workspaceId } = api;
   return {

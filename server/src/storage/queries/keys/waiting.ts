@@ -2,15 +2,18 @@ import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Tx } from "../../schema.ts";
 import { isHashFree } from "./freeHash.ts";
 
-/** `pendingMigrationId` of keys that were imported without a hash. No migration has this id. */
+/** The `pendingMigrationId` of waiting keys: keys that were imported without a hash. No migration has this id. */
 export const fromUpstream = "upstream";
 
-/** What is stored as the hash of such a key. No SHA-256 in base64url contains a colon. */
+/**
+ * Returns what is stored as the hash of a waiting key. It is never equal to a real
+ * hash, since base64url has no colon.
+ */
 export function unknownHash(keyId: string): string {
   return `${fromUpstream}:${keyId}`;
 }
 
-/** A key that was imported without its hash. `start`: the first characters of the key; may be empty. */
+/** A waiting key. `start` has the first characters of the key; it may be empty. */
 export type WaitingKey = {
   id: string;
   apiId: string;
@@ -21,7 +24,10 @@ export type WaitingKey = {
 
 const longestStart = 64;
 
-/** A live waiting key whose `start` begins this key. Several may; one of them is returned. */
+/**
+ * Finds a waiting key that may be this key, since the key begins with its `start`. If there
+ * are several, returns one of them.
+ */
 export async function findWaitingStart(
   db: Db,
   workspaceId: string,
@@ -33,7 +39,7 @@ export async function findWaitingStart(
   return (await selectByStart(db, { workspaceId, starts }))[0];
 }
 
-/** The live waiting key with this id. */
+/** Finds the waiting key with this id. */
 export async function findWaitingKey(
   db: Db,
   workspaceId: string,
@@ -64,8 +70,8 @@ const selectById = prepared((db, { workspaceId, id }: { workspaceId: string; id:
 );
 
 /**
- * Stores the hash of a waiting key, by which it is now identified. Returns false, and changes nothing, if that was done
- * before or if the workspace already has the hash.
+ * Stores the hash of a waiting key. From then on, the key is found by this hash. If that was done before, or another
+ * key of the workspace has this hash, changes nothing and returns false.
  */
 export async function applyLearnedHash(
   tx: Tx,
@@ -90,7 +96,10 @@ const setLearned = prepared((db, { workspaceId, keyId, hash, nowMs }: Learned) =
     .compile(),
 );
 
-/** An imported key, as `latchkey import status` shows it. `learnedAtMs` null: it still waits. */
+/**
+ * A key that was imported without its hash, as `latchkey import status` shows it.
+ * `learnedAtMs` is null while it waits.
+ */
 export type ImportedKey = {
   id: string;
   apiId: string;
@@ -100,7 +109,10 @@ export type ImportedKey = {
   learnedAtMs: number | null;
 };
 
-/** How many live keys that were imported without a hash have one now, how many wait, and how many of those have no start. */
+/**
+ * Counts the keys that were imported without a hash: `learned` have a hash now, `waiting` still wait, and
+ * `withoutStart` of these have an empty `start`.
+ */
 export async function countImportedKeys(
   db: Db,
   workspaceId: string,
@@ -126,7 +138,7 @@ const countKeys = prepared((db, { workspaceId, waits, start }: Counted) => {
   return query.compile();
 });
 
-/** Live keys that were imported without a hash, in the order of their ids. */
+/** Lists the keys that were imported without a hash, in the order of their ids. */
 export async function listImportedKeys(
   db: Db,
   workspaceId: string,

@@ -10,7 +10,7 @@ export type NewKey = {
   workspaceId: string;
   apiId: string;
   identityId: string | undefined;
-  /** identifies its balance and counters: its own id, or that of the key that it replaces */
+  /** the name of its account and its counters: its own id, or the `subjectId` of the key that it replaces */
   subjectId: string;
   hash: string;
   start: string;
@@ -21,23 +21,26 @@ export type NewKey = {
   meta: string | undefined;
   enabled: boolean;
   expiresAtMs: number | undefined;
-  /** undefined: every address */
+  /** undefined: all addresses */
   ipAllowList: readonly string[] | undefined;
   /** the migration of a migrated key that has not been verified yet; undefined for other keys */
   pendingMigrationId: string | undefined;
-  /** digest of the fields that a migrated key was created from */
+  /** the digest of the fields that a migrated key was created from */
   migratedFrom?: string;
   /** the key, encrypted under the server's recovery key; undefined: not recoverable */
   sealed: string | undefined;
   nowMs: number;
 };
 
-/** Returns false, and inserts nothing, if the workspace already has this hash. */
+/** Inserts a key. If the workspace already has a key with this hash, inserts nothing and returns false. */
 export async function insertKey(tx: Tx, key: NewKey): Promise<boolean> {
   return (await insertKeys(tx, [key])).length > 0;
 }
 
-/** The ids of the inserted keys. Skips a key if the workspace already has its hash or has migrated it before. */
+/**
+ * Inserts keys, and returns the ids of those inserted. Skips a key if the workspace already has its
+ * hash or has migrated it before.
+ */
 export async function insertKeys(tx: Tx, keys: readonly NewKey[]): Promise<string[]> {
   // the same order in every transaction prevents deadlocks
   const rows = keys.map(rowOf).sort((one, other) => (one.hash < other.hash ? -1 : 1));
@@ -82,7 +85,7 @@ function rowOf(key: NewKey): Schema["keys"] {
   };
 }
 
-/** What to change. `undefined` leaves a column unchanged, null clears it. */
+/** New values of a key. Values that are `undefined` stay unchanged; null clears a value. */
 export type KeyChange = {
   name?: string | null | undefined;
   identityId?: string | null | undefined;
@@ -141,7 +144,7 @@ const updateRow = prepared(
       .compile(),
 );
 
-/** Records a reroll: the key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+/** Stores a reroll: the key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
 export async function setKeyRerolled(
   tx: Tx,
   workspaceId: string,
@@ -169,7 +172,7 @@ const setRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expired
     .compile(),
 );
 
-/** Links keys that were just inserted to their identities. Does not count as an update of the keys. */
+/** Links keys that this transaction has inserted to their identities. Does not set the time of their last update. */
 export async function linkKeysToIdentities(
   tx: Tx,
   workspaceId: string,
@@ -206,7 +209,10 @@ const setDeleted = prepared((db, args: { workspaceId: string; id: string; nowMs:
     .compile(),
 );
 
-/** Deletes the row with its rate limits and links. Deletes the balance too, unless another key shares it. */
+/**
+ * Deletes a key's row with its rate limits and links. Also deletes its balance, unless
+ * another key has the same `subjectId`.
+ */
 export async function deleteKeyRow(tx: Tx, workspaceId: string, key: { id: string; subjectId: string }) {
   await deleteRatelimits(tx, workspaceId, key.id);
   await deleteRow(tx, { workspaceId, id: key.id });
