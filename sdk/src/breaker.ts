@@ -1,3 +1,5 @@
+import { perServer } from "./perServer.ts";
+
 /** Remembers whether a server responds, so that guards need not wait for one that does not. */
 export type Breaker = {
   /** Whether a verification may be sent now. While the breaker is open, one a second may. */
@@ -40,19 +42,5 @@ export function createBreaker(nowMs: () => number = () => performance.now()): Br
   };
 }
 
-/** The property under which a client stores its server's URL. Another copy of this package finds it too. */
-export const serverOf = Symbol.for("@latchkey/sdk server");
-
-const byServer = new Map<string, Breaker>();
-const byClient = new WeakMap<object, Breaker>();
-
-/** All guards of one server share a breaker, including those whose clients are created per request. */
-export function breakerOf(client: object): Breaker {
-  const url = (client as { [serverOf]?: string })[serverOf];
-  const known = url === undefined ? byClient.get(client) : byServer.get(url);
-  if (known !== undefined) return known;
-  const created = createBreaker();
-  if (url === undefined) byClient.set(client, created);
-  else byServer.set(url, created);
-  return created;
-}
+/** All guards of one server share a breaker. */
+export const breakerOf = perServer(() => createBreaker());

@@ -173,8 +173,14 @@ function sentence({ errors, detail, type, requestId }: Problem): string {
 /** Reads Retry-After, which is in seconds or a date. Returns undefined if it is missing or invalid. */
 export function retryAfterMs(headers: Headers): number | undefined {
   const value = headers.get("retry-after") ?? "";
-  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - sentAtMs(headers);
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** When the server sent the response, by its own clock if it says so. */
+function sentAtMs(headers: Headers): number {
+  const sentAt = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(sentAt) ? Date.now() : sentAt;
 }
 
 // names that survive a minifier

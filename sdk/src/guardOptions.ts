@@ -56,7 +56,7 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   rateLimitHeaders?: HeaderChoice;
   /** Changes the response to a refused request. What it does not return stays; the request is refused in any case. */
   onRefused?: (refusal: Refusal, request: Request) => Reply | undefined | Promise<Reply | undefined>;
-  /** Is called once when verification begins to fail and once when it works again. @default console.error */
+  /** Is called once when verification begins to fail and once when it works again. @default `console.error` with the message */
   log?: (message: string, error: LatchkeyError | undefined) => void;
 };
 

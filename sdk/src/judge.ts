@@ -1,5 +1,6 @@
 import type { Arrival } from "./arrival.ts";
 import type { MetaTypes } from "./calls.ts";
+import { logLine } from "./guardLog.ts";
 import type { GuardedKey, GuardOptions, VerifiedKey } from "./guardOptions.ts";
 import type { Latchkey } from "./latchkey.ts";
 import { lacking } from "./permitting.ts";
@@ -7,6 +8,7 @@ import { presentedKey } from "./presentedKey.ts";
 import { furtherQuestion, type Question, questioning, uncounted } from "./question.ts";
 import { rateLimitHeaders } from "./rateLimitHeaders.ts";
 import { missing, type Refusal, reshaped } from "./refusals.ts";
+import { serverClockOf } from "./serverClock.ts";
 import { remember, type Verified, verifiedBefore } from "./verified.ts";
 import { faults, limitsOf, type Pass, verifying } from "./verifying.ts";
 
@@ -45,7 +47,7 @@ function judgingKeys<Request, M extends MetaTypes>(options: GuardOptions<Request
     const { subject } = arrival;
     const question = await questionFor(arrival);
     const before = verifiedBefore(subject, latchkey, key);
-    const further = before === undefined ? question : judgeAgain(before, question);
+    const further = before === undefined ? question : judgeAgain(latchkey, before, question);
     const verdict =
       "passed" in further ? further : await verify(latchkey, { key, ...further }, before?.verdict);
     if (!verdict.passed) return verdict;
@@ -56,10 +58,14 @@ function judgingKeys<Request, M extends MetaTypes>(options: GuardOptions<Request
 }
 
 /** Judges a key that is verified, or returns what the server still has to be asked. */
-function judgingAgain({ rateLimitHeaders: choice = "standard", log = console.error }: GuardOptions<never>) {
+function judgingAgain({ rateLimitHeaders: choice = "standard", log = logLine }: GuardOptions<never>) {
   const fault = faults({ log });
   let isReported = false;
-  return (before: Verified<VerifiedKey>, question: Question): Pass<VerifiedKey> | Refusal | Question => {
+  return (
+    latchkey: object,
+    before: Verified<VerifiedKey>,
+    question: Question,
+  ): Pass<VerifiedKey> | Refusal | Question => {
     const { verdict } = before;
     const { permissions } = question;
     const refusal = permissions === undefined ? undefined : lacking(verdict, permissions, fault);
@@ -73,7 +79,7 @@ function judgingAgain({ rateLimitHeaders: choice = "standard", log = console.err
       );
     }
     const further = furtherQuestion(before, question);
-    const headers = rateLimitHeaders(limitsOf(verdict), choice);
+    const headers = rateLimitHeaders(limitsOf(verdict), choice, serverClockOf(latchkey).nowMs());
     return further ?? { passed: true, key: verdict, headers };
   };
 }

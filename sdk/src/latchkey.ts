@@ -1,11 +1,11 @@
 import { registerClient } from "./accounts.ts";
-import { serverOf } from "./breaker.ts";
 import { withResponse } from "./call.ts";
 import type { CallOptions, MetaTypes } from "./calls.ts";
 import { coalescing } from "./coalescing.ts";
 import { LatchkeyError } from "./errors.ts";
 import type { Groups } from "./operations.gen.ts";
 import { pageCall } from "./pages.ts";
+import { serverOf } from "./perServer.ts";
 import { checkRuntime } from "./runtimeChecks.ts";
 import { send } from "./send.ts";
 import {

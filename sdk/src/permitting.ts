@@ -2,7 +2,7 @@ import type { Arrival } from "./arrival.ts";
 import { LatchkeyError } from "./errors.ts";
 import type { GuardOptions, VerifiedKey } from "./guardOptions.ts";
 import { hasPermission } from "./hasPermission.ts";
-import { type Refusal, refused, reshaped, unavailable } from "./refusals.ts";
+import { notPermitted, type Refusal, reshaped, unavailable } from "./refusals.ts";
 import { lastVerified } from "./verified.ts";
 import { faults } from "./verifying.ts";
 
@@ -50,5 +50,5 @@ export function lacking(
   } catch (error) {
     return fault(error as LatchkeyError);
   }
-  return refused({ ...verdict, valid: false, code: "INSUFFICIENT_PERMISSIONS" }, permissions);
+  return notPermitted(permissions);
 }

@@ -7,30 +7,38 @@ export type HeaderChoice = "standard" | "legacy" | "both" | "none";
 
 /**
  * The headers that tell a client its limits: those of draft-ietf-httpapi-ratelimit-headers-11 for every limit, and the
- * three of its early versions for the limit that is closest to refusing.
+ * three of its early versions for the limit that is closest to refusing. `nowMs` is the server's time, since the limits'
+ * ends are.
  */
-export function rateLimitHeaders(limits: readonly Limit[], choice: HeaderChoice): Record<string, string> {
+export function rateLimitHeaders(
+  limits: readonly Limit[],
+  choice: HeaderChoice,
+  nowMs: number,
+): Record<string, string> {
   if (limits.length === 0 || choice === "none") return {};
-  return { ...(choice !== "legacy" && standard(limits)), ...(choice !== "standard" && legacy(limits)) };
+  return {
+    ...(choice !== "legacy" && standard(limits, nowMs)),
+    ...(choice !== "standard" && legacy(limits, nowMs)),
+  };
 }
 
-function standard(limits: readonly Limit[]): Record<string, string> {
+function standard(limits: readonly Limit[], nowMs: number): Record<string, string> {
   const policies = limits.map(
     (limit) => `${quoted(limit.name)};q=${limit.limit};w=${Math.ceil(limit.duration / 1000)}`,
   );
   const states = limits.map(
-    (limit) => `${quoted(limit.name)};r=${Math.max(0, limit.remaining)};t=${secondsLeft(limit)}`,
+    (limit) => `${quoted(limit.name)};r=${Math.max(0, limit.remaining)};t=${secondsLeft(limit, nowMs)}`,
   );
   return { "ratelimit-policy": policies.join(", "), ratelimit: states.join(", ") };
 }
 
-function legacy(limits: readonly Limit[]): Record<string, string> {
-  const limit = exceededLimit(limits)?.limit ?? fewestRemaining(limits);
+function legacy(limits: readonly Limit[], nowMs: number): Record<string, string> {
+  const limit = exceededLimit(limits, nowMs)?.limit ?? fewestRemaining(limits);
   if (limit === undefined) return {};
   return {
     "ratelimit-limit": String(limit.limit),
     "ratelimit-remaining": String(Math.max(0, limit.remaining)),
-    "ratelimit-reset": String(secondsLeft(limit)),
+    "ratelimit-reset": String(secondsLeft(limit, nowMs)),
   };
 }
 
@@ -39,16 +47,19 @@ function fewestRemaining(limits: readonly Limit[]): Limit | undefined {
 }
 
 /** The exceeded limit with the longest wait, in whole seconds. */
-export function exceededLimit(limits: readonly Limit[]): { limit: Limit; seconds: number } | undefined {
+export function exceededLimit(
+  limits: readonly Limit[],
+  nowMs: number,
+): { limit: Limit; seconds: number } | undefined {
   return limits
     .filter((limit) => limit.exceeded)
-    .map((limit) => ({ limit, seconds: Math.max(1, secondsLeft(limit)) }))
+    .map((limit) => ({ limit, seconds: Math.max(1, secondsLeft(limit, nowMs)) }))
     .sort((one, other) => other.seconds - one.seconds)[0];
 }
 
-/** Never longer than the limit's window, even if our clock is wrong. */
-function secondsLeft({ reset, duration }: Limit): number {
-  const seconds = Math.ceil((reset - Date.now()) / 1000);
+/** Never longer than the limit's window, even if the clock is wrong. */
+function secondsLeft({ reset, duration }: Limit, nowMs: number): number {
+  const seconds = Math.ceil((reset - nowMs) / 1000);
   return Math.max(0, Math.min(seconds, Math.ceil(duration / 1000)));
 }
 

@@ -38,22 +38,27 @@ type Refused = Extract<VerifyKeyData, { valid: false }>;
 type KeySource = string | ((...parameters: never[]) => unknown);
 
 const details: Partial<Record<Refused["code"], [status: Status, detail: string]>> = {
-  NOT_FOUND: [401, "The API key is not valid."],
   EXPIRED: [401, "The API key has expired."],
   DISABLED: [403, "The API key is disabled."],
   USAGE_EXCEEDED: [403, "The API key has no credits left."],
 };
 
-/** The refusal for a verdict that is not valid. */
-export function refused(verdict: Refused, permissions: string | undefined): Refusal {
-  if (verdict.code === "RATE_LIMITED") return rateLimited(verdict);
+/** The refusal for a verdict that is not valid; `nowMs` is the server's time. */
+export function refused(verdict: Refused, permissions: string | undefined, nowMs: number): Refusal {
+  if (verdict.code === "RATE_LIMITED") return rateLimited(verdict, nowMs);
   if (verdict.code === "INSUFFICIENT_PERMISSIONS") return notPermitted(permissions);
+  if (verdict.code === "NOT_FOUND") return unknownKey();
   const [status, detail] = details[verdict.code] ?? [403, "The API key is not allowed to do this."];
   return refusal(status, verdict.code, detail, status === 401 ? challenge("invalid_token") : {});
 }
 
-function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>): Refusal {
-  const exceeded = exceededLimit(verdict.ratelimits ?? []);
+/** The refusal of a key that does not exist. */
+export function unknownKey(): Refusal {
+  return refusal(401, "NOT_FOUND", "The API key is not valid.", challenge("invalid_token"));
+}
+
+function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>, nowMs: number): Refusal {
+  const exceeded = exceededLimit(verdict.ratelimits ?? [], nowMs);
   if (exceeded === undefined) {
     return refusal(429, verdict.code, "This API key sends too many requests.", { "retry-after": "1" });
   }
@@ -62,7 +67,8 @@ function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>): Refusal 
   return refusal(429, verdict.code, detail, { "retry-after": String(seconds) }, { limit: limit.name });
 }
 
-function notPermitted(permissions: string | undefined): Refusal {
+/** The refusal of a key that lacks the permissions. */
+export function notPermitted(permissions: string | undefined): Refusal {
   const code = "INSUFFICIENT_PERMISSIONS";
   const scope = challenge("insufficient_scope");
   if (permissions === undefined) return refusal(403, code, "The API key lacks a permission.", scope);

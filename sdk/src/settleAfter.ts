@@ -1,4 +1,5 @@
 import { ConnectionError, LatchkeyError } from "./errors.ts";
+import { logLine } from "./guardLog.ts";
 import type { VerifiedKey } from "./guardOptions.ts";
 import type { CreditsOperations } from "./operations.gen.ts";
 
@@ -6,7 +7,7 @@ type Credits = { credits: Pick<CreditsOperations, "settle" | "release"> };
 type SettleOptions = {
   /** How long settling may take, retries included; milliseconds. @default 5000 */
   timeoutMs?: number;
-  /** Is called if the reservation cannot be settled. @default console.error */
+  /** Is called if the reservation cannot be settled. @default `console.error` with the message */
   log?: (message: string, error: LatchkeyError) => void;
 };
 
@@ -44,7 +45,7 @@ async function settle(
   { credits }: Credits,
   reservationId: string,
   amount: number,
-  { timeoutMs = 5000, log = console.error }: SettleOptions,
+  { timeoutMs = 5000, log = logLine }: SettleOptions,
 ): Promise<void> {
   const attempt = (timeoutMs: number) =>
     amount === 0

@@ -8,11 +8,14 @@ import {
   ResponseFormatError,
   TimeoutError,
 } from "./errors.ts";
+import { rawResponses } from "./exchange.ts";
+import { logLine } from "./guardLog.ts";
 import type { GuardOptions, VerifiedKey } from "./guardOptions.ts";
 import type { Latchkey } from "./latchkey.ts";
 import type { VerifyKeyData, VerifyKeyInput } from "./operations.gen.ts";
 import { rateLimitHeaders } from "./rateLimitHeaders.ts";
-import { misconfigured, type Refusal, refused, unavailable } from "./refusals.ts";
+import { misconfigured, type Refusal, refused, unavailable, unknownKey } from "./refusals.ts";
+import { serverClockOf } from "./serverClock.ts";
 import { createVerdictCache } from "./verdictCache.ts";
 
 /** The request may pass; its response should carry `headers`. */
@@ -38,13 +41,15 @@ export function verifying<M extends MetaTypes>(options: GuardOptions<never>): Ve
     if (!breaker.admits()) return withoutServer(options);
     const askedAtMs = Date.now();
     try {
-      const { data } = await latchkey.keys.verifyKey<M>(input, { timeoutMs, failFast: true });
+      const result = await latchkey.keys.verifyKey<M>(input, { timeoutMs, failFast: true });
       recovered(breaker, options);
-      const verdict = joined(earlier, data as VerifyKeyData);
-      const headers = rateLimitHeaders(limitsOf(verdict), choice);
+      const clock = serverClockOf(latchkey);
+      clock.heard(rawResponses.get(result)?.headers.get("date"));
+      const verdict = joined(earlier, result.data as VerifyKeyData);
+      const headers = rateLimitHeaders(limitsOf(verdict), choice, clock.nowMs());
       if (verdict.valid !== true) {
         hint(verdict.code, input);
-        return withHeaders(refused(verdict, input.permissions), headers);
+        return withHeaders(refused(verdict, input.permissions, clock.nowMs()), headers);
       }
       cache?.store(latchkey, input, verdict, askedAtMs);
       return { passed: true, key: verdict, headers };
@@ -56,7 +61,7 @@ export function verifying<M extends MetaTypes>(options: GuardOptions<never>): Ve
 }
 
 /** Logs once that a key was refused for what may be a missing address. */
-function hinting({ clientIp, log = console.error }: GuardOptions<never>) {
+function hinting({ clientIp, log = logLine }: GuardOptions<never>) {
   let isLogged = false;
   return (code: string, { ip }: VerifyKeyInput): void => {
     if (isLogged || code !== "FORBIDDEN" || ip !== undefined || clientIp === false) return;
@@ -99,12 +104,12 @@ function failing(options: GuardOptions<never>) {
   return (breaker: Breaker, error: LatchkeyError): Pass<undefined> | Refusal => {
     if (isUnavailable(error)) return failedServer(breaker, error, options);
     recovered(breaker, options);
-    return isOfTheKey(error) ? refused({ valid: false, code: "NOT_FOUND" }, undefined) : fault(error);
+    return isOfTheKey(error) ? unknownKey() : fault(error);
   };
 }
 
 /** Returns a function that refuses a request because of how the guard is set up, and logs a reason once. */
-export function faults({ log = console.error }: Pick<GuardOptions<never>, "log">) {
+export function faults({ log = logLine }: Pick<GuardOptions<never>, "log">) {
   let last = "";
   return (error: LatchkeyError): Refusal => {
     // equal for errors with the same reason, whose messages may differ in the request's id
@@ -122,7 +127,7 @@ function failedServer(
   error: LatchkeyError,
   options: GuardOptions<never>,
 ): Pass<undefined> | Refusal {
-  const { log = console.error, onUnavailable } = options;
+  const { log = logLine, onUnavailable } = options;
   if (breaker.failed(isOverload(error) ? "overloaded" : "away")) {
     const outcome = onUnavailable === "allow" ? "let through without a key" : "refused with 503";
     log(`latchkey: keys cannot be verified, so requests are ${outcome}: ${error.message}`, error);
@@ -134,7 +139,7 @@ function withoutServer({ onUnavailable }: GuardOptions<never>): Pass<undefined> 
   return onUnavailable === "allow" ? { passed: true, key: undefined, headers: {} } : unavailable();
 }
 
-function recovered(breaker: Breaker, { log = console.error }: GuardOptions<never>): void {
+function recovered(breaker: Breaker, { log = logLine }: GuardOptions<never>): void {
   if (breaker.succeeded()) log("latchkey: the server responds again, so keys are verified again.", undefined);
 }
 

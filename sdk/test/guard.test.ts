@@ -7,6 +7,7 @@ import { requireKey as forExpress } from "../src/express.ts";
 import { requireKey as forFastify } from "../src/fastify.ts";
 import { requireKey as forHono } from "../src/hono.ts";
 import { guard, Latchkey, type Retries } from "../src/index.ts";
+import { createServerClock } from "../src/serverClock.ts";
 import { frames, nextProxy } from "./frames.ts";
 import { type App, addressOf, listen, type Options } from "./serving.ts";
 import { type Reaction, refusal, startStub, success } from "./stub.ts";
@@ -409,7 +410,50 @@ test("`keyOf` fails for a request that did not pass the guard", () => {
   expect(() => keyOf({})).toThrow(/did not pass this guard/);
 });
 
-test("Retry-After is at least a second and never longer than the limit's window, however wrong our clock is", async () => {
+test.each([
+  ["ahead of", 3_600_000],
+  ["behind", -3_600_000],
+])("Retry-After and RateLimit are right if the server's clock is %s ours", async (_, skewMs) => {
+  const stub = await startStub(({ path }) => {
+    const nowMs = Date.now() + skewMs;
+    const limit = { id: "", name: "requests", limit: 1, duration: 60_000, remaining: 0, exceeded: true };
+    const data = {
+      valid: false,
+      code: "RATE_LIMITED",
+      keyId: "key_1",
+      enabled: true,
+      ratelimits: [{ ...limit, reset: nowMs + 30_000, autoApply: true }],
+    };
+    const reaction = success(path.endsWith("verifyKeys") ? [{ data }, { data }] : data);
+    return { ...(reaction as object), headers: { date: new Date(nowMs).toUTCString() } };
+  });
+  const check = guard(new Latchkey({ rootKey: "root_key", serverURL: stub.url }), { key: () => "a_key" });
+  const checkOne = () => check(new Request("http://127.0.0.1/"));
+  for (const verdict of await Promise.all([checkOne(), checkOne(), checkOne()])) {
+    const { headers } = verdict;
+    expect(Number(headers["retry-after"])).toBeOneOf([30, 31]); // Date has whole seconds
+    expect(headers["ratelimit"]).toBe(`"requests";r=0;t=${headers["retry-after"]}`);
+  }
+  expect(stub.seen.map(({ path }) => path)).toEqual(["/v2/keys.verifyKey", "/v2/keys.verifyKeys"]);
+  await stub.stop();
+});
+
+test("the server's clock is read to the second from its responses, and to the millisecond from ours within it", () => {
+  let ownMs = Date.parse("2026-02-01T00:00:00.400Z");
+  const clock = createServerClock(() => ownMs);
+  const shown = (date?: string) => {
+    clock.heard(date);
+    return new Date(clock.nowMs()).toISOString();
+  };
+  expect(shown()).toBe("2026-02-01T00:00:00.400Z");
+  expect(shown("Sun, 01 Feb 2026 00:00:00 GMT")).toBe("2026-02-01T00:00:00.400Z");
+  expect(shown("Sat, 31 Jan 2026 23:00:00 GMT")).toBe("2026-01-31T23:00:00.999Z");
+  ownMs += 5000;
+  expect(shown("not a date")).toBe("2026-01-31T23:00:05.999Z");
+  expect(shown("Sun, 01 Feb 2026 07:00:00 GMT")).toBe("2026-02-01T07:00:00.000Z");
+});
+
+test("Retry-After is at least a second and never longer than the limit's window, however wrong our clock is and if the server does not tell its own", async () => {
   for (const [aheadMs, seconds] of [
     [3_600_000, "60"],
     [-3_600_000, "1"],

@@ -1,8 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
+import { format } from "node:util";
 import { createBreaker } from "../src/breaker.ts";
 import { guard, Latchkey } from "../src/index.ts";
 import { createVerdictCache } from "../src/verdictCache.ts";
-import { type Reaction, type Stub, startStub, success } from "./stub.ts";
+import { type Reaction, refusal, type Stub, startStub, success } from "./stub.ts";
 
 const request = { headers: { authorization: "Bearer a_key" } };
 const valid = { valid: true, code: "VALID", keyId: "key_1", enabled: true } as const;
@@ -135,6 +136,27 @@ describe("while the server is away", () => {
     expect(logged[1]).toContain("responds again");
     await stub.stop();
   });
+});
+
+test("without a `log`, each line on stderr is one sentence: the error's message once, and nothing after it", async () => {
+  let reaction: Reaction = refusal(500, "unkey/application/unexpected_error");
+  const stub = await startStub(() => reaction);
+  const check = guard(new Latchkey({ rootKey: "root_key", serverURL: stub.url }));
+  const lines = spyOn(console, "error").mockImplementation(() => {});
+  try {
+    await check({ ...request });
+    reaction = success(valid);
+    await check({ ...request });
+    const printed = lines.mock.calls.map((words) => format(...words));
+    expect(printed).toEqual([
+      expect.stringMatching(/^latchkey: keys cannot be verified, so requests are refused with 503: .*\.$/),
+      "latchkey: the server responds again, so keys are verified again.",
+    ]);
+    expect(printed[0]?.split("The stub refuses this")).toHaveLength(2);
+  } finally {
+    lines.mockRestore();
+    await stub.stop();
+  }
 });
 
 describe("a guard's cache", () => {

@@ -76,7 +76,10 @@ describe("a wait", () => {
       waitBefore(backoff, refused(429, "x", { "retry-after": value }), { ...start, elapsedMs });
     expect(asked("3")).toBeGreaterThanOrEqual(3000);
     expect(asked("3")).toBeLessThan(3050);
-    expect(asked(new Date(Date.now() + 5000).toUTCString())).toBeGreaterThan(3000);
+    const utc = (fromNowMs: number) => new Date(Date.now() + fromNowMs).toUTCString();
+    expect(asked(utc(5000))).toBeGreaterThan(3000);
+    const ahead = { date: utc(3_600_000), "retry-after": utc(3_605_000) }; // the server's clock
+    expect(waitBefore(backoff, refused(429, "x", ahead), start)).toBeGreaterThanOrEqual(5000);
     expect(asked("3", 7001)).toBeUndefined();
     expect(asked("3600")).toBeUndefined();
     const overloaded = waitBefore(backoff, refused(503, "x", { "retry-after": "1" }), start);

@@ -26,7 +26,10 @@ export async function startTestServer(): Promise<TestServer> {
     idleTimeout: 255,
     async fetch(request, socket) {
       await nextTurns(); // an order that was sent before this request is nearly always in force first
-      return faults.responseTo(request) ?? (await started(engine).server.fetch(request, socket));
+      const { server, clock } = started(engine);
+      const response = faults.responseTo(request) ?? (await server.fetch(request, socket));
+      response.headers.set("Date", new Date(clock.nowMs).toUTCString()); // clients compare a limit's end with it
+      return response;
     },
   });
   const url = `http://127.0.0.1:${listener.port}`;

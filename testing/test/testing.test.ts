@@ -61,6 +61,21 @@ describe("a test server", () => {
     expect(latchkey.clock.now()).toBe(Date.parse("2026-02-01T00:00:00Z"));
   });
 
+  test("tells an application by its own clock how long a user has to wait", async () => {
+    await latchkey.clock.set("2026-01-31T23:59:00Z");
+    const { key } = await latchkey.seed(limited);
+    const { guard } = await import(join(project, "node_modules/@latchkey/sdk/dist/esm/index.js"));
+    const check = guard(latchkey.client);
+    const headersOf = async () => (await check({ headers: { authorization: `Bearer ${key}` } })).headers;
+    await headersOf();
+    expect(await headersOf()).toMatchObject({ "retry-after": "60", ratelimit: '"requests";r=0;t=60' });
+    await latchkey.clock.advance("45s");
+    expect(await headersOf()).toMatchObject({ "retry-after": "15" });
+    await latchkey.fail("keys.verifyKey", { status: 429 });
+    const { headers } = await post("keys.verifyKey", { key });
+    expect(headers.get("date")).toBe("Sat, 31 Jan 2026 23:59:45 GMT");
+  });
+
   test("expires a key when the clock is set past its end, and not when it is set back", async () => {
     const { key } = await latchkey.seed({ expires: Date.parse("2026-02-02") });
     await latchkey.clock.set("2026-02-02T00:00:01Z");

@@ -97,7 +97,7 @@ test("a file that is damaged, newer, incomplete or not a backup is refused with 
     [spoiled, "is damaged"],
     [text, "is not a SQLite database"],
     [other, "is not a database of Latchkey"],
-    [inUse, "was in use and is no backup"],
+    [inUse, "is a database in use and not a backup"],
     [badUsage, "is not a SQLite database"],
     [changed("newer", `insert into "migrations" values ('9999_future')`), "was written by a newer Latchkey"],
     [

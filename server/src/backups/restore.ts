@@ -5,21 +5,21 @@ import { type Contents, flawOfUsage, inspectRecords } from "../storage/engines/i
 import { createFolder, flushFolder } from "../storage/folder.ts";
 import { flushed, reasonOf } from "./writeBackup.ts";
 
-/** Why a backup cannot be restored: one sentence. */
+/** A backup cannot be restored. The message has sentences for the operator. */
 export class RestoreError extends Error {}
 
 export type Backup = { path: string; hasUsage: boolean; contents: Contents };
 
 /**
- * Checks a backup: that its files are intact, and written by this version or an older one.
- * Errors: `RestoreError`.
+ * Checks that the files of a backup are intact, and that this version or an older one has
+ * written them. Errors: `RestoreError`.
  */
 export function checkBackup(path: string): Backup {
   refuseOtherThanFile(path);
   const log = `${path}-wal`;
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new RestoreError(
-      `${log} exists, so ${path} was in use and is no backup. Make one with latchkey backup.`,
+      `${log} exists, so ${path} is a database in use and not a backup. Make one with latchkey backup.`,
     );
   }
   const found = inspectRecords(path);
@@ -44,12 +44,12 @@ function refuseOtherThanFile(path: string): void {
   throw new RestoreError(`${path} is not a file. ${hint}`);
 }
 
-const suffixes = ["-usage", ""]; // the records last: without them, the server refuses to start
+const suffixes = ["-usage", ""]; // the records come last: until they are there, the server refuses to start
 const others = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
 
 /**
- * Copies a backup to the database's place, which must be empty. The files get their names when both are on disk.
- * Errors: `RestoreError`.
+ * Copies a backup to the path of the database. No file of a database may exist there. The copies get their final
+ * names when all of them are on disk. Errors: `RestoreError`.
  */
 export async function restoreTo(target: string, { path, hasUsage }: Backup): Promise<void> {
   const existing = others.map((suffix) => target + suffix).filter((file) => existsSync(file));

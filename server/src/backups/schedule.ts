@@ -7,7 +7,7 @@ import { type BackupSource, backupFiles, reasonOf, removeUnfinished, writeBackup
 export type ScheduleOptions = {
   /** the database file */
   path: string;
-  /** where each backup gets a folder of its own */
+  /** the folder in which each backup gets its own folder */
   folder: string;
   everyMs: number;
   /** how many backups are kept */
@@ -20,15 +20,15 @@ export type ScheduleOptions = {
 };
 
 export type Schedule = {
-  /** Backs up if it is time. Never fails, and never runs twice at once. To be called often. */
+  /** Makes a backup if it is time. Call it often. Never fails. While a backup is running, only waits for it. */
   tick(): Promise<void>;
-  /** Resolves when no backup is running. */
+  /** Waits until no backup is running. */
   stop(): Promise<void>;
 };
 
 /**
- * Backs up a SQLite database regularly, and removes the oldest of its own backups. After a restart, the time is counted
- * from the newest backup in the folder. A backup that fails is repeated when the next one is due.
+ * Backs up a SQLite database regularly, and keeps the newest `keep` backups. After a restart, the next backup is due
+ * `everyMs` after the newest one in the folder. A failed backup is not retried before the next one is due.
  */
 export function scheduleBackups(options: ScheduleOptions): Schedule {
   let attemptedAtMs: number | undefined;
@@ -36,7 +36,7 @@ export function scheduleBackups(options: ScheduleOptions): Schedule {
 
   function isDue(nowMs: number): boolean {
     attemptedAtMs ??= newestBefore(options, nowMs);
-    // a clock that was set back must not delay the next backup for longer than usual
+    // if the clock was set back, the next backup must not come later than usual
     return attemptedAtMs === undefined || Math.abs(nowMs - attemptedAtMs) >= options.everyMs;
   }
 
@@ -87,13 +87,13 @@ async function writeWith({ path, open }: ScheduleOptions, folder: string): Promi
   }
 }
 
-/** All but the newest, and never the one that was just made. */
+/** Removes all but the newest backups. Never removes the one that was just made. */
 async function prune(options: ScheduleOptions, made: string): Promise<void> {
   const others = ownFolders(options, "").filter((name) => name !== made);
   for (const name of others.toReversed().slice(options.keep - 1)) await removeBackup(options, name);
 }
 
-/** Removes the files that a backup has, and the folder unless someone has put other files there. */
+/** Removes the files of a backup. Also removes its folder, unless someone has put other files into it. */
 async function removeBackup({ path, folder }: ScheduleOptions, name: string): Promise<void> {
   const whole = join(folder, name);
   if (!existsSync(whole)) return;
@@ -104,7 +104,7 @@ async function removeBackup({ path, folder }: ScheduleOptions, name: string): Pr
   });
 }
 
-/** `latchkey.db-2026-01-31T12-00-00Z` */
+/** Returns a name such as `latchkey.db-2026-01-31T12-00-00Z`. */
 function nameOf(path: string, atMs: number): string {
   const time = new Date(atMs).toISOString().replace(/\.\d+Z$/, "Z");
   return `${basename(path)}-${time.replaceAll(":", "-")}`;
@@ -112,7 +112,9 @@ function nameOf(path: string, atMs: number): string {
 
 const timePattern = /^(\d{4}-\d{2}-\d{2}T)(\d{2})-(\d{2})-(\d{2}Z)$/;
 
-/** The names of this database's backups, the oldest first. `suffix`: `.unfinished`, or empty for complete ones. */
+/**
+ * Lists the names of this database's backups, oldest first. `suffix` is `.unfinished`, or empty for complete backups.
+ */
 function ownFolders({ path, folder }: ScheduleOptions, suffix: string): string[] {
   const isBackup = (name: string) => suffix !== "" || existsSync(join(folder, name, basename(path)));
   return readdirSync(folder, { withFileTypes: true })
@@ -131,7 +133,7 @@ function timeOf(path: string, name: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** When the newest backup was made that is not in the future, which only a wrong clock could have made. */
+/** Returns the time of the newest backup. Ignores those in the future, since a wrong clock has named them. */
 function newestBefore(options: ScheduleOptions, nowMs: number): number | undefined {
   if (!existsSync(options.folder)) return undefined;
   const times = ownFolders(options, "").map((name) => timeOf(options.path, name) ?? 0);

@@ -5,10 +5,10 @@ import { createFolder, flushFolder } from "../storage/folder.ts";
 import { attachDatabase, copyDatabase } from "../storage/queries/backup.ts";
 import type { Db } from "../storage/schema.ts";
 
-/** The database file that is backed up, with the usage file beside it; `db` reads on another thread. */
+/** The database file to back up, together with the usage file next to it. `db` reads it on another thread. */
 export type BackupSource = { path: string; db: Db };
 
-/** The files of a backup in this folder, the records last. */
+/** Lists the files of a backup in this folder. The file with the records comes last. */
 export function backupFiles(path: string, folder: string) {
   const name = basename(path);
   return [
@@ -18,15 +18,15 @@ export function backupFiles(path: string, folder: string) {
 }
 
 /**
- * Writes consistent copies of the records and of usage, also while the server is running. The copies get their final names
- * when both are on disk, so an interrupted backup never looks complete. Does not block this thread.
- * Errors: SQLite's and the system's. The unfinished copies are then removed.
+ * Writes consistent copies of the records and of usage to `folder`, even while the server is running. The copies get
+ * their final names when both are on disk, so an interrupted backup never looks complete. Does not block this thread.
+ * Errors: SQLite's and the system's. Unfinished copies are then removed.
  */
 export async function writeBackup({ path, db }: BackupSource, folder: string): Promise<void> {
   const unfinished = join(folder, `${basename(path)}.unfinished-${process.pid}`);
   try {
     createFolder(folder);
-    removeUnfinished(path, folder); // a killed backup may have left some
+    removeUnfinished(path, folder); // a backup that was killed may have left files
     createFolder(unfinished);
     await attachDatabase(db, `${path}-usage`, "usage");
     for (const { of, to } of backupFiles(path, unfinished)) {
@@ -41,8 +41,8 @@ export async function writeBackup({ path, db }: BackupSource, folder: string): P
 }
 
 /**
- * Removes what interrupted backups of this database have left in the folder. Each is renamed first: if another thread is
- * still writing it, that thread finds no folder for its next file.
+ * Removes the unfinished folders of interrupted backups of this database. Renames each folder first: if another
+ * thread is still writing to it, that thread then fails at its next file.
  */
 export function removeUnfinished(path: string, folder: string): void {
   if (!existsSync(folder)) return;
@@ -64,7 +64,7 @@ export async function flushed(path: string): Promise<void> {
   }
 }
 
-/** The error message of SQLite or of the system. */
+/** Returns the message of SQLite or of the system. */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;

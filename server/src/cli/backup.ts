@@ -10,7 +10,10 @@ import {
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CommandError, UsageError } from "./commandError.ts";
 
-/** The database file and the target folder. Errors: `CommandError` for wrong arguments, and for other databases. */
+/**
+ * Returns the database file and the target folder. Errors: `CommandError` if the arguments are wrong
+ * or the database is not a file.
+ */
 export function backedUpFile(
   database: DatabaseAddress,
   words: readonly string[],
@@ -28,8 +31,8 @@ export function backedUpFile(
 }
 
 /**
- * `latchkey backup <folder>`: see `writeBackup`. Returns the paths of the copies.
- * Errors: `CommandError` if the folder already has a backup, or cannot be written.
+ * `latchkey backup <folder>`: writes a backup with `writeBackup`. Returns the paths of the copies. Errors:
+ * `CommandError` if the folder already has a backup, or cannot be written.
  */
 export async function backUp(source: BackupSource, folder: string): Promise<string> {
   const copies = backupFiles(source.path, folder).toReversed();

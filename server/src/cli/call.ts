@@ -4,23 +4,23 @@ import { CommandError, exitCodes, UsageError } from "./commandError.ts";
 import { bodyOf, type Flags, readFlags, readSource } from "./fields.ts";
 import { printRows, printsRows } from "./lists.ts";
 
-/** The server that is called, and how. */
+/** The server to call, and how to call it. */
 export type Target = {
   url: string;
   rootKey: string | undefined;
   /** the file in which a server in this folder may have stored its first root key */
   rootKeyFile: string | undefined;
-  /** how long a call may take; one that works through a large body may take ten times as long */
+  /** how long a call may take; an operation that works through a large body may take ten times as long */
   withinMs: number;
   nowMs(): number;
-  /** how many characters a line of the terminal has; undefined: the output does not go to a terminal */
+  /** the width of the terminal in characters; undefined: the output does not go to a terminal */
   terminalWidth: number | undefined;
 };
 
 /**
- * Calls `<group> <operation> --field value …` on a running server and prints its response. The flags are the fields
- * of the operation's input. With `textOf`, prints that text of the response's data instead. Returns the exit code.
- * Errors: `CommandError`.
+ * `latchkey <group> <operation> --field value …`: calls an operation on a running server and prints the response. The
+ * flags are the fields of the operation's input. With `textOf`, prints the text that it returns for the response's
+ * data. Returns the exit code. Errors: `CommandError`.
  */
 export async function callOperation(
   operation: Operation,
@@ -48,7 +48,7 @@ export async function callOperation(
 
 type Reply = { data?: Record<string, unknown>; pagination?: { cursor?: string } };
 
-/** Whether the key, the reservation or the request for which a limit was counted was refused. */
+/** Whether the operation is a decision, and it refused the key, the reservation or the counted request. */
 function isDenied({ decides }: Operation, { data = {} }: Reply): boolean {
   if (decides !== true) return false;
   return ["valid", "granted", "success", "passed"].some((member) => data[member] === false);

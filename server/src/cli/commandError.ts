@@ -1,8 +1,8 @@
-/** The command cannot run. The message is one sentence. */
+/** A command cannot run. The message has sentences for the user. */
 export class CommandError extends Error {}
 
 /** The command line itself is wrong: an unknown word, or a missing or invalid argument. */
 export class UsageError extends CommandError {}
 
-/** What a command exits with. `denied`: the key or the request was checked and refused. */
+/** The exit codes of commands. `denied`: the command worked, but the key or the request was refused. */
 export const exitCodes = { ok: 0, error: 1, usage: 2, denied: 3 } as const;

@@ -2,7 +2,7 @@
 export type Command = {
   /** one word, or a group and a verb */
   name: string;
-  /** its arguments */
+  /** the arguments, as the help shows them */
   usage: string;
   summary: string;
   details?: readonly string[];
@@ -14,7 +14,7 @@ const output =
   "--output <table | json>  How to print the list. Default: table on a terminal, else a line of JSON each.";
 const since = "--since <ISO time>  Only what happened at this time or later.";
 
-/** Every command except the operations. The help and the completion are made of it. */
+/** Every command except the operations. The help and the completion are built from this list. */
 export const commands: readonly Command[] = [
   { name: "serve", usage: "", summary: "start the server" },
   { name: "config", usage: "", summary: "show the current settings, which are environment variables" },
@@ -184,7 +184,7 @@ export const commands: readonly Command[] = [
   },
 ];
 
-/** The flags that a command's details describe. */
+/** Returns the flags that the details of a command describe. */
 export function flagsOf({ details = [] }: Command): string[] {
   return details.flatMap((line) => /^--[a-z-]+/.exec(line) ?? []);
 }

@@ -5,7 +5,7 @@ import { furtherFlags, inputSchema } from "./fields.ts";
 
 const scripts: Record<string, (words: Suggestions) => string> = { bash, zsh, fish };
 
-/** `latchkey completion <shell>`: returns the script. Errors: `UsageError` for an unknown shell. */
+/** `latchkey completion <shell>`: returns the completion script. Errors: `UsageError` for an unknown shell. */
 export function completion(words: readonly string[], operations: readonly Operation[]): string {
   const [shell = "", ...rest] = words;
   const script = Object.hasOwn(scripts, shell) && rest.length === 0 ? scripts[shell] : undefined;
@@ -13,7 +13,7 @@ export function completion(words: readonly string[], operations: readonly Operat
   return script(suggestions(operations));
 }
 
-/** What may follow the words that have been typed after `latchkey`; the words are joined by spaces. */
+/** The words that may follow, by the words that have been typed after `latchkey`, joined by spaces. */
 type Suggestions = ReadonlyMap<string, readonly string[]>;
 
 function suggestions(operations: readonly Operation[]): Suggestions {
@@ -38,7 +38,7 @@ function suggestions(operations: readonly Operation[]): Suggestions {
   return new Map([...found].map(([typed, next]) => [typed, [...next]]));
 }
 
-/** A function for bash and zsh: prints what may follow its two arguments. */
+/** Returns a shell function for bash and zsh that prints the words that may follow its argument. */
 function lookUp(words: Suggestions): string {
   const rows = [...words].map(([typed, next]) => `    "${typed}") echo "${next.join(" ")}" ;;`);
   return `_latchkey_words() {\n  case "$1" in\n${rows.join("\n")}\n  esac\n}`;

@@ -7,15 +7,15 @@ import { UsageError } from "./commandError.ts";
 export type CopySource = { database: DatabaseAddress; redisUrl: string | undefined; counterBytes: number };
 
 type Surroundings = {
-  /** milliseconds of the clock that counters use */
+  /** the time by the clock that counters use, in milliseconds */
   monotonicMs(): number;
   isStopped(): boolean;
   progress(sentence: string): void;
 };
 
 /**
- * `latchkey copy`: copies a database to an empty one, or ends the read-only state that this leaves. Returns the report.
- * Errors: `UsageError`, `CopyError`, `StorageError`.
+ * `latchkey copy`: copies a database to an empty one. With `--resume-source`, lets the source of an earlier copy
+ * accept writes again. Returns the report. Errors: `UsageError`, `CopyError`, `StorageError`.
  */
 export async function copy(
   source: CopySource,
@@ -49,7 +49,7 @@ type Request =
 const usage =
   "Usage: latchkey copy --to <database> [--to-redis <url> | --without-counters] [--only-counters], or latchkey copy --resume-source";
 
-/** Errors: `UsageError` if the words do not fit together. */
+/** Parses the flags. Errors: `UsageError` if they are wrong or contradict each other. */
 function requestOf(words: readonly string[]): Request {
   const given = parsed(words);
   const { to, "to-redis": redisUrl, "without-counters": without, "only-counters": only } = given;

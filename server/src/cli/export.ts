@@ -15,7 +15,7 @@ export type ExportFlags = {
   audit: boolean;
 };
 
-/** Errors: `UsageError` for anything but the command's flags; `CommandError` if the file exists. */
+/** Parses the flags. Errors: `UsageError` if they are wrong, `CommandError` if the output file exists. */
 export function exportFlags(words: readonly string[]): ExportFlags {
   const { flags, set, others } = parseFlags(words, {
     values: ["workspace", "output"],
@@ -36,7 +36,7 @@ export function exportFlags(words: readonly string[]): ExportFlags {
 
 const chunkCharacters = 256 * 1024;
 
-/** `latchkey export`: writes the document. Returns how many records could not be exported. */
+/** `latchkey export`: writes an export document. Returns how many records could not be exported. */
 export async function writeExport(source: Omit<ExportSource, "warn">, output: string): Promise<number> {
   const shown = progress();
   let flawed = 0;
@@ -71,6 +71,7 @@ export async function writeExport(source: Omit<ExportSource, "warn">, output: st
   return flawed;
 }
 
+/** Where the document is written. */
 type Sink = { write(text: string): Promise<void>; end(): void; abandon(): void };
 
 const standardOutput: Sink = {
@@ -82,7 +83,7 @@ const standardOutput: Sink = {
   abandon: () => undefined,
 };
 
-/** The file gets its name when it is complete and on the disk. */
+/** Writes to a file. The file gets its name when it is complete and on disk. */
 function fileSink(path: string): Sink {
   const unfinished = `${path}.unfinished-${process.pid}`;
   const file = openSync(unfinished, "w", 0o600);

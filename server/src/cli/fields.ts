@@ -24,13 +24,13 @@ export function commandName({ name }: Operation): string {
   return `latchkey ${name.replace(".", " ")}`;
 }
 
-/** The flags that every operation has, and what follows each. `json` replaces the fields. */
+/** The flags that every operation has, with what follows each in the help. `json` is used instead of the fields. */
 const commonFlags = {
   json: "<json | - | @file>  The whole body, instead of single fields; - reads it from stdin.",
   "root-key-file": "<file | ->  Where the root key is, instead of LATCHKEY_ROOT_KEY; - reads it from stdin.",
 } as const;
 
-/** Further flags of lists. */
+/** further flags of operations that return a list */
 const listFlags = {
   output: "<table | json>  How to print the list. Default: table on a terminal, else json.",
   all: "  Follows the pages to the end of the list. With json, each item is a line of its own.",
@@ -42,18 +42,21 @@ export function isList({ page }: Operation): boolean {
   return page !== undefined;
 }
 
-/** The flags of the operation that are not fields, and what follows each. */
+/** Returns the flags of an operation that are not fields, with what follows each in the help. */
 export function furtherFlags(operation: Operation): Readonly<Record<string, string>> {
   return isList(operation) ? { ...commonFlags, ...listFlags } : commonFlags;
 }
 
-/** The flags of a command line: those that are not fields, and the fields as text. */
+/** The parsed flags of a command line: `fields` as text, and `further` flags that are not fields. */
 export type Flags = {
   further: Partial<Record<FurtherFlag, string>>;
   fields: ReadonlyMap<string, string>;
 };
 
-/** Errors: `UsageError` if a flag has no value or comes twice, or if a word is not a flag. */
+/**
+ * Parses the flags of an operation. Errors: `UsageError` if a flag has no value or occurs
+ * twice, or a word is not a flag.
+ */
 export function readFlags(operation: Operation, words: readonly string[]): Flags {
   const known = furtherFlags(operation);
   const further: Flags["further"] = {};
@@ -76,7 +79,7 @@ export function readFlags(operation: Operation, words: readonly string[]): Flags
   return { further, fields };
 }
 
-/** Other users of the machine can read the arguments of a process. */
+/** Refuses a root key as an argument, since other users of the machine can read the arguments of a process. */
 function refuseRootKey(flag: string): void {
   if (!/^--?root-?key(=|$)/i.test(flag)) return;
   throw new UsageError(
@@ -84,7 +87,10 @@ function refuseRootKey(flag: string): void {
   );
 }
 
-/** The operation's body. Errors: `UsageError` for an unknown flag, a missing one, or a value that does not fit. */
+/**
+ * Builds the body of the request. Errors: `UsageError` if a flag is unknown or missing, or
+ * has a value of the wrong type.
+ */
 export function bodyOf(operation: Operation, { further, fields }: Flags, nowMs: number): unknown {
   const { json: whole } = further;
   if (whole !== undefined && fields.size > 0) {
@@ -111,7 +117,11 @@ function unknownFlag(operation: Operation, name: string, known: readonly string[
   throw new UsageError(`--${name} is not a field of ${operation.name}.${hint}`);
 }
 
-/** A field that may be a string takes the text unchanged. `null` clears a field that may be null. */
+/**
+ * Parses the value of a field by its schema. If the field may be null, the text `null` means null.
+ * Otherwise, a field that may be a string gets the text unchanged; a list of strings may be separated by
+ * commas; and all other values are JSON.
+ */
 function parseValue(schema: Schema, text: string, flag: string, nowMs: number): unknown {
   const kinds = schema.anyOf ?? [schema];
   if (text === "null" && kinds.some(({ type }) => type === "null")) return null;
@@ -137,7 +147,7 @@ function timeOf(text: string, flag: string, nowMs: number): number {
   );
 }
 
-/** `-` stands for stdin, and `@file` for a file. */
+/** Parses JSON. The text `-` stands for the content of stdin, and `@path` for that of a file. */
 function readJson(text: string, flag: string): unknown {
   const source = text === "-" ? "stdin" : text.startsWith("@") ? text.slice(1) : undefined;
   const content = source === undefined ? text : readSource(text === "-" ? 0 : text.slice(1), flag);

@@ -2,8 +2,8 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { UsageError } from "./commandError.ts";
 
 /**
- * The flags of a command and its other words. `switches` are flags without a value.
- * Errors: `UsageError` for a flag that is not among them.
+ * Parses the flags and the other words of a command. `values` are flags with a value, `switches` are flags without.
+ * Errors: `UsageError` for any other flag.
  */
 export function parseFlags(
   words: readonly string[],

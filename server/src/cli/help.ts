@@ -6,8 +6,8 @@ import { type Command, commands } from "./commands.ts";
 import { operationHelp } from "./operationHelp.ts";
 
 /**
- * What is printed for words that ask for help or for the version, or that only name a group. Undefined for all others.
- * Errors: `UsageError` if there is nothing to explain.
+ * Returns the text to print if the words ask for help or for the version, or only name a group. Returns `undefined`
+ * for other words. Errors: `UsageError` if they ask for help on something unknown.
  */
 export function helpFor(words: readonly string[], operations: readonly Operation[]): string | undefined {
   const topic = words.filter((word) => !isHelpFlag(word));
@@ -45,7 +45,7 @@ latchkey <group> lists a group, and latchkey <command> -h explains a command. Op
 the root key in LATCHKEY_ROOT_KEY or LATCHKEY_ROOT_KEY_FILE. Exit codes: 0 success, 1 error, 2 wrong usage, 3 denied.`;
 }
 
-/** The commands and operations of a group, or how one command is used. Undefined for words that are neither. */
+/** Returns the help of a command or of a group, or `undefined` if the words are neither. */
 function helpOn([group = "", verb = ""]: readonly string[], operations: readonly Operation[]) {
   const find = (wanted: string) => commands.find(({ name }) => name === wanted);
   const command = find(`${group} ${verb}`) ?? find(group);
@@ -80,7 +80,7 @@ function operationLine({ name, summary }: Operation): string {
   return `  ${name.replace(".", " ").padEnd(column)}${summary}`;
 }
 
-/** The error for words that are not a command, with the command that was probably meant. */
+/** Returns the error for words that are not a command. It suggests the command that was probably meant. */
 export function unknownCommand(words: readonly string[], operations: readonly Operation[]): UsageError {
   const [group = "", verb = ""] = words;
   const known = [

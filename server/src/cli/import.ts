@@ -26,7 +26,7 @@ export type ImportFlags = {
   /** `-` for the standard input */
   file: string;
   workspace: string | undefined;
-  /** the product whose keys are read; undefined: the file is a document */
+  /** the product whose keys are imported; undefined: the file is an export document */
   from: Product | undefined;
   /** the api for keys of another product */
   api: string | undefined;
@@ -34,7 +34,7 @@ export type ImportFlags = {
   dropSealed: boolean;
 } & Pick<ImportOptions, "dryRun" | "replace" | "rootKeys">;
 
-/** Errors: `UsageError` for anything but the command's flags and one file. */
+/** Parses the flags. Errors: `UsageError` if they are wrong, or if there is more than one file. */
 export function importFlags(words: readonly string[]): ImportFlags {
   const { flags, set, others } = parseFlags(words, {
     values: ["workspace", "old-recovery-key", "from", "api"],
@@ -62,7 +62,7 @@ export function importFlags(words: readonly string[]): ImportFlags {
   };
 }
 
-/** What can be read besides documents, and from where. */
+/** The products whose keys can be imported, and what to pass as the file of each. */
 const sources = {
   "better-auth": "a SQLite file or a postgres:// address",
   litellm: "a postgres:// address",
@@ -79,8 +79,8 @@ function productOf(text: string | undefined): Product | undefined {
 }
 
 /**
- * The keys of another product, from its database or a file. `close` when they are read.
- * Errors: `StorageError` if its database cannot be opened.
+ * Opens the keys of another product, in its database or a file. The caller must call `close` after reading. Errors:
+ * `StorageError` if the database cannot be opened.
  */
 export async function openForeignKeys(
   product: Product,
@@ -98,7 +98,10 @@ export async function openForeignKeys(
   return { entries: entriesOf(read(database, reading), note), close: database.close };
 }
 
-/** How this server seals keys. `fingerprint` and `recovery` undefined: it has no recovery key. */
+/**
+ * How this server seals recoverable keys: it encrypts them under its recovery key. Without a recovery key,
+ * `fingerprint` and `recovery` are undefined.
+ */
 export type Sealing = {
   recovery: Recovery | undefined;
   fingerprint: string | undefined;
@@ -106,8 +109,9 @@ export type Sealing = {
 };
 
 /**
- * Reads a file twice, the first time only to check it: a damaged one changes nothing. The standard input is read once.
- * Errors: `CommandError` if the document cannot be read or is damaged.
+ * Opens an export document. A file is read twice, the first time only to check it, so that a damaged
+ * file changes nothing. The standard input can be read only once. Errors: `CommandError` if the
+ * document cannot be read or is damaged.
  */
 export async function openImport(file: string): Promise<OpenDocument> {
   if (file === "-") return refusing(() => readDocument(process.stdin));
@@ -120,7 +124,11 @@ export async function openImport(file: string): Promise<OpenDocument> {
   });
 }
 
-/** What becomes of the sealed keys of this document. Errors: `CommandError` if they cannot be opened here. */
+/**
+ * Returns a function that seals the recoverable keys of a document for this server. It returns null to
+ * import a key as not recoverable, and `undefined` if a key cannot be opened. Errors: `CommandError` if this
+ * server has no key that opens them.
+ */
 export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
   const { recovery, fingerprint, recoveryWith } = sealing;
   if (flags.dropSealed) return () => null;
@@ -142,8 +150,8 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
 }
 
 /**
- * The workspace to import into: the named one, that of the document, or the only one. In an empty database it is created.
- * Errors: as `workspaceOf`.
+ * Returns the workspace to import into: that of the flag, that of the document, or the only one. In an empty
+ * database, creates that of the document. Errors: like `workspaceOf`.
  */
 export async function workspaceFor(
   engine: Engine,
@@ -161,13 +169,13 @@ export async function workspaceFor(
 
 async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["workspace"]): Promise<void> {
   await engine.transaction(async (tx) => {
-    if ((await listWorkspaces(tx)).length > 0) return; // a server was started since
+    if ((await listWorkspaces(tx)).length > 0) return; // a server has been started meanwhile, and has created one
     await insertWorkspace(tx, { id, name, nowMs: Date.now() });
     await setWorkspaceTimeZone(tx, id, timeZone);
   });
 }
 
-/** Imports the document and prints a report. Returns the exit code. */
+/** Imports the records and prints a report. Returns the exit code. */
 export async function runImport(
   target: ImportTarget,
   entries: OpenDocument["entries"],

@@ -8,7 +8,7 @@ import { parseFlags } from "./flags.ts";
 
 export type StatusOptions = { workspace: string | undefined; notSeenDays: number | undefined };
 
-/** Errors: `UsageError` for a wrong flag. */
+/** Parses the flags. Errors: `UsageError` if they are wrong. */
 export function statusFlags(words: readonly string[]): StatusOptions {
   const { flags } = parseFlags(words, { values: ["workspace", "not-seen-days"] });
   const days = flags["not-seen-days"];
@@ -21,8 +21,9 @@ export function statusFlags(words: readonly string[]): StatusOptions {
 type StatusSource = { engine: Engine; usage: UsageSql; workspaceId: string; nowMs: number };
 
 /**
- * `latchkey import status`: what the upstream has taught this server and where the two differ, as text; with
- * `--not-seen-days`, the imported keys that were not verified lately, as CSV.
+ * `latchkey import status`: prints how many waiting keys have got their hash from the upstream, and where
+ * the upstream decided differently. With `--not-seen-days`, prints the imported keys that were not
+ * verified in that time, as CSV.
  */
 export async function importStatus(
   { engine, usage, workspaceId, nowMs }: StatusSource,

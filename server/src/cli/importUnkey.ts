@@ -20,7 +20,7 @@ export type UnkeyFlags = {
 
 export type UnkeyServer = { url: string; rootKey: string };
 
-/** Errors: `UsageError` for a wrong or missing flag. */
+/** Parses the flags. Errors: `UsageError` if a flag is wrong or missing. */
 export function unkeyFlags(words: readonly string[]): UnkeyFlags {
   const { flags, set, others } = parseFlags(words, {
     values: ["api", "namespaces", "url", "root-key-file", "workspace"],
@@ -44,7 +44,7 @@ export function unkeyFlags(words: readonly string[]): UnkeyFlags {
 }
 
 /**
- * Where to import from: what the flags name, or else the settings of `UPSTREAM_VERIFY_URL`.
+ * Returns the server to import from. Uses the flags, or the `UPSTREAM_VERIFY_…` settings if a flag is missing.
  * Errors: `UsageError` if neither has an address or a root key, `CommandError` if the file cannot be read.
  */
 export function serverOf(
@@ -84,13 +84,13 @@ function listOf(text = ""): string[] {
   return [...new Set(text.split(",").map((one) => one.trim()))].filter((one) => one !== "");
 }
 
-/** A page of keys may take a while. */
+/** long enough for a page of keys */
 const callWithinMs = 30_000;
 const mostListed = 100;
 
 /**
- * `latchkey import unkey`: imports what the API of Unkey shows of a workspace. The keys wait for their hashes.
- * Prints a report, and returns the exit code.
+ * `latchkey import unkey`: imports everything that the API of Unkey shows of a workspace. It does not show hashes, so
+ * the imported keys are waiting keys. Prints a report, and returns the exit code.
  */
 export async function importUnkey(
   target: ImportTarget,

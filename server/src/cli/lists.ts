@@ -10,7 +10,7 @@ export type ListReply = { data?: unknown; pagination?: { cursor?: string } };
 type Printing = {
   operation: Operation;
   flags: Flags;
-  /** how many characters a line of the terminal has; undefined: the output does not go to a terminal */
+  /** the width of the terminal in characters; undefined: the output does not go to a terminal */
   terminalWidth: number | undefined;
   /** Calls the operation with these fields added to the body. */
   ask(more: object): Promise<{ ok: boolean; reply: ListReply }>;
@@ -23,8 +23,8 @@ export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "
 }
 
 /**
- * Prints the items of a list page by page, as a table or as a line of JSON each. Returns the exit code.
- * Errors: `CommandError`.
+ * Prints the items of a list page by page, as a table or as one line of JSON each. Returns the
+ * exit code. Errors: `CommandError`.
  */
 export async function printRows(printing: Printing): Promise<number> {
   const { operation, flags, terminalWidth, ask } = printing;
@@ -68,7 +68,7 @@ export function printer(
   };
 }
 
-/** Errors: `UsageError` for an unknown form. */
+/** Returns how to print a list. Errors: `UsageError` if `--output` has another value. */
 function formOf(output: string | undefined, terminalWidth: number | undefined): "table" | "json" {
   if (output === undefined) return terminalWidth === undefined ? "json" : "table";
   if (output === "table" || output === "json") return output;

@@ -28,7 +28,7 @@ import { parseTime } from "./times.ts";
 
 type Command = (engine: Engine, words: string[], terminalWidth?: number) => Promise<string>;
 
-/** The commands that work on the database, by the words after `latchkey`. */
+/** The management commands, by the words after `latchkey`. They work on the database directly, without a server. */
 const managed: Record<string, Command> = {
   "workspace create": createWorkspace,
   "workspace list": listAllWorkspaces,
@@ -42,7 +42,7 @@ const managed: Record<string, Command> = {
   "root-key revoke": revokeRootKeyById,
 };
 
-/** Whether these words are one of the commands that work on the database. */
+/** Whether these words are a management command. */
 export function isManagement([group = "", verb = ""]: readonly string[]): boolean {
   return Object.hasOwn(managed, `${group} ${verb}`);
 }
@@ -106,7 +106,7 @@ async function switchWorkspace(engine: Engine, words: string[], enabled: boolean
   return `${id} is ${enabled ? "enabled" : "disabled"}`;
 }
 
-/** New quotas follow the workspace's time zone if they do not name one. */
+/** Sets the time zone of a workspace. New quotas get it if they are created without a time zone. */
 async function setWorkspace(engine: Engine, words: string[]): Promise<string> {
   const options = flags(words, ["workspace", "time-zone"]);
   const given = options["time-zone"] ?? "";
@@ -219,12 +219,18 @@ async function whyNotRevoked(engine: Engine, id: string): Promise<string> {
     : `${id} was already revoked at ${new Date(revoked.revokedAtMs).toISOString()}.`;
 }
 
-/** The id of the named workspace, or of the only one. */
+/**
+ * Returns the id of the workspace with this id, or of the only workspace if `id` is
+ * undefined. Errors: like `findWorkspace`.
+ */
 export async function workspaceOf(engine: Engine, id: string | undefined): Promise<string> {
   return (await findWorkspace(engine, id)).id;
 }
 
-/** The named workspace, or the only one. Errors: `CommandError`, also if there are several and none is named. */
+/**
+ * Finds the workspace with this id, or the only workspace if `id` is undefined. Errors: `CommandError` if it does not
+ * exist, or if `id` is undefined and there are several.
+ */
 export async function findWorkspace(engine: Engine, id: string | undefined) {
   const all = await listWorkspaces(engine.db);
   if (id === undefined && all.length > 1) {
@@ -252,14 +258,14 @@ function expiry(text: string | undefined, nowMs: number): number | undefined {
   return at;
 }
 
-/** The only argument of a command. Errors: `CommandError` if it is missing or not the only one. */
+/** Returns the only argument of a command. Errors: `CommandError` if it is missing or there are more. */
 function only(words: readonly string[], usage: string): string {
   const [word = "", ...rest] = words;
   if (word.trim() === "" || rest.length > 0) throw new UsageError(`Usage: latchkey ${usage}.`);
   return word;
 }
 
-/** Errors: `CommandError` for a flag that is not among `names`. */
+/** Parses the flags of a command. Errors: `CommandError` for a flag that is not in `names`. */
 export function flags(
   words: readonly string[],
   names: readonly string[],

@@ -17,7 +17,7 @@ export function operationHelp(operation: Operation): string {
   ].join("\n");
 }
 
-/** A line for each field within a value, at any depth. Only fields of the body itself are flags. */
+/** Returns a line for each field in a value, at any depth. Only the fields of the body itself are flags. */
 function fieldLines(value: Schema, path: string): string[] {
   const inner = value.anyOf?.find(({ type }) => type !== "null") ?? value;
   if (inner.items !== undefined) return fieldLines(inner.items, `${path}[]`);
@@ -30,7 +30,7 @@ function fieldLines(value: Schema, path: string): string[] {
   });
 }
 
-/** What to write after a flag. */
+/** Returns the type of a field as its flag expects it, such as `time` or `a,b`. */
 function typeOf(field: Schema): string {
   const { anyOf } = field;
   const orNull = anyOf?.some(({ type }) => type === "null") === true ? " or null" : "";
@@ -44,7 +44,7 @@ function plainTypeOf({ type, enum: values, anyOf }: Schema): string {
   return values === undefined ? (type ?? "json") : values.join(" or ");
 }
 
-/** The operation's example as a command line. */
+/** Returns the example of an operation as a command line. */
 export function exampleOf(operation: Operation): string {
   const { input } = operation.example;
   if (Array.isArray(input)) return `${commandName(operation)} --json ${quoted(JSON.stringify(input))}`;
@@ -60,7 +60,7 @@ function textOf(value: unknown): string {
   return isTexts && value.length > 0 ? value.join(",") : JSON.stringify(value);
 }
 
-/** As a shell needs it. */
+/** Quotes a text for a shell, if necessary. */
 function quoted(text: string): string {
   return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

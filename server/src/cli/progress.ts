@@ -1,6 +1,6 @@
 const everyMs = 200;
 
-/** One line on a terminal that changes while a command runs. Nothing of it is printed elsewhere. */
+/** Shows the progress of a command as one changing line, if stderr is a terminal. Otherwise `show` prints nothing. */
 export function progress() {
   const isTerminal = process.stderr.isTTY === true;
   let shownAtMs = Number.NEGATIVE_INFINITY;

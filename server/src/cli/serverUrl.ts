@@ -1,11 +1,12 @@
 import { CommandError } from "./commandError.ts";
 
-/** The settings that say where the server is. */
+/** The settings from which the address of the server follows. */
 export type Address = { LATCHKEY_URL?: string | undefined; HOST: string; PORT: number };
 
 /**
- * `LATCHKEY_URL`, without a slash at its end; if it is not set, the server on this machine that uses the same settings.
- * Errors: `CommandError` if that server chooses its port itself.
+ * Returns the address of the server to call: `LATCHKEY_URL` without a slash at its end. If it is not set,
+ * returns the address of a server on this machine with the same settings. Errors: `CommandError` if such a
+ * server chooses its port itself.
  */
 export function serverUrl({ LATCHKEY_URL, HOST, PORT }: Address): string {
   if (LATCHKEY_URL !== undefined) return LATCHKEY_URL.replace(/(?<!\/)\/+$/, "");
@@ -17,7 +18,7 @@ export function serverUrl({ LATCHKEY_URL, HOST, PORT }: Address): string {
   return `http://${reachable(HOST)}:${PORT}`;
 }
 
-/** The host under which this machine reaches a server that listens on `host`. */
+/** Returns the host to connect to on this machine for a server that listens on `host`. */
 function reachable(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   if (host === "::") return "[::1]";

@@ -1,6 +1,6 @@
 import { isTime, type Schema } from "./fields.ts";
 
-/** Rows as lines of text in columns. */
+/** Formats rows as lines of text with columns. */
 export type Table = {
   /** the names of the columns */
   head: string;
@@ -13,8 +13,8 @@ const widest = 40;
 const gap = "  ";
 
 /**
- * The columns of a list whose items have this schema: those that have a value in the first rows, as wide as these need,
- * and as many as fit into `maxWidth`.
+ * Creates a table for items with this schema. Its columns are the fields that have a value in the first rows. They
+ * are as wide as these rows need, and there are only as many as fit into `maxWidth`.
  */
 export function tableOf(item: Schema, first: readonly object[], maxWidth: number): Table {
   const all = Object.entries(item.properties ?? {}).map(([name, schema]): Column => {
@@ -37,7 +37,7 @@ export function tableOf(item: Schema, first: readonly object[], maxWidth: number
   };
 }
 
-/** At least one. */
+/** Returns the columns that fit into `maxWidth`, but at least one. */
 function fitting(columns: readonly Column[], maxWidth: number): readonly Column[] {
   let used = 0;
   const count = columns.findIndex(({ width }, index) => {
@@ -62,7 +62,7 @@ function textOf(value: unknown, schema: Schema): string {
   return typeof name === "string" ? name : JSON.stringify(value);
 }
 
-/** Without characters that move the cursor, change colors, or reverse the text. */
+/** Replaces characters that could move the cursor, change colors or reverse the text. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
 }

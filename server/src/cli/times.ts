@@ -1,8 +1,8 @@
 const unitMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * Reads `30d` (that long from now), `-7d` (that long ago), an ISO time, or Unix time in milliseconds.
- * Returns Unix time in milliseconds, or undefined for any other text.
+ * Parses a time: `30d` is 30 days from now, `-7d` is 7 days ago; or an ISO time, or Unix time in milliseconds.
+ * Returns Unix time in milliseconds, or `undefined` for any other text.
  */
 export function parseTime(text: string, nowMs: number): number | undefined {
   const [, sign, count, unit = ""] = /^(-?)(\d{1,7})([smhd])$/.exec(text) ?? [];

@@ -5,8 +5,9 @@ import { UsageError } from "./commandError.ts";
 import { flags } from "./manage.ts";
 
 /**
- * `latchkey usage export`: prints the individual verifications and decisions that are still stored, one line of JSON
- * each, roughly oldest first: those of one workspace and a few minutes are together. Errors: `CommandError`.
+ * `latchkey usage export`: prints the stored events, that is, verifications and rate limit decisions, as one line of
+ * JSON each. The order is only roughly oldest first, since the events of a workspace are stored in blocks of a few
+ * minutes. Errors: `CommandError`.
  */
 export async function exportUsage(sql: UsageSql, words: readonly string[]): Promise<void> {
   const { since } = flags(words, ["since"]);

@@ -1,7 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { callOperation, type Target } from "./call.ts";
 
-/** What the command reads of an explanation. */
+/** The part of an explanation that the command prints. */
 type Explanation = {
   verdict: { valid: boolean; code: string };
   keyId?: string;
@@ -21,7 +21,10 @@ type Check = {
   granted?: { slug: string; via: string }[];
 };
 
-/** `latchkey keys why`: takes the fields of `keys explain`. The first word may be the key, its id, or a request's. */
+/**
+ * `latchkey keys why`: prints why a key is valid or refused. The flags are the fields of `keys explain`. The first
+ * word may also be the key, its id, or the id of a request.
+ */
 export async function why(
   operations: readonly Operation[],
   words: readonly string[],
@@ -44,7 +47,7 @@ function flagFor(word: string): string {
   return kind === "key" ? "--keyId" : "--requestId";
 }
 
-/** The explanation as text for people. */
+/** Formats an explanation as text for people. */
 export function whyText(data: unknown): string {
   const { verdict, keyId, request, at, checks, passesAt } = data as Explanation;
   const key = keyId === undefined ? "The key" : `The key ${keyId}`;

@@ -5,7 +5,7 @@ import type { Metrics } from "../metrics.ts";
 import { openUsageDatabase } from "../storage/engines/usage.ts";
 import { openBackgroundReader } from "../storage/open.ts";
 
-/** Errors: `ConfigError` if regular backups are configured for a database that has no file. */
+/** Checks the settings of regular backups. Errors: `ConfigError` if the database is not a file. */
 export function refuseBackups({ BACKUP_FOLDER, DATABASE_URL: { kind } }: Config): void {
   if (BACKUP_FOLDER === undefined || kind === "file") return;
   throw new ConfigError(
@@ -15,9 +15,9 @@ export function refuseBackups({ BACKUP_FOLDER, DATABASE_URL: { kind } }: Config)
   );
 }
 
-const lookEveryMs = 15_000;
+const checkEveryMs = 15_000;
 
-/** Makes the regular backups that the settings ask for. Returns a function that stops it. */
+/** Starts the regular backups, if they are configured. Returns a function that stops them. */
 export function startBackups(
   config: Config,
   { nowMs, log, metrics }: { nowMs(): number; log: Log; metrics: Metrics },
@@ -32,7 +32,7 @@ export function startBackups(
     everyMs: config.BACKUP_EVERY_MINUTES * 60_000,
     keep: config.BACKUP_KEEP,
     async open() {
-      const usage = await openUsageDatabase(database); // creates it if nothing was counted yet
+      const usage = await openUsageDatabase(database); // creates the usage file if nothing was counted yet
       await usage.close();
       return openBackgroundReader(database.path);
     },
@@ -57,7 +57,7 @@ export function startBackups(
     () => madeAtMs / 1_000,
   );
   void tick();
-  const timer = setInterval(() => void tick(), lookEveryMs);
+  const timer = setInterval(() => void tick(), checkEveryMs);
   timer.unref();
   return async () => {
     clearInterval(timer);

@@ -6,12 +6,12 @@ import type { Engine } from "../storage/engine.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** The most bytes that cached keys may use. */
+/** Returns the maximum memory for cached keys, in bytes. */
 export function keyCacheBytes(config: Config): number {
   return config.CACHE_MEMORY_BYTES ?? fittingBytes();
 }
 
-/** The caches, in the sizes of the settings, and their metrics. */
+/** Opens the caches with their configured sizes, and registers their metrics. */
 export function cachesOf(config: Config, engine: Engine, metrics: Metrics): Caches {
   const caches = openCaches(engine, keyCacheBytes(config));
   const { keys } = caches;
@@ -23,7 +23,7 @@ export function cachesOf(config: Config, engine: Engine, metrics: Metrics): Cach
   return caches;
 }
 
-/** An eighth of the memory that this process may use, within bounds. */
+/** Returns an eighth of the memory that this process may use, but at least 32 MiB and at most 1 GiB. */
 function fittingBytes(): number {
   const memory = process.constrainedMemory() || totalmem();
   return Math.min(1024 * mebibyte, Math.max(32 * mebibyte, memory / 8));

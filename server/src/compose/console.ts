@@ -17,8 +17,8 @@ import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
 export type Console = {
   routes: MoreRoutes | undefined;
   /**
-   * An address that signs in once. Undefined if the server has no console, if it would refuse the login, or if it is not
-   * clear as which root key to sign in.
+   * Returns a login link: an address that signs in to the console once. Returns `undefined` if the server has no
+   * console or would refuse the login, or if there is no root key that the link can stand for.
    */
   loginLink(serverUrl: string): Promise<string | undefined>;
 };
@@ -53,12 +53,12 @@ async function loginLink(
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** beside the bundled program, in the published package and in the image */
+/** where the console is in the published package and in the image: next to the bundled program */
 const shipped = join(here, "console");
-/** in a checkout, where it is built from its source when it is first opened */
+/** where its source is in a checkout; it is built when it is first opened */
 const source = join(here, "../../../console");
 
-/** The console's files, read when the console is first opened. */
+/** Returns a function that reads the files of the console on its first call, and builds them before if necessary. */
 function onceBuilt(): () => Promise<Assets> {
   let found: Promise<Assets> | undefined;
   return () => {
@@ -79,7 +79,7 @@ async function findAssets(): Promise<Assets> {
   return readAssets(join(source, "dist"));
 }
 
-/** In a process of its own, so that the memory that it takes is given back. */
+/** Builds the console in a separate process, so that the memory for it is freed afterwards. */
 function build(): Promise<void> {
   return new Promise((resolve, reject) => {
     const builder = spawn(process.execPath, [join(source, "build.ts")], {

@@ -15,19 +15,22 @@ type Parts = {
   newHitId(): string;
 };
 
-/** `isUp`: whether Redis decides; missing without Redis. */
+/** `isUp` returns whether Redis decides. It is missing if Redis is not configured. */
 export type ObservedCounters = Counters & { isUp?(): boolean };
 
 /**
- * The counters that the settings ask for, with their metrics.
- * Errors: `ConfigError` if Redis refuses this program.
+ * Creates the counters by the settings, and registers their metrics. Errors: `ConfigError`
+ * if Redis refuses this program.
  */
 export function countersOf(config: Config, parts: Parts): Promise<ObservedCounters> {
   const { REDIS_URL: url } = config;
   return url === undefined ? ownCounters(config, parts) : sharedCounters(url, config, parts);
 }
 
-/** Counters of this process alone. With a SQLite file, they survive a restart in a journal beside it. */
+/**
+ * Creates counters for this process only. If the database is a SQLite file, they have a journal
+ * next to it and survive a restart.
+ */
 async function ownCounters(config: Config, { monotonicMs, log, metrics }: Parts): Promise<Counters> {
   const options = {
     nowMs: monotonicMs,
@@ -69,7 +72,7 @@ async function tickingCounters(options: JournalOptions) {
 
 const redisDeadlineMs = 25;
 
-/** Counters in Redis, shared by all nodes. */
+/** Creates counters in Redis, which all nodes share. */
 async function sharedCounters(url: string, config: Config, parts: Parts): Promise<Counters> {
   const { monotonicMs, log, metrics, liveNodes, newHitId } = parts;
   let losses = 0;

@@ -5,7 +5,7 @@ import { version } from "../version.ts";
 import { keyCacheBytes } from "./caches.ts";
 import type { ObservedCounters } from "./counters.ts";
 
-/** Call it at the start: the returned function tells the state of this process from then on. */
+/** Returns a function that returns the current state of this process. Call `statusOf` when the process starts. */
 export function statusOf(
   config: Config,
   { engine, counters, startedAtMs }: { engine: Engine; counters: ObservedCounters; startedAtMs: number },

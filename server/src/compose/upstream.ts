@@ -11,8 +11,9 @@ import { differenceKinds, openUpstream, type Upstream, upstreamResults } from ".
 type Parts = { engine: Engine; metrics: Metrics; log: Log; monotonicMs(): number };
 
 /**
- * The server that verified keys before this one; undefined if `UPSTREAM_VERIFY_MODE` is off.
- * Errors: `ConfigError` if a setting that the mode needs is missing or names no workspace.
+ * Opens the upstream: the server that verified keys before this one. Returns `undefined` if
+ * `UPSTREAM_VERIFY_MODE` is off. Errors: `ConfigError` if a required setting is missing, or the workspace does
+ * not exist or is not set and there are several.
  */
 export async function upstreamWith(
   config: Config,

@@ -15,11 +15,13 @@ export type ConsoleOptions = {
   assets(): Promise<Assets>;
 };
 
+/** Checks whether a request may use the console. Throws if not. */
 export type Admit = (exchange: Exchange, kind: "page" | "call") => void;
 
 /**
- * Sets the security headers. Errors: `unknown_operation` if this request is not offered the console,
- * `cross_site_request` for a call that does not come from the console's own page.
+ * Returns a function that checks a request to the console and sets the security headers of its response.
+ * Errors: `unknown_operation` if the console is hidden from this request, `cross_site_request` if a call does
+ * not come from a page of the console.
  */
 export function admission(operations: readonly Operation[], settings: ConsoleSettings): Admit {
   return ({ request, headers: responseHeaders }, kind) => {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 
-/** Returns the file at this path under `/console/`; `undefined` if there is no such file. */
+/** Returns the file at this path below `/console/`, or `undefined` if it does not exist. */
 export type Assets = (path: string, acceptEncoding: string) => Response | undefined;
 
 const types: Readonly<Record<string, string>> = {
@@ -11,7 +11,7 @@ const types: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** in order of preference */
+/** the encodings of compressed files and the endings of their names, in order of preference */
 const encodings = [
   ["br", ".br"],
   ["gzip", ".gz"],
@@ -43,7 +43,7 @@ export function readAssets(folder: string): Assets {
   };
 }
 
-/** The names of assets contain a hash of their content. */
+/** Returns the Cache-Control header. Assets never change, since their names contain a hash of their content. */
 function cachingOf(path: string): string {
   return path.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache";
 }

@@ -10,15 +10,18 @@ export type ConsoleSettings = {
   allowHttp: boolean;
 };
 
-/** Whether this server has a console at all. `auto` needs a server that only this machine can reach. */
+/**
+ * Whether this server has a console at all. In mode `auto`, it has one only if no other machine can reach the server.
+ */
 export function hasConsole({ mode, host, publicUrl, trustedProxies }: ConsoleSettings): boolean {
   if (mode !== "auto") return mode === "on";
   return isLoopback(host) && publicUrl === undefined && trustedProxies === "";
 }
 
 /**
- * Whether this request may see the console. In `auto`, a local reverse proxy must not expose it, so the request must
- * come straight from this machine. The check of the Host header also stops DNS rebinding.
+ * Whether the console is offered to this request, or hidden from it. In mode `auto`, a local reverse proxy
+ * must not expose the console, so the request must come directly from this machine. The check of the Host
+ * header also stops DNS rebinding.
  */
 export function isOffered({ mode }: ConsoleSettings, headers: Headers): boolean {
   if (mode === "on") return true;
@@ -27,7 +30,10 @@ export function isOffered({ mode }: ConsoleSettings, headers: Headers): boolean 
   return origin === null || isLoopback(origin.replace(/^http:\/\//, ""));
 }
 
-/** Whether a secret may travel to this server: encrypted, or without leaving this machine. */
+/**
+ * Whether a browser may send a secret to this server: over HTTPS, within this machine, or if
+ * the operator allows plain HTTP.
+ */
 export function isSafeTransport({ publicUrl, allowHttp }: ConsoleSettings, headers: Headers): boolean {
   return isHttps(publicUrl) || allowHttp || isLoopback(headers.get("host") ?? "");
 }

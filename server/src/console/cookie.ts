@@ -1,14 +1,14 @@
-/** The cookie that holds a session's secret, which scripts cannot read. */
+/** The cookie with a session's secret. Scripts in the browser cannot read it. */
 export type SessionCookie = {
   read(headers: Headers): string | undefined;
-  /** the value of a Set-Cookie header */
+  /** Returns the value of a Set-Cookie header. */
   set(secret: string): string;
   clear(): string;
 };
 
 /**
- * Over HTTPS no other host and no plain HTTP can set or read it. Plain HTTP has no such protection, and cookies ignore
- * ports, so there the name contains the port.
+ * Creates the cookie. Over HTTPS, the prefix `__Host-` keeps other hosts and plain HTTP from setting or reading it.
+ * Over plain HTTP, there is no such protection, and cookies ignore ports, so the name contains the port.
  */
 export function sessionCookie(overHttps: boolean, port: number): SessionCookie {
   const name = overHttps ? "__Host-latchkey" : `latchkey_console_${port}`;

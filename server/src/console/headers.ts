@@ -1,4 +1,7 @@
-/** What the browser may load, and from where. No inline script or style, no other origin, no frame. */
+/**
+ * The content security policy: the browser loads only files of this server, no inline scripts
+ * or styles, and shows no frames.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",

@@ -1,7 +1,9 @@
-/** Tokens that sign in once, kept in this process's memory. */
+/**
+ * Tokens for login links. Each signs in once, within five minutes. They are kept only in the memory of this process.
+ */
 export type LoginTokens = {
   issue(): string;
-  /** Whether the token may sign in. It may not do so again. */
+  /** Uses a token up. Returns whether it was valid. */
   take(token: string): boolean;
 };
 

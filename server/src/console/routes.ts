@@ -44,7 +44,10 @@ export function consoleRoutes(
   };
 }
 
-/** Files, and the one page for every path that is not a file: the router in the browser reads the path. */
+/**
+ * Serves the files of the console. For every other path, serves its only page: the router
+ * in the browser reads the path.
+ */
 function pageRoute(operations: readonly Operation[], { assets }: ConsoleOptions, admit: Admit) {
   return async (exchange: Exchange): Promise<Response> => {
     admit(exchange, "page");

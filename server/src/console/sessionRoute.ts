@@ -35,7 +35,7 @@ const login = z.strictObject({
   loginToken: z.string().min(1).max(512).optional(),
 });
 
-/** `POST` signs in, or without a body returns the session. `DELETE` signs out. */
+/** Serves `/console/session`. `POST` signs in; without a body, it returns the session. `DELETE` signs out. */
 export function sessionRoute(parts: Parts): Responder {
   const { exchanges, held, cookie, admit } = parts;
   const bodies = bodyBudget(64 * maxBytes);
@@ -83,7 +83,10 @@ export function sessionRoute(parts: Parts): Responder {
   };
 }
 
-/** Who signs in. Errors: `insecure_login`, `invalid_input`, `login_link_invalid`, and those of `authenticate`. */
+/**
+ * Returns the caller that signs in. Errors: `insecure_login`, `invalid_input`,
+ * `login_link_invalid`, and those of `authenticate`.
+ */
 async function callerOf(
   { services, options, authentication }: Parts,
   exchange: Exchange,
@@ -105,7 +108,7 @@ async function callerOf(
   return { caller: judged(record, { nowMs: services.now }), byLink: true };
 }
 
-/** The session, as the console shows it. */
+/** Returns the session as the response has it. */
 async function shown({ services }: Parts, { caller, endsAtMs }: Session) {
   const { workspaceId, rootKeyId, permissions } = caller;
   const workspace = await findWorkspace(services.db, workspaceId);

@@ -21,26 +21,26 @@ const secretBytes = 32;
 export type Session = {
   id: string;
   caller: Caller;
-  /** if it is not used before this time */
+  /** when the session ends unless it is used before */
   endsAtMs: number;
 };
 
-/** The caller, for the audit trail. */
+/** The origin of a request, for the audit trail. */
 export type Origin = Pick<AuditEvent, "requestId" | "remoteAddress" | "userAgent">;
 
 export type Sessions = {
-  /** Returns the new session's secret. */
+  /** Starts a session, and returns its secret. */
   start(caller: Caller, byLink: boolean, origin: Origin): Promise<string>;
   /**
-   * The session with this secret. Reads it and its root key from the database each time, so that a revoked root key
-   * ends its sessions at once on every node.
-   * Errors: `console_session_missing`, and those of `judged`.
+   * Finds the session with this secret. Reads the session and its root key from the database each time,
+   * so that revoking a root key ends its sessions at once on every node. Errors:
+   * `console_session_missing`, and those of `judged`.
    */
   find(secret: string | undefined): Promise<Session>;
   end(session: Session, origin: Origin): Promise<void>;
 };
 
-/** Only hashes of secrets are stored. */
+/** Creates the store of console sessions. It stores only the hashes of their secrets. */
 export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Services): Sessions {
   const audited = (event: string, { workspaceId, rootKeyId }: Caller, origin: Origin): AuditEvent => ({
     ...origin,
@@ -57,7 +57,7 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
   async function touch({ id, seenAtMs }: ConsoleSession, nowMs: number): Promise<void> {
     if (nowMs - seenAtMs < touchedEveryMs) return;
     const write = (tx: Tx) => touchConsoleSession(tx, id, nowMs);
-    await engine.transaction(write).catch(() => {}); // it may still read while nothing can be written
+    await engine.transaction(write).catch(() => {}); // the session goes on, and can still read, even if nothing can be written
   }
 
   return {
@@ -88,12 +88,18 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
   };
 }
 
-/** Whoever opened the login link could read the output of the server, and so may see its status. */
+/**
+ * Returns the caller of a session. If it began with a login link, it may see the server's status: the
+ * user can read the server's output.
+ */
 function callerOf({ byLink }: ConsoleSession, caller: Caller): Caller {
   return byLink ? { ...caller, permissions: new Set([...caller.permissions, serverPermission]) } : caller;
 }
 
-/** A session from far in the future began while the clock was wrong, and would not end for years. */
+/**
+ * Whether a session has ended. A session from far in the future counts as ended: it began while the clock was wrong,
+ * and would otherwise last for years.
+ */
 function hasEnded({ createdAtMs, seenAtMs }: ConsoleSession, nowMs: number): boolean {
   return nowMs - createdAtMs >= longestMs || nowMs - seenAtMs >= idleMs || createdAtMs - nowMs >= longestMs;
 }

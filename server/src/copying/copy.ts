@@ -14,9 +14,9 @@ import { finishTarget, prepareTarget } from "./target.ts";
 export type CopyOptions = {
   source: DatabaseAddress;
   target: DatabaseAddress;
-  /** copies the counters once the records are copied; returns a sentence for the report */
+  /** Copies the counters after the records. Returns a sentence for the report. */
   copyCounters(counterTarget: DatabaseAddress): Promise<string>;
-  /** whether the operator wants to stop */
+  /** Whether the operator has asked to stop. */
   isStopped(): boolean;
   progress(sentence: string): void;
 };
@@ -24,14 +24,13 @@ export type CopyOptions = {
 export type CopyReport = {
   tables: readonly (Digest & { name: string })[];
   counters: string;
-  /** how long the source had been refusing writes when the copy was complete; it still does */
+  /** how long the source had been read-only when the copy was complete; it still is */
   readOnlyMs: number;
 };
 
 /**
- * Copies everything from one database to an empty one, while the source refuses writes. Afterwards the source stays
- * read-only. If it fails, the source accepts writes again.
- * Errors: `CopyError`, `StorageError`.
+ * Copies everything from the source to an empty database. The source is read-only meanwhile, and stays so afterwards.
+ * If the copy fails, the source accepts writes again. Errors: `CopyError`, `StorageError`.
  */
 export async function copyEverything(options: CopyOptions): Promise<CopyReport> {
   const { source, target } = options;
@@ -47,7 +46,7 @@ export async function copyEverything(options: CopyOptions): Promise<CopyReport> 
   }
 }
 
-/** `…Control`: for markers, since the other connection is in a transaction. */
+/** The connections of a copy. Those named `…Control` read and write markers, while the others are in a transaction. */
 type Databases = Record<"source" | "sourceControl" | "target" | "targetControl", BulkDatabase>;
 
 async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise<Databases> {
@@ -59,7 +58,7 @@ async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise
   };
 }
 
-/** `place`: the target, or the file in which it is created. */
+/** `place` is where the rows go: the target, or for SQLite a file that is renamed when it is complete. */
 type Task = CopyOptions & { id: string; place: DatabaseAddress };
 
 async function copyBetween(databases: Databases, task: Task): Promise<CopyReport> {
@@ -87,7 +86,10 @@ async function copyBetween(databases: Databases, task: Task): Promise<CopyReport
   }
 }
 
-/** Errors: `CopyError` if another copy from this source is under way. */
+/**
+ * Claims the source's marker. Returns whether the source was read-only before, and since when it is. Errors:
+ * `CopyError` if another copy from this source is running.
+ */
 async function makeReadOnly(
   source: BulkDatabase,
   { id, target }: Task,
@@ -99,12 +101,12 @@ async function makeReadOnly(
   return { wasReadOnly: !claimed, sinceMs: marker.startedAtMs };
 }
 
-/** Unless another copy has taken over. */
+/** Makes the source accept writes again, unless another copy has claimed it meanwhile. */
 async function release(source: BulkDatabase, id: string): Promise<void> {
   try {
     if ((await findMarker(source, "source"))?.id === id) await acceptWrites(source);
   } catch {
-    // without a connection, the lease ends by itself
+    // without a connection this is not possible, but the lease ends by itself
   }
 }
 
@@ -144,7 +146,10 @@ type RowsOf = [
   rows: Parameters<BulkDatabase["insert"]>[1],
 ];
 
-/** Reads what was written. Errors: `CopyError` if a table has other rows than in the source. */
+/**
+ * Reads the target and compares it with what was copied. Errors: `CopyError` if a table has
+ * other rows than in the source.
+ */
 async function compareTables(
   target: BulkDatabase,
   tables: readonly CopiedTable[],
@@ -167,8 +172,8 @@ async function compareTables(
 }
 
 /**
- * Ends the read-only state of a source. Returns for how long it was read-only, or undefined if it was not.
- * Errors: `CopyError` while a copy is running.
+ * Makes a source accept writes again. Returns how long it was read-only, or `undefined` if it was not. Errors:
+ * `CopyError` if a copy is running.
  */
 export async function resumeSource(source: DatabaseAddress): Promise<number | undefined> {
   const db = await openBulk(source);

@@ -1,6 +1,6 @@
 import type { Marker } from "./marker.ts";
 
-/** Why a copy cannot begin, or was given up: sentences for the operator. */
+/** A copy cannot begin, or has failed. The message has sentences for the operator. */
 export class CopyError extends Error {}
 
 export function stillRunning(what: string, { leaseUntilMs, nowMs }: Marker): CopyError {

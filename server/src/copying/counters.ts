@@ -7,13 +7,16 @@ import { openRedisCounters } from "../counters/redis/transfer.ts";
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CopyError } from "./copyError.ts";
 
-/** Where a database's counters are: in Redis if there is one, else in a journal beside a SQLite file. */
+/**
+ * Where the counters of a database are: in Redis if `redisUrl` is set, otherwise in the
+ * journal next to a SQLite file.
+ */
 export type CounterPlace = { database: DatabaseAddress; redisUrl: string | undefined };
 
 type Task = { source: CounterPlace; target: CounterPlace; maxBytes: number; nowMs(): number };
 
 /**
- * Copies the rate limit counters of windows longer than a minute, in place of those that the target has. Returns a
+ * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a
  * sentence for the report. Errors: `CopyError`.
  */
 export async function copyCounters({ source, target, maxBytes, nowMs }: Task): Promise<string> {
@@ -57,7 +60,10 @@ async function* readRedis(url: string): Records {
   }
 }
 
-/** The last line for each counter is in force, so all are read first. */
+/**
+ * Reads the counters of a journal. Several lines may have the same counter, and the last one
+ * counts, so all lines are read first.
+ */
 async function* readFile(path: string, maxBytes: number, nowMs: () => number): Records {
   if (!existsSync(path)) return;
   const counters = memoryCounters({ nowMs, maxBytes, recordAboveMs: MINUTE_MS });

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Row } from "../storage/engines/bulk.ts";
 
-/** What a table contains, whatever its engine and the order of its rows. */
+/** A checksum of a table's rows. It does not depend on the engine or on the order of the rows. */
 export type Digest = { rows: number; sum: string };
 
 /**
- * Adds up the SHA-256 of each row, modulo 2^128. A row is a JSON array of its values in the alphabetical order of the
- * columns' names, with bytes in base64.
+ * Computes the digest of a table: the sum, modulo 2^128, of the first 128 bits of each row's SHA-256. A row is hashed
+ * as a JSON array of its values, in the alphabetical order of the columns' names, with bytes in base64.
  */
 export function tableDigest() {
   let rows = 0;

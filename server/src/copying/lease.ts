@@ -4,14 +4,21 @@ import { type Role, renewLease } from "./marker.ts";
 
 const renewEveryMs = 5_000;
 
+/**
+ * A lease keeps the source read-only while a copy runs. If the copy is killed, the lease
+ * ends by itself after 30 seconds.
+ */
 export type Lease = {
-  /** To be called before each batch. Errors: `CopyError` if the lease has ended, or the operator wants to stop. */
+  /**
+   * Renews the lease if it is time. Call it before each batch. Errors: `CopyError` if the lease has ended, or
+   * the operator has asked to stop.
+   */
   keep(): Promise<void>;
-  /** Renews it now. */
+  /** Renews the lease now. Errors: like `keep`. */
   renew(): Promise<void>;
 };
 
-/** Keeps the markers of a copy in force. */
+/** Creates the lease of a copy, which is stored in these markers. */
 export function leaseOf(
   { id, isStopped }: { id: string; isStopped(): boolean },
   markers: readonly { db: BulkDatabase; role: Role }[],

@@ -1,29 +1,35 @@
 import type { BulkDatabase } from "../storage/engines/bulk.ts";
 
-/** Whether a database is read from or written to. */
+/** Whether a copy reads from a database or writes to it. */
 export type Role = "source" | "target";
 
-/** A row of `copies`. */
+/** A marker says that a database takes part in a copy. It is a row of the table `copies`. */
 export type Marker = {
   role: Role;
   id: string;
-  /** `done`, of a source only: it is read-only until it is released */
+  /**
+   * `done`: the copy is complete, and the source stays read-only until the operator ends
+   * that; targets are never `done`
+   */
   state: "running" | "done";
-  /** the other database */
+  /** the address of the other database */
   other: string;
   startedAtMs: number;
-  /** a copy that was killed counts as running until then */
+  /** when the lease ends, unless it is renewed; until then, a copy that was killed counts as running */
   leaseUntilMs: number;
-  /** the database's own clock */
+  /** the current time by the database's own clock */
   nowMs: number;
 };
 
-/** A copy renews its lease several times within this time. If it was killed, the source accepts writes again after it. */
+/** the length of the lease; a running copy renews it several times within this time */
 const leaseMs = 30_000;
 
 const copies = `"copies"`;
 
-/** The clock of the database, in milliseconds, so that the clocks of other machines do not matter. */
+/**
+ * SQL for the database's own time in milliseconds. Leases use only this clock, so the clocks
+ * of other machines do not matter.
+ */
 export const clocks = {
   sqlite: `cast(unixepoch('subsec') * 1000 as integer)`,
   postgres: "cast(extract(epoch from clock_timestamp()) * 1000 as int8)",
@@ -38,7 +44,10 @@ export async function findMarker(db: BulkDatabase, role: Role): Promise<Marker |
   return marker;
 }
 
-/** Marks the database as part of this copy, in place of a copy that was killed. Returns false if another copy has it. */
+/**
+ * Claims the marker for this copy, also if the lease of an earlier copy has ended. Returns false
+ * if another copy has the marker.
+ */
 export async function claimMarker(
   db: BulkDatabase,
   { role, id, other }: { role: Role; id: string; other: string },
@@ -58,12 +67,12 @@ export async function claimMarker(
   return claimed.length > 0;
 }
 
-/** Returns false if the lease has ended, so that the source may have been written to. */
+/** Renews a lease. Returns false if it has ended: then the source may have accepted writes. */
 export async function renewLease(db: BulkDatabase, role: Role, id: string): Promise<boolean> {
   return change(db, role, id, `"leaseUntilMs" = ${clocks[db.engine]} + ${leaseMs}`);
 }
 
-/** Keeps the source read-only without a lease. Returns false if the lease has ended. */
+/** Makes the source stay read-only without a lease. Returns false if the lease has ended. */
 export async function keepReadOnly(db: BulkDatabase, id: string): Promise<boolean> {
   return change(db, "source", id, `"state" = 'done'`);
 }

@@ -5,17 +5,17 @@ import { copiedRecords } from "./tables.ts";
 const verbs = ["insert", "update", "delete"] as const;
 
 /**
- * Makes the database refuse every write to the records, whichever process it comes from, while the source's marker is
- * there and its lease has not ended. Resolves when no transaction that began before has any write left to commit.
+ * Adds triggers that refuse every write to the records, from any process, while the source's marker is valid: it is
+ * `done`, or its lease has not ended. Resolves when all transactions that had written before have ended.
  */
 export async function refuseWrites(db: BulkDatabase): Promise<void> {
   if (db.engine === "postgres") await refuseOnPostgres(db);
   else await db.transaction(() => refuseOnSqlite(db));
 }
 
-/** Removes the source's marker, and what `refuseWrites` has added. */
+/** Removes the source's marker, then removes or disables the triggers of `refuseWrites`. */
 export async function acceptWrites(db: BulkDatabase): Promise<void> {
-  await removeMarker(db, "source"); // writes are accepted from here on
+  await removeMarker(db, "source"); // from now on, the triggers accept writes
   if (db.engine === "postgres") return disableTriggers(db);
   await db.transaction(async () => {
     for (const table of copiedRecords) {
@@ -45,8 +45,8 @@ async function refuseOnSqlite(db: BulkDatabase): Promise<void> {
 }
 
 /**
- * One table after the other, each in its own transaction: creating a trigger waits for the transactions that have written
- * to the table, which a lock on another table could deadlock with.
+ * Adds the triggers, each in its own transaction. Creating a trigger waits for the transactions that have written to
+ * the table; in one transaction, the locks on the earlier tables could end in a deadlock with them.
  */
 async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   await db.rows(
@@ -67,7 +67,7 @@ async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   }
 }
 
-/** They are disabled, since dropping them would need a lock that blocks reads. A disabled trigger costs nothing. */
+/** Disables the triggers. Dropping them would need a lock that blocks reads, and a disabled trigger costs nothing. */
 async function disableTriggers(db: BulkDatabase): Promise<void> {
   const tables = await db.rows<{ name: string }>(
     `select "relname"::text as "name" from pg_trigger join pg_class on "tgrelid" = pg_class."oid"

@@ -1,6 +1,6 @@
 /**
- * The tables that a copy has, in the order in which they are filled: a table that is referred to comes before those that
- * refer to it. A new table must be here or in `notCopied`.
+ * The tables with records that are copied, in the order in which they are filled: each table comes before those that
+ * refer to it. A new table must be in one of these lists or in `notCopied`.
  */
 export const copiedRecords = [
   "workspaces",
@@ -28,7 +28,10 @@ export const copiedRecords = [
   "upstreamDifferences",
 ] as const;
 
-/** These may still be written while the source is read-only, since verification goes on. */
+/**
+ * The tables with usage that are copied. They are written even while the source is
+ * read-only, since verification goes on.
+ */
 const copiedUsage = [
   "usageNames",
   "usageMinutes",
@@ -41,11 +44,12 @@ const copiedUsage = [
 
 export const copiedTables: readonly string[] = [...copiedRecords, ...copiedUsage];
 
-/** Tables that a copy does not have, with the reason. */
+/** The tables that are not copied, with the reason. */
 export const notCopied: Readonly<Record<string, string>> = {
   migrations: "the target is migrated before rows are copied",
   copies: "describes the copy itself",
-  usagePending: "what one process has in memory; a server adds it to the counts when it starts on the source again",
-  nodes: "the processes that serve from one PostgreSQL database",
-  changes: "news between those processes, of no use after ten minutes",
+  usagePending:
+    "has what one process has in memory; a server adds it to the counts when it starts on the source again",
+  nodes: "has the processes that serve from one PostgreSQL database",
+  changes: "tells those processes about changes, and is of no use after ten minutes",
 };

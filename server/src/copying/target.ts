@@ -11,9 +11,9 @@ import { copiedTables, notCopied } from "./tables.ts";
 type Claim = { id: string; other: string };
 
 /**
- * Makes an empty database with a marker. What an interrupted copy has left is removed first. Returns where the rows go: a
- * SQLite database is filled under another name, `<path>.copying`, until it is complete.
- * Errors: `CopyError` if the target is not empty, or another copy is running.
+ * Creates the tables and the marker of the target. First removes the rows or files of an interrupted copy. Returns
+ * where the rows go: a SQLite database has the name `<path>.copying` until it is complete. Errors: `CopyError` if the
+ * target is not empty, or another copy is running.
  */
 export async function prepareTarget(target: DatabaseAddress, claim: Claim): Promise<DatabaseAddress> {
   if (target.kind === "memory") throw new CopyError("The target must be a file or PostgreSQL.");
@@ -50,7 +50,7 @@ async function refuseOtherTables(place: DatabaseAddress): Promise<void> {
   );
 }
 
-/** Errors: `CopyError` that says what there is. */
+/** Checks that the target has no rows. Errors: `CopyError` that lists some of the rows. */
 async function refuseRows(db: BulkDatabase): Promise<void> {
   const found: string[] = [];
   for (const name of copiedTables) {
@@ -63,7 +63,7 @@ async function refuseRows(db: BulkDatabase): Promise<void> {
   );
 }
 
-/** The last tables first, since they refer to the others. */
+/** Deletes all rows of the target, from the last table to the first, since later tables refer to earlier ones. */
 async function removeRows(db: BulkDatabase): Promise<void> {
   for (const name of copiedTables.toReversed()) await db.rows(`delete from "${name}"`);
 }
@@ -75,7 +75,7 @@ function someOf(names: readonly string[]): string {
   return names.slice(0, mostNamed).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** Suffixes of the files of a SQLite database, the one with the records last. */
+/** The suffixes of the files of a SQLite database. The file with the records comes last. */
 const parts = ["-usage", ".counters", ""];
 const logs = ["-wal", "-shm", "-usage-wal", "-usage-shm"];
 
@@ -90,7 +90,7 @@ async function freePlace(path: string): Promise<DatabaseAddress> {
   return place;
 }
 
-/** Errors: `CopyError` if the copy to this place is still running. */
+/** Removes the files of an interrupted copy. Errors: `CopyError` if the copy is still running. */
 async function removeInterrupted(place: { kind: "file"; path: string }): Promise<void> {
   if (existsSync(place.path)) {
     const db = await openBulk(place);
@@ -103,7 +103,10 @@ async function removeInterrupted(place: { kind: "file"; path: string }): Promise
   for (const suffix of [...parts, ...logs]) rmSync(place.path + suffix, { force: true });
 }
 
-/** Makes the copy usable, once everything is in it. `db` is the only open connection, and is closed. */
+/**
+ * Completes a target that has all rows: removes its marker, and gives its files their final names. Closes
+ * `db`, the only open connection.
+ */
 export async function finishTarget(
   db: BulkDatabase,
   { target, place }: { target: DatabaseAddress; place: DatabaseAddress },

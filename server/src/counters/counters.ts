@@ -1,38 +1,41 @@
 import type { Window } from "../domain/windows.ts";
 
+/** The state of a window after a decision. */
 export type WindowState = {
-  /** whether this window alone had room for its cost */
+  /** whether this window had room for its cost, whatever the other windows of the call had */
   passed: boolean;
-  /** what the very next call may spend */
+  /** the cost that the next call may spend */
   remaining: number;
   /**
-   * Milliseconds from this decision, 0 to `durationMs`: a length of time, not an instant, since the deciding clock is
-   * not the caller's.
-   * After a refusal, how long until this cost would be admitted; the whole duration if it never can be (a cost above
-   * the limit). Otherwise, how long until the window is empty.
+   * After a refusal, how long until this cost would be admitted; the whole duration if the cost is above the limit
+   * and never can be. Otherwise, how long until the window is empty. In milliseconds from this decision, 0 to
+   * `durationMs`: a length of time, not an instant, since the clock that decides is not that of the caller.
    */
   resetInMs: number;
 };
 
-/** The outcome of one `hit`; `windows` has one state for each window asked for, in the same order. */
+/** The outcome of a `hit`. `windows` has the state of each window of the call, in the same order. */
 export type Hit = {
   passed: boolean;
   windows: WindowState[];
-  /** what `giveBack` needs to undo this hit, and to ignore a second attempt; only the backend that created it reads it */
+  /** what `giveBack` needs to undo this hit, once; only the backend that created it reads it */
   receipt: unknown;
 };
 
-/** A window as it stands now, with what a hit would find. Lengths of time are milliseconds from now. */
+/** What a hit would find in a window now. Lengths of time are in milliseconds from now. */
 export type Peeked = {
   /** whether a hit would find room for the cost now */
   passed: boolean;
-  /** the limit in force: a part of the one asked for while this process decides alone for several */
+  /** the limit in force; while Redis is down, it is this process's share of the requested limit */
   limit: number;
-  /** the cost that counts now; above the limit if that was lowered */
+  /** the cost that counts now; it is above the limit if the limit was lowered */
   used: number;
-  /** until the window is empty, if nothing more is counted */
+  /** the time until the window is empty, if nothing more is counted */
   emptyInMs: number;
-  /** until the cost has room, if nothing more is counted; 0 if it has; undefined if it never will */
+  /**
+   * the time until there is room for the cost, if nothing more is counted; 0: there is room now;
+   * undefined: there never will be
+   */
   passesInMs: number | undefined;
 };
 
@@ -41,17 +44,23 @@ export type Peeked = {
  * limit in force; capacity comes back at most `durationMs / 60` later than an exact log would give it back.
  */
 export type Counters = {
-  /** Takes every window's cost, or none of them. The same counter twice in one call is charged for both. */
+  /**
+   * Counts the cost of every window, if all have room; otherwise counts nothing. If a call has two windows with the
+   * same counter, it counts both costs.
+   */
   hit(windows: readonly Window[]): Hit | Promise<Hit>;
-  /** Takes back what a passed hit took; a second call for the same hit does nothing. */
+  /** Undoes a hit that has passed. A second call for the same hit does nothing. */
   giveBack(hit: Hit): void | Promise<void>;
-  /** What `hit` would find in these windows, in the same order, without changing any. */
+  /** Returns what `hit` would find in these windows, in the same order. Changes nothing. */
   peek(windows: readonly Window[]): Peeked[] | Promise<Peeked[]>;
   /** Stops timers and closes files and connections. */
   close(): Promise<void>;
 };
 
-/** A key that is unique for each (space, workspace, subject, name, duration): the lengths make it injective. */
+/**
+ * Returns the key of a window's counter. It is different for each (space, workspace, subject, name, duration): it
+ * contains the lengths of the texts, so two different windows never get the same key.
+ */
 export function counterKey(window: Window): string {
   const { space, workspaceId, name } = window;
   return `${space}/${window.durationMs}/${workspaceId.length}/${workspaceId}${name.length}/${name}${window.subject}`;

@@ -1,14 +1,14 @@
-/** Returns the address of a link's target; undefined if nothing is served there. */
+/** Returns the address of a link's target, or `undefined` if the server does not serve it. */
 export type Resolve = (target: string) => string | undefined;
 
 const options = { headings: { ids: true }, noHtmlBlocks: true, noHtmlSpans: true } as const;
 
 /**
- * Markdown as HTML. Raw HTML becomes text. A link to something that is not served becomes its text, and pictures are left
- * out. Wide tables and code scroll by themselves, so they can have the focus.
+ * Renders Markdown as HTML. Raw HTML becomes text, a link to something that is not served becomes plain text, and
+ * pictures are left out. Wide tables and code get their own scroll bars, so they can have the keyboard focus.
  */
 export function markdownToHtml(markdown: string, resolve: Resolve): string {
-  const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>"); // an empty cell heads nothing
+  const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>"); // an empty header cell is not a header
   return new HTMLRewriter()
     .on("a", {
       element(link) {

@@ -6,16 +6,19 @@ import { fileURLToPath } from "node:url";
 import { documentOf } from "../http/page.ts";
 import { markdownToHtml, type Resolve } from "./markdown.ts";
 
-/** A page as HTML. `tag` changes with its content. */
+/** A page as HTML. `tag` is its ETag, which changes with the content. */
 export type Page = { document: string; tag: string };
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** beside the bundled program, in the published package and in the image */
+/** where the pages are in the published package and in the image: next to the bundled program */
 const shipped = join(here, "docs");
-/** in a checkout */
+/** where the pages are in a checkout */
 const source = join(here, "../../../docs");
 
-/** Finds pages by their address. They are read and rendered when they are first opened. Errors: those of the file system. */
+/**
+ * Returns a function that finds a page by its address. A page is read and rendered when it is first opened.
+ * Errors: those of the file system.
+ */
 export function readPages(): (address: string) => Page | undefined {
   const folder = existsSync(shipped) ? shipped : source;
   const files = filesOf(folder);
@@ -29,14 +32,14 @@ export function readPages(): (address: string) => Page | undefined {
   };
 }
 
-/** The files of the pages, by address. */
+/** Lists the files of the pages, by address. */
 function filesOf(folder: string): ReadonlyMap<string, string> {
   const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
   const pages = names.map((name) => name.replaceAll("\\", "/")).filter((name) => name.endsWith(".md"));
   return new Map(pages.map((name) => [addressOf(name), name]));
 }
 
-/** A folder has the address of its README. */
+/** Returns the address of a page. A README has the address of its folder. */
 function addressOf(file: string): string {
   return joinAddress("/docs", file.replace(/\.md$/, "").replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }

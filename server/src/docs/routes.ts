@@ -5,7 +5,7 @@ import { page } from "../http/page.ts";
 import type { MoreRoutes } from "../http/serve.ts";
 import type { Page } from "./pages.ts";
 
-/** Serves the documentation. Nothing is loaded or read before it is first opened. */
+/** Serves the documentation. Loads and reads nothing before a page is first opened. */
 export const docsRoutes: MoreRoutes = ({ exchanges }) => {
   let found: Promise<(address: string) => Page | undefined> | undefined;
   const respond = async ({ request, headers }: Exchange): Promise<Response> => {

@@ -7,8 +7,9 @@ import { currentSpan, failed } from "./spans.ts";
 import { remoteParent } from "./traceparent.ts";
 
 /**
- * A span for each request to an operation or to an unknown path, but none for health checks and documents. It records
- * the operation, the workspace and the outcome: never a path, a query, a header or any part of a body.
+ * Creates a span for each request to an operation or to an unknown path, but not for health checks and documents. The
+ * span has the operation, the workspace and the outcome. It never has an unknown path, a query, a header or any part
+ * of a body. `continues`: whether the span becomes a child of the caller's span.
  */
 export function requestTracing(tracer: Tracer, continues: boolean): RequestTracing {
   return {
@@ -75,7 +76,7 @@ function parentOf(request: Request, continues: boolean) {
   return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
 }
 
-/** The span of a request to an unknown path. The path may contain anything, so the span leaves it out. */
+/** Starts the span of a request to an unknown path. The span does not have the path, since it may contain anything. */
 function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, continues: boolean): Span {
   const method = toldMethod(request.method);
   const attributes = { "http.request.method": method, "url.scheme": "http" };
@@ -83,7 +84,7 @@ function unknownPathSpan(tracer: Tracer, { request, startedAtMs }: Exchange, con
   return tracer.startSpan(method, options, parentOf(request, continues));
 }
 
-/** The server's own address, not the one in the caller's Host header. */
+/** Returns attributes with the server's own address, not with the one in the caller's Host header. */
 function serverAttributes(serverUrl: string): Attributes {
   const { hostname, port, protocol } = new URL(serverUrl);
   const usualPort = protocol === "https:" ? 443 : 80;
@@ -100,7 +101,7 @@ function describe(span: Span, exchange: Exchange, code: string | undefined): voi
   if (code !== undefined) span.setAttribute("latchkey.code", code);
 }
 
-/** The code of a verification; undefined for other operations, even if their data has a `code`. */
+/** Returns the code of a verification, or `undefined` for other operations, even if their data has a `code`. */
 function verdictOf({ operation }: Exchange, { data }: Result): string | undefined {
   if (operation?.name !== "keys.verifyKey") return undefined;
   const { code } = (data ?? {}) as { code?: unknown };

@@ -66,7 +66,7 @@ function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
   });
 }
 
-/** The text without what is in parentheses, such as subqueries. */
+/** Returns the SQL without the text in parentheses, such as subqueries. */
 function outsideParentheses(sql: string): string {
   let depth = 0;
   let outside = "";
@@ -78,7 +78,7 @@ function outsideParentheses(sql: string): string {
   return outside;
 }
 
-/** The verb and the first table of a statement, such as `select keys`: never a value. */
+/** Returns the verb and the first table of a statement, such as `select keys`. Never returns a value. */
 function summaryOf(sql: string): { summary: string; operation: string } {
   const [operation = "query"] = /\b(?:select|insert|update|delete)\b/i.exec(sql) ?? [];
   const table = /\b(?:from|into|update)\s+"(\w+)"/i.exec(outsideParentheses(sql))?.[1];
@@ -86,7 +86,7 @@ function summaryOf(sql: string): { summary: string; operation: string } {
   return { operation: verb, summary: table === undefined ? verb : `${verb} ${table}` };
 }
 
-/** Counters in Redis, with a span around each decision. */
+/** The counters in Redis with a span around each call. */
 export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
   const attributes = (operation: string) => ({ "db.system.name": "redis", "db.operation.name": operation });
   const hit = attributes("hit");
@@ -100,7 +100,10 @@ export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
   };
 }
 
-/** A span around the wait for a shared commit. Its statements get no spans, since they belong to many requests. */
+/**
+ * Spending with a span around each wait for a shared commit. Its statements get no spans,
+ * since they belong to many requests.
+ */
 export function tracedSpending(
   spend: Services["spendCredits"],
   engine: Engine,

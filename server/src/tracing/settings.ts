@@ -3,7 +3,7 @@ export type Otel = Readonly<Record<string, string>>;
 
 /** How traces are sampled and sent. */
 export type TracingSettings = {
-  /** spans are sent here by POST */
+  /** the URL to which spans are sent by POST */
   url: string;
   protocol: (typeof protocols)[number];
   headers: Record<string, string>;
@@ -12,7 +12,7 @@ export type TracingSettings = {
   resource: Record<string, string>;
   sampler: { name: (typeof samplers)[number]; ratio: number };
   batch: { maxQueueSpans: number; maxBatchSpans: number; delayMs: number; exportTimeoutMs: number };
-  /** whether a caller's `traceparent` is continued */
+  /** whether a request's span becomes a child of the span in the caller's `traceparent` header */
   continues: boolean;
 };
 
@@ -28,8 +28,8 @@ const samplers = [
 const propagators = ["tracecontext", "baggage", "none"];
 
 /**
- * Reads the standard variables as their specification asks: an unusable value counts as unset, with one sentence in
- * `ignored`. `settings` is undefined if there is no usable endpoint.
+ * Reads the standard variables. As their specification requires, an unusable value counts as unset; `ignored` then
+ * has a sentence about it. `settings` is undefined if no usable endpoint is set.
  */
 export function tracingSettings(otel: Otel): {
   settings: TracingSettings | undefined;
@@ -114,7 +114,10 @@ function reader(otel: Otel, ignored: string[]) {
       return found ?? fallback;
     },
 
-    /** comma-separated, percent-encoded `name=value` pairs; one invalid pair invalidates the list */
+    /**
+     * Reads a comma-separated list of percent-encoded `name=value` pairs. If one pair is
+     * invalid, ignores the whole list.
+     */
     pairs(name: string): Record<string, string> {
       try {
         const pairs = (otel[name] ?? "").split(",").filter((pair) => pair.trim() !== "");
@@ -136,7 +139,7 @@ function reader(otel: Otel, ignored: string[]) {
   };
 }
 
-/** Errors: `Error` if it is not a pair. */
+/** Parses a pair. Errors: `Error` if the text is not a pair. */
 function decodedPair(pair: string): [name: string, value: string] {
   const at = pair.indexOf("=");
   const name = pair.slice(0, at).trim();

@@ -10,10 +10,13 @@ import {
 } from "@opentelemetry/api";
 import { Failure } from "../errors.ts";
 
-/** The current span; it is kept across awaits. */
+/** The span of the current request or of a part of it. It is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
-/** Runs `work`, which waits for another process or a disk, in a child of the current span, if there is one. */
+/**
+ * Runs `work`, which waits for another process or a disk, in a child of the current span.
+ * Without a current span, just runs it.
+ */
 export async function spanAround<T>(
   tracer: Tracer,
   name: string,
@@ -27,7 +30,7 @@ export async function spanAround<T>(
   try {
     return await currentSpan.run(span, () => work(span));
   } catch (error) {
-    // a refusal ends a transaction too, but the database did not fail
+    // a refused request also ends a transaction with an error, but the database did not fail
     if (!(error instanceof Failure)) failed(span, kindOf(error));
     throw error;
   } finally {
@@ -35,7 +38,7 @@ export async function spanAround<T>(
   }
 }
 
-/** `kind` is one of our own names: an error message may quote data. */
+/** Marks a span as failed. `kind` is one of our own names, never an error message, which might contain data. */
 export function failed(span: Span, kind: string): void {
   span.setAttribute("error.type", kind);
   span.setStatus({ code: SpanStatusCode.ERROR });

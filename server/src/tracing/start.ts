@@ -17,11 +17,11 @@ import { requestTracing } from "./requests.ts";
 import { tracedCounters, tracedEngine, tracedLog, tracedSpending } from "./services.ts";
 import { type Otel, type TracingSettings, tracingSettings } from "./settings.ts";
 
-/** The wrappers around the parts of the server while traces are on. */
+/** Wrappers that add spans to the parts of the server. */
 export type Tracing = {
   requests: RequestTracing;
   engine(engine: Engine): Engine;
-  /** `shared`: whether counters are in Redis */
+  /** `shared`: whether the counters are in Redis. */
   services(services: Services, shared: boolean): Services;
   log: Log;
   /** Sends the remaining spans, for at most two seconds. */
@@ -33,7 +33,7 @@ type Surroundings = { log: Log; monotonicMs(): number };
 const closeWithinMs = 2_000;
 const complainEveryMs = 60_000;
 
-/** Returns undefined if the variables have no usable endpoint. This file is loaded only if traces are enabled. */
+/** Starts tracing. Returns `undefined` if no usable endpoint is set. This file is loaded only if traces are enabled. */
 export async function startTracing(otel: Otel, surroundings: Surroundings): Promise<Tracing | undefined> {
   const { settings, ignored } = tracingSettings(otel);
   for (const message of ignored) surroundings.log("warn", "traces", { message });
@@ -68,7 +68,10 @@ function tracingWith(tracer: Tracer, settings: TracingSettings, log: Log, close:
   };
 }
 
-/** Spans wait in a bounded queue. When it is full, spans are dropped: a request never waits for the collector. */
+/**
+ * Creates the provider of spans. Spans wait in a bounded queue. If it is full, they are dropped, so a request
+ * never waits for the collector.
+ */
 async function startProvider(settings: TracingSettings): Promise<TracerProvider> {
   const { batch, resource } = settings;
   return new TracerProvider({
@@ -109,7 +112,7 @@ function samplerOf({ name, ratio }: TracingSettings["sampler"]) {
   return based === undefined ? sampler : new ParentBasedSampler({ root: sampler });
 }
 
-/** Writes messages of the OpenTelemetry packages to our log: at most one event a minute. */
+/** Returns a logger that writes messages of the OpenTelemetry packages to our log, at most one per minute. */
 function complaints({ log, monotonicMs }: Surroundings) {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   const complain = (...said: unknown[]) => {
@@ -121,7 +124,10 @@ function complaints({ log, monotonicMs }: Surroundings) {
   return { error: complain, warn: complain, info: nothing, debug: nothing, verbose: nothing };
 }
 
-/** The message, or a component's name and the message. Further arguments are dropped: one may be the collector's response. */
+/**
+ * Joins the message, or a component's name and the message, to one sentence. Drops further arguments, since one
+ * may be the collector's response.
+ */
 function sentenceOf(said: readonly unknown[]): string {
   const text = said
     .slice(0, 2)
@@ -130,7 +136,10 @@ function sentenceOf(said: readonly unknown[]): string {
   return (failureOf(text) ?? text).slice(0, 200);
 }
 
-/** A failed batch is reported as JSON with a stack and the collector's response; only the reason goes to the log. */
+/**
+ * Extracts the reason from the report of a failed batch: JSON that also has a stack and the collector's response,
+ * which must not get into the log. Returns `undefined` for other messages.
+ */
 function failureOf(text: string): string | undefined {
   if (!text.startsWith("{")) return undefined;
   try {

@@ -1,10 +1,13 @@
-/** Stops calls to a server that fails, and lets single ones through to see whether it works again. */
+/**
+ * A circuit breaker. It stops calls to a server that fails. After a pause, it lets a single call through to find out
+ * whether the server works again.
+ */
 export type Breaker = {
-  /** Whether a call may be made now. If so, `succeeded` or `failed` must follow. */
+  /** Returns whether the caller may make a call now. If so, it must call `succeeded` or `failed` afterwards. */
   admits(): boolean;
   succeeded(): void;
   failed(): void;
-  /** how long no call will be made, in milliseconds; 0 while calls are made */
+  /** Returns how long calls will be stopped, in milliseconds; 0 while calls are allowed. */
   openForMs(): number;
 };
 
@@ -12,7 +15,10 @@ const failuresToOpen = 5;
 const shortestPauseMs = 1_000;
 const longestPauseMs = 30_000;
 
-/** Opens after some failures in a row. Each failed attempt after that doubles the pause until the next one. */
+/**
+ * Creates a breaker. It stops calls after five failures in a row. Each further failed attempt
+ * doubles the pause before the next.
+ */
 export function circuitBreaker(nowMs: () => number): Breaker {
   let failures = 0;
   let pauseMs = 0;
@@ -34,7 +40,7 @@ export function circuitBreaker(nowMs: () => number): Breaker {
     failed() {
       failures += 1;
       isTrying = false;
-      if (!isOpen() || nowMs() < openUntilMs) return; // a call from before it opened
+      if (!isOpen() || nowMs() < openUntilMs) return; // the call began before calls were stopped
       pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, 2 * pauseMs));
       openUntilMs = nowMs() + pauseMs;
     },

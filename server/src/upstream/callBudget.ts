@@ -1,13 +1,16 @@
-/** Bounds calls per second: in all, and for each start of a key. */
+/**
+ * Limits the calls to the upstream per second, in total and for each start of a key, that is, the characters that it
+ * begins with. Returns whether one more call is allowed, and counts it if so.
+ */
 export type CallBudget = (start: string) => boolean;
 
 /**
- * Keys that begin with the same characters are rarely many. A bound for each start keeps one known start from taking the
- * calls of all others.
+ * The limit for each start: a caller that sends invented keys with a known start does not use up the calls for all other
+ * keys.
  */
 const perStart = 5;
 
-/** Returns whether one more call may be made in this second, and counts it if so. Remembers at most `perSecond` starts. */
+/** Creates a budget of `perSecond` calls in total. It remembers at most `perSecond` starts. */
 export function callBudget(perSecond: number, nowMs: () => number): CallBudget {
   let second = 0;
   let total = 0;

@@ -1,6 +1,6 @@
 import { forwardingHeader } from "../domain/forwarding.ts";
 
-/** Why there is no usable response. */
+/** Why a call has no usable response. */
 export type CallFault = "unreachable" | "timeout" | "too_large" | "invalid";
 
 export type CallReply = { status: number; body: unknown; retryAfter: string | null } | { fault: CallFault };
@@ -8,10 +8,10 @@ export type CallReply = { status: number; body: unknown; retryAfter: string | nu
 /** Sends `POST <url>/v2/<operation>`. Never throws. */
 export type UpstreamClient = (operation: string, body: object) => Promise<CallReply>;
 
-/** A response may hold a page of keys with large metas. */
+/** large enough for a page of keys with much metadata */
 const maxResponseBytes = 8 * 1024 * 1024;
 
-/** `withinMs`: how long a call may take, its response included. */
+/** Creates a client. `withinMs` is how long a call may take, including its response. */
 export function upstreamClient(options: { url: string; rootKey: string; withinMs: number }): UpstreamClient {
   const { url, rootKey, withinMs } = options;
   const base = url.replace(/\/$/, "");
@@ -27,7 +27,7 @@ export function upstreamClient(options: { url: string; rootKey: string; withinMs
         method: "POST",
         headers,
         body: JSON.stringify(body),
-        redirect: "error", // it would send the root key to another server
+        redirect: "error", // following a redirect would send the root key to another server
         signal,
       });
       const text = await boundedText(response);
@@ -40,7 +40,7 @@ export function upstreamClient(options: { url: string; rootKey: string; withinMs
   };
 }
 
-/** Undefined if the response is too long. Counts decompressed bytes. */
+/** Reads the text of a response. Returns `undefined` if it has too many bytes after decompression. */
 async function boundedText(response: Response): Promise<string | undefined> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
@@ -58,7 +58,7 @@ async function boundedText(response: Response): Promise<string | undefined> {
   return new TextDecoder().decode(Buffer.concat(parts));
 }
 
-/** Undefined if the text is not JSON. */
+/** Parses JSON. Returns `undefined` if the text is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,15 +1,19 @@
 /**
- * Verdicts on one key may arrive in another order than the upstream decided them. What each says about credits is true at
- * some moment of its call, so of calls that overlap the lowest number is kept.
+ * Finds out how many credits of a key are left at the upstream. Verdicts on a key may arrive in another order than the
+ * upstream decided them. The number in a verdict was right at some moment of its call. If calls overlap, nobody knows
+ * which moment was the last, so the lowest number counts.
  */
 export type CreditOrder = {
-  /** A call about this key begins. `end` must follow. */
+  /** Registers a call about this key. The caller must call `end` with the returned number. */
   begin(key: string): number;
-  /** The call returned this many credits. */
+  /** Registers that the call returned this many credits. */
   arrive(call: number, key: string, credits: number): void;
-  /** Whether no other call about the key has been under way since this one began. */
+  /** Whether no other call about this key has been in progress since this one began. */
   isAlone(call: number, key: string): boolean;
-  /** the credits that the key has, as far as the calls of this process say; undefined: none has said it lately */
+  /**
+   * Returns the key's credits by the latest calls of this process, or `undefined` if no
+   * recent call has returned them.
+   */
   latest(key: string): number | undefined;
   end(call: number): void;
 };
@@ -18,9 +22,9 @@ type Arrival = { at: number; key: string; credits: number };
 
 export function creditOrder(): CreditOrder {
   let time = 0;
-  /** calls under way, in the order of their beginning */
+  /** calls in progress, by number, in the order of their beginning */
   const underWay = new Map<number, string>();
-  /** what arrived since the oldest call under way began */
+  /** the credits that have arrived since the oldest call in progress began */
   let arrivals: Arrival[] = [];
 
   const overlapping = (call: number, key: string) =>

@@ -1,12 +1,15 @@
 import type { DifferenceExample } from "../storage/queries/upstreamDifferences.ts";
 import { type DifferenceKind, differenceKinds } from "./upstream.ts";
 
-/** Counts differences, and stores them without making a request wait. */
+/**
+ * Counts how often the upstream and this server decide differently, and stores the counts
+ * without making a request wait.
+ */
 export type DifferenceLog = {
   note(kind: DifferenceKind, example: DifferenceExample): void;
-  /** since the start of this process */
+  /** Returns the counts since the start of this process. */
   counts(): Readonly<Record<DifferenceKind, number>>;
-  /** Stores what is not stored yet. */
+  /** Waits until everything is stored. */
   close(): Promise<void>;
 };
 
@@ -14,7 +17,10 @@ type Added = { count: number; examples: DifferenceExample[] };
 
 const examplesHeld = 10;
 
-/** While one write is under way, what arrives is collected for the next one. What cannot be stored is lost, but counted. */
+/**
+ * Creates a log that stores with `store`. While one write is in progress, further differences are collected for the
+ * next write. If a write fails, its examples are lost, but `counts` includes them.
+ */
 export function differenceLog(store: (kind: DifferenceKind, added: Added) => Promise<void>): DifferenceLog {
   const counts = Object.fromEntries(differenceKinds.map((kind) => [kind, 0])) as Record<
     DifferenceKind,

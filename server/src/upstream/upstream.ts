@@ -6,7 +6,7 @@ import { type CreditOrder, creditOrder } from "./creditOrder.ts";
 import { type UnknownKeys, unknownKeys } from "./unknownKeys.ts";
 import { parseRefusal, parseVerdict, type requestRefusals, type Verdict } from "./verdict.ts";
 
-/** What differed between the upstream's verdict and ours. */
+/** The kinds of differences between the upstream's verdict and ours. */
 export const differenceKinds = [
   "code",
   "key",
@@ -29,39 +29,45 @@ export const upstreamResults = ["verdict", "refused", "unavailable", "not_asked"
 
 export type UpstreamResult = (typeof upstreamResults)[number];
 
-/** The server that verified the keys of one workspace before this one. */
+/** The upstream is the server that verified the keys of a workspace before this one, during a move. */
 export type Upstream = {
-  /** who decides: the upstream (`shadow`), or this server, which asks the upstream about keys that it does not know */
+  /**
+   * `shadow`: the upstream decides, and this server compares. `fallback`: this server decides, and asks the upstream
+   * only about keys that it does not know.
+   */
   mode: "shadow" | "fallback";
   workspaceId: string;
-  /** Verifies a key there. */
+  /** Asks the upstream to verify a key. */
   verify(body: object): Promise<UpstreamResponse>;
-  /** keys that the upstream does not know */
+  /** the keys that the upstream is known not to have */
   unknown: UnknownKeys;
-  /** the calls that keys with this start may cause */
+  /** the budget of calls about keys that this server does not know */
   mayAsk: CallBudget;
   credits: CreditOrder;
-  /** Does the work, or waits for the same work that is already under way. */
+  /** Runs `work`, or waits for work of the same name that is already in progress. */
   once(name: string, work: () => Promise<void>): Promise<void>;
   noteDifference(kind: DifferenceKind, example: DifferenceExample): void;
-  /** how often the upstream was asked since the start, by what came of it */
+  /** Returns how many calls were wanted since the start, by result. */
   results(): Readonly<Record<UpstreamResult, number>>;
 };
 
-/** `refused`: the upstream does not judge this request. `retryAfterMs`: when it may work again. */
+/**
+ * `verdict`: the upstream has verified the key. `refused`: it has rejected the request, for example as invalid.
+ * `unavailable`: it did not respond usably, or was not asked; the next call may work after `retryAfterMs`.
+ */
 export type UpstreamResponse =
   | { verdict: Verdict }
   | { refused: (typeof requestRefusals)[number] }
   | { unavailable: string; retryAfterMs: number };
 
-/** More would only wait for a server that is slower than what it is asked. */
+/** The maximum number of calls in progress. If the upstream is too slow for the calls, more of them would only wait. */
 const mostAtOnce = 256;
 
 type Options = Pick<Upstream, "mode" | "workspaceId" | "noteDifference"> & {
   call: UpstreamClient;
   callsPerSecond: number;
   monotonicMs(): number;
-  /** a call failed, for this reason */
+  /** called when a call fails, with the reason */
   onUnavailable(reason: string): void;
 };
 

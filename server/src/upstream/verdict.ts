@@ -22,7 +22,7 @@ const identity = z.object({
   ratelimits: z.array(ratelimit).max(100).default([]),
 });
 
-/** What every verdict on a key that exists may say. Members that are not listed are dropped. */
+/** The fields of a verdict on a key that exists. Other fields are dropped. */
 const fields = {
   keyId: z.string().regex(/^[A-Za-z0-9_]{3,255}$/),
   name: text(1_000).optional(),
@@ -40,7 +40,9 @@ const fields = {
     .optional(),
 };
 
-/** The upstream's response to a verification. It comes from a server that may be wrong or hostile. */
+/**
+ * The schema of the upstream's response to a verification. It has bounds, since that server may be wrong or hostile.
+ */
 const response = z.object({
   data: z.discriminatedUnion("code", [
     z.object({ valid: z.literal(true), code: z.literal("VALID"), ...fields }),
@@ -51,12 +53,12 @@ const response = z.object({
 
 export type Verdict = z.output<typeof response>["data"];
 
-/** Undefined if the body is not a response to a verification. */
+/** Parses the response to a verification. Returns `undefined` if it is something else. */
 export function parseVerdict(body: unknown): Verdict | undefined {
   return response.safeParse(body).data?.data;
 }
 
-/** How the upstream refuses a request that it does not judge. */
+/** The errors with which the upstream may reject a request instead of verifying the key. */
 export const requestRefusals = [
   "invalid_input",
   "permissions_query_syntax_error",
@@ -65,7 +67,10 @@ export const requestRefusals = [
 
 const problem = z.object({ error: z.object({ type: z.string().max(2_000) }) });
 
-/** The last segment of the error's type, if it is one that a verification may return. */
+/**
+ * Returns the last segment of the URL in an error's `type`, or `undefined` if a
+ * verification cannot return this error.
+ */
 export function parseRefusal(body: unknown): (typeof requestRefusals)[number] | undefined {
   const type = problem.safeParse(body).data?.error.type ?? "";
   return requestRefusals.find((one) => type.endsWith(`/${one}`));

@@ -1,11 +1,12 @@
 /**
- * Where things lie in the 64-byte cells that the memory backend is made of. Numbers are little-endian; a cell's
- * number 0 stands for none. There are three kinds of cells:
+ * The layout of the memory backend. It stores everything in cells of 64 bytes. Cells are numbered; the number 0 means
+ * "no cell". Numbers are little-endian. There are three kinds of cells:
  *
- * - a counter: the fields below, among them the newest entry of its log;
- * - a log: the number of the next cell, then five closed entries. A counter's log cells form a ring, and the
- *   counter knows the last one, whose next is the oldest;
- * - a key: the number of the next cell, then fifteen words of the packed key.
+ * - a counter cell has the fields below. Among them is the newest entry of the counter's
+ * log; older entries are closed.
+ * - a log cell has the number of the next log cell, then five closed entries. The log cells of a counter form a ring.
+ * The counter cell has the number of the last one, and the one after it is the oldest.
+ * - a key cell has the number of the next key cell, then fifteen words of the packed key.
  */
 export const CELL_BYTES = 64;
 
@@ -15,7 +16,7 @@ export const USED = 0;
 export const COST = 8;
 /** float64: the time of the newest entry's last cost, ms since the epoch */
 export const LAST = 16;
-/** float32: the limit last asked for; only says how full the counter is */
+/** float32: the limit of the last request; only used to tell how full the counter is */
 export const LIMIT = 24;
 /** uint32: the hash of the key */
 export const HASH = 28;
@@ -25,17 +26,17 @@ export const NEXT_COUNTER = 32;
 export const KEY = 36;
 /** uint32: the log cell of the youngest closed entry */
 export const LOG = 40;
-/** uint32: ms */
+/** uint32: the length of the window in ms */
 export const DURATION = 44;
-/** uint32: the newest entry's number; the closed ones count down from it */
+/** uint32: the number of the newest entry; each older entry has the next lower number */
 export const ENTRY = 48;
-/** uint32: how many takes of the counter can still be undone without a trace */
+/** uint32: the number of takes; it shows whether a take to undo was the last one */
 export const TOUCH = 52;
 /** uint32: ms from the newest entry's first cost to its last */
 export const SPAN = 56;
 /** uint8: the number of closed entries */
 export const CLOSED = 60;
-/** uint8: how many places of the oldest log cell are already free */
+/** uint8: how many entries of the oldest log cell have been dropped */
 export const SKIPPED = 61;
 /** uint8: 1 while the counter waits to be written to the journal */
 export const CHANGED = 62;
@@ -43,10 +44,10 @@ export const CHANGED = 62;
 /** uint32: the next cell of a log or a key */
 const NEXT_CELL = 0;
 export const ENTRIES_PER_CELL = 5;
-/** uint32 time (modulo 2³² ms), then float64 cost */
+/** a closed entry: uint32 time (modulo 2³² ms), then float64 cost */
 export const ENTRY_BYTES = 12;
 export const WORDS_PER_CELL = 15;
-/** where the entries or words begin */
+/** where the entries or words of a cell begin */
 export const BODY = 4;
 
 declare const isCell: unique symbol;
@@ -59,20 +60,21 @@ export type Counter = Cell & { readonly [isCounter]: true };
 export const NO_CELL = 0 as Cell;
 export const NO_COUNTER = 0 as Counter;
 
-/** How much memory may be used and how much is, in bytes. */
+/** The maximum memory, and the memory in use, in bytes. */
 export type Budget = { readonly maxBytes: number; usedBytes: number };
 
-/** Cells of 64 bytes in pages outside the garbage collector's heap. Its fields belong to this file. */
+/** The cells, in pages outside the garbage collector's heap. Only this file uses the fields. */
 export type Cells = {
   readonly budget: Budget;
   readonly makeRoom: () => void;
   readonly pages: (Page | undefined)[];
   /** pages that are no longer full; may include some that are full again, or gone */
   readonly withRoom: number[];
+  /** numbers of pages that were freed */
   readonly gone: number[];
-  /** the page that cells are taken from */
+  /** the page from which cells are allocated */
   current: number;
-  /** the cell that was swept last */
+  /** the last cell that `sweepCells` has visited */
   hand: number;
 };
 
@@ -84,7 +86,7 @@ const IN_PAGE = CELLS_PER_PAGE - 1;
 const MARKS = CELLS_PER_PAGE * CELL_BYTES;
 const BUFFER_BYTES = MARKS + CELLS_PER_PAGE;
 
-/** The buffer, rounded up to the pages of the machine, and the objects that hold it. */
+/** the memory of a page: the buffer, rounded up to the machine's pages, and the objects that hold it */
 const PAGE_BYTES = Math.ceil(BUFFER_BYTES / 4096) * 4096 + 512;
 
 export function claim(budget: Budget, bytes: number): boolean {
@@ -93,14 +95,16 @@ export function claim(budget: Budget, bytes: number): boolean {
   return true;
 }
 
-/** Calls `makeRoom` when the budget is used up and no cell is free; it must free at least one. */
+/**
+ * Creates the cells. When the budget is used up and no cell is free, calls `makeRoom`, which must free at least one.
+ */
 export function emptyCells(budget: Budget, makeRoom: () => void): Cells {
   const cells = { budget, makeRoom, pages: [], withRoom: [], gone: [], current: 0, hand: 0 };
   addPage(cells);
   return cells;
 }
 
-/** A cell with any content. Its number is never 0. */
+/** Allocates a cell. Its content is undefined. */
 export function takeCell(cells: Cells): Cell {
   if (!findRoom(cells) && !addPage(cells)) {
     cells.makeRoom();
@@ -129,7 +133,7 @@ export function freeCell(cells: Cells, cell: Cell): void {
   if (page.used === 0 && number !== cells.current) dropPage(cells, number);
 }
 
-/** The page the cell lies in; its first byte is at `offset(cell)`. */
+/** Returns the page that contains the cell. The cell begins at `offset(cell)`. */
 export function viewOf(cells: Cells, cell: Cell): DataView {
   return pageOf(cells, cell).view;
 }
@@ -138,7 +142,7 @@ export function offset(cell: Cell): number {
   return (cell & IN_PAGE) * CELL_BYTES;
 }
 
-/** The cell that follows this one of a log or a key. */
+/** Returns the log or key cell that follows this one. */
 export function nextCell(cells: Cells, cell: Cell): Cell {
   return viewOf(cells, cell).getUint32(offset(cell) + NEXT_CELL, true) as Cell;
 }
@@ -147,7 +151,7 @@ export function setNextCell(cells: Cells, cell: Cell, following: Cell): void {
   viewOf(cells, cell).setUint32(offset(cell) + NEXT_CELL, following, true);
 }
 
-/** The byte beside a cell: 0 unless it was set since the cell was taken. */
+/** Returns the mark of a cell: a byte outside it, which is 0 until `setMark` sets it after the cell was allocated. */
 export function markOf(cells: Cells, cell: Cell): number {
   return cells.pages[cell >>> PAGE_BITS]?.view.getUint8(MARKS + (cell & IN_PAGE)) ?? 0;
 }
@@ -156,9 +160,12 @@ export function setMark(cells: Cells, cell: Cell, mark: number): void {
   viewOf(cells, cell).setUint8(MARKS + (cell & IN_PAGE), mark);
 }
 
-/** Checks the next `looks` cells, starting over after the last one, and visits the marked ones until `visit` returns true. */
-export function sweepCells(cells: Cells, looks: number, visit: (counter: Counter) => boolean): void {
-  for (let left = looks; left > 0; left -= 1) {
+/**
+ * Goes on from the last visited cell through the next `count` cells, around the end to the beginning, and calls
+ * `visit` for those that have a mark. Stops when `visit` returns true.
+ */
+export function sweepCells(cells: Cells, count: number, visit: (counter: Counter) => boolean): void {
+  for (let left = count; left > 0; left -= 1) {
     const cell = cells.hand + 1;
     cells.hand = cell >>> PAGE_BITS < cells.pages.length ? cell : 0;
     const page = cells.pages[cells.hand >>> PAGE_BITS];
@@ -167,7 +174,7 @@ export function sweepCells(cells: Cells, looks: number, visit: (counter: Counter
   }
 }
 
-/** Above the number of every cell. */
+/** Returns a number that is greater than that of every cell. */
 export function endOfCells(cells: Cells): number {
   return cells.pages.length << PAGE_BITS;
 }
@@ -195,7 +202,7 @@ function addPage(cells: Cells): boolean {
   if (!claim(cells.budget, PAGE_BYTES)) return false;
   const view = new DataView(new ArrayBuffer(BUFFER_BYTES));
   const number = cells.gone.pop() ?? cells.pages.length;
-  // Cell 0 means "none", so it counts as used from the start. The first page is therefore never empty and never dropped.
+  // The number 0 means "no cell", so cell 0 counts as used from the start. So the first page is never empty and never freed.
   const used = number === 0 ? 1 : 0;
   cells.pages[number] = { view, used, firstFree: 0, fresh: used };
   cells.current = number;

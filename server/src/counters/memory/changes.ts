@@ -1,6 +1,9 @@
 import { type Cells, CHANGED, type Counter, DURATION, markOf, offset, viewOf } from "./cells.ts";
 
-/** Which counters changed since the journal last recorded them; only windows longer than `recordAboveMs` are noted. */
+/**
+ * The counters that have changed since the journal last recorded them. Only counters of windows longer
+ * than `recordAboveMs` are recorded.
+ */
 export type Changes = { readonly recordAboveMs: number; counters: Counter[] };
 
 export function isRecorded({ recordAboveMs }: Changes, cells: Cells, counter: Counter): boolean {
@@ -17,7 +20,9 @@ export function noteChanged(changes: Changes, cells: Cells, counter: Counter): v
   changes.counters.push(counter);
 }
 
-/** Clears the note of a change and returns whether there was one. By now the cell may hold anything. */
+/**
+ * Marks a counter as unchanged, and returns whether it had changed. The cell may have been freed or reused meanwhile.
+ */
 export function takeChange(cells: Cells, cell: Counter): boolean {
   if (markOf(cells, cell) === 0 || !isChanged(cells, cell)) return false;
   viewOf(cells, cell).setUint8(offset(cell) + CHANGED, 0);

@@ -14,7 +14,7 @@ import { type Changes, isChanged } from "./changes.ts";
 import { insertCounter, type KeyIndex, removeCounter } from "./keyIndex.ts";
 import { advance, clearLog, type Logs, openLog, runsOutAtMs, usedOf } from "./slidingLog.ts";
 
-/** Everything that the counters of one process are stored in. */
+/** All counters of one process. */
 export type Store = {
   readonly cells: Cells;
   readonly logs: Logs;
@@ -23,28 +23,39 @@ export type Store = {
   readonly changes: Changes;
   /** the time of the current hit, Unix time in milliseconds */
   nowMs: number;
-  /** the counter that is being changed and must not be evicted, or 0 */
+  /** the counter that is being changed and must not be evicted; 0: none */
   held: Counter;
   /** how many counters have been created */
   created: number;
-  /** how many counters were created or evicted; as long as it stays the same, no counter has moved */
+  /** how many times a counter was created or evicted; while it stays the same, the cell of each counter does too */
   moves: number;
 };
 
-/** 16 new counters take 32 cells or more. Checking 128 keeps pace, and one sequential run suits the processor's cache. */
+/**
+ * After every 16 new counters, which take at least 32 cells, the next 128 cells are checked for
+ * counters that have run out. Counters are so freed as fast as they are created, and reading cells in
+ * sequence suits the processor's cache.
+ */
 const TIDY_EVERY = 16;
-const TIDY_LOOKS = 128;
-/** A counter that still counts is evicted only if none of the next 1,024 cells holds one that has run out. */
-const RUN_OUT_LOOKS = 1024;
-/** The longest search for one of the least filled, about a millisecond. After that, the next counter is evicted, however full it is. */
-const LIVE_LOOKS = 32_768;
+const TIDY_CELLS = 128;
+/** A counter that still counts is evicted only if none of the next 1,024 cells has a counter that has run out. */
+const RUN_OUT_CELLS = 1024;
+/**
+ * The cells that are searched for one of the least filled counters, which takes about a millisecond. If there is
+ * none, the next counter is evicted, however full it is.
+ */
+const LIVE_CELLS = 32_768;
+/** the maximum number of counters that are evicted at once */
 const BATCH = 32;
 
-/** Creates a counter whose key is not stored yet. Every 16th call evicts what has run out, so that needs no timer. */
+/**
+ * Creates a counter; its key must not be in the index. Every 16th call evicts counters that have
+ * run out, so no timer is needed.
+ */
 export function createCounter(store: Store, key: string, durationMs: number): Counter {
   store.created += 1;
   if (store.created % TIDY_EVERY === 0) {
-    forgetWhere(store, TIDY_LOOKS, TIDY_LOOKS, (counter) => hasRunOut(store, counter));
+    forgetWhere(store, TIDY_CELLS, TIDY_CELLS, (counter) => hasRunOut(store, counter));
   }
   const counter = takeCell(store.cells) as Counter;
   openLog(store.logs, counter, durationMs);
@@ -53,25 +64,27 @@ export function createCounter(store: Store, key: string, durationMs: number): Co
   return counter;
 }
 
-/** Evicts a few counters, those that have run out or else the least filled, and tells `onEvict` how many. */
+/**
+ * Evicts a few counters: those that have run out, or the least filled if none has. Calls `onEvict` with their number.
+ */
 export function makeRoom(store: Store, onEvict: (count: number, live: boolean) => void): void {
-  const runOut = forgetWhere(store, BATCH, RUN_OUT_LOOKS, (counter) => hasRunOut(store, counter));
+  const runOut = forgetWhere(store, BATCH, RUN_OUT_CELLS, (counter) => hasRunOut(store, counter));
   if (runOut > 0) {
     onEvict(runOut, false);
     return;
   }
   const lowest = lowestLevel(store.levels);
-  const live = forgetWhere(store, BATCH, LIVE_LOOKS, (counter) => levelNow(store, counter) <= lowest);
+  const live = forgetWhere(store, BATCH, LIVE_CELLS, (counter) => levelNow(store, counter) <= lowest);
   onEvict(
-    live || forgetWhere(store, BATCH, LIVE_LOOKS, (counter) => levelNow(store, counter) <= EXHAUSTED),
+    live || forgetWhere(store, BATCH, LIVE_CELLS, (counter) => levelNow(store, counter) <= EXHAUSTED),
     true,
   );
 }
 
-/** Evicts up to `most` counters of those in the next `looks` cells. */
-function forgetWhere(store: Store, most: number, looks: number, goes: (counter: Counter) => boolean): number {
+/** Evicts up to `most` counters in the next `cells` cells, those for which `goes` returns true. Returns how many. */
+function forgetWhere(store: Store, most: number, cells: number, goes: (counter: Counter) => boolean): number {
   let count = 0;
-  sweepCells(store.cells, looks, (counter) => {
+  sweepCells(store.cells, cells, (counter) => {
     if (counter === store.held || !goes(counter)) return false;
     forget(store, counter);
     count += 1;
@@ -80,7 +93,10 @@ function forgetWhere(store: Store, most: number, looks: number, goes: (counter: 
   return count;
 }
 
-/** An empty counter whose change is not in the journal yet stays: the journal must record what was given back. */
+/**
+ * Whether a counter counts nothing any more. A counter that is empty because its cost was given back stays until
+ * the journal has recorded that.
+ */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: Counter): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;
   return usedOf(logs, counter) === 0 && !isChanged(cells, counter);
@@ -99,10 +115,12 @@ function forget(store: Store, counter: Counter): void {
   store.moves += 1;
 }
 
-/** The level of a counter whose limit is exhausted. Level 0 is no counter, level 1 an empty one. */
+/**
+ * The level of a counter whose limit is exhausted. Level 1 is an empty counter. A cell with level 0 is not a counter.
+ */
 const EXHAUSTED = 255;
 
-/** How full counters are: each one's level is the mark of its cell. */
+/** A level says how full a counter is, from 1 to 255. It is stored as the mark of the counter's cell. */
 export type Levels = {
   readonly cells: Cells;
   /** how many counters there are of each level */
@@ -110,32 +128,32 @@ export type Levels = {
   counters: number;
 };
 
-/** Small, yet common enough that a linear scan soon finds a counter this empty. */
+/** The part of the counters that counts as least filled: so large that a linear search soon finds one of them. */
 const LOWEST_SHARE = 1 / 64;
 
 export function emptyLevels(cells: Cells): Levels {
   return { cells, counts: new Float64Array(EXHAUSTED + 1), counters: 0 };
 }
 
-/** Records how much of which limit is used. */
+/** Stores the limit of a counter, and its level by how much of the limit is used. */
 export function noteFill(levels: Levels, counter: Counter, used: number, limit: number): void {
   viewOf(levels.cells, counter).setFloat32(offset(counter) + LIMIT, limit, true);
   noteUsed(levels, counter, used);
 }
 
-/** Records how much of the last recorded limit is used, and returns the level. */
+/** Stores the level of a counter by how much of its last limit is used, and returns the level. */
 export function noteUsed(levels: Levels, counter: Counter, used: number): number {
   const level = levelOf(used, viewOf(levels.cells, counter).getFloat32(offset(counter) + LIMIT, true));
   setLevel(levels, counter, level);
   return level;
 }
 
-/** Notes that the counter is gone. */
+/** Removes the counter's level, since the counter was evicted. */
 function noteGone(levels: Levels, counter: Counter): void {
   setLevel(levels, counter, 0);
 }
 
-/** The highest level that counts as least filled. Exhausted counters count as such only if there are no others. */
+/** Returns the highest level that counts as least filled. It is `EXHAUSTED` only if all counters are. */
 function lowestLevel({ counts, counters }: Levels): number {
   let sum = 0;
   let lowest = EXHAUSTED;
@@ -147,7 +165,10 @@ function lowestLevel({ counts, counters }: Levels): number {
   return lowest;
 }
 
-/** The limit is stored with 24 bits, so a counter that is less than a millionth below it counts as exhausted. */
+/**
+ * Returns the level. The limit is stored with 24 bits, so a counter less than a millionth below
+ * its limit counts as exhausted.
+ */
 function levelOf(used: number, limit: number): number {
   if (used === 0) return 1;
   return 1 + Math.floor(Math.min(1, used / limit + 1e-6) * (EXHAUSTED - 1));

@@ -3,43 +3,59 @@ import { HEADER, lineOf, MINUTE_MS, readJournal } from "./journalFile.ts";
 import { type MemoryCounters, type MemoryOptions, memoryCounters } from "./memory.ts";
 import type { CounterRecord } from "./snapshots.ts";
 
+/**
+ * The journal is a file in which the memory backend records its counters, so that they survive a
+ * restart. Each second, the changed counters are appended. When the file has grown long, a successor
+ * with each counter once replaces it.
+ */
 export type JournalOptions = Omit<MemoryOptions, "recordAboveMs"> & {
-  /** the journal; beside it, `<path>.new` is one that is being written and `<path>.damaged-<ms>` one set aside */
+  /**
+   * the journal; next to it, `<path>.new` is its successor while it is written, and
+   * `<path>.damaged-<ms>` was set aside
+   */
   path: string;
   /** called with a sentence when counters may not survive a restart; counting continues */
   onProblem: (sentence: string) => void;
 };
 
 export type JournaledCounters = MemoryCounters & {
-  /** Writes down what changed since the last time: to be called every second. It never fails, nor overlaps. */
+  /**
+   * Records the counters that have changed since the last call. Call it every second. Never fails. Does nothing if
+   * the previous call has not ended.
+   */
   tick(): Promise<void>;
 };
 
 type OpenFile = { handle: FileHandle; bytes: number };
 
-/** The replacement file in progress. `wholeBytes` counts the full copy only, without the changes appended to it. */
+/**
+ * The next journal while it is written. `wholeBytes` is the length of the records of all counters, without the
+ * changes that were appended since.
+ */
 type Successor = { file: OpenFile; batches: Iterator<CounterRecord[]>; wholeBytes: number };
 
 type Journal = {
   readonly options: JournalOptions;
   readonly counters: MemoryCounters;
-  /** the file at `path`; `undefined` after a failure, until it has been written anew */
+  /** the file at `path`; `undefined` after a failure, until a successor replaces it */
   file: OpenFile | undefined;
-  /** the length of a file that records every counter once, when it was last written */
+  /** the length that the file had when it recorded each counter once */
   wholeBytes: number;
-  /** the next file, as far as it is written */
   successor: Successor | undefined;
+  /** whether the last failure was reported and is not resolved yet */
   failing: boolean;
 };
 
-/** A journal is written anew when it is twice as long as what counts, and this much more. */
+/** A successor is written when the journal is longer than twice `wholeBytes` plus this. */
 const SPARE_BYTES = 2 ** 20;
-/** How much of the successor one tick writes: about 16,000 counters. */
+/** how many batches of the successor one tick writes: about 16,000 counters */
 const BATCHES_PER_TICK = 64;
 
 /**
- * In-memory counters. Those with windows longer than a minute survive a restart: all of them after `close`; after a
- * kill, what the last tick had written. Shorter ones start empty. Resolves when what was written has been read back. One process at a time may use the file. Hits before the start cannot be given back.
+ * Creates counters in memory with a journal, and restores those in the journal. Counters of windows longer
+ * than a minute survive a restart: after `close` all of them; after a kill, what the last tick has
+ * recorded. Counters of shorter windows start empty. Hits from before the start cannot be given back. Only
+ * one process at a time may use the file.
  */
 export async function journaledCounters(options: JournalOptions): Promise<JournaledCounters> {
   const counters = memoryCounters({ ...options, recordAboveMs: MINUTE_MS });
@@ -85,7 +101,7 @@ async function bringBack({ options, counters }: Journal): Promise<void> {
   }
 }
 
-/** Returns how many lines could not be read. */
+/** Restores the counters of a journal. Returns how many lines were damaged. */
 async function restoreFrom(path: string, counters: MemoryCounters): Promise<number> {
   let damaged = 0;
   for await (const line of readJournal(path)) {
@@ -158,7 +174,7 @@ async function beginSuccessor(journal: Journal): Promise<void> {
   await write(file, HEADER);
 }
 
-/** Writes more of the successor; when it is complete, it takes the file's place. */
+/** Writes more of the successor. When it is complete, it replaces the journal. */
 async function continueSuccessor(journal: Journal, batches: number): Promise<void> {
   const { successor } = journal;
   if (successor === undefined) return;
@@ -180,7 +196,10 @@ async function replaceFile(journal: Journal, { file, wholeBytes }: Successor): P
   journal.successor = undefined;
 }
 
-/** After a partial write nothing more is appended to the file; the next tick starts a new one. */
+/**
+ * Appends a line to the journal and its successor. After a failed write, the file may end in a part of a
+ * line, so a successor replaces it.
+ */
 async function append(journal: Journal, line: string): Promise<void> {
   const { file, successor } = journal;
   try {
@@ -193,7 +212,7 @@ async function append(journal: Journal, line: string): Promise<void> {
   if (successor !== undefined) await write(successor.file, line);
 }
 
-/** Returns the number of bytes written. */
+/** Appends text to a file, and returns the number of bytes. */
 async function write(file: OpenFile, text: string): Promise<number> {
   const bytes = Buffer.from(text);
   const { bytesWritten } = await file.handle.write(bytes);

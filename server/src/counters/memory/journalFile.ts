@@ -3,13 +3,16 @@ import { crc32 } from "node:zlib";
 import type { Entry } from "./slidingLog.ts";
 import type { CounterRecord } from "./snapshots.ts";
 
-/** A journal has the counters of longer windows than this. */
+/** a journal has only counters of windows longer than this */
 export const MINUTE_MS = 60_000;
 
-/** The first line of a journal. Each further line is a checksum of eight hexadecimal digits, a space, and records. */
+/**
+ * The first line of a journal. Each further line has a checksum of eight hexadecimal
+ * digits, a space, and records as JSON.
+ */
 export const HEADER = "latchkey counters 1\n";
 
-/** One line of a journal. A line that a kill cut off at the end is ignored. */
+/** A line of a journal. If the process was killed while it wrote the last line, the incomplete line is ignored. */
 export type Line = { kind: "records"; records: CounterRecord[] } | { kind: "damaged" };
 
 const NEWLINE = 10;
@@ -29,12 +32,12 @@ export function lineOf(records: readonly CounterRecord[]): string {
   return `${checksum(json)} ${json}\n`;
 }
 
-/** Errors: the system's, if the file cannot be read. */
+/** Reads the lines of a journal. Errors: the system's, if the file cannot be read. */
 export function readJournal(path: string): AsyncGenerator<Line> {
   return readLines(createReadStream(path, { highWaterMark: 2 ** 20 }));
 }
 
-/** The lines after the header; a journal with another header has nothing but one damaged line. */
+/** Parses the lines after the header. If the header is another one, yields only one damaged line. */
 async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   let first = true;
   for await (const line of splitLines(chunks)) {
@@ -44,7 +47,10 @@ async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Lin
   }
 }
 
-/** The complete lines. A kill may have left a part of a line after them. */
+/**
+ * Yields the complete lines. If the process was killed during a write, the file ends in a
+ * part of a line, which is left out.
+ */
 async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let begun: Buffer[] = [];
   for await (const chunk of chunks) {

@@ -21,14 +21,14 @@ import {
 } from "./cells.ts";
 
 /**
- * Finds counters by their keys: linear hashing, where each new counter adds one bucket, so that no call ever waits
- * for a rehash. Its fields belong to this file.
+ * A hash table that finds counters by their keys. It grows by one bucket with each new counter (linear hashing), so
+ * no call has to wait for a rehash. Only this file uses the fields.
  */
 export type KeyIndex = {
   readonly cells: Cells;
   readonly budget: Budget;
   readonly packed: PackedKey;
-  /** the first counter of each bucket, or 0 */
+  /** the first counter of each bucket; 0: the bucket is empty */
   readonly pages: Uint32Array[];
   /** the largest power of two ≤ buckets; the buckets up to `buckets - half` and from `half` on are split */
   half: number;
@@ -38,7 +38,7 @@ export type KeyIndex = {
 
 const PAGE_BITS = 14;
 const BUCKETS_PER_PAGE = 1 << PAGE_BITS;
-/** the buffer and the objects that hold it */
+/** the memory of a page: the buffer and the objects that hold it */
 const PAGE_BYTES = BUCKETS_PER_PAGE * 4 + 512;
 
 export function emptyIndex(cells: Cells, budget: Budget): KeyIndex {
@@ -47,7 +47,7 @@ export function emptyIndex(cells: Cells, budget: Budget): KeyIndex {
   return index;
 }
 
-/** The counter with that key, or 0. */
+/** Returns the counter with this key, or 0. */
 export function findCounter(index: KeyIndex, key: string): Counter {
   const { cells, packed } = index;
   packKey(packed, key);
@@ -62,7 +62,7 @@ export function findCounter(index: KeyIndex, key: string): Counter {
   return NO_COUNTER;
 }
 
-/** Adds a counter whose key is not in the index yet; takes cells for the key. */
+/** Adds a counter, and allocates cells for its key. The key must not be in the index yet. */
 export function insertCounter(index: KeyIndex, counter: Counter, key: string): void {
   const { cells, packed } = index;
   packKey(packed, key);
@@ -130,7 +130,7 @@ function unlink(index: KeyIndex, bucket: number, counter: Counter): void {
   setNext(index, before, next);
 }
 
-/** Splits the next bucket in two. If there is no memory for it, buckets just hold more counters. */
+/** Splits the next bucket in two. Does nothing if there is no memory left: the buckets then contain more counters. */
 function addBucket(index: KeyIndex): void {
   if (index.buckets >>> PAGE_BITS >= index.pages.length && !addPage(index)) return;
   const split = index.buckets - index.half;
@@ -152,22 +152,25 @@ function addPage(index: KeyIndex): boolean {
   return true;
 }
 
-/** The longest key that can be counted, in UTF-16 units; the API allows far less. */
+/** the maximum length of a key in UTF-16 units; the API allows far less */
 const MAX_KEY_LENGTH = 16_384;
 
-/** A key as 32-bit words: a head for length and width, then four 8-bit or two 16-bit units in each word. */
+/**
+ * A key as 32-bit words. The first word, the head, has the length and the width of the units. Each further word has
+ * four units of 8 bits or two of 16 bits.
+ */
 export type PackedKey = { readonly words: Uint32Array; key: string; count: number; hash: number };
 
-// Random for each process, so that a client cannot choose identifiers that share a bucket.
+// Random in each process, so that a client cannot choose identifiers that fall into the same bucket.
 const [seed = 0, random = 0] = crypto.getRandomValues(new Uint32Array(2));
 const factor = random | 1;
 
-/** A buffer into which one key at a time is packed. */
+/** Creates a buffer for one packed key at a time. */
 export function packedKey(): PackedKey {
   return { words: new Uint32Array(MAX_KEY_LENGTH / 2 + 1), key: "", count: 1, hash: 0 };
 }
 
-/** Packs `key` and overwrites the previous one. Throws a RangeError if it is too long. */
+/** Packs `key`, and overwrites the previous one. Throws a RangeError if the key is too long. */
 export function packKey(packed: PackedKey, key: string): void {
   if (key === packed.key) return;
   if (key.length > MAX_KEY_LENGTH) throw new RangeError(`a counter's key has ${key.length} characters`);
@@ -176,7 +179,7 @@ export function packKey(packed: PackedKey, key: string): void {
   packed.key = key;
 }
 
-/** Writes the key to new cells and returns the first one. */
+/** Writes a packed key to new cells, and returns the first of them. */
 export function storeKey(cells: Cells, packed: PackedKey): Cell {
   let cell = NO_CELL;
   const lastCell = packed.count - 1 - ((packed.count - 1) % WORDS_PER_CELL);
@@ -192,7 +195,7 @@ export function storeKey(cells: Cells, packed: PackedKey): Cell {
   return cell;
 }
 
-/** Whether this is the key that was stored in these cells. */
+/** Whether the cells from `firstCell` on contain this key. */
 export function isStored(cells: Cells, packed: PackedKey, firstCell: Cell): boolean {
   let cell = firstCell;
   for (let word = 0; word < packed.count; word += WORDS_PER_CELL) {
@@ -207,7 +210,7 @@ export function isStored(cells: Cells, packed: PackedKey, firstCell: Cell): bool
   return true;
 }
 
-/** The key that was stored in these cells. */
+/** Returns the key in the cells from `firstCell` on. */
 export function readKey(cells: Cells, firstCell: Cell): string {
   const head = viewOf(cells, firstCell).getUint32(offset(firstCell) + BODY, true);
   const wide = head % 2 === 1;
@@ -223,7 +226,7 @@ export function readKey(cells: Cells, firstCell: Cell): string {
   return String.fromCharCode(...units.slice(0, head >>> 1));
 }
 
-/** Returns how many words it wrote; 0 if a character does not fit in eight bits. */
+/** Packs a key with units of 8 bits. Returns the number of words, or 0 if a character needs more bits. */
 function packNarrow(words: Uint32Array, key: string): number {
   const whole = key.length & ~3;
   let all = 0;

@@ -8,13 +8,13 @@ import { advance, emptyAtMs, freedAtMs, type Take, take, undo, usedOf } from "./
 import { allRecords, type CounterRecord, changedRecords, restoreRecord } from "./snapshots.ts";
 
 export type MemoryOptions = {
-  /** Unix time in whole milliseconds; if it goes back, the latest time seen stays in force */
+  /** Unix time in whole milliseconds; if it goes back, the latest time so far stays in force */
   nowMs: () => number;
-  /** the most memory that all counters together may use; at least 256 KiB */
+  /** the maximum memory of all counters together; at least 256 KiB */
   maxBytes: number;
-  /** called with how many counters were evicted to make room, and whether they still counted something */
+  /** called when counters were evicted to make room, with their number and whether they still counted something */
   onEvict?: (count: number, live: boolean) => void;
-  /** `changed`, `all` and `restore` cover counters of longer windows than this; by default none */
+  /** `changed` and `all` return only counters of windows longer than this; by default none */
   recordAboveMs?: number;
 };
 
@@ -22,25 +22,36 @@ export type MemoryCounters = Omit<Counters, "hit" | "giveBack" | "peek"> & {
   hit(windows: readonly Window[]): Hit;
   giveBack(hit: Hit): void;
   peek(windows: readonly Window[]): Peeked[];
-  /** the memory that the counters use now, at most `maxBytes` */
+  /** Returns the memory that the counters use now, at most `maxBytes`. */
   bytes(): number;
-  /** how many counters there are, including some that no longer count anything */
+  /** Returns the number of counters, including some that no longer count anything. */
   size(): number;
-  /** The counters that changed since the last call, in batches; each batch shows them as they are when it is read. */
+  /**
+   * Yields the counters that have changed since the last call, in batches. Each batch
+   * has their state when it is read.
+   */
   changed(): Generator<CounterRecord[]>;
-  /** All counters, in batches; each batch shows them as they are when it is read. Hits are fine in between. */
+  /**
+   * Yields all counters, in batches. Each batch has their state when it is read. Hits
+   * between two batches are allowed.
+   */
   all(): Generator<CounterRecord[]>;
-  /** Restores a counter without what no longer counts. A later record of the same key replaces it. */
+  /**
+   * Restores a counter from a record, without entries that no longer count. If several records have
+   * the same key, the last one wins.
+   */
   restore(record: CounterRecord): void;
 };
 
-/** A window of a hit, and its counter, or 0, as found when the store had made `moves`. */
+/**
+ * A window of a hit with its counter, 0 if it has none. The counter is valid while the store's `moves` are the same.
+ */
 type Asked = {
   window: Window;
   key: string;
   counter: Counter;
   moves: number;
-  /** what the windows before this one take from the same counter */
+  /** the cost that earlier windows of the same hit take from the same counter */
   earlier: number;
   passed: boolean;
 };
@@ -48,8 +59,9 @@ type Asked = {
 const MIN_BYTES = 256 * 1024;
 
 /**
- * Counts in the memory of this process, outside the garbage collector's heap: 132 bytes for a counter with one
- * entry, at most 1,000 with 62. Durations up to 2³² - 1 ms; a RangeError for a key above 16,384 characters.
+ * Creates counters in the memory of this process, outside the garbage collector's heap. A counter with one entry
+ * takes 132 bytes, one with 62 entries at most 1,000. Durations are at most 2³² - 1 ms. Throws a RangeError for a key
+ * with more than 16,384 characters.
  */
 export function memoryCounters(options: MemoryOptions): MemoryCounters {
   const { nowMs, maxBytes, onEvict = () => {}, recordAboveMs = Infinity } = options;
@@ -77,7 +89,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
       return { passed, windows: statesOf(store, asked), receipt };
     },
     giveBack(hit) {
-      // The receipt is emptied so that a second call finds nothing. The last take is undone first.
+      // Emptying the receipt makes a second call do nothing. The last take is undone first.
       for (const taken of takesOf(hit).splice(0).reverse()) giveBackTo(store, taken);
     },
     peek(windows) {
@@ -96,7 +108,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
   };
 }
 
-// Loops, since every decision would pay for the closures and arrays of `every`, `filter` and `map`.
+// The next functions are loops: with `every`, `filter` and `map`, each decision would pay for closures and arrays.
 
 function allPassed(asked: readonly Asked[]): boolean {
   for (const one of asked) if (!one.passed) return false;
@@ -126,7 +138,10 @@ function judge(store: Store, window: Window, before: readonly Asked[]): Asked {
   return { window, key, counter, moves: store.moves, earlier, passed };
 }
 
-/** Where the counter is now: handling one window may create or evict the counter of another. */
+/**
+ * Returns the counter's current cell. It may have changed: handling one window may create
+ * or evict the counter of another.
+ */
 function locate(store: Store, asked: Asked): Counter {
   if (asked.moves !== store.moves) {
     asked.counter = findCounter(store.index, asked.key);
@@ -165,7 +180,7 @@ function emptyIn({ logs, nowMs }: Store, counter: Counter): number {
   return counter === 0 ? 0 : (emptyAtMs(logs, counter) ?? nowMs) - nowMs;
 }
 
-/** When a refused cost will be admitted; undefined if it never will. */
+/** Returns the time until a refused cost would be admitted, or `undefined` if it never will be. */
 function passesIn({ logs, nowMs }: Store, asked: Asked, counter: Counter, used: number): number | undefined {
   const { cost, limit } = asked.window;
   const missing = asked.earlier + cost - (limit - used);

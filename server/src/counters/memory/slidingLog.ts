@@ -26,32 +26,36 @@ import {
 } from "./cells.ts";
 
 /**
- * The logs of counters: which costs count now. They are exact but for one thing: a cost joins the newest entry
- * while that is not older than duration/60, and all costs of an entry stop counting with its last one. So nothing
- * is ever admitted too early, capacity comes back at most duration/60 late, and 62 entries are always enough.
+ * The log of a counter has the costs that count now, as entries with a time and a cost. A cost of time t counts at
+ * every time in [t, t + duration). Times are whole ms since the epoch and never go back.
  *
- * A cost of time t counts at every now in [t, t + duration). Times are whole ms since the epoch and never go back.
+ * The log is exact with one exception: a cost joins the newest entry if that began at most duration/60 ago, and all
+ * costs of an entry stop counting together with its last one. So nothing is ever admitted too early, capacity comes
+ * back at most duration/60 late, and 62 entries are always enough.
  */
 export type Logs = {
   readonly cells: Cells;
-  /** no entry has a higher number: a counter never repeats those of an older one in the same cell */
+  /**
+   * the highest number of any entry; a new counter continues from it, so it never repeats the
+   * numbers of an older one in its cell
+   */
   newestEntry: number;
 };
 
-/** What one hit took from one counter. Only numbers, so that a receipt keeps no object alive. */
+/** A take: the cost that one hit has added to one counter. It has only numbers, so a receipt keeps no object alive. */
 export type Take = {
   counter: Counter;
   entry: number;
   touch: number;
   cost: number;
-  /** the time of the newest entry before, ms */
+  /** the last time of the entry before this take, ms */
   lastBeforeMs: number;
 };
 
-/** Costs that stop counting together, `durationMs` after the last of them. */
+/** Costs that stop counting together, one duration after the last of them. */
 export type Entry = { lastMs: number; cost: number };
 
-/** Turns a cell with any content into a counter with an empty log; `durationMs` < 2³². */
+/** Initializes a cell as a counter with an empty log. `durationMs` must be less than 2³². */
 export function openLog(logs: Logs, counter: Counter, durationMs: number): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -61,7 +65,7 @@ export function openLog(logs: Logs, counter: Counter, durationMs: number): void 
   view.setFloat64(at + LAST, -durationMs, true);
 }
 
-/** Drops what no longer counts. Call it with the current time before any function below. */
+/** Drops entries that no longer count. Call it with the current time before any function below. */
 export function advance(logs: Logs, counter: Counter, nowMs: number): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -78,13 +82,13 @@ export function usedOf({ cells }: Logs, counter: Counter): number {
   return viewOf(cells, counter).getFloat64(offset(counter) + USED, true);
 }
 
-/** When the newest entry stops counting, or did. */
+/** Returns when the newest entry stops counting, or has stopped. */
 export function runsOutAtMs({ cells }: Logs, counter: Counter): number {
   const view = viewOf(cells, counter);
   return view.getFloat64(offset(counter) + LAST, true) + view.getUint32(offset(counter) + DURATION, true);
 }
 
-/** When `amount` of what is used will have stopped counting; 0 < amount ≤ used. */
+/** Returns when at least `amount` of the used cost will have stopped counting; 0 < amount ≤ used. */
 export function freedAtMs(logs: Logs, counter: Counter, amount: number): number {
   const view = viewOf(logs.cells, counter);
   let left = amount;
@@ -97,7 +101,7 @@ export function freedAtMs(logs: Logs, counter: Counter, amount: number): number 
   return enough ? freedMs + view.getUint32(offset(counter) + DURATION, true) : runsOutAtMs(logs, counter);
 }
 
-/** When the last cost stops counting; `undefined` if nothing counts now. */
+/** Returns when the last cost stops counting, or `undefined` if nothing counts now. */
 export function emptyAtMs(logs: Logs, counter: Counter): number | undefined {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -111,7 +115,7 @@ export function emptyAtMs(logs: Logs, counter: Counter): number | undefined {
   return countedMs + view.getUint32(at + DURATION, true);
 }
 
-/** Counts `cost` (> 0) at now; may take a cell. */
+/** Counts `cost` (> 0) at the time `nowMs`. May allocate a cell. */
 export function take(logs: Logs, counter: Counter, nowMs: number, cost: number): Take {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -128,7 +132,7 @@ export function take(logs: Logs, counter: Counter, nowMs: number, cost: number):
   return { counter, entry: view.getUint32(at + ENTRY, true), touch, cost, lastBeforeMs };
 }
 
-/** Undoes a take if its cost still counts, and returns whether it did. The caller makes sure that it runs once. */
+/** Undoes a take if its cost still counts, and returns whether it did. The caller must not undo a take twice. */
 export function undo(logs: Logs, taken: Take): boolean {
   const view = viewOf(logs.cells, taken.counter);
   const at = offset(taken.counter);
@@ -141,7 +145,7 @@ export function undo(logs: Logs, taken: Take): boolean {
   return true;
 }
 
-/** The whole log, oldest entry first, none when nothing counts; `firstMs` is the first time of the last entry. */
+/** Returns the entries, oldest first; empty if nothing counts. `firstMs` is when the newest entry began. */
 export function readLog({ cells }: Logs, counter: Counter): { firstMs: number; entries: Entry[] } {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -154,7 +158,7 @@ export function readLog({ cells }: Logs, counter: Counter): { firstMs: number; e
   return { firstMs, entries };
 }
 
-/** Fills a cleared log with entries of one that was read, none later than now. */
+/** Fills a cleared log with entries from `readLog`. No entry may be later than now. */
 export function fillLog(logs: Logs, counter: Counter, firstMs: number, entries: readonly Entry[]): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -172,7 +176,7 @@ export function clearLog(logs: Logs, counter: Counter): void {
   dropEntries(logs.cells, counter);
   view.setFloat64(at + USED, 0, true);
   view.setFloat64(at + COST, 0, true);
-  // What was taken from the entry that is gone must not be given back to the next one.
+  // The next entry gets a new number, so that takes of the dropped entry are not given back to it.
   numberEntry(logs, view, at);
 }
 
@@ -196,7 +200,7 @@ function numberEntry(logs: Logs, view: DataView, at: number): void {
 
 function undoNewest(view: DataView, at: number, taken: Take): void {
   add(view, at + COST, -taken.cost);
-  // The entry gets its earlier time back if nothing was taken since, or if everything that was taken has been given back.
+  // If there was no later take, or all later takes were undone, the entry gets the time back that it had before this take.
   if (view.getUint32(at + TOUCH, true) !== taken.touch) return;
   const lastMs = view.getFloat64(at + LAST, true);
   view.setUint32(at + TOUCH, taken.touch - 1, true);
@@ -208,10 +212,10 @@ function add(view: DataView, at: number, amount: number): void {
   view.setFloat64(at, view.getFloat64(at, true) + amount, true);
 }
 
-// The closed entries of a counter: a queue in a ring of cells. An entry's time is stored modulo 2³² ms and read
-// against the counter's LAST, which is less than 2³² ms later.
+// The closed entries of a counter are a queue in a ring of cells. The time of an entry is stored modulo 2³² ms. It can be restored,
+// since the counter's LAST is less than 2³² ms later.
 
-/** Appends an entry; takes a new cell when the last one is full. */
+/** Appends an entry. Allocates a new cell if the last one is full. */
 function pushEntry(cells: Cells, counter: Counter, lastMs: number, cost: number): void {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -224,7 +228,7 @@ function pushEntry(cells: Cells, counter: Counter, lastMs: number, cost: number)
   view.setUint8(at + CLOSED, closed + 1);
 }
 
-/** Drops the entries that are not newer than `timeMs` and returns the sum of their costs. */
+/** Drops the entries up to `timeMs`, and returns the sum of their costs. */
 function dropEntriesUntil(cells: Cells, counter: Counter, timeMs: number): number {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -245,7 +249,7 @@ function dropEntries(cells: Cells, counter: Counter): void {
   while (view.getUint8(offset(counter) + CLOSED) > 0) dropOldest(cells, view, offset(counter));
 }
 
-/** Subtracts `cost` from the closed entry that `younger` newer ones follow. */
+/** Subtracts `cost` from the closed entry after which `younger` newer closed entries follow. */
 function subtractFromEntry(cells: Cells, counter: Counter, younger: number, cost: number): void {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -277,7 +281,7 @@ function visitEntries(
   return false;
 }
 
-/** Puts a cell between the last and the oldest, as the new last. */
+/** Adds a cell to the ring, after the last one and before the oldest one. It becomes the last. */
 function addCell(cells: Cells, view: DataView, at: number): void {
   const added = takeCell(cells);
   const last = view.getUint32(at + LOG, true) as Cell;
@@ -300,7 +304,7 @@ function dropOldest(cells: Cells, view: DataView, at: number): void {
 }
 
 declare const isEntry: unique symbol;
-/** Where in its page a closed entry lies. */
+/** the offset of a closed entry in its page */
 type EntryPlace = number & { readonly [isEntry]: true };
 
 function entryAt(cell: Cell, place: number): EntryPlace {

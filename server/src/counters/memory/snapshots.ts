@@ -4,21 +4,24 @@ import { createCounter, noteFill, type Store } from "./eviction.ts";
 import { findCounter, keyOf } from "./keyIndex.ts";
 import { clearLog, type Entry, fillLog, readLog, usedOf } from "./slidingLog.ts";
 
-/** A counter as it can be kept elsewhere; times are ms since the epoch. */
+/** A copy of a counter, for the journal or another backend. Times are in ms since the epoch. */
 export type CounterRecord = {
   key: string;
   durationMs: number;
-  /** the limit last asked for, rounded to 24 bits */
+  /** the limit of the last request, rounded to 24 bits */
   limit: number;
-  /** the first time of the last entry, which costs may still join */
+  /** when the newest entry began; new costs may still join that entry */
   firstMs: number;
-  /** oldest first; none when nothing counts */
+  /** oldest first; empty if nothing counts */
   entries: Entry[];
 };
 
 const BATCH = 256;
 
-/** Records of the counters that are marked as changed when it begins. Counters that it does not reach stay marked. */
+/**
+ * Yields records of the counters that are marked as changed at the beginning. If the caller
+ * stops early, the rest stays marked.
+ */
 export function* changedRecords(store: Store): Generator<CounterRecord[]> {
   const due = store.changes.counters;
   store.changes.counters = [];
@@ -34,20 +37,23 @@ export function* changedRecords(store: Store): Generator<CounterRecord[]> {
   }
 }
 
-/** Records of all counters that exist during the whole iteration. */
+/** Yields records of all counters. A counter that is created or evicted meanwhile may be missing. */
 export function* allRecords(store: Store): Generator<CounterRecord[]> {
   const { cells, changes } = store;
   for (let first = 0; first < endOfCells(cells); first += 2 * BATCH) {
     const batch: CounterRecord[] = [];
     for (let number = first; number < first + 2 * BATCH; number += 1) {
-      const cell = number as Counter; // where it is marked
+      const cell = number as Counter; // if it has a mark
       if (markOf(cells, cell) !== 0 && isRecorded(changes, cells, cell)) batch.push(recordOf(store, cell));
     }
     yield batch;
   }
 }
 
-/** A time ahead of the clock, which may have been set back, counts as now: that is never too early. */
+/**
+ * Restores a counter from a record. If the clock was set back, entries may be in the future. They then count as
+ * entries of now, so they never stop counting too early.
+ */
 export function restoreRecord(store: Store, record: CounterRecord): void {
   const { logs, nowMs } = store;
   const counting = record.entries.filter((entry) => entry.lastMs + record.durationMs > nowMs);

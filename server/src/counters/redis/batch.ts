@@ -4,7 +4,10 @@ import { RedisUnavailable } from "./faults.ts";
 import { numbersFor, pushHitArgs, type Taken } from "./replies.ts";
 import { hitScript } from "./scripts.ts";
 
-/** The most hits in one script: those of the largest batch fit. Redis does nothing else while it runs, which takes a few tenths of a millisecond. */
+/**
+ * The maximum number of hits in one script. The largest batch verification fits. Redis is blocked while the script
+ * runs, for a few tenths of a millisecond.
+ */
 const maxBatchSize = 128;
 
 type Waiting = {
@@ -15,12 +18,13 @@ type Waiting = {
 };
 
 /**
- * Sends hits to Redis in batches: one script for all hits of a workspace that arrive in the same turn of the event
- * loop. Redis decides them one after the other, as if each had been sent alone. Most of a hit's cost is the command
- * around it, and a counter that several calls share is read and written once. A batch never spans workspaces, since
- * only the counters of one workspace are sure to be on the same node of a cluster.
+ * Returns a function that sends hits to Redis in batches: one script for all hits of a workspace that arrive in
+ * the same turn of the event loop. Redis decides them one after the other, as if each had been sent alone.
+ * Batches save time, since most of a hit's cost is the command around it, and a counter that occurs in several
+ * hits is read and written once. A batch never spans workspaces, since in a cluster only the counters of one
+ * workspace are sure to be on the same node.
  *
- * `keys` are the windows' counters, in the same order. Errors: those of `ask`.
+ * `keys` are the keys of the windows' counters, in the same order. Errors: those of `ask`.
  */
 export function hitBatches(ask: Ask, time: () => string) {
   let batches = new Map<string, Waiting[]>();
@@ -45,7 +49,7 @@ export function hitBatches(ask: Ask, time: () => string) {
   function failAll(batch: readonly Waiting[], error: unknown): void {
     const alone = batch.length === 1 || error instanceof RedisUnavailable;
     for (const hit of batch) {
-      // Redis reads every counter before it changes any, so nothing was counted: only the hit at fault fails again
+      // The script reads all counters before it changes any, so nothing was counted. Sent alone, only the hit at fault fails again.
       if (alone) hit.reject(error);
       else void send([hit]);
     }

@@ -2,22 +2,22 @@ import { RedisClient } from "bun";
 import { isAboutThisCall, RedisUnavailable } from "./faults.ts";
 import type { Script } from "./scripts.ts";
 
-/** Runs a script. Errors: `RedisUnavailable`, and errors that concern this call alone. */
+/** Runs a script in Redis. Errors: `RedisUnavailable`, and errors that concern only this call. */
 export type Ask = (script: Script, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
 
-/** One connection, used until its first failure. Replies arrive in the order of the calls. */
+/** A connection to Redis. It is used until its first failure. Replies arrive in the order of the calls. */
 export type Connection = {
-  /** Calls `onFailure` if the connection fails or a reply is late. */
+  /** Runs a script. If the connection fails or a reply is late, `onFailure` is called. */
   ask: Ask;
-  /** For calls made before the link is up: each may take `ms`, and `onFailure` is not called. */
+  /** Returns an `Ask` for calls before the link is up: each may take `ms`, and `onFailure` is not called. */
   askWithin(ms: number): Ask;
-  /** Calls that still wait for a reply fail. */
+  /** Closes the connection. Calls that still wait for a reply fail. */
   close(): void;
 };
 
 type Options = {
   url: string;
-  /** the longest wait for one reply, ms */
+  /** the longest wait for a reply, ms */
   deadlineMs: number;
   onFailure(error: unknown): void;
 };
@@ -41,7 +41,7 @@ export function connectRedis({ url, deadlineMs, onFailure }: Options): Connectio
     return new RedisUnavailable("Redis could not be reached", { cause: error });
   }
 
-  /** For a script that Redis does not have yet. */
+  /** Sends the whole script instead of its hash, since Redis does not have it yet. */
   async function withText(...call: Parameters<Ask>): Promise<unknown> {
     replies.sent();
     try {
@@ -102,7 +102,7 @@ function isUnknownScript(error: unknown): boolean {
   return String((error as Error).message).startsWith("NOSCRIPT");
 }
 
-/** Errors: `RedisUnavailable` after `ms`. */
+/** Waits for `work`. Errors: `RedisUnavailable` after `ms`. */
 export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -118,9 +118,9 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
 const steps = 5;
 
 /**
- * Calls `onLate` once if a reply takes longer than `deadlineMs`, at most a fifth of it too late. Replies arrive in
- * the order of the calls. A blocked event loop counts as one step, however long it lasts, since this process could not
- * have read a reply meanwhile.
+ * Calls `onLate` once if a reply takes longer than `deadlineMs`. A timer checks five times per deadline, so it notices a
+ * late reply at most a fifth of the deadline too late. Replies arrive in the order of the calls. If the event loop is
+ * blocked, the whole time counts as one step, since this process could not have read a reply meanwhile.
  */
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;

@@ -1,10 +1,10 @@
-/** Redis did not run the call, or did not reply in time. It may still run it. */
+/** Redis did not run the call, or did not reply in time. In the latter case, it may still run the call. */
 export class RedisUnavailable extends Error {}
 
-/** Redis will not serve this program until a person changes something. The message says what. */
+/** Redis refuses this program until a person changes something. The message says what. */
 export class RedisRefused extends Error {}
 
-/** Faults that neither waiting nor a new connection fixes. */
+/** faults that neither waiting nor a new connection fixes, and what to do about each */
 const refusals: readonly [pattern: RegExp, sentence: string][] = [
   [
     /WRONGPASS|NOAUTH|ERR AUTH|invalid password/i,
@@ -23,14 +23,17 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
   ],
 ];
 
-/** A sentence without its period; undefined if the fault may pass by itself. */
+/**
+ * Returns what to do about an error, as a sentence without its period. Returns `undefined` if
+ * the fault may go away by itself.
+ */
 export function refusalOf(error: unknown): string | undefined {
   const text = textOf(error);
   const sentence = refusals.find(([pattern]) => pattern.test(text))?.[1];
   return sentence && `${sentence} (${text})`;
 }
 
-/** The message of the client or of Redis. Neither ever quotes the password. */
+/** Returns the message of the client or of Redis. It never contains the password. */
 export function textOf(error: unknown): string {
   const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
   if (cause !== undefined) return textOf(cause);
@@ -38,7 +41,7 @@ export function textOf(error: unknown): string {
   return code === undefined || code === "ERR_REDIS_SERVER_ERROR" ? said : `${code}: ${said}`;
 }
 
-/** Whether the error concerns this call alone, so that a new connection would not fix it. */
+/** Whether the error concerns only this call, so that a new connection would not fix it. */
 export function isAboutThisCall(error: unknown): boolean {
   return /^(ERR|WRONGTYPE)\b/.test((error as Error).message) && refusalOf(error) === undefined;
 }

@@ -1,7 +1,10 @@
 import { type Ask, type Connection, connectRedis, within } from "./connection.ts";
 import { RedisRefused, RedisUnavailable, refusalOf, textOf } from "./faults.ts";
 
-/** A link to Redis on which no call waits long. Replies arrive in the order of the calls. */
+/**
+ * A link is a connection to Redis that is replaced after a failure. While it is down, calls fail at once, so none
+ * waits long. Replies arrive in the order of the calls.
+ */
 export type RedisLink = {
   /**
    * Resolves when the first attempt to connect is over. If it failed, the link is down and keeps trying.
@@ -9,7 +12,7 @@ export type RedisLink = {
    */
   ready: Promise<void>;
   ask: Ask;
-  /** Whether to ask Redis: false after a failure, until a new connection has passed `onConnect`. */
+  /** Whether Redis can be asked. False from a failure until a new connection has passed `onConnect`. */
   isUp(): boolean;
   /** If the link is down, tries to connect now, for at most a second. */
   tryNow(): Promise<void>;
@@ -18,15 +21,17 @@ export type RedisLink = {
 
 type Options = {
   url: string;
-  /** the longest wait for one reply, ms */
+  /** the longest wait for a reply, ms */
   deadlineMs: number;
   /** a monotonic clock, milliseconds */
   monotonicMs(): number;
-  /** Runs first on a new connection; throws to keep the link down. */
+  /** Runs first on a new connection. If it throws, the link stays down. */
   onConnect(ask: Ask): Promise<void>;
   /** Runs when the link comes up, before any other call. */
   onUp(): void;
-  /** Called with the reason, and again if the reason becomes one that only a person can fix. */
+  /**
+   * Called with the reason when the link goes down, and again when the reason becomes one that only a person can fix.
+   */
   onDown(reason: string): void;
 };
 
@@ -38,7 +43,10 @@ const lastDeadlineMs = 1_000;
 
 const unreachable = () => Promise.reject(new RedisUnavailable("Redis is down"));
 
-/** Connects at once. A client whose reply is late is replaced, since Redis may still run what it sent. */
+/**
+ * Opens a link, and connects at once. A connection with a late reply is replaced, since
+ * Redis may still run the late call.
+ */
 export function openRedis({ onConnect, onUp, onDown, ...options }: Options): RedisLink {
   let current = connect();
   let up = false;
@@ -49,7 +57,7 @@ export function openRedis({ onConnect, onUp, onDown, ...options }: Options): Red
   function connect(): Connection {
     const connection = connectRedis({ ...options, onFailure });
     function onFailure(error: unknown): void {
-      // a late failure of a connection that was given up says nothing about the next one
+      // a failure of a connection that was already replaced says nothing about the current one
       if (connection === current && up) goDown(error);
     }
     return connection;
@@ -134,8 +142,9 @@ function retries(attempt: (withinMs: number) => Promise<void>) {
 }
 
 /**
- * Retries at once if Redis had been up for a while: one late reply is not an outage, and until the retry each node
- * grants limits by itself. Otherwise waits a little, with jitter so that nodes do not retry together.
+ * Returns how long to wait before the next attempt to connect. It is 0 if Redis was up for a while: one late reply is
+ * not an outage, and until the link is up, each node decides by itself. Otherwise it is a short time with jitter, so
+ * that nodes do not retry together.
  */
 export function nextTryInMs(calmForMs: number): number {
   return calmForMs >= calmMs ? 0 : probeMs * (0.75 + Math.random() / 2);

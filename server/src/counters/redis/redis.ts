@@ -22,43 +22,45 @@ import { addScript, giveBackScript, hitScript, peekScript } from "./scripts.ts";
 
 export type RedisOptions = {
   url: string;
-  /** milliseconds of a clock that never goes back */
+  /** the time in milliseconds by a clock that never goes back */
   monotonicMs(): number;
-  /** the most that one decision waits for Redis, ms */
+  /** the longest time that a decision waits for Redis, ms */
   deadlineMs: number;
-  /** processes that share the counters, this one among them */
+  /** the number of processes that share the counters, including this one */
   liveNodes(): number;
-  /** the most memory for counters while Redis is unreachable */
+  /** the maximum memory for counters while Redis is unreachable */
   maxLocalBytes: number;
   newId(): string;
-  /** Called when Redis may have lost counters: they may grant up to their limit once more. */
+  /** Called when Redis may have lost counters. Lost counters start at zero, so limits may be granted twice. */
   onLoss(): void;
   /** Called for each decision that was made without Redis. */
   onLocalDecision(): void;
   /** Called when the link goes down, and again when the reason becomes one that only a person can fix. */
   onDown(reason: string): void;
-  /** Called when Redis decides again, with what happened without it. */
+  /** Called when Redis decides again after an outage. */
   onBack(outage: Outage): void;
-  /** Called for local counters that were evicted to make room. */
+  /**
+   * Called when local counters were evicted to make room, with their number and whether they still counted something.
+   */
   onEvict?: (count: number, live: boolean) => void;
-  /** replaces Redis's own time in tests; ms */
+  /** the time that tests use in place of Redis's own, ms */
   redisNowMs?: () => number;
 };
 
 export type Outage = { localDecisions: number; countersBroughtBack: number };
 
 export type RedisCounters = Counters & {
-  /** whether Redis decides */
+  /** Whether Redis decides. If not, this process decides by its share. */
   isUp(): boolean;
 };
 
 type Receipt = { given: boolean } & (({ by: "redis" } & Taken) | { by: "share"; hit: Hit });
 
 /**
- * Counters that any number of processes share through Redis. Resolves when Redis has replied or the first attempt has
- * failed. While Redis is unreachable, each process grants its share of every limit by itself. When Redis is back, a
- * process adds what it granted on a counter before it uses that counter again.
- * Errors: `RedisRefused` if waiting will not help.
+ * Creates counters that any number of processes share through Redis. While Redis is unreachable, each process grants
+ * its share of every limit by itself. When Redis is back, a process adds what it has granted on a counter before it
+ * uses that counter again. Resolves when Redis has replied or the first attempt to connect has failed. Errors:
+ * `RedisRefused` if waiting will not help.
  */
 export async function redisCounters(options: RedisOptions): Promise<RedisCounters> {
   const { monotonicMs, redisNowMs } = options;
@@ -72,7 +74,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // Redis came back while this call waited
+    // if Redis came back while this call waited, nothing else would send this grant soon
     if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
   }
@@ -127,7 +129,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
   };
 }
 
-/** If Redis is unreachable, the cost stays spent, so that no limit is exceeded. */
+/** Undoes a hit in Redis. If Redis is unreachable, the cost stays spent, so that no limit is exceeded. */
 async function giveBackThere(ask: Ask, time: string, taken: Taken): Promise<void> {
   const [keys, args] = giveBackCall(time, taken);
   try {
@@ -140,7 +142,7 @@ async function giveBackThere(ask: Ask, time: string, taken: Taken): Promise<void
 type Shared = Pick<Parts, "exhausted" | "time"> &
   Pick<Awaited<ReturnType<typeof openShared>>, "link" | "back">;
 
-/** Returns undefined if Redis is unreachable. */
+/** Peeks in Redis. Returns `undefined` if Redis is unreachable. */
 async function peekThere(
   { link, back, exhausted, time }: Shared,
   windows: readonly Window[],
@@ -158,7 +160,7 @@ async function peekThere(
   }
 }
 
-/** A hit repeats a known refusal, even if another process has given back the cost behind it. */
+/** Applies a known refusal: a hit would repeat it, even if another process has given back the cost meanwhile. */
 function withKnown(peeked: Peeked[], known: Hit | undefined): Peeked[] {
   return peeked.map((one, place) => {
     const state = known?.windows[place];
@@ -175,13 +177,13 @@ type Parts = {
 /** Opens the link, watches it for losses, and adds local grants when Redis is back. Errors: `RedisRefused`. */
 async function openShared(options: RedisOptions, { share, exhausted, time }: Parts) {
   const processId = options.newId();
-  const look = lossWatch(options);
+  const checkLoss = lossWatch(options);
   const back = redisReturn({ ...options, unsent: share.unsent, processId, time });
   const counted = { localDecisions: 0, outages: 0 };
   const link = openRedis({
     ...options,
     async onConnect(ask) {
-      await look(ask);
+      await checkLoss(ask);
       await rehearse(ask, processId);
     },
     onUp() {
@@ -194,12 +196,12 @@ async function openShared(options: RedisOptions, { share, exhausted, time }: Par
       options.onDown(reason);
     },
   });
-  const stopLooking = lookAgain(link, look);
+  const stopChecking = checkRegularly(link, checkLoss);
   await link.ready.catch((error: unknown) => {
-    stopLooking();
+    stopChecking();
     throw error;
   });
-  return { link: { ...link, close: () => [stopLooking(), link.close()] }, back, counted };
+  return { link: { ...link, close: () => [stopChecking(), link.close()] }, back, counted };
 
   function report(countersBroughtBack: number): void {
     if (counted.outages === 0) return;
@@ -209,18 +211,21 @@ async function openShared(options: RedisOptions, { share, exhausted, time }: Par
   }
 }
 
-const lookEveryMs = 1_000;
+const checkEveryMs = 1_000;
 
-function lookAgain(link: RedisLink, look: (ask: Ask) => Promise<void>): () => void {
+function checkRegularly(link: RedisLink, check: (ask: Ask) => Promise<void>): () => void {
   const timer = setInterval(() => {
-    // a failure has already taken the link down
-    if (link.isUp()) look(link.ask).catch(() => undefined);
-  }, lookEveryMs);
+    // errors need no handling: a failed call has already taken the link down
+    if (link.isUp()) check(link.ask).catch(() => undefined);
+  }, checkEveryMs);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-/** Runs every script once on a key of its own, to learn whether this user may run them and Redis takes writes. */
+/**
+ * Runs each script once on a key used for nothing else. Throws if this user is not allowed to run
+ * scripts, or Redis accepts no writes.
+ */
 async function rehearse(ask: Ask, processId: string): Promise<void> {
   const key = `latchkey:{rehearsal}${processId}`;
   const window = { durationMs: 1000, limit: 1, cost: 1 };

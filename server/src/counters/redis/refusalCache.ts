@@ -1,17 +1,19 @@
 import type { Window } from "../../domain/windows.ts";
 import type { Hit, WindowState } from "../counters.ts";
 
-/** A refusal by a window with nothing left. */
+/** A refusal by a window that has nothing left. */
 type Known = { limit: number; cost: number; state: WindowState; learnedAtMs: number; untilMs: number };
 
 const mostKnown = 10_000;
 
 /**
- * Repeats a refusal without asking Redis, so that a flood on an exhausted limit does not reach it. Only if nothing at
- * all was left, since then no other call can take anything that moves the reset, and only until the first cost stops
- * counting. At most for duration/60, since another call may give back: capacity is allowed to come back that late.
+ * Remembers refusals, and repeats them without asking Redis, so that a flood of calls on an
+ * exhausted limit does not reach Redis.
  *
- * Only for calls with one window: the states of a call's other windows are unknown.
+ * A refusal is repeated only if the window had nothing left: then no other call can count anything that would change
+ * the time of the reset. It is repeated until the first cost stops counting, but at most for duration/60: another
+ * call may give back cost, and capacity may come back that late. Only calls with one window are repeated, since the
+ * states of other windows are not known.
  */
 export function knownExhausted(monotonicMs: () => number) {
   const known = new Map<string, Known>();
@@ -34,7 +36,10 @@ export function knownExhausted(monotonicMs: () => number) {
       return { passed: false, windows: [stateAt(found, nowMs)], receipt: undefined };
     },
 
-    /** `askedAtMs`: a time before Redis decided; `changesInMs`: how long after the decision the first cost stops counting. */
+    /**
+     * Remembers a refusal by Redis. `askedAtMs` is a time before the decision. `changesInMs` is the time from the
+     * decision until the first cost stops counting.
+     */
     learn(
       { keys, windows }: { keys: readonly string[]; windows: readonly Window[] },
       hit: Hit,
@@ -44,7 +49,7 @@ export function knownExhausted(monotonicMs: () => number) {
       const [window] = windows;
       const [state] = hit.windows;
       if (hit.passed || windows.length !== 1 || window === undefined || state?.remaining !== 0) return;
-      if (known.size >= mostKnown) known.clear(); // costs no more than a few calls to Redis
+      if (known.size >= mostKnown) known.clear(); // each forgotten refusal costs only one more call to Redis
       const { limit, cost, durationMs } = window;
       // two clocks in whole milliseconds may differ by almost one
       const untilMs = askedAtMs + Math.min(changesInMs - 1, Math.floor(durationMs / 60));
@@ -56,7 +61,10 @@ export function knownExhausted(monotonicMs: () => number) {
   };
 }
 
-/** A cost above the limit can never pass: its reset stays a whole duration away. */
+/**
+ * Returns the state now, with a shorter reset. If the cost is above the limit, the reset
+ * stays: such a cost can never pass.
+ */
 function stateAt({ state, learnedAtMs, limit, cost }: Known, nowMs: number): WindowState {
   if (cost > limit) return state;
   return { ...state, resetInMs: Math.max(0, state.resetInMs - (nowMs - learnedAtMs)) };

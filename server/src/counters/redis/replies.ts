@@ -1,7 +1,7 @@
 import type { Window } from "../../domain/windows.ts";
 import type { Hit, Peeked, WindowState } from "../counters.ts";
 
-/** What Redis needs to give a hit back. */
+/** A hit in Redis, with what is needed to undo it. */
 export type Taken = {
   windows: readonly Window[];
   /** the keys of the windows' counters, in the same order */
@@ -12,12 +12,12 @@ export type Taken = {
 
 const numbersPerWindow = 6;
 
-/** The index of a window's first number in the reply to a hit. */
+/** Returns the index of a window's first number in the reply to a hit. */
 function firstOf(place: number): number {
   return 1 + place * numbersPerWindow;
 }
 
-/** Appends the arguments that `hitScript` takes for one hit. */
+/** Appends the arguments of one hit for `hitScript`. */
 export function pushHitArgs(
   args: string[],
   windows: readonly Pick<Window, "durationMs" | "limit" | "cost">[],
@@ -34,7 +34,7 @@ export function pushWindowArgs(
   for (const { durationMs, limit, cost } of windows) args.push(`${durationMs}`, `${limit}`, `${cost}`);
 }
 
-/** How many numbers `hitScript` returns for a hit on this many windows. */
+/** Returns how many numbers `hitScript` returns for a hit with this many windows. */
 export function numbersFor(windows: number): number {
   return firstOf(windows);
 }
@@ -51,7 +51,7 @@ export function readStates({ windows, numbers }: Taken): Omit<Hit, "receipt"> {
 
 const numbersPerPeek = 4;
 
-/** The windows as `peekScript` found them. */
+/** Reads the reply of `peekScript`. */
 export function readPeeked(windows: readonly Window[], numbers: readonly number[]): Peeked[] {
   return windows.map(({ limit }, place) => {
     const at = place * numbersPerPeek;
@@ -60,12 +60,15 @@ export function readPeeked(windows: readonly Window[], numbers: readonly number[
   });
 }
 
-/** For a refused call: milliseconds until the first cost stops counting in the window at that place. */
+/** For a refused hit, returns the milliseconds until the first cost in a window stops counting. */
 export function changesInMs({ numbers }: Taken, place: number): number {
   return numbers[firstOf(place) + 3] ?? 0;
 }
 
-/** The keys and arguments of `giveBackScript`, last take first. Windows without a cost took nothing and are skipped. */
+/**
+ * Returns the keys and arguments of `giveBackScript`, last take first. Skips windows without a
+ * cost, since they took nothing.
+ */
 export function giveBackCall(
   time: string,
   { windows, keys, numbers }: Taken,

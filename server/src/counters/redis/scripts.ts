@@ -8,14 +8,15 @@ function script(text: string): Script {
 }
 
 /**
- * A counter is one string: its entries of 20 bytes each, oldest first, then 12 bytes with the sum of all costs and the
- * number of takes. An entry holds when it began (µs, also its id), how long after that its last cost came (ms), and its
- * cost. As in memory, a cost joins the newest entry if that began at most duration/60 ago, and an entry counts until
- * `duration` after its last cost. So there are at most 62 entries, and a hit reads only the newest and the expired ones.
+ * The beginning of each script: reads and writes a counter. A counter is one string: its entries of 20 bytes each,
+ * oldest first, then 12 bytes with the sum of all costs and the number of takes. An entry has the time when it began
+ * (µs, also its id), the time from then to its last cost (ms), and its cost. As in memory, a cost joins the newest
+ * entry if that began at most duration/60 ago, and an entry counts until `duration` after its last cost. So there are
+ * at most 62 entries, and a hit reads only the newest and the expired ones.
  *
- * The scripts use Redis's own time. Only tests pass a time in ARGV[1]; Redis still expires keys by its own clock. If
- * the clock was set back, all entries move with it, so that none is in the future; earlier hits can then no longer be
- * given back.
+ * The scripts use the time of Redis. Only tests pass a time in ARGV[1]; Redis still expires keys by its own clock. If
+ * the clock was set back, all entries are moved back by the same time, so that none is in the future. Earlier hits
+ * can then no longer be given back.
  */
 const prelude = `
 local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
@@ -86,7 +87,10 @@ local function load(key, duration, us)
 end
 `;
 
-/** Decides windows one after the other: a window sees what the ones before it in the same call would take. */
+/**
+ * The part of a script that decides windows one after the other. A window sees what earlier
+ * windows of the same call would take.
+ */
 const judging = `
 local us = clock()
 local counters = {}
@@ -114,11 +118,13 @@ end
 `;
 
 /**
- * Decides any number of hits, one after the other, as if each had been sent alone. KEYS: a counter for each window.
- * ARGV: the time or '', then for each hit the number of windows, then duration, limit and cost of each window.
- * Returns for each hit: 1 if all windows passed, then for each window: passed, remaining, ms until reset, and three more
- * numbers. If the hit passed, these are what giving back needs: entry id, take, and the entry's last time before. If it
- * was refused, the first is the number of ms until the first cost stops counting.
+ * Decides any number of hits, one after the other, as if each had been sent alone.
+ * - KEYS: the counter of each window.
+ * - ARGV: the time or '', then for each hit the number of windows, then duration, limit and cost of each window.
+ * - Returns for each hit: 1 if all windows passed, otherwise 0. Then for each window: passed, remaining, ms
+ * until reset, and three more numbers. If the hit passed, these are needed to give it back: the entry's id, the
+ * number of the take, and the entry's last time before. If it was refused, the first is the number of ms until
+ * the first cost stops counting.
  */
 export const hitScript = script(`${prelude}${judging}
 local reply, n = {}, 0
@@ -175,9 +181,12 @@ return reply
 `);
 
 /**
- * KEYS: a counter for each window of one call. ARGV: the time or '', then duration, limit and cost of each window.
- * Returns for each window: passed, used, ms until it is empty, and ms until the cost passes, or -1 if it never will.
- * Writes nothing, not even the times that `load` corrects after the clock was set back.
+ * Peeks into the windows of one call. Writes nothing, not even the times that `load`
+ * corrects after the clock was set back.
+ * - KEYS: the counter of each window.
+ * - ARGV: the time or '', then duration, limit and cost of each window.
+ * - Returns for each window: passed, used, ms until it is empty, and ms until the cost
+ * passes, or -1 if it never will.
  */
 export const peekScript = script(`${prelude}${judging}
 save = function() end
@@ -199,7 +208,7 @@ end
 return reply
 `);
 
-/** Reads and writes all entries at once; used by the rare scripts. */
+/** The part of a script that reads and writes all entries of a counter. Only scripts that rarely run need it. */
 const listing = `
 local function entries(c)
   local list = {}
@@ -222,9 +231,11 @@ end
 `;
 
 /**
- * KEYS: the counters. ARGV: the time or '', then for each counter duration, cost, entry id, take, and last time before,
- * latest take first. Subtracts each cost from the entry it joined, if that still counts. If every later take was given
- * back, the entry's time becomes what it was before.
+ * Gives a hit back: subtracts each cost from the entry that it joined, if that entry still counts. If every later
+ * take was given back, the entry also gets its earlier time back.
+ * - KEYS: the counters.
+ * - ARGV: the time or '', then for each counter duration, cost, the entry's id, the number of the take, and the
+ * entry's last time before. The latest take comes first.
  */
 export const giveBackScript = script(`${prelude}${listing}
 local us = clock()
@@ -250,13 +261,14 @@ end
 return 1
 `);
 
-/** How long Redis remembers what a process has added, ms. */
+/** how long Redis remembers what a process has added, ms */
 const addedMs = 600_000;
 
 /**
- * Adds what a process admitted while Redis was unreachable. KEYS: the key that holds how much of this sum was added
- * before, and the counter. ARGV: the time or '', duration, the sum, then age (ms) and cost of each part that still
- * counts, newest first. What was added before is the older part of the sum, so that each part is added once.
+ * Adds an admission: what a process granted on a counter while Redis was unreachable. Each part of it is added only
+ * once, since Redis stores how much of the sum it has added, and that is the oldest part of it.
+ * - KEYS: the key that stores how much was added before, and the counter.
+ * - ARGV: the time or '', duration, the sum, then age (ms) and cost of each grant that still counts, newest first.
  */
 export const addScript = script(`${prelude}${listing}
 local duration, slack, sum = tonumber(ARGV[2]), floor(ARGV[2] / 60), tonumber(ARGV[3])
@@ -296,8 +308,10 @@ return 1
 `);
 
 /**
- * Stores counters in place of what is there. KEYS: the counters. ARGV: the time or '', then for each counter duration,
- * when its newest entry began (ms), the number of entries, and the last time (ms) and cost of each, oldest first.
+ * Stores counters, and overwrites those that exist.
+ * - KEYS: the counters.
+ * - ARGV: the time or '', then for each counter: duration, the time when its newest entry began (ms), the number of
+ * entries, and the last time (ms) and cost of each entry, oldest first.
  */
 export const storeScript = script(`${prelude}
 local us, v = clock(), 2
@@ -318,8 +332,11 @@ return 1
 `);
 
 /**
- * Reads counters. KEYS: the counters. ARGV: the time or '', then the duration of each. Returns for each a text: when its
- * newest entry began (ms), then the last time (ms) and cost of each entry, oldest first; empty if nothing counts.
+ * Reads counters.
+ * - KEYS: the counters.
+ * - ARGV: the time or '', then the duration of each counter.
+ * - Returns a text for each counter: the time when its newest entry began (ms), then the last time (ms) and cost of
+ * each entry, oldest first. The text is empty if nothing counts.
  */
 export const readScript = script(`${prelude}${listing}
 save = function() end
@@ -337,9 +354,12 @@ return reply
 `);
 
 /**
- * KEYS: the marker. ARGV: a new name. Returns the marker before and now. The marker identifies the data: its first part
- * is the id of the Redis process and of the one it last took over from. So it changes with a restart and a failover, and
- * it is gone after a flush.
+ * Sets a marker that identifies the data in Redis, unless it is still valid. The first part of the marker has the id
+ * of the Redis process and of the process that it last took over from. So the marker changes after a restart and a
+ * failover, and it is missing after a flush.
+ * - KEYS: the marker.
+ * - ARGV: a new name.
+ * - Returns the marker before and now.
  */
 export const markScript = script(`
 local server, replication = redis.call('INFO', 'server'), redis.call('INFO', 'replication')

@@ -3,18 +3,18 @@ import type { CounterRecord } from "../memory/snapshots.ts";
 import { counterOf, redisKeyOf } from "./keys.ts";
 import { readScript, type Script, storeScript } from "./scripts.ts";
 
-/** Counters in Redis, as a whole. Close it after use. */
+/** Reads and writes all counters in Redis, for a copy. Close it after use. */
 export type RedisCounters = {
-  /** All counters that count something. Hits are fine in between. */
+  /** Yields all counters that count something, in batches. Hits between two batches are allowed. */
   read(): AsyncGenerator<CounterRecord[]>;
-  /** Stores counters in place of those with the same keys. */
+  /** Stores counters, and overwrites those with the same keys. */
   store(records: readonly CounterRecord[]): Promise<void>;
   close(): void;
 };
 
-const keysAtOnce = 200;
+const keysPerBatch = 200;
 
-/** Errors: the client's, if Redis cannot be reached. */
+/** Connects to Redis. Errors: the client's, if Redis cannot be reached. */
 export async function openRedisCounters(url: string): Promise<RedisCounters> {
   const client = new RedisClient(url, { autoReconnect: false });
   await client.connect();
@@ -44,7 +44,7 @@ export async function openRedisCounters(url: string): Promise<RedisCounters> {
           "MATCH",
           "latchkey:*",
           "COUNT",
-          `${keysAtOnce}`,
+          `${keysPerBatch}`,
         ])) as [string, string[]];
         cursor = next;
         yield await recordsOf(keys);
@@ -55,8 +55,8 @@ export async function openRedisCounters(url: string): Promise<RedisCounters> {
         const inRedis = redisKeyOf(record.key);
         return inRedis === undefined ? [] : [{ record, inRedis }];
       });
-      for (let from = 0; from < known.length; from += keysAtOnce) {
-        const batch = known.slice(from, from + keysAtOnce);
+      for (let from = 0; from < known.length; from += keysPerBatch) {
+        const batch = known.slice(from, from + keysPerBatch);
         await run(
           storeScript,
           batch.map(({ inRedis }) => inRedis),
@@ -82,7 +82,7 @@ function recordOf(key: string, durationMs: number, text: string): CounterRecord[
   for (let at = 0; at + 1 < numbers.length; at += 2) {
     const [lastMs = 0, cost = 0] = numbers.slice(at, at + 2);
     entries.push({ lastMs, cost });
-    limit += cost; // the last limit is not known; a full counter is evicted last
+    limit += cost; // the limit of the last request is not known; with this one the counter looks full, so it is evicted last
   }
   return [{ key, durationMs, limit, firstMs, entries }];
 }

@@ -1,54 +1,66 @@
 import type { Window } from "../../../domain/windows.ts";
 import { counterKey } from "../../counters.ts";
 
-/** Costs that were granted at most duration/60 apart. */
+/** A grant: costs that this process granted without Redis, at most duration/60 apart. */
 type Grant = { firstMs: number; lastMs: number; cost: number };
 
-/** What this process granted on one counter, as far as Redis may not have counted it. Times are monotonic. */
+/**
+ * An admission has the grants of this process on one counter that Redis may not have counted yet. Times are
+ * by a clock that never goes back.
+ */
 export type Admission = {
   readonly window: Window;
-  /** identifies it among the admissions of this process */
+  /** identifies the admission among those of this process */
   readonly number: number;
-  /** the sum of all that was granted, including what has stopped counting */
+  /** the sum of all granted costs, including those that have stopped counting */
   sum: number;
-  /** the older part of `sum`, which may have arrived */
+  /** the part of `sum` that was sent, and that Redis may have counted; it is the oldest part */
   sent: number;
-  /** the part of `sum` that is on its way */
+  /** the part of `sum` that was sent and is not known to have failed */
   sending: number;
-  /** the grants that still counted at the latest one, oldest first */
+  /** the grants that still counted when the latest one was added, oldest first */
   readonly grants: Grant[];
 };
 
 type Options = {
   monotonicMs(): number;
-  /** the most memory that all admissions together may use */
+  /** the maximum memory of all admissions together */
   maxBytes: number;
-  /** called with how many were evicted to make room, and whether they still counted */
+  /** called when admissions were evicted to make room, with their number and whether they still counted */
   onEvict(count: number, live: boolean): void;
 };
 
-/** What an admission takes in addition to its grants, its key, and its window's texts, which are as long as the key. */
+/** the memory of an admission without its grants and its texts */
 const ownBytes = 400;
 const grantBytes = 64;
-/** More than one, so that admissions which have run out are dropped faster than new ones are added. */
-const looksPerNew = 2;
-/** At the cap, the least filled of this many is evicted. */
-const looksForRoom = 16;
+/**
+ * For each new admission, two old ones are checked: so those that have run out are dropped
+ * faster than new ones are added.
+ */
+const checkedPerNew = 2;
+/** if there is no memory left, the least filled of this many admissions is evicted */
+const checkedForRoom = 16;
 
-/** The admissions of this process. Those that have run out are dropped; at the cap, the least filled one is. */
+/**
+ * Keeps the admissions of this process. Drops those that have run out, and evicts little filled
+ * ones if there is no memory left.
+ */
 export function unsentAdmissions(options: Options) {
   const kept = boundedAdmissions(options);
   const { all, drop } = kept;
 
   return {
-    /** Notes that a window's cost was granted now. */
+    /** Adds a grant of the window's cost at the current time. */
     add(window: Window): Admission {
       const key = counterKey(window);
       const admission = all.get(key) ?? kept.make(key, window);
       kept.grow(key, admission, () => grant(admission, window.cost, options.monotonicMs()));
       return admission;
     },
-    /** Takes back what was granted at that time. If a part of the sum may have arrived, it stays spent. */
+    /**
+     * Takes back a cost that was granted at `atMs`. If Redis may have counted a part of the
+     * admission, the cost stays spent.
+     */
     takeBack(admission: Admission, cost: number, atMs: number): void {
       const from = admission.grants.find(({ lastMs }) => lastMs >= atMs);
       if (admission.sent > 0 || from === undefined) return;
@@ -56,13 +68,13 @@ export function unsentAdmissions(options: Options) {
       admission.sum -= cost;
     },
     of: (window: Window): Admission | undefined => all.get(counterKey(window)),
-    /** The first admissions, at most `most`. */
+    /** Returns up to `most` admissions. */
     some(most: number): Admission[] {
       const some: Admission[] = [];
       for (const admission of all.values()) if (some.push(admission) === most) break;
       return some;
     },
-    /** Notes that Redis has counted `sum` of an admission. If that is all of it, the admission is dropped. */
+    /** Call it when Redis has counted `sum` of an admission. If that is all of it, drops the admission. */
     arrived(admission: Admission, sum: number): void {
       const key = counterKey(admission.window);
       if (admission.sum === sum && all.get(key) === admission) drop(key);
@@ -72,7 +84,7 @@ export function unsentAdmissions(options: Options) {
   };
 }
 
-/** Admissions by the key of their counter, within `maxBytes`. */
+/** Keeps admissions by the key of their counter, within `maxBytes`. */
 function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
   const all = new Map<string, Admission>();
   let bytes = 0;
@@ -85,12 +97,12 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     bytes -= bytesOf(key, admission);
   }
 
-  /** Checks the admissions that were checked longest ago, and drops those that have run out. */
-  function tidy(looks: number): [string, Admission][] {
+  /** Checks admissions, longest unchecked first. Drops those that have run out. Returns up to `count` others. */
+  function tidy(count: number): [string, Admission][] {
     const live: [string, Admission][] = [];
     const nowMs = monotonicMs();
     for (const [key, admission] of all) {
-      if (live.length === looks) break;
+      if (live.length === count) break;
       if (hasRunOut(admission, nowMs)) drop(key);
       else live.push([key, admission]);
     }
@@ -103,7 +115,7 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
 
   function makeRoom(): void {
     while (bytes > maxBytes) {
-      const [first, ...others] = tidy(looksForRoom);
+      const [first, ...others] = tidy(checkedForRoom);
       if (first === undefined || bytes <= maxBytes) return;
       const [key] = others.reduce((least, one) => (fillOf(one[1]) < fillOf(least[1]) ? one : least), first);
       drop(key);
@@ -115,14 +127,17 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     all,
     drop,
     make(key: string, window: Window): Admission {
-      tidy(looksPerNew);
+      tidy(checkedPerNew);
       numbers += 1;
       const admission: Admission = { window, number: numbers, sum: 0, sent: 0, sending: 0, grants: [] };
       all.set(key, admission);
       bytes += bytesOf(key, admission);
       return admission;
     },
-    /** Does `work`, which changes how much the admission takes, and evicts others if that is too much. */
+    /**
+     * Runs `work`, which changes the size of the admission. Evicts other admissions if
+     * there is then too little memory.
+     */
     grow(key: string, admission: Admission, work: () => void): void {
       bytes -= bytesOf(key, admission);
       work();

@@ -5,19 +5,22 @@ import { type Admission, unsentAdmissions } from "./grants.ts";
 
 type Options = {
   monotonicMs(): number;
-  /** processes that share the counters, this one among them */
+  /** the number of processes that share the counters, including this one */
   liveNodes(): number;
   maxLocalBytes: number;
-  /** called with how many counters were evicted to make room, and whether they still counted something */
+  /** called when counters were evicted to make room, with their number and whether they still counted something */
   onEvict?: (count: number, live: boolean) => void;
 };
 
 type Receipt = { hit: Hit; atMs: number; taken: readonly [Admission, number][] };
 
-/** An admission takes about three times what a counter does. */
+/** the part of the memory for counters; the rest is for admissions, which take about three times as much each */
 const countersPart = 0.25;
 
-/** One process's share of every limit, used while Redis cannot be reached. */
+/**
+ * Decides while Redis cannot be reached. Each process then grants its share of every limit: the limit divided by the
+ * number of processes, rounded up.
+ */
 export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = () => {} }: Options) {
   const countersBytes = Math.floor(maxLocalBytes * countersPart);
   const counters = memoryCounters({ nowMs: monotonicMs, maxBytes: countersBytes, onEvict });
@@ -29,7 +32,7 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
   }
 
   return {
-    /** Decides by this process's share of each limit. */
+    /** Decides by this process's share of each limit, and remembers what it grants for Redis. */
     hit(windows: readonly Window[]): Hit {
       const hit = counters.hit(shareOf(windows));
       const counted = hit.passed ? windows.filter(({ cost }) => cost > 0) : [];
@@ -40,17 +43,17 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
       };
       return { ...hit, receipt };
     },
-    /** The caller makes sure that it runs once per hit. */
+    /** Undoes a hit. The caller must not undo a hit twice. */
     giveBack(hit: Hit): void {
       const { hit: inner, atMs, taken } = hit.receipt as Receipt;
       counters.giveBack(inner);
       for (const [admission, cost] of taken) unsent.takeBack(admission, cost, atMs);
     },
-    /** What `hit` would find, by this process's share of each limit. */
+    /** Returns what `hit` would find, by this process's share of each limit. */
     peek(windows: readonly Window[]): Peeked[] {
       return counters.peek(shareOf(windows));
     },
-    /** what this process granted and Redis is not known to have counted */
+    /** what this process has granted and Redis may not have counted yet */
     unsent,
     close: () => counters.close(),
   };

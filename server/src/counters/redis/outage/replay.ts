@@ -11,18 +11,22 @@ type Options = {
   monotonicMs(): number;
   /** identifies this process */
   processId: string;
-  /** the time argument of the scripts */
+  /** returns the time argument of the scripts */
   time(): string;
 };
 
 type Link = Pick<RedisLink, "ask" | "isUp">;
 
-/** The most counters on their way to Redis at a time. They take a few milliseconds, which other calls wait for. */
+/**
+ * The maximum number of counters in one wave. Redis takes a few milliseconds for a wave,
+ * and other calls wait for that.
+ */
 const waveSize = 128;
 
 /**
- * Adds to Redis what was granted without it: before a call on a counter, what concerns that counter; the rest in
- * waves. What fails is kept and sent again, and Redis counts it once.
+ * Adds to Redis what this process granted without it. Before a call on a counter, it sends the admission of
+ * that counter; the other admissions follow in waves. If a send fails, the admission is kept and sent again.
+ * Redis counts each part only once.
  */
 export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
   let sendingRest: Promise<void> | undefined;
@@ -38,21 +42,24 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
     } catch (error) {
       admission.sending = 0;
-      if (!isAboutThisCall(error)) throw error; // otherwise Redis cannot read the counter, and grants nothing from it
+      if (!isAboutThisCall(error)) throw error; // else Redis cannot read the stored counter, so every call on it fails anyway
     }
     unsent.arrived(admission, sum);
   }
 
   async function sendWaves(link: Link): Promise<void> {
     while (unsent.size() > 0 && link.isUp()) {
-      // if it fails, the link is down, and the next return sends the rest
+      // if a send fails, the link goes down; the rest is sent when Redis is back
       await Promise.allSettled(unsent.some(waveSize).map((one) => send(link.ask, one)));
     }
     sendingRest = undefined;
   }
 
   return {
-    /** Sends what was granted on these windows. Redis runs calls in order, so the next one already counts it. */
+    /**
+     * Sends the admissions of these windows. Redis runs calls in order, so the caller's next
+     * call already sees them counted.
+     */
     sendAhead(ask: Ask, windows: readonly Window[]): void {
       if (unsent.size() === 0) return;
       for (const window of windows) {
@@ -61,7 +68,7 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
           send(ask, admission).catch(() => {});
       }
     },
-    /** Resolves when nothing is left, or the link is down. */
+    /** Sends all admissions. Resolves when all are sent, or the link is down. */
     async sendRest(link: Link): Promise<void> {
       if (unsent.size() === 0) return;
       sendingRest ??= sendWaves(link);
