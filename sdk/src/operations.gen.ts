@@ -3218,7 +3218,7 @@ export interface PermissionsOperations {
   /**
    * List permissions.
    *
-   * All permissions, oldest first. `search` covers id, name, slug and description.
+   * All permissions, oldest first. `search` covers id, name, slug and description. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
    *
    * Needs the permission `rbac.*.read_permission`.
    */
@@ -3226,7 +3226,7 @@ export interface PermissionsOperations {
   /**
    * List roles.
    *
-   * All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.
+   * All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.
    *
    * Needs the permission `rbac.*.read_role`.
    */

@@ -1,14 +1,14 @@
 // Copied from server/src/domain/permissionQuery.ts by `npm run generate`.
 
-/** A parsed query. Its depth is bounded by the 32 parentheses a query may nest, so that walking it may recurse. */
+/** A parsed query. A query nests at most 32 parentheses, so code may walk it recursively. */
 export type PermissionQuery =
   | { kind: "permission"; permission: string }
   | { kind: "all" | "any"; of: PermissionQuery[] };
 
-/** `position` counts UTF-16 units from 0; message and fix begin small and end without a full stop. */
+/** `position` counts UTF-16 units from 0. `message` and `fix` are parts of a sentence: no capital, no full stop. */
 export type PermissionQueryError = { position: number; message: string; fix: string };
 
-/** A key's permissions, prepared for many questions. */
+/** A key's permissions, prepared for evaluating many queries. */
 export type GrantedPermissions = {
   everything: boolean;
   exact: ReadonlySet<string>;

@@ -75,7 +75,9 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
-/** A function of its own, since its closures would cost every verification an object for the variables they share. */
+/**
+ * Not part of `run`: its closures would make every verification allocate an object for the variables that they share.
+ */
 function transactOnce(
   services: Services,
   operation: Operation,
@@ -148,8 +150,8 @@ function wordsOf(permission: Permission): readonly string[] {
 }
 
 /**
- * Everything that an operation without a transaction gets. The functions at its end are made only if an operation asks for
- * them: as closures of an object literal they would be a tenth of the objects that a verification creates.
+ * Everything that an operation without a transaction gets. The functions at its end are made only if an operation asks
+ * for them: as closures of an object literal they would be a tenth of the objects that a verification creates.
  */
 class CallContext implements RunContext {
   readonly now: Services["now"];

@@ -16,8 +16,8 @@ import {
 export type OwnerKind = "key" | "identity";
 
 /**
- * What one owner can spend. `id` is a key's subject or an identity. `creditsEpoch` counts the refills and sets of its
- * credits.
+ * What one owner can spend. `id` is a key's `subjectId` or an identity's id. `creditsEpoch` goes up with every refill
+ * and every set of the credits.
  */
 export type Account = {
   id: string;
@@ -30,7 +30,7 @@ export type Account = {
 
 /**
  * What a request spends: credits, units of quotas by name, and `automatic` units of each other quota that is applied
- * automatically. `automatic` undefined: those are left out.
+ * automatically. If `automatic` is undefined, such quotas are not charged.
  */
 export type Cost = { credits: number; quotas: ReadonlyMap<string, number>; automatic: number | undefined };
 
@@ -45,7 +45,7 @@ export function unitsOf(quota: string | undefined, units: number): Cost {
   return { credits: 0, quotas: new Map([[quota, units]]), automatic: undefined };
 }
 
-/** A cost of 0 for the same credits and quotas: shows what is left of them and takes nothing. */
+/** A cost of 0 for the same credits and quotas. Charging it takes nothing and shows what is left. */
 export function readingOf({ quotas, automatic }: Cost): Cost {
   const names = [...quotas.keys()].map((name) => [name, 0] as const);
   return { credits: 0, quotas: new Map(names), automatic: automatic === undefined ? undefined : 0 };
@@ -64,10 +64,10 @@ export type QuotaUse = {
   crossed: number | undefined;
 };
 
-/** The least credits that any of the accounts has left. Undefined: unlimited. */
+/** The credits of the account that has the fewest left, and its owner. Undefined if all are unlimited. */
 export type CreditsLeft = { remaining: number; owner: OwnerKind } | undefined;
 
-/** What was taken from one account. `quota` undefined: credits. */
+/** What a request took from one account: units of `quota`, or credits if `quota` is undefined. */
 export type AccountTaken = { accountId: string; quota: string | undefined; taken: Taken };
 
 export type Charged = {
@@ -111,7 +111,7 @@ export type Credits = {
   refill: { amount: number; day: number | undefined } | undefined;
 };
 
-/** The credits as stored; undefined: unlimited. */
+/** The credits that these columns store. Undefined if they are unlimited. */
 export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Credits | undefined {
   if (remaining === null) return undefined;
   const refill = refillAmount === null ? undefined : { amount: refillAmount, day: refillDay ?? undefined };
@@ -119,8 +119,8 @@ export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Cred
 }
 
 /**
- * The account with other credits; undefined: unlimited. `isSet`: the new balance replaces the old one instead of continuing
- * it, so credits that a hold took from the old balance are never given back to it.
+ * The account with other credits; undefined: unlimited. `isSet`: the new balance replaces the old one instead of
+ * continuing it, so credits that a hold took from the old balance are never given back to it.
  */
 export function withCredits(
   account: Account,
@@ -134,7 +134,7 @@ export function withCredits(
   };
 }
 
-/** The columns of these credits, from `nowMs` on; undefined: unlimited. */
+/** The columns that store these credits, which begin at `nowMs`. If `credits` is undefined, they are unlimited. */
 export function balanceOf(credits: Credits | undefined, nowMs: number): Balance {
   const refill = credits?.refill;
   return {
@@ -153,8 +153,8 @@ export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
 const maxRemoved = 50;
 
 /**
- * The quotas after these rules have replaced all others, matched by name. What a quota has used stays, unless its name is
- * in `anew`.
+ * The quotas after these rules have replaced all others, matched by name. What a quota has used stays, unless its name
+ * is in `anew`.
  */
 export function replaceQuotas(
   current: readonly Quota[],

@@ -1,6 +1,6 @@
 import { closest } from "./closest.ts";
 
-/** What can be permitted: the actions on each kind of thing. */
+/** The actions that a root key can be permitted, by resource. */
 export const actions = {
   identity: ["create_identity", "read_identity", "update_identity", "delete_identity"],
   api: [
@@ -55,14 +55,17 @@ export const actions = {
 
 export type Resource = keyof typeof actions;
 
-/** The caller: a root key, the workspace it manages, and the permissions it holds, each `<resource>.<id or *>.<action>`, or `*` for all. */
+/**
+ * The caller: a root key, the workspace it manages, and the permissions it holds, each `<resource>.<id or *>.<action>`,
+ * or `*` for all.
+ */
 export type Caller = {
   workspaceId: string;
   rootKeyId: string;
   permissions: ReadonlySet<string>;
 };
 
-/** What `*` does not include, since it concerns every workspace. Only the command line grants it. */
+/** A permission that `*` does not include, since it concerns every workspace. Only the command line grants it. */
 export const serverPermission = "server.*.read_status";
 
 /** Whether the caller may do `action` to the one thing `id`. */
@@ -81,7 +84,7 @@ export function mayAny(caller: Caller, resource: Resource, action: string): bool
   return mayAll(caller, resource, action) || idsWith(caller, resource, action).length > 0;
 }
 
-/** The ids for which the caller holds `action` one by one. */
+/** The ids that the caller's permissions for `action` name one by one, without `*`. */
 export function idsWith(caller: Caller, resource: Resource, action: string): string[] {
   const head = `${resource}.`;
   const tail = `.${action}`;
@@ -91,7 +94,7 @@ export function idsWith(caller: Caller, resource: Resource, action: string): str
     .filter((id) => id !== "*" && !id.includes("."));
 }
 
-/** The ids for which the caller may do `action`, or `all`. */
+/** The ids on which the caller may do `action`, or `all`. */
 export function mayAllOrIds(caller: Caller, resource: Resource, action: string): readonly string[] | "all" {
   return mayAll(caller, resource, action) ? "all" : idsWith(caller, resource, action);
 }
@@ -104,7 +107,7 @@ export function mayGrant(held: readonly string[], permission: string): boolean {
   return covers.some((one) => held.includes(one));
 }
 
-/** The permission that was probably meant. */
+/** The known permission that this misspelled text probably means. */
 export function closestPermission(text: string): string | undefined {
   const [resource = "", id = "", action = ""] = text.split(".");
   const near = closest(resource, Object.keys(actions));

@@ -1,7 +1,7 @@
 const furthestTypo = 2;
 const longestTypo = 40;
 
-/** The known name that differs in case or in - and _, or by at most two typing errors. */
+/** The known name that `name` probably means: it differs only in case, in - and _, or by at most two typing errors. */
 export function closest(name: string, known: readonly string[]): string | undefined {
   if (name.length > longestTypo) return undefined;
   const folded = fold(name);

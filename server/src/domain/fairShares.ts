@@ -1,6 +1,6 @@
 /**
- * The most bytes that each share may keep so that all together keep at most `budget`: shares that need less than others
- * keep everything, and the rest is divided equally. Infinity if everything fits.
+ * Divides `budget` bytes between stores of these sizes and returns the most that each may keep. Stores below it keep
+ * everything; the rest is divided equally among the others. Infinity if everything fits.
  */
 export function fairShare(sizes: readonly number[], budget: number): number {
   const sorted = [...sizes].sort((one, other) => one - other);

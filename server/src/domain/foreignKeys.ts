@@ -1,7 +1,7 @@
 /** A key in the form of seamapi's prefixed-api-key: `<prefix>_<short token>_<long token>`. */
 export type PrefixedKey = { prefix: string; start: string; longToken: string };
 
-/** undefined if the key has fewer than three parts. Only its long token was hashed where it comes from. */
+/** Returns undefined if the key has fewer than three parts. The system that issued it hashed only the long token. */
 export function parsePrefixedKey(key: string): PrefixedKey | undefined {
   const parts = key.split("_");
   const longToken = parts.at(-1);

@@ -1,2 +1,5 @@
-/** A request with this header was sent by another server that asks this one, and is never sent on: two servers may name each other. */
+/**
+ * Marks a request that another server forwarded to this one. Such a request is never forwarded again, since two servers
+ * may name each other as upstream.
+ */
 export const forwardingHeader = "latchkey-forwarded";

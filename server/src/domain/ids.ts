@@ -28,14 +28,14 @@ export function createdAtMs(id: string): number | undefined {
   return Array.from(time).reduce((sum, digit) => sum * 62 + DIGITS.indexOf(digit), 0);
 }
 
-/** The text before which all ids with this prefix sort that were made before this time. */
+/** All ids with this prefix that were created before this time sort before the returned text. */
 export function startOfIds(prefix: IdPrefix, ms: number): string {
   return `${prefix}_${encode8(ms)}`;
 }
 
 /**
- * Whether `ref` looks like an id but found this thing by its name. Whoever sends such a reference means an id, possibly
- * of something that was deleted. An operation that deletes must not delete the thing with that name instead.
+ * Whether `ref` has the form of an id, but the thing was found by its name. The caller means an id, possibly of
+ * something that was deleted, so an operation that deletes must refuse.
  */
 export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): boolean {
   return (
@@ -105,7 +105,9 @@ function randomPool(randomBytes: (n: number) => Uint8Array) {
   }
 
   return {
-    /** An even draw from 0 to 62^7 − 1: 42 bits, of which one draw in five is too large and thrown away. */
+    /**
+     * A uniform random number from 0 to 62^7 − 1. It draws 42 bits and discards the one draw in five that is too large.
+     */
     digits7(): number {
       for (;;) {
         const from = take(6);

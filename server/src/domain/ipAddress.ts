@@ -4,13 +4,15 @@ export type Address = { family: 4 | 6; value: bigint };
 /** All addresses of one family from `first` to `last`. */
 export type AddressRange = { family: 4 | 6; first: bigint; last: bigint };
 
-/** Message and fix begin small and end without a full stop. */
+/** `message` and `fix` are parts of a sentence: no capital, no full stop. */
 export type RangeFlaw = { message: string; fix: string };
 
 const bitsOf = { 4: 32, 6: 128 } as const;
 const mapped = 0xffffn;
 
-/** Returns undefined for anything else than an IPv4 or IPv6 address, such as one with a port, a prefix or a zone. */
+/**
+ * Returns undefined if the text is not an IPv4 or IPv6 address alone: a port, a prefix length or a zone is not allowed.
+ */
 export function parseAddress(text: string): Address | undefined {
   const four = parseIpv4(text);
   if (four !== undefined) return { family: 4, value: four };
@@ -89,7 +91,9 @@ function parseIpv6(text: string): bigint | undefined {
   return groups.reduce((value, group) => (value << 16n) | group, 0n);
 }
 
-/** The 16-bit groups of one side of `::`; undefined if one is invalid. At the end, the last two may be an IPv4 address. */
+/**
+ * The 16-bit groups of one side of `::`; undefined if one is invalid. At the end, the last two may be an IPv4 address.
+ */
 function groupsOf(text: string, isEnd: boolean): bigint[] | undefined {
   if (text === "") return [];
   const parts = text.split(":");

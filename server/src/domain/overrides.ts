@@ -1,15 +1,19 @@
 /** A limit that a namespace has for one identifier, or for those that a pattern with `*` covers. */
 export type Override = { id: string; identifier: string; limit: number; durationMs: number };
 
-/** `rank`: the number of patterns that win over this one: their literal part is longer, or as long and their override older. */
+/**
+ * `rank` is the number of patterns that win over this one. A pattern wins if its literal part is longer; of two with
+ * the same length, the older override wins.
+ */
 type Pattern = { override: Override; parts: readonly string[]; rank: number };
 
 /** A namespace's overrides, prepared for look-ups. */
 export type OverrideTable = {
   exact: ReadonlyMap<string, Override>;
   /**
-   * Patterns by one piece of their literal text, the piece that is rarest in the table. An identifier without that
-   * piece cannot match, so it is compared only with patterns whose piece it contains. In order of rank.
+   * The patterns in order of rank, by one piece of their literal text: a piece is four characters in a row, and of a
+   * pattern's pieces the one that is rarest in the table counts. An identifier can match only patterns whose piece it
+   * contains.
    */
   byPiece: ReadonlyMap<string, readonly Pattern[]>;
 };
@@ -56,12 +60,15 @@ export function groupsFor({ byPiece }: OverrideTable, identifier: string): (read
   return [...found];
 }
 
-/** With at most this many groups, testing each of them is cheaper than looking up the identifier's pieces. */
+/**
+ * With at most this many different pieces in the table, searching the identifier for each of them is cheaper than
+ * looking up all of the identifier's own pieces.
+ */
 const askedOneByOne = 16;
 
 /** The length of a piece. A literal part that is shorter is a piece as a whole. */
 const pieceUnits = 4;
-/** of one pattern, at most this many pieces are compared, since any of them is correct */
+/** the most pieces of one pattern that are compared for rarity; any piece would be correct */
 const piecesCompared = 32;
 
 function underRarestPiece(patterns: readonly Pattern[]): Map<string, Pattern[]> {

@@ -1,6 +1,6 @@
 import { evaluatePermissionQuery, type GrantedPermissions, type PermissionQuery } from "./permissionQuery.ts";
 
-/** One part of a query, in reading order; the whole query has depth 0. `permission` only for one that asks for it. */
+/** One part of a query; the whole query has depth 0. Only a part that is a single permission has `permission`. */
 export type JudgedPart = {
   depth: number;
   kind: PermissionQuery["kind"];
@@ -8,7 +8,7 @@ export type JudgedPart = {
   passed: boolean;
 };
 
-/** Every part of the query, with whether what is granted satisfies it. */
+/** The parts of the query from left to right, and whether the granted permissions satisfy each one. */
 export function judgeParts(query: PermissionQuery, granted: GrantedPermissions, depth = 0): JudgedPart[] {
   const passed = evaluatePermissionQuery(query, granted);
   if (query.kind === "permission") return [{ depth, kind: query.kind, permission: query.permission, passed }];

@@ -1,8 +1,9 @@
 type Row = readonly [path: string, action: string, permissions: readonly string[]];
 
 /**
- * Permissions as Unkey's newer root keys write them: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}` stands for one
- * id, which becomes that of each of our permissions, and `{*}` for `*` alone. The id of a keyspace becomes that of its api.
+ * Permissions as Unkey's newer root keys write them: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}` stands for
+ * one id or `*`, which our permissions take over, and `{*}` for `*` alone. The id of a keyspace becomes that of its
+ * api.
  */
 const table: readonly Row[] = [
   ["keyspaces/{}", "create_key", ["api.{}.create_key"]],
@@ -64,10 +65,13 @@ export function keyspacesIn(permissions: readonly string[]): string[] {
   return [...new Set(ids)];
 }
 
-/** By the id of a keyspace, that of its api. */
+/** The id of each keyspace's api, by the id of the keyspace. */
 export type ApisByKeyspace = ReadonlyMap<string, string>;
 
-/** The permissions that a URN stands for in this workspace. Message and fix begin small and end without a full stop. */
+/**
+ * The permissions that a URN stands for in this workspace. `message` and `fix` are parts of a sentence: no capital, no
+ * full stop.
+ */
 export function parseUrn(
   urn: string,
   workspaceId: string,

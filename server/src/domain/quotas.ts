@@ -27,8 +27,8 @@ export type Quota = QuotaRule & {
   /** null: no period has begun */
   period: Period | null;
   /**
-   * the time at which the quota was added, plus one for each reset: a hold compares it to know whether its period is over,
-   * or whether its quota has given way to another with the same name
+   * the time at which the quota was added, plus one for each reset: a hold compares it to know whether its period is
+   * over, or whether its quota has given way to another with the same name
    */
   epoch: number;
   /** units of the limit, and beyond it, that this period has used */
@@ -83,8 +83,8 @@ function withPeriod(quota: Quota, nowMs: number): Quota {
 
 /**
  * A period that begins in the future was stored while the clock was fast. If it begins no later than the current period
- * ends, it is kept, since its units are already available. Otherwise an exhausted one would refuse requests for too long,
- * so the current period replaces it and `used` is kept.
+ * ends, it is kept, since its units are already available. Otherwise an exhausted one would refuse requests for too
+ * long, so the current period replaces it and `used` is kept.
  */
 function withoutFarPeriod(quota: Quota, period: Period, nowMs: number): Quota {
   const current =
@@ -120,7 +120,8 @@ function ceilingOf({ limit, overage }: Quota): number {
 }
 
 /**
- * Takes units, those that end soonest first: carried units, grants and the limit, sorted by their end, and then overage. The units must be available. `crossed` is the highest threshold that this use crossed, if any.
+ * Takes units, those that end soonest first: carried units, grants and the limit, sorted by their end, and then
+ * overage. The units must be available. `crossed` is the highest threshold that this use crossed, if any.
  */
 export function takeFrom(
   quota: Quota,
@@ -139,7 +140,7 @@ export function takeFrom(
   };
 }
 
-/** What can be taken, in order. */
+/** What can be taken from the quota, in the order in which it is taken. */
 function sourcesOf(quota: Quota, { endMs }: Period): Part[] {
   const { limit, used, carried, grants } = quota;
   const sources: (Part & { endMs: number })[] = [
@@ -202,8 +203,8 @@ export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: num
 }
 
 /**
- * The quota under another rule: what it has used stays. If its periods begin at other times, its current period is moved,
- * but not begun anew.
+ * The quota under another rule: what it has used stays. If its periods begin at other times, its current period is
+ * moved, but not begun anew.
  */
 export function withRule(quota: Quota, rule: QuotaRule, nowMs: number): Quota {
   const changed = { ...quota, ...rule };

@@ -11,7 +11,7 @@ export type StoredRatelimit = {
 export type GivenRatelimit = Omit<StoredRatelimit, "id">;
 
 export type RatelimitDiff = {
-  /** everything to store, in the order of the request; `existing` if the name was stored before */
+  /** all limits to store, in the order of the request; `existing` is the stored limit with the same name, if any */
   set: { given: GivenRatelimit; existing: StoredRatelimit | undefined }[];
   removed: StoredRatelimit[];
 };
@@ -61,7 +61,7 @@ export type PlannedRatelimit = {
   subject: string;
 };
 
-/** A key, as far as its limits are concerned. */
+/** The parts of a key that its limits depend on. */
 type Owner = {
   workspaceId: string;
   subjectId: string;
@@ -75,9 +75,9 @@ type Limited = Pick<Owner, "workspaceId" | "subjectId"> & { limits: PreparedLimi
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
 
 /**
- * The limits that one verification counts against: the stored ones that apply automatically, unless
- * `autoApply` is false, and the requested ones. If
- * several have the same name, the request's own description wins over the key's limit, and the key's over its identity's.
+ * The limits that one verification counts against: the stored ones that apply automatically, unless `autoApply` is
+ * false, and the requested ones. If several have the same name, the request's own description wins over the key's
+ * limit, and the key's over its identity's.
  */
 export function planRatelimits(
   key: Limited,
@@ -119,7 +119,9 @@ function keyOwner({ workspaceId, subjectId }: Pick<Owner, "workspaceId" | "subje
 /** A stored limit that is prepared for counting. */
 export type PreparedLimit = PlannedRatelimit & StoredRatelimit;
 
-/** The stored limits of a key and its identity, prepared for counting when the key is loaded. No two have the same name. */
+/**
+ * The stored limits of a key and its identity, prepared for counting when the key is loaded. No two have the same name.
+ */
 export type PreparedLimits = {
   all: readonly PreparedLimit[];
   /** those that apply automatically */

@@ -59,8 +59,8 @@ export function rootKeyParts(rootKey: string): { start: string; end: string } {
 }
 
 /**
- * Whether a presented text is one of our root keys: `ok` if its checksum is right, `mistyped` if it only begins like
- * one (so no look-up is needed), `other` if it does not begin like one, which proves nothing.
+ * Whether the text has the form of a root key. `ok`: it does, and its checksum is right. `mistyped`: it begins like
+ * one, but cannot be one, so nothing needs to be looked up. `other`: it may still be a root key that was set by hand.
  */
 export function looksLikeRootKey(text: string): "ok" | "mistyped" | "other" {
   if (!text.startsWith(ROOT_KEY_PREFIX)) return "other";

@@ -3,7 +3,10 @@ import type { MaybePromise } from "./maybePromise.ts";
 /** The outcome of work that may fail on its own, while the work beside it goes on. */
 export type Settled<T> = { value: T } | { error: unknown };
 
-/** Does the work with these arguments, so that it needs no closure. What it throws is its outcome. */
+/**
+ * Calls `work` with these arguments and returns its value or the error that it throws. Passing the arguments saves a
+ * closure.
+ */
 export function settle<A extends readonly unknown[], T>(work: (...args: A) => T, ...args: A): Settled<T> {
   try {
     return { value: work(...args) };

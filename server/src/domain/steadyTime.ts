@@ -1,6 +1,12 @@
-/** A wall clock that is wrong for less than this never deletes anything for its age. */
+/**
+ * Records are deleted by age only after the wall clock has run for this long without being set, so a clock that is
+ * wrong for less time deletes nothing.
+ */
 const provedMs = 3_600_000;
-/** More than a clock is slewed between two readings; less than what would matter. */
+/**
+ * If two readings differ by more than this from the monotonic clock, the wall clock was set. Ordinary corrections
+ * between two readings are smaller.
+ */
 const stepMs = 60_000;
 
 /**

@@ -19,7 +19,7 @@ export type UsageEvent = {
   /** credits or cost that were spent */
   credits: number;
   tags: readonly string[];
-  /** of a verification: what else it sent, as far as that is kept; text without tabs and line breaks */
+  /** the fields of a verification's request that are kept for `keys.explain`; text without tabs and line breaks */
   request?: string | undefined;
 };
 
@@ -35,7 +35,10 @@ export const checks = [
   "credits",
 ] as const;
 
-/** Which check refused. `name`: the name of the rate limit or of the namespace as the request gave it, or the permission query. */
+/**
+ * The check that refused. `name` is the name of the rate limit, the name of the namespace or the permission query, as
+ * the request sent it.
+ */
 export type Why = {
   check: (typeof checks)[number];
   name?: string | undefined;

@@ -5,7 +5,10 @@ import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
 import { isWrite } from "../run.ts";
 
-/** `decisions` verify a key or count a limit while a user's request waits. `changes` and `looks` are management. */
+/**
+ * `decisions` verify a key or count a rate limit while a user's request waits. The other calls are management:
+ * `changes` write, and `looks` only read.
+ */
 export type Kind = "decisions" | "changes" | "looks";
 
 export function kindOf(operation: Operation): Kind {
@@ -18,8 +21,8 @@ export type Door = {
   /** Errors: `server_overloaded` if a call would be refused now. */
   check(): void;
   /**
-   * Admits a call: at once (undefined), or when the promise resolves. Call `leave` when it is done. A batch that decides
-   * enters with the `count` of its entries.
+   * Admits a call: at once (undefined), or when the promise resolves. Call `leave` when it is done. A batch that
+   * decides enters with the `count` of its entries.
    * Errors: `server_overloaded`.
    */
   enter(count?: number): Promise<void> | undefined;
@@ -64,13 +67,19 @@ type DoorOptions = {
 };
 
 const mostDecisions = 4_096;
-/** For each kind of management: at most 256 calls in flight, at most 64 of them being worked on. The rest are queued. */
+/**
+ * For each kind of management: at most 256 calls in flight, at most 64 of them being worked on. The rest are queued.
+ */
 const management = { inFlight: 256, atOnce: 64 };
 /** If the first call in the queue has waited longer, its caller has probably given up, so the queue accepts no more. */
 const longestWaitMs = 1_000;
-/** While decisions come in every turn of the event loop, one call of each kind of management starts per 64 decisions. */
+/**
+ * While decisions come in every turn of the event loop, one call of each kind of management starts per 64 decisions.
+ */
 const decisionsPerCall = 64;
-/** At most 16 start in a turn without decisions. A decision that arrives meanwhile waits a few milliseconds for them. */
+/**
+ * At most 16 start in a turn without decisions. A decision that arrives meanwhile waits a few milliseconds for them.
+ */
 const callsPerTurn = 16;
 const reportedEveryMs = 10_000;
 

@@ -27,7 +27,8 @@ import { waitingKeys } from "./migrations/0025_waitingKeys.ts";
 import { upstreamDifferences } from "./migrations/0026_upstreamDifferences.ts";
 import { holdRequests } from "./migrations/0029_holdRequests.ts";
 import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
-import { usagePending } from "./migrations/0031_usagePending.ts";
+import { grantLists } from "./migrations/0031_grantLists.ts";
+import { usagePending } from "./migrations/0032_usagePending.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -61,6 +62,7 @@ const recordMigrations: readonly Migration[] = [
   upstreamDifferences,
   holdRequests,
   rootKeyGrants,
+  grantLists,
 ];
 
 /**

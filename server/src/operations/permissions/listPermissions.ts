@@ -7,7 +7,8 @@ import { permission, permissionExample, permissionResponse } from "../shared/per
 export const listPermissions = operation({
   name: "permissions.listPermissions",
   summary: "List permissions",
-  description: "All permissions, oldest first. `search` covers id, name, slug and description.",
+  description:
+    "All permissions, oldest first. `search` covers id, name, slug and description. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
   permission: "rbac.*.read_permission",
   input: z.strictObject(searchInput),
   page: permission,
@@ -15,7 +16,7 @@ export const listPermissions = operation({
   example: { input: { limit: 50 }, output: [permissionExample] },
 
   async run(input, { caller, slow }) {
-    const rows = await listRows(slow, caller.workspaceId, searchStart(input));
-    return pageOf(rows, input.limit, permissionResponse);
+    const { rows, readUntilId } = await listRows(slow, caller.workspaceId, searchStart(input));
+    return pageOf(rows, input.limit, permissionResponse, readUntilId);
   },
 });

@@ -11,7 +11,7 @@ export const listRoles = operation({
   name: "permissions.listRoles",
   summary: "List roles",
   description:
-    "All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow.",
+    "All roles, oldest first. `search` covers id, name and description. A page that would have more than 8 MiB is shortened, and `pagination` says that more follow. A page of a search may have fewer items than `limit`, or none, although more follow: `pagination` tells.",
   permission: "rbac.*.read_role",
   input: z.strictObject(searchInput),
   page: role,
@@ -19,10 +19,11 @@ export const listRoles = operation({
   example: { input: { limit: 50 }, output: [roleExample] },
 
   async run(input, { caller, slow }) {
-    const rows = await listRows(slow, caller.workspaceId, searchStart(input));
-    return loadedPage(rows, input.limit, {
+    const { rows, readUntilId } = await listRows(slow, caller.workspaceId, searchStart(input));
+    const page = await loadedPage(rows, input.limit, {
       bytesOf: ({ permissionCount }) => permissionCount * bytesOfPermission,
       load: async (some) => (await withPermissions(slow, caller.workspaceId, some)).map(roleResponse),
     });
+    return { nextAfterId: readUntilId, ...page };
   },
 });

@@ -1,7 +1,6 @@
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
-import { contains, patternOf } from "./search.ts";
-import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
+import { searchedList } from "./searchedList.ts";
 
 const apiColumns = [
   "id",
@@ -101,57 +100,8 @@ const lockLive = prepared((db, { workspaceId, id }: ApiKey) =>
   liveApis(db, workspaceId).where("id", "=", id).forUpdate().compile(),
 );
 
-export type ApiFilter = Walk & {
-  /** literal text in the id or the name; case-insensitive for ASCII letters */
-  search: string | undefined;
-  /** only these ids; undefined: all */
-  onlyIds: readonly string[] | undefined;
-};
-
-/** Lists apis in the order of their creation, without deleted ones. A search reads at most `rowBudget` rows. */
-export async function listApis(db: Db, workspaceId: string, filter: ApiFilter): Promise<Walked<ApiRecord>> {
-  const { afterId, limit, descending = false, onlyIds } = filter;
-  const pattern = patternOf(filter.search);
-  const walk = { workspaceId, afterId, descending };
-  const isBounded = pattern !== undefined && onlyIds === undefined;
-  const untilId = isBounded ? (await selectLastOfBudget(db, walk))[0]?.id : undefined;
-  const rows = await selectPage(db, { ...walk, untilId, limit, pattern, onlyIds });
-  return { rows, readUntilId: rows.length < limit ? untilId : undefined };
-}
-
-type ApiWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
-
-/** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
-const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: ApiWalk) =>
-  db
-    .selectFrom("apis")
-    .select("id")
-    .where("workspaceId", "=", workspaceId)
-    .where("deletedAtMs", "is", null)
-    .where(within("id", walk))
-    .orderBy("id", direction(walk))
-    .limit(1)
-    .offset(rowBudget - 1)
-    .compile(),
-);
-
-type ApiPage = ApiWalk & {
-  untilId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-  onlyIds: readonly string[] | undefined;
-};
-
-const selectPage = prepared((db, { workspaceId, untilId, limit, pattern, onlyIds, ...walk }: ApiPage) => {
-  let query = liveApis(db, workspaceId)
-    .where(within("id", walk, untilId))
-    .orderBy("id", direction(walk))
-    .limit(limit);
-  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
-  if (pattern !== undefined)
-    query = query.where((eb) => eb.or([contains("id", pattern), contains("name", pattern)]));
-  return query.compile();
-});
+/** Lists live apis in the order of their creation. `search` looks at id and name. */
+export const listApis = searchedList(liveApis, ["id", "name"]);
 
 /** New values of an api. Values that are `undefined` stay unchanged. */
 export type ApiChange = {

@@ -6,8 +6,8 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { parseMeta } from "./meta.ts";
 import { listOwnRatelimits, listRatelimits } from "./ratelimits.ts";
-import { contains, patternOf } from "./search.ts";
-import { rowBudget, type Walked, within } from "./walk.ts";
+import { type SearchFilter, searchedList } from "./searchedList.ts";
+import type { Walked } from "./walk.ts";
 
 const identityColumns = ["id", "externalId", "meta"] as const;
 
@@ -71,12 +71,7 @@ function byId(rows: readonly IdentityRow[], ref: string): IdentityRow | undefine
 }
 
 function byRef(db: Db, { workspaceId, ref }: Ref) {
-  return db
-    .selectFrom("identities")
-    .select(identityColumns)
-    .select(accountIdOf(db, workspaceId))
-    .where("workspaceId", "=", workspaceId)
-    .where((eb) => eb.or([eb("id", "=", ref), eb("externalId", "=", ref)]));
+  return ofWorkspace(db, workspaceId).where((eb) => eb.or([eb("id", "=", ref), eb("externalId", "=", ref)]));
 }
 
 async function withOwnRatelimits(db: Db, workspaceId: string, row: IdentityRow): Promise<FoundIdentity> {
@@ -103,67 +98,25 @@ async function withRatelimits(
   return rows.map((row) => identityOf(row, limits.get(row.id) ?? []));
 }
 
-export type IdentityFilter = {
-  /** only identities whose id is greater, in byte order */
-  afterId: string | undefined;
-  limit: number;
-  /** literal text in the id or external id; case-insensitive for ASCII letters */
-  search: string | undefined;
-  /** only these ids; undefined: all */
-  onlyIds: readonly string[] | undefined;
-};
-
-/** Lists identities in the order of their creation. A search reads at most `rowBudget` rows. */
+/** Lists identities in the order of their creation. `search` looks at id and external id. */
 export async function listIdentities(
   db: Db,
   workspaceId: string,
-  { afterId, limit, search, onlyIds }: IdentityFilter,
+  filter: SearchFilter,
 ): Promise<Walked<FoundIdentity>> {
-  const pattern = patternOf(search);
-  const isBounded = pattern !== undefined && onlyIds === undefined;
-  const untilId = isBounded ? (await selectLastOfBudget(db, { workspaceId, afterId }))[0]?.id : undefined;
-  const rows = await selectPage(db, { workspaceId, afterId, untilId, limit, onlyIds, pattern });
-  const readUntilId = rows.length < limit ? untilId : undefined;
+  const { rows, readUntilId } = await readPage(db, workspaceId, filter);
   return { rows: await withRatelimits(db, workspaceId, rows), readUntilId };
 }
 
-/** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
-const selectLastOfBudget = prepared(
-  (db, { workspaceId, afterId }: { workspaceId: string; afterId: string | undefined }) =>
-    db
-      .selectFrom("identities")
-      .select("id")
-      .where("workspaceId", "=", workspaceId)
-      .where(within("id", { afterId }))
-      .orderBy("id")
-      .limit(1)
-      .offset(rowBudget - 1)
-      .compile(),
-);
+const readPage = searchedList(ofWorkspace, ["id", "externalId"]);
 
-type Page = {
-  workspaceId: string;
-  afterId: string | undefined;
-  untilId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-  onlyIds: readonly string[] | undefined;
-};
-
-const selectPage = prepared((db, { workspaceId, afterId, untilId, limit, pattern, onlyIds }: Page) => {
-  let query = db
+function ofWorkspace(db: Db, workspaceId: string) {
+  return db
     .selectFrom("identities")
     .select(identityColumns)
     .select(accountIdOf(db, workspaceId))
-    .where("workspaceId", "=", workspaceId)
-    .where(within("id", { afterId }, untilId))
-    .orderBy("id")
-    .limit(limit);
-  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
-  if (pattern !== undefined)
-    query = query.where((eb) => eb.or([contains("id", pattern), contains("externalId", pattern)]));
-  return query.compile();
-});
+    .where("workspaceId", "=", workspaceId);
+}
 
 /** Inserts an identity and returns its id. If the external id is taken, inserts nothing and returns `undefined`. */
 export async function insertIdentity(

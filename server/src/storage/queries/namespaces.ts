@@ -1,8 +1,7 @@
 import { type Override, type OverrideTable, overrideTable } from "../../domain/overrides.ts";
-import { isIn, prepared } from "../prepared.ts";
+import { prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
-import { contains, patternOf } from "./search.ts";
-import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts";
+import { searchedList } from "./searchedList.ts";
 
 /** What a rate limit decision needs of a namespace. */
 export type NamespaceRecord = { id: string; overrides: OverrideTable };
@@ -58,61 +57,8 @@ const selectRow = prepared((db, { workspaceId, id }: OfId) =>
   ofWorkspace(db, workspaceId).where("id", "=", id).compile(),
 );
 
-export type NamespaceFilter = Walk & {
-  /** literal text in the id or the name; case-insensitive for ASCII letters */
-  search: string | undefined;
-  /** only these ids; undefined: all */
-  onlyIds: readonly string[] | undefined;
-};
-
-/** Lists namespaces in the order of their creation. A search reads at most `rowBudget` rows. */
-export async function listNamespaces(
-  db: Db,
-  workspaceId: string,
-  filter: NamespaceFilter,
-): Promise<Walked<NamespaceRow>> {
-  const { afterId, limit, descending = false, onlyIds } = filter;
-  const pattern = patternOf(filter.search);
-  const walk = { workspaceId, afterId, descending };
-  const isBounded = pattern !== undefined && onlyIds === undefined;
-  const untilId = isBounded ? (await selectLastOfBudget(db, walk))[0]?.id : undefined;
-  const rows = await selectNamespaces(db, { ...walk, untilId, limit, pattern, onlyIds });
-  return { rows, readUntilId: rows.length < limit ? untilId : undefined };
-}
-
-type NamespaceWalk = { workspaceId: string; afterId: string | undefined; descending: boolean };
-
-/** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
-const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: NamespaceWalk) =>
-  db
-    .selectFrom("namespaces")
-    .select("id")
-    .where("workspaceId", "=", workspaceId)
-    .where(within("id", walk))
-    .orderBy("id", direction(walk))
-    .limit(1)
-    .offset(rowBudget - 1)
-    .compile(),
-);
-
-type NamespacePage = NamespaceWalk & {
-  untilId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-  onlyIds: readonly string[] | undefined;
-};
-
-const selectNamespaces = prepared((db, page: NamespacePage) => {
-  const { workspaceId, untilId, limit, pattern, onlyIds, ...walk } = page;
-  let query = ofWorkspace(db, workspaceId)
-    .where(within("id", walk, untilId))
-    .orderBy("id", direction(walk))
-    .limit(limit);
-  if (onlyIds !== undefined) query = query.where(isIn("id", onlyIds));
-  if (pattern !== undefined)
-    query = query.where((eb) => eb.or([contains("id", pattern), contains("name", pattern)]));
-  return query.compile();
-});
+/** Lists namespaces in the order of their creation. `search` looks at id and name. */
+export const listNamespaces = searchedList(ofWorkspace, ["id", "name"]);
 
 /**
  * Renames a namespace. If another one has the name, changes nothing and returns false. The workspace must be locked.

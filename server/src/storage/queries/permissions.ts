@@ -2,7 +2,7 @@ import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { noWorkspace } from "./gone.ts";
-import { contains, patternOf } from "./search.ts";
+import { searchedList } from "./searchedList.ts";
 
 /** A permission as the operations return it. */
 export type PermissionRecord = { id: string; name: string; slug: string; description: string | null };
@@ -14,14 +14,6 @@ export const permissionColumns = [
   "permissions.slug",
   "permissions.description",
 ] as const;
-
-export type SearchFilter = {
-  /** only records whose id is greater, in byte order */
-  afterId: string | undefined;
-  limit: number;
-  /** literal text to search for; case-insensitive for ASCII letters */
-  search: string | undefined;
-};
 
 /** Finds the permission with this id or slug. If both match, the id wins. */
 export async function findPermission(
@@ -84,37 +76,11 @@ const selectBySlugs = prepared(
 );
 
 /** Lists permissions in the order of their creation. `search` looks at id, name, slug and description. */
-export async function listPermissions(
-  db: Db,
-  workspaceId: string,
-  { afterId, limit, search }: SearchFilter,
-): Promise<PermissionRecord[]> {
-  return selectPage(db, { workspaceId, afterId, limit, pattern: patternOf(search) });
+export const listPermissions = searchedList(ofWorkspace, ["id", "name", "slug", "description"]);
+
+function ofWorkspace(db: Db, workspaceId: string) {
+  return db.selectFrom("permissions").select(permissionColumns).where("workspaceId", "=", workspaceId);
 }
-
-/** A page of a list. If `pattern` is set, only records that match it. */
-export type SearchPage = {
-  workspaceId: string;
-  afterId: string | undefined;
-  limit: number;
-  pattern: string | undefined;
-};
-
-const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: SearchPage) => {
-  let query = db
-    .selectFrom("permissions")
-    .select(permissionColumns)
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .limit(limit);
-  if (afterId !== undefined) query = query.where("id", ">", afterId);
-  if (pattern !== undefined) {
-    query = query.where((eb) =>
-      eb.or(["id", "name", "slug", "description"].map((column) => contains(column, pattern))),
-    );
-  }
-  return query.compile();
-});
 
 /**
  * Inserts a permission. If the workspace already has a permission with this slug, inserts nothing and returns false.

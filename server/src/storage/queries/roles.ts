@@ -2,13 +2,8 @@ import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { noWorkspace } from "./gone.ts";
-import {
-  type PermissionRecord,
-  permissionColumns,
-  type SearchFilter,
-  type SearchPage,
-} from "./permissions.ts";
-import { contains, patternOf } from "./search.ts";
+import { type PermissionRecord, permissionColumns } from "./permissions.ts";
+import { searchedList } from "./searchedList.ts";
 
 /** A role without its permissions, since it may have many. */
 export type RoleRow = { id: string; name: string; description: string | null };
@@ -86,16 +81,10 @@ const selectByNames = prepared(
 /**
  * Lists roles without their permissions, in the order of their creation. `search` looks at id, name and description.
  */
-export async function listRoles(
-  db: Db,
-  workspaceId: string,
-  { afterId, limit, search }: SearchFilter,
-): Promise<(RoleRow & { permissionCount: number })[]> {
-  return selectPage(db, { workspaceId, afterId, limit, pattern: patternOf(search) });
-}
+export const listRoles = searchedList(withPermissionCount, ["id", "name", "description"]);
 
-const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: SearchPage) => {
-  let query = db
+function withPermissionCount(db: Db, workspaceId: string) {
+  return db
     .selectFrom("roles")
     .select(roleColumns)
     .select((eb) =>
@@ -108,17 +97,8 @@ const selectPage = prepared((db, { workspaceId, afterId, limit, pattern }: Searc
         .$notNull()
         .as("permissionCount"),
     )
-    .where("workspaceId", "=", workspaceId)
-    .orderBy("id")
-    .limit(limit);
-  if (afterId !== undefined) query = query.where("id", ">", afterId);
-  if (pattern !== undefined) {
-    query = query.where((eb) =>
-      eb.or(["id", "name", "description"].map((column) => contains(column, pattern))),
-    );
-  }
-  return query.compile();
-});
+    .where("workspaceId", "=", workspaceId);
+}
 
 /** Adds to each role its permissions, sorted by slug in byte order. The roles keep their order. */
 export async function withPermissions(

@@ -5,7 +5,7 @@ import type { Migration } from "../migration.ts";
  * adds what it finds when it starts.
  */
 export const usagePending: Migration = {
-  name: "0031_usagePending",
+  name: "0032_usagePending",
   statements: ({ int64, bytes, tableEnd }) => [
     `create table "usagePending" ("id" ${int64} primary key, "body" ${bytes} not null) ${tableEnd}`,
   ],
