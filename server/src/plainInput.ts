@@ -1,17 +1,19 @@
 import type { z } from "zod";
 import type { TextBounds } from "./domain/textBounds.ts";
 
-/** Whether a value is certainly valid and parses to itself. If false, it may still be valid. */
+/**
+ * Returns true if a value is certainly valid and parses to itself. If it returns false, the value may still be valid.
+ */
 type Recognizer = (value: unknown) => boolean;
-/** The parsed input, or undefined if only Zod can tell whether it is valid. */
+/** Returns the parsed input, or `undefined` if only Zod can tell whether it is valid. */
 type PlainParser = (value: unknown) => object | undefined;
 
 const parsers = new WeakMap<z.ZodType, PlainParser>();
 
 /**
- * Parses most valid inputs of hot operations without Zod: an object of known fields that are texts, whole numbers or
- * booleans. Zod creates 1.2 KB of objects for the same, an eighth of what a verification creates. Returns undefined if
- * Zod must decide.
+ * Parses most valid inputs of frequently called operations without Zod: objects with known fields that are texts,
+ * whole numbers or booleans. Returns `undefined` if Zod must decide. Zod would create 1.2 KB of objects, an eighth of
+ * all that a verification creates.
  */
 export function parsePlain(schema: z.ZodType, value: unknown): object | undefined {
   let parse = parsers.get(schema);
@@ -30,7 +32,7 @@ type Def = {
   defaultValue?: unknown;
   checks?: readonly Check[];
 };
-/** `bounds`: `text()` attaches them. */
+/** A check of a Zod schema. `bounds` are attached by `text()`. */
 type Check = {
   _zod: { check: { bounds?: TextBounds }; def: { check: string; inclusive?: boolean; format?: string } };
 };
@@ -44,7 +46,7 @@ type Fields = {
   defaults: Record<string, unknown>;
 };
 
-/** undefined: no input of this schema can be parsed without Zod */
+/** Returns a parser, or `undefined` if no input of this schema can be parsed without Zod. */
 function plainParser({ type, shape = {}, catchall, checks = [] }: Def): PlainParser | undefined {
   const isStrict = catchall !== undefined && defOf(catchall).type === "never";
   const fields: Fields = { recognizers: new Map(), required: [], defaults: {} };
@@ -65,7 +67,10 @@ function areRecognized({ recognizers, required }: Fields, given: Record<string, 
   return true;
 }
 
-/** False if an input cannot be parsed without Zod even if it omits the field. */
+/**
+ * Adds a field. Returns false if it makes the whole schema unfit: then no input can be parsed
+ * without Zod, even without the field.
+ */
 function addField(fields: Fields, name: string, field: z.ZodType): boolean {
   const { type, innerType = field, defaultValue } = defOf(field);
   const recognizes = recognizerOf(type === "optional" || type === "default" ? innerType : field);
@@ -77,7 +82,7 @@ function addField(fields: Fields, name: string, field: z.ZodType): boolean {
   return true;
 }
 
-/** undefined: no value of this schema is recognized */
+/** Returns a recognizer, or `undefined` if no value of this schema can be recognized. */
 function recognizerOf(schema: z.ZodType): Recognizer | undefined {
   const { type, checks = [] } = defOf(schema);
   if (type === "string") return textRecognizer(checks);
@@ -89,7 +94,7 @@ function textRecognizer([check, ...more]: readonly Check[]): Recognizer | undefi
   const bounds = check?._zod.check.bounds;
   if (bounds === undefined || more.length > 0) return undefined;
   const { min, max } = bounds;
-  // a code point is one or two UTF-16 units
+  // the bounds count code points, and a code point has one or two UTF-16 units
   return (value) => typeof value === "string" && value.length >= 2 * min && value.length <= max;
 }
 

@@ -87,11 +87,11 @@ describe("Markdown", () => {
     );
   });
 
-  test("links what is served, and leaves the text of a link to anything else", () => {
+  test("keeps links to pages that are served, and turns other links into plain text", () => {
     expect(html("[`x`](a.md#b) and [y](none.md)")).toBe('<p><a href="a.md#b"><code>x</code></a> and y</p>\n');
   });
 
-  test("never becomes HTML that it does not name", () => {
+  test("cannot add HTML elements or attributes of its own", () => {
     expect(html('<script>alert(1)</script> [a](x" onclick="y)')).not.toMatch(/<script|" onclick/);
   });
 });

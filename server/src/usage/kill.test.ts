@@ -41,7 +41,7 @@ test("events and counts reach the disk although nobody asks for them, so a kill 
       }
     });
   await stored("count", "usageBlocks", 20);
-  await stored("count", "usageMinutes", 60); // of the workspace, the api and the key
+  await stored("count", "usageMinutes", 60); // 20 each for the workspace, the api and the key
   first.child.kill("SIGKILL");
   await first.ended;
   const again = await startServing({ env });

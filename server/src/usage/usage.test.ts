@@ -18,7 +18,7 @@ const event: UsageEvent = {
   tags: [],
 };
 
-/** A thread that records its orders, and fails while `failing` says so. */
+/** A thread that records its orders, and fails while `failing` is true. */
 function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
   const added: (UsageOrder & { kind: "add" })[] = [];
   return {
@@ -57,20 +57,20 @@ test("equal verifications of one minute become one count of each subject", () =>
 test("what waits to be stored is bounded, and what does not fit is counted as dropped", () => {
   const counted = tally();
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
-  expect(counted.size()).toBe(200_000 + 3); // of each key one, and one of each other subject
+  expect(counted.size()).toBe(200_000 + 3); // one cell for each key, and one for each other subject
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
   expect(counted.size()).toBe(300_000);
   expect(counted.dropped()).toBe(100_003);
 });
 
-test("different tags beyond those of a key, and beyond those of the workspace, count as other", () => {
+test("tags beyond the maximum of a key or of the workspace are counted as `other`", () => {
   const counted = tally();
   for (let key = 0; key < 2_000; key += 1) {
     const tags = Array.from({ length: 20 }, (_, index) => `${key} ${index}`.padEnd(512, "x"));
     counted.add({ ...event, keyId: `key_${key}`, identityId: `id_${key}`, tags });
   }
   const names = new Set(cellsOf(counted).map(({ tag }) => tag));
-  expect(names.size).toBe(1_002); // a thousand, `other`, and none
+  expect(names.size).toBe(1_002); // a thousand tags, `other`, and events without a tag
   expect(names.has("other")).toBe(true);
 });
 
@@ -93,7 +93,7 @@ test("an event reaches the thread as it was recorded, whatever characters its te
   );
 });
 
-test("what is counted of a line is what its event has, whatever characters the other fields have", () => {
+test("the fast reader of a line finds the same values as the full parser, whatever characters the line has", () => {
   const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
   const events: UsageEvent[] = [
     event,
@@ -172,7 +172,7 @@ test("what waits for the thread is bounded in bytes, and what does not fit is co
   expect(passed).toBeGreaterThan(1_000);
 });
 
-test("of tags that one workspace sends in great numbers, all beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
+test("if one workspace sends very many tags, those beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
   const to = thread();
   const usage = collect(to);
   const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));
@@ -192,7 +192,7 @@ test("of tags that one workspace sends in great numbers, all beyond a megabyte a
   expect(usage.dropped()).toEqual({ events: 0, counts: 0, tags: (4_000 - kept) * 20, evicted: 0 });
 });
 
-test("an event takes less than 200 characters until it is passed on", async () => {
+test("an event takes less than 200 characters until it is sent to the usage thread", async () => {
   const to = thread();
   const usage = collect(to);
   const id = (prefix: string) => `${prefix}_0Ck3vDbnXhq2Tn6Yp1Zs4a`;
