@@ -252,7 +252,7 @@ async function copyFrom(config: Config, words: readonly string[]): Promise<numbe
   return say(await copy(source, words, { monotonicMs, isStopped: () => isStopped, progress: tell }));
 }
 
-/** How many characters a line of the terminal has; undefined: the output does not go to a terminal. */
+/** Returns the width of the terminal in characters, or `undefined` if the output does not go to a terminal. */
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? (process.stdout.columns ?? 80) : undefined;
 }
@@ -286,7 +286,7 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // now, since the start may still fail after the key's hash was stored
+      if (!inMemory) tell(shownOnce(rootKey)); // now, since the key itself is stored nowhere else and the start may still fail
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));

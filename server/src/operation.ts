@@ -3,6 +3,7 @@ import type { Caller, Resource } from "./domain/caller.ts";
 import type { Position } from "./domain/cursor.ts";
 import type { MaybePromise } from "./domain/maybePromise.ts";
 import type { Settled } from "./domain/settled.ts";
+import type { Written } from "./domain/written.ts";
 import type { ErrorBody, ErrorCode } from "./errors.ts";
 import type { Sources, Tools } from "./services.ts";
 import type { Tx } from "./storage/schema.ts";
@@ -15,7 +16,7 @@ export type { Limits, Recovery } from "./services.ts";
  */
 export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 
-/** What every operation may use. */
+/** The part of the context that every operation gets. */
 type Context = Tools & {
   caller: Caller;
   requestId: string;
@@ -47,6 +48,8 @@ export type RunContext = Context &
     /** Returns what a batch has for an entry that failed with this error. */
     refusalOfEntry(error: unknown): ErrorBody;
     inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;
+    /** Says that the call writes no audit row from here on, so that the server need not keep the caller's address for one. */
+    auditsNothing(): void;
   };
 
 /**
@@ -59,9 +62,11 @@ export type TransactContext = Context & Write;
 /**
  * A page of a list. If more rows follow, `nextAfterId` is the id of the last row, or its position in the order of the
  * list. If older items may be missing, `completeSinceMs` is the time from which the list is complete.
+ * `json` has the items as JSON, if they have already been serialized.
  */
 export type Page<T> = {
   items: T[];
+  json?: string | undefined;
   nextAfterId?: string | Position | undefined;
   completeSinceMs?: number | undefined;
 };
@@ -101,7 +106,7 @@ type Common<I extends z.ZodType> = {
 
 type Body<I, T> =
   | {
-      run(input: I, context: RunContext): MaybePromise<T>;
+      run(input: I, context: RunContext): MaybePromise<T | Written<T>>;
       transact?: never;
       /**
        * `run` validates and writes a large input in several parts, each in its own transaction. If it fails, some of

@@ -42,7 +42,7 @@ const defOf = (schema: z.ZodType) => schema._zod.def as unknown as Def;
 type Fields = {
   recognizers: Map<string, Recognizer>;
   required: string[];
-  /** values of fields that may be omitted */
+  /** the values that omitted fields get */
   defaults: Record<string, unknown>;
 };
 
@@ -52,13 +52,19 @@ function plainParser({ type, shape = {}, catchall, checks = [] }: Def): PlainPar
   const fields: Fields = { recognizers: new Map(), required: [], defaults: {} };
   if (type !== "object" || !isStrict || checks.length > 0) return undefined;
   for (const [name, field] of Object.entries(shape)) if (!addField(fields, name, field)) return undefined;
-  const defaulted = Object.keys(fields.defaults);
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
     const given = value as Record<string, unknown>;
-    if (!areRecognized(fields, given)) return undefined;
-    return defaulted.every((name) => given[name] !== undefined) ? given : { ...fields.defaults, ...given };
+    return areRecognized(fields, given) ? withDefaults(fields, given) : undefined;
   };
+}
+
+/** A loop, since spreading two objects takes four times as long. */
+function withDefaults({ defaults }: Fields, given: Record<string, unknown>): object {
+  const parsed: Record<string, unknown> = {};
+  for (const name in given) parsed[name] = given[name];
+  for (const name in defaults) if (given[name] === undefined) parsed[name] = defaults[name];
+  return parsed;
 }
 
 function areRecognized({ recognizers, required }: Fields, given: Record<string, unknown>): boolean {

@@ -1,6 +1,7 @@
 import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import { type MaybePromise, whenAvailable } from "./domain/maybePromise.ts";
+import { Written } from "./domain/written.ts";
 import { type ErrorBody, Failure, missingPermission } from "./errors.ts";
 import type { Audit, Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
 import { parseEntries, parseInput, parseLargeInput } from "./parse.ts";
@@ -21,6 +22,8 @@ export type Call = {
   requestId: string;
   remoteAddress(): string;
   userAgent(): string | undefined;
+  /** Promises that no audit row needs `remoteAddress` from here on. */
+  auditsNothing(): void;
   /** where the call comes from, for the audit trail; undefined: the API */
   via: "console" | undefined;
   /** Adds fields to the call's log event. */
@@ -49,6 +52,8 @@ export type Idempotency = {
 /** The result of a call: the members of the response other than `meta`. */
 export type Result = {
   data?: unknown;
+  /** the JSON of `data`; undefined: `data` is written as usual */
+  written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
   /** only if the operation has no `data` */
   warnings?: string[];
@@ -210,6 +215,10 @@ class CallContext implements RunContext {
     return (error) => this.#call.refuseEntry(refusalOf(error));
   }
 
+  auditsNothing(): void {
+    this.#call.auditsNothing();
+  }
+
   get inTransaction(): RunContext["inTransaction"] {
     return (work) => write(this.#services, this.#call, work);
   }
@@ -327,20 +336,36 @@ async function wasCommitted(
   }
 }
 
+/** The result of an operation that writes its output itself. */
+class WrittenResult implements Result {
+  readonly written: Written<unknown>;
+
+  constructor(written: Written<unknown>) {
+    this.written = written;
+  }
+
+  get data(): unknown {
+    return this.written.value();
+  }
+}
+
 function resultOf(returned: unknown, operation: Operation): Result {
+  if (returned instanceof Written) return new WrittenResult(returned);
   if (operation.output !== undefined) return { data: returned };
   if (operation.page === undefined) {
     const warnings = returned as string[];
     return warnings.length === 0 ? {} : { warnings };
   }
-  const { items, nextAfterId, completeSinceMs } = returned as Page<unknown>;
+  const { items, json, nextAfterId, completeSinceMs } = returned as Page<unknown>;
   const pagination = {
     ...(nextAfterId === undefined
       ? { hasMore: false }
       : { hasMore: true, cursor: encodeCursor(nextAfterId) }),
     ...(completeSinceMs === undefined ? {} : { completeSince: completeSinceMs }),
   };
-  return { data: items, pagination };
+  return json === undefined
+    ? { data: items, pagination }
+    : { data: items, written: { json: () => json }, pagination };
 }
 
 /**

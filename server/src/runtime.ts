@@ -10,10 +10,12 @@ export function randomBytes(count: number): Uint8Array {
   return secureBytes(count);
 }
 
+const startedAtMs = performance.timeOrigin;
+
 /**
  * Returns a time that never goes back, in whole milliseconds since the epoch: the wall clock at
  * the start plus the time since.
  */
 export function monotonicMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return Math.floor(startedAtMs + performance.now());
 }

@@ -23,7 +23,7 @@ import { workspaceOf } from "./manage.ts";
 import { progress } from "./progress.ts";
 
 export type ImportFlags = {
-  /** `-` for the standard input */
+  /** the path of the file to read, or `-` for the standard input */
   file: string;
   workspace: string | undefined;
   /** the product whose keys are imported; undefined: the file is an export document */

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, eventOf, lineOf } from "./lines.ts";
 import type { UsageOrder } from "./orders.ts";
+import { passedReader } from "./repeats.ts";
 import { takeCells, tally } from "./tally.ts";
 import type { UsageThread } from "./thread.ts";
 import { collectUsage } from "./usage.ts";
@@ -30,6 +31,25 @@ function thread(failing = () => false): UsageThread & { added: (UsageOrder & { k
     },
     close: async () => undefined,
   };
+}
+
+/** What the thread reads of the orders that it got. */
+function passedTo({ added }: ReturnType<typeof thread>) {
+  return added.flatMap(({ text }) => {
+    const { read, isAtEnd } = passedReader(text);
+    const passed: ReturnType<typeof read>[] = [];
+    while (!isAtEnd()) passed.push(read());
+    return passed;
+  });
+}
+
+/** The events that the thread stores, as plain objects. Expects that it counts the same ones. */
+function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { order: number })[] {
+  return passedTo(to).map(({ event, line }) => {
+    const stored = eventOf(line.slice(0, -1));
+    expect(stored).toMatchObject(event);
+    return JSON.parse(JSON.stringify(stored));
+  });
 }
 
 const collect = (to: UsageThread) =>
@@ -87,10 +107,59 @@ test("an event reaches the thread as it was recorded, whatever characters its te
   }));
   for (const one of events) usage.record(one);
   await usage.close();
-  const lines = to.added[0]?.text.split("\n").filter((line) => line !== "") ?? [];
-  expect(lines.map(eventOf).map((one) => JSON.parse(JSON.stringify(one)))).toEqual(
-    events.map((one, order) => ({ ...one, order })),
+  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+});
+
+test("an event that is like an earlier one reaches the thread with its own time, request and line", async () => {
+  const differences: Partial<UsageEvent>[] = [
+    {},
+    { outcome: "USAGE_EXCEEDED" },
+    { outcome: "RATE_LIMITED", why: { check: "ratelimit", name: "requests", limit: 1, durationMs: 2 } },
+    { credits: 2 },
+    { tags: ["path=/"] },
+    { workspaceId: "ws_2" },
+    { identityId: "id_2" },
+    { identityId: undefined },
+    { apiId: "api_2" },
+    { keyId: "key_2" },
+    { keyId: undefined, keyHash: "hash", outcome: "NOT_FOUND" },
+    { keyId: undefined, namespaceId: "rlns_1", identifier: "user_1", outcome: "PASSED" },
+    { keyId: undefined, namespaceId: "rlns_1", identifier: "user_2", outcome: "PASSED" },
+    { keyId: undefined, namespaceId: "rlns_2", identifier: "user_1", outcome: "PASSED" },
+    { request: "-" },
+  ];
+  const to = thread();
+  const usage = collect(to);
+  const events = [...differences, ...differences, ...differences.toReversed(), {}, {}].map(
+    (difference, index): UsageEvent => ({
+      ...event,
+      request: "",
+      ...difference,
+      atMs: event.atMs + Math.floor(index / 3),
+      requestId: `req_${index}`,
+    }),
   );
+  for (const one of events) usage.record(one);
+  await usage.lastUses("ws_1", ["key_1"]).catch(() => undefined);
+  for (const one of events) usage.record(one); // in another order, to which no line of the first is known
+  await usage.close();
+  const plain = (one: UsageEvent, order: number) => JSON.parse(JSON.stringify({ ...one, order }));
+  const all = [...events, ...events];
+  expect(eventsOf(to)).toEqual(all.map(plain));
+  expect(passedTo(to).map(({ line }) => line)).toEqual(all.map(lineOf));
+  expect(to.added[0]?.text.split("\n@").length).toBeGreaterThan(10);
+});
+
+test("of events of very many keys, only a thousand are kept for later ones to refer to", async () => {
+  const to = thread();
+  const usage = collect(to);
+  const keys = Array.from({ length: 1_500 }, (_, index) => `key_${index}`);
+  const events = [...keys, ...keys].map((keyId): UsageEvent => ({ ...event, keyId, request: "" }));
+  for (const one of events) usage.record(one);
+  await usage.close();
+  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+  expect(to.added[0]?.text.match(/^=/gm)).toHaveLength(1_000);
+  expect(to.added[0]?.text.match(/^@/gm)).toHaveLength(1_000);
 });
 
 test("the fast reader of a line finds the same values as the full parser, whatever characters the line has", () => {
@@ -179,12 +248,7 @@ test("if one workspace sends very many tags, those beyond a megabyte are counted
   for (let call = 0; call < 4_000; call += 1) usage.record({ ...event, tags });
   usage.record({ ...event, workspaceId: "ws_2", tags: ["path=/"] });
   await usage.close();
-  const [order] = to.added;
-  const events =
-    order?.text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map(eventOf) ?? [];
+  const events = eventsOf(to);
   expect(events).toHaveLength(4_001);
   expect(events.at(-1)?.tags).toEqual(["path=/"]);
   const kept = events.filter((one) => one.tags.length === 20).length;

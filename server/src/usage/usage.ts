@@ -59,7 +59,7 @@ type Options = {
 };
 
 /**
- * While nothing is recorded, only each 120th flush sends an
+ * While nothing is recorded, only every 120th flush sends an
  * order. Then the thread looks for old rows and checks the space.
  */
 const flushesPerUpkeep = 120;

@@ -9,10 +9,10 @@ import { everyWorkspace } from "./blocks.ts";
 import { queryLastUses, queryUsage, queryUsedKeys } from "./countReader.ts";
 import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
-import { countedReader } from "./lines.ts";
 import { blockMerger } from "./merging.ts";
 import type { LastUse, UsageOrder, UsageOrderOf, UsageQuery, UsageResults } from "./orders.ts";
 import { addPending } from "./pending.ts";
+import { passedReader } from "./repeats.ts";
 import { countSaver } from "./saver.ts";
 import { type Subject, tally } from "./tally.ts";
 import { findTop, findTopIdentifiers } from "./topReader.ts";
@@ -151,13 +151,12 @@ function ingest(order: UsageOrder & { kind: "add" }, { eventsKeptMs }: UsagePlac
   nowMs = order.nowMs;
   if (order.lostUntilMs !== undefined) events.noteGap(everyWorkspace, order.lostUntilMs + 1);
   if (eventsKeptMs === 0) events.noteGap(everyWorkspace, nowMs);
-  const { read, at, isAtEnd } = countedReader(order.text);
+  const { read, isAtEnd } = passedReader(order.text);
   while (!isAtEnd()) {
-    const startAt = at();
-    const event = read();
+    const { event, line } = read();
     counted.add(event);
     if (eventsKeptMs === 0) continue;
-    events.add(event.workspaceId, event.outcome === "NOT_FOUND", event.atMs, order.text.slice(startAt, at()));
+    events.add(event.workspaceId, event.outcome === "NOT_FOUND", event.atMs, line);
   }
 }
 

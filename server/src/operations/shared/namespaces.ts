@@ -163,6 +163,7 @@ function plan({ caller }: RunContext, input: LimitInput, namespace: NamespaceRec
 }
 
 function countAll(planned: readonly Planned[], context: RunContext): MaybePromise<Decided> {
+  context.auditsNothing();
   const hit = context.counters.hit(planned.map(({ window }) => window));
   return whenAvailable(hit, decisionsOf, planned, context);
 }
