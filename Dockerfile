@@ -16,6 +16,8 @@ COPY LICENSE ./
 COPY server/ server/
 COPY console/ console/
 COPY docs/ docs/
+COPY sdk/README.md sdk/
+COPY testing/README.md testing/
 # The image holds Bun and one folder with the bundled program, without Node and npm. The chmod is for a checkout that only
 # its owner can read.
 RUN mkdir bin && cp node_modules/@oven/bun-linux-*/bin/bun bin/ && bin/bun server/build.ts \

@@ -116,15 +116,31 @@ function pagesOf(folder: string): string[] {
 
 function errorsPage(): string {
   const rows = Object.entries(catalogue).map(
-    ([code, { status, type, when, fix }]) => `| ${status} | \`${code}\` | \`${type}\` | ${when} | ${fix} |`,
+    ([name, { status, type, when, fix }]) => `| ${status} | \`${type}\` | \`${name}\` | ${when} | ${fix} |`,
   );
   return `# Errors
 
-Generated from \`server/src/errors.ts\` by \`npm run generate\`. \`error.type\` is the server's own address, \`/errors/\` and the type below;
-that address serves the same text as a page.
+Generated from \`server/src/errors.ts\` by \`npm run generate\`. Find the row of an error by what you see:
 
-| status | code | type | when | what to do |
+- A **response** has \`error.type\`: the server's own address, \`/errors/\` and the type below. That address serves the same text as a
+  page. \`error.status\` and \`error.title\` go with it, and \`error.detail\` says what was wrong with this request.
+- An **error of \`@latchkey/sdk\`** has the same \`type\`. Its \`code\` is the last part of the type, such as \`malformed\`.
+- The **log of the server** and the pages of this documentation have the name.
+- A **response of your own application**, behind a [guard](#guards), has a \`code\` in capitals.
+
+| status | type | name | when | what to do |
 |---|---|---|---|---|
 ${rows.join("\n")}
+
+## Guards
+
+The guards of \`@latchkey/sdk\` refuse a request with a problem body (RFC 9457). Its \`code\` is that of the verdict, which
+[keys.verifyKey](reference/keys.verifyKey.md) lists, or one of the guard's own:
+
+| status | code | when | what to do |
+|---|---|---|---|
+| 401 | \`MISSING\` | The request has no key, or not exactly one. | Send the key as the detail says. |
+| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which. | Retry as the Retry-After header says. If it persists, look after the server. |
+| 500 | \`MISCONFIGURED\` | The server responded but will not verify: the root key, the server's URL or an option of the guard is wrong. The application's log says what. | Fix what the log names. A caller of the application can do nothing. |
 `;
 }

@@ -123,7 +123,11 @@ function nextSteps({ usesSdk }: Quickstart): string {
   const guard = usesSdk
     ? "- [The options of the guard](../../sdk/README.md#middleware): permissions, credits, your own responses, and what happens while the\n  server is away."
     : "- [keys.verifyKey](../reference/keys.verifyKey.md): permissions, credits, and everything else that a verification can ask for.";
+  const testing = usesSdk
+    ? "- [Testing](../../testing/README.md): your application against a real server in its tests, with a clock that they move."
+    : "- [Testing](../../testing/README.md): a real server for tests, with a clock that they move; `url` and `rootKey` serve any client.";
   return `${guard}
+${testing}
 - [Recipes](../recipes/README.md): plans, rotation, a settings page for your users.
 - [Concepts](../concepts.md): the words on one page, and what a verification checks.`;
 }

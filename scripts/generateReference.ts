@@ -43,6 +43,8 @@ A running server serves these pages at \`/docs\`.
 
 - [Concepts](concepts.md): the words on one page, and what a verification checks.
 - [Quickstarts](quickstarts/README.md): Hono, Express, Fastify, Next.js, NestJS, Elysia, Workers, Lambda, Python, FastAPI, Go.
+- [The TypeScript client](../sdk/README.md): calls, guards for frameworks, errors, retries.
+- [Testing](../testing/README.md) your application against a real server, with a clock that the test moves.
 - [Recipes](recipes/README.md): plans, LLM tokens, rotation, a leaked key, proxies and more.
 - [Credits and quotas](quotas.md): balances, calendar periods and reservations.
 - [Coming from](coming-from.md) Unkey, better-auth or a table of your own.

@@ -24,29 +24,43 @@ export type Quickstart = {
 const node = "Node 20 or later";
 const aboutTsx =
   "`tsx` runs TypeScript on Node. Ignore a warning of npm about the install script of esbuild: `tsx` works without it.";
+function aboutEngines(dependency: string): string {
+  return `On Node 20, npm may also warn (\`EBADENGINE\`) that \`${dependency}\`, a package of the framework, wants a newer Node. The application of this page runs on Node 20 all the same.`;
+}
+
 const newProject = "npm init -y && npm pkg set type=module";
 
 const python = "Python 3.10 or later";
 const newEnvironment = "python3 -m venv .venv";
 const aboutUnkeyPy = "`unkey.py` is the official client of Unkey's API.";
 
+type OnNode = Pick<Quickstart, "name" | "title" | "notes"> & {
+  packages: string;
+  /** beside tsx */
+  devPackages?: string;
+  file?: string;
+};
+
 /** for frameworks whose applications run with tsx */
-function onNode(name: string, title: string, packages: string, file = "app.ts"): Quickstart {
+function onNode({ packages, devPackages = "", file = "app.ts", notes = [], ...one }: OnNode): Quickstart {
   return {
-    name,
-    title,
+    ...one,
     needs: node,
-    install: [newProject, `npm install ${packages} @latchkey/sdk`, "npm install --save-dev tsx"],
+    install: [
+      newProject,
+      `npm install ${packages} @latchkey/sdk`,
+      `npm install --save-dev tsx ${devPackages}`.trimEnd(),
+    ],
     start: `npx tsx --env-file=.env ${file}`,
-    notes: [aboutTsx],
+    notes: [aboutTsx, ...notes],
     usesSdk: true,
   };
 }
 
 export const quickstarts: readonly Quickstart[] = [
-  onNode("hono", "Hono", "hono @hono/node-server"),
-  onNode("express", "Express", "express"),
-  onNode("fastify", "Fastify", "fastify"),
+  onNode({ name: "hono", title: "Hono", packages: "hono @hono/node-server" }),
+  onNode({ name: "express", title: "Express", packages: "express" }),
+  onNode({ name: "fastify", title: "Fastify", packages: "fastify", notes: [aboutEngines("cookie")] }),
   {
     name: "nextjs",
     title: "Next.js",
@@ -58,12 +72,17 @@ export const quickstarts: readonly Quickstart[] = [
     ],
     usesSdk: true,
   },
-  onNode(
-    "nestjs",
-    "NestJS",
-    "@nestjs/common @nestjs/core @nestjs/platform-express reflect-metadata rxjs",
-    "main.ts",
-  ),
+  onNode({
+    name: "nestjs",
+    title: "NestJS",
+    packages: "@nestjs/common @nestjs/core @nestjs/platform-express reflect-metadata rxjs",
+    devPackages: "@types/node",
+    file: "main.ts",
+    notes: [
+      aboutEngines("file-type"),
+      "In a project of `nest new`, `nest start --env-file .env` starts the application with the file of settings.",
+    ],
+  }),
   {
     name: "elysia",
     title: "Elysia",

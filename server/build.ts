@@ -1,4 +1,4 @@
-/** Bundles the program and the console into `dist`, beside the documentation, so that the published package needs no other package than Bun itself. */
+/** Bundles the program and the console into `dist`, beside the documentation and the pages of the other packages, so that the published package needs no other package than Bun itself. */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { buildConsole } from "../console/build.ts";
@@ -14,4 +14,7 @@ cpSync(join(import.meta.dir, "../docs"), join(dist, "docs"), {
   filter: (path) => !/\.\w+$/.test(path) || path.endsWith(".md"), // no pictures
 });
 const console = await buildConsole(join(dist, "console"));
+for (const name of ["sdk/README.md", "testing/README.md"]) {
+  cpSync(join(import.meta.dir, "..", name), join(dist, name));
+}
 writeLicenses([...program, ...console], join(dist, "LICENSES.txt"));

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
@@ -7,6 +9,7 @@ import { requireKey as forExpress } from "../src/express.ts";
 import { requireKey as forFastify } from "../src/fastify.ts";
 import { requireKey as forHono } from "../src/hono.ts";
 import { guard, Latchkey, type Retries } from "../src/index.ts";
+import { misconfigured, missing, unavailable } from "../src/refusals.ts";
 import { createServerClock } from "../src/serverClock.ts";
 import { frames, nextProxy } from "./frames.ts";
 import { type App, addressOf, listen, type Options } from "./serving.ts";
@@ -408,6 +411,13 @@ describe("options by the request", () => {
 test("`keyOf` fails for a request that did not pass the guard", () => {
   const { keyOf } = forExpress(latchkey);
   expect(() => keyOf({})).toThrow(/did not pass this guard/);
+});
+
+test("docs/errors.md has a row for each code of the guard's own", () => {
+  const page = readFileSync(join(import.meta.dir, "../../docs/errors.md"), "utf8");
+  for (const { status, problem } of [missing("authorization"), unavailable(), misconfigured()]) {
+    expect(page).toContain(`| ${status} | \`${problem.code}\` |`);
+  }
 });
 
 test.each([

@@ -178,6 +178,15 @@ test("the README shows lines of the example for Hono", () => {
   expect(shown).toContain("requireKey");
 });
 
+test.each(quickstarts.filter(({ name }) => existsSync(join(root, "examples", name, "tsconfig.json"))))(
+  "the project of $title compiles with its own settings",
+  async (quickstart) => {
+    const folder = copyExample(quickstart, join(project, `${quickstart.name}-types`));
+    await run(folder, bin("tsc"), "--noEmit", "-p", ".");
+  },
+  60_000,
+);
+
 test("the examples compile with strict types", async () => {
   const compilerOptions = {
     noEmit: true,

@@ -28,16 +28,16 @@ import type { Tracing } from "./tracing/start.ts";
 import { startUsageThread } from "./usage/thread.ts";
 import { collectUsage, type Usage } from "./usage/usage.ts";
 
-/** What may differ between the program and its tests. */
+/** What the program, an application that embeds it, and the tests provide in different ways. */
 export type Surroundings = {
-  /** wall clock, milliseconds since the epoch */
+  /** the time by the wall clock, in milliseconds since the epoch */
   nowMs(): number;
-  /** never goes back */
+  /** the time by a clock that never goes back, in milliseconds */
   monotonicMs(): number;
   log: Log;
-  /** receives the root key that the first start creates, before the key is stored */
+  /** Receives the root key that the first start creates, before the key is stored. */
   keepRootKey(rootKey: string): void;
-  /** listens on no address: requests come through `fetch` of the server only */
+  /** if set, the server listens on no address, and gets requests only through its `fetch` */
   embedded?: true;
 };
 
@@ -45,18 +45,19 @@ export type RunningServer = {
   /** `http://host:port` */
   url: string;
   services: Services;
-  /** Serves a request that came in another way than over the server's own address. */
+  /** Serves a request that did not come over the server's own address. */
   fetch: Responder;
-  /** An address at which a browser signs in to the console, once. Undefined if that is not possible. */
+  /** Returns an address at which a browser signs in to the console once, or `undefined` if that is not possible. */
   loginLink(): Promise<string | undefined>;
+  /** Makes readiness fail, so that callers move to other nodes. Resolves when they have had the time to do so. */
   drain(): Promise<void>;
   /** Finishes the requests in flight, then closes everything. */
   stop(): Promise<void>;
 };
 
 /**
- * Puts the program together and serves it.
- * Errors: `ConfigError`, `StorageError`, `FirstStartError`.
+ * Opens the database, creates all services, and starts to listen. Errors: `ConfigError`,
+ * `StorageError`, `FirstStartError`.
  */
 export async function startServer(config: Config, surroundings: Surroundings): Promise<RunningServer> {
   refuseBackups(config);
@@ -120,7 +121,7 @@ type Served = {
   clientAddress: ClientAddress;
 };
 
-/** Listens for requests, and for scrapes of the metrics. */
+/** Listens for requests, and for scrapes of the metrics if they have an address. */
 function listen(
   config: Config,
   { log, embedded }: Surroundings,
@@ -164,7 +165,7 @@ function startCleanUp(
   return cleanUp(engine, steadyTime(nowMs, monotonicMs), log, tasks);
 }
 
-/** Its code is loaded only if traces are configured. */
+/** Starts tracing. Its code is loaded only if traces are configured. */
 async function tracingOf({ otel }: Config, surroundings: Surroundings): Promise<Tracing | undefined> {
   if (otel === undefined) return undefined;
   const { startTracing } = await import("./tracing/start.ts");
@@ -264,7 +265,7 @@ function auditRetentionMs(config: Config): number | undefined {
   return days === undefined ? undefined : days * 86_400_000;
 }
 
-/** Evicts what other processes changed. */
+/** Evicts cached records that other processes have changed. */
 function followChanges(engine: Engine, caches: Caches, metrics: Metrics): void {
   engine.onForeignChange(({ ids, ageMs }) => {
     if (ids === undefined) caches.clear();
@@ -280,7 +281,10 @@ const listenFaults: Record<string, string> = {
   EACCES: "cannot be used: this user is not allowed to listen on it",
 };
 
-/** Errors: `ConfigError` that names the setting, if the server cannot listen on the address. */
+/**
+ * Calls `serve`, which listens on an address. Errors: `ConfigError` with the name of the
+ * setting if that is not possible.
+ */
 function listening<T>(setting: string, address: string | undefined, serve: () => T): T {
   try {
     return serve();
@@ -290,7 +294,7 @@ function listening<T>(setting: string, address: string | undefined, serve: () =>
   }
 }
 
-/** Seals recoverable keys; undefined if no recovery key is set. */
+/** Returns what seals recoverable keys, or `undefined` if no recovery key is set. */
 function recoveryOf(config: Config): Recovery | undefined {
   const key = givenRecoveryKey(config);
   return key === undefined ? undefined : recoveryWith(key);

@@ -11,7 +11,7 @@ import {
   unknownSettings,
 } from "./config.ts";
 
-/** The message of the `ConfigError` that `read` throws. */
+/** Returns the message of the `ConfigError` that `read` throws. */
 function refusal(read: () => unknown): string {
   try {
     read();

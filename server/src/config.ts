@@ -4,7 +4,7 @@ import { z } from "zod";
 import { closest } from "./domain/closest.ts";
 import { type DatabaseAddress, databaseUrl, parseDatabaseUrl } from "./domain/databaseAddress.ts";
 
-/** Decimal digits only: no sign, space, exponent or hex. */
+/** A whole number, written only in decimal digits: without sign, space or exponent. */
 const whole = (min: number, max: number) =>
   z
     .string()
@@ -19,7 +19,7 @@ const httpAddress = z.url({
   error: "must be an address that begins with http:// or https://",
 });
 
-/** At least 32 characters that a bearer token can have. */
+/** at least 32 of the characters that a bearer token may have */
 const rootKeyForm = /^[!-+\--~]{32,}$/;
 const rootKeyFix = "must be at least 32 letters, digits or symbols, without spaces and commas";
 const upstreamKeyForm = /^[!-~]+$/;
@@ -61,7 +61,7 @@ const schema = z.object({
     .string()
     .regex(rootKeyForm, rootKeyFix)
     .optional()
-    .describe("The root key for an empty database, or for the command line."),
+    .describe("The root key to create in an empty database. The command line authenticates with it, too."),
   LATCHKEY_ROOT_KEY_FILE: z.string().min(1).optional().describe("A file that contains LATCHKEY_ROOT_KEY."),
   LATCHKEY_URL: httpAddress
     .optional()
@@ -179,19 +179,19 @@ const schema = z.object({
 });
 
 export type Config = z.output<typeof schema> & {
-  /** the standard OpenTelemetry variables, if they ask for traces */
+  /** the standard OpenTelemetry variables, if they turn traces on */
   otel?: Readonly<Record<string, string>>;
-  /** the process that started this one and that it follows; set by `bin/latchkey.mjs` */
+  /** the process that started this one; when it exits, this one stops; set by `bin/latchkey.mjs` */
   launcherPid?: number;
 };
 
-/** Why the settings cannot be used: one sentence that names the setting. */
+/** The settings cannot be used. The message is one sentence with the name of the setting. */
 export class ConfigError extends Error {}
 
-/** settings that a file may contain instead */
+/** settings whose value may be in a file instead: the setting with the suffix `_FILE` has its path */
 const filed = ["LATCHKEY_ROOT_KEY", "RECOVERY_KEY", "UPSTREAM_VERIFY_ROOT_KEY"] as const;
 const secrets = new Set<string>(filed);
-/** their passwords are masked, and a value that cannot be parsed is never quoted */
+/** settings that may contain a password: the password is masked, and messages never quote an invalid value */
 const addresses = new Set<string>([
   "DATABASE_URL",
   "REDIS_URL",
@@ -205,12 +205,12 @@ function isHostAndPort(text: string): boolean {
   return port !== undefined && Number(port) <= 65_535;
 }
 
-/** The same address for every symbolic link to a file. */
+/** Returns an address without symbolic links, so that all links to a file give the same address. */
 function withoutLinks(address: DatabaseAddress): DatabaseAddress {
   return address.kind === "file" ? { kind: "file", path: pathWithoutLinks(address.path) } : address;
 }
 
-/** The path without symbolic links; `path` itself if it has none, or if the file does not exist yet. */
+/** Returns the path without symbolic links. If it has none or the file does not exist, returns `path` unchanged. */
 function pathWithoutLinks(path: string): string {
   try {
     const real = realpathSync(path);
@@ -221,8 +221,8 @@ function pathWithoutLinks(path: string): string {
 }
 
 /**
- * Nodes that share a database must share their counters.
- * Errors: `ConfigError` for PostgreSQL without Redis, unless `ALLOW_LOCAL_COUNTERS` is set.
+ * Checks that nodes with a common database also have common counters. Errors: `ConfigError` for PostgreSQL without
+ * Redis, unless `ALLOW_LOCAL_COUNTERS` is set.
  */
 export function refuseSplitCounters(config: Config): void {
   const severalNodes = config.DATABASE_URL.kind === "postgres";
@@ -233,8 +233,8 @@ export function refuseSplitCounters(config: Config): void {
 }
 
 /**
- * The settings from environment variables. An empty value counts as unset.
- * Errors: `ConfigError` for a wrong value.
+ * Reads the settings from environment variables. An empty value counts as unset. Errors:
+ * `ConfigError` for an invalid value.
  */
 export function readConfig(environment: Record<string, string | undefined>): Config {
   const given = Object.entries(environment).flatMap(([name, value]): [string, string][] =>
@@ -255,10 +255,13 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   };
 }
 
-/** `LATCHKEY_…` variables that are not settings of the server: the launcher's and the SDK's. */
+/** variables of the launcher and of the SDK, which are not settings of the server */
 const othersSettings = ["LATCHKEY_LAUNCHER_PID", "LATCHKEY_ALLOW_HTTP"];
 
-/** One sentence for each `LATCHKEY_…` variable that nothing reads, with the setting that was probably meant. */
+/**
+ * Returns a warning for each `LATCHKEY_…` variable that nothing reads. It suggests the
+ * setting that was probably meant.
+ */
 export function unknownSettings(environment: Record<string, string | undefined>): string[] {
   const known = [...Object.keys(schema.shape), ...othersSettings];
   return Object.entries(environment).flatMap(([name, value]) => {
@@ -273,14 +276,17 @@ export function unknownSettings(environment: Record<string, string | undefined>)
 const linkName =
   /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_START|_END|_PROTO|_PORT|_ADDR)?|ENV_\w+)$/;
 
-/** What Kubernetes and Docker set for each service and linked container whose name begins with `latchkey`. */
+/**
+ * Whether Kubernetes or Docker has set this variable: they do so for services and containers
+ * whose name begins with `latchkey`.
+ */
 function isServiceLink(name: string, value: string): boolean {
   if (linkName.test(name)) return true;
   if (name.endsWith("_PORT")) return /^(tcp|udp|sctp):\/\//.test(value);
   return name.endsWith("_NAME") && value.startsWith("/");
 }
 
-/** Whether a collector is set and no setting turns traces off. */
+/** Whether traces are on: the address of a collector is set, and no variable turns traces off. */
 function asksForTraces(otel: Record<string, string>): boolean {
   const {
     OTEL_EXPORTER_OTLP_ENDPOINT: all,
@@ -293,8 +299,8 @@ function asksForTraces(otel: Record<string, string>): boolean {
 }
 
 /**
- * The root key from the settings, read from its file if they name one.
- * Errors: `ConfigError` if the file cannot be read or has no such key.
+ * Returns the root key from the settings. Reads its file if `LATCHKEY_ROOT_KEY_FILE` is set. Errors: `ConfigError` if
+ * the file cannot be read or does not contain a root key.
  */
 export function givenRootKey(config: Config): string | undefined {
   const { LATCHKEY_ROOT_KEY: key, LATCHKEY_ROOT_KEY_FILE: file } = config;
@@ -333,14 +339,14 @@ function firstProblem(error: z.ZodError, environment: Record<string, string | un
   return `${name}${value}: ${issue?.message}.`;
 }
 
-/** The current settings, one `NAME=value` per line with its description. Secrets are masked. */
+/** Returns the current settings as text: for each, its description and a line `NAME=value`. Secrets are masked. */
 export function describeConfig(config: Config): string {
   return shownSettings(config)
     .map(({ name, value, description }) => `# ${description}\n${name}=${value}`)
     .join("\n");
 }
 
-/** The current settings, as people may see them: secrets are masked. `value` is empty if the setting is unset. */
+/** Lists the current settings, with masked secrets. `value` is empty if the setting is unset. */
 export function shownSettings(config: Config): { name: string; value: string; description: string }[] {
   return Object.entries(schema.shape).map(([name, field]) => {
     const value = config[name as keyof typeof schema.shape];

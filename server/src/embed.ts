@@ -5,30 +5,30 @@ import { makeLog } from "./log.ts";
 import { monotonicMs } from "./runtime.ts";
 
 export type EmbedOptions = {
-  /** as `DATABASE_URL`. Default: `:memory:` */
+  /** the database, in the form of the setting `DATABASE_URL`. Default: `:memory:` */
   database?: string;
-  /** the root key of an empty database. Default: a new one */
+  /** the root key to create in an empty database. Default: a new one */
   rootKey?: string;
   /** other settings, by the names of their environment variables; the environment itself is not read */
   settings?: Readonly<Record<string, string>>;
-  /** receives each line of the log. Default: there is no log */
+  /** Receives each line of the log. Default: nothing is logged. */
   log?: (line: string) => void;
 };
 
 /** Latchkey inside the process of an application. */
 export type EmbeddedLatchkey = AsyncDisposable & {
-  /** The root key that was given, or that was created for an empty database. It is shown nowhere else. */
+  /** the root key from the options, or the new root key of an empty database, which is shown nowhere else */
   rootKey: string | undefined;
   /**
-   * Serves a request to `/v2/…`, whatever its host is. With the application's `server` of `Bun.serve`, the addresses of
-   * callers are known.
+   * Serves a request to `/v2/…`, whatever its host is. Pass the application's `server` of `Bun.serve` to make
+   * the addresses of callers known.
    */
   fetch(request: Request, server?: Socket): Promise<Response>;
   /** Finishes the requests in flight, then closes the database. */
   close(): Promise<void>;
 };
 
-/** A request without a connection of its own. */
+/** stands for the connection of a request that has none */
 const noSocket: Socket = { requestIP: () => null, timeout: () => undefined };
 
 /**

@@ -1,7 +1,7 @@
-/** One row for each error that this server can return. `docs/errors.md` and the `/errors/` pages are generated from it. */
+/** An error that this server can return. `docs/errors.md` and the `/errors/` pages are generated from these rows. */
 type Row = {
   status: number;
-  /** the last segments of the wire's `error.type` */
+  /** the last segments of the URL in `error.type` */
   type: string;
   title: string;
   /** one sentence for the documentation: when it happens */
@@ -57,7 +57,7 @@ export const catalogue = {
     status: 401,
     type: "unkey/authentication/console_session_missing",
     title: "Unauthorized",
-    when: "The browser has no session of the console, or the session has ended.",
+    when: "You are not signed in to the console, or your session has ended.",
     fix: "Sign in again.",
   },
   login_link_invalid: {
@@ -344,7 +344,7 @@ export const catalogue = {
     status: 503,
     type: "unkey/application/upstream_unavailable",
     title: "Service Unavailable",
-    when: "Only the server that verified keys before this one can decide, and it does not respond or may not be asked just now.",
+    when: "Only the server that verified keys before this one can decide, and it does not respond, or calls to it are paused or limited.",
     fix: "Retry as the Retry-After header says. The detail says how the other server failed.",
   },
   outcome_unknown: {
@@ -358,10 +358,10 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** One place in the body that is wrong: `location` is an instance path such as `body.ratelimits[0].limit`. */
+/** A flaw of the request. `location` is its place, such as `body.ratelimits[0].limit`. */
 export type Flaw = { location: string; message: string; fix?: string };
 
-/** What a response says in addition to the catalogue's row. */
+/** What an error response has in addition to its row in the catalogue. */
 type Details = {
   /** the sentence of `error.detail`; default: the row's `when` */
   detail?: string;
@@ -370,7 +370,10 @@ type Details = {
   cause?: unknown;
 };
 
-/** A refusal with a row in the catalogue. Whatever else is thrown is a fault and becomes `unexpected_error`. */
+/**
+ * An expected error, which has a row in the catalogue. Any other error is a bug or a fault,
+ * and becomes `unexpected_error`.
+ */
 export class Failure extends Error {
   readonly code: ErrorCode;
   readonly flaws: readonly Flaw[];
@@ -385,7 +388,7 @@ export class Failure extends Error {
   }
 }
 
-/** An error as a response has it. `type` is an address. */
+/** The body of an error response. `type` is a URL. */
 export type ErrorBody = {
   title: string;
   detail: string;
@@ -394,14 +397,20 @@ export type ErrorBody = {
   errors?: Flaw[];
 };
 
-/** A 403 for a permission that the root key lacks on all things of this kind. */
-export function missingPermission(resource: string, action: string): Failure {
-  return new Failure("insufficient_permissions", {
-    detail: `Missing permission: "${resource}.*.${action}".`,
-  });
+/**
+ * Returns the 403 that names the missing permission. If a permission for one resource is enough (`<id>`), it comes before the wider
+ * one. The id itself is not named.
+ */
+export function missingPermission(permission: string): Failure {
+  const ofAll = permission.replace(".<id>.", ".*.");
+  const detail =
+    ofAll === permission
+      ? `Missing permission: "${permission}".`
+      : `Missing one of these permissions: "${permission}" or "${ofAll}".`;
+  return new Failure("insufficient_permissions", { detail });
 }
 
-/** A 400 that names one place of the body. */
+/** Returns the 400 for one flaw of the body. */
 export function invalid(location: string, message: string, fix: string): Failure {
   return new Failure("invalid_input", {
     detail: `${location} ${message}.`,

@@ -23,7 +23,7 @@ const ownForms = [
   "sk_live_0123456789abcdefghijklmnopqrstuvwxyz",
 ];
 
-/** What it was refused with; undefined where it was not. */
+/** Returns the message with which the start failed, or `undefined` if it succeeded. */
 function faultOf(work: Promise<unknown>): Promise<unknown> {
   return work.then(
     () => undefined,
@@ -65,15 +65,20 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect([(await workspaces()).length, (await rootKeys()).length]).toEqual([1, 1]);
   });
 
-  test.each(ownForms)("a root key of any form is taken and shown to nobody: %s", async (given) => {
-    expect(await start(given)).toEqual([]);
-    expect((await findRootKeyByHash(engine.db, hashKey(given)))?.caller.permissions).toEqual(new Set(["*"]));
-    expect(await start(given)).toEqual([]);
-    expect((await rootKeys()).length).toBe(1);
-    expect(JSON.stringify(await rootKeys())).not.toContain(given);
-  });
+  test.each(ownForms)(
+    "a configured root key of any form is used, and is never printed: %s",
+    async (given) => {
+      expect(await start(given)).toEqual([]);
+      expect((await findRootKeyByHash(engine.db, hashKey(given)))?.caller.permissions).toEqual(
+        new Set(["*"]),
+      );
+      expect(await start(given)).toEqual([]);
+      expect((await rootKeys()).length).toBe(1);
+      expect(JSON.stringify(await rootKeys())).not.toContain(given);
+    },
+  );
 
-  test("a root key that nobody could be told counts for nothing: the next start makes another", async () => {
+  test("a new root key that could not be shown is not stored, and the next start creates another one", async () => {
     const fail = () => {
       throw new Error("no space left");
     };
@@ -90,7 +95,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect((await rootKeys()).map((row) => row.hash)).toEqual(kept.slice(-1).map(hashKey));
   });
 
-  test("an unknown root key for a database that has others stops the start and names the way out", async () => {
+  test("an unknown root key for a database that has others stops the start with a message that says what to do", async () => {
     await start();
     const fault = await faultOf(start("x".repeat(32)));
     expect(fault).toBeInstanceOf(FirstStartError);
@@ -135,7 +140,7 @@ describe("the program", () => {
   const createIdentity = async (url: string, rootKey: string, externalId: string) =>
     (await callServer(url, rootKey, "identities.createIdentity", { externalId })).status;
 
-  test("without a terminal leaves the first root key in a file for its user alone, and prints where", async () => {
+  test("without a terminal writes the first root key to a file that only its user can read, and prints the path", async () => {
     const folder = newFolder();
     chmodSync(folder, 0o755);
     writeFileSync(join(folder, "root-key"), "of an older database", { mode: 0o644 });
@@ -157,7 +162,7 @@ describe("the program", () => {
     await again.ended;
   });
 
-  test("on a terminal prints the first root key, also where it cannot start, and leaves none in a file", async () => {
+  test("on a terminal prints the first root key, even if the start then fails, and writes no file", async () => {
     const folder = newFolder();
     const env = { DATABASE_URL: `file:${folder}/data/latchkey.db` };
     const port = await freePort();
@@ -183,7 +188,7 @@ describe("the program", () => {
     const url = `http://127.0.0.1:${port}`;
     await until(async () => (await fetch(`${url}/health/live`).catch(() => undefined))?.ok);
     expect(await createIdentity(url, rootKey, "first")).toBe(200);
-    await started.child.stdin.write("\x03"); // as someone who presses Ctrl-C
+    await started.child.stdin.write("\x03"); // the character that Ctrl-C sends
     await started.child.stdin.flush();
     expect(await started.child.exited).toBe(0);
   });

@@ -17,14 +17,15 @@ type Tools = {
   hashKey(key: string): string;
 };
 
-/** Why the server cannot start with the configured root key. */
+/** The server cannot start with the configured root key. The message says why. */
 export class FirstStartError extends Error {}
 
 /**
- * Creates a workspace and a root key with all permissions if the database has no workspace yet. `given` is the
- * root key to use instead of a new one. `keep` gets a new root key before it is stored, so that it is never lost.
- * Returns a warning if requests with `given` are refused: it is revoked, expired or disabled, or its workspace is.
- * Errors: `FirstStartError` if `given` is mistyped, or if the database has workspaces but not this root key.
+ * Creates a workspace and a root key with all permissions, if the database has no workspace yet. `given` is the
+ * configured root key, which is used instead of a new one. `keep` gets a new root key before it is stored, so that
+ * it is never lost. Returns a warning if requests with `given` are refused because it is revoked, expired or
+ * disabled, or its workspace is disabled. Errors: `FirstStartError` if `given` is mistyped, or if the database has
+ * workspaces but not this root key.
  */
 export async function firstStart(
   engine: Engine,
@@ -60,7 +61,7 @@ function flawOf(
   return expiresAtMs !== undefined && nowMs > expiresAtMs ? "has expired" : undefined;
 }
 
-/** Runs alone, so that only one of several nodes that start together creates them. */
+/** Creates the first workspace and root key. If several nodes start together, only one of them creates these. */
 async function makeFirst(
   engine: Engine,
   tools: Tools,

@@ -3,8 +3,8 @@ import { z } from "zod";
 export type JsonSchema = Record<string, unknown>;
 
 /**
- * Returns the JSON Schema of a Zod schema, without what is internal. For `input`, fields with a default are optional.
- * Each description ends with the bounds and the default, so that they are written once.
+ * Returns the JSON Schema of a Zod schema, without internal marks. For `input`, fields with a default are optional.
+ * Appends the bounds and the default to each description, so that they are written only once in the code.
  */
 export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchema {
   const converted = z.toJSONSchema(schema, {
@@ -56,7 +56,7 @@ function describeBounds(schema: Described, io: "input" | "output"): void {
 
 function boundsOf(schema: Described, io: "input" | "output"): string {
   const { minLength, maxLength, minItems, maxItems, maxProperties, minimum, maximum } = schema;
-  // of a response, a client needs to know how long a text or a list may be
+  // in a response, only the maximum length of texts and lists is useful to a client
   const least = (bound: number | undefined) => (io === "input" ? bound : undefined);
   const bounds = [
     range(least(minLength), maxLength, " characters"),

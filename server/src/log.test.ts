@@ -53,7 +53,7 @@ describe("a log line", () => {
     }
   });
 
-  test("is written from its level upwards, and its fields are made only then", () => {
+  test("is written only at its level or above, and its fields are computed only then", () => {
     const levels = ["debug", "info", "warn", "error"] as const;
     for (const [index, level] of levels.entries()) {
       const { log, lines } = logged({ level });
@@ -96,7 +96,7 @@ describe("a writer of lines", () => {
   test("does not wait for a reader, and keeps a bounded number of whole lines until there is one", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "pipe");
     expect(spawnSync("mkfifo", [path]).status).toBe(0);
-    const pipe = openSync(path, "r+"); // both ends, so that it can be written to and nobody reads
+    const pipe = openSync(path, "r+"); // opens both ends: lines can be written, but nobody reads them
     const write = lineWriter(pipe);
     const line = "x".repeat(1023);
     for (let i = 0; i < 40_000; i += 1) write(line);
@@ -130,7 +130,7 @@ describe("redaction", () => {
     },
   };
 
-  test("replaces what is marked, wherever it stands, and keeps the rest", () => {
+  test("replaces marked fields at any depth, and keeps all others", () => {
     const input = {
       key: "k",
       owner: { a: 1 },
@@ -149,7 +149,7 @@ describe("redaction", () => {
     });
   });
 
-  test("replaces what the schema does not foresee, names included", () => {
+  test("replaces fields that are not in the schema, including their names", () => {
     const input = {
       sk_live_1: 1,
       name: ["sk_live_2"],
@@ -176,7 +176,7 @@ describe("redaction", () => {
     expect(JSON.stringify(shown).length).toBeLessThan(500);
   });
 
-  test("shows a text only where the schema has an unmarked one", () => {
+  test("shows a text only if the schema has an unmarked text in its place", () => {
     const names = fc.constantFrom("canary", ...Object.keys(schema.properties), "id");
     const { value } = fc.letrec<{ value: unknown }>((tie) => ({
       value: fc.oneof(
@@ -197,7 +197,7 @@ describe("redaction", () => {
   });
 });
 
-/** How many texts stand where the schema has a text that is not marked: at `name`, and at `id` of each item. */
+/** Counts the texts of an input for which the schema has an unmarked text: `name`, and the `id` of each item. */
 function unmarkedTexts(input: unknown): number {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return 0;
   const { name, items } = input as { name?: unknown; items?: unknown };
@@ -205,7 +205,7 @@ function unmarkedTexts(input: unknown): number {
   return [name, ...ids].filter((text) => typeof text === "string").length;
 }
 
-test("whatever an operation takes that is a key or a customer's own data is marked, in every operation", () => {
+test("every input field that holds a key or a customer's own data is marked, in every operation", () => {
   const canary = "canary";
   const sensitive = ["key", "plaintext", "externalId", "identity", "identifier", "meta", "search"];
   let places = 0;
@@ -227,7 +227,7 @@ test("whatever an operation takes that is a key or a customer's own data is mark
   expect(places).toBeGreaterThan(15);
 });
 
-/** Every field at any depth, by its name. */
+/** Lists the fields of a schema at any depth, by name. */
 function fieldsIn(schema: MarkedSchema): [string, MarkedSchema][] {
   const here = Object.entries(schema.properties ?? {});
   const inner = [...here.map(([, field]) => field), ...(schema.anyOf ?? [])];
@@ -238,7 +238,7 @@ function fieldsIn(schema: MarkedSchema): [string, MarkedSchema][] {
 describe("on a running server", () => {
   const server = testServer({ config: { LOG_LEVEL: "debug" } });
 
-  test("at debug the event of a call carries its input, and no line ever holds what is marked", async () => {
+  test("at level debug, the event of a call has its input, and no line contains a marked value", async () => {
     const { call, log } = server;
     const owner = "canary_owner";
     await call("identities.createIdentity", {
@@ -289,7 +289,7 @@ describe("on a running server", () => {
     expect(text).not.toContain(server.rootKey);
   });
 
-  test("above debug no event carries an input", async () => {
+  test("above level debug, no event has an input", async () => {
     const quiet = await startTest();
     await quiet.call("apis.createApi", { name: "payments" });
     await quiet.stop();

@@ -4,12 +4,12 @@ export type Level = "debug" | "info" | "warn" | "error";
 
 export type Fields = Record<string, string | number | boolean | object | undefined>;
 
-/** Writes one event per line. Fields given as a function are computed only if the event is written. */
+/** Writes an event as one line. If `fields` is a function, it is called only if the event is written. */
 export type Log = (level: Level, event: string, fields?: Fields | (() => Fields)) => void;
 
 const ranks: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** A log that drops events below `level`. `json`: one object per line; `text`: for people. */
+/** Creates a log that drops events below `level`. The format `json` has one object per line; `text` is for people. */
 export function makeLog(options: {
   level: Level;
   format: "json" | "text";
@@ -35,7 +35,7 @@ function textLine(at: string, level: Level, event: string, fields: Fields): stri
   return `${at} ${level.padEnd(5)} ${event}${rest.join("")}`;
 }
 
-/** Quoted unless it is one word of visible ASCII; what would move a terminal's cursor is escaped. */
+/** Formats a value. It is quoted unless it is one word of visible ASCII. Hidden characters are escaped. */
 function textValue(value: Fields[string]): string {
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);
   if (/^[!-~]+$/.test(text) && !/["=]/.test(text)) return text;
@@ -47,10 +47,13 @@ function textName(name: string): string {
   return /^[!-~]+$/.test(name) && !/["=]/.test(name) ? name : escaped(JSON.stringify(name));
 }
 
-/** Controls, line separators, and everything that is invisible or changes the text direction: a log shows them as `\u…`. */
+/**
+ * characters that a log shows as `\u…`: controls, line separators, and those that are
+ * invisible or change the text direction
+ */
 const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Escapes hidden characters in JSON text, which parses to the same value afterwards. */
+/** Escapes hidden characters in JSON text. The result parses to the same value. */
 function escaped(json: string): string {
   return json.replace(hidden, (character) =>
     Array.from(
@@ -64,8 +67,8 @@ const mostWaitingChars = 8 * 1024 * 1024;
 const againAfterMs = 20;
 
 /**
- * Writes lines to an open file without waiting for it: neither a stalled reader nor a full disk blocks or
- * ends the program. Lines are dropped if they cannot be written, or if more than 8 MiB are waiting.
+ * Returns a function that writes lines to an open file without waiting, so neither a stalled reader nor a full disk
+ * blocks or ends the program. Lines are dropped if they cannot be written, or if more than 8 MiB are waiting.
  */
 export function lineWriter(fd: number): (line: string) => void {
   let waiting: string[] = [];
@@ -97,7 +100,7 @@ export function lineWriter(fd: number): (line: string) => void {
   };
 }
 
-/** The part of a JSON Schema that says what may be logged: everything that is not marked `secret` or `private`. */
+/** The part of a JSON Schema that says what may be logged: all fields without the mark `secret` or `private`. */
 export type MarkedSchema = {
   secret?: boolean;
   private?: boolean;
@@ -112,8 +115,9 @@ const mostItems = 20;
 const unexpected = "[unexpected]";
 
 /**
- * What may be logged of a value: marked fields are replaced by `[secret]` and `[private]`. A value that the
- * schema does not have, and its name, become `[unexpected]`: it may be a secret in the wrong place. Long texts and lists are cut.
+ * Returns a copy of a value that may be logged. Marked fields become `[secret]` or `[private]`. A field
+ * that is not in the schema becomes `[unexpected]`, name and value, since it may be a secret in the wrong
+ * place. Long texts and lists are cut.
  */
 export function redact(schema: MarkedSchema, value: unknown): unknown {
   const either = [schema, ...(schema.anyOf ?? [])];

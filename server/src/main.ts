@@ -10,13 +10,14 @@ import { askHealth } from "./cli/health.ts";
 import { helpFor, operationOf, unknownCommand } from "./cli/help.ts";
 import {
   importFlags,
-  openForeignKeys,
   openImport,
+  refusing,
   resealingFor,
   runImport,
   type Sealing,
   workspaceFor,
 } from "./cli/import.ts";
+import { openForeignKeys } from "./cli/importForeign.ts";
 import { importStatus, statusFlags } from "./cli/importStatus.ts";
 import { importUnkey, serverOf, unkeyFlags } from "./cli/importUnkey.ts";
 import { findWorkspace, isManagement, manage, workspaceOf } from "./cli/manage.ts";
@@ -48,9 +49,9 @@ import { recoveryKeyFingerprint, recoveryWith } from "./sealing.ts";
 import { type StopSignal, stopSignals } from "./stopSignals.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 import { openUsageDatabase } from "./storage/engines/usage.ts";
-import { openForeign, openSnapshot, openStorage } from "./storage/open.ts";
+import { openForeign, openScratch, openSnapshot, openStorage } from "./storage/open.ts";
 
-process.umask(0o077); // only its own user can read what it writes
+process.umask(0o077); // only the user that runs the program can read the files that it writes
 
 const exitWithinMs = 17_000;
 const logWithinMs = 1_000;
@@ -63,7 +64,7 @@ try {
   process.exit(error instanceof UsageError ? exitCodes.usage : exitCodes.error);
 }
 
-/** The exit code. */
+/** Runs the command. Returns the exit code. */
 async function main(words: readonly string[]): Promise<number> {
   const [command = "help", verb, ...rest] = words;
   const text = helpFor(words, operations);
@@ -106,7 +107,7 @@ async function single(command: string, rest: readonly string[], config: Config):
   return command === "config" ? say(describeConfig(config)) : serve(config);
 }
 
-/** Works on the database while a server may be using it. `mustExist` false: creates it if it is missing. */
+/** Runs `work` on the database, even if a server is using it. If `mustExist` is false, creates a missing database. */
 async function withEngine<T>(
   config: Config,
   work: (engine: Engine) => Promise<T>,
@@ -139,7 +140,7 @@ async function usage(config: Config, words: readonly string[]): Promise<number> 
 
 async function backup(config: Config, words: readonly string[]): Promise<number> {
   const { path, folder } = backedUpFile(config.DATABASE_URL, words);
-  const usage = await openUsageDatabase(config.DATABASE_URL); // creates it if nothing was counted yet
+  const usage = await openUsageDatabase(config.DATABASE_URL); // creates the usage file if nothing was counted yet
   await usage.close();
   return withEngine(config, async ({ slow }) => say(await backUp({ path, db: slow }, folder)));
 }
@@ -177,7 +178,9 @@ async function importCommand(config: Config, words: readonly string[]): Promise<
 async function importDocument(config: Config, words: readonly string[]): Promise<number> {
   const flags = importFlags(words);
   if (flags.from !== undefined) {
-    const { entries, close } = await openForeignKeys(flags.from, flags, openForeign);
+    const product = flags.from;
+    const opened = () => openForeignKeys(product, flags, { openForeign, openScratch });
+    const { entries, close } = await refusing(opened);
     const work = async (engine: Engine) => {
       const { id } = await findWorkspace(engine, flags.workspace);
       return importInto(config, { engine, workspaceId: id }, (target) =>
@@ -252,7 +255,7 @@ async function copyFrom(config: Config, words: readonly string[]): Promise<numbe
   return say(await copy(source, words, { monotonicMs, isStopped: () => isStopped, progress: tell }));
 }
 
-/** How many characters a line of the terminal has; undefined: the output does not go to a terminal. */
+/** Returns the width of the terminal in characters, or `undefined` if the output does not go to a terminal. */
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? (process.stdout.columns ?? 80) : undefined;
 }
@@ -286,7 +289,7 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // at once, since this start may still fail and the key is stored nowhere else
+      if (!inMemory) tell(shownOnce(rootKey)); // now, since the key itself is stored nowhere else and the start may still fail
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));
@@ -312,16 +315,16 @@ Try it:
     -d '{"externalId":"user_123","meta":{"plan":"pro"}}'`;
 }
 
-/** SIGINT stops at once; SIGTERM first lets load balancers notice. */
+/** Stops the server: after SIGINT at once, after SIGTERM only when load balancers have had the time to notice. */
 async function stop(server: RunningServer, signal: StopSignal): Promise<void> {
   const callersLeft = server.drain();
   if (signal === "SIGTERM") await callersLeft;
   setTimeout(() => process.exit(1), exitWithinMs).unref();
   await server.stop();
-  setTimeout(() => process.exit(0), logWithinMs).unref(); // a reader of the log may have stopped reading
+  setTimeout(() => process.exit(0), logWithinMs).unref(); // if the reader of the log has stalled, its last lines would never be written
 }
 
-/** One sentence for the user; a stack trace only for our own bugs. */
+/** Returns the message to print for an error. Only our own bugs have a stack trace. */
 function sentence(error: unknown): string {
   const expected = [ConfigError, StorageError, FirstStartError, CommandError, CopyError, RestoreError];
   if (expected.some((kind) => error instanceof kind)) return (error as Error).message;

@@ -127,7 +127,7 @@ describe("on a running server", () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   });
 
-  test("they count each operation by its outcome, hold no secret, and do not grow with what is asked", async () => {
+  test("they count each operation by its outcome, contain no secret, and do not grow with the number of different requests", async () => {
     const { call } = server;
     await call("identities.createIdentity", {
       externalId: "canary_owner",
@@ -177,7 +177,7 @@ describe("on a running server", () => {
   });
 });
 
-/** By OpenTelemetry's semantic conventions, as Prometheus writes them. */
+/** the names of OpenTelemetry's semantic conventions, in the form that Prometheus uses */
 const semanticNames = [
   duration,
   "process_cpu_time_seconds_total",
@@ -206,7 +206,7 @@ describe("on a server with every part", () => {
     }
   });
 
-  test("decisions without Redis are counted, and the process's use of the machine is told", async () => {
+  test("decisions without Redis are counted, and there are metrics for the process's CPU time and memory", async () => {
     const valueIn = async (name: string, labels: Record<string, string> = {}) =>
       (await scrape()).samples.find((one) => one.name === name && Bun.deepEquals(one.labels, labels))?.value;
     const limit = { namespace: "n", identifier: "i", limit: 5, duration: 60_000 };

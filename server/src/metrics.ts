@@ -1,20 +1,20 @@
 /** The measurements of the running server. */
 export type Metrics = {
-  /** `operation`: undefined if the path is not an operation */
+  /** Counts a request and its duration. `operation` is undefined if the path is not an operation. */
   request(operation: string | undefined, method: string, status: number, durationMs: number): void;
-  /** `live`: counters that were still counting when they were evicted */
+  /** Counts evicted rate limit counters. `live`: whether they still counted something. */
   countersEvicted(count: number, live: boolean): void;
-  /** how long it took until this process noticed another process's change */
+  /** Records how long it took until this process noticed a change by another one. */
   changePropagated(ageMs: number): void;
-  /** a value that is read at each scrape */
+  /** Adds a metric whose value is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
-  /** a count since the start that is read at each scrape; its name ends in `_total` */
+  /** Adds a count since the start, which is read at each scrape. Its name ends in `_total`. */
   counter(name: `${string}_total`, help: string, read: () => number | readonly Labelled[]): void;
-  /** Prometheus text format 0.0.4 */
+  /** Returns all metrics in Prometheus' text format 0.0.4. */
   render(): string;
 };
 
-/** `labels` as the format has them, without braces. */
+/** A value with labels. `labels` is in Prometheus' format, without braces. */
 export type Labelled = { labels: string; value: number };
 
 const boundsMs = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000];
@@ -23,7 +23,10 @@ type Series = { count: number; sumMs: number; buckets: number[] };
 type Family = { name: string; help: string; type: string; read(): number | readonly Labelled[] };
 type Requests = Map<string, Map<string | undefined, Map<number, Series>>>;
 
-/** Metrics of one process, kept in memory. Labels are methods, routes and status codes: their number is bounded. */
+/**
+ * Creates the metrics of a process, in memory. Labels are methods, routes and status
+ * codes, so their number is bounded.
+ */
 export function makeMetrics(): Metrics {
   const requests: Requests = new Map();
   const families: Family[] = [];
@@ -63,7 +66,7 @@ export function makeMetrics(): Metrics {
   };
 }
 
-/** This process's own use of the machine, by OpenTelemetry's names. */
+/** Adds metrics for the CPU time and the memory of this process, with OpenTelemetry's names. */
 export function measureProcess({ gauge, counter }: Metrics): void {
   counter("process_cpu_time_seconds_total", "CPU time of this process.", () => {
     const { user, system } = process.cpuUsage();
@@ -78,7 +81,10 @@ export function measureProcess({ gauge, counter }: Metrics): void {
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 
-/** The method as metrics and traces name it. Unknown methods share one name, which bounds their number. */
+/**
+ * Returns the name of a method in metrics and traces. Unknown methods share one name, so
+ * the number of names is bounded.
+ */
 export function toldMethod(method: string): string {
   return methods.has(method) ? method : "_OTHER";
 }
@@ -136,7 +142,7 @@ function renderFamily({ name, help, type, read }: Family): string[] {
   return [...head(name, help, type), ...lines];
 }
 
-/** `labels` without braces; may be empty. */
+/** Formats a histogram. `labels` has no braces, and may be empty. */
 function histogramLines(name: string, labels: string, series: Series): string[] {
   const before = labels === "" ? "" : `${labels},`;
   const all = labels === "" ? "" : `{${labels}}`;

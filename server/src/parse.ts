@@ -10,22 +10,21 @@ const mostListed = 100;
 const mostListedBytes = 48 * 1024;
 
 /**
- * Returns the input as the schema types it.
- * Errors: `invalid_input` with the first violations in the order of the schema, unknown fields last. Its detail says how
- * many more there are.
+ * Validates a value by a schema, and returns the parsed input. Errors: `invalid_input` with the first violations in
+ * the order of the schema, unknown fields last. Its detail says how many more there are.
  */
 export function parseInput(schema: z.ZodType, value: unknown): unknown {
   return parsePlain(schema, value) ?? inputOf(schema.safeParse(value), schema, value);
 }
 
-/** As `parseInput`; between the slices of a long list the event loop serves others. */
+/** Like `parseInput`. Validates a long list in slices, and yields to the event loop between them. */
 export async function parseLargeInput(schema: z.ZodType, value: unknown): Promise<unknown> {
   return inputOf(await schema.safeParseAsync(value), schema, value);
 }
 
 /**
- * Parses each entry of a list on its own: its input, or the error that it would get as a whole body.
- * Errors: `invalid_input` if it is not a list, or has too few or too many entries.
+ * Parses each entry of a list by itself. Returns for each its input, or the error that it would get as a whole body.
+ * Errors: `invalid_input` if the value is not a list, or has too few or too many entries.
  */
 export function parseEntries(list: z.ZodType, value: unknown): Settled<unknown>[] {
   const { element, _zod } = list as z.ZodArray<z.ZodType>;
@@ -48,7 +47,10 @@ function inputOf(result: z.ZodSafeParseResult<unknown>, schema: z.ZodType, value
   });
 }
 
-/** Validation stops when a list has `mostListed` violations, so a count of that size or more is a lower bound. */
+/**
+ * Says how many violations the detail leaves out. Validation stops when a list has `mostListed` violations, so a count of that size or
+ * more is a lower bound.
+ */
 function howManyMore(count: number, listed: number): string {
   if (count === 1) return "";
   if (count < mostListed && listed === count) return ` (and ${count - 1} more)`;
@@ -165,7 +167,10 @@ function noneOf(values: readonly unknown[], location: string, actual: unknown): 
   return { location, message, fix: `${hint}use ${listed(values)}` };
 }
 
-/** What is wrong by the choice that has the value's type, such as a number that is too small; else all choices. */
+/**
+ * Returns the flaw of a value that fits no choice of a union. If one choice has the value's type, returns its flaw,
+ * for example that a number is too small. Otherwise lists all choices.
+ */
 function noneOfChoices(
   issue: Extract<Issue, { code: "invalid_union" }>,
   schema: z.ZodType,
@@ -206,7 +211,7 @@ function unknownMember(key: string, parent: string, known: readonly string[]): F
 
 type Walkable = { shape?: Record<string, Walkable>; element?: Walkable; unwrap?: () => Walkable };
 
-/** The fields that the object schema at `path` allows. */
+/** Returns the names of the fields that the object schema at `path` allows. */
 function knownMembers(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let current = unwrapped(schema as unknown as Walkable);
   for (const member of path) {

@@ -23,7 +23,7 @@ const values = fc.oneof(
   { weight: 1, arbitrary: others },
 );
 
-/** The operation's example with up to two fields added, removed or changed to a value of any kind. */
+/** Generates inputs: the operation's example with up to two fields added, removed or changed to any value. */
 function inputsOf({ input, example }: Operation): fc.Arbitrary<unknown> {
   const { shape } = input as unknown as { shape?: Record<string, unknown> };
   const names = [...Object.keys(shape ?? {}), "unknown", "__proto__", "constructor"];

@@ -1,17 +1,19 @@
 import type { z } from "zod";
 import type { TextBounds } from "./domain/textBounds.ts";
 
-/** Whether a value is certainly valid and parses to itself. If false, it may still be valid. */
+/**
+ * Returns true if a value is certainly valid and parses to itself. If it returns false, the value may still be valid.
+ */
 type Recognizer = (value: unknown) => boolean;
-/** The parsed input, or undefined if only Zod can tell whether it is valid. */
+/** Returns the parsed input, or `undefined` if only Zod can tell whether it is valid. */
 type PlainParser = (value: unknown) => object | undefined;
 
 const parsers = new WeakMap<z.ZodType, PlainParser>();
 
 /**
- * Parses most valid inputs of hot operations without Zod: an object of known fields that are texts, whole numbers or
- * booleans. Zod creates 1.2 KB of objects for the same, an eighth of what a verification creates. Returns undefined if
- * Zod must decide.
+ * Parses most valid inputs of frequently called operations without Zod: objects with known fields that are texts,
+ * whole numbers or booleans. Returns `undefined` if Zod must decide. Zod would create 1.2 KB of objects, an eighth of
+ * all that a verification creates.
  */
 export function parsePlain(schema: z.ZodType, value: unknown): object | undefined {
   let parse = parsers.get(schema);
@@ -30,7 +32,7 @@ type Def = {
   defaultValue?: unknown;
   checks?: readonly Check[];
 };
-/** `bounds`: `text()` attaches them. */
+/** A check of a Zod schema. `bounds` are attached by `text()`. */
 type Check = {
   _zod: { check: { bounds?: TextBounds }; def: { check: string; inclusive?: boolean; format?: string } };
 };
@@ -40,23 +42,29 @@ const defOf = (schema: z.ZodType) => schema._zod.def as unknown as Def;
 type Fields = {
   recognizers: Map<string, Recognizer>;
   required: string[];
-  /** values of fields that may be omitted */
+  /** the values that omitted fields get */
   defaults: Record<string, unknown>;
 };
 
-/** undefined: no input of this schema can be parsed without Zod */
+/** Returns a parser, or `undefined` if no input of this schema can be parsed without Zod. */
 function plainParser({ type, shape = {}, catchall, checks = [] }: Def): PlainParser | undefined {
   const isStrict = catchall !== undefined && defOf(catchall).type === "never";
   const fields: Fields = { recognizers: new Map(), required: [], defaults: {} };
   if (type !== "object" || !isStrict || checks.length > 0) return undefined;
   for (const [name, field] of Object.entries(shape)) if (!addField(fields, name, field)) return undefined;
-  const defaulted = Object.keys(fields.defaults);
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
     const given = value as Record<string, unknown>;
-    if (!areRecognized(fields, given)) return undefined;
-    return defaulted.every((name) => given[name] !== undefined) ? given : { ...fields.defaults, ...given };
+    return areRecognized(fields, given) ? withDefaults(fields, given) : undefined;
   };
+}
+
+/** A loop, since spreading two objects takes four times as long. */
+function withDefaults({ defaults }: Fields, given: Record<string, unknown>): object {
+  const parsed: Record<string, unknown> = {};
+  for (const name in given) parsed[name] = given[name];
+  for (const name in defaults) if (given[name] === undefined) parsed[name] = defaults[name];
+  return parsed;
 }
 
 function areRecognized({ recognizers, required }: Fields, given: Record<string, unknown>): boolean {
@@ -65,7 +73,10 @@ function areRecognized({ recognizers, required }: Fields, given: Record<string, 
   return true;
 }
 
-/** False if an input cannot be parsed without Zod even if it omits the field. */
+/**
+ * Adds a field. Returns false if it makes the whole schema unfit: then no input can be parsed
+ * without Zod, even without the field.
+ */
 function addField(fields: Fields, name: string, field: z.ZodType): boolean {
   const { type, innerType = field, defaultValue } = defOf(field);
   const recognizes = recognizerOf(type === "optional" || type === "default" ? innerType : field);
@@ -77,7 +88,7 @@ function addField(fields: Fields, name: string, field: z.ZodType): boolean {
   return true;
 }
 
-/** undefined: no value of this schema is recognized */
+/** Returns a recognizer, or `undefined` if no value of this schema can be recognized. */
 function recognizerOf(schema: z.ZodType): Recognizer | undefined {
   const { type, checks = [] } = defOf(schema);
   if (type === "string") return textRecognizer(checks);
@@ -89,7 +100,7 @@ function textRecognizer([check, ...more]: readonly Check[]): Recognizer | undefi
   const bounds = check?._zod.check.bounds;
   if (bounds === undefined || more.length > 0) return undefined;
   const { min, max } = bounds;
-  // a code point is one or two UTF-16 units
+  // the bounds count code points, and a code point has one or two UTF-16 units
   return (value) => typeof value === "string" && value.length >= 2 * min && value.length <= max;
 }
 

@@ -3,7 +3,10 @@ import { dirname, join } from "node:path";
 import type { DatabaseAddress } from "./domain/databaseAddress.ts";
 import { FirstStartError } from "./firstStart.ts";
 
-/** The file for the first root key if no terminal can show it; undefined if the database is not a file. */
+/**
+ * Returns the file for the first root key, used if no terminal can show it. Returns `undefined`
+ * if the database is not a file.
+ */
 export function rootKeyFile(database: DatabaseAddress): string | undefined {
   return database.kind === "file" ? join(dirname(database.path), "root-key") : undefined;
 }

@@ -2,10 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestServer } from "../test/harness.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 
-/** When the response to a commit is lost: after the database has committed, or before. */
+/** the moments at which the response to a commit can be lost: after the database has committed, or before */
 type Lost = "after the commit" | "before the commit";
 
-/** The engine, except that it loses the response to the next commit. `reachable`: whether the database responds afterwards. */
+/**
+ * Wraps an engine that loses the response to the next commit. `reachable`: whether the database responds afterwards.
+ */
 function losing(engine: Engine, lost: Lost, reachable = true): Engine {
   let over = false;
   const { db } = engine;

@@ -1,6 +1,7 @@
 import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import { type MaybePromise, whenAvailable } from "./domain/maybePromise.ts";
+import { Written } from "./domain/written.ts";
 import { type ErrorBody, Failure, missingPermission } from "./errors.ts";
 import type { Audit, Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
 import { parseEntries, parseInput, parseLargeInput } from "./parse.ts";
@@ -15,27 +16,32 @@ import {
 } from "./storage/queries/idempotency.ts";
 import type { Tx } from "./storage/schema.ts";
 
-/** One request, as `run` sees it. */
+/** A call of an operation. */
 export type Call = {
   caller: Caller;
   requestId: string;
   remoteAddress(): string;
   userAgent(): string | undefined;
-  /** for the audit trail; undefined: the API */
+  /** Promises that no audit row needs `remoteAddress` from here on. */
+  auditsNothing(): void;
+  /** where the call comes from, for the audit trail; undefined: the API */
   via: "console" | undefined;
-  /** adds to the call's log event */
+  /** Adds fields to the call's log event. */
   note(fields: Record<string, string | number | boolean>): void;
-  /** The input, before it is validated. Errors: `invalid_input`, `unsupported_media_type`. */
+  /** Returns the input before validation. Errors: `invalid_input`, `unsupported_media_type`. */
   body(): unknown;
-  /** What identifies a repeated request; read for writes only. Errors: `invalid_input`. */
+  /** Returns what the Idempotency-Key of the request says. Called only for writes. Errors: `invalid_input`. */
   idempotency(): Idempotency | undefined;
-  /** Does the work of a batch once its entries are admitted. Errors: `server_overloaded`, `workspace_rate_limited`. */
+  /**
+   * Runs `work` if the limits on requests allow a batch of `count` entries. Errors:
+   * `server_overloaded`, `workspace_rate_limited`.
+   */
   admitEntries<T>(count: number, work: () => MaybePromise<T>): MaybePromise<T>;
-  /** An entry's error as the response has it. A fault is logged. */
+  /** Returns the error of an entry for the response. Logs it if it is a fault of the server. */
   refuseEntry(error: unknown): ErrorBody;
 };
 
-/** A request that may be repeated. `id` identifies it, and its response is stored sealed. */
+/** A request with an Idempotency-Key. `id` is the same if the request is repeated. Its response is stored encrypted. */
 export type Idempotency = {
   id: string;
   bodyHash: string;
@@ -43,24 +49,26 @@ export type Idempotency = {
   open(sealed: string): string;
 };
 
-/** What an operation returns: the members of the success envelope beside `meta`. */
+/** The result of a call: the members of the response other than `meta`. */
 export type Result = {
   data?: unknown;
+  /** the JSON of `data`; undefined: `data` is written as usual */
+  written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
-  /** only of an operation without `data` */
+  /** only if the operation has no `data` */
   warnings?: string[];
   /** the id of the first request with the same Idempotency-Key, if this is a copy of its response */
   replayOf?: string;
 };
 
 /**
- * The one path of every call: checks the permission, validates the input and runs the operation. A write is committed
- * together with its audit trail, and what it changed is evicted from the caches. The result is available at once if
- * nothing had to be waited for; errors may be thrown at once too.
- * Errors: `Failure`, `StorageError` (see `refusalOf`). Anything else that is thrown is a bug.
+ * Runs an operation; every call takes this path. Checks the permission, validates the input and runs the operation. A
+ * write is committed together with its audit trail, and the records that it changed are evicted from the caches.
+ * Returns or throws synchronously if the operation does not have to wait. Errors: `Failure`, `StorageError` (see
+ * `refusalOf`). Any other error is a bug.
  */
 export function run(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
-  // before the body is parsed, so that a caller without permission causes no work
+  // permissions are checked before the body is parsed, so that a caller without permission causes no work
   const { permission, orPermission } = operation;
   if (orPermission === undefined || !isPermitted(orPermission, call.caller)) permit(permission, call.caller);
   for (const permission of operation.alsoNeeds ?? []) permit(permission, call.caller);
@@ -93,12 +101,12 @@ function transactOnce(
   );
 }
 
-/** Whether it changes what is stored, so that an Idempotency-Key is taken. */
+/** Whether an operation changes records, so that its requests may have an Idempotency-Key. */
 export function isWrite({ transact, commitsInParts }: Operation): boolean {
   return transact !== undefined || commitsInParts === true;
 }
 
-/** Each entry of the list is valid or invalid on its own. */
+/** Runs an operation on a list whose entries are valid or invalid each by itself. */
 function runEntries(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
   const entries = parseEntries(operation.input, call.body());
   return call.admitEntries(entries.length, () =>
@@ -106,7 +114,10 @@ function runEntries(services: Services, operation: Operation, call: Call): Maybe
   );
 }
 
-/** The response cannot be stored with any one of the parts, so it is stored once all are committed. */
+/**
+ * Runs an operation that commits in parts. No single part can store the response, so it is stored
+ * after all of them are committed.
+ */
 async function runInParts(
   services: Services,
   operation: Operation,
@@ -127,8 +138,7 @@ async function runInParts(
 
 function permit(permission: Permission, caller: Caller): void {
   if (isPermitted(permission, caller)) return;
-  const [resource = "", , action = ""] = wordsOf(permission);
-  throw missingPermission(resource, action);
+  throw missingPermission(permission);
 }
 
 function isPermitted(permission: Permission, caller: Caller): boolean {
@@ -139,7 +149,7 @@ function isPermitted(permission: Permission, caller: Caller): boolean {
 
 const permissionWords = new Map<Permission, readonly string[]>();
 
-/** Split once each: there are only as many as the operations have. */
+/** Returns the words of a permission. Each permission is split only once; the operations have only a few. */
 function wordsOf(permission: Permission): readonly string[] {
   let words = permissionWords.get(permission);
   if (words === undefined) {
@@ -204,12 +214,16 @@ class CallContext implements RunContext {
     return (error) => this.#call.refuseEntry(refusalOf(error));
   }
 
+  auditsNothing(): void {
+    this.#call.auditsNothing();
+  }
+
   get inTransaction(): RunContext["inTransaction"] {
     return (work) => write(this.#services, this.#call, work);
   }
 }
 
-/** What an operation in a transaction gets, beside the transaction. */
+/** Returns the context of an operation in a transaction, without the transaction itself. */
 function transactContextOf(services: Services, call: Call): Omit<TransactContext, keyof Write> {
   const { caller, requestId } = call;
   return { ...services, caller, requestId, note: (fields) => call.note(fields) };
@@ -217,10 +231,10 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** The largest response that is kept for a repeated call; 10,000 migrated keys fit. */
+/** the maximum size of a response that is stored for repeated calls; that to a migration of 10,000 keys fits */
 const mostKeptBytes = 2 * 1024 * 1024;
 
-/** Does the work once per Idempotency-Key. A repeated request gets the first one's response. */
+/** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */
 async function once(
   tx: Tx,
   { caller, requestId }: Pick<Call, "caller" | "requestId">,
@@ -248,13 +262,18 @@ function replay(first: StoredResponse, { bodyHash, open }: Idempotency): Result 
   return JSON.parse(open(first.response)) as Result;
 }
 
-/** The engine gave up waiting for the transaction that has the same key. */
+/**
+ * Turns the error of a wait into `idempotency_in_progress`: another transaction with the
+ * same Idempotency-Key is running.
+ */
 function stillUnderWay(error: unknown): never {
   if (error instanceof StorageError && error.reason === "busy") throw new Failure("idempotency_in_progress");
   throw error;
 }
 
-/** Runs one transaction with its audit rows. What it changed is evicted before the caller learns that it is done. */
+/**
+ * Runs a transaction and stores its audit events in it. Evicts the changed records from the caches before it returns.
+ */
 async function write<T>(services: Services, call: Call, work: (tools: Write) => Promise<T>): Promise<T> {
   let changed = new Set<string>();
   let firstEvent: AuditEvent | undefined;
@@ -266,7 +285,7 @@ async function write<T>(services: Services, call: Call, work: (tools: Write) => 
       const evict = (id: string) => void changed.add(id);
       result = { value: await work({ tx, evict, audit: auditInto(events, services, call) }) };
       firstEvent = events[0];
-      // sent together: across a network, one round trip
+      // both statements are sent together: over a network, they take one round trip
       await Promise.all([insertAuditEvents(tx, events), services.engine.recordChanges(tx, changed)]);
     });
   } catch (error) {
@@ -297,8 +316,8 @@ function auditInto(events: AuditEvent[], services: Services, call: Call): Audit 
 }
 
 /**
- * If the reply to a commit was lost, whether the transaction's first audit row is in the database. If so, it was
- * committed. False proves nothing, since the database may still be committing.
+ * Finds out whether a transaction was committed although the response to its commit was lost: then its first audit
+ * event is in the database. If this returns false, it may still be committed later.
  */
 async function wasCommitted(
   { engine }: Services,
@@ -308,7 +327,7 @@ async function wasCommitted(
   if (!(error instanceof StorageError) || error.reason !== "lost" || event === undefined) return false;
   try {
     if (!(await hasAuditEvent(engine.db, event.workspaceId, event.id))) return false;
-    // the row may not be on the synchronous standby yet; it is once a later commit is
+    // the event may not be on the synchronous standby yet; once a later commit is there, the event is too
     await engine.transaction((tx) => engine.recordChanges(tx, new Set([event.requestId])));
     return true;
   } catch {
@@ -316,23 +335,42 @@ async function wasCommitted(
   }
 }
 
+/** The result of an operation that writes its output itself. */
+class WrittenResult implements Result {
+  readonly written: Written<unknown>;
+
+  constructor(written: Written<unknown>) {
+    this.written = written;
+  }
+
+  get data(): unknown {
+    return this.written.value();
+  }
+}
+
 function resultOf(returned: unknown, operation: Operation): Result {
+  if (returned instanceof Written) return new WrittenResult(returned);
   if (operation.output !== undefined) return { data: returned };
   if (operation.page === undefined) {
     const warnings = returned as string[];
     return warnings.length === 0 ? {} : { warnings };
   }
-  const { items, nextAfterId, completeSinceMs } = returned as Page<unknown>;
+  const { items, json, nextAfterId, completeSinceMs } = returned as Page<unknown>;
   const pagination = {
     ...(nextAfterId === undefined
       ? { hasMore: false }
       : { hasMore: true, cursor: encodeCursor(nextAfterId) }),
     ...(completeSinceMs === undefined ? {} : { completeSince: completeSinceMs }),
   };
-  return { data: items, pagination };
+  return json === undefined
+    ? { data: items, pagination }
+    : { data: items, written: { json: () => json }, pagination };
 }
 
-/** The refusal that a caller gets for an error: a full disk or an unreachable database is not a bug. */
+/**
+ * Turns an error of the database into a `Failure`, since a full disk or an unreachable database is not a
+ * bug. Returns others unchanged.
+ */
 export function refusalOf(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const headers = { "Retry-After": "1" };

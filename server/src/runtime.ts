@@ -1,16 +1,21 @@
 import { hash, randomBytes as secureBytes } from "node:crypto";
 
-/** SHA-256 of the UTF-8 text, base64url without padding: the only form in which a secret is stored or looked up. */
+/** Returns the SHA-256 of a key in base64url without padding. Secrets are stored and looked up only in this form. */
 export function hashKey(key: string): string {
   return hash("sha256", key, "base64url");
 }
 
-/** From the operating system's secure source. */
+/** Returns random bytes from the operating system's secure source. */
 export function randomBytes(count: number): Uint8Array {
   return secureBytes(count);
 }
 
-/** Whole milliseconds since the epoch that never go back: the wall clock at start and the time passed since. */
+const startedAtMs = performance.timeOrigin;
+
+/**
+ * Returns a time that never goes back, in whole milliseconds since the epoch: the wall clock at
+ * the start plus the time since.
+ */
 export function monotonicMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return Math.floor(startedAtMs + performance.now());
 }

@@ -7,7 +7,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Seals with this recovery key (32 bytes in base64 or base64url). Errors: `ConfigError` for anything else.
+ * Returns functions that seal and open with this recovery key, 32 bytes in base64 or base64url. Errors:
+ * `ConfigError` for another key.
  */
 export function recoveryWith(recoveryKey: string): Recovery {
   const key = Buffer.from(recoveryKey, "base64");
@@ -24,13 +25,13 @@ export function recoveryWith(recoveryKey: string): Recovery {
   };
 }
 
-/** Tells recovery keys apart without revealing anything of them: 16 hex digits. */
+/** Returns 16 hex digits that differ for different recovery keys and reveal nothing about them. */
 export function recoveryKeyFingerprint(recoveryKey: string): string {
   const key = Buffer.from(recoveryKey, "base64");
   return createHmac("sha256", key).update("latchkey recovery key").digest("hex").slice(0, 16);
 }
 
-/** AES-256-GCM with a random nonce: nonce, tag and ciphertext in base64url. */
+/** Encrypts a text with AES-256-GCM and a random nonce. Returns nonce, tag and ciphertext in base64url. */
 export function seal(key: Buffer, text: string): string {
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv(algorithm, key, nonce);
@@ -38,7 +39,7 @@ export function seal(key: Buffer, text: string): string {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
 }
 
-/** Throws if `sealed` was not sealed with this key. */
+/** Decrypts what `seal` has returned. Throws if it was sealed with another key. */
 export function open(key: Buffer, sealed: string): string {
   const bytes = Buffer.from(sealed, "base64url");
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes));

@@ -7,70 +7,76 @@ import type { Db } from "./storage/schema.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 import type { Usage } from "./usage/usage.ts";
 
-/** What every operation may use. Nothing here returns a promise. */
+/** Tools that every operation may use. None of them returns a promise. */
 export type Tools = {
   /** the wall clock, Unix time in milliseconds; in a transaction, read it after taking the locks */
   now(): number;
   newId(prefix: IdPrefix): string;
-  /** from a cryptographically secure source */
+  /** Returns random bytes from a cryptographically secure source. */
   randomBytes(count: number): Uint8Array;
-  /** SHA-256 of the UTF-8 text, base64url without padding: the only form in which a key is stored or looked up */
+  /** Returns the SHA-256 of a key in base64url without padding. Keys are stored and looked up only in this form. */
   hashKey(key: string): string;
-  /** for recoverable keys; undefined if this server has no recovery key */
+  /** seals recoverable keys; undefined if this server has no recovery key */
   recovery: Recovery | undefined;
   limits: Limits;
 };
 
-/** What an operation outside a transaction may use, and wait for, in addition to the tools. */
+/** What only operations outside a transaction may use and wait for, in addition to the tools. */
 export type Sources = {
-  /** point reads */
+  /** for reads of single records */
   db: Db;
-  /** lists and searches */
+  /** for lists and searches */
   slow: Db;
   counters: Counters;
   caches: Caches;
   usage: Usage;
-  /** the server that verified keys before this one; undefined: none, or it must not be asked for this request */
+  /**
+   * the server that verified keys before this one; undefined if there was no such server, or
+   * if this request must not ask it
+   */
   upstream: Upstream | undefined;
-  /** The spend is durable when this resolves. Spends of one turn with the same `lead` share one commit. */
+  /**
+   * Spends credits and quotas. Resolves when the commit is durable. Spends with the same `lead` that
+   * arrive together share a commit.
+   */
   spendCredits(spend: Spend, lead?: string): Promise<Spent>;
   status(): ServerStatus;
 };
 
-/** This process, as its operator may see it. */
+/** The state of this process for its operator. */
 export type ServerStatus = {
   version: string;
   startedAtMs: number;
   engine: Engine["name"];
-  /** how many processes serve from the database, including this one */
+  /** the number of processes that serve from the database, including this one */
   nodes: number;
   redis: "not_configured" | "up" | "down";
   maxKeyCacheBytes: number;
-  /** secrets are masked */
+  /** the settings, with masked secrets */
   settings: readonly { name: string; value: string; description: string }[];
 };
 
 /**
- * Everything that operations run with: one of each per process. A new service is a member of `Tools` or `Sources`;
- * compose.ts creates it, and `CallContext` in run.ts copies it. The contexts of the operations are derived from these types.
+ * All services of a process. To add one, make it a member of `Tools` or `Sources`, create it in compose.ts, and copy
+ * it in `CallContext` of run.ts. The contexts of operations are derived from these types.
  */
 export type Services = Tools & Sources & { engine: Engine };
 
-/** The bounds that the operator of the server may set. */
+/** Limits that the operator of the server may set. */
 export type Limits = {
   maxMetaBytes: number;
   maxRatelimitDurationMs: number;
-  /** undefined: no limit */
+  /** the maximum number of requests per workspace and minute; undefined: no limit */
   workspaceRequestsPerMinute: number | undefined;
-  /** how long single usage events are kept; undefined: as long as there is room */
+  /** how long usage events are kept; undefined: as long as there is space */
   usageEventHours: number | undefined;
-  /** undefined: forever */
+  /** how long audit events are kept; undefined: forever */
   auditRetentionDays: number | undefined;
 };
 
-/** Seals keys with the server's recovery key, and opens them. */
+/** Encrypts recoverable keys under the server's recovery key, and decrypts them. */
 export type Recovery = {
   seal(key: string): string;
-  /** undefined if this recovery key did not seal it */
+  /** Returns the key, or `undefined` if another recovery key has sealed it. */
   open(sealed: string): string | undefined;
 };

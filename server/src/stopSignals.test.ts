@@ -6,7 +6,7 @@ afterEach(() => {
   for (const signal of signals) process.removeAllListeners(signal);
 });
 
-/** Sends the signals at these times, and returns the first one and whether another one followed it. */
+/** Sends signals at these times. Returns the first signal, and whether a second one was noticed. */
 async function afterSignals(
   ...sent: readonly (readonly [atMs: number, signal: StopSignal])[]
 ): Promise<[first: StopSignal, hasSecond: boolean]> {

@@ -1,18 +1,21 @@
 import { isatty } from "node:tty";
 
-/** SIGINT stops at once; SIGTERM first lets load balancers notice. */
+/** A signal that stops the server: SIGINT at once, SIGTERM only when load balancers have had the time to notice. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 const sameSignalWithinMs = 1_000;
-const lookEveryMs = 250;
+const checkEveryMs = 250;
 
 /**
- * Listens for the signals that stop this process. Call it at the start, since without a listener a signal ends the
- * process at once. `first` resolves with the first signal. `second` resolves when another one asks not to wait. The same
- * signal again within a second does not count: a terminal and systemd send it to every process, and npm and the launcher
- * forward it. The end of the launcher (`launcherPid`) counts as SIGTERM, and so does a hangup of this process's terminal.
- * Without a terminal a hangup is ignored, as nohup expects. Windows has no SIGTERM, so the launcher sends the names of
- * signals through a channel there, whose end counts as the end of the launcher.
+ * Listens for the signals that stop this process. Call it at the start, since without a listener a signal ends
+ * the process at once. `first` resolves with the first signal. `second` resolves with another signal: the user
+ * does not want to wait any longer.
+ * - The same signal again within a second does not count: a terminal and systemd send it to every process, and
+ * npm and the launcher forward it.
+ * - If the launcher (`launcherPid`) ends, or the terminal of this process hangs up, that counts as SIGTERM. Without a
+ * terminal, a hangup is ignored, as nohup expects.
+ * - Windows has no SIGTERM. There, the launcher sends the names of signals through a channel. If the channel closes,
+ * that counts as the end of the launcher.
  */
 export function stopSignals(
   launcherPid: number | undefined,
@@ -48,12 +51,12 @@ export function stopSignals(
   return { first: first.promise, second: second.promise };
 }
 
-/** A process whose parent has ended gets another one. */
+/** Calls `ended` when the launcher has ended: then this process gets another parent. */
 function followLauncher(launcherPid: number, ended: () => void): void {
   const timer = setInterval(() => {
     if (process.ppid === launcherPid) return;
     clearInterval(timer);
     ended();
-  }, lookEveryMs);
+  }, checkEveryMs);
   timer.unref();
 }

@@ -9,8 +9,8 @@ import { createInterface } from "node:readline";
 import { callServer, newFolder } from "./program.ts";
 
 /** If a change lowers the figure, lower it here too, so that the gain is kept. If it must rise, say why in the commit. */
-const bytesExpected = 5_300;
-const batchBytesExpected = 3_900;
+const bytesExpected = 4_120;
+const batchBytesExpected = 3_260;
 
 const limit = { name: "requests", limit: 1_000_000_000, duration: 3_600_000, autoApply: true };
 const callers = 4;

@@ -8,6 +8,10 @@ import type * as Testing from "../src/index.ts";
 
 setDefaultTimeout(300_000);
 
+const root = join(import.meta.dir, "../..");
+const { fastify } = JSON.parse(
+  readFileSync(join(root, "examples/fastify/package.json"), "utf8"),
+).dependencies;
 const runners = { vitest: "4.0.14", jest: "30.2.0" };
 
 let packed: Packed;
@@ -18,7 +22,12 @@ beforeAll(async () => {
   const [sdk, own] = packed.tarballs;
   project = join(packed.folder, "project");
   mkdirSync(project);
-  const dependencies = { ...runners, "@latchkey/sdk": `file:${sdk}`, "@latchkey/testing": `file:${own}` };
+  const dependencies = {
+    ...runners,
+    fastify,
+    "@latchkey/sdk": `file:${sdk}`,
+    "@latchkey/testing": `file:${own}`,
+  };
   write({ "package.json": JSON.stringify({ name: "application", private: true, dependencies }) });
   const flags = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
   await run(["npm", "install", ...flags], { cwd: project });
@@ -243,6 +252,16 @@ test("a limit holds until its window ends", async () => {
       await until(() => !isRunning(join(project, "node_modules/@latchkey/testing/dist/program")));
     },
   );
+});
+
+test("the README's examples pass as they are written", async () => {
+  const page = readFileSync(join(root, "testing/README.md"), "utf8");
+  const examples = [...page.matchAll(/^`([\w.]+)`[^\n]*:\n\n```js\n([\s\S]*?)^```/gm)];
+  const files = Object.fromEntries(examples.map(([, name = "", code = ""]) => [name, code]));
+  expect(Object.keys(files)).toEqual(["app.js", "app.test.js", "expiry.test.mjs"]);
+  write(files);
+  await run(["node", "node_modules/vitest/vitest.mjs", "run", "app.test.js"], { cwd: project });
+  await run(["node", "--test", "expiry.test.mjs"], { cwd: project });
 });
 
 /** The message with which it fails; empty if it does not fail. */

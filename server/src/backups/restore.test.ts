@@ -33,7 +33,7 @@ const failureOf = (work: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   );
 
-/** A copy of the backup, for damage. */
+/** Copies the backup, so that a test can damage it. */
 function copyOfBackup(name: string): string {
   cpSync(join(folder, "backup"), join(folder, name), { recursive: true });
   return join(folder, name, "latchkey.db");

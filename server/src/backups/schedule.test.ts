@@ -61,7 +61,7 @@ test("a regular backup is made when it is due, also after a restart, and only th
   await make().tick(); // after a restart
   expect(files()).toEqual([at(12)]);
 
-  // what others have put there is left alone
+  // files of others in the folder stay
   const others = ["latchkey.db-2025-01-01T00-00-00Z", "other.db-2025-01-01T00-00-00Z", "notes"];
   for (const name of others) mkdirSync(join(folder, name));
   writeFileSync(join(folder, at(12), "note"), "keep me");

@@ -151,7 +151,7 @@ const unused: Target = {
   terminalWidth: undefined,
 };
 
-/** The message of the error with which a command line is refused, in this process. */
+/** Runs a command in this process, and returns the message of its error. */
 async function refused(words: string, target = unused, kind = UsageError): Promise<string> {
   const [group = "", verb = "", ...rest] = words.split(" ");
   const operation = operationOf([group, verb], operations);

@@ -8,7 +8,7 @@ import { completion } from "./completion.ts";
 import { inputSchema } from "./fields.ts";
 
 const folder = newFolder();
-/** the shells complete the names of files, too */
+/** the names of files here, since the shells complete these too */
 const emptyFolder = newFolder();
 const scriptOf = (shell: string) => join(folder, shell);
 beforeAll(() => {
@@ -29,7 +29,7 @@ const shells: Record<string, (words: readonly string[]) => string[]> = {
     "zsh",
     "-f",
     "-c",
-    // the parts of zsh that exist only while a person presses the tabulator
+    // these functions of zsh exist only while a person presses the Tab key
     `compdef() {}; _files() {}; compadd() { shift; print -l -- "$@" }
     source ${scriptOf("zsh")}; words=("$@"); CURRENT=$#; _latchkey`,
     "zsh",
@@ -55,7 +55,7 @@ function suggested(shell: string, ...words: string[]): string[] {
   return lines.map((line) => line.split("\t")[0] ?? "").filter((line) => line.startsWith(begun));
 }
 
-test.each(Object.keys(shells))("in %s, the tabulator completes groups, commands and flags", (shell) => {
+test.each(Object.keys(shells))("in %s, the Tab key completes groups, commands and flags", (shell) => {
   expect(suggested(shell, "latchkey", "ident")).toEqual(["identities"]);
   expect(suggested(shell, "latchkey", "keys", "verifyK")).toContain("verifyKey");
   expect(suggested(shell, "latchkey", "root-key", "").sort()).toEqual(["create", "list", "revoke"]);
@@ -78,7 +78,7 @@ test("the script of every shell has every operation with every field", () => {
   }
 });
 
-test("another shell is refused", () => {
+test("an unknown shell is refused", () => {
   for (const words of [[], ["ksh"], ["bash", "zsh"], ["constructor"]]) {
     expect(() => completion(words, operations)).toThrow(UsageError);
   }

@@ -8,7 +8,7 @@ import { progress } from "./progress.ts";
 
 export type ExportFlags = {
   workspace: string | undefined;
-  /** `-` for the standard output */
+  /** the path of the file to write, or `-` for the standard output */
   output: string;
   rootKeys: boolean;
   usage: boolean;

@@ -89,7 +89,7 @@ test("serve and config read settings from the environment only", async () => {
 });
 
 describe("the help of an operation", () => {
-  test("has the description of every field, however deep it lies, and marks those that are required", () => {
+  test("has the description of every field at any depth, and marks those that are required", () => {
     for (const { name, input } of operations) {
       const text = help(`${name.replace(".", " ")} -h`);
       const missing = descriptionsIn(jsonSchema(input, "input")).filter((one) => !text.includes(one));

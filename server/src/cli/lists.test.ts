@@ -1,4 +1,4 @@
-/** Lists on the command line: as a table or as JSON, and page by page. */
+/** Tests how the command line prints lists: as a table or as JSON, and page by page. */
 import { beforeEach, describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { join } from "node:path";
 import { newFolder } from "../../test/program.ts";
@@ -199,7 +199,7 @@ describe("a table", () => {
     expect(tableOf(item, [row], 1).head).toBe("id");
   });
 
-  test("shows no characters that a terminal would obey", () => {
+  test("shows no characters that would control a terminal", () => {
     const hostile = { id: "\u001b[2J\u0007\n\u202eabc" };
     const line = tableOf(item, [hostile], 80).line(hostile);
     expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);

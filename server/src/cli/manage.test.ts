@@ -23,7 +23,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     });
     return { code, out: stdout.trim(), err: stderr.trim() };
   };
-  /** The output of a command that must succeed. */
+  /** Runs a command that must succeed, and returns its output. */
   const done = async (...words: string[]) => {
     const { code, out, err } = await latchkey(...words);
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -39,7 +39,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     }
     throw new Error("was not refused");
   };
-  /** What is printed meanwhile, line by line. */
+  /** Returns the lines that are printed while `work` runs. */
   const printedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
     const out = spyOn(console, "log").mockImplementation(() => {});
     try {
@@ -52,7 +52,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
   const rows = (text: string) => text.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   const ask = (rootKey: string, operation = "identities.listIdentities", body: unknown = {}) =>
     server.call(operation, body, { rootKey });
-  /** Waits for the status, no longer than a running server may take to notice a change. */
+  /** Waits for the status, at most as long as a running server may take to notice a change. */
   const untilStatus = (status: number, rootKey: string) =>
     until(async () => (await ask(rootKey)).status === status, 5_000);
 

@@ -15,7 +15,7 @@ beforeEach(async () => {
   ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
 });
 
-/** What `latchkey keys why …` prints. */
+/** Returns what `latchkey keys why …` prints. */
 async function why(...words: string[]): Promise<string> {
   const { url } = server;
   const target = {
@@ -37,7 +37,7 @@ async function why(...words: string[]): Promise<string> {
 
 const createKey = (body: object = {}) => space.data("keys.createKey", { apiId, ...body });
 
-test("why a key is valid, by the key or its id", async () => {
+test("keys why explains why a key is valid, by the key or its id", async () => {
   const { key, keyId } = await createKey();
   const text = `The key ${keyId} is valid, at 2026-01-15T12:00:00.000Z.
 
@@ -52,7 +52,7 @@ test("why a key is valid, by the key or its id", async () => {
   expect(await why("--keyId", keyId)).toBe(text);
 });
 
-test("why a key is NOT_FOUND", async () => {
+test("keys why explains why a key is NOT_FOUND", async () => {
   expect(await why("prod_nobody")).toBe(`The key is refused: NOT_FOUND, at 2026-01-15T12:00:00.000Z.
 
   FAIL  found       There is no such key that this root key may read.
@@ -66,7 +66,7 @@ Waiting does not help: each check marked FAIL says what to change.`);
   );
 });
 
-test("why a key is DISABLED", async () => {
+test("keys why explains why a key is DISABLED", async () => {
   const { key } = await createKey({ enabled: false });
   const text = await why(key);
   expect(text).toContain("is refused: DISABLED, at");
@@ -74,7 +74,7 @@ test("why a key is DISABLED", async () => {
                     Fix: Enable it: keys.updateKey with \`enabled: true\`.`);
 });
 
-test("why a key is EXPIRED", async () => {
+test("keys why explains why a key is EXPIRED", async () => {
   const { key } = await createKey({ expires: server.clock.nowMs - 90_000 });
   const text = await why(key);
   expect(text).toContain("is refused: EXPIRED, at");
@@ -82,7 +82,7 @@ test("why a key is EXPIRED", async () => {
                     Fix: Set a later \`expires\` with keys.updateKey, or create another key.`);
 });
 
-test("why a key is FORBIDDEN", () => {
+test("keys why explains why a key is FORBIDDEN", () => {
   const fix = "Ask whoever runs this server to enable it: latchkey workspace enable ws_1";
   const check = { check: "workspace", passed: false, why: "The workspace is disabled.", fix };
   expect(
@@ -95,14 +95,14 @@ test("why a key is FORBIDDEN", () => {
 Waiting does not help: each check marked FAIL says what to change.`);
 });
 
-test("why a key is FORBIDDEN for an address", async () => {
+test("keys why explains why a key is FORBIDDEN for an address", async () => {
   const { key } = await createKey({ ipAllowList: ["192.0.2.0/24"] });
   const text = await why(key, "--ip", "198.51.100.7");
   expect(text).toContain("is refused: FORBIDDEN, at");
   expect(text).toMatch(/FAIL {2}ipAllowList .*198\.51\.100\.7/);
 });
 
-test("why a key has INSUFFICIENT_PERMISSIONS", async () => {
+test("keys why explains why a key has INSUFFICIENT_PERMISSIONS", async () => {
   await space.data("permissions.createRole", { name: "editor", permissions: ["docs.read"] });
   const { key } = await createKey({ roles: ["editor"] });
   const text = await why(key, "--permissions", "docs.read AND (docs.write OR admin)");
@@ -117,7 +117,7 @@ test("why a key has INSUFFICIENT_PERMISSIONS", async () => {
                     Fix: Give it docs.write or admin, directly or through a role.`);
 });
 
-test("why a key is RATE_LIMITED, and when it passes", async () => {
+test("keys why explains why a key is RATE_LIMITED, and when it passes", async () => {
   const limit = { name: "requests", limit: 1, duration: minuteMs, autoApply: true };
   const { key } = await createKey({ ratelimits: [limit] });
   await space.data("keys.verifyKey", { key });
@@ -129,7 +129,7 @@ test("why a key is RATE_LIMITED, and when it passes", async () => {
   expect(text).toEndWith("\n\nIf nothing else changes, it passes at 2026-01-15T12:01:00.000Z.");
 });
 
-test("why a key is USAGE_EXCEEDED", async () => {
+test("keys why explains why a key is USAGE_EXCEEDED", async () => {
   const { key } = await createKey({ credits: { remaining: 1 } });
   const text = await why(key, "--credits", '{"cost":3}');
   expect(text).toContain("is refused: USAGE_EXCEEDED, at");
@@ -137,7 +137,7 @@ test("why a key is USAGE_EXCEEDED", async () => {
                     Fix: Add credits with keys.updateCredits, or lower the cost.`);
 });
 
-/** A key that is refused, or none, and what is sent beside it. */
+/** A key that is refused, and the fields that are sent with it. */
 type Refused = { key: { key: string; keyId: string }; sent?: Record<string, unknown> };
 const hourly = { name: "calls", limit: 1, period: "hour", autoApply: true };
 const identityWith = async (body: object) => {
@@ -217,7 +217,7 @@ test.each<[code: string, fails: string, make: () => Promise<Refused>]>([
   expect(checksOf(recorded)).toBe(checksOf(told));
 });
 
-test("why a recorded request was refused, by its id", async () => {
+test("keys why explains why a recorded request was refused, by its id", async () => {
   const { key, keyId } = await createKey({ permissions: ["docs.read"] });
   const { body } = await space.call("keys.verifyKey", { key, permissions: "docs.write" });
   const { requestId } = body.meta;

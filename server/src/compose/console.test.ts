@@ -1,4 +1,4 @@
-/** The login link of a start on a terminal, and the files that the console is built into. */
+/** Tests the login link that a start on a terminal prints, and the built files of the console. */
 import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Who may reach the console, from which page, and what every response of it says to the browser. */
+/** Tests who may reach the console, from which pages, and the headers of its responses. */
 import { describe, expect, test } from "bun:test";
 import { openBrowser } from "../../test/browser.ts";
 import { exchangeRaw } from "../../test/raw.ts";

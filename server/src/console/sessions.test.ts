@@ -1,4 +1,4 @@
-/** Sessions of the console: how they begin, what they may do, and everything that ends them. */
+/** Tests console sessions: how they begin, what they may do, and everything that ends them. */
 import { describe, expect, test } from "bun:test";
 import { openBrowser } from "../../test/browser.ts";
 import { engines, postgres, startTest } from "../../test/harness.ts";

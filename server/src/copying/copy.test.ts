@@ -36,7 +36,7 @@ const newPostgres = async () => databaseAt(await cluster.makeBare());
 const open = (database: DatabaseAddress) =>
   openStorage(database, { serving: true, connections: 4, monotonicMs: () => performance.now() });
 
-/** The message with which it fails. */
+/** Returns the message with which the copy fails. */
 const failureOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => "it succeeded",
@@ -64,7 +64,7 @@ async function fillEveryTable(
   const { keyId } = (await server.call("keys.createKey", { apiId, credits: { remaining: 5 } })).body.data;
   await call("keys.updateCredits", { keyId, operation: "increment", value: 3 });
   await call("keys.verifyKey", { key });
-  await server.services.usage.lastUses(workspaceId, [keyId]); // stores what was counted
+  await server.services.usage.lastUses(workspaceId, [keyId]); // stores the counts
   const db = await openBulk(databaseAt(server.databaseUrl));
   await db.rows(`insert into "consoleSessions" ("id", "workspaceId", "rootKeyId", "byLink", "createdAtMs", "seenAtMs")
     values ('hash', '${workspaceId}', '${rootKeyId}', 1, 2, 3)`);
@@ -96,7 +96,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     expect(first.tables.filter(({ rows }) => rows === 0).map(({ name }) => name)).toEqual([]);
     const second = await copyEverything({ ...options(server.databaseUrl, back), source: there });
     expect(second.tables).toEqual(first.tables);
-    await (await open(back)).close(); // it can be served
+    await (await open(back)).close(); // a server can open it
     await resume();
   });
 

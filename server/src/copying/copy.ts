@@ -87,7 +87,7 @@ async function copyBetween(databases: Databases, task: Task): Promise<CopyReport
 }
 
 /**
- * Claims the source's marker. Returns whether the source was read-only before, and since when it is. Errors:
+ * Claims the source's marker. Returns whether the source was read-only before, and the time since when it is read-only. Errors:
  * `CopyError` if another copy from this source is running.
  */
 async function makeReadOnly(

@@ -16,8 +16,8 @@ import { memoryCounters } from "./memory/memory.ts";
 import { redisCounters } from "./redis/redis.ts";
 
 /**
- * Every backend keeps every promise below. `clock` is the clock that the backend uses. `part`: the share of the histories
- * that are played.
+ * The backends on which every test below runs. `clock` is the clock of the backend. `part` is the part of the
+ * random histories that run on it.
  */
 const backends: { name: string; part: number; open: (clock: Clock) => Counters | Promise<Counters> }[] = [
   {
@@ -32,7 +32,7 @@ const backends: { name: string; part: number; open: (clock: Clock) => Counters |
 let redis: Services | undefined;
 afterAll(() => redis?.stop());
 
-/** Every decision must come from Redis. */
+/** Counters in Redis. A decision without Redis fails the test. */
 async function inRedis(clock: Clock): Promise<Counters> {
   redis = await startServices("redis");
   const elsewhere = (): never => {
@@ -53,7 +53,7 @@ async function inRedis(clock: Clock): Promise<Counters> {
   });
 }
 
-/** This process decides alone. */
+/** Counters in Redis while Redis is down: this process decides alone. */
 async function withoutRedis(clock: Clock): Promise<Counters> {
   return redisCounters({
     url: "redis://127.0.0.1:1",
@@ -77,7 +77,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   });
   afterAll(() => counters.close());
 
-  /** `count` histories, starting with number `from`. */
+  /** Runs `count` random histories, beginning with number `from`. */
   const histories = (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) });
 
   let subjects = 0;
@@ -87,7 +87,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   };
   const hit = async (...windows: Window[]): Promise<Hit> => counters.hit(windows);
   const passes = async (...windows: Window[]): Promise<boolean> => (await counters.hit(windows)).passed;
-  /** What a caller sees of a counter, without changing it. */
+  /** Reads the state of a counter as a caller sees it, without changing it. */
   const look = async (window: Window) => (await counters.hit([{ ...window, cost: 0 }])).windows[0];
 
   test("no window ever holds more than the limit in force, in random histories", async () => {
@@ -120,7 +120,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     }
   });
 
-  test("traffic that stays below the limit by duration/60 is never refused", async () => {
+  test("traffic that keeps the limit even in every span of duration + duration/60 is never refused", async () => {
     const window = fresh({ durationMs: 60_000, limit: 60 });
     // 60 per 61 s is the limit in every span of duration + duration/60.
     for (let i = 0; i < 600; i += 1) {
@@ -143,7 +143,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect([await look(free), await look(full)]).toEqual(before);
   });
 
-  test("a hit that is given back at once leaves every counter as it was", async () => {
+  test("a hit that is given back at once leaves every counter unchanged", async () => {
     const one = fresh({ limit: 100, durationMs: 60_000 });
     const other = fresh({ limit: 100, durationMs: 3_600_000 });
     for (const pauseMs of [0, 1, 500, 999, 1, 1001, 30_000, 59_999, 60_000]) {
@@ -187,7 +187,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
       clock.nowMs += 700;
     }
     for (const [i, given] of hits.entries()) if (i % 2 === 0) await counters.giveBack(given);
-    // The even costs remain, 2 + 4 + … + 50.
+    // The even costs were not given back: 2 + 4 + … + 50.
     expect((await look(window))?.remaining).toBe(10_000 - 650);
   });
 
@@ -390,8 +390,8 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
 });
 
 /**
- * The counters, which peek at every hit before they decide it. Each hit is also made on other subjects, without a peek, and
- * must end alike.
+ * Wraps counters so that they peek before every hit, and checks that the hit has the peeked result. Also sends each
+ * hit for other subjects without a peek, and checks that the results are the same.
  */
 function peekedTwin(counters: Counters): Counters {
   const twins = new WeakMap<Hit, Hit>();
@@ -441,7 +441,7 @@ test("two counters share a key only if they are the same counter", () => {
     }),
     { numRuns: 5000 },
   );
-  // The same characters, divided differently: only the lengths distinguish these.
+  // These have the same characters, divided differently between the fields: only the lengths differ.
   fc.assert(
     fc.property(window, text, fc.nat(60), fc.nat(60), (one, all, a, b) => {
       const cut = (i: number, j: number) => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { globSync } from "node:fs";
-import { join } from "node:path";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expectRefusal } from "../../test/refusal.ts";
 import { readReply } from "../../test/reply.ts";
 import { testServer } from "../../test/setUp.ts";
@@ -11,9 +11,10 @@ const server = testServer();
 const get = async (path: string, headers: Record<string, string> = {}) =>
   readReply(await fetch(server.url + path, { headers, redirect: "error" }));
 
-const addresses = globSync("**/*.md", { cwd: join(import.meta.dir, "../../../docs") }).map((file) =>
-  `/docs/${file}`.replace(/(\/README)?\.md$/, ""),
-);
+const root = join(import.meta.dir, "../../..");
+const files = globSync(["docs/**/*.md", "sdk/README.md", "testing/README.md"], { cwd: root });
+const addressOf = (file: string) => `/docs/${file.replace(/^docs\//, "")}`.replace(/(\/README)?\.md$/, "");
+const addresses = files.map(addressOf);
 
 describe("the documentation of a running server", () => {
   test("has an index that links every operation by its group, the concepts and the recipes", async () => {
@@ -46,6 +47,29 @@ describe("the documentation of a running server", () => {
       expect([path, own.filter((link) => !anchors.has(link))]).toEqual([path, []]);
     }
     expect(pages.length).toBeGreaterThan(operations.length);
+  });
+
+  test("links every page that a page of the repository links", async () => {
+    const found: string[] = [];
+    for (const file of files) {
+      const { text } = await get(addressOf(file));
+      const prose = readFileSync(join(root, file), "utf8").replace(/^```[\s\S]*?^```/gm, "");
+      for (const [, target = ""] of prose.matchAll(/\]\(([\w./-]+\.md)(?:#[^)]*)?\)/g)) {
+        const linked = join(dirname(file), target);
+        if (!files.includes(linked)) continue; // what only a checkout has, such as SECURITY.md
+        found.push(linked);
+        expect([file, target, text.includes(` href="${addressOf(linked)}`)]).toEqual([file, target, true]);
+      }
+    }
+    expect(found).toContain("sdk/README.md");
+    expect(found).toContain("testing/README.md");
+  });
+
+  test("calls this server in its examples, and keeps the default address where it explains it", async () => {
+    const { text } = await get("/docs/quickstarts/hono");
+    expect(text).toContain(`url=${server.url}\n`);
+    expect(text).not.toContain("127.0.0.1:7070");
+    expect((await get("/docs/sdk")).text).toContain("<code>http://127.0.0.1:7070</code>");
   });
 
   test("is not sent again while it is unchanged", async () => {
@@ -87,11 +111,11 @@ describe("Markdown", () => {
     );
   });
 
-  test("links what is served, and leaves the text of a link to anything else", () => {
+  test("keeps links to pages that are served, and turns other links into plain text", () => {
     expect(html("[`x`](a.md#b) and [y](none.md)")).toBe('<p><a href="a.md#b"><code>x</code></a> and y</p>\n');
   });
 
-  test("never becomes HTML that it does not name", () => {
+  test("cannot add HTML elements or attributes of its own", () => {
     expect(html('<script>alert(1)</script> [a](x" onclick="y)')).not.toMatch(/<script|" onclick/);
   });
 });

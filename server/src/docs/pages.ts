@@ -6,50 +6,60 @@ import { fileURLToPath } from "node:url";
 import { documentOf } from "../http/page.ts";
 import { markdownToHtml, type Resolve } from "./markdown.ts";
 
-/** A page as HTML. `tag` is its ETag, which changes with the content. */
+/** A page as HTML. `tag` changes with its content. */
 export type Page = { document: string; tag: string };
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** where the pages are in the published package and in the image: next to the bundled program */
-const shipped = join(here, "docs");
-/** where the pages are in a checkout */
-const source = join(here, "../../../docs");
+/** The folder with the pages by their names in the repository: that of the bundled program, or of the checkout. */
+const root = existsSync(join(here, "docs")) ? here : join(here, "../../..");
 
 /**
- * Returns a function that finds a page by its address. A page is read and rendered when it is first opened.
- * Errors: those of the file system.
+ * Returns a function that finds a page by its address. A page is read and rendered when it is first opened. Its examples
+ * call the server at `serverUrl`. Errors: those of the file system.
  */
-export function readPages(): (address: string) => Page | undefined {
-  const folder = existsSync(shipped) ? shipped : source;
-  const files = filesOf(folder);
+export function readPages(serverUrl: string): (address: string) => Page | undefined {
+  const names = namesByAddress();
   const rendered = new Map<string, Page>();
   return (address) => {
-    const file = files.get(address);
-    if (file === undefined) return undefined;
-    const page = rendered.get(address) ?? render(readFileSync(join(folder, file), "utf8"), file, files);
+    const name = names.get(address);
+    if (name === undefined) return undefined;
+    const page = rendered.get(address) ?? render(name, serverUrl, names);
     rendered.set(address, page);
     return page;
   };
 }
 
-/** Lists the files of the pages, by address. */
-function filesOf(folder: string): ReadonlyMap<string, string> {
-  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
-  const pages = names.map((name) => name.replaceAll("\\", "/")).filter((name) => name.endsWith(".md"));
-  return new Map(pages.map((name) => [addressOf(name), name]));
+/** Lists the pages' names in the repository, by address. */
+function namesByAddress(): ReadonlyMap<string, string> {
+  const docs = join(root, "docs");
+  const files = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: "utf8" }) : [];
+  const names = [...files.map((name) => `docs/${name.replaceAll("\\", "/")}`), ...packagePages];
+  return new Map(names.filter((name) => name.endsWith(".md")).map((name) => [addressOf(name), name]));
 }
+
+const packagePages = ["sdk/README.md", "testing/README.md"];
 
 /** Returns the address of a page. A README has the address of its folder. */
-function addressOf(file: string): string {
-  return joinAddress("/docs", file.replace(/\.md$/, "").replace(/(^|\/)README$/, "")).replace(/\/$/, "");
+function addressOf(name: string): string {
+  const path = name.replace(/^docs\//, "").replace(/\.md$/, "");
+  return joinAddress("/docs", path.replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }
 
-function render(markdown: string, file: string, files: ReadonlyMap<string, string>): Page {
+/** Puts this server's address into the examples of a page. Elsewhere the text may name the default address as such. */
+function callingServer(markdown: string, serverUrl: string): string {
+  const examples = /^```[\s\S]*?^```/gm;
+  return markdown.replace(examples, (example) =>
+    example.replaceAll("http://127.0.0.1:7070", () => serverUrl),
+  );
+}
+
+function render(name: string, serverUrl: string, names: ReadonlyMap<string, string>): Page {
+  const markdown = callingServer(readFileSync(join(root, name), "utf8"), serverUrl);
   const resolve: Resolve = (target) => {
     if (/^(https?:|#)/.test(target)) return target;
     const [path = "", anchor] = target.split("#");
-    const address = addressOf(joinAddress(dirname(file), path));
-    if (!files.has(address)) return undefined;
+    const address = addressOf(joinAddress(dirname(name), path));
+    if (!names.has(address)) return undefined;
     return anchor === undefined ? address : `${address}#${anchor}`;
   };
   const title = (/^# (.*)/.exec(markdown)?.[1] ?? "Documentation").replaceAll("`", "");

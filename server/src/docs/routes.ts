@@ -6,10 +6,10 @@ import type { MoreRoutes } from "../http/serve.ts";
 import type { Page } from "./pages.ts";
 
 /** Serves the documentation. Loads and reads nothing before a page is first opened. */
-export const docsRoutes: MoreRoutes = ({ exchanges }) => {
+export const docsRoutes: MoreRoutes = ({ exchanges, publicUrl }) => {
   let found: Promise<(address: string) => Page | undefined> | undefined;
   const respond = async ({ request, headers }: Exchange): Promise<Response> => {
-    found ??= import("./pages.ts").then(({ readPages }) => readPages());
+    found ??= import("./pages.ts").then(({ readPages }) => readPages(publicUrl()));
     const find = await found;
     const one = find(pathOf(request).replace(/\/$/, ""));
     if (one === undefined) {

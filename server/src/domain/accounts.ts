@@ -178,6 +178,10 @@ export function replaceQuotas(
 
 /** Takes the whole cost from every account, or nothing from any. The accounts are as `accountAt` returned them. */
 export function charge(accounts: readonly Account[], cost: Cost, nowMs: number): Charged {
+  const [only] = accounts;
+  if (only !== undefined && accounts.length === 1 && only.quotas.length === 0) {
+    return chargeCredits(only, accounts, cost.credits);
+  }
   const lacking = new Set(accounts.flatMap((account) => lackingQuotas(account, cost)));
   const hasCredits = accounts.every(({ credits }) => (credits.remaining ?? cost.credits) >= cost.credits);
   if (lacking.size > 0 || !hasCredits) {
@@ -196,6 +200,31 @@ export function charge(accounts: readonly Account[], cost: Cost, nowMs: number):
     taken: charged.flatMap(({ taken }) => taken),
   };
 }
+
+/** As `charge`, for the only account of most spends, which has no quotas: in a tenth of the time. */
+function chargeCredits(account: Account, unchanged: readonly Account[], units: number): Charged {
+  const { id, kind, credits, creditsEpoch } = account;
+  const { remaining } = credits;
+  const [quotas, taken] = [noQuotas, nothingTaken];
+  if (remaining === null) return { granted: true, accounts: unchanged, credits: undefined, quotas, taken };
+  if (remaining < units) {
+    return { granted: false, accounts: unchanged, credits: { remaining, owner: kind }, quotas, taken };
+  }
+  if (units === 0)
+    return { granted: true, accounts: unchanged, credits: { remaining, owner: kind }, quotas, taken };
+  const left = remaining - units;
+  const parts = [{ from: "limit" as const, units }];
+  return {
+    granted: true,
+    accounts: [{ ...account, credits: { ...credits, remaining: left } }],
+    credits: { remaining: left, owner: kind },
+    quotas,
+    taken: [{ accountId: id, quota: undefined, taken: { epoch: creditsEpoch, parts } }],
+  };
+}
+
+const noQuotas: readonly QuotaUse[] = [];
+const nothingTaken: readonly AccountTaken[] = [];
 
 /** The quotas that the cost concerns, and how many units of each. */
 export function concerned(account: Account, { quotas, automatic }: Cost): { quota: Quota; units: number }[] {

@@ -48,28 +48,57 @@ export async function readBody(
   return readCounted(request.body.getReader(), maxBytes, budget);
 }
 
-/**
- * Reads a body for which `isSmall` holds. Avoids `await` and `Promise.race`, whose cost every verification would pay.
- * Errors: `request_timeout`, `invalid_input`, as for `readBody`.
- */
-export function readSmall(request: Request): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const timer = setTimeout(giveUp, pace.patienceMs, reject);
-  request.bytes().then(
-    (body) => {
-      clearTimeout(timer);
-      resolve(body);
-    },
-    (reason: unknown) => {
-      clearTimeout(timer);
-      reject(endedEarly(reason));
-    },
-  );
-  return promise;
+function readSmall(request: Request): Promise<Uint8Array> {
+  return new Promise((arrived, failed) => {
+    void takeSmall(request, { sinceMs: performance.now(), arrived, failed });
+  });
 }
 
-function giveUp(reject: (reason: Failure) => void): void {
-  reject(tooLate());
+/** Takes a small body: either of its functions is called once. */
+export type BodyTaker = {
+  /** when its request began, by the monotonic clock */
+  readonly sinceMs: number;
+  arrived(body: Uint8Array): void;
+  /** `reason`: `request_timeout` or `invalid_input`, as for `readBody` */
+  failed(reason: Failure): void;
+};
+
+/** Those whose bodies have not arrived yet, the oldest first. */
+const takers = new Set<BodyTaker>();
+const checkEveryMs = 500;
+let isChecking = false;
+
+/**
+ * Reads a body for which `isSmall` holds. Every verification pays for what this creates, so one timer watches all bodies,
+ * and there is no promise of the body beside the runtime's own.
+ */
+export async function takeSmall(request: Request, taker: BodyTaker): Promise<void> {
+  takers.add(taker);
+  if (!isChecking) checkLater();
+  let body: Uint8Array;
+  try {
+    body = await request.bytes();
+  } catch (reason) {
+    if (takers.delete(taker)) taker.failed(endedEarly(reason));
+    return;
+  }
+  if (takers.delete(taker)) taker.arrived(body); // otherwise it was refused as too late
+}
+
+function checkLater(): void {
+  isChecking = true;
+  setTimeout(refuseLate, checkEveryMs).unref();
+}
+
+function refuseLate(): void {
+  isChecking = false;
+  const latestMs = performance.now() - pace.patienceMs;
+  for (const taker of takers) {
+    if (taker.sinceMs > latestMs) break;
+    takers.delete(taker);
+    taker.failed(tooLate());
+  }
+  if (takers.size > 0) checkLater();
 }
 
 /** Gives the memory of a body back to the budget. */

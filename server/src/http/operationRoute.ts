@@ -1,15 +1,15 @@
 import type { Caller } from "../domain/caller.ts";
 import { forwardingHeader } from "../domain/forwarding.ts";
 import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
-import type { ErrorBody } from "../errors.ts";
+import type { ErrorBody, Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
-import { type Call, type Idempotency, refusalOf, run } from "../run.ts";
+import { type Call, type Idempotency, type Result, refusalOf, run } from "../run.ts";
 import type { Services } from "../services.ts";
-import { bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
+import { type BodyBudget, bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
 import { type Authentication, authenticate, secretOf } from "./authenticate.ts";
-import { declaredLength, dropBody, isSmall, readBody, readSmall } from "./body.ts";
+import { type BodyTaker, declaredLength, dropBody, isSmall, readBody, takeSmall } from "./body.ts";
 import type { Exchange, Exchanges, Responder } from "./exchange.ts";
 import { checkHead } from "./head.ts";
 import { idempotencyOf } from "./idempotency.ts";
@@ -60,62 +60,89 @@ export type OperationResponder = (operation: Operation, access: Access) => Respo
 export function operationRoutes(
   services: Services,
   options: OperationOptions,
-  { open, succeed, refuse, refuseEntry }: Exchanges,
+  exchanges: Exchanges,
 ): OperationResponder {
   const kinds = doors({ ...options, nowMs: () => performance.now() });
   const bodies = bodyBudget(bodyBytes);
   const withoutUpstream = services.upstream && { ...services, upstream: undefined };
-  const shared = { services, withoutUpstream, limit: limitOf(services, options), refuseEntry };
-
-  /** Reads the body. `dropBody` must follow. */
-  function bodyOf(exchange: Exchange, maxBytes: number, access: Access): Promise<Uint8Array> {
-    const length = declaredLength(exchange.request, maxBytes);
-    return isSmall(length) ? readSmall(exchange.request) : largeBodyOf(exchange, length, maxBytes, access);
-  }
-
-  /**
-   * Only a known caller may send more than a small body. The runtime skips the body of anyone else up to its
-   * declared length. If no length is declared, the server closes the connection.
-   */
-  async function largeBodyOf(
-    exchange: Exchange,
-    length: number | undefined,
-    maxBytes: number,
-    access: Access,
-  ) {
-    const { request, headers } = exchange;
-    exchange.keepPeer();
-    if (length === undefined) headers["Connection"] = "close";
-    await access.caller(exchange);
-    delete headers["Connection"];
-    return readBody(request, length, maxBytes, bodies);
-  }
+  const shared = { services, withoutUpstream, limit: limitOf(services, options), bodies, ...exchanges };
 
   return (operation, access) => {
     const door = kinds[kindOf(operation)];
     const maxBytes = operation.takesLargeBody === true ? options.maxLargeBodyBytes : options.maxBodyBytes;
-    const route = { operation, access, door, ...shared };
-    return async (request, socket) => {
-      const exchange = open(request, socket, operation);
+    const route: Route = { operation, access, door, ...shared };
+    return (request, socket) => {
+      const exchange = exchanges.open(request, socket, operation);
       try {
         checkHead(request.headers);
         access.admit?.(exchange);
         if (request.method !== "POST") throw wrongMethod("POST");
         door.check();
-        const body = await bodyOf(exchange, maxBytes, access);
-        try {
-          const result = through(door, callOperation, { exchange, body, route });
-          if (!(result instanceof Promise)) return succeed(exchange, result);
-          exchange.keepPeer();
-          return succeed(exchange, await result);
-        } finally {
-          dropBody(body, bodies);
-        }
+        const length = declaredLength(request, maxBytes);
+        return isSmall(length)
+          ? respondToSmall(exchange, route)
+          : respondToLarge(exchange, route, length, maxBytes);
       } catch (error) {
-        return refuse(exchange, refusalOf(error));
+        return exchanges.refuse(exchange, refusalOf(error));
       }
     };
   };
+}
+
+function respondToSmall(exchange: Exchange, route: Route): Promise<Response> {
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  void takeSmall(exchange.request, new SmallRequest(exchange, route, resolve));
+  return promise;
+}
+
+/**
+ * Only a known caller may send more than a small body. The runtime skips the body of anyone else up to its
+ * declared length. If no length is declared, the server closes the connection.
+ */
+async function respondToLarge(
+  exchange: Exchange,
+  route: Route,
+  length: number | undefined,
+  maxBytes: number,
+): Promise<Response> {
+  const { request, headers } = exchange;
+  const { access, bodies } = route;
+  let body: Uint8Array | undefined;
+  try {
+    exchange.keepPeer();
+    if (length === undefined) headers["Connection"] = "close";
+    await access.caller(exchange);
+    delete headers["Connection"];
+    body = await readBody(request, length, maxBytes, bodies);
+    return await respond({ exchange, route, body });
+  } catch (error) {
+    return route.refuse(exchange, refusalOf(error));
+  } finally {
+    if (body !== undefined) dropBody(body, bodies);
+  }
+}
+
+/** Does the work of a request whose body has been read. Throws nothing. */
+function respond(asked: Asked): MaybePromise<Response> {
+  const { exchange, route } = asked;
+  try {
+    const result = through(route.door, callOperation, asked);
+    return result instanceof Promise
+      ? respondLater(exchange, route, result)
+      : route.succeed(exchange, result);
+  } catch (error) {
+    return route.refuse(exchange, refusalOf(error));
+  }
+}
+
+async function respondLater(exchange: Exchange, route: Route, result: Promise<Result>): Promise<Response> {
+  // meanwhile the caller may reset the connection, and an audit row may need the address
+  if (!exchange.auditsNothing) exchange.keepPeer();
+  try {
+    return route.succeed(exchange, await result);
+  } catch (error) {
+    return route.refuse(exchange, refusalOf(error));
+  }
 }
 
 /** What all requests of an operation share. */
@@ -127,11 +154,38 @@ type Route = {
   /** for requests that another server sent on; undefined: there is no upstream anyway */
   withoutUpstream: Services | undefined;
   limit: WorkspaceLimit | undefined;
-  refuseEntry: Exchanges["refuseEntry"];
-};
+  bodies: BodyBudget;
+} & Exchanges;
 
 /** A request whose body has been read. */
 type Asked = { exchange: Exchange; body: Uint8Array; route: Route };
+
+/** A request with a small body, from before that has arrived. */
+class SmallRequest implements Asked, BodyTaker {
+  readonly exchange: Exchange;
+  readonly route: Route;
+  readonly sinceMs: number;
+  body = noBytes;
+  readonly #resolve: (response: MaybePromise<Response>) => void;
+
+  constructor(exchange: Exchange, route: Route, resolve: (response: MaybePromise<Response>) => void) {
+    this.exchange = exchange;
+    this.route = route;
+    this.sinceMs = exchange.startedAtMs;
+    this.#resolve = resolve;
+  }
+
+  arrived(body: Uint8Array): void {
+    this.body = body;
+    this.#resolve(respond(this));
+  }
+
+  failed(reason: Failure): void {
+    this.#resolve(this.route.refuse(this.exchange, reason));
+  }
+}
+
+const noBytes: Uint8Array = new Uint8Array();
 
 function limitOf(
   { counters }: Services,
@@ -200,6 +254,10 @@ class RequestCall implements Call {
 
   userAgent(): string | undefined {
     return this.#asked.exchange.request.headers.get("user-agent")?.slice(0, 512);
+  }
+
+  auditsNothing(): void {
+    this.#asked.exchange.auditsNothing = true;
   }
 
   note(fields: Exchange["notes"]): void {

@@ -26,6 +26,7 @@ export type MoreRoutes = (parts: {
   respondTo: OperationResponder;
   authentication: Authentication;
   port(): number;
+  publicUrl(): string;
 }) => Record<string, Responder>;
 
 export type HttpOptions = OperationOptions & {
@@ -186,7 +187,7 @@ function routesOf(
   return {
     routes: {
       ...Object.fromEntries(operations.map((one) => [`/v2/${one.name}`, respondTo(one, access)])),
-      ...options.more({ exchanges: exchanging, respondTo, authentication, port }),
+      ...options.more({ exchanges: exchanging, respondTo, authentication, port, publicUrl }),
       "/": get(({ request }) => frontPage(request.headers.get("accept"))),
       "/v2/liveness": get(({ requestId }) => liveness(requestId)),
       "/health/live": get(() => Response.json({ status: "ok" })),

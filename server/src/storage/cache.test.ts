@@ -42,7 +42,7 @@ const valueSource = {
   isCurrent: () => true,
 };
 
-/** A cache, and a database that reads at once and returns the record when the test lets it. */
+/** A cache, and a database that reads immediately, but returns the record only when the test allows it. */
 function simulation() {
   const versions = new Map(things.map((thing) => [thing, 0]));
   const acknowledged = new Map(versions);
@@ -102,7 +102,7 @@ type Simulation = ReturnType<typeof simulation>;
 type Look = {
   key: string;
   promised: Map<string, number>;
-  /** whether the record existed, at each moment since the look-up started */
+  /** for each moment since the look-up started, whether the record existed */
   seen: Set<boolean>;
   result: Promise<Value | undefined>;
   isOver: boolean;
@@ -149,7 +149,7 @@ function follow(world: Simulation, looks: Look[], command: Command): void {
   }
 }
 
-/** Plays the history, waits until everything has settled, and looks up every record once more. */
+/** Runs the history, waits until all look-ups have ended, and looks up every record once more. */
 async function live(world: Simulation, history: readonly Command[]): Promise<Look[]> {
   const looks: Look[] = [];
   for (const command of history) {
@@ -189,7 +189,7 @@ describe("whatever happens during its look-up, a record", () => {
     expect(world.loads()).toBe(1);
     for (const { result } of asked) expect(await result).toBeDefined();
     expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
-    world.acknowledge("key_2"); // not a dependency
+    world.acknowledge("key_2"); // the record does not depend on it
     expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
   });
 
@@ -205,7 +205,7 @@ describe("whatever happens during its look-up, a record", () => {
   });
 });
 
-test("a failed look-up fails for all callers that joined it, and is not cached", async () => {
+test("a failed look-up fails for all callers that wait for it, and is not cached", async () => {
   let fails = true;
   const cache = recordCache<Value>({
     ...valueSource,

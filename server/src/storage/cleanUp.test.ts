@@ -7,7 +7,7 @@ import { openStorage } from "./open.ts";
 
 const cluster = await sharedCluster();
 
-test("one node of a database cleans up at a time, and each node does at some time", async () => {
+test("only one node cleans up at a time, and each node gets its turn", async () => {
   const url = await cluster.make();
   const open = () =>
     openStorage(databaseAt(url), { serving: false, connections: 4, monotonicMs: () => performance.now() });

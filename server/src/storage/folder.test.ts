@@ -13,15 +13,15 @@ test("folders are flushed on every platform but Windows, which cannot open them"
   }
 });
 
-test("a file is opened for writing before it is flushed, as Windows demands", () => {
+test("a file is opened for writing before it is flushed, as Windows requires", () => {
   const folder = newFolder();
   writeFileSync(join(folder, "file"), "x");
   expect(() => flush(join(folder, "file"))).not.toThrow();
   mkdirSync(join(folder, "inner"));
-  expect(() => flush(join(folder, "inner"))).toThrow("EISDIR"); // only a folder shows on Linux how a path is opened
+  expect(() => flush(join(folder, "inner"))).toThrow("EISDIR"); // on Linux, only opening a folder shows that it is opened for writing
 });
 
-test("a folder is created with its missing parents, and again without a fault", () => {
+test("a folder is created with its missing parents, and creating it again changes nothing", () => {
   const folder = join(newFolder(), "a", "b");
   createFolder(folder);
   createFolder(folder);

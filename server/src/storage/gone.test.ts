@@ -39,7 +39,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
       (["permissions", "roles", "keyPermissions", "keyRoles", "rolePermissions"] as const).map(rowsIn),
     );
 
-  /** What each transaction of the clean-up removed, until nothing is left. */
+  /** Runs the clean-up until nothing is left. Returns what each transaction has removed. */
   async function cleanAll(): Promise<number[]> {
     const removed: number[] = [];
     for (const task of cleanUpTasks(undefined, () => undefined).always) {
@@ -53,8 +53,8 @@ describe.each(engines)("on $name, a deleted", (engine) => {
     return removed;
   }
 
-  test("permission is gone from every key at once, its name is free, and its rows go a few at a time", async () => {
-    await held(keys[0]); // is cached
+  test("permission is gone from every key at once, its name is free, and its rows are deleted a few at a time", async () => {
+    await held(keys[0]); // puts the key into the cache
     await space.data("permissions.deletePermission", { permission: "read" });
     for (const key of keys) expect((await held(key)).permissions).toEqual(["write"]);
     const role = await space.data("permissions.getRole", { role: "editor" });
@@ -66,7 +66,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
     expect([await rowsIn("keyPermissions"), await rowsIn("permissions")]).toEqual([0, 2]);
   });
 
-  test("role is gone from every key at once, and its rows go a few at a time", async () => {
+  test("role is gone from every key at once, and its rows are deleted a few at a time", async () => {
     await held(keys[0]);
     await space.data("permissions.deleteRole", { role: "editor" });
     for (const key of keys) expect(await held(key)).toMatchObject({ code: "VALID" });

@@ -28,7 +28,7 @@ const allKinds: readonly Kind[] = [
   "rootKeyId",
 ];
 
-/** The kinds of things that a permission can be given for. */
+/** The kinds of records for which a permission can be given. */
 const ownedKinds: readonly Kind[] = ["apiId", "keyId", "identityId", "namespaceId", "rootKeyId"];
 
 /** Removes what may differ between the responses of two servers with the same data. */
@@ -47,15 +47,15 @@ async function twoServers() {
   const sides: Side[] = [];
   for (let i = 0; i < 2; i += 1) {
     const server = await startTest();
-    server.clock.advance(1); // so that own things come after the first root key
+    server.clock.advance(1); // so that the workspace's own records come after the first root key
     sides.push({ server, own: await makeWorld(server, "own") });
   }
   const [knowing, ignorant] = sides as [Side, Side];
-  for (const { server } of sides) server.clock.advance(1_000); // so that foreign ids come after all own ones
+  for (const { server } of sides) server.clock.advance(1_000); // so that ids of the other workspace come after all own ids
   const workspaceId = await knowing.server.makeWorkspace();
   const rootKey = await knowing.server.makeRootKey(everything, { workspaceId });
   const foreign = await makeWorld(knowing.server, "foreign", { workspaceId, rootKey });
-  for (const { server } of sides) server.clock.advance(1_000); // so that the askers' root keys come after all of these
+  for (const { server } of sides) server.clock.advance(1_000); // so that the callers' root keys come after all of these ids
   return { knowing, ignorant, foreign };
 }
 
@@ -67,7 +67,10 @@ function textFields(operation: Operation): { schema: JsonSchema; fields: Field[]
   return { schema, fields };
 }
 
-/** The things of another workspace, and a root key's permissions to do anything with them. */
+/**
+ * Returns the permissions that a root key would need for everything that the operation could do with
+ * the other workspace's records.
+ */
 function permissionsFor(operation: Operation, foreign: World): string[] {
   const ids: Record<string, string> = {
     api: foreign.apiId,
@@ -104,7 +107,7 @@ describe("a reference to another workspace's data gets the same response as one 
   );
 });
 
-/** The other workspace's things of these kinds, as the field at this path would name them. */
+/** Returns values for the field at this path that refer to records of the other workspace. */
 function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
   const isCursor = path.at(-1) === "cursor";
   return kinds.map((kind) => ({ path, value: isCursor ? encodeCursor(foreign[kind]) : foreign[kind] }));
@@ -112,7 +115,7 @@ function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
 
 type AskingAs = { permissions: readonly string[]; kinds: readonly Kind[] };
 
-/** All permissions, and for those that can be given for single things, also for the other workspace's things. */
+/** Returns all permissions, and those for single records also for the records of the other workspace. */
 function callersOf(operation: Operation, foreign: World): AskingAs[] {
   const owner = { permissions: everything, kinds: allKinds };
   const narrow = { permissions: permissionsFor(operation, foreign), kinds: ownedKinds };
@@ -133,7 +136,7 @@ async function asker(
   };
 }
 
-/** Expects that no one else spent its credits or limits. */
+/** Expects that the credits and rate limits of the other workspace are not spent. */
 async function expectUntouched(server: TestServer, { key, rootKey }: World): Promise<void> {
   const { body } = await server.call("keys.verifyKey", { key }, { rootKey });
   expect(body.data).toMatchObject({
@@ -172,7 +175,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(handWritten).toEqual([]);
   }, 30_000);
 
-  /** Calls that the examples do not contain: filters, searches, cursors, replacing and spending. */
+  /** Further calls, which the examples do not have: filters, searches, cursors, replacing and spending. */
   function furtherCalls(world: World): [operation: string, body: unknown][] {
     const { apiId, keyId, key, externalId, slug, roleName, namespace } = world;
     const limit = { name: "further", limit: 5, duration: 60_000 };
@@ -219,7 +222,7 @@ describe.each(engines)("on $name,", (engine) => {
 });
 
 test("two counters never share a key, and a counter has one key whatever its limit and cost are", () => {
-  // lengths and digits that could be confused
+  // texts with lengths and digits that a wrong key could confuse
   const parts = ["", "a", "a".repeat(10), "a".repeat(11), "/", "1/a", "11/", "é", "😀"];
   const spaces: Window["space"][] = ["key", "identity", "namespace", "workspace", "address"];
   const windows = spaces.flatMap((space) =>

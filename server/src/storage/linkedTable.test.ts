@@ -4,7 +4,7 @@ import { linkedTable } from "./linkedTable.ts";
 
 type Entry = { workspaceId: string; name: string; next: Entry | undefined };
 
-test("a table finds what was added and not removed since, whatever the names are, as a Map does", () => {
+test("a table finds exactly the entries that were added and not removed, like a Map, whatever their names are", () => {
   const names = fc.constantFrom(
     ...Array.from({ length: 200 }, (_, number) => `name ${number}`),
     "",
@@ -41,7 +41,7 @@ test("a table finds what was added and not removed since, whatever the names are
   );
 });
 
-test("a walk comes to every entry, a few at a time", () => {
+test("a walk visits every entry, a few at a time", () => {
   const table = linkedTable<Entry>();
   const all = Array.from({ length: 1_000 }, (_, number) => ({
     workspaceId: "ws_1",

@@ -23,7 +23,7 @@ const open = async (url: string) => {
   return engine;
 };
 
-/** Runs the child until it ends. Returns what it printed, or undefined if it was killed. */
+/** Runs `migrate.child.ts` until it ends. Returns what it printed, or `undefined` if it was killed. */
 function migrateIn(path: string, killAt: number): Promise<string | undefined> {
   const child = spawn(process.execPath, [join(import.meta.dir, "migrate.child.ts"), path, String(killAt)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -60,7 +60,7 @@ async function openElsewhere(url: string, name: string) {
 
 type Row = Record<string, unknown>;
 
-/** Everything that migrations create, and which of them are recorded. */
+/** Returns everything that migrations have created, and the names of the recorded migrations. */
 function schemaOf(path: string): { tables: Row[]; applied: string[] } {
   const database = new Database(path, { readwrite: true, create: false });
   const tables = database
@@ -94,7 +94,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     const engine = await open(url);
     const unknown = { name: "9999_from_the_future" };
     await engine.transaction((tx) =>
-      // the table belongs to the migrations alone and is in no schema of ours
+      // only the migrations use this table, so the type `Schema` does not have it
       (tx as unknown as { insertInto(table: string): { values(row: object): { execute(): Promise<void> } } })
         .insertInto("migrations")
         .values(unknown)
@@ -153,7 +153,7 @@ describe("a kill during the migrations", () => {
     }
     expect(stages.size).toBe(expected.applied.length + 1);
 
-    // one database of each stage is migrated to the end
+    // migrates one database of each stage to the end
     for (const at of [1, Math.floor(statements / 3), Math.floor(statements / 2), statements]) {
       const path = join(folder, `resumed-${at}.db`);
       for (const suffix of ["", "-wal", "-shm"]) {

@@ -7,7 +7,7 @@ import type { Db, Schema } from "./schema.ts";
 
 type Wanted = { workspaceId: string; externalIds: readonly string[]; createdAtMs: number | undefined };
 
-/** The same query, built anew for these arguments. */
+/** Builds and runs the same query without `prepared`. */
 function select(db: Db, { workspaceId, externalIds, createdAtMs }: Wanted) {
   const query = db
     .selectFrom("identities")

@@ -9,12 +9,15 @@ import { makeWorld, type World } from "../../test/world.ts";
 type Calls = [operation: string, body: object][];
 type Cell = { table: string; column: string; key: string; id: string; isText: boolean };
 
-/** Columns that identify a row and its owner. The server generates them, and a row with other values is another row. */
+/**
+ * Columns that identify a row and its owner. They are not damaged here: with other
+ * values, the row would be another row.
+ */
 const keyColumns = ["id", "workspaceId"];
 /** The column by which a table's rows are found. Default: `id`. */
 const ownerColumns: Record<string, string> = { lastUses: "keyId" };
 
-/** Every cell of rows that belong to this world, except those of key columns. */
+/** Lists the cells of all rows that belong to the records in `world`, except those of key columns. */
 async function cellsOf(server: TestServer, workspaceId: string, world: World): Promise<Cell[]> {
   const { db } = server.services.engine;
   const tables = await db.introspection.getTables();
@@ -49,7 +52,7 @@ function cellsOfRow(table: string, key: string, columns: Column[], row: Record<s
 
 const deep = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
 const texts = ["not json", "[]", "", "null", '{"a":', '{"a":1e999}', '[null,5,{"a":[]}]', "😀 ' -- %"];
-/** Only for columns with JSON of any size, since the server accepts no names or ids of this length. */
+/** Only for columns with JSON, since the server accepts no names or ids of this length. */
 const longTexts = [deep(200_000), "x".repeat(200_000)];
 const jsonColumns = ["meta", "fields", "event"];
 const numbers = [-1, 0, 2, 2 ** 53 - 1, -(2 ** 53) + 1, 8.64e15 + 1];
@@ -64,7 +67,7 @@ describe.each(engines)("on $name,", (engine) => {
     const owner = { workspaceId: space.id, rootKey: space.rootKey };
     good = await makeWorld(server, "good", owner);
     odd = await makeWorld(server, "odd", owner);
-    // enough usage that some of it is written down
+    // enough usage that some of it is stored
     for (const { key } of [good, odd]) await space.data("keys.verifyKey", { key, tags: ["tag"] });
   });
 
@@ -104,7 +107,7 @@ describe.each(engines)("on $name,", (engine) => {
     server.services.caches.clear();
     return Promise.all(calls.map(([operation, body]) => space.call(operation, body)));
   };
-  /** what lists return about the intact things, item by item */
+  /** Returns the items of a list that are about intact records. */
   const goodItems = (reply: Reply): string[] =>
     (reply.body.data as unknown[])
       .map((item) => JSON.stringify(item))
@@ -126,7 +129,7 @@ describe.each(engines)("on $name,", (engine) => {
     return [...texts, null, ...(jsonColumns.includes(column) ? longTexts : [])];
   };
 
-  /** What the first lists and reads return about the intact world, item by item. */
+  /** Returns what the lists and single reads say about the intact records, item by item. */
   function saidOfGood(replies: Reply[]): unknown[] {
     const direct = replies.slice(lists.length, lists.length + goodReads().length);
     return [
@@ -138,7 +141,7 @@ describe.each(engines)("on $name,", (engine) => {
   const placeholder = engine.name === "postgres" ? (index: number) => `$${index}` : () => "?";
   const where = ({ key, id }: Cell) => `"${key}" = '${id}'`;
 
-  /** Runs `work` while the cell has this value. Returns 0 if the database rejects the value, else 1. */
+  /** Runs `work` while the cell has this value. Returns 1, or 0 if the database rejects the value. */
   async function whileOdd(cell: Cell, value: unknown, work: () => Promise<void>): Promise<number> {
     const { table, column } = cell;
     const [before] = await sql(`select "${column}" as "value" from "${table}" where ${where(cell)}`);
@@ -153,7 +156,7 @@ describe.each(engines)("on $name,", (engine) => {
     return 1;
   }
 
-  test("a row of any shape crashes no reader, and does not change what is returned about others", async () => {
+  test("a damaged row crashes no operation, and does not change what is returned about other rows", async () => {
     const calls = [...lists, ...goodReads(), ...readsOf(odd), ["analytics.getUsage", { keyId: odd.keyId }]];
     const before = await ask(calls as Calls);
     expect(before.map(({ status }) => status)).toEqual(Array(calls.length).fill(200));
@@ -199,7 +202,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a balance that cannot be spent from fails alone in its group", async () => {
+  test("a damaged balance fails only its own call, and no other in the same group", async () => {
     const made = await Promise.all(
       Array.from({ length: 24 }, () =>
         space.data("keys.createKey", { apiId: good.apiId, credits: { remaining: 5 } }),
@@ -216,9 +219,9 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** Usage in memory belongs to its thread, and nothing else can write it. */
+/** Usage in memory cannot be damaged by a test, since only its thread can write it. */
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name,", (engine) => {
-  test("usage of any shape crashes no reader of it", async () => {
+  test("damaged usage crashes no operation that reads it", async () => {
     const server = await startTest({ engine });
     const space = await makeWorkspace(server);
     const { apiId } = await space.data("apis.createApi", { name: "payments" });

@@ -23,10 +23,7 @@ export type Schema = {
     name: string | null;
     /** a JSON array of the permissions as the caller sent them, which may be URNs */
     permissions: string;
-    /**
-     * a JSON array of the plain permissions that they stand for; null: they can be
-     * derived without looking up a keyspace
-     */
+    /** a JSON array of the plain permissions that `permissions` stands for; null: it follows from `permissions` alone */
     grants: string | null;
     enabled: Flag;
     expiresAtMs: number | null;
@@ -45,7 +42,7 @@ export type Schema = {
     deleteProtection: Flag;
     defaultPrefix: string | null;
     defaultByteLength: number | null;
-    /** null: see `keyspaceIdOf` */
+    /** the id of the api's keyspace; null: `keyspaceIdOf` derives it */
     keyspaceId: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
@@ -76,22 +73,25 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
     deletedAtMs: number | null;
-    /** the migration of a migrated key, until its first verification; `fromUpstream`: it waits without a hash */
+    /**
+     * the migration of a migrated key until its first verification; `fromUpstream` for a key
+     * that was imported without a hash
+     */
     pendingMigrationId: string | null;
     /** the key, encrypted under the server's recovery key; null if it is not recoverable */
     sealed: string | null;
-    /** set by a reroll, cleared when `expiresAtMs` is set in another way */
+    /** the time of the last reroll; cleared when `expiresAtMs` is set in another way */
     rerolledAtMs: number | null;
-    /** what `expiresAtMs` was before the first reroll shortened it */
+    /** the value of `expiresAtMs` before the first reroll shortened it */
     expiresBeforeRerollMs: number | null;
-    /** digest of the fields that a migrated key was created from; null for other keys */
+    /** the digest of the fields that a migrated key was created from; null for other keys */
     migratedFrom: string | null;
-    /** as in `apis` */
+    /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
-    /** when the hash of a key that was imported without one became known; null for other keys */
+    /** when this server got the hash of a key that was imported without it; null for other keys */
     learnedAtMs: number | null;
   };
-  /** migrations of keys from another system, and how that system hashed them */
+  /** migrations of keys from another system; `algorithm` is how that system hashed them */
   keyMigrations: { id: string; workspaceId: string; algorithm: string; createdAtMs: number };
   namespaces: { id: string; workspaceId: string; name: string; createdAtMs: number };
   /** `limit` 0 refuses every request; `identifier` may contain `*` */
@@ -105,7 +105,7 @@ export type Schema = {
     createdAtMs: number;
     updatedAtMs: number | null;
   };
-  /** `ownerId` is a key or an identity; `position` is the limit's place in the owner's list */
+  /** `ownerId` is the id of a key or an identity; `position` is the limit's index in the owner's list */
   ratelimits: {
     id: string;
     workspaceId: string;
@@ -117,9 +117,10 @@ export type Schema = {
     autoApply: Flag;
   };
   /**
-   * What an owner can spend. `id` is the subject id of keys, or an identity's id. `remaining` null: unlimited; `refillDay`
-   * null with an amount: daily. `creditsEpoch` counts refills and sets. `quotas` is a JSON array of `Quota`.
-   * `nextHoldExpiryMs` is at or before the first expiry of the owner's open holds.
+   * The account of a key or an identity. `id` is the key's `subjectId` or the identity's id. If `remaining` is null,
+   * credits are unlimited. If `refillDay` is null and `refillAmount` is not, credits are refilled daily.
+   * `creditsEpoch` counts the refills and sets. `quotas` is a JSON array of `Quota`. No open hold of the owner
+   * expires before `nextHoldExpiryMs`.
    */
   balances: {
     id: string;
@@ -133,8 +134,8 @@ export type Schema = {
     nextHoldExpiryMs: number | null;
   };
   /**
-   * Reserved credits (`quota` null) or units of a quota, kept for a day after their end. `outcome` and `tags` are JSON.
-   * With `endedAtMs` but without an outcome, it has expired.
+   * Holds of credits, or of units of `quota` if it is not null. They are kept for a day after their end. `outcome`
+   * and `tags` are JSON. A hold with `endedAtMs` but without an outcome has expired.
    */
   holds: {
     id: string;
@@ -153,7 +154,7 @@ export type Schema = {
     requestId: string | null;
     tags: string | null;
   };
-  /** What an open hold has taken from one owner. `taken` is JSON: a `Taken`. */
+  /** The parts of open holds: what a hold has taken from one owner. `taken` is a `Taken` as JSON. */
   holdParts: {
     workspaceId: string;
     ownerId: string;
@@ -164,7 +165,10 @@ export type Schema = {
     onExpiry: string;
     expiresAtMs: number;
   };
-  /** The ledger. `remaining` is the owner's balance after the movement; null: unlimited. `actorId` null: the server. */
+  /**
+   * The ledger of credits and quotas. `remaining` is the owner's credits after the movement; null: unlimited.
+   * `actorId` is null if the server itself caused the movement.
+   */
   movements: {
     id: string;
     workspaceId: string;
@@ -190,14 +194,19 @@ export type Schema = {
   keyRoles: { workspaceId: string; keyId: string; roleId: string };
   rolePermissions: { workspaceId: string; roleId: string; permissionId: string };
   /**
-   * `id` is a digest of root key, operation and Idempotency-Key. `answer` is the response, encrypted so that only the
-   * caller can read it.
+   * Responses for repeated requests. `id` is a digest of root key, operation and Idempotency-Key. `answer` is the
+   * response, encrypted so that only the caller can read it.
    */
   idempotency: { id: string; workspaceId: string; bodyHash: string; answer: string; createdAtMs: number };
-  /** what is counted, and tags: `kind` as in `subjectKinds`, `day` when it was last used, in days since 1970 */
+  /**
+   * names of tags and of everything that usage is counted for; `kind` as in `subjectKinds`; `day`:
+   * its last use, in days since 1970
+   */
   usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
-  /** single events of one workspace, as compressed text */
+  /** counts that a server has only in memory, compressed; on SQLite only */
+  usagePending: { id: number; body: Uint8Array };
+  /** blocks of usage events, as compressed text */
   usageBlocks: {
     id: string;
     workspaceId: string;
@@ -208,7 +217,7 @@ export type Schema = {
     bytes: number;
     body: Uint8Array;
   };
-  /** since when a workspace's single events are complete; without a workspace: those of all workspaces */
+  /** the time from which a workspace's events are complete; the workspace id '' stands for all workspaces */
   usageGaps: { workspaceId: string; completeSinceMs: number };
   /** `fields` is a JSON array of the names of the changed fields, never their values */
   auditEvents: {
@@ -225,7 +234,7 @@ export type Schema = {
     /** "console", or null for the API and the command line */
     via: string | null;
   };
-  /** `examples` is a JSON array of `DifferenceExample`, the latest ones last. */
+  /** `examples` is a JSON array of `DifferenceExample`, the latest last. */
   upstreamDifferences: { workspaceId: string; kind: string; count: number; examples: string };
   /** `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link of `npm start`. */
   consoleSessions: {
@@ -236,7 +245,7 @@ export type Schema = {
     createdAtMs: number;
     seenAtMs: number;
   };
-  /** see `copying/marker.ts` */
+  /** the markers of copies: see `copying/marker.ts` */
   copies: {
     role: "source" | "target";
     id: string;
@@ -247,7 +256,7 @@ export type Schema = {
   };
 };
 
-/** Reads outside of a transaction. A read sees everything that was committed before it. */
+/** Reads outside of a transaction. Each read sees everything that was committed before. */
 export type Db = Kysely<Schema>;
 
 declare const transaction: unique symbol;

@@ -33,7 +33,7 @@ describe("a record that others share", () => {
     expect(shared.bytes()).toBe(0);
   });
 
-  test("is never found again once it has changed, and those that still refer to it do not take away the new one", () => {
+  test("is never found again once it has changed, and releasing it does not remove its replacement", () => {
     const first = hold(1);
     changes.note("id_1");
     expect(shared.find("ws_1", "id_1")).toBeUndefined();

@@ -1,18 +1,18 @@
 import type { ChangeLog, Dated } from "./changeLog.ts";
 import { linkedTable } from "./linkedTable.ts";
 
-/** Records that several cached records refer to, each kept once, for as long as one of those is cached. */
+/** Records that several cached records use. Each is kept once, as long as at least one of those is cached. */
 export type SharedRecords<V> = {
-  /** The record, if it is kept and nothing that it was built from has changed. */
+  /** Returns the record if it is kept and nothing that it was built from has changed. */
   find(workspaceId: string, name: string): V | undefined;
   /**
-   * Registers one more cached record that uses this shared record. Returns the object to use: the one in the cache if it
-   * is fresh. Otherwise `record`, which replaces it.
-   * `since` is the latest change when the record's load began.
+   * Registers one more user of a shared record. Returns the kept object if it is fresh; otherwise keeps `record` in
+   * its place and returns it. `since` is the number of the latest change when the load of `record` began.
    */
   hold(workspaceId: string, name: string, record: V, since: number): V;
+  /** Removes one user of a shared record. Without users, the record is no longer kept. */
   release(workspaceId: string, name: string, record: V): void;
-  /** in memory */
+  /** the memory that the records take */
   bytes(): number;
   clear(): void;
 };
@@ -58,14 +58,14 @@ export function sharedRecords<V extends object>(source: Source<V>): SharedRecord
         kept.uses += 1;
         return kept.record;
       }
-      if (kept !== undefined) remove(kept); // everything that refers to it is stale too
+      if (kept !== undefined) remove(kept); // the cached records that use it are outdated, too
       table.add({ workspaceId, name, next: undefined, record, since, checked: since, uses: 1 });
       bytes += bytesOf(record);
       return record;
     },
     release(workspaceId, name, record) {
       const entry = table.find(workspaceId, name);
-      if (entry?.record !== record) return; // a newer one has replaced it
+      if (entry?.record !== record) return; // a newer record has replaced it
       entry.uses -= 1;
       if (entry.uses === 0) remove(entry);
     },

@@ -20,12 +20,12 @@ describe.each(engines)("on $name,", (engine) => {
     );
   };
 
-  test("a balance that cannot be spent from fails its own calls, and no others in the same group", async () => {
+  test("a damaged balance fails its own calls, and no others in the same group", async () => {
     const space = await makeWorkspace(server);
     const other = await makeWorkspace(server);
     const good = await makeKeys(space, 20);
     const [bad] = await makeKeys(other, 1);
-    // beyond what a number can hold, so the rest after a spend cannot be written
+    // too large for a number, so the rest after a spend cannot be written
     await server.services.engine.transaction((tx) =>
       sql`update "balances" set "remaining" = 9223372036854775807 where "id" = ${bad?.keyId}`.execute(tx),
     );
@@ -54,7 +54,7 @@ describe("a group whose transaction fails", () => {
     }),
   );
 
-  /** How many transactions were tried if each fails with this error. */
+  /** Returns how many transactions are tried if each fails with this error. */
   async function triesWith(error: Error): Promise<number> {
     let tries = 0;
     const engine = {
@@ -68,7 +68,7 @@ describe("a group whose transaction fails", () => {
       () => 0,
       () => "mov_1",
     );
-    const alike = spends.map((one) => ({ ...one, subjectId: "key_a1" })); // one lane
+    const alike = spends.map((one) => ({ ...one, subjectId: "key_a1" })); // all in the same lane
     const outcomes = await Promise.allSettled(alike.map((one) => spend(one)));
     expect(outcomes.map(({ status }) => status)).toEqual(alike.map(() => "rejected"));
     return tries;

@@ -5,16 +5,17 @@ import { type Spend, type Spent, spendAll } from "./queries/charges.ts";
 type Waiting = { spend: Spend; resolve(spent: Spent): void; reject(error: unknown): void };
 
 /**
- * transactions at a time; an identity, or a key without one, belongs to one lane, so that only batches may wait for another
- * lane's transaction
+ * Spends are divided into lanes, each of which runs one transaction at a time. All spends of an identity, or of a
+ * key without an identity, are in the same lane, so lanes rarely wait for each other's row locks: only a batch may
+ * have accounts of several lanes.
  */
 const lanes = 4;
 
 /**
- * Spends credits. All spends that arrive while a lane's transaction is running share its next one: one commit and few
- * round trips for any number of callers. If a balance cannot be read or written, only its own callers get an error.
- * A spend that may have happened is never retried. A batch names one of its balances as `lead`, whose lane then takes
- * all of its spends.
+ * Returns a function that spends credits. All spends that arrive while a lane's transaction is running share the next
+ * one: one commit and few round trips for any number of callers. If an account cannot be read or written, only its
+ * own callers get an error. A spend that may have been committed is never retried. A batch passes one of its owners
+ * as `lead`, so that all its spends go to the same lane.
  */
 export function creditSpender(
   engine: Engine,
@@ -30,7 +31,7 @@ export function creditSpender(
   };
 }
 
-/** By the last characters, which are random. */
+/** Returns the lane of an owner, by the last characters of its id, since these are random. */
 function laneOf(ownerId: string): number {
   const end = ownerId.length;
   return (ownerId.charCodeAt(end - 1) + ownerId.charCodeAt(end - 2)) % lanes || 0;
@@ -73,7 +74,10 @@ async function spendAlone(spendInOne: SpendInOne, group: readonly Waiting[]): Pr
   for (const one of group) await spendGroup(spendInOne, [one]);
 }
 
-/** Whether the database itself works. Then nothing was committed, and the other spends may succeed one by one. */
+/**
+ * Whether the database itself works, and one account caused the error. Nothing was committed then, so
+ * the spends can run one by one.
+ */
 function isOfOneBalance(error: unknown): boolean {
   return !(error instanceof StorageError) || error.reason === "damaged";
 }

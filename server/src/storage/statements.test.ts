@@ -1,4 +1,4 @@
-/** What verifications ask of the database, and how it finds it. */
+/** The statements of verifications, and the indexes that the database uses for them. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { engines } from "../../test/harness.ts";
 import { planOf } from "../../test/plans.ts";
@@ -113,7 +113,7 @@ describe.each(engines)("on $name,", (engine) => {
     for (const cost of [1, 5, 0]) {
       await space.data("keys.verifyKey", { key: spending, credits: { cost } }, { rootKey });
     }
-    await space.data("keys.verifyKey", { key: spending, permissions: "none" }); // reads what is left
+    await space.data("keys.verifyKey", { key: spending, permissions: "none" }); // reads the remaining credits
     await space.data("keys.verifyKey", { key: "unknown" });
   }
 });

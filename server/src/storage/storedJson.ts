@@ -1,4 +1,4 @@
-/** The value of stored JSON; undefined if it is damaged, so that one bad row does not break what is read with it. */
+/** Parses stored JSON. Returns `undefined` if it is damaged, so that one bad row does not break a whole list. */
 export function parseStored(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,8 +1,14 @@
-/** The protocol between the main thread and its background threads: numbered orders, each of which returns rows. */
+/**
+ * The protocol between the main thread and a background thread. An order is a numbered message, to which
+ * the thread responds with rows.
+ */
 
-/** A background thread, as the main thread sees it. */
+/** The main thread's side of a background thread. */
 export type WorkerThread<Order> = {
-  /** Errors: whatever `failure` of `startWorker` makes of the thread's own error. */
+  /**
+   * Sends an order and waits for its rows. Errors: what `failure` of `startWorker`
+   * returns for an error of the thread.
+   */
   ask(order: Order): Promise<unknown[]>;
   close(): Promise<void>;
 };
@@ -59,7 +65,7 @@ type Port<Start, Order> = {
   onmessage: ((event: { data: ThreadRequest<Start, Order> }) => void) | null;
 };
 
-/** The thread's side: runs the orders one at a time, in the order in which they were sent. */
+/** The background thread's side: runs the orders one at a time, in the order in which they were sent. */
 export function followOrders<Start, Order>(
   follow: (order: Order, start: Start) => unknown[] | Promise<unknown[]>,
 ): void {

@@ -1,4 +1,4 @@
-/** If a collector is missing, slow or failing, the server works as it does without traces. */
+/** Tests that the server works normally if a collector is missing, slow or failing. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Collector, startCollector } from "../../test/collector.ts";
@@ -51,7 +51,7 @@ test.each(failing)(
     server.clock.advance(60_000);
     await sendMany(server);
     await until(async () => {
-      await server.call("no.such", {}); // something to send
+      await server.call("no.such", {}); // creates a span to send
       return complaints(server).length > 1;
     });
     expect(complaints(server)).toHaveLength(2);
@@ -97,7 +97,7 @@ test.concurrent("a server stops even if the collector never responds", async () 
   await collector.stop();
 });
 
-/** The server as a process. Its spans are delayed so long that they are lost unless they are sent at shutdown. */
+/** Starts the server as a process. Its spans wait so long that they are lost unless they are sent at shutdown. */
 async function serveTo(collector: Collector) {
   const rootKey = rootKeySecret(randomBytes(24));
   const program = await startServing({
@@ -136,7 +136,7 @@ test.concurrent("a signal ends the process cleanly even if the collector never r
   await collector.stop();
 }, 20_000);
 
-/** Which modules a running server has loaded. */
+/** Returns the modules that a running server has loaded. */
 async function loadedWith(environment: Record<string, string>) {
   const program = join(import.meta.dir, "../../test/nodes/loadedModules.ts");
   const child = Bun.spawn([process.execPath, program], {

@@ -4,7 +4,7 @@ import { engines, startTest, type TestServer } from "../../test/harness.ts";
 import { type Services, startServices } from "../../test/services.ts";
 import { until } from "../../test/until.ts";
 
-/** Spans are sent at once, as JSON. */
+/** settings with which spans are sent immediately, as JSON */
 const atOnce = { OTEL_BSP_SCHEDULE_DELAY: "1", OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" };
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -289,7 +289,7 @@ test("the sampler decides which requests are traced, and only a parent-based one
     "parentbased_traceidratio 0": 1,
     "always_on 1": 65,
   });
-  expect(half).toBeGreaterThan(8); // of 64 by chance: 8 or fewer once in 10¹⁰ runs
+  expect(half).toBeGreaterThan(8); // of 64 requests; by chance it is 8 or fewer once in 10¹⁰ runs
   expect(half).toBeLessThan(57);
 });
 

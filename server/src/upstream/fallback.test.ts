@@ -1,4 +1,4 @@
-/** A server in fallback mode: it decides, and asks its upstream about keys whose hash it does not know. */
+/** Tests fallback mode: the server decides, and asks its upstream about keys whose hash it does not know. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
@@ -28,7 +28,7 @@ const verify = async (server: TestServer, key: string, more: object = {}) =>
   server.call("keys.verifyKey", { key, ...more });
 const code = async (server: TestServer, key: string) => (await verify(server, key)).body.data?.code;
 
-/** A server in fallback whose upstream responds like this, with a key `sk_abcd…` that waits. */
+/** Starts a server in fallback mode whose upstream responds with `respond`, and that has a waiting key `sk_abcd…`. */
 async function after(
   respond: Parameters<typeof startUpstream>[0],
   { engine = memory, settings = {} }: { engine?: TestEngine; settings?: Record<string, string> } = {},
@@ -41,7 +41,7 @@ async function after(
 }
 
 describe.each(engines)("on $name,", (engine) => {
-  test("a key that waits is asked about once, without spending, and is decided here from then on", async () => {
+  test("the upstream is asked once about a waiting key, without spending, and this server decides from then on", async () => {
     const old = kept(await startTest({ engine }));
     const { apiId: oldApiId } = (await old.call("apis.createApi", { name: "old" })).body.data;
     const { keyId, key } = (
@@ -119,7 +119,7 @@ test("a key with another start costs no call, and an unknown key one call a minu
   expect(upstream.bodies).toHaveLength(2);
 });
 
-test("keys that share a start cause five calls a second, all keys a bounded number, and others are a 503", async () => {
+test("keys with the same start cause at most five calls a second, all keys together a bounded number, and further ones get a 503", async () => {
   const respond = () => verdict({ valid: false, code: "NOT_FOUND" });
   const { upstream, server, apiId } = await after(respond, {
     settings: { UPSTREAM_VERIFY_CALLS_PER_SECOND: "8" },
@@ -135,7 +135,7 @@ test("keys that share a start cause five calls a second, all keys a bounded numb
   expectRefusal(await verify(server, "sk_abcdz"), "upstream_unavailable");
 });
 
-test("a failing upstream is a 503 and is left alone for a while, and afterwards keys are found", async () => {
+test("a failing upstream causes a 503 and is not called for a while, and afterwards keys are found", async () => {
   let works = false;
   const { upstream, server } = await after(() =>
     works
@@ -161,7 +161,7 @@ test("a failing upstream is a 503 and is left alone for a while, and afterwards 
   expect(upstream.bodies).toHaveLength(7);
 });
 
-test("an upstream that lies changes nothing here", async () => {
+test("a false response of the upstream changes nothing here", async () => {
   const long = "x".repeat(9 * 1024 * 1024);
   const valid = { valid: true, code: "VALID", keyId: "key_waiting" };
   const lies: [respond: () => Response, found: "NOT_FOUND" | undefined][] = [
@@ -196,7 +196,7 @@ test("an upstream that lies changes nothing here", async () => {
   }
 });
 
-test("two servers that name each other ask once each", async () => {
+test("two servers that are each other's upstream ask each other only once", async () => {
   let urlOfSecond = "";
   const toSecond = kept(startUpstream(passTo(() => urlOfSecond)));
   const first = kept(await startAfter(memory, toSecond.url, "fallback"));
@@ -212,7 +212,7 @@ test("two servers that name each other ask once each", async () => {
   expect([toFirst.bodies.length, toSecond.bodies.length]).toEqual([1, 0]);
 });
 
-test("an upstream that does not respond in time is a 503", async () => {
+test("an upstream that does not respond in time causes a 503", async () => {
   let release = () => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;

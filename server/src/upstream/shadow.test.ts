@@ -1,4 +1,4 @@
-/** A server in shadow mode: its upstream decides, and it verifies beside it and learns. */
+/** Tests shadow mode: the upstream decides, and this server also verifies each key, compares, and learns hashes. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
@@ -24,7 +24,10 @@ afterEach(async () => {
   for (const one of started.splice(0).reverse()) await one.stop();
 });
 
-/** An old server that decides, and a new one in which its key waits. `startAt`: how much of the key is known. */
+/**
+ * Starts an upstream with a key, and a server in shadow mode in which this key waits. `startAt`: how many
+ * characters of the key are known.
+ */
 async function makePair(engine: TestEngine, fields: object = {}) {
   const old = kept(await startTest({ engine: memory }));
   const { apiId: oldApiId } = (await old.call("apis.createApi", { name: "old" })).body.data;
@@ -69,7 +72,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(JSON.stringify(await differences(server))).not.toContain(key);
   });
 
-  test("credits spent by many at once are granted once by both servers together", async () => {
+  test("credits that many callers spend at once are granted only once by both servers together", async () => {
     const { old, server, keyId, key } = await makePair(engine, { credits: { remaining: 40 } });
     const codes: string[] = [];
     const worker = async () => {
@@ -168,7 +171,7 @@ test("a field that the upstream does not have is refused, not ignored", async ()
   }
 });
 
-test("what the upstream refuses is refused, with our own words if we refuse it too", async () => {
+test("a request that the upstream rejects is rejected, with this server's own message if it rejects the request too", async () => {
   const { server, key } = await makePair(memory);
   expectRefusal(await verify(server, key, { permissions: "AND" }), "permissions_query_syntax_error");
   await verify(server, key);

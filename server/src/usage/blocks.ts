@@ -157,7 +157,7 @@ const gaps: UsageInsert = {
 /** in `usageGaps`, the id that stands for all workspaces */
 export const everyWorkspace = "";
 
-/** Stores the time of the first event of all, unless it is already stored: no earlier event can be missing. */
+/** Stores the time of the first event ever, unless it is known already. Before this time, no event is missing. */
 export async function markStart(sql: UsageSql, startMs: number): Promise<void> {
   await sql.insert({ ...gaps, end: "on conflict do nothing" }, [[everyWorkspace, startMs]]);
 }

@@ -24,7 +24,7 @@ test.each(spoiled)(
   async (_, spoil) => {
     const path = join(newFolder(), "latchkey.db");
     const server = await startTest({ engine: { name: "spoiled", url: () => `file:${path}` } });
-    spoil(`${path}-usage`); // which the server opens only once something was recorded
+    spoil(`${path}-usage`); // the server opens this file only when something was recorded
     const space = await makeWorkspace(server);
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { keyId, key } = await space.data("keys.createKey", { apiId });

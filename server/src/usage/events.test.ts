@@ -27,7 +27,7 @@ const everything: EventQuery = {
   namespaces: "all",
 };
 
-/** A database, and how many events' text was read from it. */
+/** A database that counts how many events were read from it. */
 async function open(): Promise<{ usage: UsageDatabase; readBlocks(): number }> {
   const usage = await openUsageDatabase(databaseAt(":memory:"));
   let blocks = 0;
@@ -104,7 +104,7 @@ describe("single events", () => {
     expect(readBlocks()).toBeLessThanOrEqual(3);
   });
 
-  test("with a rare filter take several pages, each of which reads a bounded part and gets ahead", async () => {
+  test("with a rare filter take several pages, each of which reads a bounded part and makes progress", async () => {
     const { usage, readBlocks } = await open();
     const { add, store } = writer();
     add("key_rare", t0);
@@ -128,7 +128,7 @@ describe("single events", () => {
     expect(readBlocks()).toBeLessThan(1.2 * all);
   });
 
-  test("that wait for a database that fails are bounded, and what was dropped shows in the time of completeness", async () => {
+  test("that wait for a failing database are bounded, and dropped ones move the time from which events are complete", async () => {
     const { usage } = await open();
     const { add, store, waiting } = writer();
     const failing: UsageDatabase = {

@@ -45,6 +45,9 @@ export function countedReader(text: string) {
     /** the index at which the next line begins */
     at: () => at,
     isAtEnd: () => at >= text.length,
+    moveTo(index: number): void {
+      at = index;
+    },
     read(): CountedEvent {
       const atMs = Number(next());
       skip(1); // the order

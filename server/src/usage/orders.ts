@@ -18,9 +18,9 @@ export type UsageQuery = {
   workspaceId: string;
   subject: { kind: SubjectKind; id: string };
   period: Period;
-  /** inclusive */
+  /** the beginning of the time span, inclusive */
   startMs: number;
-  /** exclusive */
+  /** the end of the time span, exclusive */
   endMs: number;
   /** counts only events with this tag; undefined: all events */
   tag: string | undefined;
@@ -53,7 +53,7 @@ type Question =
   | { kind: "events"; query: EventQuery };
 
 /**
- * An order is a message to the usage thread. `add` brings events as lines of text;
+ * An order is a message to the usage thread. `add` brings events as `lineWriter` writes them;
  * the thread stores them, and now and then deletes old rows. `save` stores all counts
  * at once. `touch` stores last uses of root keys. The others ask for something.
  *

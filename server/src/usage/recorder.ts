@@ -1,5 +1,5 @@
 import type { UsageEvent } from "../domain/usage.ts";
-import { lineOf } from "./lines.ts";
+import { lineWriter } from "./repeats.ts";
 
 /** The maximum amount of text that waits to be sent to the usage thread. Beyond it, new events are dropped. */
 const maxWaitingChars = 16 * 1024 * 1024;
@@ -16,11 +16,12 @@ export type Recorded = { text: string; count: number; lostUntilMs: number | unde
 /** Keeps recorded events as lines of text until the caller drains them with `take`. */
 export function recorder() {
   let text = "";
+  let write = lineWriter();
   let count = 0;
   let order = 0;
   let lost = 0;
   let lostTags = 0;
-  /** by workspace */
+  /** the characters of tags that were recorded since the last flush, by workspace */
   const tagChars = new Map<string, number>();
   let lostUntilMs: number | undefined;
 
@@ -47,7 +48,7 @@ export function recorder() {
         lose(event.atMs, 1);
         return;
       }
-      text += lineOf(withTagsThatFit(event), order);
+      text += write(withTagsThatFit(event), order);
       order += 1;
       count += 1;
     },
@@ -57,6 +58,7 @@ export function recorder() {
     take(): Recorded {
       const taken = { text, count, lostUntilMs };
       text = "";
+      write = lineWriter();
       count = 0;
       tagChars.clear();
       lostUntilMs = undefined;

@@ -51,7 +51,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     return found.map(({ workspaceId, share, n }) => `${workspaceId} ${share} ${n}`);
   };
 
-  test("a flood in one workspace, or of unknown keys, evicts no event of anybody else", async () => {
+  test("a flood in one workspace, or of unknown keys, evicts no other events", async () => {
     const { usage } = await open();
     await insertBlocks(usage, blocks("ws_quiet", shares.known, 0, 20), newId);
     await insertBlocks(usage, blocks("ws_flood", shares.known, 1_000, 20), newId);
@@ -66,7 +66,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     expect(await findCompleteSince(usage, "ws_flood")).toBe(2_500 - kept);
   });
 
-  test("events give way before any minute of the counts does", async () => {
+  test("events are evicted before any counts are", async () => {
     const { usage } = await open();
     await insertBlocks(usage, blocks("ws_1", shares.known, 0, 400), newId);
     await addMinutes(usage, [[1, 4, 1, 2, 0, 0, 1, 0]]);
@@ -75,7 +75,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     expect(await usage.usedBytes()).toBeLessThanOrEqual(8 * mebibyte);
   });
 
-  test("a count that is full stays full, and keeps no other count from being stored", async () => {
+  test("a count stops at the largest number, and does not keep other counts from being stored", async () => {
     const { usage } = await open();
     const full = Number.MAX_SAFE_INTEGER;
     await addMinutes(usage, [[1, 4, 1, 2, 0, 0, full, full]]);
@@ -89,7 +89,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     ]);
   });
 
-  test("a count moves from minutes to hours to days as it gets old, and is counted once all the time", async () => {
+  test("a count moves from minutes to hours to days as it gets old, and is never missing or counted twice", async () => {
     const { usage } = await open();
     const kind = { workspace: 0, key: 4 } as const;
     const names = [
@@ -137,7 +137,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
   });
 });
 
-test("what is deleted from the usage file is given back to the disk", async () => {
+test("the space of rows that are deleted from the usage file is returned to the disk", async () => {
   const path = join(newFolder(), "latchkey.db");
   const usage = await openUsageDatabase(databaseAt(`file:${path}`));
   const size = async () => {

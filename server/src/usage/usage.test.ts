@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, eventOf, lineOf } from "./lines.ts";
 import type { UsageOrder } from "./orders.ts";
+import { passedReader } from "./repeats.ts";
 import { takeCells, tally } from "./tally.ts";
 import type { UsageThread } from "./thread.ts";
 import { collectUsage } from "./usage.ts";
@@ -18,7 +19,7 @@ const event: UsageEvent = {
   tags: [],
 };
 
-/** A thread that records its orders, and fails while `failing` says so. */
+/** A thread that records its orders, and fails while `failing` is true. */
 function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
   const added: (UsageOrder & { kind: "add" })[] = [];
   return {
@@ -32,11 +33,32 @@ function thread(failing = () => false): UsageThread & { added: (UsageOrder & { k
   };
 }
 
+/** What the thread reads of the orders that it got. */
+function passedTo({ added }: ReturnType<typeof thread>) {
+  return added.flatMap(({ text }) => {
+    const { read, isAtEnd } = passedReader(text);
+    const passed: ReturnType<typeof read>[] = [];
+    while (!isAtEnd()) passed.push(read());
+    return passed;
+  });
+}
+
+/** The events that the thread stores, as plain objects. Expects that it counts the same ones. */
+function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { order: number })[] {
+  return passedTo(to).map(({ event, line }) => {
+    const stored = eventOf(line.slice(0, -1));
+    expect(stored).toMatchObject(event);
+    return JSON.parse(JSON.stringify(stored));
+  });
+}
+
 const collect = (to: UsageThread) =>
   collectUsage({ thread: to, nowMs: () => event.atMs, oldTime: () => undefined, flushMs: 3_600_000 });
 
 const cellsOf = (counted: ReturnType<typeof tally>) =>
-  counted.take().flatMap((subject) => takeCells(subject).map((cell) => ({ name: subject.name, ...cell })));
+  counted
+    .take(() => true)
+    .flatMap((subject) => takeCells(subject).map((cell) => ({ name: subject.name, ...cell })));
 
 test("equal verifications of one minute become one count of each subject", () => {
   const counted = tally();
@@ -54,21 +76,21 @@ test("equal verifications of one minute become one count of each subject", () =>
 
 test("what waits to be stored is bounded, and what does not fit is counted as dropped", () => {
   const counted = tally();
-  for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
-  expect(counted.size()).toBe(200_000 - 50_000 + 3); // of each key one, and one of each other subject
-  for (let call = 0; call < 150_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
-  expect(counted.size()).toBe(200_000);
+  for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
+  expect(counted.size()).toBe(200_000 + 3); // one cell for each key, and one for each other subject
+  for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
+  expect(counted.size()).toBe(300_000);
   expect(counted.dropped()).toBe(100_003);
 });
 
-test("different tags beyond those of a key, and beyond those of the workspace, count as other", () => {
+test("tags beyond the maximum of a key or of the workspace are counted as `other`", () => {
   const counted = tally();
   for (let key = 0; key < 2_000; key += 1) {
     const tags = Array.from({ length: 20 }, (_, index) => `${key} ${index}`.padEnd(512, "x"));
     counted.add({ ...event, keyId: `key_${key}`, identityId: `id_${key}`, tags });
   }
   const names = new Set(cellsOf(counted).map(({ tag }) => tag));
-  expect(names.size).toBe(1_002); // a thousand, `other`, and none
+  expect(names.size).toBe(1_002); // a thousand tags, `other`, and events without a tag
   expect(names.has("other")).toBe(true);
 });
 
@@ -85,13 +107,62 @@ test("an event reaches the thread as it was recorded, whatever characters its te
   }));
   for (const one of events) usage.record(one);
   await usage.close();
-  const lines = to.added[0]?.text.split("\n").filter((line) => line !== "") ?? [];
-  expect(lines.map(eventOf).map((one) => JSON.parse(JSON.stringify(one)))).toEqual(
-    events.map((one, order) => ({ ...one, order })),
-  );
+  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
 });
 
-test("what is counted of a line is what its event has, whatever characters the other fields have", () => {
+test("an event that is like an earlier one reaches the thread with its own time, request and line", async () => {
+  const differences: Partial<UsageEvent>[] = [
+    {},
+    { outcome: "USAGE_EXCEEDED" },
+    { outcome: "RATE_LIMITED", why: { check: "ratelimit", name: "requests", limit: 1, durationMs: 2 } },
+    { credits: 2 },
+    { tags: ["path=/"] },
+    { workspaceId: "ws_2" },
+    { identityId: "id_2" },
+    { identityId: undefined },
+    { apiId: "api_2" },
+    { keyId: "key_2" },
+    { keyId: undefined, keyHash: "hash", outcome: "NOT_FOUND" },
+    { keyId: undefined, namespaceId: "rlns_1", identifier: "user_1", outcome: "PASSED" },
+    { keyId: undefined, namespaceId: "rlns_1", identifier: "user_2", outcome: "PASSED" },
+    { keyId: undefined, namespaceId: "rlns_2", identifier: "user_1", outcome: "PASSED" },
+    { request: "-" },
+  ];
+  const to = thread();
+  const usage = collect(to);
+  const events = [...differences, ...differences, ...differences.toReversed(), {}, {}].map(
+    (difference, index): UsageEvent => ({
+      ...event,
+      request: "",
+      ...difference,
+      atMs: event.atMs + Math.floor(index / 3),
+      requestId: `req_${index}`,
+    }),
+  );
+  for (const one of events) usage.record(one);
+  await usage.lastUses("ws_1", ["key_1"]).catch(() => undefined);
+  for (const one of events) usage.record(one); // in another order, to which no line of the first is known
+  await usage.close();
+  const plain = (one: UsageEvent, order: number) => JSON.parse(JSON.stringify({ ...one, order }));
+  const all = [...events, ...events];
+  expect(eventsOf(to)).toEqual(all.map(plain));
+  expect(passedTo(to).map(({ line }) => line)).toEqual(all.map(lineOf));
+  expect(to.added[0]?.text.split("\n@").length).toBeGreaterThan(10);
+});
+
+test("of events of very many keys, only a thousand are kept for later ones to refer to", async () => {
+  const to = thread();
+  const usage = collect(to);
+  const keys = Array.from({ length: 1_500 }, (_, index) => `key_${index}`);
+  const events = [...keys, ...keys].map((keyId): UsageEvent => ({ ...event, keyId, request: "" }));
+  for (const one of events) usage.record(one);
+  await usage.close();
+  expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
+  expect(to.added[0]?.text.match(/^=/gm)).toHaveLength(1_000);
+  expect(to.added[0]?.text.match(/^@/gm)).toHaveLength(1_000);
+});
+
+test("the fast reader of a line finds the same values as the full parser, whatever characters the line has", () => {
   const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
   const events: UsageEvent[] = [
     event,
@@ -170,19 +241,14 @@ test("what waits for the thread is bounded in bytes, and what does not fit is co
   expect(passed).toBeGreaterThan(1_000);
 });
 
-test("of tags that one workspace sends in great numbers, all beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
+test("if one workspace sends very many tags, those beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
   const to = thread();
   const usage = collect(to);
   const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));
   for (let call = 0; call < 4_000; call += 1) usage.record({ ...event, tags });
   usage.record({ ...event, workspaceId: "ws_2", tags: ["path=/"] });
   await usage.close();
-  const [order] = to.added;
-  const events =
-    order?.text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map(eventOf) ?? [];
+  const events = eventsOf(to);
   expect(events).toHaveLength(4_001);
   expect(events.at(-1)?.tags).toEqual(["path=/"]);
   const kept = events.filter((one) => one.tags.length === 20).length;
@@ -190,7 +256,7 @@ test("of tags that one workspace sends in great numbers, all beyond a megabyte a
   expect(usage.dropped()).toEqual({ events: 0, counts: 0, tags: (4_000 - kept) * 20, evicted: 0 });
 });
 
-test("an event takes less than 200 characters until it is passed on", async () => {
+test("an event takes less than 200 characters until it is sent to the usage thread", async () => {
   const to = thread();
   const usage = collect(to);
   const id = (prefix: string) => `${prefix}_0Ck3vDbnXhq2Tn6Yp1Zs4a`;

@@ -1,3 +1,4 @@
+import type { Window } from "../../domain/windows.ts";
 import {
   type Cells,
   type Counter,
@@ -19,6 +20,8 @@ export type Store = {
   readonly cells: Cells;
   readonly logs: Logs;
   readonly index: KeyIndex;
+  /** the key of a window */
+  readonly keyOf: (window: Window) => string;
   readonly levels: Levels;
   readonly changes: Changes;
   /** the time of the current hit, Unix time in milliseconds */
@@ -32,9 +35,8 @@ export type Store = {
 };
 
 /**
- * After every 16 new counters, which take at least 32 cells, the next 128 cells are checked for
- * counters that have run out. Counters are so freed as fast as they are created, and reading cells in
- * sequence suits the processor's cache.
+ * After every 16 new counters, which take at least 32 cells, the next 128 cells are checked for counters that have run
+ * out. So cells are freed as fast as they are used, and reading them in sequence suits the processor's cache.
  */
 const TIDY_EVERY = 16;
 const TIDY_CELLS = 128;

@@ -48,7 +48,7 @@ function look(counters: MemoryCounters, window: Window): WindowState | undefined
   return counters.hit([{ ...window, cost: 0 }]).windows[0];
 }
 
-/** The counters that a restart would read if the process were killed now. The journal itself is not changed. */
+/** Reads the counters that a restart would find if the process were killed now. Does not change the journal. */
 async function afterKill<T>(see: (counters: JournaledCounters) => T): Promise<T> {
   const copy = join(mkdtempSync(join(folder, "kill-")), "counters");
   for (const end of ["", ".new"]) if (existsSync(path + end)) copyFileSync(path + end, copy + end);
@@ -239,7 +239,7 @@ describe("the journal", () => {
       expect(readFileSync(join(dirname(damaged), aside))).toEqual(flipped);
       const line = lineOfByte(at);
       const kept = [0, 1, 2].map((i) => look(again, windowOf(`${i}`))?.remaining);
-      // If a newline is missing, the line after it is unreadable too.
+      // If the newline at its end is damaged, the next line cannot be read either.
       const lost = (i: number) => line < 0 || i === line || (whole[at] === 10 && i === line + 1);
       expect(kept).toEqual([0, 1, 2].map((i) => (lost(i) ? 1000 : 999)));
       await again.close();

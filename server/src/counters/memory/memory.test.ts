@@ -72,7 +72,7 @@ describe("memory", () => {
     for (const [i, window] of short.entries()) counters.hit([window, ...long.slice(i, i + 1)]);
     expect(forgotten).toEqual({ live: 0, runOut: 0 });
     clock.nowMs += 2000;
-    // Their logs grow.
+    // The logs of these counters grow.
     for (const window of long) counters.hit([window]);
     expect(forgotten.runOut).toBeGreaterThan(200);
     expect(forgotten.live).toBe(0);
@@ -90,7 +90,7 @@ describe("memory", () => {
     const kept = groups.map((group) =>
       group.filter((window) => counters.hit([{ ...window, cost: 0 }]).windows[0]?.remaining !== 100),
     );
-    // Eviction samples, so a few of many are not found.
+    // Eviction checks only a sample of the counters, so it misses a few.
     expect(kept[0]?.length).toBeLessThan(20);
     expect(kept[2]).toHaveLength(200);
   }, 30_000);

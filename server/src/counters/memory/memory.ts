@@ -1,9 +1,10 @@
 import type { Window } from "../../domain/windows.ts";
-import { type Counters, counterKey, type Hit, type Peeked, type WindowState } from "../counters.ts";
+import type { Counters, Hit, Peeked, WindowState } from "../counters.ts";
 import { type Counter, emptyCells, markOf, NO_COUNTER } from "./cells.ts";
 import { noteChanged } from "./changes.ts";
 import { createCounter, emptyLevels, makeRoom, noteFill, noteUsed, type Store } from "./eviction.ts";
 import { emptyIndex, findCounter } from "./keyIndex.ts";
+import { recentKeys } from "./recentKeys.ts";
 import { advance, emptyAtMs, freedAtMs, type Take, take, undo, usedOf } from "./slidingLog.ts";
 import { allRecords, type CounterRecord, changedRecords, restoreRecord } from "./snapshots.ts";
 
@@ -70,6 +71,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
   const cells = emptyCells(budget, () => makeRoom(store, onEvict));
   const store: Store = {
     cells,
+    keyOf: recentKeys(),
     logs: { cells, newestEntry: 0 },
     index: emptyIndex(cells, budget),
     levels: emptyLevels(cells),
@@ -128,7 +130,7 @@ function judgeAll(store: Store, windows: readonly Window[]): Asked[] {
 }
 
 function judge(store: Store, window: Window, before: readonly Asked[]): Asked {
-  const key = counterKey(window);
+  const key = store.keyOf(window);
   const counter = findCounter(store.index, key);
   if (counter !== 0) advance(store.logs, counter, store.nowMs);
   const used = counter === 0 ? 0 : usedOf(store.logs, counter);

@@ -29,7 +29,7 @@ function as(user: string, word = password): string {
   return `redis://${user}:${word}@127.0.0.1:${server.port}`;
 }
 
-/** The error that counters in this Redis throw at the start. */
+/** Returns the error with which counters in this Redis fail at the start. */
 async function refusal(url: string): Promise<string> {
   const error: unknown = await openRedisNode(url).then(
     (node) => node.counters.close(),

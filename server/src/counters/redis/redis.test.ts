@@ -17,7 +17,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** How many scripts Redis has run so far. */
+/** Returns how many scripts Redis has run so far. */
 async function questions(): Promise<number> {
   const text = String(await client.send("INFO", ["commandstats"]));
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0);
@@ -45,7 +45,7 @@ describe("memory in Redis", () => {
     let longest = 0;
     for (let hit = 0; hit < 400; hit += 1) {
       await node.counters.hit([window]);
-      // just early enough to be merged, then just too late
+      // the second cost is just early enough to join the entry, the third is just too late
       clock.nowMs += hit % 2 === 0 ? 1000 : 1;
       const [key = ""] = await keysOf(window.subject);
       longest = Math.max(longest, Number(await client.send("STRLEN", [key])));
@@ -250,7 +250,7 @@ describe("a cached refusal", () => {
         const { windows } = await one.counters.hit([asked]);
         if ((await questions()) === before) {
           fromMemory += 1;
-          // nothing is cached about two windows, so Redis decides
+          // refusals with two windows are not cached, so Redis decides
           const hit = await other.counters.hit([asked, { ...elsewhere, cost: 0 }]);
           expect(windows[0]).toEqual(hit.windows[0]);
         }

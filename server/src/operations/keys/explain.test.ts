@@ -175,6 +175,7 @@ describe.each(engines)("on $name,", (engine) => {
         requestId: "req_1",
         via: undefined,
         remoteAddress: () => "127.0.0.1",
+        auditsNothing: () => undefined,
         userAgent: () => undefined,
         idempotency: () => undefined,
         note: () => undefined,

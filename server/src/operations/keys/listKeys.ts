@@ -95,7 +95,7 @@ export const listKeys = operation({
       },
     });
     const last = found.find(({ id }) => id === page.nextAfterId) ?? readUntil;
-    return { items: page.items, nextAfterId: last && (by === undefined ? last.id : { by, ...last }) };
+    return { ...page, nextAfterId: last && (by === undefined ? last.id : { by, ...last }) };
   },
 });
 

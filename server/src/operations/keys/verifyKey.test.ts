@@ -119,6 +119,7 @@ describe.each(engines)("on $name,", (engine) => {
       caller,
       requestId: "req_1",
       remoteAddress: () => "127.0.0.1",
+      auditsNothing: () => undefined,
       userAgent: () => undefined,
       idempotency: () => undefined,
       via: undefined,

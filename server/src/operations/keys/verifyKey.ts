@@ -1,15 +1,12 @@
 import { type MaybePromise, whenAvailable } from "../../domain/maybePromise.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
+import type { Written } from "../../domain/written.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { shadowOf, verifyInShadow } from "../shared/shadow.ts";
 import { judge, type Outcome, type Requested } from "../shared/verification.ts";
 import { requestedOf, type VerificationInput, verificationInput } from "../shared/verificationInput.ts";
-import {
-  notFound,
-  type VerificationResponse,
-  verification,
-  verificationResponse,
-} from "../shared/verificationResponse.ts";
+import { WrittenVerification } from "../shared/verificationJson.ts";
+import { notFound, type VerificationResponse, verification } from "../shared/verificationResponse.ts";
 import { findVerifiedKey, isVisible, recordNotFound, recordOutcome } from "../shared/verifiedKeys.ts";
 
 export const verifyKey = operation({
@@ -33,7 +30,7 @@ export const verifyKey = operation({
   },
   decides: true,
 
-  run(input, context): MaybePromise<VerificationResponse> {
+  run(input, context): MaybePromise<Verdict> {
     const shadow = shadowOf(context);
     if (shadow !== undefined) return verifyInShadow(context, shadow, input);
     const requested = requestedOf(input, context);
@@ -41,20 +38,23 @@ export const verifyKey = operation({
   },
 });
 
+type Verdict = VerificationResponse | Written<VerificationResponse>;
+
 function decide(
   key: KeyRecord | undefined,
   context: RunContext,
   input: VerificationInput,
   requested: Requested,
-): MaybePromise<VerificationResponse> {
+): MaybePromise<Verdict> {
   if (key === undefined || !isVisible(context, key, input.keyspaces)) {
     recordNotFound(context, input);
     return notFound;
   }
+  context.auditsNothing();
   return whenAvailable(judge(context, key, requested), respond, context, key, input);
 }
 
-function respond(outcome: Outcome, context: RunContext, key: KeyRecord, input: VerificationInput) {
+function respond(outcome: Outcome, context: RunContext, key: KeyRecord, input: VerificationInput): Verdict {
   recordOutcome(context, key, outcome, input);
-  return verificationResponse(key, outcome);
+  return new WrittenVerification(key, outcome);
 }

@@ -163,6 +163,7 @@ function plan({ caller }: RunContext, input: LimitInput, namespace: NamespaceRec
 }
 
 function countAll(planned: readonly Planned[], context: RunContext): MaybePromise<Decided> {
+  context.auditsNothing();
   const hit = context.counters.hit(planned.map(({ window }) => window));
   return whenAvailable(hit, decisionsOf, planned, context);
 }
@@ -198,7 +199,7 @@ function orCreate(
   const { caller } = context;
   if (found !== undefined && may(caller, "ratelimit", found.id, "limit")) return found;
   for (const action of ["limit", "create_namespace"]) {
-    if (!mayAll(caller, "ratelimit", action)) throw missingPermission("ratelimit", action);
+    if (!mayAll(caller, "ratelimit", action)) throw missingPermission(`ratelimit.*.${action}`);
   }
   return createNamespace(context, ref);
 }

@@ -14,10 +14,11 @@ async function loaded(rows: ReturnType<typeof rowsOf>, limit: number, bytesOf = 
     loads.push(some.length);
     return some.map(itemOf);
   };
-  const { items, nextAfterId } = await loadedPage(rows, limit, {
+  const { items, json, nextAfterId } = await loadedPage(rows, limit, {
     bytesOf: () => bytesOf,
     load: (some) => load([...some]),
   });
+  expect(json).toBe(JSON.stringify(items));
   return { ids: idsOf(items), nextAfterId, loads };
 }
 
@@ -28,6 +29,21 @@ test("a page ends before the item that would make it too large, and says where t
   expect(nextAfterId).toBe("id_006");
   expect(pageOf(rowsOf(100, 10), 100, itemOf).nextAfterId).toBeUndefined();
   expect(pageOf(rowsOf(101, 10), 100, itemOf).nextAfterId).toBe("id_099");
+});
+
+test("the JSON of a page is that of its items", () => {
+  for (const [count, bytes] of [
+    [0, 0],
+    [1, 10],
+    [101, 10],
+    [101, mebibyte],
+  ] as const) {
+    const { items, json } = pageOf(rowsOf(count, bytes), 100, (row) => ({
+      ...itemOf(row),
+      name: '"\n\u2028é',
+    }));
+    expect(json).toBe(JSON.stringify(items));
+  }
 });
 
 test("an item that alone is larger than a page gets its own page", async () => {

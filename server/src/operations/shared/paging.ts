@@ -93,16 +93,38 @@ export function pageOf<R extends { id: string }, T>(
   toItem: (row: R) => T,
   readUntilId?: string,
 ): Page<T> {
+  return writtenPage(rows, limit, (row) => write(toItem(row)), readUntilId);
+}
+
+/** An item and its JSON, which says how large the item is and is sent unchanged. */
+type WrittenItem<T> = { item: T; json: string };
+
+function write<T>(item: T): WrittenItem<T> {
+  return { item, json: JSON.stringify(item) };
+}
+
+function writtenPage<R extends { id: string }, T>(
+  rows: readonly R[],
+  limit: number,
+  writtenOf: (row: R) => WrittenItem<T>,
+  readUntilId?: string,
+): Page<T> {
   const items: T[] = [];
+  const texts: string[] = [];
   let bytes = 0;
+  let nextAfterId = readUntilId;
   for (const [index, row] of rows.entries()) {
-    const item = toItem(row);
-    bytes += Buffer.byteLength(JSON.stringify(item));
-    const isFull = index === limit || (bytes > maxPageBytes && index > 0);
-    if (isFull) return { items, nextAfterId: rows[index - 1]?.id };
+    const { item, json } = writtenOf(row);
+    bytes += Buffer.byteLength(json);
+    if (index === limit || (bytes > maxPageBytes && index > 0)) {
+      nextAfterId = rows[index - 1]?.id;
+      break;
+    }
     items.push(item);
+    texts.push(json);
   }
-  return readUntilId === undefined ? { items } : { items, nextAfterId: readUntilId };
+  const page = { items, json: `[${texts.join(",")}]` };
+  return nextAfterId === undefined ? page : { ...page, nextAfterId };
 }
 
 type Loading<H, T> = {
@@ -121,15 +143,18 @@ export async function loadedPage<H extends { id: string }, T>(
   limit: number,
   { bytesOf, load }: Loading<H, T>,
 ): Promise<Page<T>> {
-  const loaded: { id: string; item: T }[] = [];
+  const loaded: ({ id: string } & WrittenItem<T>)[] = [];
   let bytes = 0;
   while (loaded.length < Math.min(rows.length, limit) && bytes <= maxPageBytes) {
     const next = firstFitting(rows.slice(loaded.length, limit), bytesOf);
     const items = await load(next);
-    for (const [index, item] of items.entries()) loaded.push({ id: itemAt(next, index).id, item });
-    bytes += items.reduce((sum, item) => sum + Buffer.byteLength(JSON.stringify(item)), 0);
+    for (const [index, item] of items.entries()) {
+      const written = write(item);
+      loaded.push({ id: itemAt(next, index).id, ...written });
+      bytes += Buffer.byteLength(written.json);
+    }
   }
-  const page = pageOf(loaded, limit, ({ item }) => item);
+  const page = writtenPage(loaded, limit, (one) => one);
   return loaded.length === rows.length ? page : { nextAfterId: loaded.at(-1)?.id, ...page };
 }
 

@@ -234,7 +234,7 @@ describe("with a server that becomes unavailable,", () => {
     await proxy.close();
   });
 
-  /** Forwards the first commit and drops its response. */
+  /** Forwards the first commit to the server, and drops its response. */
   const loseResponse = () => {
     proxy.onSent((data) => {
       const isCommit = data.includes("commit\0");

@@ -1,4 +1,4 @@
-/** Changes across crashes, standbys and a promotion. postgres.test.ts is about the changes of one healthy server. */
+/** Reports of changes across crashes, standbys and a promotion. postgres.test.ts tests them on one healthy server. */
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { databaseAt } from "../../../test/databaseAt.ts";
@@ -21,7 +21,7 @@ const opened: Engine[] = [];
 
 beforeAll(async () => {
   primary = await startPostgres();
-  // flushes only what must be flushed, so that a crash loses the rest
+  // the server flushes only what it must, so that a crash loses the rest
   await primary.ask(`alter system set wal_writer_delay = '10s'`, "select pg_reload_conf()");
   standby = await startStandby(primary);
   const url = new URL(primary.url);
@@ -62,7 +62,7 @@ const reads = (engine: Engine) =>
     (error: unknown) => (error instanceof StorageError ? error.reason : String(error)),
   );
 
-/** Callers that read all the time, so that a read is always in flight. */
+/** Starts callers that read all the time, so that a read is always in flight. */
 function readOn(engine: Engine): { latest: string[]; stop(): Promise<void> } {
   const latest = Array.from({ length: 16 }, () => "");
   let over = false;

@@ -1,4 +1,4 @@
-/** Behind a real PgBouncer, in each of its modes. */
+/** PostgreSQL behind a real PgBouncer, in each of its modes. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { databaseAt } from "../../../test/databaseAt.ts";
@@ -141,7 +141,7 @@ test("a connection that replaces a lost one has the settings as well", async () 
 
 describe("a pool", () => {
   test("refuses a connection whose settings are not the requested ones", async () => {
-    const settings = { ...session, statement_timeout: "2000" }; // the server returns it as 2s
+    const settings = { ...session, statement_timeout: "2000" }; // the server reports it as 2s
     const pool = openPool({ url, max: 1, settings });
     toStop.push(() => pool.close(0));
     const refused = pool.run((client) => client.unsafe("select 1")).catch((error: unknown) => error);

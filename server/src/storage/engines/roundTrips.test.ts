@@ -1,4 +1,4 @@
-/** How often each operation waits for PostgreSQL, counted between the server and the database. */
+/** Counts, between the server and the database, how often each operation waits for PostgreSQL. */
 import { afterAll, expect, test } from "bun:test";
 import { postgres } from "../../../test/harness.ts";
 import { startProxy, type TcpProxy } from "../../../test/proxy.ts";
@@ -26,7 +26,7 @@ const throughProxy = {
 const server = testServer({ engine: throughProxy });
 afterAll(() => proxy.onSent(undefined));
 
-/** A transaction has two round trips of its own: its begin and its commit. */
+/** Each transaction has two more round trips than statements: its begin and its commit. */
 const roundTrips = {
   "keys.verifyKey": 1,
   "identities.getIdentity": 2,
@@ -71,7 +71,7 @@ test("each operation waits for PostgreSQL as often as it has statements, and twi
   expect(counted).toEqual(roundTrips);
 }, 60_000);
 
-/** The least, since usage and news are sent in between over the same proxy. */
+/** Returns the minimum of several counts, since usage and news are sent over the same proxy in between. */
 async function leastOf(times: number, count: () => Promise<number>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let time = 0; time < times; time += 1) least = Math.min(least, await count());

@@ -41,7 +41,7 @@ const faultOf = (work: Promise<unknown>): Promise<unknown> =>
     (fault: unknown) => fault,
   );
 
-/** What a power cut would leave: copies of the database and its log from when a flush of the log began. */
+/** What a power cut would leave on disk: copies of the database and its log from the beginning of a flush. */
 type Kept = { database: Uint8Array; log: Uint8Array };
 
 /**
@@ -88,7 +88,7 @@ function watchFlushes(path: string) {
   return state;
 }
 
-/** The workspaces that a restart after the power cut would find. */
+/** Returns the workspaces that a restart after the power cut would find. */
 function workspacesIn(kept: Kept | undefined): Set<string> {
   if (kept === undefined) return new Set();
   const path = newPath();
@@ -222,7 +222,7 @@ describe("the write-ahead log", () => {
     other.run("begin");
     other.query(`select * from "workspaces"`).all();
     await add(engine, "ws_second");
-    await new Promise((resolve) => setTimeout(resolve, 1_200)); // several tries, all in vain
+    await new Promise((resolve) => setTimeout(resolve, 1_200)); // several attempts, all of which fail
     expect(logBytes(path)).toBeGreaterThan(0);
     other.run("rollback");
     other.close();
@@ -304,7 +304,7 @@ describe("a transaction", () => {
 
   test("is run again on its own if its group is rolled back because of another one", async () => {
     const engine = await open(newPath());
-    await add(engine, "ws_0", "warm"); // so that the three take no longer than a group may
+    await add(engine, "ws_0", "warm"); // warms up, so that the three transactions fit into the time of one group
     let runs = 0;
     const outcomes = await Promise.all(
       ["ws_1", "ws_2", "ws_3"].map((id) =>
@@ -412,7 +412,7 @@ test("more statements than the cache of prepared statements holds still run", as
 });
 
 describe("at the path of a damaged database", () => {
-  /** Made by a process that has ended, since one that has the file open knows how long it was. */
+  /** Creates a database in another process: a process that has opened the file would remember its length. */
   async function makeDatabase(): Promise<string> {
     const path = newPath();
     await createDatabase(`file:${path}`);
@@ -440,7 +440,7 @@ describe("at the path of a damaged database", () => {
     database.close();
     return path;
   }
-  /** What a copy of the file alone has when everything written is still in the log. */
+  /** Creates the file of a database whose content was only in the write-ahead log, which is missing. */
   async function withoutLog(): Promise<string> {
     const path = newPath();
     const database = new Database(path, { create: true, readwrite: true });

@@ -6,10 +6,7 @@ import { flush, flushFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import { retryWhileBusy, target } from "./sqliteTransaction.ts";
 
-/**
- * Suffixes of files that are created only after the database
- * file. If one exists and the database does not, it was lost.
- */
+/** Suffixes of files that are created only after the database file. If one exists without it, the database was lost. */
 const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
 

@@ -12,7 +12,7 @@ import { usage } from "../migrations/0006_usage.ts";
 import { target } from "./sqliteTransaction.ts";
 import { openUsageDatabase, type UsageDatabase } from "./usage.ts";
 
-/** One verification of a key that is named by one letter. */
+/** A verification of a key whose id is one letter. */
 const numberOf = (key: string) => key.charCodeAt(0);
 const used = (key: string): CountRow => [1, 4, 1, numberOf(key), 0, 0, 1, 0];
 
@@ -69,7 +69,7 @@ describe("usage on PostgreSQL", () => {
     await until(() => waiting(1));
     const second = add(other, "b", "a");
     await until(() => waiting(2));
-    // if the second began with b, it would lock b and wait for a, which the first will lock
+    // if the second node began with b, it would lock b and wait for a, which the first node has locked
     const isFree = await admin.unsafe(
       `select 1 from "usageMinutes" where "subjectNo" = ${numberOf("b")} for update skip locked`,
     );

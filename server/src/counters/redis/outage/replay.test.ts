@@ -14,8 +14,8 @@ import { type RedisServer, startRedisServer } from "../../../../test/redisServer
 import { until } from "../../../../test/until.ts";
 import { unsentAdmissions } from "./grants.ts";
 
-// What a process granted while Redis was unavailable. The proxy breaks connections, so no earlier request runs later, and in
-// total exactly the limit must be granted.
+// Replays what a process granted while Redis was unavailable. The proxy breaks connections, so no request runs late, and
+// exactly the limit must be granted in total.
 
 let server: RedisServer;
 let proxy: TcpProxy;
@@ -193,7 +193,7 @@ test("a hit that is given back before its replay never counts, and one that is g
   expect(await remaining(node.counters, window)).toBe(8);
   await loseRedis(node);
   await node.counters.hit([window]);
-  await node.counters.giveBack(last); // must not lower later counts
+  await node.counters.giveBack(last); // this must not lower later counts
   node.backs.length = 0;
   proxy.mend();
   await isBack(node);

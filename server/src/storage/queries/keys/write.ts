@@ -17,11 +17,11 @@ export type NewKey = {
   prefix: string | undefined;
   byteLength: number;
   name: string | undefined;
-  /** JSON text */
+  /** metadata as JSON */
   meta: string | undefined;
   enabled: boolean;
   expiresAtMs: number | undefined;
-  /** undefined: all addresses */
+  /** the addresses from which the key may be used; undefined: all addresses */
   ipAllowList: readonly string[] | undefined;
   /** the migration of a migrated key that has not been verified yet; undefined for other keys */
   pendingMigrationId: string | undefined;
