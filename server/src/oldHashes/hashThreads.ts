@@ -82,24 +82,17 @@ function threadPool(count: number) {
     else next(thread);
   }
 
-  /** One that failed, for instance for lack of memory, is replaced. */
-  async function replace(thread: Thread): Promise<void> {
-    await thread.close();
-    all.delete(thread);
-    if (!isClosed && queue.length > 0) giveBack(start());
-  }
-
   return {
     async run(guess: Guess): Promise<Comparison> {
       const thread = await take();
       if (thread === undefined) return "busy";
       try {
         const [found] = await thread.ask(guess);
-        giveBack(thread);
         return found === undefined ? "unknown" : { hash: found as string };
       } catch {
-        await replace(thread);
-        return "busy";
+        return "busy"; // for instance for lack of memory
+      } finally {
+        giveBack(thread);
       }
     },
     async close() {
