@@ -232,7 +232,7 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** the maximum size of a response that is stored for repeated calls; that to a migration of 10,000 keys fits */
+/** the maximum size of a response that is stored for repeated calls; the response to a migration of 10,000 keys is smaller */
 const mostKeptBytes = 2 * 1024 * 1024;
 
 /** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */
@@ -251,7 +251,7 @@ async function once(
   const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Result);
   if (Buffer.byteLength(kept) > mostKeptBytes) {
     throw new Failure("bound_exceeded", {
-      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send it without an Idempotency-Key, or in parts.`,
+      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send the request without an Idempotency-Key, or in parts.`,
     });
   }
   await setIdempotentResponse(tx, workspaceId, id, idempotency.seal(kept));
