@@ -161,8 +161,8 @@ function wordsOf(permission: Permission): readonly string[] {
 }
 
 /**
- * Everything that an operation without a transaction gets. The functions at its end are made only if an operation asks
- * for them: as closures of an object literal they would be a tenth of the objects that a verification creates.
+ * Everything that an operation without a transaction gets. Its functions are getters, so each is created only when an
+ * operation uses it. Otherwise they would be a tenth of the objects that a verification creates.
  */
 class CallContext implements RunContext {
   readonly now: Services["now"];
