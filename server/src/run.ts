@@ -138,8 +138,7 @@ async function runInParts(
 
 function permit(permission: Permission, caller: Caller): void {
   if (isPermitted(permission, caller)) return;
-  const [resource = "", , action = ""] = wordsOf(permission);
-  throw missingPermission(resource, action);
+  throw missingPermission(permission);
 }
 
 function isPermitted(permission: Permission, caller: Caller): boolean {

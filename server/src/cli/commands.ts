@@ -53,7 +53,7 @@ export const commands: readonly Command[] = [
   {
     name: "import",
     usage:
-      "[<file> | -] [--dry-run] [--replace] [--workspace <id>] [--old-recovery-key <file> | --drop-sealed] [--root-keys] [--from <product>] [--api <id>]",
+      "[<file> | -] [--dry-run] [--replace] [--workspace <id>] [--old-recovery-key <file> | --drop-sealed] [--root-keys] [--from <product>] [--api <id>] [--from-workspace <id>]",
     summary: "import a document of latchkey export, also while the server is running",
     details: [
       "--dry-run  Says what would be created, changed and refused, and changes nothing.",
@@ -62,8 +62,9 @@ export const commands: readonly Command[] = [
       "--old-recovery-key <file>  The recovery key that sealed the document's recoverable keys.",
       "--drop-sealed  Imports recoverable keys as not recoverable.",
       "--root-keys  Imports root keys too.",
-      "--from <product>  better-auth, litellm or csv: imports the keys of its database or file.",
+      "--from <product>  unkey-dump, better-auth, litellm or csv: imports the keys of its database or file.",
       "--api <id>  The api for these keys. Default: a new one.",
+      "--from-workspace <id>  The workspace of Unkey to import. Default: the only one with an api.",
     ],
     example: "workspace.jsonl --dry-run",
   },
