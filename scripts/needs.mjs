@@ -26,6 +26,12 @@ const needs = [
   },
   { what: "the Redis server", package: "redis-server", isHere: () => isOnPath("redis-server") },
   {
+    what: "the MariaDB server",
+    package: "mariadb-server-core",
+    isHere: () => isOnPath("mariadbd") || isProgram("/usr/sbin/mariadbd"),
+  },
+  { what: "MariaDB's programs", package: "mariadb-client", isHere: () => isOnPath("mariadb-dump") },
+  {
     what: "Chromium",
     package: "chromium",
     isHere: () => isOnPath("chromium") || process.env["CHROMIUM"] !== undefined,

@@ -6,13 +6,15 @@
 #
 # If TEST_DATABASE_URL or TEST_REDIS_URL is already set, that server is used instead of starting one. For a server that
 # it starts, the script also prints TEST_POSTGRES_DATA, its data folder, or TEST_REDIS_PID.
-# SERVICES (default "postgres redis") lists the servers to provide.
+# SERVICES (default "postgres redis") lists the servers to provide. With "mariadb" it starts a MariaDB whose user root has
+# no password, and sets TEST_MARIADB_SOCKET, the socket that it listens on.
 set -euo pipefail
 
 wanted=" ${SERVICES:-postgres redis} "
 folder=""
 postgres_bin=""
 redis_pid=""
+mariadb_pid=""
 as_user=()
 
 fail() {
@@ -31,6 +33,7 @@ stop() {
     as_owner "$postgres_bin/pg_ctl" stop -D "$folder/postgres" -m immediate -s || true
   fi
   if [ -n "$redis_pid" ]; then kill -KILL "$redis_pid" 2>/dev/null || true; fi
+  if [ -n "$mariadb_pid" ]; then kill -KILL "$mariadb_pid" 2>/dev/null || true; fi
   if [ -n "$folder" ]; then rm -rf "$folder"; fi
 }
 
@@ -48,7 +51,7 @@ free_port() {
 make_folder() {
   [ -n "$folder" ] && return
   folder=$(mktemp -d "${TMPDIR:-/tmp}/latchkey-services-XXXXXX")
-  # PostgreSQL refuses to run as root
+  # PostgreSQL and MariaDB refuse to run as root
   if [ "$(id -u)" = 0 ]; then
     local user=nobody
     if id postgres >/dev/null 2>&1; then user=postgres; fi
@@ -128,16 +131,42 @@ start_redis() {
   fail "Redis does not start: $(tail -n 3 "$folder/redis.log")"
 }
 
+# A socket instead of a port, since only programs on this machine use it.
+start_mariadb() {
+  local server
+  server=$(PATH="$PATH:/usr/sbin" command -v mariadbd) ||
+    fail "MariaDB is missing: apt-get install mariadb-server-core mariadb-client."
+  make_folder
+  as_owner mariadb-install-db --no-defaults --datadir="$folder/mariadb" --auth-root-authentication-method=normal \
+    --skip-test-db --skip-name-resolve --innodb-flush-method=nosync >"$folder/mariadb.log" 2>&1 ||
+    fail "mariadb-install-db failed: $(tail -n 3 "$folder/mariadb.log")"
+  (cd "$folder" && exec "${as_user[@]}" "$server" --no-defaults --datadir="$folder/mariadb" --skip-networking \
+    --socket="$folder/mariadb.sock" --pid-file="$folder/mariadb.pid" --innodb-flush-method=nosync) \
+    >>"$folder/mariadb.log" 2>&1 </dev/null &
+  mariadb_pid=$!
+  disown "$mariadb_pid"
+  for _ in $(seq 300); do
+    if mariadb-admin --no-defaults --socket="$folder/mariadb.sock" --user=root ping >/dev/null 2>&1; then
+      export TEST_MARIADB_SOCKET="$folder/mariadb.sock"
+      return
+    fi
+    kill -0 "$mariadb_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "MariaDB does not start: $(tail -n 3 "$folder/mariadb.log")"
+}
+
 trap stop EXIT
 trap 'exit 130' INT TERM HUP
 if [[ $wanted == *" postgres "* && -z ${TEST_DATABASE_URL:-} ]]; then start_postgres; fi
 if [[ $wanted == *" redis "* && -z ${TEST_REDIS_URL:-} ]]; then start_redis; fi
+if [[ $wanted == *" mariadb "* ]]; then start_mariadb; fi
 
 if [ $# -gt 0 ]; then
   "$@"
   exit $?
 fi
-for name in TEST_DATABASE_URL TEST_POSTGRES_DATA TEST_POSTGRES_BIN TEST_REDIS_URL TEST_REDIS_PID; do
+for name in TEST_DATABASE_URL TEST_POSTGRES_DATA TEST_POSTGRES_BIN TEST_REDIS_URL TEST_REDIS_PID TEST_MARIADB_SOCKET; do
   if [ -n "${!name:-}" ]; then echo "$name=${!name}"; fi
 done
 echo ready

@@ -22,7 +22,9 @@ test("a root key is created by a preset, signs in with just its permissions, and
 
   const other = await latchkey.arrive("/identities");
   await signIn(other, secret);
-  await other.getByText('Missing permission: "identity.*.read_identity".').waitFor();
+  const refusal =
+    'Missing one of these permissions: "identity.<id>.read_identity" or "identity.*.read_identity".';
+  await other.getByText(refusal).waitFor();
 
   await row.getByRole("button", { name: "Revoke" }).click();
   await page.getByLabel("Type Checkout to confirm").fill("Checkout");

@@ -397,11 +397,17 @@ export type ErrorBody = {
   errors?: Flaw[];
 };
 
-/** Returns the 403 for a root key that lacks a permission on all resources of this kind. */
-export function missingPermission(resource: string, action: string): Failure {
-  return new Failure("insufficient_permissions", {
-    detail: `Missing permission: "${resource}.*.${action}".`,
-  });
+/**
+ * Returns the 403 that names the missing permission. If a permission for one resource is enough (`<id>`), it comes before the wider
+ * one. The id itself is not named.
+ */
+export function missingPermission(permission: string): Failure {
+  const ofAll = permission.replace(".<id>.", ".*.");
+  const detail =
+    ofAll === permission
+      ? `Missing permission: "${permission}".`
+      : `Missing one of these permissions: "${permission}" or "${ofAll}".`;
+  return new Failure("insufficient_permissions", { detail });
 }
 
 /** Returns the 400 for one flaw of the body. */

@@ -10,13 +10,14 @@ import { askHealth } from "./cli/health.ts";
 import { helpFor, operationOf, unknownCommand } from "./cli/help.ts";
 import {
   importFlags,
-  openForeignKeys,
   openImport,
+  refusing,
   resealingFor,
   runImport,
   type Sealing,
   workspaceFor,
 } from "./cli/import.ts";
+import { openForeignKeys } from "./cli/importForeign.ts";
 import { importStatus, statusFlags } from "./cli/importStatus.ts";
 import { importUnkey, serverOf, unkeyFlags } from "./cli/importUnkey.ts";
 import { findWorkspace, isManagement, manage, workspaceOf } from "./cli/manage.ts";
@@ -48,7 +49,7 @@ import { recoveryKeyFingerprint, recoveryWith } from "./sealing.ts";
 import { type StopSignal, stopSignals } from "./stopSignals.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 import { openUsageDatabase } from "./storage/engines/usage.ts";
-import { openForeign, openSnapshot, openStorage } from "./storage/open.ts";
+import { openForeign, openScratch, openSnapshot, openStorage } from "./storage/open.ts";
 
 process.umask(0o077); // only the user that runs the program can read the files that it writes
 
@@ -177,7 +178,9 @@ async function importCommand(config: Config, words: readonly string[]): Promise<
 async function importDocument(config: Config, words: readonly string[]): Promise<number> {
   const flags = importFlags(words);
   if (flags.from !== undefined) {
-    const { entries, close } = await openForeignKeys(flags.from, flags, openForeign);
+    const product = flags.from;
+    const opened = () => openForeignKeys(product, flags, { openForeign, openScratch });
+    const { entries, close } = await refusing(opened);
     const work = async (engine: Engine) => {
       const { id } = await findWorkspace(engine, flags.workspace);
       return importInto(config, { engine, workspaceId: id }, (target) =>
@@ -252,7 +255,7 @@ async function copyFrom(config: Config, words: readonly string[]): Promise<numbe
   return say(await copy(source, words, { monotonicMs, isStopped: () => isStopped, progress: tell }));
 }
 
-/** How many characters a line of the terminal has; undefined: the output does not go to a terminal. */
+/** Returns the width of the terminal in characters, or `undefined` if the output does not go to a terminal. */
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? (process.stdout.columns ?? 80) : undefined;
 }
@@ -286,7 +289,7 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // now, since the start may still fail after the key's hash was stored
+      if (!inMemory) tell(shownOnce(rootKey)); // now, since the key itself is stored nowhere else and the start may still fail
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));

@@ -16,7 +16,7 @@ export type { Limits, Recovery } from "./services.ts";
  */
 export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 
-/** What every operation may use. */
+/** The part of the context that every operation gets. */
 type Context = Tools & {
   caller: Caller;
   requestId: string;

@@ -47,7 +47,10 @@ function inputOf(result: z.ZodSafeParseResult<unknown>, schema: z.ZodType, value
   });
 }
 
-/** Validation stops when a list has `mostListed` violations, so a count of that size or more is a lower bound. */
+/**
+ * Says how many violations the detail leaves out. Validation stops when a list has `mostListed` violations, so a count of that size or
+ * more is a lower bound.
+ */
 function howManyMore(count: number, listed: number): string {
   if (count === 1) return "";
   if (count < mostListed && listed === count) return ` (and ${count - 1} more)`;

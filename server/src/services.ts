@@ -66,11 +66,11 @@ export type Services = Tools & Sources & { engine: Engine };
 export type Limits = {
   maxMetaBytes: number;
   maxRatelimitDurationMs: number;
-  /** undefined: no limit */
+  /** the maximum number of requests per workspace and minute; undefined: no limit */
   workspaceRequestsPerMinute: number | undefined;
   /** how long usage events are kept; undefined: as long as there is space */
   usageEventHours: number | undefined;
-  /** undefined: forever */
+  /** how long audit events are kept; undefined: forever */
   auditRetentionDays: number | undefined;
 };
 

@@ -69,6 +69,8 @@ export function loadedFiles(dist: string): string[] {
   return [
     ...loadedFrom(dist, "embed.js", loadedFrom(dist, "main.js")),
     ...docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
+    "sdk/README.md",
+    "testing/README.md",
     ...console.flatMap((name) => ["", ".br", ".gz"].map((ending) => `console/${name}${ending}`)),
   ];
 }

@@ -13,7 +13,7 @@ export type Services = {
 
 const script = join(import.meta.dir, "../../scripts/services.sh");
 
-/** Starts servers for the caller, which end with this process at the latest. `wanted`: `postgres`, `redis`, or both. */
+/** Starts servers for the caller, which end with this process at the latest. `wanted`: one or more of `postgres`, `redis` and `mariadb`. */
 export async function startServices(
   wanted: string,
   environment: Record<string, string | undefined> = process.env,

@@ -53,7 +53,7 @@ export const commands: readonly Command[] = [
   {
     name: "import",
     usage:
-      "[<file> | -] [--dry-run] [--replace] [--workspace <id>] [--old-recovery-key <file> | --drop-sealed] [--root-keys] [--from <product>] [--api <id>]",
+      "[<file> | -] [--dry-run] [--replace] [--workspace <id>] [--old-recovery-key <file> | --drop-sealed] [--root-keys] [--from <product>] [--api <id>] [--from-workspace <id>]",
     summary: "import a document of latchkey export, also while the server is running",
     details: [
       "--dry-run  Says what would be created, changed and refused, and changes nothing.",
@@ -62,20 +62,23 @@ export const commands: readonly Command[] = [
       "--old-recovery-key <file>  The recovery key that sealed the document's recoverable keys.",
       "--drop-sealed  Imports recoverable keys as not recoverable.",
       "--root-keys  Imports root keys too.",
-      "--from <product>  better-auth, litellm or csv: imports the keys of its database or file.",
+      "--from <product>  unkey-dump, better-auth, litellm or csv: imports the keys of its database or file.",
       "--api <id>  The api for these keys. Default: a new one.",
+      "--from-workspace <id>  The workspace of Unkey to import. Default: the only one with an api.",
     ],
     example: "workspace.jsonl --dry-run",
   },
   {
     name: "copy",
-    usage: "--to <database> [--to-redis <url> | --without-counters] [--only-counters] | --resume-source",
+    usage:
+      "--to <database> [--to-redis <url> | --without-counters] [--only-counters [--replace-counters]] | --resume-source",
     summary: "copy everything to an empty database, also from SQLite to PostgreSQL and back",
     details: [
       "--to <database>     The target, as in DATABASE_URL. The source, DATABASE_URL, is read-only from then on.",
       "--to-redis <url>    The target's REDIS_URL, where the counters of rate limits over a minute go.",
       "--without-counters  Grants every rate limit anew on the target.",
-      "--only-counters     Copies nothing but the counters, once more.",
+      "--only-counters     Copies nothing but the counters, once more. Refused if the target has counted since the copy.",
+      "--replace-counters  With --only-counters: replaces the counters of the target even then.",
       "--resume-source     Lets the source accept writes again.",
     ],
     example: "--to postgres://latchkey@db/latchkey --to-redis redis://redis:6379",

@@ -8,7 +8,7 @@ import { progress } from "./progress.ts";
 
 export type ExportFlags = {
   workspace: string | undefined;
-  /** `-` for the standard output */
+  /** the path of the file to write, or `-` for the standard output */
   output: string;
   rootKeys: boolean;
   usage: boolean;
@@ -57,7 +57,7 @@ export async function writeExport(source: Omit<ExportSource, "warn">, output: st
       if (chunk.length < chunkCharacters) continue;
       await sink.write(chunk);
       chunk = "";
-      shown.show(`${count.toLocaleString("en")} lines`);
+      shown.show(() => `${count.toLocaleString("en")} lines`);
     }
     await sink.write(chunk);
     sink.end();

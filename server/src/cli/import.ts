@@ -1,8 +1,4 @@
 import { createReadStream, readFileSync } from "node:fs";
-import { readBetterAuth } from "../moving/foreign/betterAuth.ts";
-import { readCsv } from "../moving/foreign/csv.ts";
-import { entriesOf } from "../moving/foreign/foreignRecords.ts";
-import { readLiteLlm } from "../moving/foreign/liteLlm.ts";
 import type { Header } from "../moving/format.ts";
 import {
   emptyReport,
@@ -11,25 +7,27 @@ import {
   importRecords,
   type Report,
 } from "../moving/importRecords.ts";
-import { DocumentError, type Entry } from "../moving/parseRecord.ts";
+import { DocumentError } from "../moving/parseRecord.ts";
 import { type OpenDocument, readDocument } from "../moving/readDocument.ts";
 import type { Recovery } from "../services.ts";
 import { type Engine, StorageError } from "../storage/engine.ts";
-import type { ForeignDatabase } from "../storage/foreignDatabase.ts";
 import { insertWorkspace, listWorkspaces, setWorkspaceTimeZone } from "../storage/queries/workspaces.ts";
 import { CommandError, exitCodes, UsageError } from "./commandError.ts";
 import { parseFlags } from "./flags.ts";
+import { checkForeign, type Product, productOf } from "./importForeign.ts";
 import { workspaceOf } from "./manage.ts";
 import { progress } from "./progress.ts";
 
 export type ImportFlags = {
-  /** `-` for the standard input */
+  /** the path of the file to read, or `-` for the standard input */
   file: string;
   workspace: string | undefined;
   /** the product whose keys are imported; undefined: the file is an export document */
   from: Product | undefined;
   /** the api for keys of another product */
   api: string | undefined;
+  /** the workspace of Unkey whose records are imported */
+  fromWorkspace: string | undefined;
   oldRecoveryKey: string | undefined;
   dropSealed: boolean;
 } & Pick<ImportOptions, "dryRun" | "replace" | "rootKeys">;
@@ -37,14 +35,13 @@ export type ImportFlags = {
 /** Parses the flags. Errors: `UsageError` if they are wrong, or if there is more than one file. */
 export function importFlags(words: readonly string[]): ImportFlags {
   const { flags, set, others } = parseFlags(words, {
-    values: ["workspace", "old-recovery-key", "from", "api"],
+    values: ["workspace", "old-recovery-key", "from", "api", "from-workspace"],
     switches: ["dry-run", "replace", "drop-sealed", "root-keys"],
   });
   const [file = "-", ...more] = others;
   if (more.length > 0) throw new UsageError("Usage: latchkey import [<file> | -] [--dry-run] [--replace].");
   const from = productOf(flags["from"]);
-  if (from !== undefined && file === "-") throw new UsageError(`--from ${from} needs ${sources[from]}.`);
-  if (from === undefined && flags["api"] !== undefined) throw new UsageError("--api needs --from.");
+  checkForeign(from, { file, api: flags["api"], fromWorkspace: flags["from-workspace"] });
   const oldRecoveryKey = flags["old-recovery-key"];
   if (oldRecoveryKey !== undefined && set.has("drop-sealed")) {
     throw new UsageError("--old-recovery-key and --drop-sealed contradict each other: give one of them.");
@@ -54,48 +51,13 @@ export function importFlags(words: readonly string[]): ImportFlags {
     workspace: flags["workspace"],
     from,
     api: flags["api"],
+    fromWorkspace: flags["from-workspace"],
     oldRecoveryKey,
     dropSealed: set.has("drop-sealed"),
     dryRun: set.has("dry-run"),
     replace: set.has("replace"),
     rootKeys: set.has("root-keys"),
   };
-}
-
-/** The products whose keys can be imported, and what to pass as the file of each. */
-const sources = {
-  "better-auth": "a SQLite file or a postgres:// address",
-  litellm: "a postgres:// address",
-  csv: "a file",
-} as const;
-
-type Product = keyof typeof sources;
-
-function productOf(text: string | undefined): Product | undefined {
-  if (text === undefined || Object.hasOwn(sources, text)) return text as Product | undefined;
-  throw new UsageError(
-    `--from ${JSON.stringify(text)} is not one of ${Object.keys(sources).join(", ")}. From anything else, write a CSV file with the SHA-256 of each key.`,
-  );
-}
-
-/**
- * Opens the keys of another product, in its database or a file. The caller must call `close` after reading. Errors:
- * `StorageError` if the database cannot be opened.
- */
-export async function openForeignKeys(
-  product: Product,
-  { file, api }: ImportFlags,
-  open: (place: string) => Promise<ForeignDatabase>,
-): Promise<{ entries: AsyncGenerator<Entry>; close(): Promise<void> }> {
-  const note = (sentence: string) => void process.stderr.write(`${sentence}\n`);
-  const reading = { apiId: api, nowMs: Date.now(), note };
-  if (product === "csv") {
-    const records = readCsv(() => createReadStream(file), reading);
-    return { entries: entriesOf(records, note), close: async () => undefined };
-  }
-  const database = await open(file);
-  const read = product === "litellm" ? readLiteLlm : readBetterAuth;
-  return { entries: entriesOf(read(database, reading), note), close: database.close };
 }
 
 /**
@@ -118,7 +80,7 @@ export async function openImport(file: string): Promise<OpenDocument> {
   return refusing(async () => {
     const { entries } = await readDocument(createReadStream(file));
     const shown = progress();
-    for await (const { line } of entries) shown.show(`checked ${line.toLocaleString("en")} lines`);
+    for await (const { line } of entries) shown.show(() => `checked ${line.toLocaleString("en")} lines`);
     shown.end();
     return readDocument(createReadStream(file));
   });
@@ -183,7 +145,7 @@ export async function runImport(
 ): Promise<number> {
   const shown = progress();
   const report = emptyReport();
-  const onProgress = (lines: number) => shown.show(`${lines.toLocaleString("en")} lines`);
+  const onProgress = (lines: number) => shown.show(() => `${lines.toLocaleString("en")} lines`);
   let failure: CommandError | undefined;
   try {
     await importRecords(target, entries, { ...options, onProgress }, report);
@@ -207,14 +169,15 @@ function failureOf(error: unknown): CommandError | undefined {
   return new CommandError(`${error.message}${fix}`);
 }
 
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
+/** Errors: `CommandError` if the work is refused or its file cannot be read. */
+export async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof DocumentError) throw new CommandError(`Nothing was imported. ${error.message}`);
     const { code, message } = error as { code?: string; message?: string };
     if (code === "ENOENT" || code === "EISDIR" || code === "EACCES") {
-      throw new CommandError(`The document cannot be read: ${message}.`);
+      throw new CommandError(`The file cannot be read: ${message}.`);
     }
     throw error;
   }

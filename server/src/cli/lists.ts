@@ -48,8 +48,8 @@ export async function printRows(printing: Printing): Promise<number> {
 }
 
 /**
- * Returns what prints the rows of one page after the other. The first page decides the columns.
- * Errors: `UsageError` for an unknown form.
+ * Returns a function that prints the rows of a page. The rows of the first page decide the columns. Errors: `UsageError`
+ * if `--output` has an unknown value.
  */
 export function printer(
   item: Schema,

@@ -48,8 +48,8 @@ export function isManagement([group = "", verb = ""]: readonly string[]): boolea
 }
 
 /**
- * Runs a command on the database itself. A running server notices the change within a second.
- * `terminalWidth`: undefined if the output does not go to a terminal.
+ * Runs a management command, and returns the text to print. A running server notices the change within a second.
+ * `terminalWidth` is undefined if the output does not go to a terminal.
  * Errors: `CommandError`.
  */
 export async function manage(
@@ -66,7 +66,7 @@ export async function manage(
 const newId = idMaker(randomBytes);
 
 const time = { description: "Unix time in milliseconds." };
-/** The columns of tables, in their order. */
+/** the columns of a table of workspaces, in their order */
 const workspaceColumns = { properties: { id: {}, name: {}, enabled: {}, timeZone: {}, createdAtMs: time } };
 const rootKeyColumns = {
   properties: {

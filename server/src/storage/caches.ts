@@ -7,11 +7,11 @@ import { findNamespace, type NamespaceRecord } from "./queries/namespaces.ts";
 import { findRootKeyByHash, type RootKeyRecord } from "./queries/rootKeys.ts";
 
 export type Caches = {
-  /** by the hash of the whole key */
+  /** cached keys, by the hash of the whole key */
   keys: RecordCache<KeptKey>;
-  /** by name or id */
+  /** cached namespaces, by name or id */
   namespaces: RecordCache<NamespaceRecord>;
-  /** by hash, under the workspace id `noWorkspace`, since the workspace is known only once the root key is found */
+  /** cached root keys, by hash, under the workspace id `noWorkspace`, since the workspace is known only once the root key is found */
   rootKeys: RecordCache<RootKeyRecord>;
   /** Evicts every record that depends on this id. A lookup in progress that depends on it is repeated. */
   evict(id: string): void;

@@ -118,7 +118,7 @@ export function cleanUp(
   };
 }
 
-/** Does what a task has left for after the commit, and returns the number of deleted rows. */
+/** Completes a task after its commit, and returns the number of deleted rows. */
 function finished(done: number | Done): number {
   if (typeof done === "number") return done;
   done.committed();

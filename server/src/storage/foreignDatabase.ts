@@ -5,3 +5,13 @@ export type ForeignDatabase = {
 };
 
 export type ForeignRow = Readonly<Record<string, unknown>>;
+
+export type ScratchValue = string | number | null | Uint8Array;
+
+/** A database of one process in a temporary file, for more rows than fit into memory. It is gone when it is closed. */
+export type ScratchDatabase = ForeignDatabase & {
+  create(table: string, columns: readonly string[]): void;
+  insert(table: string, rows: readonly (readonly ScratchValue[])[]): void;
+  /** Runs a statement without a result, in SQLite's SQL. */
+  run(statement: string, ...values: (string | number)[]): void;
+};

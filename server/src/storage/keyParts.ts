@@ -49,11 +49,11 @@ export type KeptKey = KeyRecord & {
 
 /** The parts that cached keys share: apis, identities and grants. */
 export type KeyParts = {
-  /** by id */
+  /** apis by their id */
   apis: SharedRecords<KeptApi>;
-  /** by id */
+  /** identities by their id */
   identities: SharedRecords<KeptIdentity>;
-  /** by name */
+  /** grants by their `name` */
   grants: SharedRecords<Grants>;
   /** the memory that all parts take */
   bytes(): number;

@@ -3,10 +3,11 @@ import { type Engine, StorageError, type StorageOptions } from "./engine.ts";
 import { sqliteDb } from "./engines/dialects.ts";
 import { openForeignAt } from "./engines/foreign.ts";
 import { openPostgres } from "./engines/postgres.ts";
+import { openScratchDatabase } from "./engines/scratch.ts";
 import { copyOfSnapshot, type SnapshotCopy } from "./engines/snapshotCopy.ts";
 import { openSqlite } from "./engines/sqlite.ts";
 import { slowReadThread } from "./engines/sqliteThread.ts";
-import type { ForeignDatabase } from "./foreignDatabase.ts";
+import type { ForeignDatabase, ScratchDatabase } from "./foreignDatabase.ts";
 import type { Db } from "./schema.ts";
 
 /**
@@ -73,4 +74,9 @@ async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
 /** Opens the database of another product: a SQLite file, or a PostgreSQL database. Errors: `StorageError`. */
 export async function openForeign(place: string): Promise<ForeignDatabase> {
   return openForeignAt(place);
+}
+
+/** An empty database for what does not fit into memory. */
+export function openScratch(): ScratchDatabase {
+  return openScratchDatabase();
 }

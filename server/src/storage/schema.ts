@@ -23,10 +23,7 @@ export type Schema = {
     name: string | null;
     /** a JSON array of the permissions as the caller sent them, which may be URNs */
     permissions: string;
-    /**
-     * a JSON array of the plain permissions that they stand for; null: they can be
-     * derived without looking up a keyspace
-     */
+    /** a JSON array of the plain permissions that `permissions` stands for; null: it follows from `permissions` alone */
     grants: string | null;
     enabled: Flag;
     expiresAtMs: number | null;
@@ -45,7 +42,7 @@ export type Schema = {
     deleteProtection: Flag;
     defaultPrefix: string | null;
     defaultByteLength: number | null;
-    /** null: see `keyspaceIdOf` */
+    /** the id of the api's keyspace; null: `keyspaceIdOf` derives it */
     keyspaceId: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
@@ -89,7 +86,7 @@ export type Schema = {
     expiresBeforeRerollMs: number | null;
     /** the digest of the fields that a migrated key was created from; null for other keys */
     migratedFrom: string | null;
-    /** like that of `apis` */
+    /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
     /** when this server got the hash of a key that was imported without it; null for other keys */
     learnedAtMs: number | null;
@@ -207,6 +204,8 @@ export type Schema = {
    */
   usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
+  /** counts that a server has only in memory, compressed; on SQLite only */
+  usagePending: { id: number; body: Uint8Array };
   /** blocks of usage events, as compressed text */
   usageBlocks: {
     id: string;

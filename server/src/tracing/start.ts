@@ -21,7 +21,7 @@ import { type Otel, type TracingSettings, tracingSettings } from "./settings.ts"
 export type Tracing = {
   requests: RequestTracing;
   engine(engine: Engine): Engine;
-  /** `shared`: whether the counters are in Redis. */
+  /** Adds spans to the services. `shared`: whether the counters are in Redis. */
   services(services: Services, shared: boolean): Services;
   log: Log;
   /** Sends the remaining spans, for at most two seconds. */

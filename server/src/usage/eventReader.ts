@@ -68,7 +68,7 @@ const restarts = 3;
  */
 type Plan = {
   limit: number;
-  /** exclusive */
+  /** only events before this time are read */
   beforeMs: number;
   heads: readonly BlockHead[];
   /** the maximum number of blocks to read */

@@ -10,7 +10,10 @@ type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: numbe
 
 /** Merges small blocks that this process has stored: many small ones would compress badly and be slow to search. */
 export function blockMerger(newId: () => string) {
-  /** by workspace and share; of each pair, the first list has the smaller blocks, the second the larger ones */
+  /**
+   * small blocks by workspace and share; in each pair, the first list has the smaller
+   * blocks, the second the larger ones
+   */
   const small = new Map<string, [Stored[], Stored[]]>();
 
   function remember({ workspaceId, share, text }: Lines, head: BlockHead): void {

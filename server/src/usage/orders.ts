@@ -18,9 +18,9 @@ export type UsageQuery = {
   workspaceId: string;
   subject: { kind: SubjectKind; id: string };
   period: Period;
-  /** inclusive */
+  /** the beginning of the time span, inclusive */
   startMs: number;
-  /** exclusive */
+  /** the end of the time span, exclusive */
   endMs: number;
   /** counts only events with this tag; undefined: all events */
   tag: string | undefined;

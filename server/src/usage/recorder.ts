@@ -21,7 +21,7 @@ export function recorder() {
   let order = 0;
   let lost = 0;
   let lostTags = 0;
-  /** by workspace */
+  /** the characters of tags that were recorded since the last flush, by workspace */
   const tagChars = new Map<string, number>();
   let lostUntilMs: number | undefined;
 

@@ -5,7 +5,7 @@ import type { UsagePlace } from "./worker.ts";
 
 /** The usage thread: it stores and reads usage. `ask` sends it an order. */
 export type UsageThread = {
-  /** Errors: `StorageError` if the usage database fails. */
+  /** Sends an order and waits for its result. Errors: `StorageError` if the usage database fails. */
   ask<K extends UsageOrder["kind"]>(order: UsageOrderOf<K>): Promise<UsageResults[K]>;
   close(): Promise<void>;
 };

@@ -25,7 +25,7 @@ export type Usage = {
   query(query: UsageQuery): Promise<UsageRow[]>;
   /** Returns events, newest first, including everything that this process recorded before the call. */
   events(query: EventQuery): Promise<EventPage>;
-  /** Returns the subjects or tags with the most events. */
+  /** Returns the subjects or tags with the most events. Under load, the last 75 seconds may be missing. */
   top(query: TopQuery): Promise<Top>;
   /** Returns the identifiers with the most decisions. */
   topIdentifiers(query: IdentifierQuery): Promise<IdentifierTop>;
@@ -59,7 +59,7 @@ type Options = {
 };
 
 /**
- * While nothing is recorded, only each 120th flush sends an
+ * While nothing is recorded, only every 120th flush sends an
  * order. Then the thread looks for old rows and checks the space.
  */
 const flushesPerUpkeep = 120;
@@ -164,7 +164,7 @@ function latestUses() {
 
 /**
  * Runs `work` once per interval, and skips an interval if the
- * previous run has not ended. Returns a function that stops it.
+ * previous run has not ended. Returns a function that stops the interval.
  */
 function every(ms: number, work: () => Promise<void>): () => void {
   let underWay = false;

@@ -31,8 +31,8 @@ export function waitingEvents(newId: () => string) {
     dropped: losses.dropped,
     isWaiting: () => queue.size() > 0 || losses.gaps.size > 0,
     /**
-     * Stores all waiting events, and returns the blocks. Errors: those of the database. The events then wait for the
-     * next call; they are dropped if the database rejects one of them.
+     * Stores all waiting events, and returns the blocks. Errors: those of the database. The events then wait for the next
+     * call. If the database has rejected one of them, all are dropped, since a retry would fail again.
      */
     async store(database: UsageDatabase): Promise<{ lines: Lines; head: BlockHead }[]> {
       const taken = queue.take();
@@ -54,7 +54,7 @@ export function waitingEvents(newId: () => string) {
 function lineQueue(onDrop: (lines: Lines) => void) {
   let waiting: Lines[] = [];
   let chars = 0;
-  /** by workspace and share: the lines to which the next event is added */
+  /** the lines to which the next event is added, by workspace and share */
   const open = new Map<string, Lines>();
 
   function dropOldest(): void {
@@ -68,7 +68,7 @@ function lineQueue(onDrop: (lines: Lines) => void) {
   }
 
   return {
-    /** `line`: with its end */
+    /** Adds an event. `line` includes the newline at its end. */
     add(workspaceId: string, isUnknown: boolean, atMs: number, line: string): void {
       const share = isUnknown ? shares.unknown : shares.known;
       const name = `${share}${workspaceId}`;

@@ -52,9 +52,9 @@ export const BODY = 4;
 
 declare const isCell: unique symbol;
 declare const isCounter: unique symbol;
-/** The number of a cell, 0 for none. */
+/** The number of a cell; 0 means "no cell". */
 export type Cell = number & { readonly [isCell]: true };
-/** The number of the cell that holds a counter's fields, 0 for none. */
+/** The number of a counter cell; 0 means "no counter". */
 export type Counter = Cell & { readonly [isCounter]: true };
 
 export const NO_CELL = 0 as Cell;
@@ -202,7 +202,7 @@ function addPage(cells: Cells): boolean {
   if (!claim(cells.budget, PAGE_BYTES)) return false;
   const view = new DataView(new ArrayBuffer(BUFFER_BYTES));
   const number = cells.gone.pop() ?? cells.pages.length;
-  // The number 0 means "no cell", so cell 0 counts as used from the start. So the first page is never empty and never freed.
+  // The number 0 means "no cell", so cell 0 counts as used from the start, and the first page is never empty and never freed.
   const used = number === 0 ? 1 : 0;
   cells.pages[number] = { view, used, firstFree: 0, fresh: used };
   cells.current = number;

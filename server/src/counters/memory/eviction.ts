@@ -35,9 +35,8 @@ export type Store = {
 };
 
 /**
- * After every 16 new counters, which take at least 32 cells, the next 128 cells are checked for
- * counters that have run out. Counters are so freed as fast as they are created, and reading cells in
- * sequence suits the processor's cache.
+ * After every 16 new counters, which take at least 32 cells, the next 128 cells are checked for counters that have run
+ * out. So cells are freed as fast as they are used, and reading them in sequence suits the processor's cache.
  */
 const TIDY_EVERY = 16;
 const TIDY_CELLS = 128;
@@ -169,8 +168,8 @@ function lowestLevel({ counts, counters }: Levels): number {
 }
 
 /**
- * Returns the level. The limit is stored with 24 bits, so a counter less than a millionth below
- * its limit counts as exhausted.
+ * Returns the level of a counter, which is higher the more of its limit is used. The limit is stored with 24 bits, so a
+ * counter less than a millionth below its limit counts as exhausted.
  */
 function levelOf(used: number, limit: number): number {
   if (used === 0) return 1;

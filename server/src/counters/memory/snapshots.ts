@@ -12,7 +12,7 @@ export type CounterRecord = {
   limit: number;
   /** when the newest entry began; new costs may still join that entry */
   firstMs: number;
-  /** oldest first; empty if nothing counts */
+  /** the entries of the log, oldest first; empty if nothing counts */
   entries: Entry[];
 };
 
@@ -43,7 +43,7 @@ export function* allRecords(store: Store): Generator<CounterRecord[]> {
   for (let first = 0; first < endOfCells(cells); first += 2 * BATCH) {
     const batch: CounterRecord[] = [];
     for (let number = first; number < first + 2 * BATCH; number += 1) {
-      const cell = number as Counter; // if it has a mark
+      const cell = number as Counter; // only a cell with a mark is a counter
       if (markOf(cells, cell) !== 0 && isRecorded(changes, cells, cell)) batch.push(recordOf(store, cell));
     }
     yield batch;

@@ -14,12 +14,36 @@ import {
   textOf,
   timeOf,
 } from "./foreignRecords.ts";
+import type { WantedTable } from "./mysqlDump/stageDump.ts";
 
 const product = "better-auth";
 const table = "apikey";
 
+/** What a dump of MySQL must have. */
+export const betterAuthTables: readonly WantedTable[] = [
+  {
+    table,
+    needed: [
+      "id",
+      "configId",
+      "referenceId",
+      "key",
+      "enabled",
+      "expiresAt",
+      "remaining",
+      "refillInterval",
+      "refillAmount",
+      "rateLimitEnabled",
+      "rateLimitTimeWindow",
+      "rateLimitMax",
+      "permissions",
+    ],
+    optional: ["name", "start", "prefix", "lastRefillAt", "createdAt", "updatedAt", "metadata"],
+  },
+];
+
 /**
- * The keys of better-auth's api-key plugin (1.7), on SQLite or PostgreSQL. Its hash of a key is ours. Each configuration
+ * The keys of better-auth's api-key plugin (1.7), on SQLite, PostgreSQL or from a dump of MySQL. Its hash of a key is ours. Each configuration
  * becomes an api, each user or organization an identity, and each `resource` with an action a permission.
  */
 export async function* readBetterAuth(

@@ -4,89 +4,130 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { SQL } from "bun";
-import { databaseAt } from "../../../test/databaseAt.ts";
 import { postgres } from "../../../test/harness.ts";
+import { createdIn, importForeign } from "../../../test/importForeign.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
-import { openUsageDatabase } from "../../storage/engines/usage.ts";
-import type { ForeignDatabase } from "../../storage/foreignDatabase.ts";
-import { openForeign } from "../../storage/open.ts";
+import type { Workspace } from "../../../test/workspace.ts";
+import { openForeign, openScratch } from "../../storage/open.ts";
 import type { DocumentRecord } from "../format.ts";
-import { importRecords, type Report } from "../importRecords.ts";
-import { readBetterAuth } from "./betterAuth.ts";
+import { betterAuthTables, readBetterAuth } from "./betterAuth.ts";
 import { readCsv } from "./csv.ts";
-import { entriesOf, type Reading } from "./foreignRecords.ts";
+import type { Reading } from "./foreignRecords.ts";
 import { readLiteLlm } from "./liteLlm.ts";
+import { dumpText } from "./mysqlDump/dumpText.ts";
+import { stageDump } from "./mysqlDump/stageDump.ts";
 
-const fixture = (name: string) => readFileSync(join(import.meta.dir, "fixtures", name), "utf8");
+const fixtureBytes = (name: string) => readFileSync(join(import.meta.dir, "fixtures", name));
+const fixture = (name: string) => fixtureBytes(name).toString();
 const folder = mkdtempSync(join(tmpdir(), "latchkey-foreign-"));
 const liteLlmUrl = await postgres.url(folder);
+const betterAuthUrl = await postgres.url(folder);
 const server = testServer({});
 const workspace = testWorkspace(server);
 
 beforeAll(async () => {
   const file = new Database(join(folder, "better-auth.db"), { create: true });
-  file.run(fixture("better-auth-1.7.5.sql"));
+  file.run(fixture("better-auth-1.7.5.sqlite.sql"));
   file.close();
-  const client = new SQL(liteLlmUrl, { max: 1 });
-  await client.unsafe(fixture("litellm-0.4.110.sql"));
-  await client.close();
+  await fill(liteLlmUrl, "litellm-0.4.110.sql");
+  await fill(betterAuthUrl, "better-auth-1.7.5.postgres.sql");
 });
 afterAll(async () => {
   await postgres.drop?.(liteLlmUrl);
+  await postgres.drop?.(betterAuthUrl);
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function imported(
-  read: (reading: Reading) => AsyncIterable<DocumentRecord>,
-): Promise<Report & { notes: string[] }> {
-  const notes: string[] = [];
-  const note = (sentence: string) => void notes.push(sentence);
-  const { services } = server;
-  const usage = await openUsageDatabase(databaseAt(":memory:"));
-  const { engine, newId, now } = services;
-  const target = { engine, workspaceId: workspace.id, usage, newId, now, actorId: "latchkey import" };
-  const rules = { dryRun: false, replace: false, rootKeys: false, reseal: () => undefined };
-  const reading = { apiId: undefined, nowMs: server.clock.nowMs, note };
-  const report = await importRecords(target, entriesOf(read(reading), note), rules);
-  await usage.close();
-  return { ...report, notes };
+const imported = (read: (reading: Reading) => AsyncIterable<DocumentRecord>) =>
+  importForeign(server, workspace.id, read);
+
+async function fill(url: string, name: string): Promise<void> {
+  const client = new SQL(url, { max: 1 });
+  await client.unsafe(fixture(name));
+  await client.close();
 }
 
-async function fromDatabase(
-  place: string,
-  read: (database: ForeignDatabase, reading: Reading) => AsyncIterable<DocumentRecord>,
-) {
-  const database = await openForeign(place);
-  try {
-    return await imported((reading) => read(database, reading));
-  } finally {
-    await database.close();
+const verifierOf =
+  (of: Workspace) =>
+  (key: string, more: object = {}) =>
+    of.data("keys.verifyKey", { key, ...more });
+const verify = verifierOf(workspace);
+
+/** The same keys, in each of the databases that the plugin can use. */
+const betterAuth = [
+  {
+    database: "SQLite",
+    open: () => openForeign(join(folder, "better-auth.db")),
+    wrote: {
+      userId: "5XLNVY4QGqfJqVP6tRv9oXleJ0rCihqj",
+      plain: "UCiYgvGVjnWKXZfUVUzjcuHecAvQleEPqzDrcolkplomEDKXPhdgYcRsquGgOjRV",
+      limited: "pay_jHwpDnNLVzHoDXgeQyjIvccTRAVQxAQAjbbSqXRqtiVqRiUkSFyMbAVHXkoHmuxS",
+      refilled: "rUYMehOYqghXuNbqpoHqwAxnEKimPleGSEawyqaUYWBrpcvwRybJtXNZIAswzDuP",
+      permitted: "RbKzBgIrrDdBmkLOqGZtNnSvbRCbeoqSKlKCMtESObGEBnXtcVSVXjVVMYPwbolM",
+      off: "EUuIaCkxWjpHGHLeRDoHHKwSZxMYgqWvdNPYVvypKmttJQKgcRuQRxarlXPDWZQh",
+      meta: { plan: "pro" },
+    },
+  },
+  {
+    database: "PostgreSQL",
+    open: () => openForeign(betterAuthUrl),
+    wrote: {
+      userId: "TiJXCOYZKszb5ftBKtMcjctSWtJguYRB",
+      plain: "KpGJfPQfyggpuwgwAKtRlJLjxKojqSRKoRxRfJZOujLGKyDVJwfiYavQRDwVprfL",
+      limited: "pay_hDJlgvrmIXFnWmeeZDqeUsAVTtvrdUAEDiwadDlEplbrAxHdeoOAqUDAOkPVEHAg",
+      refilled: "XyLUoEUtcDEjHzkcvKWCGORulXOCMsWkRNkgWHzLZTljxwhorXFuECUcVqXdDsmE",
+      permitted: "QcHaChCPbgxvFYPJzCCHiiOVtnwUkPDSlHTsfVuqQEGHofkhDZPfEsQngRjcdnhE",
+      off: "iAueBwtouSpQTkhtCTgLCVJrteCAmYjCiDUkPmxqcYtxFqJMfQIduKuOJMUoEjXD",
+      meta: { plan: "pro", note: `it's "ünï" \\ 🔑\nline` },
+    },
+  },
+  {
+    database: "MySQL, in a dump",
+    async open() {
+      const scratch = openScratch();
+      const dump = dumpText(Readable.from([fixtureBytes("better-auth-1.7.5.mysqldump.sql")]));
+      await stageDump(dump, betterAuthTables, scratch);
+      return scratch;
+    },
+    wrote: {
+      userId: "FOagnQpAJ1fg9ECJlB1MCOMzmK4jZ2ru",
+      plain: "tVFbiqUNNCiZiXDwBgNtlMCcfxCPXoSBluWRlWtgRiJtDDxaOTZWuWDfryKZOdhz",
+      limited: "pay_oLXjRYQjuVOmUHLaRbJfsQxItrSYKheEzsGpbKQYPqzAvyneAbzHqddYhhRrKJAm",
+      refilled: "NsXzByFupXqyIzXDNpgzMtkRzxBijfPQOitsdcLVBulrNlnZKsoWquXriugJnfhg",
+      permitted: "uvQtoQEYUfNiqrDXeGopbqHlbMwdeFrhVletKyHDHlJpDuMcXgXUpkWoTREQXhiE",
+      off: "dwhFMKiBUDrmAcNzDukQESdPocqcpsQQGxNGjCFzuYSirTyWdyAfMWCLSkhsmwHB",
+      meta: { plan: "pro", note: `it's "ünï" \\ 🔑\nline` },
+    },
+  },
+];
+
+describe.each(betterAuth)("better-auth on $database", ({ open, wrote }) => {
+  const server = testServer({});
+  const workspace = testWorkspace(server);
+  const verify = verifierOf(workspace);
+  const { userId, plain, limited, refilled, permitted, off, meta } = wrote;
+
+  async function importedKeys() {
+    const database = await open();
+    try {
+      return await importForeign(server, workspace.id, (reading) => readBetterAuth(database, reading));
+    } finally {
+      await database.close();
+    }
   }
-}
-
-const verify = (key: string, more: object = {}) => workspace.data("keys.verifyKey", { key, ...more });
-const createdIn = ({ counts }: Report) =>
-  Object.fromEntries(Object.entries(counts).map(([type, { created }]) => [type, created]));
-
-describe("better-auth", () => {
-  const fromFile = () => fromDatabase(join(folder, "better-auth.db"), readBetterAuth);
-  const plain = "UCiYgvGVjnWKXZfUVUzjcuHecAvQleEPqzDrcolkplomEDKXPhdgYcRsquGgOjRV";
-  const limited = "pay_jHwpDnNLVzHoDXgeQyjIvccTRAVQxAQAjbbSqXRqtiVqRiUkSFyMbAVHXkoHmuxS";
-  const refilled = "rUYMehOYqghXuNbqpoHqwAxnEKimPleGSEawyqaUYWBrpcvwRybJtXNZIAswzDuP";
-  const permitted = "RbKzBgIrrDdBmkLOqGZtNnSvbRCbeoqSKlKCMtESObGEBnXtcVSVXjVVMYPwbolM";
-  const off = "EUuIaCkxWjpHGHLeRDoHHKwSZxMYgqWvdNPYVvypKmttJQKgcRuQRxarlXPDWZQh";
 
   test("its keys verify with their user, credits, limits, permissions and refills", async () => {
-    const report = await fromFile();
+    const report = await importedKeys();
     expect(createdIn(report)).toEqual({ permission: 3, api: 1, identity: 1, key: 5 });
     expect([report.refusals, report.notes]).toEqual([[], []]);
     expect(await verify(plain)).toMatchObject({
       code: "VALID",
-      identity: { externalId: "5XLNVY4QGqfJqVP6tRv9oXleJ0rCihqj" },
+      identity: { externalId: userId },
       ratelimits: [{ name: "requests", limit: 5 }],
     });
-    expect(await verify(limited)).toMatchObject({ code: "VALID", credits: 2, meta: { plan: "pro" } });
+    expect(await verify(limited)).toMatchObject({ code: "VALID", credits: 2, meta });
     expect((await verify(permitted, { permissions: "files.read AND users.read" })).code).toBe("VALID");
     expect((await verify(permitted, { permissions: "users.write" })).code).toBe("INSUFFICIENT_PERMISSIONS");
     expect((await verify(off)).code).toBe("DISABLED");
@@ -99,15 +140,17 @@ describe("better-auth", () => {
   });
 
   test("importing them again creates nothing", async () => {
-    await fromFile();
-    const again = await fromFile();
+    await importedKeys();
+    const again = await importedKeys();
     expect(createdIn(again)).toEqual({ permission: 0, api: 0, identity: 0, key: 0 });
   });
 });
 
 describe("LiteLLM", () => {
   test("its keys verify with their limits, and what is not carried over is named", async () => {
-    const report = await fromDatabase(liteLlmUrl, readLiteLlm);
+    const database = await openForeign(liteLlmUrl);
+    const report = await imported((reading) => readLiteLlm(database, reading));
+    await database.close();
     expect(createdIn(report)).toEqual({ api: 1, identity: 1, key: 3 });
     expect(report.notes).toEqual([
       expect.stringContaining("The user bob@example.com gets no identity"),

@@ -72,13 +72,16 @@ export function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-/** Unix milliseconds of a date, an ISO text or a number. */
+const withoutZone = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$/;
+
+/** Unix milliseconds of a date, an ISO text or a number. A text without a zone, as MySQL writes it, is in UTC. */
 export function timeOf(value: unknown): number | undefined {
   if (value instanceof Date) return value.getTime();
   if (typeof value === "number") return value;
   const text = textOf(value);
   if (text === undefined) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  const iso = withoutZone.test(text) ? `${text.replace(" ", "T")}Z` : text;
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(iso);
   return Number.isNaN(ms) ? undefined : ms;
 }
 

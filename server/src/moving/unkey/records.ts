@@ -63,7 +63,7 @@ function withoutHash(stored: Written | undefined): Written {
 }
 
 /** Keys are shown as `prefix_` and four more characters. */
-function prefixOf(start: string): string | undefined {
+export function prefixOf(start: string): string | undefined {
   return start.length > 5 && start.at(-5) === "_" ? start.slice(0, -5) : undefined;
 }
 

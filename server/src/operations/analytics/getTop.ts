@@ -101,7 +101,7 @@ async function topOfCounts(
 
 async function topIdentifiers({ namespace, outcome, limit }: Input, time: Time, context: RunContext) {
   const { caller, usage } = context;
-  if (!mayAll(caller, "ratelimit", "read_analytics")) throw missingPermission("ratelimit", "read_analytics");
+  if (!mayAll(caller, "ratelimit", "read_analytics")) throw missingPermission("ratelimit.*.read_analytics");
   const { namespaceId } = await findSubjects(context, { namespace });
   const { workspaceId } = caller;
   const found = await usage.topIdentifiers({ workspaceId, namespaceId, ...time, outcome, limit });

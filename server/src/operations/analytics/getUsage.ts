@@ -146,7 +146,7 @@ async function findSubject(context: RunContext, input: Input): Promise<Subject> 
   }
   const [subject] = named;
   if (subject !== undefined) return subject;
-  if (!mayAll(caller, "api", "read_analytics")) throw missingPermission("api", "read_analytics");
+  if (!mayAll(caller, "api", "read_analytics")) throw missingPermission("api.*.read_analytics");
   return { kind: "workspace", id: caller.workspaceId };
 }
 

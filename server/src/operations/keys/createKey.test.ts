@@ -222,7 +222,9 @@ describe.each(engines)("on $name,", (engine) => {
       equipped.call("keys.createKey", body, { rootKey: await equipped.makeRootKey(permissions) });
     const refused = await createWith("api.*.create_key", "api.api_other.encrypt_key");
     expect(refused.status).toBe(403);
-    expect(refused.body.error.detail).toBe('Missing permission: "api.*.encrypt_key".');
+    expect(refused.body.error.detail).toBe(
+      'Missing one of these permissions: "api.<id>.encrypt_key" or "api.*.encrypt_key".',
+    );
     expect((await createWith("api.*.create_key", `api.${apiId}.encrypt_key`)).status).toBe(200);
     await equipped.stop();
   });

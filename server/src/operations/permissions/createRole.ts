@@ -33,7 +33,7 @@ export const createRole = operation({
     const { caller, tx, audit, newId, now } = context;
     const slugs = input.permissions ?? [];
     if (slugs.length > 0 && !mayAll(caller, "rbac", "add_permission_to_role")) {
-      throw missingPermission("rbac", "add_permission_to_role");
+      throw missingPermission("rbac.*.add_permission_to_role");
     }
     const role = { id: newId("role"), name: input.name, description: input.description || null };
     if (!(await insertRole(tx, caller.workspaceId, role, now()))) {

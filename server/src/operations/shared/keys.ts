@@ -211,7 +211,7 @@ export function createSecret(
  */
 export function requireEncryption({ caller, recovery }: TransactContext, apiId: string): void {
   requireRecovery(recovery);
-  if (!may(caller, "api", apiId, "encrypt_key")) throw missingPermission("api", "encrypt_key");
+  if (!may(caller, "api", apiId, "encrypt_key")) throw missingPermission("api.<id>.encrypt_key");
 }
 
 /**
@@ -225,7 +225,7 @@ export function requireDecryption(
 ): Recovery["open"] {
   const { open } = requireRecovery(recovery);
   if (may(caller, "api", apiId, "decrypt_key")) return open;
-  throw missingPermission("api", "decrypt_key");
+  throw missingPermission("api.<id>.decrypt_key");
 }
 
 /** Errors: `precondition_failed` if this server has no recovery key. */

@@ -199,7 +199,7 @@ function orCreate(
   const { caller } = context;
   if (found !== undefined && may(caller, "ratelimit", found.id, "limit")) return found;
   for (const action of ["limit", "create_namespace"]) {
-    if (!mayAll(caller, "ratelimit", action)) throw missingPermission("ratelimit", action);
+    if (!mayAll(caller, "ratelimit", action)) throw missingPermission(`ratelimit.*.${action}`);
   }
   return createNamespace(context, ref);
 }

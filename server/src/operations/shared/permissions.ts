@@ -82,7 +82,7 @@ export async function requirePermissions(
   const existing = await findPermissionsBySlug(tx, caller.workspaceId, wanted);
   if (existing.length === wanted.length) return existing;
   if (mayAll(caller, "rbac", "create_permission")) return findOrCreatePermissions(context, wanted);
-  throw missingPermission("rbac", "create_permission");
+  throw missingPermission("rbac.*.create_permission");
 }
 
 /**

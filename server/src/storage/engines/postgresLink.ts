@@ -25,7 +25,7 @@ export type Link = {
    * Resolves after the first probe.
    */
   suspect(pools: Pools): Promise<void>;
-  /** Call when a response arrives: the server may be slow, but it is there. */
+  /** Call it when a response arrives: then the server may be slow, but it is there. */
   responded(): void;
   close(): Promise<void>;
 };

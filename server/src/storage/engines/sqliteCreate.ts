@@ -6,10 +6,7 @@ import { flush, flushFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import { retryWhileBusy, target } from "./sqliteTransaction.ts";
 
-/**
- * Suffixes of files that are created only after the database
- * file. If one exists and the database does not, it was lost.
- */
+/** Suffixes of files that are created only after the database file. If one exists without it, the database was lost. */
 const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
 
@@ -41,7 +38,7 @@ export function refuseMissing(path: string): void {
 async function createAt(path: string): Promise<void> {
   const unfinished = `${path}.new`;
   try {
-    remove(unfinished); // a process that was killed may have left one behind
+    remove(unfinished); // it may be left from a process that was killed
     const connection = new Database(unfinished, { create: true, readwrite: true });
     try {
       await migrate(target(connection));

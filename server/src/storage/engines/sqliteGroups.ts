@@ -25,14 +25,14 @@ type GroupOptions = {
   /** called before and after each group */
   log: { makeRoom(): Promise<void>; grew(): void };
   commits: {
-    /** Errors: `StorageError` if nothing may be committed any more. */
+    /** Checks that commits are still possible. Errors: `StorageError` if not. */
     refuseAfterFailure(): void;
-    /** Resolves when what was committed is durable. */
+    /** Flushes what was committed. Resolves when it is durable. */
     flush(): Promise<void>;
   };
 };
 
-/** A transaction whose caller waits. Its outcome is certain only when its group is committed. */
+/** A member of a group: a transaction whose caller waits. Its outcome is certain only when the group is committed. */
 type Member = {
   /** Runs the work as a part of the open transaction. Errors: any, if SQLite has rolled back the whole group. */
   run(): Promise<void>;
@@ -81,7 +81,7 @@ export function groupCommits(options: GroupOptions) {
   };
 }
 
-/** `size` counts the characters in the parameters of all statements so far. */
+/** What each group needs. `size` counts the characters in the parameters of all statements so far. */
 type Groups = GroupOptions & { size: { characters: number } };
 
 /** Runs and commits as many of these members as one group may have, and returns the rest. */

@@ -15,7 +15,7 @@ export type AuditEvent = {
   fields: readonly string[];
   remoteAddress: string | undefined;
   userAgent: string | undefined;
-  /** undefined: an API request or the command line */
+  /** where the change came from; undefined: an API request or the command line */
   via: "console" | undefined;
 };
 
@@ -78,9 +78,9 @@ export type AuditFilter = Walk & {
   event?: string | undefined;
   actorId?: string | undefined;
   targetId?: string | undefined;
-  /** inclusive */
+  /** only changes at this time or later */
   startMs?: number | undefined;
-  /** exclusive */
+  /** only changes before this time */
   endMs?: number | undefined;
 };
 

@@ -20,7 +20,7 @@ import { insertHold } from "./holds.ts";
 /** A request to spend. The key must have enough, and so must its identity, if that has an account. */
 export type Spend = {
   workspaceId: string;
-  /** undefined: only the identity spends */
+  /** the `subjectId` of the key that spends; undefined: only the identity spends */
   subjectId: string | undefined;
   identityId: string | undefined;
   cost: Cost;
@@ -32,7 +32,7 @@ export type Spend = {
 export type HoldRequest = {
   id: string;
   keyId: string | undefined;
-  /** undefined for a hold of an identity, since its keys may be in any api */
+  /** the api of the key; undefined for a hold of an identity, since its keys may be in any api */
   apiId: string | undefined;
   quota: string | undefined;
   ttlMs: number;
@@ -44,7 +44,7 @@ export type HoldRequest = {
 export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
   /** a quota in the cost that no owner has; if there is one, nothing is spent */
   unknownQuota: string | undefined;
-  /** undefined: nothing is held */
+  /** when the hold expires; undefined: nothing is held */
   holdExpiresAtMs: number | undefined;
 };
 

@@ -1,7 +1,10 @@
 import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
-/** How long responses are kept. A response from further in the future was stored while a clock was wrong. */
+/**
+ * How long responses are kept. A response that is dated even further into the future was
+ * stored while a clock was wrong.
+ */
 const keptMs = 24 * 60 * 60 * 1000;
 
 /**

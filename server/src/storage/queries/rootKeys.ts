@@ -70,7 +70,7 @@ export type NewRootKey = {
   end: string;
   name: string | undefined;
   permissions: readonly string[];
-  /** the plain permissions that they stand for; omitted: they have no URNs */
+  /** the plain permissions that `permissions` stand for; omitted if these have no URNs */
   grants?: readonly string[];
   expiresAtMs: number | undefined;
   nowMs: number;
@@ -124,9 +124,9 @@ export type StoredRootKey = {
   name: string | undefined;
   start: string;
   end: string;
-  /** as they were given */
+  /** the permissions as the caller sent them, which may be URNs */
   permissions: readonly string[];
-  /** what they stand for */
+  /** the plain permissions that `permissions` stand for */
   grants: readonly string[];
   enabled: boolean;
   createdAtMs: number;
@@ -181,7 +181,7 @@ type Page = {
   /** only root keys whose id is greater, in byte order */
   afterId: string | undefined;
   limit: number;
-  /** only these ids; undefined: all */
+  /** only root keys with these ids; undefined: all root keys */
   onlyIds: readonly string[] | undefined;
 };
 
@@ -231,7 +231,7 @@ export type RootKeyChange = {
   name: string | null | undefined;
   enabled: boolean | undefined;
   permissions: readonly string[] | undefined;
-  /** what the permissions stand for */
+  /** the plain permissions that `permissions` stand for */
   grants: readonly string[] | undefined;
 };
 

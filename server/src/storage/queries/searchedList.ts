@@ -7,7 +7,7 @@ import { direction, rowBudget, type Walk, type Walked, within } from "./walk.ts"
 export type SearchFilter = Walk & {
   /** literal text in one of the list's columns; case-insensitive for ASCII letters */
   search: string | undefined;
-  /** only these ids; undefined: all */
+  /** only rows with these ids; undefined: all rows */
   onlyIds?: readonly string[] | undefined;
 };
 

@@ -39,7 +39,7 @@ const keyById = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** Names by id; omits what was deleted. */
+/** Names by id, without those of deleted records. */
 type Names = Promise<Map<string, string>>;
 
 async function named(rows: Promise<{ id: string; name: string }[]>): Names {
@@ -54,13 +54,13 @@ export async function namespaceNamesOf(db: Db, workspaceId: string, ids: readonl
   return ids.length === 0 ? new Map() : named(namespacesById(db, { workspaceId, ids }));
 }
 
-/** Keys that exist or were deleted, by their hash. */
+/** Finds keys by their hash, including deleted ones. */
 export async function keysWithHashes(db: Db, workspaceId: string, hashes: readonly string[]) {
   const rows = hashes.length === 0 ? [] : await keysByHash(db, { workspaceId, ids: hashes });
   return new Map(rows.map((row) => [row.hash, row]));
 }
 
-/** The key with this id, also if it was deleted. */
+/** Finds the key with this id, even if it is deleted. */
 export async function findEvenDeletedKey(db: Db, workspaceId: string, id: string) {
   return (await keyById(db, { workspaceId, id }))[0];
 }

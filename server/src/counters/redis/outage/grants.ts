@@ -5,8 +5,8 @@ import { counterKey } from "../../counters.ts";
 type Grant = { firstMs: number; lastMs: number; cost: number };
 
 /**
- * An admission has the grants of this process on one counter that Redis may not have counted yet. Times are
- * by a clock that never goes back.
+ * An admission has the grants that this process made on one counter without Redis, and that Redis may not have counted
+ * yet. Times are by a clock that never goes back.
  */
 export type Admission = {
   readonly window: Window;
@@ -42,8 +42,8 @@ const checkedPerNew = 2;
 const checkedForRoom = 16;
 
 /**
- * Keeps the admissions of this process. Drops those that have run out, and evicts little filled
- * ones if there is no memory left.
+ * Keeps the admissions of this process. Drops those that have run out, and evicts the least filled ones if there is no
+ * memory left.
  */
 export function unsentAdmissions(options: Options) {
   const kept = boundedAdmissions(options);

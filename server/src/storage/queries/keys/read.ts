@@ -28,7 +28,7 @@ export type KeyDetails = {
   createdAtMs: number;
   updatedAtMs: number | undefined;
   expiresAtMs: number | undefined;
-  /** undefined: all addresses */
+  /** the addresses from which the key may be used; undefined: all addresses */
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
   /** the last reroll; undefined if the expiry was set since; `expiredAtMs` was the expiry before the first reroll */
@@ -37,7 +37,7 @@ export type KeyDetails = {
   roles: string[];
   ratelimits: StoredRatelimit[];
   identity: IdentityRecord | undefined;
-  /** undefined: unlimited */
+  /** the key's own credits; undefined: unlimited */
   credits: Credits | undefined;
   hasQuotas: boolean;
   /** the key, encrypted under the server's recovery key; undefined: not recoverable */

@@ -10,18 +10,18 @@ export type NewKey = {
   workspaceId: string;
   apiId: string;
   identityId: string | undefined;
-  /** the name of its account and its counters: its own id, or the `subjectId` of the key that it replaces */
+  /** the name of the key's account and counters: the key's own id, or the `subjectId` of the key that it replaces */
   subjectId: string;
   hash: string;
   start: string;
   prefix: string | undefined;
   byteLength: number;
   name: string | undefined;
-  /** JSON text */
+  /** metadata as JSON */
   meta: string | undefined;
   enabled: boolean;
   expiresAtMs: number | undefined;
-  /** undefined: all addresses */
+  /** the addresses from which the key may be used; undefined: all addresses */
   ipAllowList: readonly string[] | undefined;
   /** the migration of a migrated key that has not been verified yet; undefined for other keys */
   pendingMigrationId: string | undefined;

@@ -1,0 +1,114 @@
+/** Steps over the SQL of a dump. A position of -1 means that the text ends too early: more of it must be read. */
+
+const backslash = 92;
+
+/** Where spaces and line ends end. */
+export function spaceEnd(text: string, start: number): number {
+  let at = start;
+  while (text.charCodeAt(at) <= 32) at += 1;
+  return at;
+}
+
+/** Where the comment ends that begins at `at`; `at` itself if none does. */
+export function commentEnd(text: string, at: number): number {
+  if (text.startsWith("/*", at)) return after(text, "*/", at + 2);
+  const isLine = text[at] === "#" || (text.startsWith("--", at) && text.charCodeAt(at + 2) <= 32);
+  return isLine ? after(text, "\n", at) : at;
+}
+
+function after(text: string, mark: string, start: number): number {
+  const at = text.indexOf(mark, start);
+  return at === -1 ? -1 : at + mark.length;
+}
+
+/** Where the text in quotes ends whose opening quote is at `start`: behind the closing one. */
+export function quotedEnd(text: string, start: number): number {
+  const quote = text.charCodeAt(start);
+  const hasEscapes = text[start] !== "`";
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === backslash && hasEscapes) at += 1;
+    else if (code !== quote) continue;
+    else if (at + 1 >= text.length) return -1;
+    else if (text.charCodeAt(at + 1) === quote) at += 1;
+    else return at + 1;
+  }
+  return -1;
+}
+
+/** Where a statement ends: behind its semicolon. */
+export function statementEnd(text: string, start: number): number {
+  for (let at = start; at < text.length; ) {
+    const character = text[at];
+    if (character === ";") return at + 1;
+    const end = partEnd(text, at);
+    if (end === -1) return -1;
+    at = end;
+  }
+  return -1;
+}
+
+/** Where the quoted text or the comment ends that begins at `at`, or else the next character. */
+export function partEnd(text: string, at: number): number {
+  const character = text[at];
+  if (character === "'" || character === '"' || character === "`") return quotedEnd(text, at);
+  if (character !== "/" && character !== "-" && character !== "#") return at + 1;
+  if (at + 2 >= text.length) return -1;
+  return Math.max(at + 1, commentEnd(text, at));
+}
+
+export type Name = { name: string; end: number };
+
+/** The last part of a name such as `shop`.`keys`, with or without quotes; undefined if a name does not begin there. */
+export function nameAt(text: string, start: number): Name | undefined {
+  const first = partOfName(text, start);
+  if (first === undefined || text[first.end] !== ".") return first;
+  return partOfName(text, first.end + 1);
+}
+
+const bareName = /[\w$\x80-\xff]+/y;
+
+function partOfName(text: string, start: number): Name | undefined {
+  const quote = text[start];
+  if (quote === "`" || quote === '"') {
+    const end = quotedEnd(text, start);
+    if (end === -1) return undefined;
+    return { name: text.slice(start + 1, end - 1).replaceAll(quote + quote, quote), end };
+  }
+  bareName.lastIndex = start;
+  const [name] = bareName.exec(text) ?? [];
+  return name === undefined ? undefined : { name, end: start + name.length };
+}
+
+/** The columns of a CREATE TABLE statement, in their order. */
+export function columnsIn(statement: string): string[] {
+  return definitionStarts(statement).flatMap((at) => columnAt(statement, at) ?? []);
+}
+
+/** Where the definitions of columns and keys begin. */
+function definitionStarts(statement: string): number[] {
+  const starts: number[] = [];
+  let depth = 0;
+  for (let at = openParenthesis(statement); at < statement.length; at = partEnd(statement, at)) {
+    const character = statement[at];
+    if (character === "(") depth += 1;
+    if (character === ")") depth -= 1;
+    if (at === -1 || depth === 0) return starts;
+    if (depth === 1 && (character === "," || starts.length === 0)) starts.push(spaceEnd(statement, at + 1));
+  }
+  return starts;
+}
+
+/** Skips the table's name, which may contain one. */
+function openParenthesis(statement: string): number {
+  let at = 0;
+  while (at < statement.length && statement[at] !== "(") at = Math.max(at + 1, partEnd(statement, at));
+  return at;
+}
+
+const notColumns = /(PRIMARY|UNIQUE|KEY|INDEX|CONSTRAINT|FULLTEXT|SPATIAL|FOREIGN|CHECK|PERIOD)\b/iy;
+
+function columnAt(statement: string, at: number): string | undefined {
+  notColumns.lastIndex = at;
+  return notColumns.test(statement) ? undefined : nameAt(statement, at)?.name;
+}

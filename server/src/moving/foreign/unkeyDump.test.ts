@@ -1,0 +1,152 @@
+/** The database of a self-hosted Unkey, as the real mariadb-dump writes it. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { gzipSync } from "node:zlib";
+import { createdIn, importForeign } from "../../../test/importForeign.ts";
+import { type MariaDb, startMariaDb } from "../../../test/mariadb.ts";
+import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { openScratch } from "../../storage/open.ts";
+import type { DocumentRecord } from "../format.ts";
+import { created, hostile, unkeyDatabase } from "./fixtures/unkeyDatabase.ts";
+import { dumpText } from "./mysqlDump/dumpText.ts";
+import { stageDump } from "./mysqlDump/stageDump.ts";
+import { chooseWorkspace, readUnkeyDump } from "./unkeyDump.ts";
+import { unkeyTables } from "./unkeyTables.ts";
+
+const notes = [
+  "The api api_ip is imported without its length of new keys, 8 bytes.",
+  "The key key_odd is not imported: its hash waits for the migration mig_2, which is not imported.",
+  "The key key_plain is imported without its limit of 5 in 31536000000 ms: windows have 1 s to 30 days.",
+  "1 root keys are not imported: create root keys here with latchkey root-key create.",
+  "1 keys are imported as not recoverable: only Unkey can decrypt them.",
+  "1 keys are not imported, since their api was deleted.",
+  "1 keys are imported without the label in their column environment.",
+];
+
+let mariaDb: MariaDb;
+beforeAll(async () => {
+  mariaDb = await startMariaDb();
+  mariaDb.run("unkey", unkeyDatabase);
+});
+afterAll(() => mariaDb.stop());
+
+/** The records that are read of a dump, and what is said of the rest. */
+async function recordsIn(dump: Uint8Array): Promise<{ records: DocumentRecord[]; said: string[] }> {
+  const said: string[] = [];
+  const reading = { apiId: undefined, nowMs: created, note: (sentence: string) => void said.push(sentence) };
+  const scratch = await staged(dump);
+  const records = await Array.fromAsync(readUnkeyDump(scratch, reading));
+  await scratch.close();
+  return { records, said };
+}
+
+async function staged(dump: Uint8Array) {
+  const scratch = openScratch();
+  await stageDump(dumpText(piecesOf(dump, 7_001)), unkeyTables, scratch);
+  await chooseWorkspace(scratch, "ws_1");
+  return scratch;
+}
+
+async function* piecesOf(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+}
+
+test.each<[string, readonly string[], (dump: Buffer) => Uint8Array]>([
+  ["without CREATE TABLE", ["--no-create-info", "--complete-insert", "--skip-add-locks"], (dump) => dump],
+  ["with hexadecimal values", ["--hex-blob"], (dump) => dump],
+  ["of a database with triggers", ["--routines", "--databases"], (dump) => dump],
+  ["compressed with gzip", [], (dump) => gzipSync(dump)],
+  ["in ANSI", ["--replace", "--compatible=ansi", "--default-character-set=utf8mb4"], (dump) => dump],
+  ["with CRLF", [], (dump) => Buffer.from(dump.toString("latin1").replaceAll("\n", "\r\n"), "latin1")],
+])("a dump %s has the same records", async (_, options, change) => {
+  const expected = await recordsIn(mariaDb.dump("unkey"));
+  expect(expected.records.length).toBeGreaterThan(15);
+  expect(await recordsIn(change(mariaDb.dump("unkey", ...options)))).toEqual(expected);
+});
+
+describe.each([["--extended-insert"], ["--skip-extended-insert"], ["--complete-insert", "--hex-blob"]])(
+  "a dump with %s",
+  (...options) => {
+    const server = testServer({});
+    const workspace = testWorkspace(server);
+    const verify = (secret: string, more: object = {}) =>
+      workspace.data("keys.verifyKey", { key: secret, ...more });
+
+    async function imported() {
+      const scratch = await staged(mariaDb.dump("unkey", ...options));
+      const report = await importForeign(server, workspace.id, (reading) => readUnkeyDump(scratch, reading));
+      await scratch.close();
+      return report;
+    }
+
+    test("brings keys that verify with their old secrets, and everything that belongs to them", async () => {
+      const report = await imported();
+      expect(report.refusals).toEqual([]);
+      expect(report.notes.toSorted()).toEqual(notes.toSorted());
+      expect(createdIn(report)).toEqual({
+        permission: 2,
+        role: 1,
+        namespace: 1,
+        override: 1,
+        api: 2,
+        identity: 2,
+        migration: 2,
+        key: 8,
+        lastUse: 1,
+      });
+      const again = await imported();
+      const { lastUse: _, ...others } = createdIn(again);
+      expect(Object.values(others).every((count) => count === 0)).toBe(true);
+      expect(again.refusals).toEqual([]);
+      const full = await verify("full secret", { permissions: "files.read AND files.write" });
+      expect(full).toMatchObject({
+        code: "VALID",
+        keyId: "key_full",
+        name: hostile,
+        meta: { hostile, n: 1 },
+        credits: 9,
+        expires: Date.UTC(2030, 0, 2, 3, 4, 5, 678),
+        roles: ["editor"],
+        identity: { id: "id_1", externalId: "user_1", meta: { tier: "gold ü" } },
+        ratelimits: [{ id: "rl_key", name: "requests", limit: 2, remaining: 1 }],
+      });
+      expect(await workspace.data("keys.getKey", { keyId: "key_full" })).toMatchObject({
+        start: "sk_abcd",
+        createdAt: created,
+        lastUsedAt: expect.any(Number),
+        credits: { refill: { interval: "monthly", amount: 10, refillDay: 31 } },
+      });
+      expect(await verify("plain secret")).toMatchObject({ code: "VALID", keyId: "key_plain" });
+      expect((await verify("off secret")).code).toBe("DISABLED");
+      expect(await verify("known secret")).toMatchObject({
+        code: "VALID",
+        identity: { externalId: "user_1" },
+      });
+      expect((await verify("known secret")).code).toBe("RATE_LIMITED");
+      expect(await verify("credits secret")).toMatchObject({ code: "VALID", credits: 6 });
+      expect((await verify("ip secret", { ip: "10.1.2.3" })).code).toBe("VALID");
+      expect((await verify("ip secret", { ip: "10.2.0.1" })).code).toBe("FORBIDDEN");
+      expect((await verify("acme_short_longtoken", { migrationId: "mig_1" })).code).toBe("VALID");
+      expect((await verify("migrated secret")).code).toBe("VALID");
+      for (const secret of [
+        "gone secret",
+        "secret of a deleted api",
+        "other secret",
+        "root secret",
+        "odd secret",
+      ]) {
+        expect((await verify(secret)).code).toBe("NOT_FOUND");
+      }
+      const off = await workspace.data("keys.getKey", { keyId: "key_off" });
+      expect(off.identity.externalId).toBe("owner_1");
+      const limited = await workspace.data("ratelimit.limit", {
+        namespace: "mail",
+        identifier: "vip1",
+        limit: 5,
+        duration: 60_000,
+      });
+      expect(limited.success).toBe(false);
+      const api = await workspace.data("apis.getApi", { apiId: "api_main" });
+      expect(api).toMatchObject({ name: "Zahlungen ü" });
+    });
+  },
+);

@@ -1,0 +1,304 @@
+import { nextRefillAt, scheduleOf } from "../../domain/credits.ts";
+import { parseSha256 } from "../../domain/foreignKeys.ts";
+import type { ForeignRow, ScratchDatabase } from "../../storage/foreignDatabase.ts";
+import { algorithms } from "../../storage/queries/keys/migrations.ts";
+import type { DocumentRecord } from "../format.ts";
+import { DocumentError } from "../parseRecord.ts";
+import { prefixOf } from "../unkey/records.ts";
+import {
+  allRows,
+  identityIdOf,
+  identityOf,
+  isSet,
+  type KeyRecord,
+  numberOf,
+  objectOf,
+  type Reading,
+  ratelimitsOf,
+  textOf,
+  timeOf,
+} from "./foreignRecords.ts";
+import { unkeyViews } from "./unkeyTables.ts";
+
+const product = "unkey";
+
+/**
+ * Chooses the workspace of a self-hosted Unkey, whose `unkeyTables` are in the scratch database. `wanted` undefined: the
+ * only one that has apis.
+ * Errors: `DocumentError` if there is no such workspace, or several to choose from.
+ */
+export async function chooseWorkspace(scratch: ScratchDatabase, wanted: string | undefined): Promise<void> {
+  scratch.create("chosen", ["id"]);
+  scratch.insert("chosen", [[await chosenWorkspace(scratch, wanted)]]);
+  for (const statement of unkeyViews) scratch.run(statement);
+}
+
+/** The records of the chosen workspace, which keep their ids. */
+export async function* readUnkeyDump(
+  scratch: ScratchDatabase,
+  reading: Reading,
+): AsyncGenerator<DocumentRecord> {
+  for (const { view, by, recordsOf } of steps) {
+    for await (const row of allRows(scratch, { columns: "*", table: view, by })) {
+      yield* recordsOf(row, reading);
+    }
+  }
+  await noteRest(scratch, reading);
+}
+
+async function chosenWorkspace(scratch: ScratchDatabase, wanted: string | undefined): Promise<string> {
+  const all = await scratch.rows(
+    `select "id", "name" from "workspaces" w where coalesce("deleted_at_m", "deleted_at") is null
+     and exists (select 1 from "apis" a where a."workspace_id" = w."id") order by "id" limit 1000`,
+  );
+  const ids = all.map(({ id }) => String(id));
+  const [only] = ids;
+  if (wanted === undefined && only !== undefined && ids.length === 1) return only;
+  if (wanted !== undefined && ids.includes(wanted)) return wanted;
+  if (only === undefined) throw new DocumentError("The dump has no workspace with an api.");
+  const list = all.map(({ id, name }) => `${String(id)} (${textOf(name) ?? "no name"})`).join(", ");
+  throw new DocumentError(
+    `${wanted === undefined ? "The dump has several workspaces" : `The dump has no workspace ${wanted} with an api`}. Name one with --from-workspace: ${list}.`,
+  );
+}
+
+type Step = {
+  view: string;
+  /** the view's unique column */
+  by: string;
+  recordsOf(row: ForeignRow, reading: Reading): Iterable<DocumentRecord>;
+};
+
+/** In the order of a document. */
+const steps: readonly Step[] = [
+  { view: "livePermissions", by: "id", recordsOf: (row, reading) => [permissionOf(row, reading)] },
+  { view: "liveRoles", by: "id", recordsOf: (row, reading) => [roleOf(row, reading)] },
+  {
+    view: "liveNamespaces",
+    by: "id",
+    recordsOf: (row, reading) => [{ type: "namespace", ...named(row, reading) }],
+  },
+  { view: "liveOverrides", by: "id", recordsOf: (row, reading) => [overrideOf(row, reading)] },
+  { view: "liveApis", by: "id", recordsOf: (row, reading) => [apiOf(row, reading)] },
+  { view: "liveIdentities", by: "id", recordsOf: (row, reading) => [identityRecordOf(row, reading)] },
+  {
+    view: "owners",
+    by: "owner_id",
+    recordsOf: (row, reading) => [identityOf(product, textOf(row["owner_id"]) ?? "", reading) ?? []].flat(),
+  },
+  { view: "liveMigrations", by: "id", recordsOf: migrationsOf },
+  { view: "liveKeys", by: "id", recordsOf: keyRecordsOf },
+];
+
+const createdAtOf = (row: ForeignRow, { nowMs }: Reading) =>
+  timeOf(row["created_at_m"]) || (timeOf(row["created_at"]) ?? nowMs);
+
+const named = (row: ForeignRow, reading: Reading) => ({
+  id: String(row["id"]),
+  name: String(row["name"]),
+  createdAtMs: createdAtOf(row, reading),
+});
+
+const permissionOf = (row: ForeignRow, reading: Reading): DocumentRecord => ({
+  type: "permission",
+  ...named(row, reading),
+  slug: textOf(row["slug"]) ?? String(row["name"]),
+  description: textOf(row["description"]),
+});
+
+const roleOf = (row: ForeignRow, reading: Reading): DocumentRecord => ({
+  type: "role",
+  ...named(row, reading),
+  description: textOf(row["description"]),
+  permissions: idsOf(row["permissions"]),
+});
+
+const overrideOf = (row: ForeignRow, reading: Reading): DocumentRecord => ({
+  type: "override",
+  id: String(row["id"]),
+  namespaceId: String(row["namespace_id"]),
+  identifier: String(row["identifier"]),
+  limit: Number(row["limit"]),
+  durationMs: Number(row["duration"]),
+  createdAtMs: createdAtOf(row, reading),
+  updatedAtMs: timeOf(row["updated_at_m"]),
+});
+
+function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
+  const addresses = (textOf(row["ip_whitelist"]) ?? "").split(",").map((entry) => entry.trim());
+  const ipAllowList = addresses.filter((entry) => entry !== "");
+  return {
+    type: "api",
+    ...named(row, reading),
+    deleteProtection: isSet(row["delete_protection"]),
+    ...defaultsOf(row, reading),
+    keyspaceId: textOf(row["key_auth_id"]),
+    ipAllowList: ipAllowList.length === 0 ? null : ipAllowList,
+  };
+}
+
+/** Of new keys. What is not possible here is omitted, so that the api and its keys are imported. */
+function defaultsOf(row: ForeignRow, { note }: Reading) {
+  const prefix = textOf(row["default_prefix"]);
+  const bytes = numberOf(row["default_bytes"]);
+  const lost = [
+    ...(prefix === undefined || /^\w{1,16}$/.test(prefix) ? [] : [`its default prefix ${prefix}`]),
+    ...(bytes === undefined || (bytes >= 16 && bytes <= 255)
+      ? []
+      : [`its length of new keys, ${bytes} bytes`]),
+  ];
+  if (lost.length === 0) return { defaultPrefix: prefix, defaultByteLength: bytes };
+  note(`The api ${String(row["id"])} is imported without ${lost.join(" and ")}.`);
+  return {};
+}
+
+function identityRecordOf(row: ForeignRow, reading: Reading): DocumentRecord {
+  const id = String(row["id"]);
+  return {
+    type: "identity",
+    id,
+    externalId: String(row["external_id"]),
+    meta: metaOf("identity", row, reading) ?? {},
+    createdAtMs: createdAtOf(row, reading),
+    updatedAtMs: timeOf(row["updated_at"]),
+    ratelimits: limitsOf(id, row["ratelimits"], reading),
+    balance: balanceOf(creditsOf(row), reading),
+  };
+}
+
+function migrationsOf(row: ForeignRow, { nowMs }: Reading): DocumentRecord[] {
+  const algorithm = algorithmOf(row);
+  if (algorithm === undefined) return [];
+  return [{ type: "migration", id: String(row["id"]), algorithm, createdAtMs: nowMs }];
+}
+
+const algorithmOf = (row: ForeignRow) => algorithms.find((one) => one === row["algorithm"]);
+
+function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRecord> {
+  const id = String(row["id"]);
+  const migration = textOf(row["pending_migration_id"]);
+  const hash = parseSha256(String(row["hash"]));
+  if (hash === undefined || (migration !== undefined && algorithmOf(row) === undefined)) {
+    const why =
+      hash === undefined ? "is not a SHA-256" : `waits for the migration ${migration}, which is not imported`;
+    reading.note(`The key ${id} is not imported: its hash ${why}.`);
+    return;
+  }
+  const start = String(row["start"]);
+  yield {
+    type: "key",
+    id,
+    apiId: String(row["api_id"]),
+    identityId: textOf(row["identity"]) ?? identityIdOf(product, ownerOf(row)),
+    hash,
+    start,
+    prefix: prefixOf(start),
+    name: textOf(row["name"])?.slice(0, 255),
+    meta: metaOf("key", row, reading),
+    enabled: isSet(row["enabled"]),
+    expiresAtMs: timeOf(row["expires"]),
+    createdAtMs: createdAtOf(row, reading),
+    updatedAtMs: timeOf(row["updated_at_m"]),
+    pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : migration, // its hash is complete
+    ratelimits: [...limitsOf(id, row["ratelimits"], reading), ...oldLimitOf(id, row, reading)],
+    permissions: idsOf(row["permissions"]),
+    roles: idsOf(row["roles"]),
+    balance: balanceOf(creditsOf(row), reading),
+  };
+  const atMs = timeOf(row["last_used_at"]) ?? 0;
+  if (atMs > 0) yield { type: "lastUse", keyId: id, atMs };
+}
+
+/** The owner of a key that has no identity. */
+const ownerOf = (row: ForeignRow) => (row["identity_id"] === null ? textOf(row["owner_id"]) : undefined);
+
+const idsOf = (list: unknown) => (JSON.parse(String(list)) as unknown[]).map(String).sort();
+
+function metaOf(what: string, row: ForeignRow, { note }: Reading): Record<string, unknown> | undefined {
+  const text = textOf(row["meta"]);
+  const meta = objectOf(text);
+  if (meta === undefined && text !== undefined && text !== "null") {
+    note(`The ${what} ${String(row["id"])} is imported without its metadata, which is not a JSON object.`);
+  }
+  return meta;
+}
+
+type StoredLimit = { id: string; name: string; limit: unknown; duration: unknown; autoApply: unknown };
+
+function limitsOf(owner: string, list: unknown, { note }: Reading): NonNullable<KeyRecord["ratelimits"]> {
+  return (JSON.parse(String(list)) as StoredLimit[]).flatMap(({ id, name, limit, duration, autoApply }) =>
+    ratelimitsOf(
+      owner,
+      {
+        name,
+        limit: numberOf(limit) ?? 0,
+        durationMs: numberOf(duration) ?? 0,
+        autoApply: isSet(autoApply),
+      },
+      note,
+    ).map((one) => ({ ...one, id })),
+  );
+}
+
+/** Older versions kept one limit in the key itself, which applied to every verification. */
+function oldLimitOf(id: string, row: ForeignRow, { note }: Reading): NonNullable<KeyRecord["ratelimits"]> {
+  const limit = numberOf(row["ratelimit_limit"]);
+  const durationMs = numberOf(row["ratelimit_duration"]);
+  const others = JSON.parse(String(row["ratelimits"])) as StoredLimit[];
+  if (limit === undefined || durationMs === undefined || others.some(({ name }) => name === "default"))
+    return [];
+  return ratelimitsOf(id, { name: "default", limit, durationMs, autoApply: true }, note);
+}
+
+type StoredCredits = { remaining: unknown; amount: unknown; day: unknown; refilledAt: unknown };
+
+/** Newer versions have a table for them; a key without a row in it has its own columns. */
+function creditsOf(row: ForeignRow): StoredCredits {
+  const own = objectOf(row["credits"]);
+  if (own !== undefined) return own as StoredCredits;
+  return {
+    remaining: row["remaining_requests"],
+    amount: row["refill_amount"],
+    day: row["refill_day"] ?? (row["refill_interval"] === "monthly" ? 1 : null),
+    refilledAt: row["last_refill_at"],
+  };
+}
+
+function balanceOf(credits: StoredCredits, { nowMs }: Reading): KeyRecord["balance"] {
+  const remaining = numberOf(credits.remaining);
+  const refillAmount = numberOf(credits.amount);
+  if (remaining === undefined) return null;
+  const balance = { remaining: Math.max(0, remaining) };
+  if (refillAmount === undefined) return balance;
+  const refillDay = numberOf(credits.day);
+  const lastMs = Math.min(timeOf(credits.refilledAt) ?? nowMs, nowMs);
+  return { ...balance, refillAmount, refillDay, nextRefillAtMs: nextRefillAt(scheduleOf(refillDay), lastMs) };
+}
+
+/** Says what is not carried over, as far as the dump has it. */
+async function noteRest(scratch: ScratchDatabase, { note }: Reading): Promise<void> {
+  const kinds = [
+    [
+      `from "keys" k where k."for_workspace_id" = (select "id" from "chosen")
+       and coalesce(k."deleted_at_m", k."deleted_at") is null`,
+      "root keys are not imported: create root keys here with latchkey root-key create.",
+    ],
+    [
+      `from "encrypted_keys" where "key_id" in (select "id" from "everyKey")`,
+      "keys are imported as not recoverable: only Unkey can decrypt them.",
+    ],
+    [
+      `from "everyKey" where "key_auth_id" not in (select "key_auth_id" from "liveApis" where "key_auth_id" is not null)`,
+      "keys are not imported, since their api was deleted.",
+    ],
+    [
+      `from "everyKey" where "environment" <> ''`,
+      "keys are imported without the label in their column environment.",
+    ],
+  ] as const;
+  for (const [from, sentence] of kinds) {
+    const [row] = await scratch.rows(`select count(*) "count" ${from}`);
+    const count = Number(row?.["count"]);
+    if (count > 0) note(`${count} ${sentence}`);
+  }
+}

@@ -1,0 +1,28 @@
+import { entriesOf, type Reading } from "../src/moving/foreign/foreignRecords.ts";
+import type { DocumentRecord } from "../src/moving/format.ts";
+import { importRecords, type Report } from "../src/moving/importRecords.ts";
+import { openUsageDatabase } from "../src/storage/engines/usage.ts";
+import { databaseAt } from "./databaseAt.ts";
+import type { TestServer } from "./harness.ts";
+
+/** Imports what a reader of another product's keys reads, as the command does. `notes`: what is not carried over. */
+export async function importForeign(
+  server: TestServer,
+  workspaceId: string,
+  read: (reading: Reading) => AsyncIterable<DocumentRecord>,
+): Promise<Report & { notes: string[] }> {
+  const notes: string[] = [];
+  const note = (sentence: string) => void notes.push(sentence);
+  const usage = await openUsageDatabase(databaseAt(":memory:"));
+  const { engine, newId, now } = server.services;
+  const target = { engine, workspaceId, usage, newId, now, actorId: "latchkey import" };
+  const rules = { dryRun: false, replace: false, rootKeys: false, reseal: () => undefined };
+  const reading = { apiId: undefined, nowMs: server.clock.nowMs, note };
+  const report = await importRecords(target, entriesOf(read(reading), note), rules);
+  await usage.close();
+  return { ...report, notes };
+}
+
+/** How many records an import created, by type. */
+export const createdIn = ({ counts }: Report) =>
+  Object.fromEntries(Object.entries(counts).map(([type, { created }]) => [type, created]));
