@@ -48,6 +48,8 @@ export const copiedTables: readonly string[] = [...copiedRecords, ...copiedUsage
 export const notCopied: Readonly<Record<string, string>> = {
   migrations: "the target is migrated before rows are copied",
   copies: "describes the copy itself",
+  usagePending:
+    "has what one process has in memory; a server adds it to the counts when it starts on the source again",
   nodes: "has the processes that serve from one PostgreSQL database",
   changes: "tells those processes about changes, and is of no use after ten minutes",
 };

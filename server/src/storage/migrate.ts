@@ -28,6 +28,7 @@ import { upstreamDifferences } from "./migrations/0026_upstreamDifferences.ts";
 import { holdRequests } from "./migrations/0029_holdRequests.ts";
 import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 import { grantLists } from "./migrations/0031_grantLists.ts";
+import { usagePending } from "./migrations/0032_usagePending.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -68,7 +69,7 @@ const recordMigrations: readonly Migration[] = [
  * The migrations of SQLite's usage file, in their order. Only append to this list. The file is separate, so that
  * counting never waits for a write to the records.
  */
-const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts];
+const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts, usagePending];
 
 /**
  * Migrates the database to this program's schema. Each migration is recorded in its own transaction, so a crash at any

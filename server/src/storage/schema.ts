@@ -204,6 +204,8 @@ export type Schema = {
    */
   usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
+  /** counts that a server has only in memory, compressed; on SQLite only */
+  usagePending: { id: number; body: Uint8Array };
   /** blocks of usage events, as compressed text */
   usageBlocks: {
     id: string;

@@ -67,6 +67,35 @@ describe.each(engines)("on $name,", (engine) => {
     await expectFast([...watched]);
   });
 
+  testPlans(
+    "the permissions and roles of keys are found by the keys, not by reading all of the workspace",
+    async () => {
+      const { apiId } = await space.data("apis.createApi", { name: "another" });
+      const { keyId } = await space.data("keys.createKey", { apiId, permissions: ["docs.read"] });
+      watched.length = 0;
+      await space.data("permissions.createRole", { name: "reader", permissions: ["docs.read"] });
+      await space.data("keys.addRoles", { keyId, roles: ["reader"] });
+      await space.data("keys.addPermissions", { keyId, permissions: ["docs.write"] });
+      await space.data("keys.setRoles", { keyId, roles: ["reader"] });
+      await space.data("keys.setPermissions", { keyId, permissions: ["docs.read"] });
+      await space.data("keys.getKey", { keyId });
+      await space.data("keys.explain", { keyId, permissions: "docs.read" });
+      await space.data("keys.listKeys", { role: "reader" });
+      await space.data("keys.listKeys", { permission: "docs.read" });
+      await space.data("apis.listKeys", { apiId });
+      await space.data("permissions.getRole", { role: "reader" });
+      await space.data("permissions.listRoles", {});
+      const linked = watched.filter(
+        ({ sql }) => /"(key|role)(Permissions|Roles)"/.test(sql) && / join /.test(sql),
+      );
+      expect(linked.length).toBeGreaterThan(8);
+      for (const statement of linked) {
+        const plan = await planOf(server.services.engine, server.databaseUrl, statement);
+        expect([statement.sql, plan]).toEqual([statement.sql, expect.not.stringMatching(wholeWorkspace)]);
+      }
+    },
+  );
+
   async function everyKindOfVerification(): Promise<void> {
     const { apiId } = await space.data("apis.createApi", { name: "another" });
     await space.data("permissions.createRole", { name: "reader" });
@@ -89,4 +118,6 @@ describe.each(engines)("on $name,", (engine) => {
   }
 });
 
+/** SQLite's words for reading all rows of the workspace */
+const wholeWorkspace = /(permissions|roles) USING (COVERING )?INDEX \w+ \(workspaceId=\?\)/;
 const slowPlan = /\bSCAN (?!json_each)|TEMP B-TREE|Seq Scan|\bSort\b/;

@@ -116,9 +116,10 @@ export async function readTexts(
   ids: readonly string[],
 ): Promise<Map<string, string>> {
   const rows = await sql.rows<{ id: string; body: Uint8Array }>(
-    `select "id", "body" from "usageBlocks" where "workspaceId" = $1 and "id" in (${parameters(2, ids.length)})`,
-    workspaceId,
+    `${wanted(ids.length)} select b."id" as "id", "body" from "wanted" cross join "usageBlocks" b
+      where "workspaceId" = $${ids.length + 1} and b."id" = "wanted"."id"`,
     ...ids,
+    workspaceId,
   );
   return new Map(rows.map(({ id, body }) => [id, zstdDecompressSync(body).toString()]));
 }
@@ -128,17 +129,22 @@ export async function deleteBlocks(
   workspaceId: string,
   ids: readonly string[],
 ): Promise<void> {
-  const places = parameters(2, ids.length);
   await sql.rows(
-    `delete from "usageBlocks" where "workspaceId" = $1 and "id" in (${places})`,
-    workspaceId,
+    `${wanted(ids.length)} delete from "usageBlocks" where "id" in (
+      select b."id" from "wanted" cross join "usageBlocks" b
+      where "workspaceId" = $${ids.length + 1} and b."id" = "wanted"."id")`,
     ...ids,
+    workspaceId,
   );
 }
 
-/** Returns SQL placeholders such as `$2, $3, $4`. */
-export function parameters(first: number, count: number): string {
-  return Array.from({ length: count }, (_, index) => `$${first + index}`).join(", ");
+/**
+ * The beginning of a statement: a table `wanted` of so many ids, which are its first parameters. In a cross join, SQLite finds
+ * the rows of each id. A condition on a list of ids would make it read all rows of the workspace.
+ */
+export function wanted(count: number): string {
+  const rows = Array.from({ length: count }, (_, index) => `(cast($${index + 1} as text))`);
+  return `with "wanted"("id") as (values ${rows.join(", ")})`;
 }
 
 const gaps: UsageInsert = {

@@ -1,6 +1,6 @@
 import { outcomes, type Period, periodMs, type SubjectKind, subjectKinds } from "../domain/usage.ts";
 import type { UsageSql } from "../storage/engines/usage.ts";
-import { parameters } from "./blocks.ts";
+import { wanted } from "./blocks.ts";
 import type { CountTable } from "./countStore.ts";
 import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
 
@@ -167,8 +167,9 @@ export async function namesOf(sql: UsageSql, numbers: readonly number[]): Promis
   const found = new Map<number, string>();
   for (let at = 0; at < unique.length; at += namesAtOnce) {
     const some = unique.slice(at, at + namesAtOnce);
+    const places = some.map((_, index) => `$${index + 1}`).join(", ");
     const rows = await sql.rows<{ id: number; name: string }>(
-      `select "id", "name" from "usageNames" where "id" in (${parameters(1, some.length)})`,
+      `select "id", "name" from "usageNames" where "id" in (${places})`,
       ...some,
     );
     for (const { id, name } of rows) found.set(id, name);
@@ -182,10 +183,10 @@ export function queryLastUses(
   keyIds: readonly string[],
 ): Promise<LastUsed[]> {
   return sql.rows<LastUsed>(
-    `select "keyId", "atMs" from "lastUses"
-      where "workspaceId" = $1 and "keyId" in (${parameters(2, keyIds.length)})`,
-    workspaceId,
+    `${wanted(keyIds.length)} select "keyId", "atMs" from "wanted" cross join "lastUses"
+      where "workspaceId" = $${keyIds.length + 1} and "keyId" = "wanted"."id"`,
     ...keyIds,
+    workspaceId,
   );
 }
 

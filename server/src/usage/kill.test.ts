@@ -1,19 +1,23 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { databaseAt } from "../../test/databaseAt.ts";
 import { callServer, newFolder, startServing } from "../../test/program.ts";
 import { until } from "../../test/until.ts";
 import { rootKeySecret } from "../domain/secrets.ts";
 import { randomBytes } from "../runtime.ts";
+import { openUsageDatabase } from "../storage/engines/usage.ts";
+import type { CountRow } from "./countStore.ts";
+import { writePending } from "./pending.ts";
 
 const rootKey = rootKeySecret(randomBytes(24));
+const call = async (url: string, operation: string, body: unknown) =>
+  (await callServer(url, rootKey, operation, body)).body;
 
 test("events and counts reach the disk although nobody asks for them, so a kill loses only the latest", async () => {
   const path = join(newFolder(), "latchkey.db");
   const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
   const first = await startServing({ env });
-  const call = async (url: string, operation: string, body: unknown) =>
-    (await callServer(url, rootKey, operation, body)).body;
   const { apiId } = (await call(first.url, "apis.createApi", { name: "payments" })).data;
   const { key, keyId } = (await call(first.url, "keys.createKey", { apiId })).data;
   const requests: string[] = [];
@@ -46,4 +50,29 @@ test("events and counts reach the disk although nobody asks for them, so a kill 
   expect((await call(again.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(20);
   again.child.kill("SIGKILL");
   await again.ended;
+}, 60_000);
+
+test("counts that a killed server had pending are in the next server's usage, once", async () => {
+  const path = join(newFolder(), "latchkey.db");
+  const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
+  const first = await startServing({ env });
+  const { apiId } = (await call(first.url, "apis.createApi", { name: "payments" })).data;
+  const { key, keyId } = (await call(first.url, "keys.createKey", { apiId })).data;
+  await call(first.url, "keys.verifyKey", { key });
+  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1); // now it is stored
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const usage = await openUsageDatabase(databaseAt(`file:${path}`));
+  const rows = await usage.rows<Record<string, number>>(
+    `select "workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome", "count", "credits" from "usageMinutes"`,
+  );
+  const pending = rows.map((row) => Object.values(row) as unknown as CountRow);
+  await writePending(usage, [{ id: 0, rows: pending }]);
+  await usage.close();
+  for (let start = 0; start < 2; start += 1) {
+    const next = await startServing({ env });
+    expect((await call(next.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(2);
+    next.child.kill("SIGKILL");
+    await next.ended;
+  }
 }, 60_000);

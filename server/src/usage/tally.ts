@@ -37,7 +37,7 @@ type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
 /** The maximum number of cells that wait to be stored. Beyond it, events that need a new cell are not counted. */
-const maxCells = 200_000;
+const maxCells = 300_000;
 /** The maximum number of subjects that are remembered after their counts were drained. */
 const maxSubjects = 250_000;
 
@@ -85,14 +85,15 @@ export function tally() {
       }
     },
     /**
-     * Drains the subjects that have counts. The caller must
+     * Drains the wanted ones of the subjects that have counts. The caller must
      * drain each of them with `takeCells` before the next `add`.
      */
-    take(): Subject[] {
-      const taken = book.dirty;
-      book.dirty = [];
-      book.cells = 0;
-      if (book.subjects > maxSubjects) {
+    take(isWanted: (subject: Subject) => boolean): Subject[] {
+      const [taken, left]: [Subject[], Subject[]] = [[], []];
+      for (const subject of book.dirty) (isWanted(subject) ? taken : left).push(subject);
+      book.dirty = left;
+      book.cells -= taken.reduce((sum, subject) => sum + cellsOf(subject).length, 0);
+      if (book.subjects > maxSubjects && left.length === 0) {
         book.workspaces = new Map();
         book.subjects = 0;
       }
@@ -216,9 +217,13 @@ function taggedCell(
   return cell;
 }
 
+export function cellsOf({ cells, tagged }: Subject): readonly Cell[] {
+  return tagged === undefined ? cells : [...cells, ...tagged.values()];
+}
+
 /** Drains the subject's counts, which then start from zero. */
-export function takeCells(subject: Subject): Cell[] {
-  const taken = subject.tagged === undefined ? subject.cells : [...subject.cells, ...subject.tagged.values()];
+export function takeCells(subject: Subject): readonly Cell[] {
+  const taken = cellsOf(subject);
   subject.cells = [];
   subject.tagged = undefined;
   return taken;

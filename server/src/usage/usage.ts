@@ -25,7 +25,7 @@ export type Usage = {
   query(query: UsageQuery): Promise<UsageRow[]>;
   /** Returns events, newest first, including everything that this process recorded before the call. */
   events(query: EventQuery): Promise<EventPage>;
-  /** Returns the subjects or tags with the most events. */
+  /** Returns the subjects or tags with the most events. Under load, the last 75 seconds may be missing. */
   top(query: TopQuery): Promise<Top>;
   /** Returns the identifiers with the most decisions. */
   topIdentifiers(query: IdentifierQuery): Promise<IdentifierTop>;

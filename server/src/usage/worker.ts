@@ -1,6 +1,7 @@
 /** The script of the usage thread. It stores and reads usage over its own database connection. */
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { idMaker } from "../domain/ids.ts";
+import { subjectKinds } from "../domain/usage.ts";
 import { randomBytes } from "../runtime.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import { followOrders } from "../storage/workerThread.ts";
@@ -9,10 +10,11 @@ import { queryLastUses, queryUsage, queryUsedKeys } from "./countReader.ts";
 import { setLastUses, type UseRow } from "./countStore.ts";
 import { findEvents } from "./eventReader.ts";
 import { blockMerger } from "./merging.ts";
-import type { LastUse, UsageOrder, UsageOrderOf, UsageResults } from "./orders.ts";
+import type { LastUse, UsageOrder, UsageOrderOf, UsageQuery, UsageResults } from "./orders.ts";
+import { addPending } from "./pending.ts";
 import { passedReader } from "./repeats.ts";
 import { countSaver } from "./saver.ts";
-import { tally } from "./tally.ts";
+import { type Subject, tally } from "./tally.ts";
 import { findTop, findTopIdentifiers } from "./topReader.ts";
 import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
@@ -38,6 +40,7 @@ const counts = countSaver(counted);
 const events = waitingEvents(newBlockId);
 const merger = blockMerger(newBlockId);
 let database: Promise<UsageDatabase> | undefined;
+let isPendingAdded = false;
 let orders = 0;
 let nowMs = 0;
 let evicted = 0;
@@ -45,7 +48,7 @@ let evicted = 0;
 followOrders<UsagePlace, UsageOrder>(async (order, place) => {
   if (order.kind === "add") ingest(order, place);
   try {
-    database ??= openUsageDatabase(place.database);
+    database ??= openDatabase(place);
     return [await follow(await database, order, place)];
   } catch (error) {
     disconnect(); // the next order opens another connection
@@ -53,6 +56,14 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
     throw error;
   }
 });
+
+/** Opens the database. Adds what is pending only the first time: later, this thread has it in memory too. */
+async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
+  const opened = await openUsageDatabase(address);
+  if (opened.isOwn && !isPendingAdded) await addPending(opened);
+  isPendingAdded = true;
+  return opened;
+}
 
 /** Drops the connection. Does not wait for its end: closing a hung connection may never finish. */
 function disconnect(): void {
@@ -83,21 +94,35 @@ async function follow(
     case "topIdentifiers":
       return findTopIdentifiers(usage, order.query);
     default:
-      if (counts.size() <= fewCounts) await saveIfPossible(usage);
+      await saveIfPossible(() => saveFor(usage, order));
       return askCounts(usage, order);
   }
 }
 
 /**
- * Saves all counts. If the disk is full, they wait in memory
+ * Saves counts. If the disk is full, they wait in memory
  * for the next attempt, and the query does not include them.
  */
-async function saveIfPossible(usage: UsageDatabase): Promise<void> {
+async function saveIfPossible(save: () => Promise<void>): Promise<void> {
   try {
-    await counts.saveAll(usage, nowMs);
+    await save();
   } catch (error) {
     if (!/full/i.test(String(error))) throw error;
   }
+}
+
+type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
+
+/** Saves all counts that wait or, if there are many, only those that the query reads. */
+async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
+  if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
+  else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));
+}
+
+/** Whether the query reads the counts of this subject. Sums of a workspace may be by api. */
+function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kind, name }: Subject): boolean {
+  if (workspaceId !== ownId) return false;
+  return name === subject.id || kind === subjectKinds.workspace || kind === subjectKinds.api;
 }
 
 /**
@@ -109,7 +134,7 @@ function usesOf(uses: readonly LastUse[]): UseRow[] {
   return rows.sort(([, one], [, other]) => (one < other ? -1 : 1));
 }
 
-function askCounts(usage: UsageDatabase, order: UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">) {
+function askCounts(usage: UsageDatabase, order: CountsOrder) {
   switch (order.kind) {
     case "top":
       return findTop(usage, order.query);
@@ -139,7 +164,8 @@ async function store(usage: UsageDatabase): Promise<void> {
   orders += 1;
   for (const { lines, head } of await events.store(usage)) merger.remember(lines, head);
   await merger.merge(usage);
-  if (counts.isHalfway() || orders % ordersPerSave === 0) await counts.save(usage, nowMs);
+  const isDue = counts.isHalfway() || counts.isFull(nowMs) || orders % ordersPerSave === 0;
+  if (isDue) await counts.save(usage, nowMs);
 }
 
 /**

@@ -18,6 +18,8 @@ export type UsageDatabase = UsageSql & {
   transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
   /** Like `transaction`, but only one node at a time runs such a transaction. */
   alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
+  /** whether only one server writes to it */
+  isOwn: boolean;
   /** Returns the space that usage takes on disk, without the free space in its files. */
   usedBytes(): Promise<number>;
   /** Returns some of the free space in the files to the disk, if there is much. */
@@ -58,6 +60,7 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
     ...sql,
     transaction,
     alone: transaction,
+    isOwn: true,
     usedBytes: async () =>
       (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * pageBytes,
     async giveBack() {
@@ -168,6 +171,7 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
         await tx.rows(`select pg_advisory_xact_lock(${upkeepLock})`);
         return work(tx);
       }),
+    isOwn: false,
     async usedBytes() {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;

@@ -27,10 +27,12 @@ function order(one: string, other: string): number {
 
 type OfKeys = { workspaceId: string; keyIds: readonly string[] };
 
+/** A cross join, as in `selectThroughRoles`: SQLite keeps its order. It would otherwise read all permissions and roles of the workspace first. */
 const selectDirect = prepared((db, { workspaceId, keyIds }: OfKeys) =>
   db
     .selectFrom("keyPermissions")
-    .innerJoin("permissions", "permissions.id", "keyPermissions.permissionId")
+    .crossJoin("permissions")
+    .whereRef("permissions.id", "=", "keyPermissions.permissionId")
     .select(["keyPermissions.keyId", "permissions.id", "permissions.slug"])
     .where("keyPermissions.workspaceId", "=", workspaceId)
     .where("permissions.workspaceId", "=", workspaceId)
@@ -41,7 +43,8 @@ const selectDirect = prepared((db, { workspaceId, keyIds }: OfKeys) =>
 const selectThroughRoles = prepared((db, { workspaceId, keyIds }: OfKeys) =>
   db
     .selectFrom("keyRoles")
-    .innerJoin("roles", "roles.id", "keyRoles.roleId")
+    .crossJoin("roles")
+    .whereRef("roles.id", "=", "keyRoles.roleId")
     .leftJoin("rolePermissions", (join) =>
       join
         .onRef("rolePermissions.roleId", "=", "roles.id")

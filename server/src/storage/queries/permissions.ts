@@ -182,10 +182,12 @@ export async function listKeyPermissions(
   return selectOfKey(db, { workspaceId, keyId });
 }
 
+/** A cross join: SQLite keeps its order. It would otherwise read all permissions of the workspace first. */
 const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
   db
-    .selectFrom("permissions")
-    .innerJoin("keyPermissions", "keyPermissions.permissionId", "permissions.id")
+    .selectFrom("keyPermissions")
+    .crossJoin("permissions")
+    .whereRef("permissions.id", "=", "keyPermissions.permissionId")
     .select(permissionColumns)
     .where("keyPermissions.workspaceId", "=", workspaceId)
     .where("permissions.workspaceId", "=", workspaceId)

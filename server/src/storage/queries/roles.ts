@@ -117,11 +117,13 @@ export async function withPermissions(
   }));
 }
 
+/** A cross join: SQLite keeps its order. It would otherwise read all permissions of the workspace first. */
 const selectOfRoles = prepared(
   (db, { workspaceId, roleIds }: { workspaceId: string; roleIds: readonly string[] }) =>
     db
-      .selectFrom("permissions")
-      .innerJoin("rolePermissions", "rolePermissions.permissionId", "permissions.id")
+      .selectFrom("rolePermissions")
+      .crossJoin("permissions")
+      .whereRef("permissions.id", "=", "rolePermissions.permissionId")
       .select(["rolePermissions.roleId", ...permissionColumns])
       .where("rolePermissions.workspaceId", "=", workspaceId)
       .where("permissions.workspaceId", "=", workspaceId)
@@ -238,10 +240,12 @@ export async function listKeyRoles(db: Db, workspaceId: string, keyId: string): 
   return selectOfKey(db, { workspaceId, keyId });
 }
 
+/** A cross join, as in `selectOfRoles`. */
 const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
   db
-    .selectFrom("roles")
-    .innerJoin("keyRoles", "keyRoles.roleId", "roles.id")
+    .selectFrom("keyRoles")
+    .crossJoin("roles")
+    .whereRef("roles.id", "=", "keyRoles.roleId")
     .select(roleColumns)
     .where("keyRoles.workspaceId", "=", workspaceId)
     .where("roles.workspaceId", "=", workspaceId)

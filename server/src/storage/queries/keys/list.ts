@@ -208,7 +208,8 @@ function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
     .whereRef("keyPermissions.keyId", "=", "keys.id");
   const throughRole = eb
     .selectFrom("keyRoles")
-    .innerJoin("rolePermissions", "rolePermissions.roleId", "keyRoles.roleId")
+    .crossJoin("rolePermissions")
+    .whereRef("rolePermissions.roleId", "=", "keyRoles.roleId")
     .select("keyRoles.keyId")
     .where("keyRoles.workspaceId", "=", workspaceId)
     .where("rolePermissions.workspaceId", "=", workspaceId)

@@ -67,6 +67,7 @@ type PartRow = {
 
 type Page = { workspaceId: string; keyIds: readonly string[]; ownerIds: readonly string[] };
 
+/** Cross joins: SQLite keeps their order. It would otherwise read all permissions and roles of the workspace first. */
 const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
   db
     .selectFrom("ratelimits")
@@ -77,7 +78,8 @@ const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
     .unionAll(
       db
         .selectFrom("keyPermissions")
-        .innerJoin("permissions", "permissions.id", "keyPermissions.permissionId")
+        .crossJoin("permissions")
+        .whereRef("permissions.id", "=", "keyPermissions.permissionId")
         .select([sql<string>`'permission'`.as("kind"), "keyPermissions.keyId as ownerId"])
         .select(["permissions.id", "permissions.slug as name", ...notOfLimits])
         .where("keyPermissions.workspaceId", "=", workspaceId)
@@ -87,7 +89,8 @@ const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
     .unionAll(
       db
         .selectFrom("keyRoles")
-        .innerJoin("roles", "roles.id", "keyRoles.roleId")
+        .crossJoin("roles")
+        .whereRef("roles.id", "=", "keyRoles.roleId")
         .select([sql<string>`'role'`.as("kind"), "keyRoles.keyId as ownerId"])
         .select(["roles.id", "roles.name", ...notOfLimits])
         .where("keyRoles.workspaceId", "=", workspaceId)
@@ -97,9 +100,12 @@ const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
     .unionAll(
       db
         .selectFrom("keyRoles")
-        .innerJoin("roles", "roles.id", "keyRoles.roleId")
-        .innerJoin("rolePermissions", "rolePermissions.roleId", "roles.id")
-        .innerJoin("permissions", "permissions.id", "rolePermissions.permissionId")
+        .crossJoin("roles")
+        .whereRef("roles.id", "=", "keyRoles.roleId")
+        .crossJoin("rolePermissions")
+        .whereRef("rolePermissions.roleId", "=", "roles.id")
+        .crossJoin("permissions")
+        .whereRef("permissions.id", "=", "rolePermissions.permissionId")
         .select([sql<string>`'permission'`.as("kind"), "keyRoles.keyId as ownerId"])
         .select(["permissions.id", "permissions.slug as name", ...notOfLimits])
         .where("keyRoles.workspaceId", "=", workspaceId)

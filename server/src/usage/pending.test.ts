@@ -1,0 +1,139 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { databaseAt } from "../../test/databaseAt.ts";
+import { newFolder } from "../../test/program.ts";
+import { subjectKinds } from "../domain/usage.ts";
+import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
+import { queryUsage } from "./countReader.ts";
+import { addPending } from "./pending.ts";
+import { countSaver } from "./saver.ts";
+import { tally } from "./tally.ts";
+
+const t0 = Date.UTC(2026, 0, 15, 12);
+const keys = 20_000;
+const total = keys + 1; // of each key, and of the workspace
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function open(
+  path = join(newFolder(), "latchkey.db"),
+): Promise<{ usage: UsageDatabase; path: string }> {
+  const usage = await openUsageDatabase(databaseAt(`file:${path}`));
+  closing.push(usage.close);
+  return { usage, path };
+}
+
+/** Counts as the usage thread does. `countAll` counts each key once. */
+function server() {
+  const counted = tally();
+  const saver = countSaver(counted);
+  return {
+    ...saver,
+    countAll(atMs: number, credits = 0): void {
+      for (let key = 0; key < keys; key += 1) {
+        const event = { atMs, workspaceId: "ws_1", keyId: `key_${key}`, outcome: "VALID", credits, tags: [] };
+        counted.add(event as never);
+      }
+    },
+  };
+}
+
+async function storedIn({ rows }: UsageDatabase) {
+  const [row] = await rows<{ rows: number; count: number }>(
+    `select count(*) as "rows", coalesce(sum("count"), 0) as "count" from "usageMinutes"`,
+  );
+  return row;
+}
+
+const pendingIn = async ({ rows }: UsageDatabase) => (await rows(`select "id" from "usagePending"`)).length;
+
+async function saveAllOf(
+  { save, isHalfway }: ReturnType<typeof server>,
+  usage: UsageDatabase,
+  nowMs: number,
+) {
+  do await save(usage, nowMs);
+  while (isHalfway());
+}
+
+describe("counts of many keys", () => {
+  test("are added to their rows once a minute, and until then a server that is killed has them pending", async () => {
+    const { usage, path } = await open();
+    const killed = server();
+    killed.countAll(t0);
+    await saveAllOf(killed, usage, t0);
+    expect(await storedIn(usage)).toEqual({ rows: total, count: 2 * keys });
+    for (let second = 7; second < 56; second += 7) {
+      killed.countAll(t0 + second * 1_000);
+      await killed.save(usage, t0 + second * 1_000);
+    }
+    expect(await storedIn(usage)).toEqual({ rows: total, count: 2 * keys });
+    const { usage: next } = await open(path);
+    await addPending(next);
+    expect(await storedIn(next)).toEqual({ rows: total, count: 2 * keys * 8 });
+    expect(await pendingIn(next)).toBe(0);
+  });
+
+  test("are counted once if the server is killed while it adds them to their rows", async () => {
+    const { usage, path } = await open();
+    const killed = server();
+    for (const minute of [0, 1]) killed.countAll(t0 + minute * 60_000, 3);
+    await killed.save(usage, t0 + 60_000);
+    expect(killed.isHalfway()).toBe(true);
+    const { usage: next } = await open(path);
+    await addPending(next);
+    await addPending(next);
+    expect(await storedIn(next)).toEqual({ rows: 2 * total, count: 4 * keys });
+    const [row] = await next.rows<{ credits: number }>(
+      `select sum("credits") as "credits" from "usageMinutes"`,
+    );
+    expect(row?.credits).toBe(2 * keys * 2 * 3);
+  });
+
+  test("that the server saved before it ended are not pending any more", async () => {
+    const { usage } = await open();
+    const stopped = server();
+    stopped.countAll(t0);
+    await saveAllOf(stopped, usage, t0);
+    stopped.countAll(t0 + 1_000);
+    await stopped.save(usage, t0 + 1_000);
+    expect(await pendingIn(usage)).toBe(1);
+    await stopped.saveAll(usage, t0 + 2_000);
+    expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: total, count: 4 * keys }]);
+  });
+
+  test("are complete in a question about one of them, and a kill afterwards counts nothing twice", async () => {
+    const { usage, path } = await open();
+    const killed = server();
+    killed.countAll(t0);
+    await saveAllOf(killed, usage, t0);
+    killed.countAll(t0 + 1_000);
+    await killed.save(usage, t0 + 1_000);
+    killed.countAll(t0 + 2_000);
+    await killed.saveOnly(
+      usage,
+      t0 + 2_000,
+      ({ kind, name }) => kind === subjectKinds.key && name === "key_7",
+    );
+    const subject = { kind: "key", id: "key_7" } as const;
+    const span = { startMs: t0, endMs: t0 + 60_000, tag: undefined, by: undefined };
+    const query = { workspaceId: "ws_1", subject, period: "minute", ...span } as const;
+    expect((await queryUsage(usage, query)).map(({ count }) => count)).toEqual([3]);
+    const { usage: next } = await open(path);
+    await addPending(next);
+    expect(await storedIn(next)).toEqual({ rows: total, count: 3 * 2 * keys });
+  });
+
+  test("whose pending row is damaged are lost, but no later ones are", async () => {
+    const { usage } = await open();
+    await usage.rows(`insert into "usagePending" ("id", "body") values (0, x'00')`);
+    await addPending(usage);
+    const next = server();
+    next.countAll(t0);
+    await next.saveAll(usage, t0);
+    expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: total, count: 2 * keys }]);
+  });
+});
