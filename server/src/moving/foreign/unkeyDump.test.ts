@@ -178,7 +178,10 @@ test("a dump of an older version is read with the columns that it has", async ()
     ["ratelimit_overrides", "id,workspace_id,namespace_id,identifier,limit,duration"],
   ];
   const statements = tables.flatMap(([table, columns, ...rows]) => [
-    `CREATE TABLE \`${table}\` (${columns.split(",").map((name) => `\`${name}\` text`)});`,
+    `CREATE TABLE \`${table}\` (${columns
+      .split(",")
+      .map((name) => `\`${name}\` text`)
+      .join(",")});`,
     ...rows.map((row) => `INSERT INTO \`${table}\` VALUES (${row});`),
   ]);
   const { records, said } = await recordsIn(Buffer.from([...statements, "-- Dump completed", ""].join("\n")));
