@@ -127,8 +127,8 @@ async function openWriter(path: string, cacheKib: number): Promise<Database> {
 }
 
 /**
- * Calls `changed` when another process has changed the database: then the `data_version` of a connection changes, but
- * not with its own commits. Returns a function that stops it.
+ * Calls `changed` when another process has changed the database. This is visible in the `data_version` of a connection,
+ * which its own commits do not change. Returns a function that ends the watch.
  */
 function watch(writer: Database, changed: () => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");
