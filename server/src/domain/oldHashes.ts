@@ -23,7 +23,7 @@ export type OldScheme = (typeof oldSchemes)[number];
 const digestLengths = { sha512: 64, "hmac-sha256": 32, "hmac-sha512": 64 } as const;
 
 /** The most work that one comparison may cost. */
-export const bounds = {
+const bounds = {
   bcryptCost: 14,
   argon2MemoryKib: 262_144,
   /** passes times KiB */
