@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idMaker } from "../server/src/domain/ids.ts";
@@ -62,9 +62,18 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     measureFsyncMs: () => measureFsyncMs(folder),
     async stop() {
       await server.stop();
+      printTroubles(join(folder, "log"));
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Prints the server's last warnings and errors, since they explain an unexpected response. */
+function printTroubles(log: string): void {
+  const troubles = readFileSync(log, "utf8")
+    .split("\n")
+    .filter((line) => /"level":"(warn|error)"/.test(line));
+  for (const line of troubles.slice(-5)) console.log(`  the server logged ${line}`);
 }
 
 type Access = { url: string; rootKey: string };

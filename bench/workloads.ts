@@ -158,8 +158,8 @@ async function verifySearch(): Promise<Prepared> {
   const quiet = sideOf(product, "keys.verifyKey", [{ key }], '"code":"VALID"');
   const paced = { ...quiet, load: { ...quiet.load, perSecond: 2_000 } };
   const search = async () => {
-    const found = await product.call<Identity[]>("identities.listIdentities", { search: `USER_${rows}` });
-    if (found.length !== 1) throw new Error(`a search for one identity found ${found.length}`);
+    const found = await searchAll(product, `USER_${rows}`);
+    if (found !== 1) throw new Error(`a search for one identity found ${found}`);
   };
   const before = await countedBy(product, key, "requests");
   return {
@@ -175,6 +175,22 @@ async function verifySearch(): Promise<Prepared> {
     },
     stop: () => product.stop(),
   };
+}
+
+/** How many identities a search finds. A page may have none although more follow. */
+async function searchAll(product: Product, search: string): Promise<number> {
+  let found = 0;
+  let cursor: string | undefined;
+  do {
+    const text = await product.callForText("identities.listIdentities", {
+      search,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const page = JSON.parse(text) as { data: Identity[]; pagination?: { cursor?: string } };
+    found += page.data.length;
+    cursor = page.pagination?.cursor;
+  } while (cursor !== undefined);
+  return found;
 }
 
 function identityId(number: number): string {

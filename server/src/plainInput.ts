@@ -74,8 +74,8 @@ function areRecognized({ recognizers, required }: Fields, given: Record<string, 
 }
 
 /**
- * Adds a field. Returns false if it makes the whole schema unfit: then no input can be parsed
- * without Zod, even without the field.
+ * Adds a field. Returns false if every input of the schema needs Zod because of this field, even an input that does not
+ * have it.
  */
 function addField(fields: Fields, name: string, field: z.ZodType): boolean {
   const { type, innerType = field, defaultValue } = defOf(field);

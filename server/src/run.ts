@@ -160,8 +160,8 @@ function wordsOf(permission: Permission): readonly string[] {
 }
 
 /**
- * Everything that an operation without a transaction gets. The functions at its end are made only if an operation asks
- * for them: as closures of an object literal they would be a tenth of the objects that a verification creates.
+ * Everything that an operation without a transaction gets. Its functions are getters, so each is created only when an
+ * operation uses it. Otherwise they would be a tenth of the objects that a verification creates.
  */
 class CallContext implements RunContext {
   readonly now: Services["now"];
@@ -231,7 +231,7 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** the maximum size of a response that is stored for repeated calls; that to a migration of 10,000 keys fits */
+/** the maximum size of a response that is stored for repeated calls; the response to a migration of 10,000 keys is smaller */
 const mostKeptBytes = 2 * 1024 * 1024;
 
 /** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */
@@ -250,7 +250,7 @@ async function once(
   const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Result);
   if (Buffer.byteLength(kept) > mostKeptBytes) {
     throw new Failure("bound_exceeded", {
-      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send it without an Idempotency-Key, or in parts.`,
+      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send the request without an Idempotency-Key, or in parts.`,
     });
   }
   await setIdempotentResponse(tx, workspaceId, id, idempotency.seal(kept));

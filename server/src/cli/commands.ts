@@ -70,13 +70,15 @@ export const commands: readonly Command[] = [
   },
   {
     name: "copy",
-    usage: "--to <database> [--to-redis <url> | --without-counters] [--only-counters] | --resume-source",
+    usage:
+      "--to <database> [--to-redis <url> | --without-counters] [--only-counters [--replace-counters]] | --resume-source",
     summary: "copy everything to an empty database, also from SQLite to PostgreSQL and back",
     details: [
       "--to <database>     The target, as in DATABASE_URL. The source, DATABASE_URL, is read-only from then on.",
       "--to-redis <url>    The target's REDIS_URL, where the counters of rate limits over a minute go.",
       "--without-counters  Grants every rate limit anew on the target.",
-      "--only-counters     Copies nothing but the counters, once more.",
+      "--only-counters     Copies nothing but the counters, once more. Refused if the target has counted since the copy.",
+      "--replace-counters  With --only-counters: replaces the counters of the target even then.",
       "--resume-source     Lets the source accept writes again.",
     ],
     example: "--to postgres://latchkey@db/latchkey --to-redis redis://redis:6379",

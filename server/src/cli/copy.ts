@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { type CopyReport, copyEverything, resumeSource } from "../copying/copy.ts";
-import { copyCounters } from "../copying/counters.ts";
+import { type CounterTask, copyCounters } from "../copying/counters.ts";
+import { copyCountersAgain } from "../copying/countersAgain.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../domain/databaseAddress.ts";
 import { UsageError } from "./commandError.ts";
 
@@ -25,18 +26,20 @@ export async function copy(
   const request = requestOf(words);
   if (request.kind === "resume") return resumed(await resumeSource(source.database));
   const { target, redisUrl } = request;
-  const countersTo = (database: DatabaseAddress) =>
-    copyCounters({
-      source,
-      target: { database, redisUrl },
-      maxBytes: source.counterBytes,
-      nowMs: surroundings.monotonicMs,
-    });
-  if (request.kind === "counters") return countersTo(target);
+  const taskTo = (database: DatabaseAddress): CounterTask => ({
+    source,
+    target: { database, redisUrl },
+    maxBytes: source.counterBytes,
+    nowMs: surroundings.monotonicMs,
+  });
+  if (request.kind === "counters") return copyCountersAgain(taskTo(target), request.replace);
   const report = await copyEverything({
     source: source.database,
     target,
-    copyCounters: request.kind === "all" ? countersTo : async () => "counters: not copied",
+    copyCounters:
+      request.kind === "all"
+        ? (database) => copyCounters(taskTo(database))
+        : async () => "counters: not copied",
     ...surroundings,
   });
   return reportText(report);
@@ -44,18 +47,23 @@ export async function copy(
 
 type Request =
   | { kind: "resume" }
-  | { kind: "all" | "counters" | "records"; target: DatabaseAddress; redisUrl: string | undefined };
+  | ({ kind: "all" | "records" } & Target)
+  /** `replace`: also counters with which the target has counted since */
+  | ({ kind: "counters"; replace: boolean } & Target);
+
+type Target = { target: DatabaseAddress; redisUrl: string | undefined };
 
 const usage =
-  "Usage: latchkey copy --to <database> [--to-redis <url> | --without-counters] [--only-counters], or latchkey copy --resume-source";
+  "Usage: latchkey copy --to <database> [--to-redis <url> | --without-counters] [--only-counters [--replace-counters]], or latchkey copy --resume-source";
 
 /** Parses the flags. Errors: `UsageError` if they are wrong or contradict each other. */
 function requestOf(words: readonly string[]): Request {
   const given = parsed(words);
   const { to, "to-redis": redisUrl, "without-counters": without, "only-counters": only } = given;
   if (given["resume-source"] === true && Object.keys(given).length === 1) return { kind: "resume" };
-  const contradicts = without === true && (only === true || redisUrl !== undefined);
-  if (to === undefined || given["resume-source"] === true || contradicts) throw new UsageError(`${usage}.`);
+  if (to === undefined || given["resume-source"] === true || contradicts(given)) {
+    throw new UsageError(`${usage}.`);
+  }
   const target = targetOf(to);
   if (redisUrl !== undefined && !/^rediss?:\/\/./.test(redisUrl)) {
     throw new UsageError("--to-redis must be redis://<host>:<port>, or rediss:// for TLS.");
@@ -66,7 +74,14 @@ function requestOf(words: readonly string[]): Request {
       "With PostgreSQL, the counters of rate limits are in Redis: name the target's with --to-redis, or use --without-counters to begin with empty ones.",
     );
   }
-  return { kind: only === true ? "counters" : "all", target, redisUrl };
+  if (only !== true) return { kind: "all", target, redisUrl };
+  return { kind: "counters", replace: given["replace-counters"] === true, target, redisUrl };
+}
+
+function contradicts(given: ReturnType<typeof parsed>): boolean {
+  const { "only-counters": only, "replace-counters": replace } = given;
+  if (replace === true && only !== true) return true;
+  return given["without-counters"] === true && (only === true || given["to-redis"] !== undefined);
 }
 
 function targetOf(text: string): DatabaseAddress {
@@ -85,6 +100,7 @@ function parsed(words: readonly string[]) {
         "to-redis": { type: "string" },
         "without-counters": { type: "boolean" },
         "only-counters": { type: "boolean" },
+        "replace-counters": { type: "boolean" },
         "resume-source": { type: "boolean" },
       },
     }).values;

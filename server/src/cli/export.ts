@@ -57,7 +57,7 @@ export async function writeExport(source: Omit<ExportSource, "warn">, output: st
       if (chunk.length < chunkCharacters) continue;
       await sink.write(chunk);
       chunk = "";
-      shown.show(`${count.toLocaleString("en")} lines`);
+      shown.show(() => `${count.toLocaleString("en")} lines`);
     }
     await sink.write(chunk);
     sink.end();

@@ -80,7 +80,7 @@ export async function openImport(file: string): Promise<OpenDocument> {
   return refusing(async () => {
     const { entries } = await readDocument(createReadStream(file));
     const shown = progress();
-    for await (const { line } of entries) shown.show(`checked ${line.toLocaleString("en")} lines`);
+    for await (const { line } of entries) shown.show(() => `checked ${line.toLocaleString("en")} lines`);
     shown.end();
     return readDocument(createReadStream(file));
   });
@@ -145,7 +145,7 @@ export async function runImport(
 ): Promise<number> {
   const shown = progress();
   const report = emptyReport();
-  const onProgress = (lines: number) => shown.show(`${lines.toLocaleString("en")} lines`);
+  const onProgress = (lines: number) => shown.show(() => `${lines.toLocaleString("en")} lines`);
   let failure: CommandError | undefined;
   try {
     await importRecords(target, entries, { ...options, onProgress }, report);

@@ -104,7 +104,7 @@ async function* shownChunks(file: string, shown: ReturnType<typeof progress>): A
   let bytes = 0;
   for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
     bytes += chunk.length;
-    shown.show(`read ${Math.floor(bytes / 1_000_000).toLocaleString("en")} MB`);
+    shown.show(() => `read ${Math.floor(bytes / 1_000_000).toLocaleString("en")} MB`);
     yield chunk;
   }
 }

@@ -84,7 +84,7 @@ function listOf(text = ""): string[] {
   return [...new Set(text.split(",").map((one) => one.trim()))].filter((one) => one !== "");
 }
 
-/** long enough for a page of keys */
+/** the maximum time of a call, long enough for a page of keys */
 const callWithinMs = 30_000;
 const mostListed = 100;
 

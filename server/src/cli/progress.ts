@@ -6,11 +6,12 @@ export function progress() {
   let shownAtMs = Number.NEGATIVE_INFINITY;
   const clear = () => (isTerminal ? process.stderr.write("\r\u001b[K") : undefined);
   return {
-    show(text: string): void {
+    /** `text` is called only if it is printed, so `show` may be called for each record. */
+    show(text: () => string): void {
       const nowMs = performance.now();
       if (!isTerminal || nowMs - shownAtMs < everyMs) return;
       shownAtMs = nowMs;
-      process.stderr.write(`\r\u001b[K${text}`);
+      process.stderr.write(`\r\u001b[K${text()}`);
     },
     /** Prints a sentence that stays. */
     tell(sentence: string): void {

@@ -75,7 +75,8 @@ async function copyBetween(databases: Databases, task: Task): Promise<CopyReport
     await compareTables(databases.target, tables, lease);
     const counters = await task.copyCounters(task.place);
     await lease.renew();
-    if (!wasReadOnly && !(await keepReadOnly(sourceControl, task.id))) throw leaseLost();
+    const claim = { id: task.id, other: addressName(task.target) };
+    if (!(await keepReadOnly(sourceControl, claim))) throw leaseLost();
     const readOnlyMs = ((await findMarker(sourceControl, "source"))?.nowMs ?? sinceMs) - sinceMs;
     await Promise.all([databases.target.close(), databases.source.close(), sourceControl.close()]);
     await finishTarget(targetControl, task);

@@ -13,23 +13,23 @@ import { CopyError } from "./copyError.ts";
  */
 export type CounterPlace = { database: DatabaseAddress; redisUrl: string | undefined };
 
-type Task = { source: CounterPlace; target: CounterPlace; maxBytes: number; nowMs(): number };
+export type CounterTask = { source: CounterPlace; target: CounterPlace; maxBytes: number; nowMs(): number };
 
 /**
  * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a
  * sentence for the report. Errors: `CopyError`.
  */
-export async function copyCounters({ source, target, maxBytes, nowMs }: Task): Promise<string> {
+export async function copyCounters({ source, target, maxBytes, nowMs }: CounterTask): Promise<string> {
   if (source.redisUrl !== undefined && source.redisUrl === target.redisUrl) {
     return "counters: both databases use the same Redis";
   }
   try {
-    const read = await readerOf(source, maxBytes, nowMs);
+    const read = readerOf(source, maxBytes, nowMs);
     if (read === undefined) return "counters: none, since they were in the memory of the source's processes";
     const write = await writerOf(target);
     let copied = 0;
     for await (const batch of read) {
-      const records = batch.filter((record) => record.durationMs > MINUTE_MS && record.entries.length > 0);
+      const records = batch.filter(isCopied);
       await write.store(records);
       copied += records.length;
     }
@@ -40,13 +40,19 @@ export async function copyCounters({ source, target, maxBytes, nowMs }: Task): P
   }
 }
 
+/** Whether a counter counts something, within a window that is worth copying. */
+export function isCopied({ durationMs, entries }: CounterRecord): boolean {
+  return durationMs > MINUTE_MS && entries.length > 0;
+}
+
 type Records = AsyncGenerator<CounterRecord[]>;
 
-async function readerOf(
+/** The counters of a place; undefined if they are in the memory of its processes. */
+export function readerOf(
   { database, redisUrl }: CounterPlace,
   maxBytes: number,
   nowMs: () => number,
-): Promise<Records | undefined> {
+): Records | undefined {
   if (redisUrl !== undefined) return readRedis(redisUrl);
   return database.kind === "file" ? readFile(`${database.path}.counters`, maxBytes, nowMs) : undefined;
 }

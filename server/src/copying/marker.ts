@@ -15,7 +15,10 @@ export type Marker = {
   /** the address of the other database */
   other: string;
   startedAtMs: number;
-  /** when the lease ends, unless it is renewed; until then, a copy that was killed counts as running */
+  /**
+   * when the lease ends, unless it is renewed; until then, a copy that was killed counts as running.
+   * `done`: when the copy was complete
+   */
   leaseUntilMs: number;
   /** the current time by the database's own clock */
   nowMs: number;
@@ -69,22 +72,29 @@ export async function claimMarker(
 
 /** Renews a lease. Returns false if it has ended: then the source may have accepted writes. */
 export async function renewLease(db: BulkDatabase, role: Role, id: string): Promise<boolean> {
-  return change(db, role, id, `"leaseUntilMs" = ${clocks[db.engine]} + ${leaseMs}`);
-}
-
-/** Makes the source stay read-only without a lease. Returns false if the lease has ended. */
-export async function keepReadOnly(db: BulkDatabase, id: string): Promise<boolean> {
-  return change(db, "source", id, `"state" = 'done'`);
-}
-
-async function change(db: BulkDatabase, role: Role, id: string, set: string): Promise<boolean> {
-  const changed = await db.rows(
-    `update "copies" set ${set} where "role" = $1 and "id" = $2 and "state" = 'running'
-     and "leaseUntilMs" > ${clocks[db.engine]} returning "id"`,
+  const now = clocks[db.engine];
+  const renewed = await db.rows(
+    `update "copies" set "leaseUntilMs" = ${now} + ${leaseMs} where "role" = $1 and "id" = $2
+     and "state" = 'running' and "leaseUntilMs" > ${now} returning "id"`,
     role,
     id,
   );
-  return changed.length > 0;
+  return renewed.length > 0;
+}
+
+/** Keeps the source read-only without a lease, after a copy to `other`. Returns false if the lease has ended, or the source was released. */
+export async function keepReadOnly(
+  db: BulkDatabase,
+  { id, other }: { id: string; other: string },
+): Promise<boolean> {
+  const now = clocks[db.engine];
+  const kept = await db.rows(
+    `update "copies" set "state" = 'done', "other" = $1, "leaseUntilMs" = ${now} where "role" = 'source'
+     and ("state" = 'done' or ("id" = $2 and "leaseUntilMs" > ${now})) returning "id"`,
+    other,
+    id,
+  );
+  return kept.length > 0;
 }
 
 export async function removeMarker(db: BulkDatabase, role: Role): Promise<void> {

@@ -9,7 +9,13 @@ import { idOf, type Row, type StoredType, subjectOf, textIn, type Written } from
 import { storedIn } from "./tables.ts";
 
 /** A row of the database that concerns a record of a batch. */
-export type Found = { id: string; workspaceId: string; isDeleted: boolean };
+export type Found = {
+  id: string;
+  /** of its balance, if it is a key or an identity */
+  owner: string;
+  workspaceId: string;
+  isDeleted: boolean;
+};
 
 type Wanted = { id: string; fields: Written };
 
@@ -60,6 +66,7 @@ export async function factsFor(
 function foundOf(row: Row): Found {
   return {
     id: idOf(row),
+    owner: String(row["subjectId"] ?? idOf(row)),
     workspaceId: String(row["workspaceId"]),
     isDeleted: (row["deletedAtMs"] ?? null) !== null,
   };
@@ -138,6 +145,7 @@ const findByText = byType((type) =>
     prepared(
       (db, { workspaceId, values }: Texts): CompiledQuery<Row> =>
         sql<Row>`select "id", "workspaceId", ${sql.ref(column)} as "value",
+          ${type === "key" ? sql.ref("subjectId") : sql`null`} as "subjectId",
           ${within === undefined ? sql`null` : sql.ref(within)} as "within"
           from ${sql.table(storedIn[type].table)}
           where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and "workspaceId" = ${workspaceId}`}`.compile(

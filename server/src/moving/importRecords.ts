@@ -4,11 +4,11 @@ import type { UsageDatabase } from "../storage/engines/usage.ts";
 import { insertAuditEvents } from "../storage/queries/audit.ts";
 import type { Tx } from "../storage/schema.ts";
 import type { RecordType } from "./format.ts";
-import { type BatchContext, judgeBatch, type Outcome, type Rules } from "./judgeBatch.ts";
+import { judgeBatch, type Known, type Outcome, type Rules } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import type { StoredType } from "./storedRecords.ts";
+import { timedWriter } from "./timedWriter.ts";
 import { importLastUses, importUsage } from "./usageRecords.ts";
-import { writeBatch } from "./writeBatch.ts";
 
 export type ImportTarget = {
   engine: Engine;
@@ -17,6 +17,8 @@ export type ImportTarget = {
   usage: UsageDatabase;
   newId(prefix: IdPrefix): string;
   now(): number;
+  /** milliseconds of a clock that never goes back; default: this process's */
+  monotonicMs?(): number;
   /** for the audit trail, such as `latchkey import` */
   actorId: string;
 };
@@ -42,15 +44,13 @@ export type Report = {
 };
 
 const mostListed = 100;
-/** The time for which a batch should hold the lock of the writer. */
-const wantedMs = 20;
-const mostAtOnce = 256;
-const leastAtOnce = 64;
-/** of the time that a batch took: the server's writes get this part of it before the next one */
+/** Records that are read before a transaction begins, so that it waits for nothing but the database. */
+const mostAtOnce = 512;
+/** of the time that a transaction took: the server's writes get this part of it before the next one */
 const pausePart = 0.25;
 
 /**
- * Imports records in batches, each of which is one transaction: a run that is interrupted leaves complete records, and
+ * Imports records in transactions that are bounded by time: a run that is interrupted leaves complete records, and
  * another run completes it. Records that exist already are kept unless `replace` is set. A record that cannot be imported
  * is counted and listed in the report, and the others are imported.
  * Errors: `StorageError`, and what `entries` throws. `report` then says what was done before.
@@ -65,7 +65,7 @@ export async function importRecords(
   let batch: Entry[] = [];
   for await (const entry of entries) {
     const [first] = batch;
-    if (first !== undefined && (first.type !== entry.type || batch.length >= run.size())) {
+    if (first !== undefined && (first.type !== entry.type || batch.length >= mostAtOnce)) {
       await run.batch(batch);
       batch = [];
     }
@@ -80,46 +80,47 @@ export function emptyReport(): Report {
 }
 
 function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
-  const known: BatchContext["known"] = {
+  const known: Known = {
     aliases: new Map(),
+    owners: new Map(),
+    keptOwners: new Set(),
     created: new Set(),
     apis: new Map(),
   };
-  let size = leastAtOnce;
+  const write = timedWriter(target.monotonicMs ?? (() => performance.now()));
   let hasAudited = false;
 
   async function writeStored(batch: readonly Entry[]): Promise<Outcome[]> {
     const { engine, workspaceId } = target;
-    const context = { workspaceId, type: batch[0]?.type as StoredType, ...options, known };
+    const type = batch[0]?.type as StoredType;
+    const context = { engine: engine.name, workspaceId, type, ...options, known };
     if (options.dryRun) return (await judgeBatch(engine.slow, context, batch)).outcomes;
-    let heldMs = 0;
-    let audited = hasAudited;
-    const outcomes = await engine.transaction(async (tx) => {
-      const startMs = performance.now();
-      const judged = await judgeBatch(tx, context, batch);
-      const changedIds = await writeBatch(tx, context, judged);
-      audited = hasAudited;
-      if (!hasAudited && judged.outcomes.some(isChange)) {
-        await audit(tx, target);
-        audited = true;
-      }
-      await engine.recordChanges(tx, changedIds);
-      heldMs = performance.now() - startMs;
-      return judged.outcomes;
-    });
-    hasAudited = audited;
-    size = nextSize(batch.length, heldMs);
-    await new Promise((resolve) => setTimeout(resolve, heldMs * pausePart));
-    return outcomes;
+    const all: Outcome[] = [];
+    while (all.length < batch.length) {
+      let audited = hasAudited;
+      const { outcomes, heldMs } = await engine.transaction(async (tx) => {
+        const written = await write(tx, context, batch.slice(all.length));
+        audited = hasAudited;
+        if (!hasAudited && written.outcomes.some(isChange)) {
+          await audit(tx, target);
+          audited = true;
+        }
+        await engine.recordChanges(tx, written.changedIds);
+        return written;
+      });
+      hasAudited = audited;
+      all.push(...outcomes);
+      await new Promise((resolve) => setTimeout(resolve, heldMs * pausePart));
+    }
+    return all;
   }
 
   return {
-    size: () => size,
     async batch(batch: readonly Entry[]): Promise<void> {
       const type = batch[0]?.type;
       const outcomes =
         type === "usage" || type === "lastUse"
-          ? await writeUsage(target, options, batch)
+          ? await writeUsage(target, options, batch, known)
           : type === "rootKey" && !options.rootKeys
             ? batch.map((): Outcome => ({ kind: "omitted" }))
             : await writeStored(batch);
@@ -131,11 +132,6 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
 
 function isChange({ kind }: Outcome): boolean {
   return kind === "created" || kind === "changed";
-}
-
-function nextSize(size: number, heldMs: number): number {
-  const wanted = Math.round((size * wantedMs) / Math.max(heldMs, 1));
-  return Math.max(leastAtOnce, Math.min(mostAtOnce, 2 * size, wanted));
 }
 
 /** One event for a run that changes anything, committed with its first change. */
@@ -161,10 +157,17 @@ async function writeUsage(
   { usage, workspaceId }: ImportTarget,
   { dryRun }: ImportOptions,
   batch: readonly Entry[],
+  { aliases }: Known,
 ): Promise<Outcome[]> {
-  const lastUses = batch.flatMap((entry) => (entry.type === "lastUse" ? entry.fields : []));
+  const current = (id: string) => aliases.get(id) ?? id;
+  const lastUses = batch.flatMap(({ type, fields }) =>
+    type === "lastUse" ? { ...fields, keyId: current(fields.keyId) } : [],
+  );
   if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, dryRun);
-  const counts = batch.flatMap((entry) => (entry.type === "usage" ? entry.fields : []));
+  const counts = batch.flatMap(({ type, fields }) => {
+    if (type !== "usage") return [];
+    return fields.subjectId === undefined ? fields : { ...fields, subjectId: current(fields.subjectId) };
+  });
   return importUsage(usage, workspaceId, counts, dryRun);
 }
 

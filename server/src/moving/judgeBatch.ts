@@ -1,11 +1,12 @@
 import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
+import type { Engine } from "../storage/engine.ts";
 import { keyspaceIdOf } from "../storage/queries/apis.ts";
 import type { Db } from "../storage/schema.ts";
 import { type Facts, factsFor } from "./batchFacts.ts";
 import type { Fields } from "./format.ts";
 import type { Entry } from "./parseRecord.ts";
-import { referencesOf, uniqueTextsOf } from "./references.ts";
-import { type Read, readRecords, type StoredType, textIn, type Written } from "./storedRecords.ts";
+import { isReferenced, ownerFields, referencesOf, referringFields, uniqueTextsOf } from "./references.ts";
+import { type Read, readRecords, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
 
 /**
  * What becomes of a record. `kept`: it exists with other fields, and stays. `omitted`: a root key without `--root-keys`.
@@ -15,10 +16,14 @@ export type Outcome =
   | { kind: "kept" | "refused"; reason: string };
 
 /** What a run remembers from one batch to the next. */
-type Known = {
-  /** by the id of a record: the id of what has its unique name in the workspace */
+export type Known = {
+  /** by the id of a record: the id of what has its unique text in the workspace, and is used in its place */
   aliases: Map<string, string>;
-  /** of a dry run: what it would have created */
+  /** by the owner of a balance: the owner that is used in its place */
+  owners: Map<string, string>;
+  /** owners of balances that are kept, although the document's have open holds */
+  keptOwners: Set<string>;
+  /** of a dry run: what it would have created and other records may name */
   created: Set<string>;
   /** by the keyspaces of these, the apis */
   apis: Map<string, string>;
@@ -35,6 +40,7 @@ export type Rules = {
 };
 
 export type BatchContext = Rules & {
+  engine: Engine["name"];
   workspaceId: string;
   type: StoredType;
   known: Known;
@@ -54,24 +60,38 @@ export async function judgeBatch(
 ): Promise<JudgedBatch> {
   const { workspaceId, type, known } = context;
   const records = batch.map(({ fields }) => {
-    const resolved = withAliases(fields as Written & { id: string }, type, known.aliases);
+    const resolved = withAliases(fields as Written & { id: string }, type, known);
     return { id: resolved.id, fields: resolved };
   });
   const facts = await factsFor(db, context, records);
-  const taken = { ids: new Set<string>(), texts: new Map<string, string>() };
+  const taken: Taken = { ids: new Set(), texts: new Map() };
   const judged = records.map(({ id, fields }): Judged => {
     const { outcome, fields: written } = judge(context, facts, taken, fields);
-    if (outcome.kind === "created" && context.dryRun) remember(known, type, id, fields);
+    if (outcome.kind === "created" && context.dryRun && isReferenced(type)) {
+      remember(known, type, id, fields);
+    }
     return { id, fields: written, outcome };
   });
-  const existing = await readRecords(db, workspaceId, type, {
-    ids: judged.flatMap(({ id, outcome }) => (outcome.kind === "changed" ? id : [])),
-  });
-  const byId = new Map(existing.map((record) => [record.id, record]));
+  const existing = judged.filter(({ outcome }) => outcome.kind === "changed");
+  const ids = existing.map(({ id }) => id);
+  const stored = ids.length === 0 ? [] : await readRecords(db, workspaceId, type, { ids });
+  const byId = new Map(stored.map((record) => [record.id, record]));
+  for (const record of existing) record.outcome = compared(context, record, byId.get(record.id));
   for (const record of judged) {
-    if (record.outcome.kind === "changed") record.outcome = compared(context, record, byId.get(record.id));
+    if (record.outcome.kind === "kept" && hasOpenHolds(record))
+      known.keptOwners.add(ownerHere(known, record));
   }
   return { records: judged, outcomes: judged.map(({ outcome }) => outcome) };
+}
+
+function hasOpenHolds({ fields }: Judged): boolean {
+  const stored = fields["balance"] as { nextHoldExpiryMs?: number | null } | null | undefined;
+  return typeof stored?.nextHoldExpiryMs === "number";
+}
+
+function ownerHere({ owners }: Known, record: Judged): string {
+  const owner = subjectOf(record);
+  return owners.get(owner) ?? owner;
 }
 
 function remember({ created, apis }: Known, type: StoredType, id: string, fields: Written): void {
@@ -80,7 +100,7 @@ function remember({ created, apis }: Known, type: StoredType, id: string, fields
 }
 
 /** What earlier records of the batch have: ids, also of rate limits, and by unique text the record. */
-type Taken = { ids: Set<string>; texts: Map<string, string> };
+type Taken = { ids: Set<string>; texts: Map<string, { id: string; owner: string }> };
 
 type Decision = { outcome: Outcome; fields: Written };
 
@@ -136,8 +156,18 @@ function flawOf(
     return "an id in it occurs twice: remove one of the two";
   }
   for (const id of [fields.id, ...limits]) taken.ids.add(id);
+  if (type === "hold" && !facts.byId.has(fields.id)) {
+    const kept = partsOf(fields).find(({ ownerId }) => known.keptOwners.has(ownerId));
+    if (kept !== undefined) {
+      return `it holds units that were not taken from the balance of ${kept.ownerId} here, which is kept: settle or release it where it was made`;
+    }
+  }
   const isRevoked = type === "rootKey" && facts.revoked.has(textIn(fields, "hash"));
   return isRevoked ? "it was revoked here, and stays revoked" : undefined;
+}
+
+function partsOf(fields: Written): { ownerId: string }[] {
+  return (fields["parts"] ?? []) as { ownerId: string }[];
 }
 
 function limitIdsOf(fields: Written): string[] {
@@ -151,7 +181,7 @@ function notAvailable(what: string): string {
 
 /**
  * What becomes of a record if another one has a text that must be unique. What other records name is replaced by the one in
- * the workspace; a key, a root key or an override is not imported.
+ * the workspace; a root key or an override is not imported.
  */
 function otherWithText(
   { type, workspaceId, known }: BatchContext,
@@ -160,18 +190,20 @@ function otherWithText(
   fields: Written & { id: string },
 ): Outcome | undefined {
   const texts = uniqueTextsOf(type, fields);
+  const owner = subjectOf({ id: fields.id, fields });
   for (const { unique, text } of texts) {
     const found = facts.byText.get(text);
-    const otherId = found?.id ?? taken.texts.get(text);
-    if (otherId === undefined || otherId === fields.id) continue;
+    const other = found ?? taken.texts.get(text);
+    if (other === undefined || other.id === fields.id) continue;
     if (found !== undefined && found.workspaceId !== workspaceId) {
       return { kind: "refused", reason: notAvailable(unique.column) };
     }
-    if (!unique.isReferenced) return { kind: "kept", reason: `${otherId} has its ${unique.column} here` };
-    known.aliases.set(fields.id, otherId);
-    return { kind: "kept", reason: `${otherId} has its ${unique.column} here, and is used instead` };
+    if (!unique.isReferenced) return { kind: "kept", reason: `${other.id} has its ${unique.column} here` };
+    known.aliases.set(fields.id, other.id);
+    known.owners.set(owner, other.owner);
+    return { kind: "kept", reason: `${other.id} has its ${unique.column} here, and is used instead` };
   }
-  for (const { text } of texts) taken.texts.set(text, fields.id);
+  for (const { text } of texts) taken.texts.set(text, { id: fields.id, owner });
   return undefined;
 }
 
@@ -216,16 +248,20 @@ function canonical(fields: Written): string {
 }
 
 /** References to records that exist under another id name that one. Nothing is referred to twice. */
-function withAliases<T extends Written>(
-  fields: T,
-  type: StoredType,
-  aliases: ReadonlyMap<string, string>,
-): T {
-  const changed: Record<string, unknown> = { ...fields };
-  for (const { field, id } of referencesOf(type, fields)) {
-    const value = changed[field];
-    const current = (one: string) => aliases.get(one) ?? one;
-    changed[field] = Array.isArray(value) ? [...new Set(value.map(current))] : current(id);
+function withAliases<T extends Written>(fields: T, type: StoredType, { aliases, owners }: Known): T {
+  const current = (id: string) => aliases.get(id) ?? id;
+  const changed: Record<string, unknown> = {};
+  for (const field of referringFields(type)) {
+    const value = fields[field];
+    if (typeof value === "string") changed[field] = current(value);
+    else if (Array.isArray(value) && value.length > 0) changed[field] = [...new Set(value.map(current))];
   }
-  return changed as T;
+  const ownerField = ownerFields[type];
+  const owner = ownerField === undefined ? undefined : owners.get(textIn(fields, ownerField));
+  if (ownerField !== undefined && owner !== undefined) changed[ownerField] = owner;
+  const parts = partsOf(fields);
+  if (parts.some(({ ownerId }) => owners.has(ownerId))) {
+    changed["parts"] = parts.map((part) => ({ ...part, ownerId: owners.get(part.ownerId) ?? part.ownerId }));
+  }
+  return { ...fields, ...changed };
 }

@@ -53,7 +53,7 @@ function checkEnd(value: unknown, records: number): void {
 
 type Place = { type: number; id: string };
 
-/** Records of a type are sorted, so that one that occurs twice is found without remembering all. */
+/** Records of a type are sorted, so that one that occurs twice is found without remembering all. Ids are ASCII. */
 function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
   const index = recordTypes.indexOf(type);
   if (index < last.type) {
@@ -64,7 +64,7 @@ function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>
   const id = "id" in fields ? fields.id : "keyId" in fields ? fields.keyId : "";
   if (index > last.type || id === "") return { type: index, id };
   if (id === last.id) throw new DocumentError(`${id} occurs twice: remove one of the two records`);
-  if (Buffer.compare(Buffer.from(id), Buffer.from(last.id)) < 0) {
+  if (id < last.id) {
     throw new DocumentError(`${id} follows ${last.id}: sort the records of a type by their ids`);
   }
   return { type: index, id };
@@ -83,13 +83,17 @@ async function* jsonLines(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<{ line: number; value: unknown }> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
+  const lines = byteLines();
   let line = 0;
-  for await (const bytes of byteLines(chunks)) {
-    line += 1;
-    const text = atLine(line, () => decodedWith(decoder, bytes));
-    if (text.trim() === "") continue;
-    yield { line, value: atLine(line, () => parsedJson(text)) };
+  function* valuesOf(some: Iterable<Uint8Array>) {
+    for (const bytes of some) {
+      line += 1;
+      const text = atLine(line, () => decodedWith(decoder, bytes));
+      if (text.trim() !== "") yield { line, value: atLine(line, () => parsedJson(text)) };
+    }
   }
+  for await (const chunk of chunks) for (const one of valuesOf(lines.in(chunk))) yield one;
+  yield* valuesOf(lines.last());
 }
 
 function decodedWith(decoder: TextDecoder, bytes: Uint8Array): string {
@@ -111,29 +115,35 @@ function parsedJson(text: string): unknown {
 
 const lineFeed = 10;
 
-/** Errors: `DocumentError` for a line that is too long, before it is read to its end. */
-async function* byteLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Splits chunks into lines. Errors: `DocumentError` for a line that is too long, before it is read to its end. */
+function byteLines() {
   let parts: Uint8Array[] = [];
   let length = 0;
   let line = 1;
-  for await (const chunk of chunks) {
-    let start = 0;
-    for (let at = chunk.indexOf(lineFeed); at !== -1; at = chunk.indexOf(lineFeed, start)) {
-      const rest = chunk.subarray(start, at);
-      refuseLong(line, length + rest.length);
-      yield length === 0 ? rest : Buffer.concat([...parts, rest]);
-      parts = [];
-      length = 0;
-      line += 1;
-      start = at + 1;
-    }
-    const rest = chunk.subarray(start);
-    if (rest.length === 0) continue;
-    parts.push(Uint8Array.from(rest)); // the reader may use the chunk's memory again
-    length += rest.length;
-    refuseLong(line, length);
-  }
-  if (length > 0) yield Buffer.concat(parts);
+  return {
+    /** The lines that end in this chunk. */
+    *in(chunk: Uint8Array): Generator<Uint8Array> {
+      let start = 0;
+      for (let at = chunk.indexOf(lineFeed); at !== -1; at = chunk.indexOf(lineFeed, start)) {
+        const rest = chunk.subarray(start, at);
+        refuseLong(line, length + rest.length);
+        yield length === 0 ? rest : Buffer.concat([...parts, rest]);
+        parts = [];
+        length = 0;
+        line += 1;
+        start = at + 1;
+      }
+      const rest = chunk.subarray(start);
+      if (rest.length === 0) return;
+      parts.push(Uint8Array.from(rest)); // the reader may use the chunk's memory again
+      length += rest.length;
+      refuseLong(line, length);
+    },
+    /** What follows the last line feed. */
+    *last(): Generator<Uint8Array> {
+      if (length > 0) yield Buffer.concat(parts);
+    },
+  };
 }
 
 function refuseLong(line: number, length: number): void {

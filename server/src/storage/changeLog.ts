@@ -1,4 +1,4 @@
-/** After more changes than this, every record counts as changed. */
+/** The maximum number of ids whose changes are remembered. When it is reached, all records count as changed, and all ids are forgotten. */
 const changesRemembered = 100_000;
 
 /**

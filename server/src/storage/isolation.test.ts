@@ -115,7 +115,10 @@ function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
 
 type AskingAs = { permissions: readonly string[]; kinds: readonly Kind[] };
 
-/** Returns all permissions, and those for single records also for the records of the other workspace. */
+/**
+ * Returns the callers to test the operation with: one with all permissions, and, if the operation has permissions for
+ * single records, one who has these for the records of the other workspace.
+ */
 function callersOf(operation: Operation, foreign: World): AskingAs[] {
   const owner = { permissions: everything, kinds: allKinds };
   const narrow = { permissions: permissionsFor(operation, foreign), kinds: ownedKinds };

@@ -53,7 +53,7 @@ export type KeyParts = {
   apis: SharedRecords<KeptApi>;
   /** identities by their id */
   identities: SharedRecords<KeptIdentity>;
-  /** grants by their name */
+  /** grants by their `name` */
   grants: SharedRecords<Grants>;
   /** the memory that all parts take */
   bytes(): number;

@@ -10,7 +10,7 @@ import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 const keptMark = "=";
 /** then the order of the event that is repeated */
 const repeatMark = "@";
-/** Events of further keys are passed on as whole lines. */
+/** The maximum number of keys and identifiers with a kept line. The events of all others are written as whole lines. */
 const mostKept = 1_000;
 
 /** Returns a function that writes one event after another, for one order. The `order` of each is one more than the last. */

@@ -85,8 +85,8 @@ export function tally() {
       }
     },
     /**
-     * Drains the wanted ones of the subjects that have counts. The caller must
-     * drain each of them with `takeCells` before the next `add`.
+     * Returns the subjects that have counts and are wanted, and forgets that they wait to be stored.
+     * The caller must drain each of them with `takeCells` before the next `add`.
      */
     take(isWanted: (subject: Subject) => boolean): Subject[] {
       const [taken, left]: [Subject[], Subject[]] = [[], []];
@@ -177,7 +177,7 @@ function countFor(book: Book, subject: Subject, addition: Addition): void {
   const { atMs, minute, outcome, tags, count } = addition;
   add(plainCell(book, subject, minute, outcome), addition);
   for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), addition);
-  if (count === 0) return; // not a use of the key
+  if (count === 0) return; // a settlement is not a use of the key
   // a time more than a day earlier means that the clock was wrong before and has been set back
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
@@ -221,7 +221,7 @@ export function cellsOf({ cells, tagged }: Subject): readonly Cell[] {
   return tagged === undefined ? cells : [...cells, ...tagged.values()];
 }
 
-/** Drains the subject's counts, which then start from zero. */
+/** Returns the subject's counts, and starts new ones from zero. */
 export function takeCells(subject: Subject): readonly Cell[] {
   const taken = cellsOf(subject);
   subject.cells = [];

@@ -34,7 +34,7 @@ export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
   });
 }
 
-/** a limit that keeps a query to some tenths of a second */
+/** the maximum number of blocks that are read for one query, so that it takes some tenths of a second at most */
 const maxBlocks = 400;
 const blocksPerQuery = 16;
 

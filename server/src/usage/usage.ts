@@ -164,7 +164,7 @@ function latestUses() {
 
 /**
  * Runs `work` once per interval, and skips an interval if the
- * previous run has not ended. Returns a function that stops it.
+ * previous run has not ended. Returns a function that stops the interval.
  */
 function every(ms: number, work: () => Promise<void>): () => void {
   let underWay = false;

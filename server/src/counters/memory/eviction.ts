@@ -168,8 +168,8 @@ function lowestLevel({ counts, counters }: Levels): number {
 }
 
 /**
- * Returns the level. The limit is stored with 24 bits, so a counter less than a millionth below
- * its limit counts as exhausted.
+ * Returns the level of a counter, which is higher the more of its limit is used. The limit is stored with 24 bits, so a
+ * counter less than a millionth below its limit counts as exhausted.
  */
 function levelOf(used: number, limit: number): number {
   if (used === 0) return 1;

@@ -30,7 +30,7 @@ export type KeyIndex = {
   readonly packed: PackedKey;
   /** the first counter of each bucket; 0: the bucket is empty */
   readonly pages: Uint32Array[];
-  /** the largest power of two ≤ buckets; the buckets up to `buckets - half` and from `half` on are split */
+  /** the largest power of two ≤ `buckets`; the first `buckets - half` buckets have been split in two since there were `half` */
   half: number;
   buckets: number;
   size: number;

@@ -5,8 +5,8 @@ import { numbersFor, pushHitArgs, type Taken } from "./replies.ts";
 import { hitScript } from "./scripts.ts";
 
 /**
- * The maximum number of hits in one script. The largest batch verification fits. Redis is blocked while the script
- * runs, for a few tenths of a millisecond.
+ * The maximum number of hits in one script, enough for the largest batch verification. Redis is blocked while a script
+ * runs; one of this size takes a few tenths of a millisecond.
  */
 const maxBatchSize = 128;
 

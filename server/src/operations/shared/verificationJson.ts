@@ -78,12 +78,16 @@ const places: (Place | undefined)[] = Array.from({ length: 256 }, () => undefine
 function constantsOf(key: KeyRecord): Constants | undefined {
   const index = placeOf(key.id);
   const place = places[index];
-  if (place?.key !== key) {
-    places[index] = { key, constants: undefined };
-    return undefined;
+  if (place?.key === key) {
+    place.constants ??= makeConstants(key);
+    return place.constants;
   }
-  place.constants ??= makeConstants(key);
-  return place.constants;
+  if (place === undefined) places[index] = { key, constants: undefined };
+  else {
+    place.key = key;
+    place.constants = undefined;
+  }
+  return undefined;
 }
 
 /** By the last characters, which are random. */

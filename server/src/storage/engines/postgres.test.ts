@@ -110,7 +110,7 @@ test("two transactions that deadlock both succeed", async () => {
       waiting.push(resolve);
       if (waiting.length < 2) return;
       for (const go of waiting) go();
-      waiting = [() => undefined]; // a retry waits for nothing
+      waiting = [() => undefined]; // so that the retried transaction does not wait for the other one
     });
   const crossing = (first: string, second: string) =>
     engine.transaction(async (tx) => {

@@ -222,7 +222,7 @@ describe("the write-ahead log", () => {
     other.run("begin");
     other.query(`select * from "workspaces"`).all();
     await add(engine, "ws_second");
-    await new Promise((resolve) => setTimeout(resolve, 1_200)); // several attempts, all of which fail
+    await new Promise((resolve) => setTimeout(resolve, 1_200)); // long enough for several attempts to empty the log, which must all fail
     expect(logBytes(path)).toBeGreaterThan(0);
     other.run("rollback");
     other.close();

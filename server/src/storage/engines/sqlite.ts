@@ -5,7 +5,7 @@ import { createFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
 import { sqliteDb } from "./dialects.ts";
-import { connect, executor, openReader } from "./sqliteConnection.ts";
+import { connect, executor, openReader, pageCache } from "./sqliteConnection.ts";
 import { createIfMissing, lockFile, refuseMissing } from "./sqliteCreate.ts";
 import { isBusy } from "./sqliteErrors.ts";
 import { commitFlusher } from "./sqliteFlush.ts";
@@ -47,7 +47,7 @@ const oneProcess = {
 } as const;
 
 async function openMemory(): Promise<Engine> {
-  const connection = connect(":memory:");
+  const connection = connect(":memory:", pageCache.ofServer);
   const queue = serialQueue();
   const execute = executor(connection);
   await migrate(target(connection));
@@ -75,11 +75,12 @@ async function openFile(
   createFolder(dirname(path));
   checkDatabasePath(path);
   const release = serving ? claimServing(path) : () => undefined;
-  const writer = await openWriter(path).catch((error: unknown) => {
+  const cacheKib = serving ? pageCache.ofServer : pageCache.ofCommand;
+  const writer = await openWriter(path, cacheKib).catch((error: unknown) => {
     release();
     throw error;
   });
-  const reader = openReader(path);
+  const reader = openReader(path, cacheKib);
   const read = executor(reader);
   const syncThread = startThread(path);
   const logThread = startThread(path);
@@ -113,9 +114,9 @@ async function openFile(
   };
 }
 
-async function openWriter(path: string): Promise<Database> {
+async function openWriter(path: string, cacheKib: number): Promise<Database> {
   await createIfMissing(path);
-  const writer = await retryWhileBusy(() => connect(path)); // another process may be opening it for the first time
+  const writer = await retryWhileBusy(() => connect(path, cacheKib)); // another process may be opening it for the first time
   try {
     await migrate(target(writer));
     return writer;
@@ -126,8 +127,8 @@ async function openWriter(path: string): Promise<Database> {
 }
 
 /**
- * Calls `changed` when another process has changed the database: then the `data_version` of a connection changes, but
- * not with its own commits. Returns a function that stops it.
+ * Calls `changed` when another process has changed the database. This is visible in the `data_version` of a connection,
+ * which its own commits do not change. Returns a function that ends the watch.
  */
 function watch(writer: Database, changed: () => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");

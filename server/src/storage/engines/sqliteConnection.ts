@@ -6,8 +6,8 @@ import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 const statementsKept = 500;
 
-/** a cache of up to 64 MiB, which grows with the pages that are read */
-const pageCache = "pragma cache_size = -65536";
+/** How far a connection's page cache grows with the pages that are read, in KiB. */
+export const pageCache = { ofServer: 64 * 1024, ofCommand: 8 * 1024 };
 
 /**
  * The settings of the database, as SQLite reports them. `synchronous` is 1 (normal): the sync thread flushes the
@@ -25,12 +25,12 @@ const pragmas = {
  * Opens a connection that may write. Does not create a file: it must exist, unless the database is in memory. Errors:
  * `StorageError` if the file is damaged; SQLite's.
  */
-export function connect(path: string): Database {
+export function connect(path: string, pageCacheKib: number): Database {
   const connection = new Database(path, { create: path === ":memory:", readwrite: true });
   try {
     allowReadsOnFullDisk(connection);
     if (path !== ":memory:") refuseDamaged(connection, path);
-    prepare(connection, path);
+    prepare(connection, path, pageCacheKib);
     return connection;
   } catch (error) {
     connection.close();
@@ -42,17 +42,17 @@ export function connect(path: string): Database {
  * Opens the connection for reads of single records. With SQLite's
  * default page cache of 2 MB, looking up a random key takes 20 % longer.
  */
-export function openReader(path: string): Database {
+export function openReader(path: string, pageCacheKib: number): Database {
   const reader = new Database(path, { readonly: true });
   allowReadsOnFullDisk(reader);
   reader.run("pragma busy_timeout = 1000");
-  reader.run(pageCache);
+  reader.run(`pragma cache_size = -${pageCacheKib}`);
   return reader;
 }
 
-function prepare(connection: Database, path: string): void {
+function prepare(connection: Database, path: string, pageCacheKib: number): void {
   connection.run("pragma busy_timeout = 0"); // waiting here would block the main thread
-  connection.run(pageCache);
+  connection.run(`pragma cache_size = -${pageCacheKib}`);
   for (const [name, wanted] of Object.entries(pragmas)) {
     connection.run(`pragma ${name} = ${wanted}`);
     const row = connection.query<Record<string, unknown>, []>(`pragma ${name}`).get();

@@ -38,7 +38,7 @@ export function refuseMissing(path: string): void {
 async function createAt(path: string): Promise<void> {
   const unfinished = `${path}.new`;
   try {
-    remove(unfinished); // a process that was killed may have left one behind
+    remove(unfinished); // it may be left from a process that was killed
     const connection = new Database(unfinished, { create: true, readwrite: true });
     try {
       await migrate(target(connection));

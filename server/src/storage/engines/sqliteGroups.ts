@@ -81,7 +81,7 @@ export function groupCommits(options: GroupOptions) {
   };
 }
 
-/** `size` counts the characters in the parameters of all statements so far. */
+/** What each group needs. `size` counts the characters in the parameters of all statements so far. */
 type Groups = GroupOptions & { size: { characters: number } };
 
 /** Runs and commits as many of these members as one group may have, and returns the rest. */

@@ -101,7 +101,7 @@ async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<
   }
 }
 
-/** Calls `work` when there were changes before the last tick, but none since. Returns a function that stops it. */
+/** Calls `work` at each tick if there were changes before the last tick, but none since. Returns a function that stops the ticks. */
 function whenIdle(changes: () => number, work: (seen: number) => void): () => void {
   let seenAtLastTick = 0;
   const timer = setInterval(() => {

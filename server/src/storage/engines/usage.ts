@@ -176,7 +176,7 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;
     },
-    giveBack: async () => undefined, // autovacuum does it: it frees space for later rows, and truncates free space at the end
+    giveBack: async () => undefined, // autovacuum gives free space back
     // SQLSTATE classes 22 and 23: a value that does not fit its column, or that violates a constraint
     isOfOneRow: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
     close: () => pool.close(0),

@@ -193,7 +193,7 @@ test("a hit that is given back before its replay never counts, and one that is g
   expect(await remaining(node.counters, window)).toBe(8);
   await loseRedis(node);
   await node.counters.hit([window]);
-  await node.counters.giveBack(last); // this must not lower later counts
+  await node.counters.giveBack(last); // that hit was replayed, so this must not lower the count of the new hit
   node.backs.length = 0;
   proxy.mend();
   await isBack(node);

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { RedisClient } from "bun";
+import { databaseAt } from "../../test/databaseAt.ts";
+import { newFolder } from "../../test/program.ts";
+import { freshWindow, openRedisNode } from "../../test/redisNode.ts";
+import { type RedisServer, startRedisServer } from "../../test/redisServer.ts";
+import { sharedCluster } from "../../test/services.ts";
+import { journaledCounters } from "../counters/memory/journal.ts";
+import type { Window } from "../domain/windows.ts";
+import { monotonicMs } from "../runtime.ts";
+import { migrateStorage, openStorage } from "../storage/open.ts";
+import { copyEverything, resumeSource } from "./copy.ts";
+import { type CounterPlace, type CounterTask, copyCounters } from "./counters.ts";
+import { copyCountersAgain } from "./countersAgain.ts";
+
+setDefaultTimeout(60_000);
+
+const folder = newFolder();
+const cluster = await sharedCluster();
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedisServer();
+});
+afterAll(async () => {
+  await redis.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function flush(): Promise<void> {
+  const client = new RedisClient(redis.url);
+  await client.send("FLUSHALL", []);
+  client.close();
+}
+
+let files = 0;
+const newFile = () => {
+  files += 1;
+  return { kind: "file", path: join(folder, `${files}.db`) } as const;
+};
+type File = ReturnType<typeof newFile>;
+
+const inRedis = async (): Promise<CounterPlace> => ({
+  database: databaseAt(await cluster.makeBare()),
+  redisUrl: redis.url,
+});
+const inFile = async (): Promise<CounterPlace> => ({ database: newFile(), redisUrl: undefined });
+
+/** Counts as a server on this database does while it runs. */
+async function count({ database, redisUrl }: CounterPlace, windows: readonly Window[]): Promise<void> {
+  if (redisUrl !== undefined) {
+    const { counters } = await openRedisNode(redisUrl);
+    await counters.hit(windows);
+    return counters.close();
+  }
+  const path = `${(database as File).path}.counters`;
+  const onProblem = (sentence: string) => {
+    throw new Error(sentence);
+  };
+  const counters = await journaledCounters({ path, nowMs: monotonicMs, maxBytes: 2 ** 20, onProblem });
+  counters.hit(windows);
+  await counters.close();
+}
+
+/** What a counter would say to a server that starts on this database now. */
+async function used({ database, redisUrl }: CounterPlace, window: Window): Promise<number | undefined> {
+  if (redisUrl !== undefined) {
+    const { counters } = await openRedisNode(redisUrl);
+    const [found] = await counters.peek([window]);
+    await counters.close();
+    return found?.used;
+  }
+  const path = `${(database as File).path}.counters`;
+  const counters = await journaledCounters({
+    path,
+    nowMs: monotonicMs,
+    maxBytes: 2 ** 20,
+    onProblem: () => undefined,
+  });
+  const [found] = counters.peek([window]);
+  await counters.close();
+  return found?.used;
+}
+
+const failureOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => "it succeeded",
+    (error: Error) => error.message,
+  );
+
+describe.each([
+  { name: "Redis", place: inRedis },
+  { name: "a file", place: inFile },
+])("counters that are copied again to $name", ({ place }) => {
+  const source = newFile();
+  let target: CounterPlace;
+  let task: CounterTask;
+  let window: Window;
+  beforeEach(async () => {
+    await flush();
+    target = await place();
+    task = {
+      source: { database: source, redisUrl: undefined },
+      target,
+      maxBytes: 2 ** 20,
+      nowMs: monotonicMs,
+    };
+    window = freshWindow({ durationMs: 3_600_000, limit: 100 });
+    await migrateStorage(source);
+    await count(task.source, [window]);
+  });
+
+  const copyAll = () =>
+    copyEverything({
+      source,
+      target: target.database,
+      copyCounters: (database) => copyCounters({ ...task, target: { ...target, database } }),
+      isStopped: () => false,
+      progress: () => undefined,
+    });
+
+  test("replace those of the copy, also of a second copy to another target", async () => {
+    for (let copies = 1; copies <= 2; copies += 1) {
+      await copyAll();
+      await count(task.source, [window]);
+      expect(await copyCountersAgain(task, false)).toMatch(/^counters: \d+ of windows over a minute$/);
+      expect(await used(target, window)).toBe(copies + 1);
+      await flush();
+      target = await place();
+      task = { ...task, target };
+    }
+    await resumeSource(source);
+  });
+
+  test("are refused once the target has counted, unless the operator wants to replace what it has", async () => {
+    await copyAll();
+    await count(target, [window]);
+    await count(task.source, [window]);
+    const message = await failureOf(copyCountersAgain(task, false));
+    expect(message).toMatch(/since this database was copied to it: 1 of its counters .+ --replace-counters/);
+    expect(await used(target, window)).toBe(2);
+    await copyCountersAgain(task, true);
+    expect(await used(target, window)).toBe(2);
+    await resumeSource(source);
+  });
+
+  test("are refused if the target counts but is no copy of this database", async () => {
+    await migrateStorage(target.database);
+    await copyCountersAgain(task, false); // it has counted nothing
+    await count(target, [window]);
+    const message = await failureOf(copyCountersAgain(task, false));
+    expect(message).toMatch(/although this database was not copied to it/);
+  });
+});
+
+test("counters are not copied to a SQLite database that a server serves, even if they are to replace its own", async () => {
+  const database = newFile();
+  const source = { database: newFile(), redisUrl: undefined };
+  await migrateStorage(source.database);
+  const server = await openStorage(database, { serving: true, connections: 1, monotonicMs });
+  const task = { source, target: { database, redisUrl: undefined }, maxBytes: 2 ** 20, nowMs: monotonicMs };
+  expect(await failureOf(copyCountersAgain(task, true))).toContain("Another Latchkey server serves");
+  await server.close();
+});

@@ -1,0 +1,64 @@
+import { addressName, openBulk } from "../storage/engines/bulk.ts";
+import { openStorage } from "../storage/open.ts";
+import { CopyError } from "./copyError.ts";
+import { type CounterTask, copyCounters, isCopied, readerOf } from "./counters.ts";
+import { findMarker } from "./marker.ts";
+
+/**
+ * Copies the counters once more, after a copy of everything and when the source has stopped. Unless `replace` is set, it
+ * refuses to replace counters with which the target has counted since: what they count would be granted again.
+ * Errors: `CopyError`, `StorageError` if a server runs on a SQLite target.
+ */
+export async function copyCountersAgain(task: CounterTask, replace: boolean): Promise<string> {
+  if (task.source.redisUrl !== undefined && task.source.redisUrl === task.target.redisUrl) {
+    return copyCounters(task);
+  }
+  const { database } = task.target;
+  // a server has its counters in memory, and would write its own over those of the file
+  const claim = database.kind === "file" ? await openTarget(task) : undefined;
+  try {
+    if (!replace) await refuseNewer(task);
+    return await copyCounters(task);
+  } finally {
+    await claim?.close();
+  }
+}
+
+function openTarget({ target, nowMs }: CounterTask) {
+  return openStorage(target.database, { serving: true, mustExist: true, connections: 1, monotonicMs: nowMs });
+}
+
+/** Errors: `CopyError` if the target has counted since the copy, or if there was no copy and it has counted at all. */
+async function refuseNewer(task: CounterTask): Promise<void> {
+  const copiedAtMs = await copiedAt(task);
+  let newer = 0;
+  let newestMs = 0;
+  for await (const batch of readerOf(task.target, task.maxBytes, task.nowMs) ?? []) {
+    for (const { entries } of batch.filter(isCopied)) {
+      const lastMs = Math.max(...entries.map((entry) => entry.lastMs));
+      if (lastMs > copiedAtMs) newer += 1;
+      newestMs = Math.max(newestMs, lastMs);
+    }
+  }
+  if (newer === 0) return;
+  const since =
+    copiedAtMs === Number.NEGATIVE_INFINITY
+      ? "although this database was not copied to it"
+      : "since this database was copied to it";
+  throw new CopyError(
+    `The target has counted ${since}: ${newer} of its counters would be replaced, the newest of ${new Date(newestMs).toISOString()}, and their limits granted again. Leave the counters out, or replace them with --replace-counters.`,
+  );
+}
+
+/** When the source was last copied to this target, by the source's clock; before all times if it was not, or has been released since. */
+async function copiedAt({ source, target }: CounterTask): Promise<number> {
+  const db = await openBulk(source.database);
+  try {
+    const isKnown = (await db.tables()).includes("copies"); // an older version has not created it
+    const marker = isKnown ? await findMarker(db, "source") : undefined;
+    const isHere = marker?.state === "done" && marker.other === addressName(target.database);
+    return isHere ? marker.leaseUntilMs : Number.NEGATIVE_INFINITY;
+  } finally {
+    await db.close();
+  }
+}
