@@ -1,5 +1,8 @@
+import type { z } from "zod";
 import { closest } from "../../domain/closest.ts";
 import { parseSha256 } from "../../domain/foreignKeys.ts";
+import { permissionSlug } from "../../operations/shared/permissions.ts";
+import { text } from "../../operations/shared/values.ts";
 import type { DocumentRecord } from "../format.ts";
 import { DocumentError } from "../parseRecord.ts";
 import {
@@ -25,26 +28,32 @@ const columns = [
   "credits",
   "meta",
   "createdAt",
+  "permissions",
+  "roles",
 ] as const;
+
+/** Between the permissions or the roles of a key. No permission contains it. */
+const listSeparator = ";";
 
 type Column = (typeof columns)[number];
 type Line = { number: number; values: Partial<Record<Column, string>> };
 
 /**
- * Keys from a CSV file with a header. Read twice: first for the identities.
+ * Keys from a CSV file with a header. Read twice: first for the permissions, roles and users.
  * Errors: `DocumentError` for a header with unknown columns, or without `hash`, and for a quote that is not closed.
  */
 export async function* readCsv(
   open: () => AsyncIterable<Uint8Array>,
   reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
-  if (reading.apiId === undefined)
-    yield { type: "api", id: ownApiId, name: "from CSV", createdAtMs: reading.nowMs };
-  const seen = new Set<string>();
-  for await (const { values } of linesOf(open())) {
-    const { externalId } = values;
-    if (externalId === undefined || seen.has(externalId)) continue;
-    seen.add(externalId);
+  const createdAtMs = reading.nowMs;
+  const named = await namesIn(open());
+  for (const slug of named.permissions) {
+    yield { type: "permission", id: permissionId(slug), slug, name: slug, createdAtMs };
+  }
+  for (const name of named.roles) yield { type: "role", id: roleId(name), name, createdAtMs };
+  if (reading.apiId === undefined) yield { type: "api", id: ownApiId, name: "from CSV", createdAtMs };
+  for (const externalId of named.externalIds) {
     const identity = identityOf(product, externalId, reading);
     if (identity !== undefined) yield identity;
   }
@@ -53,6 +62,24 @@ export async function* readCsv(
     if (key !== undefined) yield key;
   }
 }
+
+async function namesIn(chunks: AsyncIterable<Uint8Array>) {
+  const named = {
+    permissions: new Set<string>(),
+    roles: new Set<string>(),
+    externalIds: new Set<string>(),
+  };
+  for await (const { values } of linesOf(chunks)) {
+    const parsed = parsedValues(values);
+    for (const slug of parsed?.permissions ?? []) named.permissions.add(slug);
+    for (const name of parsed?.roles ?? []) named.roles.add(name);
+    if (values.externalId !== undefined) named.externalIds.add(values.externalId);
+  }
+  return named;
+}
+
+const permissionId = (slug: string) => derivedId("perm", product, slug);
+const roleId = (name: string) => derivedId("role", product, name);
 
 function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): DocumentRecord | undefined {
   const hash = parseSha256(values.hash ?? "");
@@ -72,20 +99,24 @@ function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): Docum
     start: values.start,
     createdAtMs: timeOf(values.createdAt) ?? nowMs,
     ...parsed,
+    permissions: parsed.permissions.map(permissionId),
+    roles: parsed.roles.map(roleId),
   };
 }
 
 const notSha256 =
   "its hash is not a SHA-256 in hex, base64 or base64url. Other hashes, such as SHA-512, HMAC, bcrypt, argon2 and pbkdf2, are not supported";
 const wrongValues =
-  "credits is a whole number, meta a JSON object, and expires an ISO time or Unix milliseconds";
+  "credits is a whole number, meta a JSON object, expires an ISO time or Unix milliseconds, and permissions and roles are lists of names, separated by ;";
 
 /** Undefined if one of them is not of its form. */
-function parsedValues({ credits, meta, expires, enabled }: Line["values"]) {
+function parsedValues({ credits, meta, expires, enabled, permissions, roles }: Line["values"]) {
   const given = [
     [credits, credits !== undefined && /^\d{1,15}$/.test(credits) ? Number(credits) : undefined],
     [meta, objectOf(meta)],
     [expires, timeOf(expires)],
+    [permissions, listOf(permissions, permissionSlug)],
+    [roles, listOf(roles, roleName)],
   ];
   if (given.some(([text, value]) => text !== undefined && value === undefined)) return undefined;
   return {
@@ -93,7 +124,18 @@ function parsedValues({ credits, meta, expires, enabled }: Line["values"]) {
     meta: objectOf(meta),
     expiresAtMs: timeOf(expires),
     enabled: enabled === undefined || isSet(enabled.toLowerCase()),
+    permissions: listOf(permissions, permissionSlug) ?? [],
+    roles: listOf(roles, roleName) ?? [],
   };
+}
+
+const roleName = text(1, 128);
+
+/** The names in a list; undefined if one of them is not possible. */
+function listOf(list: string | undefined, name: z.ZodType<string>): string[] | undefined {
+  const names = (list ?? "").split(listSeparator).map((one) => one.trim());
+  const unique = [...new Set(names.filter((one) => one !== ""))];
+  return unique.every((one) => name.safeParse(one).success) ? unique : undefined;
 }
 
 /** The lines after the header. Empty values are omitted. */

@@ -176,11 +176,14 @@ describe("LiteLLM", () => {
 });
 
 describe("CSV", () => {
-  const fromText = (text: string) =>
+  const fromText = (text: string, apiId?: string) =>
     imported((reading) =>
-      readCsv(async function* () {
-        for (const byte of Buffer.from(text)) yield Uint8Array.of(byte);
-      }, reading),
+      readCsv(
+        async function* () {
+          for (const byte of Buffer.from(text)) yield Uint8Array.of(byte);
+        },
+        { ...reading, apiId },
+      ),
     );
   const digest = (key: string, encoding: "hex" | "base64" | "base64url") =>
     new Bun.CryptoHasher("sha256").update(key).digest(encoding);
@@ -211,6 +214,36 @@ describe("CSV", () => {
     });
     expect(await verify("two")).toMatchObject({ code: "DISABLED", expires: Date.UTC(2030, 0, 1) });
     expect((await verify("three")).code).toBe("VALID");
+  });
+
+  test("its keys get their permissions and roles, which are created if they are missing", async () => {
+    const { apiId } = await workspace.data("apis.createApi", { name: "mail" });
+    const { permissionId } = await workspace.data("permissions.createPermission", {
+      name: "Send",
+      slug: "mail.send",
+    });
+    await workspace.data("permissions.createRole", { name: 'sender, "all"', permissions: ["mail.send"] });
+    const report = await fromText(
+      [
+        "hash,permissions,roles",
+        `${digest("listed", "hex")},docs.read; docs.write;docs.read,"sender, ""all"";new role"`,
+        `${digest("empty", "hex")},,`,
+        `${digest("direct", "hex")},mail.send,`,
+        `${digest("odd", "hex")},docs read,`,
+      ].join("\n"),
+      apiId,
+    );
+    expect(report.notes).toEqual([expect.stringContaining("Line 5 is not imported: credits is")]);
+    expect(createdIn(report)).toEqual({ permission: 2, role: 1, key: 3 });
+    expect(await verify("listed", { permissions: "docs.read AND docs.write AND mail.send" })).toMatchObject({
+      code: "VALID",
+      roles: expect.arrayContaining(["new role", 'sender, "all"']),
+    });
+    expect((await verify("empty", { permissions: "docs.read" })).code).toBe("INSUFFICIENT_PERMISSIONS");
+    const direct = await verify("direct", { permissions: "mail.send" });
+    expect(direct.code).toBe("VALID");
+    const permission = await workspace.data("permissions.getPermission", { permission: permissionId });
+    expect(permission.name).toBe("Send");
   });
 
   test.each([

@@ -6,7 +6,7 @@ import { type MariaDb, startMariaDb } from "../../../test/mariadb.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { openScratch } from "../../storage/open.ts";
 import type { DocumentRecord } from "../format.ts";
-import { created, hostile, unkeyDatabase } from "./fixtures/unkeyDatabase.ts";
+import { created, hostile, sha256, unkeyDatabase } from "./fixtures/unkeyDatabase.ts";
 import { dumpText } from "./mysqlDump/dumpText.ts";
 import { stageDump } from "./mysqlDump/stageDump.ts";
 import { chooseWorkspace, readUnkeyDump } from "./unkeyDump.ts";
@@ -150,3 +150,52 @@ describe.each([["--extended-insert"], ["--skip-extended-insert"], ["--complete-i
     });
   },
 );
+
+test("a dump of an older version is read with the columns that it has", async () => {
+  const time = "'2024-03-01 10:00:00.123'";
+  const tables: [string, string, ...string[]][] = [
+    ["workspaces", "id", "'ws_1'"],
+    [
+      "apis",
+      "id,name,workspace_id,ip_whitelist,key_auth_id,created_at,deleted_at",
+      `'api_old','old','ws_1',NULL,'ks_1',${time},NULL`,
+    ],
+    ["key_auth", "id,workspace_id", "'ks_1','ws_1'"],
+    [
+      "keys",
+      "id,key_auth_id,hash,start,workspace_id,for_workspace_id,name,identity_id,meta,expires,enabled,created_at,deleted_at,remaining_requests,refill_interval,refill_amount,last_refill_at",
+      `'key_old','ks_1','${sha256("old")}','','ws_1',NULL,NULL,NULL,NULL,NULL,1,${time},NULL,3,'monthly',50,${time}`,
+      `'key_gone','ks_1','${sha256("gone")}','','ws_1',NULL,NULL,NULL,NULL,NULL,1,${time},${time},3,NULL,NULL,NULL`,
+    ],
+    ["identities", "id,external_id,workspace_id,meta,created_at"],
+    ["ratelimits", "id,name,key_id,identity_id,limit,duration"],
+    ["permissions", "id,workspace_id,name", "'perm_old','ws_1','docs.read'"],
+    ["roles", "id,workspace_id,name"],
+    ["keys_permissions", "key_id,permission_id", "'key_old','perm_old'"],
+    ["keys_roles", "key_id,role_id"],
+    ["roles_permissions", "role_id,permission_id"],
+    ["ratelimit_namespaces", "id,workspace_id,name"],
+    ["ratelimit_overrides", "id,workspace_id,namespace_id,identifier,limit,duration"],
+  ];
+  const statements = tables.flatMap(([table, columns, ...rows]) => [
+    `CREATE TABLE \`${table}\` (${columns
+      .split(",")
+      .map((name) => `\`${name}\` text`)
+      .join(",")});`,
+    ...rows.map((row) => `INSERT INTO \`${table}\` VALUES (${row});`),
+  ]);
+  const { records, said } = await recordsIn(Buffer.from([...statements, "-- Dump completed", ""].join("\n")));
+  const createdAtMs = Date.UTC(2024, 2, 1, 10, 0, 0, 123);
+  expect(said).toEqual([]);
+  expect(records.map(({ type }) => type)).toEqual(["permission", "api", "key"]);
+  expect(records).toMatchObject([
+    { slug: "docs.read", name: "docs.read" },
+    { id: "api_old", createdAtMs },
+    {
+      id: "key_old",
+      createdAtMs,
+      permissions: ["perm_old"],
+      balance: { remaining: 3, refillAmount: 50, refillDay: 1, nextRefillAtMs: Date.UTC(2024, 3, 1) },
+    },
+  ]);
+});

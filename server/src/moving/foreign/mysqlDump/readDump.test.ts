@@ -90,6 +90,7 @@ test("rows are read from every statement that mysqldump writes them with", async
     "UNLOCK TABLES;",
     "DELIMITER ;;",
     "/*!50003 CREATE*/ /*!50003 TRIGGER t BEFORE INSERT ON `keys` FOR EACH ROW BEGIN INSERT INTO `keys` VALUES (9,'',9); END */;;",
+    "CREATE DEFINER=`root`@`%` PROCEDURE `p`() BEGIN SELECT 1; INSERT INTO `keys` VALUES (9,'',9); END ;;",
     "DELIMITER ;",
     "# another comment",
   ].join("\n");
