@@ -3,7 +3,7 @@ import { idMaker } from "../server/src/domain/ids.ts";
 import { randomBytes } from "../server/src/runtime.ts";
 
 /** How many of each the workspace has. */
-export const counts = {
+const counts = {
   apis: 20,
   namespaces: 1_000,
   overrides: 10_000,

@@ -3,21 +3,18 @@
  * ten million events of the last day, on SQLite, and what ten pollers cost verifications. The data is made in the folder
  * (2.1 GB), or taken from it if it is there.
  */
-import { Database } from "bun:sqlite";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encodeCursor } from "../server/src/domain/cursor.ts";
-import { positionAfter } from "../server/src/domain/eventId.ts";
 import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
 import { fillUsage } from "./largeUsage.ts";
 import { fillRecords } from "./largeWorkspace.ts";
+import { type Case, casesOf } from "./listCases.ts";
 
 const rounds = 100;
 /** a call that is slow is repeated less often */
 const longestMs = 4_000;
 const msPerTick = 10;
-type Case = { operation: string; body: object };
 
 const [given] = process.argv.slice(2);
 const folder = given ?? mkdtempSync(join(tmpdir(), "latchkey-lists-"));
@@ -28,7 +25,7 @@ const databaseUrl = `file:${path}`;
 const node = await startNode({ databaseUrl, rootKey, environment: { USAGE_MAX_BYTES: String(2 ** 36) } });
 try {
   console.log("| call | p50, ms | p99, ms | processor time of the process, ms |\n|---|---|---|---|");
-  for (const one of cases()) await measure(one);
+  for (const one of casesOf(path)) await measure(one);
   await measurePollers();
 } finally {
   await node.kill();
@@ -75,106 +72,6 @@ function percentiles(times: readonly number[]) {
   const sorted = times.toSorted((one, other) => one - other);
   const at = (part: number) => (sorted[Math.ceil(sorted.length * part) - 1] ?? 0).toFixed(1);
   return { p50: at(0.5), p99: at(0.99) };
-}
-
-/** Each list from its start, from deep in it, with each filter and in each order. */
-function cases(): Case[] {
-  const database = new Database(path, { readonly: true });
-  const usage = new Database(`${path}-usage`, { readonly: true });
-  const idOf = (table: string, part: number) => {
-    const sql = `select "id" from "${table}" order by "id" limit 1 offset (select cast(count(*) * ${part} as int) from "${table}")`;
-    return database.query<{ id: string }, []>(sql).get()?.id ?? "";
-  };
-  const deep = (table: string) => ({ cursor: encodeCursor(idOf(table, 0.9)) });
-  const used = usage
-    .query<{ keyId: string; atMs: number }, []>(
-      `select "keyId", "atMs" from "lastUses" order by "atMs", "keyId" limit 1 offset 100000`,
-    )
-    .get();
-  const expiring = database
-    .query<{ id: string; at: number }, []>(
-      `select "id", "expiresAtMs" as "at" from "keys" where "expiresAtMs" is not null order by 2 limit 1 offset 200000`,
-    )
-    .get();
-  const endMs =
-    usage.query<{ at: number }, []>(`select max("endMs") as "at" from "usageBlocks"`).get()?.at ?? 0;
-  const [apiId, keyId] = [idOf("apis", 0.5), idOf("keys", 0.001)];
-  const namespace = "namespace 0";
-  const list = (operation: string, ...bodies: object[]) => bodies.map((body) => ({ operation, body }));
-  const listed = (operation: string, table: string, search: string) =>
-    list(operation, {}, deep(table), { search }, { search: "none of them" });
-  const keys = [
-    {},
-    deep("keys"),
-    { order: "desc" },
-    { apiId },
-    { identity: "user_50000" },
-    { search: "key 9" },
-  ];
-  const rare = [{ enabled: false }, { search: "rare" }, { role: "role 1" }, { permission: "file1.read" }];
-  const ordered = [
-    { orderBy: "lastUsed" },
-    { orderBy: "lastUsed", order: "desc" },
-    { orderBy: "lastUsed", cursor: cursorOf("lastUsed", used?.keyId, used?.atMs) },
-    { orderBy: "expires" },
-    { orderBy: "expires", order: "desc" },
-    { orderBy: "expires", cursor: cursorOf("expires", expiring?.id, expiring?.at) },
-  ];
-  const more = [
-    { role: "role 0" },
-    { permission: "file0.read" },
-    { expiresBefore: endMs + 10 ** 9 },
-    { unusedSince: endMs },
-  ];
-  const dayMs = 86_400_000;
-  const day = { start: endMs - dayMs, end: endMs };
-  const events = [
-    {},
-    { cursor: encodeCursor(positionAfter(endMs - dayMs / 2)) },
-    { kind: "ratelimit" },
-    { keyId },
-  ];
-  const filtered = [
-    { identity: "user_5" },
-    { apiId },
-    { namespace },
-    { identifier: "user_7" },
-    { tag: "path=/v1/files/4" },
-  ];
-  const seldom = [
-    { outcome: "RATE_LIMITED" },
-    { outcome: "DISABLED" },
-    { requestId: "req_0Ck3vDbnXhq2Tn6Yp1Zs4a" },
-  ];
-  const tops = ["identities", "keys", "tags", "identifiers"].map((of) => ({ of, ...day }));
-  const all = [
-    ...listed("apis.listApis", "apis", "api 1"),
-    ...list("apis.listKeys", { apiId }, { apiId, ...deep("keys") }),
-    ...list("keys.listKeys", ...keys, ...rare, ...ordered, ...more),
-    ...listed("identities.listIdentities", "identities", "user_9"),
-    ...listed("permissions.listPermissions", "permissions", "file9"),
-    ...listed("permissions.listRoles", "roles", "role 9"),
-    ...listed("ratelimit.listNamespaces", "namespaces", "namespace 9"),
-    ...list("ratelimit.listOverrides", { namespace }, { namespace, ...deep("overrides") }),
-    ...list("rootKeys.listKeys", {}, deep("rootKeys")),
-    ...list(
-      "audit.listEvents",
-      {},
-      { order: "desc" },
-      deep("auditEvents"),
-      { event: "api.create" },
-      { targetId: keyId },
-    ),
-    ...list("analytics.listEvents", ...events, ...filtered, ...seldom),
-    ...list("analytics.getTop", ...tops, { of: "identities", outcome: "RATE_LIMITED", ...day }),
-  ];
-  database.close();
-  usage.close();
-  return all;
-}
-
-function cursorOf(by: string, id = "", value = 0): string {
-  return encodeCursor({ id, by, value });
 }
 
 /** Verifications one after the other, in turns with and without ten pollers that read the latest events once a second. */
