@@ -233,7 +233,7 @@ export type IdentitiesState = {
     used: number;
     /** The cost that the very next verification may have. */
     remaining: number;
-    /** When the window is empty if nothing more is counted. Unix time in milliseconds. */
+    /** The time at which the window will be empty if nothing more is counted. Unix time in milliseconds. */
     reset: number;
   }>;
   /** The credits that the identity's keys share. `remaining` is null if they are unlimited. */
@@ -421,7 +421,7 @@ export type KeysState = {
     used: number;
     /** The cost that the very next verification may have. */
     remaining: number;
-    /** When the window is empty if nothing more is counted. Unix time in milliseconds. */
+    /** The time at which the window will be empty if nothing more is counted. Unix time in milliseconds. */
     reset: number;
   }>;
   /** The key's credits. `remaining` is null if they are unlimited. */
@@ -685,9 +685,9 @@ export type GetTopInput = {
   outcome?: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED" | "PASSED" | "REFUSED" | undefined;
   /** Counts only decisions of the rate limit namespace with this name or id. Only for `identifiers`. 1 to 512 characters. */
   namespace?: string | undefined;
-  /** Where the time begins, as Unix time in milliseconds. Rounded down to a whole hour, except for `identifiers`. Default: 24 hours before `end`. 0 to 4102444800000. */
+  /** The start of the time range, as Unix time in milliseconds. Rounded down to a whole hour, except for `identifiers`. Default: 24 hours before `end`. 0 to 4102444800000. */
   start?: number | undefined;
-  /** Where the time ends, as Unix time in milliseconds, itself not included. Rounded up to a whole hour, except for `identifiers`. Default: now. 0 to 4102444800000. */
+  /** The end of the time range, exclusive, as Unix time in milliseconds. Rounded up to a whole hour, except for `identifiers`. Default: now. 0 to 4102444800000. */
   end?: number | undefined;
   /** The highest number of items to return. 1 to 100. Default: 10. */
   limit?: number | undefined;
@@ -709,9 +709,9 @@ export type AnalyticsGetUsageInput = {
   namespace?: string | undefined;
   /** The length of the period that each point covers, in UTC. At most 2000 periods. Default: "hour". */
   granularity?: "minute" | "hour" | "day" | undefined;
-  /** Where the series begins, as Unix time in milliseconds, rounded down to a whole period. Default: 24 hours before `end`. 0 to 4102444800000. */
+  /** The start of the series, as Unix time in milliseconds, rounded down to a whole period. Default: 24 hours before `end`. 0 to 4102444800000. */
   start?: number | undefined;
-  /** Where the series ends, as Unix time in milliseconds, itself not included. Default: now. 0 to 4102444800000. */
+  /** The end of the series, exclusive, as Unix time in milliseconds. Default: now. 0 to 4102444800000. */
   end?: number | undefined;
   /** Counts only verifications with exactly this tag. Rate limit decisions have no tags. 1 to 512 characters. */
   tag?: string | undefined;
@@ -1812,7 +1812,7 @@ export type AnalyticsListEventsItem = {
   why?: {
     /** The check that refused: `found`, no such key that the caller may verify; `workspace`, it is disabled; `enabled`, the key is disabled; `expiry`, it has expired; `ipAllowList`, the client's address; `permissions`, the key does not satisfy the permission query; `ratelimit`, a limit is exceeded; `credits`, too few are left. */
     check: "found" | "workspace" | "enabled" | "expiry" | "ipAllowList" | "permissions" | "ratelimit" | "credits";
-    /** The rate limit's name, the namespace as the request named it, or the permission query. At most 1000 characters. */
+    /** The name of the rate limit or of the namespace, as the request wrote it, or the permission query. At most 1000 characters. */
     name?: string;
     /** The limit that was exceeded. */
     limit?: number;
@@ -2260,7 +2260,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
 };
 
 export type MigrateKeysData = {
-  /** The keys that this call created, or an earlier call for the same migration, in the order of the request. At most 10000 items. */
+  /** The keys that this call, or an earlier call for the same migration, created. In the order of the request. At most 10000 items. */
   migrated: Array<{
     /** The hash, as the request has it. At most 88 characters. */
     hash: string;

@@ -301,7 +301,10 @@ export function availableIn(accounts: readonly Account[], quota: string | undefi
   return Math.min(Number.MAX_SAFE_INTEGER, ...each);
 }
 
-/** Gives back the last `units` that were taken from this account. Those of an earlier epoch are dropped. */
+/**
+ * Gives back `units` of those taken most recently from this account. Units that were taken before the last refill, set or
+ * reset (in an earlier epoch) are not given back.
+ */
 export function giveBack(
   account: Account,
   { quota, taken }: Omit<AccountTaken, "accountId">,

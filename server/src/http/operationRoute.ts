@@ -160,7 +160,7 @@ type Route = {
 /** A request whose body has been read. */
 type Asked = { exchange: Exchange; body: Uint8Array; route: Route };
 
-/** A request with a small body, from before that has arrived. */
+/** A request with a small body. It exists before the body has arrived. */
 class SmallRequest implements Asked, BodyTaker {
   readonly exchange: Exchange;
   readonly route: Route;

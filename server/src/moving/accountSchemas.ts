@@ -93,7 +93,7 @@ export const balance = z
       .int()
       .nullable()
       .default(null)
-      .describe("At or before the first expiry of an open hold."),
+      .describe("A time that is not later than the earliest expiry of the account's open holds."),
   })
   .refine(
     ({ refillAmount, nextRefillAtMs }) => (refillAmount === null) === (nextRefillAtMs === null),
@@ -153,7 +153,7 @@ export const hold = {
     .max(20)
     .nullable()
     .default(null)
-    .describe("The tags of that request, for usage; omitted: none."),
+    .describe("The tags of the request that made the hold, under which its usage is counted; omitted: none."),
   parts: z
     .array(holdPart)
     .max(2)

@@ -13,7 +13,10 @@ const repeatMark = "@";
 /** The maximum number of keys and identifiers with a kept line. The events of all others are written as whole lines. */
 const mostKept = 1_000;
 
-/** Returns a function that writes one event after another, for one order. The `order` of each is one more than the last. */
+/**
+ * Returns a function that formats the events of one sequence as lines. The caller passes them in sequence: the `order` of
+ * each event is that of the previous one plus 1.
+ */
 export function lineWriter(): (event: UsageEvent, order: number) => string {
   const kept = new Map<string, { event: UsageEvent; head: string }>();
   let timeMs = 0;

@@ -144,7 +144,7 @@ export function ratelimitsOf(
     Number.isInteger(limit) && limit >= 1 && durationMs >= 1000 && durationMs <= longestWindowMs;
   if (isPossible) return [{ id: derivedId("rl", key, name), name, limit, durationMs, autoApply }];
   note(
-    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: windows have 1 s to 30 days.`,
+    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: a window lasts from 1 s to 30 days.`,
   );
   return [];
 }

@@ -15,7 +15,7 @@ import { unkeyTables } from "./unkeyTables.ts";
 const notes = [
   "The api api_ip is imported without its length of new keys, 8 bytes.",
   "The key key_odd is not imported: its hash waits for the migration mig_2, which is not imported.",
-  "The key key_plain is imported without its limit of 5 in 31536000000 ms: windows have 1 s to 30 days.",
+  "The key key_plain is imported without its limit of 5 in 31536000000 ms: a window lasts from 1 s to 30 days.",
   "1 root keys are not imported: create root keys here with latchkey root-key create.",
   "1 keys are imported as not recoverable: only Unkey can decrypt them.",
   "1 keys are not imported, since their api was deleted.",

@@ -24,12 +24,12 @@ const input = z.strictObject({
   start: instant
     .optional()
     .describe(
-      "Where the time begins, as Unix time in milliseconds. Rounded down to a whole hour, except for `identifiers`. Default: 24 hours before `end`.",
+      "The start of the time range, as Unix time in milliseconds. Rounded down to a whole hour, except for `identifiers`. Default: 24 hours before `end`.",
     ),
   end: instant
     .optional()
     .describe(
-      "Where the time ends, as Unix time in milliseconds, itself not included. Rounded up to a whole hour, except for `identifiers`. Default: now.",
+      "The end of the time range, exclusive, as Unix time in milliseconds. Rounded up to a whole hour, except for `identifiers`. Default: now.",
     ),
   limit: z.int().min(1).max(100).default(10).describe("The highest number of items to return."),
 });

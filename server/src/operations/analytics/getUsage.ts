@@ -40,11 +40,11 @@ const input = z.strictObject({
   start: instant
     .optional()
     .describe(
-      "Where the series begins, as Unix time in milliseconds, rounded down to a whole period. Default: 24 hours before `end`.",
+      "The start of the series, as Unix time in milliseconds, rounded down to a whole period. Default: 24 hours before `end`.",
     ),
   end: instant
     .optional()
-    .describe("Where the series ends, as Unix time in milliseconds, itself not included. Default: now."),
+    .describe("The end of the series, exclusive, as Unix time in milliseconds. Default: now."),
   tag: z
     .string()
     .min(1)

@@ -51,7 +51,7 @@ export const migrateKeys = operation({
       )
       .max(10_000)
       .describe(
-        "The keys that this call created, or an earlier call for the same migration, in the order of the request.",
+        "The keys that this call, or an earlier call for the same migration, created. In the order of the request.",
       ),
     failed: z
       .array(z.string().min(3).max(88))

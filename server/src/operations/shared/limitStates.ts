@@ -10,7 +10,9 @@ export const limitState = storedRatelimit.extend({
   owner: z.enum(["key", "identity"]).describe("Who has the limit. All keys of an identity share its limits."),
   used: amount.describe("The cost that counts now. It may exceed a limit that was lowered."),
   remaining: amount.describe("The cost that the very next verification may have."),
-  reset: instant.describe("When the window is empty if nothing more is counted. Unix time in milliseconds."),
+  reset: instant.describe(
+    "The time at which the window will be empty if nothing more is counted. Unix time in milliseconds.",
+  ),
 });
 
 export const limitStateExample: z.input<typeof limitState> = {

@@ -151,7 +151,7 @@ async function followVerdict(
 
 const noOutcome = { credits: undefined, quotas: [], hold: undefined, spent: 0, counted: undefined };
 
-/** Learns the key that the verdict names, if it waits here, and verifies it for the first time. */
+/** If the upstream's verdict names a key that is a waiting key here, stores its hash and verifies it for the first time. */
 async function learnNow(
   { context, input, requested, hash }: Shadowed,
   verdict: KeyVerdict,

@@ -17,7 +17,9 @@ const why = z.strictObject({
     .string()
     .max(1000)
     .optional()
-    .describe("The rate limit's name, the namespace as the request named it, or the permission query."),
+    .describe(
+      "The name of the rate limit or of the namespace, as the request wrote it, or the permission query.",
+    ),
   limit: amount.optional().describe("The limit that was exceeded."),
   duration: amount.optional().describe("The window of the limit that was exceeded, in milliseconds."),
 });

@@ -115,7 +115,7 @@ async function judgeTogether(
   return allAvailable(
     together.map((one, index) => {
       const settled = checked[index];
-      if (settled === undefined) throw new Error("A verification of a batch was not checked.");
+      if (settled === undefined) throw new Error("One key of the batch was not verified.");
       return "error" in settled ? settled : settleLater(conclude, context, one, settled.value, spending);
     }),
   );

@@ -25,7 +25,7 @@ export class WrittenVerification extends Written<VerificationResponse> {
   }
 }
 
-/** Whether nothing but its rate limits can differ from another valid response for the key. */
+/** Whether all valid responses for this key are the same, except for their rate limits. */
 function isPlain({ limits }: KeyRecord, { code, credits, quotas, hold, counted }: Outcome): boolean {
   return (
     code === "VALID" &&

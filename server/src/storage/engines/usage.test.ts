@@ -174,6 +174,7 @@ describe("the usage file beside a SQLite database", () => {
       { name: "0012_lastUsesByTime" },
       { name: "0012_usageBlocks" },
       { name: "0016_usageCounts" },
+      { name: "0032_usagePending" },
     ]);
     expect(inFile(usagePath, "pragma auto_vacuum")).toEqual([{ auto_vacuum: 2 }]);
   });
