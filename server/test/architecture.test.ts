@@ -187,6 +187,7 @@ describe("a planted violation is found:", () => {
 /* import { serveHttp } from "./http/serve.ts"; */
 import type { Services } from "./services.ts";
 import { Failure } from "./errors.ts";
+export const emptied = (sql) => sql(\`delete from "keys"\`);
 `;
     expect(violations({ "server/src/run.ts": innocent })).toEqual([]);
   });

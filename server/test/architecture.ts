@@ -325,9 +325,12 @@ function mayUse(
   return packages.some(isOf) || (typesOnly && packageTypes.some(isOf));
 }
 
-/** Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. */
+/**
+ * Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. A parenthesis or backtick
+ * before `from` means that an exported function follows, which may contain SQL.
+ */
 function importsOf(code: string): Import[] {
-  const statements = /^\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?["']([^"']+)["']/gm;
+  const statements = /^\s*(?:import|export)\s+(type\s)?(?:[^"'`;()]*?\sfrom\s+)?["']([^"']+)["']/gm;
   const expressions = /\b(?:import|require)\s*\(\s*["'`]([^"'`]+)["'`]|new URL\(\s*["'](\.[^"']+)["']/g;
   return [
     ...[...code.matchAll(statements)].map(([, type, target = ""]) => ({

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import type { CompiledQuery } from "kysely";
 import { databaseAt } from "../../test/databaseAt.ts";
 import { engines, startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
 import { testServer, testWorkspace } from "../../test/setUp.ts";
+import { recordingQueries } from "../../test/statements.ts";
 import { makeWorkspace, type Workspace } from "../../test/workspace.ts";
 import { makeWorld } from "../../test/world.ts";
 import { recoveryWith } from "../sealing.ts";
@@ -9,6 +11,7 @@ import { openUsageDatabase } from "../storage/engines/usage.ts";
 import { exportDocument } from "./exportDocument.ts";
 import { type ImportOptions, importRecords, type Report } from "./importRecords.ts";
 import { readDocument } from "./readDocument.ts";
+import { readRecords } from "./storedRecords.ts";
 
 const recoveryKey = Buffer.alloc(32, 7).toString("base64");
 const config = { RECOVERY_KEY: recoveryKey };
@@ -362,6 +365,20 @@ describe.each(files)("on $name,", (engine) => {
     expect(total(await run(document.slice(0, 2), { rootKeys: true }))).toEqual({ unchanged: 2 });
     const twin = { ...api, id: `api_twin${workspace.id}` };
     expect((await run([twin])).refusals[0]?.reason).toContain("has its keyspaceId here");
+  });
+
+  test("records are looked up only if there are ids", async () => {
+    const { db } = server.services.engine;
+    for (const [ids, statements] of [
+      [[], 0],
+      [["mov_1"], 1],
+    ] as const) {
+      const recorded: CompiledQuery[] = [];
+      expect(await readRecords(recordingQueries(db, recorded), workspace.id, "movement", { ids })).toEqual(
+        [],
+      );
+      expect(recorded).toHaveLength(statements);
+    }
   });
 
   test("sealed keys are imported only if this server can open them, or without what is sealed", async () => {

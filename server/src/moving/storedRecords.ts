@@ -29,6 +29,7 @@ export async function readRecords(
   which: Which,
 ): Promise<Read[]> {
   const { table, lists = {}, balanceOf } = storedIn[type];
+  if ("ids" in which && which.ids.length === 0) return []; // SQLite would read all records of some types
   const page = { workspaceId, afterId: undefined, limit: undefined, ids: undefined, ...which };
   const rows = await selectors[type](db, page);
   const ids = rows.map(idOf);
