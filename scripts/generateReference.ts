@@ -49,6 +49,7 @@ A running server serves these pages at \`/docs\`.
 - [Credits and quotas](quotas.md): balances, calendar periods and reservations.
 - [Coming from](coming-from.md) Unkey, better-auth or a table of your own.
 - [Export and import](moving/export-and-import.md): all records of a workspace as a document.
+- [Tables with other hashes](moving/other-hashes.md): keys with bcrypt, argon2, PBKDF2, SHA-512 or HMAC.
 
 ## Rely on
 

@@ -22,6 +22,7 @@ export type ErrorCode =
 | "event_not_found"
 | "expectation_failed"
 | "forbidden"
+| "hashing_busy"
 | "idempotency_in_progress"
 | "idempotency_key_reused"
 | "identity_already_exists"

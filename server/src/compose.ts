@@ -2,6 +2,7 @@ import { refuseBackups, startBackups } from "./compose/backups.ts";
 import { cachesOf } from "./compose/caches.ts";
 import { consoleOf } from "./compose/console.ts";
 import { countersOf } from "./compose/counters.ts";
+import { oldHashesOf } from "./compose/oldHashes.ts";
 import { statusOf } from "./compose/status.ts";
 import { upstreamWith } from "./compose/upstream.ts";
 import { type Config, ConfigError, givenRecoveryKey, givenRootKey } from "./config.ts";
@@ -92,6 +93,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
         await Promise.all([stopCleaning(), stopBackups()]);
         await listeners.stopMetrics();
         await moving?.differences.close();
+        await services.oldHashes.close();
         await services.usage.close();
         await services.counters.close();
         await engine.close();
@@ -217,6 +219,7 @@ async function makeServices(config: Config, surroundings: Surroundings, parts: P
     caches: cachesOf(config, engine, metrics),
     usage: usageOf(config, surroundings, metrics),
     upstream,
+    oldHashes: oldHashesOf(config, { engine, metrics, monotonicMs }),
     spendCredits: creditSpender(engine, now, () => tools.newId("mov")),
     status: statusOf(config, { engine, counters, startedAtMs: now() }),
   };

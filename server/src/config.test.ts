@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   ConfigError,
   describeConfig,
+  givenHmacSecret,
   givenRecoveryKey,
   givenRootKey,
   readConfig,
@@ -228,6 +229,30 @@ describe("a secret", () => {
     expect(givenRootKey(readConfig({ LATCHKEY_ROOT_KEY: rootKey }))).toBe(rootKey);
     expect(givenRootKey(readConfig({}))).toBeUndefined();
     expect(givenRecoveryKey(readConfig({ RECOVERY_KEY_FILE: file(`${recoveryKey}\r\n`) }))).toBe(recoveryKey);
+  });
+
+  test("of HMACs is a text, or bytes in hex or base64", () => {
+    const secretOf = (text: string) => givenHmacSecret(readConfig({ IMPORTED_HMAC_SECRET: text }));
+    expect(secretOf("our pepper")).toEqual(Buffer.from("our pepper"));
+    expect(secretOf("hex:00ff0A")).toEqual(Buffer.from([0, 255, 10]));
+    for (const digits of ["AP8=", "AP8"]) expect(secretOf(`base64:${digits}`)).toEqual(Buffer.from([0, 255]));
+    expect(givenHmacSecret(readConfig({ IMPORTED_HMAC_SECRET_FILE: file("pepper\n") }))).toEqual(
+      Buffer.from("pepper"),
+    );
+    for (const text of [
+      "hex:",
+      "hex:canary",
+      "hex:0",
+      "base64:",
+      "base64:A",
+      "base64:AP8==",
+      "base64:can ary",
+    ]) {
+      const sentence = refusal(() => secretOf(text));
+      expect(sentence).toBe(
+        "IMPORTED_HMAC_SECRET: must be a text, or bytes in hex after hex:, or in base64 after base64:.",
+      );
+    }
   });
 
   test("in a file that cannot be read, or that has no secret, is refused without showing it", () => {

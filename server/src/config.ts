@@ -24,6 +24,9 @@ const rootKeyForm = /^[!-+\--~]{32,}$/;
 const rootKeyFix = "must be at least 32 letters, digits or symbols, without spaces and commas";
 const upstreamKeyForm = /^[!-~]+$/;
 const upstreamKeyFix = "must be a root key, without spaces";
+const hmacSecretForm =
+  /^(?!hex:|base64:).+$|^hex:([0-9a-fA-F]{2})+$|^base64:(?=.)([\w+/-]{4})*([\w+/-]{2}(==)?|[\w+/-]{3}=?)?$/s;
+const hmacSecretFix = "must be a text, or bytes in hex after hex:, or in base64 after base64:";
 const recoveryKeyForm = /^[A-Za-z0-9+/_-]{43}=?$/;
 const recoveryKeyFix = "must be 32 bytes in base64";
 
@@ -130,6 +133,18 @@ const schema = z.object({
     .optional()
     .describe("32 random bytes in base64 that encrypt recoverable keys; unset: keys cannot be recoverable."),
   RECOVERY_KEY_FILE: z.string().min(1).optional().describe("A file that contains RECOVERY_KEY."),
+  IMPORTED_HMAC_SECRET: z
+    .string()
+    .regex(hmacSecretForm, hmacSecretFix)
+    .optional()
+    .describe(
+      "The secret with which the system that keys were imported from computed their HMACs: a text, or bytes as hex:… or base64:….",
+    ),
+  IMPORTED_HMAC_SECRET_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("A file that contains IMPORTED_HMAC_SECRET."),
   UPSTREAM_VERIFY_MODE: z
     .enum(["off", "fallback", "shadow"])
     .default("off")
@@ -189,7 +204,12 @@ export type Config = z.output<typeof schema> & {
 export class ConfigError extends Error {}
 
 /** settings whose value may be in a file instead: the setting with the suffix `_FILE` has its path */
-const filed = ["LATCHKEY_ROOT_KEY", "RECOVERY_KEY", "UPSTREAM_VERIFY_ROOT_KEY"] as const;
+const filed = [
+  "LATCHKEY_ROOT_KEY",
+  "RECOVERY_KEY",
+  "IMPORTED_HMAC_SECRET",
+  "UPSTREAM_VERIFY_ROOT_KEY",
+] as const;
 const secrets = new Set<string>(filed);
 /** settings that may contain a password: the password is masked, and messages never quote an invalid value */
 const addresses = new Set<string>([
@@ -318,6 +338,19 @@ export function givenUpstreamRootKey(config: Config): string | undefined {
   const { UPSTREAM_VERIFY_ROOT_KEY: key, UPSTREAM_VERIFY_ROOT_KEY_FILE: file } = config;
   if (file === undefined) return key;
   return secretIn("UPSTREAM_VERIFY_ROOT_KEY_FILE", file, upstreamKeyForm, upstreamKeyFix);
+}
+
+/**
+ * The secret with which the HMACs of imported keys were computed; undefined if it is not set.
+ * Errors: as `givenRootKey`.
+ */
+export function givenHmacSecret(config: Config): Uint8Array | undefined {
+  const { IMPORTED_HMAC_SECRET: secret, IMPORTED_HMAC_SECRET_FILE: file } = config;
+  const text =
+    file === undefined ? secret : secretIn("IMPORTED_HMAC_SECRET_FILE", file, hmacSecretForm, hmacSecretFix);
+  const [, encoding, digits] = /^(hex|base64):(.*)$/s.exec(text ?? "") ?? [];
+  if (encoding !== undefined) return Buffer.from(digits ?? "", encoding as BufferEncoding);
+  return text === undefined ? undefined : Buffer.from(text);
 }
 
 function secretIn(name: string, file: string, form: RegExp, fix: string): string {

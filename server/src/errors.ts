@@ -347,6 +347,13 @@ export const catalogue = {
     when: "Only the server that verified keys before this one can decide, and it does not respond, or calls to it are paused or limited.",
     fix: "Retry as the Retry-After header says. The detail says how the other server failed.",
   },
+  hashing_busy: {
+    status: 503,
+    type: "unkey/application/hashing_busy",
+    title: "Service Unavailable",
+    when: "The key is not known by its SHA-256, and it begins like imported keys that are stored under a bcrypt, argon2 or PBKDF2 hash. Too many keys are being compared with such hashes. Nothing was done.",
+    fix: "Retry as the Retry-After header says.",
+  },
   outcome_unknown: {
     status: 503,
     type: "unkey/application/outcome_unknown",

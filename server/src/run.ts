@@ -177,6 +177,7 @@ class CallContext implements RunContext {
   readonly usage: Services["usage"];
   readonly status: Services["status"];
   readonly upstream: Services["upstream"];
+  readonly oldHashes: Services["oldHashes"];
   readonly spendCredits: Services["spendCredits"];
   readonly caller: Caller;
   readonly requestId: string;
@@ -198,6 +199,7 @@ class CallContext implements RunContext {
     this.usage = services.usage;
     this.status = services.status;
     this.upstream = services.upstream;
+    this.oldHashes = services.oldHashes;
     this.spendCredits = services.spendCredits;
     this.caller = call.caller;
     this.requestId = call.requestId;

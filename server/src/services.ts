@@ -1,5 +1,6 @@
 import type { Counters } from "./counters/counters.ts";
 import type { IdPrefix } from "./domain/ids.ts";
+import type { OldHashes } from "./oldHashes/oldHashes.ts";
 import type { Caches } from "./storage/caches.ts";
 import type { Engine } from "./storage/engine.ts";
 import type { Spend, Spent } from "./storage/queries/charges.ts";
@@ -35,6 +36,7 @@ export type Sources = {
    * if this request must not ask it
    */
   upstream: Upstream | undefined;
+  oldHashes: OldHashes;
   /**
    * Spends credits and quotas. Resolves when the commit is durable. Spends with the same `lead` that
    * arrive together share a commit.

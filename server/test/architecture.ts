@@ -92,8 +92,13 @@ export const rooms: Readonly<Record<string, Rule>> = {
     node: true,
     why: "calls the server that verified keys before this one",
   },
+  "oldHashes/": {
+    rooms: ["upstream/", ...stored],
+    node: true,
+    why: "recognizes imported keys by the hashes of the systems they come from, in separate threads",
+  },
   "services.ts": {
-    types: ["counters/", "usage/", "upstream/", ...stored],
+    types: ["counters/", "usage/", "upstream/", "oldHashes/", ...stored],
     why: "everything that operations run with",
   },
   "operation.ts": { types: ["errors.ts", "services.ts", ...stored], packages: ["zod"] },
@@ -195,6 +200,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "counters/memory/",
       "counters/redis/",
       "upstream/",
+      "oldHashes/",
       ...stored,
     ],
     types: ["log.ts", "metrics.ts", "http/", "operation.ts", "services.ts"],
@@ -263,7 +269,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
 
 /** The files that may name Bun. All others run on any runtime. */
 const mayNameBun =
-  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|compose|main)\.ts$|^sdk\/src\/runtimeChecks\.ts$|\.child\.ts$/;
+  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|oldHashes\/hashWorker|compose|main)\.ts$|^sdk\/src\/runtimeChecks\.ts$|\.child\.ts$/;
 
 /**
  * Returns one sentence for each violation of the table. `sources`: by their path in the repository. Test files may import

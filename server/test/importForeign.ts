@@ -1,3 +1,4 @@
+import { readCsv } from "../src/moving/foreign/csv.ts";
 import { entriesOf, type Reading } from "../src/moving/foreign/foreignRecords.ts";
 import type { DocumentRecord } from "../src/moving/format.ts";
 import { importRecords, type Report } from "../src/moving/importRecords.ts";
@@ -5,22 +6,37 @@ import { openUsageDatabase } from "../src/storage/engines/usage.ts";
 import { databaseAt } from "./databaseAt.ts";
 import type { TestServer } from "./harness.ts";
 
+/** `apiId`: as `--api`. */
+type Options = { apiId?: string | undefined; dryRun?: boolean };
+
 /** Imports what a reader of another product's keys reads, as the command does. `notes`: what is not carried over. */
 export async function importForeign(
   server: TestServer,
   workspaceId: string,
   read: (reading: Reading) => AsyncIterable<DocumentRecord>,
+  { apiId, dryRun = false }: Options = {},
 ): Promise<Report & { notes: string[] }> {
   const notes: string[] = [];
   const note = (sentence: string) => void notes.push(sentence);
   const usage = await openUsageDatabase(databaseAt(":memory:"));
   const { engine, newId, now } = server.services;
   const target = { engine, workspaceId, usage, newId, now, actorId: "latchkey import" };
-  const rules = { dryRun: false, replace: false, rootKeys: false, reseal: () => undefined };
-  const reading = { apiId: undefined, nowMs: server.clock.nowMs, note };
+  const rules = { dryRun, replace: false, rootKeys: false, reseal: () => undefined };
+  const reading = { apiId, nowMs: server.clock.nowMs, note };
   const report = await importRecords(target, entriesOf(read(reading), note), rules);
   await usage.close();
   return { ...report, notes };
+}
+
+type Into = Options & { server: TestServer; workspaceId: string };
+
+/** Imports a CSV file with this text, which arrives byte by byte. */
+export function importCsv({ server, workspaceId, ...options }: Into, text: string) {
+  const read = (reading: Reading) =>
+    readCsv(async function* () {
+      for (const byte of Buffer.from(text)) yield Uint8Array.of(byte);
+    }, reading);
+  return importForeign(server, workspaceId, read, options);
 }
 
 /** How many records an import created, by type. */

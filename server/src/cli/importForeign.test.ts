@@ -15,7 +15,7 @@ test.each([
   ],
   ["a workspace of CSV", ["a.csv", "--from", "csv", "--from-workspace", "ws_1"], "needs --from unkey-dump"],
   ["a dump on the standard input", ["--from", "unkey-dump"], "needs a file that mysqldump wrote"],
-  ["an unknown product", ["a.sql", "--from", "auth0"], "write a CSV file with the SHA-256 of each key"],
+  ["an unknown product", ["a.sql", "--from", "auth0"], "write a CSV file with the hash of each key"],
 ])("latchkey import refuses %s, and says what to do", (_, words, message) => {
   expect(() => importFlags(words)).toThrow(UsageError);
   expect(() => importFlags(words)).toThrow(message);

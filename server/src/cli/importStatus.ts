@@ -48,12 +48,14 @@ export async function importStatus(
 }
 
 async function printStatus(engine: Engine, workspaceId: string, print: (line: string) => void) {
-  const { learned, waiting, withoutStart } = await countImportedKeys(engine.slow, workspaceId);
-  print(`Keys that were imported into ${workspaceId} without a hash:`);
+  const { learned, waiting, withoutStart, underOldHash } = await countImportedKeys(engine.slow, workspaceId);
+  print(`Keys that were imported into ${workspaceId} without a SHA-256:`);
   print(`  learned  ${learned}`);
   print(`  waiting  ${waiting}`);
   if (withoutStart > 0)
     print(`    of which ${withoutStart} have no start, so that only shadow mode can learn them`);
+  for (const [scheme, count] of Object.entries(underOldHash))
+    print(`  waiting under another hash, ${scheme}  ${count}`);
   const differences = await listDifferences(engine.slow, workspaceId);
   print(differences.length === 0 ? "Differences: none" : "Differences:");
   for (const { kind, count, examples } of differences) {

@@ -11,21 +11,51 @@ export function parsePrefixedKey(key: string): PrefixedKey | undefined {
   return { prefix, start: `${prefix}_${`${shortToken}_${longToken}`.slice(0, 4)}`, longToken };
 }
 
-const hex = /^[0-9a-fA-F]{64}$/;
-/** the last of 43 digits has two bits that 32 bytes leave unset */
-const base64 = /^[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=?$/;
-
 /** A SHA-256 in base64url without padding, from hex, base64 or base64url; undefined for anything else. */
 export function parseSha256(text: string): string | undefined {
-  if (hex.test(text)) return hexToBase64url(text);
-  if (!base64.test(text)) return undefined;
-  return text.slice(0, 43).replaceAll("+", "-").replaceAll("/", "_");
+  return parseDigest(text, 32);
+}
+
+/** So many bytes in base64url without padding, from hex, base64 or base64url; undefined for anything else. */
+export function parseDigest(text: string, byteLength: number): string | undefined {
+  if (text.length === 2 * byteLength && /^[0-9a-fA-F]+$/.test(text)) return hexToBase64url(text);
+  const unpadded = withoutPadding(text);
+  if (unpadded === undefined || base64ByteLength(unpadded) !== byteLength) return undefined;
+  return unpadded.replaceAll("+", "-").replaceAll("/", "_");
+}
+
+/** Undefined if the padding is not the one that base64 has for this length. */
+export function withoutPadding(base64: string): string | undefined {
+  const unpadded = base64.replace(/=+$/, "");
+  return unpadded === base64 || base64.length === Math.ceil(unpadded.length / 4) * 4 ? unpadded : undefined;
 }
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/** How many bytes this base64 or base64url without padding stands for; undefined if it stands for none, or is truncated. */
+export function base64ByteLength(text: string): number | undefined {
+  if (!/^[A-Za-z0-9+/_-]+$/.test(text)) return undefined;
+  const bytes = Math.floor((text.length * 6) / 8);
+  const unusedBits = text.length * 6 - bytes * 8;
+  const last = digits.indexOf(text.slice(-1).replace("+", "-").replace("/", "_"));
+  return unusedBits < 6 && last % 2 ** unusedBits === 0 ? bytes : undefined;
+}
+
 function hexToBase64url(text: string): string {
-  const bits = Array.from(text, (digit) => Number.parseInt(digit, 16).toString(2).padStart(4, "0")).join("");
+  return bitsToBase64url(
+    Array.from(text, (digit) => Number.parseInt(digit, 16).toString(2).padStart(4, "0")),
+  );
+}
+
+/** Of text in ASCII. */
+export function asciiToBase64url(text: string): string {
+  return bitsToBase64url(
+    Array.from(text, (character) => character.charCodeAt(0).toString(2).padStart(8, "0")),
+  );
+}
+
+function bitsToBase64url(parts: readonly string[]): string {
+  const bits = parts.join("");
   const sextets = bits.padEnd(Math.ceil(bits.length / 6) * 6, "0").match(/.{6}/g) ?? [];
   return sextets.map((sextet) => digits[Number.parseInt(sextet, 2)]).join("");
 }

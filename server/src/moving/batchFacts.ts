@@ -1,7 +1,9 @@
 import { type CompiledQuery, sql } from "kysely";
+import { isSalted } from "../domain/oldHashes.ts";
 import { keyspacesIn } from "../domain/permissionUrns.ts";
 import { isIn, prepared } from "../storage/prepared.ts";
 import { findApisByKeyspace } from "../storage/queries/apis.ts";
+import { countStarts } from "../storage/queries/keys/waiting.ts";
 import type { Db } from "../storage/schema.ts";
 import type { Fields } from "./format.ts";
 import { referencesOf, uniqueColumns, uniqueText } from "./references.ts";
@@ -30,6 +32,8 @@ export type Facts = {
   there: Set<string>;
   /** ids of rate limits and balances that belong to others */
   foreign: Set<string>;
+  /** how many live keys with a salted hash have each start */
+  starts: Map<string, number>;
   /** of root keys: by the keyspaces that they name, the apis */
   apis: Map<string, string>;
 };
@@ -59,6 +63,7 @@ export async function factsFor(
     revoked: type === "rootKey" ? await revokedAmong(db, records) : new Set(),
     there,
     foreign: await foreignOf(db, workspaceId, type, records),
+    starts: await startsOf(db, workspaceId, records),
     apis: type === "rootKey" ? await namedApis(db, workspaceId, records) : new Map(),
   };
 }
@@ -70,6 +75,16 @@ function foundOf(row: Row): Found {
     workspaceId: String(row["workspaceId"]),
     isDeleted: (row["deletedAtMs"] ?? null) !== null,
   };
+}
+
+async function startsOf(
+  db: Db,
+  workspaceId: string,
+  records: readonly Wanted[],
+): Promise<Map<string, number>> {
+  const salted = records.filter(({ fields }) => isSalted(textIn(fields, "hash")));
+  if (salted.length === 0) return new Map();
+  return countStarts(db, workspaceId, [...new Set(salted.map(({ fields }) => textIn(fields, "start")))]);
 }
 
 async function withTexts(

@@ -41,10 +41,39 @@ test("a record that names only what is required gets the defaults of the format"
   });
 });
 
+const sha256 = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ";
+const waiting = {
+  type: "key",
+  id: "key_1",
+  apiId: "api_1",
+  hash: "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+  start: "sk_1",
+  pendingMigrationId: "oldHash",
+  createdAtMs: 1,
+};
+
+test("a record may have a hash with a salt, and then waits under it", () => {
+  expect(parseRecord(waiting).fields).toMatchObject({ hash: waiting.hash, pendingMigrationId: "oldHash" });
+});
+
 test.each([
   ["an unknown type", { type: "keys", id: "key_1" }, 'did you mean "key"?'],
   ["an unknown field", { type: "namespace", id: "rlns_1", name: "n", createdAtMs: 1, nam: 1 }, "nam"],
   ["a wrong value", { type: "namespace", id: "rlns_1", name: 5, createdAtMs: 1 }, "name: "],
+  ["a damaged hash", { ...waiting, hash: "$2b$10$abc" }, "hash: its bcrypt hash is malformed"],
+  ["an unknown hash", { ...waiting, hash: "md5:abc" }, "hash: must be a SHA-256"],
+  [
+    "a hash in another form",
+    { ...waiting, hash: `sha512:${"ab".repeat(64)}` },
+    "hash: it is written in another form",
+  ],
+  [
+    "a salted hash that does not wait",
+    { ...waiting, pendingMigrationId: null },
+    'pendingMigrationId: must be "oldHash"',
+  ],
+  ["a SHA-256 that waits", { ...waiting, hash: sha256 }, 'pendingMigrationId: must be "oldHash"'],
+  ["a salted hash without a start", { ...waiting, start: "" }, "start: must be the first 1 to 64 characters"],
   ["no object", null, "type is not a type of record"],
 ])("a record with %s is refused with the place and what to do", (_, value, message) => {
   expect(() => parseRecord(value)).toThrow(message);

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { isPermission } from "../domain/caller.ts";
 import { parseRange } from "../domain/ipAddress.ts";
+import { flawOfStored, isSalted, longestStart, schemeOf } from "../domain/oldHashes.ts";
 import { isUrn } from "../domain/permissionUrns.ts";
 import { outcomes, subjectKinds } from "../domain/usage.ts";
 import { permissionName, permissionSlug } from "../operations/shared/permissions.ts";
 import { refuseRepeatedNames } from "../operations/shared/ratelimits.ts";
 import { description, storedId, text, word } from "../operations/shared/values.ts";
 import { algorithms } from "../storage/queries/keys/migrations.ts";
+import { underOldHash } from "../storage/queries/keys/waiting.ts";
 import { movementKinds } from "../storage/queries/movements.ts";
 import { balance, hold, instant, timeZone, units } from "./accountSchemas.ts";
 
@@ -46,6 +48,37 @@ const noText = description.nullable().default(null).describe("What it allows, fo
 const hash = z
   .string()
   .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "must be a SHA-256 in base64url, without padding");
+
+const keyHash = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]|upstream:[A-Za-z0-9_]{3,255}|(sha512|hmac-sha256|hmac-sha512):.+|\$.+)$/,
+    "must be a SHA-256 in base64url, without padding",
+  )
+  .superRefine((text, context) => {
+    const flaw = schemeOf(text) === undefined ? undefined : flawOfStored(text);
+    if (flaw !== undefined) context.addIssue({ code: "custom", message: flaw });
+  });
+
+/** A key whose hash is not a SHA-256 waits for its first verification, and if the hash has a salt, it is found by its start. */
+function refuseWrongWait(
+  key: { hash: string; start: string; pendingMigrationId: string | null },
+  context: z.RefinementCtx,
+): void {
+  const isOld = schemeOf(key.hash) !== undefined;
+  const refuse = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  if (isOld !== (key.pendingMigrationId === underOldHash)) {
+    refuse(
+      "pendingMigrationId",
+      `must be "${underOldHash}" for a key whose hash is not a SHA-256, and for no other`,
+    );
+  }
+  if (isSalted(key.hash) && (key.start === "" || key.start.length > longestStart)) {
+    refuse("start", `must be the first 1 to ${longestStart} characters of a key whose hash has a salt`);
+  }
+}
+
 const limit = z.int().min(1).describe("The highest total cost within any span of `durationMs`.");
 const durationMs = z
   .int()
@@ -144,60 +177,64 @@ export const recordSchemas = {
     algorithm: z.enum(algorithms).describe("How the other system hashed keys."),
     createdAtMs,
   }),
-  key: z.strictObject({
-    id: id("The key's id."),
-    apiId: id("The id of its api."),
-    identityId: ref.nullable().default(null).describe("The id of its identity."),
-    subjectId: ref
-      .optional()
-      .describe("Identifies its balance and counters; omitted: its own id. Rerolled keys share one."),
-    hash: z
-      .union([hash, z.string().regex(/^upstream:[A-Za-z0-9_]{3,255}$/)])
-      .describe(
-        "The SHA-256 of the whole key in base64url without padding. Unique in the workspace. `upstream:` and the key's id: it is not known yet.",
+  key: z
+    .strictObject({
+      id: id("The key's id."),
+      apiId: id("The id of its api."),
+      identityId: ref.nullable().default(null).describe("The id of its identity."),
+      subjectId: ref
+        .optional()
+        .describe("Identifies its balance and counters; omitted: its own id. Rerolled keys share one."),
+      hash: keyHash.describe(
+        "The SHA-256 of the whole key in base64url without padding. Unique in the workspace. `upstream:` and the key's id: it is not known yet. Until the first verification also `sha512:`, `hmac-sha256:` or `hmac-sha512:` and the digest in base64url, or a hash of bcrypt, argon2 or PBKDF2 that begins with `$`.",
       ),
-    start: text(0, 255).default("").describe("The first characters of the key, to recognize it by."),
-    prefix: text(0, 255).nullable().default(null).describe("What the key begins with, before a `_`."),
-    byteLength: z.int().min(1).max(255).default(16).describe("The number of its random bytes."),
-    name: text(1, 255).nullable().default(null).describe("A name for people."),
-    meta: meta.nullable().default(null).describe("Its metadata."),
-    enabled: z.boolean().default(true).describe("false: every verification returns `DISABLED`."),
-    expiresAtMs: instant.nullable().default(null).describe("When it expires; omitted: never."),
-    createdAtMs,
-    updatedAtMs,
-    pendingMigrationId: ref
-      .nullable()
-      .default(null)
-      .describe(
-        "The migration for whose first verification the key waits; `upstream`: it waits until the upstream server recognizes it.",
+      start: text(0, 255)
+        .default("")
+        .describe(
+          "The first characters of the key, to recognize it by. A key with a hash of bcrypt, argon2 or PBKDF2 is found by them: 1 to 64, which at most 8 such keys share.",
+        ),
+      prefix: text(0, 255).nullable().default(null).describe("What the key begins with, before a `_`."),
+      byteLength: z.int().min(1).max(255).default(16).describe("The number of its random bytes."),
+      name: text(1, 255).nullable().default(null).describe("A name for people."),
+      meta: meta.nullable().default(null).describe("Its metadata."),
+      enabled: z.boolean().default(true).describe("false: every verification returns `DISABLED`."),
+      expiresAtMs: instant.nullable().default(null).describe("When it expires; omitted: never."),
+      createdAtMs,
+      updatedAtMs,
+      pendingMigrationId: ref
+        .nullable()
+        .default(null)
+        .describe(
+          "The migration for whose first verification the key waits; `upstream`: it waits until the upstream server recognizes it; `oldHash`: its hash is not a SHA-256, and is replaced by one at its first verification.",
+        ),
+      sealed: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{38,2048}$/, "is not a sealed text")
+        .nullable()
+        .default(null)
+        .describe("The key, encrypted under the recovery key; omitted: not recoverable."),
+      rerolledAtMs: instant.nullable().default(null).describe("When it was last rerolled."),
+      expiresBeforeRerollMs: instant
+        .nullable()
+        .default(null)
+        .describe("When it expired before its first reroll."),
+      migratedFrom: storedId
+        .nullable()
+        .default(null)
+        .describe("A digest of what a migrated key was created from."),
+      learnedAtMs: instant
+        .nullable()
+        .default(null)
+        .describe("When the SHA-256 of a key that was imported without one became known."),
+      ipAllowList,
+      ratelimits,
+      permissions: z.array(storedId).max(1000).default([]).describe("The ids of its own permissions."),
+      roles: z.array(storedId).max(100).default([]).describe("The ids of its roles."),
+      balance: credits.describe(
+        "Its credits and quotas; omitted: unlimited. Keys with the same `subjectId` have the same balance.",
       ),
-    sealed: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{38,2048}$/, "is not a sealed text")
-      .nullable()
-      .default(null)
-      .describe("The key, encrypted under the recovery key; omitted: not recoverable."),
-    rerolledAtMs: instant.nullable().default(null).describe("When it was last rerolled."),
-    expiresBeforeRerollMs: instant
-      .nullable()
-      .default(null)
-      .describe("When it expired before its first reroll."),
-    migratedFrom: storedId
-      .nullable()
-      .default(null)
-      .describe("A digest of what a migrated key was created from."),
-    learnedAtMs: instant
-      .nullable()
-      .default(null)
-      .describe("When the hash of a key that was imported without one became known."),
-    ipAllowList,
-    ratelimits,
-    permissions: z.array(storedId).max(1000).default([]).describe("The ids of its own permissions."),
-    roles: z.array(storedId).max(100).default([]).describe("The ids of its roles."),
-    balance: credits.describe(
-      "Its credits and quotas; omitted: unlimited. Keys with the same `subjectId` have the same balance.",
-    ),
-  }),
+    })
+    .superRefine(refuseWrongWait),
   hold: z.strictObject({ id: id("The hold's id."), ...hold }),
   movement: z.strictObject({
     id: id("The movement's id."),

@@ -86,6 +86,7 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
     keptOwners: new Set(),
     created: new Set(),
     apis: new Map(),
+    starts: new Map(),
   };
   const write = timedWriter(target.monotonicMs ?? (() => performance.now()));
   let hasAudited = false;

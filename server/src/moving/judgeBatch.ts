@@ -1,3 +1,4 @@
+import { isSalted, mostOfOneStart } from "../domain/oldHashes.ts";
 import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
 import type { Engine } from "../storage/engine.ts";
 import { keyspaceIdOf } from "../storage/queries/apis.ts";
@@ -25,6 +26,8 @@ export type Known = {
   keptOwners: Set<string>;
   /** of a dry run: what it would have created and other records may name */
   created: Set<string>;
+  /** of a dry run: how many keys with a salted hash it would have created, by their start */
+  starts: Map<string, number>;
   /** by the keyspaces of these, the apis */
   apis: Map<string, string>;
 };
@@ -137,11 +140,12 @@ function judge(
 }
 
 function flawOf(
-  { type, known }: BatchContext,
+  context: BatchContext,
   facts: Facts,
   taken: Taken,
   fields: Written & { id: string },
 ): string | undefined {
+  const { type, known } = context;
   const missing = referencesOf(type, fields).find(
     ({ table, id }) => !facts.there.has(`${table} ${id}`) && !known.created.has(id),
   );
@@ -156,14 +160,39 @@ function flawOf(
     return "an id in it occurs twice: remove one of the two";
   }
   for (const id of [fields.id, ...limits]) taken.ids.add(id);
-  if (type === "hold" && !facts.byId.has(fields.id)) {
-    const kept = partsOf(fields).find(({ ownerId }) => known.keptOwners.has(ownerId));
-    if (kept !== undefined) {
-      return `it holds units that were not taken from the balance of ${kept.ownerId} here, which is kept: settle or release it where it was made`;
-    }
-  }
+  if (type === "key") return flawOfStart(context, facts, fields);
+  if (type === "hold") return flawOfHold(context, facts, fields);
   const isRevoked = type === "rootKey" && facts.revoked.has(textIn(fields, "hash"));
   return isRevoked ? "it was revoked here, and stays revoked" : undefined;
+}
+
+/** A key with a salted hash is compared with each of those that share its start. */
+function flawOfStart(
+  { dryRun, known }: BatchContext,
+  facts: Facts,
+  fields: Written & { id: string },
+): string | undefined {
+  if (!isSalted(textIn(fields, "hash")) || facts.byId.has(fields.id)) return undefined;
+  const start = textIn(fields, "start");
+  const stored = facts.starts.get(start) ?? 0;
+  const judged = known.starts.get(start) ?? 0;
+  if (stored + judged >= mostOfOneStart) {
+    return `${mostOfOneStart} keys with a salted hash share its start: give longer starts`;
+  }
+  if (dryRun) known.starts.set(start, judged + 1);
+  else facts.starts.set(start, stored + 1);
+  return undefined;
+}
+
+function flawOfHold(
+  { known }: BatchContext,
+  facts: Facts,
+  fields: Written & { id: string },
+): string | undefined {
+  if (facts.byId.has(fields.id)) return undefined;
+  const kept = partsOf(fields).find(({ ownerId }) => known.keptOwners.has(ownerId));
+  if (kept === undefined) return undefined;
+  return `it holds units that were not taken from the balance of ${kept.ownerId} here, which is kept: settle or release it where it was made`;
 }
 
 function partsOf(fields: Written): { ownerId: string }[] {

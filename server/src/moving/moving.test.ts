@@ -77,6 +77,8 @@ function total(report: Report): Record<string, number> {
   return sums;
 }
 
+const bcryptOfOther = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
 /** A workspace with records of every type, in every state that the API can create. */
 async function makeEverything(server: TestServer): Promise<{ workspace: Workspace; keys: string[] }> {
   const workspace = await makeWorkspace(server);
@@ -136,6 +138,13 @@ async function makeEverything(server: TestServer): Promise<{ workspace: Workspac
       .updateTable("keys")
       .set({ hash: `upstream:${keys[1]?.keyId}`, pendingMigrationId: "upstream" })
       .where("id", "=", keys[1]?.keyId ?? "")
+      .execute(),
+  );
+  await server.services.engine.transaction((tx) =>
+    tx
+      .updateTable("keys")
+      .set({ hash: bcryptOfOther, start: "old", pendingMigrationId: "oldHash" })
+      .where("id", "=", keys[2]?.keyId ?? "")
       .execute(),
   );
   const all = [world.key, other.key, "moved_abc_secret", deleted.key, ...keys.map(({ key }) => key)];

@@ -29,6 +29,7 @@ import { holdRequests } from "./migrations/0029_holdRequests.ts";
 import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 import { grantLists } from "./migrations/0031_grantLists.ts";
 import { usagePending } from "./migrations/0032_usagePending.ts";
+import { oldHashes } from "./migrations/0033_oldHashes.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -63,6 +64,7 @@ const recordMigrations: readonly Migration[] = [
   holdRequests,
   rootKeyGrants,
   grantLists,
+  oldHashes,
 ];
 
 /**

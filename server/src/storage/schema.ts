@@ -75,7 +75,7 @@ export type Schema = {
     deletedAtMs: number | null;
     /**
      * the migration of a migrated key until its first verification; `fromUpstream` for a key
-     * that was imported without a hash
+     * that was imported without a hash; `underOldHash` for one whose hash is not a SHA-256
      */
     pendingMigrationId: string | null;
     /** the key, encrypted under the server's recovery key; null if it is not recoverable */
@@ -88,7 +88,7 @@ export type Schema = {
     migratedFrom: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
-    /** when this server got the hash of a key that was imported without it; null for other keys */
+    /** when this server got the SHA-256 of a key that was imported without it; null for other keys */
     learnedAtMs: number | null;
   };
   /** migrations of keys from another system; `algorithm` is how that system hashed them */

@@ -1,4 +1,4 @@
-/** Remembers the hashes of keys that the upstream does not know: at most 10,000, each for a minute. */
+/** Remembers the hashes of keys that turned out to be unknown: at most 10,000, each for a minute. */
 export type UnknownKeys = { has(hash: string): boolean; add(hash: string): void };
 
 const mostRemembered = 10_000;

@@ -3,6 +3,7 @@ import { circuitBreaker } from "./breaker.ts";
 import { type CallBudget, callBudget } from "./callBudget.ts";
 import type { CallReply, UpstreamClient } from "./client.ts";
 import { type CreditOrder, creditOrder } from "./creditOrder.ts";
+import { type SingleFlight, singleFlight } from "./singleFlight.ts";
 import { type UnknownKeys, unknownKeys } from "./unknownKeys.ts";
 import { parseRefusal, parseVerdict, type requestRefusals, type Verdict } from "./verdict.ts";
 
@@ -44,8 +45,7 @@ export type Upstream = {
   /** the budget of calls about keys that this server does not know */
   mayAsk: CallBudget;
   credits: CreditOrder;
-  /** Runs `work`, or waits for work of the same name that is already in progress. */
-  once(name: string, work: () => Promise<void>): Promise<void>;
+  once: SingleFlight<void>;
   noteDifference(kind: DifferenceKind, example: DifferenceExample): void;
   /** Returns how many calls were wanted since the start, by result. */
   results(): Readonly<Record<UpstreamResult, number>>;
@@ -106,17 +106,6 @@ export function openUpstream(options: Options): Upstream {
       results.not_asked += 1;
       return { unavailable: "not asked", retryAfterMs: breaker.openForMs() };
     },
-  };
-}
-
-function singleFlight(): Upstream["once"] {
-  const underWay = new Map<string, Promise<void>>();
-  return (name, work) => {
-    const known = underWay.get(name);
-    if (known !== undefined) return known;
-    const started = work().finally(() => underWay.delete(name));
-    underWay.set(name, started);
-    return started;
   };
 }
 

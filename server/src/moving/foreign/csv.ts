@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import { closest } from "../../domain/closest.ts";
-import { parseSha256 } from "../../domain/foreignKeys.ts";
+import { parseForeignHash, schemeOf } from "../../domain/oldHashes.ts";
 import { permissionSlug } from "../../operations/shared/permissions.ts";
 import { text } from "../../operations/shared/values.ts";
+import { underOldHash } from "../../storage/queries/keys/waiting.ts";
 import type { DocumentRecord } from "../format.ts";
 import { DocumentError } from "../parseRecord.ts";
 import {
@@ -19,6 +20,7 @@ const product = "csv";
 const ownApiId = derivedId("api", product);
 const columns = [
   "hash",
+  "algorithm",
   "name",
   "externalId",
   "prefix",
@@ -82,18 +84,20 @@ const permissionId = (slug: string) => derivedId("perm", product, slug);
 const roleId = (name: string) => derivedId("role", product, name);
 
 function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): DocumentRecord | undefined {
-  const hash = parseSha256(values.hash ?? "");
+  const read = parseForeignHash(values.hash ?? "", values.algorithm);
   const parsed = parsedValues(values);
-  if (hash === undefined || parsed === undefined) {
-    note(`Line ${number} is not imported: ${hash === undefined ? notSha256 : wrongValues}.`);
+  if ("flaw" in read || parsed === undefined) {
+    note(`Line ${number} is not imported: ${"flaw" in read ? read.flaw : wrongValues}.`);
     return undefined;
   }
+  const { hash } = read;
   return {
     type: "key",
     id: derivedId("key", product, hash),
     apiId: apiId ?? ownApiId,
     identityId: identityIdOf(product, values.externalId),
     hash,
+    pendingMigrationId: schemeOf(hash) === undefined ? null : underOldHash,
     name: values.name,
     prefix: values.prefix,
     start: values.start,
@@ -104,8 +108,6 @@ function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): Docum
   };
 }
 
-const notSha256 =
-  "its hash is not a SHA-256 in hex, base64 or base64url. Other hashes, such as SHA-512, HMAC, bcrypt, argon2 and pbkdf2, are not supported";
 const wrongValues =
   "credits is a whole number, meta a JSON object, expires an ISO time or Unix milliseconds, and permissions and roles are lists of names, separated by ;";
 

@@ -7,13 +7,12 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { SQL } from "bun";
 import { postgres } from "../../../test/harness.ts";
-import { createdIn, importForeign } from "../../../test/importForeign.ts";
+import { createdIn, importCsv, importForeign } from "../../../test/importForeign.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import type { Workspace } from "../../../test/workspace.ts";
 import { openForeign, openScratch } from "../../storage/open.ts";
 import type { DocumentRecord } from "../format.ts";
 import { betterAuthTables, readBetterAuth } from "./betterAuth.ts";
-import { readCsv } from "./csv.ts";
 import type { Reading } from "./foreignRecords.ts";
 import { readLiteLlm } from "./liteLlm.ts";
 import { dumpText } from "./mysqlDump/dumpText.ts";
@@ -177,14 +176,7 @@ describe("LiteLLM", () => {
 
 describe("CSV", () => {
   const fromText = (text: string, apiId?: string) =>
-    imported((reading) =>
-      readCsv(
-        async function* () {
-          for (const byte of Buffer.from(text)) yield Uint8Array.of(byte);
-        },
-        { ...reading, apiId },
-      ),
-    );
+    importCsv({ server, workspaceId: workspace.id, apiId }, text);
   const digest = (key: string, encoding: "hex" | "base64" | "base64url") =>
     new Bun.CryptoHasher("sha256").update(key).digest(encoding);
 
@@ -196,14 +188,16 @@ describe("CSV", () => {
         `${digest("two", "base64")},,bob,,,2030-01-01,false`,
         `${digest("three", "base64url")},,,,,,true`,
         `$2b$10$abcdefghijklmnopqrstuv,,,,,,`,
+        `${digest("five", "hex").slice(1)},,,,,,`,
         `${digest("four", "hex")},,,1.5,,,`,
         "",
       ].join("\r\n"),
     );
     expect(createdIn(report)).toEqual({ api: 1, identity: 1, key: 3 });
     expect(report.notes).toEqual([
-      expect.stringContaining("Line 5 is not imported: its hash is not a SHA-256"),
-      expect.stringContaining("Line 6 is not imported: credits"),
+      expect.stringContaining("Line 5 is not imported: its bcrypt hash is malformed"),
+      expect.stringContaining("Line 6 is not imported: its hash is not a SHA-256"),
+      expect.stringContaining("Line 7 is not imported: credits"),
     ]);
     expect(await verify("one")).toMatchObject({
       code: "VALID",

@@ -46,6 +46,7 @@ export const explain = operation({
     "precondition_failed",
     "event_not_found",
     "upstream_unavailable",
+    "hashing_busy",
   ],
   example: {
     input: { keyId: "key_0Ck3vDbnXhq2Tn6Yp1Zs4a", permissions: "documents.read" },

@@ -17,7 +17,13 @@ export const verifyKey = operation({
   permission: "api.<id>.verify_key",
   input: verificationInput,
   output: verification,
-  errors: ["permissions_query_syntax_error", "key_malformed", "precondition_failed", "upstream_unavailable"],
+  errors: [
+    "permissions_query_syntax_error",
+    "key_malformed",
+    "precondition_failed",
+    "upstream_unavailable",
+    "hashing_busy",
+  ],
   example: {
     input: { key: "prod_2cGKbMxRyIzhCxo1Idjz8q", ratelimits: [{ name: "requests" }] },
     output: {

@@ -5,6 +5,7 @@ import { operation } from "../../operation.ts";
 import { findKeyByHash } from "../../storage/queries/keys/read.ts";
 import { key, keyExample, keyHash, keyResponse, wholeKey } from "../shared/keys.ts";
 import { findThroughUpstream, upstreamOf } from "../shared/learning.ts";
+import { findByOldHash } from "../shared/oldHashes.ts";
 
 export const whoami = operation({
   name: "keys.whoami",
@@ -16,7 +17,7 @@ export const whoami = operation({
     keyHash: keyHash.optional(),
   }),
   output: key,
-  errors: ["key_not_found", "upstream_unavailable"],
+  errors: ["key_not_found", "upstream_unavailable", "hashing_busy"],
   example: { input: { key: "prod_2cGKbMxRyIzhCxo1Idjz8q" }, output: keyExample },
 
   async run({ key, keyHash }, context) {
@@ -25,6 +26,9 @@ export const whoami = operation({
     if (hash === undefined || (key !== undefined && keyHash !== undefined)) throw notOneKey();
     const find = () => findKeyByHash(db, caller.workspaceId, hash, nowMs);
     let found = await find();
+    if (found === undefined && key !== undefined && (await findByOldHash(context, key, "read_key"))) {
+      found = await find();
+    }
     const upstream = upstreamOf(context);
     if (found === undefined && key !== undefined && upstream !== undefined) {
       await findThroughUpstream(context, upstream, { key });

@@ -1,15 +1,17 @@
 import { may, mayAll } from "../../domain/caller.ts";
 import { parsePrefixedKey } from "../../domain/foreignKeys.ts";
+import { type OldScheme, schemeOf } from "../../domain/oldHashes.ts";
 import { isNamed } from "../../domain/verification.ts";
 import type { RunContext } from "../../operation.ts";
 import { keyspaceIdOf } from "../../storage/queries/apis.ts";
 import { findLastAuditEvent } from "../../storage/queries/audit.ts";
 import { findKeyState, type KeyState } from "../../storage/queries/keys/read.ts";
-import { fromUpstream } from "../../storage/queries/keys/waiting.ts";
+import { fromUpstream, underOldHash } from "../../storage/queries/keys/waiting.ts";
 import type { Check } from "./explanation.ts";
 import { timeText } from "./explanationWords.ts";
 import { findThroughUpstream, upstreamOf } from "./learning.ts";
 import { parseMigratedKey } from "./migratedKeys.ts";
+import { findByOldHash } from "./oldHashes.ts";
 
 /** What names the key to explain: exactly one of the first three. */
 export type KeyRef = {
@@ -24,7 +26,7 @@ export type KeyRef = {
 
 /**
  * The key with this reference, in whatever state, if the caller may read it.
- * Errors: `key_malformed`, as a verification.
+ * Errors: `key_malformed`, `hashing_busy`, `upstream_unavailable`, as a verification.
  */
 export async function findExplainedKey(context: RunContext, ref: KeyRef): Promise<KeyState | undefined> {
   const found = await findAnyKey(context, ref);
@@ -39,6 +41,9 @@ async function findAnyKey(context: RunContext, ref: KeyRef): Promise<KeyState | 
   if (keyId !== undefined) return find("id", keyId);
   const hash = keyHash ?? hashKey(key ?? "");
   let found = await find("hash", hash);
+  if (found === undefined && key !== undefined && (await findByOldHash(context, key, "read_key"))) {
+    found = await find("hash", hash);
+  }
   const upstream = upstreamOf(context);
   if (found === undefined && key !== undefined && upstream !== undefined) {
     await findThroughUpstream(context, upstream, { key, migrationId });
@@ -82,6 +87,7 @@ export async function foundCheck(
       fix: "Set UPSTREAM_VERIFY_MODE to shadow or fallback, and verify the whole key.",
     };
   }
+  if (pendingMigrationId === underOldHash) return oldHashCheck(context, schemeOf(state.hash));
   const passed = migrationId === pendingMigrationId;
   const facts = { check, passed, migrationId: pendingMigrationId } as const;
   if (passed) return { ...facts, why: "The key was migrated, and this is its first verification." };
@@ -89,6 +95,18 @@ export async function foundCheck(
     ...facts,
     why: "The key was migrated and waits for its first verification, which must name its migration.",
     fix: `Send \`migrationId: "${pendingMigrationId}"\` with the whole key.`,
+  };
+}
+
+function oldHashCheck({ oldHashes }: RunContext, scheme: OldScheme | undefined): Check {
+  const check = "found";
+  const why = `The key was imported with its ${scheme ?? "unknown"} hash, and waits for its first verification.`;
+  if (!scheme?.startsWith("hmac") || oldHashes.hasHmacSecret) return { check, passed: true, why };
+  return {
+    check,
+    passed: false,
+    why: `${why} Without the secret of its HMAC it is not recognized.`,
+    fix: "Set IMPORTED_HMAC_SECRET or IMPORTED_HMAC_SECRET_FILE.",
   };
 }
 

@@ -1,7 +1,7 @@
 import { may } from "../../domain/caller.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
 import { Failure } from "../../errors.ts";
-import type { RunContext, TransactContext } from "../../operation.ts";
+import type { RunContext, TransactContext, Write } from "../../operation.ts";
 import { findAccounts, type Owner } from "../../storage/queries/accounts.ts";
 import {
   applyLearnedHash,
@@ -99,14 +99,24 @@ export async function learn(
 ): Promise<void> {
   const { workspaceId } = context.caller;
   await context.inTransaction(async (write) => {
-    const learned = { hash, nowMs: context.now() };
-    if (!(await applyLearnedHash(write.tx, workspaceId, waiting.id, learned))) return;
-    write.audit("key.update", waiting.id, ["hash"]);
-    write.evict(waiting.id);
+    if (!(await storeLearnedHash(context, write, waiting, hash))) return;
     const owner = creditsOwner(workspaceId, verdict, waiting);
     if (owner !== undefined)
       await setCredits({ ...context, ...write, note: context.note }, owner, verdict.credits);
   });
+}
+
+/** Identifies a waiting key by its SHA-256. Returns false, and changes nothing, if it does not wait anymore. */
+export async function storeLearnedHash(
+  { caller, now }: RunContext,
+  { tx, audit, evict }: Write,
+  waiting: WaitingKey,
+  hash: string,
+): Promise<boolean> {
+  if (!(await applyLearnedHash(tx, caller.workspaceId, waiting, { hash, nowMs: now() }))) return false;
+  audit("key.update", waiting.id, ["hash"]);
+  evict(waiting.id);
+  return true;
 }
 
 /** Whose credits the verdict names. */

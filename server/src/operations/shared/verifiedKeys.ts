@@ -9,6 +9,7 @@ import type { Upstream } from "../../upstream/upstream.ts";
 import { keptRequest } from "./keptRequests.ts";
 import { findThroughUpstream, upstreamOf } from "./learning.ts";
 import { findMigratedKey } from "./migratedKeys.ts";
+import { findByOldHash } from "./oldHashes.ts";
 import type { Outcome } from "./verification.ts";
 import type { VerificationInput } from "./verificationInput.ts";
 
@@ -19,29 +20,34 @@ export function isVisible({ caller }: RunContext, key: KeyRecord, keyspaces: rea
 }
 
 /**
- * The key with this text, or, if it was migrated and is verified for the first time, the key that it belongs to. In
- * fallback, also a key that only the upstream recognizes.
- * Errors: `upstream_unavailable`.
+ * The key with this text, or, if it was migrated or imported and is verified for the first time, the key that it belongs
+ * to. In fallback, also a key that only the upstream recognizes.
+ * Errors: `hashing_busy`, `upstream_unavailable`.
  */
 export function findVerifiedKey(context: RunContext, named: Named): MaybePromise<KeyRecord | undefined> {
-  const { migrationId } = named;
-  const found = findKey(context, named.key);
-  if (found !== undefined && !(found instanceof Promise)) return found;
-  const isMigrated = migrationId !== undefined && migrationId !== "";
-  if (!isMigrated && fallbackOf(context) === undefined) return found;
-  return whenAvailable(found, orMissing, context, named);
+  return whenAvailable(findKey(context, named.key), orMissing, context, named);
 }
 
-function orMissing(record: KeyRecord | undefined, context: RunContext, named: Named) {
-  return record ?? findMissingKey(context, named);
+function orMissing(
+  record: KeyRecord | undefined,
+  context: RunContext,
+  named: Named,
+): MaybePromise<KeyRecord | undefined> {
+  if (record !== undefined) return record;
+  const isNowhere =
+    !named.migrationId &&
+    context.oldHashes.noneWait(context.caller.workspaceId) &&
+    fallbackOf(context) === undefined;
+  return isNowhere ? undefined : findMissingKey(context, named);
 }
 
-/** A key whose hash is not stored. */
+/** A key whose SHA-256 is not stored. */
 async function findMissingKey(context: RunContext, named: Named): Promise<KeyRecord | undefined> {
   const { key, migrationId } = named;
   const migrated = migrationId ? await findMigratedKey(context, key, migrationId) : undefined;
+  const found = migrated ?? (await findByOldHash(context, key, "verify_key"));
   const upstream = fallbackOf(context);
-  return migrated ?? (upstream && findThroughUpstream(context, upstream, named));
+  return found ?? (upstream && findThroughUpstream(context, upstream, named));
 }
 
 function fallbackOf(context: RunContext): Upstream | undefined {
@@ -75,12 +81,11 @@ export async function findVerifiedKeys(
   const isMigrating = (entry: Settled<Named>, index: number) =>
     "value" in entry && entry.value.migrationId && isMissing(index);
   if (!entries.some(isMigrating)) {
-    if (fallbackOf(context) === undefined) return looked;
     return allAvailable(
       entries.map((entry, index) =>
         "error" in entry || !isMissing(index)
           ? itemAt(looked, index)
-          : settleLater(() => findVerifiedKey(context, entry.value)),
+          : settleLater(orMissing, undefined, context, entry.value),
       ),
     );
   }

@@ -245,6 +245,7 @@ export type KeyState = {
   apiDeletedAtMs: number | null;
   keyspaceId: string | null;
   pendingMigrationId: string | null;
+  hash: string;
 };
 
 /** Finds the state of the key with this id or this stored hash. */
@@ -269,7 +270,7 @@ const selectState = prepared((db, { workspaceId, value, isId }: StateOf) =>
       "apis.deletedAtMs as apiDeletedAtMs",
       "apis.keyspaceId",
     ])
-    .select("keys.pendingMigrationId")
+    .select(["keys.pendingMigrationId", "keys.hash"])
     .where("keys.workspaceId", "=", workspaceId)
     .where("apis.workspaceId", "=", workspaceId)
     .where(isId ? "keys.id" : "keys.hash", "=", value)

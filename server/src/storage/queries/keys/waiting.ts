@@ -1,31 +1,38 @@
+import { type ExpressionBuilder, sql } from "kysely";
+import { longestStart, mostOfOneStart, type OldScheme, schemeOf } from "../../../domain/oldHashes.ts";
 import { isIn, prepared } from "../../prepared.ts";
-import type { Db, Tx } from "../../schema.ts";
+import type { Db, Schema, Tx } from "../../schema.ts";
 import { isHashFree } from "./freeHash.ts";
 
 /** The `pendingMigrationId` of waiting keys: keys that were imported without a hash. No migration has this id. */
 export const fromUpstream = "upstream";
 
+/** The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has this id. */
+export const underOldHash = "oldHash";
+
 /**
- * Returns what is stored as the hash of a waiting key. It is never equal to a real
+ * Returns what is stored as the hash of a key that was imported without one. It is never equal to a real
  * hash, since base64url has no colon.
  */
 export function unknownHash(keyId: string): string {
   return `${fromUpstream}:${keyId}`;
 }
 
-/** A waiting key. `start` has the first characters of the key; it may be empty. */
+/**
+ * A key whose SHA-256 is not known yet. `start` has the first characters of the key; it may be empty. `hash` is what is
+ * stored instead of the SHA-256.
+ */
 export type WaitingKey = {
   id: string;
   apiId: string;
   subjectId: string;
   identityId: string | null;
   start: string;
+  hash: string;
 };
 
-const longestStart = 64;
-
 /**
- * Finds a waiting key that may be this key, since the key begins with its `start`. If there
+ * Finds a key that waits for the upstream server and may be this key, since the key begins with its `start`. If there
  * are several, returns one of them.
  */
 export async function findWaitingStart(
@@ -33,10 +40,11 @@ export async function findWaitingStart(
   workspaceId: string,
   key: string,
 ): Promise<WaitingKey | undefined> {
-  const starts = Array.from({ length: Math.min(key.length, longestStart) }, (_, index) =>
-    key.slice(0, index + 1),
-  );
-  return (await selectByStart(db, { workspaceId, starts }))[0];
+  return (await selectByStart(db, { workspaceId, starts: startsOf(key) }))[0];
+}
+
+function startsOf(key: string): string[] {
+  return Array.from({ length: Math.min(key.length, longestStart) }, (_, index) => key.slice(0, index + 1));
 }
 
 /** Finds the waiting key with this id. */
@@ -52,45 +60,142 @@ function waitingKeys(db: Db, workspaceId: string) {
   return db
     .selectFrom("keys")
     .innerJoin("apis", "apis.id", "keys.apiId")
-    .select(["keys.id", "keys.apiId", "keys.subjectId", "keys.identityId", "keys.start"])
+    .select(["keys.id", "keys.apiId", "keys.subjectId", "keys.identityId", "keys.start", "keys.hash"])
     .where("keys.workspaceId", "=", workspaceId)
     .where("apis.workspaceId", "=", workspaceId)
-    .where("keys.pendingMigrationId", "=", fromUpstream)
     .where("keys.deletedAtMs", "is", null)
     .where("apis.deletedAtMs", "is", null);
 }
 
 const selectByStart = prepared(
   (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
-    waitingKeys(db, workspaceId).where(isIn("keys.start", starts)).limit(1).compile(),
+    waitingKeys(db, workspaceId)
+      .where("keys.pendingMigrationId", "=", fromUpstream)
+      .where(isIn("keys.start", starts))
+      .limit(1)
+      .compile(),
 );
 
 const selectById = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
-  waitingKeys(db, workspaceId).where("keys.id", "=", id).compile(),
+  waitingKeys(db, workspaceId)
+    .where("keys.pendingMigrationId", "=", fromUpstream)
+    .where("keys.id", "=", id)
+    .compile(),
+);
+
+/** Whether live or deleted keys of the workspace are stored under another hash than a SHA-256. */
+export async function hasOldHashes(db: Db, workspaceId: string): Promise<boolean> {
+  return (await selectOne(db, { workspaceId })).length > 0;
+}
+
+/** A literal, as in the partial index, which a parameter would not match. */
+function isUnderOldHash(eb: ExpressionBuilder<Schema, "keys">) {
+  return eb("keys.pendingMigrationId", "=", sql.lit(underOldHash));
+}
+
+const selectOne = prepared((db, { workspaceId }: { workspaceId: string }) =>
+  db
+    .selectFrom("keys")
+    .select("keys.id")
+    .where("keys.workspaceId", "=", workspaceId)
+    .where(isUnderOldHash)
+    .limit(1)
+    .compile(),
+);
+
+/** A live key that is stored under one of these digests. */
+export async function findByDigest(
+  db: Db,
+  workspaceId: string,
+  digests: readonly string[],
+): Promise<WaitingKey | undefined> {
+  return (await selectByDigest(db, { workspaceId, digests }))[0];
+}
+
+const selectByDigest = prepared(
+  (db, { workspaceId, digests }: { workspaceId: string; digests: readonly string[] }) =>
+    waitingKeys(db, workspaceId)
+      .where("keys.pendingMigrationId", "=", underOldHash)
+      .where(isIn("keys.hash", digests))
+      .limit(1)
+      .compile(),
+);
+
+/** The live keys that have a salted hash and begin like this key, those with the longest start first. */
+export async function listCandidates(db: Db, workspaceId: string, key: string): Promise<WaitingKey[]> {
+  return selectCandidates(db, { workspaceId, starts: startsOf(key) });
+}
+
+function hasSalt(eb: ExpressionBuilder<Schema, "keys">) {
+  return eb(beginning(eb, 1), "=", "$");
+}
+
+function beginning({ fn }: ExpressionBuilder<Schema, "keys">, length: number) {
+  return fn<string>("substr", ["keys.hash", sql.lit(1), sql.lit(length)]);
+}
+
+/** Of starts of the same key, the longer one sorts after the shorter one. */
+const selectCandidates = prepared(
+  (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
+    waitingKeys(db, workspaceId)
+      .where(isUnderOldHash)
+      .where(isIn("keys.start", starts))
+      .where(hasSalt)
+      .orderBy("keys.start", "desc")
+      .orderBy("keys.id")
+      .limit(mostOfOneStart)
+      .compile(),
+);
+
+/** How many live keys with a salted hash have each of these starts. */
+export async function countStarts(
+  db: Db,
+  workspaceId: string,
+  starts: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await selectStartCounts(db, { workspaceId, starts });
+  return new Map(rows.map(({ start, count }) => [start, count]));
+}
+
+const selectStartCounts = prepared(
+  (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
+    db
+      .selectFrom("keys")
+      .select(({ fn }) => ["keys.start", fn.countAll<number>().as("count")])
+      .where("workspaceId", "=", workspaceId)
+      .where(isUnderOldHash)
+      .where(isIn("keys.start", starts))
+      .where(hasSalt)
+      .where("deletedAtMs", "is", null)
+      .groupBy("keys.start")
+      .compile(),
 );
 
 /**
- * Stores the hash of a waiting key. From then on, the key is found by this hash. If that was done before, or another
- * key of the workspace has this hash, changes nothing and returns false.
+ * Stores the SHA-256 of a waiting key in place of what it was stored under. From then on, the key is found by this hash.
+ * If that was done before, or another key of the workspace has this hash, changes nothing and returns false.
  */
 export async function applyLearnedHash(
   tx: Tx,
   workspaceId: string,
-  keyId: string,
+  waiting: WaitingKey,
   { hash, nowMs }: { hash: string; nowMs: number },
 ): Promise<boolean> {
-  return (await setLearned(tx, { workspaceId, keyId, hash, nowMs })).length > 0;
+  const { id: keyId, hash: oldHash } = waiting;
+  return (await setLearned(tx, { workspaceId, keyId, oldHash, hash, nowMs })).length > 0;
 }
 
-type Learned = { workspaceId: string; keyId: string; hash: string; nowMs: number };
+type Learned = { workspaceId: string; keyId: string; oldHash: string; hash: string; nowMs: number };
 
-const setLearned = prepared((db, { workspaceId, keyId, hash, nowMs }: Learned) =>
+const setLearned = prepared((db, { workspaceId, keyId, oldHash, hash, nowMs }: Learned) =>
   db
     .updateTable("keys")
     .set({ hash, pendingMigrationId: null, learnedAtMs: nowMs })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", keyId)
-    .where("pendingMigrationId", "=", fromUpstream)
+    .where("hash", "=", oldHash)
+    .where("pendingMigrationId", "in", [fromUpstream, underOldHash])
+    .where("deletedAtMs", "is", null)
     .where((eb) => isHashFree(eb, workspaceId, hash))
     .returning("id")
     .compile(),
@@ -110,18 +215,49 @@ export type ImportedKey = {
 };
 
 /**
- * Counts the keys that were imported without a hash: `learned` have a hash now, `waiting` still wait, and
- * `withoutStart` of these have an empty `start`.
+ * Counts the keys that were imported without a SHA-256: `learned` have one now, `waiting` wait for the upstream server,
+ * `withoutStart` of these have an empty `start`, and `underOldHash` wait under a hash of each other scheme.
  */
 export async function countImportedKeys(
   db: Db,
   workspaceId: string,
-): Promise<{ learned: number; waiting: number; withoutStart: number }> {
+): Promise<{
+  learned: number;
+  waiting: number;
+  withoutStart: number;
+  underOldHash: Partial<Record<OldScheme, number>>;
+}> {
   const [learned = { count: 0 }] = await countKeys(db, { workspaceId, waits: false, start: undefined });
   const [waiting = { count: 0 }] = await countKeys(db, { workspaceId, waits: true, start: undefined });
   const [withoutStart = { count: 0 }] = await countKeys(db, { workspaceId, waits: true, start: "" });
-  return { learned: learned.count, waiting: waiting.count, withoutStart: withoutStart.count };
+  const underOld: Partial<Record<OldScheme, number>> = {};
+  for (const { beginning, count } of await countByBeginning(db, { workspaceId })) {
+    const scheme = schemeOf(beginning);
+    if (scheme !== undefined) underOld[scheme] = (underOld[scheme] ?? 0) + count;
+  }
+  return {
+    learned: learned.count,
+    waiting: waiting.count,
+    withoutStart: withoutStart.count,
+    underOldHash: underOld,
+  };
 }
+
+/** By the characters that name the scheme of the longest name. */
+const countByBeginning = prepared((db, { workspaceId }: { workspaceId: string }) => {
+  const scheme = (eb: ExpressionBuilder<Schema, "keys">) => {
+    const isBcrypt = eb(beginning(eb, 2), "=", sql.lit("$2"));
+    return eb.case().when(isBcrypt).then(sql.lit("$2")).else(beginning(eb, "hmac-sha256:".length)).end();
+  };
+  return db
+    .selectFrom("keys")
+    .select((eb) => [scheme(eb).as("beginning"), eb.fn.countAll<number>().as("count")])
+    .where("workspaceId", "=", workspaceId)
+    .where(isUnderOldHash)
+    .where("deletedAtMs", "is", null)
+    .groupBy(scheme)
+    .compile();
+});
 
 type Counted = { workspaceId: string; waits: boolean; start: string | undefined };
 
@@ -138,7 +274,7 @@ const countKeys = prepared((db, { workspaceId, waits, start }: Counted) => {
   return query.compile();
 });
 
-/** Lists the keys that were imported without a hash, in the order of their ids. */
+/** Lists the keys that were imported without a SHA-256, in the order of their ids. */
 export async function listImportedKeys(
   db: Db,
   workspaceId: string,
@@ -162,7 +298,10 @@ const selectImported = prepared(
       .where("keys.id", ">", afterId)
       .where("keys.deletedAtMs", "is", null)
       .where((eb) =>
-        eb.or([eb("keys.learnedAtMs", "is not", null), eb("keys.pendingMigrationId", "=", fromUpstream)]),
+        eb.or([
+          eb("keys.learnedAtMs", "is not", null),
+          eb("keys.pendingMigrationId", "in", [fromUpstream, underOldHash]),
+        ]),
       )
       .orderBy("keys.id")
       .limit(limit)

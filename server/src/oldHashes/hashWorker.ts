@@ -1,0 +1,42 @@
+/** A thread that compares keys with salted hashes, one at a time. */
+import { pbkdf2Sync, timingSafeEqual } from "node:crypto";
+import { schemeOf } from "../domain/oldHashes.ts";
+import { followOrders } from "../storage/workerThread.ts";
+import type { Guess } from "./hashThreads.ts";
+
+followOrders<null, Guess>(({ key, hashes }) => {
+  const found = hashes.find((hash) => matches(key, hash));
+  return found === undefined ? [] : [found];
+});
+
+function matches(key: string, hash: string): boolean {
+  switch (schemeOf(hash)) {
+    case "bcrypt":
+      return fitsBcrypt(key) && Bun.password.verifySync(key, hash, "bcrypt");
+    case "argon2":
+      return Bun.password.verifySync(key, hash);
+    case "pbkdf2":
+      return matchesPbkdf2(key, hash);
+    default:
+      return false;
+  }
+}
+
+const bcryptBytes = 72;
+
+/**
+ * Bcrypt ignores what follows the 72nd byte, and repeats a key with a NUL after it: `a` and `a\0a` have the same hash. Keys
+ * that it may confuse with others have no bcrypt hash here.
+ */
+function fitsBcrypt(key: string): boolean {
+  return Buffer.byteLength(key) <= bcryptBytes && !key.includes("\0");
+}
+
+function matchesPbkdf2(key: string, hash: string): boolean {
+  const [, name = "", parameters = "", salt = "", derived = ""] = hash.split("$");
+  const expected = Buffer.from(derived, "base64");
+  const iterations = Number(parameters.slice("i=".length));
+  const digest = name.slice("pbkdf2-".length);
+  const actual = pbkdf2Sync(key, Buffer.from(salt, "base64"), iterations, expected.byteLength, digest);
+  return timingSafeEqual(actual, expected);
+}
