@@ -26,7 +26,7 @@ export function parseDigest(text: string, byteLength: number): string | undefine
 
 /** Undefined if the padding is not the one that base64 has for this length. */
 export function withoutPadding(base64: string): string | undefined {
-  const unpadded = base64.replace(/=+$/, "");
+  const unpadded = base64.replace(/={1,2}$/, "");
   return unpadded === base64 || base64.length === Math.ceil(unpadded.length / 4) * 4 ? unpadded : undefined;
 }
 
