@@ -146,7 +146,7 @@ describe("keys of another product", () => {
     const refused = await runProgram(["import", path, "--from", "auth0"], options);
     expect(refused).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("write a CSV file with the SHA-256"),
+      stderr: expect.stringContaining("write a CSV file with the hash of each key"),
     });
   });
 });
