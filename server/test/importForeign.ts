@@ -7,21 +7,21 @@ import { databaseAt } from "./databaseAt.ts";
 import type { TestServer } from "./harness.ts";
 
 /** `apiId`: as `--api`. */
-type Options = { apiId?: string | undefined; dryRun?: boolean };
+type Options = { apiId?: string | undefined; dryRun?: boolean; replace?: boolean };
 
 /** Imports what a reader of another product's keys reads, as the command does. `notes`: what is not carried over. */
 export async function importForeign(
   server: TestServer,
   workspaceId: string,
   read: (reading: Reading) => AsyncIterable<DocumentRecord>,
-  { apiId, dryRun = false }: Options = {},
+  { apiId, dryRun = false, replace = false }: Options = {},
 ): Promise<Report & { notes: string[] }> {
   const notes: string[] = [];
   const note = (sentence: string) => void notes.push(sentence);
   const usage = await openUsageDatabase(databaseAt(":memory:"));
   const { engine, newId, now } = server.services;
   const target = { engine, workspaceId, usage, newId, now, actorId: "latchkey import" };
-  const rules = { dryRun, replace: false, rootKeys: false, reseal: () => undefined };
+  const rules = { dryRun, replace, rootKeys: false, reseal: () => undefined };
   const reading = { apiId, nowMs: server.clock.nowMs, note };
   const report = await importRecords(target, entriesOf(read(reading), note), rules);
   await usage.close();

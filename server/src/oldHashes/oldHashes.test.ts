@@ -10,6 +10,7 @@ import { testServer, testWorkspace } from "../../test/setUp.ts";
 import { watchStatements } from "../../test/statements.ts";
 import { startAfter, startUpstream, verdict } from "../../test/upstream.ts";
 import { parseForeignHash } from "../domain/oldHashes.ts";
+import type { Log } from "../log.ts";
 import { countImportedKeys } from "../storage/queries/keys/waiting.ts";
 import { openOldHashes } from "./oldHashes.ts";
 
@@ -293,12 +294,13 @@ const vectors: readonly (readonly [key: string, hash: string])[] = [
 ];
 
 describe("without a database,", () => {
-  const open = (nowMs = () => 0) =>
+  const open = (nowMs = () => 0, log: Log = () => {}) =>
     openOldHashes({
       hmacSecret: Buffer.from("Jefe"),
       threads: 1,
       monotonicMs: nowMs,
       hasOldHashes: async () => true,
+      log,
     });
 
   test("the hashes that other implementations wrote are recognized", async () => {
@@ -381,11 +383,26 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("a comparison that fails can be repeated, and others go on", async () => {
-    const oldHashes = open();
-    expect(await oldHashes.compare("key", ["$argon2id$damaged"], "x")).toBe("busy");
+  test("a hash that cannot be read matches no key, hides no other, and is logged", async () => {
+    const logged: unknown[] = [];
+    const oldHashes = open(undefined, (level, event, fields) => void logged.push([level, event, fields]));
+    const damaged = "$argon2id$damaged";
+    expect(await oldHashes.compare("key", [damaged], "x")).toBe("unknown");
     const hash = bcrypt("key");
-    expect(await oldHashes.compare("key", [hash], "x")).toEqual({ hash });
+    expect(await oldHashes.compare("key", [damaged, hash], "x")).toEqual({ hash });
+    const message = expect.stringMatching(/^argon2: Password verification failed/);
+    const failure = ["error", "old_hash_failed", { place: "x", message }];
+    expect(logged).toEqual([failure, failure]);
+    await oldHashes.close();
+  });
+
+  test("a thread that fails is replaced, also for a guess that is queued", async () => {
+    const oldHashes = open();
+    const hash = bcrypt("key");
+    const fatal = oldHashes.compare("key", null as unknown as string[], "x");
+    const queued = oldHashes.compare("key", [hash], "y");
+    expect([await fatal, await queued]).toEqual(["busy", { hash }]);
+    expect(await oldHashes.compare("key", [hash], "z")).toEqual({ hash });
     await oldHashes.close();
   });
 });
