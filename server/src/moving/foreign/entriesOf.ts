@@ -34,7 +34,7 @@ function withoutOmitted(
   note: Reading["note"],
 ): DocumentRecord {
   if (record.type !== "key" && record.type !== "role") return record;
-  const kept: { permissions?: readonly string[]; roles?: readonly string[] } = record;
+  const kept: { [list in (typeof lists)[number]]?: readonly string[] | undefined } = record;
   const lost = lists.filter((list) => kept[list]?.some((id) => omitted.has(id)));
   if (lost.length === 0) return record;
   note(
