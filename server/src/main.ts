@@ -181,14 +181,14 @@ async function importDocument(config: Config, words: readonly string[]): Promise
   const flags = importFlags(words);
   if (flags.from !== undefined) {
     const product = flags.from;
-    const opened = () => openForeignKeys(product, flags, { openForeign, openScratch });
-    const { entries, close } = await refusing(opened);
-    const work = async (engine: Engine) => {
-      const { id } = await findWorkspace(engine, flags.workspace);
-      return importInto(config, { engine, workspaceId: id }, (target) =>
+    const { id: workspaceId } = await withEngine(config, (engine) => findWorkspace(engine, flags.workspace));
+    const place = { ...flags, workspaceId };
+    const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
+    const { entries, close } = await refusing(opened); // reading a dump takes minutes
+    const work = (engine: Engine) =>
+      importInto(config, { engine, workspaceId }, (target) =>
         runImport(target, entries, { ...flags, reseal: () => undefined }),
       );
-    };
     return withEngine(config, work).finally(() => void close());
   }
   const { header, entries } = await openImport(flags.file);

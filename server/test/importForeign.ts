@@ -1,5 +1,6 @@
 import { readCsv } from "../src/moving/foreign/csv.ts";
-import { entriesOf, type Reading } from "../src/moving/foreign/foreignRecords.ts";
+import { entriesOf } from "../src/moving/foreign/entriesOf.ts";
+import type { Reading } from "../src/moving/foreign/foreignRecords.ts";
 import type { DocumentRecord } from "../src/moving/format.ts";
 import { importRecords, type Report } from "../src/moving/importRecords.ts";
 import { openUsageDatabase } from "../src/storage/engines/usage.ts";
@@ -22,7 +23,7 @@ export async function importForeign(
   const { engine, newId, now } = server.services;
   const target = { engine, workspaceId, usage, newId, now, actorId: "latchkey import" };
   const rules = { dryRun, replace, rootKeys: false, reseal: () => undefined };
-  const reading = { apiId, nowMs: server.clock.nowMs, note };
+  const reading = { apiId, workspaceId, nowMs: server.clock.nowMs, note };
   const report = await importRecords(target, entriesOf(read(reading), note), rules);
   await usage.close();
   return { ...report, notes };

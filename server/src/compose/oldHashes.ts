@@ -20,7 +20,7 @@ export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log 
     threads: Math.min(mostThreads, Math.max(1, Math.floor(availableParallelism() / 2))),
     monotonicMs,
     hasOldHashes: (workspaceId) => hasOldHashes(engine.db, workspaceId),
-    log,
+    onFailure: (place, message) => log("error", "old_hash_failed", { place, message }),
   });
   metrics.counter(
     "latchkey_old_hash_comparisons_total",

@@ -1,6 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
 import { storedDigest } from "../domain/oldHashes.ts";
-import type { Log } from "../log.ts";
 import { singleFlight } from "../upstream/singleFlight.ts";
 import { unknownKeys } from "../upstream/unknownKeys.ts";
 import { type Comparison, type HashThreads, hashThreads } from "./hashThreads.ts";
@@ -40,14 +39,21 @@ type Options = {
   monotonicMs(): number;
   /** Queries the database. */
   hasOldHashes(workspaceId: string): Promise<boolean>;
-  log: Log;
+  /** Told why something could not be compared with the hashes of a `place`. */
+  onFailure(place: string, message: string): void;
 };
 
-export function openOldHashes({ hmacSecret, threads, monotonicMs, hasOldHashes, log }: Options): OldHashes {
+export function openOldHashes({
+  hmacSecret,
+  threads,
+  monotonicMs,
+  hasOldHashes,
+  onFailure,
+}: Options): OldHashes {
   const unknown = unknownKeys(monotonicMs);
   const once = singleFlight<Comparison>();
   const results = { matched: 0, unknown: 0, busy: 0 };
-  const pool = hashThreads(threads, (place, message) => log("error", "old_hash_failed", { place, message }));
+  const pool = hashThreads(threads, onFailure);
   // a guess is named by all that decides about it, so that one about other keys is made
   const nameOf = (key: string, hashes: readonly string[]) =>
     createHash("sha256")
