@@ -55,7 +55,12 @@ test("bcrypt and argon2 are stored unchanged", () => {
 test("of a bcrypt, the bits that mean nothing are cleared", () => {
   const clean = "$2b$04$PAa1/UZ1zCfsMbVAlXBpIOroD9UASIcd9j3WiDa96IpqwApSLIJ1C";
   // with these, crypt(3) computes the same hash
-  for (const [saltEnd, hashEnd] of ["PC", "dC", "OD", "dF"].map((ends) => [...ends])) {
+  for (const [saltEnd, hashEnd] of [
+    ["P", "C"],
+    ["d", "C"],
+    ["O", "D"],
+    ["d", "F"],
+  ]) {
     const written = `${clean.slice(0, 28)}${saltEnd}${clean.slice(29, 59)}${hashEnd}`;
     expect(parseForeignHash(written, undefined)).toEqual({ hash: clean });
     expect(flawOfStored(written)).toContain(`write ${clean}`);
