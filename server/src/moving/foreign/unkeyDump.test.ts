@@ -210,7 +210,11 @@ test("a dump of an older version is read with the columns that it has", async ()
 
 describe("unusual values", () => {
   /** Keys with these values in `expires`, `enabled`, `identity_id`, `last_used_at`, in the workspace of the other rows. */
-  const tablesWith = (keys: readonly string[], identities: readonly string[] = []): DumpTable[] => [
+  const tablesWith = (
+    keys: readonly string[],
+    identities: readonly string[] = [],
+    deletedAt = "NULL",
+  ): DumpTable[] => [
     ["workspaces", "id", "'ws_1'"],
     [
       "apis",
@@ -220,10 +224,10 @@ describe("unusual values", () => {
     ["key_auth", "id", "700"],
     [
       "keys",
-      "id,key_auth_id,hash,start,workspace_id,for_workspace_id,name,meta,remaining_requests,refill_amount,deleted_at_m,expires,enabled,identity_id,last_used_at",
+      "id,key_auth_id,hash,start,workspace_id,for_workspace_id,name,meta,remaining_requests,refill_amount,expires,enabled,identity_id,last_used_at,deleted_at_m",
       ...keys.map(
         (values, at) =>
-          `'key_${at}',700,'${sha256(`${at}`)}','','ws_1',NULL,NULL,NULL,NULL,NULL,NULL,${values}`,
+          `'key_${at}',700,'${sha256(`${at}`)}','','ws_1',NULL,NULL,NULL,NULL,NULL,${values},${deletedAt}`,
       ),
     ],
     ["identities", "id,external_id,workspace_id,meta,deleted", ...identities],
@@ -257,6 +261,11 @@ describe("unusual values", () => {
       { keyId: "key_1", atMs: 2 },
     ]);
     expect(said).toEqual([`The key key_0 is not imported: its expiry "0000-00-00 00:00:00" is not a time.`]);
+  });
+
+  test("a time of deletion of 0 counts as deleted, as in Unkey, with a note", async () => {
+    const { keys, said } = await keysIn([ordinary], [], "0");
+    expect([keys, said]).toEqual([[], [expect.stringContaining("1 keys are not imported: the time of")]]);
   });
 
   test("flags are read from bits and numbers", async () => {

@@ -316,6 +316,11 @@ async function noteRest(scratch: ScratchDatabase, { note }: Reading): Promise<vo
       "keys are not imported, since their api was deleted.",
     ],
     [
+      `from "keys" k where k."workspace_id" = (select "id" from "chosen")
+       and coalesce(k."deleted_at_m", k."deleted_at") = 0`,
+      "keys are not imported: the time of their deletion is 0, and Unkey refuses them as deleted.",
+    ],
+    [
       `from "everyKey" where "environment" <> ''`,
       "keys are imported without the label in their column environment.",
     ],
