@@ -219,7 +219,7 @@ async function makeServices(config: Config, surroundings: Surroundings, parts: P
     caches: cachesOf(config, engine, metrics),
     usage: usageOf(config, surroundings, metrics),
     upstream,
-    oldHashes: oldHashesOf(config, { engine, metrics, monotonicMs }),
+    oldHashes: oldHashesOf(config, { engine, metrics, monotonicMs, log }),
     spendCredits: creditSpender(engine, now, () => tools.newId("mov")),
     status: statusOf(config, { engine, counters, startedAtMs: now() }),
   };

@@ -9,6 +9,7 @@ import { exportFlags, writeExport } from "./cli/export.ts";
 import { askHealth } from "./cli/health.ts";
 import { helpFor, operationOf, unknownCommand } from "./cli/help.ts";
 import {
+  type CommandTarget,
   importFlags,
   openImport,
   refusing,
@@ -30,6 +31,7 @@ import {
   type Config,
   ConfigError,
   describeConfig,
+  givenHmacSecret,
   givenRecoveryKey,
   givenRootKey,
   givenUpstreamRootKey,
@@ -179,14 +181,14 @@ async function importDocument(config: Config, words: readonly string[]): Promise
   const flags = importFlags(words);
   if (flags.from !== undefined) {
     const product = flags.from;
-    const opened = () => openForeignKeys(product, flags, { openForeign, openScratch });
-    const { entries, close } = await refusing(opened);
-    const work = async (engine: Engine) => {
-      const { id } = await findWorkspace(engine, flags.workspace);
-      return importInto(config, { engine, workspaceId: id }, (target) =>
+    const { id: workspaceId } = await withEngine(config, (engine) => findWorkspace(engine, flags.workspace));
+    const place = { ...flags, workspaceId };
+    const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
+    const { entries, close } = await refusing(opened); // reading a dump takes minutes
+    const work = (engine: Engine) =>
+      importInto(config, { engine, workspaceId }, (target) =>
         runImport(target, entries, { ...flags, reseal: () => undefined }),
       );
-    };
     return withEngine(config, work).finally(() => void close());
   }
   const { header, entries } = await openImport(flags.file);
@@ -203,13 +205,15 @@ async function importDocument(config: Config, words: readonly string[]): Promise
 async function importInto(
   config: Config,
   { engine, workspaceId }: Pick<ImportTarget, "engine" | "workspaceId">,
-  work: (target: ImportTarget) => Promise<number>,
+  work: (target: CommandTarget) => Promise<number>,
 ): Promise<number> {
   const usage = await openUsageDatabase(config.DATABASE_URL);
   const makeId = idMaker(randomBytes);
   const newId = (prefix: IdPrefix) => makeId(prefix, Date.now());
   try {
-    return await work({ engine, workspaceId, usage, newId, now: Date.now, actorId: "latchkey import" });
+    const hasHmacSecret = givenHmacSecret(config) !== undefined;
+    const target = { engine, workspaceId, usage, newId, now: Date.now, actorId: "latchkey import" };
+    return await work({ ...target, hasHmacSecret });
   } finally {
     await usage.close();
   }

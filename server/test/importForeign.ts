@@ -1,5 +1,6 @@
 import { readCsv } from "../src/moving/foreign/csv.ts";
-import { entriesOf, type Reading } from "../src/moving/foreign/foreignRecords.ts";
+import { entriesOf } from "../src/moving/foreign/entriesOf.ts";
+import type { Reading } from "../src/moving/foreign/foreignRecords.ts";
 import type { DocumentRecord } from "../src/moving/format.ts";
 import { importRecords, type Report } from "../src/moving/importRecords.ts";
 import { openUsageDatabase } from "../src/storage/engines/usage.ts";
@@ -7,22 +8,22 @@ import { databaseAt } from "./databaseAt.ts";
 import type { TestServer } from "./harness.ts";
 
 /** `apiId`: as `--api`. */
-type Options = { apiId?: string | undefined; dryRun?: boolean };
+type Options = { apiId?: string | undefined; dryRun?: boolean; replace?: boolean };
 
 /** Imports what a reader of another product's keys reads, as the command does. `notes`: what is not carried over. */
 export async function importForeign(
   server: TestServer,
   workspaceId: string,
   read: (reading: Reading) => AsyncIterable<DocumentRecord>,
-  { apiId, dryRun = false }: Options = {},
+  { apiId, dryRun = false, replace = false }: Options = {},
 ): Promise<Report & { notes: string[] }> {
   const notes: string[] = [];
   const note = (sentence: string) => void notes.push(sentence);
   const usage = await openUsageDatabase(databaseAt(":memory:"));
   const { engine, newId, now } = server.services;
   const target = { engine, workspaceId, usage, newId, now, actorId: "latchkey import" };
-  const rules = { dryRun, replace: false, rootKeys: false, reseal: () => undefined };
-  const reading = { apiId, nowMs: server.clock.nowMs, note };
+  const rules = { dryRun, replace, rootKeys: false, reseal: () => undefined };
+  const reading = { apiId, workspaceId, nowMs: server.clock.nowMs, note };
   const report = await importRecords(target, entriesOf(read(reading), note), rules);
   await usage.close();
   return { ...report, notes };

@@ -137,9 +137,12 @@ async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["w
   });
 }
 
+/** `hasHmacSecret`: whether IMPORTED_HMAC_SECRET is set for this command. */
+export type CommandTarget = ImportTarget & { hasHmacSecret: boolean };
+
 /** Imports the records and prints a report. Returns the exit code. */
 export async function runImport(
-  target: ImportTarget,
+  target: CommandTarget,
   entries: OpenDocument["entries"],
   options: Omit<ImportOptions, "onProgress">,
 ): Promise<number> {
@@ -155,7 +158,7 @@ export async function runImport(
   } finally {
     shown.end();
   }
-  console.log(textOf(report, options, target.workspaceId));
+  console.log(textOf(report, options, target));
   if (failure === undefined) return refusedIn(report) > 0 ? exitCodes.error : exitCodes.ok;
   const done = options.dryRun ? "" : ` The lines up to ${report.lastLine} are imported.`;
   shown.tell(`The import stopped. ${failure.message}${done} Run it again to complete it.`);
@@ -189,7 +192,11 @@ function refusedIn({ counts }: Report): number {
   return Object.values(counts).reduce((sum, { refused }) => sum + refused, 0);
 }
 
-function textOf({ counts, refusals }: Report, { dryRun }: { dryRun: boolean }, workspaceId: string): string {
+function textOf(
+  { counts, refusals, hmacs }: Report,
+  { dryRun }: { dryRun: boolean },
+  { workspaceId, hasHmacSecret }: CommandTarget,
+): string {
   const rows = Object.entries(counts).map(([type, count]) => [
     type,
     ...columns.map((name) => String(count[name])),
@@ -204,5 +211,15 @@ function textOf({ counts, refusals }: Report, { dryRun }: { dryRun: boolean }, w
   );
   const reasons = refusals.map(({ line, type, id, reason }) => `Line ${line}: ${type} ${id}: ${reason}.`);
   const head = dryRun ? `Dry run: nothing was changed in ${workspaceId}.` : `Imported into ${workspaceId}.`;
-  return [head, ...(rows.length > 0 ? table : ["The document has no records."]), ...reasons].join("\n");
+  const needsSecret = hmacs > 0 && !hasHmacSecret;
+  return [
+    head,
+    ...(rows.length > 0 ? table : ["The document has no records."]),
+    ...reasons,
+    ...(needsSecret
+      ? [
+          `${hmacs === 1 ? "1 key has" : `${hmacs} keys have`} an HMAC, and IMPORTED_HMAC_SECRET is not set here: set it for the server, which cannot find them without it.`,
+        ]
+      : []),
+  ].join("\n");
 }

@@ -1,14 +1,15 @@
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync, statSync } from "node:fs";
 import { betterAuthTables, readBetterAuth } from "../moving/foreign/betterAuth.ts";
 import { readCsv } from "../moving/foreign/csv.ts";
-import { entriesOf, type Reading } from "../moving/foreign/foreignRecords.ts";
+import { entriesOf } from "../moving/foreign/entriesOf.ts";
+import type { Reading } from "../moving/foreign/foreignRecords.ts";
 import { readLiteLlm } from "../moving/foreign/liteLlm.ts";
 import { dumpText } from "../moving/foreign/mysqlDump/dumpText.ts";
 import { stageDump, type WantedTable } from "../moving/foreign/mysqlDump/stageDump.ts";
 import { chooseWorkspace, readUnkeyDump } from "../moving/foreign/unkeyDump.ts";
 import { unkeyTables } from "../moving/foreign/unkeyTables.ts";
 import type { DocumentRecord } from "../moving/format.ts";
-import type { Entry } from "../moving/parseRecord.ts";
+import { DocumentError, type Entry } from "../moving/parseRecord.ts";
 import type { ForeignDatabase, ScratchDatabase } from "../storage/foreignDatabase.ts";
 import { UsageError } from "./commandError.ts";
 import { progress } from "./progress.ts";
@@ -60,17 +61,24 @@ type ForeignKeys = { entries: AsyncGenerator<Entry>; close(): Promise<void> };
 
 /**
  * Opens the keys of another product, in its database or a file. A dump is first read as a whole. The caller must call
- * `close` after reading. Errors: `StorageError` if the database cannot be opened, `DocumentError` if a dump cannot be read.
+ * `close` after reading. Errors: `StorageError` if the database cannot be opened, `DocumentError` if a dump or a file
+ * cannot be read.
  */
-export async function openForeignKeys(product: Product, place: Place, open: Openers): Promise<ForeignKeys> {
-  const { file, api, fromWorkspace } = place;
+export async function openForeignKeys(
+  product: Product,
+  { file, api, fromWorkspace, workspaceId }: Place & Pick<Reading, "workspaceId">,
+  open: Openers,
+): Promise<ForeignKeys> {
   const note = (sentence: string) => void process.stderr.write(`${sentence}\n`);
-  const reading: Reading = { apiId: api, nowMs: Date.now(), note };
+  const reading: Reading = { apiId: api, workspaceId, nowMs: Date.now(), note };
   const from = (records: AsyncIterable<DocumentRecord>, close = async () => {}) => ({
     entries: entriesOf(records, note),
     close,
   });
-  if (product === "csv") return from(readCsv(() => createReadStream(file), reading));
+  if (product === "csv") {
+    checkReadableTwice(file);
+    return from(readCsv(() => createReadStream(file), reading));
+  }
   if (product === "unkey-dump") {
     const scratch = await staged(file, unkeyTables, open);
     await chooseWorkspace(scratch, fromWorkspace);
@@ -109,9 +117,18 @@ async function* shownChunks(file: string, shown: ReturnType<typeof progress>): A
   }
 }
 
+/** What comes through a pipe is gone after the first time. Errors: `DocumentError` if it is not a regular file. */
+function checkReadableTwice(file: string): void {
+  if (statSync(file).isFile()) return;
+  throw new DocumentError(
+    `${file} is not a regular file. It is read twice, so it must not be a pipe or a folder: write the keys into a file, and name it.`,
+  );
+}
+
 /** Neither an address nor a SQLite file. */
 function isText(place: string): boolean {
   if (/^(postgres(ql)?|file):/.test(place)) return false;
+  checkReadableTwice(place);
   const head = Buffer.alloc(16);
   const file = openSync(place, "r");
   readSync(file, head);

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { RecordType } from "../moving/format.ts";
-import type { ImportTarget } from "../moving/importRecords.ts";
 import type { Entry } from "../moving/parseRecord.ts";
 import { readUnkey } from "../moving/unkey/read.ts";
 import { upstreamClient } from "../upstream/client.ts";
 import { CommandError, exitCodes, UsageError } from "./commandError.ts";
 import { parseFlags } from "./flags.ts";
-import { runImport } from "./import.ts";
+import { type CommandTarget, runImport } from "./import.ts";
 
 export type UnkeyFlags = {
   apiIds: readonly string[];
@@ -93,7 +92,7 @@ const mostListed = 100;
  * the imported keys are waiting keys. Prints a report, and returns the exit code.
  */
 export async function importUnkey(
-  target: ImportTarget,
+  target: CommandTarget,
   { apiIds, namespaces, dryRun, replace }: UnkeyFlags,
   server: UnkeyServer,
 ): Promise<number> {

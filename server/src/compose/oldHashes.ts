@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import { type Config, givenHmacSecret } from "../config.ts";
+import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { guessResults, type OldHashes, openOldHashes } from "../oldHashes/oldHashes.ts";
 import type { Engine } from "../storage/engine.ts";
 import { hasOldHashes } from "../storage/queries/keys/waiting.ts";
 
-type Parts = { engine: Engine; metrics: Metrics; monotonicMs(): number };
+type Parts = { engine: Engine; metrics: Metrics; monotonicMs(): number; log: Log };
 
 const mostThreads = 4;
 
@@ -13,12 +14,13 @@ const mostThreads = 4;
  * What recognizes keys that were imported with other hashes than a SHA-256. Half of the processors compare them, at most four.
  * Errors: `ConfigError` for a secret that cannot be read.
  */
-export function oldHashesOf(config: Config, { engine, metrics, monotonicMs }: Parts): OldHashes {
+export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log }: Parts): OldHashes {
   const oldHashes = openOldHashes({
     hmacSecret: givenHmacSecret(config),
     threads: Math.min(mostThreads, Math.max(1, Math.floor(availableParallelism() / 2))),
     monotonicMs,
     hasOldHashes: (workspaceId) => hasOldHashes(engine.db, workspaceId),
+    onFailure: (place, message) => log("error", "old_hash_failed", { place, message }),
   });
   metrics.counter(
     "latchkey_old_hash_comparisons_total",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHash, createHmac } from "node:crypto";
-import { flawOfStored, parseForeignHash, schemeOf } from "./oldHashes.ts";
+import { flawOfStored, parseForeignHash, schemeOf, workOf } from "./oldHashes.ts";
 
 const bcrypt = "$2b$10$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";
 const salt = "c29tZXNhbHQ";
@@ -50,6 +50,35 @@ test("bcrypt and argon2 are stored unchanged", () => {
   ]) {
     expect([parseForeignHash(text, undefined), flawOfStored(text)]).toEqual([{ hash: text }, undefined]);
   }
+});
+
+test("of a bcrypt, the bits that mean nothing are cleared", () => {
+  const clean = "$2b$04$PAa1/UZ1zCfsMbVAlXBpIOroD9UASIcd9j3WiDa96IpqwApSLIJ1C";
+  // with these, crypt(3) computes the same hash
+  for (const [saltEnd, hashEnd] of [
+    ["P", "C"],
+    ["d", "C"],
+    ["O", "D"],
+    ["d", "F"],
+  ]) {
+    const written = `${clean.slice(0, 28)}${saltEnd}${clean.slice(29, 59)}${hashEnd}`;
+    expect(parseForeignHash(written, undefined)).toEqual({ hash: clean });
+    expect(flawOfStored(written)).toContain(`write ${clean}`);
+  }
+  expect(parseForeignHash(clean, undefined)).toEqual({ hash: clean });
+});
+
+test("the most that one comparison may cost is a million, of each algorithm", () => {
+  for (const text of [
+    bcrypt.replace("$10$", "$14$"),
+    argon2("m=262144,t=4,p=4"),
+    `$pbkdf2-sha256$i=3000000$${salt}$${digest32}`,
+    `$pbkdf2-sha1$i=1500000$${salt}$${digest32}`,
+  ]) {
+    expect([text, workOf(text)]).toEqual([text, 1_000_000]);
+  }
+  expect(workOf(bcrypt)).toBe(62_500);
+  expect(workOf(argon2("m=19456,t=2,p=1"))).toBe(37_109);
 });
 
 describe("a hash is refused, with what to do, if", () => {

@@ -36,6 +36,9 @@ const bounds = {
 /** How many keys may share a start: each of them is compared with a key that begins like it. */
 export const mostOfOneStart = 8;
 
+/** In millionths: the most work that one comparison may cost, and that all with the keys of one start may cost together. */
+export const mostWork = 1_000_000;
+
 /** The longest start by which a key is found, in characters. */
 export const longestStart = 64;
 
@@ -54,6 +57,29 @@ export function schemeOf(hash: string): OldScheme | undefined {
 
 export function isSalted(hash: string): boolean {
   return hash.startsWith("$");
+}
+
+/** What a comparison with a stored salted hash costs, in millionths of the most that it may cost. */
+export function workOf(hash: string): number {
+  return Math.floor(mostWork * shareOf(hash));
+}
+
+function shareOf(hash: string): number {
+  const [, name = "", first = "", second = "", last = ""] = hash.split("$");
+  switch (schemeOf(hash)) {
+    case "bcrypt":
+      return 2 ** (Number(first) - bounds.bcryptCost);
+    case "argon2": {
+      const [memory = 0, passes = 0] = Array.from(second.matchAll(/\d+/g), Number);
+      return (memory * passes) / bounds.argon2Work;
+    }
+    case "pbkdf2": {
+      const blocks = pbkdf2Blocks(name.slice("pbkdf2-".length), last);
+      return (Number(first.slice("i=".length)) * blocks) / bounds.pbkdf2Work;
+    }
+    default:
+      return 0;
+  }
 }
 
 /** A hash in the form in which it is stored, or why it cannot be, and what to do. */
@@ -128,8 +154,22 @@ function parseBcrypt(text: string): ParsedHash {
     return { flaw: `its bcrypt hash is of the version 2${version}, which is not supported: issue a new key` };
   }
   const cost = Number(digits);
-  if (cost >= 4 && cost <= bounds.bcryptCost) return { hash: text };
+  if (cost >= 4 && cost <= bounds.bcryptCost) return { hash: withoutUnusedBits(text) };
   return { flaw: `its bcrypt cost is ${cost}, and 4 to ${bounds.bcryptCost} are supported: issue a new key` };
+}
+
+const bcryptDigits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/**
+ * The last digit of the salt has four bits that mean nothing, and the last one of the hash two. Some implementations
+ * set them, and others verify such hashes; this runtime's does not.
+ */
+function withoutUnusedBits(bcrypt: string): string {
+  const cleared = (digit: string, bits: number) => {
+    const value = bcryptDigits.indexOf(digit);
+    return bcryptDigits.charAt(value - (value % 2 ** bits));
+  };
+  return `${bcrypt.slice(0, 28)}${cleared(bcrypt.charAt(28), 4)}${bcrypt.slice(29, 59)}${cleared(bcrypt.charAt(59), 2)}`;
 }
 
 function parseArgon2(text: string): ParsedHash {
@@ -171,13 +211,17 @@ function parsePbkdf2(text: string): ParsedHash {
     };
   }
   const count = Number(iterations);
-  const blocks = Math.ceil((base64ByteLength(keyPart) ?? 0) / (digestBytes[digest] ?? 1));
+  const blocks = pbkdf2Blocks(digest, keyPart);
   if (count >= 1 && count * blocks <= bounds.pbkdf2Work) {
     return { hash: `$pbkdf2-${digest}$i=${count}$${saltPart}$${keyPart}` };
   }
   return {
     flaw: `its PBKDF2 hash has ${count} iterations for ${blocks} blocks: their product is 1 to ${bounds.pbkdf2Work}; issue a new key`,
   };
+}
+
+function pbkdf2Blocks(digest: string, keyBase64: string): number {
+  return Math.ceil((base64ByteLength(keyBase64) ?? 0) / (digestBytes[digest] ?? 1));
 }
 
 /** In the alphabet of base64, from that of base64url or of passlib. */

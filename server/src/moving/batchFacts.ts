@@ -1,9 +1,9 @@
 import { type CompiledQuery, sql } from "kysely";
-import { isSalted } from "../domain/oldHashes.ts";
+import { isSalted, workOf } from "../domain/oldHashes.ts";
 import { keyspacesIn } from "../domain/permissionUrns.ts";
 import { isIn, prepared } from "../storage/prepared.ts";
 import { findApisByKeyspace } from "../storage/queries/apis.ts";
-import { countStarts } from "../storage/queries/keys/waiting.ts";
+import { listSalted } from "../storage/queries/keys/waiting.ts";
 import type { Db } from "../storage/schema.ts";
 import type { Fields } from "./format.ts";
 import { referencesOf, uniqueColumns, uniqueText } from "./references.ts";
@@ -17,7 +17,11 @@ export type Found = {
   owner: string;
   workspaceId: string;
   isDeleted: boolean;
+  /** of a key that was imported without a SHA-256 and has one now */
+  learned: Learned | undefined;
 };
+
+export type Learned = { hash: string; learnedAtMs: number };
 
 type Wanted = { id: string; fields: Written };
 
@@ -32,11 +36,14 @@ export type Facts = {
   there: Set<string>;
   /** ids of rate limits and balances that belong to others */
   foreign: Set<string>;
-  /** how many live keys with a salted hash have each start */
-  starts: Map<string, number>;
+  /** the live keys with a salted hash */
+  starts: Starts;
   /** of root keys: by the keyspaces that they name, the apis */
   apis: Map<string, string>;
 };
+
+/** By start and id, what it costs to compare a guess with the hash. */
+export type Starts = Map<string, Map<string, number>>;
 
 /** Looks up everything that decides about these records of one type. */
 export async function factsFor(
@@ -74,17 +81,23 @@ function foundOf(row: Row): Found {
     owner: String(row["subjectId"] ?? idOf(row)),
     workspaceId: String(row["workspaceId"]),
     isDeleted: (row["deletedAtMs"] ?? null) !== null,
+    learned:
+      typeof row["learnedAtMs"] === "number"
+        ? { hash: String(row["hash"]), learnedAtMs: row["learnedAtMs"] }
+        : undefined,
   };
 }
 
-async function startsOf(
-  db: Db,
-  workspaceId: string,
-  records: readonly Wanted[],
-): Promise<Map<string, number>> {
-  const salted = records.filter(({ fields }) => isSalted(textIn(fields, "hash")));
-  if (salted.length === 0) return new Map();
-  return countStarts(db, workspaceId, [...new Set(salted.map(({ fields }) => textIn(fields, "start")))]);
+async function startsOf(db: Db, workspaceId: string, records: readonly Wanted[]): Promise<Starts> {
+  const found: Starts = new Map();
+  for (const { fields } of records) {
+    if (isSalted(textIn(fields, "hash"))) found.set(textIn(fields, "start"), new Map());
+  }
+  if (found.size === 0) return found;
+  for (const { id, start, hash } of await listSalted(db, workspaceId, [...found.keys()])) {
+    found.get(start)?.set(id, workOf(hash));
+  }
+  return found;
 }
 
 async function withTexts(
@@ -143,11 +156,13 @@ const byType = <T>(make: (type: StoredType) => T) =>
 const deletedColumn = (type: StoredType) =>
   type === "key" || type === "api" ? sql.ref("deletedAtMs") : sql`null`;
 
+const learnedColumns = (type: StoredType) => (type === "key" ? sql`, "hash", "learnedAtMs"` : sql``);
+
 /** In every workspace, since ids are unique in the database. */
 const findById = byType((type) =>
   prepared(
     (db, { ids }: Ids): CompiledQuery<Row> =>
-      sql<Row>`select "id", "workspaceId", ${deletedColumn(type)} as "deletedAtMs"
+      sql<Row>`select "id", "workspaceId", ${deletedColumn(type)} as "deletedAtMs" ${learnedColumns(type)}
         from ${sql.table(storedIn[type].table)} where ${isIn("id", ids)}`.compile(db),
   ),
 );

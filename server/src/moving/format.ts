@@ -8,7 +8,7 @@ import { permissionName, permissionSlug } from "../operations/shared/permissions
 import { refuseRepeatedNames } from "../operations/shared/ratelimits.ts";
 import { description, storedId, text, word } from "../operations/shared/values.ts";
 import { algorithms } from "../storage/queries/keys/migrations.ts";
-import { underOldHash } from "../storage/queries/keys/waiting.ts";
+import { underOldHash, waitingStates } from "../storage/queries/keys/waiting.ts";
 import { movementKinds } from "../storage/queries/movements.ts";
 import { balance, hold, instant, timeZone, units } from "./accountSchemas.ts";
 
@@ -173,7 +173,12 @@ export const recordSchemas = {
     balance: credits.describe("The credits and quotas that its keys share; omitted: unlimited."),
   }),
   migration: z.strictObject({
-    id: id("The migration's id, which verifications of waiting keys send."),
+    id: ref
+      .refine(
+        (text) => !waitingStates.has(text),
+        "is reserved for keys that wait without a migration: give the migration another id, also in its keys",
+      )
+      .describe("The migration's id, which verifications of waiting keys send."),
     algorithm: z.enum(algorithms).describe("How the other system hashed keys."),
     createdAtMs,
   }),

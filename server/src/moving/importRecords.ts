@@ -1,4 +1,5 @@
 import type { IdPrefix } from "../domain/ids.ts";
+import { schemeOf } from "../domain/oldHashes.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { UsageDatabase } from "../storage/engines/usage.ts";
 import { insertAuditEvents } from "../storage/queries/audit.ts";
@@ -39,6 +40,8 @@ export type Report = {
   counts: Partial<Record<RecordType, Counts>>;
   /** the first 100 records that were refused, or kept although they differ */
   refusals: Refusal[];
+  /** keys that were written and wait under an HMAC */
+  hmacs: number;
   /** of the last record */
   lastLine: number;
 };
@@ -76,7 +79,7 @@ export async function importRecords(
 }
 
 export function emptyReport(): Report {
-  return { counts: {}, refusals: [], lastLine: 0 };
+  return { counts: {}, refusals: [], hmacs: 0, lastLine: 0 };
 }
 
 function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
@@ -172,6 +175,10 @@ async function writeUsage(
   return importUsage(usage, workspaceId, counts, dryRun);
 }
 
+function isHmac(hash: string): boolean {
+  return schemeOf(hash)?.startsWith("hmac") === true;
+}
+
 function note(report: Report, { type, fields, line }: Entry, outcome: Outcome | undefined): void {
   if (outcome === undefined) return;
   report.lastLine = line;
@@ -184,6 +191,7 @@ function note(report: Report, { type, fields, line }: Entry, outcome: Outcome | 
     omitted: 0,
   };
   counts[outcome.kind] += 1;
+  if (type === "key" && isChange(outcome) && isHmac(fields.hash)) report.hmacs += 1;
   report.counts[type] = counts;
   if (!("reason" in outcome) || report.refusals.length >= mostListed) return;
   const id = "id" in fields ? fields.id : "";

@@ -1,9 +1,10 @@
-import { isSalted, mostOfOneStart } from "../domain/oldHashes.ts";
+import { isSalted, mostOfOneStart, mostWork, workOf } from "../domain/oldHashes.ts";
 import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
 import type { Engine } from "../storage/engine.ts";
 import { keyspaceIdOf } from "../storage/queries/apis.ts";
+import { waitingStates } from "../storage/queries/keys/waiting.ts";
 import type { Db } from "../storage/schema.ts";
-import { type Facts, factsFor } from "./batchFacts.ts";
+import { type Facts, factsFor, type Learned, type Starts } from "./batchFacts.ts";
 import type { Fields } from "./format.ts";
 import type { Entry } from "./parseRecord.ts";
 import { isReferenced, ownerFields, referencesOf, referringFields, uniqueTextsOf } from "./references.ts";
@@ -26,8 +27,8 @@ export type Known = {
   keptOwners: Set<string>;
   /** of a dry run: what it would have created and other records may name */
   created: Set<string>;
-  /** of a dry run: how many keys with a salted hash it would have created, by their start */
-  starts: Map<string, number>;
+  /** of a dry run: the keys with a salted hash that it would have written */
+  starts: Starts;
   /** by the keyspaces of these, the apis */
   apis: Map<string, string>;
 };
@@ -107,16 +108,12 @@ type Taken = { ids: Set<string>; texts: Map<string, { id: string; owner: string 
 
 type Decision = { outcome: Outcome; fields: Written };
 
-function judge(
-  context: BatchContext,
-  facts: Facts,
-  taken: Taken,
-  fields: Written & { id: string },
-): Decision {
+function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written & { id: string }): Decision {
   const { workspaceId, type, known } = context;
-  const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
-  const { id } = fields;
+  const { id } = given;
   const stored = facts.byId.get(id);
+  const fields = asLearned(given, stored?.learned);
+  const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
   if (stored !== undefined && stored.workspaceId !== workspaceId) return refuse(notAvailable("id"));
   if (stored?.isDeleted === true) {
     return { outcome: { kind: "kept", reason: "it was deleted here, and stays deleted" }, fields };
@@ -137,6 +134,12 @@ function judge(
   const resealed = context.reseal(sealed);
   if (resealed !== undefined) return { outcome: { kind }, fields: { ...fields, sealed: resealed } };
   return refuse("it is sealed with another recovery key: give --old-recovery-key or --drop-sealed");
+}
+
+/** A key that waits in the document and has a SHA-256 here keeps it. */
+function asLearned<T extends Written>(fields: T, learned: Learned | undefined): T {
+  const waits = waitingStates.has(textIn(fields, "pendingMigrationId"));
+  return learned === undefined || !waits ? fields : { ...fields, ...learned, pendingMigrationId: null };
 }
 
 function flawOf(
@@ -166,21 +169,27 @@ function flawOf(
   return isRevoked ? "it was revoked here, and stays revoked" : undefined;
 }
 
-/** A key with a salted hash is compared with each of those that share its start. */
+/** A guess is compared with each of the keys that share its start and have a salted hash. */
 function flawOfStart(
-  { dryRun, known }: BatchContext,
+  { dryRun, replace, known }: BatchContext,
   facts: Facts,
   fields: Written & { id: string },
 ): string | undefined {
-  if (!isSalted(textIn(fields, "hash")) || facts.byId.has(fields.id)) return undefined;
+  const hash = textIn(fields, "hash");
+  const isKept = facts.byId.has(fields.id) && !replace;
+  if (!isSalted(hash) || isKept) return undefined;
   const start = textIn(fields, "start");
-  const stored = facts.starts.get(start) ?? 0;
-  const judged = known.starts.get(start) ?? 0;
-  if (stored + judged >= mostOfOneStart) {
+  const sharing = new Map([...(facts.starts.get(start) ?? []), ...(known.starts.get(start) ?? [])]);
+  sharing.set(fields.id, workOf(hash));
+  if (sharing.size > mostOfOneStart) {
     return `${mostOfOneStart} keys with a salted hash share its start: give longer starts`;
   }
-  if (dryRun) known.starts.set(start, judged + 1);
-  else facts.starts.set(start, stored + 1);
+  const work = [...sharing.values()].reduce((sum, one) => sum + one, 0);
+  if (work > mostWork) {
+    return "its hash and those of the keys that share its start together cost more to compare than one hash may: give longer starts";
+  }
+  const noted = dryRun ? known.starts : facts.starts;
+  noted.set(start, (noted.get(start) ?? new Map<string, number>()).set(fields.id, workOf(hash)));
   return undefined;
 }
 

@@ -376,6 +376,14 @@ describe.each(files)("on $name,", (engine) => {
     expect((await run([twin])).refusals[0]?.reason).toContain("has its keyspaceId here");
   });
 
+  test("a migration may not have an id that means that a key waits without one", async () => {
+    for (const id of ["oldHash", "upstream"]) {
+      const migration = { type: "migration", id, algorithm: "sha256", createdAtMs: 1 };
+      const error: unknown = await run([migration]).catch((thrown: unknown) => thrown);
+      expect(String(error)).toContain("id: is reserved for keys that wait without a migration");
+    }
+  });
+
   test("records are looked up only if there are ids", async () => {
     const { db } = server.services.engine;
     for (const [ids, statements] of [

@@ -1,4 +1,4 @@
-import { fromUpstream, underOldHash } from "../storage/queries/keys/waiting.ts";
+import { waitingStates } from "../storage/queries/keys/waiting.ts";
 import { type StoredType, textIn, type Written } from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
 
@@ -46,16 +46,13 @@ const referencedTables = new Set(
   Object.values(targets).flatMap((fields) => fields.map(([, table]) => table)),
 );
 
-/** What keys name as their migration that wait for something else. */
-const noMigrations: ReadonlySet<string> = new Set([fromUpstream, underOldHash]);
-
 /** What must exist for this record; some keys wait without a migration. Holds and movements may outlive their owners. */
 export function referencesOf(type: StoredType, fields: Written): Reference[] {
   const found: Reference[] = [];
   for (const [field, table] of targets[type] ?? []) {
     const value = (fields[field] ?? []) as string | readonly string[];
     if (typeof value === "string") {
-      if (!noMigrations.has(value)) found.push({ field, table, id: value });
+      if (!waitingStates.has(value)) found.push({ field, table, id: value });
     } else for (const id of value) found.push({ field, table, id });
   }
   return found;

@@ -6,6 +6,9 @@ export type Comparison = { hash: string } | "unknown" | "busy";
 /** A key that may have one of these hashes. */
 export type Guess = { key: string; hashes: readonly string[] };
 
+/** What a thread found. `failures`: why hashes could not be compared. */
+export type Compared = { found: string | undefined; failures: readonly string[] };
+
 /** Compares keys with salted hashes away from the main thread, a bounded number of them at a time. */
 export type HashThreads = {
   /** Finds the first of the hashes that the key has. Guesses with the same `place` share a bound. */
@@ -22,7 +25,8 @@ const mostPendingOfOnePlace = 2;
 
 type Thread = WorkerThread<Guess>;
 
-export function hashThreads(count: number): HashThreads {
+/** `onFailure` is told why something could not be compared with the hashes of a `place`. */
+export function hashThreads(count: number, onFailure: (place: string, message: string) => void): HashThreads {
   const pool = threadPool(count);
   const byPlace = new Map<string, number>();
   let pending = 0;
@@ -46,7 +50,12 @@ export function hashThreads(count: number): HashThreads {
     async compare(guess, place) {
       if (!enter(place)) return "busy";
       try {
-        return await pool.run(guess);
+        const { found, failures } = await pool.run(guess);
+        for (const failure of failures) onFailure(place, failure);
+        return found === undefined ? "unknown" : { hash: found };
+      } catch (error) {
+        if (!(error instanceof Closed)) onFailure(place, (error as Error).message);
+        return "busy";
       } finally {
         leave(place);
       }
@@ -56,11 +65,13 @@ export function hashThreads(count: number): HashThreads {
   };
 }
 
-/** Starts its threads when they are first needed. A guess for which no thread is free is queued. */
+class Closed extends Error {}
+
+/** Starts its threads when they are first needed. A guess for which no thread is free is queued. A thread that failed is replaced. */
 function threadPool(count: number) {
   const idle: Thread[] = [];
   const all = new Set<Thread>();
-  const queue: ((thread: Thread | undefined) => void)[] = [];
+  const queue: PromiseWithResolvers<Thread>[] = [];
   let isClosed = false;
 
   function start(): Thread {
@@ -69,35 +80,45 @@ function threadPool(count: number) {
     return started;
   }
 
-  function take(): Thread | undefined | Promise<Thread | undefined> {
-    if (isClosed) return undefined;
+  function take(): Thread | Promise<Thread> {
+    if (isClosed) throw new Closed();
     const free = idle.pop();
     if (free !== undefined) return free;
-    return all.size < count ? start() : new Promise((resolve) => queue.push(resolve));
+    if (all.size < count) return start();
+    const turn = Promise.withResolvers<Thread>();
+    queue.push(turn);
+    return turn.promise;
   }
 
   function giveBack(thread: Thread): void {
     const next = queue.shift();
     if (next === undefined) idle.push(thread);
-    else next(thread);
+    else next.resolve(thread);
+  }
+
+  /** It may have ended, and would never respond again. */
+  function discard(thread: Thread): void {
+    all.delete(thread);
+    void thread.close();
+    if (!isClosed) queue.shift()?.resolve(start());
   }
 
   return {
-    async run(guess: Guess): Promise<Comparison> {
+    /** Errors: `Closed`, and those of the thread, for instance for lack of memory. */
+    async run(guess: Guess): Promise<Compared> {
       const thread = await take();
-      if (thread === undefined) return "busy";
       try {
-        const [found] = await thread.ask(guess);
-        return found === undefined ? "unknown" : { hash: found as string };
-      } catch {
-        return "busy"; // for instance for lack of memory
-      } finally {
+        const [compared] = await thread.ask(guess);
         giveBack(thread);
+        return compared as Compared;
+      } catch (error) {
+        discard(thread);
+        throw error;
       }
     },
     async close() {
       isClosed = true;
-      for (const give of queue.splice(0)) give(undefined);
+      for (const { reject } of queue.splice(0)) reject(new Closed());
       await Promise.all([...all].map((thread) => thread.close()));
     },
   };

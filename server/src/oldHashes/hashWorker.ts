@@ -2,12 +2,25 @@
 import { pbkdf2Sync, timingSafeEqual } from "node:crypto";
 import { schemeOf } from "../domain/oldHashes.ts";
 import { followOrders } from "../storage/workerThread.ts";
-import type { Guess } from "./hashThreads.ts";
+import type { Compared, Guess } from "./hashThreads.ts";
 
-followOrders<null, Guess>(({ key, hashes }) => {
-  const found = hashes.find((hash) => matches(key, hash));
-  return found === undefined ? [] : [found];
-});
+followOrders<null, Guess>((guess) => [compare(guess)]);
+
+/** A hash that the runtime cannot read matches no key, and hides no other. Errors: if the memory does not suffice. */
+function compare({ key, hashes }: Guess): Compared {
+  const failures: string[] = [];
+  const found = hashes.find((hash) => {
+    try {
+      return matches(key, hash);
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === "PASSWORD_OUT_OF_MEMORY") throw error;
+      failures.push(`${schemeOf(hash)}: ${message}`);
+      return false;
+    }
+  });
+  return { found, failures };
+}
 
 function matches(key: string, hash: string): boolean {
   switch (schemeOf(hash)) {

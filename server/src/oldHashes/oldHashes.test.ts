@@ -293,12 +293,13 @@ const vectors: readonly (readonly [key: string, hash: string])[] = [
 ];
 
 describe("without a database,", () => {
-  const open = (nowMs = () => 0) =>
+  const open = (nowMs = () => 0, onFailure = (_place: string, _message: string) => {}) =>
     openOldHashes({
       hmacSecret: Buffer.from("Jefe"),
       threads: 1,
       monotonicMs: nowMs,
       hasOldHashes: async () => true,
+      onFailure,
     });
 
   test("the hashes that other implementations wrote are recognized", async () => {
@@ -381,11 +382,28 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("a comparison that fails can be repeated, and others go on", async () => {
-    const oldHashes = open();
-    expect(await oldHashes.compare("key", ["$argon2id$damaged"], "x")).toBe("busy");
+  test("a hash that cannot be read matches no key, hides no other, and is reported", async () => {
+    const failures: string[][] = [];
+    const oldHashes = open(undefined, (...failure) => void failures.push(failure));
+    const damaged = "$argon2id$damaged";
+    expect(await oldHashes.compare("key", [damaged], "x")).toBe("unknown");
     const hash = bcrypt("key");
-    expect(await oldHashes.compare("key", [hash], "x")).toEqual({ hash });
+    expect(await oldHashes.compare("key", [damaged, hash], "x")).toEqual({ hash });
+    const message = expect.stringMatching(/^argon2: Password verification failed/);
+    expect(failures).toEqual([
+      ["x", message],
+      ["x", message],
+    ]);
+    await oldHashes.close();
+  });
+
+  test("a thread that fails is replaced, also for a guess that is queued", async () => {
+    const oldHashes = open();
+    const hash = bcrypt("key");
+    const fatal = oldHashes.compare("key", null as unknown as string[], "x");
+    const queued = oldHashes.compare("key", [hash], "y");
+    expect([await fatal, await queued]).toEqual(["busy", { hash }]);
+    expect(await oldHashes.compare("key", [hash], "z")).toEqual({ hash });
     await oldHashes.close();
   });
 });

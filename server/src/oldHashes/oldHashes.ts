@@ -23,6 +23,8 @@ export type OldHashes = {
    * too many keys are being compared, in all or with the same `place`.
    */
   compare(key: string, hashes: readonly string[], place: string): Promise<Comparison>;
+  /** Remembers a guess as wrong although it was right, since the key that it found cannot be used. */
+  rejectMatch(key: string, hashes: readonly string[]): void;
   /** how often keys were compared since the start, by what came of it */
   results(): Readonly<Record<GuessResult, number>>;
   /** comparisons that run or are queued */
@@ -37,13 +39,26 @@ type Options = {
   monotonicMs(): number;
   /** Queries the database. */
   hasOldHashes(workspaceId: string): Promise<boolean>;
+  /** Told why something could not be compared with the hashes of a `place`. */
+  onFailure(place: string, message: string): void;
 };
 
-export function openOldHashes({ hmacSecret, threads, monotonicMs, hasOldHashes }: Options): OldHashes {
+export function openOldHashes({
+  hmacSecret,
+  threads,
+  monotonicMs,
+  hasOldHashes,
+  onFailure,
+}: Options): OldHashes {
   const unknown = unknownKeys(monotonicMs);
   const once = singleFlight<Comparison>();
   const results = { matched: 0, unknown: 0, busy: 0 };
-  const pool = hashThreads(threads);
+  const pool = hashThreads(threads, onFailure);
+  // a guess is named by all that decides about it, so that one about other keys is made
+  const nameOf = (key: string, hashes: readonly string[]) =>
+    createHash("sha256")
+      .update(JSON.stringify([key, hashes]))
+      .digest("base64url");
 
   async function compare(guess: string, ...asked: Parameters<HashThreads["compare"]>) {
     const found = await pool.compare(...asked);
@@ -65,13 +80,11 @@ export function openOldHashes({ hmacSecret, threads, monotonicMs, hasOldHashes }
       return digests;
     },
     async compare(key, hashes, place) {
-      // a guess is named by all that decides about it, so that one about other keys is made
-      const guess = createHash("sha256")
-        .update(JSON.stringify([key, hashes]))
-        .digest("base64url");
+      const guess = nameOf(key, hashes);
       if (unknown.has(guess)) return "unknown";
       return once(guess, () => compare(guess, { key, hashes }, place));
     },
+    rejectMatch: (key, hashes) => unknown.add(nameOf(key, hashes)),
     results: () => results,
     pending: pool.pending,
     close: pool.close,

@@ -1,6 +1,6 @@
 /** A read-only connection to the database of another product. Parameters of statements are `$1`, `$2` and so on. */
 export type ForeignDatabase = {
-  rows(statement: string, ...values: (string | number)[]): Promise<ForeignRow[]>;
+  rows(statement: string, ...values: (string | number | Uint8Array)[]): Promise<ForeignRow[]>;
   close(): Promise<void>;
 };
 

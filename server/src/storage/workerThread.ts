@@ -40,10 +40,12 @@ export function startWorker<Start, Order>(
     if ("error" in data) asked?.reject(failure(data.error));
     else asked?.resolve(data.rows);
   };
-  worker.onerror = ({ message }) => {
+  const fail = (message: string) => {
     for (const { reject } of waiting.values()) reject(failure({ message }));
     waiting.clear();
   };
+  worker.onerror = ({ message }) => fail(message);
+  worker.addEventListener("close", () => fail("The thread has ended."));
   send({ start });
   worker.unref();
   return {

@@ -149,6 +149,22 @@ describe("keys of another product", () => {
       stderr: expect.stringContaining("write a CSV file with the hash of each key"),
     });
   });
+
+  test.each(["csv", "better-auth"])(
+    "--from %s refuses what cannot be read twice, with what to do",
+    async (from) => {
+      const options = { env: { DATABASE_URL: server.databaseUrl }, cwd: folder };
+      const pipe = join(folder, `pipe of ${from}`);
+      spawnSync("mkfifo", [pipe]);
+      for (const place of [folder, pipe]) {
+        expect(await runProgram(["import", place, "--from", from], options)).toMatchObject({
+          code: 1,
+          stdout: "",
+          stderr: expect.stringContaining(`Nothing was imported. ${place} is not a regular file.`),
+        });
+      }
+    },
+  );
 });
 
 /** By table, with the values by column. */
@@ -192,6 +208,8 @@ describe("a dump of a self-hosted Unkey", () => {
     });
     const write = (...end: string[]) => writeFileSync(path, gzipSync([...lines, ...end].join("\n")));
     write();
+    const elsewhere = await run("--workspace", "ws_missing"); // the dump, which is damaged, is not read
+    expect(elsewhere.stderr).toContain('Unknown workspace "ws_missing"');
     expect(await run()).toMatchObject({
       code: 1,
       stdout: "",

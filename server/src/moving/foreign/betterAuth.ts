@@ -3,8 +3,10 @@ import type { DocumentRecord } from "../format.ts";
 import {
   allRows,
   derivedId,
+  hasWrongExpiry,
   identityIdOf,
   identityOf,
+  idOf,
   isSet,
   type KeyRecord,
   numberOf,
@@ -53,29 +55,35 @@ export async function* readBetterAuth(
   yield* permissionsAndApis(database, reading);
   const columns = `distinct "referenceId"`;
   for await (const { referenceId } of allRows(database, { columns, table, by: "referenceId" })) {
-    const identity = identityOf(product, textOf(referenceId) ?? "", reading);
+    const userId = idOf(referenceId);
+    const identity = userId === undefined ? undefined : identityOf(product, userId, reading);
     if (identity !== undefined) yield identity;
   }
-  for await (const row of allRows(database, { columns: "*", table, by: "id" })) yield keyOf(row, reading);
+  for await (const row of allRows(database, { columns: "*", table, by: "id" })) {
+    const key = keyOf(row, reading);
+    if (key !== undefined) yield key;
+  }
 }
 
 async function* permissionsAndApis(
   database: ForeignDatabase,
-  { apiId: givenApiId, nowMs }: Reading,
+  reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
+  const { apiId: givenApiId, nowMs } = reading;
   const stored = await database.rows(`select distinct "permissions" from "${table}"`);
   for (const slug of new Set(stored.flatMap(({ permissions }) => slugsOf(permissions)))) {
-    yield { type: "permission", id: permissionId(slug), slug, name: slug, createdAtMs: nowMs };
+    yield { type: "permission", id: permissionId(slug, reading), slug, name: slug, createdAtMs: nowMs };
   }
   if (givenApiId !== undefined) return;
   for (const { configId } of await database.rows(`select distinct "configId" from "${table}"`)) {
     const name = `${product} ${textOf(configId) ?? ""}`.trim();
-    yield { type: "api", id: apiId(configId), name, createdAtMs: nowMs };
+    yield { type: "api", id: apiId(configId, reading), name, createdAtMs: nowMs };
   }
 }
 
-const apiId = (configId: unknown) => derivedId("api", product, textOf(configId) ?? "");
-const permissionId = (slug: string) => derivedId("perm", product, slug);
+const apiId = (configId: unknown, reading: Reading) =>
+  derivedId(reading, "api", product, textOf(configId) ?? "");
+const permissionId = (slug: string, reading: Reading) => derivedId(reading, "perm", product, slug);
 
 /** `{"files":["read"]}` is the permission `files.read`. */
 function slugsOf(permissions: unknown): string[] {
@@ -84,34 +92,36 @@ function slugsOf(permissions: unknown): string[] {
   );
 }
 
-function keyOf(row: ForeignRow, { apiId: givenApiId, nowMs, note }: Reading): KeyRecord {
+function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
+  const { apiId: givenApiId, nowMs, note } = reading;
   const name = textOf(row["name"]);
-  const sourceId = textOf(row["id"]) ?? "";
+  const sourceId = idOf(row["id"]) ?? "";
+  if (hasWrongExpiry(sourceId, row["expiresAt"], note)) return undefined;
   return {
     type: "key",
-    id: derivedId("key", product, sourceId),
-    apiId: givenApiId ?? apiId(row["configId"]),
-    identityId: identityIdOf(product, textOf(row["referenceId"])),
+    id: derivedId(reading, "key", product, sourceId),
+    apiId: givenApiId ?? apiId(row["configId"], reading),
+    identityId: identityIdOf(product, idOf(row["referenceId"]), reading),
     hash: textOf(row["key"]) ?? "",
     start: textOf(row["start"]) ?? "",
     prefix: textOf(row["prefix"])?.replace(/_$/, ""),
     name: name?.slice(0, 255),
     meta: objectOf(row["metadata"]),
-    enabled: isSet(row["enabled"]),
+    enabled: row["enabled"] === null || isSet(row["enabled"]), // the plugin refuses only false
     expiresAtMs: timeOf(row["expiresAt"]),
     createdAtMs: timeOf(row["createdAt"]) ?? nowMs,
     updatedAtMs: timeOf(row["updatedAt"]),
-    ratelimits: limitsOf(row, sourceId, note),
-    permissions: slugsOf(row["permissions"]).map(permissionId),
+    ratelimits: limitsOf(row, sourceId, reading),
+    permissions: slugsOf(row["permissions"]).map((slug) => permissionId(slug, reading)),
     balance: balanceOf(row, sourceId, note),
   };
 }
 
-function limitsOf(row: ForeignRow, sourceId: string, note: Reading["note"]) {
+function limitsOf(row: ForeignRow, sourceId: string, reading: Reading) {
   if (!isSet(row["rateLimitEnabled"])) return [];
   const limit = numberOf(row["rateLimitMax"]) ?? 0;
   const durationMs = numberOf(row["rateLimitTimeWindow"]) ?? 0;
-  return ratelimitsOf(sourceId, { name: "requests", limit, durationMs, autoApply: true }, note);
+  return ratelimitsOf(sourceId, { name: "requests", limit, durationMs, autoApply: true }, reading);
 }
 
 const hourMs = 3_600_000;

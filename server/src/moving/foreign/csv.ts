@@ -17,7 +17,7 @@ import {
 } from "./foreignRecords.ts";
 
 const product = "csv";
-const ownApiId = derivedId("api", product);
+const ownApiId = (reading: Reading) => derivedId(reading, "api", product);
 const columns = [
   "hash",
   "algorithm",
@@ -51,10 +51,12 @@ export async function* readCsv(
   const createdAtMs = reading.nowMs;
   const named = await namesIn(open());
   for (const slug of named.permissions) {
-    yield { type: "permission", id: permissionId(slug), slug, name: slug, createdAtMs };
+    yield { type: "permission", id: permissionId(slug, reading), slug, name: slug, createdAtMs };
   }
-  for (const name of named.roles) yield { type: "role", id: roleId(name), name, createdAtMs };
-  if (reading.apiId === undefined) yield { type: "api", id: ownApiId, name: "from CSV", createdAtMs };
+  for (const name of named.roles) yield { type: "role", id: roleId(name, reading), name, createdAtMs };
+  if (reading.apiId === undefined) {
+    yield { type: "api", id: ownApiId(reading), name: "from CSV", createdAtMs };
+  }
   for (const externalId of named.externalIds) {
     const identity = identityOf(product, externalId, reading);
     if (identity !== undefined) yield identity;
@@ -80,10 +82,11 @@ async function namesIn(chunks: AsyncIterable<Uint8Array>) {
   return named;
 }
 
-const permissionId = (slug: string) => derivedId("perm", product, slug);
-const roleId = (name: string) => derivedId("role", product, name);
+const permissionId = (slug: string, reading: Reading) => derivedId(reading, "perm", product, slug);
+const roleId = (name: string, reading: Reading) => derivedId(reading, "role", product, name);
 
-function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): DocumentRecord | undefined {
+function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | undefined {
+  const { apiId, nowMs, note } = reading;
   const read = parseForeignHash(values.hash ?? "", values.algorithm);
   const parsed = parsedValues(values);
   if ("flaw" in read || parsed === undefined) {
@@ -93,9 +96,9 @@ function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): Docum
   const { hash } = read;
   return {
     type: "key",
-    id: derivedId("key", product, hash),
-    apiId: apiId ?? ownApiId,
-    identityId: identityIdOf(product, values.externalId),
+    id: derivedId(reading, "key", product, hash),
+    apiId: apiId ?? ownApiId(reading),
+    identityId: identityIdOf(product, values.externalId, reading),
     hash,
     pendingMigrationId: schemeOf(hash) === undefined ? null : underOldHash,
     name: values.name,
@@ -103,8 +106,8 @@ function keyOf({ number, values }: Line, { apiId, nowMs, note }: Reading): Docum
     start: values.start,
     createdAtMs: timeOf(values.createdAt) ?? nowMs,
     ...parsed,
-    permissions: parsed.permissions.map(permissionId),
-    roles: parsed.roles.map(roleId),
+    permissions: parsed.permissions.map((slug) => permissionId(slug, reading)),
+    roles: parsed.roles.map((name) => roleId(name, reading)),
   };
 }
 

@@ -138,6 +138,15 @@ describe.each(betterAuth)("better-auth on $database", ({ open, wrote }) => {
     expect((await verify(refilled)).code).toBe("VALID");
   });
 
+  test("another workspace of the same server can import them too", async () => {
+    const other = await server.makeWorkspace();
+    const database = await open();
+    const read = () => importForeign(server, other, (reading) => readBetterAuth(database, reading));
+    expect(createdIn(await read())).toEqual({ permission: 3, api: 1, identity: 1, key: 5 });
+    expect(createdIn(await read())).toEqual({ permission: 0, api: 0, identity: 0, key: 0 });
+    await database.close();
+  });
+
   test("importing them again creates nothing", async () => {
     await importedKeys();
     const again = await importedKeys();
@@ -146,6 +155,16 @@ describe.each(betterAuth)("better-auth on $database", ({ open, wrote }) => {
 });
 
 describe("LiteLLM", () => {
+  test("each workspace of a server can import the same keys, once", async () => {
+    const database = await openForeign(liteLlmUrl);
+    for (const id of [await server.makeWorkspace(), await server.makeWorkspace()]) {
+      const read = () => importForeign(server, id, (reading) => readLiteLlm(database, reading));
+      expect(createdIn(await read())).toEqual({ api: 1, identity: 1, key: 3 });
+      expect(createdIn(await read())).toEqual({ api: 0, identity: 0, key: 0 });
+    }
+    await database.close();
+  });
+
   test("its keys verify with their limits, and what is not carried over is named", async () => {
     const database = await openForeign(liteLlmUrl);
     const report = await imported((reading) => readLiteLlm(database, reading));
@@ -208,6 +227,16 @@ describe("CSV", () => {
     });
     expect(await verify("two")).toMatchObject({ code: "DISABLED", expires: Date.UTC(2030, 0, 1) });
     expect((await verify("three")).code).toBe("VALID");
+  });
+
+  test("each workspace of a server can import the same file, once", async () => {
+    const text = `hash,externalId,permissions,roles\n${digest("shared", "hex")},user,read,reader\n`;
+    for (const workspaceId of [await server.makeWorkspace(), await server.makeWorkspace()]) {
+      const read = () => importCsv({ server, workspaceId }, text);
+      const one = { permission: 1, role: 1, api: 1, identity: 1, key: 1 };
+      expect(createdIn(await read())).toEqual(one);
+      expect(Object.values(createdIn(await read()))).toEqual(Object.values(one).map(() => 0));
+    }
   });
 
   test("its keys get their permissions and roles, which are created if they are missing", async () => {

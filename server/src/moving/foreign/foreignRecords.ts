@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import type { ForeignDatabase, ForeignRow } from "../../storage/foreignDatabase.ts";
 import type { DocumentRecord } from "../format.ts";
-import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
+import { DocumentError } from "../parseRecord.ts";
 
 /** What a reader needs besides its source. */
 export type Reading = {
   /** the api for the keys; undefined: one that the reader creates */
   apiId: string | undefined;
+  /** the workspace that the records are imported into */
+  workspaceId: string;
   nowMs: number;
   /** called with a sentence for everything that is not carried over */
   note(sentence: string): void;
@@ -14,51 +16,48 @@ export type Reading = {
 
 export type KeyRecord = Extract<DocumentRecord, { type: "key" }>;
 
-/** The same id for the same thing at every run, so that an import can be repeated. */
-export function derivedId(prefix: string, ...names: readonly string[]): string {
+/**
+ * The same id for the same thing at every run, so that an import can be repeated. Each workspace has its own, since ids
+ * are unique in the whole database.
+ */
+export function derivedId({ workspaceId }: Reading, prefix: string, ...names: readonly string[]): string {
   const digest = createHash("sha256")
-    .update(JSON.stringify([prefix, ...names]))
+    .update(JSON.stringify([workspaceId, prefix, ...names]))
     .digest("hex");
   return `${prefix}_${digest.slice(0, 24)}`;
 }
 
-/** The records as they are imported. `line` is the number of the record. What is invalid is noted and left out. */
-export async function* entriesOf(
-  records: AsyncIterable<DocumentRecord>,
-  note: Reading["note"],
-): AsyncGenerator<Entry> {
-  let line = 0;
-  for await (const record of records) {
-    line += 1;
-    try {
-      yield { ...parseRecord(record), line };
-    } catch (error) {
-      if (!(error instanceof DocumentError)) throw error;
-      note(
-        `The ${record.type} ${"name" in record ? (record.name ?? "") : ""} is not imported: ${error.message}.`,
-      );
-    }
-  }
-}
-
 const pageSize = 500;
 
-/** All rows of a table, in the order of a text column whose values are unique. */
+/**
+ * All rows of a table, in the order of a column whose values are unique, of any type; none for a null in it.
+ * Errors: `DocumentError` for numbers that the driver has rounded.
+ */
 export async function* allRows(
   database: ForeignDatabase,
   { columns, table, by }: { columns: string; table: string; by: string },
 ): AsyncGenerator<ForeignRow> {
-  let after = "";
-  for (;;) {
-    const page = await database.rows(
-      `select ${columns} from "${table}" where "${by}" > $1 order by "${by}" limit ${pageSize}`,
-      after,
+  let page: ForeignRow[] = [];
+  do {
+    const after = page.map((row) => row[by] as string | number | Uint8Array).slice(-1);
+    page = await database.rows(
+      `select ${columns} from "${table}" where "${by}" ${after.length === 0 ? "is not null" : "> $1"} order by "${by}" limit ${pageSize}`,
+      ...after,
     );
+    const last = page.at(-1)?.[by];
+    if (Number.isInteger(last) && !Number.isSafeInteger(last)) {
+      throw new DocumentError(
+        `The column ${by} of the table ${table} has numbers above 2^53, which cannot be read exactly. Write the hashes into a CSV file.`,
+      );
+    }
     yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return;
-    after = textOf(last[by]) ?? "";
-  }
+  } while (page.length === pageSize);
+}
+
+/** An id as text: a number in decimal, bytes in hex. Undefined if it is empty. */
+export function idOf(value: unknown): string | undefined {
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : textOf(value);
 }
 
 export function textOf(value: unknown): string | undefined {
@@ -76,18 +75,31 @@ const withoutZone = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$/;
 
 /** Unix milliseconds of a date, an ISO text or a number. A text without a zone, as MySQL writes it, is in UTC. */
 export function timeOf(value: unknown): number | undefined {
-  if (value instanceof Date) return value.getTime();
-  if (typeof value === "number") return value;
   const text = textOf(value);
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    const number = value instanceof Date ? value.getTime() : numberOf(value);
+    return Number.isNaN(number) ? undefined : number;
+  }
   const iso = withoutZone.test(text) ? `${text.replace(" ", "T")}Z` : text;
   const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(iso);
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** Whether a flag is set; databases without booleans have 0 and 1. */
+/**
+ * Whether a key has a time of expiry that cannot be read. Such a key is not imported, since it would never expire; a note
+ * says so.
+ */
+export function hasWrongExpiry(key: string, expiry: unknown, note: Reading["note"]): boolean {
+  if (expiry === null || expiry === undefined || expiry === "" || timeOf(expiry) !== undefined) return false;
+  note(`The key ${key} is not imported: its expiry ${JSON.stringify(expiry)} is not a time.`);
+  return true;
+}
+
+const set: readonly unknown[] = [true, 1, 1n, "t", "true", "1", "\u0001"];
+
+/** Whether a flag is set; databases without booleans have 0 and 1, or a bit, which a dump has as a byte. */
 export function isSet(value: unknown): boolean {
-  return value === true || value === 1 || value === "t" || value === "true" || value === "1";
+  return set.includes(value);
 }
 
 /** A JSON object, which some databases return parsed; undefined for anything else. */
@@ -108,14 +120,10 @@ function parsedJson(text: string): unknown {
 const externalIdForm = /^[a-zA-Z0-9_.-]{1,255}$/;
 
 /** The identity of a user of the other product; undefined, with a note, if its id cannot be an external id. */
-export function identityOf(
-  product: string,
-  userId: string,
-  { nowMs, note }: Reading,
-): DocumentRecord | undefined {
-  if (externalIdForm.test(userId)) {
-    return { type: "identity", id: derivedId("id", product, userId), externalId: userId, createdAtMs: nowMs };
-  }
+export function identityOf(product: string, userId: string, reading: Reading): DocumentRecord | undefined {
+  const { nowMs: createdAtMs, note } = reading;
+  const id = identityIdOf(product, userId, reading);
+  if (id !== null) return { type: "identity", id, externalId: userId, createdAtMs };
   note(
     `The user ${userId} gets no identity, and its keys belong to none: an external id has 1 to 255 letters, digits, _ . and -.`,
   );
@@ -123,8 +131,10 @@ export function identityOf(
 }
 
 /** The id that `identityOf` gives the identity of this user. */
-export function identityIdOf(product: string, userId: string | undefined): string | null {
-  return userId === undefined || !externalIdForm.test(userId) ? null : derivedId("id", product, userId);
+export function identityIdOf(product: string, userId: string | undefined, reading: Reading): string | null {
+  return userId === undefined || !externalIdForm.test(userId)
+    ? null
+    : derivedId(reading, "id", product, userId);
 }
 
 const longestWindowMs = 2_592_000_000;
@@ -138,13 +148,13 @@ export function ratelimitsOf(
     durationMs,
     autoApply,
   }: { name: string; limit: number; durationMs: number; autoApply: boolean },
-  note: Reading["note"],
+  reading: Reading,
 ): NonNullable<KeyRecord["ratelimits"]> {
   const isPossible =
-    Number.isInteger(limit) && limit >= 1 && durationMs >= 1000 && durationMs <= longestWindowMs;
-  if (isPossible) return [{ id: derivedId("rl", key, name), name, limit, durationMs, autoApply }];
-  note(
-    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: a window lasts from 1 s to 30 days.`,
+    Number.isSafeInteger(limit) && limit >= 1 && durationMs >= 1000 && durationMs <= longestWindowMs;
+  if (isPossible) return [{ id: derivedId(reading, "rl", key, name), name, limit, durationMs, autoApply }];
+  reading.note(
+    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: a window lasts from 1 s to 30 days${limit > Number.MAX_SAFE_INTEGER ? ", and a limit is below 2^53" : ""}.`,
   );
   return [];
 }

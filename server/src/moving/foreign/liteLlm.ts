@@ -4,8 +4,10 @@ import type { DocumentRecord } from "../format.ts";
 import {
   allRows,
   derivedId,
+  hasWrongExpiry,
   identityIdOf,
   identityOf,
+  idOf,
   isSet,
   type KeyRecord,
   numberOf,
@@ -18,7 +20,7 @@ import {
 
 const product = "litellm";
 const table = "LiteLLM_VerificationToken";
-const ownApiId = derivedId("api", product);
+const ownApiId = (reading: Reading) => derivedId(reading, "api", product);
 const minuteMs = 60_000;
 
 /** The virtual keys of LiteLLM, whose hash is the SHA-256 of the key in hex. Each user becomes an identity. */
@@ -27,19 +29,25 @@ export async function* readLiteLlm(
   reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
   if (reading.apiId === undefined) {
-    yield { type: "api", id: ownApiId, name: product, createdAtMs: reading.nowMs };
+    yield { type: "api", id: ownApiId(reading), name: product, createdAtMs: reading.nowMs };
   }
   const users = { columns: `distinct "user_id"`, table, by: "user_id" };
   for await (const { user_id } of allRows(database, users)) {
-    const identity = identityOf(product, textOf(user_id) ?? "", reading);
+    const userId = idOf(user_id);
+    const identity = userId === undefined ? undefined : identityOf(product, userId, reading);
     if (identity !== undefined) yield identity;
   }
-  for await (const row of allRows(database, { columns: "*", table, by: "token" })) yield keyOf(row, reading);
+  for await (const row of allRows(database, { columns: "*", table, by: "token" })) {
+    const key = keyOf(row, reading);
+    if (key !== undefined) yield key;
+  }
 }
 
-function keyOf(row: ForeignRow, { apiId, nowMs, note }: Reading): KeyRecord {
+function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
+  const { apiId, nowMs, note } = reading;
   const token = textOf(row["token"]) ?? "";
   const shown = textOf(row["key_alias"]) ?? textOf(row["key_name"]) ?? token.slice(0, 8);
+  if (hasWrongExpiry(shown, row["expires"], note)) return undefined;
   noteBudgets(row, shown, note);
   const limits = [
     ["requests", row["rpm_limit"], true] as const,
@@ -47,9 +55,9 @@ function keyOf(row: ForeignRow, { apiId, nowMs, note }: Reading): KeyRecord {
   ];
   return {
     type: "key",
-    id: derivedId("key", product, token),
-    apiId: apiId ?? ownApiId,
-    identityId: identityIdOf(product, textOf(row["user_id"])),
+    id: derivedId(reading, "key", product, token),
+    apiId: apiId ?? ownApiId(reading),
+    identityId: identityIdOf(product, idOf(row["user_id"]), reading),
     hash: parseSha256(token) ?? token,
     name: textOf(row["key_alias"])?.slice(0, 255),
     meta: metaOf(row),
@@ -60,7 +68,7 @@ function keyOf(row: ForeignRow, { apiId, nowMs, note }: Reading): KeyRecord {
       const limit = numberOf(value);
       return limit === undefined
         ? []
-        : ratelimitsOf(token, { name, limit, durationMs: minuteMs, autoApply }, note);
+        : ratelimitsOf(token, { name, limit, durationMs: minuteMs, autoApply }, reading);
     }),
   };
 }

@@ -6,6 +6,7 @@ import { type MariaDb, startMariaDb } from "../../../test/mariadb.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { openScratch } from "../../storage/open.ts";
 import type { DocumentRecord } from "../format.ts";
+import { entriesOf } from "./entriesOf.ts";
 import { created, hostile, sha256, unkeyDatabase } from "./fixtures/unkeyDatabase.ts";
 import { dumpText } from "./mysqlDump/dumpText.ts";
 import { stageDump } from "./mysqlDump/stageDump.ts";
@@ -32,7 +33,8 @@ afterAll(() => mariaDb.stop());
 /** The records that are read of a dump, and what is said of the rest. */
 async function recordsIn(dump: Uint8Array): Promise<{ records: DocumentRecord[]; said: string[] }> {
   const said: string[] = [];
-  const reading = { apiId: undefined, nowMs: created, note: (sentence: string) => void said.push(sentence) };
+  const note = (sentence: string) => void said.push(sentence);
+  const reading = { apiId: undefined, workspaceId: "ws_here", nowMs: created, note };
   const scratch = await staged(dump);
   const records = await Array.fromAsync(readUnkeyDump(scratch, reading));
   await scratch.close();
@@ -151,9 +153,22 @@ describe.each([["--extended-insert"], ["--skip-extended-insert"], ["--complete-i
   },
 );
 
+type DumpTable = [table: string, columns: string, ...rows: string[]];
+
+function dumpOf(tables: readonly DumpTable[]): Buffer {
+  const statements = tables.flatMap(([table, columns, ...rows]) => [
+    `CREATE TABLE \`${table}\` (${columns
+      .split(",")
+      .map((name) => `\`${name}\` text`)
+      .join(",")});`,
+    ...rows.map((row) => `INSERT INTO \`${table}\` VALUES (${row});`),
+  ]);
+  return Buffer.from([...statements, "-- Dump completed", ""].join("\n"));
+}
+
 test("a dump of an older version is read with the columns that it has", async () => {
   const time = "'2024-03-01 10:00:00.123'";
-  const tables: [string, string, ...string[]][] = [
+  const tables: DumpTable[] = [
     ["workspaces", "id", "'ws_1'"],
     [
       "apis",
@@ -177,14 +192,7 @@ test("a dump of an older version is read with the columns that it has", async ()
     ["ratelimit_namespaces", "id,workspace_id,name"],
     ["ratelimit_overrides", "id,workspace_id,namespace_id,identifier,limit,duration"],
   ];
-  const statements = tables.flatMap(([table, columns, ...rows]) => [
-    `CREATE TABLE \`${table}\` (${columns
-      .split(",")
-      .map((name) => `\`${name}\` text`)
-      .join(",")});`,
-    ...rows.map((row) => `INSERT INTO \`${table}\` VALUES (${row});`),
-  ]);
-  const { records, said } = await recordsIn(Buffer.from([...statements, "-- Dump completed", ""].join("\n")));
+  const { records, said } = await recordsIn(dumpOf(tables));
   const createdAtMs = Date.UTC(2024, 2, 1, 10, 0, 0, 123);
   expect(said).toEqual([]);
   expect(records.map(({ type }) => type)).toEqual(["permission", "api", "key"]);
@@ -198,4 +206,109 @@ test("a dump of an older version is read with the columns that it has", async ()
       balance: { remaining: 3, refillAmount: 50, refillDay: 1, nextRefillAtMs: Date.UTC(2024, 3, 1) },
     },
   ]);
+});
+
+describe("unusual values", () => {
+  /** Keys with these values in `expires`, `enabled`, `identity_id`, `last_used_at`, in the workspace of the other rows. */
+  const tablesWith = (
+    keys: readonly string[],
+    identities: readonly string[] = [],
+    deletedAt = "NULL",
+  ): DumpTable[] => [
+    ["workspaces", "id", "'ws_1'"],
+    [
+      "apis",
+      "id,name,workspace_id,ip_whitelist,key_auth_id,deleted_at_m",
+      "'api_1','a','ws_1',NULL,700,NULL",
+    ],
+    ["key_auth", "id", "700"],
+    [
+      "keys",
+      "id,key_auth_id,hash,start,workspace_id,for_workspace_id,name,meta,remaining_requests,refill_amount,expires,enabled,identity_id,last_used_at,deleted_at_m",
+      ...keys.map(
+        (values, at) =>
+          `'key_${at}',700,'${sha256(`${at}`)}','','ws_1',NULL,NULL,NULL,NULL,NULL,${values},${deletedAt}`,
+      ),
+    ],
+    ["identities", "id,external_id,workspace_id,meta,deleted", ...identities],
+    ["ratelimits", "id,name,key_id,identity_id,limit,duration"],
+    [
+      "permissions",
+      "id,workspace_id,name,slug",
+      "101,'ws_1','good','good'",
+      "102,'ws_1','bad','not possible'",
+    ],
+    ["roles", "id,workspace_id,name", "103,'ws_1','editor'", `104,'ws_1','${"r".repeat(600)}'`],
+    ["keys_permissions", "key_id,permission_id", "'key_0',101", "'key_0',102"],
+    ["keys_roles", "key_id,role_id", "'key_0',103", "'key_0',104"],
+    ["roles_permissions", "role_id,permission_id", "103,101", "103,102"],
+    ["ratelimit_namespaces", "id,workspace_id,name,deleted_at_m"],
+    ["ratelimit_overrides", "id,workspace_id,namespace_id,identifier,limit,duration,deleted_at_m"],
+  ];
+  const ordinary = "NULL,1,NULL,NULL";
+  const keysIn = async (...tables: Parameters<typeof tablesWith>) => {
+    const { records, said } = await recordsIn(dumpOf(tablesWith(...tables)));
+    return { records, said, keys: records.flatMap((record) => (record.type === "key" ? [record] : [])) };
+  };
+
+  test("an expiry that cannot be read refuses its key, with a note", async () => {
+    const { records, said } = await keysIn([
+      "'0000-00-00 00:00:00',1,NULL,1",
+      "'2030-01-01 00:00:00',1,NULL,2",
+    ]);
+    expect(records.filter(({ type }) => type === "key" || type === "lastUse")).toMatchObject([
+      { id: "key_1", expiresAtMs: Date.UTC(2030, 0) },
+      { keyId: "key_1", atMs: 2 },
+    ]);
+    expect(said).toEqual([`The key key_0 is not imported: its expiry "0000-00-00 00:00:00" is not a time.`]);
+  });
+
+  test("a time of deletion of 0 counts as deleted, as in Unkey, with a note", async () => {
+    const { keys, said } = await keysIn([ordinary], [], "0");
+    expect([keys, said]).toEqual([[], [expect.stringContaining("1 keys are not imported: the time of")]]);
+  });
+
+  test("flags are read from bits and numbers", async () => {
+    const { keys } = await keysIn(
+      ["NULL,0x01,'i0',NULL", "NULL,0x00,'i1',NULL", "NULL,'1','i2',NULL", "NULL,NULL,'i0',NULL"],
+      ["'i0','u0','ws_1',NULL,0x00", "'i1','u1','ws_1',NULL,0x01", "'i2','u2','ws_1',NULL,0"],
+    );
+    expect(keys.map(({ enabled, identityId }) => [enabled, identityId])).toEqual([
+      [true, "i0"],
+      [false, null],
+      [true, "i2"],
+      [false, "i0"],
+    ]);
+  });
+
+  test("the last uses come after all keys, so that keys are written in large batches", async () => {
+    const { records } = await keysIn(["NULL,1,NULL,5", ordinary, "NULL,1,NULL,'2026-01-01 00:00:00'"]);
+    const last = records.slice(-5);
+    expect(last.map(({ type }) => type)).toEqual(["key", "key", "key", "lastUse", "lastUse"]);
+    expect(last.slice(-2)).toMatchObject([
+      { keyId: "key_0", atMs: 5 },
+      { keyId: "key_2", atMs: Date.UTC(2026, 0) },
+    ]);
+  });
+
+  test("permissions and roles that are not possible here are omitted from keys and roles, with a note", async () => {
+    const scratch = await staged(dumpOf(tablesWith([ordinary])));
+    const notes: string[] = [];
+    const note = (sentence: string) => void notes.push(sentence);
+    const reading = { apiId: undefined, workspaceId: "ws_here", nowMs: created, note };
+    const entries = await Array.fromAsync(entriesOf(readUnkeyDump(scratch, reading), note));
+    await scratch.close();
+    const [role, key] = [
+      entries.find(({ type }) => type === "role"),
+      entries.find(({ type }) => type === "key"),
+    ];
+    expect(role?.fields).toMatchObject({ id: "103", permissions: ["101"] });
+    expect(key?.fields).toMatchObject({ id: "key_0", permissions: ["101"], roles: ["103"] });
+    expect(notes).toEqual([
+      expect.stringContaining("The permission bad is not imported: slug"),
+      "The role editor is imported without those of its permissions that are not imported.",
+      expect.stringContaining("is not imported: name"),
+      "The key key_0 is imported without those of its permissions and roles that are not imported.",
+    ]);
+  });
 });

@@ -7,8 +7,10 @@ import { DocumentError } from "../parseRecord.ts";
 import { prefixOf } from "../unkey/records.ts";
 import {
   allRows,
+  hasWrongExpiry,
   identityIdOf,
   identityOf,
+  idOf,
   isSet,
   type KeyRecord,
   numberOf,
@@ -38,8 +40,8 @@ export async function* readUnkeyDump(
   scratch: ScratchDatabase,
   reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
-  for (const { view, by, recordsOf } of steps) {
-    for await (const row of allRows(scratch, { columns: "*", table: view, by })) {
+  for (const { view, columns = "*", by, recordsOf } of steps) {
+    for await (const row of allRows(scratch, { columns, table: view, by })) {
       yield* recordsOf(row, reading);
     }
   }
@@ -64,6 +66,8 @@ async function chosenWorkspace(scratch: ScratchDatabase, wanted: string | undefi
 
 type Step = {
   view: string;
+  /** undefined: all of them */
+  columns?: string;
   /** the view's unique column */
   by: string;
   recordsOf(row: ForeignRow, reading: Reading): Iterable<DocumentRecord>;
@@ -84,10 +88,16 @@ const steps: readonly Step[] = [
   {
     view: "owners",
     by: "owner_id",
-    recordsOf: (row, reading) => [identityOf(product, textOf(row["owner_id"]) ?? "", reading) ?? []].flat(),
+    recordsOf: (row, reading) => [identityOf(product, idOf(row["owner_id"]) ?? "", reading) ?? []].flat(),
   },
   { view: "liveMigrations", by: "id", recordsOf: migrationsOf },
   { view: "liveKeys", by: "id", recordsOf: keyRecordsOf },
+  {
+    view: "liveKeys",
+    columns: `"id", "hash", "pending_migration_id", "algorithm", "expires", "last_used_at"`,
+    by: "id",
+    recordsOf: lastUsesOf,
+  },
 ];
 
 const createdAtOf = (row: ForeignRow, { nowMs }: Reading) =>
@@ -132,7 +142,7 @@ function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
     ...named(row, reading),
     deleteProtection: isSet(row["delete_protection"]),
     ...defaultsOf(row, reading),
-    keyspaceId: textOf(row["key_auth_id"]),
+    keyspaceId: idOf(row["key_auth_id"]),
     ipAllowList: ipAllowList.length === 0 ? null : ipAllowList,
   };
 }
@@ -176,20 +186,14 @@ const algorithmOf = (row: ForeignRow) => algorithms.find((one) => one === row["a
 
 function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRecord> {
   const id = String(row["id"]);
-  const migration = textOf(row["pending_migration_id"]);
-  const hash = parseSha256(String(row["hash"]));
-  if (hash === undefined || (migration !== undefined && algorithmOf(row) === undefined)) {
-    const why =
-      hash === undefined ? "is not a SHA-256" : `waits for the migration ${migration}, which is not imported`;
-    reading.note(`The key ${id} is not imported: its hash ${why}.`);
-    return;
-  }
+  const hash = hashOf(row, reading.note);
+  if (hash === undefined) return;
   const start = String(row["start"]);
   yield {
     type: "key",
     id,
     apiId: String(row["api_id"]),
-    identityId: textOf(row["identity"]) ?? identityIdOf(product, ownerOf(row)),
+    identityId: idOf(row["identity"]) ?? identityIdOf(product, ownerOf(row), reading),
     hash,
     start,
     prefix: prefixOf(start),
@@ -199,18 +203,38 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
     expiresAtMs: timeOf(row["expires"]),
     createdAtMs: createdAtOf(row, reading),
     updatedAtMs: timeOf(row["updated_at_m"]),
-    pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : migration, // its hash is complete
+    // with the algorithm sha256, its hash is complete
+    pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : idOf(row["pending_migration_id"]),
     ratelimits: [...limitsOf(id, row["ratelimits"], reading), ...oldLimitOf(id, row, reading)],
     permissions: idsOf(row["permissions"]),
     roles: idsOf(row["roles"]),
     balance: balanceOf(creditsOf(row), reading),
   };
+}
+
+/** Undefined, with a note, if the key cannot be imported. */
+function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
+  const id = String(row["id"]);
+  const migration = idOf(row["pending_migration_id"]);
+  const hash = parseSha256(String(row["hash"]));
+  if (hash === undefined || (migration !== undefined && algorithmOf(row) === undefined)) {
+    const why =
+      hash === undefined ? "is not a SHA-256" : `waits for the migration ${migration}, which is not imported`;
+    note(`The key ${id} is not imported: its hash ${why}.`);
+    return undefined;
+  }
+  return hasWrongExpiry(id, row["expires"], note) ? undefined : hash;
+}
+
+/** Of the keys that are imported. All of them come after the keys, since an import writes one type of record at a time. */
+function lastUsesOf(row: ForeignRow): DocumentRecord[] {
   const atMs = timeOf(row["last_used_at"]) ?? 0;
-  if (atMs > 0) yield { type: "lastUse", keyId: id, atMs };
+  const isImported = hashOf(row, () => {}) !== undefined;
+  return atMs > 0 && isImported ? [{ type: "lastUse", keyId: String(row["id"]), atMs }] : [];
 }
 
 /** The owner of a key that has no identity. */
-const ownerOf = (row: ForeignRow) => (row["identity_id"] === null ? textOf(row["owner_id"]) : undefined);
+const ownerOf = (row: ForeignRow) => (row["identity_id"] === null ? idOf(row["owner_id"]) : undefined);
 
 const idsOf = (list: unknown) => (JSON.parse(String(list)) as unknown[]).map(String).sort();
 
@@ -223,9 +247,9 @@ function metaOf(what: string, row: ForeignRow, { note }: Reading): Record<string
   return meta;
 }
 
-type StoredLimit = { id: string; name: string; limit: unknown; duration: unknown; autoApply: unknown };
+type StoredLimit = { id: unknown; name: string; limit: unknown; duration: unknown; autoApply: unknown };
 
-function limitsOf(owner: string, list: unknown, { note }: Reading): NonNullable<KeyRecord["ratelimits"]> {
+function limitsOf(owner: string, list: unknown, reading: Reading): NonNullable<KeyRecord["ratelimits"]> {
   return (JSON.parse(String(list)) as StoredLimit[]).flatMap(({ id, name, limit, duration, autoApply }) =>
     ratelimitsOf(
       owner,
@@ -235,19 +259,19 @@ function limitsOf(owner: string, list: unknown, { note }: Reading): NonNullable<
         durationMs: numberOf(duration) ?? 0,
         autoApply: isSet(autoApply),
       },
-      note,
-    ).map((one) => ({ ...one, id })),
+      reading,
+    ).map((one) => ({ ...one, id: String(id) })),
   );
 }
 
 /** Older versions kept one limit in the key itself, which applied to every verification. */
-function oldLimitOf(id: string, row: ForeignRow, { note }: Reading): NonNullable<KeyRecord["ratelimits"]> {
+function oldLimitOf(id: string, row: ForeignRow, reading: Reading): NonNullable<KeyRecord["ratelimits"]> {
   const limit = numberOf(row["ratelimit_limit"]);
   const durationMs = numberOf(row["ratelimit_duration"]);
   const others = JSON.parse(String(row["ratelimits"])) as StoredLimit[];
   if (limit === undefined || durationMs === undefined || others.some(({ name }) => name === "default"))
     return [];
-  return ratelimitsOf(id, { name: "default", limit, durationMs, autoApply: true }, note);
+  return ratelimitsOf(id, { name: "default", limit, durationMs, autoApply: true }, reading);
 }
 
 type StoredCredits = { remaining: unknown; amount: unknown; day: unknown; refilledAt: unknown };
@@ -290,6 +314,11 @@ async function noteRest(scratch: ScratchDatabase, { note }: Reading): Promise<vo
     [
       `from "everyKey" where "key_auth_id" not in (select "key_auth_id" from "liveApis" where "key_auth_id" is not null)`,
       "keys are not imported, since their api was deleted.",
+    ],
+    [
+      `from "keys" k where k."workspace_id" = (select "id" from "chosen")
+       and coalesce(k."deleted_at_m", k."deleted_at") = 0`,
+      "keys are not imported: the time of their deletion is 0, and Unkey refuses them as deleted.",
     ],
     [
       `from "everyKey" where "environment" <> ''`,

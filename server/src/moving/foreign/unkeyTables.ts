@@ -127,7 +127,7 @@ export const unkeyViews: readonly string[] = [
    from "apis" a left join "key_auth" s on s."id" = a."key_auth_id" where ${isChosen("a")} and ${isLive("a")}`,
   `create view scratch."liveIdentities" as select i.*, ${limitsOf(`r."identity_id" = i."id"`)},
      ${creditsOf(`c."identity_id" = i."id"`)}
-   from "identities" i where ${isChosen("i")} and coalesce(i."deleted", 0) = 0`,
+   from "identities" i where ${isChosen("i")} and coalesce(i."deleted", 0) in (0, char(0))`,
   `create view scratch."everyKey" as select * from "keys" k where ${isChosen("k")} and ${isLive("k")}`,
   `create view scratch."liveKeys" as select k.*, a."id" "api_id", coalesce(
        (select i."id" from "liveIdentities" i where i."id" = k."identity_id"),

@@ -135,6 +135,8 @@ describe.each(engines)("on $name,", (engine) => {
     await server.services.engine.transaction(async (tx) => {
       await tx.updateTable("keys").set(learned).where("id", "=", keyId).execute();
     });
+    const again = totals(await runImport(server, { ...from, apiIds: [apiId] }));
+    expect([again["kept"] ?? 0, again["changed"] ?? 0]).toEqual([0, 0]);
     await old.call("keys.updateKey", { keyId, name: "renamed", credits: { remaining: 3 } });
     expect(totals(await runImport(server, { ...from, apiIds: [apiId] }))).toMatchObject({ kept: 1 });
     expect(totals(await runImport(server, { ...from, apiIds: [apiId], replace: true }))).toMatchObject({

@@ -1,4 +1,5 @@
 import { may } from "../../domain/caller.ts";
+import { mostOfOneStart, mostWork, workOf } from "../../domain/oldHashes.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
 import { Failure } from "../../errors.ts";
 import type { RunContext } from "../../operation.ts";
@@ -18,33 +19,52 @@ export async function findByOldHash(
   action: Action,
 ): Promise<KeyRecord | undefined> {
   const { caller, caches, hashKey, oldHashes } = context;
-  if (!(await oldHashes.areWaiting(caller.workspaceId))) return undefined;
-  const waiting = await findWaiting(context, key, action);
+  const { workspaceId } = caller;
   const hash = hashKey(key);
-  if (waiting !== undefined) {
-    await context.inTransaction(
-      async (write) => void (await storeLearnedHash(context, write, waiting, hash)),
-    );
-  }
-  return caches.keys.find(caller.workspaceId, hash); // another request or node may have been the first
+  const findStored = () => caches.keys.find(workspaceId, hash); // another request or node may have been the first
+  if (oldHashes.noneWait(workspaceId)) return undefined;
+  if (!(await oldHashes.areWaiting(workspaceId))) return findStored();
+  const match = await findWaiting(context, key, action);
+  if (match === undefined) return findStored();
+  await context.inTransaction(
+    async (write) => void (await storeLearnedHash(context, write, match.waiting, hash)),
+  );
+  const found = await findStored();
+  // a deleted key may have the same SHA-256
+  if (found === undefined) oldHashes.rejectMatch(key, match.compared);
+  return found;
 }
+
+/** `compared`: the salted hashes that the key was compared with. */
+type Match = { waiting: WaitingKey; compared: readonly string[] };
 
 async function findWaiting(
   { caller, db, oldHashes }: RunContext,
   key: string,
   action: Action,
-): Promise<WaitingKey | undefined> {
+): Promise<Match | undefined> {
   const { workspaceId } = caller;
   const isAllowed = ({ apiId }: WaitingKey) => may(caller, "api", apiId, action);
   const found = await findByDigest(db, workspaceId, oldHashes.digestsOf(key));
-  if (found !== undefined) return isAllowed(found) ? found : undefined;
-  const candidates = (await listCandidates(db, workspaceId, key)).filter(isAllowed);
+  if (found !== undefined) return isAllowed(found) ? { waiting: found, compared: [] } : undefined;
+  const candidates = affordable((await listCandidates(db, workspaceId, key)).filter(isAllowed));
   const [first] = candidates;
   if (first === undefined) return undefined;
   const hashes = candidates.map(({ hash }) => hash);
   const compared = await oldHashes.compare(key, hashes, `${workspaceId} ${first.start}`);
   if (compared === "busy") throw busy;
-  return compared === "unknown" ? undefined : candidates.find(({ hash }) => hash === compared.hash);
+  if (compared === "unknown") return undefined;
+  const waiting = candidates.find(({ hash }) => hash === compared.hash);
+  return waiting && { waiting, compared: hashes };
+}
+
+/** The first keys that may be compared for one guess: those of one start always, and of shorter ones as many as the bounds allow. */
+function affordable(candidates: readonly WaitingKey[]): WaitingKey[] {
+  let work = 0;
+  return candidates.slice(0, mostOfOneStart).filter(({ hash }) => {
+    work += workOf(hash);
+    return work <= mostWork;
+  });
 }
 
 const busy = new Failure("hashing_busy", { headers: { "Retry-After": "1" } });

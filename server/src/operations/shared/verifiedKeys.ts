@@ -32,20 +32,25 @@ function orMissing(
   record: KeyRecord | undefined,
   context: RunContext,
   named: Named,
+  inTurn?: InTurn,
 ): MaybePromise<KeyRecord | undefined> {
   if (record !== undefined) return record;
   const isNowhere =
     !named.migrationId &&
     context.oldHashes.noneWait(context.caller.workspaceId) &&
     fallbackOf(context) === undefined;
-  return isNowhere ? undefined : findMissingKey(context, named);
+  return isNowhere ? undefined : findMissingKey(context, named, inTurn);
 }
 
 /** A key whose SHA-256 is not stored. */
-async function findMissingKey(context: RunContext, named: Named): Promise<KeyRecord | undefined> {
+async function findMissingKey(
+  context: RunContext,
+  named: Named,
+  inTurn: InTurn = (find) => find(),
+): Promise<KeyRecord | undefined> {
   const { key, migrationId } = named;
   const migrated = migrationId ? await findMigratedKey(context, key, migrationId) : undefined;
-  const found = migrated ?? (await findByOldHash(context, key, "verify_key"));
+  const found = migrated ?? (await inTurn(() => findByOldHash(context, key, "verify_key")));
   const upstream = fallbackOf(context);
   return found ?? (upstream && findThroughUpstream(context, upstream, named));
 }
@@ -61,6 +66,19 @@ function findKey({ caches, caller, hashKey }: RunContext, key: string): MaybePro
 }
 
 type Named = { key: string; migrationId?: string | undefined };
+
+type Find = () => Promise<KeyRecord | undefined>;
+type InTurn = (find: Find) => Promise<KeyRecord | undefined>;
+
+/** Comparisons of slow hashes are bounded: a batch that began all of its own at once would take the places of each other. */
+function oneAtATime(): InTurn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (find) => {
+    const result = last.then(find);
+    last = result.catch(() => {});
+    return result;
+  };
+}
 
 /**
  * As `findVerifiedKey` for one after the other, but all keys are looked up together. An entry that has failed before
@@ -81,11 +99,12 @@ export async function findVerifiedKeys(
   const isMigrating = (entry: Settled<Named>, index: number) =>
     "value" in entry && entry.value.migrationId && isMissing(index);
   if (!entries.some(isMigrating)) {
+    const inTurn = oneAtATime();
     return allAvailable(
       entries.map((entry, index) =>
         "error" in entry || !isMissing(index)
           ? itemAt(looked, index)
-          : settleLater(orMissing, undefined, context, entry.value),
+          : settleLater(orMissing, undefined, context, entry.value, inTurn),
       ),
     );
   }

@@ -3,7 +3,7 @@ import { StorageError } from "../engine.ts";
 import type { ForeignDatabase } from "../foreignDatabase.ts";
 import { oneConnection } from "./postgresConnection.ts";
 
-type Value = string | number;
+type Value = string | number | Uint8Array;
 
 /**
  * Opens the SQLite file at a path, or the PostgreSQL database at an address.

@@ -8,6 +8,8 @@ export type DumpText = {
   text: string;
   /** where the unused part begins */
   at: number;
+  /** how many characters of the file have been used */
+  used(): number;
   /** the line of the file where the unused part begins, from 1 */
   line(): number;
   /** Reads on. `text` then begins with the unused part, and `at` is 0. False: the file has ended. */
@@ -24,11 +26,13 @@ const longestPart = 32 * 1024 * 1024;
 export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
   const chunks = plainChunks(bytes);
   let line = 1;
+  let dropped = 0;
   let countedTo = 0;
   let isEnd = false;
   const dump: DumpText = {
     text: "",
     at: 0,
+    used: () => dropped + dump.at,
     line() {
       line += linesIn(dump.text, countedTo, dump.at);
       countedTo = dump.at;
@@ -37,6 +41,7 @@ export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
     async more() {
       dump.line();
       dump.text = dump.text.slice(dump.at);
+      dropped += dump.at;
       dump.at = 0;
       countedTo = 0;
       if (dump.text.length > longestPart) {

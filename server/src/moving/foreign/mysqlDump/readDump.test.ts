@@ -102,6 +102,33 @@ test("rows are read from every statement that mysqldump writes them with", async
   }
 });
 
+test.each([
+  "select 'a */ b''s'",
+  "select '*/ \\''",
+  'select "\'*/"',
+  "select 1 AS `'*/`",
+  "/* it's */",
+  "-- it's */\n",
+])("the executable comment with %s ends where it ends for the server", async (body) => {
+  const view = `/*M!50001 CREATE VIEW v AS ${body} */;\n/*!50001 CREATE VIEW v AS ${body} */;\n`;
+  const rows = `INSERT INTO \`keys\` VALUES (1,'a','b');`;
+  for (const pieceLength of [1, 1000]) {
+    const found = await rowsOf(`${view}${table}${view}${rows}${completed}`, pieceLength);
+    expect(found).toEqual([{ id: 1, unused: null, value: "b" }]);
+  }
+});
+
+test("a comment with an apostrophe is skipped wherever a read of the file ends within it", async () => {
+  const readLength = 256 * 1024;
+  const comments = "/* it's */ -- it's\n# it's\n";
+  for (let cut = 0; cut <= comments.length; cut += 1) {
+    const start = "DROP TABLE x ";
+    const filling = " ".repeat(readLength - start.length - cut);
+    const dump = `${start}${filling}${comments};\n${table}INSERT INTO \`keys\` VALUES (1,'a','b');${completed}`;
+    expect(await rowsOf(dump, readLength)).toHaveLength(1);
+  }
+});
+
 test("values of columns that are not wanted are not kept", async () => {
   const [row] = await rowsOf(`${table}INSERT INTO \`keys\` VALUES (1,0xff,'x');${completed}`);
   expect(row).toEqual({ id: 1, unused: null, value: "x" });
@@ -122,6 +149,19 @@ describe("a dump is refused with the line and what to do", () => {
       "it ends between rows",
       `${table}INSERT INTO \`keys\` VALUES (1,'a','b'),`,
       "Line 2: the table keys: the dump ends within a row",
+    ],
+    [
+      "it ends within a text of a table that is not wanted",
+      "INSERT INTO other VALUES (1,'abc",
+      "is truncated",
+    ],
+    ["it ends within a name of a statement that is not read", "LOCK TABLES `ot", "is truncated"],
+    ["it ends within a comment of such a statement", "DROP TABLE x /* y", "is truncated"],
+    ["it ends behind such a statement without its semicolon", "UNLOCK TABLES", "is truncated"],
+    [
+      "it ends within a trigger",
+      "DELIMITER ;;\nCREATE TRIGGER x BEFORE INSERT ON y SET a='abc",
+      "is truncated",
     ],
     ["a second dump follows that is truncated", table + insert + completed + insert, "is truncated"],
     [

@@ -36,14 +36,19 @@ export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<
   while (await skipBlank(dump, onComment)) {
     isComplete = false;
     await ensure(dump, headLength);
+    const before = dump.used();
     yield* readStatement(dump, tables, wanted);
+    if (dump.used() === before) {
+      throw new DocumentError(`Line ${dump.line()}: what begins here cannot be read. Write the dump again.`);
+    }
   }
-  if (!isComplete) {
-    throw new DocumentError(
-      `The dump is truncated: it must end with "-- Dump completed". Write it again, without --skip-comments and --compact.`,
-    );
-  }
+  if (!isComplete) throw truncated();
 }
+
+const truncated = () =>
+  new DocumentError(
+    `The dump is truncated: it must end with "-- Dump completed". Write it again, without --skip-comments and --compact.`,
+  );
 
 type Tables = Map<string, readonly string[]>;
 
@@ -115,7 +120,7 @@ async function skipDelimited(dump: DumpText): Promise<void> {
       return;
     }
     dump.at = Math.max(dump.at, dump.text.length - 20);
-    if (!(await dump.more())) return;
+    if (!(await dump.more())) throw truncated();
   }
 }
 
@@ -133,7 +138,7 @@ async function skipStatement(dump: DumpText): Promise<void> {
       dump.at += 1;
       return;
     }
-    if (!(await dump.more())) return;
+    if (!(await dump.more())) throw truncated();
   }
 }
 

@@ -11,6 +11,19 @@ export function spaceEnd(text: string, start: number): number {
 
 /** Where the comment ends that begins at `at`; `at` itself if none does. */
 export function commentEnd(text: string, at: number): number {
+  const isExecutable = text.startsWith("/*!", at) || text.startsWith("/*M!", at);
+  return isExecutable ? executableEnd(text, at + 3) : plainCommentEnd(text, at);
+}
+
+/** The server runs what is in such a comment, so a text in it may contain the mark of its end. */
+function executableEnd(text: string, start: number): number {
+  for (let at = start; at !== -1 && at < text.length; at = partEnd(text, at, plainCommentEnd)) {
+    if (text.startsWith("*/", at)) return at + 2;
+  }
+  return -1;
+}
+
+function plainCommentEnd(text: string, at: number): number {
   if (text.startsWith("/*", at)) return after(text, "*/", at + 2);
   const isLine = text[at] === "#" || (text.startsWith("--", at) && text.charCodeAt(at + 2) <= 32);
   return isLine ? after(text, "\n", at) : at;
@@ -49,12 +62,13 @@ export function statementEnd(text: string, start: number): number {
 }
 
 /** Where the quoted text or the comment ends that begins at `at`, or else the next character. */
-export function partEnd(text: string, at: number): number {
+export function partEnd(text: string, at: number, endOfComment = commentEnd): number {
   const character = text[at];
   if (character === "'" || character === '"' || character === "`") return quotedEnd(text, at);
   if (character !== "/" && character !== "-" && character !== "#") return at + 1;
   if (at + 2 >= text.length) return -1;
-  return Math.max(at + 1, commentEnd(text, at));
+  const end = endOfComment(text, at);
+  return end === at ? at + 1 : end;
 }
 
 export type Name = { name: string; end: number };

@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, sql } from "kysely";
-import { longestStart, mostOfOneStart, type OldScheme, schemeOf } from "../../../domain/oldHashes.ts";
+import { longestStart, type OldScheme, schemeOf } from "../../../domain/oldHashes.ts";
 import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Schema, Tx } from "../../schema.ts";
 import { isHashFree } from "./freeHash.ts";
@@ -9,6 +9,9 @@ export const fromUpstream = "upstream";
 
 /** The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has this id. */
 export const underOldHash = "oldHash";
+
+/** What keys have as their `pendingMigrationId` that wait for something else than a migration. */
+export const waitingStates: ReadonlySet<string> = new Set([fromUpstream, underOldHash]);
 
 /**
  * Returns what is stored as the hash of a key that was imported without one. It is never equal to a real
@@ -121,13 +124,17 @@ const selectByDigest = prepared(
       .compile(),
 );
 
-/** The live keys that have a salted hash and begin like this key, those with the longest start first. */
+/**
+ * The live keys that have a salted hash and begin like this key, those with the longest start first. An import bounds how
+ * many there are.
+ */
 export async function listCandidates(db: Db, workspaceId: string, key: string): Promise<WaitingKey[]> {
   return selectCandidates(db, { workspaceId, starts: startsOf(key) });
 }
 
+/** As in the partial index. */
 function hasSalt(eb: ExpressionBuilder<Schema, "keys">) {
-  return eb(beginning(eb, 1), "=", "$");
+  return eb(beginning(eb, 1), "=", sql.lit("$"));
 }
 
 function beginning({ fn }: ExpressionBuilder<Schema, "keys">, length: number) {
@@ -143,31 +150,28 @@ const selectCandidates = prepared(
       .where(hasSalt)
       .orderBy("keys.start", "desc")
       .orderBy("keys.id")
-      .limit(mostOfOneStart)
       .compile(),
 );
 
-/** How many live keys with a salted hash have each of these starts. */
-export async function countStarts(
+/** The live keys with a salted hash that have one of these starts. */
+export async function listSalted(
   db: Db,
   workspaceId: string,
   starts: readonly string[],
-): Promise<Map<string, number>> {
-  const rows = await selectStartCounts(db, { workspaceId, starts });
-  return new Map(rows.map(({ start, count }) => [start, count]));
+): Promise<Pick<WaitingKey, "id" | "start" | "hash">[]> {
+  return selectSalted(db, { workspaceId, starts });
 }
 
-const selectStartCounts = prepared(
+const selectSalted = prepared(
   (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
     db
       .selectFrom("keys")
-      .select(({ fn }) => ["keys.start", fn.countAll<number>().as("count")])
+      .select(["keys.id", "keys.start", "keys.hash"])
       .where("workspaceId", "=", workspaceId)
       .where(isUnderOldHash)
       .where(isIn("keys.start", starts))
       .where(hasSalt)
       .where("deletedAtMs", "is", null)
-      .groupBy("keys.start")
       .compile(),
 );
 

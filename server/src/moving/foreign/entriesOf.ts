@@ -1,0 +1,45 @@
+import type { DocumentRecord } from "../format.ts";
+import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
+import type { Reading } from "./foreignRecords.ts";
+
+/**
+ * The records as they are imported. `line` is the number of the record. What is invalid is noted and omitted, and so are
+ * references to the permissions and roles among it.
+ */
+export async function* entriesOf(
+  records: AsyncIterable<DocumentRecord>,
+  note: Reading["note"],
+): AsyncGenerator<Entry> {
+  let line = 0;
+  const omitted = new Set<string>();
+  for await (const record of records) {
+    line += 1;
+    try {
+      yield { ...parseRecord(withoutOmitted(record, omitted, note)), line };
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      if (record.type === "permission" || record.type === "role") omitted.add(record.id);
+      note(`The ${record.type} ${nameOf(record)} is not imported: ${error.message}.`);
+    }
+  }
+}
+
+const nameOf = (record: DocumentRecord) => ("name" in record ? (record.name ?? "") : "");
+
+const lists = ["permissions", "roles"] as const;
+
+function withoutOmitted(
+  record: DocumentRecord,
+  omitted: ReadonlySet<string>,
+  note: Reading["note"],
+): DocumentRecord {
+  if (record.type !== "key" && record.type !== "role") return record;
+  const kept: { [list in (typeof lists)[number]]?: readonly string[] | undefined } = record;
+  const lost = lists.filter((list) => kept[list]?.some((id) => omitted.has(id)));
+  if (lost.length === 0) return record;
+  note(
+    `The ${record.type} ${record.name ?? record.id} is imported without those of its ${lost.join(" and ")} that are not imported.`,
+  );
+  const shorter = lost.map((list) => [list, kept[list]?.filter((id) => !omitted.has(id))]);
+  return { ...record, ...Object.fromEntries(shorter) };
+}
