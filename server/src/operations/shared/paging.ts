@@ -93,38 +93,43 @@ export function pageOf<R extends { id: string }, T>(
   toItem: (row: R) => T,
   readUntilId?: string,
 ): Page<T> {
-  return writtenPage(rows, limit, (row) => write(toItem(row)), readUntilId);
+  const texts: string[] = [];
+  const page = cutPage(
+    rows,
+    limit,
+    (row) => {
+      const item = toItem(row);
+      const json = JSON.stringify(item);
+      texts.push(json);
+      return { item, bytes: Buffer.byteLength(json) };
+    },
+    readUntilId,
+  );
+  return { ...page, json: `[${texts.slice(0, page.items.length).join(",")}]` };
 }
 
-/** An item and its JSON, which says how large the item is and is sent unchanged. */
-type WrittenItem<T> = { item: T; json: string };
+/** An item, and how many bytes its JSON has. */
+type SizedItem<T> = { item: T; bytes: number };
 
-function write<T>(item: T): WrittenItem<T> {
-  return { item, json: JSON.stringify(item) };
-}
-
-function writtenPage<R extends { id: string }, T>(
+function cutPage<R extends { id: string }, T>(
   rows: readonly R[],
   limit: number,
-  writtenOf: (row: R) => WrittenItem<T>,
+  sizedOf: (row: R) => SizedItem<T>,
   readUntilId?: string,
 ): Page<T> {
   const items: T[] = [];
-  const texts: string[] = [];
-  let bytes = 0;
+  let pageBytes = 0;
   let nextAfterId = readUntilId;
   for (const [index, row] of rows.entries()) {
-    const { item, json } = writtenOf(row);
-    bytes += Buffer.byteLength(json);
-    if (index === limit || (bytes > maxPageBytes && index > 0)) {
+    const { item, bytes } = sizedOf(row);
+    pageBytes += bytes;
+    if (index === limit || (pageBytes > maxPageBytes && index > 0)) {
       nextAfterId = rows[index - 1]?.id;
       break;
     }
     items.push(item);
-    texts.push(json);
   }
-  const page = { items, json: `[${texts.join(",")}]` };
-  return nextAfterId === undefined ? page : { ...page, nextAfterId };
+  return nextAfterId === undefined ? { items } : { items, nextAfterId };
 }
 
 type Loading<H, T> = {
@@ -136,25 +141,25 @@ type Loading<H, T> = {
 
 /**
  * As `pageOf`, for rows that become large items. Only as many items are loaded at a time as fit by `bytesOf`, and none
- * once the page is full.
+ * once the page is full. The JSON that measures them is not kept, so that a page of large items is not in memory twice.
  */
 export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],
   limit: number,
   { bytesOf, load }: Loading<H, T>,
 ): Promise<Page<T>> {
-  const loaded: ({ id: string } & WrittenItem<T>)[] = [];
-  let bytes = 0;
-  while (loaded.length < Math.min(rows.length, limit) && bytes <= maxPageBytes) {
+  const loaded: ({ id: string } & SizedItem<T>)[] = [];
+  let pageBytes = 0;
+  while (loaded.length < Math.min(rows.length, limit) && pageBytes <= maxPageBytes) {
     const next = firstFitting(rows.slice(loaded.length, limit), bytesOf);
     const items = await load(next);
     for (const [index, item] of items.entries()) {
-      const written = write(item);
-      loaded.push({ id: itemAt(next, index).id, ...written });
-      bytes += Buffer.byteLength(written.json);
+      const bytes = Buffer.byteLength(JSON.stringify(item));
+      loaded.push({ id: itemAt(next, index).id, item, bytes });
+      pageBytes += bytes;
     }
   }
-  const page = writtenPage(loaded, limit, (one) => one);
+  const page = cutPage(loaded, limit, (one) => one);
   return loaded.length === rows.length ? page : { nextAfterId: loaded.at(-1)?.id, ...page };
 }
 
