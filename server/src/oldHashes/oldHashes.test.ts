@@ -401,7 +401,7 @@ describe("without a database,", () => {
     const { Worker: Native } = globalThis;
     const threads: Worker[] = [];
     globalThis.Worker = class extends Native {
-      constructor(script: string) {
+      constructor(script: string | URL) {
         super(script);
         threads.push(this);
       }
