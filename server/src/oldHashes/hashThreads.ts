@@ -113,7 +113,7 @@ function threadPool(count: number) {
         return compared as Compared;
       } catch (error) {
         discard(thread);
-        throw error;
+        throw isClosed ? new Closed() : error;
       }
     },
     async close() {

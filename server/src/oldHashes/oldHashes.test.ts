@@ -397,14 +397,25 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("a thread that fails is replaced, also for a guess that is queued", async () => {
+  test("a thread that ends is replaced, also for a guess that is queued", async () => {
+    const { Worker: Native } = globalThis;
+    const threads: Worker[] = [];
+    globalThis.Worker = class extends Native {
+      constructor(script: string | URL) {
+        super(script);
+        threads.push(this);
+      }
+    };
     const oldHashes = open();
     const hash = bcrypt("key");
-    const fatal = oldHashes.compare("key", null as unknown as string[], "x");
+    expect(await oldHashes.compare("key", [hash], "x")).toEqual({ hash });
+    const ended = oldHashes.compare("other", [hash.replace("$04$", "$12$")], "x");
     const queued = oldHashes.compare("key", [hash], "y");
-    expect([await fatal, await queued]).toEqual(["busy", { hash }]);
-    expect(await oldHashes.compare("key", [hash], "z")).toEqual({ hash });
+    threads[0]?.terminate();
+    expect([await ended, await queued]).toEqual(["busy", { hash }]);
+    expect(threads).toHaveLength(2);
     await oldHashes.close();
+    globalThis.Worker = Native;
   });
 });
 
