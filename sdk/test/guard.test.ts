@@ -34,6 +34,8 @@ async function makeKey(more: NewKey = {}): Promise<{ key: string; keyId: string 
   return (await latchkey.keys.createKey({ apiId, externalId: "user_123", ...more })).data;
 }
 
+const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+
 describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   let app: App;
   const apps: App[] = [];
@@ -75,8 +77,6 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     expect(of.reached()).toBe(before);
     return response;
   }
-
-  const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
   test("lets a valid key through with its identity", async () => {
     const { key, keyId } = await makeKey();
@@ -524,4 +524,23 @@ test("a guard of a client without a root key refuses with 500 and logs what to s
   }
   expect(logged).toHaveLength(1);
   expect(logged[0]).toContain("LATCHKEY_ROOT_KEY");
+});
+
+test("a Hono route's response is sent uncopied with the state of the limits, unless its headers are immutable", async () => {
+  const own = new Response("own");
+  const proxied = new Response("proxied");
+  proxied.headers.set = () => {
+    throw new TypeError("immutable"); // as Node's, of a response of fetch
+  };
+  const app = new Hono();
+  app.use(forHono(() => latchkey, { ratelimits: [{ name: "requests", limit: 5, duration: 30_000 }] }));
+  app.get("/own", () => own).get("/proxied", () => proxied);
+  const { key } = await makeKey();
+  const direct = await app.request("/own", bearer(key));
+  const copied = await app.request("/proxied", bearer(key));
+  expect(direct).toBe(own);
+  expect([await direct.text(), await copied.text()]).toEqual(["own", "proxied"]);
+  for (const { headers } of [direct, copied]) {
+    expect(headers.get("ratelimit-policy")).toBe('"requests";q=5;w=30');
+  }
 });
