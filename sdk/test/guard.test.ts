@@ -529,9 +529,10 @@ test("a guard of a client without a root key refuses with 500 and logs what to s
 test("a Hono route's response is sent uncopied with the state of the limits, unless its headers are immutable", async () => {
   const own = new Response("own");
   const proxied = new Response("proxied");
-  proxied.headers.set = () => {
+  const immutable = () => {
     throw new TypeError("immutable"); // as Node's, of a response of fetch
   };
+  Object.defineProperty(proxied.headers, "set", { value: immutable });
   const app = new Hono();
   app.use(forHono(() => latchkey, { ratelimits: [{ name: "requests", limit: 5, duration: 30_000 }] }));
   app.get("/own", () => own).get("/proxied", () => proxied);
