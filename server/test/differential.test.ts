@@ -66,16 +66,23 @@ async function viewOf(server: TestServer): Promise<View> {
   };
 }
 
-/** Sends `count` random calls to both servers. Returns the first call for which their responses differ. */
+/** Sends `count` random calls to both servers. Returns the first call for which their responses differ, and where. */
 async function compare(views: readonly View[], calls: RandomCalls, count: number): Promise<string[]> {
   for (let sent = 0; sent < count; sent += 1) {
     const call = calls(views[0]?.names ?? []);
     const replies = await Promise.all(views.map((view) => view.send(call)));
     const responses = views.map((view, index) => view.seen(replies[index] as Reply));
     for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    if (new Set(responses).size > 1) return [call.operation, call.body, ...responses];
+    if (new Set(responses).size > 1) return [call.operation, call.body, ...aroundDifference(responses)];
   }
   return [];
+}
+
+/** The part of each response around the first character in which they differ. */
+function aroundDifference([one = "", other = ""]: readonly string[]): string[] {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  return [one, other].map((response) => response.slice(Math.max(0, at - 300), at + 300));
 }
 
 const statuses = new Map<number, number>();
