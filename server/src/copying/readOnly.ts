@@ -15,7 +15,7 @@ export async function refuseWrites(db: BulkDatabase): Promise<void> {
 
 /** Removes the source's marker, then removes or disables the triggers of `refuseWrites`. */
 export async function acceptWrites(db: BulkDatabase): Promise<void> {
-  await removeMarker(db, "source"); // from now on, the triggers accept writes
+  await removeMarker(db, "source"); // then the triggers accept writes
   if (db.engine === "postgres") return disableTriggers(db);
   await db.transaction(async () => {
     for (const table of copiedRecords) {

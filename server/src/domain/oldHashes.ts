@@ -42,7 +42,7 @@ export const mostWork = 1_000_000;
 /** The longest start by which a key is found, in characters. */
 export const longestStart = 64;
 
-/** A digest as it is stored. */
+/** A digest in its stored form. */
 export function storedDigest(scheme: DigestScheme, base64url: string): string {
   return `${scheme}:${base64url}`;
 }

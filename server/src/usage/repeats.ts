@@ -58,7 +58,7 @@ function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   );
 }
 
-/** An event, and its line as it is stored, with its newline. */
+/** An event and its stored line, with the newline. */
 export type PassedEvent = { event: CountedEvent; line: string };
 
 /** An event to which later lines may refer. `rest`: its line from the end of its request id on. */
