@@ -62,6 +62,33 @@ const requests = fc.record(
 
 type Request = Parameters<Parameters<typeof requests.map>[0]>[0];
 
+const plain: KeyPlan = {
+  own: [{ name: "own", limit: 1, duration: 60_000, autoApply: true }],
+  shared: [],
+  ipAllowList: null,
+  permissions: ["docs.read"],
+  ofRole: [],
+  credits: null,
+  refill: null,
+  expiresIn: null,
+  enabled: true,
+};
+/** Histories that have every code, since random ones may lack one. */
+const examples: [KeyPlan, Request[]][] = [
+  [
+    plain,
+    [
+      { by: "key", after: "nothing" },
+      { by: "keyId", after: "nothing" },
+      { by: "key", after: "disable", permissions: "docs.read AND docs.write" },
+      { by: "keyHash", after: "delete" },
+      { by: "key", after: "nothing" },
+    ],
+  ],
+  [{ ...plain, expiresIn: -1 }, [{ by: "key", after: "nothing" }]],
+  [{ ...plain, ipAllowList: ["192.0.2.0/24"] }, [{ by: "key", after: "nothing" }]],
+];
+
 /** What a verification takes beside the key. */
 function bodyOf({ permissions, ip, cost, ratelimits }: Request): object {
   return {
@@ -175,7 +202,7 @@ describe.each(
       }
     };
     const histories = fc.asyncProperty(keys, fc.array(requests, { minLength: 3, maxLength: 8 }), history);
-    await fc.assert(histories, { numRuns: 80 });
+    await fc.assert(histories, { numRuns: 80, examples });
     for (const code of [
       "VALID",
       "DISABLED",
