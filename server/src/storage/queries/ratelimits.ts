@@ -130,10 +130,10 @@ const upsertLimits = prepared(
       .compile(),
 );
 
-/** Deletes all limits of the owner and returns their ids. */
+/** Deletes all limits of the owner and returns their ids in their order. PostgreSQL returns deleted rows in any order. */
 export async function deleteRatelimits(tx: Tx, workspaceId: string, ownerId: string): Promise<string[]> {
   const rows = await deleteAll(tx, { workspaceId, ownerId });
-  return rows.map((row) => row.id);
+  return inOrder(rows).map((row) => row.id);
 }
 
 const deleteAll = prepared((db, { workspaceId, ownerId }: { workspaceId: string; ownerId: string }) =>
@@ -141,6 +141,6 @@ const deleteAll = prepared((db, { workspaceId, ownerId }: { workspaceId: string;
     .deleteFrom("ratelimits")
     .where("workspaceId", "=", workspaceId)
     .where("ownerId", "=", ownerId)
-    .returning("id")
+    .returning(["id", "position"])
     .compile(),
 );
