@@ -1,3 +1,5 @@
+import { actions } from "./caller.ts";
+
 type Row = readonly [path: string, action: string, permissions: readonly string[]];
 
 /**
@@ -18,25 +20,9 @@ const table: readonly Row[] = [
   ["limits", "read", ["workspace.*.read_limits"]],
   ...rbac("role", ["add_permission_to_role", "remove_permission_from_role"]),
   ...rbac("permission", []),
-  ...each("identities/{}", "identity", [
-    "create_identity",
-    "read_identity",
-    "update_identity",
-    "delete_identity",
-  ]),
+  ...each("identities/{}", "identity", actions.identity),
   ...each("apis/{}", "api", ["create_api", "read_api", "update_api", "delete_api", "read_analytics"]),
-  ...each("ratelimits/{}", "ratelimit", [
-    "limit",
-    "create_namespace",
-    "read_namespace",
-    "update_namespace",
-    "delete_namespace",
-    "set_override",
-    "read_override",
-    "delete_override",
-    "list_overrides",
-    "read_analytics",
-  ]),
+  ...each("ratelimits/{}", "ratelimit", actions.ratelimit),
 ];
 
 function rbac(thing: "role" | "permission", writes: readonly string[]): Row[] {
