@@ -65,7 +65,7 @@ export type TransactContext = Context & Write;
  * `json` has the items as JSON, if they have already been serialized.
  */
 export type Page<T> = {
-  items: T[];
+  items: T[] | Written<T[]>;
   json?: string | undefined;
   nextAfterId?: string | Position | undefined;
   completeSinceMs?: number | undefined;

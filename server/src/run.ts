@@ -54,7 +54,7 @@ export type Result = {
   data?: unknown;
   /** the JSON of `data`; undefined: `data` is written as usual */
   written?: Pick<Written<unknown>, "json">;
-  pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
+  pagination?: { hasMore: boolean; cursor?: string; completeSince?: number } | undefined;
   /** only if the operation has no `data` */
   warnings?: string[];
   /** the id of the first request with the same Idempotency-Key, if this is a copy of its response */
@@ -172,6 +172,7 @@ class CallContext implements RunContext {
   readonly limits: Services["limits"];
   readonly db: Services["db"];
   readonly slow: Services["slow"];
+  readonly readSlowly: Services["readSlowly"];
   readonly counters: Services["counters"];
   readonly caches: Services["caches"];
   readonly usage: Services["usage"];
@@ -194,6 +195,7 @@ class CallContext implements RunContext {
     this.limits = services.limits;
     this.db = services.db;
     this.slow = services.slow;
+    this.readSlowly = services.readSlowly;
     this.counters = services.counters;
     this.caches = services.caches;
     this.usage = services.usage;
@@ -340,9 +342,11 @@ async function wasCommitted(
 /** The result of an operation that writes its output itself. */
 class WrittenResult implements Result {
   readonly written: Written<unknown>;
+  readonly pagination: Result["pagination"];
 
-  constructor(written: Written<unknown>) {
+  constructor(written: Written<unknown>, pagination?: Result["pagination"]) {
     this.written = written;
+    this.pagination = pagination;
   }
 
   get data(): unknown {
@@ -364,6 +368,7 @@ function resultOf(returned: unknown, operation: Operation): Result {
       : { hasMore: true, cursor: encodeCursor(nextAfterId) }),
     ...(completeSinceMs === undefined ? {} : { completeSince: completeSinceMs }),
   };
+  if (items instanceof Written) return new WrittenResult(items, pagination);
   return json === undefined
     ? { data: items, pagination }
     : { data: items, written: { json: () => json }, pagination };

@@ -1,6 +1,7 @@
 import type { CompiledQuery, OperationNode, QueryExecutor } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 import type { Db } from "../src/storage/schema.ts";
+import { slowReader } from "../src/storage/slowReads.ts";
 
 /** Records the tree of every later statement of this engine, whoever runs it, even if it was compiled before. */
 export function recordStatements(engine: Engine): OperationNode[] {
@@ -28,6 +29,7 @@ export function watchStatements(engine: Engine, seen: (statement: Watched) => vo
   };
   watch(engine.db, "alone");
   watch(engine.slow, "alone");
+  engine.readSlowly = slowReader(engine.slow); // in this thread, where its statements are seen
   engine.transaction = (work, options) =>
     transaction.call(
       engine,

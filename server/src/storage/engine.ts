@@ -1,5 +1,6 @@
 import type { MaybePromise } from "../domain/maybePromise.ts";
 import type { Db, Tx } from "./schema.ts";
+import type { ReadSlowly } from "./slowReads.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** A database, as the rest of the program uses it. */
@@ -9,6 +10,8 @@ export type Engine = {
   db: Db;
   /** for lists and searches, which may take long */
   slow: Db;
+  /** Runs a slow read as a whole, so that only its result passes between threads. */
+  readSlowly: ReadSlowly;
   /**
    * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database
    * is reached over a network: then one statement should read everything.

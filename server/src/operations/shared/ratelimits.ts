@@ -72,11 +72,6 @@ export const storedRatelimit = z.strictObject({
   autoApply: z.boolean().describe("Whether every verification counts against it without naming it."),
 });
 
-export function ratelimitResponse(ratelimit: StoredRatelimit): z.input<typeof storedRatelimit> {
-  const { id, name, limit, durationMs, autoApply } = ratelimit;
-  return { id, name, limit, duration: durationMs, autoApply };
-}
-
 /**
  * Refuses windows that are longer than this server counts. `locationOf` names the place of the item at an index.
  * Errors: `invalid_input`, with one entry for each such window.
