@@ -1,5 +1,7 @@
 /** The most bytes of JSON that a page has, unless its first item alone is larger. */
 export const maxPageBytes = 8 * 1024 * 1024;
+/** A character of a JavaScript string has at most so many bytes in UTF-8. */
+const mostBytesOfCharacter = 3;
 
 type CutPage<T> = { items: T[]; nextAfterId?: string };
 
@@ -16,6 +18,14 @@ export function pageOf<R extends { id: string }, T>(
   toItem: (row: R) => T,
   readUntilId?: string,
 ): JsonPage<T> {
+  const most = rows.slice(0, limit).map(toItem);
+  const whole = JSON.stringify(most);
+  if (whole.length * mostBytesOfCharacter <= maxPageBytes) {
+    const nextAfterId = rows.length > limit ? rows[limit - 1]?.id : readUntilId;
+    return nextAfterId === undefined
+      ? { items: most, json: whole }
+      : { items: most, json: whole, nextAfterId };
+  }
   const texts: string[] = [];
   const page = cutPage(
     rows,
