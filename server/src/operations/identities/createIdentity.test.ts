@@ -17,7 +17,7 @@ const scalars = fc.oneof(
   fc.integer(),
   fc.double({ min: -1e15, max: 1e15, noNaN: true }),
 );
-/** Any JSON object within the bounds, with names like those that trip up objects. */
+/** Any JSON object within the bounds. Some names are those that code often mistakes, such as `__proto__`. */
 const metas = fc.dictionary(
   names,
   fc.letrec((tie) => ({
@@ -165,7 +165,7 @@ describe.each(engines)("on $name,", (engine) => {
         );
         expect(reply.status).toBe(200);
         const response = await space.call("identities.getIdentity", { identity: externalId });
-        // comparing objects would miss the order of members, and `__proto__` as plain data
+        // comparing objects would not see the order of members, nor a member named `__proto__`
         expect(response.text).toContain(`"meta":${JSON.stringify(JSON.parse(text))}`);
       }),
       { numRuns: 60 },

@@ -161,7 +161,7 @@ describe.each(engines)("on $name,", (engine) => {
           check: "expiry",
           passed: false,
           expires,
-          why: `The key expired at ${iso(expires)}, 60 s before.`,
+          why: `The key expired at ${iso(expires)}, 60 s before this verification.`,
           fix: "Set a later `expires` with keys.updateKey, or create another key.",
         },
       ]);
@@ -548,7 +548,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(checkOf(await explained({ requestId }), "ipAllowList").ip).toBeUndefined();
     });
 
-    test("another field beside the request is refused, as nothing else could be meant", async () => {
+    test("a `requestId` together with fields of a verification is refused", async () => {
       const requestId = "req_0Ck3vDbnXhq2Tn6Yp1Zs4a";
       for (const [field, value] of Object.entries({
         permissions: "a",

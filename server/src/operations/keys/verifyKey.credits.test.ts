@@ -88,7 +88,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("windows taken for credits that were refused are given back before the response, which shows them so", async () => {
+  test("if credits refuse, the rate limits give back what they counted, and the response shows that", async () => {
     const shared = { externalId: "user_123", ratelimits: [auto("shared", 5)] };
     await space.data("identities.createIdentity", shared);
     const poor = await createKey({ remaining: 0 }, { externalId: "user_123", ratelimits: [auto("own", 5)] });
