@@ -33,7 +33,7 @@ test.each([
   expect(nextRefillAt({ interval: "monthly", day }, at(after))).toBe(at(next));
 });
 
-/** The first midnight after `afterMs` on which the rule says to refill, found by trying one after the other. */
+/** The first midnight after `afterMs` at which the rule refills, found by trying one midnight after the other. */
 function firstByTrying(refill: Refill, afterMs: number): number {
   for (let midnight = Math.floor(afterMs / dayMs) * dayMs; ; midnight += dayMs) {
     const tomorrow = new Date(midnight + dayMs).getUTCDate();
@@ -156,7 +156,7 @@ test.each<[string, Refill]>([
   const followingMs = nextRefillAt(schedule, dueMs);
   const day = schedule.interval === "monthly" ? schedule.day : null;
   const empty = { remaining: 0, refillAmount: 5, refillDay: day, nextRefillAtMs: dueMs };
-  /** what a verification by a wrong clock leaves, all credits spent */
+  /** the balance after a wrong clock has refilled it and a verification has spent all credits */
   const wrongOnce = (byMs: number) => ({ ...refilled(empty, rightMs + byMs), remaining: 0 });
   const hourMs = 3_600_000;
 
@@ -172,7 +172,7 @@ test.each<[string, Refill]>([
 
   for (const years of [1, 8, -8]) {
     const seen = refilled(wrongOnce(years * 365 * dayMs), rightMs);
-    // years behind, the clock's next refill has long been due: it is made early, once
+    // a clock that was years behind stored a next refill that is long due, so one refill happens too early
     expect(seen).toMatchObject({ remaining: years > 0 ? 0 : 5, nextRefillAtMs: dueMs });
     expect(refilled({ ...seen, remaining: 0 }, dueMs - 1).remaining).toBe(0);
     expect(refilled({ ...seen, remaining: 0 }, dueMs).remaining).toBe(5);

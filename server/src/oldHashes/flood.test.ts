@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expectUndisturbed, startSubject, watch } from "../../test/bystander.ts";
 import { newFolder, runProgram } from "../../test/program.ts";
 
-test("a flood of guesses at keys with slow hashes does not delay anybody else", async () => {
+test("a flood of guesses at keys with slow hashes does not delay other requests", async () => {
   const folder = newFolder();
   const env = { DATABASE_URL: `file:${join(folder, "latchkey.db")}` };
   const subject = await startSubject({ env });

@@ -29,7 +29,9 @@ const error = z.strictObject({
         location: z
           .string()
           .max(65_536)
-          .describe("Where in the entry, such as `body.key`, as if the entry were the whole body."),
+          .describe(
+            "Where in the entry the error is, such as `body.key`, as if the entry were the whole body.",
+          ),
         message: z.string().max(65_536).describe("What is wrong there."),
         fix: z.string().max(65_536).optional().describe("What to send instead."),
       }),
