@@ -2616,7 +2616,7 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     type: string;
     /** The places in the entry that are wrong. At most 100 items. */
     errors?: Array<{
-      /** Where in the entry, such as `body.key`, as if the entry were the whole body. At most 65536 characters. */
+      /** Where in the entry the error is, such as `body.key`, as if the entry were the whole body. At most 65536 characters. */
       location: string;
       /** What is wrong there. At most 65536 characters. */
       message: string;

@@ -38,8 +38,8 @@ test.each([
   ["keyspaces/ks_2#create_key", "names the keyspace", "ks_2"],
   ["keyspaces/ks_2/keys/*#read_key", "names the keyspace", "ks_2"],
   ["projects/p1/rbac/roles/role_1#write", "is for a single thing", "roles/role_1"],
-  ["portals#read", "has no counterpart here", "portals#read"],
-  ["keyspaces/*#fly", "has no counterpart here", "keyspaces/*#fly"],
+  ["portals#read", "has no counterpart on this server", "portals#read"],
+  ["keyspaces/*#fly", "has no counterpart on this server", "keyspaces/*#fly"],
   ["keyspaces/*", "is not a permission", ""],
 ])("%s %s, which names it", (path, message, named) => {
   const parsed = parseUrn(urn(path), "ws_1", apis);
