@@ -365,7 +365,7 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** A flaw of the request. `location` is its place, such as `body.ratelimits[0].limit`. */
+/** One thing that is wrong in a request. `location` says where, such as `body.ratelimits[0].limit`. */
 export type Flaw = { location: string; message: string; fix?: string };
 
 /** What an error response has in addition to its row in the catalogue. */

@@ -106,7 +106,7 @@ export function isWrite({ transact, commitsInParts }: Operation): boolean {
   return transact !== undefined || commitsInParts === true;
 }
 
-/** Runs an operation on a list whose entries are valid or invalid each by itself. */
+/** Runs an operation that takes a batch. An invalid entry gets an error of its own, and the others run. */
 function runEntries(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
   const entries = parseEntries(operation.input, call.body());
   return call.admitEntries(entries.length, () =>
@@ -252,7 +252,7 @@ async function once(
   const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Result);
   if (Buffer.byteLength(kept) > mostKeptBytes) {
     throw new Failure("bound_exceeded", {
-      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send the request without an Idempotency-Key, or in parts.`,
+      detail: `The response is larger than ${mostKeptBytes} bytes, the most that is stored for an Idempotency-Key. Nothing was changed. Omit the Idempotency-Key, or send the request in parts.`,
     });
   }
   await setIdempotentResponse(tx, workspaceId, id, idempotency.seal(kept));
@@ -283,7 +283,7 @@ async function write<T>(services: Services, call: Call, work: (tools: Write) => 
   try {
     await services.engine.transaction(async (tx) => {
       const events: AuditEvent[] = [];
-      changed = new Set(); // the engine may run this again
+      changed = new Set(); // the engine may run this function again
       const evict = (id: string) => void changed.add(id);
       result = { value: await work({ tx, evict, audit: auditInto(events, services, call) }) };
       firstEvent = events[0];
@@ -388,10 +388,10 @@ export function refusalOf(error: unknown): unknown {
 const unavailableDetail = {
   full: "The server's disk is full: nothing was changed.",
   busy: "The database is busy: nothing was changed.",
-  unavailable: "The database cannot be reached just now: nothing was changed.",
+  unavailable: "The database cannot be reached at the moment: nothing was changed.",
   damaged: "A part of the database is damaged: nothing was changed.",
   newer_schema: "The database has the schema of a newer version of this server.",
   in_use: "The database is used by another server.",
   read_only:
-    "The records are moving to another database, which usually takes a few minutes at most. Nothing was changed. Verifications that change nothing go on.",
+    "The records are moving to another database, which usually takes a few minutes at most. Nothing was changed. Verifications that change no record still work.",
 } as const;

@@ -1,4 +1,4 @@
-/** What imports make of keys with other hashes than a SHA-256, and what guesses at such keys cost. */
+/** Imports of keys with hashes such as bcrypt, and what guesses at such keys cost. */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { CompiledQuery } from "kysely";

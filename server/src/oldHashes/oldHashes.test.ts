@@ -1,4 +1,4 @@
-/** Keys that were imported with other hashes than a SHA-256, until their first verification and after it. */
+/** Keys that were imported with a hash other than SHA-256, until their first verification and after it. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { argon2Sync, createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -197,6 +197,6 @@ export function unknownRatelimitCheck({ name, cost = 1 }: { name: string; cost: 
     owner: "request",
     cost,
     why: "Neither the key nor its identity has a rate limit of this name, and the request does not describe one.",
-    fix: "Store it, or send `limit` and `duration`.",
+    fix: "Store a rate limit of this name, or send `limit` and `duration`.",
   };
 }
