@@ -67,9 +67,8 @@ export function readFlags(operation: Operation, words: readonly string[]): Flags
     const value = pairs[index + 1];
     refuseRootKey(flag);
     if (!flag.startsWith("--") || value === undefined) {
-      const problem = flag.startsWith("--") ? "has no value" : "is not a flag";
       throw new UsageError(
-        `${flag} ${problem}: write --<field> <value>. See ${commandName(operation)} --help.`,
+        `${flag} is not a flag followed by a value. Write --<field> <value>. See ${commandName(operation)} --help.`,
       );
     }
     const name = flag.slice(2);
