@@ -58,7 +58,7 @@ test("the next refill is the first midnight in UTC that fits the rule", () => {
   );
 });
 
-test("a day that no month has still gives a refill in the future, so that none is made twice", () => {
+test("a day that no month has still gives a refill in the future, so that no refill happens twice", () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 0, max: at("2101-01-01T00:00:00Z") }), (day, afterMs) => {
       expect(nextRefillAt({ interval: "monthly", day }, afterMs)).toBeGreaterThan(afterMs);
@@ -103,7 +103,7 @@ function spendFrom(balance: Balance, costs: readonly { cost: number }[], nowMs: 
   return { after: account.credits, spent };
 }
 
-test("what is granted is never more than there was and what was refilled, and nothing is ever below 0", () => {
+test("all costs that are granted never exceed the balance and its refills, and no balance falls below 0", () => {
   fc.assert(
     fc.property(balances, spends, (balance, wanted) => {
       let left = balance;
@@ -133,7 +133,7 @@ function spentOneByOne(
   return { after, spent };
 }
 
-test("a refill that is due is made once, however often and however late it is asked for", () => {
+test("a refill that is due happens once, however often and however late the balance is read", () => {
   fc.assert(
     fc.property(balances, fc.nat({ max: 400 * dayMs }), (balance, laterMs) => {
       const nowMs = start + laterMs;

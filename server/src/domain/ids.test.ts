@@ -102,7 +102,7 @@ test("an id whose random part is exhausted uses the next millisecond early, so t
   expect(second > first).toBe(true);
 });
 
-test("random letters are drawn evenly: too large draws are thrown away, not folded", () => {
+test("random letters are drawn evenly: draws that are too large are discarded, not folded", () => {
   const tooLarge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
   const seven = [0xfc, 0, 0, 0, 0, 7]; // the upper 6 bits are ignored
   expect(idMaker(repeating([...tooLarge, ...seven]))("id", NOW_MS).slice(-14)).toBe("00000070000007");

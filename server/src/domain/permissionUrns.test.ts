@@ -48,7 +48,7 @@ test.each([
   expect(said).toContain(named);
 });
 
-test("the keyspaces of URNs are found once each, and only single ones", () => {
+test("each keyspace that a URN names by its id is found, once", () => {
   const paths = ["keyspaces/ks_1#create_key", "keyspaces/ks_1/keys/*#read_key", "keyspaces/ks_2#create_key"];
   const others = ["keyspaces/*#create_key", "apis/ks_3#read_api"];
   expect(keyspacesIn([...paths, ...others].map((path) => urn(path)))).toEqual(["ks_1", "ks_2"]);

@@ -84,7 +84,7 @@ describe("rollover", () => {
   });
 });
 
-describe("what ends soonest is spent first:", () => {
+describe("the units that end soonest are spent first:", () => {
   const full = quota({
     carried: 10,
     period: periodAt({ ...rule, anchor: "calendar" }, january),

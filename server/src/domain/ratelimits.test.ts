@@ -53,7 +53,7 @@ test("every stored limit is either kept or removed", () => {
   );
 });
 
-test("repeated names are named at each later place", () => {
+test("a repeated name is reported at each of its later places", () => {
   expect(repeated(["a", "b", "a", "c", "b", "a"])).toEqual([
     { name: "a", index: 2 },
     { name: "b", index: 4 },

@@ -58,7 +58,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   test.each(["a", "x".repeat(255), "aZ09_.-", "-", ".", "id_0Ck3vDbnXhq2Tn6Yp1Zs4a"])(
-    "%p is an external id",
+    "%p is accepted as an external id",
     async (externalId) => {
       expect((await create({ externalId })).status).toBe(200);
       expect((await stored(externalId)).externalId).toBe(externalId);
@@ -66,7 +66,7 @@ describe.each(engines)("on $name,", (engine) => {
   );
 
   test.each(["", "x".repeat(256), "a b", "é", "e\u0301", "a/b", "a\n", " a", "用户", "😀", "%"])(
-    "%p is no external id",
+    "%p is refused as an external id",
     async (externalId) => {
       expect(await space.flaws("identities.createIdentity", { externalId })).toContain("body.externalId");
     },

@@ -24,7 +24,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("if 20 callers create the same one at once, exactly one succeeds", async () => {
+  test("if 20 callers create the same permission or role at once, exactly one succeeds", async () => {
     expect(await statuses(20, () => permit("a.b"))).toEqual({ 200: 1, 409: 19 });
     expect(await statuses(20, () => role("editor", { permissions: ["a.b", "c"] }))).toEqual({
       200: 1,
@@ -86,7 +86,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await held()).toBeUndefined();
   });
 
-  test("deleting them removes them from keys and roles, and frees the name", async () => {
+  test("a deleted permission or role is removed from keys and roles, and its name is free", async () => {
     await role("editor", { permissions: ["a", "b"] });
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { key } = await space.data("keys.createKey", { apiId, roles: ["editor"], permissions: ["a", "c"] });
