@@ -67,6 +67,6 @@ describe("Bun is found", () => {
 test("without a Bun that is new enough, one sentence says which package is missing and what to do", () => {
   make("path/bun", "1.4.4");
   expect(find()).toEqual({
-    fault: `Bun is missing: its package ${ofPlatform} was not installed. Install again with optional dependencies, or install Bun 1.4.5 or later, so that \`bun\` is on the PATH.`,
+    fault: `Bun is missing: its package ${ofPlatform} was not installed. Install latchkey again with optional dependencies, or install Bun 1.4.5 or later, so that \`bun\` is on the PATH.`,
   });
 });

@@ -57,7 +57,7 @@ describe("the program exits with code 1 and names in one sentence:", () => {
     );
     if (process.getuid?.() !== 0) throw new Error("run the tests as root: this one becomes another user");
     const low = await refused({ ...inMemory, PORT: "81" }, { through: asNobody });
-    expect(low).toContain("127.0.0.1:81 cannot be used: this user is not allowed to listen on it");
+    expect(low).toContain("127.0.0.1:81 cannot be used, because this user is not allowed to listen on it");
   });
 
   test("a folder that cannot be written, a path through a file, a folder in place of a file", async () => {

@@ -188,7 +188,7 @@ test("a copy that is killed frees its source, leaves a target that serve refuses
   const refused = await runProgram(["serve"], { env: env(to) });
   expect([refused.code, refused.stderr]).toEqual([
     1,
-    expect.stringMatching(/^The database holds an incomplete copy of file:\S+, which began at /),
+    expect.stringMatching(/^The database is an incomplete copy of file:\S+, begun at /),
   ]);
   await end(to);
   expect((await runProgram(copyWords(to), { env: env(from) })).code).toBe(0);

@@ -374,7 +374,7 @@ describe("a server that cannot be used is refused with a sentence without the pa
     const latin = new URL(url);
     latin.pathname = `/${name}`;
     expect(await refusal(latin.href)).toBe(
-      "The database's encoding is LATIN1. Create it with encoding UTF8.",
+      "The database's encoding is LATIN1. Create a database with the encoding UTF8.",
     );
     await admin.unsafe(`drop database ${name}`);
     await admin.close();

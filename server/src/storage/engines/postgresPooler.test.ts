@@ -145,7 +145,7 @@ describe("a pool", () => {
     const pool = openPool({ url, max: 1, settings });
     toStop.push(() => pool.close(0));
     const refused = pool.run((client) => client.unsafe("select 1")).catch((error: unknown) => error);
-    expect(String(await refused)).toContain("does not keep its settings: statement_timeout is 2s");
+    expect(String(await refused)).toContain("ignores a setting of the connection: statement_timeout is 2s");
   });
 
   test("runs no more statements of a transaction whose connection was lost", async () => {
