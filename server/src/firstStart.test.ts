@@ -222,6 +222,8 @@ describe("the program", () => {
       env: { DATABASE_URL, PORT: "0", LATCHKEY_ROOT_KEY: "u".repeat(40) },
     });
     expect(unknown.code).toBe(1);
-    expect(unknown.stderr).toMatch(/^LATCHKEY_ROOT_KEY is not a root key of this database.+`latchkey root-key create`\.\n$/);
+    expect(unknown.stderr).toMatch(
+      /^LATCHKEY_ROOT_KEY is not a root key of this database.+`latchkey root-key create`\.\n$/,
+    );
   });
 });

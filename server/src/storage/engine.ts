@@ -92,6 +92,6 @@ export class StorageError extends Error {
 /** Returns the error for a write that was refused because `latchkey copy` has made the database read-only. */
 export function readOnlyError(cause: unknown): StorageError {
   const message =
-    "The database is read-only, because latchkey copy has copied its records to another database. To write to this one again, run latchkey copy --resume-source.";
+    "The database is read-only, because latchkey copy moves its records to another database. To write to this one again, run latchkey copy --resume-source.";
   return new StorageError("read_only", message, cause);
 }

@@ -41,7 +41,10 @@ const largeRowsPerBatch = 10;
 
 export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> {
   if (address.kind === "memory") {
-    throw new StorageError("unavailable", "A database in :memory: can only be read by the server that has it.");
+    throw new StorageError(
+      "unavailable",
+      "A database in :memory: can only be read by the server that has it.",
+    );
   }
   return address.kind === "postgres" ? openPostgresBulk(address.url) : openSqliteBulk(address.path);
 }

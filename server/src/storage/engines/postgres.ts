@@ -116,7 +116,10 @@ async function checkServer(link: Link): Promise<void> {
     );
   }
   if (standby)
-    throw new StorageError("unavailable", "This PostgreSQL is a standby, which accepts no writes. Set DATABASE_URL to the address of the primary.");
+    throw new StorageError(
+      "unavailable",
+      "This PostgreSQL is a standby, which accepts no writes. Set DATABASE_URL to the address of the primary.",
+    );
 }
 
 /** Checks that the database is not empty. Errors: `StorageError` if Latchkey's tables are missing. */

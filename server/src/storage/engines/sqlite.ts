@@ -148,7 +148,10 @@ function claimServing(path: string): () => void {
     return lockFile(`${path}-serving`);
   } catch (error) {
     if (!isBusy(error)) throw error;
-    throw new StorageError("in_use", `Another Latchkey server already serves ${path}. Stop that server first.`);
+    throw new StorageError(
+      "in_use",
+      `Another Latchkey server already serves ${path}. Stop that server first.`,
+    );
   }
 }
 

@@ -100,7 +100,10 @@ async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<
   }
 }
 
-/** Checks at regular intervals whether changes have stopped: some before the last check, none since. Then calls `work`. Returns a function that stops the checks. */
+/**
+ * Checks at regular intervals whether there were changes, and none since the last check. If so, calls `work`. Returns a
+ * function that stops the checks.
+ */
 function whenIdle(changes: () => number, work: (seen: number) => void): () => void {
   let seenAtLastTick = 0;
   const timer = setInterval(() => {
