@@ -1,4 +1,7 @@
-/** Tests what must be true of every screen: it is accessible in both themes, fits into 320 pixels, and shows hostile data as text. */
+/**
+ * Tests what must be true of every screen: it is accessible in both themes, fits into 320 pixels, and shows hostile
+ * data as text.
+ */
 import assert from "node:assert/strict";
 import { accessibilityFlaws } from "./browser.ts";
 import { hostile } from "./seed.ts";

@@ -1,13 +1,19 @@
 import type { Reply, TestServer } from "./harness.ts";
 import { readReply } from "./reply.ts";
 
-/** Calls the console as its page in a browser does: with the cookie, and with the headers by which browsers say where a request is from. */
+/**
+ * Calls the console as its page in a browser does: with the cookie, and with the headers by which browsers say where
+ * a request is from.
+ */
 export type Browser = {
   /** the value of the Cookie header; empty without a session */
   cookie: string;
   /** Sends `POST /console/api/<operation>`. */
   call(operation: string, body: unknown, headers?: Record<string, string>): Promise<Reply>;
-  /** Sends a request to `/console/session`: POST with a body signs in, POST without one asks for the session, DELETE signs out. */
+  /**
+   * Sends a request to `/console/session`: POST with a body signs in, POST without one asks for the session, DELETE
+   * signs out.
+   */
   session(method: "POST" | "DELETE", body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   signIn(rootKey: string): Promise<Reply>;
 };

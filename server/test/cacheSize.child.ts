@@ -1,4 +1,7 @@
-/** Fills a cache with keys of a new database. Prints how many bytes of the heap they take, and how many the cache says they take. */
+/**
+ * Fills a cache with keys of a new database. Prints how many bytes of the heap they take, and how many the cache says
+ * they take.
+ */
 import { gcAndSweep, heapStats } from "bun:jsc";
 import { Database } from "bun:sqlite";
 import { type Caches, openCaches } from "../src/storage/caches.ts";

@@ -1,4 +1,7 @@
-/** Creates a private certificate authority in `folder` (`authority.crt`), and its certificate for localhost (`server.crt`, `server.key`). */
+/**
+ * Creates a private certificate authority in `folder` (`authority.crt`), and its certificate for localhost
+ * (`server.crt`, `server.key`).
+ */
 export function makeCertificates(folder: string): void {
   const openssl = (...words: string[]) => {
     const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });

@@ -113,7 +113,10 @@ async function ask(kind: string, body: object): Promise<void> {
   if (!Bun.deepEquals(expected, got)) wrong.push({ kind, body, expected, got, text: here.text });
 }
 
-/** The clients, each with the kinds of keys that it uses. Keys of one identity share its limits, so one client uses all of them. */
+/**
+ * The clients, each with the kinds of keys that it uses. Keys of one identity share its limits, so one client uses
+ * all of them.
+ */
 const clients = [
   ["plain", "credits", "expired", "limited", "monthly"],
   ["spent", "disabled", "expiring", "withoutStart", "daily"],

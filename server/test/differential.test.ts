@@ -66,7 +66,10 @@ async function viewOf(server: TestServer): Promise<View> {
   };
 }
 
-/** Sends `count` random calls to both servers. Returns the first call to which their responses differ, and where they differ. */
+/**
+ * Sends `count` random calls to both servers. Returns the first call to which their responses differ, and where they
+ * differ.
+ */
 async function compare(views: readonly View[], calls: RandomCalls, count: number): Promise<string[]> {
   for (let sent = 0; sent < count; sent += 1) {
     const call = calls(views[0]?.names ?? []);

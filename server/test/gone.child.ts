@@ -1,4 +1,7 @@
-/** gone.test.ts starts this with `<database>`. It runs the clean-up of deleted permissions and roles without a pause, until it is killed. */
+/**
+ * gone.test.ts starts this with `<database>`. It runs the clean-up of deleted permissions and roles without a pause,
+ * until it is killed.
+ */
 
 import { cleanUp, cleanUpTasks } from "../src/storage/cleanUp.ts";
 import { openStorage } from "../src/storage/open.ts";

@@ -10,7 +10,10 @@ import type { TestServer } from "./harness.ts";
 /** The flags of an import. `apiId` is the value of `--api`. */
 type Options = { apiId?: string | undefined; dryRun?: boolean; replace?: boolean };
 
-/** Imports keys of another product from one of the readers, as `latchkey import` does. `notes`: what is not carried over. */
+/**
+ * Imports keys of another product from one of the readers, as `latchkey import` does. `notes`: what is not carried
+ * over.
+ */
 export async function importForeign(
   server: TestServer,
   workspaceId: string,

@@ -1,4 +1,7 @@
-/** Tests the real launcher under the real npm: whatever way the program ends that has started the server, the server drains and ends, too. */
+/**
+ * Tests the real launcher under the real npm: whatever way the program ends that has started the server, the server
+ * drains and ends, too.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -111,7 +114,10 @@ describe.each(startedBy)("a server that was started by %s", (_name, words) => {
   });
 });
 
-/** Expects the server to go on running for longer than the launcher and the server need to notice that something has ended. */
+/**
+ * Expects the server to go on running for longer than the launcher and the server need to notice that something has
+ * ended.
+ */
 async function expectToGoOn(url: string): Promise<void> {
   const untilMs = performance.now() + 2_000;
   while (performance.now() < untilMs) {

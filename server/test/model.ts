@@ -49,7 +49,10 @@ export const soonEnough: Rule = (step) => {
   });
 };
 
-/** G4: the call passes if every window does. `remaining` is between those of an exact log and of a log in which costs count for duration/60 longer. */
+/**
+ * G4: the call passes if every window does. `remaining` is between those of an exact log and of a log in which costs
+ * count for duration/60 longer.
+ */
 export const allOrNone: Rule = (step) => {
   if (step.hit.passed !== step.hit.windows.every((state) => state.passed)) return false;
   return step.windows.every((window, place) => {
@@ -75,7 +78,10 @@ export async function firstViolation(
   return undefined;
 }
 
-/** Plays the history that follows from the seed, up to the first step that breaks the rule. Then calls `atEnd` with its windows. */
+/**
+ * Plays the history that follows from the seed, up to the first step that breaks the rule. Then calls `atEnd` with
+ * its windows.
+ */
 export async function play(
   counters: Counters,
   clock: Clock,
@@ -180,7 +186,10 @@ function randomHit(pool: readonly Window[], random: (n: number) => number): Wind
   return { ...window, limit, cost };
 }
 
-/** Returns by how much time advances: often by nothing, often about to the moment when an entry closes or stops counting. */
+/**
+ * Returns by how much time advances: often by nothing, often about to the moment when an entry closes or stops
+ * counting.
+ */
 function sparseMs(pool: readonly Window[], random: (n: number) => number): number {
   const window = pool[random(pool.length)] ?? base;
   const around = (ms: number): number => Math.max(0, ms - 1 + random(3));

@@ -62,7 +62,10 @@ export function plainEnvironment(): Record<string, string> {
   return Object.fromEntries(kept.map(([name, value = ""]) => [name, value]));
 }
 
-/** Lists the files in `dist` that the program uses: its own with those of its threads, the documentation, and the console's files with their compressed versions. */
+/**
+ * Lists the files in `dist` that the program uses: its own with those of its threads, the documentation, and the
+ * console's files with their compressed versions.
+ */
 export function loadedFiles(dist: string): string[] {
   const console = [...loadedFrom(join(dist, "console"), "index.html")];
   const docs = readdirSync(join(import.meta.dir, "../../docs"), { recursive: true, encoding: "utf8" });

@@ -16,7 +16,10 @@ const patterns = new Map(
 );
 
 const length = 16 * 1024;
-/** The time limit for a text. One pass over the text takes a hundredth of it. A pass for each character takes ten times as long as it, or more. */
+/**
+ * The time limit for a text. One pass over the text takes a hundredth of it. A pass for each character takes ten
+ * times as long as it, or more.
+ */
 const mostMs = 10;
 
 /** Returns the milliseconds of the fastest of several tries, since the machine may be busy with something else. */

@@ -18,7 +18,10 @@ export function patternsIn(source: string): RegExp[] {
   });
 }
 
-/** Generates texts of `length` characters. Each has a beginning that leads to an element of the pattern, a repeated middle, and an end that does not match. */
+/**
+ * Generates texts of `length` characters. Each has a beginning that leads to an element of the pattern, a repeated
+ * middle, and an end that does not match.
+ */
 export function* worstTexts(pattern: RegExp, length: number): Generator<string> {
   const branches = parse(pattern.source);
   const nodes = flatten(branches);

@@ -2,10 +2,16 @@ import { Database } from "bun:sqlite";
 import { CompiledQuery, sql } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 
-/** What the database does to run recorded statements: which tables it scans and what it sorts. `rowsRead`: how many rows it reads, if it says so. */
+/**
+ * What the database does to run recorded statements: which tables it scans and what it sorts. `rowsRead`: how many
+ * rows it reads, if it says so.
+ */
 export type Work = { fullScans: string[]; sorts: string[]; rowsRead: number | undefined };
 
-/** Brings the statistics of the database up to date, runs the recorded `select`s again, and asks the database how it runs them. */
+/**
+ * Brings the statistics of the database up to date, runs the recorded `select`s again, and asks the database how it
+ * runs them.
+ */
 export async function workOf(engine: Engine, queries: readonly CompiledQuery[]): Promise<Work> {
   const { slow, name } = engine;
   if (name === "postgres") await sql`analyze`.execute(slow);
@@ -65,7 +71,10 @@ function allNodes(plan: Plan): Plan[] {
   return [plan, ...(plan.Plans ?? []).flatMap(allNodes)];
 }
 
-/** Returns the database's description of how it would run the statement on a large table. On SQLite, asks on another connection. */
+/**
+ * Returns the database's description of how it would run the statement on a large table. On SQLite, asks on another
+ * connection.
+ */
 export async function planOf(
   engine: Engine,
   databaseUrl: string,

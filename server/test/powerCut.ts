@@ -73,7 +73,10 @@ async function cutAgainAndAgain(): Promise<number> {
   return lost;
 }
 
-/** Mounts the copy, as the system does after a restart. Returns the identities in its database, or none if it is damaged. */
+/**
+ * Mounts the copy, as the system does after a restart. Returns the identities in its database, or none if it is
+ * damaged.
+ */
 function recover(): Set<string> {
   run("mount", "-o", "loop", copy, recovered);
   try {

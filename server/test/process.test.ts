@@ -81,7 +81,7 @@ describe("the program exits with code 1 and names in one sentence:", () => {
 
     const env = { DATABASE_URL: `file:${newFolder()}/latchkey.db` };
     const first = await startServing({ env });
-    expect(await refused(env)).toContain("Another Latchkey server serves");
+    expect(await refused(env)).toContain("Another Latchkey server already serves");
     first.child.kill("SIGKILL");
     await first.ended;
     const second = await startServing({ env }); // succeeds, since a killed server leaves no lock behind

@@ -56,7 +56,10 @@ export function runProgram(words: readonly string[], options: ProgramOptions = {
 
 export type Serving = Program & { url: string };
 
-/** Starts `latchkey serve` on a free port, unless `env` has a port. Resolves when it listens. If it ends instead, throws what it wrote. */
+/**
+ * Starts `latchkey serve` on a free port, unless `env` has a port. Resolves when it listens. If it ends instead,
+ * throws what it wrote.
+ */
 export async function startServing(options: ProgramOptions = {}): Promise<Serving> {
   const program = startProgram(["serve"], { ...options, env: { PORT: "0", ...options.env } });
   const url = await until(() => {

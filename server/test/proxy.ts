@@ -13,7 +13,10 @@ export type TcpProxy = {
   mend(): void;
   /** Connects new clients to another server. */
   lead(to: { host: string; port: number }): void;
-  /** Calls `listener` with what a client sends. If it returns true, this is still forwarded, but the client gets no response. */
+  /**
+   * Calls `listener` with what a client sends. If it returns true, this is still forwarded, but the client gets no
+   * response.
+   */
   onSent(listener: ((data: Buffer) => boolean) | undefined): void;
   close(): Promise<void>;
 };

@@ -19,7 +19,10 @@ const frequent = [
   "ratelimit.limit",
 ];
 
-/** Returns a sequence of random calls, always the same for a seed. Operations whose responses depend on when usage is stored are not called. */
+/**
+ * Returns a sequence of random calls, always the same for a seed. Operations whose responses depend on when usage is
+ * stored are not called.
+ */
 export function randomCalls(seed: number): RandomCalls {
   const random = generator(seed);
   return (names) => {

@@ -122,7 +122,10 @@ function over(socket: Socket): RawConnection {
   };
 }
 
-/** Parses a whole response at the start of `bytes`, and returns it with its length in bytes. Every body must have a Content-Length. */
+/**
+ * Parses a whole response at the start of `bytes`, and returns it with its length in bytes. Every body must have a
+ * Content-Length.
+ */
 function parseReply(bytes: Buffer, headOnly: boolean): { reply: RawReply; length: number } | undefined {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd === -1) return undefined;

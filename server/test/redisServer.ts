@@ -20,7 +20,10 @@ export type RedisServer = {
   stop(): Promise<void>;
 };
 
-/** Starts a Redis. `settings` are lines of its configuration, in which PORT stands for its port. If it ends instead of starting, throws its log. */
+/**
+ * Starts a Redis. `settings` are lines of its configuration, in which PORT stands for its port. If it ends instead of
+ * starting, throws its log.
+ */
 export async function startRedisServer(settings: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-redis-"));
   const server = Bun.which("redis-server") ?? Bun.which("valkey-server");

@@ -50,7 +50,10 @@ export function typesOf(schema: JsonSchema): string[] {
   return all;
 }
 
-/** Returns the body with this value at this path. What is missing around the value is added, with the smallest valid values. */
+/**
+ * Returns the body with this value at this path. What is missing around the value is added, with the smallest valid
+ * values.
+ */
 export function withValue(schema: JsonSchema, body: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;
   if (head === undefined) return value;

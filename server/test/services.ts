@@ -6,14 +6,20 @@ import { databaseAt } from "./databaseAt.ts";
 
 /** The servers that `scripts/services.sh` has found or started. */
 export type Services = {
-  /** the variables that the script has printed: the addresses, and for a server that it has started, also such as `TEST_POSTGRES_DATA` */
+  /**
+   * the variables that the script has printed: the addresses, and for a server that it has started, also such as
+   * `TEST_POSTGRES_DATA`
+   */
   environment: Record<string, string>;
   stop(): Promise<void>;
 };
 
 const script = join(import.meta.dir, "../../scripts/services.sh");
 
-/** Starts servers for the caller. They end with this process, if not before. `wanted`: one or more of `postgres`, `redis` and `mariadb`. */
+/**
+ * Starts servers for the caller. They end with this process, if not before. `wanted`: one or more of `postgres`,
+ * `redis` and `mariadb`.
+ */
 export async function startServices(
   wanted: string,
   environment: Record<string, string | undefined> = process.env,

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, beforeEach } from "bun:test";
 import { startTest, type TestOptions, type TestServer } from "./harness.ts";
 import { makeWorkspace, type Workspace } from "./workspace.ts";
 
-/** Returns a server for the tests of the `describe` block that calls this. It starts before the first test and stops after the last. */
+/**
+ * Returns a server for the tests of the `describe` block that calls this. It starts before the first test and stops
+ * after the last.
+ */
 export function testServer(options: TestOptions = {}): TestServer {
   const server = {} as TestServer;
   beforeAll(async () => {

@@ -1,4 +1,7 @@
-/** A server that responds to a bystander, and stalls when it is told to. bystander.test.ts runs it as a separate process. */
+/**
+ * A server that responds to a bystander, and stalls when it is told to. bystander.test.ts runs it as a separate
+ * process.
+ */
 import { readFileSync } from "node:fs";
 
 const held: Uint8Array[] = [];

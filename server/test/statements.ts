@@ -2,7 +2,10 @@ import type { CompiledQuery, OperationNode, QueryExecutor } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 import type { Db } from "../src/storage/schema.ts";
 
-/** Records Kysely's tree of every statement that this engine runs from now on, even if the statement was compiled before. */
+/**
+ * Records Kysely's tree of every statement that this engine runs from now on, even if the statement was compiled
+ * before.
+ */
 export function recordStatements(engine: Engine): OperationNode[] {
   const recorded: OperationNode[] = [];
   watchStatements(engine, ({ query }) => void recorded.push(query));
@@ -12,7 +15,10 @@ export function recordStatements(engine: Engine): OperationNode[] {
 /** A statement, and where it ran: as a look-up in a snapshot, in a transaction, or alone. */
 export type Watched = CompiledQuery & { in: "snapshot" | "transaction" | "alone" };
 
-/** Calls `seen` before each statement that this engine runs from now on. It does not see the statements that begin and end a snapshot. */
+/**
+ * Calls `seen` before each statement that this engine runs from now on. It does not see the statements that begin and
+ * end a snapshot.
+ */
 export function watchStatements(engine: Engine, seen: (statement: Watched) => void): void {
   const { transaction, snapshot } = engine;
   const executors = new WeakSet<QueryExecutor>();
@@ -63,7 +69,10 @@ export function recordingQueries<D extends Db>(db: D, recorded: CompiledQuery[])
 
 type Tree = Record<string, unknown>;
 
-/** Returns the tables of `workspaceTables` that a statement or its subqueries read or write without naming one workspace. */
+/**
+ * Returns the tables of `workspaceTables` that a statement or its subqueries read or write without naming one
+ * workspace.
+ */
 export function unboundTables(statement: OperationNode, workspaceTables: readonly string[]): string[] {
   return queriesIn(statement).flatMap((query) => unboundIn(query, workspaceTables));
 }
@@ -93,7 +102,10 @@ function unboundIn(query: Tree, workspaceTables: readonly string[]): string[] {
   return sources.filter(({ name }) => !bound.has(name)).map(({ table }) => table);
 }
 
-/** Returns the tables for which an insert breaks the rule: inserted rows must name their workspace, and rows updated on conflict must belong to it. */
+/**
+ * Returns the tables for which an insert breaks the rule: inserted rows must name their workspace, and rows updated
+ * on conflict must belong to it.
+ */
 function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[] {
   const [table = ""] = namesIn(query["into"], "TableNode");
   if (!workspaceTables.includes(table)) return [];
@@ -156,7 +168,10 @@ function isBound(table: string, tables: string[], conditions: Tree[], bound: Rea
   });
 }
 
-/** Returns whether one side of a comparison is this column of the table; if `column` is omitted, any column of the table. */
+/**
+ * Returns whether one side of a comparison is this column of the table; if `column` is omitted, any column of the
+ * table.
+ */
 function isColumnOf(side: Tree | undefined, table: string, tables: string[], column?: string): boolean {
   if (side?.["kind"] !== "ReferenceNode") return false;
   if (column !== undefined && !namesIn(side["column"], "ColumnNode").includes(column)) return false;

@@ -25,7 +25,10 @@ export function startUpstream(
   };
 }
 
-/** Returns a function that passes requests on to the server at this address, without the headers that belong to the connection. */
+/**
+ * Returns a function that passes requests on to the server at this address, without the headers that belong to the
+ * connection.
+ */
 export function passTo(url: () => string): (request: Request, body: string) => Promise<Response> {
   return (request, body) => {
     const headers = new Headers(request.headers);

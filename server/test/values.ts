@@ -47,7 +47,10 @@ function integerBounds({ minimum, maximum }: JsonSchema): Bounds {
   };
 }
 
-/** Returns texts of the lengths at the bounds: of letters and, if the pattern allows it, of characters above U+FFFF, each of which is one code point. */
+/**
+ * Returns texts of the lengths at the bounds: of letters and, if the pattern allows it, of characters above U+FFFF,
+ * each of which is one code point.
+ */
 function stringBounds(schema: JsonSchema): Bounds {
   const { minLength = 0, maxLength } = schema;
   const lengths = [minLength - 1, minLength, maxLength, (maxLength ?? Infinity) + 1];

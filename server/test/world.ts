@@ -136,7 +136,10 @@ function mapTexts(body: unknown, change: (text: string, field: string) => string
   );
 }
 
-/** Returns an operation's example with references to records that exist in `world`. An identity that it creates keeps the example's external id. */
+/**
+ * Returns an operation's example with references to records that exist in `world`. An identity that it creates keeps
+ * the example's external id.
+ */
 export function exampleIn(operation: Operation, world: World): unknown {
   const makesIdentity = operation.name === "identities.createIdentity";
   const isOfRootKeys = operation.name.startsWith("rootKeys."); // in these operations, `permissions` are those of a root key, which are of another kind

@@ -1,4 +1,7 @@
-/** Calls operations for the session in this browser. Every type comes from the SDK, which is generated from `openapi.json`. */
+/**
+ * Calls operations for the session in this browser. Every type comes from the SDK, which is generated from
+ * `openapi.json`.
+ */
 import type { Latchkey } from "@latchkey/sdk";
 import { ApiError, ConnectionLost, type Flaw } from "./errors.ts";
 

@@ -11,7 +11,10 @@ import { useState } from "react";
 import { call, type Data, type Input, type OperationName } from "./api.ts";
 import { ConnectionLost, isSessionMissing } from "./errors.ts";
 
-/** Creates the cache of responses. `onSessionMissing` is called when the server refuses a call since the session has ended. */
+/**
+ * Creates the cache of responses. `onSessionMissing` is called when the server refuses a call since the session has
+ * ended.
+ */
 export function newQueryClient(onSessionMissing: () => void): QueryClient {
   const onError = (error: unknown) => {
     if (isSessionMissing(error)) onSessionMissing();

@@ -1,6 +1,9 @@
 import { dayMs, hourMs, minuteMs, secondMs } from "../data/time.ts";
 
-/** A rate limit in a form. `id` is only for React: the name cannot identify the row, since it changes while the user types. */
+/**
+ * A rate limit in a form. `id` is only for React: the name cannot identify the row, since it changes while the user
+ * types.
+ */
 export type LimitDraft = {
   id: number;
   name: string;

@@ -8,7 +8,10 @@ import { router } from "../routes.tsx";
 import { SignIn, SignInAgain } from "../screens/signIn/SignIn.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 
-/** Shows the console if there is a session, otherwise the sign-in page. If a session ends, the page stays, with what was typed. */
+/**
+ * Shows the console if there is a session, otherwise the sign-in page. If a session ends, the page stays, with what
+ * was typed.
+ */
 export function App() {
   const [session, setSession] = useState<Session>();
   const [problem, setProblem] = useState<unknown>();

@@ -4,7 +4,10 @@ import { places } from "./places.ts";
 
 const afterGMs = 1_500;
 
-/** The keys of the console: `/` and Ctrl-K find, `?` shows help, `g` and a letter open a screen, `j` and `k` change the row. */
+/**
+ * The keys of the console: `/` and Ctrl-K find, `?` shows help, `g` and a letter open a screen, `j` and `k` change
+ * the row.
+ */
 export function useKeyboard({ find, help }: Acts): void {
   const navigate = useNavigate();
   useEffect(() => {

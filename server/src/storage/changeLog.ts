@@ -1,4 +1,7 @@
-/** The maximum number of ids whose changes are remembered. At this number, all are forgotten, and all records count as changed. */
+/**
+ * The maximum number of ids whose changes are remembered. At this number, all are forgotten, and all records count as
+ * changed.
+ */
 const changesRemembered = 100_000;
 
 /**
@@ -21,7 +24,10 @@ export type ChangeLog = {
   isFresh<R>(entry: Dated & { record: R }, idsOf: (record: R) => readonly string[]): boolean;
 };
 
-/** Creates a log that numbers changes, and remembers for each id its latest change. It tells which cached records are outdated. */
+/**
+ * Creates a log that numbers changes, and remembers for each id its latest change. It tells which cached records are
+ * outdated.
+ */
 export function changeLog(): ChangeLog {
   let latest = 0;
   let allAt = 0;

@@ -12,14 +12,20 @@ import type { Tx } from "./schema.ts";
 /** the number of rows in a batch; deleting them is so quick that another write hardly has to wait */
 const batchRows = 500;
 
-/** Each task deletes at most `limit` rows and returns how many. If it returns `limit`, it runs again, as there may be more. */
+/**
+ * Each task deletes at most `limit` rows and returns how many. If it returns `limit`, it runs again, as there may be
+ * more.
+ */
 export type CleanUpTasks = {
   always: readonly ((tx: Tx, limit: number) => Promise<number>)[];
   /** tasks that delete rows that are too old at `nowMs` */
   byAge: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number | Done>)[];
 };
 
-/** The result of a task that has something to do after its commit: `count` is the number of rows; `committed` is called once. */
+/**
+ * The result of a task that has something to do after its commit: `count` is the number of rows; `committed` is
+ * called once.
+ */
 type Done = { count: number; committed(): void };
 
 /** longer than any console session stays valid */
@@ -56,7 +62,10 @@ export function cleanUpTasks(
   };
 }
 
-/** Ends expired holds whose owner chose to charge them in full on expiry. After the commit, records the charges in usage. */
+/**
+ * Ends expired holds whose owner chose to charge them in full on expiry. After the commit, records the charges in
+ * usage.
+ */
 async function chargeExpiredHolds(
   tx: Tx,
   { nowMs, limit }: { nowMs: number; limit: number },

@@ -1,7 +1,10 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** Creates the folder and its missing parents. Only their owner can open them. They are flushed, so they survive a power cut. */
+/**
+ * Creates the folder and its missing parents. Only their owner can open them. They are flushed, so they survive a
+ * power cut.
+ */
 export function createFolder(folder: string): void {
   const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (first === undefined) return;

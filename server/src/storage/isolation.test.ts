@@ -178,7 +178,10 @@ describe.each(engines)("on $name,", (engine) => {
     expect(handWritten).toEqual([]);
   }, 30_000);
 
-  /** Calls in addition to the examples of the operations: with filters, searches and cursors, and calls that replace or spend. */
+  /**
+   * Calls in addition to the examples of the operations: with filters, searches and cursors, and calls that replace
+   * or spend.
+   */
   function furtherCalls(world: World): [operation: string, body: unknown][] {
     const { apiId, keyId, key, externalId, slug, roleName, namespace } = world;
     const limit = { name: "further", limit: 5, duration: 60_000 };

@@ -61,7 +61,10 @@ export async function openSnapshot(database: DatabaseAddress): Promise<SnapshotC
   return copyOfSnapshot(database);
 }
 
-/** Checks that the database is complete. Errors: `StorageError` if `latchkey copy` is still filling it or was interrupted. */
+/**
+ * Checks that the database is complete. Errors: `StorageError` if `latchkey copy` is still filling it or was
+ * interrupted.
+ */
 async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
   const copy = await db.selectFrom("copies").selectAll().where("role", "=", "target").executeTakeFirst();
   if (copy === undefined) return;

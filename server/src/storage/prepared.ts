@@ -52,7 +52,10 @@ export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   };
 }
 
-/** The compiled queries of one dialect. Queries for more than `longestKept` rows are large, so only the latest of them is kept. */
+/**
+ * The compiled queries of one dialect. Queries for more than `longestKept` rows are large, so only the latest of them
+ * is kept.
+ */
 type Kept<R> = { byShape: Map<string, Fillable<R>>; long: { shape: string; query: Fillable<R> } | undefined };
 
 const longestKept = 100;

@@ -236,7 +236,10 @@ export type Schema = {
   };
   /** `examples` is a JSON array of `DifferenceExample`, the latest last. */
   upstreamDifferences: { workspaceId: string; kind: string; count: number; examples: string };
-  /** `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link that a start on a terminal prints. */
+  /**
+   * `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link that a start
+   * on a terminal prints.
+   */
   consoleSessions: {
     id: string;
     workspaceId: string;

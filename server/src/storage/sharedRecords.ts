@@ -1,7 +1,10 @@
 import type { ChangeLog, Dated } from "./changeLog.ts";
 import { linkedTable } from "./linkedTable.ts";
 
-/** Records that several cached records share, such as the api of many keys. Each is kept once, while any of its users is cached. */
+/**
+ * Records that several cached records share, such as the api of many keys. Each is kept once, while any of its users
+ * is cached.
+ */
 export type SharedRecords<V> = {
   /** Returns the record if it is kept and nothing that it was built from has changed. */
   find(workspaceId: string, name: string): V | undefined;

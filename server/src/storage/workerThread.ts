@@ -67,7 +67,10 @@ type Port<Start, Order> = {
   onmessage: ((event: { data: ThreadRequest<Start, Order> }) => void) | null;
 };
 
-/** Call it in the script of a background thread: it runs the orders one at a time, in the sequence in which they were sent. */
+/**
+ * Call it in the script of a background thread: it runs the orders one at a time, in the sequence in which they were
+ * sent.
+ */
 export function followOrders<Start, Order>(
   follow: (order: Order, start: Start) => unknown[] | Promise<unknown[]>,
 ): void {

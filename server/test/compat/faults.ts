@@ -3,7 +3,10 @@ import { Failure } from "../../src/errors.ts";
 import { problemBody, problemType } from "../../src/http/problem.ts";
 import type { TestServer } from "../harness.ts";
 
-/** Removes the tables, so that every later statement of the server fails. The root key is cached first, so that callers still authenticate. */
+/**
+ * Removes the tables, so that every later statement of the server fails. The root key is cached first, so that
+ * callers still authenticate.
+ */
 export async function loseTables({ services, call }: TestServer): Promise<void> {
   await call("apis.getApi", { apiId: "api_none0000" });
   const { db, transaction } = services.engine;

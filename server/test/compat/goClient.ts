@@ -108,7 +108,10 @@ async function build(go: string): Promise<string> {
   return binary;
 }
 
-/** Finds the client's methods by the names that their operations have on the wire. The module has one file for each group. */
+/**
+ * Finds the client's methods by the names that their operations have on the wire. The module has one file for each
+ * group.
+ */
 async function findMethods(go: string): Promise<Map<string, Place>> {
   await output([go, "mod", "download"]);
   const folder = (await output([go, "list", "-m", "-f", "{{.Dir}}", module])).trim();

@@ -20,7 +20,10 @@ const patienceMs = 540_000;
 type Options = {
   /** operations that have cases and that this client does not have */
   lacks?: readonly string[];
-  /** whether its iterator stops after a page, since it looks for the cursor in the wrong place; callers must pass the cursor themselves */
+  /**
+   * whether its iterator stops after a page, since it looks for the cursor in the wrong place; callers must pass the
+   * cursor themselves
+   */
   iteratorEndsEarly?: boolean;
   /** operations in which the client leaves out every null, so that it cannot clear a field */
   omitsNulls?: readonly string[];
@@ -115,7 +118,10 @@ function isSendable(official: OfficialOperation, input: Input, omitsNulls: boole
   return JSON.stringify(sendable(official, input)) === text && !(omitsNulls && text.includes("null"));
 }
 
-/** Returns the part of the input for which the client has fields. If its code does not show its fields, it has all of them. */
+/**
+ * Returns the part of the input for which the client has fields. If its code does not show its fields, it has all of
+ * them.
+ */
 function sendable({ fields }: OfficialOperation, input: Input): Input {
   if (fields === undefined || Array.isArray(input)) return input;
   return Object.fromEntries(Object.entries(input).filter(([field]) => fields.includes(field)));
@@ -145,7 +151,10 @@ async function expectTypedRefusals({ client, official, tried }: Trial, servers: 
   expect(untried.filter((status) => tried.neverSent?.[status] === undefined)).toEqual([]);
 }
 
-/** Expects a typed 401 from one operation whose errors are `application/problem+json`, and from one whose errors are not. */
+/**
+ * Expects a typed 401 from one operation whose errors are `application/problem+json`, and from one whose errors are
+ * not.
+ */
 async function expectTyped401(
   client: OfficialClient,
   official: ReadonlyMap<string, OfficialOperation>,
@@ -159,7 +168,10 @@ async function expectTyped401(
   }
 }
 
-/** Returns the error that the client must throw: its class for the status, with every field, or its general class if it has none. */
+/**
+ * Returns the error that the client must throw: its class for the status, with every field, or its general class if
+ * it has none.
+ */
 function expectedRefusal(className: string | undefined, status: number, url: string): unknown {
   const common = { status, message: expect.any(String), requestId: expect.stringMatching(/^req_/) };
   if (className === undefined) return { ...common, className: generalClass };
@@ -228,7 +240,10 @@ type Servers = Record<"normal" | "limited" | "broken", Started> & {
   stop(): Promise<void>;
 };
 
-/** Starts a server that works, one whose workspace has used up its requests per minute, and one that has lost its tables. */
+/**
+ * Starts a server that works, one whose workspace has used up its requests per minute, and one that has lost its
+ * tables.
+ */
 async function startServers(engine: Engine): Promise<Servers> {
   const normal = await startTest({ engine, config: { RECOVERY_KEY: "A".repeat(43) } });
   const limited = await startTest({ engine, config: { WORKSPACE_REQUESTS_PER_MINUTE: "1" } });

@@ -55,7 +55,10 @@ function take(subjectId: string, units: number, hold?: HoldRequest) {
   return whenFree(() => spend({ workspaceId, subjectId, identityId, cost: unitsOf("tokens", units), hold }));
 }
 
-/** Runs `work` again if all connections were in use, since it has then not begun. A deadlock has the same reason `busy`, but is thrown. */
+/**
+ * Runs `work` again if all connections were in use, since it has then not begun. A deadlock has the same reason
+ * `busy`, but is thrown.
+ */
 async function whenFree<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

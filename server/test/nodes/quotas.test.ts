@@ -39,7 +39,10 @@ afterAll(async () => {
 const open = () =>
   openStorage(databaseAt(url), { serving: false, connections: 4, monotonicMs: () => performance.now() });
 
-/** Lets all callers of all processes spend, each process at its own fixed time. Returns the units that they were charged. */
+/**
+ * Lets all callers of all processes spend, each process at its own fixed time. Returns the units that they were
+ * charged.
+ */
 async function spendEverything(clocks: readonly number[]): Promise<number> {
   const sums = await Promise.all(
     clocks.map(async (nowMs) => {
@@ -54,7 +57,10 @@ async function spendEverything(clocks: readonly number[]): Promise<number> {
   return sums.reduce((sum, one) => sum + one, 0);
 }
 
-/** Returns how much of the identity's quota is used at that time, how much its keys have used of their own limits on it, and how many deadlocks there were. */
+/**
+ * Returns how much of the identity's quota is used at that time, how much its keys have used of their own limits on
+ * it, and how many deadlocks there were.
+ */
 async function stateAt(nowMs: number) {
   const engine = await open();
   const owners = Array.from({ length: keys }, (_, index) => ({

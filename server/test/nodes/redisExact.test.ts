@@ -33,7 +33,10 @@ async function callOn(call: Caller, at: number, admitted: Admission[]): Promise<
   }
 }
 
-/** Returns the most calls that were certainly decided within one window of time, since they were sent and answered in it. Redis decides in whole milliseconds. */
+/**
+ * Returns the most calls that were certainly decided within one window of time, since they were sent and answered in
+ * it. Redis decides in whole milliseconds.
+ */
 function mostWithin(durationMs: number, admitted: readonly Admission[]): number {
   const within = admitted.map(
     ({ sentMs: fromMs }) =>
@@ -43,7 +46,10 @@ function mostWithin(durationMs: number, admitted: readonly Admission[]): number 
   return Math.max(0, ...within);
 }
 
-/** Runs 64 concurrent callers on all nodes. Half of them verify keys of one user; the others count against a long and a short limit. */
+/**
+ * Runs 64 concurrent callers on all nodes. Half of them verify keys of one user; the others count against a long and
+ * a short limit.
+ */
 async function flood() {
   const keys = await cluster.makeUser([total, burst], 5);
   const admitted: Record<"user" | "long" | "short", Admission[]> = { user: [], long: [], short: [] };

@@ -62,7 +62,10 @@ const readiness = () =>
 
 type Outage = { begin(): unknown; end(): unknown };
 
-/** Goes through an outage with two limits: 61, of which 20 are used before Redis fails, and 60, of which 10 are. The second is then hardly used. */
+/**
+ * Goes through an outage with two limits: 61, of which 20 are used before Redis fails, and 60, of which 10 are. The
+ * second is then hardly used.
+ */
 async function goThrough({ begin, end }: Outage) {
   const floods = [await user(61), address(61)];
   const sparing = [await user(60), address(60)];

@@ -3,7 +3,10 @@ import { postgres } from "../harness.ts";
 import { until } from "../until.ts";
 import { type Node, newRootKey, runCommand, startNode } from "./node.ts";
 
-/** The number of revocations. The environment variable `TEST_REVOCATIONS` sets another one, such as 1,000, as in docs/guarantees.md. */
+/**
+ * The number of revocations. The environment variable `TEST_REVOCATIONS` sets another one, such as 1,000, as in
+ * docs/guarantees.md.
+ */
 const revocations = Number(process.env["TEST_REVOCATIONS"] ?? 180);
 const atOnce = 12;
 const longestMs = 5_000;

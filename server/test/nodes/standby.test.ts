@@ -1,4 +1,7 @@
-/** Tests nodes whose database address leads to a standby, before and after it takes over. The address is that of a proxy. */
+/**
+ * Tests nodes whose database address leads to a standby, before and after it takes over. The address is that of a
+ * proxy.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startProxy, type TcpProxy } from "../proxy.ts";
 import { until } from "../until.ts";
@@ -104,7 +107,8 @@ test("when an asynchronous standby takes over, nodes drop what it had not receiv
   const lost = await data("keys.createKey", { apiId });
   await until(() => allSay(disabled.key, "DISABLED"));
   expect(await verdicts(lost.key)).toEqual(everywhere("VALID"));
-  // the standby has not received these ids, and will give them to other transactions, although the nodes have seen higher ones
+  // the standby has not received these ids, and will give them to other transactions, although the nodes have seen
+  // higher ones
   await primary.ask(...Array.from({ length: 500 }, () => "select pg_current_xact_id()"));
 
   primary.kill();

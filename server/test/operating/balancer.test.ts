@@ -1,4 +1,7 @@
-/** Tests HAProxy with the shipped deploy/haproxy.cfg (only its addresses are replaced), in front of three nodes on PostgreSQL and Redis. */
+/**
+ * Tests HAProxy with the shipped deploy/haproxy.cfg (only its addresses are replaced), in front of three nodes on
+ * PostgreSQL and Redis.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -26,7 +26,10 @@ type Service = {
   stop_grace_period?: string;
 };
 
-/** Reads a compose file as `docker compose` does, with these variables. Throws an error that names a required variable if it is missing. */
+/**
+ * Reads a compose file as `docker compose` does, with these variables. Throws an error that names a required variable
+ * if it is missing.
+ */
 function composed(file: string, given: Record<string, string> = {}): Record<string, Service> {
   const text = readText(join(root, file))
     .replaceAll(/^\s*#.*$/gm, "")

@@ -1,4 +1,7 @@
-/** Tests what docs/operating/sqlite-to-postgresql.md says: a switch from SQLite to PostgreSQL and back under constant traffic. */
+/**
+ * Tests what docs/operating/sqlite-to-postgresql.md says: a switch from SQLite to PostgreSQL and back under constant
+ * traffic.
+ */
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";

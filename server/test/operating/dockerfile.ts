@@ -22,7 +22,10 @@ export function instructionsOf(dockerfile: string): Instruction[] {
   return [...lines.matchAll(/^([A-Z]+)\s+(.+)$/gm)].map(([, name = "", text = ""]) => ({ name, text }));
 }
 
-/** Returns the paths of the files in `folder` that belong to the build context, since .dockerignore does not exclude them. */
+/**
+ * Returns the paths of the files in `folder` that belong to the build context, since .dockerignore does not exclude
+ * them.
+ */
 export function contextOf(folder: string, ignore: string): string[] {
   const rules = ignore
     .split("\n")

@@ -147,7 +147,10 @@ describe.each(engines)("on $name,", (engine) => {
     const keyFor = (...actions: string[]) =>
       space.keyWith(...actions.map((action) => `api.${own.apiId}.${action}`));
 
-    /** Returns everything that a root key with only these permissions learns by linking a key to the identity and reading the key. */
+    /**
+     * Returns everything that a root key with only these permissions learns by linking a key to the identity and
+     * reading the key.
+     */
     async function toldAbout(...actions: string[]): Promise<string> {
       const rootKey = await keyFor(...actions);
       const { apiId, externalId } = own;

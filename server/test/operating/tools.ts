@@ -3,7 +3,10 @@ import { environmentOf } from "../compat/virtualEnvironment.ts";
 
 const requirements = join(import.meta.dir, "requirements.txt");
 
-/** The command of each tool, for the path of an interpreter. The tools run as Python modules, since their scripts contain the path at which they were installed. */
+/**
+ * The command of each tool, for the path of an interpreter. The tools run as Python modules, since their scripts
+ * contain the path at which they were installed.
+ */
 const commands = {
   hadolint: (python: string) => [join(dirname(python), "hadolint")],
   "check-jsonschema": (python: string) => [python, "-m", "check_jsonschema"],

@@ -5,7 +5,10 @@ import { Dialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 
-/** The dialog that shows the whole key if it was created as recoverable. The key does not stay in the cache of responses. */
+/**
+ * The dialog that shows the whole key if it was created as recoverable. The key does not stay in the cache of
+ * responses.
+ */
 export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const { mutate, data, error } = useMutation({
     gcTime: 0,

@@ -55,7 +55,10 @@ export function Explanation({
   );
 }
 
-/** The outcome that the recorded request got. It may differ from the checks below, which are those of the same request now. */
+/**
+ * The outcome that the recorded request got. It may differ from the checks below, which are those of the same request
+ * now.
+ */
 function Recorded({ request: { time, outcome } }: { request: NonNullable<Explained["request"]> }) {
   return (
     <p className="row">

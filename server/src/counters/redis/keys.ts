@@ -15,7 +15,10 @@ function redisKey(workspaceId: string, key: string): string {
   return `latchkey:{${workspaceId}}${sent}`;
 }
 
-/** Returns the Redis key for how much of an admission was added. An admission is what this process granted without Redis. */
+/**
+ * Returns the Redis key for how much of an admission was added. An admission is what this process granted without
+ * Redis.
+ */
 export function addedKey({ workspaceId }: Window, processId: string, number: number): string {
   return `latchkey:{${workspaceId}}a:${processId}:${number}`;
 }

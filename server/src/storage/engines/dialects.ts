@@ -23,7 +23,10 @@ export function sqliteDb(execute: Execute): Db {
   return kyselyFor(execute, sqlite);
 }
 
-/** Returns a Kysely that compiles queries for PostgreSQL and runs them with `execute`. Transactions are up to the engine. */
+/**
+ * Returns a Kysely that compiles queries for PostgreSQL and runs them with `execute`. Transactions are up to the
+ * engine.
+ */
 export function postgresDb(execute: Execute): Db {
   return kyselyFor(execute, postgres);
 }

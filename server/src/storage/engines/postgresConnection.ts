@@ -2,7 +2,10 @@ import { SQL } from "bun";
 import { StorageError } from "../engine.ts";
 import { Late, within } from "./deadline.ts";
 
-/** The settings of each session. With them, no statement waits forever, commits are flushed, and a client that hangs loses its locks. */
+/**
+ * The settings of each session. With them, no statement waits forever, commits are flushed, and a client that hangs
+ * loses its locks.
+ */
 export const session = {
   application_name: "latchkey",
   client_encoding: "UTF8",

@@ -91,7 +91,10 @@ function leadTo({ url }: PostgresServer): void {
   proxy.mend();
 }
 
-/** Begins and rolls back transactions. Waits until every engine has seen that they have ended, and returns the id of the last one. */
+/**
+ * Begins and rolls back transactions. Waits until every engine has seen that they have ended, and returns the id of
+ * the last one.
+ */
 async function wasteIds(): Promise<bigint> {
   const waste = Array.from({ length: 200 }, () => "begin; select pg_current_xact_id(); rollback");
   const last = `select pg_snapshot_xmax(pg_current_snapshot())::text as "next", clock_timestamp()::text as "now"`;

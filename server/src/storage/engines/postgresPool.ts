@@ -5,7 +5,10 @@ import { type Connection, type ConnectionOptions, connect } from "./postgresConn
 
 export type PoolOptions = ConnectionOptions & { max: number };
 
-/** A connection that only one caller uses. The caller must then call `release`, or `discard` if it no longer works, once. */
+/**
+ * A connection that only one caller uses. The caller must then call `release`, or `discard` if it no longer works,
+ * once.
+ */
 export type Reserved = { client: SQL; release(): void; discard(): void };
 
 /**

@@ -9,7 +9,10 @@ import { ask, type Rows } from "./postgresQuery.ts";
 
 const attempts = 4;
 const reserveMs = 5_000;
-/** The time limit of a statement. It is longer than the lock timeout, whose error says more if a statement waits for a lock. */
+/**
+ * The time limit of a statement. It is longer than the lock timeout, whose error says more if a statement waits for a
+ * lock.
+ */
 const statementMs = 6_500;
 
 /**

@@ -71,7 +71,10 @@ test("each operation waits for PostgreSQL as often as it has statements, and twi
   expect(counted).toEqual(roundTrips);
 }, 60_000);
 
-/** Counts several times, and returns the lowest count: the server also sends usage and polls for changes over the same proxy. */
+/**
+ * Counts several times, and returns the lowest count: the server also sends usage and polls for changes over the same
+ * proxy.
+ */
 async function leastOf(times: number, count: () => Promise<number>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let time = 0; time < times; time += 1) least = Math.min(least, await count());

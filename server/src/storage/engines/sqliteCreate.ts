@@ -6,7 +6,10 @@ import { flush, flushFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import { retryWhileBusy, target } from "./sqliteTransaction.ts";
 
-/** Suffixes of files that are created after the database file. If one exists but the database file does not, that was lost. */
+/**
+ * Suffixes of files that are created after the database file. If one exists but the database file does not, that was
+ * lost.
+ */
 const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
 

@@ -5,7 +5,10 @@ import type { Order, WorkerStart } from "./sqliteWorker.ts";
 /** A background thread of the SQLite engine, with its own connection. */
 export type SqliteThread = WorkerThread<Order>;
 
-/** Starts a thread that flushes commits or copies the write-ahead log back. It has normal priority, as transactions wait for it. */
+/**
+ * Starts a thread that flushes commits or copies the write-ahead log back. It has normal priority, as transactions
+ * wait for it.
+ */
 export function startThread(path: string): SqliteThread {
   return start({ path, yields: false });
 }

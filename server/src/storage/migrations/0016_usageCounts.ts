@@ -4,7 +4,10 @@ import type { Migration } from "../migration.ts";
 const countColumns = ["workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome"];
 const columns = [...countColumns, "count", "credits"].map((name) => `"${name}"`).join(", ");
 
-/** The kind of a subject, by the prefix of its id. What has no known prefix is a key: ids of migrated keys may have any form. */
+/**
+ * The kind of a subject, by the prefix of its id. What has no known prefix is a key: ids of migrated keys may have
+ * any form.
+ */
 const kindOfSubject = `case when "subjectId" like 'api\\_%' escape '\\' then ${subjectKinds.api}
   when "subjectId" like 'rlns\\_%' escape '\\' then ${subjectKinds.namespace}
   when "subjectId" like 'id\\_%' escape '\\' then ${subjectKinds.identity} else ${subjectKinds.key} end`;

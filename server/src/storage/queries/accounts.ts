@@ -9,7 +9,10 @@ import { insertMovements, type Movement } from "./movements.ts";
 
 type Part = Schema["holdParts"];
 
-/** A possible owner of an account: a key, by its `subjectId`, or an identity. It has an account if it has credits, quotas or holds. */
+/**
+ * A possible owner of an account: a key, by its `subjectId`, or an identity. It has an account if it has credits,
+ * quotas or holds.
+ */
 export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
 
 /**
@@ -87,7 +90,10 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
 export type Outlook = {
   /** Returns the account as it will be at that time, if nothing is spent or changed until then. */
   at(ms: number): Account;
-  /** the times at which the account may get more, ascending: its next refill, its next resets, and the expiries of its holds */
+  /**
+   * the times at which the account may get more, ascending: its next refill, its next resets, and the expiries of its
+   * holds
+   */
   changesAtMs: number[];
 };
 

@@ -105,7 +105,10 @@ export function unknownIn(accounts: readonly Account[], { quotas }: Cost): strin
   );
 }
 
-/** Puts the charged accounts into the book, and a ledger entry for each threshold of a quota that this charge has crossed. */
+/**
+ * Puts the charged accounts into the book, and a ledger entry for each threshold of a quota that this charge has
+ * crossed.
+ */
 export function keep(book: AccountBook, before: readonly Account[], charged: Charged): void {
   for (const [index, account] of charged.accounts.entries()) {
     if (charged.taken.some(({ accountId }) => accountId === before[index]?.id)) book.set(account);

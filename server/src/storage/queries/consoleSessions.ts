@@ -36,7 +36,10 @@ export type NewConsoleSession = {
   nowMs: number;
 };
 
-/** Inserts a session. If its root key then has more than `most` sessions, deletes those that have been unused for longest. */
+/**
+ * Inserts a session. If its root key then has more than `most` sessions, deletes those that have been unused for
+ * longest.
+ */
 export async function insertConsoleSession(
   tx: Tx,
   { id, workspaceId, rootKeyId, byLink, nowMs }: NewConsoleSession,

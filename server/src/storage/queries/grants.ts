@@ -27,7 +27,10 @@ function order(one: string, other: string): number {
 
 type OfKeys = { workspaceId: string; keyIds: readonly string[] };
 
-/** The joins here and below are cross joins, since SQLite keeps their order. With other joins, it would read all permissions and roles of the workspace first. */
+/**
+ * The joins here and below are cross joins, since SQLite keeps their order. With other joins, it would read all
+ * permissions and roles of the workspace first.
+ */
 const selectDirect = prepared((db, { workspaceId, keyIds }: OfKeys) =>
   db
     .selectFrom("keyPermissions")

@@ -1,7 +1,10 @@
 import { type AddressRange, parseRange } from "../../domain/ipAddress.ts";
 import { parseStored } from "../storedJson.ts";
 
-/** Parses a stored list. Returns `undefined` for null. If the text is damaged, returns an empty list, which allows no address. */
+/**
+ * Parses a stored list. Returns `undefined` for null. If the text is damaged, returns an empty list, which allows no
+ * address.
+ */
 export function parseIpAllowList(stored: string | null): string[] | undefined {
   if (stored === null) return undefined;
   const list = parseStored(stored);

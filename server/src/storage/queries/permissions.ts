@@ -75,7 +75,10 @@ const selectBySlugs = prepared(
       .compile(),
 );
 
-/** Lists permissions in the order of their creation. `search` looks for a text in their ids, names, slugs and descriptions. */
+/**
+ * Lists permissions in the order of their creation. `search` looks for a text in their ids, names, slugs and
+ * descriptions.
+ */
 export const listPermissions = searchedList(ofWorkspace, ["id", "name", "slug", "description"]);
 
 function ofWorkspace(db: Db, workspaceId: string) {

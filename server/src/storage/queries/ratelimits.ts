@@ -12,7 +12,10 @@ export async function listOwnRatelimits(
   return inOrder(await selectOfOwner(db, { workspaceId, ownerId })).map(limitOf);
 }
 
-/** Lists the rate limits of several keys or identities, by owner. The limits of an owner are in the order in which they were set. */
+/**
+ * Lists the rate limits of several keys or identities, by owner. The limits of an owner are in the order in which
+ * they were set.
+ */
 export async function listRatelimits(
   db: Db,
   workspaceId: string,
@@ -62,7 +65,10 @@ const selectOfOwners = prepared((db, { workspaceId, ownerIds }: Owners) =>
     .compile(),
 );
 
-/** Applies a diff to the stored limits of an owner, and returns the new limits. A limit that is not removed keeps its id. */
+/**
+ * Applies a diff to the stored limits of an owner, and returns the new limits. A limit that is not removed keeps its
+ * id.
+ */
 export async function applyRatelimitDiff(
   tx: Tx,
   workspaceId: string,
@@ -130,7 +136,10 @@ const upsertLimits = prepared(
       .compile(),
 );
 
-/** Deletes all limits of the owner, and returns their ids in the order of the limits. It sorts them, since PostgreSQL returns deleted rows in any order. */
+/**
+ * Deletes all limits of the owner, and returns their ids in the order of the limits. It sorts them, since PostgreSQL
+ * returns deleted rows in any order.
+ */
 export async function deleteRatelimits(tx: Tx, workspaceId: string, ownerId: string): Promise<string[]> {
   const rows = await deleteAll(tx, { workspaceId, ownerId });
   return inOrder(rows).map((row) => row.id);

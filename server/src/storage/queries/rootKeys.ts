@@ -43,7 +43,10 @@ export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
 
 type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
 
-/** Returns the plain permissions of a root key, such as `api.*.verify_key`. A URN among its permissions is replaced by those it stands for. */
+/**
+ * Returns the plain permissions of a root key, such as `api.*.verify_key`. A URN among its permissions is replaced by
+ * those it stands for.
+ */
 function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
   return parsePermissions(permissions).flatMap((one) => {
@@ -262,7 +265,10 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedCo
     .compile(),
 );
 
-/** Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is its expiry before its first reroll. */
+/**
+ * Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is its expiry before its first
+ * reroll.
+ */
 export async function setRootKeyRerolled(
   tx: Tx,
   workspaceId: string,

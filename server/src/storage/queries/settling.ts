@@ -23,7 +23,10 @@ export type HoldOutcome = {
 
 type By = { now: () => number; newId: () => string; actorId: string };
 
-/** A hold that has ended. `spent`: the credits that this call has taken from a limited balance; 0 if an earlier call has ended the hold. */
+/**
+ * A hold that has ended. `spent`: the credits that this call has taken from a limited balance; 0 if an earlier call
+ * has ended the hold.
+ */
 type Ended = { outcome: HoldOutcome; spent: number };
 
 /**

@@ -15,7 +15,10 @@ export type Case = {
   refused: Readonly<Record<number, (server: TestServer) => Input | Promise<Input>>>;
   /** errors for which some client has a class and that this server never sends, with the reason */
   neverSent?: Readonly<Record<number, string>>;
-  /** by client, the statuses for which it throws its general error, since it expects another content type than other clients */
+  /**
+   * by client, the statuses for which it throws its general error, since it expects another content type than other
+   * clients
+   */
   generalFor?: Readonly<Record<string, readonly number[]>>;
   /** members of `data` and fields of the input that only the models of one client have */
   onlyIn?: { client: string; members: readonly string[]; fields: readonly string[] };
@@ -33,7 +36,10 @@ export type List = {
   make(server: TestServer, count: number): Promise<Filled>;
 };
 
-/** The input that lists exactly the created rows, the field that identifies a row, and its values in the order of the list. */
+/**
+ * The input that lists exactly the created rows, the field that identifies a row, and its values in the order of the
+ * list.
+ */
 export type Filled = { input: Fields; field: string; values: string[] };
 
 let made = 0;

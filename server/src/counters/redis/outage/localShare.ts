@@ -14,7 +14,10 @@ type Options = {
 
 type Receipt = { hit: Hit; atMs: number; taken: readonly [Admission, number][] };
 
-/** the part of the memory for counters; the rest is for admissions, since one takes about three times as much as a counter */
+/**
+ * the part of the memory for counters; the rest is for admissions, since one takes about three times as much as a
+ * counter
+ */
 const countersPart = 0.25;
 
 /**

@@ -84,7 +84,10 @@ const selectCreated = prepared((db, { workspaceId, identityId, apiId, limit, ...
   return query.compile();
 });
 
-/** Reads keys that have an expiry, in the order of their expiry. Some of them may not match the filter: see `matchingKeys`. */
+/**
+ * Reads keys that have an expiry, in the order of their expiry. Some of them may not match the filter: see
+ * `matchingKeys`.
+ */
 export async function keysByExpiry(
   db: Db,
   workspaceId: string,

@@ -22,7 +22,10 @@ const insertRow = prepared((db, { id, workspaceId, algorithm, nowMs }: NewMigrat
   db.insertInto("keyMigrations").values({ id, workspaceId, algorithm, createdAtMs: nowMs }).compile(),
 );
 
-/** Returns the algorithm by which the keys of this migration were hashed, or `undefined` if the migration does not exist. */
+/**
+ * Returns the algorithm by which the keys of this migration were hashed, or `undefined` if the migration does not
+ * exist.
+ */
 export async function findAlgorithm(db: Db, workspaceId: string, id: string): Promise<Algorithm | undefined> {
   const [row] = await selectAlgorithm(db, { workspaceId, id });
   return algorithms.find((algorithm) => algorithm === row?.algorithm);

@@ -1,4 +1,7 @@
-/** Reads a key from a database that is reached over a network, so with only one statement. It returns the rows of other tables as JSON. */
+/**
+ * Reads a key from a database that is reached over a network, so with only one statement. It returns the rows of
+ * other tables as JSON.
+ */
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import { prepared } from "../../prepared.ts";
 import type { Db } from "../../schema.ts";

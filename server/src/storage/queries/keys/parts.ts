@@ -67,7 +67,10 @@ type PartRow = {
 
 type Page = { workspaceId: string; keyIds: readonly string[]; ownerIds: readonly string[] };
 
-/** These are cross joins, since SQLite keeps their order. With other joins, it would read all permissions and roles of the workspace first. */
+/**
+ * These are cross joins, since SQLite keeps their order. With other joins, it would read all permissions and roles of
+ * the workspace first.
+ */
 const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
   db
     .selectFrom("ratelimits")

@@ -31,7 +31,10 @@ export type KeyDetails = {
   /** the addresses from which the key may be used; undefined: all addresses */
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
-  /** the last reroll; undefined if there was none, or the expiry was changed since. `expiredAtMs`: the expiry before the first reroll */
+  /**
+   * the last reroll; undefined if there was none, or the expiry was changed since. `expiredAtMs`: the expiry before
+   * the first reroll
+   */
   reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
   permissions: string[];
   roles: string[];
@@ -138,7 +141,10 @@ export async function findKeyByHash(db: Db, workspaceId: string, hash: string, n
   return (await withDetails(db, workspaceId, rows, nowMs))[0];
 }
 
-/** Like `findKey`, with a row lock until the transaction ends. Calls `now` when it has the lock, for the credits at that time. */
+/**
+ * Like `findKey`, with a row lock until the transaction ends. Calls `now` when it has the lock, for the credits at
+ * that time.
+ */
 export async function lockKey(tx: Tx, workspaceId: string, id: string, now: () => number) {
   const [locked] = await lockRow(tx, { workspaceId, id });
   return locked && findKey(tx, workspaceId, id, now());

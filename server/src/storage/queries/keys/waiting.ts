@@ -7,7 +7,10 @@ import { isHashFree } from "./freeHash.ts";
 /** The `pendingMigrationId` of waiting keys: keys that were imported without a hash. No migration has this id. */
 export const fromUpstream = "upstream";
 
-/** The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has this id. */
+/**
+ * The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has
+ * this id.
+ */
 export const underOldHash = "oldHash";
 
 /** The values of `pendingMigrationId` that are not the id of a migration. */
@@ -248,7 +251,10 @@ export async function countImportedKeys(
   };
 }
 
-/** Counts keys by the beginning of their hash, which names the scheme. It is cut at the length of the longest name of a scheme. */
+/**
+ * Counts keys by the beginning of their hash, which names the scheme. It is cut at the length of the longest name of
+ * a scheme.
+ */
 const countByBeginning = prepared((db, { workspaceId }: { workspaceId: string }) => {
   const scheme = (eb: ExpressionBuilder<Schema, "keys">) => {
     const isBcrypt = eb(beginning(eb, 2), "=", sql.lit("$2"));

@@ -10,7 +10,10 @@ export type NewKey = {
   workspaceId: string;
   apiId: string;
   identityId: string | undefined;
-  /** the name of the key's account and counters: the key's own id, or the `subjectId` of the rerolled key that it replaces */
+  /**
+   * the name of the key's account and counters: the key's own id, or the `subjectId` of the rerolled key that it
+   * replaces
+   */
   subjectId: string;
   hash: string;
   start: string;
