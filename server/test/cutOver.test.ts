@@ -1,6 +1,6 @@
 /**
  * Tests a move from another server without downtime, through all its steps: import, `shadow`, `fallback`, `off`. Requests
- * come all the time. A second old server stays as it is and gets the same requests: it shows how each must be decided.
+ * come all the time. A second old server is not replaced and gets the same requests: it shows how each must be decided.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";

@@ -32,8 +32,8 @@ export type KeyDetails = {
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
   /**
-   * the last reroll; undefined if there was none, or the expiry was changed since. `expiredAtMs`: the expiry before
-   * the first reroll
+   * the last reroll; undefined if the key was never rerolled, or the expiry was changed since. `expiredAtMs`: the expiry
+   * before the first reroll
    */
   reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
   permissions: string[];
