@@ -269,7 +269,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
 
 /** The files that may use Bun by its name. All other files must run on any runtime. */
 const mayNameBun =
-  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|oldHashes\/hashWorker|compose|main)\.ts$|^sdk\/src\/runtimeChecks\.ts$|\.child\.ts$/;
+  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|oldHashes\/hashWorker|compose|main|runtime)\.ts$|^sdk\/src\/runtimeChecks\.ts$/;
 
 /**
  * Returns one sentence for each violation of the table. `sources` has the source of each file by its path in the

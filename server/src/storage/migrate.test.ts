@@ -25,9 +25,13 @@ const open = async (url: string) => {
 
 /** Runs `migrate.child.ts` until it ends. Returns what it printed, or `undefined` if it was killed. */
 function migrateIn(path: string, killAt: number): Promise<string | undefined> {
-  const child = spawn(process.execPath, [join(import.meta.dir, "migrate.child.ts"), path, String(killAt)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dir, "../../test/migrate.child.ts"), path, String(killAt)],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   let printed = "";
   child.stdout.on("data", (data) => {
     printed += String(data);
