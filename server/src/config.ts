@@ -151,7 +151,7 @@ const schema = z.object({
     .enum(["off", "fallback", "shadow"])
     .default("off")
     .describe(
-      "For a move from another server. shadow: the other server decides, and this one verifies each key too and stores its hash. fallback: this server decides, and asks the other one about keys whose hash it does not have yet.",
+      "For a move from another server. shadow: the other server decides, and this one also verifies each key, compares, and stores its hash. fallback: this server decides, and asks the other one about keys whose hash it does not have yet.",
     ),
   UPSTREAM_VERIFY_URL: httpAddress.optional().describe("The other server, such as https://api.unkey.com."),
   UPSTREAM_VERIFY_ROOT_KEY: z

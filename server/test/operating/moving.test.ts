@@ -1,4 +1,4 @@
-/** `latchkey export` and `latchkey import`, in processes of their own, beside servers that run. */
+/** Tests `latchkey export` and `latchkey import` as processes of their own, beside servers that run. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const header = (recoveryKey: string | null = null) =>
     recoveryKey,
   });
 
-/** A document with this many keys, which share one identity. Returns its path. */
+/** Writes a document with this many keys, which share one identity. Returns its path. */
 function documentWith(server: Pick<TestServer, "services">, name: string, count: number): string {
   const keys = Array.from({ length: count }, (_, index) => ({
     type: "key",
@@ -80,7 +80,7 @@ describe.each(files)("on $name,", (engine) => {
     const last = await runProgram(["import", document], settings());
     expect(last).toMatchObject({ code: 0, stderr: "" });
     expect(await count()).toBe(keyCount);
-    // at once, in the server that runs
+    // the server that is running verifies the imported keys at once
     expect(await verify(`secret ${keyCount - 1}`)).toMatchObject({ code: "VALID", credits: 2 });
 
     const again = await runProgram(["import", document, "--workspace", server.workspaceId], settings());
@@ -167,7 +167,7 @@ describe("keys of another product", () => {
   );
 });
 
-/** By table, with the values by column. */
+/** Rows of Unkey's tables, by table. A row has its values by column. */
 const unkeyRows = (hash: string): Record<string, Record<string, string>[]> => {
   const key = { key_auth_id: "ks_1", workspace_id: "ws_1", start: "sk_abcd", enabled: "1" };
   return {
@@ -193,7 +193,7 @@ describe("a dump of a self-hosted Unkey", () => {
     });
   const verify = async () => (await server.call("keys.verifyKey", { key: "key of Unkey" })).body.data;
 
-  test("is imported from one of its workspaces, after a dry run, and says what is missing", async () => {
+  test("is imported after a dry run, from the one workspace that was chosen, with a report of what is missing", async () => {
     const hash = Buffer.from(server.services.hashKey("key of Unkey"), "base64url").toString("base64");
     const lines = unkeyTables.flatMap(({ table, needed, optional }) => {
       const columns = [...needed, ...optional];
@@ -208,7 +208,7 @@ describe("a dump of a self-hosted Unkey", () => {
     });
     const write = (...end: string[]) => writeFileSync(path, gzipSync([...lines, ...end].join("\n")));
     write();
-    const elsewhere = await run("--workspace", "ws_missing"); // the dump, which is damaged, is not read
+    const elsewhere = await run("--workspace", "ws_missing"); // refused before the damaged dump is read
     expect(elsewhere.stderr).toContain('Unknown workspace "ws_missing"');
     expect(await run()).toMatchObject({
       code: 1,
