@@ -149,7 +149,7 @@ const schema = z.object({
     .enum(["off", "fallback", "shadow"])
     .default("off")
     .describe(
-      "While you move from another server. shadow: that server decides, and this one verifies beside it and learns the keys. fallback: this server decides, and asks the other one about keys that it does not know yet.",
+      "While you move from another server. shadow: that server decides, and this one also verifies, compares, and learns the keys. fallback: this server decides, and asks the other one about keys that it does not know yet.",
     ),
   UPSTREAM_VERIFY_URL: httpAddress.optional().describe("The other server, such as https://api.unkey.com."),
   UPSTREAM_VERIFY_ROOT_KEY: z

@@ -201,7 +201,10 @@ function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
   );
 }
 
-/** The condition that a key has this permission, directly or through a role. */
+/**
+ * The condition that a key has this permission, directly or through a role. Looks at the role too: a deleted one keeps
+ * its links until the clean-up.
+ */
 function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   const direct = eb
     .selectFrom("keyPermissions")
@@ -213,8 +216,11 @@ function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
     .selectFrom("keyRoles")
     .crossJoin("rolePermissions")
     .whereRef("rolePermissions.roleId", "=", "keyRoles.roleId")
+    .crossJoin("roles")
+    .whereRef("roles.id", "=", "keyRoles.roleId")
     .select("keyRoles.keyId")
     .where("keyRoles.workspaceId", "=", workspaceId)
+    .where("roles.workspaceId", "=", workspaceId)
     .where("rolePermissions.workspaceId", "=", workspaceId)
     .where("rolePermissions.permissionId", "=", permissionId)
     .whereRef("keyRoles.keyId", "=", "keys.id");
