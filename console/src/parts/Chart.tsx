@@ -14,7 +14,7 @@ const bottom = 22;
 const tones: readonly Tone[] = ["good", "warn", "bad"];
 const toneLabels: Record<Tone, string> = {
   good: "Passed",
-  warn: "Over a limit or out of credits",
+  warn: "Refused by a limit, quota or credits",
   bad: "Refused otherwise",
 };
 
@@ -129,7 +129,7 @@ function barsOf({ time, outcomes }: Point): Bars {
 }
 
 function titleOf({ time, good, warn, bad }: Bars): string {
-  return `${exactly(time)}: ${number(good)} passed, ${number(warn)} over a limit or out of credits, ${number(bad)} refused otherwise`;
+  return `${exactly(time)}: ${number(good)} passed, ${number(warn)} refused by a limit, quota or credits, ${number(bad)} refused otherwise`;
 }
 
 function sentenceOf(outcomes: Point["outcomes"]): string {
