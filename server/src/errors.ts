@@ -141,7 +141,7 @@ export const catalogue = {
     status: 404,
     type: "user/not_found/event_not_found",
     title: "Not Found",
-    when: "No kept verification that this root key may read has this request id. Events are kept as long as there is space for them, and those of other nodes appear within 5 seconds.",
+    when: "No verification that is still stored, and that this root key may read, has this request id. Events are kept as long as there is space for them, and those of other nodes appear within 5 seconds.",
     fix: "Use the `meta.requestId` of `keys.verifyKey`. `analytics.listEvents` lists the events that are kept.",
   },
   role_not_found: {

@@ -16,13 +16,13 @@ import {
 } from "./storage/queries/idempotency.ts";
 import type { Tx } from "./storage/schema.ts";
 
-/** A call of an operation. */
+/** What `run` needs to know about a call of an operation. */
 export type Call = {
   caller: Caller;
   requestId: string;
   remoteAddress(): string;
   userAgent(): string | undefined;
-  /** Promises that no audit row needs `remoteAddress` from here on. */
+  /** The operation calls this when it is certain that it writes no audit row, which would need `remoteAddress`. */
   auditsNothing(): void;
   /** where the call comes from, for the audit trail; undefined: the API */
   via: "console" | undefined;
@@ -52,7 +52,7 @@ export type Idempotency = {
 /** The result of a call: the members of the response other than `meta`. */
 export type Result = {
   data?: unknown;
-  /** the JSON of `data`; undefined: `data` is written as usual */
+  /** writes the JSON of `data`; undefined: JSON.stringify does */
   written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
   /** only if the operation has no `data` */
@@ -84,7 +84,8 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
 /**
- * Not part of `run`: its closures would make every verification allocate an object for the variables that they share.
+ * A separate function: closures within `run` would make every verification allocate an object for the variables that they
+ * share.
  */
 function transactOnce(
   services: Services,
@@ -115,8 +116,8 @@ function runEntries(services: Services, operation: Operation, call: Call): Maybe
 }
 
 /**
- * Runs an operation that commits in parts. No single part can store the response, so it is stored
- * after all of them are committed.
+ * Runs an operation that commits in parts. The response for the Idempotency-Key is complete only when all parts are
+ * committed, so it is stored after them.
  */
 async function runInParts(
   services: Services,
@@ -265,8 +266,8 @@ function replay(first: StoredResponse, { bodyHash, open }: Idempotency): Result 
 }
 
 /**
- * Turns the error of a wait into `idempotency_in_progress`: another transaction with the
- * same Idempotency-Key is running.
+ * Called if an Idempotency-Key cannot be claimed. If the database is busy, another transaction with the same key is
+ * running: throws `idempotency_in_progress`.
  */
 function stillUnderWay(error: unknown): never {
   if (error instanceof StorageError && error.reason === "busy") throw new Failure("idempotency_in_progress");
@@ -329,7 +330,7 @@ async function wasCommitted(
   if (!(error instanceof StorageError) || error.reason !== "lost" || event === undefined) return false;
   try {
     if (!(await hasAuditEvent(engine.db, event.workspaceId, event.id))) return false;
-    // the event may not be on the synchronous standby yet; once a later commit is there, the event is too
+    // the event may not have reached PostgreSQL's synchronous standby yet; when this later commit is there, it is too
     await engine.transaction((tx) => engine.recordChanges(tx, new Set([event.requestId])));
     return true;
   } catch {
@@ -337,7 +338,7 @@ async function wasCommitted(
   }
 }
 
-/** The result of an operation that writes its output itself. */
+/** The result of an operation whose output is a `Written`, which writes its own JSON. */
 class WrittenResult implements Result {
   readonly written: Written<unknown>;
 

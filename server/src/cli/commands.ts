@@ -54,7 +54,8 @@ export const commands: readonly Command[] = [
     name: "import",
     usage:
       "[<file> | -] [--dry-run] [--replace] [--workspace <id>] [--old-recovery-key <file> | --drop-sealed] [--root-keys] [--from <product>] [--api <id>] [--from-workspace <id>]",
-    summary: "import a document of latchkey export, also while the server is running",
+    summary:
+      "import a document of latchkey export, or keys of another product, also while the server is running",
     details: [
       "--dry-run  Says what would be created, changed and refused, and changes nothing.",
       "--replace  Overwrites existing records with those of the document. Default: existing records are kept.",

@@ -34,7 +34,7 @@ export function productOf(text: string | undefined): Product | undefined {
 
 type Place = { file: string; api: string | undefined; fromWorkspace: string | undefined };
 
-/** Errors: `UsageError` for flags that do not fit the product. */
+/** Errors: `UsageError` for flags that cannot be used with the product. */
 export function checkForeign(from: Product | undefined, { file, api, fromWorkspace }: Place): void {
   if (from === undefined && api !== undefined) throw new UsageError("--api needs --from.");
   if (from !== "unkey-dump" && fromWorkspace !== undefined) {

@@ -12,7 +12,7 @@ import { errorBody, json, problemBody, problemType } from "./problem.ts";
 export type Socket = {
   requestIP(request: Request): { address: string } | null;
   /**
-   * Sets after how many seconds the runtime closes the connection if nothing moves on it; 0 means never. The runtime
+   * Sets after how many seconds without any traffic the runtime closes the connection; 0 means never. The runtime
    * counts in steps of 4 s, and keeps the setting for the connection's later requests.
    */
   timeout(request: Request, seconds: number): void;
@@ -70,7 +70,7 @@ export type RequestTracing = {
 type Tools = {
   newRequestId(): string;
   clientAddress: ClientAddress;
-  /** Returns an address that ends in a slash. */
+  /** Returns the address at which the types of errors begin. It ends in a slash. */
   errorTypeBase(): string;
   isDraining(): boolean;
   /** how long a connection stays open between two requests */

@@ -55,7 +55,7 @@ export type OperationResponder = (operation: Operation, access: Access) => Respo
 
 /**
  * Returns what serves an operation. It checks, in this order: head, method, overload, body size, caller, workspace
- * limit. The runner then checks the permission, and parses and validates the body.
+ * limit. Then `run` checks the permission, and parses and validates the body.
  */
 export function operationRoutes(
   services: Services,

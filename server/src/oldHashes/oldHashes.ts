@@ -33,11 +33,11 @@ export type OldHashes = {
 };
 
 type Options = {
-  /** the key of the HMACs; undefined: not set */
+  /** the secret of the HMACs; undefined if it is not set */
   hmacSecret: Uint8Array | undefined;
   threads: number;
   monotonicMs(): number;
-  /** Queries the database. */
+  /** Whether the workspace has keys that wait with such a hash, by a query of the database. */
   hasOldHashes(workspaceId: string): Promise<boolean>;
   /** Called with the reason if a key could not be compared with the hashes of a `place`. */
   onFailure(place: string, message: string): void;

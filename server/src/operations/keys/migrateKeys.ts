@@ -98,7 +98,7 @@ export const migrateKeys = operation({
   },
 });
 
-/** Errors: `api_not_found`, also if the caller may not create keys in it, `migration_not_found`. */
+/** Errors: `api_not_found`, also if the caller may not create keys in the api; `migration_not_found`. */
 async function findTarget(
   { caller }: Pick<RunContext, "caller">,
   db: Db,

@@ -188,7 +188,7 @@ function usedText({ durationMs, cost }: PlannedRatelimit, { limit, used, passed 
     : `${state}: there is no room for a cost of ${cost}.`;
 }
 
-/** Explains why a verification fails that names a limit which is not stored, and sends no `limit` and `duration`. */
+/** The failed check for a rate limit that is not stored, and of which the request sends only the name. */
 export function unknownRatelimitCheck({ name, cost = 1 }: { name: string; cost: number | undefined }): Check {
   return {
     check: "ratelimit",

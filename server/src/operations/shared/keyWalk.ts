@@ -65,7 +65,7 @@ async function walkPart(
     const limit = Math.min(progress.atOnce, progress.budget);
     const candidates = await part.read({ after: progress.after, descending: walk.descending, limit });
     const matched = await matching(context, walk, candidates);
-    // the statement for keys without a value reads all keys
+    // the statement for keys without a value also reads the keys that have one
     const ofPart = matched.filter(({ actual }) => part.hasValue || actual === null);
     progress.found.push(...ofPart.map(({ candidate }) => candidate));
     if (progress.found.length >= walk.limit) return "page is full";

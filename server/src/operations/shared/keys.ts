@@ -56,7 +56,7 @@ export const decrypt = z
 /** The hash of a whole key, in a request. */
 export const keyHash = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{43}$/, "must be a SHA-256 in base64url, without padding")
+  .regex(/^[A-Za-z0-9_-]{43}$/, "send a SHA-256 in base64url, 43 characters without padding")
   .describe(
     "The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it.",
   );

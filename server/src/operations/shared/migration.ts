@@ -115,7 +115,7 @@ function newKey(
     prefix: undefined,
     byteLength: assumedByteLength,
     ...parsed.columns,
-    // a SHA-256 of the whole key identifies it as it does our own keys, so its first verification supplies nothing
+    // keys with the SHA-256 of the whole key are found like our own keys, so they need no first verification
     pendingMigrationId: algorithm === "sha256" ? undefined : migrationId,
     migratedFrom,
     nowMs: now(),

@@ -8,7 +8,7 @@ import { identityRef } from "./identities.ts";
 import { apiId, keyId } from "./keys.ts";
 import { namespaceRef } from "./namespaces.ts";
 
-/** A request names what it wants to know the usage of with one of these. */
+/** The fields with which a request says whose usage it asks for. */
 export const usageSubjects = {
   keyId: keyId.optional(),
   identity: identityRef.optional(),

@@ -87,7 +87,7 @@ function limitsOf({ judged }: Judged): readonly PlannedRatelimit[] | undefined {
   return "error" in judged || typeof judged.value === "string" ? undefined : judged.value;
 }
 
-/** The accounts that these verifications spend from. One that cannot be read counts as empty, so it decides alone. */
+/** The accounts that these verifications spend from. If one cannot be read, an empty account takes its place. */
 async function accountsOf(context: RunContext, of: Set<Judged>): Promise<Map<string, Account>> {
   const owners = new Map(
     [...of].flatMap(({ key }) => ownersOf(spenderOf(key))).map((owner) => [owner.id, owner]),

@@ -94,7 +94,7 @@ export async function findVerifiedKeys(
   const looked = await allAvailable<Settled<KeyRecord | undefined>>(
     entries.map((entry) => ("error" in entry ? entry : settleLater(findKey, context, entry.value.key))),
   );
-  // an entry without a migration can find a migrated key only after an entry with the migration, so the order matters
+  // if an entry names a migration, later entries find the key without naming it, so the entries run in order
   const isMissing = (index: number) => {
     const one = itemAt(looked, index);
     return "value" in one && one.value === undefined;
