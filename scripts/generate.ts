@@ -140,7 +140,7 @@ The guards of \`@latchkey/sdk\` refuse a request with a problem body (RFC 9457).
 | status | code | when | what to do |
 |---|---|---|---|
 | 401 | \`MISSING\` | The request has no key, or not exactly one. | Send the key as the detail says. |
-| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which. | Retry as the Retry-After header says. If it persists, look after the server. |
-| 500 | \`MISCONFIGURED\` | The server responded but will not verify: the root key, the server's URL or an option of the guard is wrong. The application's log says what. | Fix what the log names. A caller of the application can do nothing. |
+| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which. | Retry as the Retry-After header says. If it persists, check the server. |
+| 500 | \`MISCONFIGURED\` | The server responded but will not verify: the root key, the server's URL or an option of the guard is wrong. The application's log says what. | Fix what the log names. A caller of the application cannot fix it. |
 `;
 }

@@ -30,15 +30,15 @@ function quickstartPage(quickstart: Quickstart): string {
   const { name, title, needs, install, env = ".env", notes = [] } = quickstart;
   const parts = [
     `# Quickstart: ${title}`,
-    `In about five minutes: a route that only passes requests with a valid key, a limit for each user that all of the user's keys
-share, and a root key that may only verify. The application is [examples/${name}](../../examples/${name}).`,
+    `In about five minutes you have a route that only lets through requests with a valid key, a limit for each user that all
+of the user's keys share, and a root key that may only verify keys. The application is [examples/${name}](../../examples/${name}).`,
     `You need ${needs}, and a Latchkey server: \`npx latchkey serve\`, or \`npm ci && npm start\` in a checkout of this
 repository. Its first start prints a root key, or writes it to \`data/root-key\` if it runs without a terminal.`,
     "## 1. Users, keys and a root key",
-    "In a new terminal, in an empty folder, with the root key that the server printed:",
+    "Run this in a new terminal, in an empty folder, with the root key that the server printed:",
     fence("sh", preparation(name, env)),
     fence("text", "… … … latchkey_root_…"),
-    `Alice has two keys and Bob has one. Each user may make three requests a minute, with all keys together. The file
+    `Alice has two keys and Bob has one. Each user may make three requests a minute, counted over all of the user's keys. The file
 \`${env}\` now holds the application's own root key, which may verify the keys of this api and nothing else. If a step fails,
 \`field\` shows the response of the server.`,
     "## 2. The application",
@@ -121,10 +121,10 @@ function httpRequest(key?: string): string {
 
 function nextSteps({ usesSdk }: Quickstart): string {
   const guard = usesSdk
-    ? "- [The options of the guard](../../sdk/README.md#middleware): permissions, credits, your own responses, and what happens while the\n  server is away."
+    ? "- [The options of the guard](../../sdk/README.md#middleware): permissions, credits, your own responses, and what happens while the\n  server is unreachable."
     : "- [keys.verifyKey](../reference/keys.verifyKey.md): permissions, credits, and everything else that a verification can ask for.";
   const testing = usesSdk
-    ? "- [Testing](../../testing/README.md): your application against a real server in its tests, with a clock that they move."
+    ? "- [Testing](../../testing/README.md): run your application's tests against a real server, with a clock that they move."
     : "- [Testing](../../testing/README.md): a real server for tests, with a clock that they move; `url` and `rootKey` serve any client.";
   return `${guard}
 ${testing}

@@ -23,9 +23,9 @@ export type Quickstart = {
 
 const node = "Node 20 or later";
 const aboutTsx =
-  "`tsx` runs TypeScript on Node. Ignore a warning of npm about the install script of esbuild: `tsx` works without it.";
+  "`tsx` runs TypeScript on Node. Ignore npm's warning about the install script of esbuild: `tsx` works without it.";
 function aboutEngines(dependency: string): string {
-  return `On Node 20, npm may also warn (\`EBADENGINE\`) that \`${dependency}\`, a package of the framework, wants a newer Node. The application of this page runs on Node 20 all the same.`;
+  return `On Node 20, npm may also warn (\`EBADENGINE\`) that \`${dependency}\`, a package of the framework, wants a newer Node. The application of this page runs on Node 20 anyway.`;
 }
 
 const newProject = "npm init -y && npm pkg set type=module";

@@ -73,7 +73,7 @@ export type CallOptions = {
   retries?: Retries | undefined;
   /** At most this many retries, within the limits of `retries`. */
   maxRetries?: number | undefined;
-  /** Fails at once if the server is away: nothing listens there, or a proxy returns 502, 503 or 504. @default false */
+  /** Fails at once if the server is unreachable: nothing listens there, or a proxy returns 502, 503 or 504. @default false */
   failFast?: boolean | undefined;
   /** How long the call may take in milliseconds, including retries and the waits between them. */
   timeoutMs?: number | undefined;

@@ -40,7 +40,7 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   clientIp?: false | ((request: Request) => string | null | undefined | Promise<string | null | undefined>);
   /** How long a verification may take, retries included; milliseconds. @default 1000 */
   timeoutMs?: number;
-  /** What to do with requests while the server is away or overloaded. @default "refuse" */
+  /** What to do with requests while the server is unreachable or overloaded. @default "refuse" */
   onUnavailable?: "refuse" | "allow";
   /**
    * Uses a verdict again for up to `ttlMs` milliseconds, if neither the key nor the guard has limits or credits.
@@ -60,7 +60,7 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   log?: (message: string, error: LatchkeyError | undefined) => void;
 };
 
-/** The verified key. It can be undefined only if the options let requests through while the server is away. */
+/** The verified key. It can be undefined only if the options let requests through while the server is unreachable. */
 export type GuardedKey<M extends MetaTypes, Options> = Options extends { onUnavailable: infer Choice }
   ? "allow" extends Choice
     ? VerifiedKey<M> | undefined

@@ -19,7 +19,7 @@ export type Judge<Request, M extends MetaTypes, Key> = (
 ) => Promise<Pass<Key> | Refusal>;
 
 /**
- * Creates the judge of a route. A request passes only with a verdict that says so, or while the server is away if the
+ * Creates the judge of a route. A request passes only with a verdict that says so, or while the server is unreachable if the
  * options allow it. If an earlier guard has verified the same key for the same request, its verdict is used again.
  */
 export function judging<Request, M extends MetaTypes, Options extends GuardOptions<Request>>(

@@ -92,7 +92,7 @@ function whereToSend(source: KeySource): string {
   return `Send your API key in the header \`${source}\``;
 }
 
-/** The refusal while the server is away or overloaded. */
+/** The refusal while the server is unreachable or overloaded. */
 export function unavailable(): Refusal {
   const detail = "API keys cannot be verified at the moment. Try again in a few seconds.";
   return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });

@@ -10,7 +10,7 @@ export type Progress = {
   maxRetries: number;
   /** whether a retry may count or spend twice */
   counts: boolean;
-  /** whether to give up if the server is away */
+  /** whether to give up if the server is unreachable */
   failFast: boolean;
 };
 

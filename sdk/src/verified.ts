@@ -7,7 +7,7 @@ export type Verified<Verdict = VerifiedKey | undefined> = {
   key: string;
   /** the apis, or their keyspaces, to which the guard is restricted */
   apis: readonly string[] | undefined;
-  /** undefined if the guard let the request through without one, because the server is away */
+  /** undefined if the guard let the request through without one, because the server is unreachable */
   verdict: Verdict;
 };
 

@@ -28,7 +28,7 @@ export type Verify<M extends MetaTypes> = (
   earlier?: VerifiedKey,
 ) => Promise<Pass<VerifiedKey | undefined> | Refusal>;
 
-/** Verifies a key through the options' cache, unless the server is away. */
+/** Verifies a key through the options' cache, unless the server is unreachable. */
 export function verifying<M extends MetaTypes>(options: GuardOptions<never>): Verify<M> {
   const { timeoutMs = 1000, rateLimitHeaders: choice = "standard" } = options;
   const cache = options.cache === undefined ? undefined : createVerdictCache(options.cache.ttlMs);

@@ -206,7 +206,7 @@ describe("a later guard", () => {
     expect(await usedBy(keyId)).toMatchObject({ credits: 7, requests: 3 });
   });
 
-  test("keeps the earlier verdict while the server is away, if it lets requests through", async () => {
+  test("keeps the earlier verdict while the server is unreachable, if it lets requests through", async () => {
     let isAway = false;
     const valid = { valid: true, code: "VALID", keyId: "key_1", enabled: true };
     const stub = await startStub(() => (isAway ? "close" : success(valid)));

@@ -53,7 +53,7 @@ describe("the circuit breaker", () => {
   });
 });
 
-describe("while the server is away", () => {
+describe("while the server is unreachable", () => {
   test.each(["refuse", "allow"] as const)(
     "a guard that is to %s does so without waiting, and logs one line when the outage begins and one when it ends",
     async (onUnavailable) => {

@@ -29,7 +29,7 @@ export async function web(request: Request): Promise<Response> {
   if (!verdict.passed) return verdict.response;
   verdict.key.identity?.meta.plan satisfies Plan | undefined;
   const lenient = await guard(latchkey, { onUnavailable: "allow" })(request);
-  // @ts-expect-error there may be no key while the server is away
+  // @ts-expect-error there may be no key while the server is unreachable
   if (lenient.passed) lenient.key.identity;
   const chosen = await guard(latchkey, { onUnavailable: lenient.passed ? "allow" : "refuse" })(request);
   // @ts-expect-error there may be no key here either
@@ -122,7 +122,7 @@ export const elysiaApp = new Elysia().get(
 );
 const nestGuard = new KeyGuard(latchkey, { onUnavailable: "allow" });
 nestGuard satisfies CanActivate;
-// @ts-expect-error there may be no key while the server is away
+// @ts-expect-error there may be no key while the server is unreachable
 nestGuard.keyOf({}).identity;
 const separate = new Hono();
 separate.use(

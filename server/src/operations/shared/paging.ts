@@ -43,7 +43,7 @@ export function notACursor(): Failure {
 }
 
 /**
- * Where the page of a list with several orders begins.
+ * Where the page begins, in a list that a request can order by several fields.
  * Errors: `invalid_input` for a cursor that this server never returned, or that belongs to another order.
  */
 export function orderedStart(cursor: string | undefined, by: string | undefined): Position | undefined {
@@ -79,7 +79,7 @@ export function searchStart(input: {
   return { ...pageStart(input), search: input.search?.trim() || undefined };
 }
 
-/** The most bytes that are loaded at a time, unless one item alone is larger: what was loaded stays in memory for a while. */
+/** The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs. */
 const maxLoadedBytes = 2 * 1024 * 1024;
 
 type Loading<H, T> = {
@@ -90,8 +90,8 @@ type Loading<H, T> = {
 };
 
 /**
- * As `pageOf`, for rows that become large items. Only as many items are loaded at a time as fit by `bytesOf`, and none
- * once the page is full. The JSON that measures them is not kept, so that a page of large items is not in memory twice.
+ * Like `pageOf`, for rows that become large items. It loads at most `maxLoadedBytes` at a time, estimated by `bytesOf`,
+ * until the page is full. The JSON that measures the items is not kept, so that a page is not in memory twice.
  */
 export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],
@@ -113,7 +113,7 @@ export async function loadedPage<H extends { id: string }, T>(
   return loaded.length === rows.length ? page : { nextAfterId: loaded.at(-1)?.id, ...page };
 }
 
-/** At least one. */
+/** The first rows that together fit into `maxLoadedBytes`; one row if even that is larger. */
 function firstFitting<H>(heads: readonly H[], bytesOf: (head: H) => number): readonly H[] {
   let bytes = 0;
   const tooMany = heads.findIndex((head, index) => {
