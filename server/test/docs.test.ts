@@ -151,7 +151,7 @@ describe("npm run demo", () => {
     expect(printed).toEndWith("All responses are as expected.\n");
   }, 120_000);
 
-  test("notices if the limit is not enforced", async () => {
+  test("fails if the limit is not enforced", async () => {
     const server = await startTest();
     const withoutLimits: Call = async (operation, body) => {
       const { status, body: envelope } = await server.call(operation, { ...body, ratelimits: undefined });

@@ -65,7 +65,7 @@ describe.each(engines)("races on $name:", (engine) => {
     }
   }, 30_000);
 
-  test("concurrent operations that create an identity with one external id create one identity", async () => {
+  test("concurrent operations that create an identity with the same external id create one identity", async () => {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
     for (let round = 0; round < rounds; round += 1) {
       const externalId = `same_${round}`;
@@ -113,7 +113,7 @@ describe.each(engines)("races on $name:", (engine) => {
     }
   }, 30_000);
 
-  test("concurrent calls with one Idempotency-Key create one thing", async () => {
+  test("concurrent calls with the same Idempotency-Key create one record", async () => {
     for (let round = 0; round < rounds; round += 1) {
       const headers = { "Idempotency-Key": `order-${round}` };
       const call = () =>

@@ -15,7 +15,7 @@ const known: Readonly<Record<string, { label: string; tone: Tone }>> = {
   EXPIRED: { label: "Expired", tone: "bad" },
   INSUFFICIENT_PERMISSIONS: { label: "Lacks permission", tone: "bad" },
   RATE_LIMITED: { label: "Rate limited", tone: "warn" },
-  USAGE_EXCEEDED: { label: "No credits", tone: "warn" },
+  USAGE_EXCEEDED: { label: "Out of credits or quota", tone: "warn" },
 };
 
 export function outcomeOf(code: string): { label: string; tone: Tone } {

@@ -61,7 +61,7 @@ function missing(setting: string, mode: string): ConfigError {
 function measure(metrics: Metrics, upstream: Upstream, differences: DifferenceLog): void {
   metrics.counter(
     "latchkey_upstream_calls_total",
-    "Verifications that needed the verdict of the upstream, by what came of it.",
+    "Verifications that needed the verdict of the upstream, by the result of asking for it.",
     () => upstreamResults.map((one) => ({ labels: `result="${one}"`, value: upstream.results()[one] })),
   );
   metrics.counter(

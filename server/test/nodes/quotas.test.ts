@@ -84,7 +84,7 @@ async function deadlocks(): Promise<number> {
   return Number(row.deadlocks);
 }
 
-test("8 processes with 64 callers each that spend, hold, settle and release an identity's quota with sub-capped keys charge every unit once, also when half of them see the next period", async () => {
+test("8 processes with 64 callers each that spend, hold, settle and release an identity's quota, whose keys have quotas of the same name, charge every unit once, also when half of them see the next period", async () => {
   const engine = await open();
   const withQuota = (ownerId: string, own: number) => ({
     ownerId,

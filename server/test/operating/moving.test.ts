@@ -111,7 +111,7 @@ describe.each(files)("on $name,", (engine) => {
     expect(readdirSync(folder).filter((name) => name.includes("unfinished"))).toEqual([]);
   }, 60_000);
 
-  test("a damaged file is refused as a whole, and a damaged stream up to its fault", async () => {
+  test("a damaged file is refused as a whole, and a damaged stream is imported up to its fault", async () => {
     const lines = readFileSync(documentWith(server, "damaged.jsonl", 1_000), "utf8").split("\n");
     const path = join(folder, "damaged.jsonl");
     writeFileSync(path, lines.slice(0, 900).join("\n"));
@@ -135,7 +135,7 @@ describe.each(files)("on $name,", (engine) => {
 describe("keys of another product", () => {
   const server = testServer({ engine: postgres });
 
-  test("--from csv imports a file, and a product that cannot be read is refused with what to do", async () => {
+  test("--from csv imports a file, and a product that cannot be read is refused with a message that says what to do", async () => {
     const path = join(folder, "keys.csv");
     writeFileSync(path, `hash,name\n${server.services.hashKey("from csv")},one\nx,two\n`);
     const options = { env: { DATABASE_URL: server.databaseUrl }, cwd: folder };
@@ -151,7 +151,7 @@ describe("keys of another product", () => {
   });
 
   test.each(["csv", "better-auth"])(
-    "--from %s refuses what cannot be read twice, with what to do",
+    "--from %s refuses input that cannot be read twice, with a message that says what to do",
     async (from) => {
       const options = { env: { DATABASE_URL: server.databaseUrl }, cwd: folder };
       const pipe = join(folder, `pipe of ${from}`);
@@ -267,7 +267,7 @@ describe("recoverable keys", () => {
   });
   afterAll(() => server.stop());
 
-  test("a document of another recovery key is refused, and imported with the old key", async () => {
+  test("a document whose keys have another recovery key is refused, and imported if that key is given", async () => {
     const options = { env: { DATABASE_URL: server.databaseUrl, RECOVERY_KEY: newKey }, cwd: folder };
     const refused = await runProgram(["import", document], options);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("--old-recovery-key") });
@@ -288,7 +288,7 @@ describe("on a full disk", () => {
   });
   afterAll(() => void spawnSync("umount", ["--lazy", disk]));
 
-  test("an import says so, and another run completes it once there is space", async () => {
+  test("an import says that the disk is full, and another run completes it when there is space", async () => {
     const server = await startTest({});
     const document = documentWith(server, "full.jsonl", 5_000);
     await server.stop();

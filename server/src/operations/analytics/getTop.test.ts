@@ -62,7 +62,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await top({ of: "keys" })).toEqual([{ name: keyId, count: 7 }]);
   });
 
-  test("only what happened in the time counts", async () => {
+  test("only events in the time range count", async () => {
     await verified("user_1", 1);
     const { nowMs } = server.clock;
     server.clock.advance(2 * hourMs);

@@ -43,7 +43,7 @@ export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> 
   if (address.kind === "memory") {
     throw new StorageError(
       "unavailable",
-      "A database in :memory: can only be read by the server that has it.",
+      "A database in :memory: cannot be copied, since only the server that has it can read it. Name a file or a postgres:// address.",
     );
   }
   return address.kind === "postgres" ? openPostgresBulk(address.url) : openSqliteBulk(address.path);
