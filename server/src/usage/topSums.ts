@@ -40,39 +40,7 @@ export type TopSums = ReturnType<typeof topSums>;
  * and moved, so it is only for databases in which no other process stores counts.
  */
 export function topSums(most = limits) {
-  /** in the order of their last use */
-  const windows = new Map<string, Window>();
-
-  function windowOf(workspaceNo: number, query: TopQuery, { first, last }: Hours): Window {
-    const kind = subjectKinds[query.of];
-    const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
-    const length = Math.ceil(query.endMs / periodMs.hour) - Math.floor(query.startMs / periodMs.hour);
-    const name = `${workspaceNo}/${kind}/${outcome}/${length}`;
-    const known = windows.get(name);
-    const isUsable =
-      known !== undefined && known.first <= first && first < known.end && known.end <= last + 1;
-    const window = isUsable
-      ? known
-      : { workspaceNo, kind, outcome, first, end: first, sums: sumsByNumber(), unusedSinceMs: undefined };
-    window.unusedSinceMs = undefined;
-    windows.delete(name);
-    windows.set(name, window);
-    return window;
-  }
-
-  /** Evicts those that were not used for longest, but not the latest. Returns whether the latest fits. */
-  function evict(): boolean {
-    const all = [...windows];
-    let bytes = all.reduce((sum, [, { sums }]) => sum + sums.bytes(), 0);
-    for (const [name, { sums }] of all.slice(0, -1)) {
-      if (bytes <= most.bytes && windows.size <= mostWindows) break;
-      windows.delete(name);
-      bytes -= sums.bytes();
-    }
-    if (bytes > most.bytes) windows.clear();
-    return bytes <= most.bytes;
-  }
-
+  const { windows, use, evict } = windowCache(most.bytes);
   return {
     /**
      * Finds the largest sums over these hours. Returns `unfinished` if it takes more than one call to read what is
@@ -81,7 +49,7 @@ export function topSums(most = limits) {
      */
     async find(sql: UsageSql, workspaceNo: number, query: TopQuery, hours: Hours) {
       if (hours.last - hours.first >= mostHours) return "too many";
-      const window = windowOf(workspaceNo, query, hours);
+      const window = use(workspaceNo, query, hours);
       let rows = 0;
       while (window.first < hours.first || window.end <= hours.last) {
         if (rows >= most.rows) return "unfinished";
@@ -114,6 +82,45 @@ export function topSums(most = limits) {
     /** Forgets everything, since the next database may be another one. */
     clear: () => windows.clear(),
   };
+}
+
+/** The windows that are kept in memory. */
+function windowCache(mostBytes: number) {
+  /** in the order of their last use */
+  const windows = new Map<string, Window>();
+
+  /** Returns the window for a question. It is a new one if none can move on to these hours. */
+  function use(workspaceNo: number, query: TopQuery, { first, last }: Hours): Window {
+    const kind = subjectKinds[query.of];
+    const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
+    const length = Math.ceil(query.endMs / periodMs.hour) - Math.floor(query.startMs / periodMs.hour);
+    const name = `${workspaceNo}/${kind}/${outcome}/${length}`;
+    const known = windows.get(name);
+    const isUsable =
+      known !== undefined && known.first <= first && first < known.end && known.end <= last + 1;
+    const window = isUsable
+      ? known
+      : { workspaceNo, kind, outcome, first, end: first, sums: sumsByNumber(), unusedSinceMs: undefined };
+    window.unusedSinceMs = undefined;
+    windows.delete(name);
+    windows.set(name, window);
+    return window;
+  }
+
+  /** Evicts those that were not used for longest, but not the latest. Returns whether the latest fits. */
+  function evict(): boolean {
+    const all = [...windows];
+    let bytes = all.reduce((sum, [, { sums }]) => sum + sums.bytes(), 0);
+    for (const [name, { sums }] of all.slice(0, -1)) {
+      if (bytes <= mostBytes && windows.size <= mostWindows) break;
+      windows.delete(name);
+      bytes -= sums.bytes();
+    }
+    if (bytes > mostBytes) windows.clear();
+    return bytes <= mostBytes;
+  }
+
+  return { windows, use, evict };
 }
 
 function contains(window: Window, [workspaceNo, kind, minute, , tagNo, outcome]: CountRow): boolean {
