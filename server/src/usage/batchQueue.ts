@@ -11,8 +11,9 @@ type Batch = { id: number; rows: readonly CountRow[]; uses: readonly UseRow[] };
 /**
  * Saves the rows of a cut in batches. Before the first of several, it writes all as pending, and with each batch deletes its
  * counts there. So a server that is killed in between has each count once. `uncut` returns what was counted since the cut.
+ * Rows that were saved go to `saved`.
  */
-export function batchQueue(uncut: () => CountRow[]) {
+export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly CountRow[]) => void) {
   let batches: Batch[] = [];
   /** whether the pending rows are those from before the cut */
   let isUnwritten = false;
@@ -52,6 +53,7 @@ export function batchQueue(uncut: () => CountRow[]) {
           await setLastUses(tx, batch.uses);
           await settle(tx, batch, database);
         });
+        saved(batch.rows);
       } catch (error) {
         if (!database.isOfOneRow(error)) throw error;
         dropped += batch.rows.length;

@@ -17,14 +17,14 @@ const keptMs = {
 } as const;
 
 /** Whether a workspace may have very many subjects of this kind. */
-const isMany = (kind: number) => kind === subjectKinds.identity || kind === subjectKinds.key;
+export const isMany = (kind: number) => kind === subjectKinds.identity || kind === subjectKinds.key;
 const countedKinds = [0, 1, 2, 3, 4] as const;
 
 /**
  * The counts of one workspace and one kind of subject in one table. `into` is the table with the next longer period,
  * and `per` the number of starts that become one start there.
  */
-type Slice = {
+export type Slice = {
   table: CountTable;
   into: CountTable | undefined;
   per: number;
@@ -46,15 +46,21 @@ function keptOf(table: CountTable, kind: number): number {
 /** the maximum number of slices that one call moves: few enough that other work of the usage thread is not delayed */
 const slicesPerCall = 20;
 
+/** Is called with each start of a slice that was moved. */
+type Moved = (slice: Slice, start: number) => void;
+
+const nobody: Moved = () => undefined;
+
 /** Moves counts that have become old from minutes to hours and from hours to days, and deletes old counts by day. */
-export async function moveOld(database: UsageDatabase, nowMs: number): Promise<void> {
-  let moved = 0;
+export async function moveOld(database: UsageDatabase, nowMs: number, moved = nobody): Promise<void> {
+  let count = 0;
   for (const level of levels) {
     for await (const { start, ...slice } of oldest(database, level)) {
       if ((start + 1) * level.sizeMs > nowMs - keptOf(level.table, slice.kind)) continue;
       await move(database, slice, start);
-      moved += 1;
-      if (moved >= slicesPerCall) return;
+      moved(slice, start);
+      count += 1;
+      if (count >= slicesPerCall) return;
     }
   }
   await deleteUnusedNames(database, nowMs);
@@ -142,13 +148,14 @@ const parts = { full: 0.95, left: 0.9 } as const;
  * events first. If that is not enough, moves the oldest counts to longer periods,
  * and deletes the oldest counts by day. Returns the number of evicted events.
  */
-export async function keepWithin(database: UsageDatabase, maxBytes: number): Promise<number> {
+export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = nobody): Promise<number> {
   const used = await database.usedBytes();
   let deleted = 0;
   if (used > maxBytes * parts.full) {
     const freed = await evictEvents(database, used - maxBytes * parts.left);
     deleted = freed.events;
-    if (freed.bytes < used - maxBytes * parts.full) await reduceCounts(database, maxBytes * parts.full);
+    if (freed.bytes < used - maxBytes * parts.full)
+      await reduceCounts(database, maxBytes * parts.full, moved);
   }
   await database.giveBack();
   return deleted;
@@ -158,14 +165,15 @@ export async function keepWithin(database: UsageDatabase, maxBytes: number): Pro
  * Moves the oldest counts, even if they are not old enough for `moveOld`, until usage takes no more than
  * `targetBytes`. One call moves at most `slicesPerCall` slices of a table.
  */
-async function reduceCounts(database: UsageDatabase, targetBytes: number): Promise<void> {
+async function reduceCounts(database: UsageDatabase, targetBytes: number, moved: Moved): Promise<void> {
   for (const level of levels) {
-    let moved = 0;
+    let count = 0;
     for await (const { start, ...slice } of oldest(database, level)) {
       if ((await database.usedBytes()) <= targetBytes) return;
       await move(database, slice, start);
-      moved += 1;
-      if (moved >= slicesPerCall) return;
+      moved(slice, start);
+      count += 1;
+      if (count >= slicesPerCall) return;
     }
   }
 }
