@@ -5,7 +5,7 @@ import type { Db } from "./schema.ts";
  * Reads that are run as a whole where slow reads are run. On SQLite that is a thread: passing the rows of 100 identities
  * from it took both threads 340 µs, and passing the finished JSON takes 40.
  */
-export const slowReads = { identityPage };
+const slowReads = { identityPage };
 
 type SlowReads = typeof slowReads;
 
