@@ -5,7 +5,7 @@ export type Keyring<Key> = {
   keep(request: object, key: Key): void;
   /**
    * Returns the key of a request that passed this guard.
-   * Errors: `LatchkeyError` if the request did not pass it.
+   * Errors: `LatchkeyError` if the request did not pass this guard.
    */
   keyOf(request: object): Key;
 };

@@ -1,6 +1,6 @@
 import { perServer } from "./perServer.ts";
 
-/** What a server's clock shows. This machine's clock may be ahead or behind, and a test's server has a clock of its own. */
+/** The server's clock, as an offset to this machine's. The two may differ, and a server under test has a clock of its own. */
 export type ServerClock = {
   nowMs(): number;
   /** Compares this machine's clock with the Date header of a response that has just arrived. */
@@ -15,11 +15,11 @@ export function createServerClock(ownMs: () => number = Date.now): ServerClock {
       const second = Date.parse(date ?? "");
       if (Number.isNaN(second)) return;
       const now = ownMs();
-      // the header has whole seconds, so within its second our own clock is more exact
+      // The header has whole seconds. While this machine's clock is within that second, there is no offset.
       aheadMs = Math.min(Math.max(now, second), second + 999) - now;
     },
   };
 }
 
-/** All guards of one server share its clock. */
+/** All guards that verify keys at the same server share one clock. */
 export const serverClockOf = perServer(() => createServerClock());

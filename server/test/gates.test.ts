@@ -136,7 +136,7 @@ describe("a planted violation is found and named:", () => {
     ["an unused export", /^spare\s+server\/src\/planted\/used\.ts/m],
     ["an idiom that reads as if translated", /planted\/words\.ts:1 "answered": write return/],
     ["a test that fails", /\(fail\) one is two/],
-    ["a generated file that is stale", /docs\/errors\.md is stale/],
+    ["a generated file that is out of date", /docs\/errors\.md is out of date/],
   ])("%s", (_what, found) => {
     expect(run.output).toMatch(found);
   });
@@ -203,7 +203,7 @@ describe("the Debian packages that the tests need", () => {
     const run = npmTest(folder, [], { path });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /^What runs here needs Python 3 with venv, .*curl: install it, and run this again\.$/m,
+      /^This command needs Python 3 with venv, .*curl\. Install what is missing, and run the command again\.$/m,
     );
     expect(run.output).not.toContain("Redis");
   });

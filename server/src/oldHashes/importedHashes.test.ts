@@ -159,7 +159,7 @@ describe.each(engines)("on $name,", (engine) => {
     const moved = csv([{ ...ninth, start: "sk_full_" }]);
     for (const dryRun of [true, false]) {
       expect((await bring(moved, { apiId, replace: true, dryRun })).refusals[0]?.reason).toContain(
-        "share its start: give longer starts",
+        "have the same start already: give these keys longer starts",
       );
     }
     expect((await stored("sk_move_1")).start).toBe("sk_move_");

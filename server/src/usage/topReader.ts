@@ -5,11 +5,11 @@ import { namesOf, numberOf, spansOf } from "./countReader.ts";
 import { eventOf } from "./lines.ts";
 import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
 
-/** Finds the subjects or tags with the most events. Reads the counts. */
+/** Finds the subjects or tags with the most events, from the stored counts. */
 export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
-  const isOfTags = query.of === "tag"; // the counts by tag are those of the workspace
+  const isOfTags = query.of === "tag"; // tags are counted for the workspace as subject
   const kind = subjectKinds[isOfTags ? "workspace" : query.of];
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
@@ -34,11 +34,11 @@ export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
   });
 }
 
-/** the maximum number of blocks that are read for one query, so that it takes some tenths of a second at most */
+/** The maximum number of blocks that one query reads, so that it takes at most some tenths of a second. */
 const maxBlocks = 400;
 const blocksPerQuery = 16;
 
-/** Finds the identifiers with the most decisions. Reads the stored events, latest first, up to `maxBlocks`. */
+/** Finds the identifiers with the most decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
 export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
   const { workspaceId, startMs, endMs } = query;
   const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });
