@@ -109,10 +109,7 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
   await inParallel(identities, async (index) => {
     keys.push((await data("keys.createKey", { apiId, externalId: `user_${index}` })).key);
   });
-  printBytes(
-    "a key of an identity, on disk, including its audit event",
-    (await diskBytes()) - withIdentities,
-  );
+  printBytes("a key, on disk, including its audit event", (await diskBytes()) - withIdentities);
 
   console.log(
     `  the node's memory after all keys were created: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`,
@@ -129,10 +126,7 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
   printBytes("a cached key in the node's memory", residentBytes(node.pid) - memoryBefore);
   printBytes(`a counter in ${counters.where}`, (await counters.bytes()) - countersBefore);
   const usageOfFirst = await usageBytes();
-  printBytes(
-    "the first verification of a key within a minute, in the usage database",
-    usageOfFirst - usageBefore,
-  );
+  printBytes("usage of a key's first verification in a minute", usageOfFirst - usageBefore);
 
   const before = spentMs(node);
   const startedAt = performance.now();
@@ -146,11 +140,7 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
     console.log(`    ${part}: ${(((ms - (before[part] ?? 0)) * 1_000) / verifications).toFixed(1)}`);
   }
   await Bun.sleep(3_000);
-  printBytes(
-    "each further verification, over a thousand keys, in the usage database",
-    (await usageBytes()) - usageOfFirst,
-    verifications,
-  );
+  printBytes("usage of each further one, over 1,000 keys", (await usageBytes()) - usageOfFirst, verifications);
   console.log(
     `  usage events that were dropped: ${await node.metric("latchkey_usage_events_dropped_total")}`,
   );

@@ -73,7 +73,7 @@ function fieldsOf(schema: Parameters<typeof jsonSchema>[0]): string {
   return ["| field | type | required | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
 
-/** The table's rows. The fields of an object follow it as \`object.field\`. */
+/** The table's rows. The fields of an object follow it as `object.field`. */
 function rowsOf(schema: Field, path = ""): string[] {
   const required = (schema["required"] ?? []) as string[];
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
@@ -93,7 +93,7 @@ function isList(field: Field): boolean {
   return optionsOf(field).some(({ type }) => type === "array");
 }
 
-/** The schema of the field, or of its items if it is a list, if that is an object with fields. */
+/** The object schema of a field, or of the items of a list; undefined if it is not an object. */
 function innerOf(field: Field): Field | undefined {
   const options = optionsOf(field).flatMap((one) => optionsOf(one.items ?? one));
   return options.find(({ properties }) => properties !== undefined);

@@ -23,7 +23,7 @@ export type Envelope = {
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
 };
 
-/** The raw response that each envelope was parsed from. */
+/** For each parsed response, the raw response. */
 export const rawResponses = new WeakMap<object, RawResponse>();
 
 /**

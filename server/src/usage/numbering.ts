@@ -7,7 +7,10 @@ const maxKnownTags = 20_000;
 
 type Known = { no: number; day: number };
 
-/** Looks up the numbers of names in the database, and remembers them for names that are marked as used today. */
+/**
+ * Looks up the numbers under which the database stores the names of subjects and tags. Remembers them for names that it has
+ * marked as used today.
+ */
 export function numbering() {
   const tags = new Map<string, Known>();
   const workspaces = new Map<string, number>();

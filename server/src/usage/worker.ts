@@ -30,7 +30,7 @@ export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKe
  */
 const ordersPerSave = 14;
 const ordersPerUpkeep = 20;
-/** Before a query about counts, all counts that wait are saved, unless there are more than this. */
+/** Before a query about counts, all counts in memory are saved, unless there are more than this. */
 const fewCounts = 20_000;
 
 const newId = idMaker(randomBytes);
@@ -116,7 +116,7 @@ async function saveIfPossible(save: () => Promise<void>): Promise<void> {
 
 type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
 
-/** Saves all counts that wait. If there are many, saves only those that the query reads. */
+/** Saves all counts in memory. If there are many, saves only those that the query reads. */
 async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
   if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
   else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));

@@ -86,7 +86,7 @@ const apiId = (configId: unknown, reading: Reading) =>
   derivedId(reading, "api", product, textOf(configId) ?? "");
 const permissionId = (slug: string, reading: Reading) => derivedId(reading, "perm", product, slug);
 
-/** `{"files":["read"]}` is the permission `files.read`. */
+/** The permissions of a better-auth key: `{"files":["read"]}` becomes `files.read`. */
 function slugsOf(permissions: unknown): string[] {
   return Object.entries(objectOf(permissions) ?? {}).flatMap(([resource, actions]) =>
     (Array.isArray(actions) ? actions : []).map((action) => `${resource}.${action}`),

@@ -18,7 +18,7 @@ export type DumpRows = {
 /** The tables to read, and for each the columns. */
 export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** More bytes than the beginning of any INSERT statement has, with the names of all columns. */
+/** This many bytes are enough to recognize any statement: an INSERT's beginning with all column names is shorter. */
 const headLength = 128 * 1024;
 const rowsAtOnce = 1000;
 
