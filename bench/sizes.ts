@@ -140,7 +140,7 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
     console.log(`    ${part}: ${(((ms - (before[part] ?? 0)) * 1_000) / verifications).toFixed(1)}`);
   }
   await Bun.sleep(3_000);
-  printBytes("usage of each further one, over 1,000 keys", (await usageBytes()) - usageOfFirst, verifications);
+  printBytes("usage of each further one", (await usageBytes()) - usageOfFirst, verifications);
   console.log(
     `  usage events that were dropped: ${await node.metric("latchkey_usage_events_dropped_total")}`,
   );

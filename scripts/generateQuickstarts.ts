@@ -35,7 +35,7 @@ user that all keys of the user share. Its root key may only verify keys. The cod
     `You need ${needs}, and a Latchkey server: \`npx latchkey serve\`, or \`npm ci && npm start\` in a checkout of this
 repository. Its first start prints a root key, or writes it to \`data/root-key\` if it runs without a terminal.`,
     "## 1. Users, keys and a root key",
-    "Open a new terminal in an empty folder. Replace `latchkey_root_…` by the root key that the server printed, and run:",
+    "Open a new terminal in an empty folder. Replace `latchkey_root_…` with the root key that the server printed, and run:",
     fence("sh", preparation(name, env)),
     fence("text", "… … … latchkey_root_…"),
     `Alice has two keys and Bob has one. Each user may send three requests a minute with all keys together. The file

@@ -57,7 +57,8 @@ export function bringNeeds(wanted) {
   if (!isOnPath("apt-get"))
     return `This command needs ${named}. Install what is missing, and run the command again.`;
   const line = `apt-get update && apt-get install -y --no-install-recommends ${packages}`;
-  if (process.getuid?.() !== 0) return `This command needs ${named}. Run  sudo sh -c '${line}'`;
+  if (process.getuid?.() !== 0)
+    return `This command needs ${named}. Install what is missing with: sudo sh -c '${line}'`;
   console.log(`installing ${packages}`);
   const { status } = spawnSync("sh", ["-c", line], {
     stdio: ["ignore", "ignore", "inherit"],

@@ -75,7 +75,7 @@ function judgingAgain({ rateLimitHeaders: choice = "standard", log = logLine }: 
     if (name !== undefined && !isReported) {
       isReported = true;
       log(
-        `latchkey: this guard names "${name}" without a cost for a key that an earlier guard has verified, so it counts nothing. Give the cost.`,
+        `latchkey: this guard names "${name}" without a cost for a key that an earlier guard has verified, so it counts nothing. Set its \`cost\`.`,
         undefined,
       );
     }

@@ -60,7 +60,7 @@ async function settle(
   } catch (error) {
     if (!(error instanceof LatchkeyError)) throw error;
     log(
-      `latchkey: the reservation ${reservationId} could not be settled with ${amount} units. When its \`ttl\` is over, the server releases or charges all of it, as its \`onExpiry\` says: ${error.message}`,
+      `latchkey: the reservation ${reservationId} could not be settled with ${amount} units: ${error.message} When its \`ttl\` is over, the server releases or charges all of it, as its \`onExpiry\` says.`,
       error,
     );
   }

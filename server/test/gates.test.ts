@@ -213,7 +213,7 @@ describe("the Debian packages that the tests need", () => {
     const run = npmTest(folder, [], { path, ...(isRoot ? { uid: 65_534 } : {}) });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /run {2}sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server [^']*chromium openssl procps[^']*'$/m,
+      /with: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server [^']*chromium openssl procps[^']*'$/m,
     );
   });
 
@@ -235,7 +235,7 @@ for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one;
     const { folder, path } = machine({ "apt-get": "exit 100", sh: 'exec /bin/sh "$@"' });
     const run = npmTest(folder, ["any"], { path });
     expect(run.status).toBe(1);
-    expect(run.output).toContain("and this did not install it: apt-get update");
+    expect(run.output).toContain("which could not be installed with: apt-get update");
     expect(run.output).not.toMatch(/\d+ passed/);
   });
 });

@@ -162,7 +162,7 @@ function flawOf(
     ({ table, id }) => !facts.there.has(`${table} ${id}`) && !known.created.has(id),
   );
   if (missing !== undefined) {
-    return `${missing.field} names ${missing.id}, which is neither in the workspace nor in an earlier line: add it, or correct the id`;
+    return `${missing.field} refers to ${missing.id}, which is neither in the workspace nor in an earlier line: add that record, or correct the id`;
   }
   const limits = limitIdsOf(fields);
   if (facts.foreign.has(fields.id) || limits.some((id) => facts.foreign.has(`${id} ${fields.id}`))) {

@@ -250,7 +250,7 @@ describe.each(files)("on $name,", (engine) => {
     expect(await exported(server, workspace.id, { rootKeys: true, audit: true })).toEqual(before);
     expect(await run(document)).toEqual(dry);
     expect(total(dry)).toEqual({ created: 2, refused: 1 });
-    expect(reasons(dry)).toEqual([[4, expect.stringContaining("identityId names id_none")]]);
+    expect(reasons(dry)).toEqual([[4, expect.stringContaining("identityId refers to id_none")]]);
   });
 
   test("records that exist are kept unless --replace is given", async () => {

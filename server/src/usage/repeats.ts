@@ -80,7 +80,8 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
     const endAt = text.indexOf("\n", startAt);
     const [earlierOrder = "", time = "", requestId = ""] = text.slice(startAt, endAt).split("\t");
     const earlier = kept.get(earlierOrder);
-    if (earlier === undefined) throw new Error("A line of usage refers to an event that is not in its order.");
+    if (earlier === undefined)
+      throw new Error("A line of usage refers to an event that is not in its order.");
     moveTo(endAt + 1);
     const event = { ...earlier.event, atMs: Number(time) };
     return { event, line: `${time}\t${order}\t${event.workspaceId}\t${requestId}${earlier.rest}` };

@@ -216,7 +216,7 @@ describe("CSV", () => {
     expect(report.notes).toEqual([
       expect.stringContaining("Line 5 is not imported: its bcrypt hash is malformed"),
       expect.stringContaining("Line 6 is not imported: its hash is not a SHA-256"),
-      expect.stringContaining("Line 7 is not imported: credits"),
+      expect.stringContaining("Line 7 is not imported: one of its values is invalid"),
     ]);
     expect(await verify("one")).toMatchObject({
       code: "VALID",
@@ -256,7 +256,7 @@ describe("CSV", () => {
       ].join("\n"),
       apiId,
     );
-    expect(report.notes).toEqual([expect.stringContaining("Line 5 is not imported: credits is")]);
+    expect(report.notes).toEqual([expect.stringContaining("Line 5 is not imported: one of its values")]);
     expect(createdIn(report)).toEqual({ permission: 2, role: 1, key: 3 });
     expect(await verify("listed", { permissions: "docs.read AND docs.write AND mail.send" })).toMatchObject({
       code: "VALID",
@@ -271,9 +271,9 @@ describe("CSV", () => {
 
   test.each([
     ["an unknown column", "hash,nam\n", "instead of nam, use name"],
-    ["no column hash", "name\n", "hash among them"],
+    ["no column hash", "name\n", "must have the column hash"],
     ["a row with too few values", `hash,name\nx\n`, "Line 2: it has 1 values"],
-    ["a quote that is not closed", `hash,name\n"x,y\n`, "quote is not closed"],
+    ["a quote that is not closed", `hash,name\n"x,y\n`, "quote in the last row is not closed"],
   ])("a file with %s is refused with an error that says what to correct", async (_, text, message) => {
     const refusal = await fromText(text).catch((error: Error) => error.message);
     expect(refusal).toContain(message);
