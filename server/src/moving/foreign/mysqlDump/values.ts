@@ -17,7 +17,8 @@ const underscore = 95;
 export function rowEnd(text: string, start: number, isWanted: readonly boolean[], row: DumpValue[]): number {
   const open = spaceEnd(text, start);
   if (open >= text.length) return -1;
-  if (text.charCodeAt(open) !== openParenthesis) throw new ValueError("a row must begin with (: write the dump again");
+  if (text.charCodeAt(open) !== openParenthesis)
+    throw new ValueError("a row must begin with (: write the dump again");
   return valuesEnd(text, open + 1, isWanted, row);
 }
 
@@ -70,7 +71,9 @@ function literal(word: string): DumpValue {
   if (bits !== undefined) return Number.parseInt(bits, 2);
   if (/^true$/i.test(word)) return 1;
   if (/^false$/i.test(word)) return 0;
-  throw new ValueError(`${JSON.stringify(word.slice(0, 40))} is not a value that mysqldump writes: write the dump again`);
+  throw new ValueError(
+    `${JSON.stringify(word.slice(0, 40))} is not a value that mysqldump writes: write the dump again`,
+  );
 }
 
 const escapes: Readonly<Record<string, string>> = {
