@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { encodeCursor } from "../server/src/domain/cursor.ts";
+import { startServices } from "../server/test/services.ts";
 import { otherWorkloads } from "./others/workloads.ts";
 import { quotaWorkloads } from "./quotaWorkloads.ts";
 import { redisWorkloads } from "./redisWorkloads.ts";
@@ -29,7 +30,11 @@ export const workloads: Record<string, Workload> = {
   },
   "verify-uncached": {
     title: "keys.verifyKey, 10,000 keys whose identity keeps changing, so that few are cached",
-    prepare: verifyUncached,
+    prepare: () => verifyUncached(),
+  },
+  "verify-uncached-postgres": {
+    title: "keys.verifyKey, 10,000 keys of which few are cached, on PostgreSQL",
+    prepare: verifyUncachedOnPostgres,
   },
   "verify-query": { title: "keys.verifyKey, a permission query and three limits", prepare: verifyQuery },
   "verify-credits": { title: "keys.verifyKey, durable credits", prepare: verifyCredits },
@@ -57,8 +62,12 @@ function ofScenario(name: string): [string, Workload] {
   return [name, { title: scenario.title, prepare }];
 }
 
-async function verify(keyCount: number, target?: number): Promise<Prepared & { product: Product }> {
-  const product = await startProduct();
+async function verify(
+  keyCount: number,
+  target?: number,
+  environment: Record<string, string> = {},
+): Promise<Prepared & { product: Product }> {
+  const product = await startProduct({ environment });
   const keys = await makeKeys(product, keyCount, [{ ...sharedLimit("requests"), autoApply: true }]);
   for (const key of keys) await product.call("keys.verifyKey", { key }); // puts the keys into the cache
   const bodies = keys.map((key) => ({ key }));
@@ -69,8 +78,8 @@ async function verify(keyCount: number, target?: number): Promise<Prepared & { p
   return { ...prepared, product };
 }
 
-async function verifyUncached(): Promise<Prepared> {
-  const prepared = await verify(10_000);
+async function verifyUncached(environment: Record<string, string> = {}): Promise<Prepared> {
+  const prepared = await verify(10_000, undefined, environment);
   const change = async () => {
     await prepared.product.call("identities.updateIdentity", { identity: externalId, meta: { plan: "pro" } });
     await Bun.sleep(20);
@@ -79,6 +88,21 @@ async function verifyUncached(): Promise<Prepared> {
     side.label === "product" ? { ...side, meanwhile: change } : side,
   );
   return { ...prepared, sides };
+}
+
+/** One node, which counts in memory. PostgreSQL runs on either core. */
+async function verifyUncachedOnPostgres(): Promise<Prepared> {
+  const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
+  const services = await startServices("postgres", surroundings);
+  const { TEST_DATABASE_URL = "" } = services.environment;
+  const prepared = await verifyUncached({ DATABASE_URL: TEST_DATABASE_URL, ALLOW_LOCAL_COUNTERS: "true" });
+  return {
+    ...prepared,
+    async stop() {
+      await prepared.stop();
+      await services.stop();
+    },
+  };
 }
 
 async function verifyQuery(): Promise<Prepared> {

@@ -30,10 +30,10 @@ function gates(root) {
 
 /**
  * Runs every gate and prints a line for each, followed by its output if it failed.
- * Returns how many passed, and the names of those that failed.
+ * Returns how many passed, and the names of those that failed. If one failed, the process exits with 1.
  * @param {string} root
  */
-export function runGates(root) {
+export function runGates(root = process.cwd()) {
   let passed = 0;
   const failed = [];
   for (const [name, [program = "", ...words]] of gates(root)) {
@@ -48,5 +48,6 @@ export function runGates(root) {
       console.log(fault);
     }
   }
+  if (failed.length > 0) process.exitCode = 1;
   return { passed, failed };
 }

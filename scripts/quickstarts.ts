@@ -23,7 +23,7 @@ export type Quickstart = {
 
 const node = "Node 20 or later";
 const aboutTsx =
-  "`tsx` runs TypeScript on Node. Ignore a warning of npm about the install script of esbuild: `tsx` works without it.";
+  "`tsx` runs TypeScript on Node. Ignore npm's warning about the install script of esbuild: `tsx` works without it.";
 function aboutEngines(dependency: string): string {
   return `On Node 20, npm may also warn (\`EBADENGINE\`) that \`${dependency}\`, a package of the framework, requires a newer Node. You can ignore that: the tests run this application on Node 20.`;
 }

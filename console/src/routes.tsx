@@ -14,7 +14,7 @@ const root = createRootRouteWithContext<{ onSignedOut(): void }>()({
 });
 const at = { getParentRoute: () => root };
 
-/** One row for each screen. Each is a script of its own, which is loaded when the screen is first opened. */
+/** One row for each screen. The script of a screen is loaded when the user first opens it. */
 const screens = [
   createRoute({
     ...at,
@@ -95,8 +95,8 @@ export const router = createRouter({
   defaultPreload: "intent",
   scrollRestoration: true,
   defaultErrorComponent: ({ error }) => <Problem error={error} />,
-  defaultNotFoundComponent: () => <p>There is no such screen.</p>,
-  // every value of a filter is text, and stays readable in the URL
+  defaultNotFoundComponent: () => <p>The console has no page at this address.</p>,
+  // by default, the router writes filters into the URL as JSON; ours are all plain text, which is readable as it is
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: (search) => {
     const text = new URLSearchParams(search as Record<string, string>).toString();

@@ -1,4 +1,4 @@
-/** Credits and quotas of an identity: shown, topped up, corrected and edited. */
+/** Tests that the console shows, tops up, corrects and edits the credits and quotas of an identity. */
 import assert from "node:assert/strict";
 import { test, testConsole } from "./setUp.ts";
 
@@ -24,19 +24,19 @@ test("a quota is topped up and corrected, and the ledger says by how much and wh
   await granted.getByText("5,000").waitFor();
 });
 
-test("quotas are edited in place, and an unknown time zone is shown at its field", async () => {
+test("quotas are edited on the page of an identity, and the error about an unknown time zone is shown at its field", async () => {
   await latchkey.server.call("identities.createIdentity", { externalId: "quota_editor" });
   const page = await latchkey.visit("/identities/quota_editor");
   const quotas = page.getByRole("region", { name: "Quotas" });
-  await quotas.getByText("No quotas that its keys share.").waitFor();
+  await quotas.getByText("Its keys share no quotas.").waitFor();
   await quotas.getByRole("button", { name: "Edit quotas" }).click();
   await page.getByRole("button", { name: "Add a quota" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name").fill("requests");
   await dialog.getByLabel("Units per period").fill("1000");
   await dialog.getByLabel("Time zone").fill("Europe/Berln");
-  await dialog.getByLabel("Beyond the limit").selectOption("allow up to");
-  await dialog.getByLabel("Highest use").fill("1500");
+  await dialog.getByLabel("When the limit is used up").selectOption("allow more, up to");
+  await dialog.getByLabel("Most units used in a period").fill("1500");
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.getByText("Europe/Berlin").waitFor();
   await dialog.getByLabel("Time zone").fill("Europe/Berlin");
@@ -47,7 +47,7 @@ test("quotas are edited in place, and an unknown time zone is shown at its field
   assert.equal(stored[0].overage, 1500);
 });
 
-test("the credits that an identity's keys share are limited in place", async () => {
+test("the credits that an identity's keys share are changed on its page", async () => {
   await latchkey.server.call("identities.createIdentity", { externalId: "credit_editor" });
   const page = await latchkey.visit("/identities/credit_editor");
   const credits = page.getByRole("region", { name: "Credits" });

@@ -1,4 +1,7 @@
-/** Chromium, with everything recorded that must not happen: policy violations, script errors, foreign requests. */
+/**
+ * Chromium for the tests. It records what must not happen on any page: violations of the content security policy,
+ * script errors, and requests to other servers.
+ */
 import axe from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
@@ -13,7 +16,7 @@ export type Look = { theme?: "light" | "dark"; width?: number; height?: number }
 
 export type Watched = { context: BrowserContext; page: Page; faults: string[] };
 
-/** Opens a tab. `faults` fills with one sentence for each thing that must not happen. */
+/** Opens a tab. Each time that something happens that must not, a sentence is added to its `faults`. */
 export async function openTab(browser: Browser, origin: string, look: Look = {}): Promise<Watched> {
   const { theme = "light", width = 1280, height = 900 } = look;
   const context = await browser.newContext({
@@ -36,14 +39,17 @@ function watch(context: BrowserContext, origin: string): string[] {
   });
   context.on("console", (message) => {
     const text = message.text();
-    const isExpected = /Failed to load resource/.test(text); // a refusal that a test provokes
+    const isExpected = /Failed to load resource/.test(text); // the browser logs this for each refusal, and tests provoke refusals
     if (message.type() === "error" && !isExpected) faults.push(`logged ${text}`);
   });
   context.on("weberror", (error) => faults.push(`threw ${error.error().message}`));
   return faults;
 }
 
-/** What axe finds wrong, one sentence for each. Runs in a world of its own, which the page's policy does not concern. */
+/**
+ * Returns what the accessibility checker axe finds wrong, a sentence for each. axe runs in an isolated script context, so
+ * the content security policy of the page does not block it.
+ */
 export async function accessibilityFlaws(page: Page): Promise<string[]> {
   const session = await page.context().newCDPSession(page);
   try {

@@ -1,4 +1,4 @@
-/** Finding a key by its secret, which never leaves the browser, and explaining why it is refused. */
+/** Tests that a key is found by its secret, which never leaves the browser, and that its refusals are explained. */
 import assert from "node:assert/strict";
 import { paste, sentBy, testMainFlows } from "./mainFlows.ts";
 import { test, testConsole } from "./setUp.ts";
@@ -6,7 +6,7 @@ import { test, testConsole } from "./setUp.ts";
 const latchkey = testConsole();
 testMainFlows(latchkey);
 
-test("an unknown key is not found, stays in the browser, and is sent only if the person says that it is no secret", async () => {
+test("an unknown key is not found, and is sent only if the user says that it is not a secret", async () => {
   const page = await latchkey.visit("/identities");
   const sent = sentBy(page);
   const unknown = "pay_7hG2kLmNpQrStUvWxYz3A4";
@@ -14,8 +14,8 @@ test("an unknown key is not found, stays in the browser, and is sent only if the
   await page.getByText("No key with this hash").waitFor();
   assert.equal(await page.getByRole("searchbox", { name: "Find" }).inputValue(), "");
   assert.ok(!sent.some((one) => one.includes(unknown)));
-  await page.getByRole("button", { name: "It is not a secret" }).click();
-  await page.getByText("Nothing has this in its name").waitFor();
+  await page.getByRole("button", { name: "This is not a secret" }).click();
+  await page.getByText("No identity, key or api has this text").waitFor();
 });
 
 test("a pasted root key is recognized and never sent", async () => {
@@ -26,7 +26,7 @@ test("a pasted root key is recognized and never sent", async () => {
   assert.deepEqual(sent, []);
 });
 
-test("an id opens what it names, and text finds identities, keys and apis", async () => {
+test("a pasted id opens its record, and a text finds identities, keys and apis", async () => {
   const page = await latchkey.visit("/identities");
   await paste(page, latchkey.seeded.keyId);
   await page.waitForURL(`**/keys/${latchkey.seeded.keyId}`);
@@ -37,10 +37,10 @@ test("an id opens what it names, and text finds identities, keys and apis", asyn
   await page.getByRole("heading", { name: "acme", level: 1 }).waitFor();
 });
 
-test("the explanation of a query shows its tree, and asking again changes nothing", async () => {
+test("the explanation shows the permission query as a tree, and asking again changes nothing", async () => {
   const { keyId } = latchkey.seeded;
   const page = await latchkey.visit(`/why?keyId=${keyId}`);
-  await page.getByText("The request passes.").waitFor();
+  await page.getByText("The request passes now.").waitFor();
   await page.getByLabel("Permission query").fill("documents.read AND (a.b OR c.d)");
   await page.getByRole("button", { name: "Explain" }).click();
   await page.getByText("any of").waitFor();
@@ -65,7 +65,7 @@ test("a secret that is pasted into the form is hashed and leaves the field", asy
   assert.ok(!page.url().includes(latchkey.seeded.refusedKey));
 });
 
-test("from an event, the recorded request is explained with all that it asked for", async () => {
+test("from an event, the recorded request is explained with everything that it asked for", async () => {
   const { call } = latchkey.server;
   const { key } = await call("keys.createKey", { apiId: latchkey.seeded.apiId, externalId: "one_request" });
   await call("keys.verifyKey", { key, permissions: "reports.read OR reports.export" });

@@ -1,4 +1,4 @@
-/** Everything that can be done to a key. */
+/** Tests everything that the console can do with a key. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { signIn, test, testConsole } from "./setUp.ts";
@@ -41,7 +41,7 @@ test("a key is created with all its fields, and its secret is shown once", async
   const secret = (await page.locator(".secret").textContent()) ?? "";
   assert.match(secret, /^made_/);
   assert.ok(!page.url().includes(secret) && !(await page.title()).includes(secret));
-  await page.keyboard.press("Escape"); // does not close what is shown only once
+  await page.keyboard.press("Escape"); // the dialog stays open, since its content is shown only once
   await page.getByRole("button", { name: "I have stored it" }).click();
   await page.getByRole("link", { name: "Made here" }).waitFor();
   assert.equal(await page.getByText(secret).count(), 0);
@@ -66,7 +66,7 @@ test("an error of the API is shown at its field, and nothing typed is lost", asy
   assert.equal(await prefix.inputValue(), "no spaces");
 });
 
-test("name, owner, expiry, credits, limits, meta, roles and permissions are changed in place", async () => {
+test("name, owner, expiry, credits, limits, meta, roles and permissions are changed on the page of the key", async () => {
   const { keyId } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);
   await more(page, "Edit name, owner and expiry");
@@ -102,14 +102,14 @@ test("name, owner, expiry, credits, limits, meta, roles and permissions are chan
 test("a key is disabled and enabled, and the page says so at once", async () => {
   const { keyId } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);
-  await page.getByText("A plain verification passes now.").waitFor();
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
   await page.getByRole("button", { name: "Disable" }).click();
   await page.getByText("The key is disabled.").waitFor();
   await page.getByRole("button", { name: "Enable" }).click();
-  await page.getByText("A plain verification passes now.").waitFor();
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
 });
 
-test("a key is rerolled with an overlap, and its successor opens", async () => {
+test("a key is rerolled, the old one stays valid for the chosen time, and the page of the new one opens", async () => {
   const { keyId, key } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);
   await page.getByRole("button", { name: "Reroll" }).click();
@@ -123,7 +123,7 @@ test("a key is rerolled with an overlap, and its successor opens", async () => {
   for (const one of [key, secret]) assert.equal((await call("keys.verifyKey", { key: one })).valid, true);
 });
 
-test("a recoverable key is revealed; one that is not says so", async () => {
+test("a recoverable key is shown again, and for another key the page says why it cannot be shown", async () => {
   const { keyId, key } = await newKey({ recoverable: true });
   const page = await latchkey.visit(`/keys/${keyId}`);
   await more(page, "Reveal the key");

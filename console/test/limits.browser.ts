@@ -1,10 +1,10 @@
-/** Rate limits and roles: what is asked, and what is changed. */
+/** Tests the screens of rate limits, roles, apis, the overview and the audit trail. */
 import assert from "node:assert/strict";
 import { test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 
-test("a namespace says which limit applies to an identifier, and counts nothing by that", async () => {
+test("the page of a namespace says which limit applies to an identifier, without counting anything", async () => {
   const page = await latchkey.visit("/limits");
   await page.getByRole("searchbox", { name: "Namespace" }).fill("email");
   await page.getByRole("link", { name: "email.send" }).click();
@@ -13,7 +13,7 @@ test("a namespace says which limit applies to an identifier, and counts nothing 
   await page.getByRole("button", { name: "Ask" }).click();
   await page.getByText("1,000 of 1,000 left").waitFor();
   await page.getByRole("textbox", { name: "Identifier" }).fill("somebody_else");
-  await page.getByLabel("Your limit").fill("5");
+  await page.getByLabel("Limit of the request").fill("5");
   await page.getByRole("button", { name: "Ask" }).click();
   await page.getByText("5 of 5 left").waitFor();
   await page.getByText("No override matches").waitFor();
@@ -58,7 +58,7 @@ test("a role is created, given a permission in the matrix, changed and deleted",
   await card.waitFor({ state: "detached" });
 });
 
-test("the overview counts verifications, names the most refused identity and the keys that expire next", async () => {
+test("the overview shows how many verifications there were, the most refused identity, and the keys that expire next", async () => {
   const page = await latchkey.visit("/");
   const refused = page.getByRole("region", { name: "Most refused identities" });
   await refused.getByRole("listitem").filter({ hasText: "acme" }).getByText("3").waitFor();
@@ -83,7 +83,7 @@ test("the most refused identifiers of a namespace are named, and the audit trail
   await page.waitForURL("**event=api.create**");
 });
 
-test("an api is renamed and protected, and deleted only by name and without protection", async () => {
+test("an api is renamed and protected, and is deleted only when it is no longer protected and its name was typed", async () => {
   await latchkey.server.call("apis.createApi", { name: "Old name" });
   const page = await latchkey.visit("/apis");
   await page.getByRole("row", { name: "Old name" }).getByRole("button", { name: "Edit" }).click();

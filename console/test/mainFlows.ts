@@ -1,4 +1,4 @@
-/** The flows that every engine must pass: from a pasted key to why it is refused, and a verification as it happens. */
+/** Tests that run on every engine: from a pasted key to why it is refused, and a verification that appears on Live. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { type Console, test } from "./setUp.ts";
@@ -10,7 +10,7 @@ export async function paste(page: Page, text: string): Promise<void> {
   await page.keyboard.press("Control+v");
 }
 
-/** The bodies and addresses of everything that the page sends. */
+/** Returns a list to which the address and the body of every request of the page are added. */
 export function sentBy(page: Page): string[] {
   const sent: string[] = [];
   page.on("request", (request) => sent.push(`${request.url()} ${request.postData() ?? ""}`));
@@ -18,20 +18,20 @@ export function sentBy(page: Page): string[] {
 }
 
 export function testMainFlows(latchkey: Console): void {
-  test("a pasted key leads to whose it is, why it is refused, and to the check that fails", async () => {
+  test("a pasted key leads to its owner, to why it is refused, and to the check that fails", async () => {
     const page = await latchkey.visit("/identities");
     const sent = sentBy(page);
     await paste(page, latchkey.seeded.refusedKey);
     await page.getByRole("heading", { name: "Acme, production" }).waitFor();
     await page.getByText("The limit “requests” is full.").waitFor();
     await page.getByRole("link", { name: "acme", exact: true }).first().waitFor();
-    await page.getByRole("link", { name: "Why, and what mends it" }).click();
-    await page.getByText("What mends it").waitFor();
+    await page.getByRole("link", { name: "Why, and how to fix it" }).click();
+    await page.getByText("How to fix it").waitFor();
     assert.ok(page.url().includes(latchkey.seeded.refusedKeyId));
     for (const one of sent) assert.ok(!one.includes(latchkey.seeded.refusedKey), "the key was sent");
   });
 
-  test("a verification is live within two seconds, and one click leads to why it was refused", async () => {
+  test("a verification is on the Live screen within two seconds, and one click leads to why it was refused", async () => {
     const page = await latchkey.visit("/live");
     await page.getByRole("heading", { name: "Live", level: 1 }).waitFor();
     await page.getByLabel("Outcome").selectOption("Lacks permission");

@@ -1,6 +1,6 @@
 /**
  * Measures the console on a workspace with 10⁵ identities and 10⁶ keys: how long the first load and each further screen
- * take, and what ten Live tabs cost verifications.
+ * take, and how much slower verifications are while ten tabs show Live.
  * `bun build console/test/measure.ts --target=node --packages=external --outfile=reports/console/measure.mjs`, then
  * `node reports/console/measure.mjs [<identities>]`. Takes about two minutes.
  */
@@ -61,7 +61,7 @@ async function signedIn(from: Browser): Promise<Page> {
   return page;
 }
 
-/** Each in a browser context of its own, with nothing cached. */
+/** Measures first loads, each in a new browser context, so that nothing is cached. */
 async function measureFirstLoads(): Promise<void> {
   const painted: number[] = [];
   for (let n = 0; n < rounds; n += 1) {
@@ -76,7 +76,7 @@ async function measureFirstLoads(): Promise<void> {
   console.log(`first load: painted after ${median(painted).toFixed(0)} ms`);
 }
 
-/** From the click to the first row that the server sent, or to the text that stands for none. */
+/** Measures the time from a click to the first row, or to the text that says that there are no rows. */
 async function measureScreens(page: Page, { refusedKeyId }: Seeded): Promise<void> {
   const screens: readonly (readonly [path: string, ready: string])[] = [
     ["/keys", "tbody tr"],
@@ -104,7 +104,7 @@ async function measureScreens(page: Page, { refusedKeyId }: Seeded): Promise<voi
   }
 }
 
-/** Runs in the page: goes to a screen as a link does, and resolves when it shows what is `ready`. */
+/** Runs in the page: opens a screen as a link does. Resolves when the page has an element that matches `ready`. */
 function openAndWait({ to, ready }: { to: string; ready: string }): Promise<number> {
   const beganAt = performance.now();
   const before = document.title;
@@ -120,7 +120,10 @@ function openAndWait({ to, ready }: { to: string; ready: string }): Promise<numb
   });
 }
 
-/** Ten pollers send what ten open Live tabs send; a browser that draws them would take the processor from the server. */
+/**
+ * Measures verifications while ten pollers send the requests of ten Live tabs. There are no real tabs, since a browser
+ * that draws them would take the processor from the server.
+ */
 async function measureLiveTabs({ key }: Seeded): Promise<void> {
   const page = await signedIn(browser);
   const cookies = await page.context().cookies();

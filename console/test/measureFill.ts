@@ -1,4 +1,7 @@
-/** Fills a SQLite database, while no server runs: `bun console/test/measureFill.ts <path> <api id> <identities> <keys each>`. */
+/**
+ * Fills a SQLite database that no server uses: `bun console/test/measureFill.ts <path> <api id> <identities> <keys
+ * each>`.
+ */
 import { Database } from "bun:sqlite";
 
 const [path = "", apiId = "", identities = "", keysEach = ""] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** The main flows on PostgreSQL and Redis, which `scripts/consoleTests.mjs` starts. */
+/** Runs the main flows on PostgreSQL and Redis, which `scripts/consoleTests.mjs` has started. */
 import { testMainFlows } from "./mainFlows.ts";
 import { operatorKey, signIn, test, testConsole } from "./setUp.ts";
 
@@ -7,14 +7,14 @@ const { TEST_DATABASE_URL = "", TEST_REDIS_URL = "", TEST_REDIS_PID = "" } = pro
 const latchkey = testConsole({ DATABASE_URL: TEST_DATABASE_URL, REDIS_URL: TEST_REDIS_URL });
 testMainFlows(latchkey);
 
-test("the overview warns an operator while Redis cannot be reached, and no longer", async () => {
+test("the overview warns an operator as long as Redis cannot be reached", async () => {
   const page = await latchkey.arrive("/");
   await signIn(page, operatorKey(latchkey));
   await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
   const warning = page.getByText("Redis cannot be reached");
   process.kill(Number(TEST_REDIS_PID), "SIGSTOP");
   try {
-    // a node learns of it from its next decision
+    // a node notices that Redis is down when it decides the next rate limit
     await latchkey.server.call("keys.verifyKey", { key: latchkey.seeded.refusedKey });
     await warning.waitFor();
   } finally {

@@ -1,16 +1,16 @@
-/** Root keys: what each may do, and that nobody locks themselves out. */
+/** Tests the screen of the root keys, and that nobody can lock themselves out. */
 import assert from "node:assert/strict";
 import { rootKey } from "./server.ts";
 import { signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 
-test("a root key is created by a preset, signs in with just its permissions, and is revoked by name", async () => {
+test("a root key is created with a preset, a session with it has only those permissions, and it is revoked by typing its name", async () => {
   const page = await latchkey.visit("/root-keys");
   await page.getByText("every permission and no expiry").waitFor();
   await page.getByRole("button", { name: "Create a root key" }).click();
   await page.getByLabel("Name", { exact: true }).fill("Checkout");
-  await page.getByLabel("May").selectOption("Verify keys of one api");
+  await page.getByLabel("Allowed to").selectOption("Verify keys of one api");
   await page.getByLabel("API", { exact: true }).selectOption(latchkey.seeded.apiId);
   await page.getByRole("button", { name: "Create", exact: true }).click();
   const secret = (await page.locator(".secret").textContent()) ?? "";
@@ -34,10 +34,10 @@ test("a root key is created by a preset, signs in with just its permissions, and
   await other.getByRole("heading", { name: "The session has ended" }).waitFor();
 });
 
-test("a root key is created permission by permission, and a wrong permission is named at its field", async () => {
+test("a root key is created with a list of permissions, and a wrong permission is named at its field", async () => {
   const page = await latchkey.visit("/root-keys");
   await page.getByRole("button", { name: "Create a root key" }).click();
-  await page.getByLabel("May").selectOption("Permission by permission");
+  await page.getByLabel("Allowed to").selectOption("Only permissions that I list");
   await page.getByLabel("Permissions").fill("api.*.verify_keys");
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.locator('[aria-invalid="true"]').waitFor();

@@ -1,4 +1,7 @@
-/** What holds on every screen: accessible in both themes, within 320 pixels, and safe with hostile data. */
+/**
+ * Tests what must be true of every screen: it is accessible in both themes, fits into 320 pixels, and shows hostile
+ * data as text.
+ */
 import assert from "node:assert/strict";
 import { accessibilityFlaws } from "./browser.ts";
 import { hostile } from "./seed.ts";
@@ -6,7 +9,7 @@ import { test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 
-/** Each screen's path, and its title. */
+/** Returns the path and the title of each screen. */
 const screens = (): [path: string, title: string][] => [
   ["/keys", "Keys"],
   [`/keys/${latchkey.seeded.refusedKeyId}`, "Acme, production"],
@@ -25,7 +28,7 @@ const screens = (): [path: string, title: string][] => [
 ];
 
 for (const theme of ["light", "dark"] as const) {
-  test(`axe finds nothing on any screen in the ${theme} theme`, async () => {
+  test(`the accessibility checker axe finds no fault on any screen in the ${theme} theme`, async () => {
     const page = await latchkey.visit("/", { theme });
     for (const [path, title] of screens()) {
       await page.goto(`/console${path}`);
@@ -44,7 +47,7 @@ test("the sign-in page is accessible too", async () => {
   }
 });
 
-test("no screen is wider than the window: at 320 pixels, at 200 % zoom, and with text of twice the size", async () => {
+test("no screen is wider than the window at 320 pixels, at 200 % zoom, or with text of twice the size", async () => {
   const looks = [
     { width: 320, text: "100%" },
     { width: 640, text: "100%" },
@@ -67,7 +70,7 @@ test("no screen is wider than the window: at 320 pixels, at 200 % zoom, and with
   }
 });
 
-test("markup, changed directions and long names are shown as text", async () => {
+test("names with markup, changed text directions or many characters are shown as text", async () => {
   const page = await latchkey.visit("/identities/acme");
   await page.getByText("onerror").first().waitFor();
   await page.goto("/console/apis");
@@ -113,7 +116,7 @@ test("the whole console works from the keyboard", async () => {
   assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
 });
 
-test("filters live in the URL, pages follow each other, and back and forward lead through them", async () => {
+test("filters and pages of a list are in the URL, and the browser's back and forward buttons go through them", async () => {
   const page = await latchkey.visit("/keys");
   await page.getByRole("link", { name: "Customer key 69" }).waitFor();
   await page.getByRole("button", { name: "Next page" }).click();
@@ -135,7 +138,7 @@ test("filters live in the URL, pages follow each other, and back and forward lea
 });
 
 for (const theme of ["light", "dark"] as const) {
-  test(`the documentation is accessible and within 320 pixels in the ${theme} theme`, async () => {
+  test(`the documentation is accessible and fits into 320 pixels in the ${theme} theme`, async () => {
     const page = await latchkey.arrive("/", { theme, width: 320, height: 640 });
     for (const path of [
       "/",

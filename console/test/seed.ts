@@ -1,4 +1,4 @@
-/** A workspace with enough in it to look at: long and hostile names, and a customer that is refused. */
+/** Fills a workspace with records for every screen, among them long and hostile names and a customer who is refused. */
 import type { Server } from "./server.ts";
 
 export const hostile = {

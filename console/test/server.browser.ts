@@ -1,4 +1,4 @@
-/** The state of the server, for whoever operates it. */
+/** Tests the screen with the state of the server. */
 import assert from "node:assert/strict";
 import { operatorKey, signIn, test, testConsole } from "./setUp.ts";
 
@@ -21,7 +21,7 @@ test("an operator sees the node, its cache, and every setting with secrets maske
   await settings.getByText("No setting contains this text.").waitFor();
 });
 
-test("without the server's permission, the page names it and how to get it, and asks for nothing", async () => {
+test("a session without the permission to read the server's state is told which one it needs, and asks for nothing", async () => {
   const page = await latchkey.visit("/");
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));

@@ -1,4 +1,4 @@
-/** A started server for the browser tests, and calls to its API. */
+/** Starts a server for the browser tests, and calls its API. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -11,14 +11,14 @@ export const rootKey = "console-tests-root-key-of-more-than-32-characters";
 
 export type Server = {
   url: string;
-  /** Calls `/v2/<operation>` and returns `data`. Throws for an error. */
+  /** Calls `/v2/<operation>` and returns the `data` of the response. Throws if the response is an error. */
   // biome-ignore lint/suspicious/noExplicitAny: responses of any shape
   call(operation: string, input: object, as?: string): Promise<any>;
   /** Runs `latchkey <words>` on the server's database, and returns what it prints. */
   command(...words: string[]): string;
   /** Ends the process and starts another on the same port and database. */
   restart(): Promise<void>;
-  /** Ends the process until `restart`. */
+  /** Ends the process. `restart` starts it again. */
   halt(): Promise<void>;
   stop(): Promise<void>;
 };

@@ -1,11 +1,11 @@
-/** Signing in and out, and sessions that end while someone works. */
+/** Tests signing in and out, and sessions that end while the user works. */
 import assert from "node:assert/strict";
 import { rootKey } from "./server.ts";
 import { signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 
-test("a root key signs in, stays out of the URL and of everything that scripts can read", async () => {
+test("a root key signs in, and is neither in the URL nor in anything that scripts can read", async () => {
   const page = await latchkey.arrive("/identities");
   await signIn(page, rootKey);
   await page.getByRole("heading", { name: "Identities", level: 1 }).waitFor();
@@ -20,7 +20,7 @@ test("a root key signs in, stays out of the URL and of everything that scripts c
   assert.equal(readable[2], "");
 });
 
-test("a wrong root key says what is wrong and stays in the field", async () => {
+test("if a root key is wrong, the page says what is wrong, and the key stays in the field", async () => {
   const page = await latchkey.arrive("/");
   await page.getByLabel("Root key").fill("latchkey_root_mistyped");
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -31,7 +31,7 @@ test("a wrong root key says what is wrong and stays in the field", async () => {
   await page.getByRole("alert").getByText("No root key matches").waitFor();
 });
 
-test("signing out shows the sign-in page, and going back shows nothing of before", async () => {
+test("signing out shows the sign-in page, and the back button shows nothing of the session", async () => {
   const page = await latchkey.arrive("/identities");
   await signIn(page, rootKey);
   await page.getByRole("link", { name: "customer_0001" }).click();
@@ -43,7 +43,7 @@ test("signing out shows the sign-in page, and going back shows nothing of before
   assert.equal(await page.getByText("customer_0001").count(), 0);
 });
 
-test("a session that ends keeps what was typed, and goes on after signing in again", async () => {
+test("when a session ends, the page keeps what was typed, and works again after signing in", async () => {
   const page = await latchkey.arrive("/identities/customer_0002");
   await signIn(page, rootKey);
   await page.getByRole("button", { name: "Edit meta" }).click();
@@ -74,7 +74,7 @@ test("two tabs share a session, and both see it end", async () => {
   await other.getByRole("heading", { name: "The session has ended" }).waitFor();
 });
 
-test("a lost connection is said once and retried, and the page goes on when the server is back", async () => {
+test("a lost connection is reported once and retried, and the page works again when the server is back", async () => {
   const page = await latchkey.arrive("/identities");
   await signIn(page, rootKey);
   await page.getByRole("link", { name: "customer_0001" }).waitFor();
@@ -87,7 +87,7 @@ test("a lost connection is said once and retried, and the page goes on when the 
   await page.getByText("The server cannot be reached").waitFor({ state: "detached" });
 });
 
-test("a root key that is revoked ends its session at the next call", async () => {
+test("the session of a revoked root key ends at its next call", async () => {
   const [id = "", key = ""] = latchkey.server.command("root-key", "create", "--permissions", "*").split("\n");
   const page = await latchkey.arrive("/identities");
   await signIn(page, key);

@@ -7,15 +7,18 @@ import { rootKey, type Server, startServer } from "./server.ts";
 
 export type Console = {
   server: Server;
-  /** known once the tests run */
+  /** set before the first test runs */
   seeded: Seeded;
-  /** Opens a tab that is signed in, at this path below `/console`. */
+  /** Signs in, and opens a tab at this path below `/console`. */
   visit(path: string, look?: Look): Promise<Page>;
-  /** Opens a tab without a session. */
+  /** Opens a tab at this path without signing in. */
   arrive(path: string, look?: Look): Promise<Page>;
 };
 
-/** Starts a server with data, and a browser. A test fails if a page breaks the policy, throws, or leaves this origin. */
+/**
+ * Starts a server with data, and a browser. A test fails if a page violates the content security policy, throws an
+ * error, or sends a request to another server.
+ */
 export function testConsole(settings: Record<string, string> = {}): Console {
   let browser: Browser;
   let cookies: Awaited<ReturnType<BrowserContext["cookies"]>> = [];
@@ -65,7 +68,7 @@ export async function signIn(page: Page, key: string): Promise<void> {
   await page.locator("#main").waitFor();
 }
 
-/** A root key that may also read the state of the server. Only the command line creates one. */
+/** Creates a root key that may also read the state of the server. Only the command line can create one. */
 export function operatorKey({ server }: Pick<Console, "server">): string {
   const printed = server.command("root-key", "create", "--permissions", "*,server.*.read_status");
   return printed.split("\n").at(-1) ?? "";

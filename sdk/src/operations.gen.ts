@@ -66,7 +66,7 @@ export type Top = {
   items: Array<{
     /** The id of the identity or key, the tag, or the identifier. At most 512 characters. */
     name: string;
-    /** The identity's external id. Omitted if it was deleted, and for all others. At most 255 characters. */
+    /** The external id of an identity. Omitted if the identity was deleted, and for keys, tags and identifiers. At most 255 characters. */
     externalId?: string;
     /** The number of verifications or decisions. */
     count: number;
@@ -109,7 +109,7 @@ export type AnalyticsUsage = {
     /** The api's id, the outcome, or the tag. At most 512 characters. */
     name: string;
   }>;
-  /** A head line, then a line for each point and a column for each outcome that occurs. Times are in ISO 8601. Only for `format: csv`. */
+  /** A header line, then a line for each point and a column for each outcome that occurs. Times are in ISO 8601. Only for `format: csv`. */
   csv?: string;
 };
 
@@ -128,7 +128,7 @@ export type Api = {
   defaultPrefix?: string;
   /** The number of random bytes in keys that are created without `byteLength`. Omitted if it is the server's default, 16. */
   defaultByteLength?: number;
-  /** The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may. */
+  /** The only IP addresses and CIDR ranges from which keys may be used, in canonical form. Omitted if every address is allowed. */
   ipAllowList?: string[];
 };
 
@@ -152,7 +152,7 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
     /** Whether every verification counts against it without naming it. */
     autoApply: boolean;
   }>;
-  /** The credits that the identity's keys share. Omitted if they are unlimited, and where an identity is shown as part of a key. */
+  /** The credits that the identity's keys share. Omitted if they are unlimited, or if the identity is shown as part of a key. */
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
@@ -166,7 +166,7 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
       refillDay?: number;
     };
   };
-  /** The quotas, and what is left of them. Omitted if the identity has no quotas, and where an identity is shown as part of a key. At most 50 items. */
+  /** The quotas, and what is left of them. Omitted if the identity has no quotas, or if it is shown as part of a key. At most 50 items. */
   quotas?: Array<{
     /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
@@ -178,7 +178,7 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -265,7 +265,7 @@ export type IdentitiesState = {
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -364,7 +364,7 @@ export type Key<M extends MetaTypes = MetaTypes> = {
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -395,7 +395,7 @@ export type Key<M extends MetaTypes = MetaTypes> = {
       expires?: number;
     }>;
   }>;
-  /** The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may. */
+  /** The only IP addresses and CIDR ranges from which keys may be used, in canonical form. Omitted if every address is allowed. */
   ipAllowList?: string[];
   /** The whole key. Only for a recoverable key, if the request has `decrypt: true`. At most 512 characters. */
   plaintext?: string;
@@ -451,7 +451,7 @@ export type KeysState = {
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -548,7 +548,7 @@ export type Status = {
   keyCache: {
     /** How many look-ups since the start found the key in the cache. */
     hits: number;
-    /** How many did not. */
+    /** How many look-ups since the start did not find the key in the cache. */
     misses: number;
     /** Memory that cached keys use, in bytes. */
     bytes: number;
@@ -561,7 +561,7 @@ export type Status = {
     droppedEvents: number;
     /** Counts that were lost since the start. */
     droppedCounts: number;
-    /** Tags that were lost since the start, since the requests of a workspace had too many. Their events are counted. */
+    /** Tags that were not counted since the start, because the requests of a workspace had too many different ones. Their events are counted. */
     droppedTags: number;
     /** Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`. */
     evictedEvents: number;
@@ -680,7 +680,7 @@ export type GetRatelimitsInput = {
 };
 
 export type GetTopInput = {
-  /** What is compared. `identifiers` are those of rate limit decisions, which need `ratelimit.*.read_analytics`. */
+  /** What is ranked. `identifiers` are those of rate limit decisions, and need `ratelimit.*.read_analytics`. */
   of: "identities" | "keys" | "tags" | "identifiers";
   /** Counts only verifications or decisions with this outcome. Default: all. */
   outcome?: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED" | "PASSED" | "REFUSED" | undefined;
@@ -716,7 +716,7 @@ export type AnalyticsGetUsageInput = {
   end?: number | undefined;
   /** Counts only verifications with exactly this tag. Rate limit decisions have no tags. 1 to 512 characters. */
   tag?: string | undefined;
-  /** Adds `groups`: the sums of the whole time by api, by outcome or by tag. `api` is for the whole workspace. The outcome `SETTLED` has the credits of settlements, with the total 0, since their verifications have been counted. */
+  /** Adds `groups`: the sums over the whole time range by api, by outcome or by tag. `api` is only allowed for the whole workspace. The outcome `SETTLED` has the credits of settlements. Its total is 0, since the verifications that reserved the credits are counted already. */
   by?: "api" | "outcome" | "tag" | undefined;
   /** `csv` adds the series as CSV text, in `csv`. Default: "json". */
   format?: "json" | "csv" | undefined;
@@ -734,7 +734,7 @@ export type AnalyticsListEventsInput = {
   cursor?: string | undefined;
   /** Returns only verifications, only rate limit decisions, or only settlements of reserved credits. */
   kind?: "verification" | "ratelimit" | "settlement" | undefined;
-  /** Returns only verifications and settlements of this key, which may be deleted. 3 to 255 characters. */
+  /** Returns only verifications and settlements of the key with this id, even if the key was deleted. 3 to 255 characters. */
   keyId?: string | undefined;
   /** Returns only verifications of keys of the identity with this id or external id. 1 to 255 characters. */
   identity?: string | undefined;
@@ -819,11 +819,11 @@ export type AuditListEventsInput = {
   cursor?: string | undefined;
   /** Returns only events of this kind, such as `identity.update`. 1 to 128 characters. */
   event?: string | undefined;
-  /** Returns only what this root key did, by its id. 1 to 255 characters. */
+  /** Returns only changes that the root key with this id made. 1 to 255 characters. */
   actorId?: string | undefined;
-  /** Returns only what was done to the thing with this id. 1 to 255 characters. */
+  /** Returns only changes to the record with this id, such as a key or an identity. 1 to 255 characters. */
   targetId?: string | undefined;
-  /** Returns only what the request with this `meta.requestId` did. 1 to 255 characters. */
+  /** Returns only changes that the request with this `meta.requestId` made. 1 to 255 characters. */
   requestId?: string | undefined;
   /** `asc` lists the oldest first, `desc` the newest. Default: "asc". */
   order?: "asc" | "desc" | undefined;
@@ -913,7 +913,7 @@ export type CreateIdentityInput<M extends MetaTypes = MetaTypes> = {
     every?: number | undefined;
     /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -926,7 +926,7 @@ export type CreateIdentityInput<M extends MetaTypes = MetaTypes> = {
     thresholds?: number[] | undefined;
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
 };
@@ -1006,7 +1006,7 @@ export type UpdateIdentityInput<M extends MetaTypes = MetaTypes> = {
     every?: number | undefined;
     /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -1019,7 +1019,7 @@ export type UpdateIdentityInput<M extends MetaTypes = MetaTypes> = {
     thresholds?: number[] | undefined;
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
 };
@@ -1098,7 +1098,7 @@ export type KeysCreateKeyInput<M extends MetaTypes = MetaTypes> = {
     every?: number | undefined;
     /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -1111,7 +1111,7 @@ export type KeysCreateKeyInput<M extends MetaTypes = MetaTypes> = {
     thresholds?: number[] | undefined;
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
   /** true: stores the key encrypted, so that `keys.getKey` and `apis.listKeys` can show it again with `decrypt`. Needs the permission `api.*.encrypt_key`, and a server with a recovery key. false: the server stores only a hash of the key. Default: false. */
@@ -1179,7 +1179,7 @@ export type ExplainInput = {
   keyHash?: string | undefined;
   /** The key's id, as the call that created the key returned it. It is not the key itself. 3 to 255 characters. */
   keyId?: string | undefined;
-  /** The `meta.requestId` of a verification whose event is kept: its key and its fields are explained, so that no other field may be sent, except `at`. If it verified several keys, name one of them too. The fields of refused requests are kept, up to 4,096 characters of JSON, and of valid ones that sent only a key. `ip` is kept only if the key or its api has an `ipAllowList`. 1 to 255 characters. */
+  /** The `meta.requestId` of an earlier verification, to explain it with its key and its fields. The only other field allowed is `at`, and if the request verified several keys, also one that names a key. The server keeps the fields of refused requests, up to 4,096 characters of JSON. Of valid requests, only those that sent nothing but a key can be explained. `ip` is kept only if the key or its api has an `ipAllowList`. 1 to 255 characters. */
   requestId?: string | undefined;
   /** The time for which to decide, if nothing else changes until then. Unix time in milliseconds, not in the past. Default: now. 0 to 4102444800000. */
   at?: number | undefined;
@@ -1286,7 +1286,7 @@ export type MigrateKeysInput<M extends MetaTypes = MetaTypes> = {
       every?: number | undefined;
       /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
       timeZone?: string | undefined;
-      /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+      /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
       anchor?: "calendar" | "first_use" | number | undefined;
       /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
       rollover?: {
@@ -1299,7 +1299,7 @@ export type MigrateKeysInput<M extends MetaTypes = MetaTypes> = {
       thresholds?: number[] | undefined;
       /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
       autoApply?: boolean | undefined;
-      /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+      /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
       restart?: boolean | undefined;
     }> | undefined;
   }>;
@@ -1397,7 +1397,7 @@ export type KeysUpdateKeyInput<M extends MetaTypes = MetaTypes> = {
     every?: number | undefined;
     /** An IANA name, such as `Europe/Berlin`. Offsets such as `+02:00` are refused, since they have no summer time. Default: the workspace's time zone. 1 to 64 characters. */
     timeZone?: string | undefined;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. Default: "calendar". */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. Default: "calendar". */
     anchor?: "calendar" | "first_use" | number | undefined;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -1410,7 +1410,7 @@ export type KeysUpdateKeyInput<M extends MetaTypes = MetaTypes> = {
     thresholds?: number[] | undefined;
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. Default: false. */
     autoApply?: boolean | undefined;
-    /** true: a quota of this name that exists begins anew, with nothing used and nothing carried. Default: false. */
+    /** true: if a quota of this name exists, it begins anew, with nothing used and nothing carried. Default: false. */
     restart?: boolean | undefined;
   }> | undefined;
   /** false: every verification of the key returns `DISABLED`, until it is enabled again. */
@@ -1539,14 +1539,14 @@ export type CreatePermissionInput = {
   name: string;
   /** The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment. 1 to 128 characters. */
   slug: string;
-  /** What it allows, for people. Empty text is stored as none. At most 512 characters. */
+  /** What it allows, for people. Empty text means no description. At most 512 characters. */
   description?: string | undefined;
 };
 
 export type CreateRoleInput = {
   /** The role's name, such as `editor`. Unique in the workspace, compared byte for byte. 1 to 128 characters. */
   name: string;
-  /** What it allows, for people. Empty text is stored as none. At most 512 characters. */
+  /** What it allows, for people. Empty text means no description. At most 512 characters. */
   description?: string | undefined;
   /** The slugs of the permissions that the role gives. A repeated slug counts once. At most 1000 items. */
   permissions?: string[] | undefined;
@@ -1742,7 +1742,7 @@ export type RootKeysCreateKeyInput = {
   permissions: string[];
   /** A name for people, such as `Deployment`. It need not be unique. 1 to 255 characters. */
   name?: string | undefined;
-  /** When the root key expires. Unix time in milliseconds, in the future. null or omitted: never, which a root key that expires itself cannot grant. 0 to 4102444800000. */
+  /** When the root key expires. Unix time in milliseconds, in the future. null or omitted: never. If the calling root key expires, the new one must expire too, and not later. 0 to 4102444800000. */
   expires?: number | null | undefined;
 };
 
@@ -1820,7 +1820,7 @@ export type AnalyticsListEventsItem = {
     /** The window of the limit that was exceeded, in milliseconds. */
     duration?: number;
   };
-  /** The `meta.requestId` of the request. For a reservation that was charged at its expiry, of the request that reserved. At most 255 characters. */
+  /** The `meta.requestId` of the request. For a reservation that was charged at its expiry, the id of the request that reserved. At most 255 characters. */
   requestId: string;
   /** The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves: its settlement has them. */
   credits: number;
@@ -1902,9 +1902,9 @@ export type ReleaseData = {
   charged: number;
   /** The units of the hold that were not charged, and so given back. */
   returned: number;
-  /** The units that should have been charged, but were not there. */
+  /** The units that should have been charged, but were not available. */
   shortfall: number;
-  /** true: the hold had expired and was given back before, so the amount was charged anew. Else omitted. */
+  /** true: the hold had expired and its units had been given back, so the amount was charged anew. Omitted otherwise. */
   late?: boolean;
 };
 
@@ -1927,9 +1927,9 @@ export type SettleData = {
   charged: number;
   /** The units of the hold that were not charged, and so given back. */
   returned: number;
-  /** The units that should have been charged, but were not there. */
+  /** The units that should have been charged, but were not available. */
   shortfall: number;
-  /** true: the hold had expired and was given back before, so the amount was charged anew. Else omitted. */
+  /** true: the hold had expired and its units had been given back, so the amount was charged anew. Omitted otherwise. */
   late?: boolean;
 };
 
@@ -1981,9 +1981,9 @@ export type ExplainData = {
   request?: {
     /** The request's id. At most 255 characters. */
     requestId: string;
-    /** When it began. Unix time in milliseconds. */
+    /** When the request began. Unix time in milliseconds. */
     time: number;
-    /** The code that it got. If it is `NOT_FOUND` and the key exists now, the root key that verified it may not verify keys of its api, or the key was created later. At most 64 characters. */
+    /** The code that the request got. If it is `NOT_FOUND` although the key exists now, the root key of that request may not verify keys of the key's api, or the key was created later. At most 64 characters. */
     outcome: string;
   };
   /** The time for which this was decided. Unix time in milliseconds. */
@@ -2059,7 +2059,7 @@ export type ExplainData = {
     fix?: string;
     /** The permission query. Omitted if the verification has none. At most 50000 characters. */
     query?: string;
-    /** The permissions that the key lacks, of the parts because of which the query fails. */
+    /** The permissions that the key lacks, of the parts that make the query fail. */
     missing: string[];
     /** The permissions of the key that cover a permission of the query, and how it has them. At most 1000 items. */
     granted: Array<{
@@ -2098,13 +2098,13 @@ export type ExplainData = {
     hides?: "key" | "identity";
     /** The highest total cost within any span of `duration`. */
     limit?: number;
-    /** The length of the sliding window in milliseconds. Like `limit`, omitted for a name that nobody has a limit for. */
+    /** The length of the sliding window in milliseconds. Like `limit`, omitted if neither the key, its identity nor the request has a limit of this name. */
     duration?: number;
     /** What the verification costs. */
     cost: number;
     /** The cost that counts now. It may exceed a limit that was lowered. */
     used?: number;
-    /** This server's share of `limit` while it cannot reach Redis, which other servers count in too. Omitted otherwise. */
+    /** This server's share of `limit` while it cannot reach Redis, in which all servers count together. Omitted otherwise. */
     limitInForce?: number;
     /** When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
     passesAt?: number;
@@ -2221,7 +2221,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
     every: number;
     /** The IANA name of the time zone that the periods follow. At most 64 characters. */
     timeZone: string;
-    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+    /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
     anchor: "calendar" | "first_use" | number;
     /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
     rollover?: {
@@ -2252,7 +2252,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
       expires?: number;
     }>;
   }>;
-  /** The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may. */
+  /** The only IP addresses and CIDR ranges from which keys may be used, in canonical form. Omitted if every address is allowed. */
   ipAllowList?: string[];
   /** The whole key. Only for a recoverable key, if the request has `decrypt: true`. At most 512 characters. */
   plaintext?: string;
@@ -2327,11 +2327,11 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
   credits?: number;
   /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
   creditsOwner?: "key" | "identity";
-  /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+  /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
   quotas?: Array<{
     /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
-    /** Whose quota it is. Those of both must suffice. */
+    /** Whose quota it is. If both have a quota of this name, both must suffice. */
     owner: "key" | "identity";
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
@@ -2404,11 +2404,11 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
   credits?: number;
   /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
   creditsOwner?: "key" | "identity";
-  /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+  /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
   quotas?: Array<{
     /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
     name: string;
-    /** Whose quota it is. Those of both must suffice. */
+    /** Whose quota it is. If both have a quota of this name, both must suffice. */
     owner: "key" | "identity";
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
@@ -2476,11 +2476,11 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     credits?: number;
     /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
     creditsOwner?: "key" | "identity";
-    /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+    /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
     quotas?: Array<{
       /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
       name: string;
-      /** Whose quota it is. Those of both must suffice. */
+      /** Whose quota it is. If both have a quota of this name, both must suffice. */
       owner: "key" | "identity";
       /** The units that each period allows. 0: only grants can be spent. */
       limit: number;
@@ -2553,11 +2553,11 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     credits?: number;
     /** Whose credits `credits` are. Omitted if only the key can have limited ones. */
     creditsOwner?: "key" | "identity";
-    /** The quotas that this verification used, or would have. Omitted if the key and its identity have none. At most 100 items. */
+    /** The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none. At most 100 items. */
     quotas?: Array<{
       /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. At most 128 characters. */
       name: string;
-      /** Whose quota it is. Those of both must suffice. */
+      /** Whose quota it is. If both have a quota of this name, both must suffice. */
       owner: "key" | "identity";
       /** The units that each period allows. 0: only grants can be spent. */
       limit: number;
@@ -2616,7 +2616,7 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
     type: string;
     /** The places in the entry that are wrong. At most 100 items. */
     errors?: Array<{
-      /** Where in the entry, such as `body.key`, as if the entry were the whole body. At most 65536 characters. */
+      /** Where in the entry the error is, such as `body.key`, as if the entry were the whole body. At most 65536 characters. */
       location: string;
       /** What is wrong there. At most 65536 characters. */
       message: string;
@@ -2653,7 +2653,7 @@ export type AdjustData = {
   every: number;
   /** The IANA name of the time zone that the periods follow. At most 64 characters. */
   timeZone: string;
-  /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+  /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
   anchor: "calendar" | "first_use" | number;
   /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
   rollover?: {
@@ -2696,7 +2696,7 @@ export type GrantData = {
   every: number;
   /** The IANA name of the time zone that the periods follow. At most 64 characters. */
   timeZone: string;
-  /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on. */
+  /** When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day. */
   anchor: "calendar" | "first_use" | number;
   /** Carries unused units to the next period. Carried units, grants and overage are never carried again. If omitted, nothing is carried. */
   rollover?: {
@@ -2831,7 +2831,7 @@ export interface AnalyticsOperations {
   /**
    * Find the identities, keys, tags or identifiers with the most events.
    *
-   * The most active identities, keys, tags or identifiers of a time, with one outcome or with any: who is refused most, and who calls most. Identities, keys and tags come from the counts. Identifiers come from the single events that are still kept, and only from the latest 400 blocks of them, some 150,000 events: `readSince` says how far back that was.
+   * The identities, keys, tags or identifiers with the most events in a time range: who calls most or, with `outcome`, who is refused most. Identities, keys and tags are ranked by the stored counts. Identifiers are ranked by the single events that are still stored, at most about the latest 150,000: `readSince` says how far back these go.
    *
    * Needs the permission `api.*.read_analytics`.
    */
@@ -2847,7 +2847,7 @@ export interface AnalyticsOperations {
   /**
    * Count verifications or rate limit decisions over time.
    *
-   * A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The workspace also counts verifications of unknown keys, and decisions if the caller may read those. Minutes are kept for 24 hours, those of keys and identities for 3; hours for three months, days for three years; all of them only as long as there is space.
+   * A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The series of the workspace includes verifications of unknown keys, and decisions if the caller may read those. Counts by minute are kept for 24 hours, those of keys and identities for 3 hours. Counts by hour are kept for three months, and counts by day for three years. The oldest are deleted earlier if there is no space for them.
    *
    * Needs the permission `api.*.read_analytics`.
    */
@@ -2863,7 +2863,7 @@ export interface AnalyticsOperations {
   /**
    * List single verifications, settlements and rate limit decisions.
    *
-   * What happened, newest first, as far as the caller may read it: verifications with `read_analytics` of their api, verifications of unknown keys and settlements for identities with that of all apis, and decisions with `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: `pagination.completeSince` says from when on the list has all. Events of other nodes appear within 5 seconds. A page reads a limited number of events. With a rare filter it may be short, or even empty, although `pagination.hasMore` is true.
+   * The events that the caller may read, newest first. Verifications need `read_analytics` for the key's api. Verifications of unknown keys, and settlements for identities, need `api.*.read_analytics`. Decisions need `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: the list is complete from `pagination.completeSince` on. Events of other nodes appear within 5 seconds. A page reads a limited number of events. If the filters match few of them, a page may be short, or even empty, although `pagination.hasMore` is true.
    *
    * Needs the permission `api.*.read_analytics`.
    */
@@ -2942,7 +2942,7 @@ export interface CreditsOperations {
   /**
    * Give a reservation back.
    *
-   * Charges nothing. What the reservation took from a period that is over, or before credits were refilled or set, is not given back. Releasing again returns the first outcome, for a day.
+   * Gives all held units back and charges nothing. Units do not come back if their quota's period has ended since the reservation, or if the credits have been refilled or set since. For a day, releasing again returns the first outcome.
    *
    * Needs the permission `api.*.verify_key`.
    */
@@ -2950,7 +2950,7 @@ export interface CreditsOperations {
   /**
    * Hold credits or units of a quota.
    *
-   * Takes the units now, so that nobody else can spend them, until the reservation is settled, released or expires. For a key, its own and its identity's must both suffice.
+   * Takes the units now, so that nobody else can spend them, until the reservation is settled, released or expires. For a key, both its own and its identity's credits or units must suffice.
    *
    * Needs the permission `api.*.verify_key`.
    */
@@ -2969,7 +2969,7 @@ export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Create an identity.
    *
-   * One entity for a user or organization. Keys that name its external id share its rate limits and carry its metadata.
+   * An identity stands for a user or organization. Keys with its external id share its rate limits, credits and quotas, and their verifications return its metadata.
    *
    * Needs the permission `identity.*.create_identity`.
    */
@@ -2977,7 +2977,7 @@ export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Delete an identity.
    *
-   * This is permanent. The metadata, the shared rate limits, the credits and the quotas are deleted, its reservations end, the identity's keys stay valid without them, and the external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.
+   * This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.
    *
    * Needs the permission `identity.*.delete_identity`.
    */
@@ -3042,7 +3042,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Create a key.
    *
-   * This response is the only one that has the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.
+   * This response is the only one that shows the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.
    *
    * Needs the permission `api.*.create_key`.
    */
@@ -3058,7 +3058,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Explain why a key is valid or refused.
    *
-   * Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by how the key and its counters stand now. Nothing is counted, spent or recorded.
+   * Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by the current state of the key and its counters. Nothing is counted, spent or recorded.
    *
    * Needs the permission `api.*.read_key`.
    */
@@ -3158,7 +3158,7 @@ export interface KeysOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Verify several keys.
    *
-   * Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. A batch is admitted, and counts against the workspace's request limit, as that many calls.
+   * Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. For the request limits of the server and of the workspace, each entry counts as one call.
    *
    * Needs the permission `api.*.verify_key`.
    */
@@ -3191,7 +3191,7 @@ export interface PermissionsOperations {
   /**
    * Delete a permission.
    *
-   * This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug.
+   * This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug, so a repeated call cannot delete another permission.
    *
    * Needs the permission `rbac.*.delete_permission`.
    */
@@ -3199,7 +3199,7 @@ export interface PermissionsOperations {
   /**
    * Delete a role.
    *
-   * This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name.
+   * This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name, so a repeated call cannot delete another role.
    *
    * Needs the permission `rbac.*.delete_role`.
    */
@@ -3281,7 +3281,7 @@ export interface RatelimitOperations {
   /**
    * Delete a rate limit namespace.
    *
-   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name.
+   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so a repeated call cannot delete another namespace.
    *
    * Needs the permission `ratelimit.*.delete_namespace`.
    */
@@ -3303,7 +3303,7 @@ export interface RatelimitOperations {
   /**
    * Read the override that applies to an identifier.
    *
-   * The override for exactly this identifier. If there is not one, the matching pattern with the longest literal part.
+   * The override for exactly this identifier. If no override has it, the override whose pattern matches, and of several the one with the longest literal part.
    *
    * Needs the permission `ratelimit.*.read_override`.
    */
@@ -3351,7 +3351,7 @@ export interface RatelimitOperations {
   /**
    * Override the limit of an identifier, or of those that match a pattern.
    *
-   * Applies instead of the `limit` and `duration` of every request for them. An override that exists is replaced.
+   * The override replaces the `limit` and `duration` that requests for these identifiers send. An existing override with the same identifier or pattern is replaced.
    *
    * Needs the permission `ratelimit.*.set_override`.
    */
@@ -3362,7 +3362,7 @@ export interface RootKeysOperations {
   /**
    * Create a root key.
    *
-   * This response is the only one that has the root key. It can have no permission that the calling root key lacks, and does not expire later than it.
+   * This response is the only one that shows the root key. The new root key cannot have a permission that the calling root key lacks, and cannot expire later.
    *
    * Needs the permission `root_key.*.create_root_key`.
    */
@@ -3378,7 +3378,7 @@ export interface RootKeysOperations {
   /**
    * List root keys.
    *
-   * The root keys of the workspace that the calling root key may read, oldest first, without those deleted.
+   * The root keys of the workspace that the calling root key may read, oldest first. Deleted root keys are not listed.
    *
    * Needs the permission `root_key.*.read_root_key`.
    */
@@ -3405,7 +3405,7 @@ export interface ServerOperations {
   /**
    * Read the state of the server.
    *
-   * Tells the operator about the node that responds. The permission `*` does not include the one for this, since it concerns every workspace: `latchkey root-key create --permissions 'server.*.read_status'` grants it, and a session of the console has it if the login link opened it.
+   * For the operator of the server: the state of the node that responds. The permission `*` does not include `server.*.read_status`, since the state concerns every workspace. `latchkey root-key create --permissions 'server.*.read_status'` grants it. A console session has it if it was opened with the login link.
    *
    * Needs the permission `server.*.read_status`.
    */
@@ -3416,7 +3416,7 @@ export interface WorkspaceOperations {
   /**
    * Read the limits of the workspace.
    *
-   * What the operator of the server has set. A plan of a hosted account has more.
+   * The limits that the operator of the server has set. A plan of a hosted Unkey account has more limits.
    *
    * Needs the permission `workspace.*.read_limits`.
    */
@@ -3424,7 +3424,7 @@ export interface WorkspaceOperations {
   /**
    * Count the verifications and decisions of a month.
    *
-   * Usage as a hosted account is billed for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.
+   * Usage as Unkey bills a hosted account for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.
    *
    * Needs the permissions `api.*.read_analytics` and `ratelimit.*.read_analytics`.
    */

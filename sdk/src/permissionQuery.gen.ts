@@ -15,7 +15,7 @@ export type GrantedPermissions = {
   patterns: readonly Pattern[];
 };
 
-/** Segments, of which `*` stands for any one; `isOpen`: one or more further ones follow. */
+/** The segments of a permission with wildcards: `*` matches any one segment. `isOpen`: one or more segments may follow. */
 type Pattern = { segments: readonly string[]; isOpen: boolean };
 
 type Parsed<T> = T | { error: PermissionQueryError };
@@ -24,17 +24,17 @@ const MAX_PARENTHESES = 32;
 /** A word, or one character that is neither space nor part of a word. */
 const TOKEN = /[A-Za-z0-9._*:/-]+|[^ \t\n\r]/gu;
 const WORD = /^[A-Za-z0-9._*:/-]/;
-/** A `*` that is a whole segment. */
+/** Matches a `*` that is a whole segment. */
 const WILDCARD = /(^|\.)\*(\.|$)/;
 
 /** An open parenthesis, or the query itself. `any` holds the operands before the last OR, `all` those after it. */
 type Group = { position: number; any: PermissionQuery[]; all: PermissionQuery[] };
-/** `last` is the token before: a permission or a closed parenthesis is an operand. */
+/** `last` is the kind of the previous token. A permission or a closed parenthesis is an operand. */
 type Parser = { groups: [Group, ...Group[]]; last: "start" | "operand" | "AND" | "OR" | "(" };
 
 /**
- * Reads `expr := and (OR and)*`, `and := operand (AND operand)*`, `operand := permission | "(" expr ")"` (contract K5).
- * Operators are whole words of either case. Takes linear time and no recursion; beyond 32 open parentheses it refuses.
+ * Parses `expr := and (OR and)*`, `and := operand (AND operand)*`, `operand := permission | "(" expr ")"`. Operators are
+ * whole words in upper or lower case. Takes linear time without recursion, and refuses more than 32 open parentheses.
  */
 export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQuery }> {
   const parser: Parser = { groups: [newGroup(0)], last: "start" };
@@ -45,7 +45,7 @@ export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQu
   return finish(parser, text.length);
 }
 
-/** Whether what is granted satisfies the query. */
+/** Whether the granted permissions satisfy the query. */
 export function evaluatePermissionQuery(query: PermissionQuery, granted: GrantedPermissions): boolean {
   switch (query.kind) {
     case "permission":
@@ -58,9 +58,9 @@ export function evaluatePermissionQuery(query: PermissionQuery, granted: Granted
 }
 
 /**
- * Prepares a key's permissions. In them `*` alone covers everything, a trailing `.*` one or more segments and a `*`
- * elsewhere exactly one; a `*` that is only part of a segment is that character. Segments are separated by `.` and
- * a `*` never covers an empty one.
+ * Prepares a key's permissions. Segments are separated by `.`. A permission `*` covers everything, a trailing `.*` covers
+ * one or more segments, and a `*` elsewhere exactly one. No wildcard covers an empty segment. A `*` that is only a part
+ * of a segment is that character.
  */
 export function prepareGranted(slugs: readonly string[]): GrantedPermissions {
   return {

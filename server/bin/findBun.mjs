@@ -5,13 +5,14 @@ import { delimiter, dirname, join } from "node:path";
 
 const systems = { darwin: "darwin", freebsd: "freebsd", linux: "linux", win32: "windows" };
 const processors = { arm64: "aarch64", x64: "x64" };
-/** npm packages hold a short script in place of Bun when it was not installed */
+/** Bun has more bytes than this. A smaller file is the short script that stands in its place until it is installed. */
 const leastBytes = 1_000_000;
 
 /**
- * Finds Bun: in the package for this platform, which is installed with this one; else in the package `bun`, whose install
- * script takes Bun out of the other package; else on the PATH, if it is as new as `version`.
- * `from` is the file whose package lists Bun's packages. Returns the path, or a sentence that says why there is no Bun.
+ * Finds Bun, and returns its path, or a sentence that says why there is no Bun. Looks in three places:
+ * - the package of Bun for this platform, such as `@oven/bun-linux-x64`. The package of the file `from` depends on it.
+ * - the package `bun`, if its version is at least `version`. Its install script has put Bun there.
+ * - the folders in PATH, if the Bun there has at least `version`.
  * @param {string} from
  * @param {string} version
  * @returns {{ path: string } | { fault: string }}
@@ -26,7 +27,8 @@ export function findBun(from, version) {
     platform === undefined
       ? `Bun has no build for ${process.platform} on ${process.arch}`
       : `Bun is missing: its package @oven/bun-${platform} was not installed`;
-  const way = platform === undefined ? "Install" : "Install again with optional dependencies, or install";
+  const way =
+    platform === undefined ? "Install" : "Install latchkey again with optional dependencies, or install";
   return { fault: `${missing}. ${way} Bun ${version} or later, so that \`bun\` is on the PATH.` };
 }
 
@@ -37,7 +39,8 @@ function platformName() {
 }
 
 /**
- * Linux has a package for each of two C libraries. npm and pnpm install the right one, others install both.
+ * For Linux, there is a package of Bun for glibc and one for musl. npm and pnpm install the one that fits, other package
+ * managers install both. Returns the paths of all installed ones, the one that fits first.
  * @param {string} platform
  * @param {(name: string) => string | undefined} folderOf
  */
@@ -54,7 +57,7 @@ function inPlatformPackages(platform, folderOf) {
 function usesMusl() {
   /** @type {NodeJS.ProcessReport & { excludeNetwork?: boolean }} */
   const report = process.report;
-  report.excludeNetwork = true; // otherwise the report looks up the names of all connections
+  report.excludeNetwork = true; // otherwise Node would look up the host name of every open connection
   const { header } = /** @type {{ header?: { glibcVersionRuntime?: string } }} */ (report.getReport());
   return header?.glibcVersionRuntime === undefined;
 }
@@ -83,7 +86,7 @@ function ask(program) {
   try {
     return execFileSync(program, ["--version"], { encoding: "utf8" }).trim();
   } catch {
-    return "0.0.0"; // it was built for another machine
+    return "0.0.0"; // it cannot run here, for example because it was built for another processor
   }
 }
 

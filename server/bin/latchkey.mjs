@@ -14,13 +14,14 @@ if ("fault" in bun) {
   console.error(bun.fault);
   process.exit(1);
 }
-const sources = at("../src/main.ts"); // a checkout has them, the published package has not
+const sources = at("../src/main.ts"); // only a checkout has this file; the published package has the bundled program
 const main = existsSync(sources) ? sources : at("../dist/main.js");
 const words = process.argv.slice(2);
 const isWindows = process.platform === "win32";
 const child = spawn(bun.path, [main, ...words], {
   stdio: isWindows ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
-  // a server gets its own session, so that a terminal cannot end it before it has drained; it follows this process
+  // The server gets its own session, so that closing the terminal does not kill it before it has finished its requests.
+  // It notices when this process ends, and stops then.
   detached: words[0] === "serve" && !isWindows,
   env: { ...process.env, LATCHKEY_LAUNCHER_PID: String(process.pid) },
 });
@@ -29,7 +30,7 @@ let forwarded = false;
 const forward = (/** @type {NodeJS.Signals} */ signal) => {
   forwarded = true;
   if (isWindows)
-    child.send(signal); // `kill` would end it at once there
+    child.send(signal); // on Windows, `kill` would end the server at once
   else child.kill(signal);
 };
 const end = () => {
@@ -38,7 +39,7 @@ const end = () => {
 const unfollow = followNpm(end);
 process.on("SIGINT", forward);
 process.on("SIGTERM", forward);
-// Node undoes what nohup set up: without a terminal, the hangup comes from one that this process has left
+// nohup makes a program ignore SIGHUP, but Node sets it back. So a process without a terminal ignores it here.
 process.on("SIGHUP", [0, 1, 2].some(isatty) ? end : unfollow);
 child.on("error", (error) => {
   console.error(`Bun could not be started: ${error.message}.`);

@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 const checkEveryMs = 250;
 
 /**
- * Calls `ended` once when the npm that started this process has ended, however it ended. npm forwards signals to its
- * shell, which dies without passing them on, and a killed npm forwards nothing. A process that npm did not start, or
- * whose shell has ended since, follows no process, so `nohup`, `setsid` and `&` work as usual.
- * Returns a function that stops following.
+ * Calls `ended` once, when the npm that started this process has ended for whatever reason. Signals do not tell: npm
+ * sends them to the shell between npm and this process, which dies without passing them on, and a killed npm sends none.
+ * Does nothing if npm did not start this process, or if that shell has already ended, so that `nohup`, `setsid` and `&`
+ * work as usual. Returns a function that stops watching npm.
  * @param {() => void} ended
  * @returns {() => void}
  */
@@ -18,7 +18,7 @@ export function followNpm(ended) {
   let missedChecks = 0;
   const timer = setInterval(() => {
     missedChecks = process.ppid === parent && isRunning(npm) ? 0 : missedChecks + 1;
-    if (missedChecks < 2) return; // a hangup that ended npm arrives here before the second check
+    if (missedChecks < 2) return; // if a closed terminal has ended npm, its SIGHUP gets here before the second check
     clearInterval(timer);
     ended();
   }, checkEveryMs);
@@ -27,7 +27,8 @@ export function followNpm(ended) {
 }
 
 /**
- * npm runs a script as `sh -c <script>`; some shells replace themselves with the command, others wait for it.
+ * Returns the process id of the npm that started this process, or `undefined`. npm runs a script as `sh -c <script>`.
+ * Some shells replace themselves with the program, so npm is its parent; others wait for it, so npm is their parent.
  * @param {number} parent
  */
 function npmAbove(parent) {
@@ -52,7 +53,7 @@ function inspect(pid) {
   try {
     return process.platform === "linux" ? inProc(pid) : askPs(pid);
   } catch {
-    return undefined; // it has ended, or is not visible
+    return undefined; // the process has ended, or this user is not allowed to see it
   }
 }
 
@@ -60,7 +61,7 @@ function inspect(pid) {
 function inProc(pid) {
   const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name in parentheses may contain anything
+  const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the program's name comes before, in parentheses, and may itself contain any character
   return { command, parent: Number(parent) };
 }
 
@@ -77,6 +78,6 @@ function isRunning(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return /** @type {{ code?: string }} */ (error).code === "EPERM"; // it belongs to another user
+    return /** @type {{ code?: string }} */ (error).code === "EPERM"; // the process exists, but belongs to another user
   }
 }

@@ -29,7 +29,7 @@ import type { Tracing } from "./tracing/start.ts";
 import { startUsageThread } from "./usage/thread.ts";
 import { collectUsage, type Usage } from "./usage/usage.ts";
 
-/** What the program, an application that embeds it, and the tests provide in different ways. */
+/** What a server needs from outside. The program, an application that embeds it, and the tests each bring their own. */
 export type Surroundings = {
   /** the time by the wall clock, in milliseconds since the epoch */
   nowMs(): number;
@@ -46,11 +46,11 @@ export type RunningServer = {
   /** `http://host:port` */
   url: string;
   services: Services;
-  /** Serves a request that did not come over the server's own address. */
+  /** Serves a request that the caller has received in another way than over the server's address. */
   fetch: Responder;
-  /** Returns an address at which a browser signs in to the console once, or `undefined` if that is not possible. */
+  /** Returns a link that signs a browser in to the console once, or `undefined` if nobody can sign in by a link. */
   loginLink(): Promise<string | undefined>;
-  /** Makes readiness fail, so that callers move to other nodes. Resolves when they have had the time to do so. */
+  /** Makes `/health/ready` fail, so that load balancers choose other nodes. Resolves when they had time to notice. */
   drain(): Promise<void>;
   /** Finishes the requests in flight, then closes everything. */
   stop(): Promise<void>;
@@ -123,7 +123,7 @@ type Served = {
   clientAddress: ClientAddress;
 };
 
-/** Listens for requests, and for scrapes of the metrics if they have an address. */
+/** Listens for requests, and serves the metrics if `METRICS_ADDRESS` is set. */
 function listen(
   config: Config,
   { log, embedded }: Surroundings,
@@ -242,17 +242,17 @@ function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: 
   const { dropped } = usage;
   metrics.counter(
     "latchkey_usage_events_dropped_total",
-    "Single usage events that were dropped.",
+    "Single usage events that could not be stored.",
     () => dropped().events,
   );
   metrics.counter(
     "latchkey_usage_counts_dropped_total",
-    "Usage counts that were dropped.",
+    "Counts of usage that could not be stored.",
     () => dropped().counts,
   );
   metrics.counter(
     "latchkey_usage_tags_dropped_total",
-    "Tags that were dropped from usage events.",
+    "Tags that were left out of usage events, since their workspace sent too many.",
     () => dropped().tags,
   );
   metrics.counter(
@@ -280,13 +280,13 @@ function followChanges(engine: Engine, caches: Caches, metrics: Metrics): void {
 
 const listenFaults: Record<string, string> = {
   EADDRINUSE: "is already in use: stop the program that listens there, or choose another address",
-  EADDRNOTAVAIL: "is not an address of this machine",
-  EACCES: "cannot be used: this user is not allowed to listen on it",
+  EADDRNOTAVAIL: "is not an address of this machine: choose one that is, or 0.0.0.0 for all of them",
+  EACCES: "cannot be used, because this user is not allowed to listen on it: choose a port above 1023",
 };
 
 /**
- * Calls `serve`, which listens on an address. Errors: `ConfigError` with the name of the
- * setting if that is not possible.
+ * Calls `serve`, which starts to listen on `address`. Errors: `ConfigError`, which names the setting, if the system
+ * does not let this process listen there.
  */
 function listening<T>(setting: string, address: string | undefined, serve: () => T): T {
   try {
@@ -297,7 +297,7 @@ function listening<T>(setting: string, address: string | undefined, serve: () =>
   }
 }
 
-/** Returns what seals recoverable keys, or `undefined` if no recovery key is set. */
+/** Returns the functions that encrypt and decrypt recoverable keys, or `undefined` if `RECOVERY_KEY` is not set. */
 function recoveryOf(config: Config): Recovery | undefined {
   const key = givenRecoveryKey(config);
   return key === undefined ? undefined : recoveryWith(key);

@@ -250,7 +250,7 @@ describe("a secret", () => {
     ]) {
       const sentence = refusal(() => secretOf(text));
       expect(sentence).toBe(
-        "IMPORTED_HMAC_SECRET: must be a text, or bytes in hex after hex:, or in base64 after base64:.",
+        "IMPORTED_HMAC_SECRET: must be text, or bytes written as hex:<hex> or base64:<base64>.",
       );
     }
   });

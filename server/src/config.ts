@@ -26,7 +26,7 @@ const upstreamKeyForm = /^[!-~]+$/;
 const upstreamKeyFix = "must be a root key, without spaces";
 const hmacSecretForm =
   /^(?!hex:|base64:).+$|^hex:([0-9a-fA-F]{2})+$|^base64:(?=.)([\w+/-]{4})*([\w+/-]{2}(==)?|[\w+/-]{3}=?)?$/s;
-const hmacSecretFix = "must be a text, or bytes in hex after hex:, or in base64 after base64:";
+const hmacSecretFix = "must be text, or bytes written as hex:<hex> or base64:<base64>";
 const recoveryKeyForm = /^[A-Za-z0-9+/_-]{43}=?$/;
 const recoveryKeyFix = "must be 32 bytes in base64";
 
@@ -36,7 +36,9 @@ const schema = z.object({
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PUBLIC_URL: httpAddress
     .optional()
-    .describe("Where clients reach this server. Error types and OpenAPI use it. Default: http://HOST:PORT."),
+    .describe(
+      "The address at which clients reach this server. It is part of error types and of openapi.json. Default: http://HOST:PORT.",
+    ),
   DATABASE_URL: z
     .string()
     .transform((text, context) => {
@@ -138,7 +140,7 @@ const schema = z.object({
     .regex(hmacSecretForm, hmacSecretFix)
     .optional()
     .describe(
-      "The secret with which the system that keys were imported from computed their HMACs: a text, or bytes as hex:… or base64:….",
+      "The secret of the HMACs that keys were imported with, as the other system used it: text, or bytes as hex:… or base64:….",
     ),
   IMPORTED_HMAC_SECRET_FILE: z
     .string()
@@ -149,7 +151,7 @@ const schema = z.object({
     .enum(["off", "fallback", "shadow"])
     .default("off")
     .describe(
-      "While you move from another server. shadow: that server decides, and this one verifies beside it and learns the keys. fallback: this server decides, and asks the other one about keys that it does not know yet.",
+      "For a move from another server. shadow: the other server decides, and this one also verifies each key, compares, and stores its hash. fallback: this server decides, and asks the other one about keys whose hash it does not have yet.",
     ),
   UPSTREAM_VERIFY_URL: httpAddress.optional().describe("The other server, such as https://api.unkey.com."),
   UPSTREAM_VERIFY_ROOT_KEY: z
@@ -173,7 +175,7 @@ const schema = z.object({
   UPSTREAM_VERIFY_CALLS_PER_SECOND: whole(1, 10_000)
     .default(100)
     .describe(
-      "Maximum number of unknown keys per second about which this process asks the other server in fallback mode; others get a 503.",
+      "In fallback mode, the maximum number of unknown keys per second that this process asks the other server about. Verifications of further unknown keys get a 503.",
     ),
   CONSOLE: z
     .enum(["auto", "on", "off"])
@@ -248,7 +250,7 @@ export function refuseSplitCounters(config: Config): void {
   const severalNodes = config.DATABASE_URL.kind === "postgres";
   if (!severalNodes || config.REDIS_URL !== undefined || config.ALLOW_LOCAL_COUNTERS === "true") return;
   throw new ConfigError(
-    "DATABASE_URL names PostgreSQL, and every node would grant each rate limit in full: set REDIS_URL, so that they count together, or ALLOW_LOCAL_COUNTERS=true for a single node.",
+    "With PostgreSQL but without Redis, every node would grant each rate limit in full. Set REDIS_URL so that all nodes count together, or ALLOW_LOCAL_COUNTERS=true if there is only one node.",
   );
 }
 

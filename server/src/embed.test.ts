@@ -15,7 +15,7 @@ const call = async (latchkey: EmbeddedLatchkey, operation: string, body: object)
 };
 
 describe.each(engines)("embedded on $name", (engine) => {
-  test("it serves requests to its fetch, keeps its data, and listens on no address", async () => {
+  test("it serves the requests that are passed to its fetch, keeps its data, and listens on no address", async () => {
     const url = await engine.url(newFolder());
     const options = { database: url, settings: { ALLOW_LOCAL_COUNTERS: "true" } };
     const latchkey = await createLatchkey(options);

@@ -5,9 +5,9 @@ import { makeLog } from "./log.ts";
 import { monotonicMs } from "./runtime.ts";
 
 export type EmbedOptions = {
-  /** the database, in the form of the setting `DATABASE_URL`. Default: `:memory:` */
+  /** the database, written like the setting `DATABASE_URL`. Default: `:memory:` */
   database?: string;
-  /** the root key to create in an empty database. Default: a new one */
+  /** the root key to create if the database is empty. Default: a random one */
   rootKey?: string;
   /** other settings, by the names of their environment variables; the environment itself is not read */
   settings?: Readonly<Record<string, string>>;
@@ -17,23 +17,26 @@ export type EmbedOptions = {
 
 /** Latchkey inside the process of an application. */
 export type EmbeddedLatchkey = AsyncDisposable & {
-  /** the root key from the options, or the new root key of an empty database, which is shown nowhere else */
+  /**
+   * the root key from the options, or the one that was just created because the database was empty. Keep it: it is
+   * shown only here. `undefined` if the database already had root keys and the options have none
+   */
   rootKey: string | undefined;
   /**
-   * Serves a request to `/v2/…`, whatever its host is. Pass the application's `server` of `Bun.serve` to make
-   * the addresses of callers known.
+   * Serves a request by its path, such as `/v2/keys.verifyKey`, and ignores its host. Pass the `server` that
+   * `Bun.serve` returned to the application, so that the audit trail and IP lists have the callers' addresses.
    */
   fetch(request: Request, server?: Socket): Promise<Response>;
   /** Finishes the requests in flight, then closes the database. */
   close(): Promise<void>;
 };
 
-/** stands for the connection of a request that has none */
+/** the connection of a request that came without one: it has no address and no timeout */
 const noSocket: Socket = { requestIP: () => null, timeout: () => undefined };
 
 /**
- * Opens a database in this process and serves its API through `fetch`, without listening on an address. Needs Bun.
- * Errors: `ConfigError`, `StorageError` and `FirstStartError`, each with one sentence.
+ * Opens a database in this process and serves the API through `fetch`, without listening on an address. Runs on Bun
+ * only. Errors: `ConfigError`, `StorageError` and `FirstStartError`, each with a one-sentence message.
  */
 export async function createLatchkey(options: EmbedOptions = {}): Promise<EmbeddedLatchkey> {
   const { database = ":memory:", settings = {}, log = () => undefined } = options;

@@ -64,7 +64,7 @@ export const catalogue = {
     status: 401,
     type: "unkey/authentication/login_link_invalid",
     title: "Unauthorized",
-    when: "The console's login link was used before, has expired, or belongs to another start of the server.",
+    when: "The console's login link was used before, has expired, or was created by an earlier start of the server.",
     fix: "Restart the server for a new link, or sign in with a root key.",
   },
   root_key_disabled: {
@@ -141,7 +141,7 @@ export const catalogue = {
     status: 404,
     type: "user/not_found/event_not_found",
     title: "Not Found",
-    when: "No kept verification that this root key may read has this request id. Events are kept as long as there is space for them, and those of other nodes appear within 5 seconds.",
+    when: "No verification that is still stored, and that this root key may read, has this request id. Events are kept as long as there is space for them, and those of other nodes appear within 5 seconds.",
     fix: "Use the `meta.requestId` of `keys.verifyKey`. `analytics.listEvents` lists the events that are kept.",
   },
   role_not_found: {
@@ -162,7 +162,7 @@ export const catalogue = {
     status: 404,
     type: "user/not_found/reservation_not_found",
     title: "Not Found",
-    when: "No reservation that this root key may use has this id. It may have ended more than a day ago, or with its identity.",
+    when: "No reservation that this root key may use has this id. It may have ended more than a day ago, or its identity was deleted.",
     fix: "Use the `reservation.id` that `keys.verifyKey` or `credits.reserve` returned, within a day after it ended.",
   },
   migration_not_found: {
@@ -253,7 +253,7 @@ export const catalogue = {
     status: 409,
     type: "user/bad_request/reservation_ended",
     title: "Conflict",
-    when: "The reservation has ended in another way before: settled with another amount, released, or charged at its expiry.",
+    when: "The reservation has already ended in another way: it was settled with another amount, released, or charged at its expiry.",
     fix: "Settle a reservation once. To repeat a call whose response was lost, send the same amount.",
   },
   precondition_failed: {
@@ -274,7 +274,7 @@ export const catalogue = {
     status: 412,
     type: "user/precondition_failed/bound_exceeded",
     title: "Precondition Failed",
-    when: "The request would exceed a bound on what one key, namespace or workspace may hold, or on a stored response. The detail names the bound. Nothing was changed.",
+    when: "The request would exceed a bound on what one key, namespace or workspace may hold, or on the size of a response that is stored for an Idempotency-Key. The detail names the bound. Nothing was changed.",
     fix: "Remove some first, or spread them over several keys, roles or namespaces. Omit the Idempotency-Key if the response is large.",
   },
   analytics_not_configured: {
@@ -295,7 +295,7 @@ export const catalogue = {
     status: 415,
     type: "user/bad_request/unsupported_media_type",
     title: "Unsupported Media Type",
-    when: "The body is not declared as JSON in UTF-8, or is encoded.",
+    when: "The Content-Type header does not say JSON in UTF-8, or the body has a Content-Encoding.",
     fix: "Send `Content-Type: application/json` and no Content-Encoding.",
   },
   idempotency_key_reused: {
@@ -317,7 +317,7 @@ export const catalogue = {
     type: "user/too_many_requests/authentication_rate_limited",
     title: "Too Many Requests",
     when: "This address has sent too many unknown root keys within a minute.",
-    fix: "Use a valid root key. This limit never applies to one.",
+    fix: "Use a valid root key. This limit never applies to valid root keys.",
   },
   server_overloaded: {
     status: 429,
@@ -344,14 +344,14 @@ export const catalogue = {
     status: 503,
     type: "unkey/application/upstream_unavailable",
     title: "Service Unavailable",
-    when: "Only the server that verified keys before this one can decide, and it does not respond, or calls to it are paused or limited.",
+    when: "Only the upstream server, which verified keys before this one, can decide about this key. It does not respond, or calls to it are paused or limited.",
     fix: "Retry as the Retry-After header says. The detail says how the other server failed.",
   },
   hashing_busy: {
     status: 503,
     type: "unkey/application/hashing_busy",
     title: "Service Unavailable",
-    when: "The key is not known by its SHA-256, and it begins like imported keys that are stored under a bcrypt, argon2 or PBKDF2 hash. Too many keys are being compared with such hashes. Nothing was done.",
+    when: "The key must be compared with the bcrypt, argon2 or PBKDF2 hashes of imported keys that begin like it, and too many keys are being compared with such hashes already. Nothing was done.",
     fix: "Retry as the Retry-After header says.",
   },
   outcome_unknown: {
@@ -365,7 +365,7 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** A flaw of the request. `location` is its place, such as `body.ratelimits[0].limit`. */
+/** One thing that is wrong in a request. `location` says where, such as `body.ratelimits[0].limit`. */
 export type Flaw = { location: string; message: string; fix?: string };
 
 /** What an error response has in addition to its row in the catalogue. */

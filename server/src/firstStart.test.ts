@@ -95,7 +95,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect((await rootKeys()).map((row) => row.hash)).toEqual(kept.slice(-1).map(hashKey));
   });
 
-  test("an unknown root key for a database that has others stops the start with a message that says what to do", async () => {
+  test("a root key that the database does not have, although it has others, stops the start with a message that says what to do", async () => {
     await start();
     const fault = await faultOf(start("x".repeat(32)));
     expect(fault).toBeInstanceOf(FirstStartError);
@@ -103,7 +103,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect((await rootKeys()).length).toBe(1);
   });
 
-  test("a start with a root key that is revoked, expired or disabled is a warning, with an unknown one a refusal", async () => {
+  test("a revoked, expired or disabled root key causes a warning at the start, and an unknown one stops it", async () => {
     const given = "g".repeat(32);
     const hash = hashKey(given);
     const warned = () => firstStart(engine, tools, given, () => undefined);
@@ -128,7 +128,7 @@ describe.each(engines)("on an empty database, $name", (row) => {
     expect(await faultOf(start("u".repeat(32)))).toBeInstanceOf(FirstStartError);
   });
 
-  test("a root key with a typing error stops the start", async () => {
+  test("a mistyped root key stops the start", async () => {
     const typo = rootKeySecret(randomBytes(24)).replace(/.$/, (last) => (last === "z" ? "y" : "z"));
     expect(await faultOf(start(typo))).toBeInstanceOf(FirstStartError);
     expect(await workspaces()).toEqual([]);
@@ -222,6 +222,8 @@ describe("the program", () => {
       env: { DATABASE_URL, PORT: "0", LATCHKEY_ROOT_KEY: "u".repeat(40) },
     });
     expect(unknown.code).toBe(1);
-    expect(unknown.stderr).toMatch(/^LATCHKEY_ROOT_KEY is unknown .+`latchkey root-key create`\.\n$/);
+    expect(unknown.stderr).toMatch(
+      /^LATCHKEY_ROOT_KEY is not a root key of this database.+`latchkey root-key create`\.\n$/,
+    );
   });
 });

@@ -21,11 +21,11 @@ type Tools = {
 export class FirstStartError extends Error {}
 
 /**
- * Creates a workspace and a root key with all permissions, if the database has no workspace yet. `given` is the
- * configured root key, which is used instead of a new one. `keep` gets a new root key before it is stored, so that
- * it is never lost. Returns a warning if requests with `given` are refused because it is revoked, expired or
- * disabled, or its workspace is disabled. Errors: `FirstStartError` if `given` is mistyped, or if the database has
- * workspaces but not this root key.
+ * If the database has no workspace yet, creates one, and a root key with all permissions. The root key is `given`, from
+ * the settings, or else a random one. `keep` gets a random root key before its hash is stored, so that it is never lost.
+ * Returns a warning if `given` is revoked, expired or disabled, or its workspace is disabled: the server starts, but
+ * refuses requests with it. Errors: `FirstStartError` if `given` is mistyped, or if the database has workspaces but
+ * not this root key.
  */
 export async function firstStart(
   engine: Engine,
@@ -34,7 +34,9 @@ export async function firstStart(
   keep: (rootKey: string) => void,
 ): Promise<string | undefined> {
   if (given !== undefined && looksLikeRootKey(given) === "mistyped") {
-    throw new FirstStartError("LATCHKEY_ROOT_KEY has a typing error: its checksum is wrong.");
+    throw new FirstStartError(
+      "LATCHKEY_ROOT_KEY is mistyped: its checksum is wrong. Copy the root key again.",
+    );
   }
   if ((await listWorkspaces(engine.db)).length === 0) await makeFirst(engine, tools, given, keep);
   if (given === undefined) return undefined;
@@ -43,13 +45,13 @@ export async function firstStart(
   if (known !== undefined) return warning(flawOf(known, tools.nowMs()));
   if ((await findRevokedRootKey(engine.db, "hash", hash)) !== undefined) return warning("is revoked");
   throw new FirstStartError(
-    "LATCHKEY_ROOT_KEY is unknown to this database, which has root keys already: unset it, and create a root key with `latchkey root-key create`.",
+    "LATCHKEY_ROOT_KEY is not a root key of this database, which already has others: unset it, and create a root key with `latchkey root-key create`.",
   );
 }
 
 function warning(flaw: string | undefined): string | undefined {
   if (flaw === undefined) return undefined;
-  return `LATCHKEY_ROOT_KEY ${flaw}, and requests with it are refused: unset it, or set a root key that works.`;
+  return `LATCHKEY_ROOT_KEY ${flaw}, so the server refuses requests with it: unset it, or set a root key that works.`;
 }
 
 function flawOf(
@@ -61,7 +63,7 @@ function flawOf(
   return expiresAtMs !== undefined && nowMs > expiresAtMs ? "has expired" : undefined;
 }
 
-/** Creates the first workspace and root key. If several nodes start together, only one of them creates these. */
+/** Creates the first workspace and root key. If several nodes start at the same time, only one of them does it. */
 async function makeFirst(
   engine: Engine,
   tools: Tools,

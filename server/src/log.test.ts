@@ -96,7 +96,7 @@ describe("a writer of lines", () => {
   test("does not wait for a reader, and keeps a bounded number of whole lines until there is one", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "pipe");
     expect(spawnSync("mkfifo", [path]).status).toBe(0);
-    const pipe = openSync(path, "r+"); // opens both ends: lines can be written, but nobody reads them
+    const pipe = openSync(path, "r+"); // opens both ends of the pipe, so that lines can be written although nobody reads them
     const write = lineWriter(pipe);
     const line = "x".repeat(1023);
     for (let i = 0; i < 40_000; i += 1) write(line);
@@ -197,7 +197,7 @@ describe("redaction", () => {
   });
 });
 
-/** Counts the texts of an input for which the schema has an unmarked text: `name`, and the `id` of each item. */
+/** Counts the texts of an input that may be logged: `name`, and the `id` of each item. */
 function unmarkedTexts(input: unknown): number {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return 0;
   const { name, items } = input as { name?: unknown; items?: unknown };

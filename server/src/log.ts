@@ -9,7 +9,7 @@ export type Log = (level: Level, event: string, fields?: Fields | (() => Fields)
 
 const ranks: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** Creates a log that drops events below `level`. The format `json` has one object per line; `text` is for people. */
+/** Creates a log that drops events below `level`. `json` writes one object per line; `text` is for people to read. */
 export function makeLog(options: {
   level: Level;
   format: "json" | "text";
@@ -67,8 +67,8 @@ const mostWaitingChars = 8 * 1024 * 1024;
 const againAfterMs = 20;
 
 /**
- * Returns a function that writes lines to an open file without waiting, so neither a stalled reader nor a full disk
- * blocks or ends the program. Lines are dropped if they cannot be written, or if more than 8 MiB are waiting.
+ * Returns a function that writes lines to an open file without waiting, so that the program goes on when the reader
+ * stalls or the disk is full. It drops lines that cannot be written, and new lines while more than 8 MiB are waiting.
  */
 export function lineWriter(fd: number): (line: string) => void {
   let waiting: string[] = [];
@@ -100,7 +100,7 @@ export function lineWriter(fd: number): (line: string) => void {
   };
 }
 
-/** The part of a JSON Schema that says what may be logged: all fields without the mark `secret` or `private`. */
+/** The part of a JSON Schema that says what may be logged: every field that is not marked `secret` or `private`. */
 export type MarkedSchema = {
   secret?: boolean;
   private?: boolean;
@@ -115,8 +115,8 @@ const mostItems = 20;
 const unexpected = "[unexpected]";
 
 /**
- * Returns a copy of a value that may be logged. Marked fields become `[secret]` or `[private]`. A field
- * that is not in the schema becomes `[unexpected]`, name and value, since it may be a secret in the wrong
+ * Returns a copy of a value that may be logged. Marked fields become `[secret]` or `[private]`. If a field is not in
+ * the schema, its name and value both become `[unexpected]`, since the caller may have put a secret in the wrong
  * place. Long texts and lists are cut.
  */
 export function redact(schema: MarkedSchema, value: unknown): unknown {

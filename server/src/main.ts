@@ -92,7 +92,7 @@ async function main(words: readonly string[]): Promise<number> {
   return single(command, words.slice(1), config);
 }
 
-/** Runs a command of one word. */
+/** Runs a command whose name is one word, such as `serve` or `backup`. */
 async function single(command: string, rest: readonly string[], config: Config): Promise<number> {
   if (command === "health") return say(await askHealth(config, rest));
   if (command === "backup") return backup(config, rest);
@@ -109,14 +109,19 @@ async function single(command: string, rest: readonly string[], config: Config):
   return command === "config" ? say(describeConfig(config)) : serve(config);
 }
 
-/** Runs `work` on the database, even if a server is using it. If `mustExist` is false, creates a missing database. */
+/**
+ * Opens the database for `work`; a server may be using it at the same time. If the database does not exist, it is
+ * created if `mustExist` is false, and refused otherwise.
+ */
 async function withEngine<T>(
   config: Config,
   work: (engine: Engine) => Promise<T>,
   mustExist = true,
 ): Promise<T> {
   if (config.DATABASE_URL.kind === "memory") {
-    throw new CommandError("DATABASE_URL is :memory:, which only the serving process can reach.");
+    throw new CommandError(
+      "DATABASE_URL is :memory:, which only the server itself can read: set it to the server's file or postgres:// address.",
+    );
   }
   const engine = await openStorage(config.DATABASE_URL, {
     serving: false,
@@ -142,7 +147,7 @@ async function usage(config: Config, words: readonly string[]): Promise<number> 
 
 async function backup(config: Config, words: readonly string[]): Promise<number> {
   const { path, folder } = backedUpFile(config.DATABASE_URL, words);
-  const usage = await openUsageDatabase(config.DATABASE_URL); // creates the usage file if nothing was counted yet
+  const usage = await openUsageDatabase(config.DATABASE_URL); // creates the usage file if the server has not counted anything yet
   await usage.close();
   return withEngine(config, async ({ slow }) => say(await backUp({ path, db: slow }, folder)));
 }
@@ -184,7 +189,7 @@ async function importDocument(config: Config, words: readonly string[]): Promise
     const { id: workspaceId } = await withEngine(config, (engine) => findWorkspace(engine, flags.workspace));
     const place = { ...flags, workspaceId };
     const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
-    const { entries, close } = await refusing(opened); // reading a dump takes minutes
+    const { entries, close } = await refusing(opened); // before the database is opened again, since reading a dump takes minutes
     const work = (engine: Engine) =>
       importInto(config, { engine, workspaceId }, (target) =>
         runImport(target, entries, { ...flags, reseal: () => undefined }),
@@ -269,7 +274,7 @@ function say(text: string): number {
   return exitCodes.ok;
 }
 
-/** Writes to stderr. `console.error` would print it in red on a terminal. */
+/** Writes to stderr. On a terminal, Bun's `console.error` would print the text in red. */
 function tell(text: string): void {
   process.stderr.write(`${text}\n`);
 }
@@ -293,13 +298,13 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // now, since the key itself is stored nowhere else and the start may still fail
+      if (!inMemory) tell(shownOnce(rootKey)); // shown at once: it is stored only as a hash, and the start may still fail
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));
   tell(greeting(server.url, shown, keyFile));
   const link = process.stderr.isTTY ? await server.loginLink() : undefined;
-  if (link !== undefined) tell(`Console, for the next five minutes and one sign-in:\n  ${link}`);
+  if (link !== undefined) tell(`Open the console (the link works once, for five minutes):\n  ${link}`);
   await stop(server, await signals.first);
   return 0;
 }
@@ -319,16 +324,16 @@ Try it:
     -d '{"externalId":"user_123","meta":{"plan":"pro"}}'`;
 }
 
-/** Stops the server: after SIGINT at once, after SIGTERM only when load balancers have had the time to notice. */
+/** Stops the server: after SIGINT at once, after SIGTERM when load balancers have had time to choose other nodes. */
 async function stop(server: RunningServer, signal: StopSignal): Promise<void> {
   const callersLeft = server.drain();
   if (signal === "SIGTERM") await callersLeft;
   setTimeout(() => process.exit(1), exitWithinMs).unref();
   await server.stop();
-  setTimeout(() => process.exit(0), logWithinMs).unref(); // if the reader of the log has stalled, its last lines would never be written
+  setTimeout(() => process.exit(0), logWithinMs).unref(); // the last lines of the log would keep the process alive forever if their reader has stalled
 }
 
-/** Returns the message to print for an error. Only our own bugs have a stack trace. */
+/** Returns the message to print for an error: a sentence for an expected error, a stack trace for a bug of ours. */
 function sentence(error: unknown): string {
   const expected = [ConfigError, StorageError, FirstStartError, CommandError, CopyError, RestoreError];
   if (expected.some((kind) => error instanceof kind)) return (error as Error).message;

@@ -5,7 +5,7 @@ import { makeMetrics } from "./metrics.ts";
 
 type Sample = { name: string; labels: Record<string, string>; value: number };
 
-/** Reads the Prometheus text format, strictly: each sample after the HELP and TYPE of its family. */
+/** Reads Prometheus' text format. Throws if a sample comes before the HELP and TYPE lines of its metric. */
 function parse(text: string): { samples: Sample[]; types: Map<string, string> } {
   expect(text.endsWith("\n")).toBe(true);
   const samples: Sample[] = [];
@@ -196,7 +196,7 @@ describe("on a server with every part", () => {
   afterAll(() => server.stop());
   const scrape = async () => parse(await (await fetch(`http://${address}/metrics`)).text());
 
-  test("a name is OpenTelemetry's or begins with latchkey_, and ends in _total where it counts", async () => {
+  test("the name of each metric is OpenTelemetry's or begins with latchkey_, and ends in _total if the metric is a counter", async () => {
     const { types } = await scrape();
     expect([...types.keys()]).toEqual(expect.arrayContaining(semanticNames));
     expect([...types.keys()]).toContain("latchkey_local_decisions_total");

@@ -2,19 +2,19 @@
 export type Metrics = {
   /** Counts a request and its duration. `operation` is undefined if the path is not an operation. */
   request(operation: string | undefined, method: string, status: number, durationMs: number): void;
-  /** Counts evicted rate limit counters. `live`: whether they still counted something. */
+  /** Counts evicted rate limit counters. `live`: they still counted something, so their limits are granted again. */
   countersEvicted(count: number, live: boolean): void;
-  /** Records how long it took until this process noticed a change by another one. */
+  /** Records how long it took until this process noticed a change that another process made. */
   changePropagated(ageMs: number): void;
-  /** Adds a metric whose value is read at each scrape. */
+  /** Adds a metric that can rise and fall. `read` is called at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
-  /** Adds a count since the start, which is read at each scrape. Its name ends in `_total`. */
+  /** Adds a metric that counts from the start of the process. `read` is called at each scrape. */
   counter(name: `${string}_total`, help: string, read: () => number | readonly Labelled[]): void;
   /** Returns all metrics in Prometheus' text format 0.0.4. */
   render(): string;
 };
 
-/** A value with labels. `labels` is in Prometheus' format, without braces. */
+/** A value with labels, which are in Prometheus' format without braces: `result="hit"`. */
 export type Labelled = { labels: string; value: number };
 
 const boundsMs = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000];
@@ -24,8 +24,8 @@ type Family = { name: string; help: string; type: string; read(): number | reado
 type Requests = Map<string, Map<string | undefined, Map<number, Series>>>;
 
 /**
- * Creates the metrics of a process, in memory. Labels are methods, routes and status
- * codes, so their number is bounded.
+ * Creates the metrics of a process, in memory. Requests are counted by method, route and status code, so the number of
+ * metrics is bounded.
  */
 export function makeMetrics(): Metrics {
   const requests: Requests = new Map();
@@ -34,7 +34,7 @@ export function makeMetrics(): Metrics {
   const propagation = emptySeries();
   const counter: Metrics["counter"] = (name, help, read) =>
     void families.push({ name, help, type: "counter", read });
-  counter("latchkey_counters_evicted_total", "Rate limit counters evicted to save memory.", () => [
+  counter("latchkey_counters_evicted_total", "Rate limit counters that were evicted to make room.", () => [
     { labels: 'live="true"', value: evicted.live },
     { labels: 'live="false"', value: evicted.runOut },
   ]);
@@ -56,7 +56,7 @@ export function makeMetrics(): Metrics {
         ...renderRequests(requests),
         ...head(
           propagationName,
-          "Time from a change on another node until this node noticed it.",
+          "Time from a change on another node to the moment when this node noticed it.",
           "histogram",
         ),
         ...histogramLines(propagationName, "", propagation),
@@ -66,7 +66,7 @@ export function makeMetrics(): Metrics {
   };
 }
 
-/** Adds metrics for the CPU time and the memory of this process, with OpenTelemetry's names. */
+/** Adds metrics for the CPU time, memory and uptime of this process, under OpenTelemetry's names. */
 export function measureProcess({ gauge, counter }: Metrics): void {
   counter("process_cpu_time_seconds_total", "CPU time of this process.", () => {
     const { user, system } = process.cpuUsage();
@@ -82,8 +82,8 @@ export function measureProcess({ gauge, counter }: Metrics): void {
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 
 /**
- * Returns the name of a method in metrics and traces. Unknown methods share one name, so
- * the number of names is bounded.
+ * Returns the name of an HTTP method for metrics and traces. Unknown methods share one name, so that callers cannot
+ * add any number of metrics.
  */
 export function toldMethod(method: string): string {
   return methods.has(method) ? method : "_OTHER";
@@ -107,7 +107,7 @@ function emptySeries(): Series {
 function add(series: Series, ms: number): void {
   series.count += 1;
   series.sumMs += ms;
-  let bucket = 0; // a loop, since findIndex takes twice as long
+  let bucket = 0; // findIndex would take twice as long as this loop
   while (ms > (boundsMs[bucket] ?? Infinity)) bucket += 1;
   series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
 }
@@ -116,7 +116,7 @@ const propagationName = "latchkey_change_propagation_seconds";
 const durationName = "http_server_request_duration_seconds";
 
 function renderRequests(requests: Requests): string[] {
-  const lines = head(durationName, "Time from the request's head to its response.", "histogram");
+  const lines = head(durationName, "Time from the arrival of a request's head to its response.", "histogram");
   for (const [method, ofMethod] of requests) {
     for (const [operation, ofOperation] of ofMethod) {
       for (const [status, series] of ofOperation) {
@@ -142,7 +142,7 @@ function renderFamily({ name, help, type, read }: Family): string[] {
   return [...head(name, help, type), ...lines];
 }
 
-/** Formats a histogram. `labels` has no braces, and may be empty. */
+/** Formats a histogram. `labels` is in Prometheus' format without braces; it may be empty. */
 function histogramLines(name: string, labels: string, series: Series): string[] {
   const before = labels === "" ? "" : `${labels},`;
   const all = labels === "" ? "" : `{${labels}}`;

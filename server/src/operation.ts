@@ -11,8 +11,8 @@ import type { Tx } from "./storage/schema.ts";
 export type { Limits, Recovery } from "./services.ts";
 
 /**
- * A permission that the root key must have. `*` requires it for all resources of the kind. With `<id>`, one resource
- * is enough, and the operation then treats all others as if they did not exist.
+ * A permission that the root key must have. With `*`, as in `api.*.create_api`, it must have it for all resources of
+ * the kind. With `<id>`, it is enough to have it for one, and the operation treats all others as if they did not exist.
  */
 export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 
@@ -25,8 +25,8 @@ type Context = Tools & {
 };
 
 /**
- * Adds a change to the audit trail. `fields` are the names of changed fields, or ids of
- * connected records, never values.
+ * Adds a change to the audit trail. `fields` are the names of the changed fields, or the ids of records that were
+ * connected or disconnected. They are never the values of fields.
  */
 export type Audit = (event: string, targetId: string, fields?: readonly string[]) => void;
 
@@ -38,31 +38,31 @@ export type Write = {
 };
 
 /**
- * The context of an operation that runs outside a transaction, and so may wait. For short audited
- * writes, it has `inTransaction`.
+ * The context of an operation that runs outside a transaction, so that it may wait for anything. For short
+ * writes with an audit event, it has `inTransaction`.
  */
 export type RunContext = Context &
   Sources & {
     /** the time by the wall clock when the call began */
     nowMs: number;
-    /** Returns what a batch has for an entry that failed with this error. */
+    /** Returns what the response of a batch contains for an entry that failed with this error. */
     refusalOfEntry(error: unknown): ErrorBody;
     inTransaction<T>(work: (write: Write) => Promise<T>): Promise<T>;
-    /** Says that the call writes no audit row from here on, so that the server need not keep the caller's address for one. */
+    /** Promises that this call adds no more audit events, so that the server can forget the caller's address. */
     auditsNothing(): void;
   };
 
 /**
- * The context of an operation that runs inside one transaction. The operation must wait for nothing but `tx`,
- * and the engine may run it again. The context has no `nowMs`: after waiting for a row lock, a time from
- * before the wait would be wrong.
+ * The context of an operation that runs inside one transaction. The operation may wait for nothing but `tx`. The engine
+ * runs it again if the transaction conflicts with another. There is no `nowMs`, since waiting for a row lock would make
+ * it too old: call `now()` after taking the locks.
  */
 export type TransactContext = Context & Write;
 
 /**
- * A page of a list. If more rows follow, `nextAfterId` is the id of the last row, or its position in the order of the
- * list. If older items may be missing, `completeSinceMs` is the time from which the list is complete.
- * `json` has the items as JSON, if they have already been serialized.
+ * A page of a list. If more items follow, `nextAfterId` is the id of the page's last item, or its position if the list
+ * is sorted by something else. If older items may be missing, `completeSinceMs` is the time from which the list is
+ * complete. `json` is `items` as JSON, if the operation has already serialized them.
  */
 export type Page<T> = {
   items: T[];
@@ -74,33 +74,33 @@ export type Page<T> = {
 type Example = { input: Record<string, unknown> | unknown[]; output?: unknown };
 
 type Common<I extends z.ZodType> = {
-  /** `group.verbNoun`: the path, the client's method and the command */
+  /** `group.verbNoun`: the name of the path, of the client's method and of the command */
   name: `${string}.${string}`;
   summary: string;
   /** more sentences for the documentation */
   description?: string;
   permission: Permission;
-  /** a permission that is enough instead of `permission`, for an operation on two kinds of resources */
+  /** a permission that is enough without `permission`, if the operation works on two kinds of resources */
   orPermission?: Permission;
-  /** further permissions, all of which are also required */
+  /** further permissions; the root key must have all of them, too */
   alsoNeeds?: readonly Permission[];
   input: I;
-  /** the errors of this operation, in addition to those of every operation */
+  /** the errors that only this operation and some others have; errors of every operation are not listed */
   errors: readonly ErrorCode[];
   example: Example;
   /**
-   * whether it is a decision, which a user's request waits for; it is called so often that only
-   * failures are logged one by one
+   * the operation is a decision: a user's request waits for it. It is called so often that the log has an event
+   * only for each call that failed
    */
   decides?: true;
   /**
-   * its errors are `application/problem+json` whatever the request accepts, as Unkey documents it
-   * for `identities.deleteIdentity`
+   * errors have the type `application/problem+json`, whatever type the request accepts; Unkey documents this for
+   * `identities.deleteIdentity`
    */
   problemJson?: true;
-  /** its 429 is `application/json`, as Unkey documents it for `permissions.updateRole` */
+  /** a 429 has the type `application/json`; Unkey documents this for `permissions.updateRole` */
   json429?: true;
-  /** its body may be as large as `MAX_MIGRATION_BODY_BYTES` */
+  /** the body may have `MAX_MIGRATION_BODY_BYTES` instead of `MAX_BODY_BYTES` */
   takesLargeBody?: true;
 };
 
@@ -109,8 +109,8 @@ type Body<I, T> =
       run(input: I, context: RunContext): MaybePromise<T | Written<T>>;
       transact?: never;
       /**
-       * `run` validates and writes a large input in several parts, each in its own transaction. If it fails, some of
-       * the parts may be committed, and repeating the call must complete the rest.
+       * `run` validates and writes a large input in several parts, each in its own transaction. After a failure, some
+       * parts may already be committed, so `run` must be able to complete the rest when the call is repeated.
        */
       commitsInParts?: true;
     }
@@ -121,8 +121,8 @@ type WithOutput<I extends z.ZodType, O extends z.ZodType> = Common<I> & { output
     z.input<O>
   >;
 /**
- * An operation that decides each entry of a list by itself. An invalid entry gets the error
- * that it would get as a whole body.
+ * An operation whose body is a list, and which decides each entry on its own. An invalid entry gets the error that it
+ * would get if it were the whole body; the other entries are decided.
  */
 type WithEntries<I extends z.ZodType, O extends z.ZodType> = Common<z.ZodArray<I>> & {
   judgesEntries: true;
@@ -136,7 +136,7 @@ type WithPage<I extends z.ZodType, O extends z.ZodType> = Common<I> & { page: O;
     z.output<I>,
     Page<z.input<O>>
   >;
-/** An operation whose response has no `data`. It returns warnings, and the response has `warnings` if there are any. */
+/** An operation whose response has no `data`. It returns warnings; the response has `warnings` if there are any. */
 type WithNothing<I extends z.ZodType> = Common<I> & { output?: never; page?: never } & Body<
     z.output<I>,
     string[]
@@ -147,8 +147,8 @@ export type Operation = Common<z.ZodType> & {
   /** the schema of `data` */
   output?: z.ZodType;
   /**
-   * the schema of an item, if `data` is a list; without `output` and `page`, the response has no
-   * `data`, but may have `warnings`
+   * the schema of an item, if `data` is a page of a list; an operation without `output` and `page` has no `data`
+   * in its response, but may have `warnings`
    */
   page?: z.ZodType;
   judgesEntries?: true;

@@ -123,7 +123,7 @@ describe("each kind of violation names the place, what is wrong and what to send
       { externalId: "A" },
       {
         location: "body.externalId",
-        message: "has characters that are not allowed",
+        message: "does not have the allowed form",
         fix: "use only small letters",
       },
     ],

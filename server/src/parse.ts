@@ -91,7 +91,7 @@ function flawsOf(issue: Issue, schema: z.ZodType, value: unknown): Flaw[] {
     case "too_big":
       return [outOfBounds(issue, location, "most", Number(issue.maximum))];
     case "invalid_format":
-      return [{ location, message: "has characters that are not allowed", fix: issue.message }];
+      return [{ location, message: "does not have the allowed form", fix: issue.message }];
     case "invalid_value":
       return [noneOf(issue.values, location, at(value, issue.path))];
     case "invalid_union":

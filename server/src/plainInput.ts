@@ -2,7 +2,8 @@ import type { z } from "zod";
 import type { TextBounds } from "./domain/textBounds.ts";
 
 /**
- * Returns true if a value is certainly valid and parses to itself. If it returns false, the value may still be valid.
+ * Returns true if a value is certainly valid, and parsing would return it unchanged. A value for which it returns false
+ * may still be valid.
  */
 type Recognizer = (value: unknown) => boolean;
 /** Returns the parsed input, or `undefined` if only Zod can tell whether it is valid. */

@@ -2,11 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestServer } from "../test/harness.ts";
 import { type Engine, StorageError } from "./storage/engine.ts";
 
-/** the moments at which the response to a commit can be lost: after the database has committed, or before */
+/** when the connection is lost: after the database has committed the transaction, or before */
 type Lost = "after the commit" | "before the commit";
 
 /**
- * Wraps an engine that loses the response to the next commit. `reachable`: whether the database responds afterwards.
+ * Wraps an engine so that the next commit fails as if its connection were lost. `reachable`: whether the database
+ * responds to later queries.
  */
 function losing(engine: Engine, lost: Lost, reachable = true): Engine {
   let over = false;
@@ -37,7 +38,7 @@ function losing(engine: Engine, lost: Lost, reachable = true): Engine {
   };
 }
 
-describe.each(engines)("on $name, a write whose commit got no response", (engine) => {
+describe.each(engines)("on $name, a write whose commit the database did not confirm", (engine) => {
   let server: TestServer;
   let real: Engine;
   beforeEach(async () => {
@@ -82,7 +83,7 @@ describe.each(engines)("on $name, a write whose commit got no response", (engine
     expect(await verify()).toBe("DISABLED");
   });
 
-  test("is a 503 if the database has no such row, and can be retried", async () => {
+  test("is a 503 that can be retried if the database does not have its audit row", async () => {
     server.services.engine = losing(real, "before the commit");
     const reply = await create();
     expect(reply.status).toBe(503);

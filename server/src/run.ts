@@ -16,13 +16,13 @@ import {
 } from "./storage/queries/idempotency.ts";
 import type { Tx } from "./storage/schema.ts";
 
-/** A call of an operation. */
+/** What `run` needs to know about a call of an operation. */
 export type Call = {
   caller: Caller;
   requestId: string;
   remoteAddress(): string;
   userAgent(): string | undefined;
-  /** Promises that no audit row needs `remoteAddress` from here on. */
+  /** The operation calls this when it is certain that it writes no audit row, which would need `remoteAddress`. */
   auditsNothing(): void;
   /** where the call comes from, for the audit trail; undefined: the API */
   via: "console" | undefined;
@@ -52,7 +52,7 @@ export type Idempotency = {
 /** The result of a call: the members of the response other than `meta`. */
 export type Result = {
   data?: unknown;
-  /** the JSON of `data`; undefined: `data` is written as usual */
+  /** writes the JSON of `data`; undefined: JSON.stringify does */
   written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
   /** only if the operation has no `data` */
@@ -84,7 +84,8 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
 /**
- * Not part of `run`: its closures would make every verification allocate an object for the variables that they share.
+ * A separate function: closures within `run` would make every verification allocate an object for the variables that they
+ * share.
  */
 function transactOnce(
   services: Services,
@@ -106,7 +107,7 @@ export function isWrite({ transact, commitsInParts }: Operation): boolean {
   return transact !== undefined || commitsInParts === true;
 }
 
-/** Runs an operation on a list whose entries are valid or invalid each by itself. */
+/** Runs an operation that takes a batch. An invalid entry gets an error of its own, and the others run. */
 function runEntries(services: Services, operation: Operation, call: Call): MaybePromise<Result> {
   const entries = parseEntries(operation.input, call.body());
   return call.admitEntries(entries.length, () =>
@@ -115,8 +116,8 @@ function runEntries(services: Services, operation: Operation, call: Call): Maybe
 }
 
 /**
- * Runs an operation that commits in parts. No single part can store the response, so it is stored
- * after all of them are committed.
+ * Runs an operation that commits in parts. The response for the Idempotency-Key is complete only when all parts are
+ * committed, so it is stored after them.
  */
 async function runInParts(
   services: Services,
@@ -252,7 +253,7 @@ async function once(
   const kept = JSON.stringify({ ...made, replayOf: requestId } satisfies Result);
   if (Buffer.byteLength(kept) > mostKeptBytes) {
     throw new Failure("bound_exceeded", {
-      detail: `The response has more than the ${mostKeptBytes} bytes that are kept for a repeated call: nothing was changed. Send the request without an Idempotency-Key, or in parts.`,
+      detail: `The response is larger than ${mostKeptBytes} bytes, the most that is stored for an Idempotency-Key. Nothing was changed. Omit the Idempotency-Key, or send the request in parts.`,
     });
   }
   await setIdempotentResponse(tx, workspaceId, id, idempotency.seal(kept));
@@ -265,8 +266,8 @@ function replay(first: StoredResponse, { bodyHash, open }: Idempotency): Result 
 }
 
 /**
- * Turns the error of a wait into `idempotency_in_progress`: another transaction with the
- * same Idempotency-Key is running.
+ * Called if an Idempotency-Key cannot be claimed. If the database is busy, another transaction with the same key is
+ * running: throws `idempotency_in_progress`.
  */
 function stillUnderWay(error: unknown): never {
   if (error instanceof StorageError && error.reason === "busy") throw new Failure("idempotency_in_progress");
@@ -283,7 +284,7 @@ async function write<T>(services: Services, call: Call, work: (tools: Write) => 
   try {
     await services.engine.transaction(async (tx) => {
       const events: AuditEvent[] = [];
-      changed = new Set(); // the engine may run this again
+      changed = new Set(); // the engine may run this function again
       const evict = (id: string) => void changed.add(id);
       result = { value: await work({ tx, evict, audit: auditInto(events, services, call) }) };
       firstEvent = events[0];
@@ -329,7 +330,7 @@ async function wasCommitted(
   if (!(error instanceof StorageError) || error.reason !== "lost" || event === undefined) return false;
   try {
     if (!(await hasAuditEvent(engine.db, event.workspaceId, event.id))) return false;
-    // the event may not be on the synchronous standby yet; once a later commit is there, the event is too
+    // the event may not have reached PostgreSQL's synchronous standby yet; when this later commit is there, it is too
     await engine.transaction((tx) => engine.recordChanges(tx, new Set([event.requestId])));
     return true;
   } catch {
@@ -337,7 +338,7 @@ async function wasCommitted(
   }
 }
 
-/** The result of an operation that writes its output itself. */
+/** The result of an operation whose output is a `Written`, which writes its own JSON. */
 class WrittenResult implements Result {
   readonly written: Written<unknown>;
 
@@ -388,10 +389,10 @@ export function refusalOf(error: unknown): unknown {
 const unavailableDetail = {
   full: "The server's disk is full: nothing was changed.",
   busy: "The database is busy: nothing was changed.",
-  unavailable: "The database cannot be reached just now: nothing was changed.",
+  unavailable: "The database cannot be reached at the moment: nothing was changed.",
   damaged: "A part of the database is damaged: nothing was changed.",
   newer_schema: "The database has the schema of a newer version of this server.",
   in_use: "The database is used by another server.",
   read_only:
-    "The records are moving to another database, which usually takes a few minutes at most. Nothing was changed. Verifications that change nothing go on.",
+    "The records are moving to another database, which usually takes a few minutes at most. Nothing was changed. Verifications that change no record still work.",
 } as const;

@@ -7,8 +7,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Returns functions that seal and open with this recovery key, 32 bytes in base64 or base64url. Errors:
- * `ConfigError` for another key.
+ * Returns functions that encrypt (seal) and decrypt (open) with this recovery key. Errors: `ConfigError` if it is not 32
+ * bytes in base64 or base64url.
  */
 export function recoveryWith(recoveryKey: string): Recovery {
   const key = Buffer.from(recoveryKey, "base64");
@@ -25,7 +25,7 @@ export function recoveryWith(recoveryKey: string): Recovery {
   };
 }
 
-/** Returns 16 hex digits that differ for different recovery keys and reveal nothing about them. */
+/** Returns 16 hex digits that tell whether two recovery keys are the same, and reveal nothing about them. */
 export function recoveryKeyFingerprint(recoveryKey: string): string {
   const key = Buffer.from(recoveryKey, "base64");
   return createHmac("sha256", key).update("latchkey recovery key").digest("hex").slice(0, 16);
@@ -39,7 +39,7 @@ export function seal(key: Buffer, text: string): string {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
 }
 
-/** Decrypts what `seal` has returned. Throws if it was sealed with another key. */
+/** Decrypts what `seal` has returned. Throws if `seal` had another key. */
 export function open(key: Buffer, sealed: string): string {
   const bytes = Buffer.from(sealed, "base64url");
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes));

@@ -8,7 +8,7 @@ import type { Db } from "./storage/schema.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 import type { Usage } from "./usage/usage.ts";
 
-/** Tools that every operation may use. None of them returns a promise. */
+/** Tools that every operation may use, also in a transaction, since none of them returns a promise. */
 export type Tools = {
   /** the wall clock, Unix time in milliseconds; in a transaction, read it after taking the locks */
   now(): number;
@@ -17,35 +17,35 @@ export type Tools = {
   randomBytes(count: number): Uint8Array;
   /** Returns the SHA-256 of a key in base64url without padding. Keys are stored and looked up only in this form. */
   hashKey(key: string): string;
-  /** seals recoverable keys; undefined if this server has no recovery key */
+  /** encrypts and decrypts recoverable keys; undefined if `RECOVERY_KEY` is not set */
   recovery: Recovery | undefined;
   limits: Limits;
 };
 
-/** What only operations outside a transaction may use and wait for, in addition to the tools. */
+/** What only operations that run outside a transaction may use, since it makes them wait. */
 export type Sources = {
-  /** for reads of single records */
+  /** the database, for reads of single records */
   db: Db;
-  /** for lists and searches */
+  /** the database, for lists and searches, which take so long that single reads must not queue behind them */
   slow: Db;
   counters: Counters;
   caches: Caches;
   usage: Usage;
   /**
-   * the server that verified keys before this one; undefined if there was no such server, or
-   * if this request must not ask it
+   * the server that verified keys before this one; undefined if no such server is configured, or if this request
+   * must not ask it
    */
   upstream: Upstream | undefined;
   oldHashes: OldHashes;
   /**
-   * Spends credits and quotas. Resolves when the commit is durable. Spends with the same `lead` that
-   * arrive together share a commit.
+   * Spends credits and quotas. Resolves when the commit is durable. If several calls with the same `lead` arrive
+   * together, they share a commit.
    */
   spendCredits(spend: Spend, lead?: string): Promise<Spent>;
   status(): ServerStatus;
 };
 
-/** The state of this process for its operator. */
+/** The state of this process, which the console shows to its operator. */
 export type ServerStatus = {
   version: string;
   startedAtMs: number;
@@ -59,12 +59,12 @@ export type ServerStatus = {
 };
 
 /**
- * All services of a process. To add one, make it a member of `Tools` or `Sources`, create it in compose.ts, and copy
- * it in `CallContext` of run.ts. The contexts of operations are derived from these types.
+ * All services of a process. To add one, add it to `Tools` or `Sources`, create it in compose.ts, and copy it in
+ * `CallContext` in run.ts. The types of the contexts of operations then have it, too.
  */
 export type Services = Tools & Sources & { engine: Engine };
 
-/** Limits that the operator of the server may set. */
+/** Limits from the settings. */
 export type Limits = {
   maxMetaBytes: number;
   maxRatelimitDurationMs: number;
@@ -76,9 +76,9 @@ export type Limits = {
   auditRetentionDays: number | undefined;
 };
 
-/** Encrypts recoverable keys under the server's recovery key, and decrypts them. */
+/** Encrypts recoverable keys with the server's recovery key, and decrypts them. */
 export type Recovery = {
   seal(key: string): string;
-  /** Returns the key, or `undefined` if another recovery key has sealed it. */
+  /** Decrypts a key. Returns `undefined` if it was sealed with another recovery key. */
   open(sealed: string): string | undefined;
 };

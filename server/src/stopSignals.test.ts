@@ -25,14 +25,14 @@ async function afterSignals(
   return [signal, hasSecond];
 }
 
-test("the same signal again within a second is not a second one", async () => {
+test("the same signal twice within a second counts as one signal", async () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     expect(await afterSignals([0, signal], [999, signal])).toEqual([signal, false]);
     process.removeAllListeners(signal);
   }
 });
 
-test("the same signal after a second, or another signal at any time, is a second one", async () => {
+test("the same signal after more than a second, or another signal at any time, counts as a second signal", async () => {
   expect(await afterSignals([0, "SIGTERM"], [1_000, "SIGTERM"])).toEqual(["SIGTERM", true]);
   process.removeAllListeners("SIGTERM");
   process.removeAllListeners("SIGINT");

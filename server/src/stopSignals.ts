@@ -1,6 +1,6 @@
 import { isatty } from "node:tty";
 
-/** A signal that stops the server: SIGINT at once, SIGTERM only when load balancers have had the time to notice. */
+/** A signal that stops the server: SIGINT at once, SIGTERM when load balancers have had time to choose other nodes. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 const sameSignalWithinMs = 1_000;
@@ -8,14 +8,15 @@ const checkEveryMs = 250;
 
 /**
  * Listens for the signals that stop this process. Call it at the start, since without a listener a signal ends
- * the process at once. `first` resolves with the first signal. `second` resolves with another signal: the user
- * does not want to wait any longer.
- * - The same signal again within a second does not count: a terminal and systemd send it to every process, and
- * npm and the launcher forward it.
- * - If the launcher (`launcherPid`) ends, or the terminal of this process hangs up, that counts as SIGTERM. Without a
- * terminal, a hangup is ignored, as nohup expects.
- * - Windows has no SIGTERM. There, the launcher sends the names of signals through a channel. If the channel closes,
- * that counts as the end of the launcher.
+ * the process at once. `first` resolves with the first signal. `second` resolves when another signal comes: the user
+ * does not want to wait for the server to finish.
+ * - One Ctrl-C can arrive several times: the terminal sends it to every process, and npm and the launcher forward it.
+ * So the same signal within a second counts once.
+ * - The launcher is `bin/latchkey.mjs`, which started this process; its id is `launcherPid`. If it ends, or the
+ * terminal of this process closes, that counts as SIGTERM.
+ * - A process without a terminal ignores SIGHUP, so that it keeps running under nohup.
+ * - Windows has no SIGTERM. There, the launcher sends the names of signals through an IPC channel. If the channel
+ * closes, the launcher has ended.
  */
 export function stopSignals(
   launcherPid: number | undefined,
@@ -51,7 +52,7 @@ export function stopSignals(
   return { first: first.promise, second: second.promise };
 }
 
-/** Calls `ended` when the launcher has ended: then this process gets another parent. */
+/** Calls `ended` when the launcher has ended. The system then gives this process another parent. */
 function followLauncher(launcherPid: number, ended: () => void): void {
   const timer = setInterval(() => {
     if (process.ppid === launcherPid) return;

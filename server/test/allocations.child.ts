@@ -1,4 +1,7 @@
-/** A server whose garbage is never collected. Prints its address and root key, and for each line on standard input the bytes of its main thread's heap. */
+/**
+ * A server that never collects garbage. It prints its address and root key. For each line on standard input, it prints how
+ * many bytes the heap of its main thread has.
+ */
 import { heapStats } from "bun:jsc";
 import { startServer } from "../src/compose.ts";
 import { readConfig } from "../src/config.ts";

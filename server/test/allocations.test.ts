@@ -1,6 +1,6 @@
 /**
- * How many bytes of objects a verification creates. A process that never collects garbage grows by exactly that, within a
- * few thousandths, however busy the machine is. Characters of strings are not counted.
+ * Tests how many bytes of objects a verification creates. They are measured by the growth of a process that never collects
+ * garbage, which is exact to a few thousandths, however busy the machine is. Characters of strings are not counted.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { callServer, newFolder } from "./program.ts";
 
-/** If a change lowers the figure, lower it here too, so that the gain is kept. If it must rise, say why in the commit. */
+/**
+ * How many bytes a verification creates. If a change lowers it, lower this number, too. If it must rise, say why in
+ * the commit.
+ */
 const bytesExpected = 4_120;
 const batchBytesExpected = 3_260;
 
@@ -53,7 +56,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => server.stop());
 
-/** From as many callers, so that the runtime creates no more connections meanwhile. */
+/** Sends `times` requests in all, one after the other for each body, so that the number of connections stays the same. */
 async function send(times: number, operation: string, bodies: readonly string[]): Promise<void> {
   const headers = { Authorization: `Bearer ${server.rootKey}`, "Content-Type": "application/json" };
   const sendAgainAndAgain = async (body: string) => {
@@ -65,7 +68,7 @@ async function send(times: number, operation: string, bodies: readonly string[])
   await Promise.all(bodies.map(sendAgainAndAgain));
 }
 
-/** By how much the heap grows for each request, once all of the path is compiled. */
+/** Returns by how many bytes the heap grows for each request. Warms up first, so that all code is compiled. */
 async function bytesOf(times: number, operation: string, bodies: readonly string[]): Promise<number> {
   await send(2 * times, operation, bodies);
   const before = await server.heapBytes();
@@ -73,13 +76,13 @@ async function bytesOf(times: number, operation: string, bodies: readonly string
   return ((await server.heapBytes()) - before) / times;
 }
 
-test("a verification of a cached key creates at most a tenth more bytes of objects than when they were last counted", async () => {
+test("a verification of a cached key creates at most a tenth more bytes of objects than expected", async () => {
   const bytes = await bytesOf(8_000, "keys.verifyKey", bodies);
   expect(bytes).toBeLessThan(1.1 * bytesExpected);
   expect(bytes).toBeGreaterThan(0.8 * bytesExpected);
 }, 120_000);
 
-test("the same holds for a verification in a batch of 16", async () => {
+test("a verification in a batch of 16 creates at most a tenth more bytes of objects than expected", async () => {
   const batches = bodies.map((body) => `[${Array.from({ length: 16 }, () => body).join()}]`);
   const bytes = (await bytesOf(1_000, "keys.verifyKeys", batches)) / 16;
   expect(bytes).toBeLessThan(1.1 * batchBytesExpected);

@@ -56,7 +56,7 @@ describe("the tree in ARCHITECTURE.md", () => {
   });
 });
 
-/** Three characters of the drawing are one level. */
+/** Returns the paths in a drawing of a tree, in which three characters are one level. */
 function drawnPaths(page: string): string[] {
   const above: string[] = [];
   return [...page.matchAll(/^([│ ]*)[├└]─ (\S+)/gm)].map(([, indent = "", name = ""]) => {

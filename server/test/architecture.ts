@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path/posix";
 
-/** What the files of a room may import in addition to each other. */
+/** What the files of a room (a file or folder of the table) may import in addition to each other. */
 type Rule = {
   rooms?: readonly string[];
   /** rooms from which only types may be imported */
@@ -11,7 +11,7 @@ type Rule = {
   packageTypes?: readonly string[];
   /** the built-in modules of Node */
   node?: true;
-  /** whether its files must not import each other */
+  /** whether the files of the room must not import each other */
   apart?: true;
   why?: string;
 };
@@ -19,8 +19,8 @@ type Rule = {
 const stored = ["domain/", "storage/"];
 
 /**
- * The import table. A room is a file or a folder of `server/src`, or `sdk/src/`; a file belongs to the room with the
- * longest name that fits. `<group>` stands for any folder and counts as no letters.
+ * The import table. A room is a file or a folder of `server/src`, or `sdk/src/`. If several rooms contain a file, it
+ * belongs to the one with the longest name, in which `<group>` stands for any folder and does not count.
  */
 export const rooms: Readonly<Record<string, Rule>> = {
   "errors.ts": {},
@@ -267,13 +267,13 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "sdk/src/node/": { rooms: ["sdk/src/"], node: true, why: "loaded only on Node" },
 };
 
-/** The files that may name Bun. All others run on any runtime. */
+/** The files that may use Bun by its name. All other files must run on any runtime. */
 const mayNameBun =
-  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|oldHashes\/hashWorker|compose|main)\.ts$|^sdk\/src\/runtimeChecks\.ts$|\.child\.ts$/;
+  /^server\/src\/(http\/serve\w*|storage\/engines\/\w+|counters\/redis\/\w+|docs\/markdown|oldHashes\/hashWorker|compose|main|runtime)\.ts$|^sdk\/src\/runtimeChecks\.ts$/;
 
 /**
- * Returns one sentence for each violation of the table. `sources`: by their path in the repository. Test files may import
- * anything, and no other file may import them.
+ * Returns one sentence for each violation of the table. `sources` has the source of each file by its path in the
+ * repository. Test files may import anything, but only test files may import them.
  */
 export function violations(sources: Readonly<Record<string, string>>): string[] {
   return Object.entries(sources)
@@ -290,7 +290,7 @@ export function violations(sources: Readonly<Record<string, string>>): string[] 
     });
 }
 
-/** The room of the file. Undefined for test files, and if no room fits. */
+/** Returns the room of a file, or `undefined` for a test file, or if no room contains the file. */
 export function roomOf(path: string): string | undefined {
   if (path.endsWith(".test.ts")) return undefined;
   const place = path.replace(/^server\/src\//, "");
@@ -311,7 +311,7 @@ function refusal(path: string, room: string, { target, typesOnly }: Import): str
     if (mayImport(room, rule, roomOf(targetPath), typesOnly)) return undefined;
     return `${path} imports ${typesOnly ? "types of " : ""}${targetPath}`;
   }
-  if (/^bun(:|$)/.test(target)) return undefined; // `mayNameBun` is the rule for it
+  if (/^bun(:|$)/.test(target)) return undefined; // `mayNameBun` decides this
   return mayUse(rule, target, typesOnly) ? undefined : `${path} imports ${target}`;
 }
 
@@ -332,8 +332,8 @@ function mayUse(
 }
 
 /**
- * Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. A parenthesis or backtick
- * before `from` means that an exported function follows, which may contain SQL.
+ * Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. If there is a parenthesis or
+ * backtick before `from`, it is not a re-export, but an exported function with SQL.
  */
 function importsOf(code: string): Import[] {
   const statements = /^\s*(?:import|export)\s+(type\s)?(?:[^"'`;()]*?\sfrom\s+)?["']([^"']+)["']/gm;
@@ -354,7 +354,7 @@ function withoutComments(source: string): string {
   return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
 }
 
-/** The table as ARCHITECTURE.md shows it. */
+/** Returns the table as Markdown, as ARCHITECTURE.md shows it. */
 export function importTable(): string {
   const code = (names: readonly string[] = []) => names.map((name) => `\`${name}\``).join(" ");
   const rows = Object.entries(rooms).map(([name, rule]) => {

@@ -1,13 +1,19 @@
 import type { Reply, TestServer } from "./harness.ts";
 import { readReply } from "./reply.ts";
 
-/** What the console's page in a browser can do: it sends its cookie, and what browsers say about where a request is from. */
+/**
+ * Calls the console as its page in a browser does: with the cookie, and with the headers by which browsers say where
+ * a request is from.
+ */
 export type Browser = {
-  /** as in a Cookie header; empty without a session */
+  /** the value of the Cookie header; empty without a session */
   cookie: string;
   /** Sends `POST /console/api/<operation>`. */
   call(operation: string, body: unknown, headers?: Record<string, string>): Promise<Reply>;
-  /** Sends a request to `/console/session`: signs in, or without a body asks for the session. */
+  /**
+   * Sends a request to `/console/session`: POST with a body signs in, POST without one asks for the session, DELETE
+   * signs out.
+   */
   session(method: "POST" | "DELETE", body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   signIn(rootKey: string): Promise<Reply>;
 };
@@ -27,7 +33,7 @@ export function openBrowser(server: Pick<TestServer, "url">): Browser {
 
   async function send(method: string, path: string, body: unknown, headers: Record<string, string>) {
     const given = Object.entries({ "Sec-Fetch-Site": "same-origin", ...headers });
-    const all = new Headers(given.filter(([, value]) => value !== "")); // empty: the browser does not send it
+    const all = new Headers(given.filter(([, value]) => value !== "")); // a header with an empty value is one that the browser does not send
     if (browser.cookie !== "" && !all.has("cookie")) all.set("Cookie", browser.cookie);
     if (body === undefined) return readReply(await fetch(server.url + path, { method, headers: all }));
     if (!all.has("content-type")) all.set("Content-Type", "application/json");

@@ -1,11 +1,11 @@
 /**
- * Measures what one caller does to all others. While a test lets a hostile caller do its worst, a separate process, the
- * bystander, keeps sending liveness checks, verifications, and verifications that spend credits.
+ * Measures how much one caller disturbs all others. While a test lets a hostile caller do its worst, a separate process,
+ * the bystander, keeps sending liveness checks, verifications, and verifications that spend credits.
  *
- * Machines that run tests are busy, so waits are not measured by the clock alone. `computedMs` is the processor time that
- * the server's main thread spent while the bystander waited for a response. Its bound is strict. `waitedMs` also covers a
- * main thread that is blocked. It excludes the time in which that thread was ready to run but had no processor, and its
- * bound is generous, since a disk or a database may be slow for other reasons. Linux only.
+ * Machines that run tests are busy, so a clock alone would not show why the bystander waited. `computedMs` is the processor
+ * time that the server's main thread spent while the bystander waited for a response. Its bound is strict. `waitedMs` also
+ * contains time in which the main thread was blocked, but not time in which it had no processor. Its bound is generous,
+ * since a disk or a database may be slow for other reasons. Works only on Linux.
  */
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -26,7 +26,7 @@ export type Subject = {
 
 export type Wait = { computedMs: number; waitedMs: number };
 
-/** The worst that the bystander saw. */
+/** The worst that the bystander has seen. */
 export type Impact = {
   liveness: Wait;
   verification: Wait;
@@ -68,7 +68,7 @@ export async function startSubject(options: ProgramOptions = {}): Promise<Servin
   };
 }
 
-/** Does the work, and returns what the bystander saw from before its start until after its end. */
+/** Runs `during`, and returns what the bystander has seen from before its start until after its end. */
 export async function watch(subject: Subject, during: () => Promise<unknown>): Promise<Impact> {
   const bystander = Bun.spawn([process.execPath, import.meta.path, JSON.stringify(subject)], {
     stdin: "pipe",
@@ -94,7 +94,7 @@ export async function watch(subject: Subject, during: () => Promise<unknown>): P
   return JSON.parse(output.replace(/^ready\n/, "")) as Impact;
 }
 
-/** Fails if the bystander was not served, or if it waited too long for the server's main thread. */
+/** Fails if the bystander got wrong responses, or waited too long for the server's main thread. */
 export function expectUndisturbed(
   impact: Impact,
   { computedMs = 250, waitedMs = 1_000, grownBytes = 200 * 1024 * 1024 } = {},
@@ -130,7 +130,7 @@ function questionsFor({ rootKey, key, spendingKey }: Subject): Question[] {
   ];
 }
 
-/** The operating system's figures for a process's main thread, and when they were read. */
+/** What the operating system says about the main thread of a process, and when this was read. */
 type Sample = { atMs: number; computedMs: number; queuedMs: number };
 
 function sampleMainThread(pid: number): Sample {
@@ -167,13 +167,13 @@ async function ask(
 
 type Watching = {
   pid: number;
-  /** To be called when a response has come. Returns the last sample that was certainly taken before it came. */
+  /** Call it when a response has arrived. Returns the last sample that was certainly taken before it arrived. */
   lastBefore(): Sample;
 };
 
 /**
- * The bystander itself may notice a response late, so the sample before the last one counts: between the two, the
- * bystander has read whatever had arrived.
+ * Takes samples regularly. The bystander may notice a response late, so the last sample may be from after its arrival. The
+ * one before it is not: between two samples, the bystander reads everything that has arrived.
  */
 function startSampling(pid: number, eachTime: () => void): Watching {
   let older = sampleMainThread(pid);
@@ -200,11 +200,11 @@ function noImpact(): Impact {
   };
 }
 
-/** Runs in the bystander's own process: sends requests until its input ends, then once more. */
+/** Runs in the bystander's own process: sends requests until its standard input ends, and then each of them once more. */
 async function bystand(subject: Subject): Promise<void> {
   const { url, pid } = subject;
   try {
-    setPriority(-10); // it must notice responses at once; not every user is allowed to raise its priority
+    setPriority(-10); // so that it notices responses at once; not every user is allowed to do this
   } catch {}
   let impact = noImpact();
   let bytesBefore = residentBytes(pid);

@@ -1,4 +1,7 @@
-/** Fills a cache with keys of a new database, and prints what they take of the heap and what the cache says they take. */
+/**
+ * Fills a cache with keys of a new database. Prints how many bytes of the heap they take, and how many the cache says
+ * they take.
+ */
 import { gcAndSweep, heapStats } from "bun:jsc";
 import { Database } from "bun:sqlite";
 import { type Caches, openCaches } from "../src/storage/caches.ts";
@@ -6,13 +9,13 @@ import { openStorage } from "../src/storage/open.ts";
 
 export type Shape = {
   keys: number;
-  /** keys of one identity */
+  /** the number of keys of each identity */
   perIdentity: number;
-  /** of each identity */
+  /** the number of rate limits of each identity */
   limits: number;
-  /** the identity's, as JSON; `#` stands for a number */
+  /** the meta of each identity as JSON, in which `#` stands for a number */
   meta: string;
-  /** of each key */
+  /** the number of permissions of each key */
   permissions: number;
 };
 

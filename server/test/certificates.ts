@@ -1,4 +1,7 @@
-/** Writes to `folder`: `authority.crt` of a private authority, and its `server.crt` and `server.key` for localhost. */
+/**
+ * Creates a private certificate authority in `folder` (`authority.crt`), and its certificate for localhost
+ * (`server.crt`, `server.key`).
+ */
 export function makeCertificates(folder: string): void {
   const openssl = (...words: string[]) => {
     const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });

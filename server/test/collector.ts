@@ -1,4 +1,4 @@
-/** A span as received, with plain values as attributes. */
+/** A span that the collector has received. Its attributes have plain values. */
 export type Sent = {
   name: string;
   traceId: string;
@@ -14,17 +14,17 @@ export type Sent = {
 
 /** An OpenTelemetry collector. It accepts OTLP over HTTP, as JSON and as protobuf. */
 export type Collector = {
-  /** for OTEL_EXPORTER_OTLP_ENDPOINT */
+  /** the value for the setting OTEL_EXPORTER_OTLP_ENDPOINT */
   url: string;
   spans(): Sent[];
-  /** every byte received, of bodies and headers */
+  /** Returns all bytes that were received, in bodies and headers. */
   bytes(): Buffer;
   paths: string[];
   headers: Headers[];
   stop(): Promise<void>;
 };
 
-/** Starts one. `respond` is called for each request, when its body has been read. */
+/** Starts a collector. `respond` is called for each request when its body has been read. */
 export function startCollector(
   respond: () => Response | Promise<Response> = () => new Response(),
 ): Collector {
@@ -129,7 +129,7 @@ const text = (bytes: Buffer, field: number) => messages(bytes, field)[0]?.toStri
 const number = (bytes: Buffer, field: number) =>
   Number(fieldsOf(bytes).find(([at]) => at === field)?.[1] ?? 0);
 
-/** The fields of one protobuf message: length-delimited values and varints. Numbers of fixed length are skipped. */
+/** Returns the fields of a protobuf message: values with a length, and varints. Numbers of fixed length are skipped. */
 function fieldsOf(bytes: Buffer): [field: number, value: number | Buffer][] {
   const fields: [number, number | Buffer][] = [];
   let at = 0;

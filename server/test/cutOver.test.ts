@@ -1,6 +1,6 @@
 /**
- * A move from another server without downtime: import, shadow, fallback, off, while requests come all the time. A second old
- * server, which nobody moves away from, gets the same requests and says how each must be decided.
+ * Tests a move from another server without downtime, through all its steps: import, `shadow`, `fallback`, `off`. Requests
+ * come all the time. A second old server is not replaced and gets the same requests: it shows how each must be decided.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
@@ -47,7 +47,7 @@ const upstream = () => ({
   UPSTREAM_VERIFY_WORKSPACE: first.workspaceId,
 });
 
-/** Another node on the same database. */
+/** Starts another node on the same database. */
 async function startNode(mode: string): Promise<TestServer> {
   const engine = { name: "the same database", url: () => first.databaseUrl };
   const node = await startTest({
@@ -69,12 +69,12 @@ const command = async (...words: string[]) => {
 type Place = { server: TestServer; rootKey: string };
 let place: Place;
 
-/** Used only from shadow on: the windows that began on the old server are not moved. */
+/** Kinds of keys that are used only from the step `shadow` on, since windows that began on the old server are not moved. */
 const limitedKinds = ["limited", "ofUser", "ofUserToo"];
-/** First used in fallback. */
+/** Kinds of keys that are used only from the step `fallback` on. */
 const lateKinds = ["prefixed", "daily", "both"];
 
-/** Requests with a key of this kind, one after the other. */
+/** The requests with a key of each kind. They are sent one after the other. */
 const requests: Record<string, object[]> = {
   direct: [{ permissions: "documents.read" }, { permissions: "billing.read OR documents.admin" }],
   byRole: [{ permissions: "documents.read AND documents.write" }, { permissions: "billing.read" }],
@@ -113,7 +113,10 @@ async function ask(kind: string, body: object): Promise<void> {
   if (!Bun.deepEquals(expected, got)) wrong.push({ kind, body, expected, got, text: here.text });
 }
 
-/** Keys of one identity share its limits, so one client uses them. */
+/**
+ * The clients, each with the kinds of keys that it uses. Keys of one identity share its limits, so one client uses
+ * all of them.
+ */
 const clients = [
   ["plain", "credits", "expired", "limited", "monthly"],
   ["spent", "disabled", "expiring", "withoutStart", "daily"],
@@ -121,7 +124,7 @@ const clients = [
   ["ofUser", "ofUserToo"],
 ];
 
-/** Sends requests all the time, except with keys of these kinds, until it is stopped. */
+/** Sends requests without a pause until it is stopped. Keys of the kinds `without` are not used. */
 function startTraffic(without: readonly string[]) {
   let stopped = false;
   const rounds = clients.map(async (kinds) => {
@@ -151,7 +154,7 @@ async function during<T>(without: readonly string[], work: () => Promise<T>): Pr
   }
 }
 
-/** Time passes on every server. */
+/** Lets time pass on every server. */
 function advance(ms: number): void {
   for (const server of [old, control, first, ...nodes]) server.clock.advance(ms);
 }
@@ -169,7 +172,7 @@ test("from import to off, no request fails or is decided differently than withou
   await during(lateKinds, async () => {
     place = { server: await startNode("fallback"), rootKey: first.rootKey };
   });
-  advance(24 * 3_600_000); // a daily refill, and a key that expires
+  advance(24 * 3_600_000); // in this time, credits are refilled and a key expires
   await during([], async () => undefined);
   expect(await command("import", "status")).toMatch(/learned +16\n +waiting +0\nDifferences: none/);
   const csv = await command("import", "status", "--not-seen-days", "1");
@@ -177,7 +180,7 @@ test("from import to off, no request fails or is decided differently than withou
   await during([], async () => {
     place = { server: await startNode("off"), rootKey: first.rootKey };
   });
-  await old.call("apis.deleteApi", { apiId: moved.apiId }); // nobody asks it any more
+  await old.call("apis.deleteApi", { apiId: moved.apiId }); // shows that no server asks the old one any more
   await during([], async () => undefined);
   expect(wrong.slice(0, 3)).toEqual([]);
   expect(sent).toBeGreaterThan(300);

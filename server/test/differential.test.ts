@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cleanUpTasks } from "../src/storage/cleanUp.ts";
+import type { Tx } from "../src/storage/schema.ts";
 import { engines, postgres, type Reply, startTest, type TestServer } from "./harness.ts";
 import { type RandomCalls, randomCalls } from "./randomCalls.ts";
 
-/** Set `TEST_OPERATIONS` in the environment for more or fewer. */
+/** The number of calls. The environment variable `TEST_OPERATIONS` sets another one. */
 const operations = Number(
   process.env["TEST_OPERATIONS"] ?? (process.env["CI"] === undefined ? 3_000 : 10_000),
 );
 const lanes = 12;
 const callsBetweenSteps = 40;
+const rowsAtOnce = 1_000;
 
 const servers: TestServer[] = [];
 beforeAll(async () => {
@@ -17,10 +20,10 @@ afterAll(async () => {
   for (const server of servers) await server.stop();
 });
 
-/** One workspace on one server. Names such as `<key 3>` replace everything that the server generates at random. */
+/** A workspace on one of the servers. Names such as `<key 3>` stand for what the server generates at random. */
 type View = {
   send(call: { operation: string; body: string; idempotencyKey?: string }): Promise<Reply>;
-  /** the response with names instead of ids, keys and cursors */
+  /** Returns the response with names in place of ids, keys and cursors. */
   seen(reply: Reply): string;
   names: string[];
 };
@@ -66,7 +69,10 @@ async function viewOf(server: TestServer): Promise<View> {
   };
 }
 
-/** Sends `count` random calls to both servers. Returns the first call for which their responses differ, and where. */
+/**
+ * Sends `count` random calls to both servers. Returns the first call to which their responses differ, and where they
+ * differ.
+ */
 async function compare(views: readonly View[], calls: RandomCalls, count: number): Promise<string[]> {
   for (let sent = 0; sent < count; sent += 1) {
     const call = calls(views[0]?.names ?? []);
@@ -78,17 +84,26 @@ async function compare(views: readonly View[], calls: RandomCalls, count: number
   return [];
 }
 
-/** The part of each response around the first character in which they differ. */
+/** Returns the part of each response around the first character in which they differ. */
 function aroundDifference([one = "", other = ""]: readonly string[]): string[] {
   let at = 0;
   while (at < one.length && one[at] === other[at]) at += 1;
   return [one, other].map((response) => response.slice(Math.max(0, at - 300), at + 300));
 }
 
+/** Deletes all that the server's clean-up, which runs once a minute, would delete now. */
+async function cleanUpNow({ services, clock }: TestServer): Promise<void> {
+  const { always, byAge } = cleanUpTasks(undefined, services.usage.record);
+  const tasks = [...always, ...byAge.map((task) => (tx: Tx, limit: number) => task(tx, clock.nowMs, limit))];
+  for (const task of tasks) {
+    while ((await services.engine.transaction((tx) => task(tx, rowsAtOnce))) === rowsAtOnce);
+  }
+}
+
 const statuses = new Map<number, number>();
 
 test(
-  "SQLite and PostgreSQL give the same responses to the same calls",
+  "SQLite with its clean-up after each step and PostgreSQL without it give the same responses to the same calls",
   async () => {
     const seed = Number(process.env["TEST_SEED"] ?? Date.now() % 1_000_000);
     const all = await Promise.all(
@@ -105,6 +120,7 @@ test(
         seed,
         differences: [],
       });
+      await cleanUpNow(servers[0] as TestServer);
       for (const { clock } of servers) clock.advance(done % 5 === 0 ? 3_600_000 : 700);
     }
     console.info(`seed ${seed}: ${JSON.stringify(Object.fromEntries(statuses))}`);

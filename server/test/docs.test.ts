@@ -9,7 +9,7 @@ import { testServer } from "./setUp.ts";
 const root = join(import.meta.dir, "../..");
 const programs = join(root, "node_modules/.bin");
 
-/** A shell block of a page, and the output that the next block promises. */
+/** A shell block of a page, and the output that the block after it shows. */
 type Example = { code: string; promised: string | undefined };
 
 /** The examples of a page that can run: shell blocks that call the server. Commands of npm are left out. */
@@ -51,7 +51,7 @@ async function shell(script: string, folder: string, settings: Record<string, st
   return printed;
 }
 
-/** Whether the output is as promised. In a promise, `…` matches any text, and a time matches any time. */
+/** Returns whether the output is what the page shows. There, `…` matches any text, and a time matches any time. */
 function fits(promised: unknown, given: unknown): boolean {
   if (typeof promised === "string" && typeof given === "string") {
     const pattern = promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
@@ -84,7 +84,7 @@ function pagesWithExamples(): string[] {
   const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`);
-  const played = /^docs\/quickstarts\//; // by sdk/test/quickstarts.test.ts, with their applications
+  const played = /^docs\/quickstarts\//; // sdk/test/quickstarts.test.ts runs their examples, together with the applications
   return ["README.md", ...pages].filter((page) => !played.test(page) && examplesOf(read(page)).length > 0);
 }
 
@@ -95,7 +95,7 @@ function read(path: string): string {
 describe.each(pagesWithExamples())("%s", (page) => {
   const server = testServer();
   beforeAll(async () => {
-    // npx uses the commands of the package in the current folder
+    // with a package.json in the current folder, npx uses the commands that are installed there
     writeFileSync(join(server.folder, "package.json"), "{}");
     symlinkSync(join(root, "node_modules"), join(server.folder, "node_modules"));
   });
@@ -151,7 +151,7 @@ describe("npm run demo", () => {
     expect(printed).toEndWith("All responses are as expected.\n");
   }, 120_000);
 
-  test("notices if the limit is not enforced", async () => {
+  test("fails if the limit is not enforced", async () => {
     const server = await startTest();
     const withoutLimits: Call = async (operation, body) => {
       const { status, body: envelope } = await server.call(operation, { ...body, ratelimits: undefined });

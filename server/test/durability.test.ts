@@ -1,4 +1,4 @@
-/** Kills and full disks lose no acknowledged write. SQLite only. powerCut.ts is about power cuts. */
+/** Tests on SQLite that kills and full disks lose no acknowledged write. powerCut.ts does this for power cuts. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ setDefaultTimeout(120_000);
 
 const rootKey = "root-key-of-the-durability-tests-0123456789";
 
-/** What the writers know of their writes. They write until their server is gone. */
+/** What the writers know about their writes. They write until their server has ended. */
 type Books = {
   /** external ids whose creation was acknowledged */
   created: string[];
@@ -28,7 +28,7 @@ async function writeUntilGone(server: Serving, key: string, books: Books, caller
       await spend(server, books, key);
     }
   } catch {
-    // the server is gone
+    // the server has ended
   }
 }
 
@@ -45,7 +45,7 @@ async function spend(server: Serving, books: Books, key: string): Promise<void> 
   if (body.data.valid === true) books.spent += 1;
 }
 
-/** What a restart finds in the database. Expects the database to be intact. */
+/** Returns what a restarted server would find in the database. Fails if the database is damaged. */
 function stored(path: string): { externalIds: Set<string>; remaining: number } {
   const database = new Database(path, { readwrite: true, create: false });
   expect(database.query("pragma integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
@@ -83,7 +83,7 @@ test("20 kills during more than 5,000 acknowledged writes lose none of them, and
     );
     const enough = life * 270;
     await until(() => books.created.length + books.spent >= enough, 60_000);
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20)); // so that each kill comes at another moment
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20)); // so that each kill hits another moment
     server.child.kill("SIGKILL");
     await Promise.all([server.ended, ...writers]);
 
@@ -146,7 +146,7 @@ describe("on a disk that fills up", () => {
         refusals += 1;
       }
     }
-    // refused writes leave a little space in the log, which small writes can fill
+    // after larger writes were refused, the log still has a little space for small ones
     let granted = 0;
     await until(async () => {
       fillUp();
@@ -156,7 +156,7 @@ describe("on a disk that fills up", () => {
     });
     expect((await call("apis.createApi", { name: "refused" })).status).toBe(503);
     expect((await call("identities.deleteIdentity", { identity: "known" })).status).toBe(503);
-    await new Promise((resolve) => setTimeout(resolve, 1_000)); // the engine tries in vain to checkpoint its log
+    await new Promise((resolve) => setTimeout(resolve, 1_000)); // time for the engine to try to empty its log, which must fail
     for (let i = 0; i < 20; i += 1) {
       expect((await call("keys.verifyKey", { key: plain })).body.data).toMatchObject({
         valid: true,
@@ -208,7 +208,7 @@ describe("on a disk that fills up", () => {
       const { apiId } = (await call(first, "apis.createApi", { name: "payments" })).body.data;
       const { key, keyId } = (await call(first, "keys.createKey", { apiId })).body.data;
       expect((await call(first, "keys.verifyKey", { key })).body.data.valid).toBe(true);
-      expect((await call(first, "keys.getKey", { keyId })).body.data.lastUsedAt).toBeNumber(); // the usage file exists
+      expect((await call(first, "keys.getKey", { keyId })).body.data.lastUsedAt).toBeNumber(); // so the usage file exists
       const created: string[] = [];
       for (let refused = false; !refused && (fullBefore || created.length < 20); ) {
         const externalId = `user_${created.length}`;
@@ -223,7 +223,7 @@ describe("on a disk that fills up", () => {
       first.child.kill(signal);
       await first.ended;
       expect((await runProgram(["root-key", "list"], { env })).code).toBe(0);
-      fillUp(); // takes the space that the stopped servers have released
+      fillUp(); // fills the space that the stopped servers have freed
 
       const again = await startServing({ env });
       expect((await call(again, "keys.verifyKey", { key })).body.data.valid).toBe(true);

@@ -6,7 +6,7 @@ import { newFolder } from "./program.ts";
 
 const processor = process.arch === "arm64" ? "aarch64" : "x64";
 const ofPlatform = `@oven/bun-linux-${processor}`;
-/** as large as a program must be to count as Bun */
+/** makes a file so large that it can be Bun */
 const padding = `\n#${"x".repeat(1_000_000)}`;
 const path = process.env["PATH"];
 
@@ -42,7 +42,7 @@ function makePackage(name: string, program: string, version?: string, rest?: str
 describe("Bun is found", () => {
   test("in the package of this platform, even if there are others", () => {
     const wanted = makePackage(ofPlatform, "bin/bun");
-    makePackage(`${ofPlatform}-musl`, "bin/bun"); // managers that ignore the C library install both
+    makePackage(`${ofPlatform}-musl`, "bin/bun"); // package managers that do not know the C library install both packages
     makePackage("bun", "bin/bun.exe");
     make("path/bun");
     expect(find()).toEqual({ path: wanted });
@@ -67,6 +67,6 @@ describe("Bun is found", () => {
 test("without a Bun that is new enough, one sentence says which package is missing and what to do", () => {
   make("path/bun", "1.4.4");
   expect(find()).toEqual({
-    fault: `Bun is missing: its package ${ofPlatform} was not installed. Install again with optional dependencies, or install Bun 1.4.5 or later, so that \`bun\` is on the PATH.`,
+    fault: `Bun is missing: its package ${ofPlatform} was not installed. Install latchkey again with optional dependencies, or install Bun 1.4.5 or later, so that \`bun\` is on the PATH.`,
   });
 });

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** Runs each gate on a copy of the tree with planted violations, to show that it can fail. */
+/** Runs each gate on a copy of the tree with planted violations, which shows that the gate can fail. */
 
 const root = join(import.meta.dir, "../..");
 const folders: string[] = [];
@@ -26,7 +26,7 @@ function makeFolder(): string {
   return folder;
 }
 
-/** This tree without its tests. */
+/** Copies this tree without its tests, and returns the folder. */
 function copyTree(): string {
   const folder = makeFolder();
   cpSync(root, folder, { recursive: true, filter: (path) => !emptied.test(path.slice(root.length)) });
@@ -185,7 +185,7 @@ describe("npm test", () => {
 });
 
 describe("the Debian packages that the tests need", () => {
-  /** A machine that has Node and these programs only. */
+  /** Creates a folder for PATH that has only Node and these programs, as if the machine had no others. */
   function machine(programs: Record<string, string>): { folder: string; path: string } {
     const folder = makeFolder();
     cpSync(join(root, "scripts"), join(folder, "scripts"), { recursive: true });

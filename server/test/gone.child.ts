@@ -1,4 +1,7 @@
-/** Started by gone.test.ts: `<database>` removes the rows of deleted things without a pause, until it is killed. */
+/**
+ * gone.test.ts starts this with `<database>`. It runs the clean-up of deleted permissions and roles without a pause,
+ * until it is killed.
+ */
 
 import { cleanUp, cleanUpTasks } from "../src/storage/cleanUp.ts";
 import { openStorage } from "../src/storage/open.ts";
@@ -14,4 +17,4 @@ cleanUp(
   cleanUpTasks(undefined, () => undefined),
   1,
 );
-setInterval(() => undefined, 1_000); // the clean-up alone keeps no process alive
+setInterval(() => undefined, 1_000); // keeps the process alive, which the clean-up alone does not

@@ -14,12 +14,12 @@ import { sharedCluster } from "./services.ts";
 /** A database that tests run on. */
 export type TestEngine = {
   name: string;
-  /** creates an empty one, and returns its address */
+  /** Creates an empty database, and returns its address. */
   url(folder: string): string | Promise<string>;
   drop?(url: string): Promise<void>;
 };
 
-/** awaited here, since no test's time limit applies yet */
+/** Awaited here, at the top level, since starting PostgreSQL takes longer than the time limit of a test. */
 const cluster = await sharedCluster();
 
 export const postgres: TestEngine = {
@@ -28,7 +28,7 @@ export const postgres: TestEngine = {
   drop: cluster.drop,
 };
 
-/** Every database the tests run on. */
+/** The databases on which tests run. */
 export const engines: readonly TestEngine[] = [
   { name: "sqlite in a file", url: (folder) => `file:${join(folder, "latchkey.db")}` },
   { name: "sqlite in memory", url: () => ":memory:" },
@@ -44,9 +44,9 @@ export type Clock = {
   nowMs: number;
   /** the sum of all `set` calls: the wall clock minus the monotonic clock */
   setByMs: number;
-  /** Time passes. */
+  /** Lets time pass: both the wall clock and the monotonic clock advance. */
   advance(ms: number): void;
-  /** Sets the wall clock forward or back. No time passes. */
+  /** Sets the wall clock forward or back. The monotonic clock stays the same. */
   set(byMs: number): void;
 };
 
@@ -70,17 +70,17 @@ export type Reply = { status: number; headers: Headers; body: any; text: string 
 
 export type TestServer = {
   url: string;
-  /** has all permissions in the first workspace */
+  /** a root key with all permissions in the first workspace */
   rootKey: string;
   workspaceId: string;
   clock: Clock;
-  /** log lines so far */
+  /** the log lines so far */
   log: string[];
   services: RunningServer["services"];
   loginLink: RunningServer["loginLink"];
   folder: string;
   databaseUrl: string;
-  /** `POST /v2/<operation>`; an object is sent as JSON, a string unchanged */
+  /** Sends `POST /v2/<operation>`. A body that is a string is sent unchanged, anything else as JSON. */
   call(operation: string, body: unknown, options?: CallOptions): Promise<Reply>;
   /** Creates a root key with exactly these permissions. Default: in the first workspace. */
   makeRootKey(
@@ -88,7 +88,7 @@ export type TestServer = {
     options?: { workspaceId?: string; expiresAtMs?: number },
   ): Promise<string>;
   makeWorkspace(): Promise<string>;
-  /** Stops and starts again on the same database, which must not be in memory. */
+  /** Stops the server, and starts it again on the same database, which must not be in memory. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 };

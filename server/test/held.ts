@@ -4,8 +4,8 @@ import type { Tx } from "../src/storage/schema.ts";
 import type { Reply, TestServer } from "./harness.ts";
 
 /**
- * Locks a key and its balance in one transaction, and starts a call that needs them in another. Runs `before` when the
- * call has asked for its transaction, and then commits. Resolves to the call's response.
+ * Makes a call wait for a lock. One transaction locks a key and its balance; the call needs both in another transaction.
+ * When the call has asked for its transaction, runs `before`, and then commits the first one. Returns the response.
  */
 export async function whileHeld(
   { services, clock }: TestServer,

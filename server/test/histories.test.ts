@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { engines, startTest, type TestServer } from "./harness.ts";
 
-/** A call in which `#<kind>:<n>` stands for the n-th thing of this kind that the server has created. */
+/** A call, in whose body `#<kind>:<n>` stands for the n-th record of this kind that the server has created. */
 type Call = { operation: string; body: object; advanceMs?: number };
 
 const pick = <T>(...values: T[]) => fc.constantFrom(...values);
@@ -42,7 +42,7 @@ const paging = {
   limit: maybe(pick(1, 2, 100)),
   cursor: pick(undefined, undefined, undefined, undefined, "#cursor:0"),
 };
-/** Text that cannot occur in the random part of an id. */
+/** Texts to search for. None can be found by chance in the random part of an id. */
 const search = maybe(pick("A.B", "_", "%", ".", "Ä", "ä", "\\"));
 
 const bodies: Record<string, fc.Arbitrary<object>> = {
@@ -122,13 +122,13 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
   })),
 );
 
-/** One server, and the ids and keys it has generated, in order of appearance. */
+/** A server, with the ids and keys that it has generated, in the order in which they appeared in responses. */
 function party(server: TestServer) {
   const made = new Map<string, string[]>();
   const known = new Map<string, string>();
   let rootKey = "";
 
-  /** The response, with every id, key and cursor replaced by its number in order of appearance. */
+  /** Returns the response with each id, key and cursor replaced by the number under which it first appeared. */
   function comparable(text: string): string {
     return text
       .replace(/"start":"[^"]*"/g, '"start":"*"')

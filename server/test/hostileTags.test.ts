@@ -20,7 +20,7 @@ const data = async (operation: string, body: unknown) => {
   return reply.body.data;
 };
 
-/** Does the work for 0, 1 and so on, eight at a time. */
+/** Runs `work` for the numbers from 0 up to `count`, eight at a time. */
 async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async () => {
@@ -38,7 +38,7 @@ function residentBytes(): number {
 
 const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0);
 
-test("200,000 different tags of 512 characters from 2,000 keys take at most 100 MB of memory and the budget on disk, every verification counts, and what is dropped is counted", async () => {
+test("200,000 different tags of 512 characters from 2,000 keys take at most 100 MB of memory and USAGE_MAX_BYTES on disk, every verification counts, and the metrics count the tags that were left out", async () => {
   const path = join(newFolder(), "latchkey.db");
   const environment = { USAGE_MAX_BYTES: String(usageBytes) };
   node = await startNode({ databaseUrl: `file:${path}`, rootKey: newRootKey(), environment });
@@ -54,7 +54,7 @@ test("200,000 different tags of 512 characters from 2,000 keys take at most 100 
     const results = await data("keys.verifyKeys", entries);
     expect(results.every((one: { data?: { valid: boolean } }) => one.data?.valid === true)).toBe(true);
   };
-  await inParallel(50, hostile); // until the code is compiled, and the buffers of the connections are there
+  await inParallel(50, hostile); // warms up, so that code is compiled and the connections have their buffers
   const before = residentBytes();
   let most = 0;
   await inParallel(verifications / perCall, async (index) => {

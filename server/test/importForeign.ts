@@ -7,10 +7,13 @@ import { openUsageDatabase } from "../src/storage/engines/usage.ts";
 import { databaseAt } from "./databaseAt.ts";
 import type { TestServer } from "./harness.ts";
 
-/** `apiId`: as `--api`. */
+/** The flags of an import. `apiId` is the value of `--api`. */
 type Options = { apiId?: string | undefined; dryRun?: boolean; replace?: boolean };
 
-/** Imports what a reader of another product's keys reads, as the command does. `notes`: what is not carried over. */
+/**
+ * Imports keys of another product from one of the readers, as `latchkey import` does. `notes`: what is not carried
+ * over.
+ */
 export async function importForeign(
   server: TestServer,
   workspaceId: string,
@@ -40,6 +43,6 @@ export function importCsv({ server, workspaceId, ...options }: Into, text: strin
   return importForeign(server, workspaceId, read, options);
 }
 
-/** How many records an import created, by type. */
+/** Returns how many records an import has created, by type. */
 export const createdIn = ({ counts }: Report) =>
   Object.fromEntries(Object.entries(counts).map(([type, { created }]) => [type, created]));

@@ -1,4 +1,4 @@
-/** The published package under each package manager, from the npm registry, in pinned versions. */
+/** Installs the published package with each package manager. These come from the npm registry, in pinned versions. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -35,14 +35,14 @@ beforeAll(async () => {
 });
 afterAll(() => packed?.remove());
 
-/** A file of one of the tools. */
+/** Returns the path of a file of one of the package managers. */
 const tool = (path: string) => join(packed.folder, "tools/node_modules", path);
 const bun = process.execPath;
 
 type Manager = {
   name: string;
   install(): string[];
-  /** what precedes the program's name in a command line */
+  /** Returns the words before the program's name in a command line, such as `npx`. */
   execute(): string[];
   needsNode22?: true;
   files?: Record<string, string>;
@@ -106,7 +106,7 @@ function environmentOf({ needsNode22 }: Manager): Record<string, string> {
   const others = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => !hasBun(folder));
   return {
     PATH: [...own, ...others].join(delimiter),
-    CI: "", // in CI, Yarn 4 does not create a lock file
+    CI: "", // if this is set, Yarn 4 refuses to create a lock file
     YARN_CACHE_FOLDER: join(packed.folder, "yarn-cache"),
     YARN_ENABLE_GLOBAL_CACHE: "false",
     YARN_ENABLE_TELEMETRY: "0",

@@ -1,4 +1,4 @@
-// Started by journal.test.ts: hits and ticks, and prints each tick, until it is killed.
+// journal.test.ts starts this. It counts hits and writes the journal, and prints each finished tick, until it is killed.
 import { journaledCounters } from "../src/counters/memory/journal.ts";
 import { base } from "./model.ts";
 

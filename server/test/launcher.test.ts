@@ -1,4 +1,7 @@
-/** The real launcher, under the real npm: however what started the server ends, the server drains and ends. */
+/**
+ * Tests the real launcher under the real npm: whatever way the program ends that has started the server, the server
+ * drains and ends, too.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -34,14 +37,14 @@ async function isLive(url: string): Promise<boolean> {
   return response?.ok ?? false;
 }
 
-/** A request whose body has begun and not ended. */
+/** Sends a request without the end of its body. */
 async function begin(url: string) {
   const body = JSON.stringify({ externalId: "in_flight" });
   const connection = await openRaw(url);
   connection.send(
     `POST /v2/identities.createIdentity HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rootKey}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
   );
-  await fetch(`${url}/health/live`); // by now the server has read the bytes before it
+  await fetch(`${url}/health/live`); // when this has a response, the server has read what was sent before
   return { connection, finish: () => connection.send(body.slice(5)) };
 }
 
@@ -111,7 +114,10 @@ describe.each(startedBy)("a server that was started by %s", (_name, words) => {
   });
 });
 
-/** Expects the server to run for as long as the launcher and the server need for several of their checks. */
+/**
+ * Expects the server to go on running for longer than the launcher and the server need to notice that something has
+ * ended.
+ */
 async function expectToGoOn(url: string): Promise<void> {
   const untilMs = performance.now() + 2_000;
   while (performance.now() < untilMs) {

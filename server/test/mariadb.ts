@@ -4,12 +4,12 @@ import { startServices } from "./services.ts";
 export type MariaDb = {
   /** Runs SQL statements in this database, which is created if it is missing. */
   run(database: string, statements: string): void;
-  /** What `mariadb-dump` writes of a database with these options. */
+  /** Returns what `mariadb-dump` writes for a database, with these options. */
   dump(database: string, ...options: readonly string[]): Buffer;
   stop(): Promise<void>;
 };
 
-/** Starts one with `scripts/services.sh`, in about four seconds. */
+/** Starts a MariaDB with `scripts/services.sh`, which takes about four seconds. */
 export async function startMariaDb(): Promise<MariaDb> {
   const { environment, stop } = await startServices("mariadb");
   const login = ["--no-defaults", `--socket=${environment["TEST_MARIADB_SOCKET"]}`, "--user=root"];

@@ -1,21 +1,21 @@
 import { type Counters, counterKey, type Hit } from "../src/counters/counters.ts";
 import type { Window } from "../src/domain/windows.ts";
 
-// Random histories of hits, and the exact log that they are compared with: every admitted cost with its time.
+// Random histories of hits, and the exact log with which they are compared. It has every admitted cost with its time.
 
 export type Clock = { nowMs: number };
 
 type Admitted = { key: string; atMs: number; cost: number };
 
-/** The latest hit, and what had been admitted before it and not given back. */
+/** A step of a history: the latest hit, and what was admitted before it and not given back. */
 type Step = { nowMs: number; windows: readonly Window[]; hit: Hit; admitted: readonly Admitted[] };
 
 type Rule = (step: Step) => boolean;
 
 type History = {
-  /** how many hits; a random few by default */
+  /** the number of hits. Default: a small random number */
   steps?: number;
-  /** time advances so that the log has as many entries as it can hold */
+  /** whether time advances in such steps that the log gets as many entries as it can have */
   dense?: boolean;
 };
 
@@ -29,11 +29,11 @@ export const base: Window = {
   cost: 1,
 };
 
-/** G1: a cost is admitted only if it and all admitted in (now - duration, now] are within the limit in force. */
+/** G1: a cost is admitted only if it and everything admitted in (now - duration, now] is within the limit of this hit. */
 export const neverAboveTheLimit: Rule = (step) =>
   !step.hit.passed || step.windows.every((_, place) => hasRoom(step, place, step.nowMs, 0));
 
-/** G2 and G5: passes and resets as early as with an exact log, or at most duration/60 later. */
+/** G2 and G5: a cost passes, and a window resets, as early as with an exact log, or at most duration/60 later. */
 export const soonEnough: Rule = (step) => {
   const hadRoom = step.windows.every((window, place) => hasRoom(step, place, step.nowMs, slackMs(window)));
   if (hadRoom && !step.hit.passed) return false;
@@ -49,7 +49,10 @@ export const soonEnough: Rule = (step) => {
   });
 };
 
-/** G4: the call passes if every window does, and `remaining` is that of an exact log or of one that is duration/60 behind. */
+/**
+ * G4: the call passes if every window does. `remaining` is between those of an exact log and of a log in which costs
+ * count for duration/60 longer.
+ */
 export const allOrNone: Rule = (step) => {
   if (step.hit.passed !== step.hit.windows.every((state) => state.passed)) return false;
   return step.windows.every((window, place) => {
@@ -61,7 +64,7 @@ export const allOrNone: Rule = (step) => {
   });
 };
 
-/** The first history and step that break the rule, if any. */
+/** Returns the first history and step that break the rule, or `undefined`. */
 export async function firstViolation(
   counters: Counters,
   clock: Clock,
@@ -75,7 +78,10 @@ export async function firstViolation(
   return undefined;
 }
 
-/** Plays the history of that seed up to the first step that breaks the rule, then calls `atEnd` for its windows. */
+/**
+ * Plays the history that follows from the seed, up to the first step that breaks the rule. Then calls `atEnd` with
+ * its windows.
+ */
 export async function play(
   counters: Counters,
   clock: Clock,
@@ -108,7 +114,7 @@ function remember(past: Past, { nowMs, windows, hit }: Step): void {
   past.hits.push({ hit, took });
 }
 
-/** Gives back the last hit or a random one, perhaps for a second time. */
+/** Gives back the last hit or a random one. It may have been given back before. */
 async function giveBackOne(counters: Counters, past: Past, random: (n: number) => number): Promise<void> {
   const given = past.hits[random(3) > 0 ? past.hits.length - 1 : random(past.hits.length + 1)];
   if (given === undefined) return;
@@ -120,7 +126,7 @@ function slackMs({ durationMs }: Window): number {
   return Math.max(1, Math.floor(durationMs / 60));
 }
 
-/** How much of a window's limit is used if every cost counts for the window's duration and `lateMs` more. */
+/** Returns how much of a window's limit is used if every cost counts for `lateMs` longer than the window's duration. */
 function usedAt({ admitted }: Step, window: Window, atMs: number, lateMs: number): number {
   const key = counterKey(window);
   let used = 0;
@@ -130,7 +136,7 @@ function usedAt({ admitted }: Step, window: Window, atMs: number, lateMs: number
   return used;
 }
 
-/** What the windows before it take from the same counter. */
+/** Returns what earlier windows of the same hit take from the same counter. */
 function siblings({ windows, hit }: Step, place: number): number {
   return costsOf(
     windows.filter((_, i) => i < place && hit.windows[i]?.passed),
@@ -148,7 +154,7 @@ function hasRoom(step: Step, place: number, atMs: number, lateMs: number): boole
   return usedAt(step, window, atMs, lateMs) + siblings(step, place) + window.cost <= window.limit;
 }
 
-/** Whole numbers below n, the same for the same seed (mulberry32). */
+/** Returns a function that returns random whole numbers below n. A seed always gives the same sequence (mulberry32). */
 function randomOf(seed: number): (n: number) => number {
   let state = seed;
   return (n) => {
@@ -180,7 +186,10 @@ function randomHit(pool: readonly Window[], random: (n: number) => number): Wind
   return { ...window, limit, cost };
 }
 
-/** Often the same millisecond, often just about where something joins, closes or stops counting. */
+/**
+ * Returns by how much time advances: often by nothing, often about to the moment when an entry closes or stops
+ * counting.
+ */
 function sparseMs(pool: readonly Window[], random: (n: number) => number): number {
   const window = pool[random(pool.length)] ?? base;
   const around = (ms: number): number => Math.max(0, ms - 1 + random(3));

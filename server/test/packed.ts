@@ -18,7 +18,7 @@ const workspaces = ["server", "sdk", "testing", "console"];
 /** Published packages, and a folder for projects that install them. */
 export type Packed = { tarballs: string[]; folder: string; remove(): void };
 
-/** Packs workspaces in a copy of the tree, since a test leaves no files in the tree. */
+/** Packs npm workspaces of this repository. Does it in a copy of the tree, since a test must leave no files in the tree. */
 export async function pack(...packages: string[]): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-packed-"));
   for (const name of ["package.json", "docs", ...workspaces]) {
@@ -42,7 +42,7 @@ export async function pack(...packages: string[]): Promise<Packed> {
 
 export type RunOptions = { cwd: string; env?: Record<string, string> };
 
-/** Runs a program and returns its output. Throws everything it wrote if it fails. */
+/** Runs a program and returns its output. If it fails, throws everything that it wrote. */
 export async function run(command: readonly string[], { cwd, env = {} }: RunOptions): Promise<string> {
   const child = Bun.spawn([...command], {
     cwd,
@@ -56,13 +56,16 @@ export async function run(command: readonly string[], { cwd, env = {} }: RunOpti
   return out;
 }
 
-/** The environment without what `npm test` has added to it for its own child. */
+/** Returns the environment without the variables that `npm test` has added to it. */
 export function plainEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_OPTIONS$|^INIT_CWD$/.test(name));
   return Object.fromEntries(kept.map(([name, value = ""]) => [name, value]));
 }
 
-/** The files in `dist` that are loaded: the program with its threads, the documentation, and the console, as they are and compressed. */
+/**
+ * Lists the files in `dist` that the program uses: its own with those of its threads, the documentation, and the
+ * console's files with their compressed versions.
+ */
 export function loadedFiles(dist: string): string[] {
   const console = [...loadedFrom(join(dist, "console"), "index.html")];
   const docs = readdirSync(join(import.meta.dir, "../../docs"), { recursive: true, encoding: "utf8" });
@@ -75,7 +78,7 @@ export function loadedFiles(dist: string): string[] {
   ];
 }
 
-/** A file, and all that it imports, shows or starts as a thread. */
+/** Returns a file, and all files that it imports, shows or starts as a thread, directly or through others. */
 function loadedFrom(folder: string, name: string, found = new Set<string>()): Set<string> {
   if (found.has(name) || !existsSync(join(folder, name))) return found;
   found.add(name);

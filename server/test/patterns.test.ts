@@ -16,10 +16,13 @@ const patterns = new Map(
 );
 
 const length = 16 * 1024;
-/** One pass over the text takes a hundredth of this. A pass for each character takes ten times this, or more. */
+/**
+ * The time limit for a text. One pass over the text takes a hundredth of it. A pass for each character takes ten
+ * times as long as it, or more.
+ */
 const mostMs = 10;
 
-/** The milliseconds of the fastest of a few tries, since the machine may be busy with something else. */
+/** Returns the milliseconds of the fastest of several tries, since the machine may be busy with something else. */
 function fastest(pattern: RegExp, text: string): number {
   const everywhere = new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, "")}g`);
   let leastMs = Number.POSITIVE_INFINITY;

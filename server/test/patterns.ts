@@ -1,24 +1,27 @@
-/** Finds the regular expressions in source code, and generates the texts on which each could take longest. */
+/** Finds the regular expressions in source code, and generates the texts for which each may take longest. */
 
-/** One element of a pattern. A group has `branches`. */
+/** An element of a pattern, such as a character class. A group has `branches`. */
 type Node = { source: string; branches?: Node[][]; isEmpty: boolean; times: number };
 
 const literal =
   /(?<=[(,=:[!&|?{};\s])\/(?![*/])((?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/[\\\n])+)\/([dgimsuvy]*)(?=[.,;)\]\s])/g;
 
-/** Returns every regular expression literal in the source, and perhaps some text that only looks like one. */
+/** Returns every regular expression literal in the source. There may also be text among them that only looks like one. */
 export function patternsIn(source: string): RegExp[] {
   const code = source.replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
   return [...code.matchAll(literal)].flatMap(([, body = "", flags = ""]) => {
     try {
       return [new RegExp(body, flags)];
     } catch {
-      return []; // a path inside a string
+      return []; // not a regular expression, but a path in a string
     }
   });
 }
 
-/** Texts of `length` characters: a start that reaches some element, one thing repeated, and an end that does not match. */
+/**
+ * Generates texts of `length` characters. Each has a beginning that leads to an element of the pattern, a repeated
+ * middle, and an end that does not match.
+ */
 export function* worstTexts(pattern: RegExp, length: number): Generator<string> {
   const branches = parse(pattern.source);
   const nodes = flatten(branches);
@@ -80,7 +83,7 @@ function matches(node: Node, flags: string, text: string): boolean {
   return new RegExp(`^(?:${node.source})$`, flags.replace(/[gy]/g, "")).test(text);
 }
 
-/** One character for each set of elements that characters can match, and one that matches none. */
+/** Returns characters that differ in which elements of the pattern they match, and one that matches none. */
 function characters(nodes: readonly Node[], { flags }: RegExp): string[] {
   const single = nodes.filter((node) => node.branches === undefined && !node.isEmpty);
   const kinds = new Map(
@@ -89,7 +92,7 @@ function characters(nodes: readonly Node[], { flags }: RegExp): string[] {
   return [...kinds.values()];
 }
 
-/** A short text that the node alone matches. */
+/** Returns a short text that this element by itself matches. */
 function sample(node: Node, flags: string): string {
   if (node.isEmpty) return "";
   const one =
@@ -99,7 +102,7 @@ function sample(node: Node, flags: string): string {
   return (one ?? "").repeat(node.times);
 }
 
-/** Texts that lead to each element of the pattern, and to its end. */
+/** Generates beginnings of texts that lead to each element of the pattern, and to its end. */
 function* starts(
   branches: readonly Node[][],
   before: string,

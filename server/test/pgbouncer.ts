@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 
 export type PgBouncer = { url: string; stop(): Promise<void> };
 
-/** Starts a PgBouncer in front of the server that `url` names; `settings`: lines of its configuration. */
+/** Starts a PgBouncer in front of the PostgreSQL at `url`. `settings` are lines of its configuration. */
 export async function startPgBouncer(url: string, ...settings: string[]): Promise<PgBouncer> {
   const { hostname, port, username } = new URL(url);
   const listenPort = await freePort();
@@ -24,7 +24,7 @@ export async function startPgBouncer(url: string, ...settings: string[]): Promis
       "unix_socket_dir =",
       "auth_type = trust",
       `auth_file = ${folder}/users`,
-      ...(isRoot ? ["user = nobody"] : []), // it refuses to run as root
+      ...(isRoot ? ["user = nobody"] : []), // PgBouncer refuses to run as root
       ...settings,
       "",
     ].join("\n"),

@@ -2,10 +2,16 @@ import { Database } from "bun:sqlite";
 import { CompiledQuery, sql } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 
-/** What the database does for these recorded statements: each table scan, and how many rows all of them read, if it tells. */
+/**
+ * What the database does to run recorded statements: which tables it scans and what it sorts. `rowsRead`: how many
+ * rows it reads, if it says so.
+ */
 export type Work = { fullScans: string[]; sorts: string[]; rowsRead: number | undefined };
 
-/** Runs the recorded `select`s again, and asks the database how it runs them. Its statistics are brought up to date first. */
+/**
+ * Brings the statistics of the database up to date, runs the recorded `select`s again, and asks the database how it
+ * runs them.
+ */
 export async function workOf(engine: Engine, queries: readonly CompiledQuery[]): Promise<Work> {
   const { slow, name } = engine;
   if (name === "postgres") await sql`analyze`.execute(slow);
@@ -53,7 +59,7 @@ function postgresWork([row]: readonly Record<string, unknown>[]): Work {
     (scan) => (scan["Actual Rows"] + (scan["Rows Removed by Filter"] ?? 0)) * scan["Actual Loops"],
   );
   return {
-    fullScans: [], // a scan of a small table is cheap, and `rowsRead` tells the others
+    fullScans: [], // not counted here: a scan of a small table is cheap, and `rowsRead` shows scans of large ones
     sorts: nodes
       .filter((node) => node["Node Type"].includes("Sort") && node["Actual Rows"] > 1_000)
       .map((node) => node["Node Type"]),
@@ -65,7 +71,10 @@ function allNodes(plan: Plan): Plan[] {
   return [plan, ...(plan.Plans ?? []).flatMap(allNodes)];
 }
 
-/** How the database would run the statement on a large table, as text. On SQLite, another connection is asked. */
+/**
+ * Returns the database's description of how it would run the statement on a large table. On SQLite, asks on another
+ * connection.
+ */
 export async function planOf(
   engine: Engine,
   databaseUrl: string,
@@ -78,7 +87,7 @@ export async function planOf(
     return (rows as { detail: string }[]).map(({ detail }) => detail).join("\n");
   }
   return engine.transaction(async (tx) => {
-    // these tables are too small for PostgreSQL to prefer an index
+    // without this, PostgreSQL would scan the tables, since those of a test are small
     await tx.executeQuery(CompiledQuery.raw("set local enable_seqscan = off"));
     const query = CompiledQuery.raw(`explain (costs off) ${text}`, [...parameters]);
     const { rows } = await tx.executeQuery<Record<string, unknown>>(query);

@@ -1,7 +1,7 @@
 /**
- * Cuts the power: `bun server/test/powerCut.ts [cuts]`, as root. The server writes to an ext4 file system in a file. Only
- * what was flushed reaches that file, so at any moment it holds what a disk would hold after a power cut. Each cut copies
- * it, recovers the copy, and looks for every write that had been acknowledged before.
+ * Simulates power cuts: run `bun server/test/powerCut.ts [cuts]` as root. The server writes to an ext4 file system that is in
+ * a file. Only what was flushed reaches that file, so at any moment it has what a disk would have after a power cut. Each
+ * cut copies the file, recovers the copy, and looks there for every write that was acknowledged before.
  */
 import { Database } from "bun:sqlite";
 import { execFileSync } from "node:child_process";
@@ -24,7 +24,7 @@ function run(program: string, ...words: string[]): void {
 for (const path of [mounted, recovered]) mkdirSync(path);
 run("truncate", "--size", "256M", disk);
 run("mkfs.ext4", "-q", "-F", disk);
-// the file system flushes so rarely by itself that in effect only explicit flushes happen
+// with this interval, the file system hardly ever flushes by itself, so only what the server flushes is on the disk
 run("mount", "-o", "loop,commit=300,noatime", disk, mounted);
 
 const server = await startServing({
@@ -73,7 +73,10 @@ async function cutAgainAndAgain(): Promise<number> {
   return lost;
 }
 
-/** Mounts the copy, as a restart does. Returns the identities in its database; none if it is damaged. */
+/**
+ * Mounts the copy, as the system does after a restart. Returns the identities in its database, or none if it is
+ * damaged.
+ */
 function recover(): Set<string> {
   run("mount", "-o", "loop", copy, recovered);
   try {

@@ -1,4 +1,4 @@
-/** Starting and stopping the real program: it starts or says in one sentence why not, and it stops without failing a request. */
+/** Tests that the real program starts or says in one sentence why not, and that it stops without failing a request. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import {
@@ -57,7 +57,7 @@ describe("the program exits with code 1 and names in one sentence:", () => {
     );
     if (process.getuid?.() !== 0) throw new Error("run the tests as root: this one becomes another user");
     const low = await refused({ ...inMemory, PORT: "81" }, { through: asNobody });
-    expect(low).toContain("127.0.0.1:81 cannot be used: this user is not allowed to listen on it");
+    expect(low).toContain("127.0.0.1:81 cannot be used, because this user is not allowed to listen on it");
   });
 
   test("a folder that cannot be written, a path through a file, a folder in place of a file", async () => {
@@ -81,10 +81,10 @@ describe("the program exits with code 1 and names in one sentence:", () => {
 
     const env = { DATABASE_URL: `file:${newFolder()}/latchkey.db` };
     const first = await startServing({ env });
-    expect(await refused(env)).toContain("Another Latchkey server serves");
+    expect(await refused(env)).toContain("Another Latchkey server already serves");
     first.child.kill("SIGKILL");
     await first.ended;
-    const second = await startServing({ env }); // a killed server leaves no lock behind
+    const second = await startServing({ env }); // succeeds, since a killed server leaves no lock behind
     second.child.kill("SIGINT");
     await second.ended;
   });
@@ -157,7 +157,7 @@ test("on a terminal, the start message and the root key are plain text, in no co
 });
 
 test.each(["a message", "its end"])(
-  "a launcher that cannot send signals stops the server through a channel, by %s, and the server drains first",
+  "a launcher that cannot send signals stops the server by %s on its IPC channel, and the server drains first",
   async (by) => {
     const port = await freePort();
     const child = spawn(process.execPath, [join(import.meta.dir, "../src/main.ts"), "serve"], {
@@ -169,7 +169,7 @@ test.each(["a message", "its end"])(
     await until(async () => (await status()) === 200);
     if (by === "a message") child.send("SIGTERM");
     else child.disconnect();
-    await until(async () => (await status()) === 503); // it drains before it stops
+    await until(async () => (await status()) === 503); // not ready any more: it drains before it stops
     const code = await new Promise((resolve) => child.on("exit", resolve));
     expect(code).toBe(0);
   },
@@ -191,12 +191,12 @@ describe("a stop", () => {
   const createHead = (length: number) =>
     `POST /v2/identities.createIdentity HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rootKey}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
 
-  /** A request whose body has begun and not ended. */
+  /** Sends a request without the end of its body. */
   async function begin(server: Serving, externalId: string) {
     const body = JSON.stringify({ externalId });
     const connection = await openRaw(server.url);
     connection.send(createHead(body.length) + body.slice(0, 5));
-    await fetch(`${server.url}/health/live`); // by now the server has read the bytes before it
+    await fetch(`${server.url}/health/live`); // when this has a response, the server has read what was sent before
     return { connection, finish: () => connection.send(body.slice(5)) };
   }
 
@@ -216,7 +216,7 @@ describe("a stop", () => {
     expect([response?.status, response?.headers["connection"]]).toEqual([200, ["close"]]);
     await early.connection.closed;
 
-    // clients that close a connection when asked to, and open another, see no failure while the server runs
+    // a client that closes its connection when it is asked to, and opens another one, sees no failure while the server runs
     let served = 0;
     while (performance.now() - stoppedAtMs < 4_500) {
       const { status, headers } = await callServer(url, rootKey, "identities.listIdentities", {});
@@ -229,7 +229,7 @@ describe("a stop", () => {
       const refused = await fetch(`${url}/health/live`).catch(() => "refused" as const);
       return refused === "refused";
     }, 10_000);
-    late.finish(); // it began before the stop and ends when the server no longer listens
+    late.finish(); // this request began before the stop, and ends when the server no longer listens
     expect((await late.connection.reply())?.status).toBe(200);
     const { code, signal, stderr } = await server.ended;
     expect([code, signal]).toEqual([0, null]);
@@ -298,11 +298,11 @@ describe("a stop", () => {
   });
 });
 
-test("a hangup is ignored by a server without a terminal, as nohup asks", async () => {
+test("a server without a terminal ignores SIGHUP, so that it keeps running under nohup", async () => {
   const server = await startServing({ env: inMemory });
   server.child.kill("SIGHUP");
   expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
-  server.child.kill("SIGINT"); // the first signal that it obeys, since a second one would end it with code 1
+  server.child.kill("SIGINT"); // it has ignored the hangup: if this were its second signal, it would end with code 1
   expect((await server.ended).code).toBe(0);
 });
 

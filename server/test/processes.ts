@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { until } from "./until.ts";
 
-/** The processes with this port in their environment, and what they run. */
+/** Finds the processes that have this port in their environment, and what they run. */
 export function processesOf(port: string): { pid: number; program: string; command: string }[] {
   return readdirSync("/proc").flatMap((name) => {
     try {
@@ -12,7 +12,7 @@ export function processesOf(port: string): { pid: number; program: string; comma
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       return [{ pid: Number(name), program, command }];
     } catch {
-      return []; // it has ended meanwhile
+      return []; // the process has ended meanwhile
     }
   });
 }
@@ -23,7 +23,7 @@ export async function killProcessesOf(port: string): Promise<void> {
   await until(() => processesOf(port).length === 0);
 }
 
-/** Another process that ended may have ended this one too. */
+/** Sends a signal to a process, if it still runs. It may have ended because another process has. */
 export function killIfAlive(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 const main = join(import.meta.dir, "..", "src", "main.ts");
 
 export type ProgramOptions = {
-  /** settings; of this process's environment, the program gets only PATH */
+  /** the settings; the program gets nothing else from this process's environment but PATH */
   env?: Record<string, string>;
   cwd?: string;
   /** a command that runs the program, such as `["setpriv", …]` */
@@ -27,7 +27,7 @@ export type Program = {
   ended: Promise<Ended>;
 };
 
-/** Starts `latchkey <words>` in its own process, with pipes in place of a terminal. */
+/** Starts `latchkey <words>` in a process of its own, with pipes instead of a terminal. */
 export function startProgram(words: readonly string[], options: ProgramOptions = {}): Program {
   const [command = "", ...args] = [...(options.through ?? []), process.execPath, main, ...words];
   const child = spawn(command, args, {
@@ -56,7 +56,10 @@ export function runProgram(words: readonly string[], options: ProgramOptions = {
 
 export type Serving = Program & { url: string };
 
-/** Starts `latchkey serve` on a free port, unless `env` names one. Resolves when it listens. Throws what it wrote if it ends instead. */
+/**
+ * Starts `latchkey serve` on a free port, unless `env` has a port. Resolves when it listens. If it ends instead,
+ * throws what it wrote.
+ */
 export async function startServing(options: ProgramOptions = {}): Promise<Serving> {
   const program = startProgram(["serve"], { ...options, env: { PORT: "0", ...options.env } });
   const url = await until(() => {
@@ -80,8 +83,8 @@ export function newFolder(): string {
 }
 
 /**
- * A port that nothing listens on. It lies below the ports that the system gives to outgoing connections, so it stays free
- * while a server restarts.
+ * Finds a port on which no program listens. It is below the ports that the system gives to outgoing connections, so that it
+ * stays free while a server restarts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -98,7 +101,7 @@ function canListen(port: number): Promise<boolean> {
   });
 }
 
-/** Whether something listens on this port of 127.0.0.1. */
+/** Returns whether a program listens on this port of 127.0.0.1. */
 export function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port });
@@ -110,7 +113,7 @@ export function listens(port: number): Promise<boolean> {
   });
 }
 
-/** `POST /v2/<operation>` with a root key. */
+/** Sends `POST /v2/<operation>` with a root key. */
 export async function callServer(
   url: string,
   rootKey: string,

@@ -1,19 +1,22 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A TCP proxy on a free port of this machine, to disturb the connections between a client and a server. */
+/** A TCP proxy on a free port of this machine, with which a test disturbs the connections between a client and a server. */
 export type TcpProxy = {
   port: number;
-  /** Forwards nothing, and keeps every connection open, like a hung server. */
+  /** Forwards nothing any more, but keeps every connection open, like a server that hangs. */
   pause(): void;
   /** Forwards what was held back, and everything after it. */
   resume(): void;
-  /** Closes every connection, and every new one, like a stopped server. */
+  /** Closes every connection, and every new one at once, like a server that has stopped. */
   cut(): void;
   /** Accepts connections again after `cut`. */
   mend(): void;
   /** Connects new clients to another server. */
   lead(to: { host: string; port: number }): void;
-  /** `listener` is called with what the client sends. If it returns true, that is forwarded and the client gets no response. */
+  /**
+   * Calls `listener` with what a client sends. If it returns true, this is still forwarded, but the client gets no
+   * response.
+   */
   onSent(listener: ((data: Buffer) => boolean) | undefined): void;
   close(): Promise<void>;
 };

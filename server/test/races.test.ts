@@ -4,7 +4,7 @@ import { testServer } from "./setUp.ts";
 
 const rounds = 12;
 
-/** On SQLite writes queue anyway, so only the run on PostgreSQL shows a missing lock. */
+/** On SQLite, transactions run one after the other, so a missing lock makes these tests fail only on PostgreSQL. */
 describe.each(engines)("races on $name:", (engine) => {
   const server = testServer({ engine });
 
@@ -65,7 +65,7 @@ describe.each(engines)("races on $name:", (engine) => {
     }
   }, 30_000);
 
-  test("concurrent operations that create an identity with one external id create one identity", async () => {
+  test("concurrent operations that create an identity with the same external id create one identity", async () => {
     const { apiId } = (await server.call("apis.createApi", { name: "payments" })).body.data;
     for (let round = 0; round < rounds; round += 1) {
       const externalId = `same_${round}`;
@@ -113,7 +113,7 @@ describe.each(engines)("races on $name:", (engine) => {
     }
   }, 30_000);
 
-  test("concurrent calls with one Idempotency-Key create one thing", async () => {
+  test("concurrent calls with the same Idempotency-Key create one record", async () => {
     for (let round = 0; round < rounds; round += 1) {
       const headers = { "Idempotency-Key": `order-${round}` };
       const call = () =>

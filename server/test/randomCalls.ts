@@ -1,12 +1,12 @@
-/** Returns the next call of a sequence. `names`: of everything created so far. A seed always gives the same sequence. */
+/** Returns the next call of a random sequence. `names` are the names of everything that was created so far. */
 export type RandomCalls = (names: readonly string[]) => {
   operation: string;
-  /** JSON, with names such as `<key 3>` for what the server has generated */
+  /** the body as JSON, with names such as `<key 3>` for what the server has generated */
   body: string;
   idempotencyKey?: string;
 };
 
-/** Operations that create things, and those that are called most. */
+/** Operations that are called more often than others: those that create records, and those that are the most used. */
 const frequent = [
   "apis.createApi",
   "identities.createIdentity",
@@ -19,7 +19,10 @@ const frequent = [
   "ratelimit.limit",
 ];
 
-/** Random calls of all operations except those whose responses depend on when usage is stored. */
+/**
+ * Returns a sequence of random calls, always the same for a seed. Operations whose responses depend on when usage is
+ * stored are not called.
+ */
 export function randomCalls(seed: number): RandomCalls {
   const random = generator(seed);
   return (names) => {
@@ -32,7 +35,7 @@ export function randomCalls(seed: number): RandomCalls {
   };
 }
 
-/** Mulberry32. Its 32 bits of state are enough for a test. */
+/** Returns a generator of random numbers: mulberry32, whose 32 bits of state are enough for a test. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {
@@ -78,7 +81,7 @@ function drawer(random: () => number, names: readonly string[]) {
   const some = <T>(of: readonly T[], most: number): T[] => [
     ...new Set(Array.from({ length: below(most + 1) }, () => one(of))),
   ];
-  /** A random selection of the members, each with a chance of 40 %. */
+  /** Returns a random selection of the members; each has a chance of 40 %. */
   const partly = (members: Record<string, () => unknown>): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(members).flatMap(([name, make]) => (chance(0.4) ? [[name, make()]] : [])),

@@ -13,29 +13,29 @@ export type Envelope = {
   };
 };
 
-/** One HTTP response as it came over the wire. */
+/** An HTTP response as it came over the connection. */
 export type RawReply = {
   status: number;
-  /** names in lower case; a name that came twice has both values */
+  /** the headers, by names in lower case; if a name came twice, it has both values */
   headers: Record<string, string[]>;
   text: string;
-  /** undefined if the body is not JSON */
+  /** the parsed body; undefined if it is not JSON */
   body: Envelope | undefined;
 };
 
-/** A TCP connection for bytes that no HTTP client would send. */
+/** A TCP connection, for sending bytes that no HTTP client would send. */
 export type RawConnection = {
   send(data: string | Uint8Array): void;
   /**
-   * Returns the next response, or undefined if the connection was closed before a whole one had come. A response to
-   * HEAD has no body, so the caller must say that it sent one.
+   * Returns the next response, or `undefined` if the connection was closed before a whole one had arrived. Pass "HEAD" for
+   * the response to a HEAD request, which has no body.
    */
   reply(to?: "HEAD"): Promise<RawReply | undefined>;
-  /** Resolves when the server closes the connection, to the milliseconds since it was opened. */
+  /** Resolves when the server closes the connection. The value is how many milliseconds it was open. */
   closed: Promise<number>;
-  /** Returns what has come and was not part of a `reply`. */
+  /** Returns what has arrived and `reply` has not returned. */
   unread(): string;
-  /** Closes this side only: the server reads an end of file and may still respond. */
+  /** Closes only the direction to the server, which reads an end of file and may still respond. */
   end(): void;
   /** Stops reading, like a client that does not read its response. */
   pause(): void;
@@ -66,7 +66,7 @@ export async function exchangeRaw(url: string, data: string | Uint8Array): Promi
   }
 }
 
-/** Sends `data` on a new connection and returns all that came back once the server has closed it. */
+/** Sends `data` on a new connection, waits until the server closes it, and returns everything that it has sent. */
 export async function exchangeUntilClosed(url: string, data: string | Uint8Array): Promise<string> {
   const connection = await openRaw(url);
   try {
@@ -92,7 +92,7 @@ function over(socket: Socket): RawConnection {
     socket.on("end", end);
     socket.on("close", end);
   });
-  socket.on("error", () => undefined); // a reset counts as an end
+  socket.on("error", () => undefined); // a reset of the connection counts as its end
   socket.on("data", (chunk) => {
     received = Buffer.concat([received, typeof chunk === "string" ? Buffer.from(chunk) : chunk]);
     wake();
@@ -122,7 +122,10 @@ function over(socket: Socket): RawConnection {
   };
 }
 
-/** Parses a whole response at the start of `bytes`, and returns its length too. Every body has a Content-Length. */
+/**
+ * Parses a whole response at the start of `bytes`, and returns it with its length in bytes. Every body must have a
+ * Content-Length.
+ */
 function parseReply(bytes: Buffer, headOnly: boolean): { reply: RawReply; length: number } | undefined {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd === -1) return undefined;

@@ -4,7 +4,7 @@ import type { Window } from "../src/domain/windows.ts";
 import { base, type Clock } from "./model.ts";
 import { until } from "./until.ts";
 
-/** A process's counters in Redis, and what they reported. */
+/** The counters of one process in Redis, and what they have reported. */
 export type RedisNode = {
   counters: RedisCounters;
   local(): number;
@@ -15,7 +15,7 @@ export type RedisNode = {
 
 let ids = 0;
 
-/** With a clock, only the clock moves time. */
+/** Opens the counters of a process in the Redis at `url`. If there is a `clock`, time passes only when that is moved. */
 export async function openRedisNode(
   url: string,
   { clock, nodes = 1, deadlineMs = 500 }: { clock?: Clock; nodes?: number; deadlineMs?: number } = {},
@@ -25,7 +25,7 @@ export async function openRedisNode(
   const backs: Outage[] = [];
   const counters = await redisCounters({
     url,
-    // generous, since this machine may be busy and only a Redis that a test pauses may count as hung
+    // long, since this machine may be busy: only a Redis that a test pauses may count as one that hangs
     deadlineMs,
     monotonicMs: () => clock?.nowMs ?? Math.floor(performance.timeOrigin + performance.now()),
     liveNodes: () => nodes,
@@ -49,13 +49,13 @@ export async function openRedisNode(
 
 let subjects = 0;
 
-/** A window of an unused counter. Default: 10 a minute. */
+/** Returns a window whose counter no other test uses. Default: 10 calls in a minute. */
 export function freshWindow(change: Partial<Window> = {}): Window {
   subjects += 1;
   return { ...base, subject: `fresh${subjects}`, durationMs: 60_000, limit: 10, cost: 1, ...change };
 }
 
-/** How many of `calls` calls in sequence pass. */
+/** Sends `calls` calls one after the other, and returns how many pass. */
 export async function passes(counters: Counters, window: Window, calls: number): Promise<number> {
   let passed = 0;
   for (let call = 0; call < calls; call += 1) if ((await counters.hit([window])).passed) passed += 1;
@@ -65,5 +65,5 @@ export async function passes(counters: Counters, window: Window, calls: number):
 export const remaining = async (counters: Counters, window: Window) =>
   (await counters.hit([{ ...window, cost: 0 }])).windows[0]?.remaining;
 
-/** Resolves when the node uses Redis again and has reported what it decided without it. */
+/** Resolves when the node uses Redis again, and has reported how many decisions it made without Redis. */
 export const isBack = (node: RedisNode) => until(() => node.counters.isUp() && node.backs.length > 0);

@@ -4,23 +4,26 @@ import { join } from "node:path";
 import { freePort, listens } from "./program.ts";
 import { until } from "./until.ts";
 
-/** A Redis for one test, on a free port. It ends when the tests end, at the latest. */
+/** A Redis for one test, on a free port. It ends with the tests, if the test has not stopped it before. */
 export type RedisServer = {
   port: number;
-  /** `redis://…` without user and password */
+  /** the address, `redis://…`, without user and password */
   url: string;
-  /** of the current process */
+  /** Returns the id of the current process. */
   pid(): number;
   signal(name: NodeJS.Signals): void;
-  /** Kills it, without a last write to the disk. */
+  /** Kills Redis, without a last write to the disk. */
   kill(): Promise<void>;
-  /** Starts it again after `kill`, on the same port and with the same settings. */
+  /** Starts Redis again after `kill`, on the same port and with the same settings. */
   start(): Promise<void>;
-  /** Kills it, and removes its files. */
+  /** Kills Redis, and removes its files. */
   stop(): Promise<void>;
 };
 
-/** `settings`: lines of its configuration, in which PORT stands for its port. Throws its log if it ends instead. */
+/**
+ * Starts a Redis. `settings` are lines of its configuration, in which PORT stands for its port. If it ends instead of
+ * starting, throws its log.
+ */
 export async function startRedisServer(settings: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-redis-"));
   const server = Bun.which("redis-server") ?? Bun.which("valkey-server");

@@ -23,7 +23,7 @@ const docs = join(import.meta.dir, "../../docs");
 const index = readFileSync(join(docs, "README.md"), "utf8");
 const pageOf = ({ name }: Operation) => readFileSync(join(docs, `reference/${name}.md`), "utf8");
 
-/** Every named field within a schema, at any depth, with its path as the page has it. */
+/** Returns every named field within a schema, at any depth, with its path as the page shows it. */
 function fieldsWithin(schema: Schema, path: string): { path: string; description: string }[] {
   const { properties = {}, items, anyOf = [], oneOf = [] } = schema;
   return [
@@ -67,7 +67,7 @@ describe.each(operations)("the reference of $name", (operation) => {
 
 type Examples = { operation: Operation; typescript: string; curl: string; command: string };
 
-/** The operations that this server offers, and the examples on their pages. */
+/** The examples on the pages of the operations that this server offers. */
 const examples: Examples[] = operations
   .filter(({ output, example }) => output === undefined || example.output !== undefined)
   .map((operation) => {
@@ -78,14 +78,14 @@ const examples: Examples[] = operations
 
 describe("the examples of the reference", () => {
   const server = testServer();
-  /** A new one, since an example may delete what it refers to. */
+  /** Creates the records for an example. Each example needs new ones, since it may delete them. */
   const newWorld = async (operation: Operation) => {
     const workspaceId = await server.makeWorkspace();
     const rootKey = await server.makeRootKey(["*", "server.*.read_status"], { workspaceId });
     return makeWorld(server, operation.name, { workspaceId, rootKey });
   };
 
-  test("run in TypeScript and with curl, if their ids are those of existing things", async () => {
+  test("run in TypeScript and with curl, with the ids of existing records", async () => {
     const script: string[] = [];
     for (const { operation, typescript, curl } of examples) {
       const [world, other] = await Promise.all([newWorld(operation), newWorld(operation)]);
@@ -109,7 +109,7 @@ describe("the examples of the reference", () => {
     expect(printed.filter((line) => line.startsWith("200 "))).toHaveLength(examples.length);
   }, 120_000);
 
-  test("send the same body from the command line", async () => {
+  test("send the same body when they are run as commands", async () => {
     const words = await shell(
       `npx() { printf '%s\\x1f' "$@"; echo; }\n${examples.map(({ command }) => command).join("\n")}`,
     );
@@ -121,7 +121,7 @@ describe("the examples of the reference", () => {
   });
 });
 
-/** The example with the ids of what exists in this world. */
+/** Returns the example with the ids of records that exist in `world`. */
 function actual(operation: Operation, world: World, code: string): string {
   const pairs = textsOf(operation.example.input).map((text, at) => [
     text,
@@ -135,7 +135,7 @@ function textsOf(value: unknown): string[] {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
-/** The lines that the script prints. */
+/** Runs a script, and returns the lines that it prints. */
 async function shell(script: string): Promise<string[]> {
   const run = Bun.spawn(["bash", "-eu", "-c", script], { stdout: "pipe", stderr: "inherit" });
   const text = await run.stdout.text();

@@ -3,7 +3,8 @@ import { catalogue, type ErrorCode } from "../src/errors.ts";
 import type { Envelope } from "./raw.ts";
 
 /**
- * Expects the response to be this error. With `location`, one of the error's flaws must be at that place and name a fix.
+ * Expects the response to be this error. If `location` is set, one of the error's flaws must be at this place of the body,
+ * and say how to fix it.
  * Returns the error.
  */
 export function expectRefusal(

@@ -1,4 +1,4 @@
-/** The workflow that publishes a version, by reading: it is not run here. */
+/** Tests the text of the workflow that publishes a version. The workflow itself does not run here. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ test("every public package says where it comes from and how to reach its maintai
   }
 });
 
-test("a tag is refused that is not the version of every package, and so is another repository", () => {
+test("the workflow refuses a tag that is not the version of every package, and a copy of the repository elsewhere", () => {
   const { version, repository } = manifestOf("server");
   const [, own = ""] = /github\.com\/(.+)\.git$/.exec(repository.url) ?? [];
   const check = (...words: string[]) => {

@@ -1,4 +1,4 @@
-/** The parts of JSON Schema that inputs use. */
+/** The parts of JSON Schema that the schemas of inputs use. */
 export type JsonSchema = {
   type?: string;
   anyOf?: JsonSchema[];
@@ -20,7 +20,7 @@ export type JsonSchema = {
 export type Path = readonly (string | 0)[];
 export type Field = { path: Path; schema: JsonSchema; isRequired: boolean };
 
-/** Every field of a body, at any depth. */
+/** Returns every field of a body, at any depth. */
 export function fieldsOf(schema: JsonSchema, path: Path = []): Field[] {
   const { properties = {}, required = [], items } = withoutNull(schema);
   const members = Object.entries(properties).flatMap(([name, member]) => [
@@ -32,25 +32,28 @@ export function fieldsOf(schema: JsonSchema, path: Path = []): Field[] {
   return [...members, { path: item, schema: items, isRequired: false }, ...fieldsOf(items, item)];
 }
 
-/** Every object with named fields in a body, including the body. */
+/** Returns every object with named fields in a body; the body itself is one. */
 export function objectsOf(schema: JsonSchema): { path: Path; schema: JsonSchema }[] {
   return [{ path: [], schema }, ...fieldsOf(schema)]
     .map(({ path, schema }) => ({ path, schema: withoutNull(schema) }))
     .filter(({ schema }) => schema.properties !== undefined);
 }
 
-/** The schema without `null`. */
+/** Returns the schema without the alternative `null`. */
 export function withoutNull(schema: JsonSchema): JsonSchema {
   return schema.anyOf?.find((one) => one.type !== "null") ?? schema;
 }
 
-/** The JSON types that a schema accepts. */
+/** Returns the JSON types that a schema accepts. */
 export function typesOf(schema: JsonSchema): string[] {
   const all = schema.anyOf?.flatMap(typesOf) ?? [schema.type ?? "anything"];
   return all;
 }
 
-/** The body with this value at this path. Whatever is missing around it is added, with the smallest valid values. */
+/**
+ * Returns the body with this value at this path. What is missing around the value is added, with the smallest valid
+ * values.
+ */
 export function withValue(schema: JsonSchema, body: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;
   if (head === undefined) return value;
@@ -63,7 +66,7 @@ export function withValue(schema: JsonSchema, body: unknown, path: Path, value: 
   return { ...whole, [head]: withValue(properties[head] ?? {}, whole[head], rest, value) };
 }
 
-/** The body without the value at this path. */
+/** Returns the body without the value at this path. */
 export function without(schema: JsonSchema, body: unknown, path: Path): unknown {
   const marked = withValue(schema, body, path, undefined);
   return JSON.parse(JSON.stringify(marked));
@@ -75,7 +78,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 const words = ["requests", "abc_1234"];
 
-/** The smallest valid value. */
+/** Returns the smallest value that the schema accepts. */
 export function sample(given: JsonSchema): unknown {
   const schema = withoutNull(given);
   if (schema.enum !== undefined) return schema.enum[0];
@@ -95,7 +98,7 @@ export function sample(given: JsonSchema): unknown {
   }
 }
 
-/** Whether a text has the length, in code points, and the characters that a schema requires. */
+/** Returns whether a text has the length (in code points) and the characters that a schema requires. */
 export function fits(schema: JsonSchema, text: string): boolean {
   const { minLength = 0, maxLength = Infinity, pattern = "" } = schema;
   const length = Array.from(text).length;

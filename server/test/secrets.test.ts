@@ -13,14 +13,14 @@ import { tablesOf } from "./tables.ts";
 import { until } from "./until.ts";
 import { exampleIn, makeWorld } from "./world.ts";
 
-/** A text that exists only where this test puts it. */
+/** Returns a random text, which can only be where this test has put it. */
 const canary = () => `canary${randomBytes(9).toString("hex")}`;
 
-/** Whether the bytes contain the text, plain or encoded. */
+/** Returns whether the bytes contain the text, plain or encoded. */
 function holds(artefact: string | Buffer, text: string): boolean {
   const bytes = typeof artefact === "string" ? Buffer.from(artefact) : artefact;
   const forms = [text, Buffer.from(text).toString("hex"), encodeURIComponent(text)];
-  // base64 encodes a text in one of three ways, depending on its offset
+  // base64 has three ways to encode a text within another one, depending on its offset
   const encoded = [0, 1, 2].map((offset) => {
     const base64 = Buffer.from("x".repeat(offset) + text).toString("base64url");
     return base64.slice(offset + 2, -4);
@@ -28,10 +28,10 @@ function holds(artefact: string | Buffer, text: string): boolean {
   return [...forms, ...encoded].some((form) => bytes.includes(form));
 }
 
-/** The secret part of a key: all but what `start` shows. */
+/** Returns the secret part of a key: its end, which `start` does not show. */
 const secretPart = (key: string) => key.slice(-12);
 
-/** Paths with a key in them: of no operation, and of one that does not accept POST. */
+/** Returns paths with a key in them: paths of no operation, and one that does not accept POST. */
 const pathsWith = (key: string, name: string) => [
   `/${key}`,
   `/v2/${name}/${key}?key=${key}`,
@@ -45,9 +45,9 @@ describe.each(engines)("on $name,", (engine) => {
   let metricsAddress: string;
   /** receives the traces */
   let collector: Collector;
-  /** texts that must never be stored or shown again, wherever they were sent */
+  /** texts that must never be stored or shown again, whatever place of a request they were in */
   const secrets: Record<string, string> = {};
-  /** texts that are stored in their own place, and shown only to callers who are allowed to read them */
+  /** texts that may be stored only in their own rows, and shown only to callers who are allowed to read them */
   const privates = { meta: canary(), keyMeta: canary(), externalId: canary(), identifier: canary() };
   const refusals: Reply[] = [];
 
@@ -102,7 +102,7 @@ describe.each(engines)("on $name,", (engine) => {
         await call(body, { rootKey: `${rootKey} ${otherToken}` }),
         await call(body, { headers: { "Content-Encoding": key } }),
       );
-      await call({ [key]: rootKey }); // the response may name the field, the log must not
+      await call({ [key]: rootKey }); // the response may repeat the name of the unknown field, but the log must not
       await fetch(`${server.url}/v2/${operation.name}?rootKey=${rootKey}&key=${key}`, {
         method: "POST",
         headers: { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, tracestate: `key=${key}` },
@@ -110,7 +110,7 @@ describe.each(engines)("on $name,", (engine) => {
       for (const path of pathsWith(key, operation.name)) {
         refusals.push(await readReply(await fetch(server.url + path, { method: "POST" })));
       }
-      server.clock.advance(61_000); // unknown root keys are limited to 100 a minute
+      server.clock.advance(61_000); // a minute later, since an address may send only 100 unknown root keys in a minute
     }
     await sendPrivates();
   }
@@ -154,7 +154,7 @@ describe.each(engines)("on $name,", (engine) => {
       .filter((entry) => entry.isFile())
       .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name))]);
 
-  /** The artifacts that contain any of these texts. */
+  /** Returns the names of the artifacts (files, logs and so on) that contain any of these texts. */
   const leaks = (artefacts: [name: string, content: string | Buffer][], texts: Record<string, string>) =>
     artefacts.flatMap(([name, content]) =>
       Object.entries(texts)

@@ -4,16 +4,22 @@ import { SQL } from "bun";
 import { openStorage } from "../src/storage/open.ts";
 import { databaseAt } from "./databaseAt.ts";
 
-/** The servers that `scripts/services.sh` found or started. */
+/** The servers that `scripts/services.sh` has found or started. */
 export type Services = {
-  /** what the script printed: the addresses, and `TEST_POSTGRES_DATA` and the like if it started the servers */
+  /**
+   * the variables that the script has printed: the addresses, and for a server that it has started, also such as
+   * `TEST_POSTGRES_DATA`
+   */
   environment: Record<string, string>;
   stop(): Promise<void>;
 };
 
 const script = join(import.meta.dir, "../../scripts/services.sh");
 
-/** Starts servers for the caller, which end with this process at the latest. `wanted`: one or more of `postgres`, `redis` and `mariadb`. */
+/**
+ * Starts servers for the caller. They end with this process, if not before. `wanted`: one or more of `postgres`,
+ * `redis` and `mariadb`.
+ */
 export async function startServices(
   wanted: string,
   environment: Record<string, string | undefined> = process.env,
@@ -45,18 +51,18 @@ export async function startServices(
   };
 }
 
-/** Databases of one cluster: each test has its own. */
+/** A PostgreSQL server on which each test gets a database of its own. */
 export type Cluster = {
-  /** the URL of a new database without rows */
+  /** Creates a database with all tables and without rows, and returns its URL. */
   make(): Promise<string>;
-  /** the URL of a new database without tables */
+  /** Creates a database without tables, and returns its URL. */
   makeBare(): Promise<string>;
   drop(url: string): Promise<void>;
 };
 
 let shared: Promise<Cluster> | undefined;
 
-/** The cluster that all tests of this process share. The first call starts it. */
+/** Returns the PostgreSQL server that all tests of this process share. The first call starts it. */
 export function sharedCluster(): Promise<Cluster> {
   shared ??= startServices("postgres").then(({ environment }) =>
     clusterAt(environment["TEST_DATABASE_URL"] ?? ""),
@@ -64,7 +70,7 @@ export function sharedCluster(): Promise<Cluster> {
   return shared;
 }
 
-/** The cluster that has this database. New databases are copies of one that is migrated once. */
+/** Returns the server that has this database. Its `make` copies a database that is migrated only once. */
 async function clusterAt(url: string): Promise<Cluster> {
   const admin = new SQL(url, { max: 2 });
   const named = (name: string) => {
@@ -84,7 +90,7 @@ async function clusterAt(url: string): Promise<Cluster> {
   let last: Promise<unknown> = Promise.resolve();
   const copyOf = (source: string) => {
     const name = newName();
-    // one after the other, since a template can be copied by one connection at a time
+    // one after the other, since only one connection at a time can copy a template
     const made = last.then(async () => {
       await admin.unsafe(`create database ${name} encoding 'UTF8' template ${source}`);
       return named(name);

@@ -2,18 +2,21 @@ import { afterAll, beforeAll, beforeEach } from "bun:test";
 import { startTest, type TestOptions, type TestServer } from "./harness.ts";
 import { makeWorkspace, type Workspace } from "./workspace.ts";
 
-/** A server for the tests of the `describe` block that calls this. It starts before the first and stops after the last. */
+/**
+ * Returns a server for the tests of the `describe` block that calls this. It starts before the first test and stops
+ * after the last.
+ */
 export function testServer(options: TestOptions = {}): TestServer {
   const server = {} as TestServer;
   beforeAll(async () => {
-    // not copied: the server's members change when it restarts
+    // as the prototype and not copied, since the server's members change when it restarts
     Object.setPrototypeOf(server, await startTest(options));
   });
   afterAll(() => server.stop());
   return server;
 }
 
-/** A workspace of that server, empty at the start of each test of the `describe` block. */
+/** Returns a workspace on a server from `testServer`. It is a new, empty one for each test of the `describe` block. */
 export function testWorkspace(server: TestServer): Workspace {
   const workspace = {} as Workspace;
   beforeEach(async () => {

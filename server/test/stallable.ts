@@ -1,9 +1,12 @@
-/** A server that responds to a bystander and stalls on request. bystander.test.ts runs it as a separate process. */
+/**
+ * A server that responds to a bystander, and stalls when it is told to. bystander.test.ts runs it as a separate
+ * process.
+ */
 import { readFileSync } from "node:fs";
 
 const held: Uint8Array[] = [];
 
-/** The processor time of this thread, which does not depend on how busy the machine is. */
+/** Returns the processor time that this thread has used, which does not depend on how busy the machine is. */
 const computedMs = () =>
   Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
 

@@ -2,17 +2,23 @@ import type { CompiledQuery, OperationNode, QueryExecutor } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 import type { Db } from "../src/storage/schema.ts";
 
-/** Records the tree of every later statement of this engine, whoever runs it, even if it was compiled before. */
+/**
+ * Records Kysely's tree of every statement that this engine runs from now on, even if the statement was compiled
+ * before.
+ */
 export function recordStatements(engine: Engine): OperationNode[] {
   const recorded: OperationNode[] = [];
   watchStatements(engine, ({ query }) => void recorded.push(query));
   return recorded;
 }
 
-/** A statement, and whether it is one of several look-ups in a snapshot. */
+/** A statement, and where it ran: as a look-up in a snapshot, in a transaction, or alone. */
 export type Watched = CompiledQuery & { in: "snapshot" | "transaction" | "alone" };
 
-/** Calls `seen` before each later statement of this engine, whoever runs it. Of a snapshot, the statements that begin and end it are not seen. */
+/**
+ * Calls `seen` before each statement that this engine runs from now on. It does not see the statements that begin and
+ * end a snapshot.
+ */
 export function watchStatements(engine: Engine, seen: (statement: Watched) => void): void {
   const { transaction, snapshot } = engine;
   const executors = new WeakSet<QueryExecutor>();
@@ -51,7 +57,7 @@ export function watchStatements(engine: Engine, seen: (statement: Watched) => vo
       ));
 }
 
-/** The database, with every `prepared` query that runs on it added to `recorded`, with its arguments. */
+/** Returns a database that runs queries like `db`, and adds every `prepared` query to `recorded`, with its arguments. */
 export function recordingQueries<D extends Db>(db: D, recorded: CompiledQuery[]): D {
   const wrapped = db.withoutPlugins() as D;
   wrapped.executeQuery = (query) => {
@@ -63,14 +69,17 @@ export function recordingQueries<D extends Db>(db: D, recorded: CompiledQuery[])
 
 type Tree = Record<string, unknown>;
 
-/** The tables with workspaces' rows that a statement, or one within it, reads or writes without naming one workspace. */
+/**
+ * Returns the tables of `workspaceTables` that a statement or its subqueries read or write without naming one
+ * workspace.
+ */
 export function unboundTables(statement: OperationNode, workspaceTables: readonly string[]): string[] {
   return queriesIn(statement).flatMap((query) => unboundIn(query, workspaceTables));
 }
 
 const queryKinds = ["SelectQueryNode", "InsertQueryNode", "UpdateQueryNode", "DeleteQueryNode"];
 
-/** The tree, and every query within it. */
+/** Returns the tree, and the tree of every query within it. */
 function queriesIn(tree: unknown): Tree[] {
   if (typeof tree !== "object" || tree === null) return [];
   const inner = Object.values(tree).flatMap(queriesIn);
@@ -93,7 +102,10 @@ function unboundIn(query: Tree, workspaceTables: readonly string[]): string[] {
   return sources.filter(({ name }) => !bound.has(name)).map(({ table }) => table);
 }
 
-/** Inserted rows must name their workspace, and rows updated on conflict must belong to it. */
+/**
+ * Returns the tables for which an insert breaks the rule: inserted rows must name their workspace, and rows updated
+ * on conflict must belong to it.
+ */
 function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[] {
   const [table = ""] = namesIn(query["into"], "TableNode");
   if (!workspaceTables.includes(table)) return [];
@@ -106,7 +118,7 @@ function unboundInsert(query: Tree, workspaceTables: readonly string[]): string[
   return hasColumn && isGuarded ? [] : [table];
 }
 
-/** The tables of the statement, not of those within it. */
+/** Returns the tables of the statement, without those of its subqueries. */
 function sourcesOf(query: Tree): Source[] {
   const { from, table, joins = [] } = query as { from?: Tree; table?: unknown; joins?: Tree[] };
   const froms = (from?.["froms"] as unknown[] | undefined) ?? [];
@@ -117,7 +129,7 @@ function sourcesOf(query: Tree): Source[] {
   });
 }
 
-/** A subquery in the place of a table is checked by itself. */
+/** Returns a source if it is a table. A subquery in place of a table is left out, since it is checked by itself. */
 function tableOnly(source: unknown): unknown {
   return (source as Tree | undefined)?.["kind"] === "TableNode" ? source : undefined;
 }
@@ -137,8 +149,8 @@ function conjuncts(condition: unknown): Tree[] {
 }
 
 /**
- * Whether a condition compares the table's workspace with a value or with that of a bound table, or joins the table's rows
- * by their ids to those of a bound table.
+ * Returns whether the conditions bind a table to one workspace: they compare its workspace with a value or with that of
+ * another bound table, or they join its rows by their ids to the rows of a bound table.
  */
 function isBound(table: string, tables: string[], conditions: Tree[], bound: ReadonlySet<string>): boolean {
   const isColumn = (side: Tree | undefined, of: string, column?: string) =>
@@ -156,7 +168,10 @@ function isBound(table: string, tables: string[], conditions: Tree[], bound: Rea
   });
 }
 
-/** Whether this is the named column of the table, or any of its columns if no name is given. */
+/**
+ * Returns whether one side of a comparison is this column of the table; if `column` is omitted, any column of the
+ * table.
+ */
 function isColumnOf(side: Tree | undefined, table: string, tables: string[], column?: string): boolean {
   if (side?.["kind"] !== "ReferenceNode") return false;
   if (column !== undefined && !namesIn(side["column"], "ColumnNode").includes(column)) return false;
@@ -164,7 +179,7 @@ function isColumnOf(side: Tree | undefined, table: string, tables: string[], col
   return owner === table || (owner === undefined && tables.length === 1);
 }
 
-/** The names of the tables or columns in a part of a tree. */
+/** Returns the names of the tables or columns in a part of a tree. */
 function namesIn(tree: unknown, kind: "TableNode" | "ColumnNode"): string[] {
   if (typeof tree !== "object" || tree === null) return [];
   const node = tree as Tree;
@@ -173,7 +188,7 @@ function namesIn(tree: unknown, kind: "TableNode" | "ColumnNode"): string[] {
   return [String(identifier["name"])];
 }
 
-/** The texts of hand-written SQL in a statement. */
+/** Returns the pieces of hand-written SQL in a statement. */
 export function rawSql(tree: unknown): string[] {
   if (typeof tree !== "object" || tree === null) return [];
   const node = tree as Tree;

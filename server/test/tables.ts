@@ -2,10 +2,10 @@ import type { Db, Schema } from "../src/storage/schema.ts";
 
 type Table = keyof Schema;
 
-/** The engines' own tables, which contain no user's data. */
+/** Tables for the engines themselves, which contain no data of users. */
 const enginesOwn: readonly string[] = ["migrations", "changes", "nodes", "copies"];
 
-/** Every table of the database, and the tables whose rows belong to a workspace. */
+/** Returns all tables of the database, and among them those whose rows belong to a workspace. */
 export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Table[] }> {
   const found = await db.introspection.getTables();
   const all = found.filter(({ isView, name }) => !isView && !enginesOwn.includes(name));
@@ -14,10 +14,10 @@ export async function tablesOf(db: Db): Promise<{ all: Table[]; ofWorkspace: Tab
   return { all: names(all), ofWorkspace: names(ofWorkspace) };
 }
 
-/** Written in the background, at no fixed time. */
+/** Tables of usage, which a thread writes at times that a test cannot foresee. */
 const usageTables: readonly string[] = ["usageNames", "usageBlocks", "usageGaps", "lastUses"];
 
-/** Every row of a workspace as text, by table, except the usage tables. */
+/** Returns every row of a workspace as text, by table, without the tables of usage. */
 export async function dump(db: Db, workspaceId: string): Promise<Record<string, string[]>> {
   const { ofWorkspace } = await tablesOf(db);
   const names = ofWorkspace.filter((name) => !usageTables.includes(name));

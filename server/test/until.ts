@@ -1,4 +1,7 @@
-/** Polls until `read` returns something other than undefined or false, and returns it. Throws after `withinMs`. */
+/**
+ * Calls `read` again and again until it returns something other than undefined or false, and returns that. Throws
+ * after `withinMs`.
+ */
 export async function until<T>(
   read: () => T | Promise<T>,
   withinMs = 20_000,

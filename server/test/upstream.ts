@@ -2,10 +2,10 @@ import { fromUpstream, unknownHash } from "../src/storage/queries/keys/waiting.t
 import { insertKeys } from "../src/storage/queries/keys/write.ts";
 import { startTest, type TestEngine, type TestServer } from "./harness.ts";
 
-/** What a server that is asked has received, and how it responds. */
+/** A server that stands in for the upstream: its address, the bodies that it has received, and how to stop it. */
 export type Asked = { url: string; bodies: Record<string, unknown>[]; stop(): Promise<void> };
 
-/** A server that responds to every request like this. */
+/** Starts a server that responds to every request with what `respond` returns. */
 export function startUpstream(
   respond: (request: Request, body: string) => Response | Promise<Response>,
 ): Asked {
@@ -25,7 +25,10 @@ export function startUpstream(
   };
 }
 
-/** Passes requests on to the server at this address, without the connection's own headers. */
+/**
+ * Returns a function that passes requests on to the server at this address, without the headers that belong to the
+ * connection.
+ */
 export function passTo(url: () => string): (request: Request, body: string) => Promise<Response> {
   return (request, body) => {
     const headers = new Headers(request.headers);
@@ -36,7 +39,7 @@ export function passTo(url: () => string): (request: Request, body: string) => P
 
 export type Settings = Record<string, string>;
 
-/** A server with an upstream at this address. */
+/** Starts a Latchkey whose upstream is at this address. */
 export function startAfter(
   engine: TestEngine,
   url: string,
@@ -89,7 +92,7 @@ export async function makeWaiting(server: TestServer, waiting: Waiting): Promise
   );
 }
 
-/** Whether the key still waits. */
+/** Returns whether the key still waits for its hash. */
 export async function waits(server: TestServer, keyId: string): Promise<boolean> {
   const row = await server.services.engine.db
     .selectFrom("keys")
@@ -99,7 +102,7 @@ export async function waits(server: TestServer, keyId: string): Promise<boolean>
   return row.pendingMigrationId === fromUpstream;
 }
 
-/** The body of a verification's response. */
+/** Returns a response to a verification with this `data`. */
 export function verdict(data: object): Response {
   return Response.json({ meta: { requestId: "req_1" }, data });
 }

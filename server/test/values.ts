@@ -8,17 +8,17 @@ const typeOf = (value: unknown): string[] => {
   return [typeof value];
 };
 
-/** Values of types that the field does not accept. */
+/** Returns values of types that the field does not accept. */
 export function wrongFor(field: JsonSchema): unknown[] {
   const types = typesOf(field);
   if (types.includes("anything")) return [];
   return samples.filter((value) => !typeOf(value).some((type) => types.includes(type)));
 }
 
-/** Matches the messages about values beyond a bound. */
+/** Matches messages that say that a value is beyond a bound. */
 export const ofBounds = /^(has|is) (more|fewer|less|not one)/;
 
-/** The last valid values of a field, and the first invalid ones. */
+/** The outermost valid values of a field, and the first invalid ones beyond them. */
 type Bounds = { within: unknown[]; beyond: unknown[] };
 
 export function boundsOf({ schema: given }: Field): Bounds {
@@ -47,7 +47,10 @@ function integerBounds({ minimum, maximum }: JsonSchema): Bounds {
   };
 }
 
-/** Texts of letters, and of characters outside the basic plane if the pattern allows them. Each is one code point. */
+/**
+ * Returns texts of the lengths at the bounds: of letters and, if the pattern allows it, of characters above U+FFFF,
+ * each of which is one code point.
+ */
 function stringBounds(schema: JsonSchema): Bounds {
   const { minLength = 0, maxLength } = schema;
   const lengths = [minLength - 1, minLength, maxLength, (maxLength ?? Infinity) + 1];
@@ -72,7 +75,7 @@ function arrayBounds({ items = {}, minItems = 0, maxItems }: JsonSchema): Bounds
   };
 }
 
-/** An item that differs from the others of its array. */
+/** Returns an item for this index of an array that differs from the items for other indexes. */
 function distinct(schema: JsonSchema, index: number): unknown {
   const item = sample(schema);
   if (typeof item === "string") return `${item}${index}`;

@@ -4,21 +4,21 @@ import type { CallOptions, Reply, TestServer } from "./harness.ts";
 /** A workspace for one test, on a server that tests share. */
 export type Workspace = {
   id: string;
-  /** has all permissions in it */
+  /** a root key with all permissions in the workspace */
   rootKey: string;
   call(operation: string, body: unknown, options?: CallOptions): Promise<Reply>;
-  /** Expects a 200, and returns its `data`. */
+  /** Calls an operation, expects a 200, and returns the `data`. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read responses of any shape
   data(operation: string, body: unknown, options?: CallOptions): Promise<any>;
-  /** Expects a 400, and returns the places in the body that it names. */
+  /** Calls an operation, expects a 400, and returns the places in the body that the error names. */
   flaws(operation: string, body: unknown): Promise<string[]>;
-  /** the audit trail, oldest first */
+  /** Returns the audit trail, oldest event first. */
   audit(): Promise<{ event: string; targetId: string; fields: string[] }[]>;
   /** Creates a root key of this workspace with exactly these permissions. */
   keyWith(...permissions: string[]): Promise<string>;
 };
 
-/** Creates a workspace, so that a test sees no data of other tests. */
+/** Creates a workspace in which a test sees no data of other tests. */
 export async function makeWorkspace(server: TestServer): Promise<Workspace> {
   const id = await server.makeWorkspace();
   const rootKey = await server.makeRootKey(["*"], { workspaceId: id });
@@ -51,7 +51,7 @@ export async function makeWorkspace(server: TestServer): Promise<Workspace> {
   };
 }
 
-/** `depth` nested objects, including the outermost. */
+/** Returns an object that is nested `depth` levels deep; the outermost counts as one. */
 export function nested(depth: number): object {
   let value = {};
   for (let level = 1; level < depth; level += 1) value = { inner: value };

@@ -2,7 +2,7 @@ import type { Operation } from "../src/operation.ts";
 import { insertMigration } from "../src/storage/queries/keys/migrations.ts";
 import type { Reply, TestServer } from "./harness.ts";
 
-/** What a request can refer to. */
+/** The kinds of records to which a request can refer. */
 export type Kind =
   | "apiId"
   | "keyId"
@@ -19,7 +19,7 @@ export type Kind =
   | "reservationId"
   | "rootKeyId";
 
-/** One of everything, in one workspace. */
+/** One record of each kind, all in the same workspace. */
 export type World = Record<Kind, string> & { workspaceId: string; rootKey: string };
 
 const kindsByPrefix: Record<string, Kind> = {
@@ -44,13 +44,13 @@ const kindsByField: Record<string, Kind> = {
   namespace: "namespace",
 };
 
-/** What `value` refers to in a field of this name, if anything. */
+/** Returns to what kind of record `value` refers in a field of this name, or `undefined` if it does not refer to one. */
 function kindOf(field: string, value: string): Kind | undefined {
   const prefix = /^([a-z]+)_[0-9A-Za-z]{22}$/.exec(value)?.[1] ?? "";
   return kindsByPrefix[prefix] ?? kindsByField[field];
 }
 
-/** Creates one of everything through the API. `name` distinguishes one world from another. */
+/** Creates one record of each kind through the API. `name` is a part of their names, so that two worlds differ. */
 export async function makeWorld(
   server: TestServer,
   name: string,
@@ -136,10 +136,13 @@ function mapTexts(body: unknown, change: (text: string, field: string) => string
   );
 }
 
-/** An operation's example, referring to what exists in `world`. A new identity keeps the example's external id. */
+/**
+ * Returns an operation's example with references to records that exist in `world`. An identity that it creates keeps
+ * the example's external id.
+ */
 export function exampleIn(operation: Operation, world: World): unknown {
   const makesIdentity = operation.name === "identities.createIdentity";
-  const isOfRootKeys = operation.name.startsWith("rootKeys."); // whose permissions are not those of keys
+  const isOfRootKeys = operation.name.startsWith("rootKeys."); // in these operations, `permissions` are those of a root key, which are of another kind
   return mapTexts(operation.example.input, (text, field) => {
     const kind = kindOf(field, text);
     const isKept = (makesIdentity && kind === "externalId") || (isOfRootKeys && kind === "slug");

@@ -1,8 +1,11 @@
-/** Calls operations for the session in this browser. Every type comes from the SDK, which is generated from `openapi.json`. */
+/**
+ * Calls operations for the session in this browser. Every type comes from the SDK, which is generated from
+ * `openapi.json`.
+ */
 import type { Latchkey } from "@latchkey/sdk";
 import { ApiError, ConnectionLost, type Flaw } from "./errors.ts";
 
-/** `group.verbNoun` */
+/** The names of all operations: `group.verbNoun`. */
 export type OperationName = {
   [G in keyof Latchkey & string]: `${G}.${keyof Latchkey[G] & string}`;
 }[keyof Latchkey & string];
@@ -16,9 +19,9 @@ type Method<N extends OperationName> = N extends `${infer G extends keyof Latchk
 export type Input<N extends OperationName> =
   Method<N> extends (input: infer I, ...rest: never[]) => unknown ? NonNullable<I> : never;
 type Returned<N extends OperationName> = Method<N> extends (...all: never[]) => infer R ? Awaited<R> : never;
-/** the `data` of a response */
+/** the type of an operation's `data` */
 export type Data<N extends OperationName> = Returned<N> extends { data: infer D } ? D : undefined;
-/** one item of a list */
+/** the type of an item, if `data` is a list */
 export type Item<N extends OperationName> = Data<N> extends (infer I)[] ? I : never;
 
 export type Response<N extends OperationName> = {
@@ -29,7 +32,7 @@ export type Response<N extends OperationName> = {
 
 export type CallOptions = { signal?: AbortSignal; idempotencyKey?: string };
 
-/** Errors: `ApiError` for a refusal, `ConnectionLost` if no response arrived. */
+/** Calls an operation. Errors: `ApiError` if the server refused the call, `ConnectionLost` if no response arrived. */
 export async function call<N extends OperationName>(
   name: N,
   input: Input<N>,
@@ -53,7 +56,7 @@ type Envelope = {
 
 type SendOptions = { signal?: AbortSignal | undefined; headers?: Record<string, string> };
 
-/** Sends a request below `/console/`. Without `body`, sends an empty one. */
+/** Sends a request to a path below `/console/`. If `body` is omitted, the body is empty. */
 export async function send(
   method: "POST" | "DELETE",
   path: string,

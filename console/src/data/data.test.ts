@@ -1,4 +1,4 @@
-/** What the console decides without a server. */
+/** Tests what the console decides without a server. */
 import { describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { csvOf } from "../parts/CsvButton.tsx";
@@ -7,7 +7,7 @@ import { kindOf } from "./kinds.ts";
 import { isHeld, type Session, serverPermission } from "./session.ts";
 import { sha256 } from "./sha256.ts";
 
-test("the bundled SHA-256 is that of the standard, for every length around a block", () => {
+test("the bundled SHA-256 returns what the standard one returns, for all lengths near the size of a block", () => {
   for (let length = 0; length < 200; length += 1) {
     const message = randomBytes(length);
     expect(Buffer.from(sha256(message))).toEqual(createHash("sha256").update(message).digest());
@@ -33,18 +33,18 @@ test("ids, names and root keys are recognized", () => {
   }
 });
 
-test("JSON that is no object says where it stops being one", () => {
+test("for a text that is not a JSON object, the message says where it is wrong", () => {
   expect(readObject("")).toEqual({ value: {} });
   expect(readObject('{"a":1}')).toEqual({ value: { a: 1 } });
   expect(readObject("[1]")).toEqual({ flaw: "This is not a JSON object. Begin with { and end with }." });
   expect(readObject('{"a":\n1,}')).toMatchObject({ flaw: expect.stringMatching(/^Line 2, column \d+: /) });
 });
 
-test("a cell of a CSV file is quoted, and never a formula", () => {
+test("a cell of a CSV file is quoted, and no spreadsheet runs it as a formula", () => {
   expect(csvOf([{ a: '=cmd|"x"', b: "plain" }])).toBe('"a","b"\r\n"\'=cmd|""x""","plain"');
 });
 
-test("a permission is held by name, for all of a kind, or for any of it, as the documentation writes it", () => {
+test("a session is found to have a permission for one resource, for all resources of a kind, or for at least one of them", () => {
   const held = (permissions: string[], needed: string) =>
     isHeld({ permissions } as unknown as Session, needed);
   expect(held(["*"], "api.*.create_api")).toBe(true);

@@ -1,12 +1,12 @@
-/** One place in the input that is wrong, such as `body.ratelimits[0].limit`. */
+/** What is wrong at one place of the input. `location` is that place, such as `body.ratelimits[0].limit`. */
 export type Flaw = { location: string; message: string; fix?: string };
 
 type Problem = { status: number; type: string; title: string; detail: string; errors?: Flaw[] };
 
-/** The server refused the call and says why. */
+/** The server has refused the call. The message says why. */
 export class ApiError extends Error {
   readonly status: number;
-  /** the last segment of the error's type */
+  /** the last segment of the error's `type`, such as `console_session_missing` */
   readonly code: string;
   readonly flaws: readonly Flaw[];
   readonly requestId: string;
@@ -23,7 +23,7 @@ export class ApiError extends Error {
 /** No response arrived. */
 export class ConnectionLost extends Error {
   constructor() {
-    super("The server cannot be reached.");
+    super("The server cannot be reached. Check that it runs, and try again.");
   }
 }
 
@@ -31,7 +31,7 @@ export function isSessionMissing(error: unknown): boolean {
   return error instanceof ApiError && error.code === "console_session_missing";
 }
 
-/** The flaw at this field of the input, if the error names one: `at` is a path such as `credits.remaining`. */
+/** Returns what the error says about one field of the input, if anything. `at` is its path, such as `credits.remaining`. */
 export function flawAt(error: unknown, at: string): string | undefined {
   if (!(error instanceof ApiError)) return undefined;
   const flaw = error.flaws.find(

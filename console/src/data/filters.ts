@@ -2,7 +2,10 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 
 export type Filters = Readonly<Record<string, string | undefined>>;
 
-/** The filters of the page, as its URL has them. `change` goes back to the first page; `undefined` removes a filter. */
+/**
+ * Returns the filters in the page's URL, and a function that changes some of them and goes to the first page of the
+ * list. The value `undefined` removes a filter.
+ */
 export function useFilters(): [Filters, change: (changes: Filters) => void] {
   const filters: Filters = useSearch({ strict: false });
   const navigate = useNavigate();

@@ -1,14 +1,17 @@
-/** What a pasted text is. */
+/** What a text is that the user has typed or pasted into a search. */
 export type Pasted =
   | { kind: "id"; prefix: string; id: string }
   | { kind: "rootKey" }
-  /** it may be a key, so it must not be sent */
+  /** the text may be a key, so it must not be sent to the server */
   | { kind: "secret" }
   | { kind: "text" };
 
-/** Our ids begin with the time, whose first letter is 0 until the year 2081. Keys never contain a 0 after the prefix. */
+/**
+ * An id of a Latchkey record. After its prefix comes the time of its creation, whose first character is 0 until the
+ * year 2081. A key never has a 0 after its prefix.
+ */
 const ourId = /^([a-z]{2,4})_0[0-9A-Za-z]{21}$/;
-/** A run of letters and digits that nobody would use as a name. */
+/** A sequence of letters and digits so long that it is not a name. */
 const randomRun = /[0-9A-Za-z]{14,}/;
 
 export function kindOf(text: string): Pasted {

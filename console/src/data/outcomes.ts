@@ -1,4 +1,7 @@
-/** How each outcome of a verification or a decision is shown: a word, a mark and a tone, since not everyone can tell colors apart. */
+/**
+ * How the outcomes of verifications and rate limit decisions are shown. Each has a word, since not everyone can tell
+ * colors apart.
+ */
 export type Tone = "good" | "bad" | "warn";
 
 const known: Readonly<Record<string, { label: string; tone: Tone }>> = {
@@ -12,7 +15,7 @@ const known: Readonly<Record<string, { label: string; tone: Tone }>> = {
   EXPIRED: { label: "Expired", tone: "bad" },
   INSUFFICIENT_PERMISSIONS: { label: "Lacks permission", tone: "bad" },
   RATE_LIMITED: { label: "Rate limited", tone: "warn" },
-  USAGE_EXCEEDED: { label: "No credits", tone: "warn" },
+  USAGE_EXCEEDED: { label: "Out of credits or quota", tone: "warn" },
 };
 
 export function outcomeOf(code: string): { label: string; tone: Tone } {

@@ -11,7 +11,10 @@ import { useState } from "react";
 import { call, type Data, type Input, type OperationName } from "./api.ts";
 import { ConnectionLost, isSessionMissing } from "./errors.ts";
 
-/** `onSessionMissing` is called when a call finds that the session has ended. */
+/**
+ * Creates the cache of responses. `onSessionMissing` is called when the server refuses a call since the session has
+ * ended.
+ */
 export function newQueryClient(onSessionMissing: () => void): QueryClient {
   const onError = (error: unknown) => {
     if (isSessionMissing(error)) onSessionMissing();
@@ -34,11 +37,11 @@ export function newQueryClient(onSessionMissing: () => void): QueryClient {
 type QueryOptions = {
   enabled?: boolean;
   refetchInterval?: number | false;
-  /** keeps showing the previous rows while other ones load */
+  /** whether the previous rows stay visible while the rows for new filters are loading */
   keepPrevious?: boolean;
 };
 
-/** The response of an operation that only reads. */
+/** Calls an operation that only reads, and returns the state of the call and its response. */
 export function useOperation<N extends OperationName>(name: N, input: Input<N>, options: QueryOptions = {}) {
   const { keepPrevious = false, ...rest } = options;
   return useQuery({
@@ -50,8 +53,8 @@ export function useOperation<N extends OperationName>(name: N, input: Input<N>, 
 }
 
 /**
- * Runs an operation that changes something, then refreshes everything that is shown. Repeating it after a lost connection
- * has no second effect.
+ * Returns a function that calls an operation that writes, and then refreshes everything that the page shows. If a call
+ * fails and the user sends the same input again, it has the same Idempotency-Key, so that it takes effect only once.
  */
 export function useChange<N extends OperationName>(name: N, onDone?: (data: Data<N>) => void) {
   const client = useQueryClient();
@@ -66,18 +69,18 @@ export function useChange<N extends OperationName>(name: N, onDone?: (data: Data
     onSuccess: ({ data }) => {
       setSent(undefined);
       onDone?.(data);
-      return client.invalidateQueries(); // it is in progress until what is shown is fresh
+      return client.invalidateQueries(); // the change stays in progress until the page shows its effect
     },
   });
 }
 
-/** `crypto.randomUUID` is missing on plain HTTP. */
+/** Returns a random id. Browsers have `crypto.randomUUID` only over HTTPS and on localhost. */
 function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The input of a list: 50 rows, and only those filters that are set. */
+/** Returns the input for one page of a list: 50 rows, and the filters that are set. */
 export function pageInput<T extends object>(
   filters: T,
 ): { limit: number } & { [K in keyof T]?: NonNullable<T[K]> } {

@@ -5,11 +5,11 @@ export type Session = {
   rootKeyId: string;
   workspace: { id: string; name: string };
   permissions: readonly string[];
-  /** if nothing is called before this time */
+  /** when the session ends unless a call is made before; Unix time in milliseconds */
   expiresAt: number;
 };
 
-/** The session of this browser. Errors: `ApiError` if it has no session. */
+/** Returns the session of this browser. Errors: `ApiError` if it has no session. */
 export async function findSession(): Promise<Session> {
   return (await send("POST", "session", undefined)).data as Session;
 }
@@ -30,12 +30,13 @@ export function useSession(): Session {
   return session;
 }
 
-/** The one permission that `*` does not include. */
+/** The permission to read the state of the server. It is the only permission that `*` does not include. */
 export const serverPermission = "server.*.read_status";
 
 /**
- * Whether the session may do what needs this permission, written as the documentation writes it: `api.*.create_api` needs
- * a grant for all, `api.<id>.update_key` a grant for any, and an id in its place a grant for that one.
+ * Returns whether the session has the permission that an action needs. `api.*.create_api` must be granted for all apis.
+ * `api.<id>.update_key`, with `<id>` itself, must be granted for at least one api. With the id of an api in place of
+ * `<id>`, it must be granted for that api.
  */
 export function isHeld({ permissions }: Session, needed: string): boolean {
   if (needed === serverPermission) return permissions.includes(needed);

@@ -1,7 +1,7 @@
-/** SHA-256 of the UTF-8 text as base64url, which is how the server stores keys. */
+/** Returns the SHA-256 of a key in base64url, which is what the server stores instead of the key. */
 export async function hashKey(key: string): Promise<string> {
   const bytes = new TextEncoder().encode(key);
-  // `crypto.subtle` is missing on plain HTTP
+  // browsers have `crypto.subtle` only over HTTPS and on localhost
   const digest =
     crypto.subtle === undefined
       ? sha256(bytes)
@@ -16,7 +16,7 @@ function base64url(bytes: Uint8Array): string {
     .replace(/=+$/, "");
 }
 
-/** FIPS 180-4. */
+/** Returns the SHA-256 of a message, as FIPS 180-4 defines it. */
 export function sha256(message: Uint8Array): Uint8Array {
   const state = new Uint32Array(initial);
   const padded = pad(message);
@@ -28,7 +28,7 @@ export function sha256(message: Uint8Array): Uint8Array {
   return new Uint8Array(digest.buffer);
 }
 
-/** The message, a 1 bit, zeros, and the length in bits: a multiple of 64 bytes. */
+/** Returns the message, followed by a 1 bit, zeros, and its length in bits, so that all is a multiple of 64 bytes. */
 function pad(message: Uint8Array): Uint8Array<ArrayBuffer> {
   const padded = new Uint8Array(Math.ceil((message.byteLength + 9) / 64) * 64);
   padded.set(message);

@@ -20,7 +20,7 @@ const units: readonly [unit: Intl.RelativeTimeFormatUnit, ms: number][] = [
   ["minute", minuteMs],
 ];
 
-/** Such as `3 minutes ago` and `in 2 days`. */
+/** Formats a time as `3 minutes ago` or `in 2 days`. */
 export function fromNow(atMs: number, nowMs = Date.now()): string {
   const distance = atMs - nowMs;
   const [unit, ms] = units.find(([, length]) => Math.abs(distance) >= length) ?? ["second", secondMs];
@@ -35,7 +35,7 @@ export function clockTime(atMs: number): string {
   return clock.format(atMs);
 }
 
-/** Such as `1 min` and `30 d`: the largest unit that divides it. */
+/** Formats a duration as `1 min` or `30 d`, in the largest unit that gives a whole number. */
 export function span(ms: number): string {
   const named: readonly [name: string, ms: number][] = [
     ["d", dayMs],

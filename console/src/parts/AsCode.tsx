@@ -3,7 +3,7 @@ import { Copy } from "./Copy.tsx";
 
 type Props<N extends OperationName> = { operation: N; input: Input<N> };
 
-/** The call as a shell command and as code. */
+/** Shows a call of the API as a curl command and as code that uses the SDK. */
 export function AsCode<N extends OperationName>({ operation, input }: Props<N>) {
   const { curl, sdk } = snippets(operation, input);
   return (
@@ -20,7 +20,7 @@ export function AsCode<N extends OperationName>({ operation, input }: Props<N>) 
 function Snippet({ text, what }: { text: string; what: string }) {
   return (
     <div className="row">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a long line scrolls, which must work from the keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: with the focus, long lines can be scrolled from the keyboard */}
       <pre className="code" tabIndex={0}>
         {text}
       </pre>

@@ -8,7 +8,7 @@ import { Time } from "./Time.tsx";
 
 type Event = Item<"audit.listEvents">;
 
-/** The latest changes of one thing. */
+/** The latest audit events of one record, such as a key. */
 export function AuditTrail({ targetId }: { targetId: string }) {
   const { data, error } = useOperation("audit.listEvents", { targetId, limit: 10, order: "desc" });
   return (
@@ -21,7 +21,7 @@ export function AuditTrail({ targetId }: { targetId: string }) {
       }
     >
       <Problem error={error} />
-      {data?.data.length === 0 ? <p className="soft">Nothing has been recorded.</p> : null}
+      {data?.data.length === 0 ? <p className="soft">No changes have been recorded.</p> : null}
       {data === undefined || data.data.length === 0 ? null : (
         <Table<Event>
           caption="Audit trail"
@@ -43,7 +43,7 @@ export function AuditTrail({ targetId }: { targetId: string }) {
   );
 }
 
-/** Who made a change, with a link to everything else that they changed. */
+/** The id of the root key that made a change, as a link to all changes that it made. */
 export function Actor({ id }: { id: string }) {
   return (
     <Link to="/audit" search={{ actorId: id }} className="clip small">

@@ -6,10 +6,10 @@ type Props = {
   onClick?: () => void;
   kind?: "primary" | "danger" | "quiet" | undefined;
   small?: boolean;
-  /** while its work is in progress */
+  /** whether the work that the button has started is still in progress */
   busy?: boolean;
   submits?: boolean;
-  /** The permission that the action needs. Without it the button does nothing and says why. */
+  /** The permission that the action needs. If the session lacks it, the button is disabled and names the permission. */
   needs?: string | undefined;
 };
 

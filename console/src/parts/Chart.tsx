@@ -12,7 +12,11 @@ const left = 44;
 const bottom = 22;
 
 const tones: readonly Tone[] = ["good", "warn", "bad"];
-const toneLabels: Record<Tone, string> = { good: "Passed", warn: "Limit or credits", bad: "Refused" };
+const toneLabels: Record<Tone, string> = {
+  good: "Passed",
+  warn: "Refused by a limit, quota or credits",
+  bad: "Refused otherwise",
+};
 
 type Bars = { time: number } & Record<Tone, number>;
 
@@ -36,7 +40,7 @@ export function Chart({ points, label }: { points: readonly Point[]; label: stri
       </ul>
       <Plot bars={bars} label={label} />
       <details className="more">
-        <summary>As a table</summary>
+        <summary>Show as a table</summary>
         <div className="table-frame">
           <Table
             caption={label}
@@ -53,7 +57,7 @@ export function Chart({ points, label }: { points: readonly Point[]; label: stri
   );
 }
 
-/** Each tone has a shape of its own, since not everyone can tell colors apart. */
+/** The mark of a tone in the legend. Each has another shape, since not everyone can tell colors apart. */
 function Swatch({ tone }: { tone: Tone }) {
   if (tone === "good") return <rect className="good" width="12" height="12" rx="3" />;
   if (tone === "warn") return <circle className="warn" cx="6" cy="6" r="6" />;
@@ -125,7 +129,7 @@ function barsOf({ time, outcomes }: Point): Bars {
 }
 
 function titleOf({ time, good, warn, bad }: Bars): string {
-  return `${exactly(time)}: ${number(good)} passed, ${number(warn)} by limits or credits, ${number(bad)} refused`;
+  return `${exactly(time)}: ${number(good)} passed, ${number(warn)} refused by a limit, quota or credits, ${number(bad)} refused otherwise`;
 }
 
 function sentenceOf(outcomes: Point["outcomes"]): string {

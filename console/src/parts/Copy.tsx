@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Icon } from "./Icon.tsx";
 
-/** `what` says what is copied, such as `key id`. */
+/** A button that copies `text`. Its label names it by `what`, such as `key id`. */
 export function Copy({ text, what }: { text: string; what: string }) {
   const [state, setState] = useState<"ready" | "copied" | "refused">("ready");
   const copy = async () => {
@@ -9,11 +9,15 @@ export function Copy({ text, what }: { text: string; what: string }) {
       await navigator.clipboard.writeText(text);
       setState("copied");
     } catch {
-      setState("refused"); // on plain HTTP the browser has no clipboard
+      setState("refused"); // browsers let a page use the clipboard only over HTTPS and on localhost
     }
     setTimeout(() => setState("ready"), 2_000);
   };
-  const label = { ready: `Copy ${what}`, copied: "Copied", refused: "Select and copy it by hand" }[state];
+  const label = {
+    ready: `Copy ${what}`,
+    copied: "Copied",
+    refused: "Not copied: select the text and copy it",
+  }[state];
   return (
     <button type="button" className="copy" onClick={() => void copy()} title={label} aria-label={label}>
       <Icon name={{ ready: "copy", copied: "check", refused: "cross" }[state] as "copy"} />

@@ -1,6 +1,6 @@
 type Row = Readonly<Record<string, string>>;
 
-/** Downloads the rows of this page. */
+/** A button that downloads the rows on this page as a CSV file. */
 export function CsvButton({ name, rows }: { name: string; rows: readonly Row[] }) {
   return (
     <a
@@ -19,7 +19,7 @@ export function csvOf(rows: readonly Row[]): string {
   return lines.map((cells) => cells.map(cell).join(",")).join("\r\n");
 }
 
-/** A spreadsheet would run a cell that begins like a formula, so such a cell begins with a quote. */
+/** Formats a cell. If the text begins like a formula, a quote is put before it, since a spreadsheet would run it. */
 function cell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;

@@ -10,7 +10,7 @@ type Props = {
   open: boolean;
   onClose(): void;
   wide?: boolean;
-  /** whether Escape and a click outside close it; false for something that is shown only once */
+  /** whether Escape and a click outside close the dialog; false if its content is shown only once */
   dismissible?: boolean;
   children: React.ReactNode;
 };
@@ -40,12 +40,12 @@ type FormProps = Omit<Props, "dismissible"> & {
   danger?: boolean;
   busy: boolean;
   error: unknown;
-  /** the inputs whose errors are shown at a field */
+  /** the names of the inputs whose errors the dialog shows at their fields, and not again below */
   fields?: readonly string[];
   onSubmit(): void;
 };
 
-/** A dialog with a form. What was typed stays when sending fails. */
+/** A dialog with a form. If the server refuses the input, the dialog stays open with what was typed. */
 export function FormDialog({
   submit,
   danger,
@@ -87,14 +87,14 @@ type ConfirmProps = {
   onClose(): void;
   children: React.ReactNode;
   submit: string;
-  /** what must be typed; undefined: nothing */
+  /** the name that the user must type to confirm; undefined: the user need not type anything */
   name?: string | undefined;
   busy: boolean;
   error: unknown;
   onConfirm(): void;
 };
 
-/** Asks before something that cannot be undone. */
+/** Asks the user to confirm an action that cannot be undone. */
 export function ConfirmDialog({ name, onConfirm, children, ...dialog }: ConfirmProps) {
   const [typed, setTyped] = useState("");
   const [missed, setMissed] = useState(false);
@@ -114,7 +114,7 @@ export function ConfirmDialog({ name, onConfirm, children, ...dialog }: ConfirmP
           label={`Type ${name} to confirm`}
           value={typed}
           onChange={setTyped}
-          error={missed ? "This is not the name." : undefined}
+          error={missed ? `This is not the name. Type ${name}.` : undefined}
         />
       )}
     </FormDialog>
@@ -124,11 +124,11 @@ export function ConfirmDialog({ name, onConfirm, children, ...dialog }: ConfirmP
 type SecretProps = {
   secret: string;
   onClose(): void;
-  /** whether the server can show it again */
+  /** whether the server can show the key again, because it was created as recoverable */
   isKept?: boolean;
 };
 
-/** Shows a new secret once. It is in no URL, title or log, and gone when the dialog closes. */
+/** Shows a key. It is in no URL, title or log, and nothing has it any more after the dialog is closed. */
 export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
   return (
     <Dialog
@@ -137,7 +137,9 @@ export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
       onClose={onClose}
       dismissible={false}
     >
-      {isKept === true ? null : <p className="soft">It is shown only this once. Only its hash is stored.</p>}
+      {isKept === true ? null : (
+        <p className="soft">This key cannot be shown again. The server stores only its hash.</p>
+      )}
       <div className="row">
         <code className="code secret">{secret}</code>
         <Copy text={secret} what="key" />

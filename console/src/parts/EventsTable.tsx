@@ -6,7 +6,7 @@ import { Table } from "./Table.tsx";
 
 export type UsageEvent = Item<"analytics.listEvents">;
 
-/** Verifications and decisions, with one click to why each was refused. */
+/** A table of verifications and rate limit decisions. Each refused verification links to its explanation. */
 export function EventsTable({ events }: { events: readonly UsageEvent[] }) {
   return (
     <Table<UsageEvent>

@@ -8,7 +8,7 @@ type Props = {
   onChange(value: string | undefined): void;
 };
 
-/** A time in the browser's own zone. */
+/** A filter by a date and time in the browser's time zone. */
 export function InstantFilter({ label, value, onChange }: Props) {
   return (
     <TextField
@@ -23,7 +23,7 @@ export function InstantFilter({ label, value, onChange }: Props) {
   );
 }
 
-/** As `datetime-local` wants it: `2026-01-31T12:00`. */
+/** Formats a time for an input of the type `datetime-local`: `2026-01-31T12:00`. */
 export function localText(atMs: number): string {
   if (Number.isNaN(atMs)) return "";
   const offsetMs = new Date(atMs).getTimezoneOffset() * minuteMs;

@@ -1,13 +1,13 @@
 type Props<T> = {
   items: readonly T[];
   onChange(items: T[]): void;
-  /** such as `limit` */
+  /** what an item is called, such as `limit` */
   what: string;
   newItem(): T;
   fields(item: T, index: number, change: (change: Partial<T>) => void): React.ReactNode;
 };
 
-/** A list of things with several fields each, to which things can be added. `id` identifies a row while the user types. */
+/** A list of items with several fields each, and a button that adds an item. React identifies an item by its `id`. */
 export function ItemsField<T extends { id: number }>({ items, onChange, what, newItem, fields }: Props<T>) {
   const set = (id: number, change: Partial<T>) =>
     onChange(items.map((one) => (one.id === id ? { ...one, ...change } : one)));

@@ -3,7 +3,7 @@ import { readObject } from "./jsonText.ts";
 
 type Props = { label: string; value: string; onChange(value: string): void; error?: string | undefined };
 
-/** A text field for a JSON object. It shows where the text is invalid. */
+/** A text field for a JSON object. If the text is not JSON, it shows in which line and column. */
 export function JsonField({ label, value, onChange, error }: Props) {
   const read = readObject(value);
   return (
@@ -11,7 +11,7 @@ export function JsonField({ label, value, onChange, error }: Props) {
       label={label}
       value={value}
       onChange={onChange}
-      hint="A JSON object. Replaces all of it."
+      hint="A JSON object. It replaces the present one."
       error={"flaw" in read ? read.flaw : error}
     />
   );

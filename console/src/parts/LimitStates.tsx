@@ -6,7 +6,7 @@ import { Time } from "./Time.tsx";
 
 type Limit = Data<"keys.getState">["ratelimits"][number];
 
-/** Rate limits as they stand now. */
+/** The current state of rate limits. */
 export function LimitStates({ limits, none }: { limits: readonly Limit[]; none: string }) {
   if (limits.length === 0) return <p className="soft">{none}</p>;
   return (
@@ -44,7 +44,7 @@ function LimitState({
         {autoApply ? "" : ", only when a verification names it"}
         {used > 0 ? (
           <>
-            , empty <Time at={reset} />
+            , unused again <Time at={reset} />
           </>
         ) : null}
       </span>

@@ -6,7 +6,7 @@ import { WindowFields } from "./WindowFields.tsx";
 
 type Props = { drafts: readonly LimitDraft[]; onChange(drafts: LimitDraft[]): void; error: unknown };
 
-/** A list of rate limits. */
+/** The fields of a list of rate limits. */
 export function LimitsField({ drafts, onChange, error }: Props) {
   return (
     <ItemsField

@@ -8,7 +8,7 @@ type Props = {
   error?: string | undefined;
 };
 
-/** A list with one item on each line. */
+/** A text field for a list, with one item on each line. */
 export function ListField(props: Props) {
   return <AreaField {...props} hint={props.hint ?? "One on each line"} />;
 }

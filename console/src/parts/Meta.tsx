@@ -1,4 +1,4 @@
-/** Metadata as JSON. Characters that would change the order of the text around them are written as escapes. */
+/** Meta as JSON. Characters that change the text direction are shown as escapes, so that they cannot reorder the page. */
 export function Meta({ meta }: { meta: object }) {
   return <pre className="code">{visible(JSON.stringify(meta, null, 2))}</pre>;
 }

@@ -46,7 +46,7 @@ export function Card({
   );
 }
 
-/** A list of `Fact`s. */
+/** A list of `Fact` elements. */
 export function Facts({ children }: { children: React.ReactNode }) {
   return <dl className="facts">{children}</dl>;
 }

@@ -1,6 +1,6 @@
 import { ApiError, ConnectionLost, isSessionMissing } from "../data/errors.ts";
 
-/** Why something failed, and what to do. Flaws that a field shows are not repeated. */
+/** Shows why a call failed, and what to do. What is already shown at a field is not repeated here. */
 export function Problem({
   error,
   shownAtFields = [],
@@ -33,8 +33,8 @@ export function Problem({
 function titleOf(error: unknown): string {
   if (error instanceof ConnectionLost) return "No connection";
   if (!(error instanceof ApiError)) return "Something went wrong";
-  if (error.status === 400) return "This cannot be sent yet";
+  if (error.status === 400) return "Something must be corrected first";
   if (error.status === 403) return "Not permitted";
   if (error.status === 404) return "Not found";
-  return error.status >= 500 ? "The server could not do this" : "Refused";
+  return error.status >= 500 ? "The server has failed" : "Refused";
 }

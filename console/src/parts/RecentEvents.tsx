@@ -7,7 +7,7 @@ import { Problem } from "./Problem.tsx";
 
 type Filter = Pick<Input<"analytics.listEvents">, "kind" | "keyId" | "identity" | "namespace" | "outcome">;
 
-/** The last ten events of one thing. */
+/** The last ten verifications or rate limit decisions that match a filter, such as those of one key. */
 export function RecentEvents({ filter, title = "Last events" }: { filter: Filter; title?: string }) {
   const { data, error } = useOperation(
     "analytics.listEvents",
@@ -25,7 +25,7 @@ export function RecentEvents({ filter, title = "Last events" }: { filter: Filter
     >
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="events" /> : null}
-      {data?.data.length === 0 ? <p className="soft">No events are kept.</p> : null}
+      {data?.data.length === 0 ? <p className="soft">No events are stored.</p> : null}
       {data === undefined || data.data.length === 0 ? null : <EventsTable events={data.data} />}
     </Card>
   );

@@ -3,7 +3,7 @@ import { CheckField } from "./fields.tsx";
 
 type Props = { roles: readonly string[]; onChange(roles: string[]): void };
 
-/** Chooses among the roles of the workspace. */
+/** A field for choosing among the roles of the workspace. */
 export function RolesField({ roles, onChange }: Props) {
   const { data } = useOperation("permissions.listRoles", { limit: 100 });
   const names = [...new Set([...(data?.data ?? []).map(({ name }) => name), ...roles])];

@@ -5,7 +5,7 @@ const pauseMs = 250;
 
 type Props = { label: string; value: string | undefined; onChange(value: string | undefined): void };
 
-/** Searches when typing pauses. */
+/** A search field. It searches when the user stops typing for a moment. */
 export function SearchField({ label, value, onChange }: Props) {
   const [text, setText] = useState(value ?? "");
   useEffect(() => setText(value ?? ""), [value]);

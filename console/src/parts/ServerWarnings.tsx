@@ -1,7 +1,7 @@
 import type { ServerStatus } from "../data/serverStatus.ts";
 import { number } from "../data/time.ts";
 
-/** What an operator should know about the node that responds. Nothing if all is well. */
+/** Warnings for the operator about the node that serves this page. Shows nothing if all is well. */
 export function ServerWarnings({ status: { redis, usage } }: { status: ServerStatus }) {
   const lost = usage.droppedEvents + usage.droppedCounts;
   return (
@@ -10,8 +10,8 @@ export function ServerWarnings({ status: { redis, usage } }: { status: ServerSta
         <div className="note warn" role="status">
           <strong>Redis cannot be reached</strong>
           <p>
-            Until it can, each node lets pass its own share of every rate limit. What it lets pass is added to
-            Redis afterwards.
+            Each node now decides rate limits alone, and grants its share of each limit. When Redis is back,
+            the nodes add to it what they granted.
           </p>
         </div>
       ) : null}
@@ -19,8 +19,9 @@ export function ServerWarnings({ status: { redis, usage } }: { status: ServerSta
         <div className="note warn" role="status">
           <strong>Usage is incomplete</strong>
           <p>
-            This node has lost {number(usage.droppedEvents)} events and {number(usage.droppedCounts)} counts
-            since it started. The disk may be full or too slow: the log says why.
+            Since it started, this node could not store {number(usage.droppedEvents)} events and{" "}
+            {number(usage.droppedCounts)} counts, so usage reports are too low. The disk may be full or too
+            slow: the log says why.
           </p>
         </div>
       ) : null}

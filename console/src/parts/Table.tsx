@@ -7,7 +7,7 @@ import { Loading } from "./Page.tsx";
 import { Problem } from "./Problem.tsx";
 
 export type Column<T> = {
-  /** empty: the column of actions */
+  /** the heading of the column; empty for the column with the actions of a row */
   label: string;
   cell(row: T): React.ReactNode;
   isNumber?: boolean;
@@ -48,11 +48,11 @@ export function Table<T>({ caption, columns, rows, keyOf }: Rows<T>) {
 
 type ListProps<N extends OperationName, T> = Omit<Rows<T>, "rows"> & {
   query: UseQueryResult<Response<N>>;
-  /** shown if there is no row at all */
+  /** shown if the list has no rows, not even on other pages */
   empty: React.ReactNode;
 };
 
-/** A page of a list with its loading, empty and error states, and the way to the next page. */
+/** A page of a list, with a button for the next page. Also shows that it is loading, empty or has failed. */
 export function List<N extends OperationName, T>({ query, empty, ...table }: ListProps<N, T>) {
   const [filters, change] = useFilters();
   const { data, error, isPlaceholderData } = query;
@@ -66,7 +66,7 @@ export function List<N extends OperationName, T>({ query, empty, ...table }: Lis
     <>
       <section className="table-frame" aria-busy={isPlaceholderData} aria-label={table.caption}>
         <Table {...table} rows={rows} />
-        {rows.length === 0 ? <p className="loading">No row on this page.</p> : null}
+        {rows.length === 0 ? <p className="loading">This page has no rows.</p> : null}
       </section>
       {isFirst && cursor === undefined ? null : (
         <nav className="pages" aria-label="Pages">
@@ -89,7 +89,7 @@ export function List<N extends OperationName, T>({ query, empty, ...table }: Lis
 
 type EmptyProps<N extends OperationName> = {
   children: React.ReactNode;
-  /** the call that would change that */
+  /** the call that creates the first item of the empty list */
   operation: N;
   input: Input<N>;
 };

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { exactly, fromNow, minuteMs } from "../data/time.ts";
 
-/** How long ago or until, with the exact time on hover and for screen readers. */
+/** A time as `3 minutes ago` or `in 2 days`. The exact time is shown on hover, and screen readers read it. */
 export function Time({ at, none = "never" }: { at: number | undefined | null; none?: string }) {
   const [, again] = useState(0);
   useEffect(() => {

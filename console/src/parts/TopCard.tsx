@@ -14,7 +14,7 @@ type Props = {
   title: string;
   of: "identities" | "identifiers";
   namespace?: string;
-  /** the first is chosen */
+  /** the outcomes that the user can choose; the first is chosen at the beginning */
   outcomes: readonly Outcome[];
 };
 
@@ -38,7 +38,7 @@ export function TopCard({ title, of, namespace, outcomes }: Props) {
       )}
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="counts" /> : null}
-      {data?.data.items.length === 0 ? <p className="soft">Not one in the last 24 hours.</p> : null}
+      {data?.data.items.length === 0 ? <p className="soft">None in the last 24 hours.</p> : null}
       <ol className="stack">
         {data?.data.items.map((item) => (
           <li key={item.name} className="card-head">

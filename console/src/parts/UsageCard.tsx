@@ -8,7 +8,7 @@ import { Problem } from "./Problem.tsx";
 
 type Subject = Pick<Input<"analytics.getUsage">, "keyId" | "identity" | "apiId" | "namespace">;
 
-/** Requests by outcome, over 24 hours or 30 days. */
+/** A chart of the requests of the last 24 hours or 30 days by their outcomes. */
 export function UsageCard({ subject, title = "Usage" }: { subject: Subject; title?: string }) {
   const [{ period }, change] = useFilters();
   const isMonth = period === "30d";

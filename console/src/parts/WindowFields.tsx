@@ -5,12 +5,12 @@ type Props = {
   draft: Pick<LimitDraft, "limit" | "length" | "unit">;
   onChange(change: Partial<LimitDraft>): void;
   errorAt(field: string): string | undefined;
-  /** of the field with the limit itself */
+  /** the label of the field for the number of calls */
   label: string;
   hint?: string;
 };
 
-/** A limit and the length of its window. */
+/** The fields of a rate limit: how many calls, and in what time. */
 export function WindowFields({ draft, onChange, errorAt, label, hint }: Props) {
   return (
     <>

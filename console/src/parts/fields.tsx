@@ -2,10 +2,10 @@ import { useId } from "react";
 
 type Shared = { label: string; hint?: string | undefined; error?: string | undefined };
 
-/** What labels and describes a control. */
+/** Attributes that connect a control with its label, its hint and its error, for screen readers. */
 type Parts = { id: string; "aria-describedby": string | undefined; "aria-invalid": boolean };
 
-/** A label, a control, and what helps to fill it in. */
+/** A label, a control, and below it a hint or an error. */
 function Field({
   label,
   hint,

@@ -1,4 +1,4 @@
-/** The parsed object, or the place of the first error in the text. */
+/** The parsed object, or a sentence that says where the text is not a JSON object. */
 export type ReadJson = { value: Record<string, unknown> } | { flaw: string };
 
 export function readObject(text: string): ReadJson {
@@ -11,12 +11,12 @@ export function readObject(text: string): ReadJson {
     return { flaw: "This is not a JSON object. Begin with { and end with }." };
   } catch (error) {
     return {
-      flaw: `${placeOf((error as Error).message, text)}this is not JSON: check quotes and commas there.`,
+      flaw: `${placeOf((error as Error).message, text)}the text is not JSON. Check the quotes and commas there.`,
     };
   }
 }
 
-/** The browser's message names a line and a column, or a position; some name neither. */
+/** Returns the place of an error. Some browsers' messages name line and column, some a position, some neither. */
 function placeOf(message: string, text: string): string {
   const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
   if (line !== undefined) return `Line ${line}, column ${column}: `;

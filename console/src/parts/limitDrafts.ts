@@ -1,6 +1,9 @@
 import { dayMs, hourMs, minuteMs, secondMs } from "../data/time.ts";
 
-/** A rate limit in a form. `id` identifies the row, since its name changes while the user types. */
+/**
+ * A rate limit in a form. `id` is only for React: the name cannot identify the row, since it changes while the user
+ * types.
+ */
 export type LimitDraft = {
   id: number;
   name: string;
@@ -25,7 +28,7 @@ export function draftOf(limit?: Limit): LimitDraft {
   return { id: drafts, name, limit: String(most), length: String(duration / units[unit]), unit, autoApply };
 }
 
-/** What the server gets. It judges the values, and names the field of any that does not fit. */
+/** Returns the rate limits as they are sent. They are not checked here: the server's error names the invalid fields. */
 export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
   return list.map(({ name, limit, length, unit, autoApply }) => ({
     name,
@@ -35,7 +38,7 @@ export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
   }));
 }
 
-/** The number that was typed. Text that is not a number is 0, which no field here accepts. */
+/** Returns the number that was typed, or 0 if the text is not a number. The server refuses 0 for these fields. */
 export function numberIn(text: string): number {
   const value = Number(text.replaceAll(/[\s,_]/g, ""));
   return Number.isFinite(value) ? value : 0;

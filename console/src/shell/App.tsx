@@ -8,7 +8,10 @@ import { router } from "../routes.tsx";
 import { SignIn, SignInAgain } from "../screens/signIn/SignIn.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 
-/** Decides between signing in and the console. The page stays when a session ends, so that nothing typed is lost. */
+/**
+ * Shows the console if there is a session, otherwise the sign-in page. If a session ends, the page stays, with what
+ * was typed.
+ */
 export function App() {
   const [session, setSession] = useState<Session>();
   const [problem, setProblem] = useState<unknown>();
@@ -52,7 +55,7 @@ export function App() {
 
 let asked: Promise<Session> | undefined;
 
-/** Asked once, since the login link signs in only once and effects run twice in development. */
+/** Finds or creates the session once. React runs effects twice in development, but the login link works only once. */
 function firstSession(): Promise<Session> {
   asked ??= ask();
   return asked;
@@ -61,6 +64,6 @@ function firstSession(): Promise<Session> {
 function ask(): Promise<Session> {
   const loginToken = /^#login=([\w-]+)$/.exec(location.hash)?.[1];
   if (loginToken === undefined) return findSession();
-  history.replaceState(null, "", location.pathname); // the token is a secret, so it leaves the URL first
+  history.replaceState(null, "", location.pathname); // first removes the token from the URL, since it is a secret
   return signIn({ loginToken });
 }

@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { ConnectionLost } from "../data/errors.ts";
 
-/** Says once that the server cannot be reached, however many queries fail. They are retried meanwhile. */
+/** Says that the server cannot be reached: once, even if several calls fail. They are retried meanwhile. */
 export function ConnectionBanner() {
   const client = useQueryClient();
   const [isLost, setLost] = useState(false);

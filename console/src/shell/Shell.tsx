@@ -18,7 +18,7 @@ export function Shell() {
     if (visited.current === pathname) return;
     visited.current = pathname;
     setOpen(undefined);
-    main.current?.focus(); // screen readers then begin at the new page
+    main.current?.focus(); // so that screen readers begin to read the new page
   }, [pathname]);
 
   return (

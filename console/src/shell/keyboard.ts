@@ -4,7 +4,10 @@ import { places } from "./places.ts";
 
 const afterGMs = 1_500;
 
-/** `/` and Ctrl-K find, `?` helps, `g` and a letter go to a screen, `j` and `k` walk through the rows. */
+/**
+ * The keys of the console: `/` and Ctrl-K find, `?` shows help, `g` and a letter open a screen, `j` and `k` change
+ * the row.
+ */
 export function useKeyboard({ find, help }: Acts): void {
   const navigate = useNavigate();
   useEffect(() => {
@@ -37,7 +40,7 @@ function placeOf(key: string): string | undefined {
   return places.flat().find((place) => place.key === key)?.to;
 }
 
-/** Whether the key belongs to what has the focus: a text field, or anything in a dialog. */
+/** Returns whether a key press belongs to the focused element, because that is a text field or in a dialog. */
 function isTaken(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest("input, textarea, select, [role=dialog]") !== null;
 }

@@ -1,4 +1,4 @@
-/** Where the navigation and the `g` keys lead. */
+/** A screen in the navigation. Pressing `g` and then `key` opens it, too. */
 export type Place = { to: string; label: string; key: string };
 
 export const places: readonly (readonly Place[])[] = [

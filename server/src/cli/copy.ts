@@ -48,7 +48,7 @@ export async function copy(
 type Request =
   | { kind: "resume" }
   | ({ kind: "all" | "records" } & Target)
-  /** `replace`: also counters with which the target has counted since */
+  /** `replace`: replaces the target's counters even if the target has counted since the copy */
   | ({ kind: "counters"; replace: boolean } & Target);
 
 type Target = { target: DatabaseAddress; redisUrl: string | undefined };
@@ -71,7 +71,7 @@ function requestOf(words: readonly string[]): Request {
   if (without === true) return { kind: "records", target, redisUrl };
   if (target.kind === "postgres" && redisUrl === undefined) {
     throw new UsageError(
-      "With PostgreSQL, the counters of rate limits are in Redis: name the target's with --to-redis, or use --without-counters to begin with empty ones.",
+      "With PostgreSQL, the counters of rate limits are in Redis. Name the target's Redis with --to-redis, or use --without-counters to start with empty counters.",
     );
   }
   if (only !== true) return { kind: "all", target, redisUrl };

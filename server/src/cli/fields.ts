@@ -24,7 +24,7 @@ export function commandName({ name }: Operation): string {
   return `latchkey ${name.replace(".", " ")}`;
 }
 
-/** The flags that every operation has, with what follows each in the help. `json` is used instead of the fields. */
+/** The flags that every operation has, each with the text that follows it in the help. `json` replaces the fields. */
 const commonFlags = {
   json: "<json | - | @file>  The whole body, instead of single fields; - reads it from stdin.",
   "root-key-file": "<file | ->  Where the root key is, instead of LATCHKEY_ROOT_KEY; - reads it from stdin.",
@@ -42,7 +42,7 @@ export function isList({ page }: Operation): boolean {
   return page !== undefined;
 }
 
-/** Returns the flags of an operation that are not fields, with what follows each in the help. */
+/** Returns the flags of an operation that are not fields, each with the text that follows it in the help. */
 export function furtherFlags(operation: Operation): Readonly<Record<string, string>> {
   return isList(operation) ? { ...commonFlags, ...listFlags } : commonFlags;
 }
@@ -68,7 +68,7 @@ export function readFlags(operation: Operation, words: readonly string[]): Flags
     refuseRootKey(flag);
     if (!flag.startsWith("--") || value === undefined) {
       throw new UsageError(
-        `${flag} is not a --<field> with a <value>. See ${commandName(operation)} --help.`,
+        `${flag} is not a flag followed by a value. Write --<field> <value>. See ${commandName(operation)} --help.`,
       );
     }
     const name = flag.slice(2);

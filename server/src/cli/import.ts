@@ -96,7 +96,9 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
   if (flags.dropSealed) return () => null;
   if (flags.oldRecoveryKey !== undefined) {
     if (recovery === undefined)
-      throw new CommandError("RECOVERY_KEY is not set, so no key can be sealed again: set it.");
+      throw new CommandError(
+        "RECOVERY_KEY is not set, so recoverable keys cannot be encrypted for this server. Set it.",
+      );
     const old = recoveryWith(readFileSync(flags.oldRecoveryKey, "utf8").trim());
     return (sealed) => {
       const key = old.open(sealed);
@@ -105,7 +107,7 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
   }
   if (header.recoveryKey !== null && header.recoveryKey !== fingerprint) {
     throw new CommandError(
-      `The document has recoverable keys that ${fingerprint === undefined ? "need a recovery key: set RECOVERY_KEY" : "another recovery key sealed: give --old-recovery-key <file>"}, or --drop-sealed to import them as not recoverable.`,
+      `The document has recoverable keys, and ${fingerprint === undefined ? "RECOVERY_KEY is not set: set it" : "another recovery key encrypted them: use --old-recovery-key <file>"}, or use --drop-sealed to import them as not recoverable.`,
     );
   }
   return (sealed) => (recovery?.open(sealed) === undefined ? undefined : sealed);
@@ -218,7 +220,7 @@ function textOf(
     ...reasons,
     ...(needsSecret
       ? [
-          `${hmacs === 1 ? "1 key has" : `${hmacs} keys have`} an HMAC, and IMPORTED_HMAC_SECRET is not set here: set it for the server, which cannot find them without it.`,
+          `${hmacs === 1 ? "1 key has" : `${hmacs} keys have`} an HMAC, and IMPORTED_HMAC_SECRET is not set here. Set it for the server, which cannot recognize such keys without it.`,
         ]
       : []),
   ].join("\n");

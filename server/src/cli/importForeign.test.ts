@@ -14,7 +14,7 @@ test.each([
   [
     "a dump for another api",
     ["a.sql", "--from", "unkey-dump", "--api", "api_1"],
-    "its keys stay in their apis",
+    "the keys stay in their apis",
   ],
   ["a workspace of CSV", ["a.csv", "--from", "csv", "--from-workspace", "ws_1"], "needs --from unkey-dump"],
   ["a dump on the standard input", ["--from", "unkey-dump"], "needs a file that mysqldump wrote"],

@@ -24,7 +24,7 @@ const sources = {
 
 export type Product = keyof typeof sources;
 
-/** Errors: `UsageError` if it cannot be read. */
+/** Errors: `UsageError` for an unknown product. */
 export function productOf(text: string | undefined): Product | undefined {
   if (text === undefined || Object.hasOwn(sources, text)) return text as Product | undefined;
   throw new UsageError(
@@ -34,7 +34,7 @@ export function productOf(text: string | undefined): Product | undefined {
 
 type Place = { file: string; api: string | undefined; fromWorkspace: string | undefined };
 
-/** Errors: `UsageError` for flags that do not fit the product. */
+/** Errors: `UsageError` for flags that cannot be used with the product. */
 export function checkForeign(from: Product | undefined, { file, api, fromWorkspace }: Place): void {
   if (from === undefined && api !== undefined) throw new UsageError("--api needs --from.");
   if (from !== "unkey-dump" && fromWorkspace !== undefined) {
@@ -42,7 +42,9 @@ export function checkForeign(from: Product | undefined, { file, api, fromWorkspa
   }
   if (from === undefined) return;
   if (from === "unkey-dump" && api !== undefined) {
-    throw new UsageError("--api does not go with --from unkey-dump: its keys stay in their apis.");
+    throw new UsageError(
+      "--api cannot be used with --from unkey-dump, which imports the apis too: the keys stay in their apis.",
+    );
   }
   if (file === "-") throw new UsageError(`--from ${from} needs ${sources[from]}.`);
   if (/^(mysql|mariadb):/.test(file)) {
@@ -117,7 +119,7 @@ async function* shownChunks(file: string, shown: ReturnType<typeof progress>): A
   }
 }
 
-/** What comes through a pipe is gone after the first time. Errors: `DocumentError` if it is not a regular file. */
+/** A pipe cannot be read a second time. Errors: `DocumentError` if it is not a regular file. */
 function checkReadableTwice(file: string): void {
   if (statSync(file).isFile()) return;
   throw new DocumentError(
@@ -125,7 +127,7 @@ function checkReadableTwice(file: string): void {
   );
 }
 
-/** Neither an address nor a SQLite file. */
+/** Whether the place is a text file: neither an address nor a SQLite file. */
 function isText(place: string): boolean {
   if (/^(postgres(ql)?|file):/.test(place)) return false;
   checkReadableTwice(place);

@@ -53,9 +53,11 @@ async function printStatus(engine: Engine, workspaceId: string, print: (line: st
   print(`  learned  ${learned}`);
   print(`  waiting  ${waiting}`);
   if (withoutStart > 0)
-    print(`    of which ${withoutStart} have no start, so that only shadow mode can learn them`);
+    print(
+      `    of which ${withoutStart} have no first characters stored, so that only shadow mode can learn them`,
+    );
   for (const [scheme, count] of Object.entries(underOldHash))
-    print(`  waiting under another hash, ${scheme}  ${count}`);
+    print(`  waiting with another hash, ${scheme}  ${count}`);
   const differences = await listDifferences(engine.slow, workspaceId);
   print(differences.length === 0 ? "Differences: none" : "Differences:");
   for (const { kind, count, examples } of differences) {

@@ -55,7 +55,9 @@ describe("a list of seven identities", () => {
     expect(table.lines).toHaveLength(4);
     expect(table.lines[0]).toMatch(/^id +externalId/);
     expect(table.lines[1]).toMatch(/^id_\w{22} +user_0/);
-    expect(table.errors).toEqual([expect.stringMatching(/^More follow: --all, or --cursor \S+$/)]);
+    expect(table.errors).toEqual([
+      expect.stringMatching(/^There are more items: use --all, or --cursor \S+$/),
+    ]);
     expect((await latchkey([...list, "--output", "table"])).lines).toEqual(table.lines);
     const whole = await latchkey(list);
     expect(JSON.parse(whole.lines.join("\n")).data).toHaveLength(3);

@@ -40,7 +40,7 @@ export async function printRows(printing: Printing): Promise<number> {
     const { cursor } = reply.pagination ?? {};
     if (cursor === undefined) return exitCodes.ok;
     if (flags.further.all === undefined) {
-      console.error(`More follow: --all, or --cursor ${cursor}`);
+      console.error(`There are more items: use --all, or --cursor ${cursor}`);
       return exitCodes.ok;
     }
     more = { cursor };

@@ -219,7 +219,7 @@ test("a database in memory cannot be managed from outside", async () => {
   const { code, stderr } = await runProgram(["workspace", "list"], { env: { DATABASE_URL: ":memory:" } });
   expect([code, stderr]).toEqual([
     1,
-    "DATABASE_URL is :memory:, which only the serving process can reach.\n",
+    "DATABASE_URL is :memory:, which only the server itself can read: set it to the server's file or postgres:// address.\n",
   ]);
 });
 

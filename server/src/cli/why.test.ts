@@ -78,7 +78,9 @@ test("keys why explains why a key is EXPIRED", async () => {
   const { key } = await createKey({ expires: server.clock.nowMs - 90_000 });
   const text = await why(key);
   expect(text).toContain("is refused: EXPIRED, at");
-  expect(text).toContain(`  FAIL  expiry      The key expired at 2026-01-15T11:58:30.000Z, 90 s before.
+  expect(
+    text,
+  ).toContain(`  FAIL  expiry      The key expired at 2026-01-15T11:58:30.000Z, 90 s before this verification.
                     Fix: Set a later \`expires\` with keys.updateKey, or create another key.`);
 });
 

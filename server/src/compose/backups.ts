@@ -10,14 +10,14 @@ export function refuseBackups({ BACKUP_FOLDER, DATABASE_URL: { kind } }: Config)
   if (BACKUP_FOLDER === undefined || kind === "file") return;
   throw new ConfigError(
     kind === "postgres"
-      ? "BACKUP_FOLDER is for SQLite, and DATABASE_URL names PostgreSQL: unset it, and back up with pg_dump."
-      : "BACKUP_FOLDER is set, but a database in :memory: cannot be backed up: unset it.",
+      ? "BACKUP_FOLDER is for SQLite, but DATABASE_URL is PostgreSQL: unset BACKUP_FOLDER, and back up with pg_dump."
+      : "BACKUP_FOLDER is set, but a database in :memory: cannot be backed up: unset BACKUP_FOLDER.",
   );
 }
 
 const checkEveryMs = 15_000;
 
-/** Starts the regular backups, if they are configured. Returns a function that stops them. */
+/** Starts the regular backups, if `BACKUP_FOLDER` is set. Returns a function that stops them. */
 export function startBackups(
   config: Config,
   { nowMs, log, metrics }: { nowMs(): number; log: Log; metrics: Metrics },
@@ -32,7 +32,7 @@ export function startBackups(
     everyMs: config.BACKUP_EVERY_MINUTES * 60_000,
     keep: config.BACKUP_KEEP,
     async open() {
-      const usage = await openUsageDatabase(database); // creates the usage file if nothing was counted yet
+      const usage = await openUsageDatabase(database); // creates the usage file if the server has not counted anything yet
       await usage.close();
       return openBackgroundReader(database.path);
     },
@@ -47,7 +47,7 @@ export function startBackups(
       log("error", "backup_failed", failure);
     },
   });
-  metrics.counter("latchkey_backups_total", "Regular backups since the start.", () => [
+  metrics.counter("latchkey_backups_total", "Regular backups that were made or that failed.", () => [
     { labels: 'result="made"', value: counts.made },
     { labels: 'result="failed"', value: counts.failed },
   ]);

@@ -15,15 +15,19 @@ export function keyCacheBytes(config: Config): number {
 export function cachesOf(config: Config, engine: Engine, metrics: Metrics): Caches {
   const caches = openCaches(engine, keyCacheBytes(config));
   const { keys } = caches;
-  metrics.counter("latchkey_key_cache_lookups_total", "Look-ups of keys in the cache.", () => [
-    { labels: 'result="hit"', value: keys.uses().hits },
-    { labels: 'result="miss"', value: keys.uses().misses },
-  ]);
+  metrics.counter(
+    "latchkey_key_cache_lookups_total",
+    "Verifications that looked for their key in the cache.",
+    () => [
+      { labels: 'result="hit"', value: keys.uses().hits },
+      { labels: 'result="miss"', value: keys.uses().misses },
+    ],
+  );
   metrics.gauge("latchkey_key_cache_memory_bytes", "Memory that cached keys use.", keys.bytes);
   return caches;
 }
 
-/** Returns an eighth of the memory that this process may use, but at least 32 MiB and at most 1 GiB. */
+/** The default: an eighth of the memory that this process may use, but at least 32 MiB and at most 1 GiB. */
 function fittingBytes(): number {
   const memory = process.constrainedMemory() || totalmem();
   return Math.min(1024 * mebibyte, Math.max(32 * mebibyte, memory / 8));

@@ -40,7 +40,7 @@ test("on a terminal, the server prints a link that signs in once; without a term
 
 const server = testServer();
 
-test("the page is checked each time, its assets never again, and both come compressed", async () => {
+test("a browser asks for the page again each time, for its assets only once, and gets both compressed", async () => {
   const get = (path: string, encoding: string) =>
     fetch(`${server.url}/console/${path}`, { headers: { "Accept-Encoding": encoding } });
   const page = await get("", "identity");
@@ -62,7 +62,7 @@ test("the page is checked each time, its assets never again, and both come compr
   }
 });
 
-test("every path without a file is the page, except below /console/assets and /console/api", async () => {
+test("every path without a file serves the page, except below /console/assets and /console/api", async () => {
   const status = async (path: string) => (await fetch(`${server.url}/console/${path}`)).status;
   for (const path of ["", "keys", "identities/user.name", "index.html"]) expect(await status(path)).toBe(200);
   for (const path of ["assets/", "assets/missing.js", "assets/..%2f..%2fbuild.ts", "api/", "api/x"]) {

@@ -17,8 +17,9 @@ import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
 export type Console = {
   routes: MoreRoutes | undefined;
   /**
-   * Returns a login link: an address that signs in to the console once. Returns `undefined` if the server has no
-   * console or would refuse the login, or if there is no root key that the link can stand for.
+   * Returns a login link: an address that signs a browser in to the console once, with the permissions of a root key
+   * that has them all. Returns `undefined` if the server has no console, would refuse the login because it would be sent
+   * over plain HTTP, or has no such root key.
    */
   loginLink(serverUrl: string): Promise<string | undefined>;
 };
@@ -53,19 +54,20 @@ async function loginLink(
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** where the console is in the published package and in the image: next to the bundled program */
+/** the console's files in the published package and in the image: next to the bundled program */
 const shipped = join(here, "console");
-/** where its source is in a checkout; it is built when it is first opened */
+/** the console's source in a checkout, which is built when a browser first opens the console */
 const source = join(here, "../../../console");
 
-/** Returns a function that reads the files of the console on its first call, and builds them before if necessary. */
+/** Returns a function that reads the console's files on its first call, and in a checkout builds them first. */
 function onceBuilt(): () => Promise<Assets> {
   let found: Promise<Assets> | undefined;
   return () => {
     found ??= findAssets().catch((cause: unknown) => {
       found = undefined;
       throw new Failure("service_unavailable", {
-        detail: "The console could not be built from its source. Run npm ci, and try again.",
+        detail:
+          "The console could not be built from its source. Run npm ci in the repository, then reload the page.",
         cause,
       });
     });
@@ -79,7 +81,7 @@ async function findAssets(): Promise<Assets> {
   return readAssets(join(source, "dist"));
 }
 
-/** Builds the console in a separate process, so that the memory for it is freed afterwards. */
+/** Builds the console in a separate process, so that the memory that building takes is freed afterwards. */
 function build(): Promise<void> {
   return new Promise((resolve, reject) => {
     const builder = spawn(process.execPath, [join(source, "build.ts")], {

@@ -15,12 +15,12 @@ type Parts = {
   newHitId(): string;
 };
 
-/** `isUp` returns whether Redis decides. It is missing if Redis is not configured. */
+/** Counters whose state can be shown. `isUp` returns whether Redis decides; it is missing if Redis is not configured. */
 export type ObservedCounters = Counters & { isUp?(): boolean };
 
 /**
- * Creates the counters by the settings, and registers their metrics. Errors: `ConfigError`
- * if Redis refuses this program.
+ * Creates the rate limit counters, in Redis if `REDIS_URL` is set, otherwise in memory, and registers their metrics.
+ * Errors: `ConfigError` if Redis refuses this program, because of a wrong password for example.
  */
 export function countersOf(config: Config, parts: Parts): Promise<ObservedCounters> {
   const { REDIS_URL: url } = config;
@@ -28,8 +28,8 @@ export function countersOf(config: Config, parts: Parts): Promise<ObservedCounte
 }
 
 /**
- * Creates counters for this process only. If the database is a SQLite file, they have a journal
- * next to it and survive a restart.
+ * Creates counters in memory, for this process only. If the database is a SQLite file, a journal next to it records
+ * them, so that they survive a restart.
  */
 async function ownCounters(config: Config, { monotonicMs, log, metrics }: Parts): Promise<Counters> {
   const options = {
@@ -47,11 +47,7 @@ async function ownCounters(config: Config, { monotonicMs, log, metrics }: Parts)
           onProblem: (message) => log("warn", "counters_journal", { message }),
         });
   metrics.gauge("latchkey_counters", "Rate limit counters in memory.", counters.size);
-  metrics.gauge(
-    "latchkey_counter_memory_bytes",
-    "Memory that rate limit counters use, in bytes.",
-    counters.bytes,
-  );
+  metrics.gauge("latchkey_counter_memory_bytes", "Memory that rate limit counters use.", counters.bytes);
   return counters;
 }
 
@@ -98,14 +94,18 @@ async function sharedCounters(url: string, config: Config, parts: Parts): Promis
   });
   metrics.counter(
     "latchkey_counter_losses_total",
-    "How often Redis was found to have lost counters.",
+    "How often this process found that Redis had lost counters.",
     () => losses,
   );
   metrics.counter(
     "latchkey_local_decisions_total",
-    "Rate limit decisions made without Redis.",
+    "Rate limit decisions that this process made without Redis.",
     () => localDecisions,
   );
-  metrics.gauge("latchkey_redis_up", "Whether Redis decides rate limits.", () => (counters.isUp() ? 1 : 0));
+  metrics.gauge(
+    "latchkey_redis_up",
+    "1 while Redis decides rate limits, 0 while this process decides alone.",
+    () => (counters.isUp() ? 1 : 0),
+  );
   return counters;
 }

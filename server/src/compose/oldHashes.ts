@@ -11,8 +11,9 @@ type Parts = { engine: Engine; metrics: Metrics; monotonicMs(): number; log: Log
 const mostThreads = 4;
 
 /**
- * What recognizes keys that were imported with other hashes than a SHA-256. Half of the processors compare them, at most four.
- * Errors: `ConfigError` for a secret that cannot be read.
+ * Creates what recognizes keys that were imported with a hash other than SHA-256, such as bcrypt. The comparisons run in
+ * threads: half as many as the machine has processors, but one to four. Errors: `ConfigError` if the file with the
+ * secret of HMAC hashes cannot be read.
  */
 export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log }: Parts): OldHashes {
   const oldHashes = openOldHashes({
@@ -29,7 +30,7 @@ export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log 
   );
   metrics.gauge(
     "latchkey_old_hash_comparisons_pending",
-    "Keys that are being compared with such hashes, or are queued for it.",
+    "Keys that are being compared with bcrypt, argon2 or PBKDF2 hashes, or wait for it.",
     oldHashes.pending,
   );
   return oldHashes;

@@ -5,7 +5,7 @@ import { version } from "../version.ts";
 import { keyCacheBytes } from "./caches.ts";
 import type { ObservedCounters } from "./counters.ts";
 
-/** Returns a function that returns the current state of this process. Call `statusOf` when the process starts. */
+/** Returns a function that returns the state of this process at the time of the call. */
 export function statusOf(
   config: Config,
   { engine, counters, startedAtMs }: { engine: Engine; counters: ObservedCounters; startedAtMs: number },

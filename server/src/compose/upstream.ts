@@ -12,8 +12,8 @@ type Parts = { engine: Engine; metrics: Metrics; log: Log; monotonicMs(): number
 
 /**
  * Opens the upstream: the server that verified keys before this one. Returns `undefined` if
- * `UPSTREAM_VERIFY_MODE` is off. Errors: `ConfigError` if a required setting is missing, or the workspace does
- * not exist or is not set and there are several.
+ * `UPSTREAM_VERIFY_MODE` is off. Errors: `ConfigError` if a required setting is missing, if the workspace in
+ * `UPSTREAM_VERIFY_WORKSPACE` does not exist, or if it is not set and the database has several workspaces.
  */
 export async function upstreamWith(
   config: Config,
@@ -49,8 +49,8 @@ async function workspaceOf({ UPSTREAM_VERIFY_WORKSPACE: id }: Config, engine: En
   if (only !== undefined && found.length === 1) return only.id;
   throw new ConfigError(
     id === undefined
-      ? `There are ${all.length} workspaces: name one in UPSTREAM_VERIFY_WORKSPACE.`
-      : `UPSTREAM_VERIFY_WORKSPACE (${JSON.stringify(id)}) is not a workspace of this database: see latchkey workspace list.`,
+      ? `The database has ${all.length} workspaces: set UPSTREAM_VERIFY_WORKSPACE to the id of one of them.`
+      : `UPSTREAM_VERIFY_WORKSPACE (${JSON.stringify(id)}) is not a workspace of this database: \`latchkey workspace list\` shows their ids.`,
   );
 }
 
@@ -59,8 +59,10 @@ function missing(setting: string, mode: string): ConfigError {
 }
 
 function measure(metrics: Metrics, upstream: Upstream, differences: DifferenceLog): void {
-  metrics.counter("latchkey_upstream_calls_total", "Verifications for which the upstream was needed.", () =>
-    upstreamResults.map((one) => ({ labels: `result="${one}"`, value: upstream.results()[one] })),
+  metrics.counter(
+    "latchkey_upstream_calls_total",
+    "Verifications that needed the verdict of the upstream, by the result of asking for it.",
+    () => upstreamResults.map((one) => ({ labels: `result="${one}"`, value: upstream.results()[one] })),
   );
   metrics.counter(
     "latchkey_upstream_differences_total",

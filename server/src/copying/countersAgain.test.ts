@@ -162,6 +162,6 @@ test("counters are not copied to a SQLite database while a server runs on it, no
   await migrateStorage(source.database);
   const server = await openStorage(database, { serving: true, connections: 1, monotonicMs });
   const task = { source, target: { database, redisUrl: undefined }, maxBytes: 2 ** 20, nowMs: monotonicMs };
-  expect(await failureOf(copyCountersAgain(task, true))).toContain("Another Latchkey server serves");
+  expect(await failureOf(copyCountersAgain(task, true))).toContain("Another Latchkey server already serves");
   await server.close();
 });

@@ -16,8 +16,8 @@ import { memoryCounters } from "./memory/memory.ts";
 import { redisCounters } from "./redis/redis.ts";
 
 /**
- * The backends on which every test below runs. `clock` is the clock of the backend. `part` is the part of the
- * random histories that run on it.
+ * The backends on which every test below runs. `clock` is the time that the backend sees. `part` is the share of the
+ * random histories that a backend runs: slower backends run fewer.
  */
 const backends: { name: string; part: number; open: (clock: Clock) => Counters | Promise<Counters> }[] = [
   {
@@ -32,7 +32,7 @@ const backends: { name: string; part: number; open: (clock: Clock) => Counters |
 let redis: Services | undefined;
 afterAll(() => redis?.stop());
 
-/** Counters in Redis. A decision without Redis fails the test. */
+/** Opens counters in Redis. A test fails if a decision is made without Redis. */
 async function inRedis(clock: Clock): Promise<Counters> {
   redis = await startServices("redis");
   const elsewhere = (): never => {
@@ -53,7 +53,7 @@ async function inRedis(clock: Clock): Promise<Counters> {
   });
 }
 
-/** Counters in Redis while Redis is down: this process decides alone. */
+/** Opens counters whose Redis is down, so that this process decides alone. */
 async function withoutRedis(clock: Clock): Promise<Counters> {
   return redisCounters({
     url: "redis://127.0.0.1:1",
@@ -77,7 +77,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   });
   afterAll(() => counters.close());
 
-  /** Runs `count` random histories, beginning with number `from`. */
+  /** Returns the range of random histories that this backend runs: its share of `count`, from number `from` on. */
   const histories = (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) });
 
   let subjects = 0;
@@ -87,14 +87,14 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   };
   const hit = async (...windows: Window[]): Promise<Hit> => counters.hit(windows);
   const passes = async (...windows: Window[]): Promise<boolean> => (await counters.hit(windows)).passed;
-  /** Reads the state of a counter as a caller sees it, without changing it. */
+  /** Reads the state of a window by a hit with a cost of 0, which changes nothing. */
   const look = async (window: Window) => (await counters.hit([{ ...window, cost: 0 }])).windows[0];
 
-  test("no window ever holds more than the limit in force, in random histories", async () => {
+  test("no window ever counts more than its limit, in random histories", async () => {
     expect(await firstViolation(counters, clock, histories(1, 100_000), neverAboveTheLimit)).toBeUndefined();
   }, 60_000);
 
-  test("no window ever holds more than the limit in force, in histories that fill the longest log", async () => {
+  test("no window ever counts more than its limit, in histories that fill the longest log", async () => {
     const dense = { ...histories(200_001, 500), steps: 400, dense: true };
     expect(await firstViolation(counters, clock, dense, neverAboveTheLimit)).toBeUndefined();
   }, 60_000);
@@ -105,11 +105,11 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect(await firstViolation(counters, clock, dense, soonEnough)).toBeUndefined();
   }, 60_000);
 
-  test("a call passes exactly if each of its windows does, and then counts in all of them", async () => {
+  test("a call passes if all its windows have room, and only then counts in all of them", async () => {
     expect(await firstViolation(counters, clock, histories(500_001, 10_000), allOrNone)).toBeUndefined();
   }, 60_000);
 
-  test("capacity is back one duration after a lone cost, to the millisecond", async () => {
+  test("a single cost stops counting exactly one duration later, to the millisecond", async () => {
     for (const durationMs of [1000, 1003, 59_999, 60_000, 86_400_000, 2_592_000_000]) {
       const window = fresh({ durationMs, limit: 1 });
       expect(await passes(window)).toBe(true);
@@ -120,9 +120,9 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     }
   });
 
-  test("traffic that keeps the limit even in every span of duration + duration/60 is never refused", async () => {
+  test("calls that stay within the limit in every span of duration + duration/60 are never refused", async () => {
     const window = fresh({ durationMs: 60_000, limit: 60 });
-    // 60 per 61 s is the limit in every span of duration + duration/60.
+    // 60 calls in 61 s keep a limit of 60 in every span of 61 s, which is duration + duration/60.
     for (let i = 0; i < 600; i += 1) {
       expect(await passes(window)).toBe(true);
       clock.nowMs += 1017;
@@ -245,11 +245,11 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect(await look(window)).toEqual({ passed: true, remaining: 5, resetInMs: 0 });
   });
 
-  test("the reset of a cost that can never pass is a whole duration away, whatever the window holds", async () => {
+  test("the reset of a cost above the limit is a whole duration away, whatever the window has counted", async () => {
     const window = fresh({ limit: 5, durationMs: 60_000 });
     const tooMuch = { ...window, cost: 6 };
     const expectNever = async (remaining: number): Promise<void> => {
-      // sent twice, since a backend may remember the first refusal
+      // asked twice, since a backend may remember the first refusal and repeat it
       for (const again of [1, 2]) {
         const never = { passed: false, remaining, resetInMs: 60_000, again };
         expect({ ...(await hit(tooMuch)).windows[0], again }).toEqual(never);
@@ -329,7 +329,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     }
   }, 60_000);
 
-  test("a refused cost passes when a peek says, and not a millisecond earlier", async () => {
+  test("a refused cost passes at the time that a peek returns, and not a millisecond earlier", async () => {
     const check = async (window: Window): Promise<void> => {
       const asked = { ...window, cost: Math.ceil(window.limit / 2) };
       const [peeked] = await counters.peek([asked]);
@@ -346,7 +346,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
   }, 30_000);
 
-  test("a peek tells what is used, and that a cost above the limit never passes", async () => {
+  test("a peek returns what is used, and that a cost above the limit never passes", async () => {
     const window = fresh({ limit: 5, cost: 3, durationMs: 60_000 });
     const empty = { passed: true, limit: 5, used: 0, emptyInMs: 0, passesInMs: 0 };
     expect(await counters.peek([window])).toEqual([empty]);
@@ -390,8 +390,8 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
 });
 
 /**
- * Wraps counters so that they peek before every hit, and checks that the hit has the peeked result. Also sends each
- * hit for other subjects without a peek, and checks that the results are the same.
+ * Wraps counters so that they peek before every hit, and checks that the hit has the result that the peek promised. Also
+ * sends each hit a second time, for other subjects and without a peek, and checks that its result is the same.
  */
 function peekedTwin(counters: Counters): Counters {
   const twins = new WeakMap<Hit, Hit>();
@@ -420,7 +420,7 @@ function peekedTwin(counters: Counters): Counters {
   };
 }
 
-test("two counters share a key only if they are the same counter", () => {
+test("two different counters never have the same key", () => {
   const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom("/", "1", "0", "a", "k") }));
   const durationMs = fc.oneof(fc.integer({ min: 1000, max: 2_592_000_000 }), fc.constantFrom(1000, 10_000));
   const space = fc.constantFrom<Space>("key", "identity", "namespace", "workspace", "address");
@@ -441,7 +441,7 @@ test("two counters share a key only if they are the same counter", () => {
     }),
     { numRuns: 5000 },
   );
-  // These have the same characters, divided differently between the fields: only the lengths differ.
+  // These windows have the same characters, divided differently among their fields.
   fc.assert(
     fc.property(window, text, fc.nat(60), fc.nat(60), (one, all, a, b) => {
       const cut = (i: number, j: number) => ({

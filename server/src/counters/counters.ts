@@ -1,15 +1,15 @@
 import type { Window } from "../domain/windows.ts";
 
-/** The state of a window after a decision. */
+/** The state of one rate limit window after a decision. */
 export type WindowState = {
-  /** whether this window had room for its cost, whatever the other windows of the call had */
+  /** whether this window had room for its cost, even if another window of the call refused its own */
   passed: boolean;
-  /** the cost that the next call may spend */
+  /** how much cost still fits into the window */
   remaining: number;
   /**
-   * After a refusal, how long until this cost would be admitted; the whole duration if the cost is above the limit
-   * and never can be. Otherwise, how long until the window is empty. In milliseconds from this decision, 0 to
-   * `durationMs`: a length of time, not an instant, since the clock that decides is not that of the caller.
+   * After a refusal: how long until this cost would be admitted, or `durationMs` if the cost is above the limit and
+   * never will be. Otherwise: how long until the window is empty. 0 to `durationMs` milliseconds from this decision. It is
+   * not a point in time, since the caller's clock may differ from the clock that decided.
    */
   resetInMs: number;
 };
@@ -18,38 +18,38 @@ export type WindowState = {
 export type Hit = {
   passed: boolean;
   windows: WindowState[];
-  /** what `giveBack` needs to undo this hit, once; only the backend that created it reads it */
+  /** what `giveBack` needs to undo this hit; only the backend that decided the hit can read it */
   receipt: unknown;
 };
 
-/** What a hit would find in a window now. Lengths of time are in milliseconds from now. */
+/** What a hit would find in a window now. Times are in milliseconds from now. */
 export type Peeked = {
-  /** whether a hit would find room for the cost now */
+  /** whether a hit would be admitted by this window */
   passed: boolean;
   /** the limit in force; while Redis is down, it is this process's share of the requested limit */
   limit: number;
-  /** the cost that counts now; it is above the limit if the limit was lowered */
+  /** the cost that counts now; above the limit if the limit was lowered after the cost was admitted */
   used: number;
   /** the time until the window is empty, if nothing more is counted */
   emptyInMs: number;
   /**
-   * the time until there is room for the cost, if nothing more is counted; 0: there is room now;
-   * undefined: there never will be
+   * the time until there is room for the cost, if nothing more is counted. 0: there is room now. undefined: there
+   * never will be, since the cost is above the limit
    */
   passesInMs: number | undefined;
 };
 
 /**
- * Counts in sliding windows. In every span of `durationMs`, whatever its start, the admitted cost is at most the
- * limit in force; capacity comes back at most `durationMs / 60` later than an exact log would give it back.
+ * Counts in sliding windows: in any span of `durationMs`, the admitted cost is at most the limit. A cost may count for
+ * up to `durationMs / 60` longer than `durationMs`, since costs that come shortly after one another are stored together.
  */
 export type Counters = {
   /**
-   * Counts the cost of every window, if all have room; otherwise counts nothing. If a call has two windows with the
-   * same counter, it counts both costs.
+   * Counts the cost of every window if all of them have room; otherwise counts nothing. If two windows of the call have
+   * the same counter, both costs count.
    */
   hit(windows: readonly Window[]): Hit | Promise<Hit>;
-  /** Undoes a hit that has passed. A second call for the same hit does nothing. */
+  /** Undoes a hit that has passed: its costs no longer count. A second call for the same hit does nothing. */
   giveBack(hit: Hit): void | Promise<void>;
   /** Returns what `hit` would find in these windows, in the same order. Changes nothing. */
   peek(windows: readonly Window[]): Peeked[] | Promise<Peeked[]>;
@@ -58,8 +58,8 @@ export type Counters = {
 };
 
 /**
- * Returns the key of a window's counter. It is different for each (space, workspace, subject, name, duration): it
- * contains the lengths of the texts, so two different windows never get the same key.
+ * Returns the key of a window's counter. Windows that differ in space, workspace, subject, name or duration have
+ * different keys. The key contains the lengths of the texts, so that no text can look like two.
  */
 export function counterKey(window: Window): string {
   const { space, workspaceId, name } = window;

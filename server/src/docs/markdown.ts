@@ -4,11 +4,12 @@ export type Resolve = (target: string) => string | undefined;
 const options = { headings: { ids: true }, noHtmlBlocks: true, noHtmlSpans: true } as const;
 
 /**
- * Renders Markdown as HTML. Raw HTML becomes text, a link to something that is not served becomes plain text, and
- * pictures are left out. Wide tables and code get their own scroll bars, so they can have the keyboard focus.
+ * Renders Markdown as HTML. HTML elements in the Markdown become text, a link to something that is not served becomes
+ * plain text, and pictures are left out. Tables and code blocks scroll on their own if they are wide, so they can get the
+ * keyboard focus (`tabindex`) to be scrolled with the arrow keys.
  */
 export function markdownToHtml(markdown: string, resolve: Resolve): string {
-  const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>"); // an empty header cell is not a header
+  const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>"); // a screen reader would read an empty header
   return new HTMLRewriter()
     .on("a", {
       element(link) {

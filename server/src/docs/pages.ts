@@ -10,12 +10,12 @@ import { markdownToHtml, type Resolve } from "./markdown.ts";
 export type Page = { document: string; tag: string };
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** The folder with the pages by their names in the repository: that of the bundled program, or of the checkout. */
+/** The folder that contains `docs/`: the bundled program's folder, or the root of a checkout. */
 const root = existsSync(join(here, "docs")) ? here : join(here, "../../..");
 
 /**
- * Returns a function that finds a page by its address. A page is read and rendered when it is first opened. Its examples
- * call the server at `serverUrl`. Errors: those of the file system.
+ * Returns a function that finds a page by its address, such as `/docs/quotas`. It reads and renders a page when that is
+ * first opened. The examples of the page call the server at `serverUrl`. Errors: those of the file system.
  */
 export function readPages(serverUrl: string): (address: string) => Page | undefined {
   const names = namesByAddress();
@@ -29,7 +29,7 @@ export function readPages(serverUrl: string): (address: string) => Page | undefi
   };
 }
 
-/** Lists the pages' names in the repository, by address. */
+/** Returns the file of every page, as a path in the repository, by the page's address. */
 function namesByAddress(): ReadonlyMap<string, string> {
   const docs = join(root, "docs");
   const files = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: "utf8" }) : [];
@@ -45,7 +45,7 @@ function addressOf(name: string): string {
   return joinAddress("/docs", path.replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }
 
-/** Puts this server's address into the examples of a page. Elsewhere the text may name the default address as such. */
+/** Puts this server's address into the examples of a page. The other text keeps the default address: it explains it. */
 function callingServer(markdown: string, serverUrl: string): string {
   const examples = /^```[\s\S]*?^```/gm;
   return markdown.replace(examples, (example) =>

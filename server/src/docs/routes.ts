@@ -5,7 +5,7 @@ import { page } from "../http/page.ts";
 import type { MoreRoutes } from "../http/serve.ts";
 import type { Page } from "./pages.ts";
 
-/** Serves the documentation. Loads and reads nothing before a page is first opened. */
+/** Serves the documentation. Its code and pages are loaded only when a browser opens a page. */
 export const docsRoutes: MoreRoutes = ({ exchanges, publicUrl }) => {
   let found: Promise<(address: string) => Page | undefined> | undefined;
   const respond = async ({ request, headers }: Exchange): Promise<Response> => {

@@ -12,12 +12,12 @@ import {
   withRule,
 } from "./quotas.ts";
 
-/** Whose credits and quotas they are. Those of a key and of its identity must both suffice. */
+/** Credits and quotas belong to a key or to an identity. If both have some, both must suffice for a verification. */
 export type OwnerKind = "key" | "identity";
 
 /**
- * What one owner can spend. `id` is a key's `subjectId` or an identity's id. `creditsEpoch` goes up with every refill
- * and every set of the credits.
+ * The credits and quotas of one owner. `id` is a key's `subjectId` or an identity's id. `creditsEpoch` is incremented by
+ * every refill and every set of the credits, so that a hold knows whether its units are still part of the balance.
  */
 export type Account = {
   id: string;
@@ -29,17 +29,17 @@ export type Account = {
 };
 
 /**
- * What a request spends: credits, units of quotas by name, and `automatic` units of each other quota that is applied
- * automatically. If `automatic` is undefined, such quotas are not charged.
+ * What a request spends: credits, units of the quotas that it names, and `automatic` units of every other quota with
+ * `autoApply`. If `automatic` is undefined, those other quotas are not charged.
  */
 export type Cost = { credits: number; quotas: ReadonlyMap<string, number>; automatic: number | undefined };
 
-/** A cost of these credits only. */
+/** A cost in credits only. */
 export function creditsOnly(credits: number): Cost {
   return { credits, quotas: new Map(), automatic: undefined };
 }
 
-/** A cost of units of one quota only, or of credits if `quota` is undefined. */
+/** A cost in units of one quota only, or in credits if `quota` is undefined. */
 export function unitsOf(quota: string | undefined, units: number): Cost {
   if (quota === undefined) return creditsOnly(units);
   return { credits: 0, quotas: new Map([[quota, units]]), automatic: undefined };
@@ -51,7 +51,7 @@ export function readingOf({ quotas, automatic }: Cost): Cost {
   return { credits: 0, quotas: new Map(names), automatic: automatic === undefined ? undefined : 0 };
 }
 
-/** A quota that a request concerns, after the request. */
+/** The state of a quota after a request that used it, or would have used it. */
 export type QuotaUse = {
   owner: OwnerKind;
   name: string;
@@ -64,7 +64,7 @@ export type QuotaUse = {
   crossed: number | undefined;
 };
 
-/** The credits of the account that has the fewest left, and its owner. Undefined if all are unlimited. */
+/** Of the key and its identity, the one with fewer credits left, and how many. Undefined if both are unlimited. */
 export type CreditsLeft = { remaining: number; owner: OwnerKind } | undefined;
 
 /** What a request took from one account: units of `quota`, or credits if `quota` is undefined. */
@@ -72,7 +72,7 @@ export type AccountTaken = { accountId: string; quota: string | undefined; taken
 
 export type Charged = {
   granted: boolean;
-  /** unchanged unless granted */
+  /** the accounts after the charge; unchanged if `granted` is false */
   accounts: readonly Account[];
   credits: CreditsLeft;
   quotas: readonly QuotaUse[];
@@ -85,7 +85,7 @@ export function emptyAccount(owner: Pick<Account, "id" | "workspaceId" | "kind">
   return { ...owner, credits, creditsEpoch: 0, quotas: [] };
 }
 
-/** The account as of `nowMs`: due refills and resets have happened. */
+/** The account at `nowMs`, after the refills and resets that are due. */
 export function accountAt(account: Account, nowMs: number): Account {
   const credits = account.credits.remaining === null ? account.credits : refilled(account.credits, nowMs);
   const isRefilled = credits !== account.credits;
@@ -105,13 +105,13 @@ function isKept({ isRemoved, period, used, grants }: Quota): boolean {
   return !isRemoved || (period !== null && used > 0) || grants.length > 0;
 }
 
-/** A limited balance. `refill.day` undefined: daily. */
+/** A limited balance. The refill is daily if `refill.day` is undefined. */
 export type Credits = {
   remaining: number;
   refill: { amount: number; day: number | undefined } | undefined;
 };
 
-/** The credits that these columns store. Undefined if they are unlimited. */
+/** The credits that these columns of `balances` store. Undefined if they are unlimited. */
 export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Credits | undefined {
   if (remaining === null) return undefined;
   const refill = refillAmount === null ? undefined : { amount: refillAmount, day: refillDay ?? undefined };
@@ -119,8 +119,8 @@ export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Cred
 }
 
 /**
- * The account with other credits; undefined: unlimited. `isSet`: the new balance replaces the old one instead of
- * continuing it, so credits that a hold took from the old balance are never given back to it.
+ * The account with other credits, or with unlimited ones if `credits` is undefined. `isSet`: the balance was set, not
+ * incremented or decremented. Credits that a hold took from the old balance are then not given back to the new one.
  */
 export function withCredits(
   account: Account,
@@ -134,7 +134,7 @@ export function withCredits(
   };
 }
 
-/** The columns that store these credits, which begin at `nowMs`. If `credits` is undefined, they are unlimited. */
+/** The columns that store these credits. The next refill is the first after `nowMs`. Undefined credits are unlimited. */
 export function balanceOf(credits: Credits | undefined, nowMs: number): Balance {
   const refill = credits?.refill;
   return {
@@ -145,7 +145,7 @@ export function balanceOf(credits: Credits | undefined, nowMs: number): Balance 
   };
 }
 
-/** The quotas that the account has. */
+/** The account's quotas, without those that were removed. */
 export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
   return quotas.filter(({ isRemoved }) => !isRemoved);
 }
@@ -153,8 +153,8 @@ export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
 const maxRemoved = 50;
 
 /**
- * The quotas after these rules have replaced all others, matched by name. What a quota has used stays, unless its name
- * is in `anew`.
+ * The quotas after these rules have replaced all others. A rule keeps the use of the quota with the same name, unless
+ * `anew` has the name.
  */
 export function replaceQuotas(
   current: readonly Quota[],
@@ -201,7 +201,7 @@ export function charge(accounts: readonly Account[], cost: Cost, nowMs: number):
   };
 }
 
-/** As `charge`, for the only account of most spends, which has no quotas: in a tenth of the time. */
+/** Like `charge`, for a single account without quotas. Most spends are like that, and this takes a tenth of the time. */
 function chargeCredits(account: Account, unchanged: readonly Account[], units: number): Charged {
   const { id, kind, credits, creditsEpoch } = account;
   const { remaining } = credits;
@@ -226,7 +226,7 @@ function chargeCredits(account: Account, unchanged: readonly Account[], units: n
 const noQuotas: readonly QuotaUse[] = [];
 const nothingTaken: readonly AccountTaken[] = [];
 
-/** The quotas that the cost concerns, and how many units of each. */
+/** The account's quotas that this cost spends from, and how many units of each. */
 export function concerned(account: Account, { quotas, automatic }: Cost): { quota: Quota; units: number }[] {
   return quotasOf(account).flatMap((quota) => {
     const units = quotas.get(quota.name) ?? (quota.autoApply ? automatic : undefined);
@@ -302,8 +302,8 @@ export function availableIn(accounts: readonly Account[], quota: string | undefi
 }
 
 /**
- * Gives back `units` of those taken most recently from this account. Units that were taken before the last refill, set or
- * reset (in an earlier epoch) are not given back.
+ * Gives back `units` of what a request took from this account, the units taken last first. Units that were taken in an
+ * earlier epoch, that is before the last refill, set or reset, are not given back.
  */
 export function giveBack(
   account: Account,

@@ -50,7 +50,7 @@ test("a permission for one thing permits exactly that action on exactly that thi
   }
 });
 
-test("what is listed one by one is what is permitted one by one", () => {
+test("the ids that are listed are exactly those that are permitted one by one", () => {
   const ids = fc.stringMatching(/^[A-Za-z0-9_]{1,12}$/);
   const one = fc.constantFrom(...every);
   fc.assert(

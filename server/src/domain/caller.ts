@@ -68,18 +68,18 @@ export type Caller = {
 /** A permission that `*` does not include, since it concerns every workspace. Only the command line grants it. */
 export const serverPermission = "server.*.read_status";
 
-/** Whether the caller may do `action` to the one thing `id`. */
+/** Whether the caller may do `action` with the resource that has this id. */
 export function may(caller: Caller, resource: Resource, id: string, action: string): boolean {
   return mayAll(caller, resource, action) || caller.permissions.has(`${resource}.${id}.${action}`);
 }
 
-/** Whether the caller may do `action` to every thing of this kind. */
+/** Whether the caller may do `action` with all resources of this kind. */
 export function mayAll(caller: Caller, resource: Resource, action: string): boolean {
   const { permissions } = caller;
   return (resource !== "server" && permissions.has("*")) || permissions.has(`${resource}.*.${action}`);
 }
 
-/** Whether the caller may do `action` to anything of this kind at all. */
+/** Whether the caller may do `action` with at least one resource of this kind. */
 export function mayAny(caller: Caller, resource: Resource, action: string): boolean {
   return mayAll(caller, resource, action) || idsWith(caller, resource, action).length > 0;
 }
@@ -94,12 +94,12 @@ export function idsWith(caller: Caller, resource: Resource, action: string): str
     .filter((id) => id !== "*" && !id.includes("."));
 }
 
-/** The ids on which the caller may do `action`, or `all`. */
+/** The ids of the resources with which the caller may do `action`, or `all`. */
 export function mayAllOrIds(caller: Caller, resource: Resource, action: string): readonly string[] | "all" {
   return mayAll(caller, resource, action) ? "all" : idsWith(caller, resource, action);
 }
 
-/** Whether a root key with these permissions holds this one too, so that it may grant it. */
+/** Whether these permissions include `permission`: a root key may grant only what it holds. */
 export function mayGrant(held: readonly string[], permission: string): boolean {
   const [resource = "", , action = ""] = permission.split(".");
   if (permission === serverPermission) return held.includes(permission);
@@ -107,7 +107,7 @@ export function mayGrant(held: readonly string[], permission: string): boolean {
   return covers.some((one) => held.includes(one));
 }
 
-/** The known permission that this misspelled text probably means. */
+/** The permission that this misspelled text probably means. */
 export function closestPermission(text: string): string | undefined {
   const [resource = "", id = "", action = ""] = text.split(".");
   const near = closest(resource, Object.keys(actions));

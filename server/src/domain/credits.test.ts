@@ -33,7 +33,7 @@ test.each([
   expect(nextRefillAt({ interval: "monthly", day }, at(after))).toBe(at(next));
 });
 
-/** The first midnight after `afterMs` on which the rule says to refill, found by trying one after the other. */
+/** The first midnight after `afterMs` at which the rule refills, found by trying one midnight after the other. */
 function firstByTrying(refill: Refill, afterMs: number): number {
   for (let midnight = Math.floor(afterMs / dayMs) * dayMs; ; midnight += dayMs) {
     const tomorrow = new Date(midnight + dayMs).getUTCDate();
@@ -58,7 +58,7 @@ test("the next refill is the first midnight in UTC that fits the rule", () => {
   );
 });
 
-test("a day that no month has still gives a refill in the future, so that none is made twice", () => {
+test("a day that no month has still gives a refill in the future, so that no refill happens twice", () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 0, max: at("2101-01-01T00:00:00Z") }), (day, afterMs) => {
       expect(nextRefillAt({ interval: "monthly", day }, afterMs)).toBeGreaterThan(afterMs);
@@ -103,7 +103,7 @@ function spendFrom(balance: Balance, costs: readonly { cost: number }[], nowMs: 
   return { after: account.credits, spent };
 }
 
-test("what is granted is never more than there was and what was refilled, and nothing is ever below 0", () => {
+test("all costs that are granted never exceed the balance and its refills, and no balance falls below 0", () => {
   fc.assert(
     fc.property(balances, spends, (balance, wanted) => {
       let left = balance;
@@ -133,7 +133,7 @@ function spentOneByOne(
   return { after, spent };
 }
 
-test("a refill that is due is made once, however often and however late it is asked for", () => {
+test("a refill that is due happens once, however often and however late the balance is read", () => {
   fc.assert(
     fc.property(balances, fc.nat({ max: 400 * dayMs }), (balance, laterMs) => {
       const nowMs = start + laterMs;
@@ -156,7 +156,7 @@ test.each<[string, Refill]>([
   const followingMs = nextRefillAt(schedule, dueMs);
   const day = schedule.interval === "monthly" ? schedule.day : null;
   const empty = { remaining: 0, refillAmount: 5, refillDay: day, nextRefillAtMs: dueMs };
-  /** what a verification by a wrong clock leaves, all credits spent */
+  /** the balance after a wrong clock has refilled it and a verification has spent all credits */
   const wrongOnce = (byMs: number) => ({ ...refilled(empty, rightMs + byMs), remaining: 0 });
   const hourMs = 3_600_000;
 
@@ -172,7 +172,7 @@ test.each<[string, Refill]>([
 
   for (const years of [1, 8, -8]) {
     const seen = refilled(wrongOnce(years * 365 * dayMs), rightMs);
-    // years behind, the clock's next refill has long been due: it is made early, once
+    // a clock that was years behind stored a next refill that is long due, so one refill happens too early
     expect(seen).toMatchObject({ remaining: years > 0 ? 0 : 5, nextRefillAtMs: dueMs });
     expect(refilled({ ...seen, remaining: 0 }, dueMs - 1).remaining).toBe(0);
     expect(refilled({ ...seen, remaining: 0 }, dueMs).remaining).toBe(5);

@@ -27,15 +27,15 @@ export type Balance = {
   nextRefillAtMs: number | null;
 };
 
-/** The columns' refill as a schedule; `day` null or undefined is daily. */
+/** The schedule for this day of the month; daily if `day` is null or undefined. */
 export function scheduleOf(day: number | null | undefined): Refill {
   return day === null || day === undefined ? { interval: "daily" } : { interval: "monthly", day };
 }
 
 /**
- * The balance at `nowMs`: a refill that is due sets it to its amount, once, no matter how many periods were missed; never
- * below 0. A next refill beyond the second one from now was stored while the clock was wrong, and is corrected. Up
- * to the second it stays: a clock that was an hour fast has already made the next refill.
+ * The balance at `nowMs`. If a refill is due, it sets the balance to its amount: once, even if several periods were
+ * missed. If the stored next refill is later than the schedule's next two, a wrong clock stored it, and it is corrected.
+ * If it is the second one, it stays: a clock that was an hour fast has refilled already, and must not refill twice.
  */
 export function refilled(balance: Balance, nowMs: number): Balance {
   const { nextRefillAtMs, refillAmount, refillDay } = balance;

@@ -21,7 +21,7 @@ test.each([
   expect(decodeCursor(text)).toBe(id);
 });
 
-test("every id comes back from its cursor, in whatever alphabet and padding it is returned to us", () => {
+test("a cursor gives back its id in either base64 alphabet, with or without padding", () => {
   fc.assert(
     fc.property(anId, fc.boolean(), fc.constantFrom("key", "lastId"), (id, withPrefix, member) => {
       const prefix = withPrefix ? "cursor_" : "";
@@ -42,7 +42,7 @@ test("both base64 alphabets are read where they differ", () => {
   expect(decodeCursor(text.replaceAll("+", "-").replaceAll("/", "_"))).toBe("id_1");
 });
 
-test("key wins over lastId, also where it is no position", () => {
+test("`key` wins over `lastId`, even if `key` is not an id", () => {
   expect(decodeCursor(base64Of({ lastId: "id_2", key: "id_1" }))).toBe("id_1");
   expect(decodeCursor(base64Of({ lastId: "id_2", key: 5 }))).toBeUndefined();
 });
@@ -84,7 +84,7 @@ test("1024 characters are read, 1025 are not", () => {
   expect(decodeCursor("e".repeat(1_000_000))).toBeUndefined();
 });
 
-test("a cursor cut short is no cursor and no error", () => {
+test("a cursor that was cut short is refused without an exception", () => {
   const whole = encodeCursor("key_0ABCdef123456789012345");
   for (let length = 0; length < whole.length; length += 1) {
     expect(decodeCursor(whole.slice(0, length))).toBeUndefined();

@@ -4,12 +4,12 @@ const BASE64_TEXT = /^[A-Za-z0-9+/_-]+={0,2}$/;
 const ID_TEXT = /^[a-z]+_[A-Za-z0-9]{1,64}$/;
 
 /**
- * Where a page begins: after the row with this id. In an order other than that of creation, `by` is the order's name and
- * `value` the row's place in it; null if the row has no value.
+ * Where a page begins: after the row with this id. If the list is not ordered by creation, `by` is the field that orders
+ * it, and `value` the row's value of that field, or null if it has none.
  */
 export type Position = { id: string; by?: string | undefined; value?: number | null | undefined };
 
-/** The cursor of the page that follows this row: `cursor_` + base64url of `{"key":"<id>"}`, for some orders with `by` and `value`. */
+/** The cursor of the page after this row: `cursor_` + base64url of `{"key":"<id>"}`, with `by` and `value` if set. */
 export function encodeCursor(last: string | Position): string {
   const { id: key, by, value } = typeof last === "string" ? { id: last } : last;
   const base64 = btoa(JSON.stringify({ key, by, value }));
@@ -17,14 +17,15 @@ export function encodeCursor(last: string | Position): string {
 }
 
 /**
- * The id a page starts after, or undefined if `text` is not a cursor. Accepted: with or without `cursor_`, base64 or
- * base64url, padded or not, at most 1024 characters, a JSON object whose `key` (else `lastId`) is shaped like an id.
+ * The id after which the page begins, or undefined if `text` is not a cursor. Like Unkey, it accepts a cursor of at most
+ * 1024 characters with or without `cursor_`, in base64 or base64url, padded or not. The JSON object in it has an id as
+ * `key` or, without `key`, as `lastId`.
  */
 export function decodeCursor(text: string): string | undefined {
   return decodePosition(text)?.id;
 }
 
-/** Like `decodeCursor`, for lists that have several orders. */
+/** Like `decodeCursor`, for lists that can be ordered by several fields. */
 export function decodePosition(text: string): Position | undefined {
   if (text.length > MAX_LETTERS) return undefined;
   const encoded = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text;

@@ -7,7 +7,7 @@ export type DatabaseAddress =
 const forms = "must be file:<path>, :memory: or postgres://<user>:<password>@<host>:<port>/<database>";
 const memoryForm = "must be :memory:, without file:, for a database in memory";
 
-/** Reads `DATABASE_URL`. Returns what is wrong with it, and what to write instead, if it is not certain what it means. */
+/** Parses `DATABASE_URL`. If the text is wrong or ambiguous, `flaw` says what is wrong and what to write instead. */
 export function parseDatabaseUrl(text: string, isWindows = false): DatabaseAddress | { flaw: string } {
   if (text === ":memory:") return { kind: "memory" };
   if (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)) return { kind: "postgres", url: text };
@@ -17,7 +17,7 @@ export function parseDatabaseUrl(text: string, isWindows = false): DatabaseAddre
   if (flaw !== undefined) return { flaw };
   const decoded = decode(path);
   if (decoded === undefined)
-    return { flaw: "has a % that begins no character: write %25 for a percent sign" };
+    return { flaw: "has a % that is not part of a percent-encoded character: write %25 for a percent sign" };
   const decodedFlaw = flawOfDecoded(decoded, isWindows);
   if (decodedFlaw !== undefined) return { flaw: decodedFlaw };
   return { kind: "file", path: decoded };
@@ -46,7 +46,7 @@ function withoutHost(path: string, isWindows: boolean): string {
   return isWindows && /^\/[A-Za-z]:[\\/]/.test(local) ? local.slice(1) : local;
 }
 
-/** What is wrong with the path before it is decoded. */
+/** What is wrong with the path, before its percent-encoding is decoded. */
 function flawOf(path: string): string | undefined {
   if (path.startsWith("//")) {
     return "names a host after file://: write file:/<path> for a path from the root, or file:<path>";
@@ -60,7 +60,7 @@ function flawOf(path: string): string | undefined {
   return undefined;
 }
 
-/** What is wrong with the decoded path, whichever characters were percent-encoded. */
+/** What is wrong with the decoded path. */
 function flawOfDecoded(path: string, isWindows: boolean): string | undefined {
   if (path.includes("\0")) return "must not have a NUL character in its path";
   if (path === ":memory:") return memoryForm;

@@ -7,7 +7,7 @@ export function eventId({ atMs, order, requestId }: Recorded): string {
   return `ev_${base36(atMs, digits.time)}${base36(order, digits.order)}${requestId.replace(/^[a-z]+_/, "")}`;
 }
 
-/** Comes after the ids of all events up to this time, and before those of later ones. */
+/** A text that sorts after the ids of all events up to this time, and before the ids of later events. */
 export function positionAfter(ms: number): string {
   return `ev_${base36(ms, digits.time)}${"z".repeat(40)}`;
 }

@@ -18,7 +18,7 @@ test("what all keep together fits the budget, and uses it up if it is too small 
   );
 });
 
-test("a share that needs no more than an equal part loses nothing, however large the others are", () => {
+test("a store that needs no more than an equal share keeps everything, however large the others are", () => {
   fc.assert(
     fc.property(sizes, budgets, fc.integer({ min: 0, max: 1_000 }), (others, budget, mine) => {
       fc.pre(mine <= budget / (others.length + 1));

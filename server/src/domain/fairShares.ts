@@ -1,6 +1,6 @@
 /**
- * Divides `budget` bytes between stores of these sizes and returns the most that each may keep. Stores below it keep
- * everything; the rest is divided equally among the others. Infinity if everything fits.
+ * The most bytes that each store may keep so that all together stay within `budget`. Smaller stores keep everything, and
+ * the larger ones share the rest equally. Infinity if everything fits.
  */
 export function fairShare(sizes: readonly number[], budget: number): number {
   const sorted = [...sizes].sort((one, other) => one - other);

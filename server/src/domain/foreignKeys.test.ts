@@ -20,7 +20,7 @@ test("a SHA-256 is the same from hex in either case, base64 and base64url, padde
   fc.assert(property, { numRuns: 500 });
 });
 
-test("what is taken for a SHA-256 is 32 bytes, and stands for itself only", () => {
+test("every text that is accepted as a SHA-256 becomes 32 bytes in their only base64url form", () => {
   const digits = fc.constantFrom(...Array.from("ABQYcgwaz019+/-_="));
   const property = fc.property(fc.array(digits, { minLength: 41, maxLength: 45 }), (all) => {
     const parsed = parseSha256(all.join(""));
@@ -49,7 +49,7 @@ test("a prefixed key has a prefix, a short and a long token; all but the last tw
   for (const key of ["", "abc", "abc_def"]) expect(parsePrefixedKey(key)).toBeUndefined();
 });
 
-test("the start of a prefixed key tells four characters of its tokens at most", () => {
+test("the start of a prefixed key shows four characters of its tokens at most", () => {
   const part = fc.stringMatching(/^[a-zA-Z0-9]{1,30}$/);
   const property = fc.property(part, part, part, (prefix, short, long) => {
     const parsed = parsePrefixedKey(`${prefix}_${short}_${long}`);

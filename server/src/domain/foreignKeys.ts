@@ -1,7 +1,7 @@
 /** A key in the form of seamapi's prefixed-api-key: `<prefix>_<short token>_<long token>`. */
 export type PrefixedKey = { prefix: string; start: string; longToken: string };
 
-/** Returns undefined if the key has fewer than three parts. The system that issued it hashed only the long token. */
+/** Undefined if the key has fewer than three parts. The system that issued such a key hashed only the long token. */
 export function parsePrefixedKey(key: string): PrefixedKey | undefined {
   const parts = key.split("_");
   const longToken = parts.at(-1);
@@ -16,7 +16,7 @@ export function parseSha256(text: string): string | undefined {
   return parseDigest(text, 32);
 }
 
-/** So many bytes in base64url without padding, from hex, base64 or base64url; undefined for anything else. */
+/** Converts a digest of `byteLength` bytes from hex, base64 or base64url to base64url without padding; else undefined. */
 export function parseDigest(text: string, byteLength: number): string | undefined {
   if (text.length === 2 * byteLength && /^[0-9a-fA-F]+$/.test(text)) return hexToBase64url(text);
   const unpadded = withoutPadding(text);
@@ -24,7 +24,7 @@ export function parseDigest(text: string, byteLength: number): string | undefine
   return unpadded.replaceAll("+", "-").replaceAll("/", "_");
 }
 
-/** Undefined if the padding is not the one that base64 has for this length. */
+/** Removes the padding. Undefined if it is not the padding that base64 has for this length. */
 export function withoutPadding(base64: string): string | undefined {
   const unpadded = base64.replace(/={1,2}$/, "");
   return unpadded === base64 || base64.length === Math.ceil(unpadded.length / 4) * 4 ? unpadded : undefined;
@@ -32,7 +32,7 @@ export function withoutPadding(base64: string): string | undefined {
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** How many bytes this base64 or base64url without padding stands for; undefined if it stands for none, or is truncated. */
+/** How many bytes this base64 or base64url without padding encodes; undefined if it is not valid, or is truncated. */
 export function base64ByteLength(text: string): number | undefined {
   if (!/^[A-Za-z0-9+/_-]+$/.test(text)) return undefined;
   const bytes = Math.floor((text.length * 6) / 8);
@@ -47,7 +47,7 @@ function hexToBase64url(text: string): string {
   );
 }
 
-/** Of text in ASCII. */
+/** Encodes ASCII text. */
 export function asciiToBase64url(text: string): string {
   return bitsToBase64url(
     Array.from(text, (character) => character.charCodeAt(0).toString(2).padStart(8, "0")),

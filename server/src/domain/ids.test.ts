@@ -5,7 +5,7 @@ import { type IdPrefix, idMaker } from "./ids.ts";
 
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const NOW_MS = Date.UTC(2025, 5, 1);
-/** The six bytes that draw 62^7 - 1, seven times the highest letter. */
+/** The six random bytes that become the number 62^7 - 1, whose seven letters are all the highest one. */
 const HIGHEST = [5, 4, 3, 2, 1, 0].map((i) => Math.floor((62 ** 7 - 1) / 256 ** i) % 256);
 
 function base62Value(text: string): bigint {
@@ -52,7 +52,7 @@ test("ids of one maker rise strictly in byte order, whatever the clock does and 
   );
 });
 
-test("a clock that steps back keeps the last time", () => {
+test("if the clock is set back, ids keep the last time", () => {
   const makeId = idMaker(randomBytes);
   const before = makeId("log", NOW_MS);
   const after = makeId("log", NOW_MS - 3_600_000);
@@ -85,7 +85,7 @@ test("steps lie between 1 and 2^20 and differ", () => {
 });
 
 test("a lower half that is used up carries into the upper one", () => {
-  const makeId = idMaker(repeating([0, 0, 0, 0, 0, 5, ...HIGHEST])); // half by half: 5 and 62^7 - 1
+  const makeId = idMaker(repeating([0, 0, 0, 0, 0, 5, ...HIGHEST])); // the halves of the random part are 5 and 62^7 - 1
   const first = makeId("key", NOW_MS);
   const second = makeId("key", NOW_MS);
   expect(first.slice(12)).toBe("0000005zzzzzzz");
@@ -93,7 +93,7 @@ test("a lower half that is used up carries into the upper one", () => {
   expect(second > first).toBe(true);
 });
 
-test("a random part that is used up borrows the next millisecond instead of falling back", () => {
+test("an id whose random part is exhausted uses the next millisecond early, so that ids never fall back", () => {
   const makeId = idMaker(repeating(HIGHEST));
   const first = makeId("key", NOW_MS);
   const second = makeId("key", NOW_MS);
@@ -102,9 +102,9 @@ test("a random part that is used up borrows the next millisecond instead of fall
   expect(second > first).toBe(true);
 });
 
-test("random letters are drawn evenly: too large draws are thrown away, not folded", () => {
+test("random letters are drawn evenly: draws that are too large are discarded, not folded", () => {
   const tooLarge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-  const seven = [0xfc, 0, 0, 0, 0, 7]; // the upper 6 bits are no part of the draw
+  const seven = [0xfc, 0, 0, 0, 0, 7]; // the upper 6 bits are ignored
   expect(idMaker(repeating([...tooLarge, ...seven]))("id", NOW_MS).slice(-14)).toBe("00000070000007");
 
   const counts = new Map<string, number>();

@@ -18,10 +18,10 @@ export type IdPrefix =
   | "hold"
   | "mov";
 
-/** Makes one id. `nowMs` is the wall clock in whole milliseconds since 1970. */
+/** Creates one id. `nowMs` is the wall clock in whole milliseconds since 1970. */
 export type MakeId = (prefix: IdPrefix, nowMs: number) => string;
 
-/** When an id was made, by the clock of its process; undefined if this is not an id. */
+/** When the id was created, by the clock of the process that created it; undefined if this is not an id. */
 export function createdAtMs(id: string): number | undefined {
   const [, time = ""] = /^[a-z]+_([0-9A-Za-z]{8})[0-9A-Za-z]{14}$/.exec(id) ?? [];
   if (time === "") return undefined;
@@ -34,8 +34,8 @@ export function startOfIds(prefix: IdPrefix, ms: number): string {
 }
 
 /**
- * Whether `ref` has the form of an id, but the thing was found by its name. The caller means an id, possibly of
- * something that was deleted, so an operation that deletes must refuse.
+ * Whether `ref` has the form of an id, but is the name of the record that was found. The caller probably means the id of
+ * another record, which may be deleted already, so an operation that deletes must not delete this one.
  */
 export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): boolean {
   return (
@@ -43,19 +43,20 @@ export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): bo
   );
 }
 
-/** In byte order, so that ids of one prefix sort by the time they were made. */
+/** In byte order, so that ids of one prefix sort by the time of their creation. */
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const POW3 = 62 ** 3;
 const POW4 = 62 ** 4;
 const POW7 = 62 ** 7;
 const POOL_BYTES = 4096;
+/** All pairs of letters, in order. To look two letters up takes less time than to write them. */
+const PAIRS = Array.from(DIGITS, (first) => Array.from(DIGITS, (second) => first + second)).flat();
 
 /**
  * Ids of the form `prefix_` + 8 letters of time + 14 random ones (83 bits), all base62.
  * `randomBytes(n)` must return n bytes of a CSPRNG.
  *
- * The part after `_` rises strictly from call to call: within one millisecond the random part grows by a random step,
- * and where the clock steps back the last time is kept.
+ * Each id sorts after the one before: within a millisecond, the random part grows by a random step, and if the clock is
+ * set back, ids keep the last time until the clock has passed it.
  */
 export function idMaker(randomBytes: (n: number) => Uint8Array): MakeId {
   const random = randomPool(randomBytes);
@@ -63,7 +64,7 @@ export function idMaker(randomBytes: (n: number) => Uint8Array): MakeId {
   let time = encode8(0);
   let high = random.digits7();
   let low = random.digits7();
-  let head = time + encode7(high); // all that stays the same while only `low` grows
+  let head = time + encode7(high); // everything before the letters of `low`
 
   function start(ms: number): void {
     lastMs = ms;
@@ -79,7 +80,7 @@ export function idMaker(randomBytes: (n: number) => Uint8Array): MakeId {
     low -= POW7;
     high += 1;
     if (high < POW7) head = time + encode7(high);
-    else start(lastMs + 1); // the random part is used up: borrow the next millisecond
+    else start(lastMs + 1); // the random part is exhausted, so use the next millisecond early
   }
 
   return (prefix, nowMs) => {
@@ -126,24 +127,14 @@ function encode8(value: number): string {
   return encode4(Math.floor(value / POW4)) + encode4(value % POW4);
 }
 
-/** One call for all letters, since joining two texts takes as long as writing one. */
 function encode7(value: number): string {
-  const high = Math.floor(value / POW3);
-  return String.fromCharCode(
-    digit(high / POW3),
-    digit(high / 3844),
-    digit(high / 62),
-    digit(high),
-    digit((value % POW3) / 3844),
-    digit((value % POW3) / 62),
-    digit(value % POW3),
-  );
+  return encode3(Math.floor(value / POW4)) + encode4(value % POW4);
 }
 
 function encode4(value: number): string {
-  return String.fromCharCode(digit(value / POW3), digit(value / 3844), digit(value / 62), digit(value));
+  return (PAIRS[Math.floor(value / PAIRS.length)] ?? "") + (PAIRS[value % PAIRS.length] ?? "");
 }
 
-function digit(value: number): number {
-  return DIGITS.charCodeAt((value | 0) % 62);
+function encode3(value: number): string {
+  return (DIGITS[Math.floor(value / PAIRS.length)] ?? "") + (PAIRS[value % PAIRS.length] ?? "");
 }

@@ -29,7 +29,7 @@ export function parseRange(text: string): { range: AddressRange; text: string } 
   if (address === undefined || more.length > 0) return { flaw: notAddress };
   const { family, value } = address;
   const bits = bitsOf[family];
-  // a prefix of a mapped address counts the 96 bits before it
+  // if an IPv4 address is written as IPv6, the prefix length includes the 96 bits before the address
   const before = family === 4 && written.includes(":") ? 96 : 0;
   const length = prefix === undefined ? bits : lengthOf(prefix) - before;
   if (!(length >= 0 && length <= bits)) {

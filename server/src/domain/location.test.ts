@@ -17,7 +17,7 @@ test.each([
   expect(memberPath(parent, member)).toBe(path);
 });
 
-test("a name of 100 units is written out, a longer one is cut, and never within a character", () => {
+test("a name of 100 UTF-16 units is shown in full, and a longer one is cut, but never within a character", () => {
   expect(memberPath("body", "a".repeat(100))).toBe(`body.${"a".repeat(100)}`);
   expect(memberPath("body", "a".repeat(101))).toBe(`body["${"a".repeat(100)}…"]`);
   expect(memberPath("body", `${"a".repeat(99)}😀${"b".repeat(1_000_000)}`)).toBe(

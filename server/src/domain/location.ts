@@ -1,5 +1,5 @@
 const PLAIN_NAME = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
-/** An error says which name it means; it need not repeat a megabyte of it. */
+/** Names in errors are cut after this many UTF-16 units, since a request may send a name of a megabyte. */
 const MAX_NAME_UNITS = 100;
 
 /**
@@ -12,7 +12,7 @@ export function memberPath(parent: string, member: string | number): string {
   return isPlain ? `${parent}.${member}` : `${parent}[${quoted(member)}]`;
 }
 
-/** The name in quotes for a sentence of ours, cut beyond 100 UTF-16 units. */
+/** The name in quotes for a message, cut after 100 UTF-16 units. */
 export function quoted(name: string): string {
   return JSON.stringify(name.length > MAX_NAME_UNITS ? cut(name) : name);
 }

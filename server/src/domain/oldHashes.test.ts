@@ -52,9 +52,9 @@ test("bcrypt and argon2 are stored unchanged", () => {
   }
 });
 
-test("of a bcrypt, the bits that mean nothing are cleared", () => {
+test("the meaningless bits of a bcrypt hash are cleared", () => {
   const clean = "$2b$04$PAa1/UZ1zCfsMbVAlXBpIOroD9UASIcd9j3WiDa96IpqwApSLIJ1C";
-  // with these, crypt(3) computes the same hash
+  // crypt(3) computes the same hash with these last characters, since some of their bits mean nothing
   for (const [saltEnd, hashEnd] of [
     ["P", "C"],
     ["d", "C"],
@@ -68,7 +68,7 @@ test("of a bcrypt, the bits that mean nothing are cleared", () => {
   expect(parseForeignHash(clean, undefined)).toEqual({ hash: clean });
 });
 
-test("the most that one comparison may cost is a million, of each algorithm", () => {
+test("the most expensive hash that is accepted costs a million units of work, in each algorithm", () => {
   for (const text of [
     bcrypt.replace("$10$", "$14$"),
     argon2("m=262144,t=4,p=4"),
@@ -120,7 +120,7 @@ describe("a hash is refused, with what to do, if", () => {
   });
 });
 
-test("a document has hashes in the stored form only", () => {
+test("a hash in an export document is refused unless it has the stored form", () => {
   expect(flawOfStored(`$pbkdf2-sha256$29000$${salt}$${digest32}`)).toContain(
     `write $pbkdf2-sha256$i=29000$${salt}$${digest32}`,
   );

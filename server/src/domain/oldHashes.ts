@@ -1,4 +1,4 @@
-/** How other systems hash keys, except as this server does: by the SHA-256 of the whole key. */
+/** The hashes with which other systems store keys. This server itself stores the SHA-256 of the whole key. */
 import { closest } from "./closest.ts";
 import {
   asciiToBase64url,
@@ -8,10 +8,10 @@ import {
   withoutPadding,
 } from "./foreignKeys.ts";
 
-/** Hashes that can be computed from the key alone, so that it is found by them. */
+/** Hashes without a salt: they can be computed from the presented key, so the key is found by its hash. */
 export const digestSchemes = ["sha512", "hmac-sha256", "hmac-sha512"] as const;
 
-/** Hashes with a salt: the key is found by its first characters, and then compared. */
+/** Hashes with a salt: candidates are found by the key's first characters, and then compared with the key. */
 const saltedSchemes = ["bcrypt", "argon2", "pbkdf2"] as const;
 
 const oldSchemes = [...digestSchemes, ...saltedSchemes] as const;
@@ -19,10 +19,10 @@ const oldSchemes = [...digestSchemes, ...saltedSchemes] as const;
 export type DigestScheme = (typeof digestSchemes)[number];
 export type OldScheme = (typeof oldSchemes)[number];
 
-/** Bytes of each digest. */
+/** The length of each digest in bytes. */
 const digestLengths = { sha512: 64, "hmac-sha256": 32, "hmac-sha512": 64 } as const;
 
-/** The most work that one comparison may cost. */
+/** The most expensive hashes that are accepted, since each comparison takes that much work. */
 const bounds = {
   bcryptCost: 14,
   argon2MemoryKib: 262_144,
@@ -33,13 +33,16 @@ const bounds = {
   pbkdf2Work: 3_000_000,
 } as const;
 
-/** How many keys may share a start: each of them is compared with a key that begins like it. */
+/** How many keys with a salted hash may share their first characters: a key that begins so is compared with all of them. */
 export const mostOfOneStart = 8;
 
-/** In millionths: the most work that one comparison may cost, and that all with the keys of one start may cost together. */
+/**
+ * The most work of one comparison, and of all comparisons with the keys that share their first characters. A unit is a
+ * millionth of the most expensive comparison.
+ */
 export const mostWork = 1_000_000;
 
-/** The longest start by which a key is found, in characters. */
+/** How many first characters of a key are stored at most, to find it by them. */
 export const longestStart = 64;
 
 /** A digest in its stored form. */
@@ -47,7 +50,7 @@ export function storedDigest(scheme: DigestScheme, base64url: string): string {
   return `${scheme}:${base64url}`;
 }
 
-/** How a stored hash was computed; undefined: as a SHA-256, or it is not known yet. */
+/** How a stored hash was computed. Undefined if it is a SHA-256, or if the key waits without a hash. */
 export function schemeOf(hash: string): OldScheme | undefined {
   if (hash.startsWith("$2")) return "bcrypt";
   if (hash.startsWith("$argon2")) return "argon2";
@@ -59,7 +62,7 @@ export function isSalted(hash: string): boolean {
   return hash.startsWith("$");
 }
 
-/** What a comparison with a stored salted hash costs, in millionths of the most that it may cost. */
+/** The work of one comparison with this stored hash, in the unit of `mostWork`. */
 export function workOf(hash: string): number {
   return Math.floor(mostWork * shareOf(hash));
 }
@@ -82,10 +85,10 @@ function shareOf(hash: string): number {
   }
 }
 
-/** A hash in the form in which it is stored, or why it cannot be, and what to do. */
+/** A hash in the form in which it is stored, or why it cannot be stored, and what to do. */
 export type ParsedHash = { hash: string } | { flaw: string };
 
-/** Why a hash other than a SHA-256 is not in the form in which it is stored; undefined: it is. */
+/** Why this hash, which is not a SHA-256, does not have the form in which hashes are stored. Undefined if it has. */
 export function flawOfStored(text: string): string | undefined {
   const scheme = digestSchemes.find((one) => one === schemeOf(text));
   const parsed =
@@ -161,8 +164,8 @@ function parseBcrypt(text: string): ParsedHash {
 const bcryptDigits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /**
- * The last digit of the salt has four bits that mean nothing, and the last one of the hash two. Some implementations
- * set them, and others verify such hashes; this runtime's does not.
+ * Clears the bits of the salt's and the hash's last characters that mean nothing: four and two. Some implementations set
+ * them, and the runtime's does not verify hashes in which they are set.
  */
 function withoutUnusedBits(bcrypt: string): string {
   const cleared = (digit: string, bits: number) => {
@@ -195,7 +198,7 @@ function parseArgon2(text: string): ParsedHash {
 
 const digestBytes: Readonly<Record<string, number>> = { sha1: 20, sha256: 32, sha512: 64 };
 
-/** In the forms of passlib, of the PHC strings, and of Django. */
+/** Parses the forms of passlib, of PHC strings, and of Django. */
 function parsePbkdf2(text: string): ParsedHash {
   const passlib =
     /^\$pbkdf2(?:-(sha1|sha256|sha512))?\$(?:i=)?(\d{1,9})(?:,l=\d+)?\$([A-Za-z0-9+/.]+)\$([A-Za-z0-9+/.]+)$/;
@@ -224,7 +227,7 @@ function pbkdf2Blocks(digest: string, keyBase64: string): number {
   return Math.ceil((base64ByteLength(keyBase64) ?? 0) / (digestBytes[digest] ?? 1));
 }
 
-/** In the alphabet of base64, from that of base64url or of passlib. */
+/** Converts the alphabets of base64url and of passlib to the one of base64. */
 function plainBase64(text: string): string {
   return text.replaceAll(/[-.]/g, "+").replaceAll("_", "/");
 }

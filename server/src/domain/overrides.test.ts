@@ -6,7 +6,7 @@ const override = (identifier: string, id = identifier) => ({ id, identifier, lim
 const covers = (pattern: string, text: string) =>
   findOverride(overrideTable([override(pattern)]), text) !== undefined;
 
-/** What a pattern means, said by another matcher. */
+/** Whether the pattern matches the text, decided by an independent implementation. */
 function expected(pattern: string, text: string): boolean {
   const parts = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"));
   return pattern === text || new RegExp(`^${parts.join(".*")}$`, "s").test(text);
@@ -15,7 +15,7 @@ function expected(pattern: string, text: string): boolean {
 const few = (letters: string[], maxLength: number) =>
   fc.array(fc.constantFrom(...letters), { maxLength }).map((all) => all.join(""));
 
-test("a pattern covers what the same regular expression does, whatever is in it", () => {
+test("a pattern matches what the equivalent regular expression matches", () => {
   const property = fc.property(few(["a", "b", "*", "aba"], 8), few(["a", "b", "ab"], 10), (pattern, text) => {
     expect([pattern, text, covers(pattern, text)]).toEqual([pattern, text, expected(pattern, text)]);
   });
@@ -35,7 +35,7 @@ test.each([
   ["user_*", "User_1", false],
   ["*@example.com", "a@example.com", true],
   ["*@example.com", "a@example.com.evil", false],
-  ["ab*ba", "aba", false], // no character counts for both ends
+  ["ab*ba", "aba", false], // the two parts may not share a character
   ["a*b*c", "a-c-b", false],
   ["**", "", true],
   ["a*a*a", "aa", false],
@@ -48,11 +48,11 @@ describe("of several overrides that cover an identifier,", () => {
     const all = identifiers.map((identifier) => override(identifier));
     const both = [overrideTable(all), overrideTable([...all].reverse())];
     const found = both.map((table) => findOverride(table, text)?.identifier);
-    expect(found[0]).toBe(found[1]); // in whatever order they come
+    expect(found[0]).toBe(found[1]); // the order of the overrides does not matter
     return found[0];
   };
 
-  test("the one for just it wins, also where it holds a * itself", () => {
+  test("the one for exactly this identifier wins, even if the identifier contains a *", () => {
     expect(winner(["user_*", "user_1", "*"], "user_1")).toBe("user_1");
     expect(winner(["user_*", "user_**"], "user_*")).toBe("user_*");
   });
@@ -64,7 +64,7 @@ describe("of several overrides that cover an identifier,", () => {
   });
 });
 
-test("of many overrides the same one applies as when each is asked in turn", () => {
+test("of many overrides, the look-up finds the same one as a comparison with each of them", () => {
   const pattern = few(["a", "b", "c", "*", "abcab", "bca"], 7);
   const property = fc.property(
     fc.uniqueArray(pattern, { minLength: 20, maxLength: 80 }),

@@ -1,9 +1,9 @@
-/** A limit that a namespace has for one identifier, or for those that a pattern with `*` covers. */
+/** A limit that a namespace has for one identifier, or for all identifiers that match a pattern with `*`. */
 export type Override = { id: string; identifier: string; limit: number; durationMs: number };
 
 /**
- * `rank` is the number of patterns that win over this one. A pattern wins if its literal part is longer; of two with
- * the same length, the older override wins.
+ * `rank` is the number of patterns that take precedence over this one: those with more literal characters, and of those
+ * with as many, the older ones.
  */
 type Pattern = { override: Override; parts: readonly string[]; rank: number };
 
@@ -11,9 +11,9 @@ type Pattern = { override: Override; parts: readonly string[]; rank: number };
 export type OverrideTable = {
   exact: ReadonlyMap<string, Override>;
   /**
-   * The patterns in order of rank, by one piece of their literal text: a piece is four characters in a row, and of a
-   * pattern's pieces the one that is rarest in the table counts. An identifier can match only patterns whose piece it
-   * contains.
+   * An index of the patterns, each list in order of rank. The index key is a piece of a pattern's literal text: four
+   * characters in a row, and of all such pieces the one that is rarest in the table. An identifier can match only patterns
+   * whose piece it contains.
    */
   byPiece: ReadonlyMap<string, readonly Pattern[]>;
 };
@@ -32,7 +32,7 @@ export function overrideTable(overrides: readonly Override[]): OverrideTable {
   };
 }
 
-/** The override that applies: the one with just this identifier, else the pattern with the longest literal part. */
+/** The override with exactly this identifier or, without one, the matching pattern with the most literal characters. */
 export function findOverride(table: OverrideTable, identifier: string): Override | undefined {
   const exact = table.exact.get(identifier);
   if (exact !== undefined) return exact;
@@ -46,7 +46,7 @@ export function findOverride(table: OverrideTable, identifier: string): Override
   return best?.override;
 }
 
-/** The patterns that may match the identifier, in groups. Very few of them do not match. */
+/** Lists of the patterns that may match the identifier. Few of these patterns turn out not to match. */
 export function groupsFor({ byPiece }: OverrideTable, identifier: string): (readonly Pattern[])[] {
   if (byPiece.size <= askedOneByOne) return [...byPiece.values()];
   const found = new Set<readonly Pattern[]>();
@@ -54,21 +54,21 @@ export function groupsFor({ byPiece }: OverrideTable, identifier: string): (read
     for (let at = 0; at + length <= identifier.length; at += 1) {
       const group = byPiece.get(identifier.slice(at, at + length));
       if (group !== undefined) found.add(group);
-      if (length === 0) break; // patterns without literal text cover everything
+      if (length === 0) break; // patterns without literal text match everything
     }
   }
   return [...found];
 }
 
 /**
- * With at most this many different pieces in the table, searching the identifier for each of them is cheaper than
- * looking up all of the identifier's own pieces.
+ * If the table has at most this many different pieces, it is cheaper to search for each in the identifier than to look
+ * up all pieces of the identifier in the table.
  */
 const askedOneByOne = 16;
 
 /** The length of a piece. A literal part that is shorter is a piece as a whole. */
 const pieceUnits = 4;
-/** the most pieces of one pattern that are compared for rarity; any piece would be correct */
+/** how many pieces of one pattern are compared to find the rarest one; any piece would be correct */
 const piecesCompared = 32;
 
 function underRarestPiece(patterns: readonly Pattern[]): Map<string, Pattern[]> {
@@ -88,7 +88,7 @@ function underRarestPiece(patterns: readonly Pattern[]): Map<string, Pattern[]> 
   return groups;
 }
 
-/** Pieces of a pattern's literal text, spread evenly over it. */
+/** Up to `piecesCompared` pieces of a pattern's literal text, spread evenly over it. */
 function piecesOf(parts: readonly string[]): string[] {
   const places = parts.flatMap((part, index) =>
     Array.from(

@@ -1,4 +1,4 @@
-/** The length of a quota's periods, before `every` multiplies it. */
+/** The units of a quota's periods. A period is `every` units long. */
 export const periodUnits = ["hour", "day", "week", "month", "year"] as const;
 type Unit = (typeof periodUnits)[number];
 
@@ -34,8 +34,8 @@ export function periodFrom(schedule: Schedule, startMs: number): Period {
 }
 
 /**
- * Hours are elapsed time, whatever the clocks do. With the anchor `calendar`, they are counted from local midnight, and the
- * last period of a day ends at midnight even if that cuts it short.
+ * Hours are elapsed time, also on days when the clocks change. With the anchor `calendar`, they are counted from local
+ * midnight, and the last period of a day ends at midnight even if it is shorter.
  */
 function hoursAt({ every, timeZone, anchor }: Schedule, nowMs: number): Period {
   const lengthMs = every * hourMs;
@@ -47,8 +47,8 @@ function hoursAt({ every, timeZone, anchor }: Schedule, nowMs: number): Period {
 }
 
 /**
- * When the period with a number begins. Each beginning is computed from the origin and not from the one before, so that
- * an anchor on the 31st becomes the last day of a short month and the 31st of the next long one.
+ * Returns when the period with a given number begins. Each beginning is computed from the anchor, not from the previous
+ * period: an anchor on the 31st becomes the last day of a short month, and the 31st again of the next long month.
  */
 function beginnings(schedule: Schedule): (index: number) => number {
   const origin = localOrigin(schedule);
@@ -61,7 +61,7 @@ function localOrigin({ unit, anchor, timeZone }: Schedule): Temporal.PlainDateTi
   return unit === "week" ? new Temporal.PlainDateTime(1969, 12, 29) : new Temporal.PlainDateTime(1970, 1, 1);
 }
 
-/** The number of the period, to within one or two. */
+/** The number of the period that contains `nowMs`. It may be off by one or two. */
 function roughIndex(schedule: Schedule, nowMs: number): number {
   const unit = `${schedule.unit}s` as const;
   const passed = localOrigin(schedule).until(local(nowMs, schedule.timeZone), { largestUnit: unit });
@@ -73,8 +73,8 @@ function local(atMs: number, timeZone: string): Temporal.PlainDateTime {
 }
 
 /**
- * The instant at which clocks in the time zone show this time. If they show it twice, the first. If they skip it, the
- * first instant after the gap.
+ * The instant at which clocks in the time zone show this time: the first one if they show it twice, and the end of the
+ * gap if they skip it.
  */
 function instantOf(shown: Temporal.PlainDateTime, timeZone: string): number {
   const later = shown.toZonedDateTime(timeZone, { disambiguation: "later" });
@@ -85,7 +85,7 @@ function instantOf(shown: Temporal.PlainDateTime, timeZone: string): number {
   return (gapEnd ?? later).epochMilliseconds;
 }
 
-/** The time zone under its usual name. Undefined for anything but an IANA name: `+02:00` has no summer time. */
+/** The canonical name of the time zone. Undefined unless `name` is an IANA name: an offset has no summer time. */
 export function timeZoneNamed(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name) || !/^[A-Za-z0-9_+/-]+$/.test(name)) return undefined;
   try {

@@ -54,7 +54,7 @@ describe("the language", () => {
     expect(allows(slug, slug)).toBe(true);
   });
 
-  test("comparison is exact and minds case", () => {
+  test("permissions are compared exactly, and case matters", () => {
     expect(allows("Documents.read", "documents.read")).toBe(false);
     expect(allows("documents.read", "documents.rea")).toBe(false);
     expect(allows("documents.read", "documents.read.all")).toBe(false);
@@ -106,12 +106,12 @@ describe("the language", () => {
     expect(errorOf(text)).toEqual({ position, message, fix: expect.stringMatching(/^[a-z].*[^.]$/) });
   });
 
-  test("who writes & or | is told the word", () => {
+  test("& and | are refused, and the message names the word to write", () => {
     expect(errorOf("a && b")?.fix).toBe("write AND");
     expect(errorOf("a | b")?.fix).toBe("write OR");
   });
 
-  test("32 open parentheses are read, the 33rd is refused at its place, and a thousand take no stack", () => {
+  test("32 open parentheses are accepted, the 33rd is refused at its position, and a thousand overflow no stack", () => {
     expect(allows(`${"(".repeat(32)}a${")".repeat(32)}`, "a")).toBe(true);
     expect(allows(`(a AND ${"(".repeat(31)}a${")".repeat(32)} OR (b)`, "b")).toBe(true);
     const message = "parentheses are nested deeper than 32 levels";
@@ -212,7 +212,7 @@ describe("what is granted", () => {
   }
 });
 
-/** The plain way to say the same: a recursive reader that evaluates as it reads and throws the position of an error. */
+/** A simple implementation to compare with: it reads recursively, evaluates at once, and throws an error's position. */
 function referenceResult(text: string, granted: ReadonlySet<string>): boolean | number {
   const tokens = [...text.matchAll(/[\w.*:/-]+|[()&]/g)].map(({ 0: token, index }) => ({ token, index }));
   let next = 0;
@@ -261,7 +261,7 @@ function fail(position: number): never {
   throw new Error("syntax", { cause: position });
 }
 
-test("on any sequence of tokens it says what a recursive reader says, and errs at the same place", () => {
+test("for any sequence of tokens, the result or the position of the error is that of a simple recursive parser", () => {
   const token = fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom("a", "b", "c", "a.b", "AND", "and", "OR", "Or") },
     { weight: 4, arbitrary: fc.constantFrom("(", ")") },
@@ -300,7 +300,7 @@ test("on any sequence of tokens it says what a recursive reader says, and errs a
   expect(Math.min(seen.true, seen.false, seen.number)).toBeGreaterThan(200);
 });
 
-test("no text makes it throw, and every error points into the text or at its end", () => {
+test("no text makes the parser throw, and every error points into the text or at its end", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
       const { position } = errorOf(text) ?? { position: 0 };

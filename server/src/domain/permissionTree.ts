@@ -24,7 +24,7 @@ export function permissionsIn(query: PermissionQuery): string[] {
   return [...new Set(query.of.flatMap(permissionsIn))];
 }
 
-/** The missing permissions because of which the query fails, each once. Empty if it passes. */
+/** The missing permissions that make the query fail, each once. Empty if it passes. */
 export function missingPermissions(query: PermissionQuery, granted: GrantedPermissions): string[] {
   if (evaluatePermissionQuery(query, granted)) return [];
   if (query.kind === "permission") return [query.permission];

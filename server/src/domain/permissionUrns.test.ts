@@ -33,13 +33,13 @@ test.each([
 });
 
 test.each([
-  ["keyspaces/*/keys/key_1#verify_key", "is for a single thing", "keyspaces/*/keys/key_1"],
-  ["keyspaces/ks_1/keys/key_1#verify_key", "is for a single thing", "keyspaces/ks_1/keys/key_1"],
+  ["keyspaces/*/keys/key_1#verify_key", "is for a single resource", "keyspaces/*/keys/key_1"],
+  ["keyspaces/ks_1/keys/key_1#verify_key", "is for a single resource", "keyspaces/ks_1/keys/key_1"],
   ["keyspaces/ks_2#create_key", "names the keyspace", "ks_2"],
   ["keyspaces/ks_2/keys/*#read_key", "names the keyspace", "ks_2"],
-  ["projects/p1/rbac/roles/role_1#write", "is for a single thing", "roles/role_1"],
-  ["portals#read", "has no counterpart here", "portals#read"],
-  ["keyspaces/*#fly", "has no counterpart here", "keyspaces/*#fly"],
+  ["projects/p1/rbac/roles/role_1#write", "is for a single resource", "roles/role_1"],
+  ["portals#read", "has no counterpart on this server", "portals#read"],
+  ["keyspaces/*#fly", "has no counterpart on this server", "keyspaces/*#fly"],
   ["keyspaces/*", "is not a permission", ""],
 ])("%s %s, which names it", (path, message, named) => {
   const parsed = parseUrn(urn(path), "ws_1", apis);
@@ -48,7 +48,7 @@ test.each([
   expect(said).toContain(named);
 });
 
-test("the keyspaces of URNs are found once each, and only single ones", () => {
+test("each keyspace that a URN names by its id is found, once", () => {
   const paths = ["keyspaces/ks_1#create_key", "keyspaces/ks_1/keys/*#read_key", "keyspaces/ks_2#create_key"];
   const others = ["keyspaces/*#create_key", "apis/ks_3#read_api"];
   expect(keyspacesIn([...paths, ...others].map((path) => urn(path)))).toEqual(["ks_1", "ks_2"]);

@@ -3,9 +3,9 @@ import { actions } from "./caller.ts";
 type Row = readonly [path: string, action: string, permissions: readonly string[]];
 
 /**
- * Permissions as Unkey's newer root keys write them: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}` stands for
- * one id or `*`, which our permissions take over, and `{*}` for `*` alone. The id of a keyspace becomes that of its
- * api.
+ * Which permissions the URNs of Unkey's newer root keys stand for: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}`
+ * matches an id or `*`, which becomes the id of our permission, and `{*}` matches only `*`. The id of a keyspace becomes
+ * the id of its api.
  */
 const table: readonly Row[] = [
   ["keyspaces/{}", "create_key", ["api.{}.create_key"]],
@@ -77,7 +77,7 @@ export function parseUrn(
   return { permissions: permissions.map((one) => one.replace("{}", id)) };
 }
 
-/** What the permission stands for: itself, unless it is a URN. */
+/** The permissions that a permission in a request stands for: itself, unless it is a URN. */
 export function parseGiven(
   permission: string,
   workspaceId: string,
@@ -98,7 +98,7 @@ function unknownKeyspace(id: string): UrnFlaw {
   };
 }
 
-/** The id in the place of the pattern's last `{}`; undefined if the path does not match the pattern. */
+/** The id that the path has where the pattern has its last `{}`; undefined if the path does not match the pattern. */
 function idIn(path: string, pattern: string): string | undefined {
   const parts = path.split("/");
   const wanted = pattern.split("/");
@@ -116,9 +116,9 @@ function flawOf(path: string, action: string): UrnFlaw {
   const isSingle = table.some(
     ([pattern, known]) => known === action && idIn(path, pattern.replaceAll("{*}", "{}")) !== undefined,
   );
-  if (!isSingle) return { message: `has no counterpart here: ${path}#${action}`, fix: "omit it" };
+  if (!isSingle) return { message: `has no counterpart on this server: ${path}#${action}`, fix: "omit it" };
   return {
-    message: `is for a single thing, which has no counterpart here: ${path}`,
+    message: `is for a single resource, which has no counterpart on this server: ${path}`,
     fix: "use `*` instead of its id, or a permission such as `api.<id>.read_key`",
   };
 }

@@ -36,7 +36,7 @@ const grant = (id: string, left: number, expires: string | null) => ({
   expiresAtMs: expires === null ? null : at(expires),
 });
 
-/** Uses units, as a request at that time does. */
+/** The quota after a request at `nowMs` has used units. */
 function use(before: Quota, units: number, nowMs = january): Quota {
   return takeFrom(quotaAt(before, nowMs), units, nowMs).after;
 }
@@ -84,7 +84,7 @@ describe("rollover", () => {
   });
 });
 
-describe("what ends soonest is spent first:", () => {
+describe("the units that end soonest are spent first:", () => {
   const full = quota({
     carried: 10,
     period: periodAt({ ...rule, anchor: "calendar" }, january),
@@ -106,7 +106,7 @@ describe("what ends soonest is spent first:", () => {
     );
   });
 
-  test("overage comes last and ends at its number", () => {
+  test("overage is spent last, up to its number", () => {
     expect([remainingOf(full), availableOf(full)]).toEqual([122, 152]);
   });
 });

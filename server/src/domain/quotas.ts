@@ -10,9 +10,9 @@ export type QuotaRule = {
   timeZone: string;
   /** `first_use`: a period begins with the first cost above 0 after the previous one has ended */
   anchor: Schedule["anchor"] | "first_use";
-  /** the most unused units that the next period gets in addition */
+  /** how many unused units of a period are carried to the next one at most */
   rolloverMax: number;
-  /** how far use may go beyond the limit; a number: the highest total use in a period */
+  /** what happens beyond the limit; a number is the highest total use in a period */
   overage: "refuse" | "allow" | number;
   /** percentages of the limit, ascending */
   thresholds: readonly number[];
@@ -24,25 +24,25 @@ export type QuotaRule = {
 export type Grant = { id: string; amount: number; left: number; expiresAtMs: number | null };
 
 export type Quota = QuotaRule & {
-  /** null: no period has begun */
+  /** null if no period has begun yet */
   period: Period | null;
   /**
-   * the time at which the quota was added, plus one for each reset: a hold compares it to know whether its period is
-   * over, or whether its quota has given way to another with the same name
+   * a number that each reset increments, and that differs if a quota of the same name is added again: by it, a hold knows
+   * whether the period and the quota from which it took units still exist
    */
   epoch: number;
   /** units of the limit, and beyond it, that this period has used */
   used: number;
-  /** units left from the previous period; they end with this one */
+  /** unused units of the previous period, which can be spent until this period ends */
   carried: number;
-  /** the highest threshold that was crossed in this period; 0: none */
+  /** the highest threshold that was reached in this period; 0 if none was */
   crossed: number;
   grants: readonly Grant[];
-  /** removed by its owner, but remembered while it has used units or grants */
+  /** true after its owner has removed it: it is kept while it has used units or grants */
   isRemoved: boolean;
 };
 
-/** Units and where they came from. */
+/** Units that were taken, and from where. */
 type Part = { from: "carried" | "limit" | Grant; units: number };
 
 /** What was taken from a quota, in the order in which it was taken. */
@@ -61,7 +61,7 @@ export function newQuota(rule: QuotaRule, nowMs: number): Quota {
   };
 }
 
-/** The quota as of `nowMs`: if its period is over, the next one has begun. Expired grants are gone. */
+/** The quota at `nowMs`: in the period that contains `nowMs`, and without expired grants. */
 export function quotaAt(quota: Quota, nowMs: number): Quota {
   const isLive = (grant: Grant) =>
     grant.left > 0 && (grant.expiresAtMs === null || grant.expiresAtMs > nowMs);
@@ -75,16 +75,16 @@ function withPeriod(quota: Quota, nowMs: number): Quota {
   if (nowMs < period.startMs) return withoutFarPeriod(quota, period, nowMs);
   if (nowMs < period.endMs) return quota;
   const next = anchor === "first_use" ? null : scheduled(quota, nowMs);
-  // nothing was used in a period that passed without any request
+  // if a whole period has passed without a request, nothing was used in it
   const lastUsed = next === null || next.startMs === period.endMs ? quota.used : 0;
   const carried = Math.min(quota.rolloverMax, Math.max(0, quota.limit - lastUsed));
   return { ...quota, period: next, epoch: quota.epoch + 1, used: 0, carried, crossed: 0 };
 }
 
 /**
- * A period that begins in the future was stored while the clock was fast. If it begins no later than the current period
- * ends, it is kept, since its units are already available. Otherwise an exhausted one would refuse requests for too
- * long, so the current period replaces it and `used` is kept.
+ * Handles a period that begins in the future: it was stored while the clock was fast. If it is the next period, it is
+ * kept, since its units have become available already. If it begins later, it could refuse requests for too long, so
+ * the current period replaces it, with the same `used`.
  */
 function withoutFarPeriod(quota: Quota, period: Period, nowMs: number): Quota {
   const current =
@@ -100,7 +100,7 @@ function scheduleOf({ unit, every, timeZone, anchor }: QuotaRule): Schedule {
   return { unit, every, timeZone, anchor: anchor === "first_use" ? 0 : anchor };
 }
 
-/** The units left without overage. The quota is as `quotaAt` returned it. */
+/** The units left, without overage. Takes the quota that `quotaAt` returns. */
 export function remainingOf(quota: Quota): number {
   return quota.carried + Math.max(0, quota.limit - quota.used) + grantedUnits(quota);
 }
@@ -120,8 +120,8 @@ function ceilingOf({ limit, overage }: Quota): number {
 }
 
 /**
- * Takes units, those that end soonest first: carried units, grants and the limit, sorted by their end, and then
- * overage. The units must be available. `crossed` is the highest threshold that this use crossed, if any.
+ * Takes units, first those that end soonest: carried units, grants and the period's own, sorted by their end, and then
+ * overage. The units must be available. `crossed` is the highest threshold that this use is the first to reach, if any.
  */
 export function takeFrom(
   quota: Quota,
@@ -193,8 +193,8 @@ function crossedBy({ limit, used, thresholds }: Quota): number {
 }
 
 /**
- * Gives back the last of the units that were taken. Units of a period or a grant that has ended are dropped: the next
- * period was granted in full.
+ * Gives back `units`, those taken last first. Units of a period or a grant that has ended are lost, since the next period
+ * has its full limit already.
  */
 export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: number): Quota {
   return partsOf(units, taken.parts.toReversed())
@@ -203,8 +203,8 @@ export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: num
 }
 
 /**
- * The quota under another rule: what it has used stays. If its periods begin at other times, its current period is
- * moved, but not begun anew.
+ * The quota with another rule. It keeps what it has used. If the new rule's periods begin at other times, its current
+ * period gets new bounds, but is not reset.
  */
 export function withRule(quota: Quota, rule: QuotaRule, nowMs: number): Quota {
   const changed = { ...quota, ...rule };

@@ -53,7 +53,7 @@ test("every stored limit is either kept or removed", () => {
   );
 });
 
-test("repeated names are named at each later place", () => {
+test("a repeated name is reported at each of its later places", () => {
   expect(repeated(["a", "b", "a", "c", "b", "a"])).toEqual([
     { name: "a", index: 2 },
     { name: "b", index: 4 },
@@ -82,7 +82,7 @@ const askedLimits = fc.uniqueArray(
 const byKey = { space: "key", workspaceId: "ws_1", subject: "key_1" };
 const byIdentity = { space: "identity", workspaceId: "ws_1", subject: "id_1" };
 
-/** What the contract says of one name: the request's whole description, else the key's limit, else its identity's. */
+/** The limit that must apply to a name: the one that the request describes, else the key's, else its identity's. */
 function expected(key: Key, name: string, asked: RequestedRatelimit | undefined) {
   const cost = asked?.cost ?? 1;
   if (asked?.limit !== undefined && asked.durationMs !== undefined) {
@@ -99,7 +99,7 @@ function isApplied(key: Key, name: string): boolean {
   return expected(key, name, undefined)?.autoApply === true;
 }
 
-test("a plan holds what applies by itself and what is asked for, each name once and from its owner", () => {
+test("a plan has the limits with autoApply and the requested ones, each name once and from the right owner", () => {
   fc.assert(
     fc.property(keys, askedLimits, (key, asked) => {
       const plan = planRatelimits({ ...key, limits: prepareLimits(key) }, asked);

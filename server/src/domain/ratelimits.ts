@@ -7,7 +7,7 @@ export type StoredRatelimit = {
   autoApply: boolean;
 };
 
-/** A rate limit as a request describes it, with its duration named by the unit. */
+/** A rate limit that a request sets, with its duration in `durationMs`. */
 export type GivenRatelimit = Omit<StoredRatelimit, "id">;
 
 export type RatelimitDiff = {
@@ -47,7 +47,7 @@ export type RequestedRatelimit = {
   durationMs: number | undefined;
 };
 
-/** A limit to count against, as the counters take it. `id` is undefined if the request describes the limit. */
+/** A limit to count against, in the form that `counters/` needs. `id` is undefined if only the request describes it. */
 export type PlannedRatelimit = {
   id: string | undefined;
   name: string;
@@ -55,13 +55,13 @@ export type PlannedRatelimit = {
   durationMs: number;
   autoApply: boolean;
   cost: number;
-  /** the owner of the counter */
+  /** whether the key or its identity owns the counter */
   space: "key" | "identity";
   workspaceId: string;
   subject: string;
 };
 
-/** The parts of a key that its limits depend on. */
+/** The members of a key record that decide about its limits. */
 type Owner = {
   workspaceId: string;
   subjectId: string;
@@ -71,7 +71,7 @@ type Owner = {
 
 type Limited = Pick<Owner, "workspaceId" | "subjectId"> & { limits: PreparedLimits };
 
-/** The limit at `index` of the request cannot be applied. */
+/** Why the limit at `index` of the request cannot be counted: it is not stored, or only half of it is described. */
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
 
 /**
@@ -120,7 +120,7 @@ function keyOwner({ workspaceId, subjectId }: Pick<Owner, "workspaceId" | "subje
 export type PreparedLimit = PlannedRatelimit & StoredRatelimit;
 
 /**
- * The stored limits of a key and its identity, prepared for counting when the key is loaded. No two have the same name.
+ * The stored limits of a key and its identity, prepared for counting when the key's record is loaded. Names are unique.
  */
 export type PreparedLimits = {
   all: readonly PreparedLimit[];
@@ -136,7 +136,7 @@ export function prepareLimits(key: Owner): PreparedLimits {
   for (const limit of shared) byName.set(limit.name, limit);
   for (const limit of key.ratelimits) byName.set(limit.name, { ...limit, cost: 1, ...keyOwner(key) });
   const all = [...byName.values()];
-  // most limits apply automatically, and one list takes less memory than two
+  // most keys have only such limits, and one shared list takes less memory than two
   const applied = all.every((limit) => limit.autoApply) ? all : all.filter((limit) => limit.autoApply);
   return { all, applied };
 }

@@ -5,7 +5,7 @@ import { apiKeySecret, base58, looksLikeRootKey, rootKeySecret } from "./secrets
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const someBytes = fc.uint8Array({ minLength: 24, maxLength: 64 });
 
-/** The definition, by big integers. */
+/** base58 by its definition, with big integers. */
 function naiveBase58(bytes: Uint8Array): string {
   let value = bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
   let text = "";
@@ -26,7 +26,7 @@ test.each([
   expect(base58(Uint8Array.fromHex(hex))).toBe(expected);
 });
 
-test("base58 is the number the bytes write, with a 1 for each leading zero byte", () => {
+test("base58 writes the bytes as one number, with a 1 for each leading zero byte", () => {
   const bytes = fc.tuple(fc.nat({ max: 3 }), fc.uint8Array({ maxLength: 255 }));
   fc.assert(
     fc.property(bytes, ([zeros, rest]) => {
@@ -81,8 +81,8 @@ test("a root key with one letter wrong, two swapped, one missing or one too many
   );
 });
 
-test("a letter outside the alphabet is mistyped even where its place in the sum would come out right", () => {
-  // Two letters worth 58 * a + 23 are also worth 58 * (a - 4) + 255, and 255 is what -1 becomes in a byte.
+test("a root key with a letter outside of the alphabet is mistyped, even if the checksum would be right", () => {
+  // A letter outside of the alphabet has the value -1, which is 255 in a byte: 58 * a + 23 = 58 * (a - 4) + 255.
   const key = rootKeySecret(new Uint8Array(24).fill(7));
   const forged = Array.from(ALPHABET.slice(4), (letter, i) => key.replace(`${letter}Q`, `${ALPHABET[i]}0`));
   expect(ALPHABET[23]).toBe("Q");
@@ -90,12 +90,12 @@ test("a letter outside the alphabet is mistyped even where its place in the sum 
   expect(forged.some((text) => text !== key)).toBe(true);
 });
 
-test("a letter beyond ASCII is mistyped even where a 1 would be right", () => {
+test("a root key with a letter beyond ASCII is mistyped, even if a 1 in its place would be right", () => {
   const key = rootKeySecret(new Uint8Array(24));
   expect(looksLikeRootKey(key.replace("_1", "_１"))).toBe("mistyped");
 });
 
-test("a text that does not begin like a root key is none of our business", () => {
+test("a text that does not begin like a root key is judged as `other`", () => {
   for (const text of [
     "",
     "prod_2cFupjhnEsSn59",
@@ -108,10 +108,10 @@ test("a text that does not begin like a root key is none of our business", () =>
   }
 });
 
-test("the bare prefix, a short body and an endless one are mistyped, whatever they hold", () => {
+test("the bare prefix, and one with too few or too many letters after it, are mistyped", () => {
   expect(looksLikeRootKey("latchkey_root_")).toBe("mistyped");
   expect(looksLikeRootKey("latchkey_root_2g")).toBe("mistyped");
-  // A CRC-32 of nothing is 0: four zero bytes have a checksum that holds.
+  // The CRC-32 of no bytes is 0, so four zero bytes have the right checksum.
   expect(looksLikeRootKey("latchkey_root_1111")).toBe("mistyped");
   // A run of zero bytes longer than any root key, with the right checksum.
   const long = Uint8Array.from([...new Uint8Array(110), 0, 0, 0, 0]);
@@ -120,7 +120,7 @@ test("the bare prefix, a short body and an endless one are mistyped, whatever th
   expect(looksLikeRootKey(`latchkey_root_${"z".repeat(1_000_000)}`)).toBe("mistyped");
 });
 
-test("a root key of fewer than 24 random bytes is never made", () => {
+test("a root key with fewer than 24 random bytes is never created", () => {
   expect(() => rootKeySecret(new Uint8Array(23))).toThrow(RangeError);
   expect(() => rootKeySecret(new Uint8Array(65))).toThrow(RangeError);
 });

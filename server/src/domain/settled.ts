@@ -1,11 +1,11 @@
 import type { MaybePromise } from "./maybePromise.ts";
 
-/** The outcome of work that may fail on its own, while the work beside it goes on. */
+/** The value or the error of one piece of work among several that run together: if one fails, the others go on. */
 export type Settled<T> = { value: T } | { error: unknown };
 
 /**
- * Calls `work` with these arguments and returns its value or the error that it throws. Passing the arguments saves a
- * closure.
+ * Calls `work` with these arguments, and returns its value or the error that it throws. The caller passes the arguments
+ * separately because a closure would be allocated in each call.
  */
 export function settle<A extends readonly unknown[], T>(work: (...args: A) => T, ...args: A): Settled<T> {
   try {

@@ -4,14 +4,14 @@ import { steadyTime } from "./steadyTime.ts";
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-test("a clock that was set within the last hour deletes nothing, and an hour later it does again", () => {
+test("within an hour after the clock was set nothing is deleted by age, and an hour later it is again", () => {
   for (const byMs of [hourMs, -hourMs, 9 * 365 * 24 * hourMs, 61_000]) {
     const clock = { wallMs: 1_760_000_000_000, passedMs: 0 };
     const read = steadyTime(
       () => clock.wallMs,
       () => clock.passedMs,
     );
-    /** Whether it could be read in each of so many minutes, while the wall clock gains 20 ms in each. */
+    /** Reads the steady time once a minute, `count` times, while the wall clock gains 20 ms a minute. Was it defined? */
     const minutes = (count: number): boolean[] =>
       Array.from({ length: count }, () => {
         clock.wallMs += minuteMs + 20;

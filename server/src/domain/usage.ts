@@ -8,13 +8,13 @@ export type UsageEvent = {
   keyHash?: string | undefined;
   identityId?: string | undefined;
   apiId?: string | undefined;
-  /** of a rate limit decision */
+  /** only for a rate limit decision */
   namespaceId?: string | undefined;
-  /** of a rate limit decision: who or what was counted */
+  /** only for a rate limit decision: who or what was counted */
   identifier?: string | undefined;
   /** a verification's code, PASSED or REFUSED, or SETTLED */
   outcome: string;
-  /** if it was refused */
+  /** only if the call was refused */
   why?: Why | undefined;
   /** credits or cost that were spent */
   credits: number;
@@ -94,7 +94,7 @@ export const outcomes = [
 
 export type UsageOutcome = (typeof outcomes)[number];
 
-/** The kinds of things that are counted, tags included. A name is stored with the number of its kind. */
+/** The kinds of subjects that usage is counted for. The database stores these numbers. */
 export const subjectKinds = { workspace: 0, api: 1, namespace: 2, identity: 3, key: 4, tag: 5 } as const;
 
 export type SubjectKind = keyof typeof subjectKinds;

@@ -29,7 +29,7 @@ export type KeyRecord = {
   apiId: string;
   keyspaceId: string;
   workspaceEnabled: boolean;
-  /** the name of its balance and its counters */
+  /** the name of the key's account and counters */
   subjectId: string;
   name: string | undefined;
   meta: object | undefined;
@@ -39,7 +39,7 @@ export type KeyRecord = {
   apiAddresses: readonly AddressRange[] | undefined;
   /** the addresses from which this key may be used; undefined: all */
   addresses: readonly AddressRange[] | undefined;
-  /** direct and through roles, each once, sorted */
+  /** the permissions that the key has directly or through roles, each once, sorted */
   permissions: string[];
   granted: GrantedPermissions;
   roles: string[];
@@ -72,7 +72,7 @@ type StoredCheck = {
   passes(key: Stored, nowMs: number, ip: Address | undefined, query: PermissionQuery | undefined): boolean;
 };
 
-/** The checks that need only the stored key, in order. A key expires after its instant, not at it. */
+/** The checks that need only the stored key, in order. At the instant `expiresAtMs` itself, a key is still valid. */
 export const storedChecks = [
   { check: "workspace", code: "FORBIDDEN", passes: (key) => key.workspaceEnabled },
   { check: "enabled", code: "DISABLED", passes: (key) => key.enabled },
@@ -90,7 +90,7 @@ export const storedChecks = [
   },
 ] as const satisfies StoredCheck[];
 
-/** The first reason to refuse a key that needs no counting, or undefined. */
+/** The code of the first of these checks that fails, or undefined. */
 export function judgeKey(
   key: Stored,
   nowMs: number,

@@ -1,7 +1,7 @@
-/** What a counter belongs to; two spaces never share a counter, whatever their subjects and names are. */
+/** The kind of a counter's owner. Counters of different kinds are separate, even if their subjects and names are equal. */
 export type Space = "key" | "identity" | "namespace" | "workspace" | "address";
 
-/** One limited count: `cost` more for (space, workspace, subject, name, duration), at most `limit` in any `durationMs`. */
+/** A request to count `cost` in one counter, which allows at most `limit` in any `durationMs`. The other members name it. */
 export type Window = {
   space: Space;
   workspaceId: string;
@@ -11,6 +11,6 @@ export type Window = {
   durationMs: number;
   /** ≥ 0; 0 refuses every cost above 0 */
   limit: number;
-  /** ≥ 0; 0 looks without counting */
+  /** ≥ 0; 0 reads the counter without counting */
   cost: number;
 };

@@ -1,4 +1,4 @@
-/** A value that is written as JSON in a way of its own, for example from parts that are kept. */
+/** A response that writes its own JSON, for example from cached parts, instead of through `JSON.stringify`. */
 export abstract class Written<T> {
   /** Equal to `JSON.stringify(this.value())`. */
   abstract json(): string;

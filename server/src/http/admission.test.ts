@@ -74,7 +74,7 @@ describe("a server", () => {
     expect(begun.at(-1)).toBe(69);
   });
 
-  test("has all its room again when every call is done", async () => {
+  test("admits as many calls as at the start when every call is done", async () => {
     const { changes, metric } = open();
     for (let round = 0; round < 3; round += 1) {
       expect(enterMany(changes, 300)).toBe(256);

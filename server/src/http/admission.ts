@@ -54,13 +54,13 @@ function working<A, T>(_: unknown, work: (asked: A) => MaybePromise<T>, asked: A
   return work(asked);
 }
 
-/** A function of its own, so that work that is done at once costs no closure. */
+/** A separate function, so that a closure is allocated only if the work returns a promise. */
 function leavingAfter<T>(done: Promise<T>, door: Door, count: number): Promise<T> {
   return done.finally(() => door.leave(count));
 }
 
 type DoorOptions = {
-  /** by a clock that never goes back */
+  /** the time of a clock that never goes back */
   nowMs(): number;
   metrics: Pick<Metrics, "gauge" | "counter">;
   log: Log;
@@ -78,10 +78,15 @@ const longestWaitMs = 1_000;
  */
 const decisionsPerCall = 64;
 /**
- * At most 16 start in a turn without decisions. A decision that arrives meanwhile waits a few milliseconds for them.
+ * In a turn without decisions, at most 16 queued calls start. A decision that arrives meanwhile waits a few milliseconds.
  */
 const callsPerTurn = 16;
 const reportedEveryMs = 10_000;
+const kindTexts = {
+  decisions: "verifications and rate limit decisions",
+  changes: "operations that write",
+  looks: "operations that only read",
+} as const;
 
 /** The doors of one server, with their metrics. Refusals are logged at most once every 10 s. */
 export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> {
@@ -113,7 +118,7 @@ export function doors({ nowMs, metrics, log }: DoorOptions): Record<Kind, Door> 
   };
   metrics.counter("latchkey_overload_refusals_total", "Calls refused by server_overloaded.", () => refused);
   for (const kind of ["decisions", "changes", "looks"] as const) {
-    const help = `Calls that decide, change or look something up, running or queued: ${kind}.`;
+    const help = `Calls that are running or queued: ${kindTexts[kind]}.`;
     metrics.gauge(`latchkey_${kind}_in_flight`, help, all[kind].inFlight);
   }
   return all;
@@ -200,7 +205,7 @@ function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
 
 /** Bounds the memory that large bodies take together. */
 export type BodyBudget = {
-  /** Errors: `server_overloaded`, with nothing taken. */
+  /** Errors: `server_overloaded`; then nothing is taken. */
   take(bytes: number): void;
   giveBack(bytes: number): void;
 };

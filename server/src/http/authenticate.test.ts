@@ -25,7 +25,7 @@ describe.each(engines)("on $name", (engine) => {
   const server = testServer({ engine });
   const withKey = (rootKey: string) => server.call("identities.listIdentities", {}, { rootKey });
 
-  test("a request without credentials is 401 and learns how to authenticate", async () => {
+  test("a request without credentials is 401, and the response says how to authenticate", async () => {
     for (const lines of [[], ["Authorization:"], ["Authorization:   "]]) {
       const reply = await ask(server, lines);
       expectRefusal(reply, "authentication_missing");

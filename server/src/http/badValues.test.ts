@@ -164,7 +164,7 @@ describe.each(engines)("on $name", (engine) => {
       }
     });
 
-    test("holds to the millisecond", async () => {
+    test("is exact to the millisecond", async () => {
       const { key } = await makeKey({ expires: server.clock.nowMs });
       expect((await verify(key)).code).toBe("VALID");
       server.clock.advance(1);

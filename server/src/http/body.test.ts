@@ -101,7 +101,7 @@ describe("a body", () => {
     expect((await readBody(others, 1_000_000, budget)).byteLength).toBe(90_000);
   });
 
-  test("that is not read to its end holds nothing", async () => {
+  test("that is not read to its end holds none of the budget", async () => {
     const budget = bodyBudget(100_000);
     const broken = () =>
       new ReadableStream({

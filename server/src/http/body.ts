@@ -1,13 +1,16 @@
 import { Failure } from "../errors.ts";
 import type { BodyBudget } from "./admission.ts";
 
-/** The number of connections bounds the memory of bodies up to this size. The memory of larger ones is counted. */
+/** The memory of bodies above this size is counted against a budget. Smaller ones are bounded by the number of connections. */
 const smallBytes = 16 * 1024;
 
-/** A body may pause for `patienceMs`, and may be slower than `slowestBytesPerMs` for that long at its start. */
+/**
+ * A body may pause for `patienceMs` at most, and must be complete after `longestMs`. After its first `patienceMs`, it must
+ * have arrived at `slowestBytesPerMs` or faster on average.
+ */
 const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs: 16 };
 
-/** A sender decides how many parts its body comes in. After this many, other requests are served first. */
+/** A sender decides how many parts its body has. After this many, other requests get a turn. */
 const partsPerTurn = 64;
 
 /**
@@ -27,7 +30,7 @@ export function declaredLength({ headers }: Request, maxBytes: number): number |
   return length;
 }
 
-/** Whether a body of this declared length costs next to nothing to read. */
+/** Whether the body is declared to have at most `smallBytes`. */
 export function isSmall(length: number | undefined): boolean {
   return length !== undefined && length <= smallBytes;
 }
@@ -54,23 +57,23 @@ function readSmall(request: Request): Promise<Uint8Array> {
   });
 }
 
-/** Takes a small body: either of its functions is called once. */
+/** Receives a small body. Exactly one of its two functions is called, once. */
 export type BodyTaker = {
-  /** when its request began, by the monotonic clock */
+  /** when the request began, by the monotonic clock */
   readonly sinceMs: number;
   arrived(body: Uint8Array): void;
   /** `reason`: `request_timeout` or `invalid_input`, as for `readBody` */
   failed(reason: Failure): void;
 };
 
-/** Those whose bodies have not arrived yet, the oldest first. */
+/** The takers whose bodies have not arrived yet, the oldest first. */
 const takers = new Set<BodyTaker>();
 const checkEveryMs = 500;
 let isChecking = false;
 
 /**
- * Reads a body for which `isSmall` holds. Every verification pays for what this creates, so one timer watches all bodies,
- * and there is no promise of the body beside the runtime's own.
+ * Reads a body for which `isSmall` is true. Every verification calls this, so it allocates little: one timer watches all
+ * bodies, and the runtime's promise is the only one.
  */
 export async function takeSmall(request: Request, taker: BodyTaker): Promise<void> {
   takers.add(taker);
@@ -82,7 +85,7 @@ export async function takeSmall(request: Request, taker: BodyTaker): Promise<voi
     if (takers.delete(taker)) taker.failed(endedEarly(reason));
     return;
   }
-  if (takers.delete(taker)) taker.arrived(body); // otherwise it was refused as too late
+  if (takers.delete(taker)) taker.arrived(body); // otherwise `refuseLate` has refused it
 }
 
 function checkLater(): void {
@@ -106,7 +109,7 @@ export function dropBody({ byteLength }: Uint8Array, budget: BodyBudget): void {
   if (byteLength > smallBytes) budget.giveBack(byteLength);
 }
 
-/** Counts the bytes that have arrived, so that a sender who declares a large body and sends nothing takes no room. */
+/** Counts only bytes that have arrived, so that a sender who declares a large body but sends nothing uses no budget. */
 async function readCounted(reader: Reader, maxBytes: number, budget: BodyBudget): Promise<Uint8Array> {
   let taken = 0;
   let isKept = false;

@@ -18,7 +18,7 @@ function clientAddress(trusted: string) {
     address(peer, headersWith("x-forwarded-for", forwardedFor));
 }
 
-/** Any text, which the type does not take in all cases. */
+/** Headers with one header of any value. The class `Headers` would refuse some values. */
 function headersWith(name: string, value: string | null): Headers {
   return { get: (asked: string) => (asked === name ? value : null) } as Headers;
 }
@@ -260,7 +260,7 @@ const callers = 20;
 const migrationId = "mig_prefixed";
 const longToken = (index: number) => `long${String(index).padStart(20, "0")}`;
 
-/** Brings over as many keys as there are callers. The first verification of each changes it. */
+/** Migrates one key for each caller. The first verification of a migrated key changes it. */
 async function migrateKeys(server: TestServer) {
   const { engine, now } = server.services;
   const { id: workspaceId } = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();

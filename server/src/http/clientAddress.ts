@@ -11,11 +11,11 @@ export type ClientAddress = (peer: string, headers: Headers) => string;
 const readLength = 2_000;
 
 /**
- * `trusted` lists addresses and CIDR ranges, separated by commas. The headers that these send are read from the right,
- * past every trusted address. Headers from other peers are ignored. `Forwarded` (RFC 7239) is read only without
- * X-Forwarded-For, since a proxy that writes the latter passes on whatever `Forwarded` its clients send. An IPv4 address
- * in IPv6 form counts as the IPv4 address.
- * Errors: `Error` that names an entry which is neither.
+ * `trusted` lists the addresses and CIDR ranges of trusted proxies, separated by commas. Headers from other peers are
+ * ignored. A trusted proxy's header is read from the right, up to the first address that is not trusted. `Forwarded`
+ * (RFC 7239) is read only if X-Forwarded-For is missing, since a proxy that writes X-Forwarded-For passes on any
+ * `Forwarded` header of its clients. An IPv4 address in IPv6 form counts as the IPv4 address.
+ * Errors: an `Error` that names an entry which is neither an address nor a range.
  */
 export function clientAddress(trusted: string): ClientAddress {
   const ranges = trusted
@@ -48,7 +48,7 @@ export function countedAddress(address: string): string {
   return `${network.map((part) => part.toString(16)).join(":")}::/64`;
 }
 
-/** What the headers say about each hop, the nearest first. */
+/** The addresses that the headers name, as text, the nearest hop first. */
 function forwardedHops(headers: Headers): string[] {
   const plain = headers.get("x-forwarded-for");
   if (plain !== null) return plain.slice(-readLength).split(",").reverse();
@@ -97,7 +97,7 @@ function parseNode(text: string): Address | undefined {
   return parse(v4);
 }
 
-/** Turns IPv4 in IPv6 form into IPv4. Returns undefined for text that is not an address, and for link-local zones. */
+/** Turns IPv4 in IPv6 form into IPv4. Returns undefined for text that is not an address, or that has a zone. */
 function parse(text: string): Address | undefined {
   return isIP(text) === 0 || text.includes("%") ? undefined : ipaddr.process(text);
 }

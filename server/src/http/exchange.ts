@@ -12,7 +12,7 @@ import { errorBody, json, problemBody, problemType } from "./problem.ts";
 export type Socket = {
   requestIP(request: Request): { address: string } | null;
   /**
-   * Sets after how many seconds the runtime closes the connection if nothing moves on it; 0 means never. The runtime
+   * Sets after how many seconds without any traffic the runtime closes the connection; 0 means never. The runtime
    * counts in steps of 4 s, and keeps the setting for the connection's later requests.
    */
   timeout(request: Request, seconds: number): void;
@@ -29,9 +29,9 @@ export type Exchange = {
   /** the caller's address, as trusted proxies report it */
   address(): string;
   /**
-   * Reads the address at the connection's other end, which is gone once the connection is reset. `open` does it, except
-   * for operations that decide, which saves them 0.7 µs. Such a call must do it before its first wait after the body,
-   * unless it has said that it writes no audit row.
+   * Reads and keeps the address at the connection's other end, which cannot be read after the client has reset the
+   * connection. `open` calls this, except for decisions, to save 0.7 µs. A decision that may write an audit row must call it
+   * before it waits for anything after the body.
    */
   keepPeer(): void;
   /** whether the call has said that it writes no audit row */
@@ -39,9 +39,9 @@ export type Exchange = {
   caller: Caller | undefined;
   /** the parsed body, once it has been read. Logged only without its private fields */
   input: unknown;
-  /** of the response, beside those that every response has */
+  /** headers of the response, in addition to those that every response has */
   headers: Record<string, string>;
-  /** for the log event */
+  /** further fields of the log event */
   notes: Record<string, string | number | boolean>;
 };
 
@@ -53,7 +53,7 @@ export type Exchanges = {
   complete(exchange: Exchange, response: Response): Response;
   /** Returns the error response for a `Failure`. Anything else becomes `unexpected_error`. */
   refuse(exchange: Exchange, error: unknown): Response;
-  /** The error of one entry of a batch, whose other entries have their own results. A fault is logged. */
+  /** The error of one entry of a batch, whose other entries have their own results. Logs it if it is a fault of the server. */
   refuseEntry(exchange: Exchange, error: unknown): ErrorBody;
 };
 
@@ -70,7 +70,7 @@ export type RequestTracing = {
 type Tools = {
   newRequestId(): string;
   clientAddress: ClientAddress;
-  /** Returns an address that ends in a slash. */
+  /** Returns the address at which the types of errors begin. It ends in a slash. */
   errorTypeBase(): string;
   isDraining(): boolean;
   /** how long a connection stays open between two requests */
@@ -95,7 +95,7 @@ export function exchanges(tools: Tools): Exchanges {
       settle(tools, exchange, 200, undefined);
       const text = envelope(exchange.requestId, result);
       setDeadline(tools, exchange, text.length);
-      return new Response(text, { headers: headersOf(exchange) });
+      return new Response(text, successOf(exchange));
     },
     complete(exchange, response) {
       setDeadline(tools, exchange, 0);
@@ -206,7 +206,15 @@ function headersOf({ requestId, headers }: Exchange): Headers {
   return all;
 }
 
-/** The response repeats the first one, with its request id. The log keeps this request's own id. */
+/** Shared by all responses without further headers, since a new object for each would take 50 ns. */
+const usualSuccess = { headers: usual };
+
+function successOf(exchange: Exchange): { headers: Headers } {
+  const headers = headersOf(exchange);
+  return headers === usual ? usualSuccess : { headers };
+}
+
+/** Marks a response that repeats an earlier one, and has its request id. The log event also has this request's own id. */
 function markReplay(exchange: Exchange, firstRequestId: string): void {
   exchange.notes["replayedBy"] = exchange.requestId;
   exchange.requestId = firstRequestId;
@@ -253,7 +261,7 @@ function levelOf(status: number, operation: Operation | undefined, failure: Fail
   return operation?.decides === true && status === 200 ? "debug" : "info";
 }
 
-/** the sources, or the bundle that is made of them */
+/** matches the folder of our sources, or of the bundle */
 const ourFolder = /(?<!\S)\S*[\\/](?:src|dist)[\\/]/;
 
 /** The error's name and the line of our code. Its message may quote data, so it is not logged. */

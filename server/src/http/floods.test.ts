@@ -1,4 +1,4 @@
-/** What the server serves without a root key is cheap, each time. */
+/** What the server serves without a root key costs little, however often it is requested. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectUndisturbed, type ServingSubject, startSubject, watch } from "../../test/bystander.ts";
 import { openRaw } from "../../test/raw.ts";

@@ -52,7 +52,7 @@ function openFileLimit(): number {
   }
 }
 
-/** Tells how many files are open at least, since all lower descriptors are taken. Infinity if none is free. */
+/** The lowest free descriptor: at least this many files are open. Infinity if no descriptor is free. */
 function lowestFreeDescriptor(): number {
   try {
     const descriptor = openSync(devNull, "r");

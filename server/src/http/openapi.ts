@@ -250,7 +250,7 @@ const paginationSchema = {
       type: "integer",
       minimum: 0,
       description:
-        "Only for single events, which are kept as long as there is space: the list has all of this time and later. Unix time in milliseconds.",
+        "Only for lists of single events, which are kept as long as there is space: the list is complete from this time on. Unix time in milliseconds.",
     },
   },
   required: ["hasMore"],
@@ -279,7 +279,10 @@ const errorSchema = {
           items: {
             type: "object",
             properties: {
-              location: { type: "string", description: "Where, such as `body.ratelimits[0].limit`." },
+              location: {
+                type: "string",
+                description: "Where the error is, such as `body.ratelimits[0].limit`.",
+              },
               message: { type: "string", description: "What is wrong there." },
               fix: { type: "string", description: "What to send instead." },
             },

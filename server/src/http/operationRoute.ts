@@ -30,15 +30,15 @@ export type OperationOptions = {
 /** Bodies above 16 KiB that are being read or worked on may hold this much memory together. */
 const bodyBytes = 64 * 1024 * 1024;
 
-/** How a request shows who asks. */
+/** How a request is authenticated: by a root key, or by a session of the console. */
 export type Access = {
-  /** Called before the body is read. Errors: why the request is refused, whoever asks. */
+  /** Called before the body is read. Errors: why the request is refused, whoever the caller is. */
   admit?(exchange: Exchange): void;
   /** Errors: why the caller is unknown or refused. */
   caller(exchange: Exchange): Caller | Promise<Caller>;
-  /** What the caller presented. Seals the responses that are kept for repeated requests. */
+  /** The secret that the caller presented. It encrypts the responses that are kept for repeated requests. */
   secret(request: Request): string;
-  /** recorded in the audit trail; undefined: the API */
+  /** where the calls come from, for the audit trail; undefined: the API */
   via?: "console";
 };
 
@@ -55,7 +55,7 @@ export type OperationResponder = (operation: Operation, access: Access) => Respo
 
 /**
  * Returns what serves an operation. It checks, in this order: head, method, overload, body size, caller, workspace
- * limit. The runner then checks the permission, and parses and validates the body.
+ * limit. Then `run` checks the permission, and parses and validates the body.
  */
 export function operationRoutes(
   services: Services,
@@ -96,8 +96,8 @@ function respondToSmall(exchange: Exchange, route: Route): Promise<Response> {
 }
 
 /**
- * Only a known caller may send more than a small body. The runtime skips the body of anyone else up to its
- * declared length. If no length is declared, the server closes the connection.
+ * Reads a large body only if the caller is known. If the caller is refused, the runtime skips the body up to its declared
+ * length. If no length is declared, the server closes the connection.
  */
 async function respondToLarge(
   exchange: Exchange,
@@ -122,7 +122,7 @@ async function respondToLarge(
   }
 }
 
-/** Does the work of a request whose body has been read. Throws nothing. */
+/** Runs the operation of a request whose body has been read. Returns an error response instead of throwing. */
 function respond(asked: Asked): MaybePromise<Response> {
   const { exchange, route } = asked;
   try {
@@ -151,7 +151,7 @@ type Route = {
   access: Access;
   door: Door;
   services: Services;
-  /** for requests that another server sent on; undefined: there is no upstream anyway */
+  /** the services without the upstream, for requests that another server forwarded; undefined if there is no upstream */
   withoutUpstream: Services | undefined;
   limit: WorkspaceLimit | undefined;
   bodies: BodyBudget;
@@ -160,7 +160,7 @@ type Route = {
 /** A request whose body has been read. */
 type Asked = { exchange: Exchange; body: Uint8Array; route: Route };
 
-/** A request with a small body. It exists before the body has arrived. */
+/** A request with a small body, which may not have arrived yet. */
 class SmallRequest implements Asked, BodyTaker {
   readonly exchange: Exchange;
   readonly route: Route;
@@ -216,7 +216,7 @@ function runCall(_: unknown, asked: Asked, caller: Caller): ReturnType<typeof ru
   return run(isForwarded ? withoutUpstream : services, operation, new RequestCall(asked, caller));
 }
 
-/** What the runner needs of the request. A class, since its seven functions would be as many objects for each request. */
+/** The request as `run` needs it. A class, since seven closures would be seven more objects for each request. */
 class RequestCall implements Call {
   readonly caller: Caller;
   readonly requestId: string;
@@ -234,7 +234,7 @@ class RequestCall implements Call {
     const { exchange, body, route } = this.#asked;
     const { request } = exchange;
     const secret = route.access.secret(request);
-    // two sessions of one root key could not read each other's responses
+    // in the console, the owner is the session: another session of the same root key could not decrypt the response
     const owner = this.via === undefined ? this.caller.rootKeyId : secret;
     const call = { secret, owner, operation: route.operation.name, body };
     return idempotencyOf(request.headers.get("idempotency-key"), call);
@@ -264,7 +264,7 @@ class RequestCall implements Call {
     Object.assign(this.#asked.exchange.notes, fields);
   }
 
-  /** The request itself has already been admitted and counted as one. */
+  /** Admits and counts a batch. Its request has been admitted and counted as one already. */
   admitEntries<T>(count: number, work: () => MaybePromise<T>): MaybePromise<T> {
     const { exchange, route } = this.#asked;
     if (count === 1) return work();
@@ -279,7 +279,7 @@ class RequestCall implements Call {
 
 const withoutBody = new WeakMap<Operation, boolean>();
 
-/** Whether no field is required: clients then send nothing, or an object. */
+/** Whether no field of the operation is required: an empty body then means an empty object. */
 function needsNoBody(operation: Operation): boolean {
   const known = withoutBody.get(operation) ?? operation.input.safeParse({}).success;
   withoutBody.set(operation, known);

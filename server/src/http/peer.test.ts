@@ -34,7 +34,7 @@ test("a decision does not read its connection's address, even if it waits for cr
     return { data, readAddress: read > before };
   };
   const { data: api, readAddress } = await call("apis.createApi", { name: "payments" });
-  expect(readAddress).toBe(true); // an audit row has it
+  expect(readAddress).toBe(true); // the audit row needs the address
   const { data: created } = await call("keys.createKey", { apiId: api["apiId"], credits: { remaining: 2 } });
   const { key } = created;
   await call("keys.verifyKey", { key }); // now it is cached

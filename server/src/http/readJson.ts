@@ -5,7 +5,7 @@ import { scanJson } from "./scanJson.ts";
 const jsonType = /^application\/json[ \t]*(?:;[ \t]*(?:charset=("?)utf-8\1[ \t]*(?:;[ \t]*)?)?)?$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Errors: `unsupported_media_type`. */
+/** Errors: `unsupported_media_type` unless the headers say JSON in UTF-8, without a content encoding. */
 export function checkMediaType(headers: Headers): void {
   const type = headers.get("content-type");
   if (type !== "application/json" && (type === null || !jsonType.test(type))) {

@@ -42,14 +42,14 @@ export type HttpOptions = OperationOptions & {
   logInputs: boolean;
   /** undefined: requests are not traced */
   tracing: RequestTracing | undefined;
-  /** beside the API and its documents */
+  /** further paths, in addition to the API and its documents */
   more: MoreRoutes;
 };
 
 export type HttpServer = {
   /** `http://host:port` */
   url: string;
-  /** Serves a request that came in another way. */
+  /** Serves a request that did not come over the network. */
   fetch: Responder;
   /**
    * Makes readiness fail and every further response end its connection. Resolves when callers have had time to move to

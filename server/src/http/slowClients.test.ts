@@ -129,7 +129,7 @@ describe("slow clients", () => {
       slowReader(),
       Promise.all([
         patientSender(250_000, 13),
-        // the runtime's timer ticks every 4 seconds: wherever it stands
+        // the runtime's timer ticks every 4 seconds, so the clients begin at four different times between two ticks
         ...[0, 1, 2, 3].map(async (afterSeconds) => {
           await new Promise((resolve) => setTimeout(resolve, afterSeconds * 1000));
           return patientSender(100_001 + afterSeconds, 6);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expectUndisturbed, startSubject, watch } from "../../test/bystander.ts";
 import { newFolder, runProgram } from "../../test/program.ts";
 
-test("a flood of guesses at keys with slow hashes does not delay anybody else", async () => {
+test("a flood of guesses at keys with slow hashes does not delay other requests", async () => {
   const folder = newFolder();
   const env = { DATABASE_URL: `file:${join(folder, "latchkey.db")}` };
   const subject = await startSubject({ env });
@@ -22,7 +22,7 @@ test("a flood of guesses at keys with slow hashes does not delay anybody else", 
       const { body } = await subject.call("keys.verifyKey", { key: `${start}${Math.random()}` });
       const code = body.data?.code ?? body.error?.title;
       codes.set(code, (codes.get(code) ?? 0) + 1);
-      await Bun.sleep(50); // only the comparisons shall be a load
+      await Bun.sleep(50); // from here on, only the comparisons load the machine
     }
   };
   const impact = await watch(subject, () => Promise.all(starts.map(guess)));

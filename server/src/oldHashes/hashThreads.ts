@@ -20,12 +20,12 @@ export type HashThreads = {
 
 /** Running and queued guesses. More would wait so long that their callers give up. */
 const mostPending = 16;
-/** Keeps one start that an attacker knows from taking the places of all others. */
+/** So an attacker who knows the first characters of one key cannot use up the comparisons of all other keys. */
 const mostPendingOfOnePlace = 2;
 
 type Thread = WorkerThread<Guess>;
 
-/** `onFailure` is told why something could not be compared with the hashes of a `place`. */
+/** Calls `onFailure` with the reason if a key could not be compared with the hashes of a `place`. */
 export function hashThreads(count: number, onFailure: (place: string, message: string) => void): HashThreads {
   const pool = threadPool(count);
   const byPlace = new Map<string, number>();
@@ -96,7 +96,7 @@ function threadPool(count: number) {
     else next.resolve(thread);
   }
 
-  /** It may have ended, and would never respond again. */
+  /** Replaces a thread that failed, since it may have ended and would then never respond. */
   function discard(thread: Thread): void {
     all.delete(thread);
     void thread.close();

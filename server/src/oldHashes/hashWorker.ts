@@ -6,7 +6,7 @@ import type { Compared, Guess } from "./hashThreads.ts";
 
 followOrders<null, Guess>((guess) => [compare(guess)]);
 
-/** A hash that the runtime cannot read matches no key, and hides no other. Errors: if the memory does not suffice. */
+/** Finds the first hash that the key has. A hash that the runtime cannot read is skipped. Errors: if memory is short. */
 function compare({ key, hashes }: Guess): Compared {
   const failures: string[] = [];
   const found = hashes.find((hash) => {
@@ -38,8 +38,8 @@ function matches(key: string, hash: string): boolean {
 const bcryptBytes = 72;
 
 /**
- * Bcrypt ignores what follows the 72nd byte, and repeats a key with a NUL after it: `a` and `a\0a` have the same hash. Keys
- * that it may confuse with others have no bcrypt hash here.
+ * Whether bcrypt can tell this key from all others. It ignores everything after the 72nd byte, and repeats a key with a
+ * NUL after it, so `a` and `a\0a` have the same hash. Keys that it may confuse with others match no bcrypt hash.
  */
 function fitsBcrypt(key: string): boolean {
   return Buffer.byteLength(key) <= bcryptBytes && !key.includes("\0");

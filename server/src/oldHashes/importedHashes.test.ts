@@ -1,4 +1,4 @@
-/** What imports make of keys with other hashes than a SHA-256, and what guesses at such keys cost. */
+/** Imports of keys with hashes such as bcrypt, and what guesses at such keys cost. */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { CompiledQuery } from "kysely";
@@ -48,7 +48,7 @@ describe.each(engines)("on $name,", (engine) => {
       .where("deletedAtMs", "is", null)
       .executeTakeFirstOrThrow();
 
-  test("a key whose bcrypt has bits set that mean nothing verifies, and so do those of the same start", async () => {
+  test("a key whose bcrypt hash has meaningless bits set verifies, and so do keys with the same start", async () => {
     const keys = ["sk_bits_1", "sk_bits_2"] as const;
     const digits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     const clean = bcrypt(keys[0]);
@@ -58,7 +58,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   test.skipIf(engine.name === "sqlite in memory")(
-    "a guess reads no key whose digest is known and whose start it has",
+    "the search for keys with a salted hash reads no keys with a digest, even if these have the same start",
     async () => {
       const digests = Array.from({ length: 1_500 }, (_, index) => `sk_crowd_${index}`);
       await bring(
@@ -85,7 +85,7 @@ describe.each(engines)("on $name,", (engine) => {
     },
   );
 
-  test("a key that has a SHA-256 by now keeps it in another import, which finds it unchanged", async () => {
+  test("a key that was verified after its import keeps its SHA-256 in a second import, which finds it unchanged", async () => {
     const [key, other] = ["sk_again_1", "sk_again_2"] as const;
     const apiId = await newApi();
     const text = csv([{ key }, { key: other, hash: sha512(other), algorithm: "sha512" }]);
@@ -152,7 +152,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(codes).toEqual(keys.map(() => "VALID"));
   });
 
-  test("a key that another import would move to a full start is refused", async () => {
+  test("an import that would give a ninth key the same start refuses that key", async () => {
     const eight = Array.from({ length: 8 }, (_, index) => ({ key: `sk_full_${index}` }));
     const apiId = await newApi();
     const hash = bcrypt("sk_move_1");
@@ -179,7 +179,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await space.data("keys.verifyKey", { key }, { rootKey })).code).toBe("VALID");
   });
 
-  test("a key that another request recognizes as the last one that waits is found", async () => {
+  test("a request finds its key even if another request has just recognized it, as the last key that waits", async () => {
     const key = "sk_race_last";
     await bring(csv([{ key }]));
     const { oldHashes } = server.services;
@@ -193,7 +193,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await verify(key)).code).toBe("VALID");
   });
 
-  test("a guess that finds a key which a deleted one keeps from being stored is compared once a minute", async () => {
+  test("if a key is recognized but cannot be stored, since a deleted key has its SHA-256, it is compared once a minute", async () => {
     const key = "sk_twice_1";
     await bring(csv([{ key, hash: createHash("sha256").update(key).digest("hex") }]));
     await space.data("keys.deleteKey", { keyId: (await stored(key)).id });

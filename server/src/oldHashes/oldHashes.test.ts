@@ -1,4 +1,4 @@
-/** Keys that were imported with other hashes than a SHA-256, until their first verification and after it. */
+/** Keys that were imported with a hash other than SHA-256, until their first verification and after it. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { argon2Sync, createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -261,7 +261,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await count()).toMatchObject({ learned: 1, underOldHash: { ...waiting, bcrypt: 1 } });
   });
 
-  test("where no key waits, unknown keys cost one more statement a second", async () => {
+  test("if no key waits, unknown keys cost one more statement a second", async () => {
     const workspaceId = await server.makeWorkspace();
     const rootKey = await server.makeRootKey(["*"], { workspaceId });
     let asked = 0;
@@ -315,7 +315,7 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("digests are those of RFC 4231 and of the hash alone", () => {
+  test("the HMACs are those of RFC 4231, and the SHA-512 is that of the key alone", () => {
     const [sha512, hmac256, hmac512] = open().digestsOf("what do ya want for nothing?");
     expect(sha512).toBe(
       `sha512:${createHash("sha512").update("what do ya want for nothing?").digest("base64url")}`,

@@ -10,22 +10,22 @@ export type GuessResult = (typeof guessResults)[number];
 
 /** Recognizes keys by the hashes of the systems that they were imported from. */
 export type OldHashes = {
-  /** Whether keys of the workspace wait under such a hash, as of the last second. */
+  /** Whether the workspace has keys that wait with such a hash. The result may be a second old. */
   areWaiting(workspaceId: string): Promise<boolean>;
-  /** Whether `areWaiting` found out within the last second that none wait. */
+  /** Whether `areWaiting` has found within the last second that no key waits. */
   noneWait(workspaceId: string): boolean;
-  /** whether HMACs can be computed */
+  /** whether the secret of the HMACs is set */
   hasHmacSecret: boolean;
-  /** Every digest that may be stored for this key. */
+  /** Every digest by which this key may be stored. */
   digestsOf(key: string): string[];
   /**
    * Finds the first of these salted hashes that the key has. Guesses that were wrong are remembered for a minute. "busy":
    * too many keys are being compared, in all or with the same `place`.
    */
   compare(key: string, hashes: readonly string[], place: string): Promise<Comparison>;
-  /** Remembers a guess as wrong although it was right, since the key that it found cannot be used. */
+  /** Remembers a guess as wrong although it matched, since the key that it matched cannot be used. */
   rejectMatch(key: string, hashes: readonly string[]): void;
-  /** how often keys were compared since the start, by what came of it */
+  /** the number of comparisons since the start, by result */
   results(): Readonly<Record<GuessResult, number>>;
   /** comparisons that run or are queued */
   pending(): number;
@@ -33,13 +33,13 @@ export type OldHashes = {
 };
 
 type Options = {
-  /** the key of the HMACs; undefined: not set */
+  /** the secret of the HMACs; undefined if it is not set */
   hmacSecret: Uint8Array | undefined;
   threads: number;
   monotonicMs(): number;
-  /** Queries the database. */
+  /** Whether the workspace has keys that wait with such a hash, by a query of the database. */
   hasOldHashes(workspaceId: string): Promise<boolean>;
-  /** Told why something could not be compared with the hashes of a `place`. */
+  /** Called with the reason if a key could not be compared with the hashes of a `place`. */
   onFailure(place: string, message: string): void;
 };
 
@@ -54,7 +54,7 @@ export function openOldHashes({
   const once = singleFlight<Comparison>();
   const results = { matched: 0, unknown: 0, busy: 0 };
   const pool = hashThreads(threads, onFailure);
-  // a guess is named by all that decides about it, so that one about other keys is made
+  // the name covers the key and all hashes, so that a guess is compared again once the hashes are others
   const nameOf = (key: string, hashes: readonly string[]) =>
     createHash("sha256")
       .update(JSON.stringify([key, hashes]))
@@ -93,7 +93,7 @@ export function openOldHashes({
 
 const rememberedForMs = 1_000;
 
-/** What was found out about a workspace less than a second ago is not asked again. */
+/** Remembers the result of `find` for each workspace for a second. */
 function remembered(
   find: (workspaceId: string) => Promise<boolean>,
   nowMs: () => number,

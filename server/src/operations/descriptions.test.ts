@@ -67,7 +67,7 @@ function undescribed(all: readonly Operation[]): string[] {
     .map(({ path }) => path);
 }
 
-/** An operation with undescribed fields wherever a field can be. */
+/** An operation that has fields without a description wherever a field can be. */
 const planted = operation({
   name: "planted.doIt",
   summary: "Plant fields without a description",

@@ -26,7 +26,7 @@ const needsOf = (operation: Operation): Permission[] => [
   operation.permission,
   ...(operation.alsoNeeds ?? []),
 ];
-/** What is only there to say that this server does not offer it. */
+/** Whether this server offers the operation. Some exist only to return the error that they are not offered. */
 const isOffered = ({ output, example }: Operation) => output === undefined || example.output !== undefined;
 const forAll = (permission: Permission) => permission.replace("<id>", "*");
 
@@ -36,12 +36,12 @@ function locationOf(path: Path): string {
   return path.reduce<string>((parent, member) => memberPath(parent, member), "body");
 }
 
-/** A place in the body as the error names it: in a batch, relative to the entry. */
+/** A path in the body as an error names it. If the operation takes a batch, it is relative to the entry. */
 function placeOf({ judgesEntries }: Operation, path: Path): string {
   return locationOf(judgesEntries === true ? path.slice(1) : path);
 }
 
-/** The reply that the only entry of a batch would get alone. */
+/** If the operation takes a batch: its only entry's error, as the reply that the entry would get alone. */
 function asAlone({ judgesEntries }: Operation, reply: Reply): Reply {
   if (judgesEntries !== true || reply.status !== 200) return reply;
   const [{ error }] = reply.body.data;
@@ -58,7 +58,7 @@ function flawsOf(operation: Operation, body: unknown): readonly Flaw[] {
   }
 }
 
-/** The error envelope of C3, whatever is in it. */
+/** Expects the members and headers that every error response has. */
 function expectRefusal(reply: Reply, status: number): void {
   const { requestId } = reply.body.meta;
   const { errors, ...error } = reply.body.error;
@@ -292,7 +292,7 @@ describe.each(operations)("$name", (operation) => {
   });
 });
 
-/** The places where a response is null. What is inside `meta` is the customer's. */
+/** The paths at which a response has null, except inside `meta`, where any JSON is allowed. */
 function nullsIn(value: unknown, at = ""): string[] {
   if (value === null) return [at];
   if (typeof value !== "object") return [];
@@ -301,13 +301,13 @@ function nullsIn(value: unknown, at = ""): string[] {
   );
 }
 
-/** Members that an official client requires, nulls included. */
+/** Members that may be null, since an official client of Unkey requires them to be present. */
 const mayBeNull: Record<string, RegExp> = {
   "rootKeys.listKeys": /\.(name|expires)$/,
   "workspace.getLimits": /\.limit$/,
 };
 
-/** What the example of an operation needs in addition to what the operation always needs. */
+/** The permissions that an operation's example needs in addition to those that every call of the operation needs. */
 const furtherNeeds: Record<string, string[]> = {
   "permissions.createRole": ["rbac.*.add_permission_to_role", "rbac.*.create_permission"],
   "rootKeys.createKey": ["api.*.read_api", "api.*.read_key"],
@@ -358,7 +358,7 @@ describe.each(engines)("on $name,", (engine) => {
       story = await callTwice(server, operation);
     });
 
-    test("returns its example in the success envelope, as its schema says, with null nowhere else", () => {
+    test("returns its example in the success envelope, as its schema says, and null only where clients expect it", () => {
       const { first } = story;
       const shape = operation.output ?? (operation.page && z.array(operation.page));
       expect([first.status, first.body.error]).toEqual([200, undefined]);
@@ -404,7 +404,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** The example, sent twice with one Idempotency-Key in a workspace of its own, and what this holds around it. */
+/** Sends the example twice with one Idempotency-Key, in a new workspace. Returns the replies, and the state around them. */
 async function callTwice(server: TestServer, operation: Operation) {
   const workspaceId = await server.makeWorkspace();
   const rootKey = await server.makeRootKey(everything, { workspaceId });

@@ -7,9 +7,9 @@ import type { Operation } from "../operation.ts";
 import { operations } from "./index.ts";
 
 /**
- * The most statements that each operation's example may take, without `begin` and `commit`: on SQLite, and on PostgreSQL,
- * where each is a round trip, and where a change that other nodes must know of takes one more. An audited change has one
- * statement for all of its audit events.
+ * The most statements that each operation's example may take, without `begin` and `commit`: on SQLite, and on PostgreSQL.
+ * There each statement is a round trip, and a change takes one more statement, which tells the other nodes. All audit
+ * events of a change are inserted by one statement.
  */
 const most: Record<string, readonly [sqlite: number, postgres: number]> = {
   "analytics.getGatewayRequests": [0, 0],

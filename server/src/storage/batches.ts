@@ -1,12 +1,12 @@
 /**
- * So few rows that a statement stays below the limit on parameters: 32,766 on SQLite, 65,535 on PostgreSQL. The
+ * The number of rows in one statement. A statement may have 32,766 parameters on SQLite and 65,535 on PostgreSQL, and the
  * widest table, `keys`, has 21 columns.
  */
 const batchSize = 500;
 
 /**
- * Runs `work` on at most 500 items at a time, in order, and returns all results. Yields to the event loop between two
- * batches, so that other requests do not wait for all of them.
+ * Runs `work` on batches of at most 500 items, one after the other, and returns all results in order. Yields to the event
+ * loop between two batches, so that other requests do not wait until all batches are done.
  */
 export async function inBatches<T, R>(
   items: readonly T[],
@@ -22,8 +22,8 @@ export async function inBatches<T, R>(
 }
 
 /**
- * Sorts the values by their UTF-8 bytes, as the databases do, and removes
- * duplicates. JavaScript's own order differs for characters beyond U+FFFF.
+ * Sorts the values by their UTF-8 bytes, as the databases do, and removes duplicates. JavaScript's own order is by UTF-16
+ * units, which differs for characters beyond U+FFFF.
  */
 export function inByteOrder(values: readonly string[]): string[] {
   return [...new Set(values)].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));

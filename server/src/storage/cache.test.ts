@@ -42,7 +42,7 @@ const valueSource = {
   isCurrent: () => true,
 };
 
-/** A cache, and a database that reads immediately, but returns the record only when the test allows it. */
+/** A cache in front of a simulated database, which reads a record at once, but returns it only when the test allows it. */
 function simulation() {
   const versions = new Map(things.map((thing) => [thing, 0]));
   const acknowledged = new Map(versions);
@@ -80,7 +80,7 @@ function simulation() {
     bump,
     acknowledge,
     loads: () => loads,
-    /** the oldest versions that a look-up may return if it starts now */
+    /** Returns the oldest versions that a look-up may return if it starts now. */
     promised: () => new Map(acknowledged),
     promiseAll: () => {
       for (const [thing, version] of versions) acknowledged.set(thing, version);
@@ -102,7 +102,7 @@ type Simulation = ReturnType<typeof simulation>;
 type Look = {
   key: string;
   promised: Map<string, number>;
-  /** for each moment since the look-up started, whether the record existed */
+  /** whether the record existed: the values since the look-up started */
   seen: Set<boolean>;
   result: Promise<Value | undefined>;
   isOver: boolean;
@@ -128,7 +128,7 @@ function follow(world: Simulation, looks: Look[], command: Command): void {
       looks.push(ask(world, command.key));
       return;
     case "create":
-      world.present.add(command.key); // nothing is evicted, since missing records are not cached
+      world.present.add(command.key); // evicts nothing: the cache does not remember that a record was missing
       return;
     case "remove":
       if (!world.present.delete(command.key)) return;
@@ -143,13 +143,13 @@ function follow(world: Simulation, looks: Look[], command: Command): void {
     case "settle":
       world.settle(command.pick);
       return;
-    case "clear": // anything may have changed
+    case "clear": // as after a restart of the database: anything may have changed
       world.clear();
       world.promiseAll();
   }
 }
 
-/** Runs the history, waits until all look-ups have ended, and looks up every record once more. */
+/** Runs the commands of a history, waits until all look-ups have ended, and looks up every record once more. */
 async function live(world: Simulation, history: readonly Command[]): Promise<Look[]> {
   const looks: Look[] = [];
   for (const command of history) {
@@ -189,7 +189,7 @@ describe("whatever happens during its look-up, a record", () => {
     expect(world.loads()).toBe(1);
     for (const { result } of asked) expect(await result).toBeDefined();
     expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
-    world.acknowledge("key_2"); // the record does not depend on it
+    world.acknowledge("key_2"); // a change of another record, on which this one does not depend
     expect(world.cache.find("ws_1", "first")).not.toBeInstanceOf(Promise);
   });
 
@@ -222,7 +222,7 @@ test("a failed look-up fails for all callers that wait for it, and is not cached
   expect(await cache.find("ws_1", "first")).toBeDefined();
 });
 
-test("while the cache cannot learn of changes, it is not used", async () => {
+test("while this process cannot learn of changes, no cached record is used", async () => {
   let current = true;
   let loads = 0;
   const cache = cacheOf(
@@ -271,12 +271,12 @@ test("records take no more memory than allowed, and a record in use stays", asyn
     await turn();
     Bun.gc(true);
     const alive = values.filter((value) => value.deref() !== undefined);
-    expect(alive.length).toBeLessThanOrEqual(105); // 100 records fit, and the stack may still refer to a few others
+    expect(alive.length).toBeLessThanOrEqual(105); // 100 records fit into the cache, and the stack may still keep a few others alive
     expect(alive.length).toBeGreaterThan(Math.min(i, 45));
   }
 }, 60_000);
 
-test("a change is remembered or the cache is cleared, however many changes follow", async () => {
+test("however many changes follow, an outdated record is never used: its change is remembered, or the cache is cleared", async () => {
   const loaded: string[] = [];
   const changes = changeLog();
   const cache = cacheOf(10_000, ({ key }) => void loaded.push(key), undefined, changes);

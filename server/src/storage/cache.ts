@@ -2,34 +2,34 @@ import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
 import type { ChangeLog, Dated } from "./changeLog.ts";
 import { linkedTable } from "./linkedTable.ts";
 
-/** A read-through cache: each record is kept until something it depends on changes. */
+/** A cache in front of the database: it loads a missing record, and keeps it until something it depends on changes. */
 export type RecordCache<V> = {
   /**
-   * Returns the record, or `undefined` if the database has none. Returns synchronously if the record is cached or the
-   * database is embedded. Misses are not cached. Concurrent lookups share one query.
+   * Returns the record, or `undefined` if the database does not have it; that is not remembered. Returns synchronously
+   * if the record is cached or the database is embedded. Lookups of the same record at the same time share one query.
    */
   find(workspaceId: string, name: string): MaybePromise<V | undefined>;
-  /** Returns the record if it is cached. Never queries the database. */
+  /** Returns the record if it is cached, otherwise `undefined`. Never queries the database. */
   findKept(workspaceId: string, name: string): V | undefined;
   clear(): void;
-  /** how often `find` and `findKept` returned a cached record, and how often `find` queried the database */
+  /** Returns how often `find` and `findKept` found a cached record, and how often `find` queried the database. */
   uses(): { hits: number; misses: number };
-  /** the memory that the cache takes, including the parts that its records share */
+  /** Returns the memory that the cache takes, including the parts that its records share, such as the api of many keys. */
   bytes(): number;
 };
 
 type Source<V> = {
-  /** the changes to everything that records are built from */
+  /** the log of changes, which tells whether a cached record is outdated */
   changes: ChangeLog;
   /** Reads a record from the database. `since` is the number of the latest change when the load begins. */
   load(workspaceId: string, name: string, since: number): MaybePromise<V | undefined>;
-  /** the ids of everything that the record was built from */
+  /** Returns the ids of everything that the record was built from. */
   idsOf(record: V): readonly string[];
   /**
-   * roughly the memory that a record takes, without its name and without the parts that it shares with other records
+   * Returns roughly the memory that a record takes, without its name and without the parts that it shares with others.
    */
   bytesOf(record: V): number;
-  /** the parts that records share, if any */
+  /** the parts that several records share; omitted if the records share nothing */
   shared?: {
     bytes(): number;
     /** Called when a record is evicted, or was loaded but not cached. */
@@ -37,11 +37,11 @@ type Source<V> = {
     clear(): void;
   };
   maxBytes: number;
-  /** whether this process knows of all recent changes; if not, no cached record is used */
+  /** Returns whether this process knows of all recent changes by other processes. If not, no cached record is used. */
   isCurrent(): boolean;
 };
 
-/** `used`: whether the record was found since the eviction last passed it */
+/** A cached record. `used`: whether a lookup has found it since `makeRoom` last visited it. */
 type Entry<V> = Dated & {
   readonly workspaceId: string;
   readonly name: string;
@@ -50,14 +50,14 @@ type Entry<V> = Dated & {
   used: boolean;
 };
 
-/** The name of a lookup in progress. It is unambiguous, since workspace ids contain no slash. */
+/** Returns the key of a lookup in progress in a Map. Workspace ids contain no slash, so different lookups differ in it. */
 function loadName(workspaceId: string, name: string): string {
   return `${workspaceId}/${name}`;
 }
 
 /**
- * Creates a cache that keeps a record until something it depends on changes. If that happens during a lookup, the
- * lookup is repeated, so a revoked record never comes back.
+ * Creates a cache that keeps a record until something it depends on changes. If something changes while a record is being
+ * loaded, it is loaded again, so that the state from before a revocation is never cached.
  */
 export function recordCache<V extends object>(source: Source<V>): RecordCache<V> {
   const { changes, isCurrent, idsOf } = source;
@@ -95,8 +95,8 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
   }
 
   /**
-   * Waits for a lookup in progress. Loads the record again if the lookup did not find it, since it may have been
-   * created meanwhile, or if it has changed since.
+   * Waits for a lookup that another call has begun. If it finds nothing, or the record has changed since, loads the
+   * record again, since it may have been created or changed after that lookup began.
    */
   async function join(inProgress: Promise<V | undefined>, workspaceId: string, name: string) {
     const found = await inProgress;
@@ -125,18 +125,18 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
   };
 }
 
-/** roughly the memory of an entry without its record: the entry, its name and its place in the table */
+/** roughly the memory of an entry without its record, in bytes: the entry, its name and its place in the table */
 const entryBytes = 180;
 
 /**
- * An eviction skips at most this many used entries and then
- * evicts the next, used or not, so that no lookup takes long.
+ * To evict an entry, at most this many used entries are skipped. Then the next one is evicted even if it was used, so
+ * that no lookup takes long.
  */
 const mostSpared = 64;
 
 /**
- * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, which approximates least
- * recently used: it walks through the entries and evicts those that were not used since its last visit.
+ * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, which approximates "least recently
+ * used": it visits the entries in a circle, and evicts those that were not used since its last visit.
  */
 function boundedTable<V>({ bytesOf, shared, maxBytes }: Source<V>) {
   let table = linkedTable<Entry<V>>();

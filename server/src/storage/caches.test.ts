@@ -21,7 +21,7 @@ describe.each(engines)("on $name,", (engine) => {
     return keys;
   }
 
-  test("cached keys and what they share stay within the memory that they may take", async () => {
+  test("cached keys and the records that they share stay within the memory of the cache", async () => {
     const maxBytes = 40_000;
     const caches = openCaches(server.services.engine, maxBytes);
     for (const hash of await makeKeys(100, (index) => `user_${index}`)) {
@@ -33,7 +33,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(caches.keys.bytes()).toBe(0);
   }, 30_000);
 
-  test("keys of one identity refer to one record of it, and keys with the same permissions to one record of these", async () => {
+  test("the keys of an identity share one record of it, and keys with the same permissions share one record of them", async () => {
     const caches = openCaches(server.services.engine, 1_000_000);
     const [first = "", second = ""] = await makeKeys(2, () => "user");
     const one = await caches.keys.find(space.id, first);

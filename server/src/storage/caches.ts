@@ -11,9 +11,9 @@ export type Caches = {
   keys: RecordCache<KeptKey>;
   /** cached namespaces, by name or id */
   namespaces: RecordCache<NamespaceRecord>;
-  /** cached root keys, by hash, under the workspace id `noWorkspace`, since the workspace is known only once the root key is found */
+  /** cached root keys, by hash; as their workspace is unknown before the lookup, all are under the id `noWorkspace` */
   rootKeys: RecordCache<RootKeyRecord>;
-  /** Evicts every record that depends on this id. A lookup in progress that depends on it is repeated. */
+  /** Evicts every record that depends on this id, and repeats lookups in progress whose record depends on it. */
   evict(id: string): void;
   clear(): void;
 };
@@ -22,8 +22,8 @@ export type Caches = {
 export const noWorkspace = "";
 
 /**
- * Opens the caches in front of a database. `maxBytes` limits the cache of keys; the others are limited to a part of
- * it. To add a cache, extend `list` and the type above.
+ * Opens the caches in front of a database. The cache of keys may take `maxBytes`; the other caches may take a part of
+ * that number each. To add a cache, add it to `list` and to the type above.
  */
 export function openCaches(engine: Engine, maxBytes: number): Caches {
   const { db, isCurrent } = engine;

@@ -1,27 +1,33 @@
-/** The maximum number of ids whose changes are remembered. When it is reached, all records count as changed, and all ids are forgotten. */
+/**
+ * The maximum number of ids whose changes are remembered. At this number, all are forgotten, and all records count as
+ * changed.
+ */
 const changesRemembered = 100_000;
 
 /**
- * How fresh a record is. Changes are numbered. `since` is the latest change when the record's load began, `checked`
- * the latest one that is known not to concern the record.
+ * How fresh a record is. Changes are numbered. `since` is the number of the latest change when the record's load began.
+ * `checked` is the number up to which no change is known to concern the record.
  */
 export type Dated = { readonly since: number; checked: number };
 
 export type ChangeLog = {
   /** the number of the latest change */
   latest(): number;
-  /** Notes that the record with this id changed. */
+  /** Notes that the record with this id has changed. */
   note(id: string): void;
   /** Notes that any record may have changed. */
   noteAll(): void;
   /**
-   * Whether nothing that the record was built from has changed
-   * since its load began. Calls `idsOf` only after a change.
+   * Returns whether everything that the record was built from is unchanged since its load began. Calls `idsOf` only if
+   * there were changes since the last check.
    */
   isFresh<R>(entry: Dated & { record: R }, idsOf: (record: R) => readonly string[]): boolean;
 };
 
-/** Numbers changes, and remembers the latest change of each id, to find out whether a cached record is outdated. */
+/**
+ * Creates a log that numbers changes, and remembers for each id its latest change. It tells which cached records are
+ * outdated.
+ */
 export function changeLog(): ChangeLog {
   let latest = 0;
   let allAt = 0;

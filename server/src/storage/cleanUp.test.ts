@@ -45,7 +45,7 @@ test("only one node cleans up at a time, and each node gets its turn", async () 
   expect(failures).toEqual([]);
 }, 20_000);
 
-test("nothing is deleted for its age while no clock can be trusted", async () => {
+test("while no clock can be trusted, nothing is deleted because of its age", async () => {
   const engine = await openStorage(databaseAt(":memory:"), {
     serving: false,
     connections: 1,

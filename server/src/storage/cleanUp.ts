@@ -9,25 +9,31 @@ import { deleteOldMovements } from "./queries/movements.ts";
 import { endChargedHolds } from "./queries/settling.ts";
 import type { Tx } from "./schema.ts";
 
-/** so few rows that a write that waits for the batch is not noticeably delayed */
+/** the number of rows in a batch; deleting them is so quick that another write hardly has to wait */
 const batchRows = 500;
 
-/** Each task deletes at most `limit` rows and returns their number. If it returns `limit`, it is run again. */
+/**
+ * Each task deletes at most `limit` rows and returns how many. If it returns `limit`, it runs again, as there may be
+ * more.
+ */
 export type CleanUpTasks = {
   always: readonly ((tx: Tx, limit: number) => Promise<number>)[];
-  /** tasks that delete rows that have expired by `nowMs` */
+  /** tasks that delete rows that are too old at `nowMs` */
   byAge: readonly ((tx: Tx, nowMs: number, limit: number) => Promise<number | Done>)[];
 };
 
-/** The result of a task that has something to do after the commit. `committed` is called once. */
+/**
+ * The result of a task that has something to do after its commit: `count` is the number of rows; `committed` is
+ * called once.
+ */
 type Done = { count: number; committed(): void };
 
 /** longer than any console session stays valid */
 const sessionKeptMs = 24 * 60 * 60 * 1000;
 
 /**
- * The tasks of the clean-up. If `auditRetentionMs` is undefined, the audit trail and the credit ledger are kept
- * forever. `record` gets the charges of expired holds, so that usage counts them.
+ * Returns the tasks of the clean-up. If `auditRetentionMs` is undefined, the audit trail and the ledger of credits are
+ * kept forever. `record` is called with the charges of expired holds, so that usage counts them.
  */
 export function cleanUpTasks(
   auditRetentionMs: number | undefined,
@@ -56,7 +62,10 @@ export function cleanUpTasks(
   };
 }
 
-/** Ends holds that expired and are charged in full. After the commit, records the charges in usage. */
+/**
+ * Ends expired holds whose owner chose to charge them in full on expiry. After the commit, records the charges in
+ * usage.
+ */
 async function chargeExpiredHolds(
   tx: Tx,
   { nowMs, limit }: { nowMs: number; limit: number },
@@ -73,9 +82,9 @@ async function chargeExpiredHolds(
 }
 
 /**
- * Deletes expired rows in small batches, once per `everyMs`. Only one node does so at a time. `oldTime` returns the
- * time by which ages are measured. If it returns `undefined`, no clock can be trusted, and nothing is deleted for its
- * age. Failures go to `report` and are retried in the next round. Returns a function that stops the clean-up.
+ * Deletes old rows in small batches, every `everyMs`, on one node at a time. `oldTime` returns the time by which ages are
+ * measured. If the clock was set and cannot be trusted yet, it returns `undefined`, and nothing is deleted because of
+ * its age. `report` gets failures; the next round tries again. Returns a function that stops the clean-up.
  */
 export function cleanUp(
   engine: Engine,
@@ -103,7 +112,7 @@ export function cleanUp(
       let deleted = batchRows;
       while (deleted === batchRows && !stopped) {
         deleted = finished(await engine.transaction((tx) => task(tx, batchRows), { alone: "clean up" }));
-        await new Promise((resolve) => setImmediate(resolve)); // a database in memory never yields to the event loop by itself
+        await new Promise((resolve) => setImmediate(resolve)); // a database in memory runs transactions without ever yielding to the event loop
       }
     } catch (error) {
       if (error instanceof StorageError && error.reason === "read_only") return;

@@ -2,34 +2,34 @@ import type { MaybePromise } from "../domain/maybePromise.ts";
 import type { Db, Tx } from "./schema.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A database, as the rest of the program uses it. */
+/** An open database, with everything that the rest of the program does with it. */
 export type Engine = {
   name: "sqlite" | "postgres";
-  /** for reads of single records; they never wait for the queries of `slow` */
+  /** runs reads of single records, which never wait for the queries of `slow` */
   db: Db;
-  /** for lists and searches, which may take long */
+  /** runs lists and searches, which may take long */
   slow: Db;
   /**
-   * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database
-   * is reached over a network: then one statement should read everything.
+   * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database is
+   * reached over a network: there, each read would be a round trip, so one statement should read everything.
    */
   snapshot: (<T>(read: (snapshot: Snapshot) => T) => MaybePromise<T>) | undefined;
   /**
    * Runs `work` in one transaction. Resolves when the commit is durable. If `work` throws, the transaction is rolled back.
-   * May run `work` several times, because conflicts are retried.
+   * If the transaction conflicts with another one, `work` runs again.
    * Errors: `StorageError`, and whatever `work` throws.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /**
-   * Stores, in the transaction, the ids of the records that it
-   * changes, so that other processes evict them from their caches.
+   * Stores, as a part of the transaction, which records it changes, so that other processes evict these from their
+   * caches.
    */
   recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when another process has changed the database. */
   onForeignChange(listener: (change: ForeignChange) => void): void;
-  /** Whether this process knows of all recent changes by other processes. If not, nothing cached may be used. */
+  /** Returns whether this process knows of all recent changes by other processes. If not, no cached record may be used. */
   isCurrent(): boolean;
-  /** the number of processes that serve from this database, including this one */
+  /** Returns the number of processes that serve from this database, including this one. */
   liveNodes(): number;
   /** Throws if the database cannot be read. */
   check(): Promise<void>;
@@ -51,7 +51,7 @@ export type ForeignChange = { ids: readonly string[] | undefined; ageMs?: number
 export type StorageOptions = {
   /** whether this process serves requests from the database */
   serving: boolean;
-  /** refuses a database that no server has created yet, instead of creating it */
+  /** if set, opening fails if the database does not exist; otherwise it is created */
   mustExist?: true;
   /** the maximum number of connections to a database server */
   connections: number;
@@ -61,10 +61,10 @@ export type StorageOptions = {
 
 /**
  * Why the database failed.
- * - `lost`: the response to a commit did not arrive, so it is unknown whether the transaction committed.
- * - `not_durable`: the transaction committed, but may not survive a crash.
+ * - `lost`: the response to a commit did not arrive, so it is unknown whether the transaction was committed.
+ * - `not_durable`: the transaction was committed, but may not survive a crash.
  * - `damaged`: a part of the database cannot be read.
- * - `read_only`: the records are being copied to another database, or were copied.
+ * - `read_only`: `latchkey copy` is copying the records to another database, or has copied them.
  *
  * With every reason except the first two, nothing was committed.
  */
@@ -89,9 +89,9 @@ export class StorageError extends Error {
   }
 }
 
-/** The error for a write that a trigger of `copying/readOnly.ts` has refused. */
+/** Returns the error for a write that was refused because `latchkey copy` has made the database read-only. */
 export function readOnlyError(cause: unknown): StorageError {
   const message =
-    "The database is read-only, because its records are copied to another one. latchkey copy --resume-source ends this.";
+    "The database is read-only, because latchkey copy moves its records to another database. To write to this one again, run latchkey copy --resume-source.";
   return new StorageError("read_only", message, cause);
 }

@@ -1,7 +1,10 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** Creates the folder and its missing parents, for the owner only, and flushes them so that they survive a power cut. */
+/**
+ * Creates the folder and its missing parents. Only their owner can open them. They are flushed, so they survive a
+ * power cut.
+ */
 export function createFolder(folder: string): void {
   const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
@@ -11,9 +14,9 @@ export function createFolder(folder: string): void {
   }
 }
 
-/** Flushes a file to disk. A new file survives a power cut only if its folder is flushed too. */
+/** Flushes a file to disk. A new file survives a power cut only if its folder is flushed, too. */
 export function flush(path: string): void {
-  flushOpened(openSync(path, "r+")); // Windows flushes only files that are open for writing
+  flushOpened(openSync(path, "r+")); // open for writing, since Windows flushes no other files
 }
 
 /**

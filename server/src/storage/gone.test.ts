@@ -32,6 +32,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
   });
   afterAll(() => server.stop());
   const held = (key: string | undefined) => space.data("keys.verifyKey", { key });
+  const keysWith = (permission: string) => space.data("keys.listKeys", { permission });
   const rowsIn = async (table: "permissions" | "roles" | "keyPermissions" | "keyRoles" | "rolePermissions") =>
     (await server.services.engine.db.selectFrom(table).select("workspaceId").execute()).length;
   const allRows = async () =>
@@ -39,7 +40,7 @@ describe.each(engines)("on $name, a deleted", (engine) => {
       (["permissions", "roles", "keyPermissions", "keyRoles", "rolePermissions"] as const).map(rowsIn),
     );
 
-  /** Runs the clean-up until nothing is left. Returns what each transaction has removed. */
+  /** Runs the clean-up until nothing is left. Returns how many rows each transaction has removed. */
   async function cleanAll(): Promise<number[]> {
     const removed: number[] = [];
     for (const task of cleanUpTasks(undefined, () => undefined).always) {
@@ -62,13 +63,16 @@ describe.each(engines)("on $name, a deleted", (engine) => {
     expect(await rowsIn("keyPermissions")).toBe(keyCount);
     await space.data("permissions.createPermission", { name: "read", slug: "read" });
     expect((await held(keys[0])).permissions).toEqual(["write"]);
+    expect(await keysWith("read")).toEqual([]);
     expect(Math.max(...(await cleanAll()))).toBeLessThanOrEqual(rowsAtOnce);
     expect([await rowsIn("keyPermissions"), await rowsIn("permissions")]).toEqual([0, 2]);
   });
 
   test("role is gone from every key at once, and its rows are deleted a few at a time", async () => {
     await held(keys[0]);
+    expect(await keysWith("write")).toHaveLength(keyCount);
     await space.data("permissions.deleteRole", { role: "editor" });
+    expect(await keysWith("write")).toEqual([]);
     for (const key of keys) expect(await held(key)).toMatchObject({ code: "VALID" });
     for (const key of keys) expect((await held(key)).roles ?? []).toEqual([]);
     expect(await rowsIn("keyRoles")).toBe(keyCount);

@@ -31,7 +31,7 @@ const allKinds: readonly Kind[] = [
 /** The kinds of records for which a permission can be given. */
 const ownedKinds: readonly Kind[] = ["apiId", "keyId", "identityId", "namespaceId", "rootKeyId"];
 
-/** Removes what may differ between the responses of two servers with the same data. */
+/** Removes from a response what may differ between two servers with the same data, such as the request id. */
 function comparable(text: string): string {
   return text
     .replace(/\b([a-z]{2,8})_[0-9A-Za-z]{22}\b/g, "$1_*")
@@ -42,20 +42,20 @@ function comparable(text: string): string {
 
 type Side = { server: TestServer; own: World };
 
-/** Two servers with the same workspace. The first has another workspace too. */
+/** Starts two servers with the same workspace. The first also has another workspace. */
 async function twoServers() {
   const sides: Side[] = [];
   for (let i = 0; i < 2; i += 1) {
     const server = await startTest();
-    server.clock.advance(1); // so that the workspace's own records come after the first root key
+    server.clock.advance(1); // gives the workspace's own records later ids than the first root key
     sides.push({ server, own: await makeWorld(server, "own") });
   }
   const [knowing, ignorant] = sides as [Side, Side];
-  for (const { server } of sides) server.clock.advance(1_000); // so that ids of the other workspace come after all own ids
+  for (const { server } of sides) server.clock.advance(1_000); // gives the records of the other workspace later ids
   const workspaceId = await knowing.server.makeWorkspace();
   const rootKey = await knowing.server.makeRootKey(everything, { workspaceId });
   const foreign = await makeWorld(knowing.server, "foreign", { workspaceId, rootKey });
-  for (const { server } of sides) server.clock.advance(1_000); // so that the callers' root keys come after all of these ids
+  for (const { server } of sides) server.clock.advance(1_000); // gives the callers' root keys later ids than all of these
   return { knowing, ignorant, foreign };
 }
 
@@ -107,7 +107,7 @@ describe("a reference to another workspace's data gets the same response as one 
   );
 });
 
-/** Returns values for the field at this path that refer to records of the other workspace. */
+/** Returns values for the field at this path, each of which refers to a record of the other workspace. */
 function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
   const isCursor = path.at(-1) === "cursor";
   return kinds.map((kind) => ({ path, value: isCursor ? encodeCursor(foreign[kind]) : foreign[kind] }));
@@ -116,8 +116,8 @@ function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
 type AskingAs = { permissions: readonly string[]; kinds: readonly Kind[] };
 
 /**
- * Returns the callers to test the operation with: one with all permissions, and, if the operation has permissions for
- * single records, one who has these for the records of the other workspace.
+ * Returns the callers with which the operation is tested: one with all permissions; and, if a permission of the operation
+ * can be given for single records, one who has it for the records of the other workspace.
  */
 function callersOf(operation: Operation, foreign: World): AskingAs[] {
   const owner = { permissions: everything, kinds: allKinds };
@@ -178,7 +178,10 @@ describe.each(engines)("on $name,", (engine) => {
     expect(handWritten).toEqual([]);
   }, 30_000);
 
-  /** Further calls, which the examples do not have: filters, searches, cursors, replacing and spending. */
+  /**
+   * Calls in addition to the examples of the operations: with filters, searches and cursors, and calls that replace
+   * or spend.
+   */
   function furtherCalls(world: World): [operation: string, body: unknown][] {
     const { apiId, keyId, key, externalId, slug, roleName, namespace } = world;
     const limit = { name: "further", limit: 5, duration: 60_000 };
@@ -225,7 +228,7 @@ describe.each(engines)("on $name,", (engine) => {
 });
 
 test("two counters never share a key, and a counter has one key whatever its limit and cost are", () => {
-  // texts with lengths and digits that a wrong key could confuse
+  // texts that a wrongly built key could confuse: of different lengths, with digits and slashes
   const parts = ["", "a", "a".repeat(10), "a".repeat(11), "/", "1/a", "11/", "é", "😀"];
   const spaces: Window["space"][] = ["key", "identity", "namespace", "workspace", "address"];
   const windows = spaces.flatMap((space) =>

@@ -5,19 +5,19 @@ import type { IdentityRecord, KeyRecord } from "../domain/verification.ts";
 import type { ChangeLog } from "./changeLog.ts";
 import { type SharedRecords, sharedRecords } from "./sharedRecords.ts";
 
-/** A cached api that is not deleted, with what verification needs of its workspace. */
+/** A cached api, with what a verification needs to know about its workspace. Deleted apis are not cached. */
 export type KeptApi = {
   id: string;
   keyspaceId: string;
   workspaceId: string;
   workspaceEnabled: boolean;
-  /** the addresses from which its keys may be used; undefined: all addresses */
+  /** the addresses from which the api's keys may be used; undefined: all addresses */
   addresses: readonly AddressRange[] | undefined;
 };
 
 /**
- * A cached identity. `limits` are its rate limits, prepared for keys that have none of their own. `hasAccount`:
- * whether it has limited credits or quotas.
+ * A cached identity. `limits` are its rate limits, prepared for verifications of keys without rate limits of their own.
+ * `hasAccount`: it has limited credits or quotas.
  */
 export type KeptIdentity = IdentityRecord & {
   limits: PreparedLimits;
@@ -25,9 +25,9 @@ export type KeptIdentity = IdentityRecord & {
   hasAccount: boolean;
 };
 
-/** A set of permissions and roles. Cached keys with the same set share it. */
+/** A set of permissions and roles. Cached keys that have the same set share one object. */
 export type Grants = {
-  /** the ids of the permissions and roles that the keys have directly, joined: it identifies the set */
+  /** the joined ids of the permissions and roles that the keys have directly; it identifies the set */
   name: string;
   /** the ids of the permissions and roles that the set was built from */
   ids: readonly string[];
@@ -43,7 +43,7 @@ export type KeptKey = KeyRecord & {
   api: KeptApi;
   identity: KeptIdentity | undefined;
   grants: Grants;
-  /** the memory that the record takes, without the parts that it shares */
+  /** the memory that the record takes, in bytes, without the parts that it shares with other keys */
   bytes: number;
 };
 
@@ -96,7 +96,7 @@ export function openKeyParts(changes: ChangeLog, isCurrent: () => boolean): KeyP
   };
 }
 
-// the memory that one of each takes, as measured by `server/test/cacheSize.test.ts`
+// the memory in bytes that each kind of object takes, as `server/test/cacheSize.test.ts` measures it
 const limitBytes = 170;
 const grantBytes = 250;
 const rangeBytes = 150;

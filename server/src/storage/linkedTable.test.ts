@@ -41,7 +41,7 @@ test("a table finds exactly the entries that were added and not removed, like a 
   );
 });
 
-test("a walk visits every entry, a few at a time", () => {
+test("repeated calls of `some` visit every entry, a few at a time", () => {
   const table = linkedTable<Entry>();
   const all = Array.from({ length: 1_000 }, (_, number) => ({
     workspaceId: "ws_1",

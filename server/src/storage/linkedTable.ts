@@ -1,5 +1,5 @@
 /**
- * An entry of the hash table. The entries of a bucket are chained through their own `next`, without wrapper objects.
+ * An entry of the hash table. The entries of a bucket form a linked list through their `next`.
  */
 export type Linked<E> = { readonly workspaceId: string; readonly name: string; next: E | undefined };
 
@@ -8,14 +8,14 @@ export type LinkedTable<E> = {
   /** Adds an entry. The table must not have one with the same workspace and name. */
   add(entry: E): void;
   remove(entry: E): void;
-  /** Returns the first entry of the next bucket. Repeated calls walk through all buckets, again and again. */
+  /** Returns the first entry of the next bucket. Repeated calls go through all buckets, and then begin again. */
   some(): E | undefined;
   readonly size: number;
 };
 
 /**
- * A hash table of records by workspace and name. It takes 16 to 24 bytes per entry; a Map would take 43 to 200. It
- * grows by one bucket with each entry (linear hashing), so no call takes long.
+ * Creates a hash table of records by workspace and name. It takes 16 to 24 bytes per entry, where a Map would take 43 to
+ * 200. With each new entry, it splits one bucket in two (linear hashing), so that no call has to rebuild the whole table.
  */
 export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
   const { lists, bucketOf, put, grow } = growingBuckets<E>();
@@ -54,7 +54,7 @@ export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
   };
 }
 
-/** The buckets of a table. Each is a linked list, of which `lists` has the first entry. */
+/** The buckets of a table. A bucket is a linked list; `lists` has the first entry of each. */
 function growingBuckets<E extends Linked<E>>() {
   const lists: (E | undefined)[] = [undefined];
   /** the largest 2^n − 1 that is less than the number of buckets */
@@ -72,7 +72,7 @@ function growingBuckets<E extends Linked<E>>() {
     lists[bucket] = entry;
   }
 
-  /** Adds a bucket, and moves entries to it from the bucket that it splits. */
+  /** Splits a bucket: adds a new one, and moves some entries of the old one to it. */
   function grow(): void {
     const from = lists.length & mask;
     lists.push(undefined);
@@ -89,7 +89,7 @@ function growingBuckets<E extends Linked<E>>() {
   return { lists, bucketOf, put, grow };
 }
 
-/** a factor of the hash; it is random, so that an attacker cannot choose names that fall into the same bucket */
+/** a factor of the hash function; it is random, so that an attacker cannot choose names that all fall into one bucket */
 const factor = Math.floor(Math.random() * 2 ** 30) * 2 + 1;
 
 function hashOf(text: string): number {

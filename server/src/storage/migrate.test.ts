@@ -25,9 +25,13 @@ const open = async (url: string) => {
 
 /** Runs `migrate.child.ts` until it ends. Returns what it printed, or `undefined` if it was killed. */
 function migrateIn(path: string, killAt: number): Promise<string | undefined> {
-  const child = spawn(process.execPath, [join(import.meta.dir, "migrate.child.ts"), path, String(killAt)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dir, "../../test/migrate.child.ts"), path, String(killAt)],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   let printed = "";
   child.stdout.on("data", (data) => {
     printed += String(data);
@@ -48,7 +52,7 @@ function holdBack(url: string): () => void {
   };
 }
 
-/** Another process opens the database and adds a workspace. */
+/** Opens the database in another process, which adds a workspace. */
 async function openElsewhere(url: string, name: string) {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/open.child.ts"), url, name], {
     stdout: "ignore",
@@ -134,7 +138,7 @@ describe("a kill during the migrations", () => {
     expect(expected.applied.length).toBeGreaterThan(1);
     expect(statements).toBeGreaterThan(20);
 
-    /** the schema after each number of complete migrations */
+    /** the schema after each migration, by the number of migrations that are complete */
     const stages = new Map<string, string>();
     const killAt = Array.from({ length: statements }, (_, index) => index + 1);
     for (let from = 0; from < killAt.length; from += 8) {
@@ -153,7 +157,7 @@ describe("a kill during the migrations", () => {
     }
     expect(stages.size).toBe(expected.applied.length + 1);
 
-    // migrates one database of each stage to the end
+    // one database of each stage is then migrated to the end
     for (const at of [1, Math.floor(statements / 3), Math.floor(statements / 2), statements]) {
       const path = join(folder, `resumed-${at}.db`);
       for (const suffix of ["", "-wal", "-shm"]) {

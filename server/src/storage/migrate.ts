@@ -74,8 +74,8 @@ const recordMigrations: readonly Migration[] = [
 const usageMigrations: readonly Migration[] = [usage, lastUsesByTime, usageBlocks, usageCounts, usagePending];
 
 /**
- * Migrates the database to this program's schema. Each migration is recorded in its own transaction, so a crash at any
- * statement leaves only complete migrations. Several processes may start at the same time.
+ * Migrates the database to this program's schema. Each migration runs and is recorded in one transaction, so a crash
+ * leaves only complete migrations. Several processes may do this at the same time.
  * Errors: `StorageError` `newer_schema` if the database has a migration that this program does not know.
  */
 export function migrate(target: MigrationTarget): Promise<void> {
@@ -87,7 +87,7 @@ export function migrateUsage(target: MigrationTarget): Promise<void> {
   return applyAll(usageMigrations, target);
 }
 
-/** Returns a migration that runs only on PostgreSQL. On SQLite it has no statements, but is recorded as applied. */
+/** Returns a migration that runs only on PostgreSQL. On SQLite, it has no statements, but is recorded like the others. */
 function onPostgres({ name, statements }: Migration): Migration {
   return { name, statements: (types) => (types.engine === "postgres" ? statements(types) : []) };
 }
@@ -110,7 +110,7 @@ async function applyAll(migrations: readonly Migration[], target: MigrationTarge
   }
 }
 
-/** Of the migrations that ran on a database, returns those that this program does not know. */
+/** Returns those migrations of a database that this program does not know, because a newer version ran them. */
 export function unknownMigrations(applied: readonly string[]): string[] {
   return applied.filter((name) => !recordMigrations.some((migration) => migration.name === name));
 }

@@ -1,6 +1,6 @@
 import type { Engine } from "./engine.ts";
 
-/** The engine's names for the types of columns. `tableEnd` is what follows the columns in `create table`. */
+/** The engine's names for the types of columns. `tableEnd` is the SQL after the columns in `create table`. */
 export type ColumnTypes = {
   engine: Engine["name"];
   text: string;
@@ -9,12 +9,12 @@ export type ColumnTypes = {
   tableEnd: string;
 };
 
-/** One step of the schema. Never change a migration that has shipped. */
+/** One step from a version of the schema to the next. Never change a migration that has shipped. */
 export type Migration = { name: string; statements(types: ColumnTypes): string[] };
 
 /** The database that migrations run on. */
 export type MigrationTarget = {
   types: ColumnTypes;
-  /** Runs `work` in one transaction that excludes every other migrating process. */
+  /** Runs `work` in one transaction. While it runs, other processes that migrate this database wait. */
   locked(work: (run: (sql: string) => Promise<Record<string, unknown>[]>) => Promise<void>): Promise<void>;
 };

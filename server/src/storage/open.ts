@@ -26,8 +26,8 @@ export async function openStorage(database: DatabaseAddress, options: StorageOpt
 }
 
 /**
- * Returns a connection that reads a SQLite database on a separate
- * thread of low priority. The thread starts with the first query.
+ * Returns a connection that reads a SQLite database on a separate thread with low priority. The thread starts at the first
+ * query.
  */
 export function openBackgroundReader(path: string): { db: Db; close(): Promise<void> } {
   const thread = slowReadThread(path);
@@ -37,7 +37,7 @@ export function openBackgroundReader(path: string): { db: Db; close(): Promise<v
   };
 }
 
-/** Creates the database if it is missing, and migrates it, even if it is an incomplete copy. */
+/** Creates the database if it is missing, and migrates it. It may be an incomplete copy, which `openStorage` refuses. */
 export async function migrateStorage(database: DatabaseAddress): Promise<void> {
   const engine = await open(database, {
     serving: false,
@@ -53,21 +53,24 @@ function open(database: DatabaseAddress, options: StorageOptions): Promise<Engin
 }
 
 /**
- * Opens the records as they are now, however long reading them
- * takes. The database must not be in memory. Errors: `StorageError`.
+ * Opens all records in their state of this moment, for a reader that takes long. The database must not be in memory.
+ * Errors: `StorageError`.
  */
 export async function openSnapshot(database: DatabaseAddress): Promise<SnapshotCopy> {
   if (database.kind === "memory") throw new Error("A database in memory has no snapshot.");
   return copyOfSnapshot(database);
 }
 
-/** Checks that the database is complete. Errors: `StorageError` if a copy into it is in progress or was interrupted. */
+/**
+ * Checks that the database is complete. Errors: `StorageError` if `latchkey copy` is still filling it or was
+ * interrupted.
+ */
 async function refuseIncompleteCopy({ db }: Engine): Promise<void> {
   const copy = await db.selectFrom("copies").selectAll().where("role", "=", "target").executeTakeFirst();
   if (copy === undefined) return;
   throw new StorageError(
     "unavailable",
-    `The database holds an incomplete copy of ${copy.other}, which began at ${new Date(copy.startedAtMs).toISOString()}. Wait until latchkey copy has finished, or run it again: it starts anew.`,
+    `The database is an incomplete copy of ${copy.other}, begun at ${new Date(copy.startedAtMs).toISOString()}. Wait until latchkey copy has finished. If it was interrupted, run it again: it copies everything again.`,
   );
 }
 
@@ -76,7 +79,7 @@ export async function openForeign(place: string): Promise<ForeignDatabase> {
   return openForeignAt(place);
 }
 
-/** An empty database for what does not fit into memory. */
+/** Creates an empty temporary database, for more rows than fit into memory. */
 export function openScratch(): ScratchDatabase {
   return openScratchDatabase();
 }

@@ -69,7 +69,7 @@ describe.each(engines)("on $name, a prepared query", (engine) => {
     expect(stored).toEqual(ids.map(row));
   });
 
-  test("returns the same as a newly built query, whatever its arguments and their order", async () => {
+  test("returns what the same query returns without `prepared`, whatever its arguments and their order", async () => {
     const { db } = server.services.engine;
     const wanted = fc.record({
       externalIds: fc.array(fc.constantFrom(...externalIds, "unknown"), { minLength: 1, maxLength: 120 }),

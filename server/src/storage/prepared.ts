@@ -18,10 +18,10 @@ type Arguments = Readonly<Record<string, Argument>>;
  * Building and compiling a query takes several times as long as running it on SQLite, so every query of an operation
  * is defined like this, at the top level of its module.
  *
- * `build` receives placeholders instead of the arguments. It may use an argument only as a value, and a list of texts
- * only in `isIn`. It may leave out a condition if its argument is `undefined`, and may depend on a boolean: the query
- * is compiled once for each combination. For a list of rows, `build` receives the same number of rows with
- * placeholders: the query is compiled once for each length of the list.
+ * `build` receives placeholders instead of the arguments, so it cannot compute with them: it may use an argument only as
+ * a value, and a list of texts only in `isIn`. But `undefined` and booleans are passed unchanged, so it may leave out a
+ * condition if its argument is `undefined`; the query is compiled once for each combination. For a list of rows, `build`
+ * receives as many rows of placeholders; the query is compiled once for each length of the list.
  */
 export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,
@@ -52,7 +52,10 @@ export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   };
 }
 
-/** The compiled queries of one dialect. Of the queries for more than `longestKept` rows, only the latest is kept. */
+/**
+ * The compiled queries of one dialect. Queries for more than `longestKept` rows are large, so only the latest of them
+ * is kept.
+ */
 type Kept<R> = { byShape: Map<string, Fillable<R>>; long: { shape: string; query: Fillable<R> } | undefined };
 
 const longestKept = 100;
@@ -79,7 +82,7 @@ function isRows(value: Argument): value is readonly Row[] {
   return typeof value === "object" && value !== null && typeof value[0] === "object";
 }
 
-/** Stands for a value in a compiled query: an argument, or a column of a row in a list of rows. */
+/** What stands in a compiled query for an argument, or for a column of a row in a list of rows. */
 type Placeholder = { argument: string; at?: { row: number; column: string }; notation?: ListNotation };
 
 function placeholdersFor(args: Arguments, notation: ListNotation): Record<string, unknown> {
@@ -143,7 +146,7 @@ function notationOf(adapter: DialectAdapter): ListNotation {
   return adapter instanceof PostgresAdapter ? postgresArray : json;
 }
 
-/** Whether the column has one of the texts in a list that is an argument of a prepared query. */
+/** The condition that the column has one of the texts in `list`, which must be an argument of a prepared query. */
 export function isIn(column: string, list: readonly string[]): Expression<SqlBool> {
   const { notation } = list as unknown as Required<Placeholder>;
   return notation.isIn(sql.ref(column), list);

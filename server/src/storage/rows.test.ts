@@ -10,14 +10,14 @@ type Calls = [operation: string, body: object][];
 type Cell = { table: string; column: string; key: string; id: string; isText: boolean };
 
 /**
- * Columns that identify a row and its owner. They are not damaged here: with other
- * values, the row would be another row.
+ * Columns that identify a row and its owner. The tests do not damage them, since with other values, the row would be
+ * another row.
  */
 const keyColumns = ["id", "workspaceId"];
-/** The column by which a table's rows are found. Default: `id`. */
+/** The column by which the rows of a table are found, if it is not `id`. */
 const ownerColumns: Record<string, string> = { lastUses: "keyId" };
 
-/** Lists the cells of all rows that belong to the records in `world`, except those of key columns. */
+/** Lists the cells of all rows that belong to the records in `world`, except for the cells of `keyColumns`. */
 async function cellsOf(server: TestServer, workspaceId: string, world: World): Promise<Cell[]> {
   const { db } = server.services.engine;
   const tables = await db.introspection.getTables();
@@ -52,7 +52,7 @@ function cellsOfRow(table: string, key: string, columns: Column[], row: Record<s
 
 const deep = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
 const texts = ["not json", "[]", "", "null", '{"a":', '{"a":1e999}', '[null,5,{"a":[]}]', "😀 ' -- %"];
-/** Only for columns with JSON, since the server accepts no names or ids of this length. */
+/** Long texts for columns with JSON. Names and ids of this length cannot get into the database. */
 const longTexts = [deep(200_000), "x".repeat(200_000)];
 const jsonColumns = ["meta", "fields", "event"];
 const numbers = [-1, 0, 2, 2 ** 53 - 1, -(2 ** 53) + 1, 8.64e15 + 1];
@@ -67,7 +67,7 @@ describe.each(engines)("on $name,", (engine) => {
     const owner = { workspaceId: space.id, rootKey: space.rootKey };
     good = await makeWorld(server, "good", owner);
     odd = await makeWorld(server, "odd", owner);
-    // enough usage that some of it is stored
+    // so much usage that some of it is already stored
     for (const { key } of [good, odd]) await space.data("keys.verifyKey", { key, tags: ["tag"] });
   });
 
@@ -129,7 +129,7 @@ describe.each(engines)("on $name,", (engine) => {
     return [...texts, null, ...(jsonColumns.includes(column) ? longTexts : [])];
   };
 
-  /** Returns what the lists and single reads say about the intact records, item by item. */
+  /** Returns what lists and single reads return about the intact records, item by item. */
   function saidOfGood(replies: Reply[]): unknown[] {
     const direct = replies.slice(lists.length, lists.length + goodReads().length);
     return [
@@ -219,7 +219,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** Usage in memory cannot be damaged by a test, since only its thread can write it. */
+/** Not with usage in memory: only its thread can write it, so a test cannot damage it. */
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name,", (engine) => {
   test("damaged usage crashes no operation that reads it", async () => {
     const server = await startTest({ engine });
@@ -229,7 +229,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     const usage = (granularity: string, format: string) =>
       space.call("analytics.getUsage", { keyId, granularity, format });
     await space.data("keys.verifyKey", { key });
-    expect((await usage("hour", "json")).status).toBe(200); // stores the names
+    expect((await usage("hour", "json")).status).toBe(200); // makes the server store the names
     const hour = Math.floor(server.clock.nowMs / 3_600_000);
     const rows = [
       ["usageMinutes", -1, 0, 1, 1],

@@ -32,7 +32,7 @@ export type Schema = {
     expiresBeforeRerollMs: number | null;
   };
   revokedRootKeys: { hash: string; id: string; revokedAtMs: number };
-  /** the defaults apply if a key is created without a prefix or a byte length */
+  /** `defaultPrefix` and `defaultByteLength` apply to keys that are created without a prefix or a byte length */
   apis: {
     id: string;
     workspaceId: string;
@@ -74,8 +74,8 @@ export type Schema = {
     updatedAtMs: number | null;
     deletedAtMs: number | null;
     /**
-     * the migration of a migrated key until its first verification; `fromUpstream` for a key
-     * that was imported without a hash; `underOldHash` for one whose hash is not a SHA-256
+     * set until the first verification of a key whose SHA-256 is unknown: the id of its migration, or `fromUpstream` if it
+     * was imported without a hash, or `underOldHash` if it was imported with a hash other than SHA-256
      */
     pendingMigrationId: string | null;
     /** the key, encrypted under the server's recovery key; null if it is not recoverable */
@@ -88,7 +88,7 @@ export type Schema = {
     migratedFrom: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
-    /** when this server got the SHA-256 of a key that was imported without it; null for other keys */
+    /** when a verification told this server the SHA-256 of a key that was imported without it; null for other keys */
     learnedAtMs: number | null;
   };
   /** migrations of keys from another system; `algorithm` is how that system hashed them */
@@ -119,8 +119,8 @@ export type Schema = {
   /**
    * The account of a key or an identity. `id` is the key's `subjectId` or the identity's id. If `remaining` is null,
    * credits are unlimited. If `refillDay` is null and `refillAmount` is not, credits are refilled daily.
-   * `creditsEpoch` counts the refills and sets. `quotas` is a JSON array of `Quota`. No open hold of the owner
-   * expires before `nextHoldExpiryMs`.
+   * `creditsEpoch` counts how often the credits were refilled or set. `quotas` is a JSON array of `Quota`. No open hold
+   * of the owner expires before `nextHoldExpiryMs`.
    */
   balances: {
     id: string;
@@ -154,7 +154,7 @@ export type Schema = {
     requestId: string | null;
     tags: string | null;
   };
-  /** The parts of open holds: what a hold has taken from one owner. `taken` is a `Taken` as JSON. */
+  /** The parts of open holds. A part is what a hold has taken from one owner. `taken` is a `Taken` as JSON. */
   holdParts: {
     workspaceId: string;
     ownerId: string;
@@ -199,12 +199,12 @@ export type Schema = {
    */
   idempotency: { id: string; workspaceId: string; bodyHash: string; answer: string; createdAtMs: number };
   /**
-   * names of tags and of everything that usage is counted for; `kind` as in `subjectKinds`; `day`:
-   * its last use, in days since 1970
+   * the names of tags and subjects, with the numbers by which usage counts refer to them; `kind` as in `subjectKinds`;
+   * `day` is the day of the last use, in days since 1970
    */
   usageNames: { id: number; kind: number; workspaceId: string; name: string; day: number };
   lastUses: { workspaceId: string; keyId: string; atMs: number };
-  /** counts that a server has only in memory, compressed; on SQLite only */
+  /** on SQLite only: counts that the server has in memory, compressed, so that a restart does not lose them */
   usagePending: { id: number; body: Uint8Array };
   /** blocks of usage events, as compressed text */
   usageBlocks: {
@@ -236,7 +236,10 @@ export type Schema = {
   };
   /** `examples` is a JSON array of `DifferenceExample`, the latest last. */
   upstreamDifferences: { workspaceId: string; kind: string; count: number; examples: string };
-  /** `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link of `npm start`. */
+  /**
+   * `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link that a start
+   * on a terminal prints.
+   */
   consoleSessions: {
     id: string;
     workspaceId: string;
@@ -256,7 +259,7 @@ export type Schema = {
   };
 };
 
-/** Reads outside of a transaction. Each read sees everything that was committed before. */
+/** Reads outside a transaction. Each read sees everything that was committed before it. */
 export type Db = Kysely<Schema>;
 
 declare const transaction: unique symbol;

@@ -1,16 +1,20 @@
 import type { ChangeLog, Dated } from "./changeLog.ts";
 import { linkedTable } from "./linkedTable.ts";
 
-/** Records that several cached records use. Each is kept once, as long as at least one of those is cached. */
+/**
+ * Records that several cached records share, such as the api of many keys. Each is kept once, while any of its users
+ * is cached.
+ */
 export type SharedRecords<V> = {
   /** Returns the record if it is kept and nothing that it was built from has changed. */
   find(workspaceId: string, name: string): V | undefined;
   /**
-   * Registers one more user of a shared record. Returns the kept object if it is fresh; otherwise keeps `record` in
-   * its place and returns it. `since` is the number of the latest change when the load of `record` began.
+   * Registers one more user of a shared record. Returns the kept object if nothing has changed that it was built from;
+   * otherwise keeps `record` instead and returns that. `since` is the number of the latest change when the load of
+   * `record` began.
    */
   hold(workspaceId: string, name: string, record: V, since: number): V;
-  /** Removes one user of a shared record. Without users, the record is no longer kept. */
+  /** Removes one user of a shared record. When the last user is removed, the record is no longer kept. */
   release(workspaceId: string, name: string, record: V): void;
   /** the memory that the records take */
   bytes(): number;
@@ -58,7 +62,7 @@ export function sharedRecords<V extends object>(source: Source<V>): SharedRecord
         kept.uses += 1;
         return kept.record;
       }
-      if (kept !== undefined) remove(kept); // the cached records that use it are outdated, too
+      if (kept !== undefined) remove(kept); // it is outdated, and so are the cached records that use it
       table.add({ workspaceId, name, next: undefined, record, since, checked: since, uses: 1 });
       bytes += bytesOf(record);
       return record;

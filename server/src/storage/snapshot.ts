@@ -1,17 +1,17 @@
 import type { CompiledQuery } from "kysely";
 import type { Db } from "./schema.ts";
 
-/** A read transaction of an embedded database. All reads see the database at the same moment, and are synchronous. */
+/** A read transaction of an embedded database. All its reads see the state of the same moment, and are synchronous. */
 export type Snapshot = {
-  /** compiles queries, but does not run them */
+  /** for compiling queries; it cannot run them */
   db: Db;
-  /** Runs the query with these parameters instead of its own. Errors: `StorageError`. */
+  /** Runs a compiled query with `parameters` in place of those that it was compiled with. Errors: `StorageError`. */
   rows<R>(query: CompiledQuery<R>, parameters: readonly string[]): R[];
 };
 
 /**
- * Defines a read of single rows in one table. It is compiled on its first use. `build` must use each of its
- * parameters once, in their order.
+ * Defines a query for single rows of one table. It is compiled at its first use. `build` must use each of its parameters
+ * exactly once, in their order.
  */
 export function lookUp<R, Values extends string[]>(
   build: (db: Db, ...values: Values) => CompiledQuery<R>,

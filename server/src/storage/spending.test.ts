@@ -25,7 +25,7 @@ describe.each(engines)("on $name,", (engine) => {
     const other = await makeWorkspace(server);
     const good = await makeKeys(space, 20);
     const [bad] = await makeKeys(other, 1);
-    // too large for a number, so the rest after a spend cannot be written
+    // a number that JavaScript cannot represent, so what is left after a spend cannot be written
     await server.services.engine.transaction((tx) =>
       sql`update "balances" set "remaining" = 9223372036854775807 where "id" = ${bad?.keyId}`.execute(tx),
     );
@@ -39,7 +39,7 @@ describe.each(engines)("on $name,", (engine) => {
     for (const { status } of await Promise.all(failing)) expect(status).toBe(500);
     for (const { keyId } of good) {
       const { credits } = await space.data("keys.getKey", { keyId });
-      expect(credits.remaining).toBe(97); // each spend happened once
+      expect(credits.remaining).toBe(97); // 100 − 3: each of the three spends happened once
     }
   });
 });
@@ -54,7 +54,7 @@ describe("a group whose transaction fails", () => {
     }),
   );
 
-  /** Returns how many transactions are tried if each fails with this error. */
+  /** Returns how many transactions the spender tries if each fails with this error. */
   async function triesWith(error: Error): Promise<number> {
     let tries = 0;
     const engine = {
@@ -68,7 +68,7 @@ describe("a group whose transaction fails", () => {
       () => 0,
       () => "mov_1",
     );
-    const alike = spends.map((one) => ({ ...one, subjectId: "key_a1" })); // all in the same lane
+    const alike = spends.map((one) => ({ ...one, subjectId: "key_a1" })); // the same key, so all are in the same lane
     const outcomes = await Promise.allSettled(alike.map((one) => spend(one)));
     expect(outcomes.map(({ status }) => status)).toEqual(alike.map(() => "rejected"));
     return tries;

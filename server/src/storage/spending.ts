@@ -5,17 +5,17 @@ import { type Spend, type Spent, spendAll } from "./queries/charges.ts";
 type Waiting = { spend: Spend; resolve(spent: Spent): void; reject(error: unknown): void };
 
 /**
- * Spends are divided into lanes, each of which runs one transaction at a time. All spends of an identity, or of a
- * key without an identity, are in the same lane, so lanes rarely wait for each other's row locks: only a batch may
- * have accounts of several lanes.
+ * Calls that spend are divided into lanes, each of which runs one transaction at a time. All calls that spend from the
+ * same identity, or the same key without an identity, are in the same lane. So lanes rarely wait for each other's row
+ * locks: only a batch may spend from accounts of several lanes.
  */
 const lanes = 4;
 
 /**
- * Returns a function that spends credits. All spends that arrive while a lane's transaction is running share the next
- * one: one commit and few round trips for any number of callers. If an account cannot be read or written, only its
- * own callers get an error. A spend that may have been committed is never retried. A batch passes one of its owners
- * as `lead`, so that all its spends go to the same lane.
+ * Returns a function that spends credits and quotas. All calls that arrive while a transaction of their lane runs share
+ * the next one: one commit and few round trips for any number of callers. If an account cannot be read or written, only
+ * calls that spend from it get an error. What may have been committed is never tried again. A batch passes the id of one
+ * of its owners as `lead`, so that all its calls are in the same lane.
  */
 export function creditSpender(
   engine: Engine,
@@ -31,7 +31,7 @@ export function creditSpender(
   };
 }
 
-/** Returns the lane of an owner, by the last characters of its id, since these are random. */
+/** Returns the lane of an owner. It depends on the last characters of the owner's id, which are random. */
 function laneOf(ownerId: string): number {
   const end = ownerId.length;
   return (ownerId.charCodeAt(end - 1) + ownerId.charCodeAt(end - 2)) % lanes || 0;
@@ -75,8 +75,8 @@ async function spendAlone(spendInOne: SpendInOne, group: readonly Waiting[]): Pr
 }
 
 /**
- * Whether the database itself works, and one account caused the error. Nothing was committed then, so
- * the spends can run one by one.
+ * Returns whether one of the accounts caused the error, and not the database. Then nothing was committed, so each call can
+ * run again in a transaction of its own.
  */
 function isOfOneBalance(error: unknown): boolean {
   return !(error instanceof StorageError) || error.reason === "damaged";

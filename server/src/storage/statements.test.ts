@@ -1,4 +1,4 @@
-/** The statements of verifications, and the indexes that the database uses for them. */
+/** Tests which statements verifications run, and which indexes the database uses for them. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { engines } from "../../test/harness.ts";
 import { planOf } from "../../test/plans.ts";
@@ -10,7 +10,7 @@ const limit = { name: "requests", limit: 1_000, duration: 60_000, autoApply: tru
 describe.each(engines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const space = testWorkspace(server);
-  /** another connection cannot see a database in memory, which gets the same statements as one in a file */
+  /** Not in memory, where no other connection can ask for plans; the statements there are those of a file. */
   const testPlans = test.skipIf(engine.name === "sqlite in memory");
   const watched: Watched[] = [];
   let isWatched = false;
@@ -63,12 +63,12 @@ describe.each(engines)("on $name,", (engine) => {
     expect(watched.map(({ sql }) => sql)).toEqual([]);
     server.services.caches.clear();
     await space.data("ratelimit.limit", counted);
-    expect(watched).toHaveLength(3); // the root key, the namespace and its overrides
+    expect(watched).toHaveLength(3); // they read the root key, the namespace and its overrides
     await expectFast([...watched]);
   });
 
   testPlans(
-    "the permissions and roles of keys are found by the keys, not by reading all of the workspace",
+    "the permissions and roles of keys are found by the keys, without reading all those of the workspace",
     async () => {
       const { apiId } = await space.data("apis.createApi", { name: "another" });
       const { keyId } = await space.data("keys.createKey", { apiId, permissions: ["docs.read"] });
@@ -113,11 +113,11 @@ describe.each(engines)("on $name,", (engine) => {
     for (const cost of [1, 5, 0]) {
       await space.data("keys.verifyKey", { key: spending, credits: { cost } }, { rootKey });
     }
-    await space.data("keys.verifyKey", { key: spending, permissions: "none" }); // reads the remaining credits
+    await space.data("keys.verifyKey", { key: spending, permissions: "none" }); // a refusal reads the remaining credits
     await space.data("keys.verifyKey", { key: "unknown" });
   }
 });
 
-/** SQLite's words for reading all rows of the workspace */
+/** what SQLite's plan says if it reads all permissions or roles of the workspace */
 const wholeWorkspace = /(permissions|roles) USING (COVERING )?INDEX \w+ \(workspaceId=\?\)/;
 const slowPlan = /\bSCAN (?!json_each)|TEMP B-TREE|Seq Scan|\bSort\b/;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { newFolder } from "../../test/program.ts";
 import { startWorker } from "./workerThread.ts";
 
-test("a request to a thread that ends is refused", async () => {
+test("an order to a thread that ends is refused", async () => {
   const folder = newFolder();
   const script = join(folder, "thread.ts");
   const protocol = join(import.meta.dir, "workerThread.ts");

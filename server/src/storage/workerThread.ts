@@ -1,13 +1,13 @@
 /**
- * The protocol between the main thread and a background thread. An order is a numbered message, to which
- * the thread responds with rows.
+ * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered messages.
+ * The background thread responds to each with rows or an error.
  */
 
-/** The main thread's side of a background thread. */
+/** A background thread, as the main thread uses it. */
 export type WorkerThread<Order> = {
   /**
-   * Sends an order and waits for its rows. Errors: what `failure` of `startWorker`
-   * returns for an error of the thread.
+   * Sends an order and waits for the rows. Errors: what the function `failure` that was passed to `startWorker` returns
+   * for the thread's error.
    */
   ask(order: Order): Promise<unknown[]>;
   close(): Promise<void>;
@@ -67,7 +67,10 @@ type Port<Start, Order> = {
   onmessage: ((event: { data: ThreadRequest<Start, Order> }) => void) | null;
 };
 
-/** The background thread's side: runs the orders one at a time, in the order in which they were sent. */
+/**
+ * Call it in the script of a background thread: it runs the orders one at a time, in the sequence in which they were
+ * sent.
+ */
 export function followOrders<Start, Order>(
   follow: (order: Order, start: Start) => unknown[] | Promise<unknown[]>,
 ): void {

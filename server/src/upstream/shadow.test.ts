@@ -55,7 +55,7 @@ async function differences(server: TestServer) {
 }
 
 describe.each(engines)("on $name,", (engine) => {
-  test("the upstream decides, the key is learned, and our balance is the upstream's", async () => {
+  test("the upstream decides, this server stores the key's hash, and its balance becomes the upstream's", async () => {
     const { old, server, keyId, key } = await makePair(engine, { credits: { remaining: 10 } });
     for (const credits of [9, 8]) {
       expect((await verify(server, key)).body.data).toMatchObject({ code: "VALID", keyId, credits });
@@ -83,7 +83,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect([await remaining(old, keyId), await remaining(server, keyId)]).toEqual([16, 16]);
   });
 
-  test("without the upstream, learned keys are decided here and all others are a 503", async () => {
+  test("without the upstream, this server decides about keys whose hash it has stored, and all others are a 503", async () => {
     const { upstream, server, apiId, keyId, key } = await makePair(engine);
     await makeWaiting(server, { keyId: "key_waiting", apiId, start: "sk_abcd" });
     expect((await verify(server, key)).body.data.code).toBe("VALID");
@@ -97,7 +97,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-test("a key without a known start is learned when the upstream names it", async () => {
+test("if the first characters of a key are not stored, its hash is stored when the upstream names the key", async () => {
   const upstream = kept(startUpstream(() => verdict({ valid: true, code: "VALID", keyId: "key_plain" })));
   const server = kept(await startAfter(memory, upstream.url, "shadow"));
   await makeWaiting(server, { keyId: "key_plain", apiId: await makeApi(server), start: "" });

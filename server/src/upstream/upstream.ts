@@ -104,7 +104,8 @@ export function openUpstream(options: Options): Upstream {
     async verify(body) {
       if (atOnce < mostAtOnce && breaker.admits()) return ask(body);
       results.not_asked += 1;
-      return { unavailable: "not asked", retryAfterMs: breaker.openForMs() };
+      const reason = "calls to it are paused, or too many are in progress";
+      return { unavailable: reason, retryAfterMs: breaker.openForMs() };
     },
   };
 }

@@ -10,7 +10,7 @@ import { rootKeyCases } from "./cases/rootKeys.ts";
 import { verificationCases } from "./cases/verification.ts";
 import { workspaceCases } from "./cases/workspace.ts";
 
-/** Every operation that an official client offers and this server serves. */
+/** The cases of every operation that an official client offers and this server serves. */
 export const cases: readonly Case[] = [
   ...apiCases,
   ...identityCases,
@@ -24,7 +24,7 @@ export const cases: readonly Case[] = [
   ...workspaceCases,
 ];
 
-/** The operations that only the newest client has, in the order of the cases. */
+/** The operations that only the newest client has, in the order of `cases`. */
 export const onlyInNewest: readonly string[] = [
   "permissions.setRolePermissions",
   "permissions.updatePermission",

@@ -3,7 +3,10 @@ import { Failure } from "../../src/errors.ts";
 import { problemBody, problemType } from "../../src/http/problem.ts";
 import type { TestServer } from "../harness.ts";
 
-/** Makes every later statement of the server fail. Its own root key is cached before, so that it still authenticates. */
+/**
+ * Removes the tables, so that every later statement of the server fails. The root key is cached first, so that
+ * callers still authenticate.
+ */
 export async function loseTables({ services, call }: TestServer): Promise<void> {
   await call("apis.getApi", { apiId: "api_none0000" });
   const { db, transaction } = services.engine;
@@ -16,7 +19,7 @@ export async function loseTables({ services, call }: TestServer): Promise<void> 
   });
 }
 
-/** What the server returns while its database is unavailable. */
+/** Returns the response that the server gives while its database is unavailable. */
 export function unavailable(): Response {
   const failure = new Failure("service_unavailable", { headers: { "Retry-After": "1" } });
   const type = problemType(503, undefined, null);

@@ -12,7 +12,7 @@ const version = new RegExp(`${module} v(\\S+)`).exec(readFileSync(join(source, "
 type Place = { group: string; method: string; operation: string; code: string };
 type Result = { fields?: Record<string, string[]>; response?: unknown; error?: Refusal };
 
-/** Unkey's Go client, in its own process. */
+/** Starts Unkey's Go client, in a process of its own. */
 export async function goClient(): Promise<OfficialClient> {
   const go = await goProgram();
   const [binary, places] = await Promise.all([build(go), findMethods(go)]);
@@ -53,7 +53,7 @@ export async function goClient(): Promise<OfficialClient> {
 
 type Driver = { stdin: Bun.FileSink; stdout: ReadableStream<Uint8Array> };
 
-/** Returns what sends one command at a time to the driver. */
+/** Returns a function that sends commands to the driver, one at a time. */
 function asker({ stdin, stdout }: Driver): (command: object) => Promise<Result> {
   const reader = stdout.getReader();
   const decoder = new TextDecoder();
@@ -81,12 +81,12 @@ function asker({ stdin, stdout }: Driver): (command: object) => Promise<Result> 
   };
 }
 
-/** Go 1.25.10 or newer: the machine's own, or the one that is pinned in `requirements-go.txt`. */
+/** Returns the path of Go 1.25.10 or newer: that of the machine, or the one that `requirements-go.txt` pins. */
 async function goProgram(): Promise<string> {
   const own = Bun.which("go");
   if (own !== null && isNewEnough(await output([own, "env", "GOVERSION"]))) return own;
   const python = await environmentOf("go", join(import.meta.dir, "requirements-go.txt"));
-  // not the script beside the interpreter, which names the folder in which the environment was made
+  // not the script `go` of the environment: it contains the path at which the environment was created
   return (await output([python, "-c", "import go; print(go.__path__[0] + '/bin/go')"])).trim();
 }
 
@@ -95,7 +95,7 @@ function isNewEnough(found: string): boolean {
   return major > 1 || minor > 25 || (minor === 25 && patch >= 10);
 }
 
-/** Builds the driver unless an earlier run has built the same. */
+/** Builds the driver, unless an earlier run has built it from the same sources. */
 async function build(go: string): Promise<string> {
   const digest = createHash("sha256");
   for (const file of ["main.go", "go.mod", "go.sum"]) digest.update(readFileSync(join(source, file)));
@@ -108,7 +108,10 @@ async function build(go: string): Promise<string> {
   return binary;
 }
 
-/** Finds the client's methods by the operation's name on the wire. The module has one file for each group. */
+/**
+ * Finds the client's methods by the names that their operations have on the wire. The module has one file for each
+ * group.
+ */
 async function findMethods(go: string): Promise<Map<string, Place>> {
   await output([go, "mod", "download"]);
   const folder = (await output([go, "list", "-m", "-f", "{{.Dir}}", module])).trim();

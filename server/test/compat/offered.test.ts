@@ -9,7 +9,7 @@ import type { OfficialClient } from "./officialClient.ts";
 import { pythonClient, pythonVersions } from "./pythonClient.ts";
 import { typescriptClient } from "./typescriptClient.ts";
 
-/** What is still missing, as `gapsOf` reports it. */
+/** What this server still lacks, in the words of `gapsOf`. */
 const missing: string[] = [];
 
 const page = readFileSync(join(import.meta.dir, "../../../docs/compatibility.md"), "utf8");
@@ -27,7 +27,7 @@ describe("the operations of the official clients", () => {
     await Promise.all([server.stop(), ...clients.map((client) => client.close())]);
   });
 
-  test("are served with every field or listed as not offered, except those that are known to be missing", () => {
+  test("are served with all their fields, or listed as not offered or missing", () => {
     expect(gapsOf(offered)).toEqual(missing);
   });
 

@@ -4,7 +4,7 @@ import type { OfficialClient } from "./officialClient.ts";
 
 const hosting = "belongs to Unkey's hosting product";
 
-/** What the official clients offer and this server does not: groups or single operations, with the reason. */
+/** Groups and single operations that the official clients offer and this server does not, each with the reason. */
 const notOffered: Readonly<Record<string, string>> = {
   apps: hosting,
   deployments: hosting,
@@ -27,7 +27,7 @@ export type Offered = {
   unknownFields: string[];
 };
 
-/** Every operation of these clients, by name. */
+/** Lists every operation of these clients, in the order of their names. */
 export async function compareOperations(clients: readonly OfficialClient[]): Promise<Offered[]> {
   const served = servedFields();
   const found = new Map<string, Offered>();
@@ -57,7 +57,7 @@ function stateOf(operation: string, known: ReadonlySet<string> | undefined): Off
   return reason === undefined ? { state: "missing" } : { state: "not offered", reason };
 }
 
-/** What keeps a user of these clients from using this server, one line each. */
+/** Lists what these clients can do and this server lacks, one line for each gap. */
 export function gapsOf(offered: readonly Offered[]): string[] {
   return offered.flatMap(({ operation, here, unknownFields }) => [
     ...(here.state === "missing" ? [`${operation} is not served`] : []),
@@ -72,7 +72,7 @@ type Schema = {
   oneOf?: Schema[];
 };
 
-/** Every field that a request may have, as `ratelimits[].name`, by operation. */
+/** Returns the fields that a request of each operation may have, such as `ratelimits[].name`. */
 function servedFields(): Map<string, ReadonlySet<string>> {
   const { paths } = openapi(operations, "") as { paths: Record<string, Path> };
   return new Map(

@@ -1,15 +1,15 @@
 /**
  * One interface for all of Unkey's published clients, so that the same cases run through each of them. Names and values are
- * those of the wire, whatever they are called in the client's language.
+ * those of the HTTP API, whatever the client calls them in its language.
  */
 export type OfficialClient = {
   /** package and version */
   name: string;
-  /** every operation the client offers, by its name on the wire */
+  /** Returns every operation that the client offers, by its name in the HTTP API. */
   operations(): Promise<ReadonlyMap<string, OfficialOperation>>;
-  /** One call through the client's own method. */
+  /** Calls an operation through the client's own method for it. */
   call(operation: string, input: Input, target: Target): Promise<Outcome>;
-  /** The `data` of every page, as the client's own iterator yields them to its end. */
+  /** Returns the `data` of every page that the client's own iterator yields. */
   pages(operation: string, input: Input, target: Target): Promise<unknown[][]>;
   close(): Promise<void>;
 };
@@ -21,9 +21,9 @@ export type Input = Fields | Fields[];
 
 export type Target = {
   url: string;
-  /** "": the client gets no root key */
+  /** the root key for the client; "": none */
   rootKey: string;
-  /** Default: `none`. `default`: what the client does without an option. `brief`: gives up after 300 ms. */
+  /** how the client retries. `default`: as it does without an option. `brief`: gives up after 300 ms. Default: `none` */
   retries?: "none" | "default" | "brief";
 };
 
@@ -33,7 +33,7 @@ export type OfficialOperation = {
   errors: ReadonlyMap<number, { className: string; contentType: string }>;
   /** whether its response has an iterator over pages */
   paged: boolean;
-  /** every field it can send, as `ratelimits[].name`; undefined if the client's code does not show it */
+  /** every field that the client can send, such as `ratelimits[].name`; undefined if its code does not show this */
   fields?: readonly string[];
 };
 
@@ -44,7 +44,7 @@ export type ParsedResponse = { meta: { requestId: string }; data?: unknown; pagi
 
 export type Refusal = {
   className: string;
-  /** undefined if no request was sent or no response came */
+  /** the status; undefined if no request was sent or no response arrived */
   status?: number;
   message: string;
   /** the response's X-Request-Id */

@@ -6,7 +6,7 @@ import { describeClient } from "./suite.ts";
 import { virtualEnvironment } from "./virtualEnvironment.ts";
 
 for (const version of pythonVersions) {
-  // 2.6.0 looks for the cursor in `data`, which is the list, so its iterator always stops after a page
+  // 2.6.0 looks for the cursor inside `data`, which is a list, so its iterator stops after the first page
   const iteratorEndsEarly = version === "2.6.0";
   const lacks = version === "2.6.0" ? onlyInNewest : [];
   describeClient(`unkey.py ${version}`, () => pythonClient(version), { iteratorEndsEarly, lacks });
@@ -29,7 +29,7 @@ for (const version of pythonVersions) {
       expect(shown).toEqual({
         create: { identity_id: expect.stringMatching(/^id_/), request_id: expect.stringMatching(/^req_/) },
         get: ["user_123", "api", 696170, 249033, false],
-        list: [[]], // the documentation's cursor comes after every identity
+        list: [[]], // the cursor in the documentation comes after the last identity
         update: [
           { email: "alice@example.com", name: "Alice Smith", plan: "premium" },
           "requests",

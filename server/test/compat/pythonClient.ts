@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { OfficialClient, OfficialOperation, Outcome, Refusal } from "./officialClient.ts";
 import { virtualEnvironment } from "./virtualEnvironment.ts";
 
-/** The releases that are tried: the newest, and the last of the 2.x line. */
+/** The releases with which the tests run: the newest, and the last one of version 2. */
 export const pythonVersions = ["3.2.2", "2.6.0"] as const;
 
 type Result = {
@@ -12,7 +12,7 @@ type Result = {
 };
 type TypedError = { className: string; contentType: string };
 
-/** Unkey's Python client of that version, in its own process. */
+/** Starts this version of Unkey's Python client, in a process of its own. */
 export async function pythonClient(version: string): Promise<OfficialClient> {
   const python = await virtualEnvironment(version);
   const driver = Bun.spawn([python, join(import.meta.dir, "driver.py")], {
@@ -59,7 +59,7 @@ export async function pythonClient(version: string): Promise<OfficialClient> {
   };
 }
 
-/** Runs one of our scripts with that version's interpreter. Returns what it prints, parsed as JSON. */
+/** Runs one of our scripts with this version of the client. Returns what it prints, parsed as JSON. */
 export async function runPython(
   version: string,
   script: string,
@@ -80,7 +80,7 @@ export async function runPython(
   return JSON.parse(out);
 }
 
-/** Requests to loopback bypass the machine's proxy. */
+/** Returns the environment, in which requests to this machine do not go through a proxy. */
 function pythonSurroundings(): Record<string, string | undefined> {
   return { ...process.env, NO_PROXY: "*", PYTHONDONTWRITEBYTECODE: "1", PYTHONIOENCODING: "utf-8" };
 }

@@ -14,22 +14,25 @@ import {
   type Target,
 } from "./officialClient.ts";
 
-/** The first run creates virtual environments. */
+/** The time limit of a test. It is long, since the first run creates virtual environments. */
 const patienceMs = 540_000;
 
 type Options = {
-  /** the tried operations that the client does not have */
+  /** operations that have cases and that this client does not have */
   lacks?: readonly string[];
-  /** its iterator stops after a page, since it looks for the cursor in the wrong place; callers must pass the cursor on */
+  /**
+   * whether its iterator stops after a page, since it looks for the cursor in the wrong place; callers must pass the
+   * cursor themselves
+   */
   iteratorEndsEarly?: boolean;
-  /** operations in which it leaves out every null, so that it cannot clear a field */
+  /** operations in which the client leaves out every null, so that it cannot clear a field */
   omitsNulls?: readonly string[];
 };
 
-/** The client, what its code says about the operation, and the case that is tried. */
+/** A client, a case, and what the client's code says about the operation of the case. */
 type Trial = { client: OfficialClient; official: OfficialOperation; tried: Case; omitsNulls: boolean };
 
-/** The tests that every official client must pass. */
+/** Defines the tests that every official client must pass. */
 export function describeClient(
   name: string,
   open: () => Promise<OfficialClient>,
@@ -51,7 +54,7 @@ export function describeClient(
       return { client, official: operation, tried, omitsNulls: omitsNulls.includes(tried.operation) };
     };
 
-    test("it lacks no tried operation, except the ones that are known", () => {
+    test("it has every operation that has cases, except those that it is known to lack", () => {
       const missing = cases.map(({ operation }) => operation).filter((operation) => !official.has(operation));
       expect(missing).toEqual([...lacks]);
     });
@@ -105,7 +108,8 @@ async function expectWholeResponses(
     expect(outcome.response.data).toEqual(knownTo(client.name, tried, data));
     await after?.();
   }
-  // an older client cannot search, and without a search a list shows rows of other tests; paging is tested elsewhere
+  // An older client may be unable to send any call of a list: it cannot search, and without a search, a list shows rows of
+  // other tests. Its paging is tested below.
   if (tried.succeeds.length > 0 && tried.list === undefined) expect(sent).toBeGreaterThan(0);
 }
 
@@ -114,13 +118,16 @@ function isSendable(official: OfficialOperation, input: Input, omitsNulls: boole
   return JSON.stringify(sendable(official, input)) === text && !(omitsNulls && text.includes("null"));
 }
 
-/** The part of the input for which the client has fields. A client whose code does not show its fields has all of them. */
+/**
+ * Returns the part of the input for which the client has fields. If its code does not show its fields, it has all of
+ * them.
+ */
 function sendable({ fields }: OfficialOperation, input: Input): Input {
   if (fields === undefined || Array.isArray(input)) return input;
   return Object.fromEntries(Object.entries(input).filter(([field]) => fields.includes(field)));
 }
 
-/** Without the members that are not in this client's model. */
+/** Returns `data` without the members that the models of this client lack. */
 function knownTo(client: string, { onlyIn }: Case, data: unknown): unknown {
   if (onlyIn === undefined || onlyIn.client === client) return data;
   return Object.fromEntries(
@@ -144,7 +151,10 @@ async function expectTypedRefusals({ client, official, tried }: Trial, servers: 
   expect(untried.filter((status) => tried.neverSent?.[status] === undefined)).toEqual([]);
 }
 
-/** Tries one operation whose errors are problem+json, and one of the others. */
+/**
+ * Expects a typed 401 from one operation whose errors are `application/problem+json`, and from one whose errors are
+ * not.
+ */
 async function expectTyped401(
   client: OfficialClient,
   official: ReadonlyMap<string, OfficialOperation>,
@@ -158,7 +168,10 @@ async function expectTyped401(
   }
 }
 
-/** The typed error with every field that the client parses, or the general error if the client has no class for it. */
+/**
+ * Returns the error that the client must throw: its class for the status, with every field, or its general class if
+ * it has none.
+ */
 function expectedRefusal(className: string | undefined, status: number, url: string): unknown {
   const common = { status, message: expect.any(String), requestId: expect.stringMatching(/^req_/) };
   if (className === undefined) return { ...common, className: generalClass };
@@ -178,7 +191,7 @@ const namedPlace = {
   fix: expect.stringMatching(/./),
 };
 
-/** Matches exactly the catalogue's types for the status. */
+/** Returns a pattern that matches exactly the types of the catalogue's errors with this status. */
 function typesOf(status: number, url: string): RegExp {
   const rows = Object.values(catalogue).filter((row) => row.status === status);
   return new RegExp(`^${url}/errors/(${rows.map((row) => row.type).join("|")})$`);
@@ -227,12 +240,15 @@ type Servers = Record<"normal" | "limited" | "broken", Started> & {
   stop(): Promise<void>;
 };
 
-/** One server that works, one whose workspace has used up its requests per minute, and one that has lost its tables. */
+/**
+ * Starts a server that works, one whose workspace has used up its requests per minute, and one that has lost its
+ * tables.
+ */
 async function startServers(engine: Engine): Promise<Servers> {
   const normal = await startTest({ engine, config: { RECOVERY_KEY: "A".repeat(43) } });
   const limited = await startTest({ engine, config: { WORKSPACE_REQUESTS_PER_MINUTE: "1" } });
   await limited.call("identities.listIdentities", {});
-  // in memory, since an internal error looks the same on every engine
+  // always on SQLite in memory, since an internal error looks the same on every engine
   const broken = await startTest();
   await loseTables(broken);
   return {
@@ -250,7 +266,7 @@ function targetOf({ url, rootKey }: TestServer): Target {
 
 type Refused = () => Promise<{ input: Input; target: Target }>;
 
-/** A call for each error that the server returns, by status. */
+/** Returns a call for each error that the server returns for the operation, by status. */
 function refusalsOf(tried: Case, { normal, limited, broken, powerless }: Servers): Map<number, Refused> {
   const example = operations.find(({ name }) => name === tried.operation)?.example;
   const input = example?.input as Input;

@@ -15,7 +15,7 @@ type Method = (input: unknown, options?: unknown) => Promise<unknown>;
 type Page = { result: ParsedResponse };
 type Place = { group: string; method: string; source: string };
 
-/** Unkey's TypeScript client, in this process. */
+/** Returns Unkey's TypeScript client, which runs in this process. */
 export function typescriptClient(): OfficialClient {
   const places = new Map(findMethods().map((place) => [pathOf(place), place]));
   const methodOf = (operation: string, target: Target): Method => {
@@ -63,7 +63,7 @@ function retryOptions({ retries = "none" }: Target): Pick<SDKOptions, "retryConf
   }
 }
 
-/** Paged responses have the envelope in `result`, and functions in addition to it. */
+/** Returns the response as it was on the wire. For pages, the client returns it in `result`, beside functions. */
 function wireResponse(response: unknown): ParsedResponse {
   const { result } = response as Partial<Page>;
   return JSON.parse(JSON.stringify(result ?? response));

@@ -17,9 +17,9 @@ export function pythonWith(framework: string): Promise<string> {
 }
 
 /**
- * The interpreter of a virtual environment with exactly the packages that `requirements` pins. It is created if it is
- * missing, for which the package index must be reachable, and kept in `.venvs/` for the next run.
- * Throws a sentence that names what is missing.
+ * Returns the interpreter of a virtual environment with exactly the packages that `requirements` pins. If it is missing,
+ * installs it from the package index, and keeps it in `.venvs/` for the next run. If that is impossible, throws a sentence
+ * that says what is missing.
  */
 export function environmentOf(name: string, requirements: string): Promise<string> {
   const made = known.get(name) ?? makeEnvironment(name, requirements);
@@ -44,7 +44,7 @@ async function makeEnvironment(name: string, requirements: string): Promise<stri
       `${name} could not be installed`,
     );
     writeFileSync(join(draft, "complete"), "");
-    if (await works(python)) return python; // another run was faster
+    if (await works(python)) return python; // another run has created it meanwhile
     rmSync(folder, { recursive: true, force: true });
     renameSync(draft, folder);
     return python;
@@ -55,14 +55,14 @@ async function makeEnvironment(name: string, requirements: string): Promise<stri
 
 const pipOptions = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"];
 
-/** The machine's own Python. */
+/** Returns the machine's own Python. */
 function interpreter(): string {
   const found = Bun.which("python3");
   if (found === null) throw new Error(howToInstall);
   return found;
 }
 
-/** Whether the environment is complete, and the machine's Python that it uses still exists. */
+/** Returns whether the environment is complete, and the Python of the machine that it uses still exists. */
 async function works(python: string): Promise<boolean> {
   if (!existsSync(join(python, "../../complete"))) return false;
   const { exited } = Bun.spawn([python, "-c", "pass"], { stdout: "ignore", stderr: "ignore" });

@@ -22,7 +22,7 @@ afterAll(async () => {
   await postgres.drop?.(url);
 });
 
-/** The sum of what all callers of all processes were granted at `nowMs`, and what remains. */
+/** Lets all callers of all processes spend at `nowMs`. Returns the sum of what they were granted, and what is left. */
 async function spendEverything(nowMs: number): Promise<{ granted: number; left: number | undefined }> {
   const spender = join(import.meta.dir, "spender.ts");
   const { workspaceId, id: subjectId } = owner;
@@ -52,7 +52,7 @@ async function spendEverything(nowMs: number): Promise<{ granted: number; left: 
 const open = () =>
   openStorage(databaseAt(url), { serving: false, connections: 4, monotonicMs: () => performance.now() });
 
-test("8 processes with 64 callers each spend every credit exactly once, and every credit of each refill", async () => {
+test("8 processes with 64 callers each spend every credit exactly once, also those of each refill", async () => {
   const engine = await open();
   const credits = { remaining: initial, refill: { amount, day: undefined } };
   const { workspaceId, id: ownerId } = owner;

@@ -9,11 +9,11 @@ const writersPerNode = 12;
 /** how often the nodes connect to the standby before it takes over */
 const probesSeen = 12;
 
-/** statements whose commit the standby has not confirmed */
+/** counts the statements whose commit waits for the standby */
 const commitsWaiting = `select count(*)::int4 as "count" from pg_stat_activity
   where application_name = 'latchkey' and wait_event = 'SyncRep'`;
 
-/** always a query, since missing rows are never cached */
+/** A verification of this key always queries the database, since a missing record is never cached. */
 const unknown = "no_such_key";
 
 let primary: PostgresServer;
@@ -49,7 +49,7 @@ function node(index: number): Node {
 const data = async (operation: string, body: unknown) => (await node(0).call(operation, body)).body.data;
 const verify = (at: Node, key: string) => at.call("keys.verifyKey", { key });
 
-/** Callers that write through every node until they are stopped, and the responses they got. */
+/** Starts callers that write through every node until they are stopped, and collects their responses. */
 function writeOn(): { acknowledged: string[]; statuses: Set<number>; stop(): Promise<void> } {
   const acknowledged: string[] = [];
   const statuses = new Set<number>();
@@ -107,7 +107,7 @@ test("when a standby takes over, no acknowledged write is lost, every node recov
   proxy.lead({ host: "127.0.0.1", port: standby.port });
   proxy.mend();
 
-  // still a standby: it responds, and accepts no writes
+  // the server is still a standby: it responds, but accepts no writes
   for (const one of nodes) {
     await until(async () => (await verify(one, unknown)).status === 503);
     expect((await verify(one, cached.key)).body.data.code).toBe("VALID");

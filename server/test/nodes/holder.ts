@@ -1,6 +1,6 @@
 /**
- * A process with many callers that spend, hold, settle and release units of an identity's quota, each with one of its
- * keys, until they are refused. Prints the units that they were charged.
+ * A process with many callers that spend, hold, settle and release units of an identity's quota until they are refused.
+ * Each uses one of the identity's keys. Prints how many units they were charged.
  */
 import { unitsOf } from "../../src/domain/accounts.ts";
 import { idMaker } from "../../src/domain/ids.ts";
@@ -28,7 +28,7 @@ const charged = await Promise.all(Array.from({ length: Number(callers) }, (_, in
 await engine.close();
 console.log(charged.reduce((sum, one) => sum + one, 0));
 
-/** The units that one caller was charged until it was refused a single one. */
+/** Lets one caller spend until it is refused a single unit. Returns the units that it was charged. */
 async function spendAll(index: number): Promise<number> {
   const subjectId = `key_${index % Number(keys)}`;
   for (let sum = 0; ; ) {
@@ -46,7 +46,7 @@ async function spendAll(index: number): Promise<number> {
   }
 }
 
-/** from 0 to n */
+/** Returns a random whole number from 0 to n. */
 function random(n: number): number {
   return Math.floor(Math.random() * (n + 1));
 }
@@ -55,7 +55,10 @@ function take(subjectId: string, units: number, hold?: HoldRequest) {
   return whenFree(() => spend({ workspaceId, subjectId, identityId, cost: unitsOf("tokens", units), hold }));
 }
 
-/** Repeats the work while all connections are in use, since it has not begun then. A deadlock is busy too, and is thrown. */
+/**
+ * Runs `work` again if all connections were in use, since it has then not begun. A deadlock has the same reason
+ * `busy`, but is thrown.
+ */
 async function whenFree<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -66,7 +69,7 @@ async function whenFree<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The id of the hold; undefined if it was refused. */
+/** Creates a hold and returns its id, or `undefined` if it was refused. */
 async function hold(subjectId: string, units: number): Promise<string | undefined> {
   const id = makeId("hold", nowMs);
   const { granted } = await take(subjectId, units, {

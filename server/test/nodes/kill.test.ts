@@ -3,7 +3,7 @@ import { SQL } from "bun";
 import { postgres } from "../harness.ts";
 import { type Node, newRootKey, startNode } from "./node.ts";
 
-/** Set `TEST_KILLS` in the environment for more. */
+/** The number of kills. The environment variable `TEST_KILLS` sets another one. */
 const kills = Number(process.env["TEST_KILLS"] ?? 8);
 const writers = 16;
 

@@ -1,4 +1,4 @@
-/** Started by the tests of tracing: serves one request, and prints which modules it has loaded. */
+/** The tests of tracing start this. It serves one request, and prints which modules it has loaded. */
 import { startServer } from "../../src/compose.ts";
 import { readConfig } from "../../src/config.ts";
 
@@ -21,4 +21,4 @@ console.log(
     pages: has("/src/docs/pages.ts"),
   }),
 );
-process.exit(); // a batch that cannot be sent would be retried
+process.exit(); // ends at once, since it would otherwise try to send its spans again

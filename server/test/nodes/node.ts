@@ -3,15 +3,15 @@ import { randomBytes } from "../../src/runtime.ts";
 import type { Reply } from "../harness.ts";
 import { callServer, freePort, runProgram, startServing } from "../program.ts";
 
-/** The program, serving in its own process. */
+/** A node: the program, serving in a process of its own. */
 export type Node = {
   url: string;
   pid: number;
-  /** `POST /v2/<operation>`; status 0 if no response came */
+  /** Sends `POST /v2/<operation>`. If no response arrives, the status is 0. */
   call(operation: string, body: unknown): Promise<Reply>;
-  /** the value of a metric, by its name without labels */
+  /** Returns the value of the metric with this name and without labels. */
   metric(name: string): Promise<number>;
-  /** what it has written to stdout and stderr so far */
+  /** Returns what the node has written to stdout and stderr so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
   /** resolves to the exit code when the process has ended; null if a signal ended it */
@@ -23,7 +23,7 @@ export type NodeOptions = { databaseUrl: string; rootKey: string; environment?: 
 
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
-/** Runs one command of the program on the nodes' database, and returns what it prints. Throws what it complains about. */
+/** Runs a command of the program on the nodes' database, and returns what it prints. If it fails, throws its message. */
 export async function runCommand(databaseUrl: string, ...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram(words, { env: { DATABASE_URL: databaseUrl } });
   if (code !== 0) throw new Error(stderr);
@@ -32,11 +32,11 @@ export async function runCommand(databaseUrl: string, ...words: string[]): Promi
 
 const noReply: Reply = { status: 0, headers: new Headers(), body: undefined, text: "" };
 
-/** Starts a node with the program's own command line. Throws what the program wrote if it ends instead. */
+/** Starts a node by the program's command line. If the program ends instead, throws what it wrote. */
 export async function startNode({ databaseUrl, rootKey, environment = {} }: NodeOptions): Promise<Node> {
   const metricsAddress = `127.0.0.1:${await freePort()}`;
   const { child, url, ended, stdout, stderr } = await startServing({
-    through: ["setpriv", "--pdeathsig", "KILL"], // it ends when the tests end, however they end
+    through: ["setpriv", "--pdeathsig", "KILL"], // the system kills the node when the tests have ended, even if they crash
     env: {
       DATABASE_URL: databaseUrl,
       LATCHKEY_ROOT_KEY: rootKey,

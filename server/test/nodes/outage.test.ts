@@ -4,7 +4,7 @@ import { until } from "../until.ts";
 import { type Node, newRootKey, startNode } from "./node.ts";
 import { type PostgresServer, startPostgres } from "./postgresServer.ts";
 
-/** How long a response may take. The guarantee says one second, but the machine of the tests may be busy. */
+/** How long a response may take. The guarantee is one second, but the machine that runs the tests may be busy. */
 const promptMs = 2_500;
 
 let server: PostgresServer;
@@ -44,7 +44,7 @@ async function timed(work: Promise<Reply>): Promise<{ status: number; tookMs: nu
 const ready = async () => (await fetch(`${node.url}/health/ready`)).status;
 const alive = async () => (await fetch(`${node.url}/health/live`)).status;
 
-/** What callers see while the database does not respond. */
+/** Expects the responses that callers must get while the database does not respond. */
 async function expectOutage(): Promise<void> {
   const replies = {
     cached: await timed(verify(cached)),

@@ -10,7 +10,7 @@ import { type Node, newRootKey, startNode } from "./node.ts";
 
 const disk = newFolder();
 const filler = join(disk, "filler");
-/** mounting needs root; without it the test is skipped */
+/** whether a small disk could be mounted, which only root can do; if not, the test is skipped */
 const isMounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "none", disk]).status === 0;
 
 let services: Services;
@@ -69,7 +69,7 @@ test.skipIf(!isMounted)(
     };
     for (let index = 0; index < 20; index += 1) expect(await create()).toBe(200);
     fillUp();
-    await until(async () => (await create()) === 503); // the existing pages have free space for a while
+    await until(async () => (await create()) === 503); // writes succeed until the existing pages are full
     for (let index = 0; index < 10; index += 1) {
       expect(await create()).toBe(503);
       expect(await codeOf(key)).toBe("VALID");

@@ -7,20 +7,20 @@ import { startServices } from "../services.ts";
 /** A PostgreSQL server for one test, which may stop and kill it. */
 export type PostgresServer = {
   url: string;
-  /** its data folder */
+  /** the data folder of the server */
   folder: string;
-  /** Runs one of PostgreSQL's programs as the owner of the folder. Throws what the program complains about. */
+  /** Runs one of PostgreSQL's programs as the owner of the folder. If it fails, throws what it wrote. */
   run(program: string, ...words: string[]): void;
-  /** Sends a signal to all its processes, the first one first. */
+  /** Sends a signal to all processes of the server, beginning with its first one. */
   signal(name: "SIGSTOP" | "SIGCONT"): void;
-  /** Kills all its processes at once. It cannot be used afterwards. */
+  /** Kills all processes of the server. It cannot be used afterwards. */
   kill(): void;
-  /** Runs the statements one by one, and returns the rows of the last. */
+  /** Runs the statements one after the other, and returns the rows of the last one. */
   ask(...statements: string[]): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 };
 
-/** Starts one with `scripts/services.sh`, even if the environment names a server. */
+/** Starts a PostgreSQL with `scripts/services.sh`, even if the environment already names one. */
 export async function startPostgres(): Promise<PostgresServer> {
   const { TEST_DATABASE_URL: _, ...ours } = process.env;
   const { environment, stop } = await startServices("postgres", ours);
@@ -36,7 +36,7 @@ export async function startPostgres(): Promise<PostgresServer> {
 /** A server that follows another by streaming replication. */
 export type Standby = PostgresServer & {
   port: number;
-  /** how many connections nodes have opened to it so far, including refused ones */
+  /** Returns how many connections nodes have opened to the standby so far. Refused ones count. */
   connections(): number;
 };
 
@@ -58,7 +58,7 @@ export async function startStandby(primary: PostgresServer): Promise<Standby> {
     port,
     connections: () => readFileSync(log, "utf8").split("connection received").length - 1,
     async stop() {
-      signalAll(folder, "SIGCONT"); // a test may have left it stopped
+      signalAll(folder, "SIGCONT"); // a test may have stopped the processes with SIGSTOP
       run("pg_ctl", "stop", "-D", folder, "-m", "immediate", "-s");
     },
   };
@@ -74,7 +74,7 @@ function serverAt(
     signal: (name) => signalAll(folder, name),
     kill() {
       signalAll(folder, "SIGKILL");
-      rmSync(join(folder, "postmaster.pid")); // nothing is left to stop
+      rmSync(join(folder, "postmaster.pid")); // otherwise the end of the tests would try to stop it
     },
     async ask(...statements) {
       const sql = new SQL(url, { max: 1 });

@@ -39,7 +39,10 @@ afterAll(async () => {
 const open = () =>
   openStorage(databaseAt(url), { serving: false, connections: 4, monotonicMs: () => performance.now() });
 
-/** The units that all callers of all processes were charged. The clock of each process stands still. */
+/**
+ * Lets all callers of all processes spend, each process at its own fixed time. Returns the units that they were
+ * charged.
+ */
 async function spendEverything(clocks: readonly number[]): Promise<number> {
   const sums = await Promise.all(
     clocks.map(async (nowMs) => {
@@ -54,7 +57,10 @@ async function spendEverything(clocks: readonly number[]): Promise<number> {
   return sums.reduce((sum, one) => sum + one, 0);
 }
 
-/** What the identity's quota has used at that time, what all of its keys' sub-caps have, and how many deadlocks there were. */
+/**
+ * Returns how much of the identity's quota is used at that time, how much its keys have used of their own limits on
+ * it, and how many deadlocks there were.
+ */
 async function stateAt(nowMs: number) {
   const engine = await open();
   const owners = Array.from({ length: keys }, (_, index) => ({
@@ -78,7 +84,7 @@ async function deadlocks(): Promise<number> {
   return Number(row.deadlocks);
 }
 
-test("8 processes with 64 callers each that spend, hold, settle and release an identity's quota with sub-capped keys charge every unit once, also when half of them see the next period", async () => {
+test("8 processes with 64 callers each that spend, hold, settle and release an identity's quota, whose keys have quotas of the same name, charge every unit once, also when half of them see the next period", async () => {
   const engine = await open();
   const withQuota = (ownerId: string, own: number) => ({
     ownerId,
@@ -96,13 +102,13 @@ test("8 processes with 64 callers each that spend, hold, settle and release an i
   const before = await stateAt(noon);
   expect(before).toEqual({ used: first, usedByKeys: first });
   expect(first).toBeLessThanOrEqual(limit);
-  const left = limit - first; // callers stopped while others held units that they gave back
+  const left = limit - first; // some are left: callers stopped while others held units that they gave back later
 
   const clocks = Array.from({ length: processes }, (_, index) => (index % 2 === 0 ? midnight - 1 : midnight));
   const second = await spendEverything(clocks);
   const { used } = await stateAt(midnight);
   expect(used).toBeLessThanOrEqual(limit);
-  // what the new period has not used was left of the old one
+  // the callers have also used units of the old period that were left
   expect(second).toBeGreaterThanOrEqual(used);
   expect(second - used).toBeLessThanOrEqual(left);
   expect(await deadlocks()).toBe(0);

@@ -1,15 +1,18 @@
 import { postgres } from "../harness.ts";
 import { type Node, newRootKey, startNode } from "./node.ts";
 
-/** Three nodes on one PostgreSQL that count in one Redis. */
+/** Three nodes that share a PostgreSQL and a Redis. */
 export type RedisCluster = {
   nodes: readonly Node[];
-  /** Sends a call to a node, and returns its data. Any number is accepted as `node`. Throws if the status is not 200. */
+  /**
+   * Sends a call to one of the nodes, and returns the `data`. `at` may be any number: the nodes take turns. Throws if
+   * the status is not 200.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: as in the harness, a test reads what it expects
   data(at: number, operation: string, body: unknown): Promise<any>;
-  /** the sum of a metric over all nodes */
+  /** Returns the sum of a metric over all nodes. */
   sum(metric: string): Promise<number>;
-  /** a metric of each node */
+  /** Returns the value of a metric on each node. */
   each(metric: string): Promise<number[]>;
   /** Creates an identity with these limits, and returns its keys. */
   makeUser(ratelimits: readonly Limit[], keys: number): Promise<string[]>;
@@ -52,8 +55,9 @@ export async function startRedisCluster(redisUrl: string): Promise<RedisCluster>
 const mostTries = 5;
 
 /**
- * Repeats `run` until Redis was never late, and returns what it found. Limits are exact only while Redis responds within
- * 25 ms, and the machine of the tests may be busy. `strays`: decisions without Redis although it was available.
+ * Repeats `run` until Redis was never late, and returns what that run found. Limits are exact only while Redis responds
+ * within 25 ms, and the machine that runs the tests may be too busy for that. `strays`: how many decisions were made
+ * without Redis although it was available.
  */
 export async function whilePrompt<T>(run: () => Promise<{ found: T; strays: number }>): Promise<T> {
   const late: number[] = [];

@@ -18,7 +18,7 @@ const total = { name: "total", limit: 150, duration: 60_000 };
 const burst = { name: "burst", limit: 50, duration: 1_000 };
 const namespace = "calls";
 
-/** When an admitted call was sent and its response came, in milliseconds. It was decided in between. */
+/** When an admitted call was sent, and when its response arrived, in milliseconds. It was decided in between. */
 type Admission = { sentMs: number; receivedMs: number };
 
 /** Sends calls until it is stopped, and records which were admitted. */
@@ -33,7 +33,10 @@ async function callOn(call: Caller, at: number, admitted: Admission[]): Promise<
   }
 }
 
-/** The most calls that were certainly decided within one span, since they were sent and received in it. Redis decides in whole milliseconds. */
+/**
+ * Returns the most calls that were certainly decided within one span of `durationMs`: those that were sent in it and whose
+ * responses arrived in it. Redis decides in whole milliseconds.
+ */
 function mostWithin(durationMs: number, admitted: readonly Admission[]): number {
   const within = admitted.map(
     ({ sentMs: fromMs }) =>
@@ -43,7 +46,10 @@ function mostWithin(durationMs: number, admitted: readonly Admission[]): number 
   return Math.max(0, ...within);
 }
 
-/** 64 concurrent callers on all nodes. Half verify keys of one user, the others count against a long and a short limit. */
+/**
+ * Runs 64 concurrent callers on all nodes. Half of them verify keys of one user; the others count against a long and
+ * a short limit.
+ */
 async function flood() {
   const keys = await cluster.makeUser([total, burst], 5);
   const admitted: Record<"user" | "long" | "short", Admission[]> = { user: [], long: [], short: [] };

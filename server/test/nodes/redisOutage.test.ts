@@ -11,7 +11,7 @@ beforeAll(async () => {
   redis = await startRedisServer();
   proxy = await startProxy({ host: "127.0.0.1", port: redis.port });
   cluster = await startRedisCluster(`redis://127.0.0.1:${proxy.port}`);
-  // each node announces itself to the others every five seconds
+  // a node notices another one after at most five seconds
   await until(async () => (await cluster.each("latchkey_nodes")).every((count) => count === 3), 20_000);
 }, 60_000);
 afterAll(async () => {
@@ -28,7 +28,7 @@ const exactAgainMs = 5_000;
 /** Sends one rate-limited call to a node, and returns whether it was admitted. Throws if the status is not 200. */
 type Ask = (at: number) => Promise<boolean>;
 
-/** A new identity with a shared limit and three keys. */
+/** Creates an identity with a limit and three keys that share it. Returns a function that sends a call with one of them. */
 async function user(limit: number): Promise<Ask> {
   const keys = await cluster.makeUser([{ name: "requests", limit, duration }], 3);
   return async (at) =>
@@ -40,7 +40,7 @@ function address(limit: number): Ask {
   return async (at) => (await cluster.data(at, "ratelimit.limit", asked)).success;
 }
 
-/** How many of `calls` calls are admitted, sent by several callers to all nodes in rotation. */
+/** Sends `calls` calls from several callers to all nodes in turn, and returns how many were admitted. */
 async function admitted(ask: Ask, calls: number): Promise<number> {
   let sent = 0;
   let passed = 0;
@@ -62,7 +62,10 @@ const readiness = () =>
 
 type Outage = { begin(): unknown; end(): unknown };
 
-/** Limits of 61 and 60, of which 20 and 10 are used before Redis fails. The second is then used sparingly. */
+/**
+ * Goes through an outage with two limits: 61, of which 20 are used before Redis fails, and 60, of which 10 are. The
+ * second is then hardly used.
+ */
 async function goThrough({ begin, end }: Outage) {
   const floods = [await user(61), address(61)];
   const sparing = [await user(60), address(60)];
@@ -72,7 +75,7 @@ async function goThrough({ begin, end }: Outage) {
   const before = [await each(floods, 20), await each(sparing, 10)];
   const localBefore = await decidedLocally();
   await begin();
-  // in flight when Redis fails
+  // these calls are in flight when Redis fails
   const during = [await each(floods, 180)];
   await until(() => areUp(0));
   during.push(await each(sparing, 9));
@@ -89,13 +92,13 @@ async function goThrough({ begin, end }: Outage) {
   return { found: { before, during, after, anew, ready, localDuring, losses }, strays };
 }
 
-/** What holds in every outage: first for the limit that is flooded, then for the one that is not. */
+/** What must be true in every outage: first for the limit that is flooded, then for the other one. */
 const always = {
   before: [
     [20, 20],
     [10, 10],
   ],
-  // ⌈61/3⌉ for each of three nodes: the limit + 3 − 1
+  // each of three nodes grants ⌈61/3⌉ = 21, together 63, which is the limit + 3 − 1
   during: [
     [63, 63],
     [9, 9],

@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Starts a node that counts in this Redis. Returns the error message if it does not start. */
+/** Starts a node that counts in this Redis. If it does not start, returns its error message. */
 function start(host: string, environment: Record<string, string>, word = password) {
   return startNode({
     databaseUrl: ":memory:",

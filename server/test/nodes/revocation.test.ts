@@ -3,7 +3,10 @@ import { postgres } from "../harness.ts";
 import { until } from "../until.ts";
 import { type Node, newRootKey, runCommand, startNode } from "./node.ts";
 
-/** Set `TEST_REVOCATIONS` in the tests' environment for more, such as the thousand of the guarantee. */
+/**
+ * The number of revocations. The environment variable `TEST_REVOCATIONS` sets another one, such as 1,000, as in
+ * docs/guarantees.md.
+ */
 const revocations = Number(process.env["TEST_REVOCATIONS"] ?? 180);
 const atOnce = 12;
 const longestMs = 5_000;
@@ -40,7 +43,7 @@ async function ok(at: Node, operation: string, body: unknown) {
 const codeAt = async (at: Node, key: string, more: object = {}) =>
   (await ok(at, "keys.verifyKey", { key, ...more })).code as string;
 
-/** Each creates a key that verifies, and revokes it. `code` is the verdict that is then expected. */
+/** A way to revoke: creates a key that verifies, and then revokes it. `code` is the verdict that is then expected. */
 type Way = (
   at: Node,
   index: number,
@@ -90,7 +93,7 @@ const ways: Record<string, Way> = {
   },
 };
 
-/** How many milliseconds the other nodes took to refuse what one node revoked, and the first verdict of each afterwards. */
+/** Revokes a key on one node. Returns after how many milliseconds each of the other nodes refused it. */
 async function revokeOne(index: number): Promise<number[]> {
   const [way] = Object.values(ways).slice(index % Object.keys(ways).length);
   const at = node(index);

@@ -28,7 +28,7 @@ test("512 callers of one SQLite process that is killed repeatedly are granted no
   const body = JSON.stringify({ key });
   const head = `POST /v2/keys.verifyKey HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rootKey}`;
   const request = `${head}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  /** Spends until it is refused. Each caller has its own socket, since an HTTP client would not open that many. */
+  /** Spends until a spend is refused. Each caller has its own socket, since an HTTP client would not open that many. */
   const spend = async (): Promise<void> => {
     const socket = await openRaw(serving.url).catch(() => undefined);
     for (;;) {
@@ -49,13 +49,13 @@ test("512 callers of one SQLite process that is killed repeatedly are granted no
   const spending = Array.from({ length: callers }, spend);
   for (let killed = 1; killed <= kills; killed += 1) {
     while (granted < (killed * initial) / (kills + 2)) await Bun.sleep(1);
-    await Bun.sleep(Math.random() * 10); // so that each kill comes at another moment of a group commit
+    await Bun.sleep(Math.random() * 10); // so that each kill hits another moment of a group commit
     serving.child.kill("SIGKILL");
     await serving.ended;
     const acknowledged = granted;
     serving = await startServing({ env });
     const { remaining } = (await call("keys.getKey", { keyId })).body.data.credits;
-    // others are spending, so there may be fewer credits, never more
+    // other callers are spending, so there may be fewer credits, but not more
     expect(remaining).toBeLessThanOrEqual(initial - acknowledged);
   }
   await Promise.all(spending);
@@ -64,7 +64,7 @@ test("512 callers of one SQLite process that is killed repeatedly are granted no
   await serving.ended;
   expect([remaining, refused]).toEqual([0, callers]);
   expect(granted).toBeLessThanOrEqual(initial);
-  // the rest was in flight when the process died: at most one spend per caller and kill
+  // what is missing was in flight when the process was killed: at most one spend for each caller and kill
   expect(initial - granted).toBeLessThanOrEqual(unknown);
   expect(initial - granted).toBeLessThanOrEqual(kills * callers);
   console.info(`${kills} kills: ${granted} of ${initial} granted, ${unknown} calls without a response`);

@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("512 callers of one SQLite process that is killed between reserve and settle are charged exactly what they settled, and what died unsettled comes back", async () => {
+test("512 callers of one SQLite process that is killed between reserve and settle are charged exactly what they settled, and what they did not settle is given back", async () => {
   const rootKey = newRootKey();
   const env = { DATABASE_URL: `file:${join(folder, "latchkey.db")}`, LATCHKEY_ROOT_KEY: rootKey };
   let serving: Serving = await startServing({ env });
@@ -28,7 +28,7 @@ test("512 callers of one SQLite process that is killed between reserve and settl
   const head = `Host: localhost\r\nAuthorization: Bearer ${rootKey}\r\nContent-Type: application/json`;
   let charged = 0;
   let unknown = 0;
-  /** Each caller has its own socket. `once` returns undefined if no response came. */
+  /** Returns a caller with its own socket. `once` sends a call, and returns `undefined` if no response arrives. */
   const caller = () => {
     let socket: Awaited<ReturnType<typeof openRaw>> | undefined;
     return {
@@ -49,18 +49,18 @@ test("512 callers of one SQLite process that is killed between reserve and settl
     };
   };
   type Once = ReturnType<typeof caller>["once"];
-  /** Reserves and settles once. Returns false if there was nothing left to reserve. */
+  /** Creates a hold and settles it. Returns false if nothing was left to reserve. */
   const reserveAndSettle = async (once: Once): Promise<boolean> => {
     const verdict = await once("keys.verifyKey", {
       key,
       quotas: [{ name: "tokens", reserve: 20, ttl: 3_000 }],
     });
     if (verdict === undefined) {
-      unknown += 1; // it may hold units until they expire
+      unknown += 1; // there may be a hold, which keeps its units until it expires
       return true;
     }
     if (verdict["valid"] !== true) return false;
-    if (Math.random() < 0.02) return true; // this caller's process died: the hold expires
+    if (Math.random() < 0.02) return true; // as if the caller's process had ended, so that the hold expires
     const { id: reservationId } = verdict["reservation"] as { id: string };
     const amount = Math.floor(Math.random() * 21);
     let settled: Record<string, unknown> | undefined;
@@ -76,7 +76,7 @@ test("512 callers of one SQLite process that is killed between reserve and settl
   const working = Array.from({ length: callers }, work);
   for (let killed = 1; killed <= kills; killed += 1) {
     await until(() => charged >= (killed * initial) / (kills + 2), 60_000);
-    await Bun.sleep(Math.random() * 10); // so that each kill comes at another moment of a group commit
+    await Bun.sleep(Math.random() * 10); // so that each kill hits another moment of a group commit
     serving.child.kill("SIGKILL");
     await serving.ended;
     serving = await startServing({ env });

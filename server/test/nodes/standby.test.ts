@@ -1,4 +1,7 @@
-/** A standby at the address of the primary, before and after it takes over. A proxy provides the address. */
+/**
+ * Tests nodes whose database address leads to a standby, before and after it takes over. The address is that of a
+ * proxy.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startProxy, type TcpProxy } from "../proxy.ts";
 import { until } from "../until.ts";
@@ -23,7 +26,7 @@ beforeAll(async () => {
   ({ apiId } = await data("apis.createApi", { name: "payments" }));
   standby = await startStandby(primary);
   await primary.ask("alter system set synchronous_standby_names = ''", "select pg_reload_conf()");
-  // the copy may have kept the disk busy for a moment
+  // starting the standby may have kept the disk busy for a moment
   const isServed = async (node: Node) => (await node.call("identities.listIdentities", {})).status === 200;
   await until(async () => (await Promise.all(nodes.map(isServed))).every(Boolean));
 }, 60_000);
@@ -41,7 +44,7 @@ async function data(operation: string, body: unknown) {
   return reply.body.data;
 }
 
-/** Each node's verdict on the key: its code, or the status if there is no verdict. */
+/** Returns the code of each node's verdict on the key, or the status if there is no verdict. */
 const verdicts = (key: string) =>
   Promise.all(
     nodes.map(async (node) => {
@@ -104,7 +107,8 @@ test("when an asynchronous standby takes over, nodes drop what it had not receiv
   const lost = await data("keys.createKey", { apiId });
   await until(() => allSay(disabled.key, "DISABLED"));
   expect(await verdicts(lost.key)).toEqual(everywhere("VALID"));
-  // the standby will give these ids to other transactions, below all ids that the nodes have seen
+  // the standby has not received these ids, and will give them to other transactions, although the nodes have seen
+  // higher ones
   await primary.ask(...Array.from({ length: 500 }, () => "select pg_current_xact_id()"));
 
   primary.kill();

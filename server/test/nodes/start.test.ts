@@ -54,7 +54,9 @@ test("a node does not start with another root key than the one in the database",
   const databaseUrl = await cluster.make();
   const first = await startNode({ databaseUrl, rootKey: newRootKey() });
   const refused = startNode({ databaseUrl, rootKey: newRootKey() });
-  expect(await refused.catch((error: Error) => error.message)).toContain("LATCHKEY_ROOT_KEY is unknown");
+  expect(await refused.catch((error: Error) => error.message)).toContain(
+    "LATCHKEY_ROOT_KEY is not a root key",
+  );
   await first.kill();
   await cluster.drop(databaseUrl);
 }, 30_000);

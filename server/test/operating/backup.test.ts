@@ -1,4 +1,4 @@
-/** Follows docs/operating/backup-and-restore.md: a backup during writes, and a server on the copy. */
+/** Tests what docs/operating/backup-and-restore.md says: a backup during writes, and a server on the copy. */
 
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -24,7 +24,7 @@ const rootKey = newRootKey();
 const settings = { ALLOW_LOCAL_COUNTERS: "true", METRICS_ADDRESS: "" };
 const startOn = (databaseUrl: string) => startNode({ databaseUrl, rootKey, environment: settings });
 
-/** Writers that create identities until `end` is called. */
+/** Starts writers that create identities until `end` is called. */
 function writers(node: Node) {
   const acknowledged: string[] = [];
   let ending = false;
@@ -54,7 +54,7 @@ async function backUpWhileWriting(node: Node, backUp: () => Promise<void>): Prom
   await backUp();
   const during = acknowledged.length - before.length;
   await end();
-  expect(during).toBeGreaterThan(0); // writes continued during the backup
+  expect(during).toBeGreaterThan(0); // there were writes during the backup
   return before;
 }
 
@@ -152,7 +152,7 @@ test.skipIf(Bun.which("litestream") === null)(
   },
 );
 
-/** A database that takes a while to copy. */
+/** Creates a database that is so large that copying it takes a while. */
 async function bigDatabase(): Promise<string> {
   const path = join(newFolder(), "latchkey.db");
   await createDatabase(`file:${path}`);

@@ -1,4 +1,7 @@
-/** The shipped deploy/haproxy.cfg, except for addresses, in front of three nodes on PostgreSQL and Redis. */
+/**
+ * Tests HAProxy with the shipped deploy/haproxy.cfg (only its addresses are replaced), in front of three nodes on
+ * PostgreSQL and Redis.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,7 +57,7 @@ async function startBalancer() {
   );
   const path = join(folder, "haproxy.cfg");
   writeFileSync(path, here);
-  const program = Bun.which("haproxy") ?? "/usr/sbin/haproxy"; // Debian has it in a folder that is not on the path of other users
+  const program = Bun.which("haproxy") ?? "/usr/sbin/haproxy"; // Debian installs it in a folder that is not in PATH, except for root
   const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", program, "-db", "-f", path], {
     stdout: "pipe",
     stderr: "pipe",
@@ -79,7 +82,7 @@ async function startBalancer() {
 
 const verify = () => callServer(balancer.url, rootKey, "keys.verifyKey", { key });
 
-/** Callers that send requests until `end` is called, which returns how often each outcome occurred. */
+/** Starts callers that send requests until `end` is called. `end` returns how often each outcome occurred. */
 function load() {
   const seen = new Map<string, number>();
   let ending = false;
@@ -90,7 +93,7 @@ function load() {
         (error: Error) => error.message,
       );
       seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
-      await Bun.sleep(2); // leaves processor time to the nodes
+      await Bun.sleep(2); // leaves processor time for the nodes
     }
   });
   return {
@@ -102,13 +105,13 @@ function load() {
   };
 }
 
-/** How many verifications the node has served. */
+/** Returns how many verifications the node has served. */
 const served = (node: Node) =>
   node.metric(
     'http_server_request_duration_seconds_count{http_request_method="POST",http_route="/v2/keys.verifyKey",http_response_status_code="200",url_scheme="http"}',
   );
 
-/** A stopping node still serves. Waits until the balancer sends it no more requests. */
+/** Waits until the balancer sends the node no more requests. A node that is stopping still serves until then. */
 const untilRemoved = (node: Node) =>
   until(async () => {
     const before = await served(node);
@@ -119,7 +122,7 @@ const untilRemoved = (node: Node) =>
 test("nodes are stopped and started one by one under load, and no request fails", async () => {
   const { end } = load();
   for (const index of [0, 1]) {
-    // two nodes are enough
+    // two of the three nodes are enough for this test
     const node = nodes[index] as Node;
     await until(async () => (await served(node)) > 100);
     node.signal("SIGTERM");

@@ -8,7 +8,7 @@ setDefaultTimeout(120_000);
 
 const root = join(import.meta.dir, "../../..");
 
-/** `npm run cluster` with its own temporary folder. */
+/** Starts `npm run cluster`, with a temporary folder of its own. */
 function startRun(command = [process.execPath, "scripts/cluster.ts"]) {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-cluster-"));
   chmodSync(folder, 0o755); // PostgreSQL runs as another user
@@ -20,7 +20,7 @@ function startRun(command = [process.execPath, "scripts/cluster.ts"]) {
   });
   return {
     child,
-    /** files and processes that remain after it has ended */
+    /** Returns the files and processes that remain after the run has ended. */
     leftOvers() {
       const files = readdirSync(folder);
       const processes = Bun.spawnSync(["pgrep", "-f", folder]).stdout.toString();
@@ -64,14 +64,14 @@ describe("npm run cluster", () => {
       const { child, leftOvers } = startRun(["npm", "run", "cluster", "--", "--keep"]);
       let printed = "";
       for await (const chunk of child.stdout) {
-        printed += new TextDecoder().decode(chunk); // until the last process that could write has ended
+        printed += new TextDecoder().decode(chunk); // this loop ends when the last process that could write has ended
         if (printed.includes("http://127.0.0.1:")) child.kill(signal);
       }
       expect(leftOvers()).toEqual(nothing);
     },
   );
 
-  test("notices if each node grants the whole limit", async () => {
+  test("fails if each node grants the whole limit", async () => {
     const cluster = await startCluster({ REDIS_URL: "", ALLOW_LOCAL_COUNTERS: "true" });
     const lines: string[] = [];
     try {

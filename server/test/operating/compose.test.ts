@@ -1,4 +1,4 @@
-/** The shipped compose files: checked against the schema of the Compose specification and against what the server needs. */
+/** Checks the shipped compose files by the schema of the Compose specification, and by what the server needs. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,10 @@ type Service = {
   stop_grace_period?: string;
 };
 
-/** The file as `docker compose` reads it, with these variables. Errors: `Error` that names a required variable that is missing. */
+/**
+ * Reads a compose file as `docker compose` does, with these variables. Throws an error that names a required variable
+ * if it is missing.
+ */
 function composed(file: string, given: Record<string, string> = {}): Record<string, Service> {
   const text = readText(join(root, file))
     .replaceAll(/^\s*#.*$/gm, "")
@@ -38,7 +41,7 @@ function composed(file: string, given: Record<string, string> = {}): Record<stri
   return services;
 }
 
-/** The service's settings, parsed by the server. */
+/** Returns the settings of a service, as the server parses them. */
 function settingsOf({ environment = {} }: Service) {
   const texts = Object.entries(environment).map(([name, value]) => [
     name,
@@ -129,7 +132,7 @@ test("compose.ha.yaml: the balancer's servers, the trusted proxies and the conne
   expect(readText(join(root, "compose.ha.yaml"))).toContain(
     `- subnet: \${FRONT_SUBNET:-${settings.TRUSTED_PROXIES}}`,
   );
-  // after an interruption, there are briefly twice as many
+  // after an interruption, nodes briefly have twice as many connections
   const most = nodes.length * (settings.DATABASE_CONNECTIONS + 1) * 2;
   const allowed = /max_connections=(\d+)/.exec(services["postgres"]?.command?.join(" ") ?? "")?.[1];
   expect(Number(allowed)).toBeGreaterThan(most);

@@ -1,4 +1,7 @@
-/** Follows docs/operating/sqlite-to-postgresql.md: a switch under constant traffic, there and back. */
+/**
+ * Tests what docs/operating/sqlite-to-postgresql.md says: a switch from SQLite to PostgreSQL and back under constant
+ * traffic.
+ */
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
@@ -39,7 +42,7 @@ const inPostgres = async (): Promise<Place> => ({
 });
 const startOn = (place: Place) => startNode({ rootKey, ...place });
 
-/** `latchkey copy` from one place to another. */
+/** Returns the words of the command `latchkey copy` for a copy to this place. */
 const copyWords = ({ databaseUrl, environment }: Place, ...more: string[]) => [
   "copy",
   "--to",
@@ -52,7 +55,7 @@ const env = ({ databaseUrl, environment }: Place) => ({ DATABASE_URL: databaseUr
 const credits = 3_000;
 const limit = { namespace: "sms", identifier: "user", limit: 3_000, duration: 86_400_000 };
 
-/** Calls the nodes all the time, wherever they are, and repeats what was refused or got no response. */
+/** Calls the nodes without a pause, wherever they are. Repeats calls that were refused or got no response. */
 async function startTraffic(nodes: Node[]) {
   let current = nodes;
   let calls = 0;
@@ -118,13 +121,13 @@ async function startTraffic(nodes: Node[]) {
 
 type Traffic = Awaited<ReturnType<typeof startTraffic>>;
 
-/** The steps of the page. Returns the nodes on the target. */
+/** Takes the steps that the page describes. Returns the nodes that serve from the target. */
 async function switchOver(traffic: Traffic, nodes: Node[], from: Place, to: Place): Promise<Node[]> {
   const copied = await runProgram(copyWords(to), { env: env(from) });
   expect([copied.code, copied.stderr.includes("rror")]).toEqual([0, false]);
   expect(copied.stdout).toMatch(/keys +\d+ rows {2}[0-9a-f]{32}\n/);
   expect(copied.stdout).toMatch(/The source has been read-only for \d+\.\d s/);
-  await traffic.more(20); // the source still verifies
+  await traffic.more(20); // shows that the source still verifies
   for (const node of nodes) node.signal("SIGINT");
   await Promise.all(nodes.map((node) => node.ended));
   const counters = await runProgram(copyWords(to, "--only-counters"), { env: env(from) });
@@ -154,7 +157,7 @@ test("a switch to PostgreSQL and one back lose no acknowledged write, and grant 
     if (!data.valid || data.keyId !== keyId) lost.push(keyId);
   }
   expect(lost).toEqual([]);
-  // what is left: exactly what was not granted before
+  // exactly what was not granted before is left
   const { data } = (await send("keys.getKey", { keyId: paid.keyId })).body;
   expect(data.credits.remaining).toBe(credits - seen.spent);
   const left = (await send("ratelimit.limit", { ...limit, cost: 0 })).body.data.remaining;
@@ -169,12 +172,12 @@ test("a copy that is killed frees its source, leaves a target that serve refuses
   const write = (externalId: string) => node.call("identities.createIdentity", { externalId });
   const end = async (place: Place) => {
     const db = await openBulk(databaseAt(place.databaseUrl));
-    await db.rows(`update "copies" set "leaseUntilMs" = 0`); // half a minute later
+    await db.rows(`update "copies" set "leaseUntilMs" = 0`); // as if half a minute had passed
     await db.close();
   };
   expect((await write("before")).status).toBe(200);
   const client = new SQL(to.databaseUrl, { max: 1 });
-  await client.unsafe(`begin; lock table "auditEvents" in share row exclusive mode`); // the copy waits here
+  await client.unsafe(`begin; lock table "auditEvents" in share row exclusive mode`); // makes the copy wait for this lock
   const copy = startProgram(copyWords(to), { env: env(from) });
   await until(() => copy.stderr().includes("roles") || copy.stderr().includes("identities: 1 rows"));
   expect((await write("during")).status).toBe(503);
@@ -188,7 +191,7 @@ test("a copy that is killed frees its source, leaves a target that serve refuses
   const refused = await runProgram(["serve"], { env: env(to) });
   expect([refused.code, refused.stderr]).toEqual([
     1,
-    expect.stringMatching(/^The database holds an incomplete copy of file:\S+, which began at /),
+    expect.stringMatching(/^The database is an incomplete copy of file:\S+, begun at /),
   ]);
   await end(to);
   expect((await runProgram(copyWords(to), { env: env(from) })).code).toBe(0);

@@ -1,4 +1,4 @@
-/** These tests build no image: they run the steps of the Dockerfile in a temporary folder, and then run the result. */
+/** Tests the Dockerfile without building an image: runs its steps in a temporary folder, and then runs the result. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ function newFolder(): string {
   return folder;
 }
 
-/** The build context, with files that only their owner can read. */
+/** Creates the build context, in which only the owner can read the files, and returns its folder. */
 function sentContext(): string {
   const folder = newFolder();
   for (const path of contextOf(root, ignore)) {
@@ -96,7 +96,7 @@ describe("the image that the Dockerfile's steps build", () => {
     expect(await server.exited).toBe(0);
     expect((await run(image.healthcheck)).code).toBe(1);
 
-    const again = spawn(image.command); // the next container on the same volume
+    const again = spawn(image.command); // stands for the next container on the same volume
     await untilHealthy();
     expect(await call("keys.verifyKey", { key })).toMatchObject(verdict);
     again.kill("SIGINT");

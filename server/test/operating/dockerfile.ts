@@ -4,7 +4,7 @@ import { basename, join, posix } from "node:path";
 
 export type Instruction = { name: string; text: string };
 
-/** How an image is run. */
+/** An image that was built from a Dockerfile, and how it is run. */
 export type Image = {
   /** the folder that represents `/` */
   root: string;
@@ -16,13 +16,16 @@ export type Image = {
   command: string[];
 };
 
-/** The instructions of a Dockerfile, each on one line. */
+/** Returns the instructions of a Dockerfile, each as one line. */
 export function instructionsOf(dockerfile: string): Instruction[] {
   const lines = dockerfile.replace(/^\s*#.*\n/gm, "").replace(/\\\n\s*/g, "");
   return [...lines.matchAll(/^([A-Z]+)\s+(.+)$/gm)].map(([, name = "", text = ""]) => ({ name, text }));
 }
 
-/** The paths of the files in `folder` that belong to the build context, after .dockerignore. */
+/**
+ * Returns the paths of the files in `folder` that belong to the build context, since .dockerignore does not exclude
+ * them.
+ */
 export function contextOf(folder: string, ignore: string): string[] {
   const rules = ignore
     .split("\n")
@@ -35,7 +38,7 @@ export function contextOf(folder: string, ignore: string): string[] {
     .filter((path) => statSync(join(folder, path)).isFile());
 }
 
-/** Matches a path, and everything below it. */
+/** Returns a pattern that matches the paths that `glob` names, and everything below them. */
 function patternOf(glob: string): RegExp {
   const parts = glob.replace(/\/$/, "").split("/");
   const pattern = parts.map((part) =>
@@ -45,9 +48,9 @@ function patternOf(glob: string): RegExp {
 }
 
 /**
- * Runs the steps of the Dockerfile like a script: `COPY` copies, `RUN` runs on this machine and not in the base image.
- * Paths in the image become paths in a temporary folder; `inImage` lists the folders to rewrite. Returns the last stage.
- * Errors: `Error` with the output of a failed step.
+ * Runs the steps of a Dockerfile like a script: `COPY` copies, and `RUN` runs on this machine instead of in the base image.
+ * Paths in the image become paths in a temporary folder; `inImage` lists the folders for which this is done. Returns the
+ * result of the last stage. If a step fails, throws an error with the output of the step.
  */
 export function runSteps(dockerfile: string, context: string): Image {
   const instructions = instructionsOf(dockerfile);
@@ -106,7 +109,7 @@ function take(build: Build, name: string, text: string): void {
   step?.();
 }
 
-/** A command as a list, or as text for a shell. */
+/** Returns the words of a command, which a Dockerfile has as a JSON list or as text for a shell. */
 function execForm(text: string): string[] {
   return text.startsWith("[") ? JSON.parse(text) : ["/bin/sh", "-c", text];
 }

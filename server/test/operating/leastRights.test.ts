@@ -1,4 +1,4 @@
-/** Creates root keys from the presets of docs/operating/security.md, and shows what they can do and what they cannot. */
+/** Creates root keys with the presets of docs/operating/security.md, and tests what they can do and what they cannot. */
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { manage } from "../../src/cli/manage.ts";
@@ -14,7 +14,7 @@ import { readText } from "./dockerfile.ts";
 setDefaultTimeout(60_000);
 
 const page = readText(join(import.meta.dir, "../../../docs/operating/security.md"));
-/** The permissions of each preset of the page, separated by commas, by its purpose. */
+/** The permissions of each preset on the page, separated by commas. The key is the purpose of the preset. */
 const presets = new Map(
   [...page.matchAll(/^\| ([^|]+) \| `([\w.<>*,]+)` \|$/gm)].map(([, purpose = "", list = ""]) => [
     purpose,
@@ -64,7 +64,7 @@ const reading = [
   "ratelimit.getOverride",
   "ratelimit.listOverrides",
 ];
-/** What is only there to say that this server does not offer it. */
+/** Returns whether this server offers the operation. Some operations exist only to say that it does not. */
 const isOffered = ({ output, example }: Operation) => output === undefined || example.output !== undefined;
 const offered = operations.filter(isOffered);
 const allowed: Record<string, readonly string[]> = {
@@ -82,13 +82,13 @@ const allowed: Record<string, readonly string[]> = {
 
 const forOneApi = [...presets.keys()].filter((purpose) => presets.get(purpose)?.includes("<id>"));
 
-/** A key of an api that the root key cannot verify looks exactly like one that does not exist. */
+/** Returns whether a call was refused: with 403, or as if the record did not exist. */
 const isRefused = ({ status, body }: Reply) =>
   status === 403 ||
   status === 404 ||
   (body.data?.[0]?.data ?? body.data?.verdict ?? body.data)?.code === "NOT_FOUND";
 
-/** A list shows only what the root key may read. */
+/** Returns whether a response is a list without the records of this api, which the root key may not read. */
 const isListWithout = ({ body, text }: Reply, { apiId, keyId }: World) =>
   Array.isArray(body.data) && !text.includes(apiId) && !text.includes(keyId);
 
@@ -100,7 +100,7 @@ describe.each(engines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const space = testWorkspace(server);
 
-  /** A root key of the workspace, created by the command that the page names. */
+  /** Creates a root key of the workspace with the command that the page names. */
   async function rootKeyFor(purpose: string, apiId: string): Promise<string> {
     const permissions = presets.get(purpose)?.replaceAll("<id>", apiId) ?? "";
     const words = ["root-key", "create", "--workspace", space.id, "--permissions", permissions];
@@ -147,7 +147,10 @@ describe.each(engines)("on $name,", (engine) => {
     const keyFor = (...actions: string[]) =>
       space.keyWith(...actions.map((action) => `api.${own.apiId}.${action}`));
 
-    /** All that a root key with only these permissions is told when it links a key to the identity, and reads the key. */
+    /**
+     * Returns everything that a root key with only these permissions learns by linking a key to the identity and
+     * reading the key.
+     */
     async function toldAbout(...actions: string[]): Promise<string> {
       const rootKey = await keyFor(...actions);
       const { apiId, externalId } = own;

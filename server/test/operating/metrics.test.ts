@@ -10,7 +10,7 @@ import { readText } from "./dockerfile.ts";
 const root = join(import.meta.dir, "../../..");
 const page = readText(join(root, "docs/operating/metrics.md"));
 
-/** The cells of the page's table with this first heading, by row. */
+/** Returns the cells of the table on the page whose first heading is this, by row. */
 function tableOf(heading: string): string[][] {
   const table = page.split("\n\n").find((block) => block.startsWith(`| ${heading} |`)) ?? "";
   const [, , ...rows] = table.split("\n").filter((line) => line.startsWith("|"));
@@ -26,7 +26,7 @@ const wordsIn = (cell: string) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, wor
 
 type Family = { type: string; labels: string[] };
 
-/** The metrics that the page promises. */
+/** Returns the metrics that the page promises for a node, with or without Redis. */
 function promised(withRedis: boolean): Record<string, Family> {
   const some = withRedis ? ["with Redis", "with an upstream"] : ["without Redis", "with `BACKUP_FOLDER`"];
   const places = ["every node", ...some];

@@ -1,4 +1,4 @@
-/** `latchkey export` and `latchkey import`, in processes of their own, beside servers that run. */
+/** Tests `latchkey export` and `latchkey import` as processes of their own, beside servers that run. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const header = (recoveryKey: string | null = null) =>
     recoveryKey,
   });
 
-/** A document with this many keys, which share one identity. Returns its path. */
+/** Writes a document with this many keys, which share one identity. Returns its path. */
 function documentWith(server: Pick<TestServer, "services">, name: string, count: number): string {
   const keys = Array.from({ length: count }, (_, index) => ({
     type: "key",
@@ -80,7 +80,7 @@ describe.each(files)("on $name,", (engine) => {
     const last = await runProgram(["import", document], settings());
     expect(last).toMatchObject({ code: 0, stderr: "" });
     expect(await count()).toBe(keyCount);
-    // at once, in the server that runs
+    // the server that is running verifies the imported keys at once
     expect(await verify(`secret ${keyCount - 1}`)).toMatchObject({ code: "VALID", credits: 2 });
 
     const again = await runProgram(["import", document, "--workspace", server.workspaceId], settings());
@@ -111,7 +111,7 @@ describe.each(files)("on $name,", (engine) => {
     expect(readdirSync(folder).filter((name) => name.includes("unfinished"))).toEqual([]);
   }, 60_000);
 
-  test("a damaged file is refused as a whole, and a damaged stream up to its fault", async () => {
+  test("a damaged file is refused as a whole, and a damaged stream is imported up to its fault", async () => {
     const lines = readFileSync(documentWith(server, "damaged.jsonl", 1_000), "utf8").split("\n");
     const path = join(folder, "damaged.jsonl");
     writeFileSync(path, lines.slice(0, 900).join("\n"));
@@ -135,7 +135,7 @@ describe.each(files)("on $name,", (engine) => {
 describe("keys of another product", () => {
   const server = testServer({ engine: postgres });
 
-  test("--from csv imports a file, and a product that cannot be read is refused with what to do", async () => {
+  test("--from csv imports a file, and a product that cannot be read is refused with a message that says what to do", async () => {
     const path = join(folder, "keys.csv");
     writeFileSync(path, `hash,name\n${server.services.hashKey("from csv")},one\nx,two\n`);
     const options = { env: { DATABASE_URL: server.databaseUrl }, cwd: folder };
@@ -151,7 +151,7 @@ describe("keys of another product", () => {
   });
 
   test.each(["csv", "better-auth"])(
-    "--from %s refuses what cannot be read twice, with what to do",
+    "--from %s refuses input that cannot be read twice, with a message that says what to do",
     async (from) => {
       const options = { env: { DATABASE_URL: server.databaseUrl }, cwd: folder };
       const pipe = join(folder, `pipe of ${from}`);
@@ -167,7 +167,7 @@ describe("keys of another product", () => {
   );
 });
 
-/** By table, with the values by column. */
+/** Rows of Unkey's tables, by table. A row has its values by column. */
 const unkeyRows = (hash: string): Record<string, Record<string, string>[]> => {
   const key = { key_auth_id: "ks_1", workspace_id: "ws_1", start: "sk_abcd", enabled: "1" };
   return {
@@ -193,7 +193,7 @@ describe("a dump of a self-hosted Unkey", () => {
     });
   const verify = async () => (await server.call("keys.verifyKey", { key: "key of Unkey" })).body.data;
 
-  test("is imported from one of its workspaces, after a dry run, and says what is missing", async () => {
+  test("is imported after a dry run, from the one workspace that was chosen, with a report of what is missing", async () => {
     const hash = Buffer.from(server.services.hashKey("key of Unkey"), "base64url").toString("base64");
     const lines = unkeyTables.flatMap(({ table, needed, optional }) => {
       const columns = [...needed, ...optional];
@@ -208,7 +208,7 @@ describe("a dump of a self-hosted Unkey", () => {
     });
     const write = (...end: string[]) => writeFileSync(path, gzipSync([...lines, ...end].join("\n")));
     write();
-    const elsewhere = await run("--workspace", "ws_missing"); // the dump, which is damaged, is not read
+    const elsewhere = await run("--workspace", "ws_missing"); // refused before the damaged dump is read
     expect(elsewhere.stderr).toContain('Unknown workspace "ws_missing"');
     expect(await run()).toMatchObject({
       code: 1,
@@ -267,7 +267,7 @@ describe("recoverable keys", () => {
   });
   afterAll(() => server.stop());
 
-  test("a document of another recovery key is refused, and imported with the old key", async () => {
+  test("a document whose keys have another recovery key is refused, and imported if that key is given", async () => {
     const options = { env: { DATABASE_URL: server.databaseUrl, RECOVERY_KEY: newKey }, cwd: folder };
     const refused = await runProgram(["import", document], options);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("--old-recovery-key") });
@@ -288,7 +288,7 @@ describe("on a full disk", () => {
   });
   afterAll(() => void spawnSync("umount", ["--lazy", disk]));
 
-  test("an import says so, and another run completes it once there is space", async () => {
+  test("an import says that the disk is full, and another run completes it when there is space", async () => {
     const server = await startTest({});
     const document = documentWith(server, "full.jsonl", 5_000);
     await server.stop();

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 const root = join(import.meta.dir, "../../..");
 const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];
 
-/** The anchor of a heading. */
+/** Returns the anchor by which links refer to a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -13,7 +13,7 @@ const anchorOf = (heading: string) =>
     .trim()
     .replaceAll(" ", "-");
 
-/** The links and paths in the page that do not exist. */
+/** Returns the links and paths in a page whose targets do not exist. */
 function brokenIn(page: string): string[] {
   const text = readFileSync(join(root, page), "utf8");
   const links = [...text.matchAll(/\]\(([^):\s]+)\)/g)].map(([, target = ""]) => target);

@@ -1,4 +1,4 @@
-/** Checks what docs/operating says about TLS, with a PostgreSQL that uses it. */
+/** Tests what docs/operating says about TLS, with a PostgreSQL that uses TLS. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.stop());
 
-/** Starts a node that connects to the server by this host name. Returns the error message if it does not start. */
+/** Starts a node that connects to PostgreSQL by this host name. If it does not start, returns its error message. */
 function start(host: string, query: string, environment: Record<string, string>) {
   const url = new URL(server.url);
   url.hostname = host;

@@ -1,4 +1,4 @@
-/** docs/operating/failures.md: a Redis whose memory is full. */
+/** Tests what docs/operating/failures.md says about a Redis whose memory is full. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { RedisClient } from "bun";
 import { type Node, newRootKey, startNode } from "../nodes/node.ts";
@@ -28,7 +28,7 @@ test("limits are enforced while Redis is full, nothing is granted twice, and Red
   expect([await remaining(), await remaining()]).toEqual([999, 998]);
   await redis.send("CONFIG", ["SET", "maxmemory", "1"]);
   const alone = [await remaining(), await remaining(), await remaining()];
-  expect(alone).toEqual([999, 998, 997]); // its share: the only node may grant the whole limit
+  expect(alone).toEqual([999, 998, 997]); // the share of a single node is the whole limit
   expect(await isUp()).toBe(false);
   await redis.send("CONFIG", ["SET", "maxmemory", "0"]);
   await until(isUp);

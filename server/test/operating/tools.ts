@@ -3,7 +3,10 @@ import { environmentOf } from "../compat/virtualEnvironment.ts";
 
 const requirements = join(import.meta.dir, "requirements.txt");
 
-/** The command for an interpreter's path. A Python script contains the path of its first installation, so it runs as a module. */
+/**
+ * The command of each tool, for the path of an interpreter. The tools run as Python modules, since their scripts
+ * contain the path at which they were installed.
+ */
 const commands = {
   hadolint: (python: string) => [join(dirname(python), "hadolint")],
   "check-jsonschema": (python: string) => [python, "-m", "check_jsonschema"],

@@ -1,4 +1,7 @@
-/** docs/operating/upgrade.md: older nodes keep working after a newer version has migrated their database. */
+/**
+ * Tests what docs/operating/upgrade.md says: older nodes keep working after a newer version has migrated their
+ * database.
+ */
 import { beforeAll, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { operations } from "../../src/operations/index.ts";
@@ -11,10 +14,10 @@ const server = testServer({
   config: { DATABASE_CONNECTIONS: "4", ALLOW_LOCAL_COUNTERS: "true" },
 });
 beforeAll(async () => {
-  // with few connections, each gets statements that it has already prepared
+  // With few connections, calls after the migration use statements that their connection has prepared before it.
 });
 
-/** The status that each operation returns for its example, each with its own data. */
+/** Calls every operation with its example, each with records of its own. Returns the statuses. */
 async function statusesOf(round: string): Promise<Record<string, number>> {
   const statuses: Record<string, number> = {};
   const failures: string[] = [];
@@ -24,7 +27,7 @@ async function statusesOf(round: string): Promise<Record<string, number>> {
     const world = await makeWorld(server, `${round}${index}`, owner);
     const call = () => server.call(operation.name, exampleIn(operation, world), owner);
     statuses[operation.name] = (await call()).status;
-    // repeated to reach every connection, since each prepares its own statements
+    // repeated, so that every connection runs it and prepares the statements
     const again = await Promise.all(Array.from({ length: 12 }, call));
     failures.push(
       ...again.filter(({ status }) => status >= 500).map(({ text }) => `${operation.name}: ${text}`),

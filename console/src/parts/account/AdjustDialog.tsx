@@ -42,7 +42,7 @@ export function AdjustDialog({ owner, name, used, onClose }: Props) {
         label="Reason"
         value={reason}
         onChange={setReason}
-        hint="For the ledger"
+        hint="Shown in the ledger."
         error={flawAt(adjust.error, "reason")}
       />
     </FormDialog>

@@ -5,7 +5,7 @@ import { Time } from "../Time.tsx";
 
 type State = Pick<Data<"keys.getState">, "credits" | "nextRefillAt">;
 
-/** The credits of a key or an identity as they stand now. */
+/** The current credits of a key or an identity. */
 export function CreditsCard({ state: { credits, nextRefillAt } }: { state: State }) {
   const { remaining, refill } = credits;
   return (

@@ -7,7 +7,7 @@ type Props = {
   onClose(): void;
   busy: boolean;
   error: unknown;
-  /** null: unlimited */
+  /** Called with the new credits, or null for unlimited ones. */
   onSave(credits: NonNullable<ReturnType<typeof creditsOf>> | null): void;
 };
 

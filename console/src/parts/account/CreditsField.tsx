@@ -18,7 +18,7 @@ export function creditsDraft(credits: Credits | undefined): CreditsDraft {
   };
 }
 
-/** undefined: unlimited */
+/** Returns the credits that the form describes, or `undefined` if they are unlimited. */
 export function creditsOf({ remaining, interval, amount, day }: CreditsDraft) {
   if (remaining.trim() === "") return undefined;
   const left = { remaining: numberIn(remaining) };

@@ -8,7 +8,7 @@ import type { Owner } from "./owner.ts";
 
 type Props = { owner: Owner; name: string; onClose(): void };
 
-/** Gives units on top of what a quota allows. */
+/** Grants a quota more units than its limit. */
 export function GrantDialog({ owner, name, onClose }: Props) {
   const [amount, setAmount] = useState("");
   const [expires, setExpires] = useState("");
@@ -53,7 +53,7 @@ export function GrantDialog({ owner, name, onClose }: Props) {
         label="Reason"
         value={reason}
         onChange={setReason}
-        hint="For the ledger"
+        hint="Shown in the ledger."
         error={flawAt(grant.error, "reason")}
       />
     </FormDialog>

@@ -10,7 +10,7 @@ import type { Owner } from "./owner.ts";
 
 type Movement = Item<"credits.listMovements">;
 
-/** The latest movements of credits and quotas. Single spends are usage, not movements. */
+/** The latest movements of credits and quotas, such as grants and resets. Spending by requests is not a movement. */
 export function Ledger({ owner }: { owner: Owner }) {
   const { data, error } = useOperation("credits.listMovements", { ...owner, limit: 10 });
   return (

@@ -43,7 +43,7 @@ export function QuotaFields(props: Props) {
         <Beginning {...props} />
         <Beyond {...props} />
         <TextField
-          label="Report at percent"
+          label="Report when this much is used, in percent"
           value={draft.thresholds}
           onChange={(thresholds) => onChange({ thresholds })}
           placeholder="80, 100"
@@ -59,7 +59,7 @@ export function QuotaFields(props: Props) {
   );
 }
 
-/** When the periods begin. */
+/** The fields for when the periods begin. */
 function Beginning({ draft, onChange, errorAt }: Props) {
   return (
     <>
@@ -88,14 +88,14 @@ function Beginning({ draft, onChange, errorAt }: Props) {
         value={draft.timeZone}
         onChange={(timeZone) => onChange({ timeZone })}
         placeholder="Europe/Berlin"
-        hint="Empty: the workspace's"
+        hint="Empty: the workspace's time zone"
         error={errorAt("timeZone")}
       />
     </>
   );
 }
 
-/** What happens to units that are left, and beyond the limit. */
+/** The fields for what happens to units that are left at the end of a period, and to requests when none are left. */
 function Beyond({ draft, onChange, errorAt }: Props) {
   return (
     <>
@@ -104,22 +104,22 @@ function Beyond({ draft, onChange, errorAt }: Props) {
         kind="number"
         value={draft.rollover}
         onChange={(rollover) => onChange({ rollover })}
-        hint="At most. Empty: none"
+        hint="The most unused units that the next period gets. Empty: none"
         error={errorAt("rollover")}
       />
       <SelectField
-        label="Beyond the limit"
+        label="When the limit is used up"
         value={draft.overage}
         onChange={(overage) => onChange({ overage: overage as QuotaDraft["overage"] })}
         options={[
-          ["refuse", "refuse"],
-          ["allow", "allow and count"],
-          ["up to", "allow up to"],
+          ["refuse", "refuse requests"],
+          ["allow", "allow and count more"],
+          ["up to", "allow more, up to"],
         ]}
       />
       {draft.overage === "up to" ? (
         <TextField
-          label="Highest use"
+          label="Most units used in a period"
           kind="number"
           value={draft.highest}
           onChange={(highest) => onChange({ highest })}

@@ -18,7 +18,7 @@ type Props = {
   none: string;
 };
 
-/** The quotas of a key or an identity as they stand now, with top-ups and corrections. */
+/** The current state of the quotas of a key or an identity, with buttons that top up a quota or correct its use. */
 export function QuotasCard({ owner, quotas, none }: Props) {
   const [isEdited, setEdited] = useState(false);
   const close = () => setEdited(false);
@@ -94,7 +94,7 @@ function QuotaState({ owner, quota }: { owner: Owner; quota: Quota }) {
           {number(remaining)} left{granted > 0 ? `, ${number(granted)} of them granted` : ""}
           {", "}
           {resetsAt === undefined ? (
-            "begins with its first use"
+            "the period begins with the first use"
           ) : (
             <>
               resets <Time at={resetsAt} /> ({timeZone})

@@ -13,7 +13,7 @@ type Props = {
   onSave(quotas: QuotaInput[]): void;
 };
 
-/** Edits all quotas of a key or an identity. A quota that keeps its name keeps what it has used. */
+/** Edits all quotas of a key or an identity. A quota keeps its used units as long as it keeps its name. */
 export function QuotasDialog({ quotas, onSave, error, ...dialog }: Props) {
   const [drafts, setDrafts] = useState(() => quotas.map(quotaDraft));
   return (

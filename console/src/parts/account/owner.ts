@@ -1,4 +1,4 @@
-/** Who has the credits and quotas: an identity, for all of its keys, or one key. */
+/** The owner of credits and quotas: an identity, whose keys share them, or a single key. */
 export type Owner = { identity: string } | { keyId: string };
 
 export function updatePermission(owner: Owner): string {

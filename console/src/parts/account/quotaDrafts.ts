@@ -5,7 +5,7 @@ import { numberIn } from "../limitDrafts.ts";
 export type Quota = Data<"keys.getState">["quotas"][number];
 export type QuotaInput = NonNullable<Input<"identities.updateIdentity">["quotas"]>[number];
 
-/** A quota in a form. `id` identifies the row, since its name changes while the user types. */
+/** A quota in a form. `id` is only for React: the name cannot identify the row, since it changes while the user types. */
 export type QuotaDraft = {
   id: number;
   name: string;
@@ -14,11 +14,11 @@ export type QuotaDraft = {
   period: Quota["period"];
   timeZone: string;
   anchor: "calendar" | "first_use" | "instant";
-  /** if `anchor` is `instant`: in the browser's time zone */
+  /** used if `anchor` is `instant`: when the first period begins, in the browser's time zone */
   begins: string;
   rollover: string;
   overage: "refuse" | "allow" | "up to";
-  /** if `overage` is `up to` */
+  /** used if `overage` is `up to`: how many units may be used in a period, beyond the limit too */
   highest: string;
   thresholds: string;
   autoApply: boolean;
@@ -64,7 +64,7 @@ export function quotaDraft(quota: Quota): QuotaDraft {
   };
 }
 
-/** What the server gets. It judges the values, and names the field of any that is invalid. */
+/** Returns the quota as it is sent. It is not checked here: the server's error names the fields that are invalid. */
 export function quotaOf(draft: QuotaDraft): QuotaInput {
   const { timeZone, rollover, thresholds } = draft;
   return {

@@ -32,7 +32,7 @@ export function ApiActions({ api }: { api: Api }) {
         error={remove.error}
         onConfirm={() => remove.mutate({ apiId: id })}
       >
-        <p>All of its keys are deleted with it. This cannot be undone.</p>
+        <p>All its keys are deleted, too. This cannot be undone.</p>
       </ConfirmDialog>
     </span>
   );
@@ -56,7 +56,7 @@ function EditApi({ api, onClose }: { api: Api; onClose(): void }) {
       <TextField label="Name" value={name} onChange={setName} error={flawAt(update.error, "name")} />
       <CheckField
         label="Protected from deletion"
-        hint="until this is removed again"
+        hint="as long as this is checked"
         checked={isProtected}
         onChange={setProtected}
       />

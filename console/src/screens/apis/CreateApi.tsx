@@ -31,7 +31,7 @@ export function CreateApi() {
           label="Name"
           value={name}
           onChange={setName}
-          hint="For people, such as Payments. It need not be unique."
+          hint="For people to recognize it, such as Payments. Several apis may have the same name."
           error={flawAt(create.error, "name")}
         />
       </FormDialog>

@@ -32,7 +32,7 @@ export function Audit() {
   return (
     <Page
       title="Audit"
-      lead="Who changed what. Names of fields are recorded, never their values."
+      lead="Who changed what, and when. The names of changed fields are recorded, their values are not."
       actions={<CsvButton name="audit" rows={(query.data?.data ?? []).map(csvRow)} />}
     >
       <div className="filters">

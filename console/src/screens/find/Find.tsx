@@ -2,11 +2,11 @@ import { Dialog } from "@base-ui/react/dialog";
 import { useEffect, useState } from "react";
 import { FindBox } from "./FindBox.tsx";
 
-/** Find a key by its secret, which stays in the browser, or anything by its id or name. */
+/** The dialog that finds a key by its secret, which stays in the browser, or any record by its id or name. */
 export function Find({ open, onClose }: { open: boolean; onClose(): void }) {
   const [opened, setOpened] = useState(0);
   useEffect(() => {
-    if (open) setOpened((count) => count + 1); // so that the last search is gone
+    if (open) setOpened((count) => count + 1); // a new search begins with an empty field
   }, [open]);
   return (
     <Dialog.Root open={open} onOpenChange={(next) => (next ? undefined : onClose())}>

@@ -5,7 +5,7 @@ import { FoundText } from "./FoundText.tsx";
 import { pathOfId } from "./ids.ts";
 import { SecretLookup } from "./SecretLookup.tsx";
 
-/** `asText`: the user has confirmed that the text is not a secret, although it looks like one */
+/** `asText`: the user has said that the text is not a secret, although it looks like one */
 type State = { secret?: string; isRootKey?: boolean; asText?: boolean };
 
 /** Clears the field as soon as it contains a secret, and sends only the hash of the secret. */
@@ -44,7 +44,7 @@ export function FindBox({ onDone }: { onDone(): void }) {
           value={text}
           onChange={(event) => setText(event.target.value)}
           onPaste={(event) => {
-            event.preventDefault(); // a secret is never in the field
+            event.preventDefault(); // keeps the secret out of the field
             take(event.clipboardData.getData("text"));
           }}
           onKeyDown={(event) => {
@@ -73,8 +73,7 @@ function FindResults({ text, state, onDone, onText }: ResultsProps) {
   if (state.isRootKey === true) {
     return (
       <p className="note warn">
-        <strong>This is a root key</strong> It manages the workspace and was not sent anywhere. Root keys have
-        a screen of their own.
+        <strong>This is a root key</strong> It was not sent anywhere. Root keys are on a screen of their own.
       </p>
     );
   }
@@ -85,7 +84,7 @@ function FindResults({ text, state, onDone, onText }: ResultsProps) {
   if (isSafe) return <FoundText text={text} onDone={onDone} />;
   return (
     <p className="soft small find-hint">
-      A pasted key is hashed in this browser and never sent. Press Enter for a key that you typed.
+      A pasted key is hashed in this browser and never sent. If you type a key, press Enter at the end.
     </p>
   );
 }

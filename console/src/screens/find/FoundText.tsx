@@ -18,7 +18,7 @@ export function FoundText({ text, onDone }: { text: string; onDone(): void }) {
   return (
     <>
       <Problem error={all.find(({ error }) => error !== null)?.error} />
-      {nothing ? <p className="soft find-hint">Nothing has this in its name.</p> : null}
+      {nothing ? <p className="soft find-hint">No identity, key or api has this text in its name.</p> : null}
       <Group title="Identities" isEmpty={(identities.data?.data ?? []).length === 0}>
         {identities.data?.data.map(({ id, externalId }) => (
           <Link
@@ -61,7 +61,7 @@ function Group({ title, isEmpty, children }: { title: string; isEmpty: boolean; 
   );
 }
 
-/** The text once typing pauses. */
+/** Returns the text that was in the field when the user last stopped typing for a moment. */
 function useSettled(text: string): string {
   const [settled, setSettled] = useState(text);
   useEffect(() => {

@@ -7,12 +7,12 @@ import { Problem } from "../../parts/Problem.tsx";
 
 type Props = { secret: string; onDone(): void; onText(text: string): void };
 
-/** Looks a key up by the hash of its secret, and opens it. */
+/** Looks a key up by its hash, and opens the page of the key. */
 export function SecretLookup({ secret, onDone, onText }: Props) {
   const navigate = useNavigate();
   const id = useId();
   const { data, error, isPending } = useQuery({
-    queryKey: ["find by hash", id], // the secret itself is not kept in a cache
+    queryKey: ["find by hash", id], // not the secret itself, which would stay in the cache of responses
     gcTime: 0,
     staleTime: 0,
     queryFn: async ({ signal }) => {
@@ -35,13 +35,13 @@ export function SecretLookup({ secret, onDone, onText }: Props) {
     <div className="note">
       <strong>No key with this hash</strong>
       <p>
-        It was deleted long ago, belongs to another workspace or to an api that you may not read, or it waits
-        for its migration: a key that was hashed in another way cannot be found by its hash before its first
-        verification.
+        The key does not exist, was deleted long ago, or belongs to another workspace or to an api that you
+        may not read. Or it was imported with a hash of another kind: such a key can be found only after its
+        first verification.
       </p>
       <div className="row">
         <button type="button" className="button small" onClick={() => onText(secret)}>
-          It is not a secret: search for it as text
+          This is not a secret: search for it as text
         </button>
       </div>
     </div>

@@ -1,4 +1,4 @@
-/** Where an id is shown; undefined if nothing shows it. */
+/** Returns the path of the page that shows the record with this id, or `undefined` if no page does. */
 export function pathOfId(prefix: string, id: string) {
   switch (prefix) {
     case "key":

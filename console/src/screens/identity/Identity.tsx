@@ -53,11 +53,11 @@ function State({ id }: { id: string }) {
     <>
       <div className="columns">
         <Card title="Rate limits">
-          <LimitStates limits={state.ratelimits} none="No limits that its keys share." />
+          <LimitStates limits={state.ratelimits} none="Its keys share no limits." />
         </Card>
         <CreditsCard state={state} />
       </div>
-      <QuotasCard owner={{ identity: id }} quotas={state.quotas} none="No quotas that its keys share." />
+      <QuotasCard owner={{ identity: id }} quotas={state.quotas} none="Its keys share no quotas." />
     </>
   );
 }

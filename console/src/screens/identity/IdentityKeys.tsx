@@ -15,7 +15,7 @@ import { useDisableAll } from "./disableAll.ts";
 
 type Row = Item<"keys.listKeys">;
 
-/** Its keys in all apis. */
+/** The identity's keys, in all apis. */
 export function IdentityKeys({ id, externalId }: { id: string; externalId: string }) {
   const { data, error } = useOperation("keys.listKeys", { identity: id, limit: 50, order: "desc" });
   const [rerolled, setRerolled] = useState<string>();

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { call } from "../../data/api.ts";
 
-/** Disables keys one after the other. Disabling a key again has no effect, so that it can be repeated after an error. */
+/** Disables keys one after the other. After an error, the user can repeat it: a key that is disabled stays so. */
 export function useDisableAll(onDone: () => void) {
   const client = useQueryClient();
   return useMutation({

@@ -6,7 +6,7 @@ import { Table } from "../../parts/Table.tsx";
 
 type Source = { slug: string; from: string[] };
 
-/** The key's permissions, and where each comes from. */
+/** The key's permissions, and which of its roles give each, or whether the key has it directly. */
 export function AccessCard({ value: { permissions = [], roles = [] } }: { value: Data<"keys.getKey"> }) {
   return (
     <Card title="Permissions">
@@ -31,7 +31,7 @@ export function AccessCard({ value: { permissions = [], roles = [] } }: { value:
   );
 }
 
-/** Each role is read by itself: a key has few. */
+/** Which roles give which permission. Each role is read with a call of its own, since a key has only a few. */
 function Sources({ permissions, roles }: { permissions: readonly string[]; roles: readonly string[] }) {
   const { data, error } = useOperation(
     "permissions.listRoles",

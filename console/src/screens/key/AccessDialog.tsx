@@ -14,7 +14,7 @@ type Props = {
   onSave(input: Input<"keys.updateKey">): void;
 };
 
-/** Roles are chosen; permissions that the key has directly are typed. */
+/** The dialog that edits a key's access: roles are chosen from a list, permissions of the key itself are typed. */
 export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
   const { data } = useOperation("permissions.listRoles", { limit: 100 });
   const known = data?.data ?? [];
@@ -42,7 +42,7 @@ export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
         label="Permissions of the key itself"
         value={permissions ?? direct}
         onChange={setPermissions}
-        hint="One on each line. Those that do not exist are created."
+        hint="One on each line. Permissions that do not exist yet are created."
         error={flawAt(error, "permissions")}
       />
     </FormDialog>

@@ -39,7 +39,7 @@ export function DetailsDialog({ value: key, onSave, error, ...dialog }: Props) {
         label="Owner's external id"
         value={externalId}
         onChange={setExternalId}
-        hint="Your own id for the user or organization. Created if it does not exist."
+        hint="Your own id for the user or organization. If no identity has it, one is created."
         error={flawAt(error, "externalId")}
       />
       <TextField

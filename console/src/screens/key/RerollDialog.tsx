@@ -12,7 +12,7 @@ const overlaps = [
   ["0", "ends at once"],
 ] as const;
 
-/** Creates a successor with the same settings. The old key stays valid during the overlap. */
+/** The dialog that replaces a key by a new one with the same settings. The old key can stay valid for a while. */
 export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const navigate = useNavigate();
   const [expiration, setExpiration] = useState<string>(overlaps[0][0]);

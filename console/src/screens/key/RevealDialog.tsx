@@ -5,7 +5,10 @@ import { Dialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 
-/** Shows the whole key, if it was created as recoverable. It is not kept in a cache. */
+/**
+ * The dialog that shows the whole key if it was created as recoverable. The key does not stay in the cache of
+ * responses.
+ */
 export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const { mutate, data, error } = useMutation({
     gcTime: 0,
@@ -17,7 +20,9 @@ export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): voi
   return (
     <Dialog title="Reveal the key" open onClose={onClose}>
       {data === undefined && error === null ? <Loading what="the key" /> : <Problem error={error} />}
-      {data === undefined ? null : <p>This key was not created as recoverable. Only its hash is stored.</p>}
+      {data === undefined ? null : (
+        <p>This key was not created as recoverable, so the server stores only its hash and cannot show it.</p>
+      )}
       <div className="form-end">
         <button type="button" className="button" onClick={onClose}>
           Close

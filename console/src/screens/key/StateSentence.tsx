@@ -5,7 +5,7 @@ import { clockTime, fromNow } from "../../data/time.ts";
 import { Outcome } from "../../parts/Outcome.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 
-/** The verdict that a plain verification would get now, in one sentence. */
+/** One sentence about the verdict that a verification would get now if it asks for no permissions. */
 export function StateSentence({ keyId }: { keyId: string }) {
   const { data, error } = useOperation("keys.explain", { keyId }, { refetchInterval: 5_000 });
   if (data === undefined) return <Problem error={error} />;
@@ -14,14 +14,14 @@ export function StateSentence({ keyId }: { keyId: string }) {
       <Outcome code={data.data.verdict.code} />
       <p className="verdict">{sentenceOf(data.data)}</p>
       <Link to="/why" search={{ keyId }}>
-        {data.data.verdict.valid ? "Try a request" : "Why, and what mends it"}
+        {data.data.verdict.valid ? "Try a request" : "Why, and how to fix it"}
       </Link>
     </div>
   );
 }
 
 function sentenceOf({ verdict, checks, passesAt }: Data<"keys.explain">): string {
-  if (verdict.valid) return "A plain verification passes now.";
+  if (verdict.valid) return "A verification that asks for no permissions passes now.";
   const failed = checks.find(({ passed }) => !passed);
   const until =
     passesAt === undefined ? "" : ` It passes again at ${clockTime(passesAt)}, ${fromNow(passesAt)}.`;

@@ -14,7 +14,7 @@ import { MoreKeyFields } from "./MoreKeyFields.tsx";
 
 type Props = { apiId?: string | undefined; externalId?: string };
 
-/** Creates a key with every field that a key can have. The new key is shown once. */
+/** The dialog that creates a key, with every field that a key can have. It shows the new key once. */
 export function CreateKey({ apiId, externalId }: Props) {
   const [isOpen, setOpen] = useState(false);
   const [secret, setSecret] = useState<string>();
@@ -114,7 +114,7 @@ function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
   );
 }
 
-/** undefined if the meta is not a JSON object, which its field says */
+/** Returns the input, or `undefined` if the meta is not a JSON object. The field of the meta then says so. */
 function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
   const meta = readObject(draft.meta);
   if ("flaw" in meta) return undefined;

@@ -63,7 +63,10 @@ export function Keys() {
   );
 }
 
-/** Days are counted from the beginning of this minute, so that the same page has the same input. */
+/**
+ * Returns the input of the list. Days count from the start of this minute, so that the input stays the same for a
+ * while.
+ */
 function keysInput(filters: Readonly<Record<string, string | undefined>>): Input<"keys.listKeys"> {
   const { after, search, apiId, identity, role, enabled, expiring, unused, sort } = filters;
   const nowMs = Math.floor(Date.now() / minuteMs) * minuteMs;

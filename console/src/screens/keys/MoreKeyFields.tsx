@@ -9,7 +9,7 @@ import type { KeyDraft } from "./keyDraft.ts";
 
 type Props = { draft: KeyDraft; onChange(change: Partial<KeyDraft>): void; error: unknown };
 
-/** Everything beyond api, name and owner. */
+/** The fields of a new key, except for its api, name and owner. */
 export function MoreKeyFields({ draft, onChange, error }: Props) {
   return (
     <>
@@ -33,7 +33,7 @@ export function MoreKeyFields({ draft, onChange, error }: Props) {
       <CheckField label="Enabled" checked={draft.enabled} onChange={(enabled) => onChange({ enabled })} />
       <CheckField
         label="Recoverable"
-        hint="kept encrypted, so that it can be revealed later"
+        hint="the server keeps the key encrypted, so that it can be shown again"
         checked={draft.recoverable}
         onChange={(recoverable) => onChange({ recoverable })}
       />

@@ -12,7 +12,7 @@ import { Card } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { WindowFields } from "../../parts/WindowFields.tsx";
 
-/** Which limit applies to an identifier, and how much is left of it. Cost 0 counts nothing. */
+/** Shows which limit applies to an identifier, and how much is left of it. Asks with a cost of 0, which counts nothing. */
 export function AskLimit({ namespace }: { namespace: string }) {
   const [identifier, setIdentifier] = useState("");
   const [draft, setDraft] = useState(() => draftOf({ name: "ask", limit: 100, duration: 60_000 }));
@@ -40,7 +40,7 @@ export function AskLimit({ namespace }: { namespace: string }) {
             draft={draft}
             onChange={(change) => setDraft({ ...draft, ...change })}
             errorAt={(field) => flawAt(ask.error, field)}
-            label="Your limit"
+            label="Limit of the request"
           />
         </div>
         <div className="row">
@@ -68,7 +68,10 @@ function Applied({ applied: { limit, remaining, overrideId }, asked }: AppliedPr
         {number(remaining)} of {number(limit)} left
       </strong>
       {overrideId === undefined ? (
-        <span>No override matches: the limit of the request applies, per {span(asked.duration)}.</span>
+        <span>
+          No override matches, so the limit of the request applies: {number(limit)} per {span(asked.duration)}
+          .
+        </span>
       ) : (
         <span className="row">
           <Badge>override</Badge> <code>{overrideId}</code>

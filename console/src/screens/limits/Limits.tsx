@@ -16,7 +16,10 @@ export function Limits() {
   const input = pageInput({ cursor: after, search, order: "desc" as const });
   const query = useOperation("ratelimit.listNamespaces", input, { keepPrevious: true });
   return (
-    <Page title="Rate limits" lead="Each namespace counts identifiers of its own.">
+    <Page
+      title="Rate limits"
+      lead="Rate limits without keys. Each namespace counts its identifiers separately."
+    >
       <div className="filters">
         <SearchField label="Namespace" value={search} onChange={(text) => change({ search: text })} />
       </div>

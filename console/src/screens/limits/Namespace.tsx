@@ -11,7 +11,7 @@ export function Namespace() {
   return (
     <Page
       title={namespace}
-      lead="Decisions of this namespace, and limits that replace those of the requests."
+      lead="The decisions in this namespace, and its overrides: limits that replace the limit of a request."
     >
       <UsageCard subject={{ namespace }} title="Passed and refused" />
       <div className="columns">

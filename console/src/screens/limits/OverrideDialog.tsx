@@ -9,7 +9,7 @@ import { WindowFields } from "../../parts/WindowFields.tsx";
 
 type Props = {
   namespace: string;
-  /** undefined: a new one */
+  /** the override to edit; undefined: create one */
   override: Item<"ratelimit.listOverrides"> | undefined;
   onClose(): void;
 };
@@ -47,7 +47,7 @@ export function OverrideDialog({ namespace, override, onClose }: Props) {
           onChange={(change) => setDraft({ ...draft, ...change })}
           errorAt={(field) => flawAt(set.error, field)}
           label="Limit"
-          hint="0 refuses everything"
+          hint="0 refuses every request"
         />
       </div>
     </FormDialog>

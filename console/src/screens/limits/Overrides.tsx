@@ -26,7 +26,7 @@ export function Overrides({ namespace }: { namespace: string }) {
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="overrides" /> : null}
       {data?.data.length === 0 ? (
-        <p className="soft">Every identifier has the limit of its request.</p>
+        <p className="soft">No overrides. Every request has the limit that it names.</p>
       ) : null}
       {data === undefined || data.data.length === 0 ? null : (
         <Table<Override>
@@ -85,7 +85,7 @@ function RemoveOverride({ namespace, identifier }: { namespace: string; identifi
         onConfirm={() => remove.mutate({ namespace, identifier })}
       >
         <p>
-          <code dir="auto">{identifier}</code> then has the limit of its requests.
+          <code dir="auto">{identifier}</code> then has the limit that its requests name.
         </p>
       </ConfirmDialog>
     </>

@@ -22,7 +22,7 @@ const names = [
   "tag",
 ] as const;
 
-/** What happens now. One request a second, only while the tab is visible. */
+/** The latest verifications and rate limit decisions. Asks for them once a second while the tab is visible. */
 export function Live() {
   const [filters, change] = useFilters();
   const [isPaused, setPaused] = useState(false);
@@ -41,7 +41,7 @@ export function Live() {
       lead="The last verifications and rate limit decisions, at most two seconds late."
       actions={
         <button type="button" className="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
-          {isPaused ? "Go on" : "Pause"}
+          {isPaused ? "Resume" : "Pause"}
         </button>
       }
     >

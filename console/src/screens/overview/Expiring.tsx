@@ -26,7 +26,9 @@ export function Expiring() {
     >
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="keys" /> : null}
-      {data !== undefined && ahead.length === 0 ? <p className="soft">Not one in the next 30 days.</p> : null}
+      {data !== undefined && ahead.length === 0 ? (
+        <p className="soft">No key expires in the next 30 days.</p>
+      ) : null}
       <ul className="stack">
         {ahead.map(({ keyId, name, start, expires }) => (
           <li key={keyId} className="card-head">

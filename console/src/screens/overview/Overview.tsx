@@ -28,7 +28,7 @@ export function Overview() {
   );
 }
 
-/** The server's warnings, if this session may read them. */
+/** The server's warnings, if this session has the permission to read the state of the server. */
 function ServerState() {
   const { data } = useServerStatus();
   return data === undefined ? null : <ServerWarnings status={data.data} />;

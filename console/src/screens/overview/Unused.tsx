@@ -23,7 +23,7 @@ export function Unused() {
       <Problem error={error} />
       {data === undefined && error === null ? <Loading what="keys" /> : null}
       {data !== undefined && old.length === 0 ? (
-        <p className="soft">Every key of that age was used.</p>
+        <p className="soft">Every key that is older than 90 days was used in that time.</p>
       ) : null}
       <ul className="stack">
         {old.map(({ keyId, name, start, lastUsedAt }) => (

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useOperation } from "../../data/queries.ts";
 import { isHeld, useSession } from "../../data/session.ts";
 
-/** Root keys that would open the whole workspace if they leaked. */
+/** A warning about root keys that have every permission and never expire. */
 export function Warnings() {
   const session = useSession();
   const mayRead = isHeld(session, "root_key.<id>.read_root_key");

@@ -5,7 +5,7 @@ import type { Role } from "./role.ts";
 
 const needs = ["rbac.*.add_permission_to_role", "rbac.*.remove_permission_from_role"];
 
-/** A row for each permission that a role gives, a column for each role. A box that is ticked takes effect at once. */
+/** A table with a row for each permission and a column for each role. Ticking a box changes the role at once. */
 export function Matrix({ roles }: { roles: readonly Role[] }) {
   const session = useSession();
   const mayChange = needs.every((one) => isHeld(session, one));
@@ -23,8 +23,10 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
   return (
     <>
       <Problem error={set.error} />
-      {mayChange ? null : <p className="soft small">Changing it needs {needs.join(" and ")}.</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a wide matrix scrolls, which must work from the keyboard */}
+      {mayChange ? null : (
+        <p className="soft small">To change roles, this session would need {needs.join(" and ")}.</p>
+      )}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: with the focus, a wide table can be scrolled from the keyboard */}
       <section className="matrix" aria-label="Roles and permissions" tabIndex={0}>
         <table>
           <thead>

@@ -53,7 +53,7 @@ export function RoleActions({ role: { id, name, description = "", permissions = 
         error={remove.error}
         onConfirm={() => remove.mutate({ role: id })}
       >
-        <p>Every key that has it loses the permissions that it gives.</p>
+        <p>Every key with this role loses the permissions that the role gives.</p>
       </ConfirmDialog>
     </>
   );

@@ -39,7 +39,7 @@ export function RoleDialog({ value, onSave, error, ...dialog }: Props) {
         label="Permissions"
         value={permissions}
         onChange={setPermissions}
-        hint="One on each line. Those that do not exist are created."
+        hint="One on each line. Permissions that do not exist yet are created."
         error={flawAt(error, "permissions")}
       />
     </FormDialog>

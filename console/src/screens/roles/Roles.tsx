@@ -11,7 +11,7 @@ import { Matrix } from "./Matrix.tsx";
 import { RoleActions } from "./RoleActions.tsx";
 import type { Role } from "./role.ts";
 
-/** Which role gives which permission. */
+/** The screen of the roles, with the permissions that each gives. */
 export function Roles() {
   const [{ search, after }, change] = useFilters();
   const input = pageInput({ cursor: after, search });

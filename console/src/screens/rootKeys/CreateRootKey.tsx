@@ -79,7 +79,7 @@ function Fields({ draft, onChange, apis, error }: FieldsProps) {
         error={flawAt(error, "name")}
       />
       <SelectField
-        label="May"
+        label="Allowed to"
         value={preset}
         onChange={(value) => onChange({ preset: value as Preset })}
         options={presets}

@@ -11,7 +11,7 @@ const overlaps = [
   ["60000", "1 minute"],
 ] as const;
 
-/** Creates a successor with the same permissions. The old root key stays valid during the overlap. */
+/** The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while. */
 export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const [expiration, setExpiration] = useState<string>(overlaps[0][0]);
   const [secret, setSecret] = useState<string>();
@@ -27,7 +27,9 @@ export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): vo
       error={reroll.error}
       onSubmit={() => reroll.mutate({ keyId, expiration: Number(expiration) })}
     >
-      <p className="soft">The new root key has the same permissions. This session stays with the old one.</p>
+      <p className="soft">
+        The new root key has the same permissions. Sessions that were started with the old one end with it.
+      </p>
       <SelectField label="The old root key" value={expiration} onChange={setExpiration} options={overlaps} />
     </FormDialog>
   );

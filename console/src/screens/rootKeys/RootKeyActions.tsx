@@ -48,7 +48,7 @@ export function RootKeyActions({ row: { keyId, name, enabled } }: { row: RootKey
         error={remove.error}
         onConfirm={() => remove.mutate({ keyId })}
       >
-        <p>Programs and sessions that use this key will be refused. You cannot undo this.</p>
+        <p>Programs and sessions that use this root key will be refused. You cannot undo this.</p>
       </ConfirmDialog>
     </span>
   );

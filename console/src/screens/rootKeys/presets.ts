@@ -5,12 +5,12 @@ export const presets = [
   ["manage", "Manage one api and its keys"],
   ["read", "Read everything"],
   ["all", "Everything"],
-  ["own", "Permission by permission"],
+  ["own", "Only permissions that I list"],
 ] as const;
 
 export type Preset = (typeof presets)[number][0];
 
-/** Whether the preset is for one api. */
+/** Returns whether the permissions of the preset are for one api, which the user must choose. */
 export function isForApi(preset: Preset): boolean {
   return preset === "verify" || preset === "manage";
 }

@@ -9,7 +9,7 @@ import { ServerWarnings } from "../../parts/ServerWarnings.tsx";
 import { Time } from "../../parts/Time.tsx";
 import { Settings } from "./Settings.tsx";
 
-/** The state of the node that responds, for whoever operates it. */
+/** The screen that shows an operator the state of the node that serves this page. */
 export function Server() {
   const { mayRead, data, error } = useServerStatus();
   return (
@@ -24,7 +24,7 @@ export function Server() {
   );
 }
 
-/** Pages of the server itself, outside of the console. Metrics have an address of their own, if they are served. */
+/** Links to pages of the server outside the console. The metrics have an address of their own, if it is set. */
 function Links({ status }: { status: ServerStatus | undefined }) {
   const metrics = status?.settings.find(({ name }) => name === "METRICS_ADDRESS")?.value ?? "";
   return (
@@ -43,9 +43,9 @@ function NotAllowed() {
     <div className="note">
       <strong>This session may not read the state of the server</strong>
       <p>
-        It concerns every workspace, so <code>*</code> does not include its permission. Sign in with the link
-        that <code>npm start</code> prints, or with a root key that has <code>{serverPermission}</code>. Only
-        the command line creates one:
+        The server has all workspaces, so the permission <code>*</code> of this workspace is not enough. Sign
+        in with the link that the server prints when it starts on a terminal, or with a root key that has{" "}
+        <code>{serverPermission}</code>. Only the command line creates such a root key:
       </p>
       <pre className="code">latchkey root-key create --permissions '*,{serverPermission}'</pre>
     </div>
@@ -68,7 +68,7 @@ function Status({ status }: { status: ServerStatus }) {
 const redisStates = {
   up: <Badge tone="good">Up</Badge>,
   down: <Badge tone="bad">Down</Badge>,
-  not_configured: <span className="soft">not configured: counters are in this process</span>,
+  not_configured: <span className="soft">not configured: this process counts rate limits itself</span>,
 } as const;
 
 function NodeCard({ status: { version, startedAt, database, nodes, redis } }: { status: ServerStatus }) {

@@ -6,7 +6,7 @@ import { Table } from "../../parts/Table.tsx";
 
 type Setting = ServerStatus["settings"][number];
 
-/** Every setting of the node. The server masks secrets. */
+/** All settings of the node. The server has masked the secrets among them. */
 export function Settings({ settings }: { settings: readonly Setting[] }) {
   const [search, setSearch] = useState<string>();
   const wanted = (search ?? "").toLowerCase();

@@ -19,18 +19,18 @@ export function SignIn({ onSignedIn, problem }: Props & { problem: unknown }) {
       <Problem error={problem} />
       <SignInForm onSignedIn={onSignedIn} />
       <p className="soft small">
-        The root key is sent once, in the body of a request, and not kept in this browser.{" "}
-        <code>npm start</code> on a terminal prints a link that signs in without one.
+        The root key is sent once, in the body of a request, and this browser does not keep it. When the
+        server starts on a terminal, it also prints a link that signs you in without a root key.
       </p>
     </main>
   );
 }
 
-/** Over the page, which keeps what was typed. */
+/** A dialog over the page for signing in again. The page below keeps what was typed. */
 export function SignInAgain({ onSignedIn, onLeave }: Props & { onLeave(): void }) {
   return (
     <Dialog title="The session has ended" open onClose={onLeave} dismissible={false}>
-      <p className="soft">Sign in again to go on. What you typed is still here.</p>
+      <p className="soft">Sign in again to continue. What you typed is still there.</p>
       <SignInForm onSignedIn={onSignedIn} />
     </Dialog>
   );

@@ -31,7 +31,9 @@ export function Explanation({
       <div className="state" role="status">
         <Outcome code={verdict.code} />
         <p className="verdict">
-          {verdict.valid ? "The request passes." : (checks[firstFailed]?.why ?? "The request is refused.")}
+          {verdict.valid
+            ? "The request passes now."
+            : (checks[firstFailed]?.why ?? "The request is refused now.")}
         </p>
         {passesAt === undefined ? null : (
           <p>
@@ -53,7 +55,10 @@ export function Explanation({
   );
 }
 
-/** What the recorded request got, since the checks below are made anew. */
+/**
+ * The outcome that the recorded request got. It may differ from the checks below, which are those of the same request
+ * now.
+ */
 function Recorded({ request: { time, outcome } }: { request: NonNullable<Explained["request"]> }) {
   return (
     <p className="row">
@@ -66,7 +71,7 @@ function nameOf(check: Check): string {
   return check.check === "ratelimit" || check.check === "quota" ? check.name : "";
 }
 
-/** No two checks of an explanation have the same. */
+/** Returns a key for React. No two checks of an explanation have the same. */
 function keyOf(check: Check): string {
   return [check.check, nameOf(check), "owner" in check ? check.owner : ""].join(" ");
 }
@@ -88,7 +93,7 @@ function CheckItem({ check, isOpen }: { check: Check; isOpen: boolean }) {
           <p dir="auto">{check.why}</p>
           {check.fix === undefined ? null : (
             <p className="note good">
-              <strong>What mends it</strong> {check.fix}
+              <strong>How to fix it:</strong> {check.fix}
             </p>
           )}
           <CheckFacts check={check} />
@@ -119,20 +124,21 @@ function LimitFacts({
   if (limit === undefined || duration === undefined) return null;
   return (
     <p className="soft">
-      {number(used ?? 0)} of {number(limit)} used in {span(duration)}, this costs {number(cost)}. The limit is
-      the {owner}'s{hides === undefined ? "" : `, and hides the ${hides}'s limit of the same name`}.
+      {number(used ?? 0)} of {number(limit)} used in {span(duration)}; the request costs {number(cost)}. The
+      limit belongs to the {owner}
+      {hides === undefined ? "" : `, and replaces the ${hides}'s limit of the same name`}.
     </p>
   );
 }
 
 const kinds = { all: "all of", any: "any of" } as const;
 
-/** The query as a tree, with how the key has each permission. */
+/** The permission query as a tree, and from which role the key has each permission. */
 function PermissionTree({ check: { parts, granted } }: { check: Check & { check: "permissions" } }) {
   return (
     <ul className="tree">
       {parts.map(({ depth, kind, permission, passed }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one query have an order and nothing else
+        // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a query never move, and nothing else tells them apart
         <li key={index} className={`depth-${Math.min(depth, 8)}`}>
           <Badge tone={passed ? "good" : "bad"}>{passed ? "yes" : "no"}</Badge>{" "}
           {kind === "permission" ? <code>{permission}</code> : kinds[kind]}

@@ -7,7 +7,7 @@ import { Problem } from "../../parts/Problem.tsx";
 import { Explanation } from "./Explanation.tsx";
 import { WhyForm } from "./WhyForm.tsx";
 
-/** Why a request with a key passes or is refused. Nothing is counted or spent. */
+/** The screen that explains why a request with a key passes or is refused. Nothing is counted or spent. */
 export function Why() {
   const [filters, change] = useFilters();
   const { requestId } = filters;
@@ -19,7 +19,7 @@ export function Why() {
   return (
     <Page
       title="Why was it refused?"
-      lead="Every check of a verification, in order. Nothing is counted or spent."
+      lead="Every check of a verification, in order, as it would be now. Nothing is counted or spent."
     >
       <WhyForm key={JSON.stringify(filters)} error={error} busy={isFetching} onAgain={() => void refetch()} />
       <Problem error={error} shownAtFields={["keyId", "permissions", "credits"]} />
@@ -37,7 +37,7 @@ export function Why() {
   );
 }
 
-/** What is asked: a recorded request again, or a key with what a request would ask for. Undefined: nothing. */
+/** Returns the request to explain: a recorded one, or one that the form describes. `undefined`: none was chosen yet. */
 function inputOf(filters: Filters): Input<"keys.explain"> | undefined {
   const { requestId, keyId, keyHash, permissions, cost } = filters;
   if (requestId !== undefined) return keyId === undefined ? { requestId } : { requestId, keyId };

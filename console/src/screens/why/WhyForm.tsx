@@ -7,7 +7,7 @@ import { TextField } from "../../parts/fields.tsx";
 
 type Props = { error: unknown; busy: boolean; onAgain(): void };
 
-/** A key and what a request would ask for. A secret is hashed here, and only the hash is in the URL. */
+/** The form for a key and what a request would ask for. A secret is hashed here, and only the hash is in the URL. */
 export function WhyForm({ error, busy, onAgain }: Props) {
   const [filters, change] = useFilters();
   const { keyHash } = filters;
@@ -18,7 +18,7 @@ export function WhyForm({ error, busy, onAgain }: Props) {
   async function ask(): Promise<void> {
     const text = key.trim();
     const named = text === "" ? { keyHash } : await nameOf(text);
-    if (!("keyId" in named)) setKey(""); // it was a secret
+    if (!("keyId" in named)) setKey(""); // the text was a secret, so it leaves the field
     const next = { ...named, permissions: permissions.trim(), cost: cost.trim() };
     const isSame = Object.entries(next).every(([name, value]) => (filters[name] ?? "") === (value ?? ""));
     if (isSame) onAgain();
@@ -68,7 +68,7 @@ export function WhyForm({ error, busy, onAgain }: Props) {
   );
 }
 
-/** A key is named by its id or its hash. Whatever is not an id may be a secret. */
+/** Returns the id or the hash of the key that the text names. A text that is not an id may be a secret, so it is hashed. */
 async function nameOf(text: string): Promise<{ keyId: string } | { keyHash: string }> {
   return kindOf(text).kind === "id" ? { keyId: text } : { keyHash: await hashKey(text) };
 }

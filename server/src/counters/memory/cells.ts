@@ -1,11 +1,11 @@
 /**
  * The layout of the memory backend. It stores everything in cells of 64 bytes. Cells are numbered; the number 0 means
- * "no cell". Numbers are little-endian. There are three kinds of cells:
+ * "no cell". Numbers are little-endian. A counter has a log of entries, each with a time and a cost. New costs can join
+ * only the newest entry; the older entries are closed. There are three kinds of cells:
  *
- * - a counter cell has the fields below. Among them is the newest entry of the counter's
- * log; older entries are closed.
- * - a log cell has the number of the next log cell, then five closed entries. The log cells of a counter form a ring.
- * The counter cell has the number of the last one, and the one after it is the oldest.
+ * - a counter cell has the fields below, which include the newest entry of the counter's log.
+ * - a log cell has the number of the next log cell, then five closed entries. The log cells of a counter form a ring:
+ * the counter cell has the number of the newest log cell, whose next cell is the oldest one.
  * - a key cell has the number of the next key cell, then fifteen words of the packed key.
  */
 export const CELL_BYTES = 64;
@@ -16,21 +16,21 @@ export const USED = 0;
 export const COST = 8;
 /** float64: the time of the newest entry's last cost, ms since the epoch */
 export const LAST = 16;
-/** float32: the limit of the last request; only used to tell how full the counter is */
+/** float32: the limit of the last request; with it, eviction knows how full the counter is */
 export const LIMIT = 24;
 /** uint32: the hash of the key */
 export const HASH = 28;
-/** uint32: the next counter of the same bucket */
+/** uint32: the next counter in the same bucket of the hash table */
 export const NEXT_COUNTER = 32;
 /** uint32: the first cell of the key */
 export const KEY = 36;
-/** uint32: the log cell of the youngest closed entry */
+/** uint32: the log cell with the newest closed entry */
 export const LOG = 40;
 /** uint32: the length of the window in ms */
 export const DURATION = 44;
 /** uint32: the number of the newest entry; each older entry has the next lower number */
 export const ENTRY = 48;
-/** uint32: the number of takes; it shows whether a take to undo was the last one */
+/** uint32: the number of takes (costs that were added); it tells whether a take that is undone was the last one */
 export const TOUCH = 52;
 /** uint32: ms from the newest entry's first cost to its last */
 export const SPAN = 56;
@@ -38,16 +38,16 @@ export const SPAN = 56;
 export const CLOSED = 60;
 /** uint8: how many entries of the oldest log cell have been dropped */
 export const SKIPPED = 61;
-/** uint8: 1 while the counter waits to be written to the journal */
+/** uint8: 1 if the counter has changed since it was written to the journal */
 export const CHANGED = 62;
 
-/** uint32: the next cell of a log or a key */
+/** uint32, in a log or key cell: the number of the next cell */
 const NEXT_CELL = 0;
 export const ENTRIES_PER_CELL = 5;
 /** a closed entry: uint32 time (modulo 2³² ms), then float64 cost */
 export const ENTRY_BYTES = 12;
 export const WORDS_PER_CELL = 15;
-/** where the entries or words of a cell begin */
+/** where the entries of a log cell and the words of a key cell begin */
 export const BODY = 4;
 
 declare const isCell: unique symbol;
@@ -60,7 +60,7 @@ export type Counter = Cell & { readonly [isCounter]: true };
 export const NO_CELL = 0 as Cell;
 export const NO_COUNTER = 0 as Counter;
 
-/** The maximum memory, and the memory in use, in bytes. */
+/** The memory that the backend may use, and the memory that it uses now, in bytes. */
 export type Budget = { readonly maxBytes: number; usedBytes: number };
 
 /** The cells, in pages outside the garbage collector's heap. Only this file uses the fields. */
@@ -68,7 +68,7 @@ export type Cells = {
   readonly budget: Budget;
   readonly makeRoom: () => void;
   readonly pages: (Page | undefined)[];
-  /** pages that are no longer full; may include some that are full again, or gone */
+  /** numbers of pages in which a cell was freed; some of them may be full again, or freed themselves */
   readonly withRoom: number[];
   /** numbers of pages that were freed */
   readonly gone: number[];
@@ -96,7 +96,8 @@ export function claim(budget: Budget, bytes: number): boolean {
 }
 
 /**
- * Creates the cells. When the budget is used up and no cell is free, calls `makeRoom`, which must free at least one.
+ * Creates an empty store of cells. When no cell is free and the budget allows no new page, it calls `makeRoom`, which
+ * must free at least one cell.
  */
 export function emptyCells(budget: Budget, makeRoom: () => void): Cells {
   const cells = { budget, makeRoom, pages: [], withRoom: [], gone: [], current: 0, hand: 0 };
@@ -108,7 +109,8 @@ export function emptyCells(budget: Budget, makeRoom: () => void): Cells {
 export function takeCell(cells: Cells): Cell {
   if (!findRoom(cells) && !addPage(cells)) {
     cells.makeRoom();
-    if (!findRoom(cells) && !addPage(cells)) throw new RangeError("nothing could be forgotten to make room");
+    if (!findRoom(cells) && !addPage(cells))
+      throw new RangeError("no counter could be evicted to free a cell");
   }
   const first = (cells.current << PAGE_BITS) as Cell;
   const page = pageOf(cells, first);
@@ -151,7 +153,7 @@ export function setNextCell(cells: Cells, cell: Cell, following: Cell): void {
   viewOf(cells, cell).setUint32(offset(cell) + NEXT_CELL, following, true);
 }
 
-/** Returns the mark of a cell: a byte outside it, which is 0 until `setMark` sets it after the cell was allocated. */
+/** Returns the mark of a cell: a byte stored beside the cell. It is 0 in a new cell until `setMark` sets it. */
 export function markOf(cells: Cells, cell: Cell): number {
   return cells.pages[cell >>> PAGE_BITS]?.view.getUint8(MARKS + (cell & IN_PAGE)) ?? 0;
 }
@@ -161,8 +163,8 @@ export function setMark(cells: Cells, cell: Cell, mark: number): void {
 }
 
 /**
- * Goes on from the last visited cell through the next `count` cells, around the end to the beginning, and calls
- * `visit` for those that have a mark. Stops when `visit` returns true.
+ * Calls `visit` for each marked cell among the next `count` cells. It starts where the last sweep stopped, and continues
+ * with the first cell after the last one. Stops early when `visit` returns true.
  */
 export function sweepCells(cells: Cells, count: number, visit: (counter: Counter) => boolean): void {
   for (let left = count; left > 0; left -= 1) {
@@ -174,7 +176,7 @@ export function sweepCells(cells: Cells, count: number, visit: (counter: Counter
   }
 }
 
-/** Returns a number that is greater than that of every cell. */
+/** Returns a number above the numbers of all cells. */
 export function endOfCells(cells: Cells): number {
   return cells.pages.length << PAGE_BITS;
 }
@@ -202,7 +204,7 @@ function addPage(cells: Cells): boolean {
   if (!claim(cells.budget, PAGE_BYTES)) return false;
   const view = new DataView(new ArrayBuffer(BUFFER_BYTES));
   const number = cells.gone.pop() ?? cells.pages.length;
-  // The number 0 means "no cell", so cell 0 counts as used from the start, and the first page is never empty and never freed.
+  // The number 0 means "no cell", so cell 0 must never be allocated: it counts as used. So the first page is never freed.
   const used = number === 0 ? 1 : 0;
   cells.pages[number] = { view, used, firstFree: 0, fresh: used };
   cells.current = number;

@@ -1,8 +1,8 @@
 import { type Cells, CHANGED, type Counter, DURATION, markOf, offset, viewOf } from "./cells.ts";
 
 /**
- * The counters that have changed since the journal last recorded them. Only counters of windows longer
- * than `recordAboveMs` are recorded.
+ * The counters that have changed since they were last written to the journal. Only counters of windows longer than
+ * `recordAboveMs` are written.
  */
 export type Changes = { readonly recordAboveMs: number; counters: Counter[] };
 
@@ -21,7 +21,8 @@ export function noteChanged(changes: Changes, cells: Cells, counter: Counter): v
 }
 
 /**
- * Marks a counter as unchanged, and returns whether it had changed. The cell may have been freed or reused meanwhile.
+ * Marks the counter in a cell as unchanged, and returns whether it was marked as changed. Returns false if the cell is
+ * no longer a counter.
  */
 export function takeChange(cells: Cells, cell: Counter): boolean {
   if (markOf(cells, cell) === 0 || !isChanged(cells, cell)) return false;

@@ -20,7 +20,7 @@ export type Store = {
   readonly cells: Cells;
   readonly logs: Logs;
   readonly index: KeyIndex;
-  /** the key of a window */
+  /** Returns the key of a window's counter. */
   readonly keyOf: (window: Window) => string;
   readonly levels: Levels;
   readonly changes: Changes;
@@ -30,29 +30,29 @@ export type Store = {
   held: Counter;
   /** how many counters have been created */
   created: number;
-  /** how many times a counter was created or evicted; while it stays the same, the cell of each counter does too */
+  /** how often a counter was created or evicted; while this number stays the same, no counter has moved to another cell */
   moves: number;
 };
 
 /**
- * After every 16 new counters, which take at least 32 cells, the next 128 cells are checked for counters that have run
- * out. So cells are freed as fast as they are used, and reading them in sequence suits the processor's cache.
+ * After every 16 new counters, the next 128 cells are checked for counters that have run out: those that no longer count
+ * anything. 16 new counters take at least 32 cells, so the check passes over all cells faster than they fill up.
  */
 const TIDY_EVERY = 16;
 const TIDY_CELLS = 128;
-/** A counter that still counts is evicted only if none of the next 1,024 cells has a counter that has run out. */
+/** When memory is short, a counter that still counts is evicted only if no counter in the next 1,024 cells has run out. */
 const RUN_OUT_CELLS = 1024;
 /**
- * The cells that are searched for one of the least filled counters, which takes about a millisecond. If there is
- * none, the next counter is evicted, however full it is.
+ * How many cells are then searched for counters that are among the least filled; this takes about a millisecond. If it
+ * finds nothing, the next counters are evicted, however full they are.
  */
 const LIVE_CELLS = 32_768;
 /** the maximum number of counters that are evicted at once */
 const BATCH = 32;
 
 /**
- * Creates a counter; its key must not be in the index. Every 16th call evicts counters that have
- * run out, so no timer is needed.
+ * Creates a counter. The caller has checked that no counter has this key. Every 16th call also evicts counters that have
+ * run out, so that no timer has to do it.
  */
 export function createCounter(store: Store, key: string, durationMs: number): Counter {
   store.created += 1;
@@ -67,7 +67,8 @@ export function createCounter(store: Store, key: string, durationMs: number): Co
 }
 
 /**
- * Evicts a few counters: those that have run out, or the least filled if none has. Calls `onEvict` with their number.
+ * Evicts up to 32 counters: those that have run out; if it finds none, the least filled ones. Calls `onEvict` with their
+ * number, and whether they still counted something (`live`).
  */
 export function makeRoom(store: Store, onEvict: (count: number, live: boolean) => void): void {
   const runOut = forgetWhere(store, BATCH, RUN_OUT_CELLS, (counter) => hasRunOut(store, counter));
@@ -83,7 +84,7 @@ export function makeRoom(store: Store, onEvict: (count: number, live: boolean) =
   );
 }
 
-/** Evicts up to `most` counters in the next `cells` cells, those for which `goes` returns true. Returns how many. */
+/** Evicts up to `most` counters in the next `cells` cells for which `goes` returns true. Returns how many it evicted. */
 function forgetWhere(store: Store, most: number, cells: number, goes: (counter: Counter) => boolean): number {
   let count = 0;
   sweepCells(store.cells, cells, (counter) => {
@@ -96,8 +97,8 @@ function forgetWhere(store: Store, most: number, cells: number, goes: (counter: 
 }
 
 /**
- * Whether a counter counts nothing any more. A counter that is empty because its cost was given back stays until
- * the journal has recorded that.
+ * Returns whether a counter no longer counts anything. If a counter is empty because its cost was given back, the
+ * result is false until the journal has recorded that.
  */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: Counter): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;
@@ -118,11 +119,11 @@ function forget(store: Store, counter: Counter): void {
 }
 
 /**
- * The level of a counter whose limit is exhausted. Level 1 is an empty counter. A cell with level 0 is not a counter.
+ * The level of a counter whose limit is used up. An empty counter has level 1. A cell without a counter has level 0.
  */
 const EXHAUSTED = 255;
 
-/** A level says how full a counter is, from 1 to 255. It is stored as the mark of the counter's cell. */
+/** A level says how full a counter is: 1 (empty) to 255 (exhausted). It is stored as the mark of the counter's cell. */
 export type Levels = {
   readonly cells: Cells;
   /** how many counters there are of each level */
@@ -130,32 +131,32 @@ export type Levels = {
   counters: number;
 };
 
-/** The part of the counters that counts as least filled: so large that a linear search soon finds one of them. */
+/** This part of the counters counts as the least filled ones. It is large enough that a search soon finds one of them. */
 const LOWEST_SHARE = 1 / 64;
 
 export function emptyLevels(cells: Cells): Levels {
   return { cells, counts: new Float64Array(EXHAUSTED + 1), counters: 0 };
 }
 
-/** Stores the limit of a counter, and its level by how much of the limit is used. */
+/** Stores the limit of a counter's latest request, and the level that follows from `used`. */
 export function noteFill(levels: Levels, counter: Counter, used: number, limit: number): void {
   viewOf(levels.cells, counter).setFloat32(offset(counter) + LIMIT, limit, true);
   noteUsed(levels, counter, used);
 }
 
-/** Stores the level of a counter by how much of its last limit is used, and returns the level. */
+/** Stores the level that follows from `used` and the limit of the counter's latest request, and returns the level. */
 export function noteUsed(levels: Levels, counter: Counter, used: number): number {
   const level = levelOf(used, viewOf(levels.cells, counter).getFloat32(offset(counter) + LIMIT, true));
   setLevel(levels, counter, level);
   return level;
 }
 
-/** Removes the counter's level, since the counter was evicted. */
+/** Removes the level of a counter that is evicted. */
 function noteGone(levels: Levels, counter: Counter): void {
   setLevel(levels, counter, 0);
 }
 
-/** Returns the highest level that counts as least filled. It is `EXHAUSTED` only if all counters are. */
+/** Returns the level up to which counters count as the least filled. It is `EXHAUSTED` only if all are exhausted. */
 function lowestLevel({ counts, counters }: Levels): number {
   let sum = 0;
   let lowest = EXHAUSTED;
@@ -168,8 +169,8 @@ function lowestLevel({ counts, counters }: Levels): number {
 }
 
 /**
- * Returns the level of a counter, which is higher the more of its limit is used. The limit is stored with 24 bits, so a
- * counter less than a millionth below its limit counts as exhausted.
+ * Returns the level of a counter: the more of its limit is used, the higher. The limit is stored with only 24 bits, so a
+ * counter that is less than a millionth below its limit counts as exhausted.
  */
 function levelOf(used: number, limit: number): number {
   if (used === 0) return 1;

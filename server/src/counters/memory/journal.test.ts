@@ -48,7 +48,7 @@ function look(counters: MemoryCounters, window: Window): WindowState | undefined
   return counters.hit([{ ...window, cost: 0 }]).windows[0];
 }
 
-/** Reads the counters that a restart would find if the process were killed now. Does not change the journal. */
+/** Passes `see` the counters that a restart would restore if the process were killed now. Keeps the journal unchanged. */
 async function afterKill<T>(see: (counters: JournaledCounters) => T): Promise<T> {
   const copy = join(mkdtempSync(join(folder, "kill-")), "counters");
   for (const end of ["", ".new"]) if (existsSync(path + end)) copyFileSync(path + end, copy + end);
@@ -95,7 +95,7 @@ describe("the journal", () => {
     expect(problems).toEqual([]);
   }, 30_000);
 
-  test("a log is no longer after restarts than without them", async () => {
+  test("restarts do not add entries to the log of a counter", async () => {
     const window = windowOf("full");
     let counters = await openJournal();
     for (let i = 0; i < 75; i += 1) {
@@ -239,7 +239,7 @@ describe("the journal", () => {
       expect(readFileSync(join(dirname(damaged), aside))).toEqual(flipped);
       const line = lineOfByte(at);
       const kept = [0, 1, 2].map((i) => look(again, windowOf(`${i}`))?.remaining);
-      // If the newline at its end is damaged, the next line cannot be read either.
+      // If the damaged byte is the newline at the end of a line, the next line is unreadable, too.
       const lost = (i: number) => line < 0 || i === line || (whole[at] === 10 && i === line + 1);
       expect(kept).toEqual([0, 1, 2].map((i) => (lost(i) ? 1000 : 999)));
       await again.close();
@@ -250,7 +250,7 @@ describe("the journal", () => {
     }
   }, 30_000);
 
-  test("the file stays below twice the size of what counts, however often it changes, and a kill during a rewrite loses nothing", async () => {
+  test("the file stays below twice the size that its counters need, however often they change, and a kill during a rewrite loses nothing", async () => {
     const counters = await openJournal();
     const windows = Array.from({ length: 40_000 }, (_, i) => windowOf(`subject ${i}`));
     for (const window of windows) counters.hit([window]);

@@ -4,24 +4,24 @@ import { type MemoryCounters, type MemoryOptions, memoryCounters } from "./memor
 import type { CounterRecord } from "./snapshots.ts";
 
 /**
- * The journal is a file in which the memory backend records its counters, so that they survive a
- * restart. Each second, the changed counters are appended. When the file has grown long, a successor
- * with each counter once replaces it.
+ * The journal is a file in which the memory backend records its counters, so that they survive a restart. Each second,
+ * the counters that have changed are appended. When the file has become long, it is replaced by a new file, its
+ * successor, which has each counter only once.
  */
 export type JournalOptions = Omit<MemoryOptions, "recordAboveMs"> & {
   /**
-   * the journal; next to it, `<path>.new` is its successor while it is written, and
-   * `<path>.damaged-<ms>` was set aside
+   * the path of the journal. While its successor is written, that is `<path>.new`. A damaged journal is renamed to
+   * `<path>.damaged-<ms>`.
    */
   path: string;
-  /** called with a sentence when counters may not survive a restart; counting continues */
+  /** Called with a sentence when a restart may lose counters. Counting goes on. */
   onProblem: (sentence: string) => void;
 };
 
 export type JournaledCounters = MemoryCounters & {
   /**
-   * Records the counters that have changed since the last call. Call it every second. Never fails. Does nothing if
-   * the previous call has not ended.
+   * Writes the counters that have changed since the last call to the journal. Call it every second. Never throws. Does
+   * nothing while the previous call is still writing.
    */
   tick(): Promise<void>;
 };
@@ -29,8 +29,8 @@ export type JournaledCounters = MemoryCounters & {
 type OpenFile = { handle: FileHandle; bytes: number };
 
 /**
- * The next journal while it is written. `wholeBytes` is the length of the records of all counters, without the
- * changes that were appended since.
+ * The next journal while it is written. `wholeBytes` is the length of what it needs to have each counter once; changes
+ * that were appended meanwhile are not included.
  */
 type Successor = { file: OpenFile; batches: Iterator<CounterRecord[]>; wholeBytes: number };
 
@@ -39,10 +39,10 @@ type Journal = {
   readonly counters: MemoryCounters;
   /** the file at `path`; `undefined` after a failure, until a successor replaces it */
   file: OpenFile | undefined;
-  /** the length that the file had when it recorded each counter once */
+  /** the length that the file had when it was new and had each counter once */
   wholeBytes: number;
   successor: Successor | undefined;
-  /** whether the last failure was reported and is not resolved yet */
+  /** whether writing fails at present, and `onProblem` was told so */
   failing: boolean;
 };
 
@@ -52,10 +52,10 @@ const SPARE_BYTES = 2 ** 20;
 const BATCHES_PER_TICK = 64;
 
 /**
- * Creates counters in memory with a journal, and restores those in the journal. Counters of windows longer
- * than a minute survive a restart: after `close` all of them; after a kill, what the last tick has
- * recorded. Counters of shorter windows start empty. Hits from before the start cannot be given back. Only
- * one process at a time may use the file.
+ * Creates counters in memory with a journal, and restores the counters that are in the journal. After a restart, windows
+ * longer than a minute continue: after `close` with everything they counted, after a kill with what the last tick has
+ * recorded. Shorter windows start empty. Hits from before the restart cannot be given back. Only one process at a time
+ * may use the file.
  */
 export async function journaledCounters(options: JournalOptions): Promise<JournaledCounters> {
   const counters = memoryCounters({ ...options, recordAboveMs: MINUTE_MS });
@@ -113,16 +113,16 @@ async function restoreFrom(path: string, counters: MemoryCounters): Promise<numb
 
 async function setAside({ path, nowMs, onProblem }: JournalOptions, flaw: string): Promise<void> {
   const aside = `${path}.damaged-${nowMs()}`;
-  const what = `The counters' journal ${path} ${flaw}: limits of windows over a minute may be granted again`;
+  const what = `The journal of the rate limit counters, ${path}, ${flaw}. What could be read still counts; limits with a duration above a minute may be granted again`;
   try {
     if ((await stat(path)).isFile()) await rename(path, aside);
-    onProblem(`${what}. What could be read is in force, the file is now ${aside}.`);
+    onProblem(`${what}. The file was renamed to ${aside}.`);
   } catch (error) {
-    onProblem(`${what}. What could be read is in force, the file cannot be set aside: ${messageOf(error)}.`);
+    onProblem(`${what}. The file could not be renamed to ${aside}: ${messageOf(error)}.`);
   }
 }
 
-/** Runs a file operation. If it fails, counting continues and the next tick writes what is missing. */
+/** Writes to the journal. If that fails, counting goes on, and the next tick writes what is missing. */
 async function attempt(journal: Journal, act: () => Promise<void>): Promise<void> {
   try {
     await act();
@@ -133,7 +133,7 @@ async function attempt(journal: Journal, act: () => Promise<void>): Promise<void
     if (journal.failing) return;
     journal.failing = true;
     journal.options.onProblem(
-      `The counters' journal cannot be written, a restart may forget them: ${messageOf(error)}`,
+      `The journal of the rate limit counters, ${journal.options.path}, cannot be written: ${messageOf(error)}. Until it can, a restart forgets what the counters counted.`,
     );
   }
 }
@@ -174,7 +174,7 @@ async function beginSuccessor(journal: Journal): Promise<void> {
   await write(file, HEADER);
 }
 
-/** Writes more of the successor. When it is complete, it replaces the journal. */
+/** Writes up to `batches` batches to the successor. When all counters are written, the successor replaces the journal. */
 async function continueSuccessor(journal: Journal, batches: number): Promise<void> {
   const { successor } = journal;
   if (successor === undefined) return;
@@ -197,8 +197,8 @@ async function replaceFile(journal: Journal, { file, wholeBytes }: Successor): P
 }
 
 /**
- * Appends a line to the journal and its successor. After a failed write, the file may end in a part of a
- * line, so a successor replaces it.
+ * Appends a line to the journal and its successor. If that fails, the journal may end in an incomplete line, so nothing
+ * more is appended to it, and a successor replaces it.
  */
 async function append(journal: Journal, line: string): Promise<void> {
   const { file, successor } = journal;
@@ -212,7 +212,7 @@ async function append(journal: Journal, line: string): Promise<void> {
   if (successor !== undefined) await write(successor.file, line);
 }
 
-/** Appends text to a file, and returns the number of bytes. */
+/** Appends text to a file, and returns how many bytes it has. */
 async function write(file: OpenFile, text: string): Promise<number> {
   const bytes = Buffer.from(text);
   const { bytesWritten } = await file.handle.write(bytes);

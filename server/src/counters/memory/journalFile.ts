@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import type { Entry } from "./slidingLog.ts";
 import type { CounterRecord } from "./snapshots.ts";
 
-/** a journal has only counters of windows longer than this */
+/** A journal has only the counters of windows that are longer than this. */
 export const MINUTE_MS = 60_000;
 
 /**
@@ -12,7 +12,7 @@ export const MINUTE_MS = 60_000;
  */
 export const HEADER = "latchkey counters 1\n";
 
-/** A line of a journal. If the process was killed while it wrote the last line, the incomplete line is ignored. */
+/** A line of a journal, after its checksum was checked. */
 export type Line = { kind: "records"; records: CounterRecord[] } | { kind: "damaged" };
 
 const NEWLINE = 10;
@@ -37,7 +37,7 @@ export function readJournal(path: string): AsyncGenerator<Line> {
   return readLines(createReadStream(path, { highWaterMark: 2 ** 20 }));
 }
 
-/** Parses the lines after the header. If the header is another one, yields only one damaged line. */
+/** Parses the lines after the header. If the first line is not `HEADER`, yields one damaged line and stops. */
 async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   let first = true;
   for await (const line of splitLines(chunks)) {
@@ -48,8 +48,8 @@ async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Lin
 }
 
 /**
- * Yields the complete lines. If the process was killed during a write, the file ends in a
- * part of a line, which is left out.
+ * Yields the complete lines. The file ends in an incomplete line if the process was killed while it wrote; that line is
+ * ignored.
  */
 async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let begun: Buffer[] = [];

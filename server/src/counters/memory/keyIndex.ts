@@ -21,8 +21,8 @@ import {
 } from "./cells.ts";
 
 /**
- * A hash table that finds counters by their keys. It grows by one bucket with each new counter (linear hashing), so
- * no call has to wait for a rehash. Only this file uses the fields.
+ * A hash table that finds counters by their keys. Each new counter splits one bucket in two (linear hashing), so no call
+ * has to wait while the whole table is rebuilt. Only this file uses the fields.
  */
 export type KeyIndex = {
   readonly cells: Cells;
@@ -30,7 +30,10 @@ export type KeyIndex = {
   readonly packed: PackedKey;
   /** the first counter of each bucket; 0: the bucket is empty */
   readonly pages: Uint32Array[];
-  /** the largest power of two ≤ `buckets`; the first `buckets - half` buckets have been split in two since there were `half` */
+  /**
+   * the largest power of two ≤ `buckets`. When there were `half` buckets, a new round of splits began; since then, the
+   * first `buckets - half` buckets have been split
+   */
   half: number;
   buckets: number;
   size: number;
@@ -130,7 +133,7 @@ function unlink(index: KeyIndex, bucket: number, counter: Counter): void {
   setNext(index, before, next);
 }
 
-/** Splits the next bucket in two. Does nothing if there is no memory left: the buckets then contain more counters. */
+/** Splits the next bucket in two. Does nothing if no memory is left: then the buckets just hold more counters each. */
 function addBucket(index: KeyIndex): void {
   if (index.buckets >>> PAGE_BITS >= index.pages.length && !addPage(index)) return;
   const split = index.buckets - index.half;
@@ -156,12 +159,12 @@ function addPage(index: KeyIndex): boolean {
 const MAX_KEY_LENGTH = 16_384;
 
 /**
- * A key as 32-bit words. The first word, the head, has the length and the width of the units. Each further word has
- * four units of 8 bits or two of 16 bits.
+ * A key as 32-bit words. The first word has the key's length, and whether its characters have 8 or 16 bits. Each further
+ * word has four characters of 8 bits or two of 16 bits.
  */
 export type PackedKey = { readonly words: Uint32Array; key: string; count: number; hash: number };
 
-// Random in each process, so that a client cannot choose identifiers that fall into the same bucket.
+// Each process has another random seed, so that a client cannot send identifiers that all fall into the same bucket.
 const [seed = 0, random = 0] = crypto.getRandomValues(new Uint32Array(2));
 const factor = random | 1;
 
@@ -179,7 +182,7 @@ export function packKey(packed: PackedKey, key: string): void {
   packed.key = key;
 }
 
-/** Writes a packed key to new cells, and returns the first of them. */
+/** Allocates cells, writes a packed key into them, and returns the first one. */
 export function storeKey(cells: Cells, packed: PackedKey): Cell {
   let cell = NO_CELL;
   const lastCell = packed.count - 1 - ((packed.count - 1) % WORDS_PER_CELL);
@@ -195,7 +198,7 @@ export function storeKey(cells: Cells, packed: PackedKey): Cell {
   return cell;
 }
 
-/** Whether the cells from `firstCell` on contain this key. */
+/** Returns whether the cells from `firstCell` on contain this key. */
 export function isStored(cells: Cells, packed: PackedKey, firstCell: Cell): boolean {
   let cell = firstCell;
   for (let word = 0; word < packed.count; word += WORDS_PER_CELL) {
@@ -226,7 +229,7 @@ export function readKey(cells: Cells, firstCell: Cell): string {
   return String.fromCharCode(...units.slice(0, head >>> 1));
 }
 
-/** Packs a key with units of 8 bits. Returns the number of words, or 0 if a character needs more bits. */
+/** Packs a key with 8 bits for each character. Returns the number of words, or 0 if a character needs more bits. */
 function packNarrow(words: Uint32Array, key: string): number {
   const whole = key.length & ~3;
   let all = 0;

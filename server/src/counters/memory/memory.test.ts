@@ -52,7 +52,7 @@ describe("memory", () => {
     expect([counters.size(), counters.bytes()]).toEqual(before);
   });
 
-  test("the counters stay below the cap, however many identifiers there are", () => {
+  test("the counters stay below their memory limit, however many identifiers there are", () => {
     const { clock, forgotten, counters } = openMemory(MIB);
     for (let i = 0; i < 30_000; i += 1) {
       const windows = [windowOf(`a${i}`), windowOf(`b${i % 7919}`, { limit: 1000 }), windowOf(`c${i % 13}`)];
@@ -72,7 +72,7 @@ describe("memory", () => {
     for (const [i, window] of short.entries()) counters.hit([window, ...long.slice(i, i + 1)]);
     expect(forgotten).toEqual({ live: 0, runOut: 0 });
     clock.nowMs += 2000;
-    // The logs of these counters grow.
+    // a second hit, so that the logs of these counters grow
     for (const window of long) counters.hit([window]);
     expect(forgotten.runOut).toBeGreaterThan(200);
     expect(forgotten.live).toBe(0);
@@ -90,7 +90,7 @@ describe("memory", () => {
     const kept = groups.map((group) =>
       group.filter((window) => counters.hit([{ ...window, cost: 0 }]).windows[0]?.remaining !== 100),
     );
-    // Eviction checks only a sample of the counters, so it misses a few.
+    // eviction checks only a sample of the counters, so a few of the least used remain
     expect(kept[0]?.length).toBeLessThan(20);
     expect(kept[2]).toHaveLength(200);
   }, 30_000);
@@ -125,7 +125,7 @@ describe("memory", () => {
     expect(forgotten).toEqual({ live: 0, runOut: 0 });
   }, 30_000);
 
-  test("after any history, even at the cap, there is space for as many counters as in the beginning", async () => {
+  test("after any history, even at the memory limit, there is space for as many counters as in the beginning", async () => {
     const { clock, forgotten, counters } = openMemory(256 * 1024);
     const countersThatFit = (name: string): number => {
       const before = forgotten.live;
@@ -157,7 +157,7 @@ describe("memory", () => {
     expect(others.map((other) => remainingOf(counters, other))).toEqual(before);
   }, 30_000);
 
-  test("a counter whose log grows at the cap does not evict itself", () => {
+  test("a counter whose log grows at the memory limit does not evict itself", () => {
     const { clock, forgotten, counters } = openMemory(256 * 1024);
     for (let round = 0; round < 20; round += 1) {
       for (let i = 0; i < 900; i += 1) {
@@ -215,7 +215,7 @@ describe("memory", () => {
     expect(counters.hit([window]).passed).toBe(true);
   }, 30_000);
 
-  test("a cap below 256 KiB and a key above 16,384 characters are refused", () => {
+  test("a memory limit below 256 KiB and a key above 16,384 characters are refused", () => {
     expect(() => openMemory(256 * 1024 - 1)).toThrow(RangeError);
     const { counters } = openMemory(256 * 1024);
     expect(() => counters.hit([windowOf("x".repeat(16_384))])).toThrow(RangeError);

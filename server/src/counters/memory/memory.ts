@@ -9,13 +9,13 @@ import { advance, emptyAtMs, freedAtMs, type Take, take, undo, usedOf } from "./
 import { allRecords, type CounterRecord, changedRecords, restoreRecord } from "./snapshots.ts";
 
 export type MemoryOptions = {
-  /** Unix time in whole milliseconds; if it goes back, the latest time so far stays in force */
+  /** Returns the Unix time in whole milliseconds. If it goes back, the counters keep the latest time so far. */
   nowMs: () => number;
   /** the maximum memory of all counters together; at least 256 KiB */
   maxBytes: number;
-  /** called when counters were evicted to make room, with their number and whether they still counted something */
+  /** Called when counters were evicted to make room, with their number, and whether they still counted something. */
   onEvict?: (count: number, live: boolean) => void;
-  /** `changed` and `all` return only counters of windows longer than this; by default none */
+  /** `changed` and `all` yield only counters of windows longer than this. Default: they yield none. */
   recordAboveMs?: number;
 };
 
@@ -28,24 +28,25 @@ export type MemoryCounters = Omit<Counters, "hit" | "giveBack" | "peek"> & {
   /** Returns the number of counters, including some that no longer count anything. */
   size(): number;
   /**
-   * Yields the counters that have changed since the last call, in batches. Each batch
-   * has their state when it is read.
+   * Yields the counters that have changed since the last call, in batches. A batch has the state of its counters at the
+   * moment when it is taken from the generator.
    */
   changed(): Generator<CounterRecord[]>;
   /**
-   * Yields all counters, in batches. Each batch has their state when it is read. Hits
-   * between two batches are allowed.
+   * Yields all counters, in batches. A batch has the state of its counters at the moment when it is taken from the
+   * generator. There may be hits between two batches.
    */
   all(): Generator<CounterRecord[]>;
   /**
-   * Restores a counter from a record, without entries that no longer count. If several records have
-   * the same key, the last one wins.
+   * Restores a counter from a record; costs in it that no longer count are left out. If several records have the same
+   * key, the last one replaces the others.
    */
   restore(record: CounterRecord): void;
 };
 
 /**
- * A window of a hit with its counter, 0 if it has none. The counter is valid while the store's `moves` are the same.
+ * A window of a hit, with the cell of its counter, or 0 if it has no counter. The cell is right as long as the store's
+ * `moves` have not changed since it was looked up.
  */
 type Asked = {
   window: Window;
@@ -60,13 +61,14 @@ type Asked = {
 const MIN_BYTES = 256 * 1024;
 
 /**
- * Creates counters in the memory of this process, outside the garbage collector's heap. A counter with one entry
- * takes 132 bytes, one with 62 entries at most 1,000. Durations are at most 2³² - 1 ms. Throws a RangeError for a key
- * with more than 16,384 characters.
+ * Creates counters in the memory of this process, outside the heap that the garbage collector manages. A counter takes
+ * 132 bytes with one entry, and at most 1,000 bytes with 62 entries, the most that it can have. Durations are at most
+ * 2³² - 1 ms. A hit throws a RangeError if the key of its counter has more than 16,384 characters.
  */
 export function memoryCounters(options: MemoryOptions): MemoryCounters {
   const { nowMs, maxBytes, onEvict = () => {}, recordAboveMs = Infinity } = options;
-  if (maxBytes < MIN_BYTES) throw new RangeError(`maxBytes is ${maxBytes}, the least is ${MIN_BYTES}`);
+  if (maxBytes < MIN_BYTES)
+    throw new RangeError(`maxBytes is ${maxBytes}. It must be at least ${MIN_BYTES}.`);
   const budget = { maxBytes, usedBytes: 0 };
   const cells = emptyCells(budget, () => makeRoom(store, onEvict));
   const store: Store = {
@@ -91,7 +93,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
       return { passed, windows: statesOf(store, asked), receipt };
     },
     giveBack(hit) {
-      // Emptying the receipt makes a second call do nothing. The last take is undone first.
+      // `splice` empties the receipt, so that a second call does nothing. The last take is undone first.
       for (const taken of takesOf(hit).splice(0).reverse()) giveBackTo(store, taken);
     },
     peek(windows) {
@@ -110,7 +112,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
   };
 }
 
-// The next functions are loops: with `every`, `filter` and `map`, each decision would pay for closures and arrays.
+// The next functions use loops, since `every`, `filter` and `map` would create closures and arrays for each decision.
 
 function allPassed(asked: readonly Asked[]): boolean {
   for (const one of asked) if (!one.passed) return false;
@@ -141,8 +143,8 @@ function judge(store: Store, window: Window, before: readonly Asked[]): Asked {
 }
 
 /**
- * Returns the counter's current cell. It may have changed: handling one window may create
- * or evict the counter of another.
+ * Returns the current cell of a window's counter. It may have changed since the window was looked up, since counting
+ * another window of the same call may have evicted this counter.
  */
 function locate(store: Store, asked: Asked): Counter {
   if (asked.moves !== store.moves) {

@@ -1,12 +1,12 @@
 import type { Window } from "../../domain/windows.ts";
 import { counterKey } from "../counters.ts";
 
-/** as many limits as a hot key and its identity usually have */
+/** how many keys are remembered: about as many as the limits of a busy key and its identity */
 const places = 8;
 
 /**
- * Returns the keys of windows, and remembers those of the last few: the stored limits of a hot key are the same objects
- * in each verification, and to write its key and make it one text takes a third of a hit.
+ * Returns a function that returns the counter key of a window. It remembers the keys of the last eight windows, since
+ * building a key takes a third of the time of a hit, and the verifications of one key all pass the same window objects.
  */
 export function recentKeys(): (window: Window) => string {
   const windows: (Window | undefined)[] = Array.from({ length: places }, () => undefined);

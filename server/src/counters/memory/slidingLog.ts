@@ -26,33 +26,33 @@ import {
 } from "./cells.ts";
 
 /**
- * The log of a counter has the costs that count now, as entries with a time and a cost. A cost of time t counts at
- * every time in [t, t + duration). Times are whole ms since the epoch and never go back.
+ * The log of a counter has the costs that count now, as entries with a time and a cost. A cost that was added at time t
+ * counts from t until just before t + duration. Times are whole ms since the epoch and never go back.
  *
- * The log is exact with one exception: a cost joins the newest entry if that began at most duration/60 ago, and all
- * costs of an entry stop counting together with its last one. So nothing is ever admitted too early, capacity comes
- * back at most duration/60 late, and 62 entries are always enough.
+ * The log is exact with one exception: a cost joins the newest entry if that entry began at most duration/60 ago, and
+ * all costs of an entry stop counting when its last cost does. So no cost stops counting too early, some stop counting
+ * up to duration/60 late, and a log never needs more than 62 entries.
  */
 export type Logs = {
   readonly cells: Cells;
   /**
-   * the highest number of any entry; a new counter continues from it, so it never repeats the
-   * numbers of an older one in its cell
+   * the highest entry number of all counters. A new counter continues from it, so that none of its entries has the
+   * number of an entry of the counter that was in its cell before
    */
   newestEntry: number;
 };
 
-/** A take: the cost that one hit has added to one counter. It has only numbers, so a receipt keeps no object alive. */
+/** A take: the cost that one hit has added to one counter. It has only numbers, so keeping it keeps no counter alive. */
 export type Take = {
   counter: Counter;
   entry: number;
   touch: number;
   cost: number;
-  /** the last time of the entry before this take, ms */
+  /** the time of the entry's last cost before this take, ms */
   lastBeforeMs: number;
 };
 
-/** Costs that stop counting together, one duration after the last of them. */
+/** An entry of a log: costs that stop counting together, one duration after the last of them (`lastMs`). */
 export type Entry = { lastMs: number; cost: number };
 
 /** Initializes a cell as a counter with an empty log. `durationMs` must be less than 2³². */
@@ -65,7 +65,7 @@ export function openLog(logs: Logs, counter: Counter, durationMs: number): void 
   view.setFloat64(at + LAST, -durationMs, true);
 }
 
-/** Drops entries that no longer count. Call it with the current time before any function below. */
+/** Drops entries that no longer count. Call it with the current time before you call any function below. */
 export function advance(logs: Logs, counter: Counter, nowMs: number): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -82,13 +82,13 @@ export function usedOf({ cells }: Logs, counter: Counter): number {
   return viewOf(cells, counter).getFloat64(offset(counter) + USED, true);
 }
 
-/** Returns when the newest entry stops counting, or has stopped. */
+/** Returns the time when the newest entry stops counting; it may be in the past. */
 export function runsOutAtMs({ cells }: Logs, counter: Counter): number {
   const view = viewOf(cells, counter);
   return view.getFloat64(offset(counter) + LAST, true) + view.getUint32(offset(counter) + DURATION, true);
 }
 
-/** Returns when at least `amount` of the used cost will have stopped counting; 0 < amount ≤ used. */
+/** Returns the time by which at least `amount` of the cost that counts now stops counting. 0 < amount ≤ that cost. */
 export function freedAtMs(logs: Logs, counter: Counter, amount: number): number {
   const view = viewOf(logs.cells, counter);
   let left = amount;
@@ -132,7 +132,7 @@ export function take(logs: Logs, counter: Counter, nowMs: number, cost: number):
   return { counter, entry: view.getUint32(at + ENTRY, true), touch, cost, lastBeforeMs };
 }
 
-/** Undoes a take if its cost still counts, and returns whether it did. The caller must not undo a take twice. */
+/** Undoes a take if its cost still counts, and returns whether it still did. The caller must not undo a take twice. */
 export function undo(logs: Logs, taken: Take): boolean {
   const view = viewOf(logs.cells, taken.counter);
   const at = offset(taken.counter);
@@ -145,7 +145,7 @@ export function undo(logs: Logs, taken: Take): boolean {
   return true;
 }
 
-/** Returns the entries, oldest first; empty if nothing counts. `firstMs` is when the newest entry began. */
+/** Returns the entries, oldest first; none if nothing counts. `firstMs` is the time when the newest entry began. */
 export function readLog({ cells }: Logs, counter: Counter): { firstMs: number; entries: Entry[] } {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -158,7 +158,7 @@ export function readLog({ cells }: Logs, counter: Counter): { firstMs: number; e
   return { firstMs, entries };
 }
 
-/** Fills a cleared log with entries from `readLog`. No entry may be later than now. */
+/** Fills an empty log with entries that `readLog` returned. No entry may be later than now. */
 export function fillLog(logs: Logs, counter: Counter, firstMs: number, entries: readonly Entry[]): void {
   const view = viewOf(logs.cells, counter);
   const at = offset(counter);
@@ -176,7 +176,7 @@ export function clearLog(logs: Logs, counter: Counter): void {
   dropEntries(logs.cells, counter);
   view.setFloat64(at + USED, 0, true);
   view.setFloat64(at + COST, 0, true);
-  // The next entry gets a new number, so that takes of the dropped entry are not given back to it.
+  // The next entry gets a new number, so that giving back a take of a dropped entry does not subtract from it.
   numberEntry(logs, view, at);
 }
 
@@ -200,7 +200,7 @@ function numberEntry(logs: Logs, view: DataView, at: number): void {
 
 function undoNewest(view: DataView, at: number, taken: Take): void {
   add(view, at + COST, -taken.cost);
-  // If there was no later take, or all later takes were undone, the entry gets the time back that it had before this take.
+  // The entry gets back the time that it had before this take, unless a later take still counts.
   if (view.getUint32(at + TOUCH, true) !== taken.touch) return;
   const lastMs = view.getFloat64(at + LAST, true);
   view.setUint32(at + TOUCH, taken.touch - 1, true);
@@ -212,8 +212,8 @@ function add(view: DataView, at: number, amount: number): void {
   view.setFloat64(at, view.getFloat64(at, true) + amount, true);
 }
 
-// The closed entries of a counter are a queue in a ring of cells. The time of an entry is stored modulo 2³² ms. It can be restored,
-// since the counter's LAST is less than 2³² ms later.
+// The closed entries of a counter are a queue in a ring of cells. The time of an entry is stored modulo 2³² ms. The whole
+// time follows from LAST, the time of the counter's newest cost, which is less than 2³² ms later.
 
 /** Appends an entry. Allocates a new cell if the last one is full. */
 function pushEntry(cells: Cells, counter: Counter, lastMs: number, cost: number): void {
@@ -228,7 +228,7 @@ function pushEntry(cells: Cells, counter: Counter, lastMs: number, cost: number)
   view.setUint8(at + CLOSED, closed + 1);
 }
 
-/** Drops the entries up to `timeMs`, and returns the sum of their costs. */
+/** Drops the closed entries whose last cost is at or before `timeMs`, and returns the sum of their costs. */
 function dropEntriesUntil(cells: Cells, counter: Counter, timeMs: number): number {
   const view = viewOf(cells, counter);
   const at = offset(counter);
@@ -249,7 +249,7 @@ function dropEntries(cells: Cells, counter: Counter): void {
   while (view.getUint8(offset(counter) + CLOSED) > 0) dropOldest(cells, view, offset(counter));
 }
 
-/** Subtracts `cost` from the closed entry after which `younger` newer closed entries follow. */
+/** Subtracts `cost` from a closed entry: the one that has `younger` newer closed entries. */
 function subtractFromEntry(cells: Cells, counter: Counter, younger: number, cost: number): void {
   const view = viewOf(cells, counter);
   const at = offset(counter);

@@ -4,7 +4,7 @@ import { createCounter, noteFill, type Store } from "./eviction.ts";
 import { findCounter, keyOf } from "./keyIndex.ts";
 import { clearLog, type Entry, fillLog, readLog, usedOf } from "./slidingLog.ts";
 
-/** A copy of a counter, for the journal or another backend. Times are in ms since the epoch. */
+/** The state of a counter, for the journal or for a copy to another backend. Times are in ms since the epoch. */
 export type CounterRecord = {
   key: string;
   durationMs: number;
@@ -19,8 +19,8 @@ export type CounterRecord = {
 const BATCH = 256;
 
 /**
- * Yields records of the counters that are marked as changed at the beginning. If the caller
- * stops early, the rest stays marked.
+ * Yields records of the counters that were marked as changed when the iteration began, and removes the marks. If the
+ * caller stops early, the remaining counters stay marked.
  */
 export function* changedRecords(store: Store): Generator<CounterRecord[]> {
   const due = store.changes.counters;
@@ -43,7 +43,7 @@ export function* allRecords(store: Store): Generator<CounterRecord[]> {
   for (let first = 0; first < endOfCells(cells); first += 2 * BATCH) {
     const batch: CounterRecord[] = [];
     for (let number = first; number < first + 2 * BATCH; number += 1) {
-      const cell = number as Counter; // only a cell with a mark is a counter
+      const cell = number as Counter; // not every cell is a counter: the next line ignores the cells without a mark
       if (markOf(cells, cell) !== 0 && isRecorded(changes, cells, cell)) batch.push(recordOf(store, cell));
     }
     yield batch;
@@ -51,8 +51,8 @@ export function* allRecords(store: Store): Generator<CounterRecord[]> {
 }
 
 /**
- * Restores a counter from a record. If the clock was set back, entries may be in the future. They then count as
- * entries of now, so they never stop counting too early.
+ * Restores a counter from a record. If the clock was set back since the record was made, entries may be in the future.
+ * Those get the current time, so they count for one duration from now.
  */
 export function restoreRecord(store: Store, record: CounterRecord): void {
   const { logs, nowMs } = store;

@@ -26,7 +26,7 @@ const asked = fc.record({
   limit: fc.integer({ min: 0, max: 8 }),
   cost: fc.integer({ min: 0, max: 4 }),
 });
-/** Hits of one to three windows, some with the same counter twice. They are more hits than fit into one script. */
+/** Generates more hits than fit into one script, each with one to three windows; some have the same counter twice. */
 const hits = fc.array(fc.array(asked, { minLength: 1, maxLength: 3 }), { minLength: 120, maxLength: 140 });
 
 test("hits that are sent together have the same results as one after the other", async () => {

@@ -2,14 +2,14 @@ import { RedisClient } from "bun";
 import { isAboutThisCall, RedisUnavailable } from "./faults.ts";
 import type { Script } from "./scripts.ts";
 
-/** Runs a script in Redis. Errors: `RedisUnavailable`, and errors that concern only this call. */
+/** Runs a script in Redis. Errors: `RedisUnavailable`, or Redis's error if the script itself failed. */
 export type Ask = (script: Script, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
 
 /** A connection to Redis. It is used until its first failure. Replies arrive in the order of the calls. */
 export type Connection = {
-  /** Runs a script. If the connection fails or a reply is late, `onFailure` is called. */
+  /** Runs a script. If the connection fails or the reply is late, `onFailure` is called. */
   ask: Ask;
-  /** Returns an `Ask` for calls before the link is up: each may take `ms`, and `onFailure` is not called. */
+  /** Returns an `Ask` for the first calls on a new connection: each may take `ms`, and `onFailure` is not called. */
   askWithin(ms: number): Ask;
   /** Closes the connection. Calls that still wait for a reply fail. */
   close(): void;
@@ -41,7 +41,7 @@ export function connectRedis({ url, deadlineMs, onFailure }: Options): Connectio
     return new RedisUnavailable("Redis could not be reached", { cause: error });
   }
 
-  /** Sends the whole script instead of its hash, since Redis does not have it yet. */
+  /** Sends the text of the script, since Redis did not know its hash. */
   async function withText(...call: Parameters<Ask>): Promise<unknown> {
     replies.sent();
     try {
@@ -102,7 +102,7 @@ function isUnknownScript(error: unknown): boolean {
   return String((error as Error).message).startsWith("NOSCRIPT");
 }
 
-/** Waits for `work`. Errors: `RedisUnavailable` after `ms`. */
+/** Waits for `work`, but at most `ms`. Errors: `RedisUnavailable` when that time is over. */
 export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -118,14 +118,14 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
 const steps = 5;
 
 /**
- * Calls `onLate` once if a reply takes longer than `deadlineMs`. A timer checks five times per deadline, so it notices a
- * late reply at most a fifth of the deadline too late. Replies arrive in the order of the calls. If the event loop is
- * blocked, the whole time counts as one step, since this process could not have read a reply meanwhile.
+ * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls: replies arrive in the order
+ * of the calls, so it compares five times per deadline how many were sent and how many were received. While the event
+ * loop is blocked, this process cannot read replies, so that time counts as a single step however long it was.
  */
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;
   let received = 0;
-  /** how many calls had been sent at each of the last steps, oldest first */
+  /** how many calls had been sent in total at each of the last steps, oldest first */
   let before: number[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 

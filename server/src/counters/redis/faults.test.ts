@@ -29,7 +29,7 @@ function as(user: string, word = password): string {
   return `redis://${user}:${word}@127.0.0.1:${server.port}`;
 }
 
-/** Returns the error with which counters in this Redis fail at the start. */
+/** Returns the message with which counters in this Redis refuse to start. */
 async function refusal(url: string): Promise<string> {
   const error: unknown = await openRedisNode(url).then(
     (node) => node.counters.close(),
@@ -65,7 +65,7 @@ describe("a Redis that can never work is refused at the start, with a sentence t
   });
 
   test("a database that does not exist", async () => {
-    expect(await refusal(`${as("default")}/99`)).toContain("no database with that number");
+    expect(await refusal(`${as("default")}/99`)).toContain("no database with this number");
   });
 
   test("a Redis with scripts disabled", async () => {

@@ -1,10 +1,10 @@
-/** Redis did not run the call, or did not reply in time. In the latter case, it may still run the call. */
+/** Redis could not be reached, or did not reply in time. If it was only late, it may still run the call. */
 export class RedisUnavailable extends Error {}
 
-/** Redis refuses this program until a person changes something. The message says what. */
+/** Redis refuses this program, and will do so until a person changes something. The message says what to change. */
 export class RedisRefused extends Error {}
 
-/** faults that neither waiting nor a new connection fixes, and what to do about each */
+/** error messages of Redis or of its client that trying again does not fix, and what to do about each */
 const refusals: readonly [pattern: RegExp, sentence: string][] = [
   [
     /WRONGPASS|NOAUTH|ERR AUTH|invalid password/i,
@@ -14,9 +14,9 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
     /NOPERM|can't run this command|can't access/i,
     "the Redis user lacks permissions: give it ~latchkey:* +evalsha +eval +get +set +del +time +info",
   ],
-  [/unknown command/i, "the server there does not run scripts (EVALSHA), as Redis and Valkey do"],
-  [/INVALID_RESPONSE/, "the server there is not Redis"],
-  [/DB index/i, "Redis has no database with that number"],
+  [/unknown command/i, "the server at this address does not run scripts (EVALSHA): use Redis or Valkey"],
+  [/INVALID_RESPONSE/, "the server at this address is not Redis: correct the host and the port"],
+  [/DB index/i, "Redis has no database with this number: correct the number after the last / of the address"],
   [
     /CERT|TLS|SSL|HOSTNAME|ALTNAME/,
     "the certificate of Redis is not trusted: set NODE_EXTRA_CA_CERTS to the file of its certificate authority",
@@ -24,8 +24,8 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
 ];
 
 /**
- * Returns what to do about an error, as a sentence without its period. Returns `undefined` if
- * the fault may go away by itself.
+ * Returns what a person must do about an error, as a sentence without its period. Returns `undefined` if the fault may
+ * go away by itself.
  */
 export function refusalOf(error: unknown): string | undefined {
   const text = textOf(error);
@@ -33,7 +33,7 @@ export function refusalOf(error: unknown): string | undefined {
   return sentence && `${sentence} (${text})`;
 }
 
-/** Returns the message of the client or of Redis. It never contains the password. */
+/** Returns the error's message, from Redis or from its client. It never contains the password. */
 export function textOf(error: unknown): string {
   const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
   if (cause !== undefined) return textOf(cause);
@@ -41,7 +41,7 @@ export function textOf(error: unknown): string {
   return code === undefined || code === "ERR_REDIS_SERVER_ERROR" ? said : `${code}: ${said}`;
 }
 
-/** Whether the error concerns only this call, so that a new connection would not fix it. */
+/** Returns whether only this call has failed, because of its data. A new connection would not help then. */
 export function isAboutThisCall(error: unknown): boolean {
   return /^(ERR|WRONGTYPE)\b/.test((error as Error).message) && refusalOf(error) === undefined;
 }

@@ -1,26 +1,30 @@
 import type { Window } from "../../domain/windows.ts";
 import { counterKey } from "../counters.ts";
 
-// A cluster chooses the node of a key by the part in braces. So all keys of a workspace are on one node, and a script can use several.
+// A Redis cluster chooses the node of a key by the part in braces. So all keys of a workspace are on the same node, as
+// a script that uses several keys requires.
 
 export function counterKeyIn(window: Window): string {
   return redisKey(window.workspaceId, counterKey(window));
 }
 
 function redisKey(workspaceId: string, key: string): string {
-  // keys are sent in UTF-8, which cannot represent lone surrogates: it would make different keys equal
+  // Keys are sent in UTF-8, which replaces every half of a surrogate pair by the same character. So two keys that differ
+  // only in such a half would become equal.
   const sent = key.isWellFormed() ? `c:${key}` : `u:${Buffer.from(key, "utf16le").toString("base64")}`;
   return `latchkey:{${workspaceId}}${sent}`;
 }
 
-/** Returns the Redis key that stores how much of an admission Redis has counted. */
+/**
+ * Returns the Redis key for how much of an admission was added. An admission is what this process granted without
+ * Redis.
+ */
 export function addedKey({ workspaceId }: Window, processId: string, number: number): string {
   return `latchkey:{${workspaceId}}a:${processId}:${number}`;
 }
 
 /**
- * Returns the Redis key of a counter, given the `counterKey` of its window. Returns
- * `undefined` if `key` is something else.
+ * Returns the Redis key of a counter. `key` is the `counterKey` of its window; for any other text, returns `undefined`.
  */
 export function redisKeyOf(key: string): string | undefined {
   const [start = "", , , length = ""] = /^([a-z]+)\/(\d+)\/(\d+)\//.exec(key) ?? [];
@@ -28,8 +32,8 @@ export function redisKeyOf(key: string): string | undefined {
 }
 
 /**
- * The reverse of `redisKeyOf`: returns the `counterKey` and the duration. Returns `undefined` if the
- * Redis key is not that of a counter.
+ * The reverse of `redisKeyOf`: returns the `counterKey` of a counter in Redis, and its duration. Returns `undefined` if
+ * `inRedis` is not the key of a counter.
  */
 export function counterOf(inRedis: string): { key: string; durationMs: number } | undefined {
   const [, form, sent = ""] = /^latchkey:\{[^}]*\}([cu]):(.*)$/s.exec(inRedis) ?? [];

@@ -2,17 +2,17 @@ import { type Ask, type Connection, connectRedis, within } from "./connection.ts
 import { RedisRefused, RedisUnavailable, refusalOf, textOf } from "./faults.ts";
 
 /**
- * A link is a connection to Redis that is replaced after a failure. While it is down, calls fail at once, so none
- * waits long. Replies arrive in the order of the calls.
+ * A link to Redis has one connection at a time, and replaces it when it has failed. Until the next one works, the link is
+ * down: calls fail at once, so that no caller waits. Replies arrive in the order of the calls.
  */
 export type RedisLink = {
   /**
-   * Resolves when the first attempt to connect is over. If it failed, the link is down and keeps trying.
-   * Errors: `RedisRefused`.
+   * Resolves when the first attempt to connect has succeeded or failed. After a failure, the link is down and keeps
+   * trying. Errors: `RedisRefused` if trying again will not help.
    */
   ready: Promise<void>;
   ask: Ask;
-  /** Whether Redis can be asked. False from a failure until a new connection has passed `onConnect`. */
+  /** Returns whether Redis can be asked: not from a failure until `onConnect` has succeeded on a new connection. */
   isUp(): boolean;
   /** If the link is down, tries to connect now, for at most a second. */
   tryNow(): Promise<void>;
@@ -23,14 +23,15 @@ type Options = {
   url: string;
   /** the longest wait for a reply, ms */
   deadlineMs: number;
-  /** a monotonic clock, milliseconds */
+  /** the time in milliseconds by a clock that never goes back */
   monotonicMs(): number;
-  /** Runs first on a new connection. If it throws, the link stays down. */
+  /** Called first on a new connection. If it throws, the link stays down. */
   onConnect(ask: Ask): Promise<void>;
-  /** Runs when the link comes up, before any other call. */
+  /** Called when the link is up again, before any other call is sent. */
   onUp(): void;
   /**
-   * Called with the reason when the link goes down, and again when the reason becomes one that only a person can fix.
+   * Called with the reason when the link goes down. While it is down, called again if it turns out that a person must
+   * change something.
    */
   onDown(reason: string): void;
 };
@@ -44,8 +45,7 @@ const lastDeadlineMs = 1_000;
 const unreachable = () => Promise.reject(new RedisUnavailable("Redis is down"));
 
 /**
- * Opens a link, and connects at once. A connection with a late reply is replaced, since
- * Redis may still run the late call.
+ * Opens a link, and connects at once. If a reply is late, the connection counts as failed and is replaced.
  */
 export function openRedis({ onConnect, onUp, onDown, ...options }: Options): RedisLink {
   let current = connect();
@@ -57,7 +57,7 @@ export function openRedis({ onConnect, onUp, onDown, ...options }: Options): Red
   function connect(): Connection {
     const connection = connectRedis({ ...options, onFailure });
     function onFailure(error: unknown): void {
-      // a failure of a connection that was already replaced says nothing about the current one
+      // a connection that was already replaced may fail later; that says nothing about the current one
       if (connection === current && up) goDown(error);
     }
     return connection;
@@ -114,7 +114,7 @@ export function openRedis({ onConnect, onUp, onDown, ...options }: Options): Red
   };
 }
 
-/** Runs one attempt at a time, each now or after a pause. */
+/** Runs `attempt` now or after a pause, but never twice at the same time. */
 function retries(attempt: (withinMs: number) => Promise<void>) {
   let stopped = false;
   let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -142,9 +142,9 @@ function retries(attempt: (withinMs: number) => Promise<void>) {
 }
 
 /**
- * Returns how long to wait before the next attempt to connect. It is 0 if Redis was up for a while: one late reply is
- * not an outage, and until the link is up, each node decides by itself. Otherwise it is a short time with jitter, so
- * that nodes do not retry together.
+ * Returns how long to wait before the next attempt to connect. If Redis was up for a while, the wait is 0: a single late
+ * reply is not an outage, and until the link is up, this node must decide alone. Otherwise the wait is short and has
+ * jitter, so that not all nodes connect at the same moment.
  */
 export function nextTryInMs(calmForMs: number): number {
   return calmForMs >= calmMs ? 0 : probeMs * (0.75 + Math.random() / 2);

@@ -43,7 +43,7 @@ async function ask(server: RedisServer, command: string, ...args: string[]): Pro
   }
 }
 
-/** Breaks the connection, and restores it. */
+/** Breaks the nodes' connections to Redis, runs `between`, and lets the nodes connect again. */
 async function interrupt(proxy: TcpProxy, nodes: readonly RedisNode[], between = async () => {}) {
   for (const node of nodes) node.backs.length = 0;
   proxy.cut();
@@ -110,14 +110,14 @@ test("a failover to a replica that lacks the latest writes is noticed, and what 
     return false;
   });
   await until(() => attempts === 3);
-  expect(node.counters.isUp()).toBe(false); // a replica cannot be written to
+  expect(node.counters.isUp()).toBe(false); // Redis is a replica, and a replica accepts no writes
   await ask(replica, "REPLICAOF", "NO", "ONE");
   await until(() => node.backs.length === 1);
   expect(node.losses()).toBe(1);
   expect(await remaining(node.counters, window)).toBe(7);
 }, 30_000);
 
-test("a primary that was a replica for a while is noticed, although it has the marker that its processes know", async () => {
+test("a Redis that was a replica for a while is noticed, although it still has the marker that the processes know", async () => {
   const first = await start();
   const node = await open(first);
   const second = await start(`replicaof 127.0.0.1 ${first.port}`);

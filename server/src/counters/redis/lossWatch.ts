@@ -4,14 +4,15 @@ import { markScript } from "./scripts.ts";
 const markerKey = "latchkey:marker";
 
 /**
- * Returns a function that checks whether Redis may have lost data, and calls `onLoss` once for each loss. After a
- * restart, a failover or a flush, data may be lost even if counters survived, since the last writes may be missing.
+ * Returns a function that checks whether Redis was restarted, failed over or flushed since the last check, and if so,
+ * calls `onLoss` once. Each of these may have lost the latest writes, even if older counters are still there.
  */
 export function lossWatch({ newId, onLoss }: { newId(): string; onLoss(): void }) {
   let known: string | undefined;
   return async (ask: Ask): Promise<void> => {
     const [before = "", now = ""] = (await ask(markScript, [markerKey], [newId()])) as string[];
-    // On the first check, another process may have set the marker, or this one before a restart. If it is outdated, data is lost.
+    // At this process's first check, no marker means an empty Redis, and a marker that was replaced means a loss: another
+    // process, or this one before a restart, had set it. After that, any other marker than the known one means a loss.
     const lost = before !== now && before !== "";
     if (known === undefined ? lost : known !== now) onLoss();
     known = now;

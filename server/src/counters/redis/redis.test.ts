@@ -17,7 +17,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** Returns how many scripts Redis has run so far. */
+/** Returns how many scripts Redis has run since it started. */
 async function questions(): Promise<number> {
   const text = String(await client.send("INFO", ["commandstats"]));
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0);
@@ -214,7 +214,7 @@ describe("a cached refusal", () => {
       const { passed, windows } = await node.counters.hit([window]);
       const resetInMs = (first.windows[0]?.resetInMs ?? 0) - 9 * call;
       expect({ passed, windows }).toEqual({ passed: false, windows: [{ passed, remaining: 0, resetInMs }] });
-      clock.nowMs += 9; // 900 ms of the 1,000 ms of duration/60
+      clock.nowMs += 9; // with the steps before, 900 ms: less than duration/60, which is 1,000 ms
     }
     expect(await questions()).toBe(before);
     clock.nowMs += (first.windows[0]?.resetInMs ?? 0) - 901;
@@ -250,7 +250,7 @@ describe("a cached refusal", () => {
         const { windows } = await one.counters.hit([asked]);
         if ((await questions()) === before) {
           fromMemory += 1;
-          // refusals with two windows are not cached, so Redis decides
+          // two windows, so that Redis decides: refusals of such calls are not cached
           const hit = await other.counters.hit([asked, { ...elsewhere, cost: 0 }]);
           expect(windows[0]).toEqual(hit.windows[0]);
         }

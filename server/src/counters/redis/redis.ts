@@ -24,18 +24,21 @@ export type RedisOptions = {
   url: string;
   /** the time in milliseconds by a clock that never goes back */
   monotonicMs(): number;
-  /** the longest time that a decision waits for Redis, ms */
+  /** how long a decision waits for Redis at most, ms */
   deadlineMs: number;
   /** the number of processes that share the counters, including this one */
   liveNodes(): number;
   /** the maximum memory for counters while Redis is unreachable */
   maxLocalBytes: number;
   newId(): string;
-  /** Called when Redis may have lost counters. Lost counters start at zero, so limits may be granted twice. */
+  /** Called when Redis may have lost counters. A lost counter starts at zero again, so its limit may be granted twice. */
   onLoss(): void;
   /** Called for each decision that was made without Redis. */
   onLocalDecision(): void;
-  /** Called when the link goes down, and again when the reason becomes one that only a person can fix. */
+  /**
+   * Called with the reason when Redis becomes unavailable, and again if it turns out that a person must change
+   * something.
+   */
   onDown(reason: string): void;
   /** Called when Redis decides again after an outage. */
   onBack(outage: Outage): void;
@@ -50,17 +53,17 @@ export type RedisOptions = {
 export type Outage = { localDecisions: number; countersBroughtBack: number };
 
 export type RedisCounters = Counters & {
-  /** Whether Redis decides. If not, this process decides by its share. */
+  /** Returns whether Redis decides. If not, this process decides alone, and grants its share of each limit. */
   isUp(): boolean;
 };
 
 type Receipt = { given: boolean } & (({ by: "redis" } & Taken) | { by: "share"; hit: Hit });
 
 /**
- * Creates counters that any number of processes share through Redis. While Redis is unreachable, each process grants
- * its share of every limit by itself. When Redis is back, a process adds what it has granted on a counter before it
- * uses that counter again. Resolves when Redis has replied or the first attempt to connect has failed. Errors:
- * `RedisRefused` if waiting will not help.
+ * Creates counters that any number of processes share through Redis. While Redis is unreachable, each process decides
+ * alone, and grants its share of every limit. When Redis is back, a process first adds to a counter what it granted
+ * meanwhile, and then uses that counter. Resolves when the first attempt to connect has succeeded or failed. Errors:
+ * `RedisRefused` if trying again will not help.
  */
 export async function redisCounters(options: RedisOptions): Promise<RedisCounters> {
   const { monotonicMs, redisNowMs } = options;
@@ -74,7 +77,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // if Redis came back while this call waited, nothing else would send this grant soon
+    // If Redis has come back while this call waited for it, the other grants were already sent, so this one is sent now.
     if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
   }
@@ -160,7 +163,10 @@ async function peekThere(
   }
 }
 
-/** Applies a known refusal: a hit would repeat it, even if another process has given back the cost meanwhile. */
+/**
+ * Changes what a peek found in Redis if this process remembers a refusal by the window: `hit` would repeat that refusal,
+ * even if another process has given back a cost meanwhile.
+ */
 function withKnown(peeked: Peeked[], known: Hit | undefined): Peeked[] {
   return peeked.map((one, place) => {
     const state = known?.windows[place];
@@ -174,7 +180,10 @@ type Parts = {
   time(): string;
 };
 
-/** Opens the link, watches it for losses, and adds local grants when Redis is back. Errors: `RedisRefused`. */
+/**
+ * Opens the link to Redis. When it comes up, checks whether Redis has lost counters, and adds what this process granted
+ * meanwhile. Errors: `RedisRefused`.
+ */
 async function openShared(options: RedisOptions, { share, exhausted, time }: Parts) {
   const processId = options.newId();
   const checkLoss = lossWatch(options);
@@ -215,7 +224,7 @@ const checkEveryMs = 1_000;
 
 function checkRegularly(link: RedisLink, check: (ask: Ask) => Promise<void>): () => void {
   const timer = setInterval(() => {
-    // errors need no handling: a failed call has already taken the link down
+    // an error needs no handling, since a failed call has already put the link down
     if (link.isUp()) check(link.ask).catch(() => undefined);
   }, checkEveryMs);
   timer.unref();
@@ -223,8 +232,8 @@ function checkRegularly(link: RedisLink, check: (ask: Ask) => Promise<void>): ()
 }
 
 /**
- * Runs each script once on a key used for nothing else. Throws if this user is not allowed to run
- * scripts, or Redis accepts no writes.
+ * Runs each script once on a key that is used for nothing else. Throws if the Redis user is not allowed to run scripts,
+ * or if this Redis accepts no writes.
  */
 async function rehearse(ask: Ask, processId: string): Promise<void> {
   const key = `latchkey:{rehearsal}${processId}`;

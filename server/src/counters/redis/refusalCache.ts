@@ -1,19 +1,19 @@
 import type { Window } from "../../domain/windows.ts";
 import type { Hit, WindowState } from "../counters.ts";
 
-/** A refusal by a window that has nothing left. */
+/** A remembered refusal by a window whose limit is used up. */
 type Known = { limit: number; cost: number; state: WindowState; learnedAtMs: number; untilMs: number };
 
 const mostKnown = 10_000;
 
 /**
- * Remembers refusals, and repeats them without asking Redis, so that a flood of calls on an
- * exhausted limit does not reach Redis.
+ * Remembers refusals, and repeats them without asking Redis, so that a flood of calls on an exhausted limit does not
+ * reach Redis.
  *
- * A refusal is repeated only if the window had nothing left: then no other call can count anything that would change
- * the time of the reset. It is repeated until the first cost stops counting, but at most for duration/60: another
- * call may give back cost, and capacity may come back that late. Only calls with one window are repeated, since the
- * states of other windows are not known.
+ * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of the
+ * reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
+ * process gives back a cost meanwhile, capacity comes back that much later, which counters are allowed to be late.
+ * Refusals of calls with several windows are not repeated, since the states of the other windows would be missing.
  */
 export function knownExhausted(monotonicMs: () => number) {
   const known = new Map<string, Known>();
@@ -37,8 +37,8 @@ export function knownExhausted(monotonicMs: () => number) {
     },
 
     /**
-     * Remembers a refusal by Redis. `askedAtMs` is a time before the decision. `changesInMs` is the time from the
-     * decision until the first cost stops counting.
+     * Remembers a refusal by Redis. `askedAtMs` is when Redis was asked. `changesInMs` is how long after the decision
+     * the first cost stops counting.
      */
     learn(
       { keys, windows }: { keys: readonly string[]; windows: readonly Window[] },
@@ -49,9 +49,9 @@ export function knownExhausted(monotonicMs: () => number) {
       const [window] = windows;
       const [state] = hit.windows;
       if (hit.passed || windows.length !== 1 || window === undefined || state?.remaining !== 0) return;
-      if (known.size >= mostKnown) known.clear(); // each forgotten refusal costs only one more call to Redis
+      if (known.size >= mostKnown) known.clear(); // for each refusal that is forgotten, Redis is asked once more
       const { limit, cost, durationMs } = window;
-      // two clocks in whole milliseconds may differ by almost one
+      // 1 ms less, since Redis's clock and this process's clock are rounded to whole milliseconds at different moments
       const untilMs = askedAtMs + Math.min(changesInMs - 1, Math.floor(durationMs / 60));
       known.set(keys[0] ?? "", { limit, cost, state, learnedAtMs: monotonicMs(), untilMs });
     },
@@ -62,8 +62,8 @@ export function knownExhausted(monotonicMs: () => number) {
 }
 
 /**
- * Returns the state now, with a shorter reset. If the cost is above the limit, the reset
- * stays: such a cost can never pass.
+ * Returns the state at `nowMs`: the remembered one, with the time until the reset shortened. If the cost is above the
+ * limit, that time stays the whole duration, since the cost can never pass.
  */
 function stateAt({ state, learnedAtMs, limit, cost }: Known, nowMs: number): WindowState {
   if (cost > limit) return state;

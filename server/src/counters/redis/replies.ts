@@ -1,7 +1,7 @@
 import type { Window } from "../../domain/windows.ts";
 import type { Hit, Peeked, WindowState } from "../counters.ts";
 
-/** A hit in Redis, with what is needed to undo it. */
+/** The reply of Redis to a hit, with what is needed to undo the hit. */
 export type Taken = {
   windows: readonly Window[];
   /** the keys of the windows' counters, in the same order */
@@ -12,7 +12,7 @@ export type Taken = {
 
 const numbersPerWindow = 6;
 
-/** Returns the index of a window's first number in the reply to a hit. */
+/** Returns where in the reply to a hit the numbers of a window begin. `place` is the window's index in the call. */
 function firstOf(place: number): number {
   return 1 + place * numbersPerWindow;
 }
@@ -60,14 +60,14 @@ export function readPeeked(windows: readonly Window[], numbers: readonly number[
   });
 }
 
-/** For a refused hit, returns the milliseconds until the first cost in a window stops counting. */
+/** Returns the milliseconds until the first cost in a window stops counting. Only for a hit that was refused. */
 export function changesInMs({ numbers }: Taken, place: number): number {
   return numbers[firstOf(place) + 3] ?? 0;
 }
 
 /**
- * Returns the keys and arguments of `giveBackScript`, last take first. Skips windows without a
- * cost, since they took nothing.
+ * Returns the keys and arguments for `giveBackScript`, last window first. Windows with a cost of 0 are left out, since
+ * nothing was counted there.
  */
 export function giveBackCall(
   time: string,

@@ -8,15 +8,15 @@ function script(text: string): Script {
 }
 
 /**
- * The beginning of each script: reads and writes a counter. A counter is one string: its entries of 20 bytes each,
- * oldest first, then 12 bytes with the sum of all costs and the number of takes. An entry has the time when it began
- * (µs, also its id), the time from then to its last cost (ms), and its cost. As in memory, a cost joins the newest
- * entry if that began at most duration/60 ago, and an entry counts until `duration` after its last cost. So there are
- * at most 62 entries, and a hit reads only the newest and the expired ones.
+ * The beginning of each script: it reads and writes a counter. A counter is one string: its entries of 20 bytes each,
+ * oldest first, then 12 bytes with the sum of all costs and the number of takes (costs that were added). An entry has
+ * the time when it began (µs, also its id), the time from then to its last cost (ms), and its cost. As in the memory
+ * backend, a cost joins the newest entry if that entry began at most duration/60 ago, and an entry counts until
+ * `duration` after its last cost. So there are at most 62 entries, and a hit reads only the newest and the expired ones.
  *
- * The scripts use the time of Redis. Only tests pass a time in ARGV[1]; Redis still expires keys by its own clock. If
- * the clock was set back, all entries are moved back by the same time, so that none is in the future. Earlier hits
- * can then no longer be given back.
+ * The scripts use the clock of Redis. Only tests pass another time in ARGV[1], and even then Redis expires keys by its
+ * own clock. If the clock was set back, all entries are moved back by the same amount, so that none is in the future.
+ * Hits from before can then no longer be given back, since the ids of their entries have changed.
  */
 const prelude = `
 local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
@@ -88,8 +88,8 @@ end
 `;
 
 /**
- * The part of a script that decides windows one after the other. A window sees what earlier
- * windows of the same call would take.
+ * The part of a script that decides the windows of a call one after the other. If several windows have the same counter,
+ * each sees what the windows before it would take.
  */
 const judging = `
 local us = clock()
@@ -118,13 +118,13 @@ end
 `;
 
 /**
- * Decides any number of hits, one after the other, as if each had been sent alone.
+ * Decides any number of hits one after the other, as if each had been sent alone.
  * - KEYS: the counter of each window.
  * - ARGV: the time or '', then for each hit the number of windows, then duration, limit and cost of each window.
  * - Returns for each hit: 1 if all windows passed, otherwise 0. Then for each window: passed, remaining, ms
- * until reset, and three more numbers. If the hit passed, these are needed to give it back: the entry's id, the
- * number of the take, and the entry's last time before. If it was refused, the first is the number of ms until
- * the first cost stops counting.
+ * until reset, and three more numbers. If the hit passed, these are needed to give it back: the id of the entry that
+ * the cost joined, the number of the take, and the time of the entry's last cost before. If the hit was refused, the
+ * first of them is the ms until the first cost stops counting.
  */
 export const hitScript = script(`${prelude}${judging}
 local reply, n = {}, 0
@@ -181,8 +181,8 @@ return reply
 `);
 
 /**
- * Peeks into the windows of one call. Writes nothing, not even the times that `load`
- * corrects after the clock was set back.
+ * Returns what a hit would find in the windows of one call. Writes nothing: if the clock was set back, it corrects the
+ * times of the entries only in what it has read.
  * - KEYS: the counter of each window.
  * - ARGV: the time or '', then duration, limit and cost of each window.
  * - Returns for each window: passed, used, ms until it is empty, and ms until the cost
@@ -208,7 +208,7 @@ end
 return reply
 `);
 
-/** The part of a script that reads and writes all entries of a counter. Only scripts that rarely run need it. */
+/** The part of a script that reads and writes all entries of a counter. Only scripts that run rarely need it. */
 const listing = `
 local function entries(c)
   local list = {}
@@ -231,11 +231,11 @@ end
 `;
 
 /**
- * Gives a hit back: subtracts each cost from the entry that it joined, if that entry still counts. If every later
- * take was given back, the entry also gets its earlier time back.
+ * Gives a hit back: subtracts each cost from the entry that it joined, if that entry still counts. If all later takes
+ * were given back, too, the entry gets back the time of the last cost before this take.
  * - KEYS: the counters.
- * - ARGV: the time or '', then for each counter duration, cost, the entry's id, the number of the take, and the
- * entry's last time before. The latest take comes first.
+ * - ARGV: the time or '', then for each counter the duration, the cost, and the three numbers that `hitScript` returned
+ * for giving back. The latest take comes first.
  */
 export const giveBackScript = script(`${prelude}${listing}
 local us = clock()
@@ -261,14 +261,14 @@ end
 return 1
 `);
 
-/** how long Redis remembers what a process has added, ms */
+/** how long Redis remembers how much of an admission was added, ms */
 const addedMs = 600_000;
 
 /**
- * Adds an admission: what a process granted on a counter while Redis was unreachable. Each part of it is added only
- * once, since Redis stores how much of the sum it has added, and that is the oldest part of it.
+ * Adds an admission: what a process granted on a counter while Redis was unreachable. If the admission is sent again,
+ * nothing is added twice: Redis stores how much of its sum was added, and skips that much, oldest costs first.
  * - KEYS: the key that stores how much was added before, and the counter.
- * - ARGV: the time or '', duration, the sum, then age (ms) and cost of each grant that still counts, newest first.
+ * - ARGV: the time or '', the duration, the sum of all costs, then age (ms) and cost of each grant, newest first.
  */
 export const addScript = script(`${prelude}${listing}
 local duration, slack, sum = tonumber(ARGV[2]), floor(ARGV[2] / 60), tonumber(ARGV[3])
@@ -308,7 +308,7 @@ return 1
 `);
 
 /**
- * Stores counters, and overwrites those that exist.
+ * Stores counters, and overwrites counters that exist.
  * - KEYS: the counters.
  * - ARGV: the time or '', then for each counter: duration, the time when its newest entry began (ms), the number of
  * entries, and the last time (ms) and cost of each entry, oldest first.
@@ -335,8 +335,8 @@ return 1
  * Reads counters.
  * - KEYS: the counters.
  * - ARGV: the time or '', then the duration of each counter.
- * - Returns a text for each counter: the time when its newest entry began (ms), then the last time (ms) and cost of
- * each entry, oldest first. The text is empty if nothing counts.
+ * - Returns a text for each counter: the time when its newest entry began (ms), then for each entry, oldest first, the
+ * time of its last cost (ms) and its cost. The text is empty if nothing counts.
  */
 export const readScript = script(`${prelude}${listing}
 save = function() end
@@ -354,12 +354,12 @@ return reply
 `);
 
 /**
- * Sets a marker that identifies the data in Redis, unless it is still valid. The first part of the marker has the id
- * of the Redis process and of the process that it last took over from. So the marker changes after a restart and a
- * failover, and it is missing after a flush.
+ * Checks the marker by which processes notice that Redis may have lost data, and sets a new one if it is missing or no
+ * longer valid. It is missing after a flush. Its first part has the ids that Redis gives itself at each start and
+ * failover, so it is no longer valid after those.
  * - KEYS: the marker.
  * - ARGV: a new name.
- * - Returns the marker before and now.
+ * - Returns the marker before the call and after it.
  */
 export const markScript = script(`
 local server, replication = redis.call('INFO', 'server'), redis.call('INFO', 'replication')

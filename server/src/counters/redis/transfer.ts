@@ -3,9 +3,9 @@ import type { CounterRecord } from "../memory/snapshots.ts";
 import { counterOf, redisKeyOf } from "./keys.ts";
 import { readScript, type Script, storeScript } from "./scripts.ts";
 
-/** Reads and writes all counters in Redis, for a copy. Close it after use. */
+/** Reads and writes all counters in Redis, for `latchkey copy`. Close it after use. */
 export type RedisCounters = {
-  /** Yields all counters that count something, in batches. Hits between two batches are allowed. */
+  /** Yields all counters that count something, in batches. There may be hits between two batches. */
   read(): AsyncGenerator<CounterRecord[]>;
   /** Stores counters, and overwrites those with the same keys. */
   store(records: readonly CounterRecord[]): Promise<void>;
@@ -14,7 +14,7 @@ export type RedisCounters = {
 
 const keysPerBatch = 200;
 
-/** Connects to Redis. Errors: the client's, if Redis cannot be reached. */
+/** Connects to Redis. Errors: those of the Redis client if Redis cannot be reached. */
 export async function openRedisCounters(url: string): Promise<RedisCounters> {
   const client = new RedisClient(url, { autoReconnect: false });
   await client.connect();
@@ -82,7 +82,7 @@ function recordOf(key: string, durationMs: number, text: string): CounterRecord[
   for (let at = 0; at + 1 < numbers.length; at += 2) {
     const [lastMs = 0, cost = 0] = numbers.slice(at, at + 2);
     entries.push({ lastMs, cost });
-    limit += cost; // the limit of the last request is not known; with this one the counter looks full, so it is evicted last
+    limit += cost; // The limit is unknown. With the sum of the costs as the limit, the counter looks full, so it is evicted last.
   }
   return [{ key, durationMs, limit, firstMs, entries }];
 }

@@ -48,7 +48,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await pairs({ of: "keys", limit: 1 })).toEqual([[one, 3]]);
   });
 
-  test("only what happened in the time counts", async () => {
+  test("only events in the time range count", async () => {
     await verified("user_1", 1);
     const { nowMs } = server.clock;
     server.clock.advance(2 * hourMs);

@@ -11,7 +11,7 @@ const input = z.strictObject({
   of: z
     .enum(["identities", "keys", "tags", "identifiers"])
     .describe(
-      "What is compared. `identifiers` are those of rate limit decisions, which need `ratelimit.*.read_analytics`.",
+      "What is ranked. `identifiers` are those of rate limit decisions, and need `ratelimit.*.read_analytics`.",
     ),
   outcome: z
     .enum(outcomes)
@@ -40,7 +40,7 @@ export const getTop = operation({
   name: "analytics.getTop",
   summary: "Find the identities, keys, tags or identifiers with the most events",
   description:
-    "The most active identities, keys, tags or identifiers of a time, with one outcome or with any: who is refused most, and who calls most. Identities, keys and tags come from the counts. Identifiers come from the single events that are still kept, and only from the latest 400 blocks of them, some 150,000 events: `readSince` says how far back that was.",
+    "The identities, keys, tags or identifiers with the most events in a time range: who calls most or, with `outcome`, who is refused most. Identities, keys and tags are ranked by the stored counts. Identifiers are ranked by the single events that are still stored, at most about the latest 150,000: `readSince` says how far back these go.",
   permission: "api.*.read_analytics",
   input,
   output: z.strictObject({
@@ -50,7 +50,9 @@ export const getTop = operation({
           name: text(1, 512).describe("The id of the identity or key, the tag, or the identifier."),
           externalId: text(1, 255)
             .optional()
-            .describe("The identity's external id. Omitted if it was deleted, and for all others."),
+            .describe(
+              "The external id of an identity. Omitted if the identity was deleted, and for keys, tags and identifiers.",
+            ),
           count: amount.describe("The number of verifications or decisions."),
         }),
       )

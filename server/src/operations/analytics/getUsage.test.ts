@@ -55,7 +55,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect([await total("a\nb"), await total("a"), await total("b")]).toEqual([1, 2, 2]);
   });
 
-  test("by minute, hour and day, each where it happened, with the empty periods between", async () => {
+  test("a series by minute, hour or day has each event in its period, and the empty periods between", async () => {
     const t0 = server.clock.nowMs;
     for (const ms of [0, 1, minuteMs - 1, minuteMs, hourMs, 23 * hourMs + 59 * minuteMs, dayMs]) {
       server.clock.nowMs = t0 + ms;
@@ -83,7 +83,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(points.map(({ time }: Point) => time - t0)).toEqual([0, hourMs, 2 * hourMs]);
   });
 
-  test("the end is not included, and without one the last 24 hours are returned", async () => {
+  test("`end` is exclusive, and if it is omitted, the last 24 hours are returned", async () => {
     const t0 = server.clock.nowMs;
     await verify();
     server.clock.nowMs = t0 + hourMs;
@@ -94,12 +94,12 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await usage({ keyId })).totals.total).toBe(1);
   });
 
-  test("no period begins before the first instant that there is", async () => {
+  test("no period begins before Unix time 0", async () => {
     const { points } = await usage({ keyId, end: 2 * hourMs });
     expect(points.map(({ time }: Point) => time)).toEqual([0, hourMs]);
   });
 
-  test("a tag's counts are those that carried it; beyond 100 tags of a key and hour they are other", async () => {
+  test("the usage of a tag counts the verifications with it; after 100 tags of a key in one hour, the others count as `other`", async () => {
     await verify({ tags: ["path=/a", "eu", "eu"], credits: { cost: 0 } });
     await verify({ tags: ["eu"], credits: { cost: 0 } });
     await verify({ credits: { cost: 0 } });

@@ -55,7 +55,7 @@ const input = z.strictObject({
     .enum(["api", "outcome", "tag"])
     .optional()
     .describe(
-      "Adds `groups`: the sums of the whole time by api, by outcome or by tag. `api` is for the whole workspace. The outcome `SETTLED` has the credits of settlements, with the total 0, since their verifications have been counted.",
+      "Adds `groups`: the sums over the whole time range by api, by outcome or by tag. `api` is only allowed for the whole workspace. The outcome `SETTLED` has the credits of settlements. Its total is 0, since the verifications that reserved the credits are counted already.",
     ),
   format: z.enum(["json", "csv"]).default("json").describe("`csv` adds the series as CSV text, in `csv`."),
 });
@@ -66,7 +66,7 @@ export const getUsage = operation({
   name: "analytics.getUsage",
   summary: "Count verifications or rate limit decisions over time",
   description:
-    "A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The workspace also counts verifications of unknown keys, and decisions if the caller may read those. Minutes are kept for 24 hours, those of keys and identities for 3; hours for three months, days for three years; all of them only as long as there is space.",
+    "A time series for one key, identity, api or rate limit namespace, or for the whole workspace, with totals by outcome. The series of the workspace includes verifications of unknown keys, and decisions if the caller may read those. Counts by minute are kept for 24 hours, those of keys and identities for 3 hours. Counts by hour are kept for three months, and counts by day for three years. The oldest are deleted earlier if there is no space for them.",
   permission: "api.<id>.read_analytics",
   input,
   output: z.strictObject({
@@ -89,7 +89,7 @@ export const getUsage = operation({
       .string()
       .optional()
       .describe(
-        "A head line, then a line for each point and a column for each outcome that occurs. Times are in ISO 8601. Only for `format: csv`.",
+        "A header line, then a line for each point and a column for each outcome that occurs. Times are in ISO 8601. Only for `format: csv`.",
       ),
   }),
   errors: subjectErrors,
@@ -131,7 +131,7 @@ export const getUsage = operation({
 
 type Subject = { kind: SubjectKind; id: string };
 
-/** Errors: `invalid_input` if several subjects are named, and each subject's own not-found. */
+/** Errors: `invalid_input` if the request names several subjects; the `…_not_found` error of the one that it names. */
 async function findSubject(context: RunContext, input: Input): Promise<Subject> {
   const { caller } = context;
   const { keyId, identityId, apiId, namespaceId } = await findSubjects(context, input);
@@ -150,16 +150,20 @@ async function findSubject(context: RunContext, input: Input): Promise<Subject> 
   return { kind: "workspace", id: caller.workspaceId };
 }
 
-/** Errors: `invalid_input` for a breakdown that does not fit the rest. */
+/** Errors: `invalid_input` if `by` does not go with the subject or the tag that the request names. */
 function refuseUnfit({ by, tag }: Input, subject: Subject): void {
   if (by === "api" && subject.kind !== "workspace") {
-    throw invalid("body.by", "is `api`, but one subject is named", "omit the subject, or `by`");
+    throw invalid(
+      "body.by",
+      "is `api`, but the request names a single subject",
+      "omit the subject, or omit `by`",
+    );
   }
   if (by === "tag" && tag !== undefined)
-    throw invalid("body.by", "is `tag`, but so is one tag", "omit one of them");
+    throw invalid("body.by", "is `tag`, but the request counts only one tag", "omit `tag`, or omit `by`");
 }
 
-/** Decisions count for the workspace too, but not every caller may see them. */
+/** Leaves out the decisions of rate limit namespaces, which a workspace's usage includes, if the caller may not see them. */
 function visible({ caller }: RunContext, rows: readonly UsageRow[]): readonly UsageRow[] {
   if (mayAll(caller, "ratelimit", "read_analytics")) return rows;
   return rows.filter(({ outcome }) => outcome !== "PASSED" && outcome !== "REFUSED");

@@ -89,7 +89,7 @@ describe.each(engines)("on $name,", (engine) => {
     ]);
   });
 
-  test("a verification of a deleted key names the key, one of a key that never was does not", async () => {
+  test("the event of a deleted key names the key, and the event of an unknown key names none", async () => {
     await space.data("keys.deleteKey", { keyId });
     await verify();
     await verify({ key: "nobody_has_this_key" });

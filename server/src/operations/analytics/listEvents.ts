@@ -12,7 +12,7 @@ export const listEvents = operation({
   name: "analytics.listEvents",
   summary: "List single verifications, settlements and rate limit decisions",
   description:
-    "What happened, newest first, as far as the caller may read it: verifications with `read_analytics` of their api, verifications of unknown keys and settlements for identities with that of all apis, and decisions with `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: `pagination.completeSince` says from when on the list has all. Events of other nodes appear within 5 seconds. A page reads a limited number of events. With a rare filter it may be short, or even empty, although `pagination.hasMore` is true.",
+    "The events that the caller may read, newest first. Verifications need `read_analytics` for the key's api. Verifications of unknown keys, and settlements for identities, need `api.*.read_analytics`. Decisions need `ratelimit.*.read_analytics`. Events are kept as long as there is space for them: the list is complete from `pagination.completeSince` on. Events of other nodes appear within 5 seconds. A page reads a limited number of events. If the filters match few of them, a page may be short, or even empty, although `pagination.hasMore` is true.",
   permission: "api.<id>.read_analytics",
   input: z.strictObject({
     limit: pageLimit.default(100),
@@ -24,7 +24,7 @@ export const listEvents = operation({
       ),
     ...usageSubjects,
     keyId: usageSubjects.keyId.describe(
-      "Returns only verifications and settlements of this key, which may be deleted.",
+      "Returns only verifications and settlements of the key with this id, even if the key was deleted.",
     ),
     identity: usageSubjects.identity.describe(
       "Returns only verifications of keys of the identity with this id or external id.",

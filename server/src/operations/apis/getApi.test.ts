@@ -11,7 +11,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
   const get = (id: string, rootKey = space.rootKey) => space.call("apis.getApi", { apiId: id }, { rootKey });
 
-  test("an api is read by its id, letter by letter", async () => {
+  test("an api is found only by its exact id", async () => {
     expect((await get(apiId)).body.data).toMatchObject({ id: apiId, name: "payments" });
     for (const other of [
       `${apiId}0`,
@@ -26,7 +26,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   test.each(["api_1", "x".repeat(256), "api-12345", "api 12345", "api_12345%"])(
-    "%p is no api's id",
+    "%p does not name an api",
     async (id) => {
       expect(await space.flaws("apis.getApi", { apiId: id })).toEqual(["body.apiId"]);
     },

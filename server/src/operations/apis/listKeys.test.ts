@@ -77,7 +77,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(data).toHaveLength(3);
   });
 
-  test("only those of one identity, by its external id, byte for byte", async () => {
+  test("with `externalId`, only the keys of that identity are listed, compared byte for byte", async () => {
     const mine = [await create({ externalId: "user_1" }), await create({ externalId: "user_1" })];
     await create({ externalId: "User_1" });
     await create();
@@ -91,7 +91,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await page()).data).toHaveLength(4);
   });
 
-  test("it needs permission to read both the keys and the api; otherwise the api is not found", async () => {
+  test("the caller needs permission to read both the keys and the api; otherwise the api is not found", async () => {
     const both = await space.keyWith(`api.${apiId}.read_key`, `api.${apiId}.read_api`);
     expect((await page({}, { rootKey: both })).data).toEqual([]);
     const half = await space.keyWith(`api.${apiId}.read_key`, "api.api_other.read_api");

@@ -14,7 +14,7 @@ describe.each(engines)("on $name,", (engine) => {
     space.call("apis.updateApi", { apiId, ...change }, options);
   const stored = () => space.data("apis.getApi", { apiId });
 
-  test("changes what is given and nothing else, and returns the whole api", async () => {
+  test("an update changes the fields that it sends and nothing else, and returns the whole api", async () => {
     const created = await stored();
     expect(created).toEqual({
       id: apiId,

@@ -90,7 +90,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await at({ start: firstMs, end: secondMs + 1, event: "identity.create" })).toEqual([0, 1]);
   });
 
-  test("it shows no events of other workspaces, and needs its own permission", async () => {
+  test("the list shows no events of other workspaces, and needs a permission of its own", async () => {
     await create("user_1");
     const other = await makeWorkspace(server);
     expect(await other.data("audit.listEvents", {})).toEqual([]);
@@ -127,7 +127,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await events({ requestId: "req_missing" })).toEqual([]);
   });
 
-  test("contradictory filters and unknown orders are refused in words that say so", async () => {
+  test("contradictory filters and unknown orders are refused with a message that says so", async () => {
     for (const [body, field] of [
       [{ start: 6, end: 5 }, "start"],
       [{ order: "newest" }, "order"],

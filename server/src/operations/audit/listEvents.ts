@@ -54,19 +54,19 @@ export const listEvents = operation({
       .min(1)
       .max(255)
       .optional()
-      .describe("Returns only what this root key did, by its id."),
+      .describe("Returns only changes that the root key with this id made."),
     targetId: z
       .string()
       .min(1)
       .max(255)
       .optional()
-      .describe("Returns only what was done to the thing with this id."),
+      .describe("Returns only changes to the record with this id, such as a key or an identity."),
     requestId: z
       .string()
       .min(1)
       .max(255)
       .optional()
-      .describe("Returns only what the request with this `meta.requestId` did."),
+      .describe("Returns only changes that the request with this `meta.requestId` made."),
     order,
     start: instant
       .optional()
@@ -96,7 +96,7 @@ export const listEvents = operation({
     const filter = {
       ...pageStart(input),
       descending: input.order === "desc",
-      // an id may be made just before its event's time
+      // an event's id may be a little older than its time, so the search begins a minute earlier
       aboveId: startMs === undefined ? undefined : startOfIds("log", Math.max(0, startMs - 60_000)),
       requestId,
       event,

@@ -66,12 +66,12 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await left()).toBe(39);
   });
 
-  test("a hold never gives units to another quota that has taken the name of the one it took them from", async () => {
+  test("if a quota is removed and another one gets its name, a hold does not give its units to the new one", async () => {
     await identityWith({ quotas: [daily] });
     const { key } = await keyOf();
     const { id } = await reserve(40, { quota: "tokens", ttl: dayMs });
     await space.data("identities.updateIdentity", { identity: "user", quotas: [] });
-    server.clock.advance(dayMs / 2); // its period is over, so it is forgotten
+    server.clock.advance(dayMs / 2); // the period of the removed quota is over, so the server forgets the quota
     await space.data("identities.updateIdentity", { identity: "user", quotas: [daily] });
     await space.data("keys.verifyKey", { key, quotas: [{ name: "tokens", cost: 50 }] });
     await release(id);

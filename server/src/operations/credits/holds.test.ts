@@ -94,7 +94,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await left()).toBe(90);
   });
 
-  test("an expired hold is given back once, to the very instant, whoever looks first", async () => {
+  test("an expired hold is given back once, exactly at its expiry, whoever reads the balance first", async () => {
     await identityWith({ credits: { remaining: 100 } });
     const { key } = await keyOf();
     const { reservation } = await reserve(100);

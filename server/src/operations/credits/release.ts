@@ -6,7 +6,7 @@ export const release = operation({
   name: "credits.release",
   summary: "Give a reservation back",
   description:
-    "Charges nothing. What the reservation took from a period that is over, or before credits were refilled or set, is not given back. Releasing again returns the first outcome, for a day.",
+    "Gives all held units back and charges nothing. Units do not come back if their quota's period has ended since the reservation, or if the credits have been refilled or set since. For a day, releasing again returns the first outcome.",
   permission: "api.<id>.verify_key",
   input: z.strictObject({ reservationId }),
   output: settlement,

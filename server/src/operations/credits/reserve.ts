@@ -23,7 +23,7 @@ export const reserve = operation({
   name: "credits.reserve",
   summary: "Hold credits or units of a quota",
   description:
-    "Takes the units now, so that nobody else can spend them, until the reservation is settled, released or expires. For a key, its own and its identity's must both suffice.",
+    "Takes the units now, so that nobody else can spend them, until the reservation is settled, released or expires. For a key, both its own and its identity's credits or units must suffice.",
   permission: "api.<id>.verify_key",
   input,
   output: z.strictObject({

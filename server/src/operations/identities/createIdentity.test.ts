@@ -17,7 +17,7 @@ const scalars = fc.oneof(
   fc.integer(),
   fc.double({ min: -1e15, max: 1e15, noNaN: true }),
 );
-/** Any JSON object within the bounds, with names like those that trip up objects. */
+/** Any JSON object within the bounds. Some names are those that code often mistakes, such as `__proto__`. */
 const metas = fc.dictionary(
   names,
   fc.letrec((tie) => ({
@@ -58,7 +58,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   test.each(["a", "x".repeat(255), "aZ09_.-", "-", ".", "id_0Ck3vDbnXhq2Tn6Yp1Zs4a"])(
-    "%p is an external id",
+    "%p is accepted as an external id",
     async (externalId) => {
       expect((await create({ externalId })).status).toBe(200);
       expect((await stored(externalId)).externalId).toBe(externalId);
@@ -66,7 +66,7 @@ describe.each(engines)("on $name,", (engine) => {
   );
 
   test.each(["", "x".repeat(256), "a b", "é", "e\u0301", "a/b", "a\n", " a", "用户", "😀", "%"])(
-    "%p is no external id",
+    "%p is refused as an external id",
     async (externalId) => {
       expect(await space.flaws("identities.createIdentity", { externalId })).toContain("body.externalId");
     },
@@ -165,7 +165,7 @@ describe.each(engines)("on $name,", (engine) => {
         );
         expect(reply.status).toBe(200);
         const response = await space.call("identities.getIdentity", { identity: externalId });
-        // comparing objects would miss the order of members, and `__proto__` as plain data
+        // comparing objects would not see the order of members, nor a member named `__proto__`
         expect(response.text).toContain(`"meta":${JSON.stringify(JSON.parse(text))}`);
       }),
       { numRuns: 60 },

@@ -15,7 +15,7 @@ export const createIdentity = operation({
   name: "identities.createIdentity",
   summary: "Create an identity",
   description:
-    "One entity for a user or organization. Keys that name its external id share its rate limits and carry its metadata.",
+    "An identity stands for a user or organization. Keys with its external id share its rate limits, credits and quotas, and their verifications return its metadata.",
   permission: "identity.*.create_identity",
   input: z.strictObject({
     externalId,

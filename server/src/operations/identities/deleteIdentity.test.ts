@@ -52,7 +52,7 @@ describe.each(engines)("on $name,", (engine) => {
     for (const member of ["credits", "quotas"]) expect(verdict).not.toHaveProperty(member);
   });
 
-  test("its limits go with it, and the trail names them and it", async () => {
+  test("its rate limits are deleted with it, and the audit trail names them and the identity", async () => {
     const { ratelimits } = await space.data("identities.getIdentity", { identity: identityId });
     const known = (await space.audit()).length;
     await remove();
@@ -120,7 +120,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await remove(other.identityId)).status).toBe(200);
     for (const externalId of [`${identityId}x`, identityId.slice(0, -1), `x${identityId}`, "id_short"]) {
       await space.data("identities.createIdentity", { externalId });
-      expect((await remove(externalId)).status).toBe(200); // only like an id
+      expect((await remove(externalId)).status).toBe(200); // an external id that only looks like an id
     }
   });
 
@@ -134,7 +134,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.data("identities.listIdentities", {})).toHaveLength(1);
   });
 
-  test("every error of it is problem+json, whatever is accepted", async () => {
+  test("every error is sent as problem+json, whatever the Accept header says", async () => {
     const attempts = [
       [{ identity: "nobody" }, space.rootKey, 404],
       [{ identity: 5 }, space.rootKey, 400],

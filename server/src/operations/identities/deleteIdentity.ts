@@ -14,7 +14,7 @@ export const deleteIdentity = operation({
   name: "identities.deleteIdentity",
   summary: "Delete an identity",
   description:
-    "This is permanent. The metadata, the shared rate limits, the credits and the quotas are deleted, its reservations end, the identity's keys stay valid without them, and the external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.",
+    "This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.",
   permission: "identity.<id>.delete_identity",
   input: z.strictObject({ identity: identityRef }),
   errors: ["identity_not_found"],
@@ -30,7 +30,7 @@ export const deleteIdentity = operation({
     for (const id of await deleteRatelimits(tx, caller.workspaceId, current.id))
       audit("ratelimit.delete", id);
     const account = { workspaceId: caller.workspaceId, id: current.id, kind: "identity" } as const;
-    const book = await lockAccounts(tx, [account], now); // so that a settlement is either before this or finds nothing
+    const book = await lockAccounts(tx, [account], now); // so that a hold is settled before this, or not at all
     await deleteIdentityRow(tx, caller.workspaceId, current.id);
     await deleteHoldsOfIdentity(tx, caller.workspaceId, current.id);
     await deleteAccount(tx, account);

@@ -58,7 +58,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect({ ...hidden.body, meta: undefined }).toEqual({ ...missing.body, meta: undefined });
   });
 
-  test("an id that is permitted does not permit the external id of the same text", async () => {
+  test("a permission for an id does not permit an identity whose external id has the same text", async () => {
     const mine = await create({ externalId: "mine" });
     await space.data("identities.deleteIdentity", { identity: mine });
     await create({ externalId: mine });

@@ -30,7 +30,7 @@ describe.each(engines)("on $name,", (engine) => {
   };
   const externalIds = async (body: object) => (await page(body)).data.map((one) => one.externalId);
 
-  /** All pages, and what `between` did after each. */
+  /** Reads all pages, and calls `between` after each. */
   async function walk(body: object, between: (seen: number) => Promise<void> = async () => undefined) {
     const seen: Listed[] = [];
     let cursor: string | undefined;
@@ -120,7 +120,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await page({ cursor: encodeCursor(first) })).data.map(({ id }) => id)).toEqual([third ?? ""]);
   });
 
-  describe("a cursor is taken in every form that it may have:", () => {
+  describe("a cursor is accepted in every form that it may have:", () => {
     const content = (text: string) => Buffer.from(text).toString("base64");
     test.each([
       ["the documents' example", "cursor_eyJrZXkiOiJrZXlfMTIzNCJ9"],

@@ -36,7 +36,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.audit()).toEqual(trail);
   });
 
-  test("empty clears: {} the meta, [] the limits", async () => {
+  test("`{}` clears the metadata, and `[]` the limits", async () => {
     const before = await stored();
     expect(await update({ meta: {} })).toEqual({ ...before, meta: {} });
     expect(await update({ ratelimits: [] })).toEqual({ ...before, meta: {}, ratelimits: [] });
@@ -48,7 +48,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await stored()).meta).toEqual({ seats: null, other: { deep: [1] } });
   });
 
-  test("a limit keeps its id while its name stays, and its place is that of the request", async () => {
+  test("a limit keeps its id if its name stays, and the limits are in the order of the request", async () => {
     const before = idsByName((await stored()).ratelimits);
     const given = [limit("fresh"), limit("images", { limit: 99 }), limit("api", { autoApply: true })];
     const { ratelimits } = await update({ ratelimits: given });
@@ -105,7 +105,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await stored()).meta).toEqual({ changed: true });
   });
 
-  test("what does not exist is a 404, and so is what is deleted", async () => {
+  test("an identity that does not exist is a 404, and so is one that was deleted", async () => {
     await space.data("identities.deleteIdentity", { identity: "user_123" });
     for (const identity of ["user_123", "nobody", "id_0000000000000000000000"]) {
       const reply = await space.call("identities.updateIdentity", { identity, meta: {} });

@@ -21,7 +21,7 @@ describe.each(engines)("on $name,", (engine) => {
   const verify = (key: string) => space.data("keys.verifyKey", { key });
   const makeRole = (name: string, permissions: string[] = []) =>
     space.data("permissions.createRole", { name, permissions });
-  /** all that there is, so that what is left behind by a refused call shows */
+  /** everything that the workspace stores, to show that a refused call leaves nothing behind */
   const state = () => dump(server.services.engine.db, space.id);
 
   test("every field is stored, and a verification returns it", async () => {

@@ -9,7 +9,7 @@ import { completeNewKey, insertOwnKey, newKeyFields, parseNewKey } from "../shar
 import { storedId } from "../shared/values.ts";
 import { keyWarnings } from "../shared/warnings.ts";
 
-/** of a key whose request and api do not say otherwise */
+/** for keys whose request has no `byteLength` and whose api has no `defaultByteLength` */
 const defaultByteLength = 16;
 
 const input = z.strictObject({
@@ -33,7 +33,7 @@ export const createKey = operation({
   name: "keys.createKey",
   summary: "Create a key",
   description:
-    "This response is the only one that has the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.",
+    "This response is the only one that shows the key, unless it is recoverable. `externalId` links it to an identity, which is created if it does not exist. An `expires` in the past is accepted, with a warning.",
   permission: "api.<id>.create_key",
   input,
   output: z.strictObject({

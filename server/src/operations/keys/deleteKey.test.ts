@@ -27,7 +27,7 @@ describe.each(engines)("on $name,", (engine) => {
   };
 
   test.each([false, true])(
-    "with permanent %p the key is invalid and gone, and a second time is a 404",
+    "with permanent %p, the key is invalid and not found, and a second deletion is a 404",
     async (permanent) => {
       const { keyId, key } = await create();
       expect((await space.data("keys.verifyKey", { key })).valid).toBe(true);

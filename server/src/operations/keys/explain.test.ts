@@ -161,7 +161,7 @@ describe.each(engines)("on $name,", (engine) => {
           check: "expiry",
           passed: false,
           expires,
-          why: `The key expired at ${iso(expires)}, 60 s before.`,
+          why: `The key expired at ${iso(expires)}, 60 s before this verification.`,
           fix: "Set a later `expires` with keys.updateKey, or create another key.",
         },
       ]);
@@ -463,7 +463,7 @@ describe.each(engines)("on $name,", (engine) => {
         [{ key, credits: { cost: 7 } }, "USAGE_EXCEEDED"],
         [{ key, keyspaces: ["ks_other"] }, "NOT_FOUND"],
       ];
-      const expected = ["USAGE_EXCEEDED", ...bodies.slice(1).map(([, code]) => code)]; // its last credit is spent
+      const expected = ["USAGE_EXCEEDED", ...bodies.slice(1).map(([, code]) => code)]; // the key's last credit is spent
       const found = [];
       for (const [body, outcome] of bodies) {
         const requestId = await idOf(body);
@@ -548,7 +548,7 @@ describe.each(engines)("on $name,", (engine) => {
       expect(checkOf(await explained({ requestId }), "ipAllowList").ip).toBeUndefined();
     });
 
-    test("another field beside the request is refused, as nothing else could be meant", async () => {
+    test("a `requestId` together with fields of a verification is refused", async () => {
       const requestId = "req_0Ck3vDbnXhq2Tn6Yp1Zs4a";
       for (const [field, value] of Object.entries({
         permissions: "a",

@@ -21,7 +21,7 @@ const input = verificationInput.extend({
   requestId: text(1, 255)
     .optional()
     .describe(
-      "The `meta.requestId` of a verification whose event is kept: its key and its fields are explained, so that no other field may be sent, except `at`. If it verified several keys, name one of them too. The fields of refused requests are kept, up to 4,096 characters of JSON, and of valid ones that sent only a key. `ip` is kept only if the key or its api has an `ipAllowList`.",
+      "The `meta.requestId` of an earlier verification, to explain it with its key and its fields. The only other field allowed is `at`, and if the request verified several keys, also one that names a key. The server keeps the fields of refused requests, up to 4,096 characters of JSON. Of valid requests, only those that sent nothing but a key can be explained. `ip` is kept only if the key or its api has an `ipAllowList`.",
     ),
   at: instant
     .optional()
@@ -36,7 +36,7 @@ export const explain = operation({
   name: "keys.explain",
   summary: "Explain why a key is valid or refused",
   description:
-    "Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by how the key and its counters stand now. Nothing is counted, spent or recorded.",
+    "Decides what `keys.verifyKey` would return for the same request, and lists every check with what was compared and what would make it pass. With a `requestId`, it decides that request again, by the current state of the key and its counters. Nothing is counted, spent or recorded.",
   permission: "api.<id>.read_key",
   input,
   output: explanation,
@@ -85,14 +85,14 @@ async function explainNow(input: Input, context: RunContext): Promise<Explanatio
   const atMs = Math.max(input.at ?? 0, nowMs);
   if (state === undefined || !found.passed) return explanationOf([found], atMs, state);
   const details = await findKey(context.db, context.caller.workspaceId, state.id, nowMs);
-  if (details === undefined) return explainNow(input, context); // it was deleted since
+  if (details === undefined) return explainNow(input, context); // the key was deleted meanwhile
   const checks = await explainChecks(context, details, requested, atMs);
   return explanationOf([found, ...checks], atMs, details);
 }
 
 /**
- * Errors: `invalid_input` unless exactly one key or a request is named, for fields beside a request, and for a time in
- * the past.
+ * Errors: `invalid_input` if the input names several keys, or neither a key nor a request; if it sends `requestId` and
+ * also fields of a verification; or if `at` is in the past.
  */
 function refuseUnclear({ key, keyHash, keyId, at, requestId, autoApply, ...fields }: Input, nowMs: number) {
   const named = [key, keyHash, keyId].filter((one) => one !== undefined);
@@ -101,7 +101,11 @@ function refuseUnclear({ key, keyHash, keyId, at, requestId, autoApply, ...field
   }
   const [field] = Object.keys(autoApply ? fields : { ...fields, autoApply });
   if (requestId !== undefined && field !== undefined) {
-    throw invalid(`body.${field}`, "is sent together with `requestId`", "omit it: the request's own is used");
+    throw invalid(
+      `body.${field}`,
+      "is sent together with `requestId`",
+      "omit it: the field of that earlier request is used",
+    );
   }
   if (at !== undefined && at < nowMs)
     throw invalid("body.at", "lies in the past", "omit it, or send a later time");

@@ -70,7 +70,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("the time of a key's last use is returned, if with a delay", async () => {
+  test("the time of a key's last use is returned, with a short delay", async () => {
     const { keyId, key } = await create();
     expect(await read(keyId)).not.toHaveProperty("lastUsedAt");
     server.clock.advance(1_234);

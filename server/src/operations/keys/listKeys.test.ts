@@ -161,7 +161,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a contradictory or unknown filter is refused in words that say so, with the closest known value", async () => {
+  test("a contradictory or unknown filter is refused with a message that says so, with the closest allowed value", async () => {
     const cursor = encodeCursor({ id: "key_0000000000000000000000", by: "expires", value: 5 });
     const refused: [object, string, string][] = [
       [{ unusedSince: server.clock.nowMs + 1 }, "unusedSince", "is in the future"],
@@ -255,7 +255,7 @@ describe.each(engines)("on $name,", (engine) => {
       await expectWork((db) => matchingKeys(db, space.id, ids, filter), 500);
     }
 
-    /** The statement is found by indexes alone, and reads at most this many rows. */
+    /** Expects the statement to use only indexes, and to read at most `most` rows. */
     async function expectWork(statement: (db: typeof storage.slow) => Promise<unknown>, most: number) {
       const recorded: CompiledQuery[] = [];
       await statement(recordingQueries(storage.slow, recorded));

@@ -100,14 +100,10 @@ export const listKeys = operation({
 });
 
 function unusedSinceFuture() {
-  return invalid(
-    "body.unusedSince",
-    "is in the future, which no key can have been used in",
-    "send a time that has passed, as Unix time in milliseconds",
-  );
+  return invalid("body.unusedSince", "is in the future", "send a past time, as Unix time in milliseconds");
 }
 
-/** The filter by ids; `undefined` if it names something that is missing, so that no key matches. */
+/** The filter with ids in place of names. `undefined` if a name does not exist, so that no key matches. */
 async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFilter | undefined> {
   const { workspaceId } = caller;
   const { identity, role, permission } = input;
@@ -130,7 +126,7 @@ async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFi
   };
 }
 
-/** The only api whose keys the caller may read, so that no others are read. */
+/** The api, if the caller may read the keys of only one: then the keys of other apis need not be read. */
 function onlyApi(caller: Caller): string | undefined {
   if (mayAll(caller, "api", "read_key")) return undefined;
   const [first, ...more] = idsWith(caller, "api", "read_key");

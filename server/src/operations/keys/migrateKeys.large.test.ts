@@ -21,7 +21,7 @@ const keysUpTo = (count: number) =>
     credits: { remaining: 9 },
   }));
 
-/** The engine, whose `nth` transaction fails in this way; those before and after it do not. */
+/** The engine, except that its `nth` transaction fails in this way. */
 function failing(engine: Engine, nth: number, how: "full" | "lost before" | "lost after"): Engine {
   let count = 0;
   return {
@@ -92,7 +92,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
     const { data } = JSON.parse(text);
     expect([data.migrated.length, data.failed]).toEqual([10_000, []]);
-    // mostly garbage: how much of it there is at a time is up to the collector, which is late on a busy machine
+    // most of this memory is garbage, and on a busy machine the collector frees it late
     expectUndisturbed(impact, { computedMs: 100, grownBytes: 800 * 1024 * 1024 });
     expect(await space.data("keys.verifyKey", { key: "sk_9999" })).toMatchObject({
       code: "VALID",
@@ -111,7 +111,7 @@ describe.each(engines)("on $name,", (engine) => {
         const result = await recorded.transaction(work, options);
         const count = statements.length;
         const { keys = [] } = await state();
-        statements.splice(count); // those of the test
+        statements.splice(count); // removes the statements of the test itself
         written.push(keys.length);
         return result;
       },

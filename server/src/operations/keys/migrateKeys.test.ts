@@ -157,7 +157,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await migrate(plain, [{ hash: digest("b") }])).status).toBe(404);
   });
 
-  test("one wrong item stores none: a role that is missing, a refill of nothing, a limit that is too long", async () => {
+  test("if one item is invalid, no key is stored: a missing role, a refill of unlimited credits, a window that is too long", async () => {
     const before = await state();
     const good = { hash: digest("a"), externalId: "user_1", permissions: ["p"] };
     const role = await migrate(plain, [good, { hash: digest("b"), roles: ["nobody"] }]);

@@ -88,17 +88,17 @@ export const migrateKeys = operation({
     const ids = new Map<string, string>();
     for (const part of inParts(keys)) {
       const migrated = await inTransaction(async (write) => {
-        await findTarget(context, write.tx, input); // it may have been deleted since
+        await findTarget(context, write.tx, input); // the api may have been deleted since
         return migratePart({ ...context, ...write, note: context.note }, target, part);
       });
       for (const [hash, keyId] of migrated) ids.set(hash, keyId);
-      await new Promise((resolve) => setImmediate(resolve)); // a database in memory never waits by itself
+      await new Promise((resolve) => setImmediate(resolve)); // lets other requests run: a database in memory never waits
     }
     return { ...outcomeOf(input.keys, ids), ...expiredKeysWarning(input.keys, nowMs) };
   },
 });
 
-/** Errors: `api_not_found`, also if the caller may not create keys in it, `migration_not_found`. */
+/** Errors: `api_not_found`, also if the caller may not create keys in the api; `migration_not_found`. */
 async function findTarget(
   { caller }: Pick<RunContext, "caller">,
   db: Db,
@@ -111,7 +111,7 @@ async function findTarget(
   return { apiId: api.id, algorithm, migrationId: input.migrationId };
 }
 
-/** In the order given; `ids` are by the hash in its stored form, and the first item with a hash has it. */
+/** Builds the response in the order of the items. `ids` has the keys' ids by stored hash. Of items with one hash, the first gets the id. */
 function outcomeOf(items: readonly { hash: string }[], ids: Map<string, string>) {
   const migrated: { hash: string; keyId: string }[] = [];
   const failed: string[] = [];

@@ -6,7 +6,7 @@ import { isWrite } from "../../run.ts";
 import { operations } from "../index.ts";
 
 type Verdict = Record<string, unknown>;
-/** A change, and what every verification after its response shows. */
+/** A change. After its response, every verification `shows` these members and `hides` (does not have) those. */
 type Change = { operation: string; body: (world: World) => object; shows: Verdict; hides?: string[] };
 
 const key = (more: object) => (world: World) => ({ keyId: world.keyId, ...more });

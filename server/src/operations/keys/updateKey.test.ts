@@ -43,7 +43,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await after({})).toEqual({ ...before, updatedAt: server.clock.nowMs });
   });
 
-  test("each field changes alone", async () => {
+  test("an update of one field changes no other", async () => {
     const changes: [object, object][] = [
       [{ name: "second" }, { name: "second" }],
       [{ meta: { b: [null] } }, { meta: { b: [null] } }],

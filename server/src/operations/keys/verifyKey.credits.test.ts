@@ -24,7 +24,7 @@ describe.each(engines)("on $name,", (engine) => {
     server.clock.nowMs = Date.parse(instant);
   };
 
-  test("a verification costs what it says, or 1 if it says nothing", async () => {
+  test("a verification spends the cost that it sends, or 1 credit if it sends none", async () => {
     const { key, keyId } = await createKey({ remaining: 10 });
     expect(await verify(key)).toMatchObject({ valid: true, credits: 9 });
     expect(await verify(key, 4)).toMatchObject({ valid: true, credits: 5 });
@@ -52,7 +52,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await verify(key, 5)).not.toHaveProperty("credits");
   });
 
-  test("200 callers of 64 sockets spend exactly what there is, and the limits keep only what passed", async () => {
+  test("200 calls over 64 sockets spend exactly the credits that are left, and the limits count only calls that passed", async () => {
     const { key, keyId } = await createKey({ remaining: 50 }, { ratelimits: [auto("api", 1_000)] });
     const codes: Record<string, number> = {};
     const caller = async () => {
@@ -88,7 +88,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("windows taken for credits that were refused are given back before the response, which shows them so", async () => {
+  test("if credits refuse, the rate limits give back what they counted, and the response shows that", async () => {
     const shared = { externalId: "user_123", ratelimits: [auto("shared", 5)] };
     await space.data("identities.createIdentity", shared);
     const poor = await createKey({ remaining: 0 }, { externalId: "user_123", ratelimits: [auto("own", 5)] });

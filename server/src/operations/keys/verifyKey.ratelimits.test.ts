@@ -265,7 +265,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await remaining()).toBe(4);
   });
 
-  test("64 sockets at once never pass a limit, and use all of it", async () => {
+  test("64 connections at once never exceed a limit, and use all of it", async () => {
     await createIdentity("user_123", [auto("shared", { limit: 40 })]);
     const keys = await Promise.all(Array.from({ length: 4 }, () => createKey({ externalId: "user_123" })));
     const codes: Record<string, number> = {};

@@ -19,7 +19,7 @@ const combinations = both.flatMap((enabled) =>
 );
 type Combination = (typeof combinations)[number];
 
-/** The code of the first check that fails, in the contract's order. */
+/** The code of the first check that fails, in the order of the table in docs/concepts.md. */
 function firstRefusal({ enabled, alive, permitted, room, credit }: Combination): string {
   const checks = [
     [enabled, "DISABLED"],

@@ -10,14 +10,14 @@ import { insertMigration } from "../../storage/queries/keys/migrations.ts";
 const hourMs = 3_600_000;
 const auto = (name: string, limit: number) => ({ name, limit, duration: hourMs, autoApply: true });
 
-/** Mostly the first, so that most verifications count and spend. */
+/** The first value in most cases, so that most verifications count and spend. */
 const mostly = <T>(usual: T, ...others: T[]) =>
   fc.oneof(
     { weight: 6, arbitrary: fc.constant(usual) },
     { weight: 1, arbitrary: fc.constantFrom(...others) },
   );
 
-/** What one key of the twins is like. */
+/** The test compares twins: two workspaces with the same keys. This is what one of their keys is like. */
 const keyShape = fc.record({
   isOfUser: mostly(true, false),
   api: mostly("visible", "hidden"),
@@ -50,7 +50,7 @@ const anything = fc.record(
   { requiredKeys: [] },
 );
 const migrating = { migrationId: "the migration" };
-/** `key`: mostly one of the first three; the last is the migrated one. */
+/** `key` is an index: of one of the three created keys, of the migrated key (3), or of a key that does not exist (4). */
 const entry = fc.oneof(
   { weight: 8, arbitrary: fc.record({ key: fc.nat(2), more: mostly({}, { permissions: "x" }) }) },
   { weight: 3, arbitrary: fc.record({ key: fc.nat(2), more: anything }) },
@@ -74,7 +74,7 @@ type Twin = {
 
 const migratedKey = "twin_short_longtoken";
 
-/** A workspace with these keys. The root key may verify only those of one api. */
+/** Creates a workspace with these keys. Its root key may verify only the keys of one api. */
 async function makeTwin(server: TestServer, user: number, shapes: readonly KeyShape[]): Promise<Twin> {
   const space = await makeWorkspace(server);
   const migrationId = server.services.newId("mig");
@@ -122,20 +122,20 @@ async function makeKey(
   });
 }
 
-/** The same entry for each twin. An index beyond the keys is a key that does not exist. */
+/** The body of this entry for one twin. */
 function bodyFor({ keys, migrationId }: Twin, { key, more }: { key: number; more: Record<string, unknown> }) {
   const given = more["migrationId"] === "the migration" ? { ...more, migrationId } : more;
   return { key: keys[key] ?? "no_such_key", ...given };
 }
 
-/** What is left in the twin, and what it has counted. */
+/** The credits that are left in the twin, and the usage that it has counted. */
 async function stateOf({ space, apiIds, keyIds }: Twin) {
   const keys = await Promise.all(keyIds.map((keyId) => space.data("keys.getKey", { keyId })));
   const used = await Promise.all(apiIds.map((apiId) => space.data("analytics.getUsage", { apiId })));
   return { credits: keys.map(({ credits }) => credits), used: used.map(({ totals }) => totals) };
 }
 
-/** Without what differs between the twins: ids and, as Redis has its own clock, instants. */
+/** The value without what always differs between the twins: ids, and `reset`, since Redis has its own clock. */
 function alike(value: unknown): unknown {
   const text = JSON.stringify(value, (name, inner) => (name === "reset" ? undefined : inner));
   return JSON.parse(text.replace(/\b([a-z]+)_[0-9A-Za-z]{22}\b/g, "$1"));

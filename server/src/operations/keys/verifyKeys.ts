@@ -29,7 +29,9 @@ const error = z.strictObject({
         location: z
           .string()
           .max(65_536)
-          .describe("Where in the entry, such as `body.key`, as if the entry were the whole body."),
+          .describe(
+            "Where in the entry the error is, such as `body.key`, as if the entry were the whole body.",
+          ),
         message: z.string().max(65_536).describe("What is wrong there."),
         fix: z.string().max(65_536).optional().describe("What to send instead."),
       }),
@@ -48,7 +50,7 @@ export const verifyKeys = operation({
   name: "keys.verifyKeys",
   summary: "Verify several keys",
   description:
-    "Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. A batch is admitted, and counts against the workspace's request limit, as that many calls.",
+    "Decides each entry on its own and in order, as `keys.verifyKey` would if the entries were sent one after the other: the same counters, credits, usage and errors. An entry that is invalid fails alone. Only a body that is not an array of 1 to 100 entries fails as a whole. For the request limits of the server and of the workspace, each entry counts as one call.",
   permission: "api.<id>.verify_key",
   input: z.array(verificationInput).min(1).max(100).describe("The verifications, in order."),
   output: z.array(result).max(100).describe("One result for each verification, in the order of the request."),

@@ -4,7 +4,7 @@ import { listRoles as listRows, withPermissions } from "../../storage/queries/ro
 import { loadedPage, searchInput, searchStart } from "../shared/paging.ts";
 import { role, roleExample, roleResponse } from "../shared/roles.ts";
 
-/** the rough size of one permission of a role, as read from the database */
+/** roughly how many bytes one permission adds to a role in a page */
 const bytesOfPermission = 200;
 
 export const listRoles = operation({

@@ -24,7 +24,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await state()).toEqual(before);
   });
 
-  test("if 20 callers create the same one at once, exactly one succeeds", async () => {
+  test("if 20 callers create the same permission or role at once, exactly one succeeds", async () => {
     expect(await statuses(20, () => permit("a.b"))).toEqual({ 200: 1, 409: 19 });
     expect(await statuses(20, () => role("editor", { permissions: ["a.b", "c"] }))).toEqual({
       200: 1,
@@ -86,7 +86,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await held()).toBeUndefined();
   });
 
-  test("deleting them removes them from keys and roles, and frees the name", async () => {
+  test("a deleted permission or role is removed from keys and roles, and its name is free", async () => {
     await role("editor", { permissions: ["a", "b"] });
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { key } = await space.data("keys.createKey", { apiId, roles: ["editor"], permissions: ["a", "c"] });
@@ -98,7 +98,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect([verified.permissions, verified.roles]).toEqual([["c"], undefined]);
     expect((await space.call("permissions.deleteRole", { role: "editor" })).status).toBe(404);
     expect([(await permit("a")).status, (await role("editor")).status]).toEqual([200, 200]);
-    expect((await space.data("keys.verifyKey", { key })).permissions).toEqual(["c"]); // not adopted
+    expect((await space.data("keys.verifyKey", { key })).permissions).toEqual(["c"]); // the new permission and role are not the key's
   });
 
   test("repeating a deletion by id deletes no other, even one whose slug or name is the deleted id", async () => {

@@ -51,6 +51,6 @@ export const setRolePermissions = operation({
 function refOf({ role, roleId }: { role?: string | undefined; roleId?: string | undefined }): string {
   const ref = role ?? roleId;
   if (ref !== undefined && (role === undefined || roleId === undefined)) return ref;
-  const problem = ref === undefined ? "is missing" : "is sent twice, as `roleId` too";
+  const problem = ref === undefined ? "is missing" : "is sent together with `roleId`";
   throw invalid("body.role", problem, "send the role's id or name, once");
 }

@@ -53,7 +53,7 @@ export const grant = operation({
         if (grantedUnits(quota) + amount > maxUnits) {
           throw invalid(
             "body.amount",
-            `makes more than ${maxUnits} unspent units in all grants`,
+            `would make more than ${maxUnits} unspent units in all grants of the quota`,
             "grant less",
           );
         }

@@ -13,7 +13,7 @@ describe.each(engines)("on $name,", (engine) => {
   beforeEach(async () => {
     ({ apiId } = await space.data("apis.createApi", { name: "payments" }));
   });
-  /** An identity with this quota and a key, at this time. Returns how to use the quota. */
+  /** Sets the clock, and creates an identity with this quota and a key. Returns a function that uses the quota. */
   const withQuota = async (now: string, more: object) => {
     server.clock.nowMs = at(now);
     const quotas = [{ name: "tokens", limit: 10, ...more }];
@@ -74,7 +74,7 @@ describe.each(engines)("on $name,", (engine) => {
 
   test("several missed periods roll over once, and what was carried is not carried again", async () => {
     const { use } = await withQuota("2029-01-10T12:00:00Z", { period: "month", rollover: { max: 4 } });
-    await use(9); // of the first month only
+    await use(9); // in the first month; the next ones pass unused
     server.clock.nowMs = at("2029-06-10T12:00:00Z");
     expect(await use(0)).toMatchObject({ remaining: 14 });
     await use(10);

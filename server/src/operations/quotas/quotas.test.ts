@@ -111,7 +111,7 @@ describe.each(engines)("on $name,", (engine) => {
     ]);
   });
 
-  test("an unknown quota is 412, counts nothing, and names itself", async () => {
+  test("an unknown quota is a 412 that names it, and counts nothing", async () => {
     await identityWith({ quotas: [monthly("requests", 3)] });
     const limit = { name: "burst", limit: 5, duration: 60_000, autoApply: true };
     const { key } = await keyOf({ ratelimits: [limit] });
@@ -192,7 +192,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 
   describe("grants", () => {
-    test("are spent by the end of their time, in addition to the limit, and written to the ledger", async () => {
+    test("are spent in the order of their expiry, in addition to the limit, and written to the ledger", async () => {
       await identityWith({ quotas: [monthly("requests", 2)] });
       const { key } = await keyOf();
       const grant = { identity: "user", name: "requests", amount: 3, reason: "order 4711" };

@@ -15,7 +15,7 @@ export const getOverride = operation({
   name: "ratelimit.getOverride",
   summary: "Read the override that applies to an identifier",
   description:
-    "The override for exactly this identifier. If there is not one, the matching pattern with the longest literal part.",
+    "The override for exactly this identifier. If no override has it, the override whose pattern matches, and of several the one with the longest literal part.",
   permission: "ratelimit.<id>.read_override",
   input: z.strictObject({ namespace: namespaceRef, identifier: identifierPattern }),
   output: override,

@@ -11,7 +11,7 @@ export const setOverride = operation({
   name: "ratelimit.setOverride",
   summary: "Override the limit of an identifier, or of those that match a pattern",
   description:
-    "Applies instead of the `limit` and `duration` of every request for them. An override that exists is replaced.",
+    "The override replaces the `limit` and `duration` that requests for these identifiers send. An existing override with the same identifier or pattern is replaced.",
   permission: "ratelimit.<id>.set_override",
   input: z.strictObject({
     namespace: namespaceRef,

@@ -32,7 +32,7 @@ export const listKeys = operation({
   name: "rootKeys.listKeys",
   summary: "List root keys",
   description:
-    "The root keys of the workspace that the calling root key may read, oldest first, without those deleted.",
+    "The root keys of the workspace that the calling root key may read, oldest first. Deleted root keys are not listed.",
   permission: "root_key.<id>.read_root_key",
   input: z.strictObject({ limit: pageLimit.default(100), cursor: cursor.optional() }),
   page: rootKey,

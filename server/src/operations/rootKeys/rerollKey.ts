@@ -14,7 +14,7 @@ import {
 } from "../shared/rootKeys.ts";
 import { lastInstantMs } from "../shared/values.ts";
 
-/** Time to repeat a call whose response was lost, with the root key that it replaced. */
+/** How long a root key that rerolls itself must stay valid: if the response is lost, the call can be repeated with it. */
 const shortestOwnMs = 60_000;
 
 export const rerollKey = operation({
@@ -72,7 +72,7 @@ export const rerollKey = operation({
   },
 });
 
-/** The expiry that was set, whatever rerolls have shortened it to. */
+/** The expiry that a user set, even if a reroll has shortened it since. */
 function expiryBeforeReroll(key: StoredRootKey): number | undefined {
   return key.rerolledAtMs === undefined ? key.expiresAtMs : key.expiresBeforeRerollMs;
 }
@@ -80,7 +80,7 @@ function expiryBeforeReroll(key: StoredRootKey): number | undefined {
 function tooShort() {
   return invalid(
     "body.expiration",
-    "is less than 60000, and this root key makes the call: if the response were lost, nobody would have a valid one",
+    "is less than 60000, and this root key makes the call: if the response were lost, nobody would have a valid root key",
     "send at least 60000, or null",
   );
 }
@@ -88,7 +88,7 @@ function tooShort() {
 function expired() {
   return new Failure("precondition_failed", {
     detail:
-      "The root key has expired, so that the new one would be expired too. Create one with rootKeys.createKey.",
+      "The root key has expired, and a new one would have the same expiry. Create a root key with rootKeys.createKey instead.",
   });
 }
 

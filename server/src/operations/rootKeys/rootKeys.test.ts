@@ -156,7 +156,7 @@ describe.each(engines)("on $name,", (engine) => {
     expectRefusal(await space.call("rootKeys.deleteKey", { keyId }), "root_key_unknown");
   });
 
-  test("a reroll keeps name, permissions and expiry, and ends the old root key when it should", async () => {
+  test("a reroll keeps name, permissions and expiry, and ends the old root key at the requested time", async () => {
     const expires = server.clock.nowMs + 500_000;
     const old = await create({ name: "Deploy", expires });
     const first = await space.data("rootKeys.rerollKey", { keyId: old.keyId, expiration: 100_000 });

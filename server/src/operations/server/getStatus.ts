@@ -16,7 +16,7 @@ export const getStatus = operation({
   name: "server.getStatus",
   summary: "Read the state of the server",
   description:
-    "Tells the operator about the node that responds. The permission `*` does not include the one for this, since it concerns every workspace: `latchkey root-key create --permissions 'server.*.read_status'` grants it, and a session of the console has it if the login link opened it.",
+    "For the operator of the server: the state of the node that responds. The permission `*` does not include `server.*.read_status`, since the state concerns every workspace. `latchkey root-key create --permissions 'server.*.read_status'` grants it. A console session has it if it was opened with the login link.",
   permission: "server.*.read_status",
   input: z.strictObject({}),
   output: z.strictObject({
@@ -37,7 +37,7 @@ export const getStatus = operation({
     keyCache: z
       .strictObject({
         hits: amount.describe("How many look-ups since the start found the key in the cache."),
-        misses: amount.describe("How many did not."),
+        misses: amount.describe("How many look-ups since the start did not find the key in the cache."),
         bytes: amount.describe("Memory that cached keys use, in bytes."),
         maxBytes: amount.describe("The most that they may use, in bytes."),
       })
@@ -47,7 +47,7 @@ export const getStatus = operation({
         droppedEvents: amount.describe("Single events that were lost since the start."),
         droppedCounts: amount.describe("Counts that were lost since the start."),
         droppedTags: amount.describe(
-          "Tags that were lost since the start, since the requests of a workspace had too many. Their events are counted.",
+          "Tags that were not counted since the start, because the requests of a workspace had too many different ones. Their events are counted.",
         ),
         evictedEvents: amount.describe(
           "Stored events that were deleted since the start to stay within `USAGE_MAX_BYTES`.",

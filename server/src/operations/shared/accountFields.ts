@@ -3,19 +3,19 @@ import { type Account, creditsOf, quotasOf } from "../../domain/accounts.ts";
 import { creditsResponse, storedCredits } from "./credits.ts";
 import { quotaResponse, storedQuota } from "./quotas.ts";
 
-/** What an owner can spend, in a response that reads the owner. */
+/** The credits and quotas in the response that shows an identity. */
 export const accountFields = {
   credits: storedCredits
     .optional()
     .describe(
-      "The credits that the identity's keys share. Omitted if they are unlimited, and where an identity is shown as part of a key.",
+      "The credits that the identity's keys share. Omitted if they are unlimited, or if the identity is shown as part of a key.",
     ),
   quotas: z
     .array(storedQuota)
     .max(50)
     .optional()
     .describe(
-      "The quotas, and what is left of them. Omitted if the identity has no quotas, and where an identity is shown as part of a key.",
+      "The quotas, and what is left of them. Omitted if the identity has no quotas, or if it is shown as part of a key.",
     ),
 };
 

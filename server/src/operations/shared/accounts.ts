@@ -22,7 +22,7 @@ import { keyId, lockPermittedKey } from "./keys.ts";
 import { changedQuotas, type GivenQuotas, parseQuotas } from "./quotas.ts";
 import { amount } from "./values.ts";
 
-/** The owner of credits and quotas, as a request names it. */
+/** A request names the owner of credits and quotas with one of these: an identity or a key. */
 export const ownerFields = {
   identity: identityRef.optional(),
   keyId: keyId.optional(),
@@ -31,9 +31,9 @@ export const ownerFields = {
 export type GivenOwner = { identity?: string | undefined; keyId?: string | undefined };
 
 /**
- * The owner that the request names, locked for a change.
- * Errors: `invalid_input` unless exactly one is named; `identity_not_found` or `key_not_found`, also without the
- * permission to update it.
+ * Finds the key or identity that the request names, and locks it for a change.
+ * Errors: `invalid_input` unless the request names exactly one owner; `key_not_found` or `identity_not_found` if the
+ * owner does not exist or the caller may not update it.
  */
 export async function lockOwner(
   context: TransactContext,
@@ -55,8 +55,8 @@ export async function lockOwner(
 }
 
 /**
- * The owner that the request names, for reading.
- * Errors: as `lockOwner`, with the permission to read it.
+ * Finds the key or identity that the request names, without a lock.
+ * Errors: those of `lockOwner`, but the caller needs the permission to read the owner.
  */
 export async function findOwner({ caller, db, nowMs }: RunContext, given: GivenOwner): Promise<Owner> {
   const { workspaceId } = caller;
@@ -82,7 +82,7 @@ export function namedOwner({ keyId, identity }: GivenOwner): NamedOwner {
   throw invalid("body", "does not name exactly one owner", "send either identity or keyId");
 }
 
-/** Changes what an owner can spend, under the lock of its account, which is created if the owner has none. */
+/** Locks the owner's account, changes its credits and quotas, and stores it. Creates the account if it is missing. */
 export async function changeAccount(
   { tx, now, newId }: Pick<TransactContext, "tx" | "now" | "newId">,
   owner: Owner,
@@ -101,7 +101,7 @@ export async function changeAccount(
   return after;
 }
 
-/** Adds an entry to the ledger, by this caller. */
+/** Adds a movement to the account's ledger, with the caller's root key as the actor. */
 export function note(
   { caller }: Pick<TransactContext, "caller">,
   book: AccountBook,
@@ -136,8 +136,8 @@ type CreditsStep = {
 };
 
 /**
- * Sets, adds or takes away credits of this owner, and returns them.
- * Errors: as `creditsAfter`.
+ * Sets, increments or decrements the owner's credits, and returns the credits after the change.
+ * Errors: those of `creditsAfter`.
  */
 export async function updateCreditsOf(
   context: TransactContext,
@@ -157,8 +157,9 @@ export async function updateCreditsOf(
 }
 
 /**
- * The balance after the change; undefined: unlimited. Taking more than remains leaves 0.
- * Errors: `invalid_input` if the amount is missing, or if the credits are unlimited and so cannot be added to or taken from.
+ * The credits after the change, or `undefined` for unlimited credits. A decrement by more than is left leaves 0.
+ * Errors: `invalid_input` if the amount is missing, if unlimited credits are incremented or decremented, or if the
+ * balance would be too large.
  */
 function creditsAfter({ operation, value }: CreditsStep, current: Credits | undefined): Credits | undefined {
   if (operation === "set" && (value === null || value === undefined)) return undefined;
@@ -177,9 +178,9 @@ function creditsAfter({ operation, value }: CreditsStep, current: Credits | unde
 }
 
 /**
- * Changes the credits and quotas of an owner as an update says; what it omits stays. Returns whether there was something
- * to change.
- * Errors: as `changedCredits` and `parseQuotas`.
+ * Changes the credits and quotas of an owner. What the update omits stays unchanged. Returns false if the update changes
+ * neither credits nor quotas.
+ * Errors: those of `changedCredits` and `parseQuotas`.
  */
 export async function setOwner(
   context: TransactContext,
@@ -203,7 +204,7 @@ export async function setOwner(
   return true;
 }
 
-/** The members of an identity's response that say what its keys can spend. */
+/** The identity's credits and quotas, as members of its response. */
 export async function identityAccount(
   context: { db: RunContext["db"]; nowMs: number },
   workspaceId: string,
@@ -213,7 +214,7 @@ export async function identityAccount(
   return (await accountResponses(context, [{ workspaceId, id, kind: "identity" }])).get(id) ?? {};
 }
 
-/** The responses of several owners' accounts, by owner. */
+/** The credits and quotas of several owners as responses show them, by the owner's id. */
 export async function accountResponses(
   { db, nowMs }: { db: RunContext["db"]; nowMs: number },
   owners: readonly Owner[],

@@ -8,8 +8,8 @@ import { instant, storedId, text } from "./values.ts";
 export const apiName = text(3, 256).describe("A name for people, such as `payments`. It need not be unique.");
 
 /**
- * An api as every operation returns it. What is not set is omitted. Members that older servers do not send are optional, so
- * that a client accepts their responses too.
+ * An api as every operation returns it. What is not set is omitted. Members that older servers do not send are optional
+ * in this schema, since the clients that are generated from it should accept responses of older servers.
  */
 export const api = z.strictObject({
   id: storedId.describe("The api's id."),

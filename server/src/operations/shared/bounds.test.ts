@@ -30,7 +30,7 @@ describe.each(engines)("on $name,", (engine) => {
   const state = () => dump(server.services.engine.db, space.id);
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 
-  /** Rows as an older version may have left them. */
+  /** Inserts rows directly, as an older version without these bounds may have stored them. */
   async function insertRows<T extends keyof Schema>(table: T, rows: readonly object[]): Promise<void> {
     for (let from = 0; from < rows.length; from += 1_000) {
       await write((tx) =>
@@ -131,7 +131,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await statuses(64, (index) => count(`new${index}`))).toEqual({ 200: 1, 412: 63 });
     expectBound(await count("one.more"), "at most 10000 rate limit namespaces in a workspace");
     expectBound(await space.call("ratelimit.multiLimit", [limit("n1"), limit("one.more")]), "at most 10000");
-    expect((await count("n1")).body.data.remaining).toBe(8); // what was refused has counted nothing
+    expect((await count("n1")).body.data.remaining).toBe(8); // the refused calls have counted nothing
     const stored = await server.services.engine.db
       .selectFrom("namespaces")
       .select("id")
@@ -172,7 +172,7 @@ describe.each(engines)("on $name,", (engine) => {
       }
     });
 
-    /** The ids on each page, read to the end. */
+    /** Reads the list to its end. Returns the ids on each page. */
     async function pagesOf(operation: string, body: object, cursor?: string): Promise<string[][]> {
       const reply = await space.call(operation, { ...body, cursor });
       expect(Buffer.byteLength(reply.text)).toBeLessThan(maxPageBytes + 1_000);

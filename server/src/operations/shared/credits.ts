@@ -76,7 +76,7 @@ export const storedCredits = z.strictObject({
     .describe("When the balance is refilled, and to what. Omitted if it is not."),
 });
 
-/** `undefined` is unlimited. */
+/** The credits as responses show them. `undefined` stands for unlimited credits. */
 export function creditsResponse(credits: Credits | undefined): z.input<typeof storedCredits> {
   if (credits === undefined) return { remaining: null };
   const { remaining, refill } = credits;
@@ -87,7 +87,7 @@ export function creditsResponse(credits: Credits | undefined): z.input<typeof st
     : { remaining, refill: { interval: "monthly", amount, refillDay: day } };
 }
 
-/** A stored refill: on a day of the month, or daily if `day` is `undefined`. */
+/** The refill as it is stored: with its day of the month, or with `day: undefined` if it is daily. */
 function parseRefill({ interval, amount, refillDay = 1 }: Refill): NonNullable<Credits["refill"]> {
   return { amount, day: interval === "monthly" ? refillDay : undefined };
 }
@@ -116,8 +116,8 @@ function refillOfUnlimited(location: string): Failure {
 }
 
 /**
- * The balance after the change; undefined: unlimited.
- * Errors: `invalid_input` for a refill of unlimited credits, or for a day of a daily refill.
+ * The credits after the change, or `undefined` for unlimited credits.
+ * Errors: `invalid_input` for a refill of unlimited credits, or for a daily refill with a `refillDay`.
  */
 export function changedCredits(
   current: Credits | undefined,

@@ -15,8 +15,8 @@ import { unknownQuota } from "./quotaChanges.ts";
 import { parseQuery, planFailure, type Requested } from "./verification.ts";
 
 /**
- * Every check of a verification of this key at `atMs`, after the one that found it. Nothing is counted or spent.
- * Errors: as `judge`.
+ * Explains every check that a verification of this existing key would make at `atMs`. Counts and spends nothing.
+ * Errors: those of `judge`, which decides a verification.
  */
 export async function explainChecks(
   context: RunContext,
@@ -46,7 +46,7 @@ export async function explainChecks(
   return [...checks, ...accountChecks(outlooks, requested.cost, atMs)];
 }
 
-/** Errors: those of the request, unless the key is refused before its limits are counted. */
+/** Errors: those of `planFailure`, unless an earlier check refuses the key: a verification would not look at its limits. */
 async function explainRatelimits(
   { counters, now }: RunContext,
   key: KeyRecord,
@@ -64,7 +64,7 @@ async function explainRatelimits(
   return plan.planned.map((planned, index) => ratelimitCheck(key, planned, itemAt(peeked, index), moment));
 }
 
-/** Whether there is anything to check: without a list, every address is allowed. */
+/** Whether the check applies to this key: those of IP addresses do only if the api or the key has an IP list. */
 function isSet(key: KeyRecord, check: (typeof storedChecks)[number]["check"]): boolean {
   return (check !== "apiAddresses" && check !== "addresses") || key[check] !== undefined;
 }
@@ -82,7 +82,7 @@ function codeOf({ check }: Check): Explanation["verdict"]["code"] {
   return stored?.code ?? otherCodes[check as keyof typeof otherCodes];
 }
 
-/** The explanation that consists of these checks. `key` undefined: it was not found. */
+/** The explanation with these checks. `key` is undefined if the key was not found. */
 export function explanationOf(
   checks: Check[],
   atMs: number,
@@ -101,7 +101,7 @@ export function explanationOf(
   };
 }
 
-/** When all of these pass by themselves; undefined if one never does, or if the list is empty. */
+/** When all failed checks will pass if nothing else changes. Undefined if one of them never will, or if none failed. */
 function latestPass(failed: readonly Check[]): number | undefined {
   let latest: number | undefined;
   for (const one of failed) {
@@ -112,7 +112,7 @@ function latestPass(failed: readonly Check[]): number | undefined {
   return latest;
 }
 
-/** The key as a verification sees it. */
+/** Converts the key to the form that verifications use. */
 function recordOf(details: KeyDetails): KeyRecord {
   const { permissions } = details;
   return {
@@ -121,7 +121,7 @@ function recordOf(details: KeyDetails): KeyRecord {
     addresses: rangesOf(details.ipAllowList),
     granted: prepareGranted(permissions),
     limits: prepareLimits(details),
-    // read for themselves
+    // false, since the explanation reads the accounts itself
     hasAccount: false,
     identityHasAccount: false,
   };

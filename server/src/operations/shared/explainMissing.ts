@@ -13,20 +13,21 @@ import { findThroughUpstream, upstreamOf } from "./learning.ts";
 import { parseMigratedKey } from "./migratedKeys.ts";
 import { findByOldHash } from "./oldHashes.ts";
 
-/** What names the key to explain: exactly one of the first three. */
+/** How a request names the key to explain: by exactly one of `key`, `keyHash` and `keyId`. */
 export type KeyRef = {
   key?: string | undefined;
   keyHash?: string | undefined;
   keyId?: string | undefined;
-  /** the migration that a key's first verification names */
+  /** the migration that the first verification of a migrated key must name */
   migrationId?: string | undefined;
   /** the keyspaces to which the verification is restricted */
   keyspaces?: readonly string[] | undefined;
 };
 
 /**
- * The key with this reference, in whatever state, if the caller may read it.
- * Errors: `key_malformed`, `hashing_busy`, `upstream_unavailable`, as a verification.
+ * Finds the key that the request names, even if it was deleted or waits for its first verification. Returns `undefined`
+ * if there is no such key, or if the caller may not read it.
+ * Errors: as for a verification, `key_malformed`, `hashing_busy` and `upstream_unavailable`.
  */
 export async function findExplainedKey(context: RunContext, ref: KeyRef): Promise<KeyState | undefined> {
   const found = await findAnyKey(context, ref);
@@ -58,7 +59,7 @@ async function findAnyKey(context: RunContext, ref: KeyRef): Promise<KeyState | 
   return pending?.pendingMigrationId === null ? undefined : pending;
 }
 
-/** Explains whether a verification finds the key. Of a key that the caller may not read it says that it does not exist. */
+/** Explains whether a verification finds the key. A key that the caller may not read is explained as if it did not exist. */
 export async function foundCheck(
   context: RunContext,
   state: KeyState | undefined,
@@ -105,12 +106,15 @@ function oldHashCheck({ oldHashes }: RunContext, scheme: OldScheme | undefined):
   return {
     check,
     passed: false,
-    why: `${why} Without the secret of its HMAC it is not recognized.`,
+    why: `${why} The server cannot recognize it without the secret of the HMAC.`,
     fix: "Set IMPORTED_HMAC_SECRET or IMPORTED_HMAC_SECRET_FILE.",
   };
 }
 
-/** A key whose record was removed is known only by its audit event, which does not say in which api the key was. */
+/**
+ * After the record of a deleted key was removed, only its audit event is left. The event does not name the key's api, so
+ * only a caller that may read the keys of all apis learns of it.
+ */
 async function missingCheck(context: RunContext, keyId: string | undefined): Promise<Check> {
   const { caller, db } = context;
   if (keyId !== undefined && mayAll(caller, "api", "read_key")) {

@@ -18,7 +18,7 @@ import type { KeyDetails } from "../../storage/queries/keys/read.ts";
 import type { Check } from "./explanation.ts";
 import { durationText, timeText } from "./explanationWords.ts";
 
-/** The time for which a verification is judged, which may be later than now. */
+/** `atMs` is the time for which the verification is explained. It may be later than now. */
 export type Moment = { nowMs: number; atMs: number };
 
 type Stored = {
@@ -30,7 +30,7 @@ type Stored = {
   atMs: number;
 };
 
-/** Explains one of the checks that need only the stored key. `passed` is its outcome. */
+/** Explains a check that depends only on the stored key. `passed`: whether the key passes it. */
 export function storedCheck(
   { check }: (typeof storedChecks)[number],
   passed: boolean,
@@ -75,7 +75,7 @@ function expiryCheck({ expiresAtMs: expires }: KeyRecord, passed: boolean, atMs:
     check,
     passed,
     expires,
-    why: `The key expired at ${timeText(expires)}, ${durationText(atMs - expires)} before.`,
+    why: `The key expired at ${timeText(expires)}, ${durationText(atMs - expires)} before this verification.`,
     fix,
   };
 }
@@ -134,7 +134,7 @@ function coversAny(slug: string, asked: readonly string[]): boolean {
   return asked.some((permission) => evaluatePermissionQuery({ kind: "permission", permission }, granted));
 }
 
-/** Explains a rate limit by what a peek at its window found. */
+/** Explains a rate limit. `peeked` is the state of its window, which was read without counting. */
 export function ratelimitCheck(
   key: KeyRecord,
   planned: PlannedRatelimit,
@@ -188,7 +188,7 @@ function usedText({ durationMs, cost }: PlannedRatelimit, { limit, used, passed 
     : `${state}: there is no room for a cost of ${cost}.`;
 }
 
-/** Explains that a verification names a limit that is not stored, without describing it. */
+/** The failed check for a rate limit that is not stored, and of which the request sends only the name. */
 export function unknownRatelimitCheck({ name, cost = 1 }: { name: string; cost: number | undefined }): Check {
   return {
     check: "ratelimit",
@@ -197,6 +197,6 @@ export function unknownRatelimitCheck({ name, cost = 1 }: { name: string; cost: 
     owner: "request",
     cost,
     why: "Neither the key nor its identity has a rate limit of this name, and the request does not describe one.",
-    fix: "Store it, or send `limit` and `duration`.",
+    fix: "Store a rate limit of this name, or send `limit` and `duration`.",
   };
 }

@@ -12,7 +12,7 @@ const passesAt = instant
     "When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help.",
   );
 
-/** What every check says. */
+/** The members that every check has. */
 function common<T extends string>(check: T, what: string) {
   return {
     check: z.literal(check).describe(what),
@@ -86,7 +86,7 @@ export const check = z.discriminatedUnion("check", [
     query: sentence.optional().describe("The permission query. Omitted if the verification has none."),
     missing: z
       .array(sentence)
-      .describe("The permissions that the key lacks, of the parts because of which the query fails."),
+      .describe("The permissions that the key lacks, of the parts that make the query fail."),
     granted: z
       .array(granted)
       .max(1000)
@@ -112,14 +112,14 @@ export const check = z.discriminatedUnion("check", [
     duration: storedDuration
       .optional()
       .describe(
-        "The length of the sliding window in milliseconds. Like `limit`, omitted for a name that nobody has a limit for.",
+        "The length of the sliding window in milliseconds. Like `limit`, omitted if neither the key, its identity nor the request has a limit of this name.",
       ),
     cost: amount.describe("What the verification costs."),
     used: amount.optional().describe("The cost that counts now. It may exceed a limit that was lowered."),
     limitInForce: amount
       .optional()
       .describe(
-        "This server's share of `limit` while it cannot reach Redis, which other servers count in too. Omitted otherwise.",
+        "This server's share of `limit` while it cannot reach Redis, in which all servers count together. Omitted otherwise.",
       ),
     passesAt,
   }),
@@ -165,13 +165,13 @@ export const explanation = z.strictObject({
   request: z
     .strictObject({
       requestId: storedId.describe("The request's id."),
-      time: instant.describe("When it began. Unix time in milliseconds."),
+      time: instant.describe("When the request began. Unix time in milliseconds."),
       outcome: z
         .string()
         .min(1)
         .max(64)
         .describe(
-          "The code that it got. If it is `NOT_FOUND` and the key exists now, the root key that verified it may not verify keys of its api, or the key was created later.",
+          "The code that the request got. If it is `NOT_FOUND` although the key exists now, the root key of that request may not verify keys of the key's api, or the key was created later.",
         ),
     })
     .optional()

@@ -1,4 +1,4 @@
-/** An instant, for people. */
+/** A time as text for people: ISO 8601 in UTC. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString();
 }
@@ -10,7 +10,7 @@ const units = [
   ["s", 1_000],
 ] as const;
 
-/** A length of time for people, rounded up to a unit of which it has two or more: `60 s`, `3 min`, `24 h`. */
+/** A duration as text for people, rounded up, in the largest unit of which it has at least two: `60 s`, `3 min`, `24 h`. */
 export function durationText(ms: number): string {
   const [unit, size] = units.find(([, size]) => ms >= 2 * size) ?? ["ms", 1];
   return `${Math.ceil(ms / size)} ${unit}`;

@@ -45,12 +45,12 @@ export const reservationId = z
 export const settlement = z.strictObject({
   charged: amount.describe("The units that were charged."),
   returned: amount.describe("The units of the hold that were not charged, and so given back."),
-  shortfall: amount.describe("The units that should have been charged, but were not there."),
+  shortfall: amount.describe("The units that should have been charged, but were not available."),
   late: z
     .boolean()
     .optional()
     .describe(
-      "true: the hold had expired and was given back before, so the amount was charged anew. Else omitted.",
+      "true: the hold had expired and its units had been given back, so the amount was charged anew. Omitted otherwise.",
     ),
 });
 
@@ -60,8 +60,9 @@ export function settlementResponse(outcome: HoldOutcome): z.input<typeof settlem
 }
 
 /**
- * Ends a hold. Not an audited write: it is a part of a decision, the ledger records it, and repeating it is safe.
- * Errors: `reservation_not_found`, also for one that the caller may not see; `reservation_ended` if it has ended otherwise.
+ * Settles or releases a hold. It is not audited, since the account's ledger records it. Repeating the same call is safe.
+ * Errors: `reservation_not_found`, also if the caller may not see the hold; `reservation_ended` if the hold has already
+ * ended in another way.
  */
 export async function endReservation(context: RunContext, id: string, end: HoldEnd): Promise<HoldOutcome> {
   const { caller, db, now, newId, inTransaction, usage, nowMs, requestId } = context;
@@ -77,7 +78,10 @@ export async function endReservation(context: RunContext, id: string, end: HoldE
   return outcome;
 }
 
-/** Whether the caller may hold and settle for keys of this api; null: for an identity, whose keys may be in any api. */
+/**
+ * Whether the caller may hold and settle units of keys in this api. null stands for an identity: its keys may be in any
+ * api, so the caller needs the permission for all.
+ */
 export function mayVerify(caller: Caller, apiId: string | null): boolean {
   return apiId === null ? mayAll(caller, "api", "verify_key") : may(caller, "api", apiId, "verify_key");
 }

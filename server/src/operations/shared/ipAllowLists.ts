@@ -16,12 +16,12 @@ export const storedIpAllowList = z
   .array(z.string().max(255))
   .optional()
   .describe(
-    "The only IP addresses and CIDR ranges from which it may be used, in canonical form. Omitted if all may.",
+    "The only IP addresses and CIDR ranges from which keys may be used, in canonical form. Omitted if every address is allowed.",
   );
 
 /**
  * The list in canonical form, each entry once.
- * Errors: `invalid_input`, with one entry for each place that is not an address or a range.
+ * Errors: `invalid_input`, with one entry in `errors` for each item that is neither an address nor a range.
  */
 export function parseIpAllowList(list: readonly string[], location = "body.ipAllowList"): string[] {
   const parsed = list.map(parseRange);

@@ -10,12 +10,13 @@ const kept = verificationInput.omit({ key: true, tags: true });
 type KeptFields = z.output<typeof kept>;
 
 const maxChars = 4_096;
-/** in place of a request that is not kept */
+/** is stored instead of a request that is not kept */
 const notKept = "-";
 
 /**
- * What is recorded of a verification's request, so that `keys.explain` can decide it again: all that affects the verdict
- * beside the key, if it was refused and is not too large. Empty if there was nothing.
+ * The fields of a verification's request that are stored with its usage event, so that `keys.explain` can decide it again.
+ * Empty for a request that sent only a key. The fields of other requests are kept only if the verification was refused
+ * and the JSON has at most `maxChars` characters.
  */
 export function keptRequest(input: VerificationInput, isRefused: boolean, ip: string | undefined): string {
   const { permissions, credits, quotas, ratelimits, keyspaces, autoApply, migrationId } = input;
@@ -35,21 +36,21 @@ export function keptRequest(input: VerificationInput, isRefused: boolean, ip: st
   return text.length > maxChars ? notKept : text;
 }
 
-/** The recorded request; undefined if it was not kept. */
+/** The fields that `keptRequest` stored; undefined if it kept none. */
 function readKept(text: string | undefined): KeptFields | undefined {
   if (text === undefined || text === notKept) return undefined;
   return kept.safeParse(text === "" ? {} : JSON.parse(text)).data;
 }
 
-/** A verification that was recorded. */
+/** A recorded verification, with the fields of its request. */
 export type VerifiedRequest = { event: FoundEvent; fields: KeptFields };
 
 const mostEvents = 100;
 
 /**
- * The verification that this request made; of this key, if it made several.
- * Errors: `event_not_found`; `precondition_failed` if the request was not kept; `invalid_input` if it is not clear which
- * verification is meant.
+ * Finds the recorded verification of this request. If the request verified several keys, `ref` says which key is meant.
+ * Errors: `event_not_found`; `precondition_failed` if the request's fields were not kept; `invalid_input` if the request
+ * verified several keys and `ref` names none.
  */
 export async function findRequest(
   context: RunContext,
@@ -67,11 +68,11 @@ export async function findRequest(
   if (fields !== undefined) return { event, fields };
   throw new Failure("precondition_failed", {
     detail:
-      "The fields of this request were not kept. Those of a refused request are, up to 4,096 characters, and those of a valid one that sent only a key. Send its `keyId` and its fields instead.",
+      "The fields of this request were not kept: the server keeps only those of refused requests, up to 4,096 characters. Send the `keyId` and the fields of the request instead of `requestId`.",
   });
 }
 
-/** Newest first. */
+/** The recorded verifications of this request, newest first. */
 async function eventsOf({ usage, caller }: RunContext, requestId: string): Promise<FoundEvent[]> {
   const everything = {
     afterId: undefined,

@@ -15,7 +15,7 @@ export type KeyOrder = (typeof keyOrders)[number];
 
 export type KeyWalk = {
   filter: KeyListFilter;
-  /** only keys that were not used at this time or later */
+  /** only keys that were last used before this time, or never */
   unusedSinceMs: number | undefined;
   orderBy: KeyOrder;
   descending: boolean;
@@ -26,18 +26,18 @@ export type KeyWalk = {
   isVisible(apiId: string): boolean;
 };
 
-/** `readUntil` is set if the budget ended the walk: keys beyond it were not read. */
+/** `readUntil` is the last key that was read, if the walk ended because it had read `rowBudget` keys. */
 export type WalkedKeys = { found: Candidate[]; readUntil: Candidate | undefined };
 
-/** A part of a list: all keys with a value in the order, or all without one. */
+/** A list has up to two parts: the keys with a value to order by, such as an expiry, and the keys without one. */
 type Part = { hasValue: boolean; read(stretch: Stretch): Promise<Candidate[]> };
 
 type Context = Pick<RunContext, "caller" | "slow" | "usage">;
 
-/** Many enough that few statements are needed, few enough that each is short. */
+/** Large enough that few statements are needed, and small enough that each statement takes little time. */
 const candidatesAtOnce = 1_000;
 
-/** The state of a walk that fills a page. */
+/** The state of a walk. `budget`: how many more candidates it may read. `atOnce`: how many the next statement reads. */
 type Progress = { found: Candidate[]; after: Candidate | undefined; budget: number; atOnce: number };
 
 /** Reads candidates in order and keeps those that match, until the page is full or `rowBudget` candidates were read. */
@@ -65,7 +65,7 @@ async function walkPart(
     const limit = Math.min(progress.atOnce, progress.budget);
     const candidates = await part.read({ after: progress.after, descending: walk.descending, limit });
     const matched = await matching(context, walk, candidates);
-    // the part of keys without a value reads all keys
+    // the statement for keys without a value also reads the keys that have one
     const ofPart = matched.filter(({ actual }) => part.hasValue || actual === null);
     progress.found.push(...ofPart.map(({ candidate }) => candidate));
     if (progress.found.length >= walk.limit) return "page is full";
@@ -77,7 +77,10 @@ async function walkPart(
   }
 }
 
-/** All candidates, if the filter names an identity, a role or an api that has only a few keys: they can be sorted here. */
+/**
+ * All candidates, to be sorted in memory, if the filter names an identity, a role or an api with at most
+ * `candidatesAtOnce` keys; undefined otherwise.
+ */
 async function fewCandidates(
   { caller, slow }: Context,
   { filter, orderBy }: KeyWalk,
@@ -105,7 +108,7 @@ async function sorted(context: Context, walk: KeyWalk, candidates: Candidate[]):
     .slice(0, limit);
 }
 
-/** The parts of the list from the one in which the walk begins. */
+/** The parts of the list in their order, without a part that earlier pages have read to its end. */
 function partsFrom({ caller, slow, usage }: Context, walk: KeyWalk): Part[] {
   const { filter, orderBy, descending, after, unusedSinceMs } = walk;
   const { workspaceId } = caller;
@@ -126,7 +129,7 @@ function partsFrom({ caller, slow, usage }: Context, walk: KeyWalk): Part[] {
       return (await usage.usedKeys(query)).map(({ keyId, atMs }) => ({ id: keyId, value: atMs }));
     },
   };
-  // a key that never expires does so last, and one that was never used was used first
+  // in ascending order, keys that never expire come last, and keys that were never used come first
   const ascending = orderBy === "expires" ? [byExpiry, byCreation] : [byCreation, byLastUse];
   const used = orderBy === "expires" && filter.expiresBeforeMs !== undefined ? [byExpiry] : ascending;
   const parts = descending ? used.toReversed() : used;
@@ -134,7 +137,7 @@ function partsFrom({ caller, slow, usage }: Context, walk: KeyWalk): Part[] {
   return first === -1 ? [] : parts.slice(first);
 }
 
-/** The candidates that match, each with its present value in the order. */
+/** The candidates that match the filter, each with its current value of `orderBy`. */
 async function matching(
   { caller, slow, usage }: Context,
   { filter, orderBy, unusedSinceMs, isVisible }: KeyWalk,

@@ -53,15 +53,15 @@ export const decrypt = z
     "true: adds `plaintext`, the whole key, to each key that was created as recoverable. Needs the permission `api.*.decrypt_key`, and a server with a recovery key.",
   );
 
-/** A whole key in a request, hashed. */
+/** The hash of a whole key, in a request. */
 export const keyHash = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{43}$/, "must be a SHA-256 in base64url, without padding")
+  .regex(/^[A-Za-z0-9_-]{43}$/, "send a SHA-256 in base64url, 43 characters without padding")
   .describe(
     "The SHA-256 of the whole key in base64url without padding, 43 characters: names a key without sending it.",
   );
 
-/** Optional, since servers without keyspaces speak the same API. This one always returns it. */
+/** Optional, since other servers with the same API may have no keyspaces. This server always returns it. */
 export const keyspaceId = storedId
   .optional()
   .describe("The id of the api's keyspace, the set of all its keys.");
@@ -130,10 +130,10 @@ export const key = z.strictObject({
     .describe("The whole key. Only for a recoverable key, if the request has `decrypt: true`."),
 });
 
-/** the rough size of one permission of a key, as read from the database */
+/** roughly how many bytes one permission or role adds to a key in a page */
 const bytesOfGrant = 100;
 
-/** The rough size of a key in a page. */
+/** Roughly how many bytes a key has in a page. */
 export function bytesOfKey({ directCount, roleCount, meta, identityMeta }: ListedKeyRow): number {
   return (directCount + roleCount) * bytesOfGrant + (meta?.length ?? 0) + (identityMeta?.length ?? 0);
 }
@@ -147,7 +147,7 @@ export const keyExample = {
   name: "Payments, production",
 };
 
-/** `lastUsedAtMs` is `undefined` for a key that was never used. `open` adds the key itself if it is recoverable. */
+/** `lastUsedAtMs` is undefined for a key that was never used. `open` decrypts `plaintext` if the key is recoverable. */
 export function keyResponse(
   details: KeyDetails,
   lastUsedAtMs: number | undefined,
@@ -180,9 +180,9 @@ function unlessEmpty<T>(items: T[]): T[] | undefined {
 }
 
 /**
- * The live key with this id, locked until the transaction ends. A caller locks a key to change it, so what is cached of
- * the key, and of the keys that share its credits and counters, is evicted after the commit.
- * Errors: `key_not_found`, also if the caller may not do `action` in the key's api.
+ * Locks the key with this id until the transaction ends. Since the key is about to change, its cached record is evicted
+ * after the commit, and so are those of the keys that share its credits and counters.
+ * Errors: `key_not_found`, also if the key was deleted, or if the caller may not do `action` in the key's api.
  */
 export async function lockPermittedKey(
   { tx, caller, now, evict }: TransactContext,
@@ -196,7 +196,7 @@ export async function lockPermittedKey(
   return key;
 }
 
-/** Creates the secret of a key, and seals it if it is to be recoverable. */
+/** Creates the secret of a key. `sealed` is the encrypted secret of a recoverable key. */
 export function createSecret(
   { randomBytes, hashKey, recovery }: TransactContext,
   wanted: { prefix?: string | undefined; byteLength: number; recoverable: boolean },
@@ -206,8 +206,8 @@ export function createSecret(
 }
 
 /**
- * Allows the creation of recoverable keys in this api.
- * Errors: as `requireRecovery`; `insufficient_permissions` without `encrypt_key`.
+ * Throws unless recoverable keys may be created in this api.
+ * Errors: those of `requireRecovery`; `insufficient_permissions` if the caller lacks `encrypt_key`.
  */
 export function requireEncryption({ caller, recovery }: TransactContext, apiId: string): void {
   requireRecovery(recovery);
@@ -215,8 +215,8 @@ export function requireEncryption({ caller, recovery }: TransactContext, apiId: 
 }
 
 /**
- * The function that opens the recoverable keys of this api.
- * Errors: as `requireRecovery`; `insufficient_permissions` without `decrypt_key`.
+ * Returns the function that decrypts the recoverable keys of this api.
+ * Errors: those of `requireRecovery`; `insufficient_permissions` if the caller lacks `decrypt_key`.
  */
 export function requireDecryption(
   caller: Caller,

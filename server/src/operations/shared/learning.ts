@@ -13,7 +13,7 @@ import type { Upstream, UpstreamResponse } from "../../upstream/upstream.ts";
 import type { Verdict } from "../../upstream/verdict.ts";
 import { updateCreditsOf } from "./accounts.ts";
 
-/** A verdict on a key that exists. */
+/** The upstream's verdict on a key that exists there. */
 export type KeyVerdict = Exclude<Verdict, { code: "NOT_FOUND" }>;
 
 type Named = { key: string; migrationId?: string | undefined };
@@ -24,8 +24,9 @@ export function upstreamOf({ upstream, caller }: RunContext): Upstream | undefin
 }
 
 /**
- * Finds a key whose hash is not known. If a waiting key begins like it, the upstream is asked once, and the hash of the
- * key that it names is kept. Returns `undefined` if there is no such key that the caller may verify.
+ * Finds a key whose hash is not stored yet. If a waiting key has the same first characters, asks the upstream, and stores
+ * the hash with the waiting key that the upstream names. Returns `undefined` if there is no such key, or if the caller
+ * may not verify it.
  * Errors: `upstream_unavailable`.
  */
 export async function findThroughUpstream(
@@ -41,7 +42,7 @@ export async function findThroughUpstream(
   if (waiting !== undefined) {
     await upstream.once(hash, () => ask(context, upstream, named, { hash, start: waiting.start }));
   }
-  return caches.keys.find(workspaceId, hash); // another request or node may have learned it
+  return caches.keys.find(workspaceId, hash); // `ask`, another request or another node may have stored the hash
 }
 
 type Asked = { hash: string; start: string };
@@ -53,7 +54,7 @@ async function ask(
   { hash, start }: Asked,
 ): Promise<void> {
   const { caches, caller } = context;
-  // a request that found the key waiting may come here after another one has learned it
+  // another request may have stored the hash since this one found that the key waits
   if ((await caches.keys.find(caller.workspaceId, hash)) !== undefined) return;
   if (!upstream.mayAsk(start)) throw unavailable({ unavailable: "too many unknown keys", retryAfterMs: 0 });
   const migration = migrationId === undefined ? {} : { migrationId };
@@ -71,7 +72,7 @@ async function ask(
   }
 }
 
-/** An upstream that names a key which does not wait here, or that begins in another way, changes nothing. */
+/** The waiting key that the verdict names. Undefined if that key does not wait, or if its first characters differ. */
 export async function waitingFor(
   { db, caller }: RunContext,
   key: string,
@@ -90,7 +91,7 @@ export function noteUnimported(
   upstream.noteDifference("not_imported", example);
 }
 
-/** Keeps the hash of a waiting key, and the credits that the upstream says it has left. */
+/** Stores the hash of a waiting key, and the credits that it has left according to the upstream. */
 export async function learn(
   context: RunContext,
   waiting: WaitingKey,
@@ -106,7 +107,7 @@ export async function learn(
   });
 }
 
-/** Identifies a waiting key by its SHA-256. Returns false, and changes nothing, if it does not wait anymore. */
+/** Stores the SHA-256 of a waiting key. Returns false and changes nothing if the key no longer waits. */
 export async function storeLearnedHash(
   { caller, now }: RunContext,
   { tx, audit, evict }: Write,
@@ -119,7 +120,7 @@ export async function storeLearnedHash(
   return true;
 }
 
-/** Whose credits the verdict names. */
+/** The key or identity that has the credits in the verdict. */
 export function creditsOwner(
   workspaceId: string,
   { creditsOwner = "key" }: KeyVerdict,
@@ -129,7 +130,7 @@ export function creditsOwner(
   return id ? { workspaceId, id, kind: creditsOwner } : undefined;
 }
 
-/** Sets the balance, unless it is the same. `undefined` changes nothing, since the upstream may only have left it out. */
+/** Sets the owner's credits. `undefined` changes nothing: an upstream that sends no credits need not mean unlimited ones. */
 export async function setCredits(
   context: TransactContext,
   owner: Owner,

@@ -18,7 +18,7 @@ export const storedMeta = z
   .custom<object>()
   .meta({ type: "object", additionalProperties: true, maxProperties: 100 });
 
-/** The size of metadata above which it is noted in the request's log event. */
+/** If metadata is larger than this, its size is noted in the request's log event. */
 const notedMetaBytes = 10_240;
 
 /**

@@ -10,8 +10,8 @@ import {
 } from "../../storage/queries/keys/migrations.ts";
 
 /**
- * Finds a migrated key at its first verification. From then on, the key is identified by the hash of its whole text.
- * Returns `undefined` if there is no such key that the caller may verify.
+ * Finds a migrated key at its first verification, and stores the hash of the whole key, which identifies it from then on.
+ * Returns `undefined` if there is no such key, or if the caller may not verify it.
  * Errors: `key_malformed` if the key does not have the form that the migration's algorithm needs.
  */
 export async function findMigratedKey(
@@ -26,7 +26,7 @@ export async function findMigratedKey(
   const { prefix, start, longToken } = parsed;
   const pending = await findPendingKey(db, workspaceId, migrationId, hashKey(longToken));
   const hash = hashKey(key);
-  if (pending === undefined) return caches.keys.find(workspaceId, hash); // another request may have been the first
+  if (pending === undefined) return caches.keys.find(workspaceId, hash); // another request may have been first
   if (!may(caller, "api", pending.apiId, "verify_key")) return undefined;
   await context.inTransaction(async ({ tx, audit, evict }) => {
     if (!(await applyFirstVerification(tx, workspaceId, pending.id, { hash, start, prefix }))) return;
@@ -37,8 +37,9 @@ export async function findMigratedKey(
 }
 
 /**
- * The parts of a key of this migration. Returns `undefined` if the migration does not exist or its keys have no parts.
- * Errors: `key_malformed` if the key lacks them.
+ * Splits a key of this migration into prefix, short token and long token. Returns `undefined` if the migration does not
+ * exist, or if its algorithm does not split keys.
+ * Errors: `key_malformed` if the key does not have these parts.
  */
 export async function parseMigratedKey(
   { caller, db }: RunContext,

@@ -9,11 +9,11 @@ import { completeNewKeys, type NewKeyInput, type ParsedKey, parseNewKey } from "
 /** Where keys are migrated to, and where they come from. */
 export type Target = { apiId: string; algorithm: Algorithm; migrationId: string };
 
-/** A key to migrate, valid in everything that does not need the database. */
+/** A key to migrate, after all validation that needs no database. */
 type PreparedKey = {
   /** in the form in which it is stored */
   hash: string;
-  /** digest of the migration and of everything in the item */
+  /** hash of the migration, the api and all fields of the item, to recognize an item that is sent again */
   migratedFrom: string;
   externalId: string | undefined;
   parsed: ParsedKey;
@@ -21,15 +21,16 @@ type PreparedKey = {
 
 export const notSha256 = { message: "is not a SHA-256", fix: "send 32 bytes in hex, base64 or base64url" };
 
-/** The length that a migrated key is stored with, since its own is unknown. */
+/** A migrated key is stored with this number of random bytes, since the true number is unknown. */
 const assumedByteLength = 16;
 
-/** Few enough that a write that is queued behind one part does not notice. */
+/** Few enough that other writes do not wait noticeably for the transaction of one part. */
 const rowsPerPart = 500;
 const keysPerTurn = 100;
 
 /**
- * The keys, the first of each hash, before any of them is stored. Every `keysPerTurn` keys the event loop serves others.
+ * Validates all items before any key is stored. If several items have one hash, the first counts. After every
+ * `keysPerTurn` items, other requests get a turn.
  * Errors: `invalid_input` for the first key that is invalid.
  */
 export async function prepareKeys(
@@ -51,7 +52,7 @@ export async function prepareKeys(
   return [...byHash.values()];
 }
 
-/** Runs of keys with a bounded number of rows, audit rows included, or of one key. */
+/** Splits the keys into parts of at most `rowsPerPart` database rows. A key that alone needs more is a part of its own. */
 export function* inParts(keys: readonly PreparedKey[]): Generator<PreparedKey[]> {
   let part: PreparedKey[] = [];
   let rows = 0;
@@ -70,8 +71,8 @@ export function* inParts(keys: readonly PreparedKey[]): Generator<PreparedKey[]>
 }
 
 /**
- * Creates the keys with everything they have, in a few statements for all of them, and returns ids by hash. Keys whose
- * hash the workspace already has are left alone: their ids are returned if the same item created them.
+ * Creates the keys with their roles, permissions, credits and limits, in a few statements. Returns the keys' ids by hash.
+ * A key whose hash is already stored stays unchanged, and its id is returned only if the same item created it.
  * Errors: `role_not_found`.
  */
 export async function migratePart(
@@ -106,7 +107,7 @@ function newKey(
     id,
     workspaceId: caller.workspaceId,
     apiId,
-    identityId: undefined, // set below: a key that is not stored creates no identity
+    identityId: undefined, // set after the insert, so that a key that already exists creates no identity
     subjectId: id,
     hash,
     sealed: undefined,
@@ -114,7 +115,7 @@ function newKey(
     prefix: undefined,
     byteLength: assumedByteLength,
     ...parsed.columns,
-    // keys of our own are also identified by the SHA-256 of their whole text, so nothing is pending
+    // keys with the SHA-256 of the whole key are found like our own keys, so they need no first verification
     pendingMigrationId: algorithm === "sha256" ? undefined : migrationId,
     migratedFrom,
     nowMs: now(),

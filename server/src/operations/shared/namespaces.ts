@@ -32,7 +32,7 @@ export const identifierPattern = identifier.describe(
   "One identifier such as `user_123`, or a pattern such as `user_*`, in which each `*` stands for any text.",
 );
 
-/** One limit to count against. */
+/** One limit that a request counts against. */
 export const limitInput = z.strictObject({
   namespace: namespaceRef.describe(
     "The rate limit namespace's name or id, such as `email.send`. The first use creates it, which needs `ratelimit.*.create_namespace`.",
@@ -94,8 +94,8 @@ export function overrideResponse({ id, identifier, limit, durationMs }: Override
 }
 
 /**
- * The id of a namespace in which the caller may do `action`.
- * Errors: `ratelimit_namespace_not_found`.
+ * The id of the namespace that a request names.
+ * Errors: `ratelimit_namespace_not_found`, also if the caller may not do `action` in it.
  */
 export async function requireNamespace(db: Db, caller: Caller, ref: string, action: string): Promise<string> {
   const id = await findNamespaceId(db, caller.workspaceId, ref);
@@ -106,7 +106,7 @@ export async function requireNamespace(db: Db, caller: Caller, ref: string, acti
 /** What was decided about one of the limits that a request counts against. */
 export type Decision = {
   input: LimitInput;
-  /** the limit in force */
+  /** the limit that was applied: the override's, if one matches, or the request's */
   limit: number;
   override: Override | undefined;
   passed: boolean;
@@ -115,8 +115,8 @@ export type Decision = {
 };
 
 /**
- * Counts one request against all of these limits, or against none. `locationOf` names the place of the limit at an
- * index.
+ * Counts one request against all of these limits, or against none. `locationOf` returns the path of the limit at an
+ * index, for error messages.
  * Errors: `invalid_input` for a window that is too long, `bound_exceeded`, `insufficient_permissions`.
  */
 export function countLimits(
@@ -131,7 +131,7 @@ export function countLimits(
 type Decided = { passed: boolean; decisions: Decision[] };
 type Planned = { input: LimitInput; window: Window; override: Override | undefined };
 
-/** One namespace after the other, since the first of two equal ones may create it. */
+/** Finds one namespace after the other: if two inputs name the same new namespace, the first creates it. */
 function planAll(context: RunContext, inputs: readonly LimitInput[]): MaybePromise<Planned[]> {
   const planned: Planned[] = [];
   for (const input of inputs) {
@@ -142,7 +142,7 @@ function planAll(context: RunContext, inputs: readonly LimitInput[]): MaybePromi
   return planned;
 }
 
-/** `next` is the namespace of the first input that is not planned yet. */
+/** `next` is the namespace of the first input that `planned` does not have yet. */
 async function planRest(
   context: RunContext,
   inputs: readonly LimitInput[],
@@ -183,8 +183,7 @@ function stateOf({ passed, remaining, resetInMs }: WindowState, nowMs: number) {
 
 /**
  * The namespace to count in. Creates it if it does not exist and the caller may create namespaces.
- * Errors: `bound_exceeded`; `insufficient_permissions`, in the same words for a namespace that does not exist and one
- * that the caller may not use.
+ * Errors: `bound_exceeded`; `insufficient_permissions`. Its message does not reveal whether the namespace exists.
  */
 function findOrCreateNamespace(context: RunContext, ref: string): MaybePromise<NamespaceRecord> {
   const { caller, caches } = context;

@@ -52,7 +52,7 @@ export type NewKeyInput = z.output<typeof newKeyInput>;
 export type ParsedKey = ReturnType<typeof parseNewKey>;
 
 /**
- * The stored form of a new key, without anything that needs the database.
+ * Validates the fields of a new key and converts them to what is stored, as far as that needs no database.
  * Errors: `invalid_input` for metadata that is too large, a refill of unlimited credits, or a window that is too long.
  */
 export function parseNewKey(
@@ -73,7 +73,7 @@ export function parseNewKey(
   };
 }
 
-/** Everything about a key of our own but its secret, which is created with it. */
+/** The stored fields of a new key, except for those that follow from the secret. */
 type OwnKey = Omit<NewKey, "hash" | "start" | "sealed" | "pendingMigrationId">;
 
 /** Creates the secret of a key and inserts the key. Returns the secret, which is shown once. */

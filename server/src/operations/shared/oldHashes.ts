@@ -9,8 +9,8 @@ import { storeLearnedHash } from "./learning.ts";
 type Action = "verify_key" | "read_key";
 
 /**
- * Finds a key that was imported with another hash than a SHA-256. It is stored under its SHA-256 from then on. Returns
- * `undefined` if there is no such key for which the caller has the permission.
+ * Finds a key that was imported with a hash such as bcrypt, and stores its SHA-256, by which it is found from then on.
+ * Returns `undefined` if there is no such key, or if the caller does not have the permission.
  * Errors: `hashing_busy`.
  */
 export async function findByOldHash(
@@ -21,7 +21,7 @@ export async function findByOldHash(
   const { caller, caches, hashKey, oldHashes } = context;
   const { workspaceId } = caller;
   const hash = hashKey(key);
-  const findStored = () => caches.keys.find(workspaceId, hash); // another request or node may have been the first
+  const findStored = () => caches.keys.find(workspaceId, hash); // another request or node may have stored the SHA-256
   if (oldHashes.noneWait(workspaceId)) return undefined;
   if (!(await oldHashes.areWaiting(workspaceId))) return findStored();
   const match = await findWaiting(context, key, action);
@@ -30,7 +30,7 @@ export async function findByOldHash(
     async (write) => void (await storeLearnedHash(context, write, match.waiting, hash)),
   );
   const found = await findStored();
-  // a deleted key may have the same SHA-256
+  // a deleted key has the same SHA-256, so it was not stored: the next guess need not be compared
   if (found === undefined) oldHashes.rejectMatch(key, match.compared);
   return found;
 }
@@ -58,7 +58,10 @@ async function findWaiting(
   return waiting && { waiting, compared: hashes };
 }
 
-/** The first keys that may be compared for one guess: those of one start always, and of shorter ones as many as the bounds allow. */
+/**
+ * The keys whose hashes are compared with one guess. The bounds keep a guess cheap. Candidates are sorted by how many
+ * characters they have in common with the guess; the import ensures that those with the longest start are within the bounds.
+ */
 function affordable(candidates: readonly WaitingKey[]): WaitingKey[] {
   let work = 0;
   return candidates.slice(0, mostOfOneStart).filter(({ hash }) => {

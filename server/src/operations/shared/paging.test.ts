@@ -7,7 +7,7 @@ const rowsOf = (count: number, bytes: number) =>
 const itemOf = ({ id, bytes }: { id: string; bytes: number }) => ({ id, text: "x".repeat(bytes) });
 const idsOf = (items: { id: string }[]) => items.map(({ id }) => id);
 
-/** Pages of rows that are loaded, and how many were. */
+/** A page of `loadedPage`. `loads` has the number of rows of each load. */
 async function loaded(rows: ReturnType<typeof rowsOf>, limit: number, bytesOf = rows[0]?.bytes ?? 0) {
   const loads: number[] = [];
   const load = async (some: typeof rows) => {
@@ -52,7 +52,7 @@ test("an item that alone is larger than a page gets its own page", async () => {
   expect(await loaded(rows.slice(2), 100)).toEqual({ ids: ["id_002"], nextAfterId: undefined, loads: [1] });
 });
 
-test("no more is loaded than a page holds", async () => {
+test("loading stops when the page is full", async () => {
   const rows = rowsOf(101, mebibyte);
   const page = { ids: idsOf(rows.slice(0, 7)), nextAfterId: "id_006" };
   expect(await loaded(rows, 100)).toEqual({ ...page, loads: [2, 2, 2, 2] });

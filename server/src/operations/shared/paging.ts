@@ -42,7 +42,7 @@ export function notACursor(): Failure {
 }
 
 /**
- * Where the page of a list with several orders begins.
+ * Where the page begins, in a list that a request can order by several fields.
  * Errors: `invalid_input` for a cursor that this server never returned, or that belongs to another order.
  */
 export function orderedStart(cursor: string | undefined, by: string | undefined): Position | undefined {
@@ -80,12 +80,12 @@ export function searchStart(input: {
 
 /** The most bytes of JSON that a page has, unless its first item alone is larger. */
 export const maxPageBytes = 8 * 1024 * 1024;
-/** The most bytes that are loaded at a time, unless one item alone is larger: what was loaded stays in memory for a while. */
+/** The most bytes that are loaded at a time, unless one item alone is larger. It limits how much memory a page needs. */
 const maxLoadedBytes = 2 * 1024 * 1024;
 
 /**
- * The page of these rows, which were read as `pageStart` says. It ends early rather than exceed `maxPageBytes`.
- * `readUntilId` is where reading ended early, if it did: the next page begins there.
+ * The page of these rows, which were read with the bounds of `pageStart`. The page ends early if it would exceed
+ * `maxPageBytes`. `readUntilId` is set if not all rows were read: the next page begins after this id.
  */
 export function pageOf<R extends { id: string }, T>(
   rows: readonly R[],
@@ -140,8 +140,8 @@ type Loading<H, T> = {
 };
 
 /**
- * As `pageOf`, for rows that become large items. Only as many items are loaded at a time as fit by `bytesOf`, and none
- * once the page is full. The JSON that measures them is not kept, so that a page of large items is not in memory twice.
+ * Like `pageOf`, for rows that become large items. It loads at most `maxLoadedBytes` at a time, estimated by `bytesOf`,
+ * until the page is full. The JSON that measures the items is not kept, so that a page is not in memory twice.
  */
 export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],
@@ -163,7 +163,7 @@ export async function loadedPage<H extends { id: string }, T>(
   return loaded.length === rows.length ? page : { nextAfterId: loaded.at(-1)?.id, ...page };
 }
 
-/** At least one. */
+/** The first rows that together fit into `maxLoadedBytes`; one row if even that is larger. */
 function firstFitting<H>(heads: readonly H[], bytesOf: (head: H) => number): readonly H[] {
   let bytes = 0;
   const tooMany = heads.findIndex((head, index) => {

@@ -35,7 +35,7 @@ const overage = z
 const anchor = z
   .union([z.enum(["calendar", "first_use"]), instant])
   .describe(
-    "When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds, such as the billing day: from there on.",
+    "When periods begin. `calendar`: at 00:00 in the time zone, weeks on Monday. `first_use`: with the first cost above 0 after the previous period has ended. A Unix time in milliseconds: a period begins at this instant, such as on a billing day.",
   );
 
 const thresholds = z
@@ -74,7 +74,7 @@ const quota = z.strictObject({
   restart: z
     .boolean()
     .default(false)
-    .describe("true: a quota of this name that exists begins anew, with nothing used and nothing carried."),
+    .describe("true: if a quota of this name exists, it begins anew, with nothing used and nothing carried."),
 });
 
 export const quotas = z
@@ -172,7 +172,9 @@ export function quotaResponse(stored: Quota): z.input<typeof storedQuota> {
 /** A quota in the response to a verification. */
 export const usedQuota = z.strictObject({
   name: quotaName,
-  owner: z.enum(["key", "identity"]).describe("Whose quota it is. Those of both must suffice."),
+  owner: z
+    .enum(["key", "identity"])
+    .describe("Whose quota it is. If both have a quota of this name, both must suffice."),
   limit: ruleFields.limit,
   used,
   remaining,
@@ -193,9 +195,9 @@ export function usedQuotaResponse({ resetsAtMs, ...use }: QuotaUse): z.input<typ
 }
 
 /**
- * The quotas of a request. `timeZone` is for those that name none.
+ * Validates the quotas of a request. `timeZone` is for quotas that name none.
  * Errors: `invalid_input` for an unknown time zone, thresholds out of order, an overage that is not above the limit, or
- * periods of more than 24 hours.
+ * a period of more than 24 hours in the unit `hour`.
  */
 export function parseQuotas(items: GivenQuotas, timeZone: string, location = "body.quotas"): QuotaRule[] {
   return items.map((item, index) => {
@@ -233,7 +235,7 @@ function refuseContradictions(
   }
 }
 
-/** Errors: `invalid_input` for a name that is not in the IANA database, with the closest one. */
+/** Errors: `invalid_input` for a name that is not in the IANA database. The message suggests the closest name. */
 function parseTimeZone(name: string, location: string): string {
   const known = timeZoneNamed(name);
   if (known !== undefined) return known;
@@ -243,7 +245,7 @@ function parseTimeZone(name: string, location: string): string {
   throw invalid(location, "is not the IANA name of a time zone", fix);
 }
 
-/** The quotas of an owner that is created. Errors: as `parseQuotas`. */
+/** The quotas of a new key or identity. Errors: those of `parseQuotas`. */
 export async function newQuotas(
   { tx, caller, now }: TransactContext,
   given: GivenQuotas,
@@ -254,7 +256,7 @@ export async function newQuotas(
   return changedQuotas([], given, rules, now());
 }
 
-/** The owner's quotas after a request has replaced them all, matched by name. */
+/** The quotas after a request has replaced them all. One whose name stays keeps its use, unless `restart` is true. */
 export function changedQuotas(
   current: readonly Quota[],
   given: GivenQuotas,

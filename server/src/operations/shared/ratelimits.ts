@@ -48,12 +48,11 @@ export function refuseRepeatedNames(
       code: "custom",
       path: [index, "name"],
       message: `repeats the name ${quoted(name)}`,
-      params: { fix: "give each limit a name of its own" },
+      params: { fix: "give each one a different name" },
     });
   }
 }
 
-/** When a limit that was just counted is free again. */
 export const reset = amount.describe(
   "When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty.",
 );
@@ -78,8 +77,8 @@ export function ratelimitResponse(ratelimit: StoredRatelimit): z.input<typeof st
 }
 
 /**
- * Refuses windows that are longer than this server counts. `locationOf` names the place of the item at an index.
- * Errors: `invalid_input`, with one entry for each such window.
+ * Refuses windows that are longer than this server allows. `locationOf` returns the path of the item at an index.
+ * Errors: `invalid_input`, with one entry in `errors` for each window that is too long.
  */
 export function refuseLongDurations(
   items: readonly { duration?: number | undefined }[],
@@ -101,8 +100,8 @@ export function refuseLongDurations(
 }
 
 /**
- * The rate limits of a request, with their durations in milliseconds by name.
- * Errors: as `refuseLongDurations`.
+ * Validates the rate limits of a request, and renames `duration` to `durationMs`.
+ * Errors: those of `refuseLongDurations`.
  */
 export function parseRatelimits(
   items: z.output<typeof ratelimits>,

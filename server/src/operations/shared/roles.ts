@@ -53,7 +53,7 @@ export function roleResponse({ id, name, description, permissions }: RoleRecord)
   return response;
 }
 
-/** Reads the roles' permissions, which only the response needs. */
+/** The roles as responses show them. Reads their permissions, which nothing but the response needs. */
 export async function rolesResponse(
   { tx, caller }: TransactContext,
   roles: readonly RoleRow[],

@@ -58,9 +58,10 @@ export async function lockRootKeys({ tx, caller }: TransactContext): Promise<Sto
 }
 
 /**
- * What the permissions stand for. `current`: what the root key that gets them has.
- * Errors: `invalid_input` for what is not a permission; `insufficient_permissions` for one that the caller does not hold,
- * and for that of the server, unless it is among the current ones.
+ * Converts the permissions of a request to those that are stored: a URN may stand for several. `own` is the calling root
+ * key. `current` are the permissions that the changed root key already has.
+ * Errors: `invalid_input` for text that is not a permission; `insufficient_permissions` for a permission that `own` does
+ * not hold, and for `server.*.read_status`, unless `current` has it.
  */
 export async function requireGrantable(
   { tx, caller: { workspaceId } }: TransactContext,
@@ -85,7 +86,7 @@ export async function requireGrantable(
   return grants.flat();
 }
 
-/** Errors: `invalid_input`. */
+/** Errors: `invalid_input` if the text is not a permission. */
 function parsed(permission: string, location: string, workspaceId: string, apis: ApisByKeyspace): string[] {
   const found = parseGiven(permission, workspaceId, apis);
   if ("flaw" in found) throw invalid(location, found.flaw.message, found.flaw.fix);
@@ -100,7 +101,10 @@ function parsed(permission: string, location: string, workspaceId: string, apis:
   );
 }
 
-/** Errors: `insufficient_permissions`, which names the permission as it was given. */
+/**
+ * Throws unless the root key `own` holds all of `grants`.
+ * Errors: `insufficient_permissions`, whose message quotes `given`: the permission as the request wrote it.
+ */
 export function requireHeld(own: StoredRootKey, given: string, grants: readonly string[]): void {
   if (grants.every((permission) => mayGrant(own.grants, permission))) return;
   throw new Failure("insufficient_permissions", {
@@ -109,7 +113,7 @@ export function requireHeld(own: StoredRootKey, given: string, grants: readonly 
 }
 
 /**
- * The root key as long as it cannot be the last enabled one with all permissions.
+ * Throws if `key` is the workspace's last enabled root key with all permissions.
  * Errors: `protected_resource`.
  */
 export async function refuseLastOwner(

@@ -21,7 +21,7 @@ import { requestedOf, type VerificationInput } from "./verificationInput.ts";
 import { notFound, type VerificationResponse, verificationResponse } from "./verificationResponse.ts";
 import { findVerifiedKey, isVisible, recordNotFound, recordOutcome } from "./verifiedKeys.ts";
 
-/** The upstream that decides this request; undefined: this server decides. */
+/** The upstream, if it decides this request: in shadow mode. If undefined, this server decides. */
 export function shadowOf(context: RunContext): Upstream | undefined {
   if (context.upstream === undefined) return undefined;
   const upstream = upstreamOf(context);
@@ -39,13 +39,14 @@ type Shadowed = {
   call: number;
 };
 
-/** Our own verdict on a key that we know. */
+/** This server's own verdict on a key that it knows. */
 type Own = { key: KeyRecord; outcome: Settled<Outcome> };
 
 /**
- * Returns the upstream's verdict. We verify beside it, count what differs, and keep the hash of a waiting key that it
- * names. Without the upstream, we decide about the keys that we know.
- * Errors: `upstream_unavailable`, those of `requestedOf` and `judge`, `precondition_failed` for what the upstream does not know.
+ * Returns the upstream's verdict. This server verifies the key too, counts how the verdicts differ, and stores the hash of
+ * a waiting key that the upstream names. If the upstream is not available, this server decides about keys that it knows.
+ * Errors: `upstream_unavailable`; `precondition_failed` for a field that the upstream does not have; those of
+ * `requestedOf` and `judge`.
  */
 export async function verifyInShadow(
   context: RunContext,
@@ -63,7 +64,7 @@ export async function verifyInShadow(
   }
 }
 
-/** What the upstream would not honor must not be silently left out. */
+/** Refuses the fields that the upstream does not have. If they were left out, the caller would not notice. */
 function refuseOwnFields({ credits, quotas, ip, keyspaces, autoApply }: VerificationInput): void {
   const named = { "credits.reserve": credits?.reserve, quotas, ip, keyspaces };
   const field =
@@ -95,7 +96,7 @@ async function decide(shadowed: Shadowed): Promise<VerificationResponse> {
   return missing(shadowed);
 }
 
-/** Only what an Unkey server takes. */
+/** The fields that an Unkey server accepts. */
 function forwardedBody({ key, tags, permissions, credits, ratelimits, migrationId }: VerificationInput) {
   return { key, tags, permissions, credits, ratelimits, migrationId }; // JSON leaves out what is undefined
 }
@@ -111,7 +112,7 @@ function decideAlone({ context, input }: Shadowed, { key, outcome }: Own): Verif
   return verificationResponse(key, outcome.value);
 }
 
-/** Our own error if it is the same: its detail is about this server's limits. */
+/** The error for a request that the upstream refused: this server's own if it has the same code, since it says more. */
 function refusedBoth(
   shadowed: Shadowed,
   own: Own | undefined,
@@ -151,7 +152,7 @@ async function followVerdict(
 
 const noOutcome = { credits: undefined, quotas: [], hold: undefined, spent: 0, counted: undefined };
 
-/** If the upstream's verdict names a key that is a waiting key here, stores its hash and verifies it for the first time. */
+/** If the upstream's verdict names a key that waits here, stores its hash. Then this server verifies the key too. */
 async function learnNow(
   { context, input, requested, hash }: Shadowed,
   verdict: KeyVerdict,
@@ -162,13 +163,13 @@ async function learnNow(
     if (!may(caller, "api", waiting.apiId, "verify_key")) return "hidden";
     await learn(context, waiting, verdict, hash);
   }
-  const key = await caches.keys.find(caller.workspaceId, hash); // another request may have learned it
+  const key = await caches.keys.find(caller.workspaceId, hash); // another request may have stored the hash
   if (key === undefined) return undefined;
   if (!isVisible(context, key, undefined)) return "hidden";
   return { key, outcome: await settleLater(() => judge(context, key, requested)) };
 }
 
-/** Our balance becomes the upstream's, or its credits would be granted a second time by this server. */
+/** Sets this server's balance to the upstream's, so that credits spent there cannot be spent here again. */
 async function followCredits(
   { context, upstream, hash, call }: Shadowed,
   { key, outcome }: Own,
@@ -182,7 +183,7 @@ async function followCredits(
   const owner = creditsOwner(workspaceId, verdict, { subjectId, identityId: identity?.id });
   if (owner === undefined) return;
   await context.inTransaction((write) =>
-    // read within the transaction: of two that wait for each other, both store what arrived last
+    // `latest` is called within the transaction: if two requests wait for each other, both store the newer balance
     setCredits({ ...context, ...write, note: context.note }, owner, upstream.credits.latest(hash)),
   );
 }

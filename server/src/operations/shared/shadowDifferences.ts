@@ -5,20 +5,20 @@ import type { DifferenceKind } from "../../upstream/upstream.ts";
 import type { KeyVerdict } from "./learning.ts";
 import type { Outcome } from "./verification.ts";
 
-/** What differs. Only codes and numbers of credits are named: everything else may be private. */
+/** One difference between two verdicts. Its values are only codes and numbers of credits: others may be private. */
 export type Difference = {
   kind: DifferenceKind;
   own: string | number | undefined;
   upstream: string | number | undefined;
 };
 
-/** Depend on what other requests have spent or counted. */
+/** Which of these codes a verification gets depends on what other requests have spent or counted. */
 const countedCodes: readonly string[] = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"];
 
 /**
- * How our verdict differs from the upstream's. While other calls about the key are under way, the order in which the two
- * servers count them may differ, so codes and credits that depend on it are not compared. The credits of a new key were
- * just taken from the upstream.
+ * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key is under way. If one is,
+ * the two servers may count in different orders, so codes and credits that depend on the order are not compared.
+ * `isNew`: the key was waiting until now, so its credits were just copied from the upstream.
  */
 export function differencesBetween(
   { key, outcome }: { key: KeyRecord; outcome: Settled<Outcome> },

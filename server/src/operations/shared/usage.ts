@@ -4,7 +4,7 @@ import { text } from "./values.ts";
 
 export type { UsageRow };
 
-/** A query that this server does not run. An empty one is refused as invalid all the same. */
+/** An analytics query in SQL, which the API has but this server does not run. An empty query is refused as invalid. */
 export const analyticsQuery = text(1, 16_384)
   .refine((query) => query.trim() !== "", {
     error: "is empty",
@@ -54,7 +54,7 @@ export function seriesAsCsv({ points, totals }: Series): string {
 
 export const maxGroups = 1_000;
 
-/** The sums by the rows' names, or by their outcomes if they have none; the largest first. */
+/** Sums up the rows by name, or by outcome if they have no name. The largest sum is first. */
 export function usageGroups(rows: readonly UsageRow[]): (Sums & { name: string })[] {
   const groups = new Map<string, Sums & { name: string }>();
   for (const { name: given, outcome, count, credits } of rows) {
@@ -68,7 +68,7 @@ export function usageGroups(rows: readonly UsageRow[]): (Sums & { name: string }
   return [...groups.values()].sort((one, other) => other.total - one.total).slice(0, maxGroups);
 }
 
-/** Settlements have credits, but count 0. */
+/** Rows of settlements have credits but a count of 0, so they are no outcome. */
 function addOutcome({ outcomes }: Sums, { outcome, count }: Pick<UsageRow, "outcome" | "count">): void {
   if (count > 0) outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
 }

@@ -39,7 +39,7 @@ export const usageEvent = z.strictObject({
     ),
   why: why.optional().describe("What refused the request. Omitted if it passed."),
   requestId: storedId.describe(
-    "The `meta.requestId` of the request. For a reservation that was charged at its expiry, of the request that reserved.",
+    "The `meta.requestId` of the request. For a reservation that was charged at its expiry, the id of the request that reserved.",
   ),
   credits: amount.describe(
     "The credits that the verification spent or the settlement charged, or the cost that the decision let pass. 0 for a verification that reserves: its settlement has them.",
@@ -74,7 +74,7 @@ export const usageEvent = z.strictObject({
 
 type Event = z.input<typeof usageEvent>;
 
-/** The events as responses show them, with the names of what they are about. */
+/** The events as responses show them, with the names of their identities and namespaces. */
 export async function eventResponses(
   { slow, caller: { workspaceId } }: RunContext,
   events: readonly FoundEvent[],

@@ -8,7 +8,7 @@ import { identityRef } from "./identities.ts";
 import { apiId, keyId } from "./keys.ts";
 import { namespaceRef } from "./namespaces.ts";
 
-/** What usage is asked about, as an input names it. */
+/** The fields with which a request says whose usage it asks for. */
 export const usageSubjects = {
   keyId: keyId.optional(),
   identity: identityRef.optional(),
@@ -18,7 +18,7 @@ export const usageSubjects = {
 
 type Subjects = { [K in keyof typeof usageSubjects]?: string | undefined };
 
-/** `keyHash`: of the key that `keyId` names. */
+/** `keyHash` is the hash of the key that `keyId` names. */
 export type SubjectIds = {
   keyId: string | undefined;
   keyHash: string | undefined;
@@ -35,8 +35,8 @@ export const subjectErrors = [
 ] as const;
 
 /**
- * The ids of what the input names. A key may have been deleted.
- * Errors: each subject's own not-found, also if the caller may not read its usage.
+ * The ids of the subjects that the request names. A deleted key is found too.
+ * Errors: the `…_not_found` error of a subject that does not exist, or whose usage the caller may not read.
  */
 export async function findSubjects(context: RunContext, named: Subjects): Promise<SubjectIds> {
   const { caller } = context;

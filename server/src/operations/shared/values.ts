@@ -4,7 +4,7 @@ import type { TextBounds } from "../../domain/textBounds.ts";
 /** Text of `min` to `max` code points, as JSON Schema counts them. Zod's own bounds count UTF-16 units. */
 export function text(min: number, max: number) {
   const check = ({ value: input, issues }: z.core.ParsePayload<string>) => {
-    // a code point is one or two UTF-16 units, so most texts need not be counted
+    // a code point is one or two UTF-16 units, so text of these lengths is within the bounds without being counted
     if (input.length >= 2 * min && input.length <= max) return;
     const length = input.length > 2 * max ? input.length : Array.from(input).length;
     const issue = { origin: "string", inclusive: true, continue: true, input } as const;
@@ -61,7 +61,7 @@ function* parseSlices(
   return Object.assign(payload, { value: parsed });
 }
 
-/** Between two slices the event loop serves others. */
+/** Lets the event loop handle other requests between two slices. */
 async function inTurns<T>(slices: Generator<undefined, T>): Promise<T> {
   for (;;) {
     const { done, value } = slices.next();
@@ -74,7 +74,10 @@ function violationsIn(issue: z.core.$ZodRawIssue): number {
   return issue.code === "unrecognized_keys" ? issue.keys.length : 1;
 }
 
-/** Like `z.array`, for long lists: validation stops once enough items are invalid, and yields between slices if it is asynchronous. */
+/**
+ * Like `z.array`, for long lists. Validation stops after `maxViolations` violations. If it is asynchronous, other requests
+ * get a turn between slices.
+ */
 export function list<T extends z.ZodType>(element: T): z.ZodArray<T> {
   return new List({ type: "array", element }) as unknown as z.ZodArray<T>;
 }
@@ -88,11 +91,13 @@ export const instant = z.int().min(0).max(lastInstantMs).describe("Unix time in 
 /** An id in a response. Its description says what it identifies. */
 export const storedId = z.string().min(1).max(255);
 
-/** A number of things, of cost, or of milliseconds. */
+/** A count, a cost, or a number of milliseconds. */
 export const amount = z.int().min(0);
 
 /** The description of a permission or a role. */
-export const description = text(0, 512).describe("What it allows, for people. Empty text is stored as none.");
+export const description = text(0, 512).describe(
+  "What it allows, for people. Empty text means no description.",
+);
 
 const wordCharacters = /^[a-zA-Z0-9_]+$/;
 

@@ -30,10 +30,10 @@ export type Requested = {
   /** whether the stored limits that apply automatically are counted */
   autoApply: boolean;
   cost: Cost;
-  /** the part of the cost that is held, and how */
+  /** how the cost is held, if the request reserves units instead of spending them */
   hold: Omit<HoldRequest, "keyId" | "apiId"> | undefined;
   ratelimits: readonly RequestedRatelimit[];
-  /** the address of who presents the key */
+  /** the IP address from which the key was presented */
   ip: Address | undefined;
 };
 
@@ -41,9 +41,9 @@ export type Requested = {
 export type Outcome = {
   code: "VALID" | Refusal;
   credits: CreditsLeft;
-  /** the quotas of the key and its identity that the verification concerned */
+  /** the quotas of the key and its identity that the verification used, or would have used */
   quotas: readonly QuotaUse[];
-  /** what is held */
+  /** the hold that the verification created */
   hold: { id: string; amount: number; expiresAt: number } | undefined;
   /** credits that this verification spent */
   spent: number;
@@ -75,7 +75,10 @@ function afterCounting(
   return afterSpending(context, context.spendCredits(spendOf(key, requested)), requested, counted);
 }
 
-/** Whether there is something to spend from. A request that names quotas or holds units is refused if there is not. */
+/**
+ * Whether the verification has to read accounts. If the request names quotas or holds units it has to, even without an
+ * account, so that it can be refused.
+ */
 export function spendsFromAccounts(key: KeyRecord, { cost, hold }: Requested): boolean {
   return key.hasAccount || key.identityHasAccount || cost.quotas.size > 0 || hold !== undefined;
 }
@@ -91,12 +94,12 @@ export function spendOf(key: KeyRecord, { cost, hold }: Requested): Spend {
   return { ...spenderOf(key), cost, hold: hold && { ...hold, keyId: key.id, apiId: key.apiId } };
 }
 
-/** The key, and its identity if that has an account. */
+/** The owners to spend from: the key, and its identity if the identity has an account. */
 export function spenderOf({ workspaceId, subjectId, identity, identityHasAccount }: KeyRecord) {
   return { workspaceId, subjectId, identityId: identityHasAccount ? identity?.id : undefined };
 }
 
-/** The refusal by what is stored, or the rate limits to count. Errors: as `judge`. */
+/** Judges the key by its record alone. Returns the code of the refusal, or the rate limits to count. Errors: as `judge`. */
 export function judgeStored(
   context: RunContext,
   key: KeyRecord,
@@ -107,7 +110,7 @@ export function judgeStored(
   return judgeKey(key, context.now(), ip, query) ?? plan(key, requested);
 }
 
-/** Also returns what is left of credits and quotas, without spending any. */
+/** The outcome of a refused key. Reads what is left of credits and quotas, and spends nothing. */
 export function refuse(
   context: RunContext,
   key: KeyRecord,
@@ -139,7 +142,7 @@ function countedOf(hit: Hit, ratelimits: readonly PlannedRatelimit[], now: () =>
   return { ratelimits, hit, atMs: now() };
 }
 
-/** The outcome of a key that passed its limits. If spending is refused or fails, what was counted is given back first. */
+/** The outcome of a key that passed its rate limits. If spending is refused or fails, first gives back what they counted. */
 export async function afterSpending(
   context: RunContext,
   spending: Promise<Spent>,
@@ -151,7 +154,7 @@ export async function afterSpending(
     if (unknown !== undefined) throw unknownQuota("body.quotas", unknown, "key");
     if (granted) {
       const held = heldBy(hold, cost, holdExpiresAtMs);
-      const isHeld = hold !== undefined && hold.quota === undefined; // then it is counted when it is settled
+      const isHeld = hold !== undefined && hold.quota === undefined; // held credits count as spent when settled
       const spent = isHeld || credits === undefined ? 0 : cost.credits;
       return { code: "VALID", credits, quotas, spent, counted, hold: held };
     }
@@ -169,7 +172,7 @@ function heldBy(hold: Requested["hold"], cost: Cost, expiresAt: number | undefin
   return { id: hold.id, amount, expiresAt };
 }
 
-/** The windows without what this request took. They are read again, since other requests may have counted meanwhile. */
+/** Gives back what this request counted, and reads the windows again, since other requests may have counted meanwhile. */
 async function giveBack(context: RunContext, { ratelimits, hit }: Counted): Promise<Counted | undefined> {
   await context.counters.giveBack(hit);
   const free = ratelimits.map((limit) => ({ ...limit, cost: 0 }));
@@ -190,7 +193,7 @@ function plan(
   throw planFailure(result.flaw);
 }
 
-/** `invalid_input` for a limit that is only half described, `precondition_failed` for one that is not stored. */
+/** `invalid_input` if the request sends only one of `limit` and `duration`, `precondition_failed` if it sends neither. */
 export function planFailure({ index, problem }: PlanFlaw): Failure {
   const location = `body.ratelimits[${index}]`;
   if (problem === "incomplete") {
@@ -206,7 +209,7 @@ const maxParsedQueries = 1_000;
 const parsedQueries = new Map<string, PermissionQuery>();
 
 /**
- * The parsed permission query. A program repeats the few queries that it has, so they are parsed once.
+ * Parses a permission query. The last ones are cached, since programs send the same few queries again and again.
  * Errors: `permissions_query_syntax_error`.
  */
 export function parseQuery(text: string): PermissionQuery {

@@ -25,12 +25,12 @@ export type Verification = { key: KeyRecord; requested: Requested };
 
 type Judged = Verification & { judged: Settled<Refusal | readonly PlannedRatelimit[]> };
 
-/** A key that may still pass has no refusal. */
+/** `refusal` is undefined if the key has passed the checks of its record and its rate limits. */
 type Checked = { refusal: Refusal | undefined; counted: Counted | undefined };
 
 /**
- * Decides each verification as if `judge` were called for one after the other. Verifications that cannot affect each
- * other by giving back what they counted are counted together and spend in one commit.
+ * Decides the verifications with the same outcomes as `judge`, called for one after the other. They are counted together
+ * and spend in one commit, unless one may give back counts that a later one depends on.
  */
 export async function judgeAll(
   context: RunContext,
@@ -51,8 +51,9 @@ export async function judgeAll(
 }
 
 /**
- * How many of the first verifications can be decided together. One that lacks credits gives back what it counted, which
- * a later one on the same counter must see. So the first of those for which the credits may not suffice is the last.
+ * How many of the first verifications can be decided together. A verification that lacks credits gives back what it
+ * counted, and a later one with the same counter must see that. So the first whose credits may not suffice, and which
+ * shares a counter with a later one, is the last of the group.
  */
 async function independentCount(context: RunContext, rest: readonly Judged[]): Promise<number> {
   const shared = sharingCounters(rest);
@@ -68,7 +69,7 @@ async function independentCount(context: RunContext, rest: readonly Judged[]): P
   return rest.length;
 }
 
-/** Those that spend, and share the owner of a counter with a later one. */
+/** The verifications that spend, and that count rate limits of the same key or identity as a later one. */
 function sharingCounters(rest: readonly Judged[]): Set<Judged> {
   const later = new Set<string>();
   const sharing = new Set<Judged>();
@@ -81,12 +82,12 @@ function sharingCounters(rest: readonly Judged[]): Set<Judged> {
   return sharing;
 }
 
-/** The rate limits to count; undefined: it is refused before. */
+/** The rate limits to count. Undefined if the verification is refused before that. */
 function limitsOf({ judged }: Judged): readonly PlannedRatelimit[] | undefined {
   return "error" in judged || typeof judged.value === "string" ? undefined : judged.value;
 }
 
-/** The accounts that these spend from. One that cannot be read is as if it had nothing, since it may be refused. */
+/** The accounts that these verifications spend from. If one cannot be read, an empty account takes its place. */
 async function accountsOf(context: RunContext, of: Set<Judged>): Promise<Map<string, Account>> {
   const owners = new Map(
     [...of].flatMap(({ key }) => ownersOf(spenderOf(key))).map((owner) => [owner.id, owner]),
@@ -135,8 +136,8 @@ function hasPassed(checked: Settled<Checked> | undefined): boolean {
 }
 
 /**
- * If any verification spends from an account, the refused ones read it by spending nothing, so that each sees what those
- * before it have left.
+ * The outcome of a verification whose limits are counted. A refused one spends nothing, but if others of the batch spend
+ * from its accounts, it reads them in the same commit, so that it shows what the earlier ones have left.
  */
 function conclude(
   context: RunContext,

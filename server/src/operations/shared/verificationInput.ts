@@ -133,8 +133,9 @@ export const verificationInput = z.strictObject({
 export type VerificationInput = z.output<typeof verificationInput>;
 
 /**
- * Errors: `invalid_input` for a window that is longer than this server counts, an invalid address or an incomplete hold,
- * whatever the key is.
+ * Converts the input. It does not depend on the key, so an invalid input is refused whatever the key is.
+ * Errors: `invalid_input` for a window that is longer than this server allows, an invalid IP address or an incomplete
+ * hold.
  */
 export function requestedOf(input: Omit<VerificationInput, "key">, context: RunContext): Requested {
   const { permissions, credits, quotas = [], ratelimits = [], autoApply, ip } = input;
@@ -178,7 +179,7 @@ function asksForNothing(input: Omit<VerificationInput, "key">): boolean {
 
 const noQuotas: ReadonlyMap<string, number> = new Map();
 
-/** One object for all such verifications: it takes a kilobyte of objects to find out that nothing is asked. */
+/** Shared by all verifications that send only a key, since building it would allocate a kilobyte each time. */
 const nothingAsked: Requested = {
   permissions: undefined,
   ip: undefined,
@@ -189,13 +190,15 @@ const nothingAsked: Requested = {
 };
 
 /**
- * What the verification holds. Errors: `invalid_input` for more than one hold, a hold with a cost or without a time, or
- * the fields of a hold without one.
+ * The hold that the request asks for, if any.
+ * Errors: `invalid_input` for a second `reserve`, for `reserve` with `cost` or without `ttl`, and for `ttl` or
+ * `onExpiry` without `reserve`.
  */
 function holdOf(
   { credits, quotas = [], tags = [] }: Omit<VerificationInput, "key">,
   { newId, requestId }: RunContext,
 ): Requested["hold"] {
+  if (credits === undefined && quotas.length === 0) return undefined; // as in most verifications
   const items = [
     ...(credits === undefined ? [] : [{ ...credits, location: "body.credits", name: undefined }]),
     ...quotas.map((quota, index) => ({ ...quota, location: `body.quotas[${index}]` })),

@@ -15,7 +15,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
   const createKey = (body: object = {}) => space.data("keys.createKey", { apiId, ...body });
 
-  /** Verifies the key, and expects that the JSON that would be sent is that of the response's fields. */
+  /** Verifies the key, and expects the JSON that would be sent to be equal to `JSON.stringify` of the response. */
   async function verify(key: string, more: object = {}): Promise<string> {
     const call: Call = {
       caller: { workspaceId: space.id, rootKeyId: "root_1", permissions: new Set(["*"]) },

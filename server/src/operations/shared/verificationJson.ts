@@ -4,7 +4,7 @@ import { Written } from "../../domain/written.ts";
 import { type Outcome, validWithoutAccounts } from "./verification.ts";
 import { type VerificationResponse, verificationResponse } from "./verificationResponse.ts";
 
-/** The response to the verification of a key that was found. */
+/** The response for a key that was found. Its JSON is put together from cached parts if possible. */
 export class WrittenVerification extends Written<VerificationResponse> {
   readonly #key: KeyRecord;
   readonly #outcome: Outcome;
@@ -25,7 +25,7 @@ export class WrittenVerification extends Written<VerificationResponse> {
   }
 }
 
-/** Whether all valid responses for this key are the same, except for their rate limits. */
+/** Whether this response is like every valid response for the key, except for the state of its rate limits. */
 function isPlain({ limits }: KeyRecord, { code, credits, quotas, hold, counted }: Outcome): boolean {
   return (
     code === "VALID" &&
@@ -36,11 +36,11 @@ function isPlain({ limits }: KeyRecord, { code, credits, quotas, hold, counted }
   );
 }
 
-/** JSON that is the same in all plain responses for a key. */
+/** The JSON that all plain responses for a key have in common. */
 type Constants = {
   /** the response without rate limits and without its last brace */
   response: string;
-  /** each rate limit up to its reset */
+  /** each rate limit up to its `reset` */
   limits: readonly string[];
 };
 
@@ -65,15 +65,15 @@ function assembled({ response, limits }: Constants, { counted }: Outcome): strin
   return `${text}]}`;
 }
 
-/** A key that was verified, and its constants if that was not the first time in a row. */
+/** The key that used a place of the cache last, and its constants if it used the place at least twice in a row. */
 type Place = { key: KeyRecord; constants: Constants | undefined };
 
 const places: (Place | undefined)[] = Array.from({ length: 256 }, () => undefined);
 
 /**
- * The constants of a hot key. Each id leads to one of a few places, so the memory for them is bounded, and a key pays for
- * its constants only if it comes twice before another key of its place. A record is replaced when anything changes that it
- * was built from, so its constants are never out of date.
+ * The constants of a key that is verified often, from a cache with a fixed number of places. The key's id decides its
+ * place. The constants are built only when a key is verified twice before another key of the same place. They are never
+ * out of date, since a change to the key replaces its record, and a place belongs to a record.
  */
 function constantsOf(key: KeyRecord): Constants | undefined {
   const index = placeOf(key.id);
@@ -90,7 +90,7 @@ function constantsOf(key: KeyRecord): Constants | undefined {
   return undefined;
 }
 
-/** By the last characters, which are random. */
+/** The index of the key's place, from the last characters of its id: they are random. */
 function placeOf(id: string): number {
   const end = id.length;
   return (id.charCodeAt(end - 1) + 61 * id.charCodeAt(end - 2)) % places.length || 0;

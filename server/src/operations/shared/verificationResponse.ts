@@ -47,7 +47,7 @@ const keyFields = {
     .max(100)
     .optional()
     .describe(
-      "The quotas that this verification used, or would have. Omitted if the key and its identity have none.",
+      "The quotas that this verification used, or would have used if it had been valid. Omitted if the key and its identity have none.",
     ),
   reservation: reservation
     .optional()
@@ -118,7 +118,7 @@ function addStored(response: KeyResponse, key: KeyRecord): void {
   if (key.identity !== undefined) response.identity = identityOf(key, key.identity);
 }
 
-/** The key's own rate limits override those of its identity with the same name. */
+/** The identity without the rate limits that a limit of the key with the same name overrides. */
 function identityOf(key: KeyRecord, record: IdentityRecord): ReturnType<typeof identityResponse> {
   if (key.ratelimits.length === 0) return identityResponse(record);
   const own = new Set(key.ratelimits.map((limit) => limit.name));

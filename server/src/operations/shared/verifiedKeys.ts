@@ -20,9 +20,9 @@ export function isVisible({ caller }: RunContext, key: KeyRecord, keyspaces: rea
 }
 
 /**
- * The key with this text, or, if it was migrated or imported and is verified for the first time, the key that it belongs
- * to. In fallback, also a key that only the upstream recognizes.
- * Errors: `hashing_busy`, `upstream_unavailable`.
+ * Finds a presented key by its SHA-256. At the first verification of a migrated or imported key, finds it by what was
+ * stored instead of the SHA-256. In fallback mode, also finds a waiting key that only the upstream recognizes.
+ * Errors: `key_malformed`, `hashing_busy`, `upstream_unavailable`.
  */
 export function findVerifiedKey(context: RunContext, named: Named): MaybePromise<KeyRecord | undefined> {
   return whenAvailable(findKey(context, named.key), orMissing, context, named);
@@ -42,7 +42,7 @@ function orMissing(
   return isNowhere ? undefined : findMissingKey(context, named, inTurn);
 }
 
-/** A key whose SHA-256 is not stored. */
+/** Finds a key whose SHA-256 is not stored. */
 async function findMissingKey(
   context: RunContext,
   named: Named,
@@ -70,7 +70,10 @@ type Named = { key: string; migrationId?: string | undefined };
 type Find = () => Promise<KeyRecord | undefined>;
 type InTurn = (find: Find) => Promise<KeyRecord | undefined>;
 
-/** Comparisons of slow hashes are bounded: a batch that began all of its own at once would take the places of each other. */
+/**
+ * Runs one search after the other. Only a few comparisons with slow hashes may run or wait at a time: if a batch started
+ * all of its searches at once, some would fail with `hashing_busy`.
+ */
 function oneAtATime(): InTurn {
   let last: Promise<unknown> = Promise.resolve();
   return (find) => {
@@ -81,8 +84,8 @@ function oneAtATime(): InTurn {
 }
 
 /**
- * As `findVerifiedKey` for one after the other, but all keys are looked up together. An entry that has failed before
- * keeps its error.
+ * Returns the same as `findVerifiedKey` for one entry after the other, but looks all keys up together. An entry that is
+ * already an error keeps its error.
  */
 export async function findVerifiedKeys(
   context: RunContext,
@@ -91,7 +94,7 @@ export async function findVerifiedKeys(
   const looked = await allAvailable<Settled<KeyRecord | undefined>>(
     entries.map((entry) => ("error" in entry ? entry : settleLater(findKey, context, entry.value.key))),
   );
-  // a migrated key is found only once an entry with its migration has come first
+  // if an entry names a migration, later entries find the key without naming it, so the entries run in order
   const isMissing = (index: number) => {
     const one = itemAt(looked, index);
     return "value" in one && one.value === undefined;
@@ -124,7 +127,7 @@ export function recordOutcome(
   input: VerificationInput,
 ): void {
   const { tags = noTags, permissions } = input;
-  // the address of a caller is kept only if it may explain the refusal
+  // the client's IP address is kept only if an IP list may have refused it
   const hasList = key.apiAddresses !== undefined || key.addresses !== undefined;
   usage.record({
     atMs: nowMs,

@@ -14,7 +14,8 @@ const limit = z.strictObject({
 export const getLimits = operation({
   name: "workspace.getLimits",
   summary: "Read the limits of the workspace",
-  description: "What the operator of the server has set. A plan of a hosted account has more.",
+  description:
+    "The limits that the operator of the server has set. A plan of a hosted Unkey account has more limits.",
   permission: "workspace.*.read_limits",
   input: z.strictObject({}),
   output: z.strictObject({

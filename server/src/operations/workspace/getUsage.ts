@@ -19,7 +19,7 @@ export const getUsage = operation({
   name: "workspace.getUsage",
   summary: "Count the verifications and decisions of a month",
   description:
-    "Usage as a hosted account is billed for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.",
+    "Usage as Unkey bills a hosted account for it: verifications that found a valid key, and rate limit decisions that let the call pass. `analytics.getUsage` counts the others too. This server runs no apps and no gateway, so their usage is 0.",
   permission: "api.*.read_analytics",
   alsoNeeds: ["ratelimit.*.read_analytics"],
   input: z.strictObject({
@@ -107,7 +107,7 @@ export const getUsage = operation({
 
 type Month = { startMs: number; endMs: number };
 
-/** `month`: from 1. */
+/** `month` is 1 to 12. */
 function monthOf(year: number, month: number): Month {
   return { startMs: Date.UTC(year, month - 1, 1), endMs: Date.UTC(year, month, 1) };
 }

@@ -13,11 +13,11 @@ export type Columns = Readonly<Record<string, ColumnType>>;
 
 /**
  * A connection that reads and writes whole tables, including those of usage. Its statements have no time limit.
- * Opening it neither creates nor migrates a database, except for the usage file of SQLite.
+ * Opening it does not create or migrate the database, except for the usage file of SQLite.
  */
 export type BulkDatabase = UsageSql & {
   engine: Engine["name"];
-  /** Lists every table, including those that are not Latchkey's. */
+  /** Lists the names of all tables, including tables that are not Latchkey's. */
   tables(): Promise<string[]>;
   columnsOf(table: string): Promise<Columns>;
   /** Runs `work` in one transaction, in which all reads see the database at the same moment. */
@@ -34,20 +34,23 @@ export type BulkDatabase = UsageSql & {
 };
 
 const anyTimeMs = 24 * 60 * 60 * 1000;
-/** A row may have 64 KB of metadata, so a batch has at most 16 MB. */
+/** The number of rows in a batch. A row may have 64 KB of metadata, so a batch has at most 16 MB. */
 const rowsPerBatch = 250;
-/** for tables whose rows may have 2 MB: usage blocks, and responses stored for idempotency */
+/** The number of rows in a batch if a row may have 2 MB: usage blocks, and the responses kept for Idempotency-Keys. */
 const largeRowsPerBatch = 10;
 
 export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> {
   if (address.kind === "memory") {
-    throw new StorageError("unavailable", "A database in memory can only be reached by its own process.");
+    throw new StorageError(
+      "unavailable",
+      "A database in :memory: cannot be copied, since only the server that has it can read it. Name a file or a postgres:// address.",
+    );
   }
   return address.kind === "postgres" ? openPostgresBulk(address.url) : openSqliteBulk(address.path);
 }
 
 async function openSqliteBulk(path: string): Promise<BulkDatabase> {
-  const usage = await openUsageDatabase({ kind: "file", path }); // creates the file if nothing was counted yet
+  const usage = await openUsageDatabase({ kind: "file", path }); // creates the file if the server has not counted anything yet
   await usage.close();
   const connection = new Database(path, { create: false, readwrite: true });
   connection.run("pragma busy_timeout = 10000");
@@ -104,7 +107,7 @@ async function openSqliteBulk(path: string): Promise<BulkDatabase> {
   };
 }
 
-/** Session settings of a copy: statements have no time limit, but none waits long for a lock. */
+/** Session settings of a copy: statements have no time limit, but fail if they have to wait long for a lock. */
 const postgresSettings = {
   application_name: "latchkey copy",
   client_encoding: "UTF8",
@@ -154,7 +157,7 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
     snapshot: (work) => within("begin isolation level repeatable read read only", work),
     transaction: (work) => within("begin", work),
     async *read(table, columns) {
-      const cursor = `"copyOf_${table}"`; // each table has its own cursor name, since a prepared statement is reused for the same text
+      const cursor = `"copyOf_${table}"`; // each table has its own cursor name, so that the text of `fetch` differs: the driver prepares a text only once
       await run(`declare ${cursor} no scroll cursor for ${selectAll(table, columns)}`);
       for (;;) {
         const rows = await sql.rows<Fields>(`fetch ${batchRows(table, columns)} from ${cursor}`);
@@ -178,7 +181,7 @@ const typesByName: Record<string, ColumnType> = {
   bytea: "bytes",
 };
 
-/** Returns the columns with their types. Errors: throws for a type that only one of the engines has. */
+/** Returns the types of the columns, by name. Throws if a column has a type that only one of the engines has. */
 function columnsFrom(rows: readonly ColumnRow[]): Columns {
   return Object.fromEntries(
     rows.map(({ name, type }) => {
@@ -204,7 +207,7 @@ function rowOf(row: Fields, columns: Columns): Row {
   return Object.keys(columns).map((name) => row[name] ?? null);
 }
 
-/** The address of a database for messages, without user and password. */
+/** Returns the address of a database for messages: without user and password. */
 export function addressName(address: DatabaseAddress): string {
   if (address.kind !== "postgres") return databaseUrl(address);
   const { host, pathname } = new URL(address.url);

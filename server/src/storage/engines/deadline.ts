@@ -1,10 +1,10 @@
 /** The error that `within` throws when the time is over. */
 export class Late extends Error {}
 
-/** After the deadline, extra time to read responses that have arrived while this process itself was blocked. */
+/** How long `within` waits after the deadline, to read a response that arrived in time while this process was blocked. */
 const graceMs = 50;
 
-/** Waits for the promise for at most `ms`. Errors: `Late` after that; the work behind the promise is not canceled. */
+/** Waits for the promise for at most `ms`. Errors: `Late` after that time; what the promise waits for goes on. */
 export async function within<T>(ms: number, promise: PromiseLike<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

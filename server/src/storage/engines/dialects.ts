@@ -18,19 +18,22 @@ export type SqlValue = string | number | null;
 /** Runs one statement and returns its rows. */
 export type Execute = (sql: string, values: readonly SqlValue[]) => unknown[] | Promise<unknown[]>;
 
-/** Kysely on top of a function that runs SQLite's SQL. The engine handles transactions, not Kysely. */
+/** Returns a Kysely that compiles queries for SQLite and runs them with `execute`. Transactions are up to the engine. */
 export function sqliteDb(execute: Execute): Db {
   return kyselyFor(execute, sqlite);
 }
 
-/** Kysely on top of a function that runs PostgreSQL's SQL. The engine handles transactions, not Kysely. */
+/**
+ * Returns a Kysely that compiles queries for PostgreSQL and runs them with `execute`. Transactions are up to the
+ * engine.
+ */
 export function postgresDb(execute: Execute): Db {
   return kyselyFor(execute, postgres);
 }
 
 type Language = Omit<Dialect, "createDriver">;
 
-/** Drops `for update`: a transaction holds SQLite's only write lock, and SQLite has no row locks. */
+/** Leaves out `for update`: SQLite has no row locks, and needs none, since only one transaction at a time may write. */
 class SqliteCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(): void {}
 }
@@ -77,6 +80,6 @@ function kyselyFor(execute: Execute, language: Language): Db {
       }),
     },
   });
-  db.getExecutor().executeQuery = executeQuery; // skips acquiring and releasing a connection, which would await several times
+  db.getExecutor().executeQuery = executeQuery; // Kysely would acquire and release a connection for each query, with an `await` for each step
   return db;
 }

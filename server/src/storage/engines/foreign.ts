@@ -6,7 +6,7 @@ import { oneConnection } from "./postgresConnection.ts";
 type Value = string | number | Uint8Array;
 
 /**
- * Opens the SQLite file at a path, or the PostgreSQL database at an address.
+ * Opens the database of another product, read-only: a SQLite file by its path, or a PostgreSQL database by its address.
  * Errors: `StorageError` with a message for the operator.
  */
 export async function openForeignAt(place: string): Promise<ForeignDatabase> {

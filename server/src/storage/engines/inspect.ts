@@ -3,8 +3,8 @@ import { pathToFileURL } from "node:url";
 import { unknownMigrations } from "../migrate.ts";
 
 /**
- * What a SQLite file contains, or why it must not be used:
- * `flaw` completes a sentence that begins with the file's name.
+ * What a SQLite file contains, or why it must not be used. `flaw` is the second half of a sentence that begins with the
+ * name of the file, such as "is damaged".
  */
 export type Inspected = { flaw: string } | { contents: Contents };
 
@@ -19,7 +19,7 @@ export type Contents = {
   schema: string;
 };
 
-/** Checks and reads the whole database file, and changes nothing. Does not read a write-ahead log next to it. */
+/** Checks the whole file of the records without changing it. Ignores a write-ahead log next to it. */
 export function inspectRecords(path: string): Inspected {
   return inspect(path, (database) => {
     const tables = tablesOf(database);
@@ -38,11 +38,11 @@ export function inspectRecords(path: string): Inspected {
   });
 }
 
-/** Checks the whole usage file. Returns what is wrong with it, or `undefined`. */
+/** Checks the whole usage file. Returns what is wrong with it, or `undefined` if it is intact. */
 export function flawOfUsage(path: string): string | undefined {
   const found = inspect(path, (database) => {
     const isUsage = tablesOf(database).has("lastUses");
-    return isUsage ? undefined : { flaw: "has no usage of Latchkey" };
+    return isUsage ? undefined : { flaw: "is not a usage file of Latchkey" };
   });
   return found?.flaw;
 }
@@ -82,7 +82,7 @@ function count(database: Database, table: string, where: string): number {
   return database.query<{ rows: number }, []>(query).get()?.rows ?? 0;
 }
 
-/** the columns that say when a row was written; older schemas lack some of the tables */
+/** the columns that say when a row was written, by table; a database of an older version lacks some of the tables */
 const timesOf = {
   auditEvents: "atMs",
   movements: "atMs",

@@ -110,7 +110,7 @@ test("two transactions that deadlock both succeed", async () => {
       waiting.push(resolve);
       if (waiting.length < 2) return;
       for (const go of waiting) go();
-      waiting = [() => undefined]; // so that the retried transaction does not wait for the other one
+      waiting = [() => undefined]; // the retried transaction must not wait for the other one again
     });
   const crossing = (first: string, second: string) =>
     engine.transaction(async (tx) => {
@@ -123,7 +123,7 @@ test("two transactions that deadlock both succeed", async () => {
   expect(rows.map(({ createdAtMs }) => createdAtMs)).toEqual([2 ** 40 + 2, 2 ** 40 + 2]);
 });
 
-test("transactions with one name run one after the other, across processes", async () => {
+test("transactions with the same name run one after the other, also in different processes", async () => {
   const engines = [await open(), await open()];
   let inside = 0;
   const alone = (engine: Engine) =>
@@ -139,7 +139,7 @@ test("transactions with one name run one after the other, across processes", asy
   await Promise.all([...engines, ...engines, ...engines].map(alone));
 });
 
-test("the number of nodes includes this one and those that the server has heard from within 15 seconds by its clock", async () => {
+test("the number of nodes includes this one, and every other one whose last heartbeat is at most 15 seconds old by the server's clock", async () => {
   const admin = new SQL(url, { max: 1 });
   await admin.unsafe(`insert into "nodes" values
     ('there', clock_timestamp() - interval '10 s'), ('gone', clock_timestamp() - interval '16 s'),
@@ -172,7 +172,7 @@ describe("changes", () => {
     expect(other.told).toEqual(["key_1", "id_2", "last"]);
   });
 
-  test("are reported in whatever order they are committed", async () => {
+  test("are reported whatever the order of their commits is", async () => {
     const [writer, reader] = [await open(), await follow()];
     let goOn = () => {};
     const held = writer.transaction(async (tx) => {
@@ -234,7 +234,7 @@ describe("with a server that becomes unavailable,", () => {
     await proxy.close();
   });
 
-  /** Forwards the first commit to the server, and drops its response. */
+  /** Passes the first commit on to the server, and drops the response. */
   const loseResponse = () => {
     proxy.onSent((data) => {
       const isCommit = data.includes("commit\0");
@@ -324,7 +324,7 @@ describe("with a server that becomes unavailable,", () => {
     );
   });
 
-  test("the cache is used for half a minute after its last response, and again when it is back", async () => {
+  test("cached keys are used for half a minute after its last response, and again when it is back", async () => {
     let nowMs = 0;
     const engine = await open(through, () => nowMs);
     const told: ForeignChange[] = [];
@@ -374,7 +374,7 @@ describe("a server that cannot be used is refused with a sentence without the pa
     const latin = new URL(url);
     latin.pathname = `/${name}`;
     expect(await refusal(latin.href)).toBe(
-      "The database's encoding is LATIN1. Create it with encoding UTF8.",
+      "The database's encoding is LATIN1. Create a database with the encoding UTF8.",
     );
     await admin.unsafe(`drop database ${name}`);
     await admin.close();

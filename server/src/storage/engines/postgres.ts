@@ -13,7 +13,7 @@ import { checkPooling } from "./postgresPooler.ts";
 import { ask, reader } from "./postgresQuery.ts";
 import { transact } from "./postgresTransaction.ts";
 
-/** PostgreSQL 15, as the server reports its version */
+/** PostgreSQL 15, in the form in which the server reports its version */
 const oldestVersion = 150_000;
 const pointReadMs = 800;
 const slowReadMs = 12_000;
@@ -74,8 +74,8 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
 }
 
 /**
- * Stores the changed ids together with the transaction's id. By that id, other nodes find out which changes are new
- * to them, in whatever order the transactions commit.
+ * Stores the ids of changed records together with the id of the transaction. From the transaction's id, other nodes know
+ * which changes are new to them, whatever the order in which transactions commit.
  */
 async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): Promise<void> {
   if (ids.size === 0) return;
@@ -89,7 +89,7 @@ async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): 
 }
 
 /**
- * Checks that the server can be used. Errors: `StorageError` if it is too old, is a standby, or does not store UTF-8.
+ * Checks that this PostgreSQL can be used. Errors: `StorageError` if it is too old, is a standby, or does not store UTF-8.
  */
 async function checkServer(link: Link): Promise<void> {
   const [row] = await within(
@@ -106,17 +106,20 @@ async function checkServer(link: Link): Promise<void> {
   if (version < oldestVersion) {
     throw new StorageError(
       "unavailable",
-      `PostgreSQL ${Math.floor(version / 10_000)} is too old. Use 15 or later.`,
+      `PostgreSQL ${Math.floor(version / 10_000)} is too old. Use PostgreSQL 15 or later.`,
     );
   }
   if (encoding !== "UTF8") {
     throw new StorageError(
       "unavailable",
-      `The database's encoding is ${encoding}. Create it with encoding UTF8.`,
+      `The database's encoding is ${encoding}. Create a database with the encoding UTF8.`,
     );
   }
   if (standby)
-    throw new StorageError("unavailable", "The server is a standby. Use the address of the primary.");
+    throw new StorageError(
+      "unavailable",
+      "This PostgreSQL is a standby, which accepts no writes. Set DATABASE_URL to the address of the primary.",
+    );
 }
 
 /** Checks that the database is not empty. Errors: `StorageError` if Latchkey's tables are missing. */
@@ -134,8 +137,8 @@ async function refuseEmpty(url: string, link: Link): Promise<void> {
 }
 
 /**
- * Runs the migrations. Text gets the C collation whatever the
- * database's default is, so it compares byte by byte as on SQLite.
+ * Returns the database as a target of migrations. Text columns get the collation C, which compares byte by byte as SQLite
+ * does, whatever the default of the database is.
  */
 function target(link: Link): MigrationTarget {
   return {

@@ -2,7 +2,10 @@ import { SQL } from "bun";
 import { StorageError } from "../engine.ts";
 import { Late, within } from "./deadline.ts";
 
-/** The settings of each session: nothing waits forever, commits are flushed, and a hung client loses its locks. */
+/**
+ * The settings of each session. With them, no statement waits forever, commits are flushed, and a client that hangs
+ * loses its locks.
+ */
 export const session = {
   application_name: "latchkey",
   client_encoding: "UTF8",
@@ -17,7 +20,7 @@ export const session = {
 export type ConnectionOptions = {
   url: string;
   settings: typeof session & { statement_timeout: string };
-  /** By default, connecting to a standby fails before anything is read from it. */
+  /** Whether the server may be a standby. Default: connecting to a standby fails before anything is read from it. */
   allowStandby?: boolean;
 };
 
@@ -30,21 +33,21 @@ export type Connection = { client: SQL; ready: Promise<void> };
 export function connect(options: ConnectionOptions, onClose: () => void): Connection {
   const client = oneConnection(options.url, onClose);
   const ready = prepare(client, options);
-  ready.catch(() => undefined); // the user of the connection awaits `ready` and gets the error
+  ready.catch(() => undefined); // whoever uses the connection awaits `ready`, too, and gets the error there
   return { client, ready };
 }
 
-/** A client with a single connection, opened on first use, and no session settings. */
+/** Returns a client with a single connection, without session settings. It connects when it is first used. */
 export function oneConnection(url: string, onclose?: () => void): SQL {
   const { pathname } = new URL(url);
-  // the database is set explicitly, since the driver would otherwise take it from the environment
+  // without an explicit name, the driver would take the database from PGDATABASE in the environment
   const database = pathname.length > 1 ? { database: decodeURIComponent(pathname.slice(1)) } : {};
   return new SQL(url, { max: 1, ...database, connectionTimeout: connectSeconds, onclose });
 }
 
 /**
- * Sets the session's settings and checks them. Errors: `StorageError`
- * if the server ignores one, or is a standby; the driver's.
+ * Sets the session's settings, and checks that the server uses them. Errors: `StorageError` if the server ignores a
+ * setting or is a standby; the driver's errors.
  */
 async function prepare(client: SQL, { settings, allowStandby = false }: ConnectionOptions): Promise<void> {
   const names = Object.keys(settings);
@@ -56,7 +59,7 @@ async function prepare(client: SQL, { settings, allowStandby = false }: Connecti
   const [, [found]] = await resultsOf(query);
   for (const [name, value] of Object.entries(settings)) {
     if (found?.[name] === value) continue;
-    const message = `The connection does not keep its settings: ${name} is ${String(found?.[name])} instead of ${value}.`;
+    const message = `PostgreSQL ignores a setting of the connection: ${name} is ${String(found?.[name])} instead of ${value}. Connect to it directly, or through a pooler in session mode.`;
     throw new StorageError("unavailable", message);
   }
   if (found["standby"] !== false && !allowStandby) {

@@ -1,8 +1,8 @@
 import { readOnlyError, StorageError } from "../engine.ts";
 
 /**
- * Whether the server or the connection failed, not the statement.
- * Then the outcome of the running statement is unknown.
+ * Returns whether the server or the connection has failed, rather than the statement. If so, it is unknown whether the
+ * statement took effect.
  */
 export function isConnectionFailure(error: unknown): boolean {
   if (error instanceof StorageError) return error.reason === "unavailable" || error.reason === "lost";
@@ -13,20 +13,21 @@ export function isConnectionFailure(error: unknown): boolean {
   return typeof code === "string" && broken.test(code);
 }
 
-/** Whether the transaction conflicted with another one, so that it may be retried. */
+/** Returns whether the transaction conflicted with another one, so that it may be retried. */
 export function isConflict(error: unknown): boolean {
   return conflictStates.has(driverError(error).errno);
 }
 
 /**
- * Serialization failure, deadlock, and violations of a foreign key or a unique constraint. Transactions check these
- * constraints themselves, so a violation means that another transaction has changed the row since the check.
+ * The SQLSTATEs of conflicts: serialization failure, deadlock, and violations of a foreign key or a unique constraint.
+ * Our transactions check constraints before they write, so a violation means that another transaction has changed
+ * something since the check.
  */
 const conflictStates = new Set<unknown>(["40001", "40P01", "23503", "23505"]);
 
 /**
- * Turns an error of the driver into a `StorageError` if the state
- * of the database caused it. Returns other errors unchanged.
+ * Turns an error of the driver into a `StorageError` if the cause is the state of the database or the connection. Returns
+ * other errors unchanged.
  */
 export function storageError(error: unknown): unknown {
   if (error instanceof StorageError) return error;
@@ -44,8 +45,8 @@ export function storageError(error: unknown): unknown {
 }
 
 /**
- * Serialization failure, deadlock, lock timeout, statement timeout, idle transaction timeout; out of memory, too many
- * connections, configured limit exceeded.
+ * The SQLSTATEs that mean "try again later": serialization failure, deadlock, lock timeout, statement timeout, idle
+ * transaction timeout; out of memory, too many connections, configured limit exceeded.
  */
 const busyStates = new Set<unknown>(["40001", "40P01", "55P03", "57014", "25P03", "53200", "53300", "53400"]);
 

@@ -4,12 +4,11 @@ import { session } from "./postgresConnection.ts";
 import { openPool, type Pool } from "./postgresPool.ts";
 
 /**
- * The connections of this process to the server. Slow queries
- * have their own pool, so that fast ones never wait for them.
+ * The connections of this process to PostgreSQL. Slow queries have their own pool, so that fast ones never wait for them.
  */
 export type Pools = { points: Pool; slow: Pool; writes: Pool; watch: Pool };
 
-/** The connection pools of one server. They are replaced together when the server may be gone. */
+/** The connection pools of one PostgreSQL server. All are replaced when the server may have failed or moved. */
 export type Link = {
   /**
    * Returns the current pools. Errors: `StorageError` `unavailable`,
@@ -17,15 +16,16 @@ export type Link = {
    */
   pools(): Pools;
   /**
-   * Probes the server on a new connection. Call it when a query on these pools timed out or lost its connection.
-   * - If a primary responds, new pools replace these; queries that are running on these may finish.
-   * - If a standby responds, or nothing responds on any connection, all waiting queries fail at once. From then on,
-   * only the probe is repeated, until a primary responds.
+   * Checks on a new connection (a probe) whether the server still responds. Call it when a query on these pools timed
+   * out or lost its connection.
+   * - If a primary responds, new pools replace `pools`; queries that run on the old ones may finish.
+   * - If a standby responds, or nothing does, all waiting queries fail at once. Then only probes are sent, until a
+   * primary responds.
    *
    * Resolves after the first probe.
    */
   suspect(pools: Pools): Promise<void>;
-  /** Call it when a response arrives: then the server may be slow, but it is there. */
+  /** Call it whenever a response arrives. It shows that the server still runs, even if it is slow. */
   responded(): void;
   close(): Promise<void>;
 };
@@ -43,7 +43,7 @@ export type LinkOptions = {
 const probeMs = 700;
 const probePauseMs = 150;
 const finishSeconds = 10;
-/** the shortest time between two replacements: if the server is slow, new connections make it slower */
+/** the shortest time between two replacements of the pools, since new connections would make a slow server slower */
 const replaceEveryMs = 1_000;
 
 /** Creates the pools. They open their connections when they are first used. */
@@ -65,7 +65,7 @@ export function openLink(options: LinkOptions): Link {
       return;
     }
     void closePools(fresh, 0);
-    // after a standby's response, responses on the old pools do not prove that there is a primary
+    // when a standby has responded, responses on the old pools do not show that there is a primary
     if (found === "standby") options.onStandby();
     else if (responses > responsesBefore) return;
     replaceBy(undefined, 0);

@@ -1,4 +1,7 @@
-/** Reports of changes across crashes, standbys and a promotion. postgres.test.ts tests them on one healthy server. */
+/**
+ * Tests that nodes learn of each other's changes when PostgreSQL crashes, is a standby or is promoted. postgres.test.ts
+ * has the tests on a healthy server.
+ */
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { databaseAt } from "../../../test/databaseAt.ts";
@@ -21,7 +24,7 @@ const opened: Engine[] = [];
 
 beforeAll(async () => {
   primary = await startPostgres();
-  // the server flushes only what it must, so that a crash loses the rest
+  // with this delay, the server flushes only what it must, so that a crash loses everything else
   await primary.ask(`alter system set wal_writer_delay = '10s'`, "select pg_reload_conf()");
   standby = await startStandby(primary);
   const url = new URL(primary.url);
@@ -46,7 +49,7 @@ async function open(url: string, monotonicMs = () => performance.now()): Promise
   return engine;
 }
 
-/** An engine, and the changes reported to it so far: ids, or `everything`. */
+/** Opens an engine. `told` has the changes that were reported to it so far: ids, or the word `everything`. */
 async function follow(monotonicMs?: () => number): Promise<{ engine: Engine; told: string[] }> {
   const engine = await open(through, monotonicMs);
   const told: string[] = [];
@@ -62,7 +65,7 @@ const reads = (engine: Engine) =>
     (error: unknown) => (error instanceof StorageError ? error.reason : String(error)),
   );
 
-/** Starts callers that read all the time, so that a read is always in flight. */
+/** Starts callers that read one after the other, so that a read is always in flight. */
 function readOn(engine: Engine): { latest: string[]; stop(): Promise<void> } {
   const latest = Array.from({ length: 16 }, () => "");
   let over = false;
@@ -88,7 +91,10 @@ function leadTo({ url }: PostgresServer): void {
   proxy.mend();
 }
 
-/** Begins and rolls back transactions. Returns the last one's id when every follower has seen that they ended. */
+/**
+ * Begins and rolls back transactions. Waits until every engine has seen that they have ended, and returns the id of
+ * the last one.
+ */
 async function wasteIds(): Promise<bigint> {
   const waste = Array.from({ length: 200 }, () => "begin; select pg_current_xact_id(); rollback");
   const last = `select pg_snapshot_xmax(pg_current_snapshot())::text as "next", clock_timestamp()::text as "now"`;
@@ -106,7 +112,7 @@ const idOf = async (server: PostgresServer, change: string) => {
   return BigInt(String(row?.["id"]));
 };
 
-/** Kills one of the server's processes, so that it restarts all of them except the first. */
+/** Kills one of the server's processes. The server then restarts all of its processes except the first. */
 async function killOneProcess(): Promise<void> {
   const [row] = await primary.ask(`select pid from pg_stat_activity where backend_type = 'checkpointer'`);
   process.kill(Number(row?.["pid"]), "SIGKILL");
@@ -118,7 +124,7 @@ test("a change is reported even if, after a crash, it has the id of a transactio
   let reused = false;
   for (let crash = 0; !reused; crash += 1) {
     const wasted = await wasteIds();
-    proxy.cut(); // the next poll comes after the change
+    proxy.cut(); // so that no poll sees the state before the change
     await killOneProcess();
     const change = `crash_${crash}`;
     await until(() =>
@@ -153,7 +159,7 @@ test("a standby counts as unavailable, although it responds", async () => {
   expect(told).toEqual(["everything"]);
 }, 30_000);
 
-test("after a promotion everything counts as changed, and changes are reported although the new server's ids lag behind", async () => {
+test("after a standby was promoted, everything counts as changed, and changes are reported although its transaction ids are lower", async () => {
   const { told } = await follow();
   const wasted = await wasteIds();
   proxy.cut();

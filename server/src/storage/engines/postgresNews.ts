@@ -5,7 +5,7 @@ import { isConnectionFailure } from "./postgresErrors.ts";
 import type { Link } from "./postgresLink.ts";
 import { ask } from "./postgresQuery.ts";
 
-/** News of other nodes: what they have changed, and how many of them are alive. */
+/** What this node learns about other nodes: what they have changed, and how many of them are running. */
 export type News = {
   /** Starts polling. Errors: the driver's, if the first poll fails. */
   start(): Promise<void>;
@@ -28,17 +28,17 @@ export type NewsOptions = {
 const pollEveryMs = 200;
 const heartbeatEveryMs = 5_000;
 const deadlineMs = 750;
-/** how long after the last successful poll cached records are used */
+/** Cached records are used for this long after the last successful poll. Then they may be outdated. */
 const trustedMs = 30_000;
-/** the longest gap between two polls; changes are kept for twice as long */
+/** The longest time between two polls after which no change is missed. The database keeps changes for twice as long. */
 const longestGapMs = 5 * 60_000;
 
 /**
- * Polls the database for changes by other nodes. Each transaction stores its changes itself, so they become visible
- * with its commit. A poll returns the changes of those transactions that are in its snapshot but not in that of the
- * previous poll. So no change is missed or reported twice, in whatever order the transactions commit. After a restart
- * or a failover, anything may have changed. The response of a standby is not used, because its snapshots do not list
- * the transactions that are in progress.
+ * Polls the database for changes by other nodes. Each transaction stores which records it changes, and this becomes
+ * visible with its commit. A poll reads the changes of the transactions that its snapshot sees and the snapshot of the
+ * previous poll did not see. So no change is missed or reported twice, whatever the order of the commits. After a restart
+ * or a failover of PostgreSQL, all records count as changed. The response of a standby is ignored, since its snapshots do
+ * not list the transactions in progress.
  */
 export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): News {
   let seen: Seen | undefined;
@@ -96,8 +96,8 @@ export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): 
 }
 
 /**
- * Returns a function that runs a query on the `watch` pool, and
- * probes the server if it times out or loses its connection.
+ * Returns a function that runs a query on the `watch` pool. If the query times out or loses its connection, it checks
+ * whether the server still responds.
  */
 function watchedQuery(link: NewsOptions["link"]) {
   return async (
@@ -120,14 +120,14 @@ function watchedQuery(link: NewsOptions["link"]) {
 }
 
 /**
- * What a poll saw: the snapshot, the server's start time, the process of
- * the server behind the connection, and the time by the server's clock.
+ * What a poll has read: the snapshot, the server's start time, the id of the server's process for this connection, and the
+ * time by the server's clock.
  */
 type Seen = { snapshot: string; server: string; backend: number; atMs: number };
 
 /**
- * Whether changes may be missing between two polls. `gapMs` is the time between them by this node's clock, since the
- * server's may have been set meanwhile.
+ * Returns whether a change may have been missed between two polls. `gapMs` is the time between them by this node's clock,
+ * since the server's clock may have been set meanwhile.
  */
 function mayHaveMissed(before: Seen, now: Seen, gapMs: number): boolean {
   if (before.server !== now.server) return true;
@@ -139,9 +139,9 @@ type Change = [ids: string, ageMs: number];
 type Poll = Seen & { standby: boolean; changes: Change[] };
 
 /**
- * Selects the changes since the last poll. If one of the server's processes crashes, the server restarts all others
- * but keeps its own start time. It may then reuse the ids of transactions that left no trace. So on a new connection,
- * changes are also selected by the time at which they were stored.
+ * Selects the changes since the last poll. If a process of PostgreSQL crashes, PostgreSQL restarts all its processes but
+ * keeps its start time, and may use the ids of unfinished transactions again. So on a new connection, changes are also
+ * selected by the time at which they were stored.
  */
 const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
   pg_backend_pid() as "backend", pg_is_in_recovery() as "standby",
@@ -158,22 +158,22 @@ const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster
     ) as "news") as "changes"`;
 
 /**
- * Stores this node's heartbeat and counts the other nodes that are alive. Only the server's clock is used, so the
- * nodes' clocks may differ. If the server's clock is set back, a node whose last heartbeat is then in the future does
- * not count until its next heartbeat.
+ * Stores this node's heartbeat, and counts the other nodes with a recent heartbeat. All times are by the clock of
+ * PostgreSQL, so the clocks of the nodes may differ. If that clock is set back, earlier heartbeats are in the future, and
+ * a node does not count until its next heartbeat.
  */
 const heartbeatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())
     on conflict ("id") do update set "seenAt" = clock_timestamp())
   select count(*) as "others" from "nodes" where "id" <> $1
     and "seenAt" between clock_timestamp() - interval '15 s' and clock_timestamp() + interval '15 s'`;
 
-/** Deletes old heartbeats and changes. Skips changes that another node is deleting. */
+/** Deletes old heartbeats and changes. Skips changes that another node is deleting at the same time. */
 const cleanSql = `with "gone" as (delete from "nodes" where "seenAt" not between
     clock_timestamp() - interval '1 day' and clock_timestamp() + interval '1 day')
   delete from "changes" where ctid in (select ctid from "changes"
     where "recordedAt" < clock_timestamp() - interval '10 min' limit 5000 for update skip locked)`;
 
-/** Runs `work` again and again, `everyMs` after each run has ended. A failed run is not retried earlier. */
+/** Runs `work` again and again, with a pause of `everyMs` after each run, also after one that failed. */
 function repeat(work: () => Promise<void>, everyMs: number) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;

@@ -5,12 +5,15 @@ import { type Connection, type ConnectionOptions, connect } from "./postgresConn
 
 export type PoolOptions = ConnectionOptions & { max: number };
 
-/** A connection that only one caller uses. The caller must call either `release` or `discard`, once. */
+/**
+ * A connection that only one caller uses. The caller must then call `release`, or `discard` if it no longer works,
+ * once.
+ */
 export type Reserved = { client: SQL; release(): void; discard(): void };
 
 /**
- * A pool of connections. Each sets and checks its session settings before it runs anything else. The settings are not
- * sent as startup parameters, since PgBouncer refuses most of those or silently ignores them.
+ * A pool of connections. Each connection sets and checks its session settings before it runs anything else. They are set
+ * by a statement and not by startup parameters, most of which PgBouncer refuses or silently ignores.
  */
 export type Pool = {
   /** Runs `work` on the least busy connection. Errors: the driver's, and what `work` throws. */
@@ -86,8 +89,8 @@ function openSlots(options: PoolOptions) {
   let onEmpty = () => {};
 
   /**
-   * Closes a connection for good. Otherwise the driver would reconnect by
-   * itself, without the settings, even in the middle of a transaction.
+   * Closes a connection that must not be used any more. If it stayed open, the driver would reconnect by itself, without the
+   * session settings, even in the middle of a transaction.
    */
   function discard(slot: Slot): void {
     all.delete(slot);
@@ -100,8 +103,8 @@ function openSlots(options: PoolOptions) {
   return {
     discard,
     /**
-     * Returns an idle connection, or a new one if the pool is not full. If it is full, returns the least busy
-     * connection, or `undefined` if the caller needs one `alone`.
+     * Returns an idle connection, or a new one if the pool is not full. If it is full and no connection is idle, returns
+     * the least busy one, or `undefined` if the caller must be the only user (`alone`).
      */
     pick(alone: boolean): Slot | undefined {
       if (closed) throw new StorageError("unavailable", "The connections to the database are closed.");
@@ -136,7 +139,7 @@ function leastUsed(slots: Iterable<Slot>): Slot | undefined {
   return least;
 }
 
-/** Callers that wait for a connection, first come first served. */
+/** A queue of callers that wait for a connection. */
 function openQueue() {
   const waiting: (() => void)[] = [];
   return {

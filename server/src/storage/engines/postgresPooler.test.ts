@@ -1,4 +1,4 @@
-/** PostgreSQL behind a real PgBouncer, in each of its modes. */
+/** Tests PostgreSQL behind a real PgBouncer, in each of its modes. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { databaseAt } from "../../../test/databaseAt.ts";
@@ -118,7 +118,7 @@ describe.each(["transaction", "statement"])("PgBouncer in %s mode", (mode) => {
     expect(String(refused)).toContain("pool_mode = session");
   });
 
-  test("keeps no setting of a start that was refused", async () => {
+  test("keeps no setting of a server whose start was refused", async () => {
     const pooler = await pgBouncer(`pool_mode = ${mode}`, "default_pool_size = 1");
     await open(pooler.url).catch(() => undefined);
     const other = new SQL(pooler.url, { max: 1 });
@@ -145,7 +145,7 @@ describe("a pool", () => {
     const pool = openPool({ url, max: 1, settings });
     toStop.push(() => pool.close(0));
     const refused = pool.run((client) => client.unsafe("select 1")).catch((error: unknown) => error);
-    expect(String(await refused)).toContain("does not keep its settings: statement_timeout is 2s");
+    expect(String(await refused)).toContain("ignores a setting of the connection: statement_timeout is 2s");
   });
 
   test("runs no more statements of a transaction whose connection was lost", async () => {
@@ -190,7 +190,7 @@ describe("a pool", () => {
     const reserved = await pool.reserve(5_000);
     await reserved.client.unsafe("begin");
     const waiting = pool.reserve(5_000).catch((error: unknown) => error);
-    const closed = pool.close(600); // longer than the test may take
+    const closed = pool.close(600); // more seconds than the test may take
     expect(await waiting).toMatchObject({ reason: "unavailable" });
     await reserved.client.unsafe("select 1");
     await reserved.client.unsafe("commit");

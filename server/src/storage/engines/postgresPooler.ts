@@ -7,9 +7,9 @@ const rounds = 4;
 const deadlineMs = 10_000;
 
 /**
- * Checks that a pooler such as PgBouncer, if there is one, is in session mode. Sets nothing on its connections, since
- * in transaction mode the pooler's other clients would get our settings. Errors: `StorageError` if the pooler does
- * not keep one server connection for each client; the driver's.
+ * Checks that a pooler such as PgBouncer, if there is one, is in session mode: each client then has its own connection to
+ * PostgreSQL. Sets nothing on the connections, since in another mode other clients of the pooler would get our settings.
+ * Errors: `StorageError` if the pooler is in another mode; the driver's errors.
  */
 export async function checkPooling(url: string): Promise<void> {
   const clients = [oneConnection(url), oneConnection(url)] as const;
@@ -20,7 +20,7 @@ export async function checkPooling(url: string): Promise<void> {
   }
 }
 
-/** Checks that each of two clients always gets the same server process, and never the other's. */
+/** Checks that each of two clients always gets the same process of PostgreSQL, and never the process of the other one. */
 async function compareBackends(one: SQL, other: SQL): Promise<void> {
   const [ones, others] = [new Set<unknown>(), new Set<unknown>()];
   for (let round = 0; round < rounds; round += 1) {
@@ -41,7 +41,7 @@ async function backendOf(client: SQL): Promise<unknown> {
   return row?.pid;
 }
 
-/** Whether the pooler allows transactions. In statement mode, PgBouncer refuses them. */
+/** Returns whether the pooler allows transactions. PgBouncer in statement mode refuses them. */
 async function allowsTransactions(client: SQL): Promise<boolean> {
   try {
     await client.unsafe("begin").simple();

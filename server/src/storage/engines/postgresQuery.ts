@@ -9,8 +9,7 @@ type Row = Record<string, unknown>;
 export type Rows = Row[] & { command: string | null };
 
 /**
- * Runs one prepared statement. Returns 64-bit integers as numbers.
- * Errors: the driver's.
+ * Runs one prepared statement, and returns its rows with 64-bit integers as numbers. Errors: those of the driver.
  */
 export async function ask(client: SQL, sql: string, values: readonly SqlValue[] = []): Promise<Rows> {
   const rows = await client.unsafe<Row[]>(sql, [...values]);
@@ -19,8 +18,8 @@ export async function ask(client: SQL, sql: string, values: readonly SqlValue[] 
 }
 
 /**
- * Returns a function that runs read-only statements. Each returns or fails within `deadlineMs`. If a statement loses
- * its connection, it is retried once on another one. Errors: `StorageError`.
+ * Returns a function that runs statements that only read. Each returns or fails within `deadlineMs`. If its connection is
+ * lost, a statement runs once more on another one. Errors: `StorageError`.
  */
 export function reader(link: Link, pool: "points" | "slow", deadlineMs: number): Execute {
   async function read(sql: string, values: readonly SqlValue[]): Promise<Rows> {
@@ -50,12 +49,12 @@ export function reader(link: Link, pool: "points" | "slow", deadlineMs: number):
 
 type Column = { name: string; type: number };
 
-/** the ids of the types int8 and numeric; a sum of int8 is numeric */
+/** the ids of PostgreSQL's types int8 and numeric; the sum of an int8 column has the type numeric */
 const integerTypes = new Set([20, 1700]);
 
 /**
- * The names of the integer columns, by the driver's description of
- * the columns: it is the same object in all runs of a statement.
+ * The names of a statement's integer columns. The key is the driver's description of its columns, which is the same object
+ * each time the statement runs.
  */
 const integerColumns = new WeakMap<readonly Column[], string[]>();
 

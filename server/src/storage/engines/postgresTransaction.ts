@@ -9,12 +9,15 @@ import { ask, type Rows } from "./postgresQuery.ts";
 
 const attempts = 4;
 const reserveMs = 5_000;
-/** longer than the lock timeout, so that a statement that waits for a lock fails with that more specific error */
+/**
+ * The time limit of a statement. It is longer than the lock timeout, whose error says more if a statement waits for a
+ * lock.
+ */
 const statementMs = 6_500;
 
 /**
- * Runs `work` in a transaction. Retries after a conflict with another transaction, and if the connection broke before
- * the commit was sent. Errors: `StorageError`, and what `work` throws.
+ * Runs `work` in a transaction. Runs it again after a conflict with another transaction, or if the connection was lost
+ * before the commit was sent. Errors: `StorageError`, and what `work` throws.
  */
 export async function transact<T>(
   link: Link,
@@ -44,7 +47,7 @@ async function tryOnce<T>(link: Link, work: (tx: Tx) => Promise<T>, options: Tra
   }
 }
 
-/** Whether a transaction may be tried again: only if it certainly has not committed. */
+/** Returns whether a transaction may be tried again: only if it certainly was not committed. */
 function mayRetry(error: unknown): boolean {
   if (error instanceof StorageError && error.reason === "lost") return false;
   return isConflict(error) || isConnectionFailure(error);
@@ -96,16 +99,16 @@ async function commit(run: Run): Promise<void> {
     if (!isConnectionFailure(error)) throw error;
     throw new StorageError(
       "lost",
-      "The response to a commit did not arrive. It may or may not have been committed.",
+      "The database did not confirm a commit, so the change may or may not have been stored.",
       error,
     );
   }
-  // the server responds ROLLBACK if a statement failed and `work` went on regardless
+  // PostgreSQL responds ROLLBACK if a statement had failed and `work` ignored the error
   if (command !== "COMMIT")
     throw new Error(`The transaction ended with ${command} instead of COMMIT: a statement in it had failed.`);
 }
 
-/** Rolls the transaction back. If the connection no longer responds, closes it, so that the server rolls back. */
+/** Rolls the transaction back. If the connection no longer responds, closes it, which makes PostgreSQL roll back. */
 async function abandon(connection: Reserved, reason: unknown): Promise<void> {
   try {
     if (isConnectionFailure(reason)) throw reason;
@@ -116,7 +119,7 @@ async function abandon(connection: Reserved, reason: unknown): Promise<void> {
   }
 }
 
-/** Exponential backoff with jitter, so that two transactions that conflicted do not conflict again. */
+/** Waits longer with each attempt, with jitter, so that two transactions that conflicted do not meet again. */
 function pause(attempt: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** attempt));
 }

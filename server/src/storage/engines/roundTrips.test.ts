@@ -1,4 +1,4 @@
-/** Counts, between the server and the database, how often each operation waits for PostgreSQL. */
+/** Tests how often each operation waits for PostgreSQL, by counting at a proxy in front of it. */
 import { afterAll, expect, test } from "bun:test";
 import { postgres } from "../../../test/harness.ts";
 import { startProxy, type TcpProxy } from "../../../test/proxy.ts";
@@ -26,7 +26,7 @@ const throughProxy = {
 const server = testServer({ engine: throughProxy });
 afterAll(() => proxy.onSent(undefined));
 
-/** Each transaction has two more round trips than statements: its begin and its commit. */
+/** The round trips of each operation. A transaction has two more than it has statements: for its begin and its commit. */
 const roundTrips = {
   "keys.verifyKey": 1,
   "identities.getIdentity": 2,
@@ -71,7 +71,10 @@ test("each operation waits for PostgreSQL as often as it has statements, and twi
   expect(counted).toEqual(roundTrips);
 }, 60_000);
 
-/** Returns the minimum of several counts, since usage and news are sent over the same proxy in between. */
+/**
+ * Counts several times, and returns the lowest count: the server also sends usage and polls for changes over the same
+ * proxy.
+ */
 async function leastOf(times: number, count: () => Promise<number>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let time = 0; time < times; time += 1) least = Math.min(least, await count());

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { StorageError } from "../engine.ts";
 import type { ForeignRow, ScratchDatabase, ScratchValue } from "../foreignDatabase.ts";
 
-/** SQLite's own temporary file, which has no name, so nobody else can open it, and nothing is left of it. */
+/** Opens a temporary SQLite file without a name: no other program can open it, and it is gone when it is closed. */
 export function openScratchDatabase(): ScratchDatabase {
   const connection = new Database(":memory:");
   connection.run("attach '' as scratch");
@@ -36,6 +36,6 @@ export function openScratchDatabase(): ScratchDatabase {
 const fullError = (cause: unknown) =>
   new StorageError(
     "full",
-    "The folder for temporary files is full. Free some space, or name another folder in SQLITE_TMPDIR.",
+    "The disk with the folder for temporary files is full. Free some space, or set SQLITE_TMPDIR to another folder.",
     cause,
   );

@@ -10,12 +10,13 @@ import { ask } from "./postgresQuery.ts";
 import { executor } from "./sqliteConnection.ts";
 import { storageError as sqliteError } from "./sqliteErrors.ts";
 
-/** The records as they were at one moment, however long reading them takes. */
+/** All records in the state of one moment: writes after it are not visible, however long reading takes. */
 export type SnapshotCopy = { db: Db; close(): Promise<void> };
 
 /**
- * Opens the records as they are now. On SQLite, copies the file, since a long read would keep the server from
- * emptying its write-ahead log. On PostgreSQL, begins a transaction without a time limit. Errors: `StorageError`.
+ * Opens all records in their state of this moment. On SQLite, copies the file, since a long read transaction would keep
+ * the server from emptying its write-ahead log. On PostgreSQL, begins a transaction without a time limit. Errors:
+ * `StorageError`.
  */
 export async function copyOfSnapshot(
   database: Exclude<DatabaseAddress, { kind: "memory" }>,
@@ -73,7 +74,7 @@ async function sqliteCopy(path: string): Promise<SnapshotCopy> {
   }
 }
 
-/** Removes copies whose process was killed before it could remove them. */
+/** Removes copies that a process left behind because it was killed. */
 function removeAbandoned(path: string): void {
   const start = `${basename(path)}${mark}`;
   for (const name of readdirSync(dirname(path))) {

@@ -41,12 +41,12 @@ const faultOf = (work: Promise<unknown>): Promise<unknown> =>
     (fault: unknown) => fault,
   );
 
-/** What a power cut would leave on disk: copies of the database and its log from the beginning of a flush. */
+/** What a power cut would leave on disk: copies of the database file and its log, made when a flush began. */
 type Kept = { database: Uint8Array; log: Uint8Array };
 
 /**
- * Watches every thread that is started until `stop`. It copies the files before each request to flush, and when the flush
- * is done, that copy counts as stored. With `failing` set, every flush fails.
+ * Watches all threads that are started before `stop`. Before each flush, it copies the files. When the flush is done, this
+ * copy is what a power cut would leave. With `failing` set, every flush fails.
  */
 function watchFlushes(path: string) {
   const Original = globalThis.Worker;
@@ -88,7 +88,7 @@ function watchFlushes(path: string) {
   return state;
 }
 
-/** Returns the workspaces that a restart after the power cut would find. */
+/** Returns the ids of the workspaces that a restart after the power cut would find. */
 function workspacesIn(kept: Kept | undefined): Set<string> {
   if (kept === undefined) return new Set();
   const path = newPath();
@@ -102,7 +102,7 @@ function workspacesIn(kept: Kept | undefined): Set<string> {
 }
 
 test.if(process.platform === "linux")(
-  "slow reads run on a thread of lower priority, and only they do",
+  "slow reads run on a thread with lower priority, and nothing else does",
   async () => {
     const niceThreads = () =>
       readdirSync("/proc/self/task").filter((id) => {
@@ -120,7 +120,7 @@ test.if(process.platform === "linux")(
 );
 
 describe("a power cut", () => {
-  test("at the moment of any acknowledgement loses nothing that was acknowledged", async () => {
+  test("at any moment loses nothing that was acknowledged before", async () => {
     const path = newPath();
     const disk = watchFlushes(path);
     const engine = await open(path, { serving: true }, { foldBytes: 100_000, maxBytesBefore: 200_000 });
@@ -141,7 +141,7 @@ describe("a power cut", () => {
     };
     await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
     expect(acknowledged).toHaveLength(240);
-    expect(disk.flushes).toBeLessThan(240); // callers share flushes
+    expect(disk.flushes).toBeLessThan(240); // fewer flushes than commits, since callers share them
   });
 
   test("after a failed flush loses nothing that was acknowledged, and nothing is written after the failure", async () => {
@@ -168,7 +168,7 @@ describe("a power cut", () => {
 
 describe("the write-ahead log", () => {
   test.each([500, 8_000, 400_000])(
-    "stays within its bound plus one group while rows of %i bytes are written continuously",
+    "never exceeds its limit by more than one group of transactions, while rows of %i bytes are written without a pause",
     async (rowBytes) => {
       const path = newPath();
       const limits = { foldBytes: 200_000, maxBytesBefore: 500_000 };
@@ -222,7 +222,7 @@ describe("the write-ahead log", () => {
     other.run("begin");
     other.query(`select * from "workspaces"`).all();
     await add(engine, "ws_second");
-    await new Promise((resolve) => setTimeout(resolve, 1_200)); // long enough for several attempts to empty the log, which must all fail
+    await new Promise((resolve) => setTimeout(resolve, 1_200)); // time for several attempts to empty the log, all of which must fail
     expect(logBytes(path)).toBeGreaterThan(0);
     other.run("rollback");
     other.close();
@@ -270,7 +270,7 @@ describe("the write-ahead log", () => {
 });
 
 describe("a transaction", () => {
-  test("that fails leaves nothing, and others in its group are complete", async () => {
+  test("that fails changes nothing, and the others in its group are complete", async () => {
     const engine = await open(newPath());
     const outcomes = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
@@ -299,12 +299,12 @@ describe("a transaction", () => {
     const ids = Array.from({ length: 30 }, (_, index) => `ws_${index}`);
     await Promise.all(ids.map((id) => add(engine, id)));
     expect(await idsOf(engine)).toEqual(ids.toSorted());
-    expect(disk.flushes).toBeLessThan(15); // one, unless a busy machine cuts the group short
+    expect(disk.flushes).toBeLessThan(15); // 1 is expected; a busy machine may need more, since a group starts no transaction after 5 ms
   });
 
   test("is run again on its own if its group is rolled back because of another one", async () => {
     const engine = await open(newPath());
-    await add(engine, "ws_0", "warm"); // warms up, so that the three transactions fit into the time of one group
+    await add(engine, "ws_0", "warm"); // warms up the code, so that three transactions fit into the time of a group
     let runs = 0;
     const outcomes = await Promise.all(
       ["ws_1", "ws_2", "ws_3"].map((id) =>
@@ -365,7 +365,7 @@ describe("a transaction", () => {
 });
 
 describe("a second process on the same file", () => {
-  test("cannot serve, can manage, and can serve when the first has ended", async () => {
+  test("cannot serve but can run commands, and can serve when the first has ended", async () => {
     const path = newPath();
     const first = await open(path);
     expect(await faultOf(openSqlite(path, { serving: true }))).toMatchObject({ reason: "in_use" });
@@ -378,7 +378,7 @@ describe("a second process on the same file", () => {
     expect(await idsOf(second)).toEqual(["ws_managed"]);
   });
 
-  test("is noticed when it changes something, and a process does not mistake its own changes for another's", async () => {
+  test("is noticed when it changes something, and the first does not mistake its own changes for those of another", async () => {
     const path = newPath();
     const engine = await open(path, { serving: true }, { foldBytes: 1_000, maxBytesBefore: 100_000 });
     let changes = 0;
@@ -387,7 +387,7 @@ describe("a second process on the same file", () => {
     });
     for (let i = 0; i < 50; i += 1) await add(engine, `ws_${i}`);
     await until(() => logBytes(path) === 0, 5_000);
-    await new Promise((resolve) => setTimeout(resolve, 600)); // two polls
+    await new Promise((resolve) => setTimeout(resolve, 600)); // the time of two polls
     expect(changes).toBe(0);
     const manager = await open(path, { serving: false });
     await add(manager, "ws_foreign");
@@ -396,7 +396,7 @@ describe("a second process on the same file", () => {
   });
 });
 
-test("more statements than the cache of prepared statements holds still run", async () => {
+test("more different statements than fit into the cache of prepared statements all run", async () => {
   const engine = await open(newPath());
   await add(engine, "ws_one");
   for (let i = 0; i < 1_200; i += 1) {
@@ -412,7 +412,7 @@ test("more statements than the cache of prepared statements holds still run", as
 });
 
 describe("at the path of a damaged database", () => {
-  /** Creates a database in another process: a process that has opened the file would remember its length. */
+  /** Creates a database in another process. This process must not open the file, since it would remember its length. */
   async function makeDatabase(): Promise<string> {
     const path = newPath();
     await createDatabase(`file:${path}`);
@@ -440,7 +440,7 @@ describe("at the path of a damaged database", () => {
     database.close();
     return path;
   }
-  /** Creates the file of a database whose content was only in the write-ahead log, which is missing. */
+  /** Creates the file of a database whose tables were still in the write-ahead log, and loses the log. */
   async function withoutLog(): Promise<string> {
     const path = newPath();
     const database = new Database(path, { create: true, readwrite: true });

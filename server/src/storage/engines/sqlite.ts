@@ -36,8 +36,8 @@ export async function openSqlite(
 }
 
 /**
- * The part of an engine for a database that only one process serves. No other node has to be notified. The server
- * notices changes by commands such as `latchkey import` because it watches the file.
+ * The part of the engine that is simple because only one process serves from a SQLite file: no other node has to learn of
+ * changes. Commands such as `latchkey import` may change the file, too; the server watches it and notices that.
  */
 const oneProcess = {
   name: "sqlite",
@@ -116,7 +116,7 @@ async function openFile(
 
 async function openWriter(path: string, cacheKib: number): Promise<Database> {
   await createIfMissing(path);
-  const writer = await retryWhileBusy(() => connect(path, cacheKib)); // another process may be opening it for the first time
+  const writer = await retryWhileBusy(() => connect(path, cacheKib)); // another process may be opening the file, which locks it for a moment
   try {
     await migrate(target(writer));
     return writer;
@@ -127,8 +127,8 @@ async function openWriter(path: string, cacheKib: number): Promise<Database> {
 }
 
 /**
- * Calls `changed` when another process has changed the database. This is visible in the `data_version` of a connection,
- * which its own commits do not change. Returns a function that ends the watch.
+ * Calls `changed` when another process has changed the database. Commits of other connections change the `data_version` of
+ * `writer`; its own commits, which are all commits of this process, do not. Returns a function that ends the watch.
  */
 function watch(writer: Database, changed: () => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");
@@ -148,7 +148,10 @@ function claimServing(path: string): () => void {
     return lockFile(`${path}-serving`);
   } catch (error) {
     if (!isBusy(error)) throw error;
-    throw new StorageError("in_use", `Another Latchkey server serves ${path} already. Stop it first.`);
+    throw new StorageError(
+      "in_use",
+      `Another Latchkey server already serves ${path}. Stop that server first.`,
+    );
   }
 }
 

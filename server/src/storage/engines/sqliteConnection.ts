@@ -6,12 +6,12 @@ import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 const statementsKept = 500;
 
-/** How far a connection's page cache grows with the pages that are read, in KiB. */
+/** The maximum size of a connection's page cache, in KiB. It grows as pages are read. */
 export const pageCache = { ofServer: 64 * 1024, ofCommand: 8 * 1024 };
 
 /**
- * The settings of the database, as SQLite reports them. `synchronous` is 1 (normal): the sync thread flushes the
- * write-ahead log after each commit, before the commit is acknowledged.
+ * The settings of the database, in the form in which SQLite reports them. `synchronous` is 1 (normal), so SQLite itself
+ * does not flush commits: a thread flushes the write-ahead log after each commit, before the caller gets its response.
  */
 const pragmas = {
   journal_mode: "wal",
@@ -22,8 +22,8 @@ const pragmas = {
 } as const;
 
 /**
- * Opens a connection that may write. Does not create a file: it must exist, unless the database is in memory. Errors:
- * `StorageError` if the file is damaged; SQLite's.
+ * Opens a connection that may write. The file must exist, unless the database is in memory. Errors: `StorageError` if the
+ * file is damaged; SQLite's errors.
  */
 export function connect(path: string, pageCacheKib: number): Database {
   const connection = new Database(path, { create: path === ":memory:", readwrite: true });
@@ -39,8 +39,8 @@ export function connect(path: string, pageCacheKib: number): Database {
 }
 
 /**
- * Opens the connection for reads of single records. With SQLite's
- * default page cache of 2 MB, looking up a random key takes 20 % longer.
+ * Opens the connection for reads of single records. With SQLite's default page cache of 2 MB, looking up a random key
+ * would take 20 % longer.
  */
 export function openReader(path: string, pageCacheKib: number): Database {
   const reader = new Database(path, { readonly: true });
@@ -63,7 +63,7 @@ function prepare(connection: Database, path: string, pageCacheKib: number): void
   }
 }
 
-/** Returns a function that runs statements on the connection. It keeps the most recently prepared ones. */
+/** Returns a function that runs statements on the connection. It keeps the latest prepared statements for repeated use. */
 export function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
   const kept = new Map<string, Statement>();
   return (sql, values) => {

@@ -6,21 +6,24 @@ import { flush, flushFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import { retryWhileBusy, target } from "./sqliteTransaction.ts";
 
-/** Suffixes of files that are created only after the database file. If one exists without it, the database was lost. */
+/**
+ * Suffixes of files that are created after the database file. If one exists but the database file does not, that was
+ * lost.
+ */
 const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
 
 /**
- * Creates the database at `path` if it is missing. The file gets its name only after all tables are created, so a
- * file with that name is never half-created. Errors: `StorageError` if the file is empty, since it must then be
- * damaged, or if it is missing but files that belong to it exist.
+ * Creates the database at `path` if it is missing. The file gets its name only when it has all tables, so a file with
+ * this name is always complete. Errors: `StorageError` if the file is empty, which means that it is damaged, or if it is
+ * missing although files that belong to it exist.
  */
 export async function createIfMissing(path: string): Promise<void> {
   if (existsSync(path)) return refuseEmpty(path);
   refuseLeftovers(path);
   const release = await retryWhileBusy(() => lockFile(`${path}-creating`));
   try {
-    if (!existsSync(path)) await createAt(path); // another process may have created it meanwhile
+    if (!existsSync(path)) await createAt(path); // another process may have created the file before this one got the lock
   } finally {
     release();
   }
@@ -38,7 +41,7 @@ export function refuseMissing(path: string): void {
 async function createAt(path: string): Promise<void> {
   const unfinished = `${path}.new`;
   try {
-    remove(unfinished); // it may be left from a process that was killed
+    remove(unfinished); // a process that was killed may have left this file
     const connection = new Database(unfinished, { create: true, readwrite: true });
     try {
       await migrate(target(connection));
@@ -70,7 +73,7 @@ function refuseLeftovers(path: string): void {
   if (existsSync(`${path}.copying`)) {
     throw new StorageError(
       "unavailable",
-      `The database ${path} is missing, and ${path}.copying is an incomplete copy. Wait until latchkey copy has finished, or run it again: it starts anew.`,
+      `The database ${path} is missing, and ${path}.copying is an incomplete copy. Wait until latchkey copy has finished. If it was interrupted, run it again: it copies everything again.`,
     );
   }
   const left = leftovers.map((suffix) => path + suffix).filter((file) => sizeOf(file) > 0);
@@ -86,10 +89,9 @@ function sizeOf(path: string): number {
 }
 
 /**
- * Checks that the file is a complete database of Latchkey. SQLite itself does not notice a
- * truncated last page. Errors: `StorageError` if the database has no migrations (it belongs to
- * another program, or its write-ahead log was lost), or if the file is shorter than its header
- * says. With a write-ahead log, it may be shorter: the missing pages may be in the log.
+ * Checks that the file is a complete database of Latchkey. Errors: `StorageError` if it has no table of migrations, since
+ * it belongs to another program or its write-ahead log was lost, or if it is shorter than its header says, which SQLite
+ * itself does not notice. A file with a write-ahead log may be shorter, since the missing pages may be in the log.
  */
 export function refuseDamaged(connection: Database, path: string): void {
   const tables = connection.query("select 1 from sqlite_master where name = 'migrations'").all();
@@ -110,13 +112,12 @@ export function refuseDamaged(connection: Database, path: string): void {
 
 /**
  * Takes a lock that the operating system releases when the process ends, even if it crashes. Returns a function that
- * releases it.
- * Errors: SQLite's; busy if another process holds the lock.
+ * releases it. Errors: SQLite's errors; if another process has the lock, SQLITE_BUSY.
  */
 export function lockFile(path: string): () => void {
   const lock = new Database(path, { create: true, readwrite: true });
   try {
-    lock.run("pragma journal_mode = memory"); // a journal file could not be created on a full disk
+    lock.run("pragma journal_mode = memory"); // with a journal file, the lock could not be taken on a full disk
     lock.run("pragma locking_mode = exclusive");
     lock.run("begin exclusive");
   } catch (error) {

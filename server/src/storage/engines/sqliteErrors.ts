@@ -4,14 +4,14 @@ function codeOf(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code;
 }
 
-/** Whether another connection holds the lock. */
+/** Returns whether the statement failed because another connection has the lock that it needs. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error)?.startsWith("SQLITE_BUSY") === true;
 }
 
 /**
- * Turns a failure of the database (disk, lock, corruption) into a `StorageError`.
- * Returns other errors unchanged: the statement itself caused them.
+ * Turns an error of SQLite into a `StorageError` if the cause is the disk, a lock or a damaged file. Returns other errors
+ * unchanged, since the statement itself caused them.
  */
 export function storageError(error: unknown): unknown {
   const code = codeOf(error) ?? "";

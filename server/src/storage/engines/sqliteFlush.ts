@@ -2,13 +2,13 @@ import { StorageError } from "../engine.ts";
 import type { SqliteThread } from "./sqliteThread.ts";
 
 /**
- * Flushes commits to disk. After a failed flush, it is unknown
- * what the disk has stored, so no further transaction may start.
+ * Returns what flushes commits to disk. When a flush has failed, nobody knows what the disk has stored, so no further
+ * transaction may start.
  */
 export function commitFlusher(thread: SqliteThread) {
   let failure: StorageError | undefined;
   return {
-    /** Call it before a transaction. Errors: `StorageError` `unavailable` if a flush has failed. */
+    /** Call it before each transaction. Errors: `StorageError` `unavailable` if a flush has failed before. */
     refuseAfterFailure(): void {
       if (failure !== undefined) throw failure;
     },
@@ -18,7 +18,7 @@ export function commitFlusher(thread: SqliteThread) {
         await thread.ask({ kind: "sync" });
       } catch (error) {
         const message =
-          "An earlier commit could not be flushed to disk. Check the disk and restart the server.";
+          "An earlier commit could not be flushed to disk, so nothing more is written. Check the disk, and restart the server.";
         failure = new StorageError("unavailable", message, error);
         throw new StorageError("not_durable", "The commit could not be flushed to disk.", error);
       }

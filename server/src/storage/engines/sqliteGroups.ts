@@ -6,13 +6,13 @@ import { storageError } from "./sqliteErrors.ts";
 import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
 /**
- * A group starts no further transaction after this time, so
- * that the caller of the first one does not wait much longer.
+ * After this time, a group starts no further transaction, so that the caller of its first transaction does not wait much
+ * longer than this.
  */
 const groupMs = 5;
 /**
- * A group starts no further transaction after writing this many
- * characters, so that the write-ahead log does not grow by much at once.
+ * When a group has written this many characters, it starts no further transaction, so that the write-ahead log does not
+ * grow by too much at once.
  */
 export const groupCharacters = 1024 * 1024;
 
@@ -20,23 +20,23 @@ type GroupOptions = {
   writer: Database;
   /** runs a statement on `writer` */
   execute: (sql: string, values: readonly SqlValue[]) => unknown[];
-  /** runs one group at a time, and nothing else on the connection meanwhile */
+  /** the queue of everything that uses `writer`: it runs one group at a time, and nothing else meanwhile */
   queue: SerialQueue;
   /** called before and after each group */
   log: { makeRoom(): Promise<void>; grew(): void };
   commits: {
-    /** Checks that commits are still possible. Errors: `StorageError` if not. */
+    /** Checks that commits are still possible. Errors: `StorageError` if a flush has failed. */
     refuseAfterFailure(): void;
-    /** Flushes what was committed. Resolves when it is durable. */
+    /** Flushes what was committed. Resolves when that is durable. */
     flush(): Promise<void>;
   };
 };
 
-/** A member of a group: a transaction whose caller waits. Its outcome is certain only when the group is committed. */
+/** A member of a group: a transaction whose caller waits for it. It is certain only when the whole group is committed. */
 type Member = {
-  /** Runs the work as a part of the open transaction. Errors: any, if SQLite has rolled back the whole group. */
+  /** Runs the member's work within the transaction of the group. Throws only if SQLite has rolled back the whole group. */
   run(): Promise<void>;
-  /** whether its work succeeded; if it failed, the group is committed without it */
+  /** Returns whether the member's work succeeded. If it failed, the group is committed without it. */
   hasCommitted(): boolean;
   /** Returns the outcome to the caller. Call it once the group is durable. */
   settle(): void;
@@ -45,9 +45,9 @@ type Member = {
 
 /**
  * Commits transactions in groups. The transactions that arrive while a group runs and is flushed form the next group.
- * They share one commit and one flush, which cost more than the statements of a small transaction. Each transaction
- * is a savepoint: if it fails, the others are not affected. If a group cannot be committed, each of its transactions
- * runs again in a group of its own.
+ * A group needs only one commit and one flush, which take longer than the statements of a small transaction. Each
+ * transaction is a savepoint, so that its failure does not affect the others. If a group cannot be committed, each of its
+ * transactions runs again in a group of its own.
  */
 export function groupCommits(options: GroupOptions) {
   const size = { characters: 0 };
@@ -59,7 +59,7 @@ export function groupCommits(options: GroupOptions) {
   let running: Promise<void> | undefined;
 
   async function commitAll(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // requests that arrived together share a group
+    await new Promise((resolve) => setImmediate(resolve)); // waits for requests that have arrived at the same time, so that they share a group
     while (waiting.length > 0) {
       const members = waiting;
       waiting = [];
@@ -81,7 +81,7 @@ export function groupCommits(options: GroupOptions) {
   };
 }
 
-/** What each group needs. `size` counts the characters in the parameters of all statements so far. */
+/** What groups need. `size` counts the characters in the parameters of all statements that have run so far. */
 type Groups = GroupOptions & { size: { characters: number } };
 
 /** Runs and commits as many of these members as one group may have, and returns the rest. */
@@ -158,7 +158,7 @@ function memberOf<T>(
       try {
         outcome = { value: await work() };
       } catch (error) {
-        if (!writer.inTransaction) throw error; // SQLite does this when the disk is full, for example
+        if (!writer.inTransaction) throw error; // SQLite itself has rolled back the whole group, for example because the disk is full
         writer.run("rollback to one");
         outcome = { error };
       }

@@ -8,9 +8,9 @@ import type { SerialQueue } from "./sqliteTransaction.ts";
  * within 64 MiB unless a single transaction writes more than 24 MiB.
  */
 export type LogLimits = {
-  /** above this, the log is folded: copied back into the database while writes go on, and then emptied */
+  /** When the log is larger than this, it is copied back into the database while writes go on, and then emptied. */
   foldBytes: number;
-  /** above this, the next transaction waits until the log is empty */
+  /** When the log is larger than this, the next transaction waits until it is empty. */
   maxBytesBefore: number;
 };
 
@@ -27,10 +27,9 @@ type LogOptions = {
 };
 
 /**
- * Copies the write-ahead log back into the database and empties it. It does so when the
- * log is large, and when the database is idle, so that deleted data does not remain in the
- * log. A separate thread does the copying. The connection of the writer empties the log:
- * if another connection did, this process would take it for a change by another process.
+ * Copies the write-ahead log back into the database and empties it: when the log is large, and when the database is idle,
+ * so that deleted data does not stay in the log. A separate thread copies. But only the writer's connection empties the
+ * log, since the server would take that by any other connection for a change that another process made.
  */
 export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOptions) {
   let changes = 0;
@@ -46,8 +45,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
   }
 
   /**
-   * Copies the log back while transactions go on, so that they do not wait for it, then empties the log. Does not
-   * empty it if `isWanted`, called just before, returns false.
+   * Copies the log back while transactions go on, and then empties it. Just before that, `isWanted` is called; if it
+   * returns false, the log is not emptied.
    */
   async function fold(isWanted: () => boolean): Promise<void> {
     if (folding) return;
@@ -66,12 +65,12 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
   );
 
   return {
-    /** Empties the log if it is too large. Call it before each transaction, while no other runs. */
+    /** Empties the log if it is too large. Call it before each transaction, while no other transaction runs. */
     async makeRoom() {
       if (isAbove(limits.maxBytesBefore)) await empty();
     },
     /**
-     * Notes that the log may have grown. Call it after each transaction, even if it failed: it may have written too.
+     * Notes that the log may have grown. Call it after each transaction. Even one that failed may have written something.
      */
     grew() {
       changes += 1;
@@ -88,8 +87,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
 const copyLog = (thread: SqliteThread) => thread.ask({ kind: "checkpoint" });
 
 /**
- * Copies the log back and empties it. Returns false if a reader in another process or a full disk prevents that. No
- * data is lost then; the log grows until a later attempt succeeds.
+ * Copies the log back and empties it. Returns false if that is impossible, because another process is reading or the disk
+ * is full. Then no data is lost, but the log keeps growing until a later attempt succeeds.
  */
 async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<boolean> {
   try {
@@ -101,7 +100,10 @@ async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<
   }
 }
 
-/** Calls `work` at each tick if there were changes before the last tick, but none since. Returns a function that stops the ticks. */
+/**
+ * Checks at regular intervals whether there were changes, and none since the last check. If so, calls `work`. Returns a
+ * function that stops the checks.
+ */
 function whenIdle(changes: () => number, work: (seen: number) => void): () => void {
   let seenAtLastTick = 0;
   const timer = setInterval(() => {

@@ -6,9 +6,8 @@ import { StorageError } from "../engine.ts";
 const suffixes = ["", "-wal", "-shm", "-serving", "-usage", ".counters"];
 
 /**
- * Checks that the database can be written, and that it has no second hard link.
- * SQLite names the write-ahead log after the path, so a database with two paths
- * could get two logs. Errors: `StorageError` with a message for the operator.
+ * Checks that the database can be written, and that it has no second hard link. SQLite names the write-ahead log after the
+ * path, so a file with two paths could get two logs. Errors: `StorageError` with a message for the operator.
  */
 export function checkDatabasePath(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false });
@@ -26,7 +25,7 @@ function checkWritable(database: string, path: string): void {
     accessSync(path, constants.W_OK);
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code === "ENOENT") return; // it will be created
+    if (code === "ENOENT") return; // the file does not exist yet, and will be created
     throw new StorageError(
       "unavailable",
       `The database ${database} cannot be opened for writing: ${path} cannot be written by this user (${code}). Change its owner or permissions.`,

@@ -5,14 +5,17 @@ import type { Order, WorkerStart } from "./sqliteWorker.ts";
 /** A background thread of the SQLite engine, with its own connection. */
 export type SqliteThread = WorkerThread<Order>;
 
-/** Starts a thread for flushes or checkpoints. It has normal priority, since transactions wait for it. */
+/**
+ * Starts a thread that flushes commits or copies the write-ahead log back. It has normal priority, as transactions
+ * wait for it.
+ */
 export function startThread(path: string): SqliteThread {
   return start({ path, yields: false });
 }
 
 /**
- * Returns a thread for slow reads. It yields the processor to verifications and to the other threads. It starts with
- * its first order, since a server without lists and searches does not need its memory.
+ * Returns a thread for slow reads. It has low priority, so that verifications and the other threads get the processor
+ * first. It starts at its first order, so that a server without lists and searches does not spend memory on it.
  */
 export function slowReadThread(path: string): SqliteThread {
   let thread: SqliteThread | undefined;

@@ -29,7 +29,7 @@ export async function inTransaction<T>(connection: Database, work: () => Promise
 }
 
 /**
- * Runs `work`, and retries for up to 5 s while another process holds the lock. Reads of this process go on meanwhile.
+ * Runs `work`. While another process has the lock that it needs, retries for up to 5 s. This process can read meanwhile.
  */
 export async function retryWhileBusy<T>(work: () => T): Promise<T> {
   const giveUpAt = performance.now() + busyWaitMs;

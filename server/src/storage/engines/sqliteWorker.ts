@@ -1,6 +1,6 @@
 /**
- * The script of the SQLite engine's background threads. A thread
- * flushes commits to disk, runs checkpoints, or runs slow reads.
+ * The script of the SQLite engine's background threads. A thread flushes commits to disk, copies the write-ahead log back
+ * (a checkpoint), or runs slow reads.
  */
 import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync, readlinkSync } from "node:fs";
@@ -15,7 +15,7 @@ export type Order =
   | { kind: "read"; sql: string; values: readonly SqlValue[] }
   | { kind: "checkpoint" };
 
-/** `yields`: whether the thread has low priority, so that it gets little of a processor that other threads need. */
+/** What a thread gets when it starts. `yields`: it has low priority, so that it hardly slows down other threads. */
 export type WorkerStart = { path: string; yields: boolean };
 
 let database: Database | undefined;
@@ -41,8 +41,7 @@ followOrders<WorkerStart, Order>((order, { path, yields }) => {
 });
 
 /**
- * Lowers the priority of this thread. Does nothing except on
- * Linux: other systems have no priorities of single threads.
+ * Lowers the priority of this thread on Linux. Other systems have no priority for single threads.
  */
 function lowerPriority(): void {
   if (process.platform !== "linux") return;
@@ -50,7 +49,7 @@ function lowerPriority(): void {
     const threadId = Number(basename(readlinkSync("/proc/thread-self")));
     setPriority(threadId, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // without /proc, slow reads compete with the other threads
+    // without /proc, the priority cannot be set, so slow reads compete with the other threads
   }
 }
 

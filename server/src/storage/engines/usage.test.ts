@@ -12,7 +12,7 @@ import { usage } from "../migrations/0006_usage.ts";
 import { target } from "./sqliteTransaction.ts";
 import { openUsageDatabase, type UsageDatabase } from "./usage.ts";
 
-/** A verification of a key whose id is one letter. */
+/** The number that stands for a key in usage counts. The id of a key is one letter here. */
 const numberOf = (key: string) => key.charCodeAt(0);
 const used = (key: string): CountRow => [1, 4, 1, numberOf(key), 0, 0, 1, 0];
 
@@ -69,7 +69,7 @@ describe("usage on PostgreSQL", () => {
     await until(() => waiting(1));
     const second = add(other, "b", "a");
     await until(() => waiting(2));
-    // if the second node began with b, it would lock b and wait for a, which the first node has locked
+    // if the second node began with b, it would have locked b, and now wait for a, which the first node has locked
     const isFree = await admin.unsafe(
       `select 1 from "usageMinutes" where "subjectNo" = ${numberOf("b")} for update skip locked`,
     );
@@ -79,7 +79,7 @@ describe("usage on PostgreSQL", () => {
     expect([await countOf("a"), await countOf("b")]).toEqual([3, 3]);
   }, 20_000);
 
-  test("is added once by a retry if a deadlock with another transaction ended the first attempt", async () => {
+  test("is counted once if a deadlock with another transaction ended the first attempt", async () => {
     const [one, other] = [await open(), await open()];
     await add(one, "c", "d");
     let waitingForBoth: (() => void)[] = [];
@@ -88,7 +88,7 @@ describe("usage on PostgreSQL", () => {
         waitingForBoth.push(resolve);
         if (waitingForBoth.length < 2) return;
         for (const go of waitingForBoth) go();
-        waitingForBoth = [() => undefined]; // a retry waits for nothing
+        waitingForBoth = [() => undefined]; // a retry must not wait for the other transaction again
       });
     const crossing = (database: UsageDatabase, first: string, second: string) =>
       database.transaction(async (tx) => {
@@ -116,7 +116,7 @@ describe("usage on PostgreSQL", () => {
     await proxy.close();
   }, 20_000);
 
-  test("waits neither forever for a lock or a statement, nor for the disk", async () => {
+  test("waits only a limited time for a lock or a statement, and does not wait for the disk", async () => {
     const { rows } = await open();
     const names = [
       "lock_timeout",

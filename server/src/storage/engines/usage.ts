@@ -14,25 +14,25 @@ export type { UsageInsert, UsageSql } from "./rowSql.ts";
 
 /** A connection to the usage database. After a failure, close it and open another one. */
 export type UsageDatabase = UsageSql & {
-  /** Runs `work` in a transaction. Retries if it conflicts with a transaction of another process. */
+  /** Runs `work` in a transaction. Runs it again if it conflicts with a transaction of another process. */
   transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
   /** Like `transaction`, but only one node at a time runs such a transaction. */
   alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
-  /** whether only one server writes to it */
+  /** whether only this server writes to the usage database */
   isOwn: boolean;
   /** Returns the space that usage takes on disk, without the free space in its files. */
   usedBytes(): Promise<number>;
-  /** Returns some of the free space in the files to the disk, if there is much. */
+  /** If the files have much free space, makes them smaller, so that other programs can use that space on the disk. */
   giveBack(): Promise<void>;
-  /** Whether the database rejected one of the rows, so that a retry is of no use. */
+  /** Returns whether the error means that the database rejected one of the rows. A retry would fail in the same way. */
   isOfOneRow(error: unknown): boolean;
   close(): Promise<void>;
 };
 
 /**
- * Connects to the usage database that belongs to a database of records. On PostgreSQL, both are the same database,
- * and a statement or transaction fails if it takes longer than `deadlineMs`. On SQLite, usage has its own file next
- * to the records, which is created if missing.
+ * Connects to the database in which usage is counted. On PostgreSQL, it is the database of the records; a statement or
+ * transaction fails if it takes longer than `deadlineMs`. On SQLite, it is a file next to the database file, which is
+ * created if it is missing.
  */
 export async function openUsageDatabase(
   records: DatabaseAddress,
@@ -74,7 +74,7 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
 }
 
 const pageBytes = 4096;
-/** the number of free pages that stay in the file for the next rows */
+/** The number of free pages that stay in the file, so that it need not grow again for the next rows. */
 const keptFreePages = 1_024;
 const pagesGivenBack = 4_096;
 
@@ -88,8 +88,8 @@ function pragma(connection: Database, name: Pragma): number {
 const keptLogBytes = 4 * 1024 * 1024;
 
 /**
- * Opens the usage file, creates it if it is missing, and migrates
- * it. Errors: `StorageError` with a message for the operator.
+ * Opens the usage file, creates it if it is missing, and migrates it to this program's schema. Errors: `StorageError` with
+ * a message for the operator.
  */
 async function openUsageFile(path: string): Promise<Database> {
   let connection: Database | undefined;
@@ -106,11 +106,11 @@ async function openUsageFile(path: string): Promise<Database> {
   }
 }
 
-/** SQLite's number for the mode in which free pages are returned to the disk on request */
+/** SQLite's number for the mode `incremental` of `auto_vacuum`: free pages are given back to the disk on request */
 const incremental = 2;
 const setIncremental = `pragma auto_vacuum = ${incremental}`;
 
-/** Rewrites a file that an older version created: until then, its free pages cannot be returned to the disk. */
+/** Rewrites a file that an older version created in another mode, in which free pages cannot be given back to the disk. */
 function compactOldFile(connection: Database): void {
   if (pragma(connection, "auto_vacuum") === incremental) return;
   connection.run(setIncremental);
@@ -118,10 +118,10 @@ function compactOldFile(connection: Database): void {
 }
 
 function prepareUsage(connection: Database): void {
-  connection.run("pragma busy_timeout = 5000"); // first, since another process may be creating the file
+  connection.run("pragma busy_timeout = 5000"); // set first, since another process may just be creating the file
   allowReadsOnFullDisk(connection);
   const isNew = pragma(connection, "page_count") === 0;
-  if (isNew) connection.run(setIncremental); // for a file that has pages already, this would need free disk space
+  if (isNew) connection.run(setIncremental); // in a file with pages, this would rewrite the file, which needs free disk space
   connection.run("pragma journal_mode = wal");
   connection.run("pragma synchronous = normal");
   connection.run(`pragma journal_size_limit = ${keptLogBytes}`);
@@ -130,8 +130,8 @@ function prepareUsage(connection: Database): void {
 const attempts = 4;
 
 /**
- * Session settings for usage. Losing the last counts in a server
- * crash is acceptable, so commits do not wait for the disk.
+ * Session settings for usage. Commits do not wait for the disk, since losing the last counts when PostgreSQL crashes is
+ * acceptable.
  */
 const usageSession = {
   ...session,
@@ -176,14 +176,14 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;
     },
-    giveBack: async () => undefined, // autovacuum gives free space back
+    giveBack: async () => undefined, // PostgreSQL's autovacuum does this
     // SQLSTATE classes 22 and 23: a value that does not fit its column, or that violates a constraint
     isOfOneRow: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
     close: () => pool.close(0),
   };
 }
 
-/** the id of an advisory lock: any number that no other lock of ours has */
+/** the id of the advisory lock for `alone`: an arbitrary number that none of our other locks has */
 const upkeepLock = 7_310_216;
 
 const usedBytesQuery = `select coalesce((select sum("bytes") from "usageBlocks"), 0)

@@ -2,7 +2,7 @@ import type { Migration } from "../migration.ts";
 
 /**
  * The first schema: workspaces, root keys, apis, identities, keys, limits, balances, permissions, roles, audit.
- * `keys.identityId` is not a foreign key: deleting an identity must not update its keys, of which there may be millions.
+ * `keys.identityId` is not a foreign key, since an identity may have millions of keys, and deleting it must not touch them.
  */
 export const start: Migration = {
   name: "0001_start",

@@ -1,6 +1,9 @@
 import type { Migration } from "../migration.ts";
 
-/** Responses for repeated Idempotency-Keys. `answer` is encrypted, and empty while the first request is in progress. */
+/**
+ * Responses for requests with a repeated Idempotency-Key. `answer` is encrypted; it is empty while the first request
+ * runs.
+ */
 export const idempotency: Migration = {
   name: "0002_idempotency",
   statements: ({ text, int64, tableEnd }) => [

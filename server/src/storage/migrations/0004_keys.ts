@@ -2,7 +2,7 @@ import type { Migration } from "../migration.ts";
 
 /**
  * Keys migrated from another system, and recoverable keys. `pendingMigrationId` is set until a migrated key's first
- * verification. `sealed` is the key, encrypted under the server's recovery key.
+ * verification. `sealed` is the key itself, encrypted with the server's recovery key.
  */
 export const keys: Migration = {
   name: "0004_keys",

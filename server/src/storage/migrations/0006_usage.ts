@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Counts by period, the last use of each key, and recent single events. The first SQLite usage files were created without
- * a record of their migrations, so the tables may already exist.
+ * Counts by period, the last use of each key, and recent single events. The first versions created SQLite usage files
+ * without recording migrations in them, so the tables may already exist.
  */
 export const usage: Migration = {
   name: "0006_usage",

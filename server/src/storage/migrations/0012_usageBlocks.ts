@@ -1,9 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Events in blocks of compressed text. `share` is 1 for events with an unknown key,
- * and 0 for all others. `usageGaps` has, for each workspace, the time from which
- * its events are complete; the row with the workspace id '' is for all workspaces.
+ * Usage events in blocks of compressed text. `share` is 1 for events with an unknown key, and 0 for all others.
+ * `usageGaps` has the time from which the events of a workspace are complete; the workspace id '' stands for all
+ * workspaces.
  */
 export const usageBlocks: Migration = {
   name: "0012_usageBlocks",

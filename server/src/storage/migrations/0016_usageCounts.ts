@@ -4,7 +4,10 @@ import type { Migration } from "../migration.ts";
 const countColumns = ["workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome"];
 const columns = [...countColumns, "count", "credits"].map((name) => `"${name}"`).join(", ");
 
-/** The kind of a subject, by the prefix of its id. Keys come last, since the ids of migrated keys may have any form. */
+/**
+ * The kind of a subject, by the prefix of its id. What has no known prefix is a key: ids of migrated keys may have
+ * any form.
+ */
 const kindOfSubject = `case when "subjectId" like 'api\\_%' escape '\\' then ${subjectKinds.api}
   when "subjectId" like 'rlns\\_%' escape '\\' then ${subjectKinds.namespace}
   when "subjectId" like 'id\\_%' escape '\\' then ${subjectKinds.identity} else ${subjectKinds.key} end`;
@@ -18,9 +21,9 @@ const numbered = `from "usage" u join "usageNames" w on w."kind" = 0 and w."work
   left join "usageNames" t on t."workspaceId" = u."workspaceId" and t."kind" = 5 and t."name" = u."tag"`;
 
 /**
- * Usage counts. They refer to names by number: each row of `usageNames` is a
- * workspace, an api, a namespace, an identity, a key or a tag. A count is in exactly
- * one of the three tables: it moves from minutes to hours to days as it gets old.
+ * Usage counts. They refer by number to rows of `usageNames`, each of which is a workspace, an api, a namespace, an
+ * identity, a key or a tag. A count is in exactly one of the three tables: as it gets older, it moves from `usageMinutes`
+ * to `usageHours` to `usageDays`.
  */
 export const usageCounts: Migration = {
   name: "0016_usageCounts",
@@ -42,8 +45,9 @@ export const usageCounts: Migration = {
 };
 
 /**
- * Imports the counts of the old table. It had each count by minute, by hour and by day. Counts by minute are not
- * imported, since those by hour include them. Counts by day are reduced by what the counts by hour include.
+ * Imports the counts of the old table, which had every count three times: by minute, by hour and by day. Counts by minute
+ * are not imported, since the counts by hour include them. From a count by day, what the counts by hour include is
+ * subtracted.
  */
 const importStatements = [
   `${names} select "workspaceId", 0, "workspaceId", max(${dayOf}) from "usage" group by "workspaceId"`,

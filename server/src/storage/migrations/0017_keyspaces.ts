@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * The keyspace of an api. If a node of an older version creates an api after this migration, the column is null, and
- * `keyspaceIdOf` derives the same id.
+ * The id of an api's keyspace. If a node of an older version creates an api after this migration, the column is null.
+ * `keyspaceIdOf` then derives the id in the same way as this migration does.
  */
 export const keyspaces: Migration = {
   name: "0017_keyspaces",

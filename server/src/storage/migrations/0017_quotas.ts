@@ -1,6 +1,9 @@
 import type { Migration } from "../migration.ts";
 
-/** Credits of identities, quotas, holds and the ledger. A balance's `id` is now a key's subject or an identity. */
+/**
+ * Credits of identities, quotas, holds and the ledger. From now on, the `id` of a balance is a key's `subjectId` or
+ * the id of an identity.
+ */
 export const quotas: Migration = {
   name: "0017_quotas",
   statements: ({ text, int64, tableEnd }) => [

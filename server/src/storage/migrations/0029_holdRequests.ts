@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** The request that created a hold, and its tags, so that usage can attribute the later charge to them. */
+/** The id and the tags of the request that created a hold, so that usage can count the later charge under them. */
 export const holdRequests: Migration = {
   name: "0029_holdRequests",
   statements: ({ text }) => [

@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * The plain permissions that the permissions of a root key stand for: a URN may name a keyspace and then stands for
- * permissions on its api. And an index to find the api of a keyspace.
+ * `grants` has the plain permissions for which the permissions of a root key stand: a permission may be a URN, which names
+ * a keyspace and stands for permissions on its api. The index finds the api of a keyspace.
  */
 export const rootKeyGrants: Migration = {
   name: "0030_rootKeyGrants",

@@ -1,6 +1,6 @@
 import type { Migration } from "../migration.ts";
 
-/** Lists of permissions and roles in the order of their creation. */
+/** Indexes for lists of permissions and roles in the order of their creation. */
 export const grantLists: Migration = {
   name: "0031_grantLists",
   statements: () => [

@@ -1,9 +1,9 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Keys that were imported with a hash of another scheme than SHA-256, which is their `hash` until their first
- * verification. While these indexes are empty, a look-up costs next to nothing. Keys are looked up by their start only if
- * their hash has a salt: many others may have the same one.
+ * Indexes for keys that were imported with another hash than SHA-256, such as bcrypt; it is in `hash` until their first
+ * verification. While these indexes are empty, a look-up costs next to nothing. The second index has only keys whose hash
+ * has a salt. A salted hash cannot be computed from a presented key, so such a key is looked up by its first characters.
  */
 export const oldHashes: Migration = {
   name: "0033_oldHashes",

@@ -9,30 +9,34 @@ import { insertMovements, type Movement } from "./movements.ts";
 
 type Part = Schema["holdParts"];
 
-/** A key's subject or an identity. It has an account if it has credits, quotas or holds. */
+/**
+ * A possible owner of an account: a key, by its `subjectId`, or an identity. It has an account if it has credits,
+ * quotas or holds.
+ */
 export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
 
 /**
- * The accounts that a transaction has locked, and its entries for the ledger of credits and quotas. Change an account
- * with `set`; `saveAccounts` writes the changed ones.
+ * The accounts that a transaction has locked, and the entries that it adds to the ledger of credits and quotas. Change an
+ * account with `set`. `saveAccounts` writes the changed accounts and the entries.
  */
 export type AccountBook = {
   /**
-   * the time, read after all rows were locked: while this transaction waited, other nodes may have spent or refilled
+   * the time after all rows were locked. A time from before would be too old, since other nodes may have spent or
+   * refilled while this transaction waited for the locks
    */
   nowMs: number;
   get(ownerId: string): Account | undefined;
   set(account: Account): void;
   /** the entries for the ledger; `saveAccounts` writes them */
   movements: Omit<Movement, "id" | "atMs">[];
-  /** the accounts that differ from their row, by id */
+  /** the accounts that differ from what is stored, by id */
   changed: Map<string, Account>;
 };
 
 /**
- * Locks the accounts of these owners, if they have one, and brings them up to date: applies due refills, resets and
- * expired holds. The row of an account guards everything that its owner can spend. All transactions lock accounts in
- * the order of their ids, so they cannot deadlock.
+ * Locks the accounts of those owners that have one, and brings them up to date: applies refills and resets that are due,
+ * and expired holds. Whoever spends from an account must lock its row. All transactions lock accounts in the order of
+ * their ids, so they cannot deadlock.
  */
 export async function lockAccounts(
   tx: Tx,
@@ -62,7 +66,7 @@ export async function lockAccounts(
   return book;
 }
 
-/** Reads the accounts of these owners as they are at `nowMs`, without locks. */
+/** Reads the accounts of these owners without locking them, in their state at `nowMs`. */
 export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: number): Promise<Account[]> {
   const [first] = owners;
   if (first === undefined) return [];
@@ -86,11 +90,14 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
 export type Outlook = {
   /** Returns the account as it will be at that time, if nothing is spent or changed until then. */
   at(ms: number): Account;
-  /** the times at which it may get more, ascending: the expiries of its holds, the next refill and the next resets */
+  /**
+   * the times at which the account may get more, ascending: its next refill, its next resets, and the expiries of its
+   * holds
+   */
   changesAtMs: number[];
 };
 
-/** Reads the outlook for each of these owners that has an account. Considers the 1000 holds that expire first. */
+/** Reads the outlook of each of these owners that has an account. It considers only the 1,000 holds that expire first. */
 export async function findOutlooks(db: Db, owners: readonly Owner[], nowMs: number): Promise<Outlook[]> {
   const rows = await selectRows(db, {
     workspaceId: owners[0]?.workspaceId ?? "",
@@ -157,8 +164,8 @@ function withoutExpiredHolds(account: Account, expired: readonly Part[], book: A
 }
 
 /**
- * Returns the account after the expiry of these holds. Gives
- * back what they took, unless they are charged when they expire.
+ * Returns the account after the expiry of these holds. It gets back what they took, except for holds that are charged when
+ * they expire.
  */
 function releaseParts(account: Account, parts: readonly Part[], nowMs: number): Account {
   return parts
@@ -194,7 +201,7 @@ function resetsBetween(stored: Account, current: Account): AccountBook["movement
   return [...refills, ...resets];
 }
 
-/** Returns a ledger entry for this account, with the amount 0 and the server as the actor. */
+/** Returns a ledger entry for this account. Its amount is 0 and its actor is the server; the caller may change both. */
 export function movementOf(
   { id, workspaceId, credits }: Account,
   kind: Movement["kind"],
@@ -224,12 +231,12 @@ export async function createAccount(tx: Tx, { workspaceId, id }: Owner): Promise
   await insertEmpty(tx, { workspaceId, id });
 }
 
-/** Deletes an account with its credits and quotas. The caller must end its holds. */
+/** Deletes an account with its credits and quotas. The caller must end its open holds. */
 export async function deleteAccount(tx: Tx, { workspaceId, id }: Owner): Promise<void> {
   await deleteRow(tx, { workspaceId, id });
 }
 
-/** Stores that a hold of this owner expires at `atMs`, unless an earlier expiry is stored. */
+/** Stores that a hold of this owner expires at `atMs`, unless another one expires earlier. */
 export const noteExpiry = prepared((db, args: Key & { atMs: number }) =>
   db
     .updateTable("balances")

@@ -39,14 +39,14 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["apis"][] }) 
   db.insertInto("apis").values(rows).compile(),
 );
 
-/** Returns the id of the api's keyspace: each api has exactly one, which holds its keys. */
+/** Returns the id of the api's keyspace: the set of its keys. Each api has exactly one. */
 export function keyspaceIdOf({ id, keyspaceId }: Pick<Schema["apis"], "id" | "keyspaceId">): string {
   return keyspaceId ?? `ks_${id.slice("api_".length)}`;
 }
 
 /**
- * Finds the apis of these keyspaces. Returns the api's id by the keyspace's id, without
- * keyspaces of deleted or unknown apis.
+ * Finds the apis of these keyspaces. Returns the id of the api by the id of the keyspace. Keyspaces of deleted or unknown
+ * apis are left out.
  */
 export async function findApisByKeyspace(
   db: Db,
@@ -100,7 +100,7 @@ const lockLive = prepared((db, { workspaceId, id }: ApiKey) =>
   liveApis(db, workspaceId).where("id", "=", id).forUpdate().compile(),
 );
 
-/** Lists live apis in the order of their creation. `search` looks at id and name. */
+/** Lists apis that are not deleted, in the order of their creation. `search` looks for a text in their ids and names. */
 export const listApis = searchedList(liveApis, ["id", "name"]);
 
 /** New values of an api. Values that are `undefined` stay unchanged. */
@@ -135,8 +135,8 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: ApiKey & StoredC
 );
 
 /**
- * Deletes an api. Its keys count as deleted too, although their rows are not updated. Returns false if the api does
- * not exist or is protected from deletion.
+ * Marks an api as deleted. Its keys then count as deleted, too, although their rows are not changed. Returns false if the
+ * api does not exist or is protected from deletion.
  */
 export async function setApiDeleted(
   tx: Tx,

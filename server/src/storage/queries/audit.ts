@@ -34,7 +34,7 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["auditEvents"
   db.insertInto("auditEvents").values(rows).compile(),
 );
 
-/** Whether the transaction that recorded this event was committed. */
+/** Returns whether this event is stored, which means that the transaction that recorded it was committed. */
 export async function hasAuditEvent(db: Db, workspaceId: string, id: string): Promise<boolean> {
   return (await selectId(db, { workspaceId, id })).length > 0;
 }
@@ -48,7 +48,7 @@ const selectId = prepared((db, { workspaceId, id }: { workspaceId: string; id: s
     .compile(),
 );
 
-/** Finds the last event of this kind whose target has this id. */
+/** Finds the latest event of this kind about the record with this id. */
 export async function findLastAuditEvent(
   db: Db,
   workspaceId: string,
@@ -70,9 +70,9 @@ const selectLast = prepared((db, of: { workspaceId: string; event: string; targe
 );
 
 export type AuditFilter = Walk & {
-  /** only rows whose id is greater than this, whatever the direction */
+  /** only events whose id is greater than this one, also if the list is newest first */
   aboveId?: string | undefined;
-  /** the last id that may be read */
+  /** the id of the last event that may be read */
   untilId?: string | undefined;
   requestId?: string | undefined;
   event?: string | undefined;
@@ -103,7 +103,7 @@ export async function listAuditEvents(
   }));
 }
 
-/** Returns the id of the last event that a search may read. Returns `undefined` if the list ends before. */
+/** Returns the id of the last event that a search may read, or `undefined` if it may read the list to its end. */
 export async function lastAuditIdOfBudget(
   db: Db,
   workspaceId: string,
@@ -160,7 +160,7 @@ function parseNames(text: string): string[] {
   }
 }
 
-/** Deletes at most `limit` events from before `beforeMs`, in all workspaces. Returns the number of deleted events. */
+/** Deletes at most `limit` events from before `beforeMs`, in all workspaces. Returns how many it deleted. */
 export async function deleteOldAuditEvents(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("auditEvents")

@@ -5,7 +5,7 @@ import { inBatches } from "../batches.ts";
 import { prepared } from "../prepared.ts";
 import type { Schema, Tx } from "../schema.ts";
 
-/** The columns of a `Balance`, with the name of their table, so that joins can select them too. */
+/** The columns of a `Balance`. They begin with the name of the table, so that a query with joins can select them. */
 export const balanceColumns = [
   "balances.remaining",
   "balances.refillAmount",
@@ -21,7 +21,7 @@ export function creditsAt(balance: Balance, nowMs: number): Credits | undefined 
 /** The credits and quotas of a new key or identity. `ownerId` is the key's subject id or the identity's id. */
 export type NewBalance = { ownerId: string; credits: Credits | undefined; quotas: readonly Quota[] };
 
-/** Inserts the balances of keys or identities that this transaction has inserted. */
+/** Inserts the balances of keys or identities that the same transaction has inserted. */
 export async function insertBalances(
   tx: Tx,
   workspaceId: string,

@@ -17,14 +17,14 @@ import {
 } from "./accounts.ts";
 import { insertHold } from "./holds.ts";
 
-/** A request to spend. The key must have enough, and so must its identity, if that has an account. */
+/** A request to spend. The key must have enough. If its identity has an account, that must have enough, too. */
 export type Spend = {
   workspaceId: string;
   /** the `subjectId` of the key that spends; undefined: only the identity spends */
   subjectId: string | undefined;
   identityId: string | undefined;
   cost: Cost;
-  /** the hold to create for a part of the cost, so that this part can be settled later */
+  /** the hold to create for a part of the cost, whose final amount is settled later */
   hold?: HoldRequest | undefined;
 };
 
@@ -42,15 +42,15 @@ export type HoldRequest = {
 };
 
 export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
-  /** a quota in the cost that no owner has; if there is one, nothing is spent */
+  /** a quota that the request names and that neither owner has; if there is one, nothing is spent */
   unknownQuota: string | undefined;
-  /** when the hold expires; undefined: nothing is held */
+  /** when the hold expires; undefined if no hold was created */
   holdExpiresAtMs: number | undefined;
 };
 
 /**
- * Spends all of these, in their order, and returns an outcome for each. First locks all accounts, and at the end
- * writes each changed account once. `newId` creates ids for ledger entries.
+ * Runs these requests in their order, and returns an outcome for each. First locks all accounts. At the end, writes each
+ * changed account once. `newId` creates ids for ledger entries.
  */
 export async function spendAll(
   tx: Tx,
@@ -98,14 +98,17 @@ export function ownersOf(of: {
   return owners;
 }
 
-/** Finds a quota in the cost that none of the accounts has. */
+/** Finds a quota that the cost names and that none of the accounts has. */
 export function unknownIn(accounts: readonly Account[], { quotas }: Cost): string | undefined {
   return [...quotas.keys()].find(
     (name) => !accounts.some((account) => quotasOf(account).some((one) => one.name === name)),
   );
 }
 
-/** Puts the charged accounts into the book, with ledger entries for the thresholds of quotas that were crossed. */
+/**
+ * Puts the charged accounts into the book, and a ledger entry for each threshold of a quota that this charge has
+ * crossed.
+ */
 export function keep(book: AccountBook, before: readonly Account[], charged: Charged): void {
   for (const [index, account] of charged.accounts.entries()) {
     if (charged.taken.some(({ accountId }) => accountId === before[index]?.id)) book.set(account);

@@ -10,7 +10,7 @@ export type ConsoleSession = {
   rootKey: RootKeyRecord;
 };
 
-/** Finds the session with this id, the hash of its secret. A session ends when its root key is deleted. */
+/** Finds a session by its id, which is the hash of its secret. Finds nothing if the root key of the session was deleted. */
 export async function findConsoleSession(db: Db, id: string): Promise<ConsoleSession | undefined> {
   const row = await rootKeyRows(db)
     .innerJoin("consoleSessions", "consoleSessions.rootKeyId", "rootKeys.id")
@@ -36,7 +36,10 @@ export type NewConsoleSession = {
   nowMs: number;
 };
 
-/** Inserts a session. If its root key then has more than `most` sessions, deletes those that were used longest ago. */
+/**
+ * Inserts a session. If its root key then has more than `most` sessions, deletes those that have been unused for
+ * longest.
+ */
 export async function insertConsoleSession(
   tx: Tx,
   { id, workspaceId, rootKeyId, byLink, nowMs }: NewConsoleSession,
@@ -73,8 +76,8 @@ export async function deleteConsoleSession(tx: Tx, id: string): Promise<boolean>
 }
 
 /**
- * Deletes at most `limit` sessions that began before `beforeMs`, or
- * after `afterMs`: those were created while the clock was wrong.
+ * Deletes at most `limit` sessions that began before `beforeMs` or after `afterMs`. The latter were created while the
+ * clock was wrong.
  */
 export async function deleteOldConsoleSessions(
   tx: Tx,

@@ -1,14 +1,14 @@
 import type { Tx } from "../schema.ts";
 
 /**
- * The workspace id of deleted permissions and roles. Since a permission or role may have many links, a delete only
- * sets this id; the clean-up removes the rows later.
+ * The workspace id of deleted permissions and roles. A permission or role may belong to very many keys, so deleting it
+ * only sets this id. The clean-up later removes its row and the rows that link it to keys and roles.
  */
 export const noWorkspace = "";
 
 /**
- * Removes at most `limit` links of one deleted permission, or the permission itself if it has no links left. Returns
- * `limit` if there may be more to remove, otherwise 0.
+ * Removes at most `limit` links of one deleted permission to keys and roles. If it has no links left, removes the
+ * permission itself. Returns `limit` if there may be more to remove, otherwise 0.
  */
 export async function deleteGonePermission(tx: Tx, limit: number): Promise<number> {
   const gone = await firstGone(tx, "permissions");
@@ -34,7 +34,7 @@ async function firstGone(tx: Tx, table: "permissions" | "roles"): Promise<string
   return (await query.executeTakeFirst())?.id;
 }
 
-/** Deletes at most `limit` links. Returns whether there were any. */
+/** Deletes at most `limit` links. Returns whether it deleted any. */
 async function deleteLinks(
   tx: Tx,
   table: "keyPermissions" | "keyRoles" | "rolePermissions",

@@ -1,7 +1,7 @@
 import { isIn, prepared } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 
-/** A permission of a key, and the role through which the key has it; undefined: the key has it directly. */
+/** A permission of a key, and the role that gives it to the key; undefined if the key has it directly. */
 export type GrantSource = { slug: string; role: string | undefined };
 
 /** Lists all sources of a key's permissions: direct ones first, then those through roles, each sorted by slug. */
@@ -27,7 +27,10 @@ function order(one: string, other: string): number {
 
 type OfKeys = { workspaceId: string; keyIds: readonly string[] };
 
-/** A cross join, as in `selectThroughRoles`: SQLite keeps its order. It would otherwise read all permissions and roles of the workspace first. */
+/**
+ * The joins here and below are cross joins, since SQLite keeps their order. With other joins, it would read all
+ * permissions and roles of the workspace first.
+ */
 const selectDirect = prepared((db, { workspaceId, keyIds }: OfKeys) =>
   db
     .selectFrom("keyPermissions")

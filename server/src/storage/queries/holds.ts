@@ -4,8 +4,8 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 
 /**
- * A hold reserves credits or units of a quota until it is settled, is released or expires. It has a part for each
- * account that it has taken from: that of the key, that of the identity, or both.
+ * A hold reserves credits or units of a quota until it is settled, is released or expires. It has a part for each account
+ * that it has taken from: the key's, the identity's, or both.
  */
 export type Hold = Schema["holds"];
 type Part = Schema["holdParts"];
@@ -57,8 +57,8 @@ function holdRows(db: Db) {
 }
 
 /**
- * Locks and returns expired holds of credits that are charged when they expire and have no outcome yet. `isLimited`:
- * whether the key or its identity has limited credits.
+ * Locks and returns expired holds of credits that have no outcome yet and are to be charged because they have expired.
+ * `isLimited`: the key or its identity has limited credits.
  */
 export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number; limit: number }) =>
   holdRows(db)
@@ -85,7 +85,7 @@ export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number;
         .end()
         .as("isLimited"),
     )
-    // the same condition as that of the index "holdsToCharge"
+    // exactly the condition of the index "holdsToCharge", so that the database uses it
     .where(sql<SqlBool>`"onExpiry" = 'charge' and "quota" is null and "outcome" is null`)
     .where("expiresAtMs", "<=", nowMs)
     .orderBy("expiresAtMs")
@@ -131,8 +131,8 @@ const takePart = prepared((db, key: OwnerKey & { holdId: string }) =>
 type Expired = OwnerKey & { nowMs: number };
 
 /**
- * Stores that these holds have expired, so that a node whose clock is behind does not take them for open. Locks the
- * rows in the order of their ids, since another transaction may do the same for the other part of a hold.
+ * Stores that these holds have expired, so that a node whose clock is behind does not treat them as open. Locks the rows
+ * in the order of their ids, so that it cannot deadlock with a transaction that does this for the other part of a hold.
  */
 export async function noteExpired(
   tx: Tx,
@@ -227,8 +227,7 @@ const selectFirstExpiry = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
 const keptMs = 86_400_000;
 
 /**
- * Deletes at most `limit` holds that ended more than a day
- * ago, in all workspaces. Returns the number of deleted holds.
+ * Deletes at most `limit` holds that ended more than a day ago, in all workspaces. Returns how many it deleted.
  */
 export async function deleteOldHolds(tx: Tx, nowMs: number, limit: number): Promise<number> {
   return (await deleteOld(tx, { beforeMs: nowMs - keptMs, limit })).length;

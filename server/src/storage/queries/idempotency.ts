@@ -2,8 +2,8 @@ import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
 /**
- * How long responses are kept. A response that is dated even further into the future was
- * stored while a clock was wrong.
+ * How long responses are kept. If the time of a response is further than this in the future, it was stored while a clock
+ * was wrong.
  */
 const keptMs = 24 * 60 * 60 * 1000;
 
@@ -18,8 +18,8 @@ const storedColumns = ["bodyHash", "answer as response"] as const;
 export type Claim = { id: string; workspaceId: string; bodyHash: string; nowMs: number };
 
 /**
- * Claims an id for a request. Returns `undefined` if this request is the
- * first with the id; otherwise returns what the first one has stored.
+ * Claims an id for a request. Returns `undefined` if this is the first request with the id; otherwise returns the response
+ * that the first one has stored.
  */
 export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResponse | undefined> {
   const { id, workspaceId, bodyHash, nowMs } = claim;
@@ -33,8 +33,8 @@ export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResp
 
 type Id = { workspaceId: string; id: string };
 /**
- * The times whose responses are kept. Responses from before or after
- * have expired: those from the future would otherwise stay for years.
+ * The times whose responses are valid. Responses from before have expired. Responses from after were stored while a clock
+ * was wrong; if they were valid, they could stay so for years.
  */
 type Span = { fromMs: number; toMs: number };
 
@@ -106,7 +106,7 @@ const setResponse = prepared((db, { workspaceId, id, response }: Id & { response
     .compile(),
 );
 
-/** Deletes at most `limit` expired responses, in all workspaces. Returns the number of deleted responses. */
+/** Deletes at most `limit` expired responses, in all workspaces. Returns how many it deleted. */
 export async function deleteOldResponses(tx: Tx, nowMs: number, limit: number): Promise<number> {
   const old = tx
     .selectFrom("idempotency")

@@ -13,7 +13,7 @@ const identityColumns = ["id", "externalId", "meta"] as const;
 
 type IdentityRow = { id: string; externalId: string; meta: string; accountId: string | null };
 
-/** `hasAccount`: whether it has credits, quotas or holds. */
+/** An identity. `hasAccount`: it has credits, quotas or holds. */
 export type FoundIdentity = IdentityRecord & { hasAccount: boolean };
 
 /** Selects the id of the identity's account, which is the identity's own id; null if it has no account. */
@@ -28,7 +28,7 @@ function accountIdOf(db: Db, workspaceId: string) {
 
 type Ref = { workspaceId: string; ref: string };
 
-/** Finds the identity with this id or external id. If both match, the id wins. */
+/** Finds the identity whose id or external id is `ref`. If there is one of each, returns the one with the id. */
 export async function findIdentity(
   db: Db,
   workspaceId: string,
@@ -38,7 +38,7 @@ export async function findIdentity(
   return row && withOwnRatelimits(db, workspaceId, row);
 }
 
-/** Finds the id of the identity with this id or external id. If both match, the id wins. */
+/** Finds the id of the identity whose id or external id is `ref`. If there is one of each, returns the one with the id. */
 export async function findIdentityId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   return byId(await selectByRef(db, { workspaceId, ref }), ref)?.id;
 }
@@ -63,8 +63,8 @@ const lockByRef = prepared((db, { workspaceId, ref }: Ref) =>
 );
 
 /**
- * Of at most two rows, chooses the one with this id. SQLite would
- * take 17 µs to sort them, five times as long as to find them.
+ * Chooses the row whose id is `ref`, if there is one, among at most two rows. SQLite could sort them, but would take 17 µs
+ * for it, five times as long as for finding them.
  */
 function byId(rows: readonly IdentityRow[], ref: string): IdentityRow | undefined {
   return rows.find((row) => row.id === ref) ?? rows[0];
@@ -98,7 +98,7 @@ async function withRatelimits(
   return rows.map((row) => identityOf(row, limits.get(row.id) ?? []));
 }
 
-/** Lists identities in the order of their creation. `search` looks at id and external id. */
+/** Lists identities in the order of their creation. `search` looks for a text in their ids and external ids. */
 export async function listIdentities(
   db: Db,
   workspaceId: string,
@@ -159,7 +159,7 @@ export async function claimIdentity(
     const { workspaceId, externalId } = identity;
     const [row] = await selectByExternalIds(tx, { workspaceId, externalIds: [externalId] });
     if (row !== undefined) return row.id;
-    // another transaction has deleted it in between; try again
+    // another transaction has deleted the identity between the insert and the read: try again
   }
 }
 
@@ -188,7 +188,7 @@ export async function claimIdentities(
       selectByExternalIds(tx, { workspaceId, externalIds }),
     ))
       ids.set(row.externalId, row.id);
-    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction has deleted these in between
+    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction has deleted these between the insert and the read
   }
   return { ids, createdIds };
 }

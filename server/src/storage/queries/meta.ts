@@ -1,6 +1,6 @@
-/** JSON with fewer characters cannot nest so deeply that serializing it would overflow the stack. */
+/** JSON with fewer characters than this cannot be nested so deeply that serializing it would overflow the stack. */
 const longText = 40_000;
-/** the deepest nesting that is parsed, far above what a request may contain */
+/** JSON that is nested more deeply than this is not parsed. A request may contain far less. */
 const maxDepth = 1_000;
 
 /** Parses stored metadata. Returns an empty object if it is damaged, so that one bad row does not break a whole list. */
@@ -14,7 +14,7 @@ export function parseMeta(text: string): object {
   }
 }
 
-/** Whether parsing or serializing this JSON could overflow the stack. */
+/** Returns whether parsing or serializing this JSON could overflow the stack. */
 export function nestsTooDeeply(text: string): boolean {
   return text.length >= longText && depthOf(text) > maxDepth;
 }

@@ -29,8 +29,7 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["movements"][
 );
 
 /**
- * Deletes at most `limit` movements from before `beforeMs`, in all workspaces. Returns
- * the number of deleted movements.
+ * Deletes at most `limit` movements from before `beforeMs`, in all workspaces. Returns how many it deleted.
  */
 export async function deleteOldMovements(tx: Tx, beforeMs: number, limit: number): Promise<number> {
   return (await deleteOld(tx, { beforeMs, limit })).length;
@@ -51,7 +50,7 @@ const deleteOld = prepared((db, { beforeMs, limit }: { beforeMs: number; limit: 
 export type MovementFilter = {
   workspaceId: string;
   ownerId: string;
-  /** only movements before this one */
+  /** only movements that are older than the one with this id */
   beforeId: string | undefined;
   limit: number;
 };

@@ -3,10 +3,10 @@ import { prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { searchedList } from "./searchedList.ts";
 
-/** What a rate limit decision needs of a namespace. */
+/** What a rate limit decision needs to know about a namespace. */
 export type NamespaceRecord = { id: string; overrides: OverrideTable };
 
-/** Finds the id of the namespace with this id or name. If both match, the id wins. */
+/** Finds the id of the namespace whose id or name is `ref`. If there is one of each, returns the one with the id. */
 export async function findNamespaceId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (rows.find(({ id }) => id === ref) ?? rows[0])?.id;
@@ -57,11 +57,12 @@ const selectRow = prepared((db, { workspaceId, id }: OfId) =>
   ofWorkspace(db, workspaceId).where("id", "=", id).compile(),
 );
 
-/** Lists namespaces in the order of their creation. `search` looks at id and name. */
+/** Lists namespaces in the order of their creation. `search` looks for a text in their ids and names. */
 export const listNamespaces = searchedList(ofWorkspace, ["id", "name"]);
 
 /**
- * Renames a namespace. If another one has the name, changes nothing and returns false. The workspace must be locked.
+ * Renames a namespace. If another namespace has the name, changes nothing and returns false. The caller must have locked
+ * the workspace.
  */
 export async function renameNamespaceRow(
   tx: Tx,
@@ -103,8 +104,8 @@ type OfNamespace = { workspaceId: string; namespaceId: string };
 const selectAllOverrides = prepared((db, of: OfNamespace) => selectOverrides(db, of).compile());
 
 /**
- * Locks the namespace's row. Until this transaction ends, no other one can delete the namespace, or count and add its
- * overrides. Returns false if the namespace was deleted.
+ * Locks the namespace's row. Until this transaction ends, others wait that delete the namespace, or that count its
+ * overrides to add one. Returns false if the namespace was deleted.
  */
 export async function lockNamespace(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
   return (await lockRow(tx, { workspaceId, id })).length > 0;

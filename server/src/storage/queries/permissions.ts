@@ -7,7 +7,7 @@ import { searchedList } from "./searchedList.ts";
 /** A permission as the operations return it. */
 export type PermissionRecord = { id: string; name: string; slug: string; description: string | null };
 
-/** The columns of a permission, with the name of their table, so that joins can select them too. */
+/** The columns of a permission. They begin with the name of the table, so that a query with joins can select them. */
 export const permissionColumns = [
   "permissions.id",
   "permissions.name",
@@ -15,7 +15,7 @@ export const permissionColumns = [
   "permissions.description",
 ] as const;
 
-/** Finds the permission with this id or slug. If both match, the id wins. */
+/** Finds the permission whose id or slug is `ref`. If there is one of each, returns the one with the id. */
 export async function findPermission(
   db: Db,
   workspaceId: string,
@@ -75,7 +75,10 @@ const selectBySlugs = prepared(
       .compile(),
 );
 
-/** Lists permissions in the order of their creation. `search` looks at id, name, slug and description. */
+/**
+ * Lists permissions in the order of their creation. `search` looks for a text in their ids, names, slugs and
+ * descriptions.
+ */
 export const listPermissions = searchedList(ofWorkspace, ["id", "name", "slug", "description"]);
 
 function ofWorkspace(db: Db, workspaceId: string) {
@@ -106,8 +109,8 @@ const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["permi
 );
 
 /**
- * Returns the permissions with these slugs, sorted by slug in byte order. Creates missing
- * ones, with the slug as their name.
+ * Returns the permissions with these slugs, sorted by slug in byte order. Creates those that do not exist, with the slug as
+ * their name.
  */
 export async function claimPermissions(
   tx: Tx,
@@ -157,8 +160,8 @@ const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: st
 );
 
 /**
- * Deletes a permission from all keys and roles with one write, however many have it: moves it out of its workspace,
- * since queries read only rows of a workspace. `deleteGonePermission` deletes the rows later.
+ * Takes a permission from all keys and roles by changing a single row, however many have it: it moves the permission out of
+ * its workspace, where no query finds it. `deleteGonePermission` deletes the rows later.
  */
 export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
@@ -182,7 +185,7 @@ export async function listKeyPermissions(
   return selectOfKey(db, { workspaceId, keyId });
 }
 
-/** A cross join: SQLite keeps its order. It would otherwise read all permissions of the workspace first. */
+/** A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first. */
 const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
   db
     .selectFrom("keyPermissions")
@@ -209,7 +212,7 @@ export async function insertKeyPermissions(
   );
 }
 
-/** Like `insertKeyPermissions`, for several keys. */
+/** Gives permissions to several keys. `insertKeyPermissions` does this for one key. */
 export async function linkKeyPermissions(
   tx: Tx,
   workspaceId: string,

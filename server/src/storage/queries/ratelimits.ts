@@ -12,7 +12,10 @@ export async function listOwnRatelimits(
   return inOrder(await selectOfOwner(db, { workspaceId, ownerId })).map(limitOf);
 }
 
-/** Lists the rate limits of several keys or identities by owner, each owner's in the order in which they were set. */
+/**
+ * Lists the rate limits of several keys or identities, by owner. The limits of an owner are in the order in which
+ * they were set.
+ */
 export async function listRatelimits(
   db: Db,
   workspaceId: string,
@@ -29,8 +32,8 @@ export async function listRatelimits(
 }
 
 /**
- * Sorts the limits here, since SQLite takes 25 µs to sort two rows in a temporary tree, three
- * times as long as to find them.
+ * Sorts the limits by their position. SQLite could do this, but would take 25 µs for two rows, three times as long as for
+ * finding them.
  */
 function inOrder<R extends Pick<LimitRow, "position">>(rows: readonly R[]): R[] {
   return rows.toSorted((one, other) => one.position - other.position);
@@ -62,7 +65,10 @@ const selectOfOwners = prepared((db, { workspaceId, ownerIds }: Owners) =>
     .compile(),
 );
 
-/** Applies a diff to the owner's stored limits, and returns the new limits. A limit that remains keeps its id. */
+/**
+ * Applies a diff to the stored limits of an owner, and returns the new limits. A limit that is not removed keeps its
+ * id.
+ */
 export async function applyRatelimitDiff(
   tx: Tx,
   workspaceId: string,
@@ -130,7 +136,10 @@ const upsertLimits = prepared(
       .compile(),
 );
 
-/** Deletes all limits of the owner and returns their ids in their order. PostgreSQL returns deleted rows in any order. */
+/**
+ * Deletes all limits of the owner, and returns their ids in the order of the limits. It sorts them, since PostgreSQL
+ * returns deleted rows in any order.
+ */
 export async function deleteRatelimits(tx: Tx, workspaceId: string, ownerId: string): Promise<string[]> {
   const rows = await deleteAll(tx, { workspaceId, ownerId });
   return inOrder(rows).map((row) => row.id);

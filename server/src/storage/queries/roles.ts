@@ -5,7 +5,7 @@ import { noWorkspace } from "./gone.ts";
 import { type PermissionRecord, permissionColumns } from "./permissions.ts";
 import { searchedList } from "./searchedList.ts";
 
-/** A role without its permissions, since it may have many. */
+/** A role without its permissions, of which it may have many. */
 export type RoleRow = { id: string; name: string; description: string | null };
 
 /** A role with its permissions, as the operations return it. */
@@ -18,7 +18,7 @@ export type RoleRecord = {
 
 const roleColumns = ["roles.id", "roles.name", "roles.description"] as const;
 
-/** Finds the role with this id or name. If both match, the id wins. */
+/** Finds the role whose id or name is `ref`. If there is one of each, returns the one with the id. */
 export async function findRole(db: Db, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (await withPermissions(db, workspaceId, rows))[0];
@@ -79,7 +79,8 @@ const selectByNames = prepared(
 );
 
 /**
- * Lists roles without their permissions, in the order of their creation. `search` looks at id, name and description.
+ * Lists roles without their permissions, in the order of their creation. `search` looks for a text in their ids, names and
+ * descriptions.
  */
 export const listRoles = searchedList(withPermissionCount, ["id", "name", "description"]);
 
@@ -117,7 +118,7 @@ export async function withPermissions(
   }));
 }
 
-/** A cross join: SQLite keeps its order. It would otherwise read all permissions of the workspace first. */
+/** A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first. */
 const selectOfRoles = prepared(
   (db, { workspaceId, roleIds }: { workspaceId: string; roleIds: readonly string[] }) =>
     db
@@ -183,7 +184,7 @@ const updateUnlessTaken = prepared((db, to: RoleRow & { workspaceId: string }) =
     .compile(),
 );
 
-/** Deletes a role from all keys with one write, as `setPermissionGone` does for permissions. */
+/** Takes a role from all keys by changing a single row, as `setPermissionGone` does for permissions. */
 export async function setRoleGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
 }
@@ -267,7 +268,7 @@ export async function insertKeyRoles(
   );
 }
 
-/** Like `insertKeyRoles`, for several keys. */
+/** Gives roles to several keys. `insertKeyRoles` does this for one key. */
 export async function linkKeyRoles(
   tx: Tx,
   workspaceId: string,

@@ -4,7 +4,7 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Flag, Schema, Tx } from "../schema.ts";
 import { contains } from "./search.ts";
 
-/** What authentication needs of a root key. */
+/** What authentication needs to know about a root key. */
 export type RootKeyRecord = {
   caller: Caller;
   enabled: boolean;
@@ -43,7 +43,10 @@ export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
 
 type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
 
-/** Returns the plain permissions of a root key: URNs are replaced by the permissions that they stand for. */
+/**
+ * Returns the plain permissions of a root key, such as `api.*.verify_key`. A URN among its permissions is replaced by
+ * those it stands for.
+ */
 function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
   return parsePermissions(permissions).flatMap((one) => {
@@ -52,7 +55,7 @@ function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): stri
   });
 }
 
-/** Parses the stored permissions. Damaged ones grant nothing. */
+/** Parses the stored permissions. Permissions that are damaged are left out, so they allow nothing. */
 function parsePermissions(text: string): string[] {
   try {
     const value: unknown = JSON.parse(text);
@@ -70,7 +73,7 @@ export type NewRootKey = {
   end: string;
   name: string | undefined;
   permissions: readonly string[];
-  /** the plain permissions that `permissions` stand for; omitted if these have no URNs */
+  /** the plain permissions that `permissions` stand for; omitted if `permissions` has no URNs */
   grants?: readonly string[];
   expiresAtMs: number | undefined;
   nowMs: number;
@@ -131,7 +134,7 @@ export type StoredRootKey = {
   enabled: boolean;
   createdAtMs: number;
   expiresAtMs: number | undefined;
-  /** the time of the last reroll; `expiresBeforeRerollMs` was the expiry before the first reroll */
+  /** the time of the last reroll; `expiresBeforeRerollMs` is the expiry before the first reroll */
   rerolledAtMs: number | undefined;
   expiresBeforeRerollMs: number | undefined;
 };
@@ -178,7 +181,7 @@ const selectById = prepared((db, { workspaceId, id }: OfId) =>
 );
 
 type Page = {
-  /** only root keys whose id is greater, in byte order */
+  /** only root keys whose id is greater than this, in byte order */
   afterId: string | undefined;
   limit: number;
   /** only root keys with these ids; undefined: all root keys */
@@ -201,7 +204,7 @@ const selectPage = prepared(
 );
 
 /**
- * Whether the workspace has a root key other than this one that has all permissions, is enabled and has not expired.
+ * Returns whether the workspace has another root key than this one that has all permissions, is enabled and has not expired.
  */
 export async function hasOtherOwnersRootKey(
   db: Db,
@@ -262,7 +265,10 @@ const updateRow = prepared((db, { workspaceId, id, ...change }: OfId & ChangedCo
     .compile(),
 );
 
-/** Stores a reroll: the root key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+/**
+ * Stores that a root key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is its expiry before its first
+ * reroll.
+ */
 export async function setRootKeyRerolled(
   tx: Tx,
   workspaceId: string,
@@ -287,7 +293,7 @@ const updateRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expi
     .compile(),
 );
 
-/** Deletes a root key and stores its hash as revoked. Returns false if the root key does not exist. */
+/** Deletes a root key, and stores its hash among the revoked ones. Returns false if the root key does not exist. */
 export async function revokeRootKey(tx: Tx, id: string, nowMs: number): Promise<boolean> {
   const [row] = await deleteRow(tx, { id });
   if (row === undefined) return false;

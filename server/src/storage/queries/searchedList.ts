@@ -14,7 +14,7 @@ export type SearchFilter = Walk & {
 type Start = { workspaceId: string; afterId: string | undefined; descending: boolean };
 
 type Page = Start & {
-  /** the last id that may be read */
+  /** the id of the last row that may be read */
   untilId: string | undefined;
   limit: number;
   pattern: string | undefined;
@@ -22,8 +22,8 @@ type Page = Start & {
 };
 
 /**
- * Defines how a list is read: its rows in the order of their ids, which is that of their creation. A search looks at the
- * columns in `searched`, and reads at most `rowBudget` rows.
+ * Defines how a list is read: its rows in the order of their ids, which is the order of their creation. A search looks for
+ * a text in the columns `searched`, and reads at most `rowBudget` rows.
  */
 export function searchedList<T extends keyof Schema, R>(
   rowsOf: (db: Db, workspaceId: string) => SelectQueryBuilder<Schema, T, R>,
@@ -31,7 +31,7 @@ export function searchedList<T extends keyof Schema, R>(
 ): (db: Db, workspaceId: string, filter: SearchFilter) => Promise<Walked<R>> {
   const id = sql.ref<string>("id");
 
-  /** Selects the id of the last row that a search may read. Returns no row if the list ends before. */
+  /** Selects the id of the last row that a search may read. Selects nothing if it may read the list to its end. */
   const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: Start) =>
     rowsOf(db, workspaceId)
       .clearSelect()

@@ -4,12 +4,12 @@ import { type AccountBook, lockAccounts, movementOf, type Owner, saveAccounts } 
 import { keep, ownersOf } from "./charges.ts";
 import { type Hold, lockChargedHolds, lockHold, setHoldEnded, takeParts } from "./holds.ts";
 
-/** How a caller ends a hold: by settling it for an amount, or by releasing it, which gives everything back. */
+/** How a caller ends a hold: by settling it for an amount, or by releasing it, so that everything is given back. */
 export type HoldEnd = { kind: "settle"; amount: number } | { kind: "release" };
 
 /**
- * The outcome of an ended hold. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had already expired
- * and given everything back, so the amount was charged from what was left of the balance.
+ * The outcome of a hold that has ended. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had already
+ * expired, and everything was given back, so the amount was charged to what was left of the balance at that time.
  */
 export type HoldOutcome = {
   kind: HoldEnd["kind"];
@@ -23,13 +23,16 @@ export type HoldOutcome = {
 
 type By = { now: () => number; newId: () => string; actorId: string };
 
-/** `spent` are the credits that this call took from a limited balance. If an earlier call ended the hold, it is 0. */
+/**
+ * A hold that has ended. `spent`: the credits that this call has taken from a limited balance; 0 if an earlier call
+ * has ended the hold.
+ */
 type Ended = { outcome: HoldOutcome; spent: number };
 
 /**
- * Ends a hold exactly once. If it has ended before in the same way, returns the first outcome; if it has ended in
- * another way, returns `ended_otherwise`. `found` is the hold as it was read before this transaction. Returns
- * `undefined` if it no longer exists.
+ * Ends a hold, at most once. If an earlier call has ended it in the same way, returns the outcome of that call. If it has
+ * ended in another way, returns `ended_otherwise`. `found` is the hold as it was read before this transaction. Returns
+ * `undefined` if the hold no longer exists.
  */
 export async function settleHold(
   tx: Tx,
@@ -54,8 +57,8 @@ export async function settleHold(
 }
 
 /**
- * Returns the outcome of a hold that has ended, or `undefined` if it is still open. An expired hold with `onExpiry`
- * "charge" counts as settled in full.
+ * Returns the outcome of a hold that has ended, or `undefined` if it is still open. If its `onExpiry` is "charge" and it has
+ * expired, it counts as settled in full.
  */
 function firstOutcome(hold: Hold, nowMs: number): HoldOutcome | undefined {
   const { outcome, onExpiry, amount } = hold;
@@ -69,8 +72,8 @@ function chargedInFull(amount: number): HoldOutcome {
 }
 
 /**
- * Ends at most `limit` expired holds of credits that are charged when they expire, in all workspaces. Returns these
- * holds, with the credits that each has spent.
+ * Ends at most `limit` expired holds of credits whose `onExpiry` is "charge", in all workspaces. Returns these holds, and
+ * the credits that each has spent.
  */
 export async function endChargedHolds(
   tx: Tx,
@@ -87,7 +90,7 @@ export async function endChargedHolds(
   return holds.map(({ isLimited, ...hold }) => ({ hold, spent: isLimited === 1 ? hold.amount : 0 }));
 }
 
-/** Whether a hold has expired by the clock of this node, or of another node that has already applied its expiry. */
+/** Returns whether a hold has expired, by the clock of this node or of another node that has already applied its expiry. */
 function hasExpired({ expiresAtMs, endedAtMs }: Hold, nowMs: number): boolean {
   return expiresAtMs <= nowMs || endedAtMs !== null;
 }
@@ -105,7 +108,7 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   const held = isLate ? 0 : hold.amount;
   const amount = end.kind === "settle" ? end.amount : 0;
   const returned = Math.max(0, held - amount);
-  // if the hold has expired, one of its owners may already have its part back; this gives the other part back
+  // if the hold has expired, one of its owners may already have got its part back; the other gets its part back now
   await giveBackParts(tx, hold, isLate ? hold.amount : returned, locked);
   const current = accountsOf(book, owners);
   const extra = Math.min(Math.max(0, amount - held), availableIn(current, quota));
@@ -117,7 +120,7 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   return outcome;
 }
 
-/** Gives `units` of the hold back to each owner that has not got its part back. */
+/** Gives `units` of the hold back to each owner that has not got its part back yet. */
 async function giveBackParts(tx: Tx, hold: Hold, units: number, { book, owners }: Locked): Promise<void> {
   const parts = await takeParts(
     tx,

@@ -2,7 +2,10 @@ import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 import { parseStored } from "../storedJson.ts";
 
-/** A case in which the upstream and this server decided differently. It contains no secrets and no data of users. */
+/**
+ * A verification that the upstream server and this server decided differently. It contains no secrets and no data of
+ * users.
+ */
 export type DifferenceExample = {
   atMs: number;
   requestId: string;

@@ -39,7 +39,7 @@ const keyById = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
     .compile(),
 );
 
-/** Names by id, without those of deleted records. */
+/** The names of records, by their ids. Deleted records are left out. */
 type Names = Promise<Map<string, string>>;
 
 async function named(rows: Promise<{ id: string; name: string }[]>): Names {
@@ -54,7 +54,7 @@ export async function namespaceNamesOf(db: Db, workspaceId: string, ids: readonl
   return ids.length === 0 ? new Map() : named(namespacesById(db, { workspaceId, ids }));
 }
 
-/** Finds keys by their hash, including deleted ones. */
+/** Finds keys by their hashes. Deleted keys are found, too. */
 export async function keysWithHashes(db: Db, workspaceId: string, hashes: readonly string[]) {
   const rows = hashes.length === 0 ? [] : await keysByHash(db, { workspaceId, ids: hashes });
   return new Map(rows.map((row) => [row.hash, row]));

@@ -3,7 +3,7 @@ import { type Expression, type SqlBool, sql } from "kysely";
 /** The maximum number of rows that one page of a filtered list reads. */
 export const rowBudget = 5_000;
 
-/** A walk reads rows of a list in the order of their ids, ascending or descending. */
+/** A walk reads the rows of a list in the order of their ids, ascending or descending. */
 export type Walk = {
   /** only rows that come after this id in the direction of the walk */
   afterId: string | undefined;

@@ -52,8 +52,8 @@ export async function setWorkspaceTimeZone(tx: Tx, id: string, timeZone: string)
 }
 
 /**
- * Locks the workspace's row. Until this transaction ends, no other one can count and add
- * records that a workspace limits.
+ * Locks the workspace's row. Until this transaction ends, others wait that count records to keep a limit of the workspace
+ * and then add one.
  */
 export async function lockWorkspace(tx: Tx, id: string): Promise<void> {
   await lockRow(tx, { id });

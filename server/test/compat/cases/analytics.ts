@@ -7,7 +7,7 @@ const neverSent = {
   503: "it uses no service that could be unavailable",
 };
 
-/** SQL over events is not offered. All return the error that is documented for a server without it. */
+/** This server does not offer SQL over events. These calls get the error that Unkey documents for a server without it. */
 export const analyticsCases: readonly Case[] = [
   {
     operation: "analytics.getVerifications",

@@ -4,8 +4,8 @@ import type { TestServer } from "../../harness.ts";
 import type { Fields, Input } from "../officialClient.ts";
 
 /**
- * The calls of one operation that are tried through every official client. The suite itself tries 401, 403, 429 and 500,
- * which are the same for all operations.
+ * The calls of one operation that the tests make through every official client. The suite adds calls that get a 401, 403,
+ * 429 or 500, since these are the same for all operations.
  */
 export type Case = {
   operation: string;
@@ -15,38 +15,44 @@ export type Case = {
   refused: Readonly<Record<number, (server: TestServer) => Input | Promise<Input>>>;
   /** errors for which some client has a class and that this server never sends, with the reason */
   neverSent?: Readonly<Record<number, string>>;
-  /** by client, errors that it throws as its general error, since it expects another content type than the others do */
+  /**
+   * by client, the statuses for which it throws its general error, since it expects another content type than other
+   * clients
+   */
   generalFor?: Readonly<Record<string, readonly number[]>>;
-  /** members of the data and fields of the input that only one client has in its models */
+  /** members of `data` and fields of the input that only the models of one client have */
   onlyIn?: { client: string; members: readonly string[]; fields: readonly string[] };
-  /** for a list, on a server of its own */
+  /** how the list is filled and read, if the operation is a list; this runs on a server of its own */
   list?: List;
 };
 
-/** `data`: all that the client must show. `after`: checks the effect, after the response. */
+/** A call that succeeds. `data`: all that the client must show. `after` checks the effect when the response has arrived. */
 export type Success = { input: Input; data?: unknown; after?: () => Promise<void> };
 
-/** `rows` rows are created, and read in pages of each size. */
+/** A test of a list: `rows` rows are created, and are read in pages of each of the sizes. */
 export type List = {
   rows: number;
   pages: readonly number[];
   make(server: TestServer, count: number): Promise<Filled>;
 };
 
-/** The input that lists exactly the created rows, the field that identifies them, and its values in order. */
+/**
+ * The input that lists exactly the created rows, the field that identifies a row, and its values in the order of the
+ * list.
+ */
 export type Filled = { input: Fields; field: string; values: string[] };
 
 let made = 0;
-/** A name that no other call of this run uses. */
+/** Returns a name that is used nowhere else in this run. */
 export function fresh(prefix: string): string {
   made += 1;
   return `${prefix}_${made}`;
 }
 
-/** Any id of that kind. */
+/** Matches any id with this prefix. */
 export const id = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_[0-9A-Za-z]{22}$`));
 
-/** Sends a call without any client, expects success, and returns its `data`. */
+/** Sends a call without a client, expects success, and returns the `data` of the response. */
 export async function make(server: TestServer, operation: string, input: Input) {
   const { status, body } = await server.call(operation, input);
   expect({ operation, status }).toEqual({ operation, status: 200 });
@@ -59,7 +65,7 @@ export async function makeMany(count: number, field: string, makeOne: () => Prom
   return rows.map((row) => row[field] ?? "").sort();
 }
 
-/** An unused id of the right form. */
+/** Returns an id of the right form that no record has. */
 export const nowhere = (prefix: string) => `${prefix}_nowhere0000000000000000`;
 
 export const meta = { plan: "pro", seats: 5, nested: { snake_case: [1, "two", false] } };
@@ -71,7 +77,7 @@ export const limits = [
 
 export const storedLimits = limits.map((limit) => ({ id: id("rl"), ...limit }));
 
-/** An identity with every field set, and how it is shown. */
+/** Creates an identity with every field set. Returns it, and how responses show it. */
 export async function makeIdentity(server: TestServer) {
   const externalId = fresh("user");
   const input = { externalId, meta, ratelimits: limits };
@@ -79,7 +85,7 @@ export async function makeIdentity(server: TestServer) {
   return { externalId, identityId, whole: { id: identityId, externalId, meta, ratelimits: storedLimits } };
 }
 
-/** A key in a new api. */
+/** Creates a key in a new api. */
 export async function makeKey(
   server: TestServer,
   options: Fields = {},
@@ -88,7 +94,7 @@ export async function makeKey(
   return { apiId, ...(await make(server, "keys.createKey", { apiId, ...options })) };
 }
 
-/** A permission in the form that responses have. */
+/** Creates a permission. Returns it in the form that responses have. */
 export async function makePermission(server: TestServer) {
   const slug = fresh("documents.read");
   const input = { name: "Read documents", slug, description: "All of them." };
@@ -96,7 +102,7 @@ export async function makePermission(server: TestServer) {
   return { id: permissionId as string, ...input };
 }
 
-/** A role in the form that responses have, with two permissions that are created with it. */
+/** Creates a role and two permissions of it. Returns the role in the form that responses have. */
 export async function makeRole(server: TestServer) {
   const name = fresh("editor");
   const slugs = [fresh("documents.read"), fresh("documents.write")];
@@ -113,14 +119,14 @@ export async function makeMigration({ services, workspaceId, clock }: TestServer
   return migration.id;
 }
 
-/** How a permission is shown that was created by its first use. */
+/** Returns how responses show a permission that was created by its first use. */
 export const shownPermission = (slug: string) => ({ id: id("perm"), name: slug, slug });
 
-/** The slugs of a role from `makeRole`. */
+/** Returns the slugs of the permissions of a role from `makeRole`. */
 export const slugsOf = ({ permissions }: Awaited<ReturnType<typeof makeRole>>) =>
   permissions.map(({ slug }) => slug);
 
-/** A key with every field set, and how it is shown. */
+/** Creates a key with every field set. Returns it, and how responses show it. */
 export async function makeWholeKey(server: TestServer) {
   const { externalId, whole: identity } = await makeIdentity(server);
   const role = await makeRole(server);

@@ -1,6 +1,6 @@
 import { type Case, fresh, makeKey, makeRole, makeWholeKey, nowhere, shownPermission } from "./case.ts";
 
-/** The permissions and roles of keys. */
+/** The cases of the operations on the permissions and roles of keys. */
 export const grantCases: readonly Case[] = [
   {
     operation: "keys.setPermissions",

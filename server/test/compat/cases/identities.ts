@@ -96,7 +96,7 @@ export const identityCases: readonly Case[] = [
           expect((await server.call("identities.getIdentity", { identity })).status).toBe(404);
         return { input: { identity }, after };
       },
-      // the response has `warnings`, which the clients do not know
+      // the response also has `warnings`, which the clients do not have in their models
       async (server) => {
         const { externalId: identity } = await makeIdentity(server);
         await server.call("identities.updateIdentity", { identity, credits: { remaining: 5 } });

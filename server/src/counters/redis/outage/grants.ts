@@ -1,24 +1,24 @@
 import type { Window } from "../../../domain/windows.ts";
 import { counterKey } from "../../counters.ts";
 
-/** A grant: costs that this process granted without Redis, at most duration/60 apart. */
+/** A grant: the sum of costs that this process admitted without Redis within duration/60. */
 type Grant = { firstMs: number; lastMs: number; cost: number };
 
 /**
- * An admission has the grants that this process made on one counter without Redis, and that Redis may not have counted
- * yet. Times are by a clock that never goes back.
+ * An admission has the grants of this process on one counter that are still to be added to that counter in Redis.
+ * Times are by a clock that never goes back.
  */
 export type Admission = {
   readonly window: Window;
-  /** identifies the admission among those of this process */
+  /** the number of the admission; no other admission of this process has it */
   readonly number: number;
-  /** the sum of all granted costs, including those that have stopped counting */
+  /** the sum of all granted costs; costs that no longer count are included */
   sum: number;
-  /** the part of `sum` that was sent, and that Redis may have counted; it is the oldest part */
+  /** how much of `sum`, oldest costs first, was sent at least once, so that Redis may have counted it */
   sent: number;
-  /** the part of `sum` that was sent and is not known to have failed */
+  /** how much of `sum` was sent without a failure so far; 0 after a failure, so that it is sent again */
   sending: number;
-  /** the grants that still counted when the latest one was added, oldest first */
+  /** the grants, oldest first; when a grant is added, those that no longer count are dropped */
   readonly grants: Grant[];
 };
 
@@ -26,24 +26,24 @@ type Options = {
   monotonicMs(): number;
   /** the maximum memory of all admissions together */
   maxBytes: number;
-  /** called when admissions were evicted to make room, with their number and whether they still counted */
+  /** Called when admissions were evicted to make room, with their number, and whether they still counted something. */
   onEvict(count: number, live: boolean): void;
 };
 
-/** the memory of an admission without its grants and its texts */
+/** the memory of an admission in bytes, without its grants and its texts */
 const ownBytes = 400;
 const grantBytes = 64;
 /**
- * For each new admission, two old ones are checked: so those that have run out are dropped
- * faster than new ones are added.
+ * For each new admission, two old ones are checked, and dropped if they no longer count. So they are dropped faster than
+ * new ones are added.
  */
 const checkedPerNew = 2;
-/** if there is no memory left, the least filled of this many admissions is evicted */
+/** If no memory is left, this many admissions are compared, and the least filled one is evicted. */
 const checkedForRoom = 16;
 
 /**
- * Keeps the admissions of this process. Drops those that have run out, and evicts the least filled ones if there is no
- * memory left.
+ * Keeps the admissions of this process. Drops those that no longer count, and evicts the least filled ones if no memory
+ * is left.
  */
 export function unsentAdmissions(options: Options) {
   const kept = boundedAdmissions(options);
@@ -74,7 +74,7 @@ export function unsentAdmissions(options: Options) {
       for (const admission of all.values()) if (some.push(admission) === most) break;
       return some;
     },
-    /** Call it when Redis has counted `sum` of an admission. If that is all of it, drops the admission. */
+    /** Call it when Redis has counted `sum` of an admission. Drops the admission if nothing was added to it since. */
     arrived(admission: Admission, sum: number): void {
       const key = counterKey(admission.window);
       if (admission.sum === sum && all.get(key) === admission) drop(key);
@@ -97,7 +97,7 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     bytes -= bytesOf(key, admission);
   }
 
-  /** Checks admissions, longest unchecked first. Drops those that have run out. Returns up to `count` others. */
+  /** Checks admissions, longest unchecked first. Drops those that no longer count, and returns `count` that do. */
   function tidy(count: number): [string, Admission][] {
     const live: [string, Admission][] = [];
     const nowMs = monotonicMs();
@@ -135,8 +135,7 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
       return admission;
     },
     /**
-     * Runs `work`, which changes the size of the admission. Evicts other admissions if
-     * there is then too little memory.
+     * Runs `work`, which may make the admission larger. If all admissions then take more than `maxBytes`, evicts some.
      */
     grow(key: string, admission: Admission, work: () => void): void {
       bytes -= bytesOf(key, admission);

@@ -8,18 +8,21 @@ type Options = {
   /** the number of processes that share the counters, including this one */
   liveNodes(): number;
   maxLocalBytes: number;
-  /** called when counters were evicted to make room, with their number and whether they still counted something */
+  /** Called when counters were evicted to make room, with their number, and whether they still counted something. */
   onEvict?: (count: number, live: boolean) => void;
 };
 
 type Receipt = { hit: Hit; atMs: number; taken: readonly [Admission, number][] };
 
-/** the part of the memory for counters; the rest is for admissions, which take about three times as much each */
+/**
+ * the part of the memory for counters; the rest is for admissions, since one takes about three times as much as a
+ * counter
+ */
 const countersPart = 0.25;
 
 /**
- * Decides while Redis cannot be reached. Each process then grants its share of every limit: the limit divided by the
- * number of processes, rounded up.
+ * Decides rate limits in this process while Redis cannot be reached. The process grants its share of every limit: the
+ * limit divided by the number of processes, rounded up.
  */
 export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = () => {} }: Options) {
   const countersBytes = Math.floor(maxLocalBytes * countersPart);
@@ -32,7 +35,7 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
   }
 
   return {
-    /** Decides by this process's share of each limit, and remembers what it grants for Redis. */
+    /** Decides by this process's share of each limit. Remembers what it grants, so that it can be added to Redis later. */
     hit(windows: readonly Window[]): Hit {
       const hit = counters.hit(shareOf(windows));
       const counted = hit.passed ? windows.filter(({ cost }) => cost > 0) : [];
@@ -49,11 +52,11 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
       counters.giveBack(inner);
       for (const [admission, cost] of taken) unsent.takeBack(admission, cost, atMs);
     },
-    /** Returns what `hit` would find, by this process's share of each limit. */
+    /** Returns what `hit` would find in these windows. */
     peek(windows: readonly Window[]): Peeked[] {
       return counters.peek(shareOf(windows));
     },
-    /** what this process has granted and Redis may not have counted yet */
+    /** what this process has granted, and what is still to be added to Redis */
     unsent,
     close: () => counters.close(),
   };

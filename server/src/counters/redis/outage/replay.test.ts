@@ -14,8 +14,8 @@ import { type RedisServer, startRedisServer } from "../../../../test/redisServer
 import { until } from "../../../../test/until.ts";
 import { unsentAdmissions } from "./grants.ts";
 
-// Replays what a process granted while Redis was unavailable. The proxy breaks connections, so no request runs late, and
-// exactly the limit must be granted in total.
+// Replay means: adding to Redis what a process granted while Redis was unavailable. These tests make Redis unavailable by
+// breaking connections, so that no call is still on its way to Redis. Then exactly the limit must be granted in total.
 
 let server: RedisServer;
 let proxy: TcpProxy;
@@ -108,7 +108,7 @@ test("a peek counts what this process granted, even before it is replayed", asyn
   expect(asked).toBeGreaterThan(10);
 }, 30_000);
 
-test("an addition whose response was lost is counted once, and so are the grants after it", async () => {
+test("a replay whose response was lost counts only once, and so do the grants after it", async () => {
   const node = await open();
   const window = freshWindow({ limit: 20 });
   await loseRedis(node);
@@ -193,7 +193,7 @@ test("a hit that is given back before its replay never counts, and one that is g
   expect(await remaining(node.counters, window)).toBe(8);
   await loseRedis(node);
   await node.counters.hit([window]);
-  await node.counters.giveBack(last); // that hit was replayed, so this must not lower the count of the new hit
+  await node.counters.giveBack(last); // Redis has counted that hit, so giving it back must not lower the count of the new hit
   node.backs.length = 0;
   proxy.mend();
   await isBack(node);
@@ -247,7 +247,7 @@ test("a process can end while Redis is unavailable", async () => {
   await node.counters.close();
 }, 30_000);
 
-test("what Redis remembers about additions expires", async () => {
+test("what Redis remembers about replays expires", async () => {
   const node = await open();
   await loseRedis(node);
   await passes(node.counters, freshWindow(), 4);
@@ -287,7 +287,7 @@ test("grants that wait for their replay stay within their limit of bytes: expire
   expect(full.filter(({ subject }) => !kept.has(subject))).toEqual([]);
 });
 
-test("what was granted while a sum was in flight still waits for its replay", () => {
+test("what was granted while a replay was in flight is replayed later", () => {
   const unsent = unsentAdmissions({ monotonicMs: () => 0, maxBytes: 100_000, onEvict: () => {} });
   const window = freshWindow();
   const admission = unsent.add(window);

@@ -9,24 +9,24 @@ import type { Admission, unsentAdmissions } from "./grants.ts";
 type Options = {
   unsent: ReturnType<typeof unsentAdmissions>;
   monotonicMs(): number;
-  /** identifies this process */
+  /** the id of this process */
   processId: string;
-  /** returns the time argument of the scripts */
+  /** Returns the argument of the scripts for the time: empty for Redis's own clock, a number only in tests. */
   time(): string;
 };
 
 type Link = Pick<RedisLink, "ask" | "isUp">;
 
 /**
- * The maximum number of counters in one wave. Redis takes a few milliseconds for a wave,
- * and other calls wait for that.
+ * Admissions are sent in waves of at most this many. Redis takes a few milliseconds for a wave, and other calls wait
+ * until it is done.
  */
 const waveSize = 128;
 
 /**
- * Adds to Redis what this process granted without it. Before a call on a counter, it sends the admission of
- * that counter; the other admissions follow in waves. If a send fails, the admission is kept and sent again.
- * Redis counts each part only once.
+ * Adds to Redis what this process granted without it: its admissions. Before a call needs a counter, the admission of
+ * that counter is sent; the other admissions follow in waves. If sending fails, the admission is sent again later. Redis
+ * counts nothing twice, since it stores how much of each admission it has counted.
  */
 export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
   let sendingRest: Promise<void> | undefined;
@@ -42,14 +42,14 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
     } catch (error) {
       admission.sending = 0;
-      if (!isAboutThisCall(error)) throw error; // else Redis cannot read the stored counter, so every call on it fails anyway
+      if (!isAboutThisCall(error)) throw error; // otherwise Redis cannot read this counter at all, so sending the admission again would not help
     }
     unsent.arrived(admission, sum);
   }
 
   async function sendWaves(link: Link): Promise<void> {
     while (unsent.size() > 0 && link.isUp()) {
-      // if a send fails, the link goes down; the rest is sent when Redis is back
+      // if sending fails, the link goes down; the remaining admissions are sent when it is up again
       await Promise.allSettled(unsent.some(waveSize).map((one) => send(link.ask, one)));
     }
     sendingRest = undefined;
@@ -57,8 +57,8 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
 
   return {
     /**
-     * Sends the admissions of these windows. Redis runs calls in order, so the caller's next
-     * call already sees them counted.
+     * Sends the admissions of these windows. There is no need to wait: Redis runs calls in order, so it has counted them
+     * before it runs the caller's next call.
      */
     sendAhead(ask: Ask, windows: readonly Window[]): void {
       if (unsent.size() === 0) return;
@@ -68,7 +68,7 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
           send(ask, admission).catch(() => {});
       }
     },
-    /** Sends all admissions. Resolves when all are sent, or the link is down. */
+    /** Sends all admissions. Resolves when Redis has counted them, or the link is down. */
     async sendRest(link: Link): Promise<void> {
       if (unsent.size() === 0) return;
       sendingRest ??= sendWaves(link);

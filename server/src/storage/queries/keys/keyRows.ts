@@ -5,7 +5,7 @@ import { oneCopy } from "../../oneCopy.ts";
 import type { Flag } from "../../schema.ts";
 import { parseMeta } from "../meta.ts";
 
-/** Everything about a key that its verification needs, as read from the database. */
+/** Everything that a verification needs to know about a key, as read from the database. */
 export type KeyRows = {
   key: {
     id: string;
@@ -78,8 +78,8 @@ export function identityOf(
 }
 
 /**
- * Returns the name under which keys share their grants: the ids of their direct permissions and roles. The cached
- * grants of this name are valid until one of these permissions and roles changes.
+ * Returns the name under which keys share their grants (permissions and roles) in the cache: the joined ids of what they
+ * have directly. What is cached under this name is valid until one of these permissions or roles changes.
  */
 export function grantsName(permissionIds: readonly string[], roleIds: readonly string[]): string {
   return [...permissionIds, ...roleIds].sort().join(" ");

@@ -6,15 +6,15 @@ import { direction, within } from "../walk.ts";
 import { type ListedKeyRow, liveKeys, withGrantCount } from "./read.ts";
 
 /**
- * A key that may belong on a page. `value` is what the list is sorted by, such as the time of the expiry. It is null
- * if the list is sorted by id only.
+ * A key that may belong on a page. `value` is the value by which the list is sorted, such as the time of the expiry. It is
+ * null if the list is sorted by id only.
  */
 export type Candidate = { id: string; value: number | null };
 
 /** The part of a list to read: at most `limit` keys after the candidate `after`. */
 export type Stretch = { after: Candidate | undefined; descending: boolean; limit: number };
 
-/** Which keys a list shows. A field that is `undefined` does not restrict the list. */
+/** Which keys a list shows. A field that is `undefined` excludes no keys. */
 export type KeyListFilter = {
   apiId: string | undefined;
   identityId: string | undefined;
@@ -27,8 +27,8 @@ export type KeyListFilter = {
 };
 
 /**
- * Reads ids of keys in the order of their creation. Chooses the index that excludes most keys, but does not apply the
- * whole filter: some of the keys may not match it.
+ * Reads ids of keys in the order of their creation. It uses the index that excludes the most keys, but does not check the
+ * whole filter, so some of these keys may not match it. `matchingKeys` checks them.
  */
 export async function keysByCreation(
   db: Db,
@@ -84,7 +84,10 @@ const selectCreated = prepared((db, { workspaceId, identityId, apiId, limit, ...
   return query.compile();
 });
 
-/** Reads keys that have an expiry, in the order of their expiry. Some of them may not match the filter. */
+/**
+ * Reads keys that have an expiry, in the order of their expiry. Some of them may not match the filter: see
+ * `matchingKeys`.
+ */
 export async function keysByExpiry(
   db: Db,
   workspaceId: string,
@@ -134,7 +137,7 @@ const selectExpiring = prepared((db, args: Expiring) => {
 
 type Matched = { id: string; apiId: string; expiresAtMs: number | null };
 
-/** Of these keys, returns those that are not deleted and match the filter. */
+/** Returns those of the keys that are not deleted and match the filter. */
 export async function matchingKeys(
   db: Db,
   workspaceId: string,
@@ -198,7 +201,10 @@ function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
   );
 }
 
-/** The condition that a key has this permission, directly or through a role. */
+/**
+ * The condition that a key has this permission, directly or through a role. Looks at the role too: a deleted one keeps
+ * its links until the clean-up.
+ */
 function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   const direct = eb
     .selectFrom("keyPermissions")
@@ -210,15 +216,18 @@ function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
     .selectFrom("keyRoles")
     .crossJoin("rolePermissions")
     .whereRef("rolePermissions.roleId", "=", "keyRoles.roleId")
+    .crossJoin("roles")
+    .whereRef("roles.id", "=", "keyRoles.roleId")
     .select("keyRoles.keyId")
     .where("keyRoles.workspaceId", "=", workspaceId)
+    .where("roles.workspaceId", "=", workspaceId)
     .where("rolePermissions.workspaceId", "=", workspaceId)
     .where("rolePermissions.permissionId", "=", permissionId)
     .whereRef("keyRoles.keyId", "=", "keys.id");
   return eb.or([eb.exists(direct), eb.exists(throughRole)]);
 }
 
-/** Reads the keys with these ids, in the order of the ids, without deleted ones. */
+/** Reads the keys with these ids, in the order of the ids. Deleted keys are left out. */
 export async function listKeysById(
   db: Db,
   workspaceId: string,

@@ -1,6 +1,6 @@
 /**
- * Reads a key from an embedded database: nine look-ups in single
- * tables take 20 µs; joining the same tables would take 90 µs.
+ * Reads a key from an embedded database by nine look-ups in single tables, which take 20 µs. A join of these tables would
+ * take 90 µs.
  */
 import type { Grants, KeptApi, KeptIdentity, KeyParts } from "../../keyParts.ts";
 import { lookUp, type Snapshot } from "../../snapshot.ts";
@@ -9,8 +9,8 @@ import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
 import { grantsName, grantsOf, identityOf, type KeyRows, noGrants } from "./keyRows.ts";
 
 /**
- * Finds the key with this hash, and reads everything that its verification needs. Parts that are cached in `parts`
- * are not read again. Returns `undefined` if the key or its api does not exist or is deleted.
+ * Finds the key with this hash, and reads everything that its verification needs, except for what `parts` already has in
+ * the cache. Returns `undefined` if the key or its api does not exist or is deleted.
  */
 export function lookUpKeyRows(
   snapshot: Snapshot,
@@ -73,7 +73,7 @@ function lookUpGrants(snapshot: Snapshot, parts: KeyParts, workspaceId: string, 
 }
 
 /**
- * Excludes migrated keys that were never verified, since their stored hash may be the hash of only a part of the key.
+ * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of the key.
  */
 const keyWithHash = lookUp((db, workspaceId: string, hash: string) =>
   db

@@ -22,7 +22,10 @@ const insertRow = prepared((db, { id, workspaceId, algorithm, nowMs }: NewMigrat
   db.insertInto("keyMigrations").values({ id, workspaceId, algorithm, createdAtMs: nowMs }).compile(),
 );
 
-/** Returns how the keys of this migration were hashed, or `undefined` if the migration does not exist. */
+/**
+ * Returns the algorithm by which the keys of this migration were hashed, or `undefined` if the migration does not
+ * exist.
+ */
 export async function findAlgorithm(db: Db, workspaceId: string, id: string): Promise<Algorithm | undefined> {
   const [row] = await selectAlgorithm(db, { workspaceId, id });
   return algorithms.find((algorithm) => algorithm === row?.algorithm);
@@ -38,8 +41,8 @@ const selectAlgorithm = prepared((db, { workspaceId, id }: { workspaceId: string
 );
 
 /**
- * Finds keys that were migrated earlier, by the digests of their fields
- * (`migratedFrom`). Returns ids by digest, without deleted keys.
+ * Finds keys that an earlier request has migrated, by the digests of their fields (`migratedFrom`). Returns the ids of the
+ * keys by digest. Deleted keys are left out.
  */
 export async function findMigratedKeys(
   db: Db,
@@ -62,7 +65,7 @@ const selectMigrated = prepared((db, { workspaceId, digests }: Digests) =>
     .compile(),
 );
 
-/** Finds the key of this migration with this hash, unless it is deleted or was verified before. */
+/** Finds the key of this migration with this hash, if it is not deleted and has not been verified yet. */
 export async function findPendingKey(
   db: Db,
   workspaceId: string,
@@ -86,8 +89,8 @@ const selectPending = prepared((db, { workspaceId, migrationId, hash }: Pending)
 );
 
 /**
- * Stores the hash of the whole key at its first verification. From then on, the key is found by this hash. If that
- * was done before, or another key of the workspace has this hash, changes nothing and returns false.
+ * Stores the hash of the whole key at its first verification, so that it is found by this hash from then on. Changes nothing
+ * and returns false if the key was verified before, or if another key of the workspace has this hash.
  */
 export async function applyFirstVerification(
   tx: Tx,

@@ -1,4 +1,7 @@
-/** Reads a key over a network: in one statement, which returns the rows of other tables as JSON. */
+/**
+ * Reads a key from a database that is reached over a network, so with only one statement. It returns the rows of
+ * other tables as JSON.
+ */
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import { prepared } from "../../prepared.ts";
 import type { Db } from "../../schema.ts";
@@ -101,8 +104,8 @@ const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; h
 );
 
 /**
- * Selects keys with their identities. Excludes deleted keys, keys of deleted apis, and migrated
- * keys that were never verified.
+ * Selects keys with their identities. Excludes deleted keys, keys of deleted apis, and migrated keys that have not been
+ * verified yet.
  */
 function keyWithIdentity(db: Db, workspaceId: string) {
   return db

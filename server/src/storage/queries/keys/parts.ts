@@ -5,8 +5,8 @@ import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Flag } from "../../schema.ts";
 
 /**
- * The parts of keys, by the ids of the keys. `limits` also has the rate limits of
- * identities, by the ids of the identities.
+ * The rate limits, permissions and roles of keys, by the ids of the keys. `limits` also has the rate limits of identities,
+ * by the ids of the identities.
  */
 export type KeyParts = {
   /** rate limits, in the order in which they were set */
@@ -67,7 +67,10 @@ type PartRow = {
 
 type Page = { workspaceId: string; keyIds: readonly string[]; ownerIds: readonly string[] };
 
-/** Cross joins: SQLite keeps their order. It would otherwise read all permissions and roles of the workspace first. */
+/**
+ * These are cross joins, since SQLite keeps their order. With other joins, it would read all permissions and roles of
+ * the workspace first.
+ */
 const selectParts = prepared((db, { workspaceId, keyIds, ownerIds }: Page) =>
   db
     .selectFrom("ratelimits")

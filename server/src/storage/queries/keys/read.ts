@@ -15,7 +15,7 @@ export type KeyDetails = {
   workspaceId: string;
   apiId: string;
   keyspaceId: string;
-  /** the name of its account and its counters */
+  /** the name of the key's account and of its counters */
   subjectId: string;
   identityId: string | undefined;
   start: string;
@@ -31,7 +31,10 @@ export type KeyDetails = {
   /** the addresses from which the key may be used; undefined: all addresses */
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
-  /** the last reroll; undefined if the expiry was set since; `expiredAtMs` was the expiry before the first reroll */
+  /**
+   * the last reroll; undefined if the key was never rerolled, or the expiry was changed since. `expiredAtMs`: the expiry
+   * before the first reroll
+   */
   reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
   permissions: string[];
   roles: string[];
@@ -40,11 +43,11 @@ export type KeyDetails = {
   /** the key's own credits; undefined: unlimited */
   credits: Credits | undefined;
   hasQuotas: boolean;
-  /** the key, encrypted under the server's recovery key; undefined: not recoverable */
+  /** the key itself, encrypted with the server's recovery key; undefined if the key is not recoverable */
   sealed: string | undefined;
 };
 
-/** Selects live keys: neither the key nor its api is deleted. */
+/** Selects live keys. A key is live if neither it nor its api is deleted. */
 export function liveKeys(db: Db, workspaceId: string) {
   return db
     .selectFrom("keys")
@@ -74,8 +77,8 @@ export function liveKeys(db: Db, workspaceId: string) {
 }
 
 /**
- * Adds to each key roughly how many permissions and roles it has: one that it has in several ways counts several
- * times. By this count, a long page of keys is loaded in several steps.
+ * Adds to each key roughly how many permissions and roles it has. A permission counts several times if the key has it in
+ * several ways. If a page of keys has very many, they are loaded in several steps.
  */
 export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: string) {
   return query.select((eb) => [
@@ -104,8 +107,8 @@ export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: 
 }
 
 /**
- * A key of a page. `directCount` and `roleCount` say roughly how many permissions it has
- * directly and through its roles.
+ * A key on a page of a list. `directCount` and `roleCount` say roughly how many permissions it has directly and through its
+ * roles.
  */
 export type ListedKeyRow = KeyRow & { directCount: number; roleCount: number };
 
@@ -123,7 +126,7 @@ const liveKeysWithId = prepared((db, { workspaceId, id }: { workspaceId: string;
 );
 
 /**
- * Excludes migrated keys that were never verified, since their stored hash may be the hash of only a part of the key.
+ * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of the key.
  */
 const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>
   liveKeys(db, workspaceId)
@@ -138,7 +141,10 @@ export async function findKeyByHash(db: Db, workspaceId: string, hash: string, n
   return (await withDetails(db, workspaceId, rows, nowMs))[0];
 }
 
-/** Like `findKey`, with a row lock until the transaction ends. Calls `now` only once it has the lock. */
+/**
+ * Like `findKey`, with a row lock until the transaction ends. Calls `now` when it has the lock, for the credits at
+ * that time.
+ */
 export async function lockKey(tx: Tx, workspaceId: string, id: string, now: () => number) {
   const [locked] = await lockRow(tx, { workspaceId, id });
   return locked && findKey(tx, workspaceId, id, now());
@@ -156,7 +162,7 @@ const lockRow = prepared((db, { workspaceId, id }: { workspaceId: string; id: st
 
 export type KeyFilter = {
   apiId: string;
-  /** only keys whose id is greater, in byte order */
+  /** only keys whose id is greater than this, in byte order */
   afterId: string | undefined;
   limit: number;
   /** only keys of the identity with this external id */
@@ -235,8 +241,8 @@ function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): Identi
 }
 
 /**
- * The state of a key. The key or its api may be deleted, and the key may wait for the first
- * verification after its migration.
+ * The state of a key, which may be deleted. Its api may be deleted, too, and it may wait for its first verification after a
+ * migration.
  */
 export type KeyState = {
   id: string;

@@ -11,10 +11,9 @@ import { lookUpKeyRows } from "./lookUps.ts";
 import { selectKeyRows } from "./oneStatement.ts";
 
 /**
- * Finds the key with this hash, and reads everything that its verification needs, all at the same moment:
- * synchronously on SQLite, in one round trip on PostgreSQL. Parts that are cached in `parts` are taken from
- * there; the record counts as one more user of each part until `release`. `since` is the number of the
- * latest change when this begins.
+ * Finds the key with this hash, and reads everything that its verification needs in the state of one moment: synchronously
+ * on SQLite, in one round trip on PostgreSQL. What `parts` has in the cache is taken from there. The record counts as a
+ * user of these parts until `release`. `since` is the number of the latest change at the time of the call.
  */
 export function findKeyRecord(
   { db, snapshot }: Pick<Engine, "db" | "snapshot">,
@@ -43,7 +42,7 @@ type Parts = Pick<KeptKey, "api" | "identity" | "grants">;
 
 function recordOf({ key, ...rows }: KeyRows, { api, identity, grants }: Parts): KeyRecord & Parts {
   const { id } = key;
-  const subjectId = key.subjectId === id ? id : key.subjectId; // keeps one string in memory instead of two equal ones
+  const subjectId = key.subjectId === id ? id : key.subjectId; // so that equal ids are the same string in memory
   const ratelimits = ratelimitsOf(rows.ratelimits);
   const { workspaceId } = api;
   return {

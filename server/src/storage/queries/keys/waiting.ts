@@ -7,15 +7,18 @@ import { isHashFree } from "./freeHash.ts";
 /** The `pendingMigrationId` of waiting keys: keys that were imported without a hash. No migration has this id. */
 export const fromUpstream = "upstream";
 
-/** The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has this id. */
+/**
+ * The `pendingMigrationId` of keys whose `hash` is not a SHA-256, until their first verification. No migration has
+ * this id.
+ */
 export const underOldHash = "oldHash";
 
-/** What keys have as their `pendingMigrationId` that wait for something else than a migration. */
+/** The values of `pendingMigrationId` that are not the id of a migration. */
 export const waitingStates: ReadonlySet<string> = new Set([fromUpstream, underOldHash]);
 
 /**
- * Returns what is stored as the hash of a key that was imported without one. It is never equal to a real
- * hash, since base64url has no colon.
+ * Returns what is stored in `hash` for a key that was imported without one. It has a colon, which no real hash in base64url
+ * has, so it never equals one.
  */
 export function unknownHash(keyId: string): string {
   return `${fromUpstream}:${keyId}`;
@@ -23,7 +26,7 @@ export function unknownHash(keyId: string): string {
 
 /**
  * A key whose SHA-256 is not known yet. `start` has the first characters of the key; it may be empty. `hash` is what is
- * stored instead of the SHA-256.
+ * stored in place of the SHA-256.
  */
 export type WaitingKey = {
   id: string;
@@ -35,8 +38,8 @@ export type WaitingKey = {
 };
 
 /**
- * Finds a key that waits for the upstream server and may be this key, since the key begins with its `start`. If there
- * are several, returns one of them.
+ * Finds a key that waits for the upstream server and may be the presented one, since that begins with its `start`. If
+ * there are several such keys, returns one of them.
  */
 export async function findWaitingStart(
   db: Db,
@@ -86,12 +89,12 @@ const selectById = prepared((db, { workspaceId, id }: { workspaceId: string; id:
     .compile(),
 );
 
-/** Whether live or deleted keys of the workspace are stored under another hash than a SHA-256. */
+/** Returns whether the workspace has keys, live or deleted, that are stored under another hash than SHA-256. */
 export async function hasOldHashes(db: Db, workspaceId: string): Promise<boolean> {
   return (await selectOne(db, { workspaceId })).length > 0;
 }
 
-/** A literal, as in the partial index, which a parameter would not match. */
+/** A condition with a literal instead of a parameter, so that it matches the condition of the partial index. */
 function isUnderOldHash(eb: ExpressionBuilder<Schema, "keys">) {
   return eb("keys.pendingMigrationId", "=", sql.lit(underOldHash));
 }
@@ -106,7 +109,7 @@ const selectOne = prepared((db, { workspaceId }: { workspaceId: string }) =>
     .compile(),
 );
 
-/** A live key that is stored under one of these digests. */
+/** Finds a live key that is stored under one of these digests. */
 export async function findByDigest(
   db: Db,
   workspaceId: string,
@@ -125,14 +128,14 @@ const selectByDigest = prepared(
 );
 
 /**
- * The live keys that have a salted hash and begin like this key, those with the longest start first. An import bounds how
- * many there are.
+ * Lists the live keys that have a salted hash and whose `start` is the beginning of the presented key, those with the
+ * longest `start` first. Imports limit how many keys may have the same `start`.
  */
 export async function listCandidates(db: Db, workspaceId: string, key: string): Promise<WaitingKey[]> {
   return selectCandidates(db, { workspaceId, starts: startsOf(key) });
 }
 
-/** As in the partial index. */
+/** The condition of the partial index of salted hashes, word by word, so that the database uses the index. */
 function hasSalt(eb: ExpressionBuilder<Schema, "keys">) {
   return eb(beginning(eb, 1), "=", sql.lit("$"));
 }
@@ -141,7 +144,7 @@ function beginning({ fn }: ExpressionBuilder<Schema, "keys">, length: number) {
   return fn<string>("substr", ["keys.hash", sql.lit(1), sql.lit(length)]);
 }
 
-/** Of starts of the same key, the longer one sorts after the shorter one. */
+/** Sorts by `start`, descending: of two beginnings of the same key, the longer one sorts after the shorter one. */
 const selectCandidates = prepared(
   (db, { workspaceId, starts }: { workspaceId: string; starts: readonly string[] }) =>
     waitingKeys(db, workspaceId)
@@ -153,7 +156,7 @@ const selectCandidates = prepared(
       .compile(),
 );
 
-/** The live keys with a salted hash that have one of these starts. */
+/** Lists the live keys that have a salted hash and one of these values of `start`. */
 export async function listSalted(
   db: Db,
   workspaceId: string,
@@ -176,8 +179,8 @@ const selectSalted = prepared(
 );
 
 /**
- * Stores the SHA-256 of a waiting key in place of what it was stored under. From then on, the key is found by this hash.
- * If that was done before, or another key of the workspace has this hash, changes nothing and returns false.
+ * Stores the SHA-256 of a waiting key, so that it is found by this hash from then on. Changes nothing and returns false if
+ * the key no longer waits, or if another key of the workspace has this hash.
  */
 export async function applyLearnedHash(
   tx: Tx,
@@ -206,8 +209,8 @@ const setLearned = prepared((db, { workspaceId, keyId, oldHash, hash, nowMs }: L
 );
 
 /**
- * A key that was imported without its hash, as `latchkey import status` shows it.
- * `learnedAtMs` is null while it waits.
+ * A key that was imported without its SHA-256, as `latchkey import status` shows it. `learnedAtMs` is the time when this
+ * server got the SHA-256, or null while the key waits.
  */
 export type ImportedKey = {
   id: string;
@@ -219,8 +222,9 @@ export type ImportedKey = {
 };
 
 /**
- * Counts the keys that were imported without a SHA-256: `learned` have one now, `waiting` wait for the upstream server,
- * `withoutStart` of these have an empty `start`, and `underOldHash` wait under a hash of each other scheme.
+ * Counts the keys that were imported without a SHA-256. `learned`: they have one now. `waiting`: they wait for the upstream
+ * server; `withoutStart` is the part of them with an empty `start`. `underOldHash`: they wait under a hash of another
+ * scheme, such as bcrypt, by scheme.
  */
 export async function countImportedKeys(
   db: Db,
@@ -247,7 +251,10 @@ export async function countImportedKeys(
   };
 }
 
-/** By the characters that name the scheme of the longest name. */
+/**
+ * Counts keys by the beginning of their hash, which names the scheme. It is cut at the length of the longest name of
+ * a scheme.
+ */
 const countByBeginning = prepared((db, { workspaceId }: { workspaceId: string }) => {
   const scheme = (eb: ExpressionBuilder<Schema, "keys">) => {
     const isBcrypt = eb(beginning(eb, 2), "=", sql.lit("$2"));

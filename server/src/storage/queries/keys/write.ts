@@ -10,7 +10,10 @@ export type NewKey = {
   workspaceId: string;
   apiId: string;
   identityId: string | undefined;
-  /** the name of the key's account and counters: the key's own id, or the `subjectId` of the key that it replaces */
+  /**
+   * the name of the key's account and counters: the key's own id, or the `subjectId` of the rerolled key that it
+   * replaces
+   */
   subjectId: string;
   hash: string;
   start: string;
@@ -23,11 +26,11 @@ export type NewKey = {
   expiresAtMs: number | undefined;
   /** the addresses from which the key may be used; undefined: all addresses */
   ipAllowList: readonly string[] | undefined;
-  /** the migration of a migrated key that has not been verified yet; undefined for other keys */
+  /** the id of the migration, for a migrated key that has not been verified yet; undefined for other keys */
   pendingMigrationId: string | undefined;
   /** the digest of the fields that a migrated key was created from */
   migratedFrom?: string;
-  /** the key, encrypted under the server's recovery key; undefined: not recoverable */
+  /** the key itself, encrypted with the server's recovery key; undefined if the key is not recoverable */
   sealed: string | undefined;
   nowMs: number;
 };
@@ -38,11 +41,11 @@ export async function insertKey(tx: Tx, key: NewKey): Promise<boolean> {
 }
 
 /**
- * Inserts keys, and returns the ids of those inserted. Skips a key if the workspace already has its
- * hash or has migrated it before.
+ * Inserts keys, and returns the ids of those that it inserted. Skips a key if the workspace already has a key with its hash,
+ * or an earlier request has migrated it.
  */
 export async function insertKeys(tx: Tx, keys: readonly NewKey[]): Promise<string[]> {
-  // the same order in every transaction prevents deadlocks
+  // every transaction inserts in the order of the hashes, so that two of them cannot deadlock
   const rows = keys.map(rowOf).sort((one, other) => (one.hash < other.hash ? -1 : 1));
   const inserted = await inBatches(rows, (batch) => insertRows(tx, { rows: batch }));
   return inserted.map(({ id }) => id);
@@ -144,7 +147,7 @@ const updateRow = prepared(
       .compile(),
 );
 
-/** Stores a reroll: the key now expires at `expiresAtMs`. `expiredAtMs` was its expiry before the first reroll. */
+/** Stores that a key was rerolled: it now expires at `expiresAtMs`. `expiredAtMs` is its expiry before its first reroll. */
 export async function setKeyRerolled(
   tx: Tx,
   workspaceId: string,
@@ -172,7 +175,7 @@ const setRerolled = prepared((db, { workspaceId, id, nowMs, expiresAtMs, expired
     .compile(),
 );
 
-/** Links keys that this transaction has inserted to their identities. Does not set the time of their last update. */
+/** Links keys that the same transaction has inserted to their identities. Does not set the time of their last update. */
 export async function linkKeysToIdentities(
   tx: Tx,
   workspaceId: string,

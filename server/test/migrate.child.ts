@@ -1,9 +1,9 @@
 /**
  * A process that migrate.test.ts starts with `<path> <killAt>`. It migrates the database, and kills itself at the
- * statement with the number `killAt`; 0: never.
+ * statement with the number `killAt`. If that is 0, it completes the migration.
  */
 import { Database } from "bun:sqlite";
-import { migrate } from "./migrate.ts";
+import { migrate } from "../src/storage/migrate.ts";
 
 const [path = "", killAt = "0"] = process.argv.slice(2);
 const connection = new Database(path, { create: true, readwrite: true });
