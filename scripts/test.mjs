@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const bun = join(root, "node_modules/.bin/bun");
 const filter = process.argv.slice(2);
 /** The timeout of tests that do not set one: far more than any of them needs, even on a busy machine. */
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 
 const obstacle = existsSync(bun) ? bringNeeds() : "Run npm ci first.";
 if (obstacle !== undefined) {

@@ -7,6 +7,9 @@ export type ServerClock = {
   heard(date: string | null | undefined): void;
 };
 
+/** The header is a second old at most when it is sent, and then travels. A clock that shows more than this is wrong. */
+const longestOnTheWayMs = 2_000;
+
 export function createServerClock(ownMs: () => number = Date.now): ServerClock {
   let aheadMs = 0;
   return {
@@ -15,8 +18,10 @@ export function createServerClock(ownMs: () => number = Date.now): ServerClock {
       const second = Date.parse(date ?? "");
       if (Number.isNaN(second)) return;
       const now = ownMs();
-      // The header has whole seconds. While this machine's clock is within that second, there is no offset.
-      aheadMs = Math.min(Math.max(now, second), second + 999) - now;
+      // The header has whole seconds. While this machine's clock is within that second, there is no offset. If this clock is far
+      // ahead, the start of the second is used, so that a user may be told to wait a second too long, but never too short.
+      const latest = now - second > longestOnTheWayMs ? second : second + 999;
+      aheadMs = Math.min(Math.max(now, second), latest) - now;
     },
   };
 }

@@ -184,7 +184,7 @@ test.each(quickstarts.filter(({ name }) => existsSync(join(root, "examples", nam
     const folder = copyExample(quickstart, join(project, `${quickstart.name}-types`));
     await run(folder, bin("tsc"), "--noEmit", "-p", ".");
   },
-  60_000,
+  120_000,
 );
 
 test("the examples compile with strict types", async () => {
@@ -203,4 +203,4 @@ test("the examples compile with strict types", async () => {
   expect(files.length).toBeGreaterThan(6);
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   await run(project, bin("tsc"), "-p", ".");
-}, 60_000);
+}, 120_000);

@@ -39,7 +39,8 @@ const end = () => {
 const unfollow = followNpm(end);
 process.on("SIGINT", forward);
 process.on("SIGTERM", forward);
-// nohup makes a program ignore SIGHUP, but Node sets it back. So a process without a terminal ignores it here.
+// nohup makes a program ignore SIGHUP, but Node sets it back. So without a terminal, SIGHUP ends nothing here. It only stops
+// the watch over npm, since the same closed terminal may end npm.
 process.on("SIGHUP", [0, 1, 2].some(isatty) ? end : unfollow);
 child.on("error", (error) => {
   console.error(`Bun could not be started: ${error.message}.`);

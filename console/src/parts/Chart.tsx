@@ -14,8 +14,8 @@ const bottom = 22;
 const tones: readonly Tone[] = ["good", "warn", "bad"];
 const toneLabels: Record<Tone, string> = {
   good: "Passed",
-  warn: "Refused by a limit, quota or credits",
-  bad: "Refused otherwise",
+  warn: "Limit, quota or credits used up",
+  bad: "Refused",
 };
 
 type Bars = { time: number } & Record<Tone, number>;
@@ -129,7 +129,7 @@ function barsOf({ time, outcomes }: Point): Bars {
 }
 
 function titleOf({ time, good, warn, bad }: Bars): string {
-  return `${exactly(time)}: ${number(good)} passed, ${number(warn)} refused by a limit, quota or credits, ${number(bad)} refused otherwise`;
+  return `${exactly(time)}: ${number(good)} passed, ${number(warn)} with a limit, quota or credits used up, ${number(bad)} refused`;
 }
 
 function sentenceOf(outcomes: Point["outcomes"]): string {

@@ -61,7 +61,7 @@ test("a node does not start with another root key than the one in the database",
   await cluster.drop(databaseUrl);
 }, 30_000);
 
-test("a node does not start on PostgreSQL without Redis, and names both solutions in one sentence", async () => {
+test("a node does not start on PostgreSQL without Redis, and says what to set", async () => {
   const databaseUrl = "postgres://someone:secret-word@127.0.0.1:1/records";
   const refused = startNode({
     databaseUrl,
@@ -69,7 +69,7 @@ test("a node does not start on PostgreSQL without Redis, and names both solution
     environment: { ALLOW_LOCAL_COUNTERS: "" },
   });
   const message = await refused.catch((error: Error) => error.message);
-  expect(message).toContain("set REDIS_URL");
+  expect(message).toContain("Set REDIS_URL");
   expect(message).toContain("ALLOW_LOCAL_COUNTERS=true");
   expect(message).not.toContain("secret-word");
 }, 30_000);

@@ -24,7 +24,9 @@ function sentenceOf({ verdict, checks, passesAt }: Data<"keys.explain">): string
   if (verdict.valid) return "A verification that asks for no permissions passes now.";
   const failed = checks.find(({ passed }) => !passed);
   const until =
-    passesAt === undefined ? "" : ` It passes again at ${clockTime(passesAt)}, ${fromNow(passesAt)}.`;
+    passesAt === undefined
+      ? ""
+      : ` A verification passes again at ${clockTime(passesAt)}, ${fromNow(passesAt)}.`;
   if (failed?.check === "ratelimit") return `The limit “${failed.name}” is full.${until}`;
   return `${failed?.why ?? "Refused."}${until}`;
 }

@@ -37,7 +37,7 @@ export function Explanation({
         </p>
         {passesAt === undefined ? null : (
           <p>
-            It passes at {clockTime(passesAt)}, {fromNow(passesAt)}, if nothing else changes.
+            The request passes at {clockTime(passesAt)}, {fromNow(passesAt)}, if nothing else changes.
           </p>
         )}
         {keyId === undefined ? null : (

@@ -118,9 +118,9 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
 const steps = 5;
 
 /**
- * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls: replies arrive in the order
- * of the calls, so it compares five times per deadline how many were sent and how many were received. While the event
- * loop is blocked, this process cannot read replies, so that time counts as a single step however long it was.
+ * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls. Five times per deadline, it
+ * checks whether the calls from five checks ago have their replies; since replies arrive in the order of the calls, it only
+ * has to count both. While the event loop is blocked, this process cannot read replies, so there is no check.
  */
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;

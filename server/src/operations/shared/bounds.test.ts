@@ -189,7 +189,7 @@ describe.each(engines)("on $name,", (engine) => {
       for (let attempt = 0; attempt < 2; attempt += 1) {
         expectBound(
           await set({ "Idempotency-Key": "once" }),
-          "kept for a repeated call: nothing was changed",
+          "the most that is stored for an Idempotency-Key. Nothing was changed.",
         );
       }
       expect(await state()).toEqual(before);

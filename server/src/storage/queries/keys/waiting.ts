@@ -252,8 +252,8 @@ export async function countImportedKeys(
 }
 
 /**
- * Counts keys by the beginning of their hash, which names the scheme. It is cut at the length of the longest name of
- * a scheme.
+ * Counts keys by the beginning of their hash, which names the scheme. The beginning has as many characters as the
+ * longest name of a scheme.
  */
 const countByBeginning = prepared((db, { workspaceId }: { workspaceId: string }) => {
   const scheme = (eb: ExpressionBuilder<Schema, "keys">) => {
