@@ -3,11 +3,10 @@ import { encodeCursor } from "./domain/cursor.ts";
 import { type MaybePromise, whenAvailable } from "./domain/maybePromise.ts";
 import { Written } from "./domain/written.ts";
 import { type ErrorBody, Failure, missingPermission } from "./errors.ts";
-import type { Audit, Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
+import type { Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
 import { parseEntries, parseInput, parseLargeInput } from "./parse.ts";
 import type { Services } from "./services.ts";
 import { StorageError } from "./storage/engine.ts";
-import { type AuditEvent, hasAuditEvent, insertAuditEvents } from "./storage/queries/audit.ts";
 import {
   claimIdempotency,
   findIdempotentResponse,
@@ -15,17 +14,12 @@ import {
   setIdempotentResponse,
 } from "./storage/queries/idempotency.ts";
 import type { Tx } from "./storage/schema.ts";
+import { type Sender, write } from "./write.ts";
 
 /** What `run` needs to know about a call of an operation. */
-export type Call = {
-  caller: Caller;
-  requestId: string;
-  remoteAddress(): string;
-  userAgent(): string | undefined;
+export type Call = Sender & {
   /** The operation calls this when it is certain that it writes no audit row, which would need `remoteAddress`. */
   auditsNothing(): void;
-  /** where the call comes from, for the audit trail; undefined: the API */
-  via: "console" | undefined;
   /** Adds fields to the call's log event. */
   note(fields: Record<string, string | number | boolean>): void;
   /** Returns the input before validation. Errors: `invalid_input`, `unsupported_media_type`. */
@@ -272,70 +266,6 @@ function replay(first: StoredResponse, { bodyHash, open }: Idempotency): Result 
 function stillUnderWay(error: unknown): never {
   if (error instanceof StorageError && error.reason === "busy") throw new Failure("idempotency_in_progress");
   throw error;
-}
-
-/**
- * Runs a transaction and stores its audit events in it. Evicts the changed records from the caches before it returns.
- */
-async function write<T>(services: Services, call: Call, work: (tools: Write) => Promise<T>): Promise<T> {
-  let changed = new Set<string>();
-  let firstEvent: AuditEvent | undefined;
-  let result: { value: T } | undefined;
-  try {
-    await services.engine.transaction(async (tx) => {
-      const events: AuditEvent[] = [];
-      changed = new Set(); // the engine may run this function again
-      const evict = (id: string) => void changed.add(id);
-      result = { value: await work({ tx, evict, audit: auditInto(events, services, call) }) };
-      firstEvent = events[0];
-      // both statements are sent together: over a network, they take one round trip
-      await Promise.all([insertAuditEvents(tx, events), services.engine.recordChanges(tx, changed)]);
-    });
-  } catch (error) {
-    if (!(await wasCommitted(services, firstEvent, error))) throw error;
-  } finally {
-    for (const id of changed) services.caches.evict(id);
-  }
-  if (result === undefined) throw new Error("a transaction ended without its result");
-  return result.value;
-}
-
-function auditInto(events: AuditEvent[], services: Services, call: Call): Audit {
-  return (event, targetId, fields = []) => {
-    events.push({
-      id: services.newId("log"),
-      workspaceId: call.caller.workspaceId,
-      atMs: services.now(),
-      requestId: call.requestId,
-      actorId: call.caller.rootKeyId,
-      event,
-      targetId,
-      fields,
-      remoteAddress: call.remoteAddress(),
-      userAgent: call.userAgent(),
-      via: call.via,
-    });
-  };
-}
-
-/**
- * Finds out whether a transaction was committed although the response to its commit was lost: then its first audit
- * event is in the database. If this returns false, it may still be committed later.
- */
-async function wasCommitted(
-  { engine }: Services,
-  event: AuditEvent | undefined,
-  error: unknown,
-): Promise<boolean> {
-  if (!(error instanceof StorageError) || error.reason !== "lost" || event === undefined) return false;
-  try {
-    if (!(await hasAuditEvent(engine.db, event.workspaceId, event.id))) return false;
-    // the event may not have reached PostgreSQL's synchronous standby yet; when this later commit is there, it is too
-    await engine.transaction((tx) => engine.recordChanges(tx, new Set([event.requestId])));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The result of an operation whose output is a `Written`, which writes its own JSON. */

@@ -116,7 +116,11 @@ export const rooms: Readonly<Record<string, Rule>> = {
     why: "no operation imports another",
   },
   "operations/index.ts": { rooms: ["operations/<group>/"], types: ["operation.ts"] },
-  "run.ts": { rooms: ["operation.ts", "parse.ts", "errors.ts", ...stored], types: ["services.ts"] },
+  "write.ts": { rooms: stored, types: ["operation.ts", "services.ts"] },
+  "run.ts": {
+    rooms: ["write.ts", "operation.ts", "parse.ts", "errors.ts", ...stored],
+    types: ["services.ts"],
+  },
   "sealing.ts": { rooms: ["config.ts"], types: ["services.ts"], node: true },
   "moving/": {
     rooms: ["operations/shared/", "usage/", "upstream/", ...stored],
