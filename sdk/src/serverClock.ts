@@ -7,7 +7,7 @@ export type ServerClock = {
   heard(date: string | null | undefined): void;
 };
 
-/** The header is a second old at most when it is sent, and then travels. A clock that shows more than this is wrong. */
+/** A Date header that is older than this on arrival means that the clocks differ. It is at most a second old when it is sent. */
 const longestOnTheWayMs = 2_000;
 
 export function createServerClock(ownMs: () => number = Date.now): ServerClock {

@@ -58,7 +58,7 @@ export function tally() {
       const workspace = workspaceOf(book, event.workspaceId);
       const addition = additionOf(event, workspace.tags);
       countFor(book, workspace.own, addition);
-      if (event.outcome === "NOT_FOUND") return; // the caller was told that there is no key, so only the workspace counts it
+      if (event.outcome === "NOT_FOUND") return; // the caller was told that the key is unknown, so only the workspace counts it
       const { keyId, identityId, apiId, namespaceId } = event;
       const key = subjectOf(book, workspace, "key", keyId, undefined);
       const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);
