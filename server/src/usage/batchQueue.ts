@@ -13,7 +13,7 @@ type Batch = { id: number; rows: readonly CountRow[]; uses: readonly UseRow[] };
  * deletes each batch there in the transaction that saves it. So no count is lost or saved twice if the server is killed in
  * between. `uncut` returns the counts since the cut.
  */
-export function batchQueue(uncut: () => CountRow[]) {
+export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly CountRow[]) => void) {
   let batches: Batch[] = [];
   /** whether `usagePending` still has the rows from before the cut */
   let isUnwritten = false;
@@ -53,6 +53,7 @@ export function batchQueue(uncut: () => CountRow[]) {
           await setLastUses(tx, batch.uses);
           await settle(tx, batch, database);
         });
+        saved(batch.rows);
       } catch (error) {
         if (!database.isOfOneRow(error)) throw error;
         dropped += batch.rows.length;

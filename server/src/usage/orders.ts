@@ -84,7 +84,8 @@ export type UsageResults = {
   query: UsageRow[];
   lastUses: LastUsed[];
   usedKeys: LastUsed[];
-  top: Top;
+  /** `unfinished`: the order must be sent again, so that others are not delayed by all that it reads */
+  top: Top | "unfinished";
   topIdentifiers: IdentifierTop;
   events: EventPage;
 };

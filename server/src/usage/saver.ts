@@ -1,7 +1,7 @@
 import { periodMs, subjectKinds } from "../domain/usage.ts";
 import type { UsageDatabase } from "../storage/engines/usage.ts";
 import { batchQueue, rowsPerBatch } from "./batchQueue.ts";
-import { compareRows, type UseRow } from "./countStore.ts";
+import { type CountRow, compareRows, type UseRow } from "./countStore.ts";
 import { numbering } from "./numbering.ts";
 import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
@@ -14,14 +14,15 @@ const usesEveryMs = 50_000;
 const maxUses = 200_000;
 
 type Tally = ReturnType<typeof tally>;
+type Saved = (rows: readonly CountRow[]) => void;
 type IsWanted = (subject: Subject) => boolean;
 
 /**
  * Saves counts. A cut takes all counts from memory and turns them into rows, which are then saved in batches. If there are many
  * counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`.
  */
-export function countSaver(counted: Tally) {
-  const { cut, learn, latest, numbers, cutRows } = cutter(counted);
+export function countSaver(counted: Tally, saved: Saved = () => undefined) {
+  const { cut, learn, latest, numbers, cutRows } = cutter(counted, saved);
   const { isHalfway, saveBatch } = cutRows;
   let cutMinute = 0;
 
@@ -86,7 +87,7 @@ export function countSaver(counted: Tally) {
 function cutter(counted: Tally) {
   const numbers = numbering();
   const latest = latestUses();
-  const cutRows = batchQueue(() => numbers.rowsOf(counted.waiting(), cellsOf));
+  const cutRows = batchQueue(() => numbers.rowsOf(counted.waiting(), cellsOf), saved);
 
   const learn = (database: UsageDatabase, nowMs: number, isWanted: IsWanted) =>
     numbers.learn(database, counted.waiting().filter(isWanted), dayOf(nowMs));

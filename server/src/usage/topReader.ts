@@ -1,9 +1,11 @@
 import { outcomes, subjectKinds } from "../domain/usage.ts";
 import type { UsageSql } from "../storage/engines/usage.ts";
 import { findCompleteSince, listHeads, readTexts } from "./blocks.ts";
-import { namesOf, numberOf, spansOf } from "./countReader.ts";
+import { namesOf, numberOf, type Span, spansOf } from "./countReader.ts";
 import { eventOf } from "./lines.ts";
-import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
+import type { Hours, TopSums } from "./topSums.ts";
+import type { IdentifierQuery, IdentifierTop, NumberedCount, Top, TopQuery } from "./tops.ts";
+import { isMany } from "./upkeep.ts";
 
 /** Finds the subjects or tags with the most events, from the stored counts. */
 export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
@@ -13,17 +15,42 @@ export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
   const kind = subjectKinds[isOfTags ? "workspace" : query.of];
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
+  const kept = sums && isMany(kind) ? await sums.find(sql, workspaceNo, query, hoursOf(spans)) : "too many";
+  if (kept === "unfinished") return kept;
+  return named(sql, kept === "too many" ? await readTop(sql, query, { workspaceNo, kind, spans }) : kept);
+}
+
+/** The hours from the first to the last of the spans. */
+function hoursOf(spans: readonly Span[]): Hours {
+  return {
+    first: Math.min(...spans.map(({ first, size }) => Math.floor(first / size))),
+    last: Math.max(...spans.map(({ last, size }) => Math.floor(last / size))),
+  };
+}
+
+type Counts = { workspaceNo: number; kind: number; spans: readonly Span[] };
+
+/** Finds the numbers with the largest sums over all these counts, with one statement. */
+function readTop(
+  sql: UsageSql,
+  query: TopQuery,
+  { workspaceNo, kind, spans }: Counts,
+): Promise<NumberedCount[]> {
+  const isOfTags = query.of === "tag";
   const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
   const parts = spans.map(
     ({ table, first, last }) => `select "${isOfTags ? "tagNo" : "subjectNo"}" as "no", "count" from "${table}"
       where "workspaceNo" = ${workspaceNo} and "kind" = ${kind} and "start" between ${first} and ${last}
         and "tagNo" ${isOfTags ? "<>" : "="} 0 ${outcome === undefined ? "" : `and "outcome" = ${outcome}`}`,
   );
-  const rows = await sql.rows<{ no: number; count: number }>(
+  return sql.rows<NumberedCount>(
     `select "no", sum("count") as "count" from (${parts.join(" union all ")}) as "all"
       group by "no" having sum("count") > 0 order by 2 desc, 1 limit $1`,
     query.limit,
   );
+}
+
+async function named(sql: UsageSql, rows: readonly NumberedCount[]): Promise<Top> {
   const names = await namesOf(
     sql,
     rows.map(({ no }) => no),

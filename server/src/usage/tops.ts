@@ -13,6 +13,9 @@ export type TopQuery = {
 
 export type Top = { name: string; count: number }[];
 
+/** A count of the subject or tag with this number. */
+export type NumberedCount = { no: number; count: number };
+
 export type IdentifierQuery = {
   workspaceId: string;
   namespaceId: string | undefined;

@@ -17,14 +17,14 @@ const keptMs = {
 } as const;
 
 /** Whether a workspace may have very many subjects of this kind. */
-const isMany = (kind: number) => kind === subjectKinds.identity || kind === subjectKinds.key;
+export const isMany = (kind: number) => kind === subjectKinds.identity || kind === subjectKinds.key;
 const countedKinds = [0, 1, 2, 3, 4] as const;
 
 /**
  * The counts of one workspace, one kind of subject and one minute, hour or day. `into` is the table with the next longer period,
  * and `per` says how many periods of `table` make up one there.
  */
-type Slice = {
+export type Slice = {
   table: CountTable;
   into: CountTable | undefined;
   per: number;
@@ -53,8 +53,9 @@ export async function moveOld(database: UsageDatabase, nowMs: number): Promise<v
     for await (const { start, ...slice } of oldest(database, level)) {
       if ((start + 1) * level.sizeMs > nowMs - keptOf(level.table, slice.kind)) continue;
       await move(database, slice, start);
-      moved += 1;
-      if (moved >= slicesPerCall) return;
+      moved(slice, start);
+      count += 1;
+      if (count >= slicesPerCall) return;
     }
   }
   await deleteUnusedNames(database, nowMs);
@@ -141,13 +142,14 @@ const parts = { full: 0.95, left: 0.9 } as const;
  * Keeps usage within `maxBytes`, and returns free space to the file system. Evicts events first. If that is not enough, moves
  * the oldest counts to tables with longer periods, and deletes the oldest counts by day. Returns the number of evicted events.
  */
-export async function keepWithin(database: UsageDatabase, maxBytes: number): Promise<number> {
+export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = nobody): Promise<number> {
   const used = await database.usedBytes();
   let deleted = 0;
   if (used > maxBytes * parts.full) {
     const freed = await evictEvents(database, used - maxBytes * parts.left);
     deleted = freed.events;
-    if (freed.bytes < used - maxBytes * parts.full) await reduceCounts(database, maxBytes * parts.full);
+    if (freed.bytes < used - maxBytes * parts.full)
+      await reduceCounts(database, maxBytes * parts.full, moved);
   }
   await database.giveBack();
   return deleted;
@@ -157,14 +159,15 @@ export async function keepWithin(database: UsageDatabase, maxBytes: number): Pro
  * Moves the oldest counts, even if they are not old enough for `moveOld`, until usage takes at most `targetBytes`. One call moves
  * at most `slicesPerCall` slices of a table.
  */
-async function reduceCounts(database: UsageDatabase, targetBytes: number): Promise<void> {
+async function reduceCounts(database: UsageDatabase, targetBytes: number, moved: Moved): Promise<void> {
   for (const level of levels) {
-    let moved = 0;
+    let count = 0;
     for await (const { start, ...slice } of oldest(database, level)) {
       if ((await database.usedBytes()) <= targetBytes) return;
       await move(database, slice, start);
-      moved += 1;
-      if (moved >= slicesPerCall) return;
+      moved(slice, start);
+      count += 1;
+      if (count >= slicesPerCall) return;
     }
   }
 }

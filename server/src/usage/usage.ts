@@ -90,13 +90,27 @@ export function collectUsage(options: Options): Usage {
     return thread.ask<K>(order);
   }
 
+  /** one after the other, since each fills the thread's memory with what it reads */
+  let tops: Promise<unknown> = Promise.resolve();
+
+  async function askUntilFinished(query: TopQuery): Promise<Top> {
+    for (;;) {
+      const found = await ask<"top">({ kind: "top", query });
+      if (found !== "unfinished") return found;
+    }
+  }
+
   const stopTimer = every(options.flushMs, flushNow);
   return {
     record: events.record,
     touch: uses.add,
     query: (query) => ask<"query">({ kind: "query", query }),
     events: (query) => ask<"events">({ kind: "events", query }),
-    top: (query) => ask<"top">({ kind: "top", query }),
+    top(query) {
+      const found = tops.then(() => askUntilFinished(query));
+      tops = found.catch(() => undefined);
+      return found;
+    },
     topIdentifiers: (query) => ask<"topIdentifiers">({ kind: "topIdentifiers", query }),
     async lastUses(workspaceId, keyIds) {
       if (keyIds.length === 0) return new Map();

@@ -16,6 +16,7 @@ import { passedReader } from "./repeats.ts";
 import { countSaver } from "./saver.ts";
 import { type Subject, tally } from "./tally.ts";
 import { findTop, findTopIdentifiers } from "./topReader.ts";
+import { topSums } from "./topSums.ts";
 import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
@@ -36,7 +37,8 @@ const fewCounts = 20_000;
 const newId = idMaker(randomBytes);
 const newBlockId = () => newId("log", Date.now());
 const counted = tally();
-const counts = countSaver(counted);
+const sums = topSums();
+const counts = countSaver(counted, sums.add);
 const events = waitingEvents(newBlockId);
 const merger = blockMerger(newBlockId);
 let database: Promise<UsageDatabase> | undefined;
@@ -139,7 +141,7 @@ function usesOf(uses: readonly LastUse[]): UseRow[] {
 function askCounts(usage: UsageDatabase, order: CountsOrder) {
   switch (order.kind) {
     case "top":
-      return findTop(usage, order.query);
+      return findTop(usage, order.query, usage.isOwn ? sums : undefined);
     case "query":
       return queryUsage(usage, order.query);
     case "usedKeys":
@@ -180,11 +182,12 @@ async function maintain(
   { maxBytes, eventsKeptMs }: UsagePlace,
 ): Promise<void> {
   if (orders % ordersPerUpkeep !== 1) return;
+  sums.forgetUnused(nowMs);
   if (oldTimeMs !== undefined) {
-    await moveOld(usage, oldTimeMs);
+    await moveOld(usage, oldTimeMs, sums.forget);
     if (eventsKeptMs !== undefined) await deleteOldEvents(usage, oldTimeMs - eventsKeptMs);
   }
-  evicted += await keepWithin(usage, maxBytes);
+  evicted += await keepWithin(usage, maxBytes, sums.forget);
 }
 
 /** The response to an `add` order. */

@@ -48,6 +48,20 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await pairs({ of: "keys", limit: 1 })).toEqual([[one, 3]]);
   });
 
+  test("each call counts what was recorded since the last one, and no longer what has left the time", async () => {
+    const { key, keyId } = await space.data("keys.createKey", { apiId });
+    const counted: Item[][] = [];
+    for (let call = 1; call <= 3; call += 1) {
+      for (let time = 0; time < call; time += 1) await space.data("keys.verifyKey", { key });
+      counted.push(await top({ of: "keys" }));
+      await space.data("keys.verifyKey", { key });
+      counted.push(await top({ of: "keys" }));
+      server.clock.advance(10 * hourMs);
+    }
+    expect(counted.flat()).toEqual([1, 2, 4, 5, 8, 9].map((count) => ({ name: keyId, count })));
+    expect(await top({ of: "keys" })).toEqual([{ name: keyId, count: 7 }]);
+  });
+
   test("only events in the time range count", async () => {
     await verified("user_1", 1);
     const { nowMs } = server.clock;

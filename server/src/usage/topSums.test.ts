@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { databaseAt } from "../../test/databaseAt.ts";
+import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
+import { openUsageDatabase, type UsageSql } from "../storage/engines/usage.ts";
+import { addMinutes, type CountRow, compareRows, numberNames } from "./countStore.ts";
+import { findTop } from "./topReader.ts";
+import { type TopSums, topSums } from "./topSums.ts";
+import type { TopQuery } from "./tops.ts";
+import { keepWithin, moveOld } from "./upkeep.ts";
+
+const { hour, minute } = periodMs;
+/** in minutes */
+const day = 1_440;
+const t0 = Date.UTC(2026, 0, 15, 12);
+const workspaceIds = ["ws_1", "ws_2"];
+const kinds = ["key", "identity"] as const;
+const subjects = 6;
+
+/** A usage database with names of keys and identities in two workspaces. */
+async function open() {
+  const usage = await openUsageDatabase(databaseAt(":memory:"));
+  const names = workspaceIds.flatMap((workspaceId) => [
+    { kind: subjectKinds.workspace, workspaceId, name: workspaceId },
+    ...kinds.flatMap((kind) =>
+      Array.from({ length: subjects }, (_, index) => ({
+        kind: subjectKinds[kind],
+        workspaceId,
+        name: `${kind}_${index}`,
+      })),
+    ),
+  ]);
+  const numbers = await numberNames(usage, names, Math.floor(t0 / periodMs.day));
+  const numberOf = (kind: number, workspaceId: string, name: string) =>
+    numbers.get(`${kind}${workspaceId}/${name}`) ?? 0;
+  return { usage, numberOf };
+}
+
+const place = fc.record({
+  workspaceId: fc.constantFrom("ws_1", "ws_1", "ws_1", "ws_2"),
+  of: fc.constantFrom("key", "key", "key", "identity"),
+} as const);
+const count = fc.record({
+  place,
+  subject: fc.nat(subjects - 1),
+  /** minutes before now; some are in the future */
+  ago: fc.oneof(
+    { weight: 2, arbitrary: fc.integer({ min: -90, max: 300 }) },
+    fc.integer({ min: 0, max: 1_500 }),
+  ),
+  outcome: fc.nat(1),
+  tagged: fc.constantFrom(false, false, false, true),
+  count: fc.integer({ min: 1, max: 5 }),
+});
+const one: Value<typeof count> = {
+  place: { workspaceId: "ws_1", of: "key" },
+  subject: 0,
+  ago: 0,
+  outcome: 0,
+  tagged: false,
+  count: 1,
+};
+const earlier = Array.from({ length: 30 }, (_, hours) => ({
+  ...one,
+  ago: hours * 60,
+  count: 1 + (hours % 3),
+}));
+const asked = fc.record({
+  place,
+  hours: fc.constantFrom(3, 3, 6, 24),
+  endAgo: fc.constantFrom(0, 0, 0, 0, 2, 6),
+  outcome: fc.constantFrom(undefined, undefined, undefined, outcomes[0]),
+  limit: fc.constantFrom(1, 3, 100),
+  /** how many orders are sent at most: the history may go on while a window is half read */
+  orders: fc.constantFrom(2, 1_000, 1_000),
+});
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ counts: fc.array(count, { minLength: 1, maxLength: 8 }) }) },
+  { weight: 6, arbitrary: fc.record({ asked }) },
+  { weight: 2, arbitrary: fc.record({ passMinutes: fc.constantFrom(7, 60, 60, 200, 600) }) },
+  { weight: 1, arbitrary: fc.record({ isFull: fc.boolean() }) },
+);
+
+async function addCounts(
+  { usage, numberOf, nowMs }: Pick<World, "usage" | "numberOf" | "nowMs">,
+  counts: readonly Value<typeof count>[],
+): Promise<CountRow[]> {
+  const rows = new Map<string, CountRow>();
+  for (const { place: where, subject, ago, outcome, tagged, count: value } of counts) {
+    const kind = subjectKinds[where.of];
+    const workspaceNo = numberOf(subjectKinds.workspace, where.workspaceId, where.workspaceId);
+    const subjectNo = numberOf(kind, where.workspaceId, `${where.of}_${subject}`);
+    const start = Math.floor((nowMs - ago * minute) / minute);
+    const row: CountRow = [workspaceNo, kind, start, subjectNo, tagged ? 1 : 0, outcome, value, 0];
+    rows.set(row.slice(0, 6).join("/"), row);
+  }
+  const sorted = [...rows.values()].sort(compareRows);
+  await usage.transaction((tx) => addMinutes(tx, sorted));
+  return sorted;
+}
+
+describe("the most active subjects", () => {
+  test.each([
+    ["that fit into memory", { bytes: 2 ** 20, rows: 1 }],
+    ["of which only one window fits into memory", { bytes: 64 * 12, rows: 1_000 }],
+    ["that do not fit into memory", { bytes: 1, rows: 3 }],
+  ])(
+    "%s are the same by their sums as by all counts, whatever was stored and moved before",
+    async (_, most) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 50, size: "max" }), async (steps) => {
+          const world = { ...(await open()), sums: topSums(most), nowMs: t0 };
+          try {
+            await addCounts(world, earlier);
+            for (const action of steps) await take(world, action);
+          } finally {
+            await world.usage.close();
+          }
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
+
+  test("of a window are read a part per order, and then found without reading counts until it was not used for an hour", async () => {
+    const { usage, numberOf } = await open();
+    const readOf = async (work: (sql: UsageSql) => Promise<unknown>): Promise<number> => {
+      let statements = 0;
+      await work({
+        ...usage,
+        rows: (statement, ...values) => {
+          if (/"count"/.test(statement)) statements += 1;
+          return usage.rows(statement, ...values);
+        },
+      });
+      return statements;
+    };
+    const counts = Array.from({ length: 24 }, (_, hours) => ({ ...one, ago: hours * 60 }));
+    await addCounts({ usage, numberOf, nowMs: t0 }, counts);
+    const sums = topSums({ bytes: 2 ** 20, rows: 500 });
+    const query = queryOf({ place: one.place, hours: 24, endAgo: 0, outcome: undefined, limit: 1 }, t0);
+    for (let order = 0; order < 4; order += 1) expect(await findTop(usage, query, sums)).toBe("unfinished");
+    expect(await findTop(usage, query, sums)).toEqual([{ name: "key_0", count: 24 }]);
+    const again = () => readOf((sql) => findTop(sql, query, sums));
+    sums.forgetUnused(t0);
+    sums.forgetUnused(t0 + hour - 1);
+    expect(await again()).toBe(0);
+    sums.forgetUnused(t0 + hour);
+    expect(await again()).toBe(0);
+    sums.forgetUnused(t0 + 2 * hour);
+    sums.forgetUnused(t0 + 3 * hour);
+    expect(await again()).toBe(5);
+    await usage.close();
+  });
+
+  test("do not include hours that were moved to days because of their age", async () => {
+    const world = { ...(await open()), sums: topSums(), nowMs: t0 };
+    await addCounts(world, [one, { ...one, ago: 91 * day }]);
+    await moveOld(world.usage, t0, world.sums.forget);
+    const hours = (100 * day) / 60;
+    const question: Question = {
+      place: one.place,
+      hours,
+      endAgo: 0,
+      outcome: undefined,
+      limit: 1,
+      orders: 1_000,
+    };
+    await compare(world, question);
+    await moveOld(world.usage, t0 + 2 * day * minute, world.sums.forget);
+    await compare(world, question);
+    await world.usage.close();
+  });
+});
+
+type Value<A> = A extends fc.Arbitrary<infer T> ? T : never;
+type Question = Omit<Value<typeof asked>, "hours" | "endAgo" | "limit" | "orders"> & {
+  hours: number;
+  endAgo: number;
+  limit: number;
+  orders: number;
+};
+type World = Awaited<ReturnType<typeof open>> & { sums: TopSums; nowMs: number };
+
+async function take(world: World, action: Value<typeof step>): Promise<void> {
+  const { usage, sums } = world;
+  if ("passMinutes" in action) world.nowMs += action.passMinutes * minute;
+  else if ("counts" in action) sums.add(await addCounts(world, action.counts));
+  else if ("asked" in action) await compare(world, action.asked);
+  else if (action.isFull) await keepWithin(usage, 1, sums.forget);
+  else await moveOld(usage, world.nowMs, sums.forget);
+}
+
+function queryOf(
+  { place: where, hours, endAgo, outcome, limit }: Omit<Question, "orders">,
+  nowMs: number,
+): TopQuery {
+  const endMs = nowMs - endAgo * hour + 1;
+  return { ...where, period: "hour", startMs: endMs - hours * hour, endMs, outcome, limit };
+}
+
+async function compare({ usage, sums, nowMs }: World, question: Question): Promise<void> {
+  const query = queryOf(question, nowMs);
+  let top = await findTop(usage, query, sums);
+  for (let order = 1; order < question.orders && top === "unfinished"; order += 1) {
+    top = await findTop(usage, query, sums);
+  }
+  if (top === "unfinished") return; // the next question goes on with it
+  expect<unknown>(top).toEqual(await findTop(usage, query));
+}
