@@ -19,7 +19,8 @@ type IsWanted = (subject: Subject) => boolean;
 
 /**
  * Saves counts. A cut takes all counts from memory and turns them into rows, which are then saved in batches. If there are many
- * counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`.
+ * counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`. `saved` is called with
+ * rows that were saved.
  */
 export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   const { cut, learn, latest, numbers, cutRows } = cutter(counted, saved);
@@ -84,7 +85,7 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
 }
 
 /** Turns counts in memory into rows. */
-function cutter(counted: Tally) {
+function cutter(counted: Tally, saved: Saved) {
   const numbers = numbering();
   const latest = latestUses();
   const cutRows = batchQueue(() => numbers.rowsOf(counted.waiting(), cellsOf), saved);

@@ -7,12 +7,14 @@ import type { Hours, TopSums } from "./topSums.ts";
 import type { IdentifierQuery, IdentifierTop, NumberedCount, Top, TopQuery } from "./tops.ts";
 import { isMany } from "./upkeep.ts";
 
-/** Finds the subjects or tags with the most events, from the stored counts. */
-export async function findTop(sql: UsageSql, query: TopQuery): Promise<Top> {
+/**
+ * Finds the subjects or tags with the most events, from the stored counts or from those that `sums` has. Returns `unfinished` if
+ * it must be called again, because it has read only a part of what `sums` needs.
+ */
+export async function findTop(sql: UsageSql, query: TopQuery, sums?: TopSums): Promise<Top | "unfinished"> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
-  const isOfTags = query.of === "tag"; // tags are counted for the workspace as subject
-  const kind = subjectKinds[isOfTags ? "workspace" : query.of];
+  const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of]; // tags are counted for the workspace as subject
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
   const kept = sums && isMany(kind) ? await sums.find(sql, workspaceNo, query, hoursOf(spans)) : "too many";

@@ -46,9 +46,14 @@ function keptOf(table: CountTable, kind: number): number {
 /** The maximum number of slices that one call moves. It is small enough that other work of the usage thread is not delayed. */
 const slicesPerCall = 20;
 
+/** Called for each slice that was moved, with its `start`. */
+type Moved = (slice: Slice, start: number) => void;
+
+const nobody: Moved = () => undefined;
+
 /** Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. */
-export async function moveOld(database: UsageDatabase, nowMs: number): Promise<void> {
-  let moved = 0;
+export async function moveOld(database: UsageDatabase, nowMs: number, moved = nobody): Promise<void> {
+  let count = 0;
   for (const level of levels) {
     for await (const { start, ...slice } of oldest(database, level)) {
       if ((start + 1) * level.sizeMs > nowMs - keptOf(level.table, slice.kind)) continue;

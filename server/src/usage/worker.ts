@@ -74,6 +74,7 @@ async function openDatabase({ database: address }: UsagePlace): Promise<UsageDat
 function disconnect(): void {
   const failed = database;
   database = undefined;
+  sums.clear();
   counts.forgetNumbers(); // a new database in memory assigns other numbers to names
   failed?.then(({ close }) => close()).catch(() => undefined);
 }
