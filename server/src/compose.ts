@@ -24,6 +24,7 @@ import type { Caches } from "./storage/caches.ts";
 import { cleanUp, cleanUpTasks } from "./storage/cleanUp.ts";
 import type { Engine } from "./storage/engine.ts";
 import { openStorage } from "./storage/open.ts";
+import { slowReader } from "./storage/slowReads.ts";
 import { creditSpender } from "./storage/spending.ts";
 import type { Tracing } from "./tracing/start.ts";
 import { startUsageThread } from "./usage/thread.ts";
@@ -71,7 +72,7 @@ export async function startServer(config: Config, surroundings: Surroundings): P
     connections: config.DATABASE_CONNECTIONS,
     monotonicMs: surroundings.monotonicMs,
   });
-  const engine = tracing?.engine(opened) ?? opened;
+  const engine = tracing === undefined ? opened : tracedEngine(tracing, opened);
   try {
     await prepareFirstStart(engine, rootKey, surroundings);
     const metrics = makeMetrics();
@@ -165,6 +166,12 @@ function startCleanUp(
 ) {
   const tasks = cleanUpTasks(auditRetentionMs(config), usage.record);
   return cleanUp(engine, steadyTime(nowMs, monotonicMs), log, tasks);
+}
+
+/** Slow reads run in this thread, where each of their statements gets a span. */
+function tracedEngine(tracing: Tracing, opened: Engine): Engine {
+  const engine = tracing.engine(opened);
+  return { ...engine, readSlowly: slowReader(engine.slow) };
 }
 
 /** Starts tracing. Its code is loaded only if traces are configured. */

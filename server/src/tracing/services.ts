@@ -21,7 +21,6 @@ export function tracedEngine(engine: Engine, tracer: Tracer): Engine {
     ...engine,
     db: traced(engine.db),
     slow: traced(engine.slow),
-    readSlowly: (name, args) => spanAround(tracer, name, system, () => engine.readSlowly(name, args)),
     snapshot: snapshot && ((read) => spanAround(tracer, "snapshot", system, () => snapshot(read))),
     transaction: (work, options) =>
       spanAround(tracer, "transaction", system, () =>
