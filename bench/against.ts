@@ -2,16 +2,16 @@ import { type Requests, type Scenario, scenarios } from "./scenarios.ts";
 import { callerOf, startProduct } from "./servers.ts";
 import { type Prepared, requestsTo, type Workload } from "./sides.ts";
 
-/** Another server that speaks this API. */
+/** Another server with the same HTTP API, which the bench compares with Latchkey. */
 export type Peer = {
-  /** such as `http://127.0.0.1:7070` */
+  /** for example `http://127.0.0.1:8080` */
   url: string;
   rootKey: string;
-  /** the process whose processor time is measured; undefined: only throughput and latency are */
+  /** the server's process, to measure its processor time; undefined: only throughput and latency are measured */
   pid: number | undefined;
 };
 
-/** Every scenario on the product and on another server, with the same requests. */
+/** Every scenario, measured on Latchkey ("product") and on the other server ("other") with the same requests. */
 export function workloadsAgainst(peer: Peer): Record<string, Workload> {
   return Object.fromEntries(
     Object.entries(scenarios).map(([name, scenario]) => [
@@ -36,7 +36,7 @@ async function against(peer: Peer, scenario: Scenario): Promise<Prepared> {
 
 function sideOfPeer({ url, rootKey, pid }: Peer, requests: Requests) {
   const { hostname, port, protocol } = new URL(url);
-  if (protocol !== "http:") throw new Error(`${url} does not begin with http://`);
+  if (protocol !== "http:") throw new Error(`--against is ${url}, but it must begin with http://.`);
   const server = { port: port === "" ? 80 : Number(port), pid, rootKey };
   return { label: "other", load: { ...requestsTo(server, requests), host: hostname } };
 }

@@ -1,4 +1,4 @@
-/** `npm run bench [-- --quick] [--against <url> --root-key <key> [--pid <process>]] [<workload> …]`: see README.md beside this file. */
+/** `npm run bench [-- --quick] [--against <url> --root-key <key> [--pid <process>]] [<workload> …]`: see bench/README.md. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ const workloads =
 const unknown = asked.find((name) => workloads[name] === undefined);
 if (unknown === undefined) await bench(asked.length === 0 ? Object.keys(workloads) : asked);
 else {
-  console.error(`${unknown} is not a workload. Use ${Object.keys(workloads).join(", ")}.`);
+  console.error(`There is no workload "${unknown}". The workloads are ${Object.keys(workloads).join(", ")}.`);
   process.exitCode = 1;
 }
 
@@ -49,10 +49,10 @@ async function bench(names: readonly string[]): Promise<void> {
   mkdirSync(join(path, ".."), { recursive: true });
   const surroundings = { at: new Date().toISOString(), bun: Bun.version, cpus: cpus().length, pace };
   writeFileSync(path, `${JSON.stringify({ ...surroundings, results }, null, 2)}\n`);
-  console.log(`\nEvery round is in ${path}.`);
+  console.log(`\nThe measurements of every round are in ${path}.`);
 }
 
-/** Measures the sides alternately, round after round. Errors: `Error` if a response is wrong. */
+/** Measures a workload in rounds; in each round its sides take turns. Errors: `Error` if a response is not the expected one. */
 async function measure(generator: Generator, name: string): Promise<unknown> {
   const workload = workloads[name];
   if (workload === undefined) return undefined;

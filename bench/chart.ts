@@ -1,11 +1,11 @@
-/** A line of a chart; `x` and `y` of each point. */
+/** One line of a chart, and its points. */
 export type Series = { name: string; points: readonly (readonly [x: number, y: number])[] };
 
 export type Chart = {
   title: string;
   xName: string;
   yName: string;
-  /** the distance between 1 and 10 is that between 10 and 100; 0 is drawn at the left */
+  /** whether the x axis has a logarithmic scale; 0 is drawn at its left end */
   isLogarithmic: boolean;
   series: readonly Series[];
 };
@@ -18,7 +18,7 @@ const top = 48;
 const bottom = 56;
 const colors = ["#2563eb", "#d97706", "#059669"];
 
-/** The chart as SVG that needs nothing else: readable on a light and on a dark page. */
+/** The chart as an SVG file without references to other files, in colors that are readable on light and dark pages. */
 export function svgOf({ title, xName, yName, isLogarithmic, series }: Chart): string {
   const points = series.flatMap((one) => one.points);
   const xs = [...new Set(points.map(([x]) => x))].sort((a, b) => a - b);
@@ -54,7 +54,7 @@ function label(x: number, y: number, anchor: string, text: string): string {
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${text}</text>`;
 }
 
-/** The least of 1, 2, 4 or 8 times a power of ten that is not below the value. */
+/** The end of the y axis: 1, 2, 4 or 8 times a power of ten, and the smallest of them that is at least the value. */
 function niceMost(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value || 1));
   return power * ([1, 2, 4, 8, 10].find((step) => step * power >= value) ?? 10);

@@ -1,5 +1,6 @@
-// The cost of counters in memory: bytes per counter, ns per hit, the journal, and the longest pause with ten million
-// identifiers under the default cap. `bun bench/counters.ts [part]`: each part runs in a separate process.
+// `bun bench/counters.ts [part]`: measures the rate limit counters in memory: bytes per counter, nanoseconds per hit, the cost of
+// the journal that survives a restart, and the longest pause with ten million identifiers under the default memory limit. Each
+// part runs in its own process.
 import { heapStats } from "bun:jsc";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +32,7 @@ else {
   }
 }
 
-/** A window of one minute whose counter key has 40 characters. */
+/** A window of one minute. The key under which its counter is stored has 40 characters, as in production. */
 function windowOf(number: number): Window {
   const subject = `xxxxxxx${1e8 + number}`;
   return {
@@ -45,7 +46,7 @@ function windowOf(number: number): Window {
   };
 }
 
-/** Resident memory after the allocator has had time to return what the collector freed. */
+/** Resident memory, read after the allocator has had time to return freed memory to the operating system. */
 async function settledRss(): Promise<number> {
   for (let i = 0; i < 5; i += 1) {
     Bun.gc(true);
@@ -106,7 +107,7 @@ async function speed(): Promise<void> {
   }
 }
 
-/** Many counters change within a second: what a tick costs, how long it stalls, how long a restart takes. */
+/** Measures the journal when many counters change within a second: CPU time, longest stall, and the time to restore them. */
 async function journal(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
   const options = {
@@ -140,13 +141,13 @@ async function journal(): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-/** Processor time of all threads since `before`; unlike wall time it excludes other processes. */
+/** Processor time of all threads of this process since `before`. Unlike elapsed time, other processes do not affect it. */
 function cpuMs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }
 
-/** Every hit brings a new identifier; the clock advances by `msPerHit`. */
+/** Hits ten million identifiers, each once. The clock advances by `msPerHit` with each hit. */
 async function tenMillion(msPerHit: number): Promise<void> {
   let nowMs = START_MS;
   const evicted = { live: 0, expired: 0 };

@@ -5,7 +5,10 @@ import { type Product, startBaseline, startProduct } from "./servers.ts";
 import { requestsTo } from "./sides.ts";
 import { median } from "./statistics.ts";
 
-/** Shares of the bare runtime in the same rounds: medians. */
+/**
+ * A point of a curve: medians over the rounds. `throughput` and `thread` are ratios to the bare runtime, by requests per second
+ * and by processor time of the server's main thread; 1 means that Latchkey is as fast.
+ */
 export type Point = { x: number; throughput: number; thread: number; p99Ms: number; bareP99Ms: number };
 
 export type Curve = { name: string; title: string; xName: string; measure(): Promise<Point[]> };
@@ -15,7 +18,7 @@ export const pace = isQuick
   ? { rounds: 3, warmUpMs: 100, measuredMs: 400 }
   : { rounds: 7, warmUpMs: 200, measuredMs: 1_000 };
 
-/** up to so many keys; a million takes some minutes to create */
+/** The largest number of keys. With --million, creating them takes some minutes. */
 const mostKeys = process.argv.includes("--million") ? 1_000_000 : 100_000;
 const decades = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000].filter((count) => count <= mostKeys);
 const migrationId = "mig_bench";
@@ -50,7 +53,7 @@ export const curves: readonly Curve[] = [
 const limitNamed = (name: string) => ({ name, ...window, autoApply: true });
 const keyText = (index: number) => `prod_key${String(index).padStart(22, "0")}`;
 
-/** All keys are stored from the beginning; `x` of them are in use, one after another. */
+/** Creates all keys first. For each point, the load verifies `x` of them in turn. */
 async function byKeys(itemOf: (index: number) => object, most = mostKeys): Promise<Point[]> {
   const product = await startProduct({
     seed: (database, workspaceId) =>
@@ -80,7 +83,7 @@ async function byKeys(itemOf: (index: number) => object, most = mostKeys): Promi
   });
 }
 
-/** Verifies each key once, so that it is cached if there is room. */
+/** Verifies each key once, so that it is in the cache, as far as the cache has space. */
 async function cacheAll(product: Product, bodies: readonly object[]): Promise<void> {
   const batches = Math.ceil(bodies.length / 100);
   await inHundreds(batches, (index) =>
@@ -107,7 +110,7 @@ async function byTags(): Promise<Point[]> {
   });
 }
 
-/** Measures each point, and stops the product. */
+/** Measures each point, then stops the server. */
 async function measureAll(
   product: Product,
   xs: readonly number[],
@@ -119,7 +122,7 @@ async function measureAll(
   return points;
 }
 
-/** The product and the bare runtime in alternating rounds. */
+/** Measures one point: Latchkey and the bare runtime take turns. */
 async function measure(product: Product, x: number, bodies: readonly object[]): Promise<Point> {
   const operation = "keys.verifyKey";
   const sample = await product.callForText(operation, bodies[0] ?? {});

@@ -1,6 +1,6 @@
 /**
- * A server whose clock moves only by orders. Prints its address and root key, and for each number on standard input lets that
- * many milliseconds pass.
+ * Runs a Latchkey server whose clock stands still. It prints its address and root key. For each number that it reads from stdin,
+ * it moves the clock forward by that many milliseconds.
  */
 import { createInterface } from "node:readline";
 import { startServer } from "../server/src/compose.ts";

@@ -1,21 +1,21 @@
-/** The load generator process: raw sockets, prepared requests, and a check of every response. */
+/** The load generator's process: it sends prepared requests over raw sockets, and checks every response. */
 import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
 import { type GeneratorReply, type Load, type Measured, numberMark } from "./load.ts";
 
 type Connection = {
   socket: Socket<Connection>;
-  /** the beginning of a response that is not complete yet */
+  /** the part of a response that has arrived so far */
   partial: string;
-  /** when the request went out or, at a steady pace, was due; undefined: idle */
+  /** when the request was sent or, at a steady pace, was due; undefined if the connection is idle */
   sinceMs: number | undefined;
 };
 
-/** One load while it is generated. */
+/** The state of a load that is being generated. */
 type Run = {
   load: Load;
   nextRequest(): Buffer;
-  /** due at the steady pace but not sent yet, because no connection was idle */
+  /** the due times of requests of a steady pace that wait, because no connection is idle */
   overdueMs: number[];
   latenciesMs: number[];
   responses: number;
@@ -38,7 +38,7 @@ async function replyTo(load: Load): Promise<GeneratorReply> {
 
 async function generate(load: Load): Promise<Measured> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
-  failed.catch(() => undefined); // it may reject while nothing awaits it
+  failed.catch(() => undefined); // it may reject while nothing awaits it, which would be an unhandled rejection
   const run: Run = {
     load,
     nextRequest: requestMaker(load),
@@ -77,8 +77,8 @@ async function generate(load: Load): Promise<Measured> {
 }
 
 /**
- * Polls for responses without ever sleeping. Waking a sleeping process costs the server's thread time, on a virtual
- * machine as much as a verification, and a slower server would find the generator asleep more often.
+ * Keeps this process busy polling for responses, so that it never sleeps. A response that wakes a sleeping process costs the
+ * server's thread time, on a virtual machine as much as a verification, and would distort the comparison of servers.
  */
 function stayAwake(run: Run): void {
   if (!run.stopped) setImmediate(stayAwake, run);
@@ -96,7 +96,7 @@ function connect(run: Run, port: number): Promise<Connection> {
         },
         data: (socket, bytes) => receive(run, socket.data, bytes.toString("latin1")),
         close() {
-          if (!run.stopped) run.fail("the server closed a connection");
+          if (!run.stopped) run.fail("The server closed a connection.");
         },
         connectError: (_, error) => reject(error),
       },
@@ -108,7 +108,7 @@ function send(run: Run, connection: Connection, sinceMs: number): void {
   const request = run.nextRequest();
   connection.sinceMs = sinceMs;
   if (connection.socket.write(request) !== request.length)
-    run.fail("a request did not fit into the socket buffer");
+    run.fail("A request did not fit into the socket's send buffer.");
 }
 
 function receive(run: Run, connection: Connection, text: string): void {
@@ -144,7 +144,7 @@ function isRefusal(response: string): boolean {
   return response.startsWith("HTTP/1.1 429 ") && response.includes("/server_overloaded");
 }
 
-/** The length of the whole response; Infinity while its head is incomplete. */
+/** The length of a response with head and body; Infinity if its head is not complete yet. */
 function responseLength(response: string): number {
   const headEnd = response.indexOf("\r\n\r\n");
   if (headEnd === -1) return Infinity;
@@ -152,7 +152,7 @@ function responseLength(response: string): number {
   return headEnd + 4 + Number(declared);
 }
 
-/** Requests are due at a steady pace. If no connection is idle, a request waits, and its latency includes the wait. */
+/** Sends requests at a steady pace. If no connection is idle, a request waits, and its latency includes that wait. */
 function startPace(run: Run, perSecond: number, connections: readonly Connection[]) {
   const startedAtMs = performance.now();
   let issued = 0;
@@ -168,7 +168,7 @@ function startPace(run: Run, perSecond: number, connections: readonly Connection
   }, 1);
 }
 
-/** Returns a function that returns the bytes of the next request. */
+/** Returns a function that creates the bytes of the next request. */
 function requestMaker(load: Load): () => Buffer {
   const requests = load.bodies.map((body) => requestBytes(load, body));
   let number = load.firstNumber;
@@ -209,18 +209,18 @@ function sumOf(pids: readonly number[], timeUs: (pid: number) => number): number
   return pids.reduce((sum, pid) => sum + timeUs(pid), 0);
 }
 
-/** The first field of schedstat is the nanoseconds on a processor; Linux keeps it per thread. */
+/** The processor time of a process's first thread. Linux has it in nanoseconds, as the first field of the thread's schedstat. */
 function threadUs(pid: number): number {
   return Number(fieldsOf(`/proc/${pid}/task/${pid}/schedstat`)[0]) / 1000;
 }
 
-/** User and system time of all threads, which Linux reports in steps of 10 ms. */
+/** The user and system time of all threads of a process. Linux counts it in steps of 10 ms. */
 function processUs(pid: number): number {
   const [user = 0, system = 0] = fieldsOf(`/proc/${pid}/stat`, ") ").slice(11, 13).map(Number);
   return (user + system) * 10_000;
 }
 
-/** The fields of the file, or of the part after the last `mark`. */
+/** The space-separated fields of the file, or of its part after the last `mark`. */
 function fieldsOf(path: string, mark = ""): string[] {
   const text = readFileSync(path, "utf8");
   return text.slice(mark === "" ? 0 : text.lastIndexOf(mark) + mark.length).split(" ");

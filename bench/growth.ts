@@ -1,6 +1,7 @@
 /**
- * `bun bench/growth.ts [--quick] [<curve> …]`: measures how the cost of a verification grows, and writes the charts in
- * docs/performance and their section of docs/performance.md. About fifteen minutes on a quiet machine with two cores.
+ * `bun bench/growth.ts [--quick] [<curve> …]`: measures how the cost of a verification grows with the number of keys, limits and
+ * tags. Writes the charts in docs/performance and the sections of docs/performance.md that show them. Takes about fifteen minutes
+ * on a machine with two cores and no other load.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -20,13 +21,13 @@ for (const curve of curves) {
 }
 if (wanted("day")) write("day", await daySection());
 
-/** Replaces what is between a section's two marks. */
+/** Replaces the text between the two comments that mark a section of docs/performance.md. */
 function write(name: string, lines: readonly string[]): void {
   const path = join(docs, "performance.md");
   const [before = "", rest = ""] = readFileSync(path, "utf8").split(`${mark(name)}\n`);
   const [, after = ""] = rest.split(mark(name, "/"));
   writeFileSync(path, `${before}${mark(name)}\n\n${lines.join("\n")}\n\n${mark(name, "/")}${after}`);
-  console.log(`${name}: written`);
+  console.log(`The section "${name}" of docs/performance.md was written.`);
 }
 
 function chart(name: string, options: Chart): string {

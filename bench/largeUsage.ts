@@ -22,17 +22,17 @@ import { databaseAt } from "../server/test/databaseAt.ts";
 
 const eventCount = 10_000_000;
 const eventsPerBlock = 400;
-/** counts of identities and keys are by minute for so long, and by hour before */
+/** Usage of identities and keys is counted per minute for the latest hours, and per hour before, as a server keeps it. */
 const minutesKeptMs = 3 * periodMs.hour;
 const kinds = ["workspace", "tag", "api", "namespace", "identity", "key"] as const;
 type Kind = (typeof kinds)[number];
 
-/** What is counted. The number of each is `first` of its kind and its place in the list. */
+/** What usage is counted for. The database refers to a subject by a number: `first` of its kind plus its index in `ids`. */
 type Subjects = Record<Kind, { ids: string[]; first: number }>;
 
 /**
- * Stores ten million single events of the day before `nowMs` with their counts, as a server would have after that day. Some
- * keys are used far more than others: a hundredth of them has a fifth of the events.
+ * Stores ten million usage events, spread over the 24 hours before `nowMs`, and their counts, as a server would have stored
+ * them. Some keys are used far more than others: 1 % of them have 20 % of the events.
  */
 export async function fillUsage(path: string, nowMs: number): Promise<void> {
   const subjects = readSubjects(path);
@@ -63,7 +63,7 @@ export async function fillUsage(path: string, nowMs: number): Promise<void> {
   await database.close();
 }
 
-/** The counts of few and of many subjects, which are kept by minute for different times. */
+/** Counts usage per minute or hour. Keys and identities are many, so their counts per minute are kept for a shorter time. */
 function allCounts(database: UsageDatabase, subjects: Subjects, nowMs: number) {
   const few = countBook(database, subjects, () => "usageMinutes");
   const many = countBook(database, subjects, (atMs) =>
@@ -134,7 +134,7 @@ async function insertLastUses(
 const mostTags = 64;
 const mostOutcomes = 16;
 
-/** Adds up the counts of one start of a table after the other. */
+/** Adds up the counts of one minute or hour, writes them to their table, and continues with the next minute or hour. */
 function countBook(database: UsageDatabase, subjects: Subjects, tableAt: (atMs: number) => CountTable) {
   const columns = Object.fromEntries(countColumns.map((name) => [name, "int64" as const]));
   let cells = new Map<number, number>();
@@ -185,7 +185,7 @@ function rowOf(cell: number, start: number, count: number): CountRow {
 
 type Made = { event: UsageEvent; places: Partial<Record<Kind, number>> };
 
-/** Every tenth is a decision, every twentieth is refused, every fifth verification has a tag. */
+/** Creates an event. Every tenth is of `ratelimit.limit`, every twentieth is refused, every fifth verification has a tag. */
 function eventAt(order: number, atMs: number, requestId: string, subjects: Subjects): Made {
   const common = { atMs, workspaceId: subjects.workspace.ids[0] ?? "", requestId, credits: 0 };
   if (order % 10 === 0) {

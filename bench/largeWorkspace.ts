@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { idMaker } from "../server/src/domain/ids.ts";
 import { randomBytes } from "../server/src/runtime.ts";
 
-/** How many of each the workspace has. */
+/** How many records of each kind the workspace has. */
 const counts = {
   apis: 20,
   namespaces: 1_000,
@@ -14,7 +14,7 @@ const counts = {
   keys: 1_000_000,
 } as const;
 
-/** One in so many keys is rare: it is disabled, and has a name, a role and a permission that the others do not have. */
+/** One key in this many is "rare": it is disabled, and has a name, a role and a permission that no other key has. */
 const rareEvery = 50_000;
 const dayMs = 86_400_000;
 const newId = idMaker(randomBytes);
@@ -22,14 +22,14 @@ const newId = idMaker(randomBytes);
 type Value = string | number | null;
 type Row = Record<string, Value>;
 
-/** Fills the tables of a database that has one workspace: a million keys, and as many audit events. */
+/** Fills the tables of a database that has one workspace: among other records, a million keys and a million audit events. */
 export function fillRecords(path: string, nowMs: number): void {
   const database = new Database(path);
   database.run("pragma synchronous = off");
   const [workspace] = database.query<{ id: string }, []>(`select "id" from "workspaces"`).all();
   const workspaceId = workspace?.id ?? "";
   const insert = (table: string, rows: Iterable<Row>): string[] => insertRows(database, table, rows);
-  /** created one after the other over the last year */
+  /** rows whose creation times are spread evenly over the last year */
   function* made(count: number, prefix: Parameters<typeof newId>[0], row: (index: number) => Row) {
     for (let index = 0; index < count; index += 1) {
       const createdAtMs = nowMs - 365 * dayMs + Math.floor((index * 364 * dayMs) / count);

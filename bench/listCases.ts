@@ -7,7 +7,10 @@ export type Case = { operation: string; body: object };
 const dayMs = 86_400_000;
 const namespace = "namespace 0";
 
-/** Each list from its start, from deep in it, with each filter and in each order; and the tops of the last day. */
+/**
+ * The calls to measure: each list operation for its first page, a page deep in the list, each filter and each order; and
+ * `analytics.getTop` over the last day.
+ */
 export function casesOf(path: string): Case[] {
   const places = placesIn(path);
   const { apiId, keyId, endMs, deep } = places;
@@ -38,7 +41,7 @@ function list(operation: string, ...bodies: object[]): Case[] {
 
 type Places = ReturnType<typeof placesIn>;
 
-/** What is in the database: an api, a key that is used often, the last event, and a cursor deep in each table. */
+/** Finds what the calls refer to: an api, a key that is used often, the time of the last event, and a cursor deep in each table. */
 function placesIn(path: string) {
   const database = new Database(path, { readonly: true });
   const idOf = (table: string, part: number) => {
@@ -61,7 +64,7 @@ function placesIn(path: string) {
   };
 }
 
-/** Common and rare ones. */
+/** Inputs of `keys.listKeys` with filters: `common` and `wide` match many keys, `rare` only few. */
 function keyFilters({ apiId, endMs, deep }: Places): object[] {
   const common = [{}, deep("keys"), { order: "desc" }, { apiId }, { identity: "user_50000" }];
   const rare = [{ enabled: false }, { search: "rare" }, { role: "role 1" }, { permission: "file1.read" }];

@@ -1,7 +1,7 @@
 /**
- * `bun bench/lists.ts [<folder>]`: how long every list, `listEvents` and `getTop` take in a workspace with a million keys and
- * ten million events of the last day, on SQLite, and what ten pollers cost verifications. The data is made in the folder
- * (2.1 GB), or taken from it if it is there.
+ * `bun bench/lists.ts [<folder>]`: measures how long every list operation, `listEvents` and `getTop` take on SQLite, in a
+ * workspace with a million keys and ten million events of the last day. Also measures how much ten clients that poll events slow
+ * down verifications. It creates the database (2.1 GB) in the folder, or uses the one that an earlier run created there.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { fillRecords } from "./largeWorkspace.ts";
 import { type Case, casesOf } from "./listCases.ts";
 
 const rounds = 100;
-/** a call that is slow is repeated less often */
+/** Each call is repeated until this time is over, so a slow one is repeated less often. */
 const longestMs = 4_000;
 const msPerTick = 10;
 
@@ -32,7 +32,7 @@ try {
   if (given === undefined) rmSync(folder, { recursive: true, force: true });
 }
 
-/** Returns the root key of the database in the folder. */
+/** Creates the database in the folder if it is missing, and returns its root key. */
 async function filled(): Promise<string> {
   const file = join(folder, "root-key");
   if (existsSync(file)) return readFileSync(file, "utf8");
@@ -54,7 +54,7 @@ async function call(to: Node, { operation, body }: Case) {
 }
 
 async function measure(one: Case): Promise<void> {
-  await call(node, one); // so that its statements are compiled
+  await call(node, one); // the first call compiles the SQL statements, so it is not measured
   const times: number[] = [];
   const before = processMs(node.pid);
   const endMs = performance.now() + longestMs;
@@ -74,7 +74,7 @@ function percentiles(times: readonly number[]) {
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-/** Verifications one after the other, in turns with and without ten pollers that read the latest events once a second. */
+/** Measures verifications, by turns with and without ten clients that read the latest events once a second. */
 async function measurePollers(): Promise<void> {
   const { apiId } = (await call(node, { operation: "apis.createApi", body: { name: "polled" } })).data;
   const { key } = (await call(node, { operation: "keys.createKey", body: { apiId } })).data;
@@ -100,7 +100,7 @@ async function measurePollers(): Promise<void> {
   }
 }
 
-/** Processor time of all threads of the process so far. */
+/** The processor time of all threads of the process so far, in milliseconds. */
 function processMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

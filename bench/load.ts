@@ -1,58 +1,61 @@
 import { cores, keepOn } from "./cores.ts";
 
-/** A job for the generator: a closed loop, or with `perSecond` a steady pace, over keep-alive connections. */
+/**
+ * What the generator sends over keep-alive connections. By default each connection sends its next request when it has the
+ * response; with `perSecond`, requests are sent at a steady pace.
+ */
 export type Load = {
-  /** undefined: 127.0.0.1 */
+  /** the server's host. Default: 127.0.0.1 */
   host?: string;
   port: number;
-  /** further nodes, among which the connections are divided */
+  /** the ports of further nodes; the connections are divided among all nodes */
   alsoPorts?: readonly number[];
-  /** the process whose processor time is measured; undefined: none is, and these figures are not numbers */
+  /** the server's process, to measure its processor time; if undefined, those figures are NaN */
   pid: number | undefined;
-  /** further processes, such as Redis: the time of their first threads is added */
+  /** further processes, such as Redis, whose first thread's processor time is added to the server's */
   alsoPids?: readonly number[];
   path: string;
   rootKey: string;
-  /** sent one after another, then again from the first */
+  /** request bodies, sent in turn; after the last, the first is sent again */
   bodies: readonly string[];
-  /** every response must be a 200 that contains this, or the bench fails */
+  /** a text that every response must contain; otherwise, or if the status is not 200, the bench fails */
   expected: string;
-  /** 429 `server_overloaded` is allowed too, and is counted separately */
+  /** accept also responses 429 `server_overloaded`, and count them separately */
   mayRefuse?: true;
   connections: number;
-  /** undefined: each connection sends its next request when it has the response */
+  /** requests per second over all connections; undefined: each connection sends its next request when it has the response */
   perSecond?: number;
   warmUpMs: number;
   measuredMs: number;
-  /** the first of the numbers that replace `numberMark` in bodies */
+  /** the number that replaces `numberMark` in the first request; each further request has the next number */
   firstNumber: number;
 };
 
-/** A placeholder in a body for ten digits that differ in each request. */
+/** A placeholder in bodies. In each request it is replaced by another number of ten digits. */
 export const numberMark = "##########";
 
-/** What was measured after the warm-up; `responses` counts the warm-up too. */
+/** The figures of a load, measured after the warm-up. Only `responses` includes the warm-up. */
 export type Measured = {
   responses: number;
   perSecond: number;
-  /** for a load with `mayRefuse`; the other figures exclude refusals */
+  /** responses 429 per second, for a load with `mayRefuse`; the other figures exclude them */
   refusedPerSecond: number;
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** processor time per response, in microseconds, of the server's first thread, which runs its JavaScript, and of `alsoPids` */
+  /** processor time per response in microseconds: of the server's first thread, which runs its JavaScript, and of `alsoPids` */
   threadUs: number;
-  /** the same for all threads: garbage collector, compiler and workers too */
+  /** processor time per response in microseconds of all threads, including the garbage collector, the compiler and workers */
   processUs: number;
-  /** how much of a core these threads used; if it is well below 1, the generator or another program slowed the server down */
+  /** the share of a core that the threads of `threadUs` used; well below 1, the generator or another program limited the load */
   serverBusy: number;
 };
 
 export type GeneratorReply = { measured: Measured } | { wrong: string };
 
-/** A generator process. It is reused, so that its code is already compiled when it measures. */
+/** A running generator process. It serves many loads, so that its code is already compiled when it measures. */
 export type Generator = {
-  /** Errors: `Error` with the first unexpected response. */
+  /** Generates the load and returns the figures. Errors: `Error` with the first unexpected response. */
   run(load: Load): Promise<Measured>;
   stop(): void;
 };
@@ -62,7 +65,7 @@ export function startGenerator(): Generator {
   const child = Bun.spawn([process.execPath, new URL("./generator.ts", import.meta.url).pathname], {
     stdio: ["ignore", "inherit", "inherit"],
     ipc: (reply: GeneratorReply) => settle?.(reply),
-    onExit: () => settle?.({ wrong: "the generator ended" }),
+    onExit: () => settle?.({ wrong: "the process of the generator exited" }),
   });
   keepOn(cores.generator, child.pid);
   return {
@@ -71,7 +74,7 @@ export function startGenerator(): Generator {
         settle = resolve;
         child.send(load);
       });
-      if ("wrong" in reply) throw new Error(`Wrong response to ${load.path}: ${reply.wrong}`);
+      if ("wrong" in reply) throw new Error(`The load on ${load.path} failed: ${reply.wrong}`);
       return reply.measured;
     },
     stop: () => child.kill(),

@@ -1,4 +1,4 @@
-/** `bun bench/overload.ts`: how the server behaves under more load than it can handle. See docs/decisions/overload.md. */
+/** `bun bench/overload.ts`: sends Latchkey more requests than it can handle. docs/decisions/overload.md discusses the results. */
 import { readFileSync } from "node:fs";
 import { type Generator, type Load, type Measured, numberMark, startGenerator } from "./load.ts";
 import { type Product, startProduct } from "./servers.ts";
@@ -12,7 +12,7 @@ const livenessEveryMs = 50;
 const product = await startProduct();
 const generators = [startGenerator(), startGenerator()] as const;
 const [first, second] = generators;
-/** refused requests use up numbers too, so each run starts far above the last one */
+/** The number in the first request of a run. Each run starts far above the last one, whose refused requests used numbers too. */
 let firstNumber = 0;
 
 try {
@@ -40,10 +40,10 @@ async function measureAll(): Promise<void> {
     createPeak,
   );
   const flood = { ...create, connections: 1_500, perSecond: (createPeak[0]?.perSecond ?? 0) * times };
-  await measure("create at three times that rate", [[first, flood]], createPeak);
+  await measure("create, offered at three times its peak rate", [[first, flood]], createPeak);
   const both = [...verifyPeak, ...createPeak];
   await measure(
-    "verify, and create at three times its rate",
+    "verify, 64 connections, and create, offered at three times its peak rate",
     [
       [first, verify(usual)],
       [second, flood],
@@ -71,7 +71,7 @@ function loadOf(operation: string, body: object, expected: string): Omit<Load, "
 
 type Run = readonly [generator: Generator, load: Load];
 
-/** Runs the loads at the same time, and compares each with `peak`. */
+/** Runs the loads at the same time, and prints their figures as shares of those in `peak`. */
 async function measure(
   title: string,
   runs: readonly Run[],
@@ -97,12 +97,12 @@ async function measure(
     );
   }
   console.log(
-    `  liveness at worst ${Math.round(slowestMs)} ms (${checks} checks), ${residentMb} MB resident at most`,
+    `  the slowest of ${checks} liveness checks took ${Math.round(slowestMs)} ms; at most ${residentMb} MB of resident memory`,
   );
   return measured;
 }
 
-/** Checks liveness on new connections, and reads the memory, until `end` is called. */
+/** Until `end` is called, requests /health/live on new connections, and reads the server's memory. */
 function watchServer({ port, pid }: Product) {
   let slowestMs = 0;
   let checks = 0;
@@ -114,7 +114,7 @@ function watchServer({ port, pid }: Product) {
       const { status } = await fetch(`http://127.0.0.1:${port}/health/live`, {
         headers: { Connection: "close" },
       });
-      if (status !== 200) throw new Error(`liveness returned ${status}`);
+      if (status !== 200) throw new Error(`GET /health/live returned ${status}.`);
       checks += 1;
       slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
       residentMb = Math.max(residentMb, residentMbOf(pid));

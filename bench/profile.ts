@@ -1,6 +1,7 @@
 /**
- * `bun bench/profile.ts [<scenario> …]`: writes docs/decisions/profile.md from its mark on: processor time by function, bytes of
- * objects and statements with their plans, of one request of each scenario, on SQLite and PostgreSQL. About five minutes.
+ * `bun bench/profile.ts [<scenario> …]`: profiles one request of each scenario on SQLite and on PostgreSQL: processor time by
+ * function, bytes of allocated objects, and SQL statements with their plans. Writes the results to docs/decisions/profile.md,
+ * below its mark. Takes about five minutes.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,7 +20,7 @@ import { requestsTo } from "./sides.ts";
 const mark = "<!-- bench/profile.ts writes what follows -->\n";
 const path = join(import.meta.dir, "..", "docs", "decisions", "profile.md");
 
-/** The scenarios, and one whose keys are hardly ever cached. */
+/** The scenarios to profile. `cold` is `verify` on a server whose cache is emptied every millisecond. */
 const profiled = [
   "verify",
   "verify-keys",
@@ -42,7 +43,7 @@ type Profiled = {
 
 const asked = process.argv.slice(2);
 const names = asked.length === 0 ? profiled : asked;
-/** what was measured so far, so that a part of it can be repeated */
+/** The file with the results of earlier runs, so that a run can measure only some scenarios again. */
 const kept = join(import.meta.dir, "..", "reports", "profile.json");
 const results: Record<string, Record<string, Profiled>> = existsSync(kept)
   ? JSON.parse(readFileSync(kept, "utf8"))
@@ -85,7 +86,7 @@ async function profile(engine: "SQLite" | "PostgreSQL", name: string): Promise<P
   return { ...collected, bytes };
 }
 
-/** By how much the heap grows for each request if no garbage is collected. */
+/** The bytes by which the heap grows per request while no garbage is collected. */
 async function bytesOf(server: Server, requests: Requests): Promise<number> {
   const enough = requests.operation.includes("list") ? 200 : 2_000;
   const load = { ...requestsTo(server, requests), connections: 4, warmUpMs: 0, measuredMs: 200 };
@@ -134,7 +135,7 @@ async function withServer<T>(
     keepOn(cores.server, pid);
     const server = { port: Number(new URL(url).port), pid, rootKey, ask, call: callerOf({ url, rootKey }) };
     const requests = await scenarios[name === "cold" ? "verify-keys" : name]?.prepare(server.call);
-    if (requests === undefined) throw new Error(`there is no scenario ${name}`);
+    if (requests === undefined) throw new Error(`There is no scenario "${name}" in bench/scenarios.ts.`);
     if (name === "cold") await ask("cold");
     const done = await work(server, requests);
     await ask("stop");
@@ -145,7 +146,7 @@ async function withServer<T>(
   }
 }
 
-/** Per request, when each is sent after the one before. */
+/** The statements of one request, on average over requests that are sent one at a time. */
 async function statementsOf(server: Server, { operation, bodies }: Requests): Promise<Statement[]> {
   const sent = 10;
   await server.ask("watch");
@@ -157,7 +158,7 @@ async function statementsOf(server: Server, { operation, bodies }: Requests): Pr
   return all.map((statement) => ({ ...statement, times: statement.times / sent }));
 }
 
-/** The share of the samples in each function itself, the largest first. */
+/** The share of processor time in each function, without the functions that it calls. The largest comes first. */
 function selfShares({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): [string, number][] {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const spent = new Map<string, number>();
@@ -212,7 +213,7 @@ function planOf(scenario: string, { sql, times, plan }: Statement): string[] {
   ];
 }
 
-/** The columns of a statement say little about its plan, and long lists of ids nothing. */
+/** The beginning of a statement without quotes and line breaks. The rest, such as a long list of ids, does not explain its plan. */
 function shortened(sql: string): string {
   return sql.replace(/\s+/g, " ").replaceAll('"', "").slice(0, 110);
 }

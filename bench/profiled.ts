@@ -1,7 +1,8 @@
 /**
- * A server that is profiled. Prints its address and root key, then one line of JSON for each line on standard input: `cpu`
- * starts the sampler and `samples` ends it, `heap` returns the bytes of the heap, `watch` starts to record statements and
- * `statements` ends it, `cold` starts to empty the cache of keys every millisecond, and `stop` ends the server.
+ * A Latchkey server for bench/profile.ts. It prints its address and root key, and then replies with one line of JSON to each
+ * command on stdin: `cpu` starts the CPU sampler and `samples` stops it and returns its profile; `heap` returns the bytes of the
+ * heap; `watch` starts to record SQL statements and `statements` stops that and returns them; `cold` makes the server empty its
+ * cache of keys every millisecond; `stop` stops the server.
  */
 import { heapStats } from "bun:jsc";
 import { Session } from "node:inspector/promises";
@@ -35,7 +36,7 @@ await session.post("Profiler.setSamplingInterval", { interval: samplingIntervalU
 
 let watched: Watched[] | undefined;
 
-/** Called once only, since a statement that is watched twice would be counted twice. */
+/** Starts to record statements. Must be called only once, because a second call would record each statement twice. */
 function watch(): void {
   watched = [];
   watchStatements(engine, (statement) => void watched?.push(statement));

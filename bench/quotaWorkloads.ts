@@ -14,7 +14,8 @@ import {
 
 export const quotaWorkloads: Record<string, Workload> = {
   "verify-quotas": {
-    title: "keys.verifyKey with quotas, an identity's credits or a reservation, beside a key's own credits",
+    title:
+      "keys.verifyKey with quotas, an identity's credits or a reservation, compared with a key's own credits",
     prepare: kinds,
   },
   "verify-sub-caps": {
@@ -22,7 +23,7 @@ export const quotaWorkloads: Record<string, Workload> = {
     prepare: () => subCaps(),
   },
   "verify-sub-caps-nodes": {
-    title: "the same on three nodes, with PostgreSQL and Redis",
+    title: "keys.verifyKey, 1,000 keys as in verify-sub-caps, on three nodes with PostgreSQL and Redis",
     prepare: subCapsOfNodes,
   },
 };
@@ -31,7 +32,7 @@ const quota = (name: string) => ({ name, limit: huge, period: "year", autoApply:
 const credits = { remaining: huge };
 const dayMs = 86_400_000;
 
-/** What the key of each side has, and its identity. */
+/** For each side of the comparison: what its key has (`own`), and what its identity has (`shared`). */
 const owners: Record<string, { own?: object; shared?: object }> = {
   unlimited: {},
   credits: { own: { credits } },
@@ -67,7 +68,7 @@ async function kinds(): Promise<Prepared> {
       ...(label === "credits" ? [] : [{ of: label, to: "credits", by: "perSecond" } as const]),
     ]),
     notes: [
-      `a reservation and its settlement take the thread ${pair.threadUs.toFixed(0)} µs with 64 callers: ${pair.perSecond.toFixed(0)} pairs a second, with the callers in the bench's own process`,
+      `a reservation with its settlement takes ${pair.threadUs.toFixed(0)} µs of thread time: 64 callers in the bench's own process make ${pair.perSecond.toFixed(0)} such pairs a second`,
     ],
     async check(responses) {
       const spent = (responses.get("shared-credits") ?? 0) + (responses.get("reservation") ?? 0);
@@ -88,7 +89,7 @@ async function spentBy(product: Product, identity: string): Promise<number> {
 
 const pairsMeasuredMs = 2_000;
 
-/** Reserves 10 credits and settles 4 of them, for two seconds with 64 callers. */
+/** For two seconds, 64 callers reserve 10 credits and then settle 4 of them, again and again. */
 async function costOfPair(product: Product, key: string) {
   const startedMs = performance.now();
   const before = threadUs(product.pid);
@@ -108,12 +109,15 @@ async function costOfPair(product: Product, key: string) {
   return { threadUs: (threadUs(product.pid) - before) / pairs, perSecond, spent: pairs * 4 };
 }
 
-/** The processor time of the process's first thread so far. */
+/** The processor time of a process's first thread so far, in microseconds. */
 function threadUs(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[0]) / 1_000;
 }
 
-/** `more`: further nodes, and processes whose time is added. */
+/**
+ * Compares keys with credits under their identity's credits ("sub-caps") with keys that have only their own. `more`: further
+ * nodes, and processes whose processor time is added.
+ */
 async function subCaps(
   product?: Product,
   more: { alsoPorts?: number[]; alsoPids?: number[] } = {},
@@ -144,7 +148,7 @@ async function subCaps(
   };
 }
 
-/** Keys with credits of their own, of one identity. */
+/** Creates keys that have their own credits and belong to one identity, which gets the fields of `shared`. */
 async function manyKeys(product: Product, externalId: string, shared: object): Promise<string[]> {
   await product.call("identities.createIdentity", { externalId, ...shared });
   const { apiId } = await product.call<{ apiId: string }>("apis.createApi", { name: externalId });

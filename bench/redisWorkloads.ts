@@ -24,7 +24,7 @@ export const redisWorkloads: Record<string, Workload> = {
   },
 };
 
-/** A product with one key that has a shared limit, and the hits counted so far. */
+/** A Latchkey server with one key that has a shared limit. `before`: how much of the limit was used before the load. */
 type Counted = { product: Product; key: string; before: number };
 
 async function counted(environment: Record<string, string> = {}): Promise<Counted> {
@@ -42,7 +42,7 @@ async function checkCount({ product, key, before }: Counted, expected: number | 
   expectEqual((await countedBy(product, key, "requests")) - before, expected ?? 0);
 }
 
-/** Against the bare runtime: with Redis on the server's core, its processor time added, and on the generator's core. */
+/** Compares with the bare runtime: with Redis on the server's core, adding Redis's processor time, and on the generator's core. */
 async function verify(): Promise<Prepared> {
   const near = await startRedis(cores.server);
   const far = await startRedis(cores.generator);
@@ -88,7 +88,7 @@ async function latency(): Promise<Prepared> {
   };
 }
 
-/** Compares processor time of nodes and Redis, since the generator occupies one of two cores. */
+/** Compares one node with two by the processor time of nodes and Redis, because the generator occupies one of the two cores. */
 async function nodes(): Promise<Prepared> {
   const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
   const services = await startServices("postgres", surroundings);
@@ -108,7 +108,7 @@ async function nodes(): Promise<Prepared> {
     sides: [alone, { label: "two nodes", load: { ...alone.load, alsoPorts: [second.port], alsoPids } }],
     comparisons: [{ of: "one node", to: "two nodes", by: "threadUs", atLeast: 0.8 }],
     notes: [
-      "two nodes handle 1.6 times as much as one if a decision costs at most 1/0.8 of what it costs on one node",
+      "two nodes handle at least 1.6 times as much as one node if a decision costs them at most 1/0.8 of its cost on one node",
     ],
     check: (responses) =>
       checkCount(both, (responses.get("one node") ?? 0) + (responses.get("two nodes") ?? 0)),

@@ -3,10 +3,10 @@ import type { Measured } from "./load.ts";
 import type { Comparison, Prepared } from "./sides.ts";
 import { median, type Spread, spread } from "./statistics.ts";
 
-/** The measurement of each side, by label. */
+/** The measurements of one round: the figures of each side by its label. */
 export type Round = Record<string, Measured>;
 
-/** If the baseline used less than this share of a core, something else limited its figures. */
+/** If the baseline used less than this share of a core, the generator or another program limited its throughput. */
 const saturated = 0.9;
 
 export function printHead(pace: { rounds: number; measuredMs: number }): void {
@@ -16,7 +16,7 @@ export function printHead(pace: { rounds: number; measuredMs: number }): void {
   );
 }
 
-/** Prints the measurements, and returns them for the report file. */
+/** Prints a workload's measurements, and returns them for reports/bench.json. */
 export function printWorkload(name: string, title: string, prepared: Prepared, rounds: readonly Round[]) {
   console.log(`\n${name}: ${title}`);
   for (const note of prepared.notes) console.log(`  ${note}`);
@@ -57,7 +57,7 @@ function summary(measured: readonly Measured[]) {
 
 const means = { perSecond: "throughput", p99Ms: "p99", threadUs: "processor time" } as const;
 
-/** The difference in ms within each round. */
+/** Compares two sides by their difference in ms, computed within each round. */
 function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atMostMore = 0 } = comparison;
   const more = spread(
@@ -68,7 +68,7 @@ function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
   return { ...comparison, more, sentence };
 }
 
-/** The ratio within each round, so that a temporary slowdown of the machine affects both sides. */
+/** Compares two sides by their ratio, computed within each round, so that a slow phase of the machine affects both sides. */
 function compare(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atLeast, atMost } = comparison;
   if (comparison.atMostMore !== undefined) return compareDifference(comparison, rounds);
@@ -87,7 +87,9 @@ function compare(comparison: Comparison, rounds: readonly Round[]) {
       ? `, by processor time ${threadRatio.toFixed(2)} of the thread and ${processRatio.toFixed(2)} of the process`
       : "",
     verdict(ratio.median, atLeast, atMost),
-    to === "baseline" && busy < saturated ? "; the baseline was slowed down, so use the processor time" : "",
+    to === "baseline" && busy < saturated
+      ? "; the baseline did not use its whole core, so compare the processor time"
+      : "",
   ].join("");
   return { ...comparison, ratio, threadRatio, processRatio, sentence };
 }

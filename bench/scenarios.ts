@@ -3,17 +3,17 @@ import { numberMark } from "./load.ts";
 
 export type Call = <T>(operation: string, body: object) => Promise<T>;
 
-/** What is sent, one body after another, and what every response must contain. */
+/** The requests of a scenario: bodies that are sent in turn, and a text that every response must contain. */
 export type Requests = { operation: string; bodies: readonly object[]; expected: string };
 
-/** A load for any server that speaks this API. `prepare` creates what it needs, under names that the server does not have yet. */
+/** Requests that any server with this API can serve. `prepare` first creates the records they need, under new random names. */
 export type Scenario = { title: string; prepare(call: Call): Promise<Requests> };
 
 const huge = 1_000_000_000_000;
 const hourMs = 3_600_000;
 export const window = { limit: huge, duration: hourMs };
 const valid = '"code":"VALID"';
-/** how many keys, and how many identities, the scenarios with many of them create */
+/** How many keys or identities a scenario with many of them creates. */
 const many = 10_000;
 
 export const scenarios: Record<string, Scenario> = {
@@ -34,7 +34,7 @@ export const scenarios: Record<string, Scenario> = {
 
 const newName = (kind: string) => `${kind}_${randomBytes(6).toString("hex")}`;
 
-/** Two limits, of which the first applies automatically. */
+/** The input for an identity with two limits, of which the first has `autoApply`. */
 const newIdentity = (externalId: string) => ({
   externalId,
   meta: { plan: "pro" },
@@ -44,7 +44,7 @@ const newIdentity = (externalId: string) => ({
   ],
 });
 
-/** Creates an identity and an api, and returns a function that creates keys of both. */
+/** Creates an identity and an api, and returns a function that creates a key of that identity in that api. */
 export async function keyMaker(call: Call, ratelimits: object[] = newIdentity("").ratelimits) {
   const externalId = newName("user");
   await call("identities.createIdentity", { ...newIdentity(externalId), ratelimits });
@@ -57,7 +57,7 @@ export async function keyMaker(call: Call, ratelimits: object[] = newIdentity(""
   };
 }
 
-/** Runs the work for 0, 1 and so on up to `count`, a hundred at a time. */
+/** Runs `work` for each number from 0 to `count` - 1, a hundred of them at a time. */
 export async function inHundreds<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const done: T[] = [];
   while (done.length < count) {
@@ -80,7 +80,7 @@ async function verifyCredits(call: Call): Promise<Requests> {
   return { operation: "keys.verifyKey", bodies: [{ key }], expected: valid };
 }
 
-/** Each response is for 16 verifications. */
+/** Each request verifies 16 keys, so its figures are for 16 verifications. */
 async function verifyBatch(call: Call): Promise<Requests> {
   const { make } = await keyMaker(call);
   const key = await make();

@@ -13,31 +13,31 @@ import { cores, keepOn } from "./cores.ts";
 import type { Call } from "./scenarios.ts";
 import { median } from "./statistics.ts";
 
-/** A server process under load, on a free port of 127.0.0.1. */
+/** A running server process, which listens on a free port of 127.0.0.1. */
 export type Server = { port: number; pid: number; stop(): Promise<void> };
 
 export type Product = Server & {
   rootKey: string;
   /** Returns the `data` of an operation's response. Errors: `Error` with the response if its status is not 200. */
   call: Call;
-  /** the same as text, with the envelope */
+  /** Returns the whole response as text. Errors: as for `call`. */
   callForText(operation: string, body: object): Promise<string>;
   /** Median time of one fdatasync in the database folder, in milliseconds. */
   measureFsyncMs(): number;
 };
 
-/** Fills the tables of a new database before the product is started on it. */
+/** Fills the tables of a new database before the server starts on it. */
 export type Seed = (database: Database, workspaceId: string) => void;
 
 export type ProductOptions = {
   seed?: Seed;
   /** settings that differ from the defaults */
   environment?: Record<string, string>;
-  /** for a database that is shared with other nodes */
+  /** the root key of a database that other nodes have created */
   rootKey?: string;
 };
 
-/** `serve` as users run it: default settings, a database in a file, the log written to a file. */
+/** Starts Latchkey as users do with `latchkey serve`: default settings, a SQLite file, and its log written to a file. */
 export async function startProduct(options: ProductOptions = {}): Promise<Product> {
   const { seed, environment = {}, rootKey = newRootKey() } = options;
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
@@ -68,7 +68,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   };
 }
 
-/** Prints the server's last warnings and errors, since they explain an unexpected response. */
+/** Prints the last warnings and errors in the server's log, because they may explain an unexpected response. */
 function printTroubles(log: string): void {
   const troubles = readFileSync(log, "utf8")
     .split("\n")
@@ -104,19 +104,19 @@ function dataOf(callForText: TextCall): Call {
 
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
-/** A new Redis that stores nothing on disk. */
+/** Starts a Redis that stores nothing on disk. */
 export async function startRedis(core: number): Promise<RedisServer> {
   const redis = await startRedisServer();
   keepOn(core, redis.pid());
   return redis;
 }
 
-/** The bare runtime with a fixed response. */
+/** Starts the bare runtime (baseline.ts) with one route and a fixed response. */
 export function startBaseline(path: string, reply: string): Promise<Server> {
   return startProgram([new URL("./baseline.ts", import.meta.url).pathname, path, reply]);
 }
 
-/** Starts a program that prints some words and `listens on` its address. */
+/** Starts a program that prints `<words> listens on <address>`, and returns these words with the server. */
 export function startProgram(command: string[]): Promise<Server & { words: readonly string[] }> {
   return start(command, { environment: {} });
 }
@@ -150,7 +150,7 @@ async function start(command: string[], { environment, log }: StartOptions) {
   });
   const output = child.stdout instanceof ReadableStream ? child.stdout : child.stderr;
   const printed = output instanceof ReadableStream ? await portIn(output) : undefined;
-  if (printed === undefined) throw new Error(`${command.join(" ")} did not start`);
+  if (printed === undefined) throw new Error(`${command.join(" ")} exited before it printed its address.`);
   keepOn(cores.server, child.pid);
   return {
     ...printed,
@@ -162,7 +162,7 @@ async function start(command: string[], { environment, log }: StartOptions) {
   };
 }
 
-/** The port, and the words before `listens on`. */
+/** Reads a program's output until it prints its address. Returns the port, and the words before `listens on`. */
 async function portIn(output: ReadableStream<Uint8Array>) {
   const decoder = new TextDecoder();
   let text = "";

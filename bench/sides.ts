@@ -2,31 +2,31 @@ import { type Load, numberMark } from "./load.ts";
 import type { Requests } from "./scenarios.ts";
 import { type Product, type Server, startBaseline } from "./servers.ts";
 
-/** One of the servers or loads that are compared; it alternates with the others. */
+/** One side of a comparison: a server or a load. In each round the sides are measured in turn. */
 export type Side = {
   label: string;
   load: Omit<Load, "warmUpMs" | "measuredMs" | "firstNumber">;
-  /** repeated, one at a time, for as long as the side is measured */
+  /** runs again and again while the side is measured */
   meanwhile?: () => Promise<void>;
 };
 
-/** `of` divided by `to`, and its target. */
+/** A comparison: the figure `by` of the side `of`, divided by that of the side `to`, and the target for the ratio. */
 export type Comparison = {
   of: string;
   to: string;
   by: "perSecond" | "p99Ms" | "threadUs";
   atLeast?: number;
   atMost?: number;
-  /** by how many ms `of` may be above `to` */
+  /** compare by the difference instead: `of` may be at most this many ms above `to` */
   atMostMore?: number;
 };
 
 export type Prepared = {
   sides: readonly Side[];
   comparisons: readonly Comparison[];
-  /** remarks on the figures */
+  /** sentences that are printed with the figures */
   notes: readonly string[];
-  /** Errors: `Error` if the server counted another number of requests than each side has `responses`. */
+  /** Errors: `Error` if the server's counts differ from the number of responses, which is given for each side. */
   check(responses: ReadonlyMap<string, number>): Promise<void>;
   stop(): Promise<void>;
 };
@@ -36,17 +36,17 @@ export type Workload = { title: string; prepare(): Promise<Prepared> };
 const connections = 64;
 export const huge = 1_000_000_000_000;
 const hourMs = 3_600_000;
-/** the identity that owns the keys */
+/** The external id of the identity that owns the keys. */
 export const externalId = "owner";
 
 export type Verdict = { credits: number; ratelimits: { name: string; remaining: number }[] };
 type Options = {
   target?: number;
-  /** returns how many requests the product has counted */
+  /** returns how many requests the server has counted */
   count?: () => Promise<number>;
 };
 
-/** The product against the bare runtime, which returns the same response to the same requests. */
+/** Compares Latchkey with the bare runtime, which gets the same requests and returns the same response. */
 export async function againstBaseline(
   product: Product,
   operation: string,
@@ -82,7 +82,7 @@ export async function againstBaseline(
   };
 }
 
-/** The body with a number that the load does not use. */
+/** The body with a number in place of `numberMark` that no request of the load has. */
 function numbered(body: object): object {
   return JSON.parse(JSON.stringify(body).replace(numberMark, "sample")) as object;
 }
@@ -112,14 +112,16 @@ export function requestsTo({ port, pid, rootKey }: Target, { operation, bodies, 
 
 export function expectEqual(counted: number, responses: number): void {
   if (counted !== responses)
-    throw new Error(`${responses} responses were received, but ${counted} requests were counted`);
+    throw new Error(
+      `The generator received ${responses} responses, but the server counted ${counted} requests.`,
+    );
 }
 
 export function sharedLimit(name: string) {
   return { name, limit: huge, duration: hourMs };
 }
 
-/** Creates keys of one identity with these limits; `more` are further fields of createKey. */
+/** Creates an identity with these limits, and keys that belong to it. `more`: further input fields of keys.createKey. */
 export async function makeKeys(
   product: Product,
   count: number,
@@ -141,7 +143,7 @@ export async function makeKeys(
   return keys;
 }
 
-/** How much of a huge limit is used, read with cost 0. */
+/** How much of a key's huge limit is used, read by a verification with cost 0. */
 export async function countedBy(product: Product, key: string, name: string): Promise<number> {
   const { ratelimits } = await product.call<Verdict>("keys.verifyKey", {
     key,

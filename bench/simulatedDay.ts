@@ -6,17 +6,17 @@ import { createInterface } from "node:readline";
 import { inHundreds, keyMaker } from "./scenarios.ts";
 import { callerOf } from "./servers.ts";
 
-/** What the process and its files take at the end of an hour, in MiB. */
+/** The memory of the process and the sizes of its files at the end of an hour, in MiB. */
 type Hour = { hour: number; memory: number; usage: number; database: number };
 
 const mebibyte = 2 ** 20;
 const usageBytes = 16 * mebibyte;
 const keyCount = 1_000;
 const stepsPerHour = 6;
-/** each key, in each step */
+/** How often each key is verified in each step. */
 const verifications = 5;
 
-/** A day in which every key is verified all the time, by a clock that is moved on. */
+/** Simulates a day in steps: verifies every key several times, then moves the server's clock forward. */
 export async function simulateDay(): Promise<{ hours: Hour[]; verifications: number }> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-day-"));
   const path = join(folder, "latchkey.db");
@@ -42,7 +42,7 @@ export async function simulateDay(): Promise<{ hours: Hour[]; verifications: num
       });
       child.stdin.write(`${3_600_000 / stepsPerHour}\n`);
       await next();
-      await call("analytics.getUsage", {}); // what was recorded is stored before it is asked for
+      await call("analytics.getUsage", {}); // waits until the recorded usage is stored
       if (step % stepsPerHour === 0) hours.push(sizesAt(step / stepsPerHour, child.pid ?? 0, path));
     }
     return { hours, verifications: 24 * stepsPerHour * keyCount * verifications };

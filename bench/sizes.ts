@@ -1,7 +1,7 @@
 /**
- * `bun bench/sizes.ts`: measures the figures of docs/operating/sizing.md: bytes of rows on disk, of keys in a node's memory and
- * of counters, and the processor time of one verification in each process. Takes about a minute. With
- * USAGE_EVENT_HOURS=0 usage stores only counts.
+ * `bun bench/sizes.ts`: measures the figures of docs/operating/sizing.md: bytes per record on disk, per cached key and per counter,
+ * and how much processor time one verification takes in each process. Takes about a minute. Set USAGE_EVENT_HOURS=0 to measure
+ * without usage events, when only usage counts are stored.
  */
 
 import { Database } from "bun:sqlite";
@@ -22,7 +22,7 @@ type Side = {
   node: Node;
   diskBytes(): Promise<number>;
   usageBytes(): Promise<number>;
-  /** where its counters are */
+  /** where the rate limit counters are, and their total size */
   counters: { where: string; bytes(): Promise<number> };
 };
 
@@ -46,7 +46,7 @@ async function onSqlite(): Promise<Side> {
     environment: common,
   });
   const pagesOf = async (name: string) => {
-    if (!existsSync(name)) return 0; // no usage has been stored yet
+    if (!existsSync(name)) return 0; // the server creates the usage file when it first stores usage
     const database = new Database(name, { readwrite: true, create: false });
     const [row] = database
       .query("select page_count * page_size as bytes from pragma_page_count, pragma_page_size")
@@ -104,41 +104,43 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
     }),
   );
   const withIdentities = await diskBytes();
-  printBytes("an identity with one limit, on disk, audit row included", withIdentities - atStart);
+  printBytes("an identity with one limit, on disk, including its audit event", withIdentities - atStart);
   const keys: string[] = [];
   await inParallel(identities, async (index) => {
     keys.push((await data("keys.createKey", { apiId, externalId: `user_${index}` })).key);
   });
-  printBytes("a key of an identity, on disk, audit row included", (await diskBytes()) - withIdentities);
+  printBytes("a key, on disk, including its audit event", (await diskBytes()) - withIdentities);
 
   console.log(
-    `  the node's memory with all of them created: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`,
+    `  the node's memory after all keys were created: ${Math.round(residentBytes(node.pid) / 2 ** 20)} MiB`,
   );
   const memoryBefore = residentBytes(node.pid);
   const countersBefore = await counters.bytes();
   const usageBefore = await usageBytes();
   const verify = async (index: number) => {
     const { valid } = await data("keys.verifyKey", { key: keys[index % keys.length] });
-    if (valid !== true) throw new Error("a verification was refused");
+    if (valid !== true) throw new Error("A verification was refused, but all should be valid.");
   };
   await inParallel(identities, verify);
   await Bun.sleep(3_000); // usage is written once a second
   printBytes("a cached key in the node's memory", residentBytes(node.pid) - memoryBefore);
   printBytes(`a counter in ${counters.where}`, (await counters.bytes()) - countersBefore);
   const usageOfFirst = await usageBytes();
-  printBytes("the first verification of a key in a minute, in the usage records", usageOfFirst - usageBefore);
+  printBytes("usage of a key's first verification in a minute", usageOfFirst - usageBefore);
 
   const before = spentMs(node);
   const startedAt = performance.now();
   await inParallel(verifications, (index) => verify(index % 1_000));
   const seconds = (performance.now() - startedAt) / 1_000;
   const after = spentMs(node);
-  console.log(`  ${Math.round(verifications / seconds)} verifications a second; processor time of each, µs:`);
+  console.log(
+    `  ${Math.round(verifications / seconds)} verifications a second; processor time per verification, µs:`,
+  );
   for (const [part, ms] of Object.entries(after)) {
     console.log(`    ${part}: ${(((ms - (before[part] ?? 0)) * 1_000) / verifications).toFixed(1)}`);
   }
   await Bun.sleep(3_000);
-  printBytes("each further one, over a thousand keys", (await usageBytes()) - usageOfFirst, verifications);
+  printBytes("usage of each further one", (await usageBytes()) - usageOfFirst, verifications);
   console.log(
     `  usage events that were dropped: ${await node.metric("latchkey_usage_events_dropped_total")}`,
   );
@@ -147,7 +149,7 @@ async function measure({ name, node, diskBytes, usageBytes, counters }: Side): P
   await node.kill();
 }
 
-/** A counter that is hit throughout its window has the maximum number of entries. */
+/** Prints the size of the largest counter: one that is hit throughout its window, and so has the most entries. */
 async function printFullCounter(
   data: (operation: string, body: object) => Promise<{ key: string }>,
   apiId: string,
@@ -191,7 +193,7 @@ async function redisBytes(): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(memory)?.[1]);
 }
 
-/** Processor time so far, in ms, of each process. */
+/** The processor time of each process so far, in milliseconds. */
 function spentMs(node: Node): Record<string, number> {
   const [postmaster = ""] = readFileSync(
     join(services.environment["TEST_POSTGRES_DATA"] ?? "", "postmaster.pid"),
@@ -205,7 +207,7 @@ function spentMs(node: Node): Record<string, number> {
   };
 }
 
-/** Processor time of all threads of the process and of its children that have ended. */
+/** The processor time of all threads of a process, and of its child processes that have exited, in milliseconds. */
 function processMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

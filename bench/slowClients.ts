@@ -1,4 +1,7 @@
-/** `bun bench/slowClients.ts`: how much 5,000 slow clients slow down the others, and when the server disconnects them. */
+/**
+ * `bun bench/slowClients.ts`: opens 5,000 connections of clients that send slowly. Measures how much they slow down other clients,
+ * and after what time the server disconnects them.
+ */
 import type { Socket } from "bun";
 import { type Load, type Measured, startGenerator } from "./load.ts";
 import { type Product, startProduct } from "./servers.ts";
@@ -6,7 +9,7 @@ import { median } from "./statistics.ts";
 
 const slowClients = 5_000;
 const rounds = 5;
-/** clients that trickle are divided into slots, spread over each second */
+/** Clients that send something each second are divided into this many groups, which send at different times of the second. */
 const slots = 50;
 const pace = { warmUpMs: 1_000, measuredMs: 4_000 };
 const verifications = { connections: 64, perSecond: 2_000 };
@@ -14,7 +17,7 @@ const verifications = { connections: 64, perSecond: 2_000 };
 type Way = { name: string; allowedMs: number; begin(head: string): string; each?: string };
 
 const sized = (length: number) => `Content-Length: ${length}\r\n\r\n`;
-/** how the clients are slow, and after how many ms the server must have disconnected them */
+/** The ways in which clients are slow, and after how many ms the server must have disconnected them. */
 const ways: readonly Way[] = [
   { name: "say nothing", allowedMs: 13_000, begin: () => "" },
   { name: "send one header per second", allowedMs: 13_000, begin: (head) => head, each: "X-A: b\r\n" },
@@ -23,7 +26,7 @@ const ways: readonly Way[] = [
   { name: "trickle a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}`, each: " " },
 ];
 
-/** What the clients do, whether closed ones reconnect, and the milliseconds between five new connections. */
+/** What the slow clients do; whether disconnected ones reconnect; the milliseconds to wait after every five new connections. */
 const crowds: readonly [name: string, again: boolean, pauseMs: number][] = [
   ["stay connected", false, 0],
   ["are closed and reconnect", true, 8],
@@ -79,7 +82,7 @@ function figures(name: string, { p50Ms, p99Ms, serverBusy }: Measured): string {
   return `${name}: p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, thread ${Math.round(serverBusy * 100)} % busy`;
 }
 
-/** Waits until the server has closed every slow connection. */
+/** Waits until the server has closed every slow connection, and prints how long it took for each way of being slow. */
 async function measureClosing(): Promise<void> {
   const crowd = await openCrowd(product, false, 0);
   const giveUpAtMs = performance.now() + 30_000;
@@ -93,7 +96,7 @@ async function measureClosing(): Promise<void> {
   await crowd.leave();
 }
 
-/** Opens all slow connections, alternating between the ways; with `again`, closed ones reconnect. */
+/** Opens all slow connections; each is slow in the next of the ways. With `again`, a disconnected client reconnects. */
 async function openCrowd({ port, rootKey }: Product, again: boolean, pauseMs: number) {
   const head = [
     "POST /v2/identities.createIdentity HTTP/1.1",

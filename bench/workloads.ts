@@ -49,10 +49,10 @@ export const workloads: Record<string, Workload> = {
   ...otherWorkloads,
 };
 
-/** A scenario beside the bare runtime. */
+/** A workload that compares a scenario on Latchkey with the bare runtime. */
 function ofScenario(name: string): [string, Workload] {
   const scenario = scenarios[name];
-  if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
+  if (scenario === undefined) throw new Error(`There is no scenario "${name}" in bench/scenarios.ts.`);
   const prepare = async () => {
     const product = await startProduct();
     const { operation, bodies, expected } = await scenario.prepare(product.call);
@@ -69,7 +69,7 @@ async function verify(
 ): Promise<Prepared & { product: Product }> {
   const product = await startProduct({ environment });
   const keys = await makeKeys(product, keyCount, [{ ...sharedLimit("requests"), autoApply: true }]);
-  for (const key of keys) await product.call("keys.verifyKey", { key }); // now they are cached
+  for (const key of keys) await product.call("keys.verifyKey", { key }); // puts the keys into the cache
   const bodies = keys.map((key) => ({ key }));
   const prepared = await againstBaseline(product, "keys.verifyKey", bodies, '"code":"VALID"', {
     ...(target === undefined ? {} : { target }),
@@ -146,7 +146,7 @@ async function listIdentities(): Promise<Prepared> {
   const deep = { limit: 100, cursor: encodeCursor(identityId(rows - 5_000)) };
   const page = await product.call<Identity[]>("identities.listIdentities", deep);
   if (page.at(0)?.externalId !== `user_${rows - 4_999}` || page.at(0)?.ratelimits.length !== 1) {
-    throw new Error(`a deep page starts with ${JSON.stringify(page.at(0))}`);
+    throw new Error(`The deep page begins with an unexpected identity: ${JSON.stringify(page.at(0))}`);
   }
   const prepared = await againstBaseline(
     product,
@@ -183,7 +183,7 @@ async function verifySearch(): Promise<Prepared> {
   const paced = { ...quiet, load: { ...quiet.load, perSecond: 2_000 } };
   const search = async () => {
     const found = await searchAll(product, `USER_${rows}`);
-    if (found !== 1) throw new Error(`a search for one identity found ${found}`);
+    if (found !== 1) throw new Error(`A search for one identity found ${found} identities.`);
   };
   const before = await countedBy(product, key, "requests");
   return {
@@ -201,7 +201,7 @@ async function verifySearch(): Promise<Prepared> {
   };
 }
 
-/** How many identities a search finds. A page may have none although more follow. */
+/** How many identities a search finds, over all pages. A page can be empty although a later one is not. */
 async function searchAll(product: Product, search: string): Promise<number> {
   let found = 0;
   let cursor: string | undefined;
@@ -221,7 +221,7 @@ function identityId(number: number): string {
   return `id_${String(number).padStart(22, "0")}`;
 }
 
-/** `user_1` and so on, with ids in the same order. */
+/** Inserts the identities `user_1`, `user_2` and so on. Their ids have the same order. */
 function insertIdentities(database: Database, workspaceId: string, count: number): void {
   database.run(
     `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${count})
@@ -231,7 +231,7 @@ function insertIdentities(database: Database, workspaceId: string, count: number
   );
 }
 
-/** One limit for each identity. */
+/** Inserts one limit for each identity. */
 function insertRatelimits(database: Database, workspaceId: string): void {
   database.run(
     `insert into ratelimits (id, workspaceId, ownerId, position, name, "limit", durationMs, autoApply)

@@ -1,7 +1,7 @@
 /**
- * `npm run cluster`: starts three nodes with their own PostgreSQL and Redis. Shows one limit held across all nodes, how
- * fast a revocation spreads, and what happens while Redis hangs. Exits with 1 if a result is not the expected one, and
- * leaves nothing behind. `npm run cluster -- --keep` keeps the nodes running until Ctrl-C.
+ * `npm run cluster`: starts a PostgreSQL, a Redis and three nodes. Shows that a limit holds across all nodes, how soon every
+ * node refuses a deleted key, and what happens while Redis hangs. Exits with 1 if a result is not the expected one, and removes
+ * everything that it created. `npm run cluster -- --keep` keeps the nodes running until Ctrl-C.
  */
 import { followNpm } from "../server/bin/npmAbove.mjs";
 import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
@@ -11,7 +11,7 @@ import { bringNeeds } from "./needs.mjs";
 
 type Print = (text: string) => void;
 
-/** Three nodes, and the Redis that holds their counters. */
+/** Three running nodes, and the Redis that has their counters. */
 export type Cluster = {
   nodes: readonly Node[];
   rootKey: string;
@@ -23,7 +23,7 @@ export type Cluster = {
 const nodeCount = 3;
 const socketsPerNode = 32;
 
-/** Errors: the error of a server that did not start; the others are stopped first. */
+/** Errors: if a server does not start, its error, after the other servers were stopped. */
 export async function startCluster(environment: Record<string, string> = {}): Promise<Cluster> {
   const { TEST_DATABASE_URL: _, TEST_REDIS_URL: __, ...own } = process.env;
   const services = await startServices("postgres redis", own);
@@ -45,7 +45,7 @@ export async function startCluster(environment: Record<string, string> = {}): Pr
   return { nodes, rootKey, signalRedis: (name) => process.kill(Number(TEST_REDIS_PID), name), stop };
 }
 
-/** Runs the three parts. Returns whether each result was as expected; stops at the first that was not. */
+/** Runs the three parts of the demonstration, and stops at the first unexpected result. Returns whether all were as expected. */
 export async function showCluster(cluster: Cluster, print: Print): Promise<boolean> {
   const { apiId } = await data(cluster, 0, "apis.createApi", { name: "payments" });
   for (const part of [sharedLimit, revocation, hungRedis]) {
@@ -60,14 +60,14 @@ export async function showCluster(cluster: Cluster, print: Print): Promise<boole
 async function sharedLimit(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
   const limit = 1_000;
   print(
-    `1. One user has five keys and a limit of ${limit} requests a minute. ${nodeCount * socketsPerNode} sockets send ${
+    `1. One user has five keys, which share a limit of ${limit} requests a minute. ${nodeCount * socketsPerNode} connections send ${
       3 * limit
     } verifications to the three nodes.`,
   );
   return exactly(cluster, apiId, limit, print);
 }
 
-/** Retries with another user if Redis was late: limits are exact only while Redis responds in time. */
+/** Limits are exact only while Redis responds within 25 ms. If it was later, tries again with another user, 5 times in all. */
 async function exactly(cluster: Cluster, apiId: string, limit: number, print: Print): Promise<boolean> {
   const tries = 5;
   for (let attempt = 1; ; attempt += 1) {
@@ -78,7 +78,9 @@ async function exactly(cluster: Cluster, apiId: string, limit: number, print: Pr
     const tookMs = Math.round(performance.now() - startedAt);
     const late = (await sumOf(cluster, "latchkey_local_decisions_total")) - lateBefore;
     if (late > 0 && attempt < tries) {
-      print(`   Redis was late ${late} times on this busy machine: trying again with another user.`);
+      print(
+        `   Redis responded too late for ${late} verifications, since this machine is busy. Trying again with another user.`,
+      );
       continue;
     }
     admitted.forEach((count, index) => {
@@ -92,7 +94,7 @@ async function exactly(cluster: Cluster, apiId: string, limit: number, print: Pr
 const revokedWithinMs = 5_000;
 
 async function revocation(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
-  print("2. All nodes have a key in their cache. It is deleted on node 1.");
+  print("2. All nodes have a key in their caches. Then it is deleted on node 1.");
   const { keyId, key } = await data(cluster, 0, "keys.createKey", { apiId });
   const isValid = async (node: number) => (await data(cluster, node, "keys.verifyKey", { key }))["valid"];
   const known = await Promise.all(cluster.nodes.map((_, node) => isValid(node)));
@@ -102,7 +104,7 @@ async function revocation(cluster: Cluster, apiId: string, print: Print): Promis
     cluster.nodes.map(async (_, node) => {
       await until(async () => (await isValid(node)) === false, 2 * revokedWithinMs);
       const afterMs = Math.round(performance.now() - deletedAt);
-      print(`   node ${node + 1} refuses it ${afterMs} ms after the response`);
+      print(`   node ${node + 1} refuses the key ${afterMs} ms after the response to the deletion`);
       return afterMs;
     }),
   );
@@ -113,10 +115,10 @@ async function revocation(cluster: Cluster, apiId: string, print: Print): Promis
 async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
   const limit = 100;
   const share = Math.ceil(limit / nodeCount);
-  // each node counts the others every five seconds, and ⌈N/k⌉ depends on that count
+  // A node's share of a limit depends on how many nodes there are, which each node counts only every five seconds.
   await until(async () => (await sumOf(cluster, "latchkey_nodes")) === nodeCount ** 2, 30_000);
   print(
-    `3. Redis is paused (SIGSTOP). Of a limit of ${limit} each node grants its share, ⌈${limit}/${nodeCount}⌉ = ${share}.`,
+    `3. Redis is paused with SIGSTOP. Each node now admits only its share of a limit of ${limit}: ⌈${limit}/${nodeCount}⌉ = ${share}.`,
   );
   const keys = await makeUser(cluster, apiId, limit, 3);
   cluster.signalRedis("SIGSTOP");
@@ -134,13 +136,13 @@ async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise
   );
   await Promise.all(recovered);
   const more = sum(await admittedBy(cluster, keys, limit));
-  print(`   Redis resumes, and the nodes add what they granted: they admit ${more} more.`);
-  print("   The next user's limit is exact again:");
+  print(`   Redis resumes. The nodes report to it what they admitted, and admit ${more} more.`);
+  print("   The limit of another user is exact again:");
   const exact = await exactly(cluster, apiId, limit, print);
   return granted.every((count) => count === share) && more === 0 && exact;
 }
 
-/** Whether the node uses Redis again, which means that it did not decide another verification alone. */
+/** Whether the node counts in Redis again: sends it a verification, and checks that it did not decide that one without Redis. */
 async function isCountedInRedis(cluster: Cluster, node: number, [key]: readonly string[]): Promise<boolean> {
   const decided = () => cluster.nodes[node]?.metric("latchkey_local_decisions_total");
   const before = await decided();
@@ -148,7 +150,7 @@ async function isCountedInRedis(cluster: Cluster, node: number, [key]: readonly 
   return before === (await decided());
 }
 
-/** The keys of a new user with a shared limit per minute. */
+/** Creates a user with a limit per minute, and returns its keys, which share that limit. */
 async function makeUser(cluster: Cluster, apiId: string, limit: number, keys: number): Promise<string[]> {
   const externalId = crypto.randomUUID();
   const ratelimits = [{ name: "requests", limit, duration: 60_000, autoApply: true }];
@@ -157,7 +159,7 @@ async function makeUser(cluster: Cluster, apiId: string, limit: number, keys: nu
   return (await Promise.all(made)).map(({ key }) => String(key));
 }
 
-/** Sends `perNode` verifications to each node at once, over many sockets. Returns how many each node admitted. */
+/** Sends `perNode` verifications to each node at the same time, over many connections. Returns how many each node admitted. */
 function admittedBy(cluster: Cluster, keys: readonly string[], perNode: number): Promise<number[]> {
   return Promise.all(
     cluster.nodes.map(async (_, node) => {
@@ -194,7 +196,9 @@ function sum(numbers: readonly number[]): number {
 async function main(words: readonly string[]): Promise<number> {
   const keep = words.includes("--keep");
   if (words.some((word) => word !== "--keep")) {
-    console.error("Usage: npm run cluster, or npm run cluster -- --keep.");
+    console.error(
+      "The only option is --keep. Run `npm run cluster`, or `npm run cluster -- --keep` to keep the nodes running until Ctrl-C.",
+    );
     return 1;
   }
   const obstacle = bringNeeds(["postgresql", "redis-server", "procps"]);
@@ -206,7 +210,7 @@ async function main(words: readonly string[]): Promise<number> {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => resolve(130));
     followNpm(() => resolve(130));
   });
-  setInterval(() => undefined, 60_000); // keeps the process alive: the servers alone do not
+  setInterval(() => undefined, 60_000); // keeps this process alive, which its child processes alone do not
   const cluster = await startCluster();
   try {
     console.log("Started PostgreSQL, Redis and three nodes:");

@@ -1,4 +1,7 @@
-/** Prints every operation of Unkey's official clients and whether this server offers it; fails if one is missing. */
+/**
+ * Prints a table of the operations of Unkey's official clients, with whether Latchkey has them. Exits with 1 if Latchkey lacks
+ * an operation that is not declared as "not offered".
+ */
 
 import { goClient } from "../server/test/compat/goClient.ts";
 import { compareOperations, gapsOf, type Offered } from "../server/test/compat/offered.ts";

@@ -1,4 +1,4 @@
-// Runs the tests of the console in Chromium, under Node, which the browser's driver needs, beside a PostgreSQL and a Redis.
+// Runs the tests of the console. They run under Node, which the driver of Chromium needs, and with a PostgreSQL and a Redis.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,9 @@ export function runConsoleTests(root, words = []) {
   rmSync(report, { force: true });
   const files = wanted.map((name) => bundled(root, name));
   if (files.length === 0) {
-    console.log("No browser test has such a name: counted as one failure.");
+    console.log(
+      `FAIL no browser test in console/test has ${words.map((word) => `"${word}"`).join(" or ")} in its file name (counted as one failure)`,
+    );
     return { passed: 0, failed: 1, skipped: 0 };
   }
   const reporters = ["spec", "stdout", "junit", report].map(
@@ -40,14 +42,14 @@ export function runConsoleTests(root, words = []) {
   });
   const counted = existsSync(report) ? countCases(readFileSync(report, "utf8")) : undefined;
   if (counted === undefined) {
-    console.log("The browser tests left no complete report: counted as one failure.");
+    console.log("FAIL the browser tests ended without a complete report (counted as one failure)");
     return { passed: 0, failed: 1, skipped: 0 };
   }
   return status !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted;
 }
 
 /**
- * Node does not run TypeScript, so each file is bundled. The packages that it uses are found from where it lies.
+ * Bundles a test file, because Node does not run TypeScript. The bundle is in this repository, so Node finds its packages.
  * @param {string} root
  * @param {string} name
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: starts a server, and creates two keys of one identity that share a rate limit. Prints each request
- * and its response, and exits with 1 if a response is not the expected one.
+ * `npm run demo`: starts a server and creates one identity with two keys that share its rate limit. Prints each request
+ * with its response. Exits with 1 if a response is not the expected one.
  */
 import { startServer } from "../server/src/compose.ts";
 import { readConfig } from "../server/src/config.ts";
@@ -17,7 +17,7 @@ type Step = {
   text: string;
   operation: string;
   body(known: Known): object;
-  /** whether the response is the expected one; stores what later steps need */
+  /** returns whether the response is the expected one, and stores in `known` what later steps need */
   holds(data: Record<string, unknown>, known: Known): boolean;
 };
 
@@ -48,24 +48,24 @@ const steps: readonly Step[] = [
     holds: ({ apiId }, known) => store(known, "apiId", apiId),
   },
   {
-    text: "The user gets a key. It is shown this once.",
+    text: "The user gets a key. No later response shows it again.",
     operation: "keys.createKey",
     body: ({ apiId }) => ({ apiId, externalId: "user_123", name: "laptop" }),
     holds: ({ key }, known) => store(known, "first", key),
   },
   {
-    text: "And a second one.",
+    text: "The user gets a second key.",
     operation: "keys.createKey",
     body: ({ apiId }) => ({ apiId, externalId: "user_123", name: "server" }),
     holds: ({ key }, known) => store(known, "second", key),
   },
   {
-    text: "A request comes with the first key. It is allowed, and the metadata comes with the verdict.",
+    text: "A request arrives with the first key. The verdict allows it, and has the user's metadata.",
     ...verifyFirst,
   },
-  { text: "One more, and the shared limit is used up.", ...verifyFirst },
+  { text: "A second request uses up the shared limit.", ...verifyFirst },
   {
-    text: "Now the second key is refused, though it was never used.",
+    text: "Now the second key is refused, although it was never used.",
     operation: "keys.verifyKey",
     body: ({ second }) => ({ key: second }),
     holds: ({ valid, code }) => valid === false && code === "RATE_LIMITED",
@@ -77,7 +77,7 @@ function store(known: Known, name: keyof Known, value: unknown): boolean {
   return typeof value === "string";
 }
 
-/** Runs and prints the steps in order. Returns whether each response was as expected; stops at the first that was not. */
+/** Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all were as expected. */
 export async function tellStory(call: Call, print: (text: string) => void): Promise<boolean> {
   const known: Known = { apiId: "", first: "", second: "" };
   for (const [index, { text, operation, body, holds }] of steps.entries()) {

@@ -12,7 +12,7 @@ type Field = JsonSchema & {
   properties?: Record<string, Field>;
 };
 
-/** `docs/moving/format.md`: the document format, from its schemas. */
+/** Generates `docs/moving/format.md`: the format of exported documents, from its schemas. */
 export function formatPage(): string {
   const records = Object.entries(recordSchemas).map(
     ([type, schema]) => `### \`${type}\`\n\n${fieldsOf(schema)}`,
@@ -29,8 +29,8 @@ Generated from \`server/src/moving/format.ts\` by \`npm run generate\`. \`latchk
 \`latchkey import\` reads them.
 
 A document is text in UTF-8 with one JSON object in each line ([JSON Lines](https://jsonlines.org)). It contains all records of one
-workspace. Keys are identified by their hashes, so a document contains no key that can be used. Treat it as confidential all the
-same: it has metadata, external ids and, in \`sealed\`, keys that can be read with the recovery key.
+workspace. It has the hashes of keys, not the keys themselves, so nobody can use it to pass a verification. It is still
+confidential: it has metadata, external ids and, in \`sealed\`, keys that can be read with the recovery key.
 
 \`\`\`json
 {"format":"latchkey","version":${formatVersion},"createdAtMs":1767225600000,"workspace":{"id":"ws_0Ck3vDbnXhq2Tn6Yp1Zs4a","name":"default","timeZone":"UTC"},"recoveryKey":null}
@@ -41,9 +41,9 @@ same: it has metadata, external ids and, in \`sealed\`, keys that can be read wi
 \`\`\`
 
 - The first line is the header, and the last one has the type \`end\` with the number of records between them.
-- Records of one type follow each other, in the order of the types below. Within a type they are sorted by their ids in the order of
-  the bytes. So every reference is to an earlier line, and no record occurs twice.
-- Times are Unix milliseconds. A field that is omitted has its default, and \`null\` is the same as omitted.
+- The records are sorted by type, in the order of the types below, and then by id, byte by byte. So every reference is to an
+  earlier line, and no record occurs twice.
+- Times are Unix milliseconds. An omitted field has its default. \`null\` means the same as omitted.
 - A line has at most ${maxLineBytes} bytes.
 
 ## The header
@@ -73,7 +73,7 @@ function fieldsOf(schema: Parameters<typeof jsonSchema>[0]): string {
   return ["| field | type | required | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
 
-/** Fields of fields follow theirs, as \`outer.inner\`. */
+/** The table's rows. The fields of an object follow it as `object.field`. */
 function rowsOf(schema: Field, path = ""): string[] {
   const required = (schema["required"] ?? []) as string[];
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
@@ -93,7 +93,7 @@ function isList(field: Field): boolean {
   return optionsOf(field).some(({ type }) => type === "array");
 }
 
-/** The object that has fields of its own, if the field or its items are one. */
+/** The object schema of a field, or of the items of a list; undefined if it is not an object. */
 function innerOf(field: Field): Field | undefined {
   const options = optionsOf(field).flatMap((one) => optionsOf(one.items ?? one));
   return options.find(({ properties }) => properties !== undefined);

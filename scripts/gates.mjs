@@ -1,11 +1,12 @@
-// What must hold before the tests run. server/test/gates.test.ts shows that each gate fails on a planted violation.
+// The gates: checks of the source that `npm test` runs before the tests. server/test/gates.test.ts plants a violation of each
+// gate, and shows that the gate fails.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /**
- * Each gate's name, and its command: a program in node_modules/.bin with its arguments. `tsc` is named by its package,
- * since the SDK's tests install an older one too, and either may be the one in .bin.
+ * Each gate's name, and its command: a program in node_modules/.bin with its arguments. The compiler is named by its path,
+ * because two versions of it are installed (the SDK's tests need an older one), and .bin may have either.
  * @param {string} root
  * @returns {[name: string, command: string[]][]}
  */
@@ -13,7 +14,7 @@ function gates(root) {
   const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const projects = [".", ...workspaces].filter((folder) => existsSync(join(root, folder, "tsconfig.json")));
   return [
-    ["what is generated is fresh", ["bun", "scripts/generate.ts", "--check"]],
+    ["generated files are up to date", ["bun", "scripts/generate.ts", "--check"]],
     ["format and lint", ["biome", "check", "--error-on-warnings", "--max-diagnostics=200"]],
     ["lint with types", ["oxlint", "--type-aware", "--deny-warnings"]],
     ...projects.map(
@@ -22,7 +23,7 @@ function gates(root) {
         ["../typescript/bin/tsc", "-p", project],
       ],
     ),
-    ["nothing unused", ["knip"]],
+    ["no unused code", ["knip"]],
     ["plain words", ["bun", "scripts/words.mjs"]],
   ];
 }

@@ -1,4 +1,7 @@
-/** Generates files from the operations, errors, settings and rooms in the code. `--check` only compares. */
+/**
+ * Generates files from the operations, errors, settings and rooms in the code. With `--check` it writes nothing, and exits
+ * with 1 if a file differs from what it would generate.
+ */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describeConfig, readConfig } from "../server/src/config.ts";
@@ -13,7 +16,7 @@ import { type Document, sdkTable, sdkTypes } from "./generateSdk.ts";
 
 const root = join(import.meta.dir, "..");
 
-/** folders that have no other pages */
+/** Folders in which every file is generated. */
 const generatedFolders = ["docs/reference", "docs/quickstarts"];
 const reference = referencePages(operations);
 const quickstarts = quickstartPages();
@@ -42,7 +45,7 @@ for (const [name, generate] of Object.entries(files)) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   } else if (readOrEmpty(path) !== text) {
-    console.error(`${name} is stale: run npm run generate and commit it.`);
+    console.error(`${name} is out of date. Run \`npm run generate\` and commit the file.`);
     stale += 1;
   }
 }
@@ -50,7 +53,9 @@ for (const path of generatedFolders.flatMap(pagesOf)) {
   if (Object.hasOwn(files, path)) continue;
   if (!checking) rmSync(join(root, path));
   else {
-    console.error(`${path} is no longer generated: run npm run generate and commit its deletion.`);
+    console.error(
+      `${path} is no longer generated. Run \`npm run generate\`, which deletes it, and commit the deletion.`,
+    );
     stale += 1;
   }
 }
@@ -60,7 +65,7 @@ function document(): Document {
   return openapi(operations, "http://127.0.0.1:7070") as Document;
 }
 
-/** The client judges permissions with the server's own code, but ships without the server. */
+/** A copy of a server file for the client, which checks permissions with the same code but is published without the server. */
 function copyOf(name: string): string {
   return `// Copied from ${name} by \`npm run generate\`.\n\n${readFileSync(join(root, name), "utf8")}`;
 }
@@ -73,12 +78,14 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** The page, with its table of the same head replaced by this one. */
+/** The page with its table replaced by `table`. The table to replace is the one with the same head row. */
 function withTable(name: string, table: string): string {
   const [head = ""] = table.split("\n", 1);
   const lines = readOrEmpty(join(root, name)).split("\n");
   const from = lines.indexOf(head);
-  if (from === -1) throw new Error(`${name} has no table that begins with ${head}`);
+  if (from === -1) {
+    throw new Error(`${name} has no table to replace: none begins with the line ${head}. Add an empty one.`);
+  }
   const rows = lines.slice(from).findIndex((line) => !line.startsWith("|"));
   lines.splice(from, rows, table);
   return lines.join("\n");
@@ -92,7 +99,7 @@ function settingsTable(): string {
   return ["| setting | default | meaning |", "|---|---|---|", ...rows].join("\n");
 }
 
-/** What users of the server need to know, in one file. */
+/** The content of `llms-full.txt`: all pages that users of the server need, in one file. */
 function allPages(): string {
   const learn = [
     "docs/concepts.md",
@@ -134,13 +141,13 @@ ${rows.join("\n")}
 
 ## Guards
 
-The guards of \`@latchkey/sdk\` refuse a request with a problem body (RFC 9457). Its \`code\` is that of the verdict, which
-[keys.verifyKey](reference/keys.verifyKey.md) lists, or one of the guard's own:
+The guards of \`@latchkey/sdk\` refuse a request with a problem as JSON (RFC 9457). Its \`code\` is the code of the verdict
+([keys.verifyKey](reference/keys.verifyKey.md) lists them). If there is no verdict, it is one of these:
 
 | status | code | when | what to do |
 |---|---|---|---|
 | 401 | \`MISSING\` | The request has no key, or not exactly one. | Send the key as the detail says. |
-| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which. | Retry as the Retry-After header says. If it persists, check the server. |
-| 500 | \`MISCONFIGURED\` | The server responded but will not verify: the root key, the server's URL or an option of the guard is wrong. The application's log says what. | Fix what the log names. A caller of the application cannot fix it. |
+| 503 | \`UNAVAILABLE\` | The server did not respond in time, or is overloaded. The application's log says which. | Retry as the Retry-After header says. If it persists, check the Latchkey server. |
+| 500 | \`MISCONFIGURED\` | The server rejected the guard's verification: the root key, the server's URL or an option of the guard is wrong. The application's log says which. | Fix what the log names. The caller of the application cannot fix it. |
 `;
 }

@@ -1,11 +1,11 @@
-/** Generates `docs/quickstarts/` from `examples/`: a page for each application, whose code is that of the example. */
+/** Generates `docs/quickstarts/`: a page for each application in `examples/`, which shows its code. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Quickstart, quickstarts } from "./quickstarts.ts";
 
 const root = join(import.meta.dir, "..");
 
-/** The pages by their path in the repository. */
+/** The generated pages. The member names are their paths in the repository. */
 export function quickstartPages(): Record<string, string> {
   return {
     "docs/quickstarts/README.md": indexPage(),
@@ -30,17 +30,17 @@ function quickstartPage(quickstart: Quickstart): string {
   const { name, title, needs, install, env = ".env", notes = [] } = quickstart;
   const parts = [
     `# Quickstart: ${title}`,
-    `In about five minutes you have a route that only lets through requests with a valid key, a limit for each user that all
-of the user's keys share, and a root key that may only verify keys. The application is [examples/${name}](../../examples/${name}).`,
+    `In about five minutes, you build an application with a route that only requests with a valid key reach, and a limit for each
+user that all keys of the user share. Its root key may only verify keys. The code is in [examples/${name}](../../examples/${name}).`,
     `You need ${needs}, and a Latchkey server: \`npx latchkey serve\`, or \`npm ci && npm start\` in a checkout of this
 repository. Its first start prints a root key, or writes it to \`data/root-key\` if it runs without a terminal.`,
     "## 1. Users, keys and a root key",
-    "Run this in a new terminal, in an empty folder, with the root key that the server printed:",
+    "Open a new terminal in an empty folder. Replace `latchkey_root_…` with the root key that the server printed, and run:",
     fence("sh", preparation(name, env)),
     fence("text", "… … … latchkey_root_…"),
-    `Alice has two keys and Bob has one. Each user may make three requests a minute, counted over all of the user's keys. The file
-\`${env}\` now holds the application's own root key, which may verify the keys of this api and nothing else. If a step fails,
-\`field\` shows the response of the server.`,
+    `Alice has two keys and Bob has one. Each user may send three requests a minute with all keys together. The file
+\`${env}\` now has a root key for the application, which may verify keys of this api and nothing else. If a call fails,
+the server's response is printed.`,
     "## 2. The application",
     ...(install.length === 0 ? [] : [fence("console", install.join("\n"))]),
     ...(install.some((line) => line.includes("@latchkey/sdk")) ? [fromCheckout] : []),
@@ -53,8 +53,8 @@ repository. Its first start prints a root key, or writes it to \`data/root-key\`
   return `${parts.join("\n\n")}\n`;
 }
 
-const fromCheckout = `If your registry does not have \`@latchkey/sdk\` yet, run \`npm pack --workspace @latchkey/sdk\` in the checkout, and install the
-path of the file that it prints instead.`;
+const fromCheckout = `If your npm registry does not have \`@latchkey/sdk\` yet, run \`npm pack --workspace @latchkey/sdk\` in a checkout of this
+repository, and install the file that it creates: put its path in place of \`@latchkey/sdk\`.`;
 
 function preparation(name: string, env: string): string {
   return `root=latchkey_root_…
@@ -80,7 +80,7 @@ verifier=$(call rootKeys.createKey '{ "name": "my-api", "permissions": ["api.'$a
 echo $alice $alice2 $bob $verifier`;
 }
 
-/** The sections that run the application and show what it does. */
+/** The page's section that starts the application and sends it requests. */
 function trial({ name, start, request = httpRequest, passed = jsonOf }: Quickstart): string[] {
   const asAlice = `${passed(`alice-${name}`)} 200`;
   const asBob = `${passed(`bob-${name}`)} 200`;
@@ -99,21 +99,21 @@ function trial({ name, start, request = httpRequest, passed = jsonOf }: Quicksta
     "With Alice's key:",
     fence("sh", request("$alice")),
     fence("text", asAlice),
-    "Three more requests are one too many for her, since both of her keys share the limit. Bob is not affected:",
+    "Three more requests of Alice exceed her limit, because both of her keys share it. Bob is not affected:",
     fence("sh", `for key in $alice2 $alice2 $alice; do ${request("$key")}; done\n${request("$bob")}`),
     fence("text", `${asAlice}\n${asAlice}\n… 429\n${asBob}`),
-    "With the application's root key, nobody can create a key:",
+    "The application's root key cannot create a key:",
     fence("sh", `root=$verifier\ncall keys.createKey '{ "apiId": "'$api'" }' | grep -o '"status":[0-9]*'`),
     fence("text", '"status":403'),
   ];
 }
 
-/** The body as most frameworks write JSON. */
+/** The body that the application returns for a user, in the JSON that most frameworks write. */
 function jsonOf(user: string): string {
   return JSON.stringify({ hello: user });
 }
 
-/** Prints the body and the status of the response. */
+/** A command that prints the body and the status of the response. */
 function httpRequest(key?: string): string {
   const header = key === undefined ? "" : ` -H "Authorization: Bearer ${key}"`;
   return `curl -s -w ' %{http_code}\\n' http://127.0.0.1:3000/documents${header}`;
@@ -121,11 +121,11 @@ function httpRequest(key?: string): string {
 
 function nextSteps({ usesSdk }: Quickstart): string {
   const guard = usesSdk
-    ? "- [The options of the guard](../../sdk/README.md#middleware): permissions, credits, your own responses, and what happens while the\n  server is unreachable."
+    ? "- [The options of the guard](../../sdk/README.md#middleware): permissions, credits, your own responses, and what happens while the\n  Latchkey server is unavailable."
     : "- [keys.verifyKey](../reference/keys.verifyKey.md): permissions, credits, and everything else that a verification can ask for.";
   const testing = usesSdk
-    ? "- [Testing](../../testing/README.md): run your application's tests against a real server, with a clock that they move."
-    : "- [Testing](../../testing/README.md): a real server for tests, with a clock that they move; `url` and `rootKey` serve any client.";
+    ? "- [Testing](../../testing/README.md): your application against a real Latchkey server, with a clock that the tests move."
+    : "- [Testing](../../testing/README.md): a real Latchkey server for tests, with a clock that the tests move. `url` and `rootKey` work with any client.";
   return `${guard}
 ${testing}
 - [Recipes](../recipes/README.md): plans, rotation, a settings page for your users.
@@ -134,7 +134,7 @@ ${testing}
 
 type File = { path: string; code: string };
 
-/** The files of the example, except for the lists of its dependencies. */
+/** The files of the example that the page shows: all except the lists of its dependencies. */
 function filesOf(name: string): File[] {
   const folder = join(root, "examples", name);
   return readdirSync(folder, { recursive: true, withFileTypes: true })

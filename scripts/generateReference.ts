@@ -19,7 +19,7 @@ type Schema = {
   description?: string;
 };
 
-/** The pages by their path in the repository. */
+/** The generated pages. The member names are their paths in the repository. */
 export function referencePages(operations: readonly Operation[]): Record<string, string> {
   return {
     "docs/README.md": indexPage(operations),
@@ -133,7 +133,7 @@ function fieldLines(schema: Schema, path: string): string[] {
   });
 }
 
-/** Every field within a schema, at any depth. A field that several variants of an object have is listed once. */
+/** Every field of a schema, at any depth. If several variants of an object have the same field, it is listed once. */
 function fieldsOf(schema: Schema, path: string): Field[] {
   const variants = variantsOf(schema).map((variant) => membersOf(variant, path));
   const isDirect = (field: Field) => !/[.[]/.test(field.path.slice(path === "" ? 0 : path.length + 1));
@@ -164,7 +164,7 @@ function membersOf(schema: Schema, path: string): Field[] {
   ];
 }
 
-/** The schemas of which a value fits one, without \`null\`. */
+/** The alternatives of a schema (`anyOf`), without `null`. A schema without alternatives is its only one. */
 function variantsOf(schema: Schema): Schema[] {
   const choices = schema.anyOf ?? schema.oneOf;
   return choices === undefined ? [schema] : choices.flatMap(variantsOf).filter(({ type }) => type !== "null");
@@ -205,7 +205,7 @@ function curlExample({ name, example }: Operation): string {
 
 const longestLine = 60;
 
-/** The value as source text. One that does not fit on a line has a line for each of its members. */
+/** The value as source code. If it does not fit on one line, each member has its own line. */
 function literal(value: unknown, nameOf: (member: string) => string, indent = ""): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const isList = Array.isArray(value);

@@ -1,4 +1,4 @@
-/** Generates two files of the client from the OpenAPI document: its types, and the table of its operations. */
+/** Generates two files of the client from the OpenAPI document: the types of all operations, and the table of operations. */
 
 type Schema = {
   type?: string;
@@ -26,9 +26,9 @@ type Post = {
   responses: Record<string, { content: Record<string, { schema: Schema }> }>;
 };
 
-/** The part of an OpenAPI document that is read. An unknown type of schema stops the generator. */
+/** The part of an OpenAPI document that the generator reads. */
 export type Document = {
-  /** an operation is a `post`; whatever else is served is no part of the client */
+  /** every operation is a `post`; the client ignores other methods, such as those of health checks */
   paths: Record<string, { post?: Post }>;
   components: { schemas: { Error: Schema } };
 };
@@ -42,10 +42,13 @@ type Operation = {
   isPage: boolean;
 };
 
-/** The owner of a schema's `meta`. */
+/** The name of the type of a schema's `meta`: the metadata of an identity or of a key. */
 type Owner = "IdentityMeta" | "KeyMeta";
 
-/** The source of sdk/src/operations.gen.ts: the types of every operation. */
+/**
+ * The source of sdk/src/operations.gen.ts: the types of every operation.
+ * Errors: `Error` for a kind of schema that the generator does not know.
+ */
 export function sdkTypes(document: Document): string {
   const operations = operationsOf(document);
   const groups = [...new Set(operations.map((operation) => operation.group))];
@@ -67,7 +70,7 @@ export function sdkTypes(document: Document): string {
   ]);
 }
 
-/** The source of sdk/src/table.gen.ts: what the client must know at run time. */
+/** The source of sdk/src/table.gen.ts: what the client must know about the operations at run time. */
 export function sdkTable(document: Document): string {
   const operations = operationsOf(document);
   const groups = [...new Set(operations.map((operation) => operation.group))];
@@ -85,7 +88,7 @@ function source(blocks: readonly string[]): string {
   return `${all.map(indented).join("\n\n")}\n`;
 }
 
-/** Two spaces for each brace that is open. */
+/** Indents each line by two spaces for each open brace. */
 function indented(text: string): string {
   let depth = 0;
   return text
@@ -112,7 +115,11 @@ function operationOf(post: Post): Operation {
 
 function only(content: Record<string, { schema: Schema }> | undefined): Schema {
   const [media] = Object.values(content ?? {});
-  if (media === undefined) throw new Error("an operation has no body or no 200");
+  if (media === undefined) {
+    throw new Error(
+      "An operation in openapi.json has no request body or no response with status 200 and a body.",
+    );
+  }
   return media.schema;
 }
 
@@ -128,7 +135,10 @@ function codes(document: Document): string {
 type Thing = { name: string; schema: Schema; owner: Owner };
 type Writer = { things: Map<string, Thing>; operations: readonly Operation[] };
 
-/** `getX` returns an X, and so does every schema of the same shape. If several groups have a `getX`, the group is part of the name. */
+/**
+ * The types that several operations share. The result of `getKey` is named `Key`, and so is every result of the same shape. If
+ * several groups have a `getKey`, the name begins with the group.
+ */
 function namedThings(operations: readonly Operation[]): Map<string, Thing> {
   const things = new Map<string, Thing>();
   for (const { verb, group, data } of operations) {
@@ -145,7 +155,7 @@ function ownerOf(group: string): Owner {
   return group === "identities" ? "IdentityMeta" : "KeyMeta";
 }
 
-/** Equal for schemas that differ only in their descriptions. */
+/** A string that is equal for schemas that differ only in their descriptions. */
 function shapeKey(schema: Schema): string {
   return JSON.stringify(schema, (member, value: unknown) =>
     (member === "description" && typeof value === "string") || member.startsWith("x-") ? undefined : value,
@@ -175,7 +185,7 @@ function dataName(operation: Operation, writer: Writer): string {
   return thing?.name ?? `${typeName(operation, writer)}${operation.isPage ? "Item" : "Data"}`;
 }
 
-/** The verb alone if only one group has it. */
+/** The name of an operation's types: its verb, preceded by its group if several groups have the verb. */
 function typeName({ group, verb }: Operation, { operations }: Writer): string {
   const isAlone = operations.filter((operation) => operation.verb === verb).length === 1;
   return isAlone ? pascal(verb) : `${pascal(group)}${pascal(verb)}`;
@@ -210,7 +220,7 @@ function method(operation: Operation, writer: Writer): string {
   return `${docs}${verb}${isGeneric ? "<C extends MetaTypes = M>" : ""}(${parameter}, options?: CallOptions): ${result};`;
 }
 
-/** The schema of the result's data, or of one item if it is a page. */
+/** The schema of the result's data, or of one item if the result is a page. */
 function item({ data, isPage }: Operation): Schema | undefined {
   return isPage ? (data?.items ?? {}) : data;
 }
@@ -220,7 +230,7 @@ function resultType({ data, isPage }: Operation, name: string): string {
   return isPage ? `PageCall<${name}>` : `Call<Result<${name}>>`;
 }
 
-/** The type with the call's own types of meta, if it has any. */
+/** The type with the type parameter of the call, which gives the types of `meta`, if the type has any. */
 function filled(name: string, text: string): string {
   return hasMeta(text) ? `${name}<C>` : name;
 }
@@ -252,7 +262,7 @@ function typeOf(schema: Schema, place: Place): string {
     case undefined:
       return "unknown";
     default:
-      throw new Error(`no type is known for the schema ${JSON.stringify(schema)}`);
+      throw new Error(`The generator of the client has no type for the schema ${JSON.stringify(schema)}.`);
   }
 }
 
@@ -295,7 +305,7 @@ function comment(parts: readonly string[]): string {
     .join("\n")}\n */\n`;
 }
 
-/** The names of members that are marked as secret in any input or result. */
+/** The names of members that a schema of any input or result marks as secret. */
 function secretMembers(operations: readonly Operation[]): string[] {
   const found = new Set<string>();
   JSON.stringify(
@@ -324,7 +334,7 @@ function row({ post, data, isPage }: Operation): string {
   return JSON.stringify(data === undefined ? [marks] : [marks, shapeOf(data, true)]);
 }
 
-/** What is required at the top level of the result. Deeper levels are not checked. */
+/** The shape that the client checks: the required members of the result at its top level. Deeper levels are not checked. */
 function shapeOf(schema: Schema, isSurface: boolean): unknown {
   const choices = schema.oneOf ?? (isSurface ? schema.anyOf : undefined);
   if (choices !== undefined) return commonShape(choices.map((choice) => shapeOf(choice, isSurface)));

@@ -1,6 +1,6 @@
-// Updates package-lock.json from the package files. If the registry mirrors only some platforms, npm omits the packages
-// of the others from the lock file, and `npm ci` of npm 11 then rejects it. This script adds those entries, with the
-// versions that the packages pin.
+// Updates package-lock.json from the package.json files. If the npm registry is a mirror that lacks the packages of some
+// platforms, npm omits them from the lock file, and `npm ci` of npm 11 then rejects it. This script adds those entries, with
+// the versions that the packages pin.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -44,10 +44,10 @@ const all = { ...lock.packages, ...Object.fromEntries(added) };
 const names = Object.keys(all).sort((a, b) => a.localeCompare(b, "en"));
 const packages = Object.fromEntries(names.map((name) => [name, all[name]]));
 writeFileSync(path, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
-console.log(`package-lock.json: ${added.length} packages of other platforms added`);
+console.log(`package-lock.json: added ${added.length} packages of platforms that the registry does not have`);
 
 /**
- * Without `integrity`, which is unknown here.
+ * The lock file's entry for a package. It has no `integrity`, because the registry does not have the package.
  * @param {string} name
  * @param {string} version
  * @param {{ dev?: boolean }} owner
@@ -58,7 +58,7 @@ function platformEntry(name, version, owner) {
   const cpu = processors.filter((one) => words.includes(one));
   if (!/^\d/.test(version) || os.length !== 1 || cpu.length !== 1) {
     throw new Error(
-      `${name}@${version} is missing in package-lock.json and its name does not identify a platform. Add it by hand.`,
+      `${name}@${version} is missing in package-lock.json, and this script cannot tell its platform from its name. Add its entry by hand.`,
     );
   }
   const libc = ["gnu", "musl"].find((one) => words.some((word) => word.startsWith(one)));

@@ -1,10 +1,10 @@
-// What the tests need in addition to Node and npm, and how it is installed.
+// The programs that the tests need in addition to Node and npm, and how they are installed.
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * `package` is Debian's.
+ * `package` is the name of the Debian package.
  * @type {readonly { what: string, package: string, isHere: () => boolean }[]}
  */
 const needs = [
@@ -44,9 +44,9 @@ const needs = [
 ];
 
 /**
- * Makes sure that everything is installed: as root it installs missing programs from Debian's packages.
- * Returns why that failed, in one sentence with the command to run, or `undefined`.
- * @param {readonly string[]} [wanted] Debian's names of the packages to check. Default: all
+ * Makes sure that the programs are installed. If one is missing and the user is root, installs its Debian package.
+ * Returns `undefined`, or a sentence that says what is missing and how to install it.
+ * @param {readonly string[]} [wanted] names of the Debian packages to check. Default: all
  * @returns {string | undefined}
  */
 export function bringNeeds(wanted) {
@@ -54,9 +54,11 @@ export function bringNeeds(wanted) {
   if (missing.length === 0) return undefined;
   const named = missing.map((need) => need.what).join(", ");
   const packages = missing.map((need) => need.package).join(" ");
-  if (!isOnPath("apt-get")) return `What runs here needs ${named}: install it, and run this again.`;
+  if (!isOnPath("apt-get"))
+    return `This command needs ${named}. Install what is missing, and run the command again.`;
   const line = `apt-get update && apt-get install -y --no-install-recommends ${packages}`;
-  if (process.getuid?.() !== 0) return `What runs here needs ${named}: run  sudo sh -c '${line}'`;
+  if (process.getuid?.() !== 0)
+    return `This command needs ${named}. Install what is missing with: sudo sh -c '${line}'`;
   console.log(`installing ${packages}`);
   const { status } = spawnSync("sh", ["-c", line], {
     stdio: ["ignore", "ignore", "inherit"],
@@ -64,10 +66,10 @@ export function bringNeeds(wanted) {
   });
   const left = missing.filter((need) => !need.isHere()).map((need) => need.what);
   if (status === 0 && left.length === 0) return undefined;
-  return `What runs here needs ${left.join(", ") || named}, and this did not install it: ${line}`;
+  return `This command needs ${left.join(", ") || named}, which could not be installed with: ${line}`;
 }
 
-/** Debian keeps the server's programs off the path, in a folder for each version. */
+/** Debian installs PostgreSQL's server in a folder for each version, which is not in PATH. */
 function isPostgresHere() {
   if (isOnPath("initdb") && isOnPath("postgres")) return true;
   const folder = "/usr/lib/postgresql";

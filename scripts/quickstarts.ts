@@ -1,22 +1,22 @@
-/** The quickstarts: what differs between their pages. The applications are in `examples/`. */
+/** The quickstarts: the parts in which their pages differ. The applications are in `examples/`. */
 
 export type Quickstart = {
-  /** of the page, and of the folder in `examples` */
+  /** the name of the page, and of the folder in `examples/` */
   name: string;
   title: string;
   /** completes "You need …" */
   needs: string;
-  /** commands; none for an application without packages */
+  /** commands that install packages; empty if the application has none */
   install: readonly string[];
-  /** starts the application, which listens on port 3000; undefined: it does not listen */
+  /** the command that starts the application, which listens on port 3000; undefined if it does not listen */
   start?: string;
-  /** the file of settings; default: .env */
+  /** the file with the settings of the application. Default: .env */
   env?: string;
-  /** a command that sends a request with this key, or without one, and prints the body and the status */
+  /** a command that sends a request, with a key or without, and prints the body and the status. Default: curl */
   request?(key?: string): string;
-  /** the body for a user; default: as most frameworks write JSON */
+  /** the body that the application returns for a user. Default: the JSON that most frameworks write */
   passed?(user: string): string;
-  /** paragraphs after the code */
+  /** paragraphs that the page shows after the code */
   notes?: readonly string[];
   usesSdk: boolean;
 };
@@ -25,7 +25,7 @@ const node = "Node 20 or later";
 const aboutTsx =
   "`tsx` runs TypeScript on Node. Ignore npm's warning about the install script of esbuild: `tsx` works without it.";
 function aboutEngines(dependency: string): string {
-  return `On Node 20, npm may also warn (\`EBADENGINE\`) that \`${dependency}\`, a package of the framework, wants a newer Node. The application of this page runs on Node 20 anyway.`;
+  return `On Node 20, npm may also warn (\`EBADENGINE\`) that \`${dependency}\`, a package of the framework, requires a newer Node. You can ignore that: the tests run this application on Node 20.`;
 }
 
 const newProject = "npm init -y && npm pkg set type=module";
@@ -36,12 +36,12 @@ const aboutUnkeyPy = "`unkey.py` is the official client of Unkey's API.";
 
 type OnNode = Pick<Quickstart, "name" | "title" | "notes"> & {
   packages: string;
-  /** beside tsx */
+  /** development dependencies in addition to tsx */
   devPackages?: string;
   file?: string;
 };
 
-/** for frameworks whose applications run with tsx */
+/** A quickstart of a framework whose application runs on Node with tsx. */
 function onNode({ packages, devPackages = "", file = "app.ts", notes = [], ...one }: OnNode): Quickstart {
   return {
     ...one,
@@ -68,7 +68,7 @@ export const quickstarts: readonly Quickstart[] = [
     install: [newProject, "npm install next react react-dom @latchkey/sdk"],
     start: "npx next dev",
     notes: [
-      "Next.js reads `.env` by itself. To guard many routes at once, use `requireKey` of `@latchkey/sdk/next` in `proxy.ts`.",
+      "Next.js reads `.env` without an option. To guard many routes at once, use `requireKey` of `@latchkey/sdk/next` in `proxy.ts`.",
     ],
     usesSdk: true,
   },
@@ -89,7 +89,7 @@ export const quickstarts: readonly Quickstart[] = [
     needs: "Bun 1.3.14 or later",
     install: ["bun init -m -y", "bun add elysia @latchkey/sdk"],
     start: "bun app.ts",
-    notes: ["Bun reads `.env` by itself."],
+    notes: ["Bun reads `.env` without an option."],
     usesSdk: true,
   },
   {

@@ -1,5 +1,5 @@
-// `node scripts/releaseCheck.mjs <tag> <owner/repository>`: whether the tree can be published as this tag from this
-// repository. npm refuses a provenance whose repository differs from the one that package.json names.
+// `node scripts/releaseCheck.mjs <tag> <owner/repository>`: checks that versions and repository in the files match the tag and
+// the GitHub repository of a release. npm rejects a package whose package.json names another repository than its provenance.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

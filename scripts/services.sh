@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts a PostgreSQL and a Redis for tests, on free ports, with a data folder that is removed afterwards.
+# Starts a PostgreSQL and a Redis for tests, on free ports, with a temporary data folder.
 #
 #   scripts/services.sh COMMAND...   runs COMMAND with TEST_DATABASE_URL and TEST_REDIS_URL set, and exits with its code
 #   scripts/services.sh              prints both as NAME=value lines, then `ready`, and runs until its input ends
@@ -25,7 +25,7 @@ fail() {
 stop() {
   trap - EXIT
   if [ -f "$folder/postgres/postmaster.pid" ]; then
-    # a test may have left it paused
+    # a test may have paused PostgreSQL with SIGSTOP; then it could not stop
     local postmaster
     postmaster=$(head -n 1 "$folder/postgres/postmaster.pid")
     pkill -CONT -P "$postmaster" || true
@@ -75,8 +75,9 @@ find_postgres() {
   fail "PostgreSQL is missing: apt-get install postgresql, or set TEST_DATABASE_URL."
 }
 
-# The linguistic collation exposes queries that forget to sort by bytes. Nothing is flushed to disk, because tests kill
-# processes, not the machine. Commits that request a flush still wait.
+# The database has a linguistic collation, so that a test fails if a query relies on the order of bytes without asking for it.
+# fsync is off, because tests kill processes, not the machine. synchronous_commit is off only as the default: Latchkey turns it
+# on for the transactions that need it.
 start_postgres() {
   find_postgres
   make_folder
@@ -131,7 +132,7 @@ start_redis() {
   fail "Redis does not start: $(tail -n 3 "$folder/redis.log")"
 }
 
-# A socket instead of a port, since only programs on this machine use it.
+# MariaDB listens on a Unix socket, not on a port, because only programs on this machine use it.
 start_mariadb() {
   local server
   server=$(PATH="$PATH:/usr/sbin" command -v mariadbd) ||

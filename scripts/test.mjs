@@ -11,7 +11,7 @@ import { bringNeeds } from "./needs.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bun = join(root, "node_modules/.bin/bun");
 const filter = process.argv.slice(2);
-/** for tests without their own timeout: far above what any needs on a busy machine */
+/** The timeout of tests that do not set one: far more than any of them needs, even on a busy machine. */
 const timeoutMs = 120_000;
 
 const obstacle = existsSync(bun) ? bringNeeds() : "Run npm ci first.";
@@ -20,7 +20,7 @@ if (obstacle !== undefined) {
   process.exit(1);
 }
 
-if (filter.length > 0) console.log("Gates are skipped because a filter is set.");
+if (filter.length > 0) console.log("Gates are skipped because only some tests run.");
 const gates = filter.length > 0 ? { passed: 0, failed: [] } : runGates(root);
 const tests = filter[0] === "browser" ? runConsoleTests(root, filter.slice(1)) : runTests();
 if (filter.length === 0 && hasConsoleTests(root)) {
@@ -31,13 +31,16 @@ if (filter.length === 0 && hasConsoleTests(root)) {
 }
 const stray = process.env["CI"] === undefined ? [] : strayFiles();
 for (const name of gates.failed) console.log(`FAIL ${name} (see above)`);
-if (stray.length > 0) console.log(`FAIL the tests left files in the tree: ${stray.join(", ")}`);
+if (stray.length > 0) console.log(`FAIL the tests left files in the repository: ${stray.join(", ")}`);
 const failed = gates.failed.length + tests.failed + (stray.length > 0 ? 1 : 0);
 const skipped = tests.skipped === 0 ? "" : `, ${tests.skipped} skipped`;
 console.log(`${gates.passed + tests.passed} passed, ${failed} failed${skipped}`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** Counts by the runner's report, not only its exit code: if a test ends the process, the code is 0 and there is no report. */
+/**
+ * Runs the tests and counts them in the runner's report. The exit code alone is not enough: if a test calls `process.exit(0)`,
+ * it is 0 although the other tests did not run, and there is no report.
+ */
 function runTests() {
   const report = join(root, "reports/junit.xml");
   mkdirSync(join(root, "reports"), { recursive: true });
@@ -49,11 +52,13 @@ function runTests() {
   );
   const counted = existsSync(report) ? countTests(readFileSync(report, "utf8")) : undefined;
   if (counted === undefined) {
-    console.log("The test runner left no complete report: counted as one failure.");
+    console.log("FAIL the test runner ended without a complete report (counted as one failure)");
     return { passed: 0, failed: 1, skipped: 0 };
   }
   if (status !== 0 && counted.failed === 0) {
-    console.log(`The test runner exited with ${status} outside any test: counted as one failure.`);
+    console.log(
+      `FAIL the test runner exited with ${status} although no test failed (counted as one failure); see its output above`,
+    );
     return { ...counted, failed: 1 };
   }
   return counted;
@@ -73,7 +78,7 @@ function countTests(junit) {
   return tests > 0 && passed >= 0 ? { passed, failed, skipped } : undefined;
 }
 
-/** Files that the tests should not leave in a fresh clone. */
+/** Files that the tests created in the repository and did not remove. */
 function strayFiles() {
   const { stdout } = spawnSync("git", ["status", "--porcelain", "--ignored"], {
     cwd: root,

@@ -46,7 +46,7 @@ const idioms = [
   [/\b(Soon|soon)\(|: Soon<|\bfrequent:/, "MaybePromise, decides"],
 ];
 
-/** Uses that stay: the end of a path, and a part of the line. */
+/** Lines that may have an idiom: the end of the file's path, and a part of the line. */
 const deliberate = [
   ["scripts/words.mjs", ""], // the list itself
   ["server/src/run.idempotency.test.ts", "answer"],
@@ -65,7 +65,7 @@ const texts = /\.(tsx?|mjs|sh|md|json|yaml|cfg|py)$|(^|\/)(Dockerfile|run)$/;
 const generated = /\.gen\.ts$|^openapi\.json$|^package-lock\.json$|^docs\/errors\.md$|^docs\/reference\//;
 
 /**
- * One sentence for each idiom.
+ * Returns a sentence for each idiom in the text: where it is and what to write.
  * @param {string} path
  * @param {string} text
  */
@@ -100,5 +100,5 @@ const found = filesOf(root, "")
   .filter((path) => path.startsWith(prefix))
   .flatMap((path) => idiomsIn(path, readFileSync(join(root, path), "utf8")));
 for (const line of found) console.log(line);
-console.log(`${found.length} idioms found`);
+console.log(`${found.length} idioms that read as if translated`);
 process.exitCode = found.length === 0 ? 0 : 1;

@@ -1,4 +1,7 @@
-/** Bundles the program and the console into `dist`, beside the documentation and the pages of the other packages, so that the published package needs no other package than Bun itself. */
+/**
+ * Builds `dist` for the published package: the bundled program, the console, and the pages that the server shows at `/docs`.
+ * The package then has only one dependency, Bun.
+ */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { buildConsole } from "../console/build.ts";
@@ -11,7 +14,7 @@ const program = await bundle(
 );
 cpSync(join(import.meta.dir, "../docs"), join(dist, "docs"), {
   recursive: true,
-  filter: (path) => !/\.\w+$/.test(path) || path.endsWith(".md"), // no pictures
+  filter: (path) => !/\.\w+$/.test(path) || path.endsWith(".md"), // folders and pages, but no pictures
 });
 const console = await buildConsole(join(dist, "console"));
 for (const name of ["sdk/README.md", "testing/README.md"]) {

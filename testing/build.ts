@@ -1,6 +1,6 @@
 /**
- * Builds `dist`: the package for `import` and for `require`, its types, and the server program with its threads. The SDK
- * stays a dependency; the rest is bundled.
+ * Builds `dist`: the package for `import` and for `require`, its types, and the server program with its worker threads. All
+ * code is bundled except `@latchkey/sdk`, which stays a dependency.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ for (const [folder, format, type] of [
     format,
     platform: "node",
     target: "node20",
-    // CommonJS has no import.meta
+    // CommonJS has no `import.meta.url`, so the banner defines a variable that replaces it
     ...(format === "cjs" && {
       define: { "import.meta.url": "moduleUrl" },
       banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },

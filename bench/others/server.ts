@@ -1,7 +1,7 @@
 /**
- * What an application would otherwise use, behind one route of the bare runtime that reads JSON and returns JSON. Arguments: the
- * folder with its packages, its name, and for `limiter-redis` the address of Redis. Prints its address, and for
- * `better-auth` a key.
+ * An alternative to Latchkey (a library for API keys or rate limits), called by the one route of a Bun server. Arguments: the
+ * folder with the library's packages, the library's name, and for `limiter-redis` the URL of Redis. Prints its address, and
+ * for `better-auth` a key before it.
  */
 import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
@@ -24,7 +24,9 @@ const deciders: Record<string, () => Promise<{ decide: Decide; key: string }>> =
   "limiter-redis": async () => ({ decide: await limiter("RateLimiterRedis"), key: "user" }),
 };
 const made = await deciders[name]?.();
-if (made === undefined) throw new Error(`${name} is none of ${Object.keys(deciders).join(", ")}`);
+if (made === undefined) {
+  throw new Error(`There is no alternative "${name}". Use one of ${Object.keys(deciders).join(", ")}.`);
+}
 const { decide, key } = made;
 const server = Bun.serve({
   hostname: "127.0.0.1",
@@ -50,7 +52,7 @@ type Auth = {
   };
 };
 
-/** The plugin's own check of a key with one rate limit, on a SQLite file with write-ahead logging. */
+/** better-auth's API-key plugin, which verifies a key with one rate limit, on a SQLite file with write-ahead logging. */
 async function betterAuthPlugin(): Promise<{ decide: Decide; key: string }> {
   const { betterAuth } = await load<{ betterAuth(options: object): Auth }>("better-auth");
   const { apiKey } = await load<{ apiKey(options: object): object }>("@better-auth/api-key");
@@ -64,7 +66,7 @@ async function betterAuthPlugin(): Promise<{ decide: Decide; key: string }> {
   const rateLimit = { enabled: true, timeWindow: hourMs, maxRequests: huge };
   const auth = betterAuth({
     database,
-    secret: "a secret of a benchmark, of no use elsewhere",
+    secret: "used by this benchmark only",
     baseURL: "http://127.0.0.1",
     telemetry: { enabled: false },
     emailAndPassword: { enabled: true },

@@ -6,7 +6,7 @@ import { scenarios } from "../scenarios.ts";
 import { startProduct, startProgram, startRedis } from "../servers.ts";
 import { type Prepared, requestsTo, type Workload } from "../sides.ts";
 
-/** Exact versions, and those of what they need of each other; npm installs the rest that they ask for. */
+/** The alternatives and the peer packages that they need, in exact versions. npm installs their other dependencies. */
 const packages = {
   "better-auth": "1.7.5",
   "@better-auth/api-key": "1.7.5",
@@ -17,7 +17,7 @@ const packages = {
   ioredis: "6.0.0",
 };
 
-/** What an application would otherwise use for the same decision. */
+/** Workloads that compare Latchkey with a library that makes the same decision. */
 export const otherWorkloads: Record<string, Workload> = {
   "other-keys": {
     title: "keys.verifyKey with one limit, and the API-key plugin of better-auth on SQLite",
@@ -49,7 +49,7 @@ async function against(scenario: string, name: string, redisUrl?: string): Promi
   const folder = installed();
   const product = await startProduct(redisUrl === undefined ? {} : { environment: { REDIS_URL: redisUrl } });
   const prepared = await scenarios[scenario]?.prepare(product.call);
-  if (prepared === undefined) throw new Error(`there is no scenario ${scenario}`);
+  if (prepared === undefined) throw new Error(`There is no scenario "${scenario}" in bench/scenarios.ts.`);
   const script = new URL("./server.ts", import.meta.url).pathname;
   const other = await startProgram([script, folder, name, redisUrl ?? ""]);
   const body = { key: other.words[0] };
@@ -71,7 +71,7 @@ async function against(scenario: string, name: string, redisUrl?: string): Promi
   };
 }
 
-/** Installs the packages once, outside the project. Returns their folder. Errors: `Error` with what npm says. */
+/** Installs the packages in a temporary folder, unless an earlier run did. Returns it. Errors: `Error` with npm's output. */
 function installed(): string {
   const folder = join(tmpdir(), `latchkey-bench-${Bun.hash(JSON.stringify(packages)).toString(36)}`);
   if (existsSync(folder)) return folder;

@@ -1,6 +1,5 @@
-// Runs one client in a separate process. Prints how long its import took, how many calls it made per second and the
-// processor time of each.
-// argv: the module, the class it exports, the server's address, calls in flight, total calls.
+// Measures one client in its own process. Prints the time of its import, its calls per second, and the processor time per call.
+// argv: the client's module, the class that it exports, the server's URL, calls in flight, total calls.
 const [, , module = "", name = "", serverURL = "", inFlight = "1", total = "0"] = process.argv;
 
 const before = performance.now();
@@ -19,7 +18,7 @@ async function go(calls) {
   await Promise.all(Array.from({ length: Number(inFlight) }, worker));
 }
 
-await go(Number(total) / 2); // compiled after these
+await go(Number(total) / 2); // warms up: after these calls the code is compiled
 const started = performance.now();
 const spent = process.cpuUsage();
 await go(Number(total));

@@ -1,7 +1,7 @@
 /**
- * What a guard costs an application on Node: the processor time of a guarded Hono route above that of an open one, with
- * 16 requests in flight. The server that verifies is a stub in this process, so its own cost does not count.
- * `bun bench/sdk/guard.ts`; about a minute.
+ * `bun bench/sdk/guard.ts`: measures the processor time that a guard of the SDK adds to a Hono route on Node, with 16 requests in
+ * flight. It compares a guarded route with an open one. A stub in this process plays the Latchkey server, so that the server's
+ * processor time is not included. Takes about a minute.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,7 +49,7 @@ try {
   const { value } = await application.stdout.getReader().read();
   const url = `http://127.0.0.1:${Number(new TextDecoder().decode(value))}`;
   await cost(url, "/open");
-  await cost(url, "/guarded"); // compiled after these
+  await cost(url, "/guarded"); // warms up: after these requests the code is compiled
   const costs: { open: number[]; guarded: number[] } = { open: [], guarded: [] };
   calls = 0;
   for (let round = 0; round < rounds; round += 1) {
@@ -61,7 +61,7 @@ try {
   console.log(`guarded route   ${shown(costs.guarded)}`);
   console.log(`the guard       ${shown(above)}`);
   console.log(
-    `verifications that travelled together: ${((rounds * requests) / calls).toFixed(1)} on average`,
+    `verifications in one request to the server: ${((rounds * requests) / calls).toFixed(1)} on average`,
   );
 } finally {
   application.kill();
@@ -69,7 +69,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** The application's processor time for a request, in microseconds. */
+/** The application's processor time per request to this path, in microseconds. */
 async function cost(url: string, path: string): Promise<number> {
   const used = async () => (await (await fetch(`${url}/used`)).json()) as number;
   const before = await used();

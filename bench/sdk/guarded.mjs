@@ -1,5 +1,5 @@
-// A Hono application on Node with a guarded route and one without a guard. `/used` returns the processor time so far.
-// argv: the address of the server that verifies.
+// A Hono application on Node with a guarded route and an open one. `/used` returns the process's processor time so far.
+// argv: the URL of the Latchkey server.
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { requireKey } from "../../sdk/src/hono.ts";

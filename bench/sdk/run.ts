@@ -1,6 +1,6 @@
 /**
- * The SDK beside `@unkey/api`, in one run: bundle, installed size, import time and calls per second against a stub
- * on this machine. `bun bench/sdk/run.ts`; about a minute.
+ * `bun bench/sdk/run.ts`: compares the SDK with `@unkey/api`: size of a bundle, installed size, import time, and calls per second
+ * to a stub server on this machine. Takes about a minute.
  */
 import {
   cpSync,
@@ -53,7 +53,7 @@ function run(cwd: string, ...command: string[]): string {
   return stdout.toString();
 }
 
-/** Both packages side by side in a project: ours packed and installed, the peer's as it was installed here. */
+/** Creates a project with both packages: ours packed as npm publishes it, `@unkey/api` copied from this repository. */
 function install(): string {
   const copy = join(folder, "sdk");
   cpSync(join(root, "sdk"), copy, {
@@ -103,7 +103,7 @@ function median(values: readonly number[]): number {
 
 type Figures = { importMs: number; callsPerSecond: number; cpuMicroseconds: number };
 
-/** The two clients take turns, so that whatever else the machine does meets both. */
+/** Measures the two clients in turns, so that other load on the machine affects both. */
 async function measure(
   project: string,
   runtime: string,

@@ -15,7 +15,7 @@ unkey = Unkey(
     root_key=os.environ["LATCHKEY_ROOT_KEY"],
     server_url=os.environ["LATCHKEY_URL"],
     timeout_ms=1000,
-    retry_config=None,  # the default repeats a call for ten seconds, and each attempt may count
+    retry_config=None,  # the default retries for ten seconds, and each attempt may count against the key's limits
 )
 app = FastAPI()
 bearer = HTTPBearer(auto_error=False)
@@ -27,8 +27,8 @@ async def require_key(credentials: Annotated[HTTPAuthorizationCredentials | None
     try:
         verdict = (await unkey.keys.verify_key_async(key=credentials.credentials)).data
     except (UnkeyError, httpx.HTTPError):
-        logging.exception("A key could not be verified")
-        raise HTTPException(503, "Keys cannot be verified now.", {"Retry-After": "1"})
+        logging.exception("The Latchkey server did not verify a key")
+        raise HTTPException(503, "Keys cannot be verified at the moment. Try again.", {"Retry-After": "1"})
     if verdict.valid:
         return verdict
     status, headers = refusal_of(verdict)
@@ -47,7 +47,7 @@ def refusal_of(verdict):
 
 
 def seconds_to_wait(limits):
-    """Until every exceeded limit has room again. Never more than its window, even if the clocks differ."""
+    """The seconds until no limit is exceeded: at most its window for each, even if the two clocks differ."""
     waits = [
         min(math.ceil(limit.reset / 1000 - time.time()), math.ceil(limit.duration / 1000))
         for limit in limits

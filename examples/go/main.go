@@ -53,7 +53,7 @@ func verify(ctx context.Context, key string) (verdict, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		problem, _ := io.ReadAll(io.LimitReader(response.Body, 10_000)) // says what is wrong, unless it cannot be read
+		problem, _ := io.ReadAll(io.LimitReader(response.Body, 10_000)) // the server's description of the error
 		return envelope.Data, fmt.Errorf("keys.verifyKey returned %s: %s", response.Status, problem)
 	}
 	err = json.NewDecoder(response.Body).Decode(&envelope)
@@ -62,7 +62,7 @@ func verify(ctx context.Context, key string) (verdict, error) {
 
 type verifiedKey struct{}
 
-// requireKey passes requests with a valid key on to the handler, which finds the verdict in the context.
+// requireKey wraps a handler. Only requests with a valid key reach it; it finds the verdict in the request's context.
 func requireKey(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -73,9 +73,9 @@ func requireKey(next http.HandlerFunc) http.HandlerFunc {
 		}
 		verdict, err := verify(r.Context(), key)
 		if err != nil {
-			log.Print("A key could not be verified: ", err)
+			log.Print("The Latchkey server did not verify a key: ", err)
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "Keys cannot be verified now.", http.StatusServiceUnavailable)
+			http.Error(w, "Keys cannot be verified at the moment. Try again.", http.StatusServiceUnavailable)
 			return
 		}
 		if !verdict.Valid {
@@ -99,7 +99,7 @@ func refuse(w http.ResponseWriter, verdict verdict) {
 	http.Error(w, "The key was refused: "+verdict.Code+".", status)
 }
 
-// secondsToWait returns when every exceeded limit has room again: never more than its window, even if the clocks differ.
+// secondsToWait returns the seconds until no limit is exceeded: at most its window for each, even if the two clocks differ.
 func secondsToWait(limits []ratelimit) int64 {
 	longest := int64(1)
 	for _, limit := range limits {
@@ -113,7 +113,7 @@ func secondsToWait(limits []ratelimit) int64 {
 
 func documents(w http.ResponseWriter, r *http.Request) {
 	user := r.Context().Value(verifiedKey{}).(verdict).Identity.ExternalID
-	body, _ := json.Marshal(map[string]string{"hello": user}) // cannot fail
+	body, _ := json.Marshal(map[string]string{"hello": user}) // never fails for a map of strings
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(body)
 }

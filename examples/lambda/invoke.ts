@@ -1,4 +1,4 @@
-// Calls the handler with an event as API Gateway sends it. The key, if any, is the first argument.
+// Calls the handler with an event like those of API Gateway. The first argument is the API key; omit it to send none.
 import { handler } from "./handler.js";
 
 const key = process.argv[2];

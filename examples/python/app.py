@@ -14,12 +14,12 @@ unkey = Unkey(
     root_key=os.environ["LATCHKEY_ROOT_KEY"],
     server_url=os.environ["LATCHKEY_URL"],
     timeout_ms=1000,
-    retry_config=None,  # the default repeats a call for ten seconds, and each attempt may count
+    retry_config=None,  # the default retries for ten seconds, and each attempt may count against the key's limits
 )
 
 
 def require_key(app):
-    """Passes requests with a valid key to a WSGI application, such as one of Flask or Django."""
+    """Wraps a WSGI application, such as one of Flask or Django. Only requests with a valid key reach it."""
 
     def guarded(environ, start_response):
         scheme, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -29,9 +29,10 @@ def require_key(app):
         try:
             verdict = unkey.keys.verify_key(key=key).data
         except (UnkeyError, httpx.HTTPError):
-            logging.exception("A key could not be verified")
+            logging.exception("The Latchkey server did not verify a key")
             later = {"Retry-After": "1"}
-            return refuse(start_response, "503 Service Unavailable", "Keys cannot be verified now.", later)
+            detail = "Keys cannot be verified at the moment. Try again."
+            return refuse(start_response, "503 Service Unavailable", detail, later)
         if not verdict.valid:
             status, headers = refusal_of(verdict)
             return refuse(start_response, status, "The key was refused: " + verdict.code + ".", headers)
@@ -50,7 +51,7 @@ def refusal_of(verdict):
 
 
 def seconds_to_wait(limits):
-    """Until every exceeded limit has room again. Never more than its window, even if the clocks differ."""
+    """The seconds until no limit is exceeded: at most its window for each, even if the two clocks differ."""
     waits = [
         min(math.ceil(limit.reset / 1000 - time.time()), math.ceil(limit.duration / 1000))
         for limit in limits

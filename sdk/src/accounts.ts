@@ -2,12 +2,12 @@ import type { Settings } from "./settings.ts";
 
 const settingsOf = new WeakMap<object, () => Settings>();
 
-/** Remembers the settings of a client, which its own members do not show. */
+/** Remembers the settings of a client, because guards need them and the client object does not expose them. */
 export function registerClient(client: object, settings: () => Settings): void {
   settingsOf.set(client, settings);
 }
 
-/** Whether both clients ask the same server with the same root key, as those do that are created for each request. */
+/** Whether both clients call the same server with the same root key. An application may create a client for each request. */
 export function areAlike(one: object, other: object): boolean {
   if (one === other) return true;
   const [mine, theirs] = [settingsOf.get(one)?.(), settingsOf.get(other)?.()];

@@ -1,8 +1,8 @@
-/** A request, as an adapter shows it to its guards. */
+/** A request, as the adapter of a framework (Express, Hono and so on) passes it to a guard. */
 export type Arrival<Request> = {
-  /** what the functions among the options take */
+  /** the framework's own request or context; options that are functions, such as `clientIp`, are called with it */
   request: Request;
-  /** an object that all guards of the request share */
+  /** an object that is the same for all guards of one request; it is the key under which they remember verified keys */
   subject: object;
   /** reads a header by its name in lower case */
   header(name: string): unknown;

@@ -1,16 +1,18 @@
 import { perServer } from "./perServer.ts";
 
-/** Remembers whether a server responds, so that guards need not wait for one that does not. */
+/** A circuit breaker: it remembers whether a server responds, so that guards do not wait for a server that is down. */
 export type Breaker = {
-  /** Whether a verification may be sent now. While the breaker is open, one a second may. */
+  /** Whether a verification may be sent now. While the breaker is open, one verification per second may be sent. */
   admits(): boolean;
-  /** Records that the server responded. Returns whether this ends an outage. */
+  /** Records that the server responded. Returns true if that ends an outage. */
   succeeded(): boolean;
-  /** Records a failure. Returns whether this begins an outage. */
+  /**
+   * Records a failure: "overloaded" if the server returned 429, "away" for any other. Returns true if that begins an outage.
+   */
   failed(kind: "away" | "overloaded"): boolean;
 };
 
-/** The breaker opens after this many failures in a row. */
+/** The breaker opens after this many "away" failures in a row. */
 const threshold = 5;
 const probeEveryMs = 1000;
 
@@ -34,7 +36,7 @@ export function createBreaker(nowMs: () => number = () => performance.now()): Br
     failed(kind) {
       const begun = !isDown;
       isDown = true;
-      // an overloaded server serves some requests, so the others keep asking it
+      // an overloaded server still serves some requests, so a 429 does not open the breaker
       if (kind === "away") failures += 1;
       if (failures === threshold) nextProbeAtMs = nowMs() + probeEveryMs;
       return begun;
@@ -42,5 +44,5 @@ export function createBreaker(nowMs: () => number = () => performance.now()): Br
   };
 }
 
-/** All guards of one server share a breaker. */
+/** All guards that verify keys at the same server share one breaker. */
 export const breakerOf = perServer(() => createBreaker());

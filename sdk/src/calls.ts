@@ -17,7 +17,7 @@ export type KeyMeta<M extends MetaTypes> = M extends { key: infer Own extends ob
 /** `requestId` identifies the request in the server's log. */
 type Meta = { meta: { requestId: string } };
 
-/** `warnings`: what was done as requested but was probably not meant. */
+/** The result of a call without data. A warning says what the server did as requested although it is probably a mistake. */
 export type EmptyResult = Meta & { warnings?: string[] };
 
 export type Result<T> = Meta & { data: T };
@@ -37,7 +37,7 @@ export type Page<T> = Result<T[]> & {
   next(): Promise<Page<T> | null>;
 };
 
-/** The first page, and a way through all items: `for await (const item of call)`. */
+/** Resolves to the first page, and iterates over the items of all pages: `for await (const item of call)`. */
 export type PageCall<T> = Call<Page<T>> &
   AsyncIterable<T> & {
     pages(): AsyncIterable<Page<T>>;
@@ -51,37 +51,37 @@ export type Retries =
       backoff?: {
         /** The upper bound of the first wait. Each wait is random, between zero and its bound. @default 50 */
         initialInterval?: number;
-        /** The bound grows no further than this. @default 1000 */
+        /** The highest upper bound of a wait. @default 1000 */
         maxInterval?: number;
         /** The factor by which the bound grows after each attempt. @default 1.5 */
         exponent?: number;
-        /** No retry begins later than this after the call began. @default 10000 */
+        /** No retry starts later than this after the start of the call. @default 10000 */
         maxElapsedTime?: number;
       };
-      /** Whether to retry if no complete response arrived. @default true */
+      /** Whether to retry if the connection failed or broke before the response was complete. @default true */
       retryConnectionErrors?: boolean;
-      /** Whether to retry a 429 after its Retry-After, if the time left allows it. @default true */
+      /** Whether to retry a 429 after the time in its Retry-After header, if the call may last that long. @default true */
       retryTooManyRequests?: boolean;
     };
 
-/** Spelled out, because `HeadersInit` is not a global type in every runtime. */
+/** The same type as `HeadersInit`, which is not a global type in every runtime. */
 export type HeaderValues = Headers | Record<string, string> | [name: string, value: string][];
 
 /** Options of one call. */
 export type CallOptions = {
   /** Replaces the client's `retries`. */
   retries?: Retries | undefined;
-  /** At most this many retries, within the limits of `retries`. */
+  /** At most this many retries. The limits of `retries` still apply. */
   maxRetries?: number | undefined;
-  /** Fails at once if the server is unreachable: nothing listens there, or a proxy returns 502, 503 or 504. @default false */
+  /** Does not retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504. @default false */
   failFast?: boolean | undefined;
   /** How long the call may take in milliseconds, including retries and the waits between them. */
   timeoutMs?: number | undefined;
-  /** Ends the call at once when it aborts. */
+  /** When this signal aborts, the call fails at once with an `AbortError`. */
   signal?: AbortSignal | undefined;
-  /** Added to the client's headers. */
+  /** Sent in addition to the client's `headers`; a header of the same name replaces the client's. */
   headers?: HeaderValues | undefined;
   serverURL?: string | undefined;
-  /** For calls that write: a call with the same key and input is done once. @default a random key for each call */
+  /** For calls that write: the server performs calls with the same key and input once. @default a random key for each call */
   idempotencyKey?: string | undefined;
 };

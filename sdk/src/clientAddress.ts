@@ -1,8 +1,8 @@
 import { isCloudflare } from "./runtimeChecks.ts";
 
 /**
- * The address as the server reads it, without a zone. Returns undefined for anything else, such as a proxy's `unknown`,
- * because the server would refuse the whole request.
+ * Returns an IP address in the form that the server accepts, which is without a zone (`%eth0`). Returns undefined for
+ * anything else, such as the `unknown` of some proxies, because the server would reject the whole verification.
  */
 export function plainAddress(value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;
@@ -21,7 +21,10 @@ function isIpv6(text: string): boolean {
   return halves.length === 2 ? count <= 7 : halves.length === 1 && count === 8;
 }
 
-/** How many 16-bit groups one side of `::` has; NaN if one is invalid. The last two may be an IPv4 address. */
+/**
+ * The number of 16-bit groups on one side of `::` in an IPv6 address. NaN if a group is invalid. `isEnd`: this is the last
+ * side, whose last two groups may be written as an IPv4 address.
+ */
 function groupsIn(half: string, isEnd: boolean): number {
   if (half === "") return 0;
   const groups = half.split(":");
@@ -39,8 +42,8 @@ type HonoEnvironment = {
 type BunServer = { requestIP?(request: Request): { address: string } | null };
 
 /**
- * The address as Hono's own `getConnInfo` reads it on Bun, Node, Deno, Workers and Lambda: that of the connection, which
- * may be a proxy's. `environment` is the context's `env`.
+ * Finds the client's address where Hono's own `getConnInfo` finds it on Bun, Node, Deno, Workers and Lambda. It is the
+ * address of the connection, so behind a proxy it is the proxy's. `environment` is the `env` of Hono's context.
  */
 export function addressInHono(environment: unknown, request: Request): unknown {
   if (isCloudflare()) return addressAtCloudflare(request);
@@ -50,13 +53,13 @@ export function addressInHono(environment: unknown, request: Request): unknown {
   return inner.incoming?.socket?.remoteAddress ?? env.remoteAddr?.hostname ?? addressOfEvent(env as object);
 }
 
-/** The address in an event of API Gateway (REST or HTTP) or of a function URL. */
+/** Reads the client's address from an AWS Lambda event of API Gateway (REST or HTTP) or of a function URL. */
 export function addressOfEvent({ requestContext }: { requestContext?: unknown }): unknown {
   const { http, identity } = (requestContext ?? {}) as Record<string, { sourceIp?: unknown } | undefined>;
   return http?.sourceIp ?? identity?.sourceIp;
 }
 
-/** The address that Cloudflare adds to every request to a Worker. */
+/** Reads the client's address from the header that Cloudflare adds to every request to a Worker. */
 export function addressAtCloudflare({ headers }: Request): unknown {
   return headers.get("cf-connecting-ip");
 }

@@ -5,11 +5,11 @@ import type { Envelope } from "./exchange.ts";
 
 type Verify = (input: unknown, options?: CallOptions) => Promise<Envelope>;
 
-/** How verifications are sent: one, or several in one request, which has one outcome for each. */
+/** How verifications are sent: one alone, or several in one request, which returns one outcome for each of them. */
 export type Sending = {
   one: Verify;
   many(inputs: readonly unknown[], options: CallOptions): Promise<readonly (Envelope | LatchkeyError)[]>;
-  /** how long a call without a `timeoutMs` of its own may take */
+  /** how long a call with these options may take: its own `timeoutMs`, or else the client's */
   timeoutMs(options: CallOptions): number;
 };
 
@@ -18,21 +18,21 @@ type Waiting = {
   failFast: boolean;
   timeoutMs: number;
   ending: Ending;
-  /** called when the call has ended before its result */
+  /** called if the call times out or is aborted before its result arrives */
   onEnd(): void;
   resolve(result: Envelope): void;
   reject(error: unknown): void;
 };
 
-/** A response to a request of this many is still small. */
+/** At most this many verifications in one request, so that its response stays small. */
 const largestBatch = 64;
-/** A request that takes longer no longer holds back the calls that come after it. */
+/** Later calls no longer wait for a request that has taken longer than this. */
 const slowAfterMs = 100;
 
 /**
- * Sends verifications that wait at the same moment in one request. A call goes out at once if none is in flight, so a
- * lone call never waits. Otherwise it joins the next request, which goes out when the one in flight is done. Timeouts and
- * signals stay per call. If the server has no `keys.verifyKeys`, every call is sent alone from then on.
+ * Sends verifications that wait at the same time in one request. If no request is in flight, a call is sent immediately, so a
+ * single call never waits. Otherwise it waits and goes out with the next request, when the one in flight has completed. Each
+ * call keeps its own timeout and signal. If the server does not have `keys.verifyKeys`, every later call is sent alone.
  */
 export function coalescing(sending: Sending): Verify {
   const waiting = new Set<Waiting>();
@@ -41,7 +41,7 @@ export function coalescing(sending: Sending): Verify {
 
   const isBusy = () => [...inFlight].some(({ sinceMs }) => performance.now() - sinceMs < slowAfterMs);
 
-  /** Sends what waits once this request is done. */
+  /** Tracks a request that is in flight. When it has completed, the calls that waited for it are sent. */
   function tracked<T>(request: Promise<T>): Promise<T> {
     const flight = { sinceMs: performance.now() };
     inFlight.add(flight);
@@ -71,13 +71,13 @@ export function coalescing(sending: Sending): Verify {
     } catch (error) {
       const { status } = error as { status?: unknown };
       if (status === 404) isOffered = false;
-      // neither has any effect: an unknown operation, and more bytes than one request may have
+      // the server does not know the operation, or the body was too large; either way it has verified nothing
       if (status === 404 || status === 413) return sendEach(sending, batch);
       for (const { reject } of batch) reject(error);
     }
   }
 
-  /** Resolves or rejects when the call is done, or at its own end. */
+  /** Adds a call to the next request. Rejects early if the call times out or is aborted. */
   function join(input: unknown, options: CallOptions): Promise<Envelope> {
     const timeoutMs = sending.timeoutMs(options);
     const ending = endingOf("keys.verifyKey", timeoutMs, options.signal);
@@ -117,12 +117,12 @@ function settleAll(batch: readonly Waiting[], results: readonly (Envelope | Latc
   }
 }
 
-/** A call that is not like the client's others goes alone. */
+/** Whether a call has options that apply to a whole request. It is sent alone, since other calls have other options. */
 function isSpecial({ headers, serverURL, retries, maxRetries, idempotencyKey }: CallOptions): boolean {
   return (headers ?? serverURL ?? retries ?? maxRetries ?? idempotencyKey) !== undefined;
 }
 
-/** The request lasts as long as its most patient call, and is aborted when the last one has ended. */
+/** The request gets the longest timeout among its calls. It is aborted when all of them have timed out or were aborted. */
 function optionsFor(batch: readonly Waiting[]): { signal: AbortSignal; options: CallOptions } {
   const controller = new AbortController();
   let left = batch.length;

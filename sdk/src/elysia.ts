@@ -9,14 +9,14 @@ import type { Checked } from "./knownNames.ts";
 import { type PermissionOptions, permitting } from "./permitting.ts";
 import { refusalResponse } from "./refusals.ts";
 
-/** Only what is needed of Elysia's context, so that a hook fits a route of any type. */
+/** The part of Elysia's context that the hooks use. Because it is small, they fit a route of any type. */
 type Incoming = { request: Request; set: { headers: Record<string, unknown> } };
 
-/** A hook with `keyOf(request)`, which returns the key of a request that passed this hook. */
+/** A hook. Its `keyOf(request)` returns the key of a request that passed this hook. */
 export type KeyHook<Key> = ((context: Incoming) => Promise<Response | undefined>) &
   Pick<Keyring<Key>, "keyOf">;
 
-/** A hook for Elysia, as `beforeHandle`. Only requests with a valid key pass; `keyOf(request)` returns it. */
+/** A hook for Elysia, to use as `beforeHandle`. Only requests with a valid key pass; `keyOf(request)` returns that key. */
 export function requireKey<
   M extends MetaTypes,
   const Options extends GuardOptions<Context, M> = GuardOptions<Context, M>,
@@ -45,8 +45,8 @@ export function requireKey<
 }
 
 /**
- * A hook for the routes that need a further permission of the key that `requireKey` has verified:
- * `beforeHandle: [key, requirePermission("documents.write")]`. It asks the server nothing and counts nothing.
+ * A hook for routes that need another permission of the key that `requireKey` has verified:
+ * `beforeHandle: [key, requirePermission("documents.write")]`. It sends no request to the server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

@@ -1,9 +1,9 @@
 import { AbortError, type LatchkeyError, TimeoutError } from "./errors.ts";
 
-/** How a call ends before its time: `ended` rejects and `signal` aborts when the time is up or the caller aborts. */
+/** Ends a call early: `ended` rejects and `signal` aborts when the call times out or the application aborts it. */
 export type Ending = { ended: Promise<never>; signal: AbortSignal; release(): void };
 
-/** The longest delay that a timer supports. A longer timeout never ends the call. */
+/** The longest delay that `setTimeout` supports. A call with a longer timeout never times out. */
 const longestMs = 2 ** 31 - 1;
 
 export function endingOf(operation: string, timeoutMs: number, signal: AbortSignal | undefined): Ending {
@@ -15,7 +15,7 @@ export function endingOf(operation: string, timeoutMs: number, signal: AbortSign
       controller.abort(error);
     };
   });
-  ended.catch(() => {}); // it may end while nothing waits for it
+  ended.catch(() => {}); // it may reject while nothing awaits it, which would be an unhandled rejection
   const onAbort = () =>
     endWith(new AbortError(`${operation} was aborted by its signal.`, { cause: signal?.reason }));
   const timer =
@@ -41,8 +41,8 @@ type Shared = { callbacks: Set<() => void>; listener: () => void };
 const shared = new WeakMap<AbortSignal, Shared>();
 
 /**
- * Adds one listener for all calls that share a signal, since Node warns of a leak from the eleventh listener on.
- * Returns a function that forgets the callback.
+ * Calls `callback` when the signal aborts. Calls that share a signal share one listener, because Node warns of a memory leak
+ * from the eleventh listener on. Returns a function that removes the callback.
  */
 function whenAborted(signal: AbortSignal, callback: () => void): () => void {
   const { callbacks, listener } = shared.get(signal) ?? listenTo(signal);

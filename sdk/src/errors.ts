@@ -2,11 +2,17 @@ import type { ErrorCode } from "./operations.gen.ts";
 
 const kindOf = Symbol.for("@latchkey/sdk kind of error");
 
-/** Every error of this package is one of these. One that is of no other class means an invalid option or input. */
+/**
+ * The base class of every error of this package. An error of this class itself, and of no subclass, means that an option or
+ * input is invalid.
+ */
 export class LatchkeyError extends Error {
-  /** Compares names of classes, since an application may load this package twice, as ESM and as CommonJS. */
+  /**
+   * Makes `instanceof` compare the names of classes. An application may load this package twice, as ESM and as CommonJS, and
+   * then has each class twice.
+   */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore-start lint/complexity/noThisInStatic: each class of error inherits this method
+    // biome-ignore-start lint/complexity/noThisInStatic: every subclass inherits this method, and `this` is that subclass
     const own = Object.getOwnPropertyDescriptor(this.prototype, kindOf)?.value;
     if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
     // biome-ignore-end lint/complexity/noThisInStatic: see above
@@ -25,7 +31,7 @@ export class LatchkeyError extends Error {
 export class ConnectionError extends LatchkeyError {
   /** The runtime's code for the reason, such as `ECONNREFUSED`. Not every runtime has one. */
   declare readonly code: string | undefined;
-  /** Whether nothing listened there, so that the call had no effect. */
+  /** True if nothing listened at the server's address, so that the call had no effect. */
   declare readonly refused: boolean;
 
   constructor(
@@ -43,23 +49,23 @@ export class TimeoutError extends LatchkeyError {}
 /** The call's `signal` was aborted; `cause` is the signal's reason. */
 export class AbortError extends LatchkeyError {}
 
-/** What arrived instead of a response of the API. */
+/** What the client received instead of a response of the API. */
 export type Unreadable = {
   status: number;
   headers: Headers;
-  /** the first 200 characters of the body, secrets masked */
+  /** the first 200 characters of the body, with secrets masked */
   text: string;
-  /** whether it looks like the beginning of a response */
+  /** whether the body looks like the beginning of a response that was cut off */
   cutOff: boolean;
 };
 
-/** The response is not from this API: not JSON, incomplete, of another shape, or a proxy's page. */
+/** The response is not a response of the API: it is incomplete, not JSON (such as a proxy's error page), or lacks fields. */
 export class ResponseFormatError extends LatchkeyError {
   declare readonly status: number;
   declare readonly headers: Headers;
-  /** The first 200 characters of the body, secrets masked. */
+  /** The first 200 characters of the body, with secrets masked. */
   declare readonly text: string;
-  /** Whether it looks like the beginning of a response. */
+  /** Whether the body looks like the beginning of a response that was cut off. */
   declare readonly cutOff: boolean;
 
   constructor(message: string, unreadable: Unreadable) {
@@ -87,18 +93,18 @@ export type Problem = {
 /** The server refused the call. */
 export class ApiError extends LatchkeyError {
   declare readonly status: number;
-  /** The last segment of `type`, such as `identity_not_found`. A newer server may send others. */
+  /** The last segment of `type`, such as `identity_not_found`. A newer server may send codes that are not in `ErrorCode`. */
   declare readonly code: ErrorCode | (string & {});
   /** The URL of the error's documentation. */
   declare readonly type: string;
   declare readonly title: string;
   declare readonly detail: string;
-  /** The errors of the input; empty if the input is not the reason. */
+  /** What is invalid in the input. Empty if the server refused the call for another reason. */
   declare readonly errors: readonly Flaw[];
   /** Identifies the request in the server's log. */
   declare readonly requestId: string;
   declare readonly headers: Headers;
-  /** The body, secrets masked. */
+  /** The body of the response, with secrets masked. */
   declare readonly body: string;
 
   constructor(message: string, problem: Problem) {
@@ -113,17 +119,17 @@ export class BadRequestError extends ApiError {}
 export class UnauthorizedError extends ApiError {}
 /** 403: the root key lacks a permission. */
 export class ForbiddenError extends ApiError {}
-/** 404: it does not exist, or the root key may not see it. */
+/** 404: the record does not exist, or the root key has no permission to see it. */
 export class NotFoundError extends ApiError {}
-/** 409: it exists already, or the same call is still in progress. */
+/** 409: the record exists already, or a call with the same idempotency key is still in progress. */
 export class ConflictError extends ApiError {}
-/** 412: something that the call requires is not set up. */
+/** 412: the call needs something that is not set up, removes something protected, or exceeds a bound; `detail` says what. */
 export class PreconditionFailedError extends ApiError {}
-/** 413: the input is too large for the server. */
+/** 413: the request body is larger than the server accepts. */
 export class ContentTooLargeError extends ApiError {}
-/** 415: the server accepts only JSON; something on the way changed the headers. */
+/** 415: the request did not arrive as JSON, so a proxy or a `beforeRequest` hook has changed its headers. */
 export class UnsupportedMediaTypeError extends ApiError {}
-/** 422: the idempotency key was used before with another input. */
+/** 422: the idempotency key was already used with a different input. */
 export class UnprocessableError extends ApiError {}
 
 /** 429: too many calls. */
@@ -134,9 +140,9 @@ export class TooManyRequestsError extends ApiError {
   }
 }
 
-/** 500 and other faults of the server. */
+/** 500 and every other 5xx status: the server failed. */
 export class InternalServerError extends ApiError {}
-/** 503: the server cannot do it at the moment. */
+/** 503: the server cannot serve the call at the moment, for example because its database does not respond. */
 export class ServiceUnavailableError extends InternalServerError {}
 
 const byStatus: Record<number, typeof ApiError> = {
@@ -153,13 +159,13 @@ const byStatus: Record<number, typeof ApiError> = {
   503: ServiceUnavailableError,
 };
 
-/** Creates the error for the problem's status. Its message begins with `operation`. */
+/** Creates an error of the class for `problem.status`. Its message begins with the name of the operation. */
 export function apiError(operation: string, problem: Problem): ApiError {
   const Kind = byStatus[problem.status] ?? (problem.status >= 500 ? InternalServerError : ApiError);
   return new Kind(`${operation} returned ${problem.status} ${problem.code}: ${sentence(problem)}.`, problem);
 }
 
-/** Says what is wrong, where, what to do about it, and the request's id. */
+/** The rest of the message: what is wrong, where, what to do about it, and the request's id. */
 function sentence({ errors, detail, type, requestId }: Problem): string {
   const [flaw] = errors;
   const more = errors.length > 1 ? `and ${errors.length - 1} more, ` : "";
@@ -170,20 +176,20 @@ function sentence({ errors, detail, type, requestId }: Problem): string {
   return `${what} (${more}${requestId})`;
 }
 
-/** Reads Retry-After, which is in seconds or a date. Returns undefined if it is missing or invalid. */
+/** Reads the header Retry-After, which is a number of seconds or a date. Returns undefined if it is missing or invalid. */
 export function retryAfterMs(headers: Headers): number | undefined {
   const value = headers.get("retry-after") ?? "";
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - sentAtMs(headers);
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** When the server sent the response, by its own clock if it says so. */
+/** When the response was sent: its Date header, which the server's clock has set, or else the time of this machine. */
 function sentAtMs(headers: Headers): number {
   const sentAt = Date.parse(headers.get("date") ?? "");
   return Number.isNaN(sentAt) ? Date.now() : sentAt;
 }
 
-// names that survive a minifier
+// A minifier renames the classes, so their names are written as strings here.
 for (const [name, { prototype }] of Object.entries({
   LatchkeyError,
   ConnectionError,

@@ -4,13 +4,13 @@ import type { Hide } from "./secrets.ts";
 import { fits, type Shape } from "./shape.ts";
 import type { Received, Sent, Transport } from "./transport.ts";
 
-/** One request, ready to be sent, and sent again. */
+/** One request. A retry sends it again unchanged. */
 export type Outgoing = {
-  /** `group.verbNoun`, for messages */
+  /** the operation's name, such as `keys.verifyKey`, for messages */
   operation: string;
   sent: Sent;
   transport: Transport;
-  /** of the response's `data`; undefined if it has none */
+  /** the shape that the response's `data` must have; undefined if responses of this operation have no `data` */
   shape: Shape | undefined;
   isPage: boolean;
   hide(): Hide;
@@ -23,12 +23,12 @@ export type Envelope = {
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
 };
 
-/** The raw response that each envelope was parsed from. */
+/** For each parsed response, the raw response. */
 export const rawResponses = new WeakMap<object, RawResponse>();
 
 /**
  * Sends the request once and reads the response.
- * Errors: `ConnectionError`, `ResponseFormatError`, `ApiError` and its kinds.
+ * Errors: `ConnectionError`, `ResponseFormatError`, `ApiError` and its subclasses.
  */
 export async function exchange(outgoing: Outgoing): Promise<Envelope> {
   const received = await receive(outgoing);
@@ -62,19 +62,19 @@ async function receive({ operation, sent, transport, hide }: Outgoing): Promise<
   }
 }
 
-/** Node has it in `cause`, and there in `errors` if it tried several addresses. */
+/** Finds an error's code. Node's `fetch` has it in `cause`, or in `cause.errors` if it tried several addresses. */
 function codeOf(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   const { code, errors, cause } = error as { code?: unknown; errors?: unknown[]; cause?: unknown };
   return typeof code === "string" ? code : (codeOf(errors?.[0]) ?? codeOf(cause));
 }
 
-/** In the words of Node, Bun and Deno. A browser does not tell. */
+/** Recognizes a refused connection by the codes and messages of Node, Bun and Deno. Browsers do not give the reason. */
 function isRefused(code: string | undefined, message: string): boolean {
   return /^(ECONNREFUSED|ConnectionRefused)$/.test(code ?? "") || /connection refused/i.test(message);
 }
 
-/** The caller's own `fetch` may put the request, and with it the root key, into its errors. */
+/** A copy with secrets masked: a `fetch` of the application may put the request with its root key into its errors. */
 function safeCopy(error: Error, hide: Hide): Error {
   const copy = new Error(hide(error.message));
   copy.name = error.name;
@@ -103,7 +103,7 @@ type Refusal = {
   error: { title: string; detail: string; status: number; type: string; errors?: unknown };
 };
 
-/** An error as the API returns it. */
+/** Whether a body is an error response of the API. */
 export function isRefusal(body: unknown): body is Refusal {
   return fits(body, {
     meta: { requestId: "string" },
@@ -111,12 +111,12 @@ export function isRefusal(body: unknown): body is Refusal {
   });
 }
 
-/** Parsed again after masking, so that no part of the error can hold a secret. */
+/** Creates the error from the masked text, not from the body parsed before, so that no field of it can hold a secret. */
 function refusal({ operation, hide }: Outgoing, { headers, status, text }: Received): Error {
   return refusalError(operation, hide()(text), headers, status);
 }
 
-/** The error for the body of a refusal, whose secrets are masked. */
+/** Creates the error for the body of an error response. The caller has masked the secrets in `body`. */
 export function refusalError(
   operation: string,
   body: string,
@@ -152,7 +152,7 @@ function unreadable(
   const what = cutOff ? "an incomplete response" : "a response that is not from this API";
   const { origin } = new URL(sent.url);
   return new ResponseFormatError(
-    `${operation} got ${what}, with status ${status}. Check what is between here and ${origin}: ${text}`,
+    `${operation} got ${what}, with status ${status}. Check that ${origin} is a Latchkey server, and any proxy in front of it. The response begins: ${text}`,
     { status, headers, text, cutOff },
   );
 }

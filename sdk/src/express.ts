@@ -17,7 +17,7 @@ declare global {
   }
 }
 
-/** Only what is needed of Express's request and response, so that a route keeps the types of its own parameters. */
+/** The part of Express's request that the middleware uses. Because it is small, a route keeps the types of its parameters. */
 type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
 type Outgoing = {
   status(code: number): unknown;
@@ -25,7 +25,7 @@ type Outgoing = {
   end(body: string): unknown;
 };
 
-/** Middleware with `keyOf(request)`, which returns the key of a request that passed this middleware. */
+/** Middleware. Its `keyOf(request)` returns the key of a request that passed this middleware. */
 export type KeyMiddleware<Key> = ((
   request: Incoming,
   response: Outgoing,
@@ -33,7 +33,7 @@ export type KeyMiddleware<Key> = ((
 ) => Promise<void>) &
   Pick<Keyring<Key>, "keyOf">;
 
-/** Middleware for Express 4 and 5. Only requests with a valid key pass; they have it as `request.verifiedKey`. */
+/** Middleware for Express 4 and 5. Only requests with a valid key pass; the route finds the key in `request.verifiedKey`. */
 export function requireKey<
   M extends MetaTypes,
   const Options extends GuardOptions<Request, M> = GuardOptions<Request, M>,
@@ -67,8 +67,8 @@ export function requireKey<
 }
 
 /**
- * Middleware for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
- * nothing and counts nothing.
+ * Middleware for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
+ * server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

@@ -14,17 +14,17 @@ declare module "fastify" {
   }
 }
 
-/** Only what is needed of Fastify's request and reply, so that a hook fits a server of any type. */
+/** The part of Fastify's request that the hooks use. Because it is small, they fit a server of any type. */
 type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
 type Outgoing = Pick<FastifyReply, "code" | "headers" | "send">;
 
-/** A hook with `keyOf(request)`, which returns the key of a request that passed this hook. */
+/** A hook. Its `keyOf(request)` returns the key of a request that passed this hook. */
 export type KeyHook<Key> = ((request: Incoming, reply: Outgoing) => Promise<unknown>) &
   Pick<Keyring<Key>, "keyOf">;
 
 /**
- * A hook for Fastify 4 and 5, as `onRequest` or `preHandler`. Only requests with a valid key pass; they have it as
- * `request.verifiedKey`.
+ * A hook for Fastify 4 and 5, to use as `onRequest` or `preHandler`. Only requests with a valid key pass; the route finds
+ * the key in `request.verifiedKey`.
  */
 export function requireKey<
   M extends MetaTypes,
@@ -54,8 +54,8 @@ export function requireKey<
 }
 
 /**
- * A hook for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
- * nothing and counts nothing.
+ * A hook for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
+ * server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

@@ -6,13 +6,13 @@ import type { Checked } from "./knownNames.ts";
 import { type Refusal, refusalResponse } from "./refusals.ts";
 import type { Pass } from "./verifying.ts";
 
-/** A request of any kind: web `Headers`, or names in lower case with their values. */
+/** A request of any framework: its headers are web `Headers`, or an object of header names and values. */
 export type WithHeaders = { headers: Headers | Readonly<Record<string, string | string[] | undefined>> };
 
 /**
- * Creates a check for requests: `const verdict = await check(request)`, then use `verdict.key` or send
- * `verdict.response`. `check({ headers })` does for frameworks that have no adapter here.
- * Errors: only those that the options' own functions throw.
+ * Creates a check for requests: after `const verdict = await check(request)`, use `verdict.key` if `verdict.passed`, and
+ * otherwise send `verdict.response`. For a framework without an adapter in this package, call `check({ headers })`.
+ * Errors: only what a function among the options throws.
  */
 export function guard<
   M extends MetaTypes,
@@ -34,7 +34,7 @@ export function guard<
   };
 }
 
-/** Plain objects may come from anywhere, so their names are compared without case. */
+/** Reads a header; `name` is in lower case. The names in a plain object may have any case. */
 export function headerOf(headers: WithHeaders["headers"], name: string): unknown {
   if (typeof headers.get === "function") return headers.get(name);
   const found = Object.entries(headers).find(([own]) => own.toLowerCase() === name);

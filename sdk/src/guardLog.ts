@@ -1,4 +1,4 @@
-/** Writes what a guard reports as one line. The message includes that of the error. */
+/** The default `log` of a guard. It ignores the error, whose message is part of `message` already. */
 export function logLine(message: string): void {
   console.error(message);
 }

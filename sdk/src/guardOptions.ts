@@ -7,14 +7,14 @@ import type { Refusal, Reply } from "./refusals.ts";
 /** What a valid key gives the request it came with. */
 export type VerifiedKey<M extends MetaTypes = MetaTypes> = Extract<VerifyKeyData<M>, { valid: true }>;
 
-/** What a guard asks of a key. Limits and quotas have the names that the client lists, if it lists any. */
+/** The fields of a verification. If the client's type lists limits and quotas, only their names are allowed. */
 type Asked<M extends MetaTypes = MetaTypes> = Omit<
   VerifyKeyInput,
   "key" | "ratelimits" | "quotas" | "keyspaces" | "ip"
 > & {
   ratelimits?: (AskedLimit & { name: LimitName<M> })[] | undefined;
   quotas?: (AskedQuota & { name: QuotaName<M> })[] | undefined;
-  /** Only keys of these apis are found, each named by its id or by that of its keyspace. */
+  /** Accepts only keys of these apis, as ids of apis or of their keyspaces. Any other key is refused as unknown. */
   apis?: string[] | undefined;
 };
 type AskedLimit = NonNullable<VerifyKeyInput["ratelimits"]>[number];
@@ -22,29 +22,32 @@ type AskedQuota = NonNullable<VerifyKeyInput["quotas"]>[number];
 type LimitName<M extends MetaTypes> = M extends { limits: infer Name extends string } ? Name : string;
 type QuotaName<M extends MetaTypes> = M extends { quotas: infer Name extends string } ? Name : string;
 
-/** How a route is guarded: the fields of `keys.verifyKey`, each a value or a function of the request, and the following. */
+/**
+ * How a guard verifies keys: the fields of `keys.verifyKey`, each a value or a function that computes it from the request,
+ * and the options below.
+ */
 export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   [Member in keyof Asked]?:
     | Asked<M>[Member]
     | ((request: Request) => Asked<M>[Member] | Promise<Asked<M>[Member]>);
 } & {
   /**
-   * Where the key is: the name of a header, or a function that returns the key.
-   * @default "authorization", as a bearer token
+   * Where the request has its key: the name of a header, or a function that returns the key.
+   * @default "authorization", whose value is `Bearer <key>`
    */
   key?: string | ((request: Request) => string | null | undefined | Promise<string | null | undefined>);
   /**
-   * The client's address, which keys with an `ipAllowList` need; false sends none.
-   * @default what the framework knows, by its own setting of trusted proxies; nothing for Next.js and for `guard`
+   * The client's IP address. A key with an `ipAllowList` is refused without it. `false` sends no address.
+   * @default the address that the framework determines with its setting for trusted proxies; none for Next.js and `guard`
    */
   clientIp?: false | ((request: Request) => string | null | undefined | Promise<string | null | undefined>);
-  /** How long a verification may take, retries included; milliseconds. @default 1000 */
+  /** How long a verification may take in milliseconds, including retries. @default 1000 */
   timeoutMs?: number;
-  /** What to do with requests while the server is unreachable or overloaded. @default "refuse" */
+  /** What to do with requests while the server is unavailable or overloaded. @default "refuse" */
   onUnavailable?: "refuse" | "allow";
   /**
-   * Uses a verdict again for up to `ttlMs` milliseconds, if neither the key nor the guard has limits or credits.
-   * For that long a revoked key keeps working, and its requests are missing from the usage.
+   * Reuses the verdict of a key for up to `ttlMs` milliseconds, if neither the key nor the guard has limits or credits.
+   * During that time a revoked key keeps working, and the server does not count its requests as usage.
    * @default no cache
    */
   cache?: { ttlMs: number };
@@ -54,13 +57,13 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
    * @default "standard"
    */
   rateLimitHeaders?: HeaderChoice;
-  /** Changes the response to a refused request. What it does not return stays; the request is refused in any case. */
+  /** Changes the response to a refused request. Parts that it does not return stay unchanged. The request stays refused. */
   onRefused?: (refusal: Refusal, request: Request) => Reply | undefined | Promise<Reply | undefined>;
-  /** Is called once when verification begins to fail and once when it works again. @default `console.error` with the message */
+  /** Called once when verifications begin to fail, and once when they work again. @default `console.error` with the message */
   log?: (message: string, error: LatchkeyError | undefined) => void;
 };
 
-/** The verified key. It can be undefined only if the options let requests through while the server is unreachable. */
+/** The verified key. It can be undefined only with `onUnavailable: "allow"`, while the server is unavailable. */
 export type GuardedKey<M extends MetaTypes, Options> = Options extends { onUnavailable: infer Choice }
   ? "allow" extends Choice
     ? VerifiedKey<M> | undefined

@@ -2,9 +2,9 @@ import { LatchkeyError } from "./errors.ts";
 import { evaluatePermissionQuery, parsePermissionQuery, prepareGranted } from "./permissionQuery.gen.ts";
 
 /**
- * Whether a verified key has the permissions, as the server would decide it. `permissions` is a query, such as
+ * Whether a verified key has permissions, by the same rules as on the server. `permissions` is a query such as
  * `documents.read AND (documents.write OR admin)`.
- * Errors: `LatchkeyError` if it is not a valid query.
+ * Errors: `LatchkeyError` if the query is invalid.
  */
 export function hasPermission(
   key: { readonly permissions?: readonly string[] | undefined },

@@ -11,18 +11,18 @@ import { refusalResponse } from "./refusals.ts";
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** Set by `requireKey`; undefined on routes that it does not guard. */
+    /** Set by `requireKey`; undefined on routes that do not use it. */
     verifiedKey: VerifiedKey | undefined;
   }
 }
 
-/** What a guarded route finds in `c.var`. */
+/** The type of a guarded route's `c.var`. */
 export type KeyVariables<Key> = { Variables: { verifiedKey: Key } };
 
-/** Middleware with `keyOf(c)`, which returns the key of a request that passed this middleware. */
+/** Middleware. Its `keyOf(c)` returns the key of a request that passed this middleware. */
 export type KeyMiddleware<Key> = MiddlewareHandler<KeyVariables<Key>> & Pick<Keyring<Key>, "keyOf">;
 
-/** Middleware for Hono. Only requests with a valid key pass; they have it as `c.var.verifiedKey`. */
+/** Middleware for Hono. Only requests with a valid key pass; the route finds the key in `c.var.verifiedKey`. */
 export function requireKey<
   M extends MetaTypes,
   const Options extends GuardOptions<Context, M> = GuardOptions<Context, M>,
@@ -53,8 +53,9 @@ export function requireKey<
 }
 
 /**
- * Adds a header to a finished response. `context.header` would copy the response, so that Node's adapter has to stream its
- * body: that took a quarter of the guard's time. Only the headers of a response of `fetch` are immutable.
+ * Adds a header to a finished response without copying it. `context.header` copies the response, and then Hono's adapter for
+ * Node streams the body, which takes a quarter of the guard's time. It is used only if the headers are immutable, as those
+ * of a response that came from `fetch` are.
  */
 function addHeader(context: Context, name: string, value: string): void {
   try {
@@ -65,8 +66,8 @@ function addHeader(context: Context, name: string, value: string): void {
 }
 
 /**
- * Middleware for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
- * nothing and counts nothing.
+ * Middleware for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
+ * server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

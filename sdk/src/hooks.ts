@@ -1,6 +1,6 @@
 import type { LatchkeyError } from "./errors.ts";
 
-/** A request that is about to be sent. `headers` may be changed, for example to add those of a trace. */
+/** A request that is about to be sent. A hook may change `headers`, for example to add trace headers. */
 export type HookRequest = {
   /** such as "keys.verifyKey" */
   operation: string;
@@ -10,7 +10,7 @@ export type HookRequest = {
   attempt: number;
 };
 
-/** How an attempt ended: with a response's `status`, or with an `error`. A refusal of the server has both. */
+/** How an attempt ended: with a `status`, an `error`, or both. There are both if the server returned an error response. */
 export type HookOutcome = {
   operation: string;
   attempt: number;
@@ -20,7 +20,7 @@ export type HookOutcome = {
   error: LatchkeyError | undefined;
 };
 
-/** What a hook throws becomes the error of the call. */
+/** If a hook throws, the call fails with that error. */
 export type Hooks = {
   beforeRequest?: (request: HookRequest) => void | Promise<void>;
   afterResponse?: (outcome: HookOutcome) => void | Promise<void>;

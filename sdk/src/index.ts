@@ -5,7 +5,7 @@ import { fetchTransport } from "./transport.ts";
 export * from "./common.ts";
 
 export type Latchkey<M extends MetaTypes = MetaTypes> = Client<M>;
-/** Creates clients whose calls go through the runtime's `fetch`. */
+/** Creates clients that send their requests with the runtime's `fetch`. */
 export const Latchkey: LatchkeyConstructor = clientClass(({ fetch: own }) =>
   fetchTransport(own ?? ((url, init) => fetch(url, init))),
 );

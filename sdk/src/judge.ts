@@ -12,15 +12,16 @@ import { serverClockOf } from "./serverClock.ts";
 import { remember, type Verified, verifiedBefore } from "./verified.ts";
 import { faults, limitsOf, type Pass, verifying } from "./verifying.ts";
 
-/** Decides whether a request may pass. */
+/** Decides whether a request may reach its route. */
 export type Judge<Request, M extends MetaTypes, Key> = (
   latchkey: Latchkey<M>,
   arrival: Arrival<Request>,
 ) => Promise<Pass<Key> | Refusal>;
 
 /**
- * Creates the judge of a route. A request passes only with a verdict that says so, or while the server is unreachable if the
- * options allow it. If an earlier guard has verified the same key for the same request, its verdict is used again.
+ * Creates the function that judges the requests of a route. A request passes only if its key's verdict is valid, or, with
+ * `onUnavailable: "allow"`, while the server is unavailable. If an earlier guard of the same request has verified the same
+ * key, its verdict is reused.
  */
 export function judging<Request, M extends MetaTypes, Options extends GuardOptions<Request>>(
   options: Options,
@@ -57,7 +58,7 @@ function judgingKeys<Request, M extends MetaTypes>(options: GuardOptions<Request
   };
 }
 
-/** Judges a key that is verified, or returns what the server still has to be asked. */
+/** Judges a key that an earlier guard has verified. Returns a question if only the server can decide the rest. */
 function judgingAgain({ rateLimitHeaders: choice = "standard", log = logLine }: GuardOptions<never>) {
   const fault = faults({ log });
   let isReported = false;
@@ -74,7 +75,7 @@ function judgingAgain({ rateLimitHeaders: choice = "standard", log = logLine }: 
     if (name !== undefined && !isReported) {
       isReported = true;
       log(
-        `latchkey: this guard names "${name}" without a cost for a key that an earlier guard has verified, so it counts nothing. Give the cost.`,
+        `latchkey: this guard names "${name}" without a cost for a key that an earlier guard has verified, so it counts nothing. Set its \`cost\`.`,
         undefined,
       );
     }

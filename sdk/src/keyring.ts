@@ -5,7 +5,7 @@ export type Keyring<Key> = {
   keep(request: object, key: Key): void;
   /**
    * Returns the key of a request that passed this guard.
-   * Errors: `LatchkeyError` if the request did not pass it.
+   * Errors: `LatchkeyError` if the request did not pass this guard.
    */
   keyOf(request: object): Key;
 };
@@ -17,7 +17,9 @@ export function keyring<Key>(): Keyring<Key> {
     keyOf(request) {
       const found = keys.get(request);
       if (found !== undefined) return found.key;
-      throw new LatchkeyError("This request did not pass this guard, so it has no verified key.");
+      throw new LatchkeyError(
+        "This request did not pass this guard, so it has no verified key. Call `keyOf` of a guard that the request has passed.",
+      );
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { MetaTypes } from "./calls.ts";
 
-/** The options of a guard. If the client lists its permissions, a query that names another is a type error. */
+/** The options of a guard. If the client's type lists permissions, naming any other permission is a type error. */
 export type Checked<M extends MetaTypes, Options> = Options & Known<M, Options>;
 
 type Known<M extends MetaTypes, Options> = {
@@ -11,7 +11,7 @@ type Known<M extends MetaTypes, Options> = {
     : unknown;
 };
 
-/** Becomes the list of permissions if the query names another, so that the compiler's message shows them. */
+/** `unknown` if the query names only listed permissions. Otherwise the list, so that the compiler's message shows it. */
 type KnownQuery<Value, Permission extends string> = Value extends (...parameters: never[]) => infer Returned
   ? IsKnown<Exclude<Awaited<Returned>, undefined>, Permission> extends true
     ? unknown
@@ -20,7 +20,7 @@ type KnownQuery<Value, Permission extends string> = Value extends (...parameters
     ? unknown
     : Permission;
 
-/** Whether every word of a query, and of every query of a union, is a permission, an operator or a parenthesis. */
+/** Whether every word of a query is a listed permission, an operator or a parenthesis. For a union, every query is checked. */
 type IsKnown<Query, Permission extends string> = [Query] extends [never]
   ? true
   : false extends (Query extends string ? AreKnown<Query, Permission> : true)

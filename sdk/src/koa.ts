@@ -8,11 +8,11 @@ import type { Checked } from "./knownNames.ts";
 import { type PermissionOptions, permitting } from "./permitting.ts";
 import type { Refusal } from "./refusals.ts";
 
-/** Middleware with `keyOf(ctx)`, which returns the key of a request that passed this middleware. */
+/** Middleware. Its `keyOf(ctx)` returns the key of a request that passed this middleware. */
 export type KeyMiddleware<Key> = ((context: Context, next: Next) => Promise<void>) &
   Pick<Keyring<Key>, "keyOf">;
 
-/** Middleware for Koa. Only requests with a valid key pass; they have it as `ctx.state.verifiedKey`. */
+/** Middleware for Koa. Only requests with a valid key pass; the route finds the key in `ctx.state.verifiedKey`. */
 export function requireKey<
   M extends MetaTypes,
   const Options extends GuardOptions<Context, M> = GuardOptions<Context, M>,
@@ -40,8 +40,8 @@ export function requireKey<
 }
 
 /**
- * Middleware for the routes that need a further permission of the key that `requireKey` has verified. It asks the server
- * nothing and counts nothing.
+ * Middleware for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
+ * server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,
@@ -58,6 +58,6 @@ export function requirePermission<Permission extends string = string>(
 function refuse(context: Context, { status, headers, body }: Refusal): void {
   context.status = status;
   context.body = body;
-  // only now, since a text as the body sets a type of its own
+  // after the body, because Koa sets its own Content-Type when the body is a string
   context.set(headers);
 }

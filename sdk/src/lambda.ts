@@ -11,7 +11,7 @@ import type { Refusal } from "./refusals.ts";
 /** An event of API Gateway (HTTP or REST), of a function URL or of a load balancer. */
 type Incoming = { headers?: Record<string, string | undefined> | null; requestContext?: unknown };
 
-/** The response to such an event. A handler may also return a text or any other value as the body. */
+/** A handler's response with a status and headers. A handler may also return a string or another value as the body alone. */
 type Result = {
   statusCode?: number;
   headers?: Record<string, string | number | boolean>;
@@ -48,8 +48,8 @@ export function withKey<
 }
 
 /**
- * Wraps a handler within `withKey` that needs a further permission of the verified key. It asks the server nothing and
- * counts nothing.
+ * Wraps a handler, inside `withKey`, that needs another permission of the verified key. It sends no request to the server
+ * and counts against no limit.
  */
 export function withPermission<
   Event extends Incoming,
@@ -73,7 +73,7 @@ function resultOf({ status, headers, body }: Refusal): Required<Result> {
   return { statusCode: status, headers, body };
 }
 
-/** A result without `statusCode` is a body of its own, to which no headers can be added. */
+/** Adds headers to a handler's result. A result without `statusCode` is only a body, so it is returned unchanged. */
 function withHeaders<Returned>(result: Returned, added: Record<string, string>): Returned {
   if (typeof result !== "object" || result === null || !("statusCode" in result)) return result;
   const { headers } = result as Result;

@@ -21,25 +21,25 @@ import { verifyMany } from "./verifyMany.ts";
 /** A client: `latchkey.<group>.<operation>(input, options)` for every operation of the API. */
 export type Latchkey<M extends MetaTypes = MetaTypes> = Groups<M> & { readonly [appTypes]?: M };
 
-/** Holds nothing; it lets a guard read the types of the application from the type of the client. */
+/** A member that exists only in the type. Guards infer the application's types (`M`) from it. */
 declare const appTypes: unique symbol;
 
 /**
- * Creates a client; `M` describes your own `meta`, permissions and limits.
- * Errors: `LatchkeyError` for an invalid option. A missing root key is the error of the first call.
+ * Creates a client. `M` gives the types of your `meta` and the names of your permissions, limits and quotas.
+ * Errors: `LatchkeyError` for an invalid option. If the root key is missing, the first call fails.
  */
 export type LatchkeyConstructor = new <M extends MetaTypes = MetaTypes>(
   options?: LatchkeyOptions,
 ) => Latchkey<M>;
 
-/** The class of clients that send their calls through this transport. */
+/** Returns a class of clients that send their requests through the transport that `createTransport` creates. */
 export function clientClass(createTransport: TransportFactory): LatchkeyConstructor {
   return class {
     constructor(options: LatchkeyOptions = {}) {
       checkRuntime(options.allowBrowser === true);
       let known = readOptions(options, createTransport);
       const settings = () => {
-        // a program may be loaded before its environment is complete, as by a build or on Workers
+        // The root key is read again at the first call: a build, or a Worker, loads the program before the environment is set.
         if (known.rootKey === "") known = withRootKey(readOptions(options, createTransport));
         return known;
       };
@@ -61,7 +61,7 @@ export function clientClass(createTransport: TransportFactory): LatchkeyConstruc
   } as never;
 }
 
-/** `keys.verifyKey`, several in one request. */
+/** Returns a `keys.verifyKey` that sends several verifications in one request of `keys.verifyKeys`. */
 function coalesced(settings: () => Settings, one: ReturnType<typeof coalescing>) {
   const { verifyKey, verifyKeys } = operations["keys"] ?? {};
   if (verifyKey?.[1] === undefined || verifyKeys === undefined) return one;

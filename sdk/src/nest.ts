@@ -9,14 +9,14 @@ import type { Checked } from "./knownNames.ts";
 import { type PermissionOptions, permitting } from "./permitting.ts";
 import type { Refusal } from "./refusals.ts";
 
-/** The platform's request, which may be Express's or Fastify's. */
+/** NestJS passes a guard the request of its platform, which is Express or Fastify. */
 type Incoming = WithHeaders & { ip?: string; verifiedKey?: VerifiedKey };
 /** Express and Fastify both have this method. */
 type Outgoing = { header(name: string, value: string): unknown };
 
 /**
- * A guard for NestJS: `@UseGuards(new KeyGuard(latchkey, options))`. Only requests with a valid key pass; they have it
- * as `request.verifiedKey`. For a refused request it throws an `HttpException`, so that exception filters see it.
+ * A guard for NestJS: `@UseGuards(new KeyGuard(latchkey, options))`. Only requests with a valid key pass; the route finds the
+ * key in `request.verifiedKey`. The guard refuses a request with an `HttpException`, so that exception filters see it.
  */
 export class KeyGuard<
   M extends MetaTypes,
@@ -51,15 +51,15 @@ export class KeyGuard<
     return true;
   }
 
-  /** Returns the key of a request that passed this guard. Errors: `LatchkeyError` if it did not. */
+  /** Returns the key of a request that passed this guard. Errors: `LatchkeyError` if the request did not pass this guard. */
   keyOf(request: object): GuardedKey<M, Options> {
     return this.#keys.keyOf(request);
   }
 }
 
 /**
- * A guard for the routes that need a further permission of the key that a `KeyGuard` has verified:
- * `@UseGuards(new PermissionGuard("documents.write"))`. It asks the server nothing and counts nothing.
+ * A guard for routes that need another permission of the key that a `KeyGuard` has verified:
+ * `@UseGuards(new PermissionGuard("documents.write"))`. It sends no request to the server and counts against no limit.
  */
 export class PermissionGuard<Permission extends string = string> {
   readonly #judge: ReturnType<typeof permitting<ExecutionContext>>;
@@ -76,16 +76,16 @@ export class PermissionGuard<Permission extends string = string> {
   }
 }
 
-/** The exception for a refusal, whose headers are set. */
+/** Sets the refusal's headers on the response, and returns the exception for its status and body. */
 function exceptionFor(refusal: Refusal, response: Outgoing): HttpException {
   for (const [name, value] of Object.entries(refusal.headers)) {
-    // Nest chooses the type of an exception's body itself, and warns of another
+    // NestJS sets the Content-Type of an exception's body itself, and logs a warning if another one is set
     if (name !== "content-type") response.header(name, value);
   }
   return new HttpException(bodyOf(refusal), refusal.status);
 }
 
-/** Nest sends an object unchanged, but wraps a string in an object. */
+/** Returns the body as an object if it is JSON, because NestJS sends an object unchanged but wraps a string in an object. */
 function bodyOf({ body }: Refusal): string | object {
   try {
     return JSON.parse(body) as object;

@@ -4,7 +4,7 @@ import { type Envelope, rawResponses } from "./exchange.ts";
 
 type Input = { cursor?: string } | undefined;
 
-/** The call for the first page, with iterators over all of them. */
+/** Requests the first page of a list. The result also iterates over all pages and over all items. */
 export function pageCall<T>(input: Input, ask: (input: Input) => Promise<Envelope>): PageCall<T> {
   const first = page<T>(input, ask);
   async function* pages(): AsyncGenerator<Page<T>> {

@@ -6,12 +6,12 @@ import { notPermitted, type Refusal, reshaped, unavailable } from "./refusals.ts
 import { lastVerified } from "./verified.ts";
 import { faults } from "./verifying.ts";
 
-/** How a further permission is required. */
+/** The options of a guard that only checks permissions. */
 export type PermissionOptions<Request> = Pick<GuardOptions<Request>, "onRefused" | "log">;
 
 /**
- * Judges the permissions of the key that the latest guard of the request has verified. Returns the refusal, or undefined
- * if the request may pass.
+ * Returns a function that checks the permissions of the key that the latest guard of the request has verified. It returns
+ * a refusal, or undefined if the request may pass.
  */
 export function permitting<Request>(
   permissions: string,
@@ -34,12 +34,16 @@ function refusalOf(
 ): Refusal | undefined {
   const verified = lastVerified(subject);
   if (verified === undefined) {
-    return fault(new LatchkeyError("No guard has verified a key before a permission is required."));
+    return fault(
+      new LatchkeyError(
+        `No guard has verified the request's key before its permission "${permissions}" is checked. Put a guard that verifies keys first.`,
+      ),
+    );
   }
   return verified.verdict === undefined ? unavailable() : lacking(verified.verdict, permissions, fault);
 }
 
-/** The refusal if the verdict lacks the permissions, or if they are not a valid query. */
+/** Returns a refusal if the key lacks the permissions, or if `permissions` is not a valid query. */
 export function lacking(
   verdict: VerifiedKey,
   permissions: string,

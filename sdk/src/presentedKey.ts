@@ -1,7 +1,7 @@
 import type { Arrival } from "./arrival.ts";
 import type { GuardOptions } from "./guardOptions.ts";
 
-/** The key that came with the request, from where the options say. */
+/** Reads the request's key from the header, or with the function, that the option `key` gives. */
 export async function presentedKey<Request>(
   source: NonNullable<GuardOptions<Request>["key"]>,
   { request, header }: Arrival<Request>,

@@ -4,10 +4,10 @@ import type { GuardOptions, VerifiedKey } from "./guardOptions.ts";
 import type { VerifyKeyInput } from "./operations.gen.ts";
 import type { Verified } from "./verified.ts";
 
-/** What a guard asks of a key. */
+/** The input of a verification without the key: permissions, limits, costs and so on. */
 export type Question = Omit<VerifyKeyInput, "key">;
 
-/** The options that are the guard's own. All others are fields of `keys.verifyKey`. */
+/** The options that are not sent to the server. All others are fields of `keys.verifyKey`. */
 const ownOptions: readonly string[] = [
   "key",
   "apis",
@@ -20,7 +20,7 @@ const ownOptions: readonly string[] = [
   "log",
 ] satisfies (keyof GuardOptions<unknown>)[];
 
-/** Returns a function that evaluates the options for a request. */
+/** Returns a function that computes a verification's input for a request, calling those options that are functions. */
 export function questioning<Request>(
   options: GuardOptions<Request>,
 ): (arrival: Arrival<Request>) => Promise<Question> {
@@ -41,8 +41,9 @@ function evaluated(value: unknown, request: unknown): unknown {
 }
 
 /**
- * What a later guard still has to ask of a key that is verified. Permissions and known apis are judged without the server.
- * Only what the guard names is counted, and an omitted cost is 0.
+ * What a later guard must still ask the server about a key that an earlier guard has verified; undefined if nothing. The
+ * guard itself checks permissions, and apis that the verdict shows. The server counts only the limits and quotas that this
+ * guard names, since the others were counted before. If a cost is omitted, it is 0.
  */
 export function furtherQuestion(
   { apis, verdict }: Verified<VerifiedKey>,
@@ -68,7 +69,7 @@ function withCost<T extends { cost?: number | undefined; reserve?: number | unde
   return asked.reserve === undefined ? { ...asked, cost: asked.cost ?? 0 } : asked;
 }
 
-/** The names of what a later guard names without a cost, and so does not count. */
+/** The names of the limits and quotas that a later guard lists without a cost. Their cost is 0, so nothing is counted. */
 export function uncounted({ ratelimits = [], quotas = [] }: Question): string[] {
   const named: readonly { name: string; cost?: number | undefined; reserve?: number | undefined }[] = [
     ...ratelimits,

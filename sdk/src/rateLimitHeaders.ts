@@ -6,9 +6,9 @@ type Limit = NonNullable<Extract<VerifyKeyData, { valid: true }>["ratelimits"]>[
 export type HeaderChoice = "standard" | "legacy" | "both" | "none";
 
 /**
- * The headers that tell a client its limits: those of draft-ietf-httpapi-ratelimit-headers-11 for every limit, and the
- * three of its early versions for the limit that is closest to refusing. `nowMs` is the server's time, since the limits'
- * ends are.
+ * The headers that tell a client its limits. "standard": the two headers of draft-ietf-httpapi-ratelimit-headers-11, which list
+ * every limit. "legacy": the three headers of early versions of that draft, which show only the limit closest to being
+ * exceeded. `nowMs` is the time of the server's clock, because the ends of the windows are times of that clock.
  */
 export function rateLimitHeaders(
   limits: readonly Limit[],
@@ -57,13 +57,13 @@ export function exceededLimit(
     .sort((one, other) => other.seconds - one.seconds)[0];
 }
 
-/** Never longer than the limit's window, even if the clock is wrong. */
+/** Seconds until the window ends, and at most the length of the window, even if the clocks differ. */
 function secondsLeft({ reset, duration }: Limit, nowMs: number): number {
   const seconds = Math.ceil((reset - nowMs) / 1000);
   return Math.max(0, Math.min(seconds, Math.ceil(duration / 1000)));
 }
 
-/** A string of a structured field (RFC 9651), which may hold only ASCII. */
+/** Writes a name as a string of a structured header field (RFC 9651). It may contain only ASCII, so the rest is encoded. */
 function quoted(name: string): string {
   const ascii = name.replace(/[^ -~]+/g, encodeURIComponent);
   return `"${ascii.replace(/["\\]/g, "\\$&")}"`;

@@ -1,36 +1,36 @@
 import type { VerifyKeyData } from "./operations.gen.ts";
 import { exceededLimit } from "./rateLimitHeaders.ts";
 
-/** The response to a request that must not reach its handler. */
+/** The response to a request that a guard refuses. */
 export type Refusal = {
   passed: false;
-  /** 401, 403, 429, 500 or 503, unless `onRefused` chose another. */
+  /** 401, 403, 429, 500 or 503, unless the option `onRefused` replaced it. */
   status: number;
-  /** Names are in lower case. */
+  /** The names are in lower case. */
   headers: Record<string, string>;
-  /** The problem's JSON, unless `onRefused` chose another body. */
+  /** A problem as JSON, unless the option `onRefused` replaced it. */
   body: string;
   problem: Problem;
 };
 
-/** Replaces parts of a refusal. `headers` are added to the refusal's own; an object as `body` is sent as JSON. */
+/** What `onRefused` changes in a refusal. `headers` are added to the refusal's. If `body` is an object, it is sent as JSON. */
 export type Reply = {
   status?: number;
   headers?: Record<string, string>;
   body?: string | object;
 };
 
-/** The body of a refusal, after RFC 9457. */
+/** The body of a refusal: a problem of RFC 9457 with further members. */
 export type Problem = {
   type: "about:blank";
   title: string;
   status: number;
   detail: string;
-  /** The verdict's code, or MISSING, UNAVAILABLE or MISCONFIGURED. */
+  /** The code of the verdict. Without a verdict it is MISSING (no key), UNAVAILABLE or MISCONFIGURED. */
   code: string;
-  /** The permissions that the route asks for, if the key lacks one of them. */
+  /** The permissions that the route requires. Set only if the key lacks them. */
   permissions?: string;
-  /** The name of the limit that was exceeded. */
+  /** The name of the limit that was exceeded. Set only with status 429. */
   limit?: string;
 };
 
@@ -40,10 +40,10 @@ type KeySource = string | ((...parameters: never[]) => unknown);
 const details: Partial<Record<Refused["code"], [status: Status, detail: string]>> = {
   EXPIRED: [401, "The API key has expired."],
   DISABLED: [403, "The API key is disabled."],
-  USAGE_EXCEEDED: [403, "The API key has no credits left."],
+  USAGE_EXCEEDED: [403, "The API key has used up its credits or its quota."],
 };
 
-/** The refusal for a verdict that is not valid; `nowMs` is the server's time. */
+/** The refusal for a verdict that is not valid. `nowMs` is the time of the server's clock. */
 export function refused(verdict: Refused, permissions: string | undefined, nowMs: number): Refusal {
   if (verdict.code === "RATE_LIMITED") return rateLimited(verdict, nowMs);
   if (verdict.code === "INSUFFICIENT_PERMISSIONS") return notPermitted(permissions);
@@ -60,10 +60,12 @@ export function unknownKey(): Refusal {
 function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>, nowMs: number): Refusal {
   const exceeded = exceededLimit(verdict.ratelimits ?? [], nowMs);
   if (exceeded === undefined) {
-    return refusal(429, verdict.code, "This API key sends too many requests.", { "retry-after": "1" });
+    return refusal(429, verdict.code, "The API key sends too many requests. Try again in 1 s.", {
+      "retry-after": "1",
+    });
   }
   const { limit, seconds } = exceeded;
-  const detail = `This API key has reached its limit "${limit.name}": ${limit.limit} in ${limit.duration} ms. Try again in ${seconds} s.`;
+  const detail = `The API key has reached its limit "${limit.name}" of ${limit.limit} in ${limit.duration} ms. Try again in ${seconds} s.`;
   return refusal(429, verdict.code, detail, { "retry-after": String(seconds) }, { limit: limit.name });
 }
 
@@ -72,7 +74,7 @@ export function notPermitted(permissions: string | undefined): Refusal {
   const code = "INSUFFICIENT_PERMISSIONS";
   const scope = challenge("insufficient_scope");
   if (permissions === undefined) return refusal(403, code, "The API key lacks a permission.", scope);
-  return refusal(403, code, `The API key lacks a permission. This needs ${permissions}.`, scope, {
+  return refusal(403, code, `The API key lacks a permission. The request needs ${permissions}.`, scope, {
     permissions,
   });
 }
@@ -92,18 +94,19 @@ function whereToSend(source: KeySource): string {
   return `Send your API key in the header \`${source}\``;
 }
 
-/** The refusal while the server is unreachable or overloaded. */
+/** The refusal while the Latchkey server is unavailable or overloaded. */
 export function unavailable(): Refusal {
   const detail = "API keys cannot be verified at the moment. Try again in a few seconds.";
   return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });
 }
 
-/** The refusal if the server responds but will not verify: a wrong root key, URL or option. */
+/** The refusal if the Latchkey server rejects the guard's verifications: its root key, URL or an option is wrong. */
 export function misconfigured(): Refusal {
-  return refusal(500, "MISCONFIGURED", "This service cannot verify API keys. Tell whoever runs it.", {});
+  const detail = "This service is misconfigured, so it cannot verify API keys. Report it to the operator.";
+  return refusal(500, "MISCONFIGURED", detail, {});
 }
 
-/** The refusal as `onRefused` wants it. */
+/** The refusal with the changes that `onRefused` returned. */
 export function reshaped(refusal: Refusal, { status, headers, body = refusal.body }: Reply = {}): Refusal {
   const own = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   return {

@@ -3,20 +3,20 @@ import { ApiError, ConnectionError, ResponseFormatError, retryAfterMs } from "./
 
 /** The state of a call after an attempt has failed. */
 export type Progress = {
-  /** the number of attempts before this one */
+  /** the number of attempts before the one that failed */
   attempt: number;
   elapsedMs: number;
   timeoutMs: number;
   maxRetries: number;
-  /** whether a retry may count or spend twice */
+  /** whether the operation counts or spends, so that a retry may do so a second time */
   counts: boolean;
-  /** whether to give up if the server is unreachable */
+  /** the option `failFast`: no retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504 */
   failFast: boolean;
 };
 
 type Backoff = Extract<Retries, { strategy: "backoff" }>;
 
-/** How many milliseconds to wait before the next attempt; undefined if there must not be one. */
+/** Returns how many milliseconds to wait before the next attempt, or undefined if the call must not be retried. */
 export function waitBefore(retries: Retries, error: unknown, progress: Progress): number | undefined {
   if (retries.strategy === "none" || progress.attempt >= progress.maxRetries) return undefined;
   if (progress.failFast && isAway(error)) return undefined;
@@ -32,7 +32,7 @@ export function waitBefore(retries: Retries, error: unknown, progress: Progress)
   return progress.elapsedMs + wait < Math.min(maxElapsedTime, progress.timeoutMs) ? wait : undefined;
 }
 
-/** Nothing listens, or a proxy says so. */
+/** Whether nothing listens at the server's address, or a proxy reports that it cannot reach the server. */
 function isAway(error: unknown): boolean {
   if (error instanceof ConnectionError) return error.refused;
   return error instanceof ResponseFormatError && [502, 503, 504].includes(error.status);
@@ -49,9 +49,9 @@ function isWorthIt(retries: Backoff, error: unknown, counts: boolean): boolean {
     return !counts && (error.status >= 500 || (error.cutOff && retryConnectionErrors));
   }
   if (!(error instanceof ApiError)) return false;
-  // a 5xx in our own envelope means that nothing was changed, except this one
+  // A 5xx that the server itself sent means that nothing was changed, except if its code is `outcome_unknown`.
   if (error.status >= 500) return !counts || error.code !== "outcome_unknown";
   if (error.status === 429) return retryTooManyRequests && !counts && askedMs(error) !== undefined;
-  // our first attempt, whose connection was lost, is still in progress
+  // An earlier attempt of this call lost its connection, and the server is still working on it.
   return error.code === "idempotency_in_progress";
 }

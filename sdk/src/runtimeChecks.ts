@@ -11,10 +11,10 @@ type Globals = {
 
 const globals = globalThis as Globals;
 
-/** Older versions of Bun send a POST again by themselves, so that a call may count twice. */
+/** Earlier versions of Bun may send a POST twice on their own, so that one call counts twice. */
 const leastBun = "1.3.14";
 
-/** Returns undefined if the runtime has no environment, or denies access to it. */
+/** Reads an environment variable. Returns undefined if the runtime has no environment, or denies access to it. */
 export function environment(name: string): string | undefined {
   try {
     return globals.process?.env?.[name] || undefined;
@@ -23,32 +23,34 @@ export function environment(name: string): string | undefined {
   }
 }
 
-/** Errors: `LatchkeyError` in a browser, unless it is allowed, and in a version of Bun that is too old. */
+/** Errors: `LatchkeyError` in a browser, unless `allowBrowser` is true, and in a version of Bun that is too old. */
 export function checkRuntime(allowBrowser: boolean): void {
   if (isBrowser() && !allowBrowser) {
     throw new LatchkeyError(
-      "A browser shows the root key to whoever uses it. Call Latchkey from your server, or pass `allowBrowser: true` if the root key may be public.",
+      "Everyone who opens this page in a browser can read the root key. Call Latchkey from your server, or pass `allowBrowser: true` if the root key may be public.",
     );
   }
   const bun = globals.Bun?.version;
   if (bun !== undefined && isOlder(bun, leastBun)) {
-    throw new LatchkeyError(`Bun ${bun} may send a request twice. Use Bun ${leastBun} or later.`);
+    throw new LatchkeyError(
+      `Bun ${bun} may send a request twice, so that it counts twice. Use Bun ${leastBun} or later.`,
+    );
   }
 }
 
-/** Whether one process serves many requests, so that they may wait for each other's connections. */
+/** Whether this is a server runtime, not a browser or an edge runtime, so that requests can share connections. */
 export function isServer(): boolean {
   return (
     !isBrowser() && globals.process?.versions?.["node"] !== undefined && globals.EdgeRuntime === undefined
   );
 }
 
-/** Whether this is a Worker, whose requests carry headers that only Cloudflare can set. */
+/** Whether this is a Cloudflare Worker. Only there the header `CF-Connecting-IP` can be trusted, since Cloudflare sets it. */
 export function isCloudflare(): boolean {
   return globals.navigator?.userAgent === "Cloudflare-Workers";
 }
 
-/** Test environments such as jsdom have a document too, but run in Node. */
+/** A document alone does not make a browser: test environments such as jsdom have one too, but run in Node. */
 function isBrowser(): boolean {
   return globals.document !== undefined && globals.process?.versions?.["node"] === undefined;
 }
@@ -62,7 +64,7 @@ export function isOlder(version: string, least: string): boolean {
   return false;
 }
 
-/** Names this package and the runtime, such as `latchkey-sdk/0.1.0 node/20.20.2`. */
+/** The User-Agent header: this package and the runtime, such as `latchkey-sdk/0.1.0 node/20.20.2`. */
 export function userAgent(): string {
   const { bun, deno, node } = globals.process?.versions ?? {};
   const runtime =

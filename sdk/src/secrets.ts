@@ -3,10 +3,10 @@ import { secretMembers } from "./table.gen.ts";
 const shown = "[hidden]";
 const members = new RegExp(`("(?:${secretMembers.join("|")})"\\s*:\\s*")(?:[^"\\\\]|\\\\.)*`, "g");
 
-/** Masks secrets in a text that goes into an error or a log. */
+/** Returns the text with its secrets masked, for an error or a log. */
 export type Hide = (text: string) => string;
 
-/** Masks these values, also as JSON writes them, and every member that the API marks as a secret. */
+/** Masks these values, raw and escaped as in JSON, and the value of every JSON member that the API marks as a secret. */
 export function hiding(values: readonly string[]): Hide {
   const known = values
     .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
@@ -15,7 +15,7 @@ export function hiding(values: readonly string[]): Hide {
     known.reduce((rest, value) => rest.replaceAll(value, shown), text.replace(members, `$1${shown}`));
 }
 
-/** The values of the input's secret members, at any depth. */
+/** The values of the members that the API marks as secrets, at any depth of the input. */
 export function secretsIn(input: unknown): string[] {
   const found: string[] = [];
   JSON.stringify(input, (member, value: unknown) => {

@@ -8,8 +8,8 @@ import { forCall, type Settings } from "./settings.ts";
 import type { Row } from "./shape.ts";
 
 /**
- * One call: sent, and sent again as its retries allow, until a result, a final error, its timeout or its signal.
- * Errors: `LatchkeyError` and its kinds.
+ * Sends one call, and retries it as `retries` allows, until it has a result, must not be retried, times out or is aborted.
+ * Errors: `LatchkeyError` and its subclasses.
  */
 export async function send(
   client: () => Settings,
@@ -65,7 +65,7 @@ async function attempts(
   }
 }
 
-/** One attempt, with the client's hooks and its debug log. */
+/** Makes one attempt, and calls the client's hooks and debug log if it has any. */
 function watched(outgoing: Outgoing, settings: Settings, attempt: number): Promise<Envelope> {
   const { hooks, debug } = settings;
   const isWatched = (hooks.beforeRequest ?? hooks.afterResponse ?? debug) !== undefined;
@@ -117,7 +117,7 @@ async function sleep(ms: number, ended: Promise<never>): Promise<void> {
   }
 }
 
-/** The same for all attempts of a call, so that what they write is written once. */
+/** The key is the same for all attempts of a call, so that the server performs a retried write only once. */
 function idempotencyKey({ idempotencyKey: given }: CallOptions): string {
   if (given === undefined) {
     return Array.from(crypto.getRandomValues(new Uint32Array(5)), (part) => part.toString(36)).join("-");
@@ -130,11 +130,14 @@ function jsonOf(operation: string, input: unknown): string {
   try {
     return JSON.stringify(input ?? {});
   } catch (cause) {
-    throw new LatchkeyError(`The input of ${operation} cannot be written as JSON.`, { cause });
+    throw new LatchkeyError(
+      `The input of ${operation} cannot be converted to JSON. Remove cycles and values such as bigint; see \`cause\`.`,
+      { cause },
+    );
   }
 }
 
-/** The credential, if the caller's own headers replaced the root key. */
+/** The credential that is sent. It differs from the root key if the application set its own `authorization` header. */
 function bearer(headers: Record<string, string>): string[] {
   return [headers["authorization"]?.replace(/^\S+\s+/, "") ?? ""];
 }

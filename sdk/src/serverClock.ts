@@ -1,13 +1,13 @@
 import { perServer } from "./perServer.ts";
 
-/** What a server's clock shows. This machine's clock may be ahead or behind, and a test's server has a clock of its own. */
+/** The server's clock, as an offset to this machine's. The two may differ, and a server under test has a clock of its own. */
 export type ServerClock = {
   nowMs(): number;
   /** Compares this machine's clock with the Date header of a response that has just arrived. */
   heard(date: string | null | undefined): void;
 };
 
-/** The header is a second old at most when it is sent, and then travels. A clock that shows more than this is wrong. */
+/** A Date header that is older than this on arrival means that the clocks differ. It is at most a second old when it is sent. */
 const longestOnTheWayMs = 2_000;
 
 export function createServerClock(ownMs: () => number = Date.now): ServerClock {
@@ -18,13 +18,13 @@ export function createServerClock(ownMs: () => number = Date.now): ServerClock {
       const second = Date.parse(date ?? "");
       if (Number.isNaN(second)) return;
       const now = ownMs();
-      // The header has whole seconds, so within its second our own clock is more exact. If ours is ahead by much, the start
-      // of the second counts: a user may then be told to wait a second too long, but never too short.
+      // The header has whole seconds. While this machine's clock is within that second, there is no offset. If this clock is far
+      // ahead, the start of the second is used, so that a user may be told to wait a second too long, but never too short.
       const latest = now - second > longestOnTheWayMs ? second : second + 999;
       aheadMs = Math.min(Math.max(now, second), latest) - now;
     },
   };
 }
 
-/** All guards of one server share its clock. */
+/** All guards that verify keys at the same server share one clock. */
 export const serverClockOf = perServer(() => createServerClock());

@@ -4,22 +4,25 @@ import type { Hooks } from "./hooks.ts";
 import { environment, isServer, userAgent } from "./runtimeChecks.ts";
 import type { Fetch, Transport } from "./transport.ts";
 
-/** How a client is set up. What is omitted comes from the environment or is the default. */
+/** The options of a client. An omitted option is read from the environment, if a variable is named here, or has its default. */
 export type LatchkeyOptions = {
-  /** @default the environment's LATCHKEY_ROOT_KEY, read by the first call if it is not set when the client is created */
+  /** @default LATCHKEY_ROOT_KEY of the environment, which the first call reads again if it was not set before */
   rootKey?: string | undefined;
-  /** @default the environment's LATCHKEY_URL, else http://127.0.0.1:7070 */
+  /** @default LATCHKEY_URL of the environment, else http://127.0.0.1:7070 */
   serverURL?: string | undefined;
   /**
-   * Allows plain http to another host, where anyone on the way can read the root key.
-   * @default whether the environment's LATCHKEY_ALLOW_HTTP is "true"
+   * Allows plain http to another host, although anyone on the network path can read the root key.
+   * @default true if LATCHKEY_ALLOW_HTTP of the environment is "true"
    */
   allowHttp?: boolean | undefined;
-  /** Allows a client in a browser, where everyone can read the root key. @default false */
+  /** Allows a client in a browser, although everyone who opens the page can read the root key. @default false */
   allowBrowser?: boolean | undefined;
-  /** @default exponential backoff on 5XX, 429 and connection errors: starts at 50 ms, grows by a factor of 1.5 up to 1000 ms, and stops after 10 s */
+  /**
+   * @default exponential backoff on 5xx, 429 and connection errors: random waits of up to 50 ms, growing by a factor of 1.5
+   * up to 1000 ms, for at most 10 s
+   */
   retries?: Retries | undefined;
-  /** At most this many retries, within the limits of `retries`. @default as many as `retries` allows */
+  /** At most this many retries of a call. The limits of `retries` still apply. @default as many as `retries` allows */
   maxRetries?: number | undefined;
   /** How long a call may take in milliseconds, including retries and the waits between them. @default 30000 */
   timeoutMs?: number | undefined;
@@ -28,7 +31,7 @@ export type LatchkeyOptions = {
   /** On Node, at most this many connections to a server. @default 64 */
   maxSockets?: number | undefined;
   /**
-   * Sends verifications that wait at the same moment in one request. A lone verification never waits.
+   * While a verification is in flight, collects further ones and sends them in one request. A single one never waits.
    * @default true, but false in a browser and on edge runtimes, where requests cannot share a connection
    */
   coalesce?: boolean | undefined;
@@ -36,13 +39,16 @@ export type LatchkeyOptions = {
   headers?: HeaderValues | undefined;
   /** Functions that are called before and after each attempt. */
   hooks?: Hooks | undefined;
-  /** Logs each attempt with secrets masked: true for console.debug, or a function that takes a line. @default whether the environment's LATCHKEY_DEBUG is "true" */
+  /**
+   * Logs each attempt with secrets masked: true for console.debug, or a function that takes a line.
+   * @default true if LATCHKEY_DEBUG of the environment is "true"
+   */
   debug?: boolean | ((line: string) => void) | undefined;
 };
 
-/** The checked settings of a call. */
+/** The options of a client or call after validation, with defaults filled in. */
 export type Settings = {
-  /** empty if it is still missing */
+  /** empty if it is not set yet */
   rootKey: string;
   /** without a slash at its end */
   serverURL: string;
@@ -61,12 +67,12 @@ export type Settings = {
 /** Creates the transport of a client. */
 export type TransportFactory = (options: Pick<LatchkeyOptions, "fetch" | "maxSockets">) => Transport;
 
-/** Errors: `LatchkeyError` that names the option, and its environment variable if it has one. */
+/** Validates the options and fills in the defaults. Errors: `LatchkeyError` that names the option and its variable. */
 export function readOptions(options: LatchkeyOptions, createTransport: TransportFactory): Settings {
   const rootKey = (options.rootKey ?? environment("LATCHKEY_ROOT_KEY") ?? "").trim();
   if (!/^[!-~]*$/.test(rootKey)) {
     throw new LatchkeyError(
-      "The root key in `rootKey` or LATCHKEY_ROOT_KEY has characters that no root key has.",
+      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not ASCII. Copy it again.",
     );
   }
   const allowHttp = options.allowHttp ?? environment("LATCHKEY_ALLOW_HTTP") === "true";
@@ -92,7 +98,7 @@ export function readOptions(options: LatchkeyOptions, createTransport: Transport
   };
 }
 
-/** The client's settings with this call's own. */
+/** The client's settings, replaced by those that this call sets itself. */
 export function forCall(settings: Settings, options: CallOptions): Settings {
   const { serverURL, retries, maxRetries, timeoutMs, headers } = options;
   if ((serverURL ?? retries ?? maxRetries ?? timeoutMs ?? headers) === undefined) return settings;
@@ -116,12 +122,12 @@ function readServerURL(text: string, allowHttp: boolean): string {
     url.username + url.password + url.search + url.hash
   ) {
     throw new LatchkeyError(
-      "`serverURL` or LATCHKEY_URL must look like https://host/path, without user, query and fragment.",
+      "`serverURL` or LATCHKEY_URL is not a valid server URL. Use a URL like https://host/path, without user, query or fragment.",
     );
   }
   if (url.protocol === "http:" && !allowHttp && !thisHost.test(url.hostname)) {
     throw new LatchkeyError(
-      `Plain http shows the root key to everyone between here and ${url.hostname}. Use https, or set \`allowHttp: true\` or LATCHKEY_ALLOW_HTTP=true.`,
+      `With plain http, everyone on the network path to ${url.hostname} can read the root key. Use https, or set \`allowHttp: true\` or LATCHKEY_ALLOW_HTTP=true.`,
     );
   }
   return url.href.replace(/(?<!\/)\/+$/, "");
@@ -140,7 +146,7 @@ function readRetries(retries: Retries): Retries {
   const times = strategy === "backoff" ? Object.values(retries.backoff ?? {}) : [];
   if ((strategy !== "none" && strategy !== "backoff") || times.some((time) => !(time >= 0))) {
     throw new LatchkeyError(
-      '`retries` must have the strategy "none" or "backoff", and its numbers must not be negative.',
+      '`retries` must have the strategy "none" or "backoff", and the numbers in its `backoff` must not be negative.',
     );
   }
   return retries;
@@ -148,7 +154,7 @@ function readRetries(retries: Retries): Retries {
 
 function readTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
-  throw new LatchkeyError("`timeoutMs` must be a number above 0.");
+  throw new LatchkeyError("`timeoutMs` must be a number of milliseconds greater than 0.");
 }
 
 function readMaxRetries(maxRetries: number): number {
@@ -166,11 +172,11 @@ function readDebug(debug: boolean | ((line: string) => void)): ((line: string) =
   return debug ? (line) => console.debug(line) : undefined;
 }
 
-/** The runtime's own error would quote the value, and that may be a secret. */
+/** Replaces the runtime's error for invalid headers, because that error quotes the value, which may be a secret. */
 function readHeaders(headers: HeaderValues | undefined): Record<string, string> {
   try {
     return Object.fromEntries(new Headers(headers));
   } catch {
-    throw new LatchkeyError("`headers` has an invalid name or value.");
+    throw new LatchkeyError("`headers` contains an invalid header name or value.");
   }
 }

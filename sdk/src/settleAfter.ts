@@ -5,16 +5,16 @@ import type { CreditsOperations } from "./operations.gen.ts";
 
 type Credits = { credits: Pick<CreditsOperations, "settle" | "release"> };
 type SettleOptions = {
-  /** How long settling may take, retries included; milliseconds. @default 5000 */
+  /** How long settling may take in milliseconds, including retries. @default 5000 */
   timeoutMs?: number;
-  /** Is called if the reservation cannot be settled. @default `console.error` with the message */
+  /** Called if the reservation cannot be settled. @default `console.error` with the message */
   log?: (message: string, error: LatchkeyError) => void;
 };
 
 /**
- * Runs `work`, then settles the key's reservation with the units that it reported by `use`, which add up. If it reported
- * nothing, and so also if it threw before, the reservation is released. Without a reservation only `work` runs.
- * If settling fails, that is logged, the result of `work` stays, and the reservation ends by its `ttl`.
+ * Runs `work`, then settles the key's reservation, also if `work` throws. `work` reports the units it has used by calling
+ * `use`, and the sum is charged. If it reports none, the reservation is released. If the key has no reservation, only `work`
+ * runs. If settling fails, that is logged, the result of `work` is still returned, and the reservation ends after its `ttl`.
  * Errors: those of `work`.
  */
 export async function settleAfter<Returned>(
@@ -27,9 +27,13 @@ export async function settleAfter<Returned>(
   let used = 0;
   let isOver = false;
   const use = (amount: number) => {
-    if (isOver) throw new LatchkeyError("The reservation is settled, so no more units can be reported.");
+    if (isOver) {
+      throw new LatchkeyError(
+        "The reservation is already settled, so `use` cannot report more units. Await everything that calls it within `work`.",
+      );
+    }
     if (!Number.isSafeInteger(amount) || amount < 0) {
-      throw new LatchkeyError("The units of a reservation are whole numbers from 0.");
+      throw new LatchkeyError("`use` takes a number of units, which must be a whole number of 0 or more.");
     }
     used += amount;
   };
@@ -56,13 +60,13 @@ async function settle(
   } catch (error) {
     if (!(error instanceof LatchkeyError)) throw error;
     log(
-      `latchkey: ${reservationId} could not be settled with ${amount} units, so it ends as its \`onExpiry\` says: ${error.message}`,
+      `latchkey: the reservation ${reservationId} could not be settled with ${amount} units: ${error.message} When its \`ttl\` is over, the server releases or charges all of it, as its \`onExpiry\` says.`,
       error,
     );
   }
 }
 
-/** Repeats a call whose response was lost, twice at most. Settling again has no effect and returns the first outcome. */
+/** Repeats a call at most twice if its response was lost. Settling a settled reservation only returns the first outcome. */
 async function repeating(attempt: (timeoutMs: number) => Promise<unknown>, timeoutMs: number): Promise<void> {
   const endsAt = performance.now() + timeoutMs;
   for (let count = 1; ; count += 1) {

@@ -1,10 +1,13 @@
-/** What a value must have to count as a response: a JSON type, members of an object, or an array of these. */
+/** What a response must consist of: the name of a JSON type, an object with at least these members, or an array of a shape. */
 export type Shape = string | readonly [Shape] | { readonly [member: string]: Shape };
 
-/** `w`: writes, with an Idempotency-Key; `c`: counts, so that a retry may count twice; `p`: returns a page. */
+/**
+ * What the client knows about an operation. The marks: `w` writes, so an Idempotency-Key is sent; `c` counts or spends, so a
+ * retry may do so twice; `p` returns a page. `data` is the shape of the response's `data`.
+ */
 export type Row = readonly [marks: string, data?: Shape];
 
-/** Whether the value has the shape. Members that the shape does not name may be anything. */
+/** Whether the value has the shape. Members that the shape does not name are ignored. */
 export function fits(value: unknown, shape: Shape): boolean {
   if (typeof shape === "string") return jsonType(value) === shape;
   if (isList(shape)) return Array.isArray(value) && value.every((one) => fits(one, shape[0]));

@@ -1,10 +1,10 @@
-/** One attempt's request. It is always a POST. */
+/** The HTTP request of one attempt. Its method is always POST. */
 export type Sent = { url: string; headers: Record<string, string>; body: string; signal: AbortSignal };
 
-/** What arrived. `isWhole` is false if the connection broke within the body. */
+/** The HTTP response. `isWhole` is false if the connection broke before the end of the body. */
 export type Received = { status: number; headers: Headers; text: string; isWhole: boolean };
 
-/** Sends a request and reads its response. It rejects if no response arrived, and follows no redirects. */
+/** Sends a request and reads its response. It rejects if no response arrives. It does not follow redirects. */
 export type Transport = (sent: Sent) => Promise<Received>;
 
 /** The part of `fetch` that the client needs. */
@@ -12,7 +12,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export function fetchTransport(fetch: Fetch): Transport {
   return async ({ url, ...init }) => {
-    // a redirect would hand the root key to another server
+    // following a redirect would send the root key to another server
     const response = await fetch(url, { method: "POST", redirect: "manual", ...init });
     const { status, headers } = response;
     return { status, headers, ...(await read(response)) };
@@ -34,7 +34,7 @@ async function read(response: Response): Promise<{ text: string; isWhole: boolea
   }
 }
 
-/** The usual response has one part and needs no Blob. */
+/** Decodes a body from the parts in which it arrived. Most arrive in one part, which is decoded faster without a Blob. */
 function decoded(parts: Uint8Array<ArrayBuffer>[]): string | Promise<string> {
   return parts.length === 1 ? new TextDecoder().decode(parts[0]) : new Blob(parts).text();
 }

@@ -2,20 +2,20 @@ import type { VerifyKeyData, VerifyKeyInput } from "./operations.gen.ts";
 
 type Valid = Extract<VerifyKeyData, { valid: true }>;
 
-/** Verdicts that may be used again for a short time. */
+/** Valid verdicts, which a guard may reuse for `ttlMs`. */
 export type VerdictCache = {
   find(client: object, input: VerifyKeyInput): Valid | undefined;
-  /** Stores the verdict if nothing is counted for its key; `askedAtMs` is when the verification was sent. */
+  /** Stores a verdict, unless the key or guard has limits or credits. `askedAtMs` is when the verification was sent. */
   store(client: object, input: VerifyKeyInput, verdict: Valid, askedAtMs: number): void;
 };
 
 type Entry = { verdict: Valid; untilMs: number };
 
-/** At most this many verdicts are kept for each client; the oldest is evicted. */
+/** At most this many verdicts are cached for each client. The oldest is evicted. */
 const maxEntries = 10_000;
 
 export function createVerdictCache(ttlMs: number, nowMs: () => number = Date.now): VerdictCache {
-  // one map for each client, since the same key may mean something else in another workspace
+  // one map for each client, because two clients may use different workspaces, and a key is valid in only one of them
   const clients = new WeakMap<object, Map<string, Entry>>();
   return {
     find(client, input) {

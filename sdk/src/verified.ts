@@ -1,19 +1,19 @@
 import { areAlike } from "./accounts.ts";
 import type { VerifiedKey } from "./guardOptions.ts";
 
-/** A key that a guard has verified for a request. */
+/** A key that a guard of the current request has verified. */
 export type Verified<Verdict = VerifiedKey | undefined> = {
   client: object;
   key: string;
-  /** the apis, or their keyspaces, to which the guard is restricted */
+  /** the option `apis` of that guard: ids of apis or keyspaces; undefined if it accepts keys of every api */
   apis: readonly string[] | undefined;
-  /** undefined if the guard let the request through without one, because the server is unreachable */
+  /** undefined if the server was unavailable and the guard let the request through without a verdict */
   verdict: Verdict;
 };
 
 const byRequest = new WeakMap<object, Verified[]>();
 
-/** The key as an earlier guard of the request has verified it. */
+/** Finds this key if an earlier guard of the same request has verified it with the same server and root key. */
 export function verifiedBefore(
   subject: object,
   client: object,

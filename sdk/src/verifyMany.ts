@@ -4,12 +4,12 @@ import { type Envelope, isRefusal, rawResponses, refusalError } from "./exchange
 import { hiding, secretsIn } from "./secrets.ts";
 import { fits, type Shape } from "./shape.ts";
 
-/** Sends `keys.verifyKeys`. */
+/** Sends one request of the operation `keys.verifyKeys`. */
 type SendBatch = (inputs: readonly unknown[], options: CallOptions) => Promise<Envelope>;
 
 /**
- * Verifies several keys in one request. Returns for each what `keys.verifyKey` would have returned or thrown for it
- * alone. `shape` is that of a verdict. Errors: those of the request as a whole.
+ * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the error
+ * that it would throw. `shape` is the shape of one verdict. Errors: those of the whole request.
  */
 export async function verifyMany(
   send: SendBatch,

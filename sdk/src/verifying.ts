@@ -18,17 +18,17 @@ import { misconfigured, type Refusal, refused, unavailable, unknownKey } from ".
 import { serverClockOf } from "./serverClock.ts";
 import { createVerdictCache } from "./verdictCache.ts";
 
-/** The request may pass; its response should carry `headers`. */
+/** A verdict that lets the request pass. `headers` are the rate limit headers for its response. */
 export type Pass<Key> = { passed: true; key: Key; headers: Record<string, string> };
 
-/** Verifies a key; `earlier` is the verdict of an earlier guard of the same request. */
+/** Verifies a key. `earlier` is the verdict on this key of an earlier guard of the same request, if there was one. */
 export type Verify<M extends MetaTypes> = (
   latchkey: Latchkey<M>,
   input: VerifyKeyInput,
   earlier?: VerifiedKey,
 ) => Promise<Pass<VerifiedKey | undefined> | Refusal>;
 
-/** Verifies a key through the options' cache, unless the server is unreachable. */
+/** Returns a function that verifies keys, using the guard's cache and the server's circuit breaker. */
 export function verifying<M extends MetaTypes>(options: GuardOptions<never>): Verify<M> {
   const { timeoutMs = 1000, rateLimitHeaders: choice = "standard" } = options;
   const cache = options.cache === undefined ? undefined : createVerdictCache(options.cache.ttlMs);
@@ -60,20 +60,20 @@ export function verifying<M extends MetaTypes>(options: GuardOptions<never>): Ve
   };
 }
 
-/** Logs once that a key was refused for what may be a missing address. */
+/** Returns a function that logs once if a key may have been refused because the verification had no client address. */
 function hinting({ clientIp, log = logLine }: GuardOptions<never>) {
   let isLogged = false;
   return (code: string, { ip }: VerifyKeyInput): void => {
     if (isLogged || code !== "FORBIDDEN" || ip !== undefined || clientIp === false) return;
     isLogged = true;
     log(
-      "latchkey: a key was refused as FORBIDDEN, and its verification had no client address. If the key or its api has an `ipAllowList`, give this guard the option `clientIp`.",
+      "latchkey: a key was refused as FORBIDDEN, and this guard sent no client address with its verification. If the key or its api has an `ipAllowList`, set the guard's option `clientIp`.",
       undefined,
     );
   };
 }
 
-/** The verdict with the limits and quotas that only the earlier one shows. */
+/** Adds to a verdict those limits and quotas that only the earlier guard's verdict has, so that it shows all. */
 function joined(earlier: VerifiedKey | undefined, verdict: VerifyKeyData): VerifyKeyData {
   if (earlier === undefined || verdict.code === "NOT_FOUND") return verdict;
   const limits = verdict.ratelimits ?? [];
@@ -93,12 +93,12 @@ function joined(earlier: VerifiedKey | undefined, verdict: VerifyKeyData): Verif
   };
 }
 
-/** The limits that a verdict shows. */
+/** The rate limits in a verdict. */
 export function limitsOf(verdict: VerifyKeyData) {
   return "ratelimits" in verdict ? (verdict.ratelimits ?? []) : [];
 }
 
-/** Decides on a request whose key could not be verified, and logs what is new about the reason. */
+/** Returns a function that decides on a request whose verification failed. It logs a reason only when it is a new one. */
 function failing(options: GuardOptions<never>) {
   const fault = faults(options);
   return (breaker: Breaker, error: LatchkeyError): Pass<undefined> | Refusal => {
@@ -108,14 +108,14 @@ function failing(options: GuardOptions<never>) {
   };
 }
 
-/** Returns a function that refuses a request because of how the guard is set up, and logs a reason once. */
+/** Returns a function that refuses requests because the guard is misconfigured. It logs a reason only when it is a new one. */
 export function faults({ log = logLine }: Pick<GuardOptions<never>, "log">) {
   let last = "";
   return (error: LatchkeyError): Refusal => {
-    // equal for errors with the same reason, whose messages may differ in the request's id
+    // The code identifies the reason of an `ApiError`. Its message also has the request's id, so it differs each time.
     const fault = `${error.name} ${error instanceof ApiError ? error.code : error.message}`;
     if (fault !== last) {
-      log(`latchkey: this guard cannot verify keys, so it refuses requests: ${error.message}`, error);
+      log(`latchkey: this guard is misconfigured, so it refuses requests with 500: ${error.message}`, error);
     }
     last = fault;
     return misconfigured();
@@ -147,7 +147,7 @@ function withHeaders(refusal: Refusal, headers: Record<string, string>): Refusal
   return { ...refusal, headers: { ...refusal.headers, ...headers } };
 }
 
-/** The server says that this text cannot be a key. */
+/** Whether the server rejected only the presented key, because no key has that form. */
 function isOfTheKey(error: LatchkeyError): boolean {
   if (!(error instanceof BadRequestError)) return false;
   const { code, errors } = error;

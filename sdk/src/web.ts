@@ -9,10 +9,13 @@ import { refusalResponse } from "./refusals.ts";
 /** A request whose key was verified. */
 export type WithKey<Incoming, Key> = Incoming & { readonly verifiedKey: Key };
 
-/** Wraps a handler; `Others` are its further parameters, such as a route's `{ params }` or a Worker's `env` and `ctx`. */
+/**
+ * `withKey` of a platform: it wraps a handler. The handler's further parameters, such as `{ params }` of a route or `env` and
+ * `ctx` of a Worker, are passed on to it.
+ */
 export type Wrap = ReturnType<typeof wrapping>;
 
-/** Returns `withKey` for a platform; `addressOf` reads the client's address, if the platform knows it. */
+/** Creates `withKey` for a platform. `addressOf` reads the client's address, if the platform provides it. */
 export function wrapping(addressOf?: (request: Request) => unknown) {
   return <
     M extends MetaTypes,
@@ -44,8 +47,8 @@ export function wrapping(addressOf?: (request: Request) => unknown) {
 }
 
 /**
- * Wraps a handler within `withKey` that needs a further permission of the verified key. It asks the server nothing and
- * counts nothing.
+ * Wraps a handler, inside `withKey`, that needs another permission of the verified key. It sends no request to the server
+ * and counts against no limit.
  */
 export function withPermission<
   Incoming extends Request,
@@ -63,7 +66,7 @@ export function withPermission<
   };
 }
 
-/** The headers of some responses cannot be changed, such as those of `fetch` and of `Response.redirect`. */
+/** Adds headers to a copy of the response, because some responses, such as those of `fetch`, have immutable headers. */
 function withHeaders(response: Response, added: Record<string, string>): Response {
   const names = Object.keys(added).filter((name) => !response.headers.has(name));
   if (names.length === 0) return response;

@@ -29,7 +29,7 @@ describe("a call", () => {
     await stub.stop();
   });
 
-  test("is retried at most `maxRetries` times, the client's or its own", async () => {
+  test("is retried at most `maxRetries` times, whether the client or the call sets it", async () => {
     const stub = await startStub(() => unavailable);
     const latchkey = new Latchkey({ rootKey: "root_key", serverURL: stub.url, retries: fast, maxRetries: 2 });
     await caught(ApiError, latchkey.apis.getApi({ apiId: "api_1234" }));
@@ -94,7 +94,7 @@ describe("a call", () => {
     await stub.stop();
   });
 
-  test("adds one listener to a signal that any number of calls share, and removes it after the last", async () => {
+  test("adds one listener to a signal, however many calls share it, and removes it after the last call", async () => {
     const stub = await startStub(() => "silence");
     const latchkey = new Latchkey({ rootKey: "root_key", serverURL: stub.url });
     const controller = new AbortController();
@@ -149,7 +149,7 @@ describe("an error", () => {
 });
 
 describe("a runtime", () => {
-  test("that is a browser gets no client unless it is allowed", async () => {
+  test("that is a browser cannot create a client without `allowBrowser: true`", async () => {
     const script = `
       globalThis.document = {};
       Object.defineProperty(globalThis, "process", { value: undefined });
@@ -171,7 +171,7 @@ describe("a runtime", () => {
     expect(isOlder(version, "1.3.14")).toBe(expected);
   });
 
-  test("Bun's least version is the same in the package file", async () => {
+  test("of Bun needs the version that package.json names in `engines`", async () => {
     const { engines } = await Bun.file(new URL("../package.json", import.meta.url)).json();
     const source = await Bun.file(new URL("../src/runtimeChecks.ts", import.meta.url)).text();
     expect(source).toContain(`"${engines.bun.slice(2)}"`);

@@ -2,7 +2,7 @@ import { LatchkeyError } from "../src/index.ts";
 
 type Kind<E> = new (...parameters: never[]) => E;
 
-/** Returns the error of this class that the call fails with. Throws if the call succeeds or fails otherwise. */
+/** Returns the error that the call fails with. Throws if the call succeeds, or fails with an error of another class. */
 export async function caught<E extends LatchkeyError>(kind: Kind<E>, call: Promise<unknown>): Promise<E> {
   try {
     await call;

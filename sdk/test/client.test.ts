@@ -81,7 +81,7 @@ describe("the client", () => {
     expect([...statuses].filter((status) => !known.includes(status))).toEqual([]);
   });
 
-  test("works if its calls are taken out of it", async () => {
+  test("has calls that also work when they are stored in variables", async () => {
     const { createIdentity } = latchkey.identities;
     expect((await createIdentity({ externalId: "taken" })).data.identityId).toStartWith("id_");
   });
@@ -183,13 +183,13 @@ describe("a list", () => {
     expect((await call).data).toHaveLength(3);
   });
 
-  test("needs no input if none of it is required", async () => {
+  test("can be called without input if no field is required", async () => {
     const page = await latchkey.identities.listIdentities();
     expect(page.data.length).toBeGreaterThanOrEqual(externalIds.length);
     expect(await page.next()).toBeNull();
   });
 
-  test("fails like its first page, awaited or iterated", async () => {
+  test("fails with the error of its first page, whether it is awaited or iterated", async () => {
     const call = () => latchkey.identities.listIdentities({ cursor: "no cursor" });
     await caught(BadRequestError, call());
     const iterate = async () => {
@@ -232,7 +232,7 @@ describe("a refusal of the server", () => {
     call(): Promise<unknown>;
   }[] = [
     {
-      name: "an input that does not fit",
+      name: "an invalid input",
       kind: BadRequestError,
       status: 400,
       code: "invalid_input",
@@ -258,14 +258,14 @@ describe("a refusal of the server", () => {
         }).identities.createIdentity({ externalId: "x" }),
     },
     {
-      name: "what is not there",
+      name: "a record that does not exist",
       kind: NotFoundError,
       status: 404,
       code: "identity_not_found",
       call: () => latchkey.identities.getIdentity({ identity: "nobody" }),
     },
     {
-      name: "what is there already",
+      name: "a record that exists already",
       kind: ConflictError,
       status: 409,
       code: "identity_already_exists",
@@ -275,7 +275,7 @@ describe("a refusal of the server", () => {
       ],
     },
     {
-      name: "what is not set up",
+      name: "a feature that is not set up",
       kind: PreconditionFailedError,
       status: 412,
       code: "precondition_failed",
@@ -286,7 +286,7 @@ describe("a refusal of the server", () => {
         }),
     },
     {
-      name: "what is too large",
+      name: "a body that is too large",
       kind: ContentTooLargeError,
       status: 413,
       code: "request_body_too_large",
@@ -294,7 +294,7 @@ describe("a refusal of the server", () => {
         latchkey.identities.createIdentity({ externalId: "large", meta: { text: "x".repeat(2 ** 21) } }),
     },
     {
-      name: "what is not JSON by its header",
+      name: "a Content-Type other than JSON",
       kind: UnsupportedMediaTypeError,
       status: 415,
       code: "unsupported_media_type",
@@ -325,7 +325,7 @@ describe("a refusal of the server", () => {
     expect(error.detail.length * error.title.length).toBeGreaterThan(0);
   });
 
-  test("of an input names each error with its location and fix", async () => {
+  test("of an invalid input has the location and fix of each error", async () => {
     const input = { externalId: "x", ratelimits: [{ name: "requests", limit: 0, duration: 1 }], extra: 1 };
     const { errors, message } = await caught(BadRequestError, latchkey.identities.createIdentity(input));
     expect(errors.map(({ location }) => location)).toEqual([

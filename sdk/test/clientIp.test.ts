@@ -12,7 +12,7 @@ import { type App, addressOf } from "./serving.ts";
 
 const server = testServer();
 let latchkey: Latchkey;
-/** keys that may only be used from this host, and from elsewhere */
+/** Keys that may be used only from this host, only from another address, and from anywhere. */
 const keys = { here: "", elsewhere: "", anywhere: "" };
 const elsewhere = "192.0.2.7";
 
@@ -42,9 +42,9 @@ describe.each(frames)("an allow-list behind $name", ({ address, serve }) => {
     return code ?? response.status;
   };
 
-  test("is judged by the client's address as the framework knows it, which no header of the client changes", async () => {
+  test("is checked against the client's address of the framework, which no header of the client changes", async () => {
     const app = await served({ log: () => {} });
-    // the platforms', which only they can set, and then those that anyone can send
+    // `said`: headers that only the platform can set; `spoofed`: headers that any client can send
     const said = (ip: string) => ({ "cf-connecting-ip": ip, "x-source-ip": ip });
     const platform = address === "platform" ? said("127.0.0.1") : said(elsewhere);
     const spoofed = { "x-forwarded-for": elsewhere, forwarded: `for=${elsewhere}`, "x-real-ip": elsewhere };
@@ -55,7 +55,7 @@ describe.each(frames)("an allow-list behind $name", ({ address, serve }) => {
     if (address === "platform") expect(await get(app, keys.elsewhere, said(elsewhere))).toBe(200);
   });
 
-  test("is judged by `clientIp` if the guard has it, and refuses every address if that is false", async () => {
+  test("is checked against the address that `clientIp` returns, and refuses every request if `clientIp` is false", async () => {
     const app = await served({ clientIp: () => elsewhere });
     expect(await get(app, keys.elsewhere)).toBe(200);
     expect(await get(app, keys.here)).toBe("FORBIDDEN");
@@ -66,12 +66,12 @@ describe.each(frames)("an allow-list behind $name", ({ address, serve }) => {
 
   if (address !== "proxies") return;
 
-  test("is judged by the address before the proxies that the framework trusts, also for a later guard", async () => {
+  test("is checked against the address in front of the proxies that the framework trusts, in a later guard too", async () => {
     const app = await served({}, { trustsProxy: true, later: [{ credits: { cost: 0 } }] });
     expect(await get(app, keys.elsewhere, { "x-forwarded-for": elsewhere })).toBe(200);
     expect(await get(app, keys.here, { "x-forwarded-for": elsewhere })).toBe("FORBIDDEN");
     expect(await get(app, keys.here)).toBe(200);
-    // what is not an address is not sent, so only keys with lists are refused
+    // "unknown" is not an address, so the guard does not send it, and only keys with an allow-list are refused
     expect(await get(app, keys.anywhere, { "x-forwarded-for": "unknown" })).toBe(200);
   });
 });
@@ -89,7 +89,7 @@ test("Hono's guard reads the connection's address on Node, with Hono's own serve
   expect(statuses).toEqual([200, 403]);
 });
 
-test("Hono's guard reads what its adapters for Deno and Lambda put into the environment, and nothing of an empty one", () => {
+test("Hono's guard reads the address that Hono's adapters for Deno and Lambda put into `env`, and none if `env` is empty", () => {
   const request = new Request("http://127.0.0.1/", { headers: { "cf-connecting-ip": elsewhere } });
   expect(addressInHono({ remoteAddr: { hostname: elsewhere } }, request)).toBe(elsewhere);
   expect(addressInHono({ requestContext: { identity: { sourceIp: elsewhere } } }, request)).toBe(elsewhere);
@@ -98,7 +98,7 @@ test("Hono's guard reads what its adapters for Deno and Lambda put into the envi
   }
 });
 
-test("a guard that sends no address logs once what a key with a list needs", async () => {
+test("a guard that sends no address logs once that a key with an `ipAllowList` needs `clientIp`", async () => {
   const logged: string[] = [];
   const check = guard(latchkey, { log: (message) => void logged.push(message) });
   for (const _ of [1, 2]) {
@@ -107,7 +107,7 @@ test("a guard that sends no address logs once what a key with a list needs", asy
   expect(logged).toEqual([expect.stringContaining("clientIp")]);
 });
 
-test("whatever text an address is, a guard sends the server only addresses that it can read, without their zones", () => {
+test("a guard sends the server only valid IP addresses, without their zones", () => {
   expect(plainAddress("fe80::1%eth0")).toBe("fe80::1");
   for (const address of ["127.0.0.1", "::ffff:127.0.0.1", "::1", "2001:DB8::1", "::"]) {
     expect(plainAddress(address)).toBe(address);

@@ -10,7 +10,7 @@ afterEach(async () => {
   await Promise.all(stubs.splice(0).map((stub) => stub.stop()));
 });
 
-/** A server that responds to each request once the test opens the gate. */
+/** A server that holds back its responses until the test calls `open`. */
 async function gated(react: (request: Seen, index: number) => Reaction = respond) {
   const gates: (() => void)[] = [];
   const stub = await startStub(async (request, index) => {
@@ -52,7 +52,7 @@ const nameOf = async (call: Promise<{ data: { name?: string } | object }>) =>
 
 describe.each([Latchkey, NodeLatchkey])("a client", (Client) => {
   const server = testServer();
-  test("has the outcomes of single calls, with a response and an error for each", async () => {
+  test("returns for coalesced verifications the results, errors and raw responses of single calls", async () => {
     const latchkey = new Client({ rootKey: server.rootKey, serverURL: server.url });
     const { data: api } = await latchkey.apis.createApi({ name: "api" });
     const { data: made } = await latchkey.keys.createKey({ apiId: api.apiId, credits: { remaining: 10 } });
@@ -88,7 +88,7 @@ describe.each([Latchkey, NodeLatchkey])("a client", (Client) => {
   });
 });
 
-test("a call goes out at once if none is in flight, and those that come meanwhile go together when it is done", async () => {
+test("a call is sent at once if none is in flight, and calls made meanwhile are sent in one request after it", async () => {
   const { stub, open } = await gated();
   const latchkey = clientOf(stub.url);
   const calls = Array.from({ length: 20 }, (_, index) =>
@@ -105,7 +105,7 @@ test("a call goes out at once if none is in flight, and those that come meanwhil
   expect(sizes(stub)).toEqual([1, 19, 1]);
 });
 
-test("a call that ends before its turn is never sent, and one that ends in a batch leaves the others alone", async () => {
+test("a call that is aborted while it waits is never sent, and aborting one call of a batch does not affect the others", async () => {
   const { stub, open } = await gated();
   const latchkey = clientOf(stub.url);
   const first = latchkey.keys.verifyKey({ key: "first" });
@@ -128,7 +128,7 @@ test("a call that ends before its turn is never sent, and one that ends in a bat
   expect(stub.seen[1]?.body).not.toContain("never");
 });
 
-test("each call has its own timeout, also while it waits, and a hung request does not hold back later calls", async () => {
+test("each call has its own timeout, also while it waits, and a hung request does not delay later calls for long", async () => {
   const { stub, open } = await gated();
   const latchkey = clientOf(stub.url);
   const hung = latchkey.keys.verifyKey({ key: "hung" }, { timeoutMs: 60_000 }).catch(() => undefined);
@@ -144,7 +144,7 @@ test("each call has its own timeout, also while it waits, and a hung request doe
   await hung;
 });
 
-test("if the server has no keys.verifyKeys, every call is sent alone, and later ones at once", async () => {
+test("if the server has no keys.verifyKeys, every call is sent alone, and later calls do not try it again", async () => {
   const unknown = {
     status: 404,
     body: {
@@ -162,7 +162,7 @@ test("if the server has no keys.verifyKeys, every call is sent alone, and later 
   expect(sizes(stub).slice(4)).toEqual([1, 1, 1]);
 });
 
-test("with `coalesce: false`, and with options of its own, a call goes alone", async () => {
+test("a call is sent alone if the client has `coalesce: false` or the call has headers of its own", async () => {
   const stub = await startStub(respond);
   stubs.push(stub);
   const off = clientOf(stub.url, { coalesce: false });
@@ -174,7 +174,7 @@ test("with `coalesce: false`, and with options of its own, a call goes alone", a
   expect(sizes(stub)).toEqual([1, 1, 1, 1, 1, 1]);
 });
 
-test("an error of the whole request, and a missing outcome, reach every call of it", async () => {
+test("every call of a request fails if the request fails, and a call without an outcome in the response fails", async () => {
   const stub = await startStub((request) => {
     if (!request.path.endsWith("s")) return respond(request);
     return success([{ data: valid }]);

@@ -19,7 +19,7 @@ import { type Reaction, refusal, type Seen, startStub, success } from "./stub.ts
 
 const rootKey = "root_canary_5b1f0c7e9d";
 const apiKey = "prod_canary_3c9a77e1f2";
-/** Waits of at most a millisecond keep the tests fast. */
+/** Retries wait at most a millisecond, to keep the tests fast. */
 const fast = { strategy: "backoff", backoff: { initialInterval: 1, maxInterval: 1 } } as const;
 
 async function withStub(
@@ -100,7 +100,7 @@ describe("a call", () => {
     },
   );
 
-  test("fails with the last refusal when its time for retries is up", async () => {
+  test("fails with the last error response when `maxElapsedTime` is over", async () => {
     await withStub(
       () => refusal(503, "unkey/application/service_unavailable"),
       async (latchkey, stub) => {
@@ -115,7 +115,7 @@ describe("a call", () => {
     );
   });
 
-  test("is sent once if its retries are off, whatever the client's are", async () => {
+  test("is sent once if the call turns retries off, even if the client has them on", async () => {
     await withStub(
       () => "close",
       async (latchkey, stub) => {
@@ -126,7 +126,7 @@ describe("a call", () => {
     );
   });
 
-  test("waits as long as a 429 asks, and fails at once if that exceeds its time", async () => {
+  test("waits for the Retry-After of a 429, and fails at once if that is too long for its timeout", async () => {
     const limited = (seconds: string) =>
       refusal(429, "user/too_many_requests/workspace_rate_limited", { headers: { "retry-after": seconds } });
     await withStub(
@@ -164,7 +164,7 @@ describe("calls that count", () => {
     ]);
   });
 
-  test.each(counting)("$name is not sent again if it may have counted already", async ({ group, verb }) => {
+  test.each(counting)("$name is not retried if it may have counted already", async ({ group, verb }) => {
     const doubtful: Reaction[] = [
       "close",
       { status: 502, body: "<h1>Bad Gateway</h1>" },
@@ -184,7 +184,7 @@ describe("calls that count", () => {
   });
 
   test.each(counting)(
-    "$name is sent again if our own 5xx says that nothing was counted",
+    "$name is retried after a 5xx of the server itself, which means that nothing was counted",
     async ({ group, verb }) => {
       await withStub(
         (_, index) =>
@@ -199,7 +199,7 @@ describe("calls that count", () => {
     },
   );
 
-  test("are sent again if nothing listened", async () => {
+  test("are retried if nothing listened at the address", async () => {
     let attempts = 0;
     const latchkey = new Latchkey({
       rootKey,
@@ -231,7 +231,7 @@ describe("a response that is not from the API", () => {
       text: '{"meta":{"requestId"',
     },
     {
-      name: "half a JSON",
+      name: "half of a JSON document",
       reaction: { body: '{"meta":{"requestId":"req_1"},"da' },
       status: 200,
       text: '{"meta"',
@@ -254,7 +254,7 @@ describe("a response that is not from the API", () => {
       text: "<h1>",
     },
     {
-      name: "another's 401",
+      name: "a 401 of another server",
       reaction: { status: 401, body: { message: "who are you" } },
       status: 401,
       text: "{",
@@ -284,7 +284,7 @@ describe("a response that is not from the API", () => {
     },
   );
 
-  test("is quoted by its first 200 characters", async () => {
+  test("is quoted in the error with its first 200 characters", async () => {
     await withStub(
       () => ({ body: "é".repeat(5000) }),
       async (latchkey) => {
@@ -294,7 +294,7 @@ describe("a response that is not from the API", () => {
     );
   });
 
-  test("is detected in a list's items and its pagination too", async () => {
+  test("is also detected by the items and the pagination of a list", async () => {
     const listed = [
       success([identity]),
       success([{ ...identity, id: null }], { pagination: { hasMore: false } }),
@@ -353,7 +353,7 @@ describe("an error response", () => {
 });
 
 describe("time", () => {
-  test("ends a call that gets no response, and its connection", async () => {
+  test("ends a call that gets no response, and closes its connection", async () => {
     await withStub(
       () => "silence",
       async (latchkey, stub) => {
@@ -403,14 +403,14 @@ describe("time", () => {
     );
   });
 
-  test("ends a call through a `fetch` that does not listen to its signal", async () => {
+  test("ends a call even if the application's `fetch` ignores its signal", async () => {
     const latchkey = new Latchkey({ rootKey, fetch: () => new Promise(() => {}), timeoutMs: 20 });
     await caught(TimeoutError, latchkey.apis.getApi({ apiId: "api_1234" }));
   });
 });
 
 describe("a signal", () => {
-  test("ends a call at once, with its reason, and the connection with it", async () => {
+  test("ends a call at once with the signal's reason as the error's cause, and closes the connection", async () => {
     const controller = new AbortController();
     const reason = new Error("the user left");
     await withStub(
@@ -428,7 +428,7 @@ describe("a signal", () => {
     );
   });
 
-  test("that was aborted before keeps the call from being sent", async () => {
+  test("that is aborted already prevents a call from being sent", async () => {
     await withStub(
       () => api,
       async (latchkey, stub) => {
@@ -453,7 +453,7 @@ describe("a signal", () => {
     );
   });
 
-  test("has no listeners of calls that are over", async () => {
+  test("has no listeners left of calls that have ended", async () => {
     const controller = new AbortController();
     const listened = { added: 0, removed: 0 };
     const { signal } = controller;
@@ -478,7 +478,7 @@ describe("a signal", () => {
 });
 
 describe("a secret", () => {
-  /** Everything that a log could write about an error or a client. */
+  /** All text that a log could contain if an application logs an error or a client. */
   function shown(value: unknown): string {
     const json = JSON.stringify(value, Object.getOwnPropertyNames(Object(value)));
     return [inspect(value, { depth: 9, showHidden: true }), String(value), json, JSON.stringify(value)].join(
@@ -525,7 +525,7 @@ describe("a secret", () => {
     );
   });
 
-  test("that was just created is not in the error if the response with it is incomplete", async () => {
+  test("that was just created is not in the error if the response that contains it is incomplete", async () => {
     const body = { meta: { requestId: "req_1" }, data: { keyId: "key_1", key: apiKey } };
     const begins = JSON.stringify(body).indexOf(apiKey);
     for (const cutAt of [
@@ -563,7 +563,7 @@ describe("a secret", () => {
     expect(error.cause).toBeInstanceOf(Error);
   });
 
-  test("of a call's own Authorization header is masked like the root key", async () => {
+  test("in a call's own Authorization header is masked like the root key", async () => {
     await withStub(
       ({ headers }) => ({ status: 500, body: headers["authorization"] }),
       async (latchkey) => {

@@ -84,7 +84,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("an operation that the server gains", () => {
+describe("an operation that is new in the server", () => {
   test("has types in the client without a handwritten line", async () => {
     writeFileSync(
       join(folder, "src/use.ts"),
@@ -106,7 +106,7 @@ await latchkey.things.weighThing({ code: "secret_word" });
     await run(folder, bin("tsc"), "-p", ".");
   }, 60_000);
 
-  test("is called as its document describes it", async () => {
+  test("can be called as openapi.json describes it", async () => {
     const data = { id: "one", colour: "red" };
     const reactions: Record<string, (index: number) => Reaction> = {
       weighThing: () => ({ status: 502, body: "secret_word" }),
@@ -141,10 +141,10 @@ await latchkey.things.weighThing({ code: "secret_word" });
 
 test("an unknown schema stops the generator", () => {
   const strange = operation("things.getThing", { type: "tuple" }, { meta: {} });
-  expect(() => sdkTypes({ ...document, paths: strange })).toThrow(/no type is known/);
+  expect(() => sdkTypes({ ...document, paths: strange })).toThrow(/has no type for the schema/);
 });
 
-test("verbs that two groups share are distinguished by their group", () => {
+test("the types of two operations with the same verb differ in the name of their group", () => {
   const data = { meta: {}, data: { type: "object", properties: { id: { type: "string" } } } };
   const paths = { ...operation("things.count", ref, data), ...operation("parts.count", ref, data) };
   const types = sdkTypes({ ...document, paths });

@@ -22,7 +22,7 @@ let latchkey: Latchkey;
 let apiId: string;
 
 beforeAll(async () => {
-  server.clock.nowMs = Date.now(); // the guard reads its own clock for Retry-After
+  server.clock.nowMs = Date.now(); // the guard compares the server's clock with the real time for Retry-After
   latchkey = new Latchkey({ rootKey: server.rootKey, serverURL: server.url });
   apiId = (await latchkey.apis.createApi({ name: "guarded" })).data.apiId;
   await latchkey.identities.createIdentity({ externalId: "user_123", meta: { plan: "pro" } });
@@ -51,7 +51,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     await Promise.all(apps.map(({ stop }) => stop()));
   });
 
-  /** Asserts that the request was refused with a problem and did not reach its handler. */
+  /** Asserts that the guard refused the request with this status and code, and that it did not reach its handler. */
   async function refused(
     request: Promise<Response>,
     of: App,
@@ -105,7 +105,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     expect(response.headers.get("www-authenticate")).toBe("Bearer");
   });
 
-  test("returns 401 and says invalid_token for an unknown key, an expired one, and what cannot be a key", async () => {
+  test("returns 401 with invalid_token for a key that is unknown, expired, or too long to be a key", async () => {
     const expired = await makeKey({ expires: server.clock.nowMs - 1 });
     const unknown = await refused(fetch(app.url, bearer("unknown_key")), app, 401, "NOT_FOUND");
     expect(unknown.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
@@ -137,8 +137,8 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     await refused(fetch(costly.url, bearer(poor.key)), costly, 403, "USAGE_EXCEEDED");
   });
 
-  test("returns the state of every limit with passed and refused requests, and 429 names the limit", async () => {
-    server.clock.nowMs = Date.now(); // a slow machine may have spent the window in the tests before
+  test("returns the state of every limit with passed and refused requests, and names the exceeded limit in a 429", async () => {
+    server.clock.nowMs = Date.now(); // on a slow machine, the tests before may have taken longer than the window
     const limited = await guarded({
       ratelimits: [
         { name: "requests", limit: 2, duration: 30_000 },
@@ -166,7 +166,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     });
   });
 
-  test("returns the three older headers only if the route asks for them, and none if it wants none", async () => {
+  test("returns the three legacy headers only with `rateLimitHeaders: legacy` or `both`, and no headers with `none`", async () => {
     const ratelimits = [{ name: "requests", limit: 2, duration: 30_000 }];
     const { key } = await makeKey();
     const legacy = await guarded({ ratelimits, rateLimitHeaders: "legacy" });
@@ -180,7 +180,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     expect([...silent.headers.keys()].filter((name) => name.startsWith("ratelimit"))).toEqual([]);
   });
 
-  test("lets `onRefused` shape the response but not let the request pass", async () => {
+  test("lets `onRefused` change the response, but never lets the request pass", async () => {
     const shaped = await guarded({
       onRefused: ({ problem }) => ({
         status: 418,
@@ -204,7 +204,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
     expect(text.reached()).toBe(0);
   });
 
-  test("reads the key from the header that the route names", async () => {
+  test("reads the key from the header in the option `key`", async () => {
     const named = await guarded({ key: "X-Api-Key" });
     const { key } = await makeKey();
     expect((await fetch(named.url, { headers: { "x-api-key": key } })).status).toBe(200);
@@ -231,7 +231,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
       name: "is overloaded",
       reaction: refusal(429, "user/too_many_requests/server_overloaded", { headers: { "retry-after": "1" } }),
     },
-    { name: "hides behind a proxy's 502", reaction: { status: 502, body: "<h1>Bad Gateway</h1>" } },
+    { name: "is behind a proxy that returns 502", reaction: { status: 502, body: "<h1>Bad Gateway</h1>" } },
     {
       name: "sends half a response",
       reaction: { body: '{"meta":{"requestId":"req_1"},"data":{"valid":true,', cutAt: 45 },
@@ -239,11 +239,11 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   ];
 
   test.each(away)(
-    "returns 503 if the server $name, lets requests through only if the route says so, and logs which",
+    "returns 503 if the server $name, or with `onUnavailable: allow` lets the request through, and logs which it does",
     async ({ reaction }) => {
       for (const onUnavailable of ["refuse", "allow"] as const) {
         const stub = await startStub(() => reaction);
-        // guards share what they know of a server by its URL, and ports are used again
+        // Guards share a circuit breaker per URL, and the operating system may reuse a port, so the path makes the URL unique.
         const serverURL = `${stub.url}/${crypto.randomUUID()}`;
         const client = new Latchkey({ rootKey: "root_key", serverURL, retries: noRetries });
         const logged: string[] = [];
@@ -275,13 +275,13 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
       code: "MISCONFIGURED",
     },
     {
-      name: "its root key may not verify",
+      name: "its root key has no permission to verify",
       reaction: refusal(403, "unkey/authorization/insufficient_permissions"),
       status: 500,
       code: "MISCONFIGURED",
     },
     {
-      name: "its permission query cannot be read",
+      name: "its permission query is invalid",
       reaction: refusal(400, "user/bad_request/permissions_query_syntax_error", {
         errors: [{ location: "body.permissions", message: "x" }],
       }),
@@ -289,19 +289,19 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
       code: "MISCONFIGURED",
     },
     {
-      name: "its limit is not stored",
+      name: "the key has no limit of the name that it gives",
       reaction: refusal(412, "unkey/application/precondition_failed"),
       status: 500,
       code: "MISCONFIGURED",
     },
     {
-      name: "the address is another's",
+      name: "its URL is that of another server",
       reaction: { body: "<h1>Welcome</h1>" },
       status: 500,
       code: "MISCONFIGURED",
     },
     {
-      name: "the verdict is a text",
+      name: "`valid` is a string",
       reaction: success({ valid: "true", code: "VALID", keyId: "key_1", enabled: true }),
       status: 500,
       code: "MISCONFIGURED",
@@ -319,7 +319,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
       code: "MISCONFIGURED",
     },
     {
-      name: "the refusal is unheard of",
+      name: "the verdict has a code that this client does not know",
       reaction: success({ valid: false, code: "NEWLY_INVENTED" }),
       status: 403,
       code: "NEWLY_INVENTED",
@@ -327,7 +327,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   ];
 
   test.each(wrong)(
-    "never lets a request through if $name, even if it does while the server is unreachable",
+    "never lets a request through if $name, not even with `onUnavailable: allow`",
     async ({ reaction, status, code }) => {
       const stub = await startStub(() => reaction);
       const client = new Latchkey({ rootKey: "root_key", serverURL: stub.url, retries: noRetries });
@@ -338,7 +338,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   );
 });
 
-describe("options by the request", () => {
+describe("options that are functions of the request", () => {
   test("are evaluated for each request, and a function may return the key", async () => {
     const stub = await startStub(() =>
       success({ valid: true, code: "VALID", keyId: "key_1", enabled: true }),
@@ -413,7 +413,7 @@ test("`keyOf` fails for a request that did not pass the guard", () => {
   expect(() => keyOf({})).toThrow(/did not pass this guard/);
 });
 
-test("docs/errors.md has a row for each code of the guard's own", () => {
+test("docs/errors.md has a row for each code that only guards return", () => {
   const page = readFileSync(join(import.meta.dir, "../../docs/errors.md"), "utf8");
   for (const { status, problem } of [missing("authorization"), unavailable(), misconfigured()]) {
     expect(page).toContain(`| ${status} | \`${problem.code}\` |`);
@@ -423,7 +423,7 @@ test("docs/errors.md has a row for each code of the guard's own", () => {
 test.each([
   ["ahead of", 3_600_000],
   ["behind", -3_600_000],
-])("Retry-After and RateLimit are right if the server's clock is %s ours", async (_, skewMs) => {
+])("Retry-After and RateLimit are right if the server's clock is %s this machine's", async (_, skewMs) => {
   const stub = await startStub(({ path }) => {
     const nowMs = Date.now() + skewMs;
     const limit = { id: "", name: "requests", limit: 1, duration: 60_000, remaining: 0, exceeded: true };
@@ -448,7 +448,7 @@ test.each([
   await stub.stop();
 });
 
-test("the server's clock is read to the second from its responses, and to the millisecond from ours within it", () => {
+test("a server's clock is known to the second from its Date header, and within that second from this machine's clock", () => {
   let ownMs = Date.parse("2026-02-01T00:00:00.400Z");
   const clock = createServerClock(() => ownMs);
   const shown = (date?: string) => {
@@ -464,7 +464,7 @@ test("the server's clock is read to the second from its responses, and to the mi
   expect(shown("Sun, 01 Feb 2026 07:00:00 GMT")).toBe("2026-02-01T07:00:00.000Z");
 });
 
-test("Retry-After is at least a second and never longer than the limit's window, however wrong our clock is and if the server does not tell its own", async () => {
+test("Retry-After is between a second and the limit's window, even if this machine's clock is wrong and responses have no Date", async () => {
   for (const [aheadMs, seconds] of [
     [3_600_000, "60"],
     [-3_600_000, "1"],
@@ -506,7 +506,7 @@ test("a Next.js proxy refuses requests without a valid key and lets the others g
   await app.stop();
 });
 
-test("a check takes plain headers in any case", async () => {
+test("a check accepts header names of a plain object in any letter case", async () => {
   const { key } = await makeKey();
   const check = guard(latchkey);
   for (const headers of [{ Authorization: `Bearer ${key}` }, { authorization: `Bearer ${key}` }]) {
@@ -515,7 +515,7 @@ test("a check takes plain headers in any case", async () => {
   expect(await check({ headers: {} })).toMatchObject({ passed: false, status: 401 });
 });
 
-test("a guard of a client without a root key refuses with 500 and logs what to set", async () => {
+test("a guard whose client has no root key refuses with 500 and logs what to set", async () => {
   const logged: string[] = [];
   const check = guard(new Latchkey({ serverURL: server.url }), {
     log: (message) => void logged.push(message),
@@ -531,7 +531,7 @@ test("a Hono route's response is sent uncopied with the state of the limits, unl
   const own = new Response("own");
   const proxied = new Response("proxied");
   const immutable = () => {
-    throw new TypeError("immutable"); // as Node's, of a response of fetch
+    throw new TypeError("immutable"); // as on Node, if the response came from `fetch`
   };
   Object.defineProperty(proxied.headers, "set", { value: immutable });
   const app = new Hono();

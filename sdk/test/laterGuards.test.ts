@@ -87,7 +87,7 @@ describe.each(frames)("after a guard of $name,", ({ serve }) => {
     await Promise.all(Object.values(apps ?? {}).map(({ stop }) => stop()));
   });
 
-  test("permissions are judged by its verdict: the server is asked once, and everything counts once", async () => {
+  test("permissions are checked with its verdict: one request to the server, and everything counts once", async () => {
     const writer = await makeKey(["documents.*"]);
     const response = await get(apps.judging, writer.key);
     expect(response.status).toBe(200);
@@ -113,7 +113,7 @@ describe.each(frames)("after a guard of $name,", ({ serve }) => {
     }
   });
 
-  test("a later guard counts what it names and nothing twice, and the response shows all limits", async () => {
+  test("a later guard counts only the limits that it names, so nothing counts twice, and the response shows all limits", async () => {
     const { key, keyId } = await makeKey([]);
     const response = await get(apps.counting, key);
     expect(sent).toEqual(["keys.verifyKey", "keys.verifyKey"]);
@@ -132,7 +132,7 @@ describe.each(frames)("after a guard of $name,", ({ serve }) => {
     expect(await usedBy(keyId)).toEqual({ credits: 1, requests: 3, uploads: 4, tokens: 14 });
   });
 
-  test("only keys of its apis are found, others count nothing, and a wider list asks nothing more", async () => {
+  test("a later guard refuses keys of other apis without counting, and does not ask the server if its `apis` include the first's", async () => {
     const [own, other] = [await makeKey([]), await makeKey([], otherApiId)];
     expect((await get(apps.restricted, own.key)).status).toBe(200);
     expect(sent).toEqual(["keys.verifyKey"]);
@@ -147,7 +147,7 @@ describe.each(frames)("after a guard of $name,", ({ serve }) => {
 describe("a later guard", () => {
   const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-  test("counts nothing for what it names without a cost, and logs that once", async () => {
+  test("counts nothing against a limit or quota that it names without a cost, and logs that once", async () => {
     const { key, keyId } = await makeKey([]);
     const logged: string[] = [];
     const log = (message: string) => void logged.push(message);
@@ -161,7 +161,7 @@ describe("a later guard", () => {
     expect(logged).toEqual([expect.stringContaining('"uploads" without a cost')]);
   });
 
-  test("asks the server for an api that the verdict does not show, and counts nothing then", async () => {
+  test("asks the server if the verdict does not show the key's api, and that counts nothing", async () => {
     const { key, keyId } = await makeKey([]);
     const request = bearer(key);
     await guard(latchkey)(request);
@@ -170,7 +170,7 @@ describe("a later guard", () => {
     expect(await usedBy(keyId)).toEqual({ credits: 9, requests: 1, uploads: 0, tokens: 0 });
   });
 
-  test("uses the verdict again also if clients are created for each request, but not for another root key", async () => {
+  test("reuses the verdict even if each guard has its own client, unless the root keys differ", async () => {
     const { key, keyId } = await makeKey([]);
     const request = bearer(key);
     await guard(newClient)(request);
@@ -180,7 +180,7 @@ describe("a later guard", () => {
     expect(await guard(stranger, { log: () => {} })(request)).toMatchObject({ status: 500 });
   });
 
-  test("verifies another key of the request on its own, and each key counts once", async () => {
+  test("verifies a second key of the same request separately, and each key counts once", async () => {
     const [user, service] = [await makeKey([]), await makeKey([])];
     const request = { headers: { authorization: `Bearer ${user.key}`, "x-service-key": service.key } };
     const checks = [
@@ -198,7 +198,7 @@ describe("a later guard", () => {
     for (const { keyId } of [user, service]) expect(await usedBy(keyId)).toMatchObject({ credits: 9 });
   });
 
-  test("verifies again for another object with the same headers", async () => {
+  test("verifies again if it gets a new object with the same headers", async () => {
     const { key, keyId } = await makeKey([]);
     const check = guard(latchkey);
     const { headers } = bearer(key);
@@ -206,7 +206,7 @@ describe("a later guard", () => {
     expect(await usedBy(keyId)).toMatchObject({ credits: 7, requests: 3 });
   });
 
-  test("keeps the earlier verdict while the server is unreachable, if it lets requests through", async () => {
+  test("with `onUnavailable: allow` keeps the earlier verdict while the server is unavailable", async () => {
     let isAway = false;
     const valid = { valid: true, code: "VALID", keyId: "key_1", enabled: true };
     const stub = await startStub(() => (isAway ? "close" : success(valid)));
@@ -219,7 +219,7 @@ describe("a later guard", () => {
     await stub.stop();
   });
 
-  test("sends only what it adds, with explicit costs and without what applies automatically", async () => {
+  test("sends only the limits that it adds, with explicit costs and `autoApply: false`", async () => {
     const stub = await startStub(() =>
       success({ valid: true, code: "VALID", keyId: "key_1", enabled: true }),
     );
@@ -257,7 +257,7 @@ describe("requirePermission", () => {
     return app.get("/", (context) => context.text("reached"));
   };
 
-  test("refuses with 500 and logs the reason once if no guard came before, or if it is not a valid query", async () => {
+  test("refuses with 500 and logs the reason once if no guard came before, or if its query is invalid", async () => {
     const logged: string[] = [];
     const log = (message: string) => void logged.push(message);
     const alone = serveWith(requirePermission("documents.read", { log }));
@@ -281,7 +281,7 @@ describe("requirePermission", () => {
     await stub.stop();
   });
 
-  test("lets `onRefused` shape the response", async () => {
+  test("lets `onRefused` change the response", async () => {
     const { key } = await makeKey([]);
     const first = requireKey(latchkey) as ReturnType<typeof requirePermission>;
     const shaped = requirePermission("admin", {

@@ -5,7 +5,7 @@ import { NestFactory } from "@nestjs/core";
 import type { NestExpressApplication } from "@nestjs/platform-express";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
 import express from "express";
-// @ts-expect-error the types of this version would clash with those of Express 5
+// @ts-expect-error Express 4 has no types here, because they would conflict with those of Express 5
 import express4 from "express4";
 import fastify from "fastify";
 import fastify4 from "fastify4";
@@ -170,7 +170,7 @@ export const nodeFrames: Frame[] = [
   },
 ];
 
-/** Without the syntax of decorators, which our compiler settings do not know. */
+/** Applies Nest's decorators as functions, because the compiler settings of this repository do not allow decorator syntax. */
 async function serveNest(
   latchkey: Latchkey,
   options: Options,

@@ -8,7 +8,7 @@ import { type Reaction, refusal, type Stub, startStub, success } from "./stub.ts
 const request = { headers: { authorization: "Bearer a_key" } };
 const valid = { valid: true, code: "VALID", keyId: "key_1", enabled: true } as const;
 
-/** The address of a server that is gone. */
+/** The URL of a server that was stopped, so that nothing listens there. */
 async function nobody(): Promise<string> {
   const gone = await startStub(() => "close");
   await gone.stop();
@@ -38,7 +38,7 @@ describe("the circuit breaker", () => {
     expect(breaker.admits()).toBe(true);
   });
 
-  test("does not open for an overloaded server, which serves some requests", () => {
+  test("does not open when an overloaded server returns 429, since it still serves some requests", () => {
     const breaker = createBreaker(() => 0);
     for (let failure = 1; failure <= 50; failure += 1) breaker.failed("overloaded");
     expect(breaker.admits()).toBe(true);
@@ -53,9 +53,9 @@ describe("the circuit breaker", () => {
   });
 });
 
-describe("while the server is unreachable", () => {
+describe("while the server is unavailable", () => {
   test.each(["refuse", "allow"] as const)(
-    "a guard that is to %s does so without waiting, and logs one line when the outage begins and one when it ends",
+    "a guard with `onUnavailable: %s` does so without retries, and logs a single line for a thousand requests",
     async (onUnavailable) => {
       const logged: string[] = [];
       let attempts = 0;
@@ -74,7 +74,7 @@ describe("while the server is unreachable", () => {
       for (let count = 0; count < 1000; count += 1) {
         expect((await check({ ...request })).passed).toBe(onUnavailable === "allow");
       }
-      // five until the breaker opens, none of them retried; then at most one a second, whatever the machine's speed
+      // five attempts until the breaker opens, none of them retried; then at most one per second, so more on a slow machine
       expect(attempts).toBeGreaterThanOrEqual(5);
       expect(attempts).toBeLessThan(100);
       expect(retried).toBe(0);
@@ -95,7 +95,7 @@ describe("while the server is unreachable", () => {
     await stub.stop();
   });
 
-  test("all guards of a server share the breaker, also those whose clients are created per request", async () => {
+  test("all guards of a server share the breaker, even if a client is created for each request", async () => {
     const stub = await startStub(() => "close");
     const make = () => new Latchkey({ rootKey: "root_key", serverURL: stub.url });
     const one = guard(make, { log: () => {} });
@@ -106,7 +106,7 @@ describe("while the server is unreachable", () => {
     await stub.stop();
   });
 
-  test("a proxy's 502 is not retried by a guard, and a guard's default limit is one second", async () => {
+  test("a guard does not retry a proxy's 502, and its default timeout is one second", async () => {
     const stub = await startStub(() => ({ status: 502, body: "<h1>Bad Gateway</h1>" }));
     const check = guard(new Latchkey({ rootKey: "root_key", serverURL: stub.url }), { log: () => {} });
     await check({ ...request });
@@ -174,7 +174,7 @@ describe("a guard's cache", () => {
     expect(await asked(valid, { cache: { ttlMs: 60_000 } }, 3)).toBe(1);
   });
 
-  test("never holds a verdict that counts something or that refuses", async () => {
+  test("never holds a refusal, or a verdict of a key or guard with limits or credits", async () => {
     const cache = { ttlMs: 60_000 };
     const limit = {
       id: "",
@@ -193,7 +193,7 @@ describe("a guard's cache", () => {
     expect(await asked({ valid: false, code: "NOT_FOUND" }, { cache }, 3)).toBe(3);
   });
 
-  test("uses a verdict until ttlMs after it was asked for, but not after the key expires", () => {
+  test("returns a verdict until ttlMs after its verification was sent, but not after the key expires", () => {
     let nowMs = 1000;
     const cache = createVerdictCache(500, () => nowMs);
     const client = {};
@@ -208,7 +208,7 @@ describe("a guard's cache", () => {
     expect(cache.find(client, { key: "one" })).toBeUndefined();
   });
 
-  test("does not mix up clients, keys and what is asked of a key, and holds at most 10,000 verdicts", () => {
+  test("returns a verdict only for the same client, key and question, and holds at most 10,000 verdicts", () => {
     const cache = createVerdictCache(500, () => 0);
     const client = {};
     cache.store(client, { key: "one" }, valid, 0);

@@ -11,7 +11,7 @@ let stub: Stub;
 /** a URL where nothing listens */
 let nobody: string;
 
-/** Creates a project with the package and the consumers' programs. */
+/** Creates a project that has the packed package and the programs of `consumer/`. */
 async function project(name: string, ...others: string[]): Promise<string> {
   const path = await packed.project(name, ...others);
   cpSync(join(import.meta.dir, "consumer"), path, { recursive: true });
@@ -65,7 +65,7 @@ const expected = {
 
 const deno = Bun.which("deno");
 
-/** More Node programs to test with: LATCHKEY_TEST_NODES="/path/to/node22 /path/to/node24". */
+/** Set LATCHKEY_TEST_NODES="/path/to/node22 /path/to/node24" to test with other versions of Node too. */
 const runtimes = [
   { name: "Node on the path", command: ["node"] },
   { name: "Bun", command: [process.execPath] },
@@ -80,7 +80,7 @@ const runtimes = [
 
 describe("the packed package", () => {
   test.each(runtimes)(
-    "works in $name, and lets the program end",
+    "works in $name, and does not keep the program from exiting",
     async ({ command }) => {
       const told = JSON.parse(await run(consumer, ...command, "scenario.mjs", stub.url, nobody));
       expect(told).toMatchObject(expected);
@@ -92,7 +92,7 @@ describe("the packed package", () => {
 
   if (deno === null) test.skip("works in Deno: not run, as Deno is not on the path", () => {});
 
-  test("can be bundled for a browser and needs only what browsers and edge workers have", async () => {
+  test("can be bundled for a browser and needs only globals that browsers and edge workers have", async () => {
     await run(
       consumer,
       bin("esbuild"),
@@ -122,7 +122,7 @@ describe("the packed package", () => {
     }
   });
 
-  test("names a built-in module only in the part for Node, and a framework only in its adapter", async () => {
+  test("imports Node's modules only in node/, and a framework only in its adapter", async () => {
     const dist = join(consumer, "node_modules/@latchkey/sdk/dist/esm");
     for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
       if (!file.endsWith(".js")) continue;
@@ -182,7 +182,7 @@ describe("the CommonJS build", () => {
   });
 });
 
-/** Compiled as CommonJS, which the settings of this project do not allow. */
+/** A CommonJS file. It is a string because the compiler settings of this repository do not allow CommonJS. */
 const subpaths = `import { guard, Latchkey } from "@latchkey/sdk";
 import { requireKey as forElysia } from "@latchkey/sdk/elysia";
 import { requireKey as forExpress } from "@latchkey/sdk/express";
@@ -264,7 +264,7 @@ describe("the package's types", () => {
   ];
 
   test.each(settings)(
-    "reject and accept what they must under the settings of $name",
+    "compile, with an error exactly at each @ts-expect-error, under the settings of $name",
     async ({ name, files, options, others, ...more }) => {
       const path = await project(`types-${name.replaceAll(/\W/g, "-")}`, ...others);
       writeFileSync(

@@ -13,18 +13,18 @@ import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
 export const modules = join(root, "node_modules");
-/** what npm could not place beside another version of the same package */
+/** npm installs here the packages that the root's node_modules has in another version. */
 const ownModules = join(root, "sdk/node_modules");
 
-/** The published package, and projects that install it. */
+/** The package as npm publishes it, and projects that install it. */
 export type Packed = {
   tarball: string;
-  /** Creates a project that has the package and these modules of ours. */
+  /** Creates a project that has the package and the modules `others` of this repository's node_modules. */
   project(name: string, ...others: string[]): Promise<string>;
   remove(): void;
 };
 
-/** Packs in a copy, since a test leaves no files in the tree. */
+/** Packs the package in a copy of its folder, because tests must leave no files in the repository. */
 export async function pack(): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-sdk-"));
   const copy = join(folder, "sdk");
@@ -55,7 +55,7 @@ export async function pack(): Promise<Packed> {
   };
 }
 
-/** Runs a program and returns its output. Throws everything it wrote if it fails. */
+/** Runs a program and returns its stdout. If it fails, throws an error with everything that it wrote. */
 export async function run(cwd: string, ...command: string[]): Promise<string> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = Bun.spawn(command, { cwd, env, stdout: "pipe", stderr: "pipe" });
@@ -67,7 +67,7 @@ export async function run(cwd: string, ...command: string[]): Promise<string> {
   return out;
 }
 
-/** A program of our own modules. */
+/** The path of a program in this repository's node_modules. */
 export function bin(name: string): string {
   return join(modules, ".bin", name);
 }

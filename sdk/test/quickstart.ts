@@ -1,4 +1,4 @@
-/** Plays a quickstart: runs every command of its page in order, with its example as the application. */
+/** Plays a quickstart: runs every command of its page in order, with the code in `examples/` as the application. */
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Quickstart } from "../../scripts/quickstarts.ts";
@@ -9,18 +9,17 @@ import { modules } from "./packed.ts";
 const root = join(import.meta.dir, "../..");
 
 export type Stage = {
-  /** holds the application, and its packages or a folder above has them */
+  /** has the application; this folder or one above it has the packages */
   folder: string;
   server: TestServer;
-  /** the folder of the programs that npx runs; default: that of our own packages */
+  /** the folder of the programs that `npx` runs; default: node_modules/.bin of this repository */
   programs?: string;
   /** replaces the command that starts the application */
   start?: string;
-  /** commands after those of the page; what they print comes last */
+  /** commands to run after those of the page */
   more?: string;
 };
 
-/** The text of the page. */
 export function pageOf({ name }: Quickstart): string {
   return readFileSync(join(root, `docs/quickstarts/${name}.md`), "utf8");
 }
@@ -35,10 +34,10 @@ export function copyExample({ name }: Quickstart, folder: string): string {
   return folder;
 }
 
-/** What commands of the page printed, beside the output that the page shows. */
+/** What a command block of the page printed, and the output that the page shows for it. */
 export type Line = { printed: string; promised: string };
 
-/** The lines of the page in order, and last what `more` printed. */
+/** Runs the page and returns a line for each of its command blocks that shows output, and a last one for `more`. */
 export async function play(quickstart: Quickstart, stage: Stage): Promise<Line[]> {
   const { folder, server, programs, start, more } = stage;
   const workspaceId = await server.makeWorkspace();
@@ -65,7 +64,7 @@ export async function play(quickstart: Quickstart, stage: Stage): Promise<Line[]
   );
 }
 
-/** What the application responds, head and body, to a request without a key and to one with each of the keys; and its log. */
+/** Sends the application a request without a key and one with each key. Returns the responses with headers, and its log. */
 export async function ask(
   { start = "", env = ".env" }: Quickstart,
   folder: string,
@@ -81,7 +80,7 @@ export async function ask(
   return { responses, log: readFileSync(join(folder, "application.log"), "utf8") };
 }
 
-/** Runs the first part of the page, and returns what it prints on either stream. */
+/** Runs the first command block of the page, and returns what it prints to stdout and stderr. */
 export async function prepareWith(
   quickstart: Quickstart,
   folder: string,
@@ -94,7 +93,7 @@ export async function prepareWith(
   return bash(script, folder, 0);
 }
 
-/** The line, if its output is not the promised one. In a promise, `…` matches any text. */
+/** Returns the line if it printed something else than promised, else nothing. `…` in a promise matches any text. */
 export function unlike(line: Line): Line[] {
   const pattern = line.promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   return new RegExp(`^${pattern.join("[^]+")}$`).test(line.printed) ? [] : [line];
@@ -107,7 +106,7 @@ function blocksOf(page: string): { language: string; text: string }[] {
   return [...fences].map(([, language = "", text = ""]) => ({ language, text }));
 }
 
-/** The application's own way to listen on a port, if it does not read PORT. */
+/** Replaces the port in a start command. An application without that argument reads the variable PORT. */
 function onPort(command: string, port: number): string {
   return command.replace("--port 3000", `--port ${port}`);
 }
@@ -116,7 +115,7 @@ function npx(programs = join(modules, ".bin")): string {
   return `npx() { "${programs}/$1" "\${@:2}"; }`;
 }
 
-/** What each of the scripts printed, in one shell. */
+/** Runs the scripts one after the other in one shell, and returns what each printed. */
 async function runAll(scripts: readonly string[], folder: string, port: number): Promise<string[]> {
   return (await bash(scripts.join(`\nprintf '${mark}'\n`), folder, port)).split(mark);
 }

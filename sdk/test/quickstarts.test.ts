@@ -29,7 +29,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => packed?.remove());
 
-/** Next.js and workerd come from the registry: sdk/test/registry.test.ts plays these two. */
+/** These two need Next.js and workerd from the npm registry, so sdk/test/registry.test.ts plays them. */
 const playedElsewhere = ["nextjs", "workers"];
 
 describe.each(quickstarts)("the quickstart of $title", (quickstart) => {
@@ -73,7 +73,7 @@ describe.each(quickstarts)("the quickstart of $title", (quickstart) => {
 
   if (quickstart.start === undefined) return;
   playing(
-    `says how to authenticate and when to retry, logs why it cannot verify, and asks a server that hangs once${unlessMissing}`,
+    `returns WWW-Authenticate and Retry-After, logs why it cannot verify, and does not retry if the server hangs${unlessMissing}`,
     async () => {
       const own = await prepare(quickstart, `${name}-alone`);
       const stub = await startStub(({ body }) => reactions[keyIn(body)] ?? "silence");
@@ -95,7 +95,7 @@ describe.each(quickstarts)("the quickstart of $title", (quickstart) => {
   );
 });
 
-/** What the server responds about each key. The limit's end is further away than its window, as if the clocks differed. */
+/** The server's response for each key. The window ends a day from now although it lasts a minute, as if the clocks differed. */
 const reactions: Record<string, Reaction> = {
   unknown: success({ valid: false, code: "NOT_FOUND" }),
   limited: success({
@@ -135,14 +135,14 @@ describe("the first part of a quickstart", () => {
   test.each([
     ["the root key is not pasted", () => server.url, /No apiId in the response: .*authentication/],
     ["no server runs", () => "http://127.0.0.1:1", /curl: .*\n*.*No apiId in the response: \n/],
-  ])("shows what went wrong, and writes no settings, if %s", async (name, url, said) => {
+  ])("prints the server's error and writes no .env file if %s", async (name, url, said) => {
     const folder = emptyFolder(name.replaceAll(" ", "-"));
     const rootKey = "latchkey_root_...";
     expect(await prepareWith(quickstart, folder, { url: url(), rootKey })).toMatch(said);
     expect(existsSync(join(folder, ".env"))).toBe(false);
   });
 
-  test("shows that a user exists already, and goes on", async () => {
+  test("prints that a user exists already, and continues", async () => {
     const rootKey = await server.makeRootKey(["*"], { workspaceId: await server.makeWorkspace() });
     const folder = emptyFolder("twice");
     const prepare = () => prepareWith(quickstart, folder, { url: server.url, rootKey });
@@ -166,7 +166,7 @@ async function prepare(quickstart: Quickstart, path = quickstart.name): Promise<
   return folder;
 }
 
-test("the README shows lines of the example for Hono", () => {
+test("the README shows the code of the Hono example", () => {
   const [, shown = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
   const lines = readFileSync(join(root, "examples/hono/app.ts"), "utf8").split("\n");
   expect(

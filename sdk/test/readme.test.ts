@@ -11,7 +11,7 @@ import { bin, type Packed, pack, run } from "./packed.ts";
 
 const readme = await Bun.file(new URL("../README.md", import.meta.url)).text();
 
-/** The examples in order, each with the heading above it. */
+/** The TypeScript examples of README.md in order, each named by its number and the heading above it. */
 const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(({ 1: code = "", index }, at) => {
   const heading =
     readme
@@ -89,7 +89,7 @@ type Exported = {
 type Fastify = { listen(options: object): Promise<string>; close(): Promise<void> };
 type Hono = { fetch: Handler };
 
-/** The example as a function of a web request, if it is one. */
+/** The handler that an example exports for web requests, if it exports one. */
 function webHandler({ handle, GET, worker, elysia, lambda, app }: Exported): Handler | undefined {
   const env = { LATCHKEY_ROOT_KEY: server.rootKey, LATCHKEY_URL: server.url };
   if (GET !== undefined) return (request) => GET(request, {});
@@ -102,7 +102,7 @@ function webHandler({ handle, GET, worker, elysia, lambda, app }: Exported): Han
   };
 }
 
-/** Starts the example as a server of its own. */
+/** Starts a server for an example that has no handler for web requests: Koa, NestJS, Fastify or Express. */
 async function listening({ koa, Documents, app }: Exported): Promise<{ url: string; stop(): unknown }> {
   if (Documents !== undefined) {
     class Application {}
@@ -122,7 +122,7 @@ async function listening({ koa, Documents, app }: Exported): Promise<{ url: stri
   return { url: `http://127.0.0.1:${port}`, stop: () => node.close() };
 }
 
-/** Sends a request with and without a key to whatever the example serves. */
+/** Sends the example's server a request without and one with a key, and returns the status codes. */
 async function statuses(exported: Exported): Promise<number[]> {
   const path = "/documents/1";
   const requests = [{ headers: {} }, { headers: { authorization: `Bearer ${key}` } }];
@@ -152,7 +152,7 @@ describe("the README", () => {
   test.each(examples)(
     "has an example that works against a server: $name",
     async ({ file }) => {
-      // Bun compiles decorators by the settings of this project, not by those of the example's
+      // Bun would compile decorators with the settings of this repository, not with those of the example's project
       const compiled = file.replace(".ts", ".mjs");
       await run(folder, bin("esbuild"), file, "--format=esm", `--outfile=${compiled}`);
       const exported: Exported = await import(join(folder, compiled));
@@ -162,7 +162,7 @@ describe("the README", () => {
     30_000,
   );
 
-  test("names every option and every class of error", async () => {
+  test("names every option and every export of the package", async () => {
     const settings = await Bun.file(new URL("../src/settings.ts", import.meta.url)).text();
     const options =
       /export type LatchkeyOptions = \{([\s\S]*?)\n\};/.exec(settings)?.[1]?.matchAll(/^ {2}(\w+)\?:/gm) ??

@@ -7,7 +7,7 @@ import { bin, type Packed, pack, run } from "./packed.ts";
 import { copyExample, play, unlike } from "./quickstart.ts";
 import { startStub, success } from "./stub.ts";
 
-/** The packed package in projects whose other packages come from the npm registry, in pinned versions. */
+/** Tests of the packed package in projects that install their other packages from the npm registry, in pinned versions. */
 
 let packed: Packed;
 beforeAll(async () => {
@@ -107,7 +107,7 @@ function dependenciesOf(name: string): Record<string, string> {
 describe("Next.js", () => {
   const server = testServer();
 
-  test("builds without a root key, its proxy refuses requests without a key, and its quickstart does what its page says", async () => {
+  test("builds without a root key, its proxy refuses requests without a key, and its quickstart prints what its page shows", async () => {
     const path = await install("next", dependenciesOf("nextjs"), "module");
     const quickstart = exampleOf("nextjs", path);
     write(path, {
@@ -131,7 +131,7 @@ export const proxy = requireKey(new Latchkey());\nexport const config = { matche
 describe("workerd", () => {
   const server = testServer();
 
-  test("runs a guarded Worker whose client is created per request, as the page of its quickstart says", async () => {
+  test("runs a guarded Worker that creates a client per request, and its quickstart prints what its page shows", async () => {
     const path = await install(
       "workers",
       { ...dependenciesOf("workers"), workerd: "1.20261117.1" },

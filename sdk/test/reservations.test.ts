@@ -18,13 +18,13 @@ async function makeKey() {
   return (await latchkey.keys.createKey({ apiId, credits: { remaining: 1000 }, quotas: [tokens] })).data;
 }
 
-/** The credits left, and the units of the quota that are used or held. */
+/** Returns the credits left, and the units of the quota that are used or held. */
 async function stateOf(keyId: string) {
   const { credits, quotas } = (await latchkey.keys.getState({ keyId })).data;
   return [credits?.remaining, quotas?.[0]?.used];
 }
 
-/** A key whose guard holds 400 credits for a minute. */
+/** Creates a key, and verifies it with a guard that reserves 400 credits for a minute. */
 async function heldKey() {
   const { key, keyId } = await makeKey();
   const check = guard(latchkey, { credits: { reserve: 400, ttl: 60_000 } });
@@ -62,7 +62,7 @@ test.each(frames)(
 );
 
 describe("settleAfter", () => {
-  test("returns what the work returns, and charges once, also if it is used twice for the same reservation", async () => {
+  test("returns what the work returns, and charges once even if it is called twice for the same reservation", async () => {
     const { key, keyId } = await heldKey();
     const work = (use: (amount: number) => void) => {
       use(120);
@@ -75,7 +75,7 @@ describe("settleAfter", () => {
 
   test("releases everything if the work throws or reports nothing, and throws the same error", async () => {
     const failed = await heldKey();
-    const error = new Error("the model is away");
+    const error = new Error("the model does not respond");
     const work = () => Promise.reject(error);
     expect(await settleAfter(latchkey, failed.key, work).catch((caught: unknown) => caught)).toBe(error);
     expect(await stateOf(failed.keyId)).toEqual([1000, 0]);
@@ -136,14 +136,14 @@ describe("settleAfter", () => {
     await stub.stop();
   });
 
-  test("refuses a report that is not a whole number from 0, or that comes too late", async () => {
+  test("rejects a report of units that is not a whole number of 0 or more, or that comes after the work has ended", async () => {
     let late: (amount: number) => void = () => {};
     await settleAfter(latchkey, undefined, (use) => {
       late = use;
       for (const amount of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-        expect(() => use(amount)).toThrow(/whole numbers/);
+        expect(() => use(amount)).toThrow(/must be a whole number/);
       }
     });
-    expect(() => late(1)).toThrow(/is settled/);
+    expect(() => late(1)).toThrow(/is already settled/);
   });
 });

@@ -41,13 +41,13 @@ describe("a wait", () => {
       const waits = Array.from({ length: 400 }, () => waitBefore(backoff, lost, { ...start, attempt }) ?? -1);
       expect(Math.min(...waits)).toBeGreaterThanOrEqual(0);
       expect(Math.max(...waits)).toBeLessThanOrEqual(bound);
-      // full jitter: both ends of the range are reached
+      // full jitter: waits near zero and near the bound occur
       expect(Math.min(...waits)).toBeLessThan(bound * 0.1);
       expect(Math.max(...waits)).toBeGreaterThan(bound * 0.9);
     }
   });
 
-  test("never ends after maxElapsedTime or after the call's timeout", () => {
+  test("always ends before maxElapsedTime and the call's timeout", () => {
     const times = fc.nat({ max: 20_000 });
     fc.assert(
       fc.property(
@@ -66,19 +66,19 @@ describe("a wait", () => {
     );
   });
 
-  test("ends at 10 s by default", () => {
+  test("ends within 10 s of the call's start by default", () => {
     expect(waitBefore(backoff, lost, { ...start, elapsedMs: 9_900, attempt: 0 })).toBeDefined();
     expect(waitBefore(backoff, lost, { ...start, elapsedMs: 10_000 })).toBeUndefined();
   });
 
-  test("is at least as long as Retry-After asks, in seconds or as a date, or is skipped if that is too long", () => {
+  test("is at least as long as Retry-After, in seconds or as a date, and the call is not retried if that is too long", () => {
     const asked = (value: string, elapsedMs = 0) =>
       waitBefore(backoff, refused(429, "x", { "retry-after": value }), { ...start, elapsedMs });
     expect(asked("3")).toBeGreaterThanOrEqual(3000);
     expect(asked("3")).toBeLessThan(3050);
     const utc = (fromNowMs: number) => new Date(Date.now() + fromNowMs).toUTCString();
     expect(asked(utc(5000))).toBeGreaterThan(3000);
-    const ahead = { date: utc(3_600_000), "retry-after": utc(3_605_000) }; // the server's clock
+    const ahead = { date: utc(3_600_000), "retry-after": utc(3_605_000) }; // the server's clock is an hour ahead
     expect(waitBefore(backoff, refused(429, "x", ahead), start)).toBeGreaterThanOrEqual(5000);
     expect(asked("3", 7001)).toBeUndefined();
     expect(asked("3600")).toBeUndefined();
@@ -95,10 +95,20 @@ describe("what is retried", () => {
   const all = [
     { name: "a refused connection", error: nobody, read: true, counted: true },
     { name: "a lost connection", error: lost, read: true, counted: false },
-    { name: "a 500 in our envelope", error: refused(500, "unexpected_error"), read: true, counted: true },
-    { name: "a 503 in our envelope", error: refused(503, "service_unavailable"), read: true, counted: true },
     {
-      name: "a 503 whose effect is unknown",
+      name: "a 500 of the server itself",
+      error: refused(500, "unexpected_error"),
+      read: true,
+      counted: true,
+    },
+    {
+      name: "a 503 of the server itself",
+      error: refused(503, "service_unavailable"),
+      read: true,
+      counted: true,
+    },
+    {
+      name: "a 503 with the code outcome_unknown",
       error: refused(503, "outcome_unknown"),
       read: true,
       counted: false,
@@ -112,9 +122,9 @@ describe("what is retried", () => {
       read: true,
       counted: false,
     },
-    { name: "a 429 without", error: refused(429, "x"), read: false, counted: false },
+    { name: "a 429 without Retry-After", error: refused(429, "x"), read: false, counted: false },
     {
-      name: "a first attempt that is still at work",
+      name: "a 409 because the first attempt is still in progress",
       error: refused(409, "idempotency_in_progress"),
       read: true,
       counted: true,
@@ -122,8 +132,13 @@ describe("what is retried", () => {
     { name: "another 409", error: refused(409, "identity_already_exists"), read: false, counted: false },
     { name: "a 400", error: refused(400, "invalid_input"), read: false, counted: false },
     { name: "a 404", error: refused(404, "key_not_found"), read: false, counted: false },
-    { name: "a time-out", error: new TimeoutError("late"), read: false, counted: false },
-    { name: "a mistake of ours", error: new TypeError("oops"), read: false, counted: false },
+    { name: "a timeout", error: new TimeoutError("late"), read: false, counted: false },
+    {
+      name: "an error that is not from this package",
+      error: new TypeError("oops"),
+      read: false,
+      counted: false,
+    },
   ];
 
   test.each(all)(

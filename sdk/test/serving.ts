@@ -2,15 +2,15 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { GuardOptions } from "../src/guardOptions.ts";
 import type { Latchkey, VerifiedKey } from "../src/index.ts";
 
-/** Options that need nothing of a framework's request. */
+/** Options of a guard without functions of a framework's request, so that they fit every framework. */
 export type Options = Omit<GuardOptions<unknown>, "key" | "tags" | "onRefused"> & {
   key?: string;
   tags?: string[];
   onRefused?: NonNullable<GuardOptions<unknown>["onRefused"]>;
 };
 /**
- * The guards after the first one; what the handler does with the key; and whether the framework trusts the
- * `X-Forwarded-For` of a proxy on this host.
+ * `later`: the options of further guards after the first. `permission`: one that a last guard requires. `work`: what the handler
+ * does with the key. `trustsProxy`: whether the framework trusts the `X-Forwarded-For` of a proxy on this host.
  */
 export type More = {
   later?: Options[];
@@ -18,12 +18,13 @@ export type More = {
   work?: (key: VerifiedKey | undefined) => unknown;
   trustsProxy?: boolean;
 };
-/** A served application with one guarded route, which returns the verified key; `reached` counts its requests. */
+/** A running application with one guarded route, which returns the verified key. `reached` counts the requests that passed. */
 export type App = { url: string; reached(): number; stop(): Promise<void> };
 export type Count = { reached: number };
 /**
- * `ownBodies`: the framework sends a refusal as its own kind of JSON. `address`: what a guard knows of the client's
- * address without `clientIp`: nothing, what the platform says, that of the connection, or that before trusted proxies.
+ * A framework. `ownBodies`: it sends the body of a refusal with its own Content-Type. `address`: the client's address that it
+ * gives a guard without `clientIp`: none, that of the platform's header or event, that of the connection, or that in front of
+ * trusted proxies.
  */
 export type Frame = {
   name: string;

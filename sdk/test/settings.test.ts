@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 describe("a client", () => {
-  test("without a root key can be created, and its first call fails with the option and the variable", async () => {
+  test("without a root key can be created, and its first call fails naming the option and the variable", async () => {
     delete process.env["LATCHKEY_ROOT_KEY"];
     for (const latchkey of [new Latchkey(), new Latchkey({ rootKey: "  \n" })]) {
       const { name, message } = await caught(LatchkeyError, latchkey.apis.getApi({ apiId: "api_1234" }));
@@ -25,7 +25,7 @@ describe("a client", () => {
     }
   });
 
-  test("that is created before its environment is complete reads it with its first call", async () => {
+  test("that is created before LATCHKEY_ROOT_KEY is set reads it at its first call", async () => {
     const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
     delete process.env["LATCHKEY_ROOT_KEY"];
     const latchkey = new Latchkey();
@@ -71,7 +71,7 @@ describe("a client", () => {
     "http://10.0.0.1:7070",
     "http://127.0.0.1.example",
     "http://localhost.example",
-  ])("does not send its root key to %p over plain http unless asked to", (serverURL) => {
+  ])("cannot be created for %p over plain http without `allowHttp`", (serverURL) => {
     const { message } = thrown(() => new Latchkey({ rootKey: "root_key", serverURL }));
     expect(message).toContain("`allowHttp: true`");
     expect(message).toContain("LATCHKEY_ALLOW_HTTP=true");
@@ -91,7 +91,7 @@ describe("a client", () => {
     expect(() => new Latchkey({ rootKey: "root_key", serverURL })).not.toThrow();
   });
 
-  test("checks a call's own URL like its own", async () => {
+  test("does not let a call set a `serverURL` that the client could not have", async () => {
     const latchkey = new Latchkey({ rootKey: "root_key" });
     const call = latchkey.apis.getApi({ apiId: "api_1234" }, { serverURL: "http://latchkey.example" });
     expect((await caught(LatchkeyError, call)).message).toContain("allowHttp");
@@ -126,7 +126,7 @@ describe("a client", () => {
     expect(message).toContain(`\`${Object.keys(options)[0]}\``);
   });
 
-  test("sends its headers with every call, and a call's own headers too", async () => {
+  test("sends its own headers and those of the call with every call", async () => {
     const stub = await startStub(() => success({ id: "api_1", name: "payments" }));
     const latchkey = new Latchkey({
       rootKey: "root_key",
@@ -144,7 +144,7 @@ describe("a client", () => {
     await stub.stop();
   });
 
-  test("sends its calls through the `fetch` it was given", async () => {
+  test("sends its calls with the option `fetch`", async () => {
     const urls: string[] = [];
     const latchkey = new Latchkey({
       rootKey: "root_key",

@@ -4,8 +4,9 @@ import { createServer, type Socket } from "node:net";
 export type Seen = { path: string; headers: Record<string, string>; body: string };
 
 /**
- * What the stub does with a request: it responds, closes the connection without a response, or never responds.
- * `thenClose` closes the connection after the response, without having announced it.
+ * What the stub does with a request: it responds, closes the connection without a response ("close"), or never responds
+ * ("silence"). `cutAt`: it closes the connection after that many characters of the body. `thenClose`: it closes the connection
+ * after the response, without the header `Connection: close`.
  */
 export type Reaction =
   | {
@@ -29,8 +30,8 @@ export type Stub = {
 };
 
 /**
- * A server on a real socket that misbehaves as each test says. A `body` that is a string is sent unchanged, any other as JSON.
- * With `cutAt` the connection is closed after that many characters of it.
+ * Starts a stub server: it listens on a real socket, and reacts to each request as the test says. A `body` that is a string
+ * is sent unchanged, any other value as JSON.
  */
 export async function startStub(
   react: (request: Seen, index: number) => Reaction | Promise<Reaction>,
@@ -42,7 +43,7 @@ export async function startStub(
     sockets.add(socket);
     connections += 1;
     socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => {}); // the other side may give up at any time
+    socket.on("error", () => {}); // the client may close the connection at any time
     let received: Buffer = Buffer.alloc(0);
     socket.on("data", (chunk) => {
       received = Buffer.concat([received, Buffer.from(chunk)]);
@@ -106,16 +107,16 @@ function respond(socket: Socket, reaction: Reaction): void {
   }).map(([name, value]) => `${name}: ${value}`);
   socket.write(`HTTP/1.1 ${status} Stub\r\n${head.join("\r\n")}\r\n\r\n${text.slice(0, cutAt)}`);
   if (thenClose === true) socket.end();
-  // in a packet of its own, like a connection that breaks; a runtime may drop what arrives together with the end
+  // The end goes in a packet of its own, since a runtime may drop a body that arrives together with the end of the connection.
   if (cutAt !== undefined) setTimeout(() => socket.end(), 20);
 }
 
-/** A success in the server's envelope. */
+/** A successful response, in the form that the server sends. */
 export function success(data: unknown, more: object = {}): Reaction {
   return { body: { meta: { requestId: "req_stub" }, data, ...more } };
 }
 
-/** A refusal in the server's envelope; `type` is the last segments of the error's type. */
+/** An error response, in the form that the server sends. `type` is the path of the error's type, after `/errors/`. */
 export function refusal(
   status: number,
   type: string,

@@ -7,7 +7,7 @@ import { proxyFor } from "../src/node/proxy.ts";
 import { type Packed, pack, run } from "./packed.ts";
 import { type Reaction, type Stub, startStub, success } from "./stub.ts";
 
-/** What Node sends through node:http. Each task is run by Node with the packed package. */
+/** Tests of the transport that uses node:http. Node runs each task of `consumer/transport.mjs` with the packed package. */
 
 let packed: Packed;
 let consumer: string;
@@ -61,7 +61,7 @@ describe("on Node", () => {
     expect(stub.connections).toBeLessThanOrEqual(4);
   });
 
-  test("a `fetch` of one's own replaces the transport", async () => {
+  test("the option `fetch` replaces node:http", async () => {
     const { told, stub } = await onNode("ownFetch", refused);
     expect(told).toBe("OWN");
     expect(stub.seen).toHaveLength(0);
@@ -125,7 +125,9 @@ describe("on Node", () => {
     const address = "https://latchkey.example";
     expect((await onNode("elsewhere", refused, { address, environment })).told).toBe("NOT_FOUND");
     expect(asked).toEqual(["CONNECT latchkey.example:443 HTTP/1.1"]);
-    expect((await onNode("elsewhere", refused, { address, environment })).told).toContain("returned 403");
+    expect((await onNode("elsewhere", refused, { address, environment })).told).toContain(
+      "refused the tunnel with status 403",
+    );
     proxy.close();
     target.close();
   });

@@ -215,6 +215,7 @@ async function makeServices(config: Config, surroundings: Surroundings, parts: P
     engine,
     db: engine.db,
     slow: engine.slow,
+    readSlowly: (name, args) => engine.readSlowly(name, args),
     counters,
     caches: cachesOf(config, engine, metrics),
     usage: usageOf(config, surroundings, metrics),

@@ -65,7 +65,7 @@ export type TransactContext = Context & Write;
  * complete. `json` is `items` as JSON, if the operation has already serialized them.
  */
 export type Page<T> = {
-  items: T[];
+  items: T[] | Written<T[]>;
   json?: string | undefined;
   nextAfterId?: string | Position | undefined;
   completeSinceMs?: number | undefined;

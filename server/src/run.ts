@@ -48,7 +48,7 @@ export type Result = {
   data?: unknown;
   /** writes the JSON of `data`; undefined: JSON.stringify does */
   written?: Pick<Written<unknown>, "json">;
-  pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
+  pagination?: { hasMore: boolean; cursor?: string; completeSince?: number } | undefined;
   /** only if the operation has no `data` */
   warnings?: string[];
   /** the id of the first request with the same Idempotency-Key, if this is a copy of its response */
@@ -167,6 +167,7 @@ class CallContext implements RunContext {
   readonly limits: Services["limits"];
   readonly db: Services["db"];
   readonly slow: Services["slow"];
+  readonly readSlowly: Services["readSlowly"];
   readonly counters: Services["counters"];
   readonly caches: Services["caches"];
   readonly usage: Services["usage"];
@@ -189,6 +190,7 @@ class CallContext implements RunContext {
     this.limits = services.limits;
     this.db = services.db;
     this.slow = services.slow;
+    this.readSlowly = services.readSlowly;
     this.counters = services.counters;
     this.caches = services.caches;
     this.usage = services.usage;
@@ -271,9 +273,11 @@ function stillUnderWay(error: unknown): never {
 /** The result of an operation whose output is a `Written`, which writes its own JSON. */
 class WrittenResult implements Result {
   readonly written: Written<unknown>;
+  readonly pagination: Result["pagination"];
 
-  constructor(written: Written<unknown>) {
+  constructor(written: Written<unknown>, pagination?: Result["pagination"]) {
     this.written = written;
+    this.pagination = pagination;
   }
 
   get data(): unknown {
@@ -295,6 +299,7 @@ function resultOf(returned: unknown, operation: Operation): Result {
       : { hasMore: true, cursor: encodeCursor(nextAfterId) }),
     ...(completeSinceMs === undefined ? {} : { completeSince: completeSinceMs }),
   };
+  if (items instanceof Written) return new WrittenResult(items, pagination);
   return json === undefined
     ? { data: items, pagination }
     : { data: items, written: { json: () => json }, pagination };

@@ -5,6 +5,7 @@ import type { Caches } from "./storage/caches.ts";
 import type { Engine } from "./storage/engine.ts";
 import type { Spend, Spent } from "./storage/queries/charges.ts";
 import type { Db } from "./storage/schema.ts";
+import type { ReadSlowly } from "./storage/slowReads.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 import type { Usage } from "./usage/usage.ts";
 
@@ -28,6 +29,7 @@ export type Sources = {
   db: Db;
   /** the database, for lists and searches, which take so long that single reads must not queue behind them */
   slow: Db;
+  readSlowly: ReadSlowly;
   counters: Counters;
   caches: Caches;
   usage: Usage;

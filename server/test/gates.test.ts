@@ -136,7 +136,7 @@ describe("a planted violation is found and named:", () => {
     ["an unused export", /^spare\s+server\/src\/planted\/used\.ts/m],
     ["an idiom that reads as if translated", /planted\/words\.ts:1 "answered": write return/],
     ["a test that fails", /\(fail\) one is two/],
-    ["a generated file that is stale", /docs\/errors\.md is stale/],
+    ["a generated file that is out of date", /docs\/errors\.md is out of date/],
   ])("%s", (_what, found) => {
     expect(run.output).toMatch(found);
   });
@@ -203,7 +203,7 @@ describe("the Debian packages that the tests need", () => {
     const run = npmTest(folder, [], { path });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /^What runs here needs Python 3 with venv, .*curl: install it, and run this again\.$/m,
+      /^This command needs Python 3 with venv, .*curl\. Install what is missing, and run the command again\.$/m,
     );
     expect(run.output).not.toContain("Redis");
   });
@@ -213,7 +213,7 @@ describe("the Debian packages that the tests need", () => {
     const run = npmTest(folder, [], { path, ...(isRoot ? { uid: 65_534 } : {}) });
     expect(run).toMatchObject({ status: 1, lastLine: "" });
     expect(run.output).toMatch(
-      /run {2}sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server [^']*chromium openssl procps[^']*'$/m,
+      /with: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends python3-venv [^']*redis-server [^']*chromium openssl procps[^']*'$/m,
     );
   });
 
@@ -235,7 +235,7 @@ for one in ${programs}; do echo '#!/bin/sh' > bin/$one; /bin/chmod 755 bin/$one;
     const { folder, path } = machine({ "apt-get": "exit 100", sh: 'exec /bin/sh "$@"' });
     const run = npmTest(folder, ["any"], { path });
     expect(run.status).toBe(1);
-    expect(run.output).toContain("and this did not install it: apt-get update");
+    expect(run.output).toContain("which could not be installed with: apt-get update");
     expect(run.output).not.toMatch(/\d+ passed/);
   });
 });

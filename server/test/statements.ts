@@ -1,6 +1,7 @@
 import type { CompiledQuery, OperationNode, QueryExecutor } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
 import type { Db } from "../src/storage/schema.ts";
+import { slowReader } from "../src/storage/slowReads.ts";
 
 /**
  * Records Kysely's tree of every statement that this engine runs from now on, even if the statement was compiled
@@ -34,6 +35,7 @@ export function watchStatements(engine: Engine, seen: (statement: Watched) => vo
   };
   watch(engine.db, "alone");
   watch(engine.slow, "alone");
+  engine.readSlowly = slowReader(engine.slow); // in this thread, where its statements are seen
   engine.transaction = (work, options) =>
     transaction.call(
       engine,

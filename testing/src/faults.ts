@@ -4,12 +4,12 @@ import type { Fault } from "./orders.ts";
 
 export type Faults = {
   add(operation: string, fault: Fault): void;
-  /** Undefined if this request is not to fail. */
+  /** The failure to return for this request; undefined if the test asked for none. */
   responseTo(request: Request): Response | undefined;
   clear(): void;
 };
 
-/** Failures in place of responses, for each operation in the order in which they were added. */
+/** The failures that the test asked for. Those of one operation are returned in the order in which they were added. */
 export function makeFaults(): Faults {
   const waiting = new Map<string, { status: number; left: number }[]>();
   return {
@@ -33,7 +33,11 @@ const requestId = "req_fault";
 
 function failed(status: number, origin: string): Response {
   const code = codeOf(status);
-  const error = { title: "Failed by the test", detail: "The test asked for this failure.", status };
+  const error = {
+    title: "Failed by the test",
+    detail: "The test asked for this failure with `fail`.",
+    status,
+  };
   const body =
     code === undefined
       ? JSON.stringify({
@@ -45,7 +49,7 @@ function failed(status: number, origin: string): Response {
   return new Response(body, { status, headers });
 }
 
-/** The first error of the catalogue with this status. A proxy before the server may return others. */
+/** The first error of the server with this status; undefined if it has none, since a proxy may return other statuses. */
 function codeOf(status: number): ErrorCode | undefined {
   const [code] = Object.entries(catalogue).find(([, row]) => row.status === status) ?? [];
   return code as ErrorCode | undefined;

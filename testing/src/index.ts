@@ -9,7 +9,7 @@ export type { Seed, Seeded } from "./seed.ts";
 export type { Duration, Instant } from "./times.ts";
 
 export type TestOptions = {
-  /** What the clock of the server shows at first. It stands still until the test moves it. Default: the present. */
+  /** The time of the server's clock at the start. The clock stands still until the test moves it. Default: now. */
   now?: Instant;
 };
 
@@ -20,38 +20,38 @@ export type OperationName = {
 }[Name<Latchkey>];
 
 export type TestClock = {
-  /** What the clock shows, as Unix time in milliseconds. */
+  /** The time of the server's clock, in Unix milliseconds. */
   now(): number;
-  /** Lets time pass: milliseconds, or `"250ms"`, `"30s"`, `"2m"`, `"12h"`, `"7d"`. */
+  /** Moves the clock forward by milliseconds, or by `"250ms"`, `"30s"`, `"2m"`, `"12h"`, `"7d"`. */
   advance(by: Duration): Promise<void>;
-  /** Lets time pass until `to`. An earlier time sets the clock back, as an administrator might. */
+  /** Sets the clock to `to`, which may be earlier: then the server sees a clock that was set back. */
   set(to: Instant): Promise<void>;
 };
 
-/** A server of its own, with an empty database in memory, for one test or for many. */
+/** A running server with its own database in memory, which is empty at first. It can serve one test or many. */
 export type TestLatchkey = AsyncDisposable & {
   /** `http://127.0.0.1:<port>`, for any client of the API. */
   url: string;
-  /** May call every operation. */
+  /** A root key with all permissions. */
   rootKey: string;
-  /** `@latchkey/sdk`, connected to this server. */
+  /** A client of `@latchkey/sdk`, connected to this server. */
   client: Latchkey;
   clock: TestClock;
-  /** Creates a key and, with `externalId`, its identity. Unknown roles and permissions are created, too. */
+  /** Creates a key and, with `externalId`, its identity. Roles and permissions that do not exist are created too. */
   seed(seed?: Seed): Promise<Seeded>;
-  /** The next requests of this operation fail. In force for every request that begins after the call. */
+  /** Makes the next requests of this operation fail. When the promise resolves, every later request is affected. */
   fail(operation: OperationName, fault: Fault): Promise<void>;
-  /** Every verification and every decision of a rate limit since the start or the last reset, oldest first. */
+  /** Every verification and every `ratelimit.limit` decision since the start or the last `reset`, oldest first. */
   events(): Promise<TestEvent[]>;
-  /** Empties the database and sets the clock and the faults back. `url` and `rootKey` stay the same. */
+  /** Empties the database, sets the clock to its first time, and removes failures. `url` and `rootKey` stay the same. */
   reset(): Promise<void>;
-  /** Stops the server. `await using` does it at the end of the block. */
+  /** Stops the server. With `await using`, the end of the block calls this. */
   close(): Promise<void>;
 };
 
 /**
- * Starts the real server in a process of its own. It ends with `close`, and when this process ends.
- * Errors: `Error` if the server does not start, with what it wrote.
+ * Starts a real server in its own process. That process ends at `close`, or when the current process ends.
+ * Errors: `Error` with the server's output if the server does not start.
  */
 export async function createTestLatchkey({ now = Date.now() }: TestOptions = {}): Promise<TestLatchkey> {
   const startMs = instantOf(now);
@@ -87,12 +87,12 @@ export async function createTestLatchkey({ now = Date.now() }: TestOptions = {})
   };
 }
 
-/** JSON has no infinity */
+/** `times: Infinity` is sent as this number, because JSON has no infinity. */
 const mostTimes = 1_000_000_000;
 
 async function fail(server: Process, operation: string, { status, times = 1 }: Fault): Promise<void> {
   if (!Number.isInteger(status) || status < 400 || status > 599) {
-    throw new TypeError(`status must be from 400 to 599, and ${status} is not.`);
+    throw new TypeError(`\`status\` is ${status}. Use a whole number from 400 to 599.`);
   }
   await server.ask({ kind: "fail", operation, fault: { status, times: Math.min(times, mostTimes) } });
 }

@@ -1,25 +1,25 @@
-/** How the package and its server program talk: numbered orders on one pipe, and replies on another. */
+/** The protocol between the package and its server program: numbered orders on one pipe, and a reply to each on another. */
 
 /** A failure that the server returns in place of a response. */
 export type Fault = {
-  /** a status of 400 or more, such as 503 */
+  /** an HTTP status from 400 to 599, such as 503 */
   status: number;
   /** how many requests fail. Default: 1 */
   times?: number;
 };
 
-/** A verification, or a decision of a rate limit. */
+/** A verification, or a decision of `ratelimit.limit`. */
 export type TestEvent = {
-  /** Unix time in milliseconds, by the clock of the test */
+  /** when it happened, by the server's clock, in Unix milliseconds */
   time: number;
   requestId: string;
-  /** the code of a verification, or PASSED or REFUSED */
+  /** a verification's code, such as VALID; for `ratelimit.limit`, PASSED or REFUSED */
   outcome: string;
   keyId?: string;
   identityId?: string;
   apiId?: string;
   namespaceId?: string;
-  /** the credits or the cost that were spent */
+  /** the credits that the verification spent, or the cost that `ratelimit.limit` counted */
   credits: number;
   tags: readonly string[];
 };
@@ -31,5 +31,5 @@ export type Order =
   | { kind: "events" }
   | { kind: "reset"; nowMs: number };
 
-/** The first reply, with id 0, comes when the server listens. */
+/** The server program sends a first reply, with id 0, when it listens. */
 export type Reply = { id: number; value: unknown } | { id: number; error: string };

@@ -7,11 +7,11 @@ import { fileURLToPath } from "node:url";
 import { findBun } from "../../server/bin/findBun.mjs";
 import type { Order, Reply } from "./orders.ts";
 
-/** The process of a test server. */
+/** A test server's process, seen from the test. */
 export type Process = {
   url: string;
   rootKey: string;
-  /** Errors: `Error` if the order fails, or the process has ended. */
+  /** Sends an order and resolves to its result. Errors: `Error` if the order fails or the process has ended. */
   ask(order: Order): Promise<unknown>;
   close(): Promise<void>;
 };
@@ -20,11 +20,11 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 type Waiting = { resolve(value: unknown): void; reject(error: Error): void };
 
 const here = fileURLToPath(import.meta.url);
-/** the folder of the package, from `dist/esm` or `dist/cjs` */
+/** The package's folder. This file is in its `dist/esm` or `dist/cjs`. */
 const root = join(dirname(here), "../..");
 const program = join(root, "dist/program/program.js");
 
-/** Errors: `Error` if the server does not start, with what it wrote. */
+/** Errors: `Error` with the server's output if the server does not start. */
 export async function startProcess(): Promise<Process> {
   const child = spawnServer();
   const waiting = new Map<number, Waiting>();
@@ -49,7 +49,7 @@ export async function startProcess(): Promise<Process> {
     rootKey,
     ask(order) {
       if (child.exitCode !== null || child.stdin.writableEnded) {
-        return Promise.reject(new Error("This test server is closed."));
+        return Promise.reject(new Error("This test server was closed. Create another one."));
       }
       lastId += 1;
       const reply = wait(lastId);
@@ -64,7 +64,7 @@ export async function startProcess(): Promise<Process> {
   };
 }
 
-/** The program ends when its input ends, so it does not outlive this process. */
+/** The server program exits when its stdin ends, so it does not outlive this process. */
 function spawnServer(): Child {
   const { optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const bun = findBun(here, optionalDependencies["@oven/bun-linux-x64"]);
@@ -73,7 +73,7 @@ function spawnServer(): Child {
   return spawn(bun.path, [program], { cwd: dirname(program), env, stdio: ["pipe", "pipe", "pipe"] });
 }
 
-/** Resolves when the process has ended. Whoever waits for it then gets an error with what it wrote. */
+/** Resolves when the process has ended. Orders that wait for a reply then fail with an error that has its output. */
 function endOf(child: Child, waiting: Map<number, Waiting>): Promise<void> {
   let written = "";
   child.stderr.on("data", (part) => {
@@ -86,11 +86,11 @@ function endOf(child: Child, waiting: Map<number, Waiting>): Promise<void> {
       resolve();
     };
     child.on("error", (error) => end(`The test server could not be started: ${error.message}.`));
-    child.on("close", (code) => end(`The test server ended with ${code}.`));
+    child.on("close", (code) => end(`The test server exited with code ${code}.`));
   });
 }
 
-/** Whether this process waits for the other one. It does only while an order is not done. */
+/** While an order waits for its reply, the child process keeps this process alive; otherwise this process may exit. */
 function keepAlive(child: Child, isNeeded: boolean): void {
   const change = isNeeded ? "ref" : "unref";
   for (const one of [child, child.stdin, child.stdout, child.stderr]) {

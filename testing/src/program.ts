@@ -1,6 +1,6 @@
 /**
- * The server for tests: follows the orders that come over its input, one JSON object a line, and ends when its input ends.
- * The program that starts it is the only one that can reach its clock and its faults.
+ * The server program for tests. It reads orders from stdin, one JSON object per line, and exits when stdin ends. So only the
+ * program that started it can move its clock and make requests fail.
  */
 import { createInterface } from "node:readline";
 import type { Order, Reply } from "./orders.ts";

@@ -4,8 +4,8 @@ type KeyInput = Parameters<Latchkey["keys"]["createKey"]>[0];
 type IdentityInput = Parameters<Latchkey["identities"]["createIdentity"]>[0];
 
 /**
- * A key to create. With `externalId`, `meta` and `ratelimits` belong to its identity, which is created if it is missing;
- * without, they belong to the key.
+ * A key to create. With `externalId`, the key belongs to that identity, which is created if it is missing, and `meta` and
+ * `ratelimits` are the identity's. Without `externalId`, they are the key's.
  */
 export type Seed = Omit<KeyInput, "apiId"> & Omit<Partial<IdentityInput>, "meta"> & { apiId?: string };
 
@@ -13,11 +13,11 @@ export type Seeded = {
   key: string;
   keyId: string;
   apiId: string;
-  /** the id of the identity, if there is one */
+  /** the id of the key's identity; undefined without `externalId` */
   identityId: string | undefined;
 };
 
-/** Creates keys in one api, which is created with the first key. */
+/** Creates keys in one api. The first key creates the api. */
 export function seeder(client: Latchkey) {
   let api: Promise<string> | undefined;
   const apiOf = () => {
@@ -46,7 +46,7 @@ export function seeder(client: Latchkey) {
       const { data } = await client.keys.createKey({ ...own, apiId });
       return { key: data.key, keyId: data.keyId, apiId, identityId };
     },
-    /** The api is gone, too, when the database is emptied. */
+    /** Must be called when the database is emptied, because the api is then deleted too. */
     forget() {
       api = undefined;
     },

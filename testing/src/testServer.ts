@@ -9,12 +9,12 @@ import type { Order, TestEvent } from "./orders.ts";
 export type TestServer = { url: string; rootKey: string; follow(order: Order): Promise<unknown> };
 
 /** A clock that stands still until an order moves it. */
-type Clock = { nowMs: number /** how far it was set back */; setBackMs: number };
+type Clock = { nowMs: number /** by how much it was set back in total */; setBackMs: number };
 
-/** The engine with its database in memory; a reset replaces it. */
+/** The server with its database in memory. A reset starts another one. */
 type Engine = { server: RunningServer; clock: Clock; events: TestEvent[] };
 
-/** Listens on a free port of this machine. The port and the root key stay the same over a reset. */
+/** Starts a server on a free port of this machine. A reset does not change the port and the root key. */
 export async function startTestServer(): Promise<TestServer> {
   const rootKey = rootKeySecret(randomBytes(24));
   const faults = makeFaults();
@@ -25,10 +25,10 @@ export async function startTestServer(): Promise<TestServer> {
     development: false,
     idleTimeout: 255,
     async fetch(request, socket) {
-      await nextTurns(); // an order that was sent before this request is nearly always in force first
+      await nextTurns(); // so that an order that the test sent before this request is nearly always carried out first
       const { server, clock } = started(engine);
       const response = faults.responseTo(request) ?? (await server.fetch(request, socket));
-      response.headers.set("Date", new Date(clock.nowMs).toUTCString()); // clients compare a limit's end with it
+      response.headers.set("Date", new Date(clock.nowMs).toUTCString()); // clients compute Retry-After from it
       return response;
     },
   });
@@ -109,7 +109,7 @@ function eventOf(event: UsageEvent): TestEvent {
   };
 }
 
-/** So many turns of the event loop that the input, which another thread may read, has arrived. */
+/** Waits a few turns of the event loop, in which stdin, which another thread may read, delivers its lines. */
 async function nextTurns(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -5,7 +5,7 @@ export type Instant = number | string | Date;
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Errors: `TypeError` for text that is not a duration, and for negative ones. */
+/** Errors: `TypeError` if the value is not a duration, or is negative. */
 export function millisecondsOf(duration: Duration): number {
   const [, count, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration)) ?? [];
   const ms =
@@ -14,15 +14,15 @@ export function millisecondsOf(duration: Duration): number {
       : Number(count) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
   if (Number.isFinite(ms) && ms >= 0) return ms;
   throw new TypeError(
-    `${JSON.stringify(duration)} is not a duration. Use milliseconds, or text such as "2m".`,
+    `${JSON.stringify(duration)} is not a duration. Use a number of milliseconds of 0 or more, or a string such as "250ms", "30s", "2m", "12h" or "7d".`,
   );
 }
 
-/** Errors: `TypeError` for what is not a time. */
+/** Errors: `TypeError` if the value is not a time. */
 export function instantOf(instant: Instant): number {
   const ms = new Date(instant).getTime();
   if (!Number.isNaN(ms)) return ms;
   throw new TypeError(
-    `${JSON.stringify(instant)} is not a time. Use an ISO time such as "2026-01-31T23:59:00Z".`,
+    `${JSON.stringify(instant)} is not a time. Use Unix milliseconds, a Date, or an ISO time such as "2026-01-31T23:59:00Z".`,
   );
 }

@@ -1,4 +1,4 @@
-/** The packed package, installed from its tarball: what it does, and that it works in each test runner. */
+/** Tests of the package as npm would publish it, installed from its tarball, in each test runner. */
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ describe("a test server", () => {
     expect(latchkey.clock.now()).toBe(Date.parse("2026-02-01T00:00:00Z"));
   });
 
-  test("tells an application by its own clock how long a user has to wait", async () => {
+  test("makes the SDK's guards compute Retry-After by the server's clock", async () => {
     await latchkey.clock.set("2026-01-31T23:59:00Z");
     const { key } = await latchkey.seed(limited);
     const { guard } = await import(join(project, "node_modules/@latchkey/sdk/dist/esm/index.js"));
@@ -85,7 +85,7 @@ describe("a test server", () => {
     expect(headers.get("date")).toBe("Sat, 31 Jan 2026 23:59:45 GMT");
   });
 
-  test("expires a key when the clock is set past its end, and not when it is set back", async () => {
+  test("lets a key expire when the clock is set past its expiry, and makes it valid again when the clock is set back", async () => {
     const { key } = await latchkey.seed({ expires: Date.parse("2026-02-02") });
     await latchkey.clock.set("2026-02-02T00:00:01Z");
     expect((await verify(key)).code).toBe("EXPIRED");
@@ -111,13 +111,13 @@ describe("a test server", () => {
     });
     const second = await latchkey.seed({ externalId: "user_123" });
     expect([second.identityId, second.apiId]).toEqual([seeded.identityId, seeded.apiId]);
-    expect((await verify(second.key)).code).toBe("RATE_LIMITED"); // the limit is the identity's
+    expect((await verify(second.key)).code).toBe("RATE_LIMITED"); // the limit belongs to the identity
     const alone = await latchkey.seed({ meta: { own: true }, roles: ["admin"] });
     expect(await verify(alone.key)).toMatchObject({ valid: true, meta: { own: true } });
     expect(alone.identityId).toBeUndefined();
   });
 
-  test("fails as many requests of one operation as the test asks for", async () => {
+  test("makes as many requests of an operation fail as `fail` says", async () => {
     const { key } = await latchkey.seed();
     await latchkey.fail("keys.verifyKey", { status: 503, times: 2 });
     await latchkey.fail("keys.verifyKey", { status: 502 });
@@ -131,7 +131,7 @@ describe("a test server", () => {
     expect(await faultOf(latchkey.fail("keys.verifyKey", { status: 200 }))).toContain("from 400 to 599");
   });
 
-  test("returns every verification and decision, and nothing of the time before a reset", async () => {
+  test("returns every verification and decision since the last reset", async () => {
     const { key, keyId, apiId, identityId } = await latchkey.seed(limited);
     await verify(key);
     await verify(key);
@@ -148,7 +148,7 @@ describe("a test server", () => {
     expect(await latchkey.events()).toEqual([]);
   });
 
-  test("is empty after a reset, with the first time and without failures, at the same address with the same root key", async () => {
+  test("a reset empties the database, restores the first time and removes failures, but keeps the URL and the root key", async () => {
     const { url, rootKey } = latchkey;
     const { key } = await latchkey.seed(limited);
     await latchkey.clock.advance("7d");
@@ -161,7 +161,7 @@ describe("a test server", () => {
     expect([latchkey.url, latchkey.rootKey]).toEqual([url, rootKey]);
   });
 
-  test("says what is wrong with a time or a duration", async () => {
+  test("rejects an invalid time or duration with an error that says so", async () => {
     for (const wrong of ["2 minutes", "-1s", -1, Number.NaN] as Testing.Duration[]) {
       expect(await faultOf(latchkey.clock.advance(wrong))).toContain("is not a duration");
     }
@@ -169,12 +169,12 @@ describe("a test server", () => {
     expect(await faultOf(testing.createTestLatchkey({ now: "soon" }))).toContain("is not a time");
   });
 
-  test("refuses orders after it was closed, also by `await using`, and its process has ended", async () => {
+  test("after it was closed, also by `await using`, refuses orders, and its process has ended", async () => {
     const other = await testing.createTestLatchkey();
     await other.close();
-    expect(await faultOf(other.events())).toContain("This test server is closed.");
+    expect(await faultOf(other.events())).toContain("This test server was closed.");
     expect(await faultOf(fetch(other.url))).not.toBe("");
-    await other.close(); // a second time is no fault
+    await other.close(); // closing it twice is not an error
     let url = "";
     {
       await using inner = await testing.createTestLatchkey();
@@ -184,7 +184,7 @@ describe("a test server", () => {
     expect(await faultOf(fetch(url))).not.toBe("");
   });
 
-  test("takes at most 400 ms of processor time to be ready", () => {
+  test("takes at most 400 ms of CPU time to start", () => {
     const program = join(project, "node_modules/@latchkey/testing/dist/program/program.js");
     const times = Array.from({ length: 3 }, () => {
       const { resourceUsage, stdout } = Bun.spawnSync([process.execPath, program], { stdin: "ignore" });
@@ -245,7 +245,7 @@ test("a limit holds until its window ends", async () => {
       { ...one, closes: "no" },
     ]),
   )(
-    "in $runner passes and lets the runner end (closes the server: $closes)",
+    "in $runner passes, and the runner exits (the test closes the server: $closes)",
     async ({ file, source, command, closes }) => {
       write({ [file]: source });
       await run(command, { cwd: project, env: { CLOSE: closes } }); // throws what it wrote if it fails
@@ -254,7 +254,7 @@ test("a limit holds until its window ends", async () => {
   );
 });
 
-test("the README's examples pass as they are written", async () => {
+test("the README's examples pass unchanged", async () => {
   const page = readFileSync(join(root, "testing/README.md"), "utf8");
   const examples = [...page.matchAll(/^`([\w.]+)`[^\n]*:\n\n```js\n([\s\S]*?)^```/gm)];
   const files = Object.fromEntries(examples.map(([, name = "", code = ""]) => [name, code]));
@@ -264,7 +264,7 @@ test("the README's examples pass as they are written", async () => {
   await run(["node", "--test", "expiry.test.mjs"], { cwd: project });
 });
 
-/** The message with which it fails; empty if it does not fail. */
+/** Returns the message of the promise's error, or an empty string if it does not reject. */
 function faultOf(work: Promise<unknown>): Promise<string> {
   return work.then(
     () => "",
@@ -272,13 +272,13 @@ function faultOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Whether a process has this folder in its command line. */
+/** Whether a process runs whose command line contains this folder. */
 function isRunning(folder: string): boolean {
   const { stdout } = Bun.spawnSync(["pgrep", "-f", folder]);
   return stdout.toString().trim() !== "";
 }
 
-test("the package has no install script, and says where it comes from", async () => {
+test("the package has no install script, and names its license and repository", async () => {
   const manifest = JSON.parse(
     readFileSync(join(project, "node_modules/@latchkey/testing/package.json"), "utf8"),
   );

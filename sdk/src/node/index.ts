@@ -6,7 +6,7 @@ import { nodeTransport } from "./transport.ts";
 export * from "../common.ts";
 
 export type Latchkey<M extends MetaTypes = MetaTypes> = Client<M>;
-/** Creates clients whose calls go through `node:http`, which costs less than Node's `fetch`. */
+/** Creates clients that send their requests with `node:http`, which takes less CPU time than Node's `fetch`. */
 export const Latchkey: LatchkeyConstructor = clientClass(({ fetch, maxSockets }) =>
   fetch === undefined ? nodeTransport(maxSockets) : fetchTransport(fetch),
 );

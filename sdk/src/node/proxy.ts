@@ -3,12 +3,12 @@ import { request as requestHttps, Agent as TlsAgent } from "node:https";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-/** Where and how the requests of one origin are sent. */
+/** Where and how the requests to one origin are sent: directly or through a proxy. */
 export type Target = {
   request: typeof requestHttp;
   agent: Agent;
   options(url: URL): Pick<RequestOptions, "hostname" | "port" | "path">;
-  /** Sent beside those of the call. */
+  /** Sent in addition to the headers of the call. */
   headers: Record<string, string>;
 };
 
@@ -16,7 +16,7 @@ type Environment = Record<string, string | undefined>;
 
 const loopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for this URL. A loopback address never has one. */
+/** The proxy for this URL by HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Requests to a loopback address use no proxy. */
 export function proxyFor(url: URL, environment: Environment): URL | undefined {
   const read = (name: string) => environment[name.toLowerCase()] || environment[name];
   const proxy = read(url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY");
@@ -26,7 +26,10 @@ export function proxyFor(url: URL, environment: Environment): URL | undefined {
   return new URL(proxy.includes("://") ? proxy : `http://${proxy}`);
 }
 
-/** An entry is "*", a host, or a domain with all its hosts, with or without a leading dot and a port. */
+/**
+ * Whether an entry of NO_PROXY matches the URL. An entry is `*`, or a host or domain, which includes its subdomains. It may
+ * begin with a dot and end with a port.
+ */
 function excepts(entry: string, { hostname, port, protocol }: URL): boolean {
   if (entry === "*") return true;
   const [, domain = "", ownPort] = /^\*?\.?(.+?)(?::(\d+))?$/.exec(entry) ?? [];
@@ -34,7 +37,7 @@ function excepts(entry: string, { hostname, port, protocol }: URL): boolean {
   return hostname === domain || hostname.endsWith(`.${domain}`);
 }
 
-/** Plain http goes through a proxy as a request with the whole URL. */
+/** For plain http, the client sends the proxy a request whose path is the whole URL. */
 export function throughProxy({ host }: URL, proxy: URL, settings: AgentOptions): Target {
   const isTls = proxy.protocol === "https:";
   return {
@@ -45,7 +48,7 @@ export function throughProxy({ host }: URL, proxy: URL, settings: AgentOptions):
   };
 }
 
-/** An agent whose connections go through a tunnel of the proxy. */
+/** For https, each connection of this agent is a tunnel through the proxy, opened with CONNECT. */
 export function tunnelAgent(proxy: URL, settings: AgentOptions): TlsAgent {
   const agent = new TlsAgent(settings);
   agent.createConnection = (options, callback) => {
@@ -66,7 +69,7 @@ export function tunnelAgent(proxy: URL, settings: AgentOptions): TlsAgent {
         return;
       }
       socket.destroy();
-      fail(new Error(`the proxy ${proxy.host} returned ${statusCode}`));
+      fail(new Error(`the proxy ${proxy.host} refused the tunnel with status ${statusCode}`));
     });
     request.end();
     return undefined;

@@ -3,12 +3,12 @@ import { request as requestHttps, Agent as TlsAgent } from "node:https";
 import type { Received, Sent, Transport } from "../transport.ts";
 import { proxyFor, type Target, throughProxy, tunnelAgent } from "./proxy.ts";
 
-/** The server closes idle connections after 8 s. They are closed earlier here, so that no request meets one. */
+/** The client closes a connection after this idle time. The server does so after 8 s, and a request could get lost then. */
 const idleMs = 4000;
 
 const transports = new Map<number, Transport>();
 
-/** Sends requests through `node:http` on at most so many connections to a server, which all clients share. */
+/** Sends requests with `node:http`. All clients of the process share at most `maxSockets` connections to a server. */
 export function nodeTransport(maxSockets = 64): Transport {
   const known = transports.get(maxSockets);
   if (known !== undefined) return known;
@@ -19,8 +19,8 @@ export function nodeTransport(maxSockets = 64): Transport {
     const name = `${url.origin} ${proxy?.href}`;
     const target = targets.get(name) ?? createTarget(url, proxy, maxSockets);
     targets.set(name, target);
-    // Two turns of the event loop, between which Node reads that a server has closed an idle connection. A request
-    // sent on such a connection would be lost, and sending it again might count it twice.
+    // Waits two turns of the event loop, so that Node notices if the server has closed an idle connection. A request on
+    // such a connection would be lost, and sending it again might count it twice.
     if (Object.keys(target.agent.freeSockets).length > 0) await turn().then(turn);
     sent.signal.throwIfAborted();
     return exchange(target, url, sent);
@@ -59,7 +59,7 @@ function exchange(
     const onAbort = () => void outgoing.destroy(signal.reason);
     signal.addEventListener("abort", onAbort);
     outgoing.on("close", () => signal.removeEventListener("abort", onAbort));
-    outgoing.on("error", reject); // after the response has begun, `resolve` has the first word
+    outgoing.on("error", reject); // once the response has begun, `read` resolves instead, even if the connection breaks
     outgoing.on("response", (incoming) => read(incoming, resolve));
     outgoing.end(body);
   });
@@ -68,7 +68,7 @@ function exchange(
 function read(incoming: IncomingMessage, done: (received: Received) => void): void {
   const parts: Buffer[] = [];
   incoming.on("data", (part: Buffer) => void parts.push(part));
-  incoming.on("error", () => {}); // "close" follows
+  incoming.on("error", () => {}); // "close" follows, and its handler reports that the body is incomplete
   incoming.on("close", () => {
     const text = new TextDecoder().decode(Buffer.concat(parts));
     const headers = new Headers();

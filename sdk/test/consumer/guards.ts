@@ -1,5 +1,5 @@
 /* oxlint-disable no-unused-expressions */
-// Compiled by the tests in a project with the package and the frameworks; never run.
+// The tests only compile this file, in a project that has installed the package and the frameworks. It never runs.
 import { guard, hasPermission, Latchkey, settleAfter } from "@latchkey/sdk";
 import { requireKey as forElysia, requirePermission as permitElysia } from "@latchkey/sdk/elysia";
 import { requireKey as forExpress, requirePermission as permitExpress } from "@latchkey/sdk/express";
@@ -21,7 +21,7 @@ import Koa from "koa";
 type Plan = "free" | "pro";
 const latchkey = new Latchkey<{ identity: { plan: Plan } }>();
 
-/** After a guard the key has its types, and may be undefined only if the options allow it. */
+/** A verified key has the client's types, and can be undefined only with `onUnavailable: "allow"`. */
 export async function web(request: Request): Promise<Response> {
   const verdict = await guard(latchkey, { permissions: "documents.read" })(request);
   // @ts-expect-error `passed` was not checked
@@ -29,10 +29,10 @@ export async function web(request: Request): Promise<Response> {
   if (!verdict.passed) return verdict.response;
   verdict.key.identity?.meta.plan satisfies Plan | undefined;
   const lenient = await guard(latchkey, { onUnavailable: "allow" })(request);
-  // @ts-expect-error there may be no key while the server is unreachable
+  // @ts-expect-error with "allow", the key is undefined while the server is unavailable
   if (lenient.passed) lenient.key.identity;
   const chosen = await guard(latchkey, { onUnavailable: lenient.passed ? "allow" : "refuse" })(request);
-  // @ts-expect-error there may be no key here either
+  // @ts-expect-error the choice may be "allow"
   if (chosen.passed) chosen.key.identity;
   return Response.json(verdict.key.keyId);
 }
@@ -87,7 +87,7 @@ forKoa(listed, { ratelimits: () => [{ name: "request" }] });
 guard(listed, { quotas: [{ name: "credits", cost: 1 }], apis: ["api_1"], clientIp: () => "192.0.2.1" });
 // @ts-expect-error a typo in a quota
 guard(listed, { quotas: [{ name: "credit" }] });
-// @ts-expect-error the address is given by `clientIp`
+// @ts-expect-error there is no option `ip`; the option for the address is `clientIp`
 guard(listed, { ip: "192.0.2.1" });
 permitHono<Permission>("documents.read");
 // @ts-expect-error a typo in a permission
@@ -122,7 +122,7 @@ export const elysiaApp = new Elysia().get(
 );
 const nestGuard = new KeyGuard(latchkey, { onUnavailable: "allow" });
 nestGuard satisfies CanActivate;
-// @ts-expect-error there may be no key while the server is unreachable
+// @ts-expect-error with "allow", the key is undefined while the server is unavailable
 nestGuard.keyOf({}).identity;
 const separate = new Hono();
 separate.use(
@@ -131,7 +131,7 @@ separate.use(
 );
 separate.get("/documents/:id", (context) => context.text(context.var.verifiedKey?.keyId ?? ""));
 
-/** A handler within the first guard, with a further permission, keeps its types. */
+/** `withPermission` inside `withKey` keeps the types of the handler. */
 export const POST = withKey(
   latchkey,
   {},
@@ -164,5 +164,5 @@ new Elysia().post("/documents/:id", ({ params }) => params.id, {
   beforeHandle: [elysiaKey, permitElysia("documents.write")],
 });
 
-// @ts-expect-error no such choice
+// @ts-expect-error "ignore" is not a value of `onUnavailable`
 forHono(latchkey, { onUnavailable: "ignore" });

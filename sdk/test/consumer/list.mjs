@@ -1,4 +1,4 @@
-// @ts-nocheck: the bundler reads it, not the compiler.
+// @ts-nocheck: a test bundles this file for a browser; TypeScript never compiles it.
 import { Latchkey } from "@latchkey/sdk";
 
 const latchkey = new Latchkey({ rootKey: "root_key", serverURL: globalThis.serverURL });

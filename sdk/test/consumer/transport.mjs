@@ -1,5 +1,5 @@
-// @ts-nocheck: Node reads it, not the compiler.
-// Run by Node in a project that has installed the package. argv: the stub's URL, a task, and what the task needs.
+// @ts-nocheck: Node runs this file in a project that has installed the package; TypeScript never compiles it.
+// argv: the URL of the stub server, the name of a task below, and an address that some tasks need.
 import { Latchkey, LatchkeyError } from "@latchkey/sdk";
 
 const [, , serverURL = "", task = "", address = ""] = process.argv;
@@ -21,7 +21,7 @@ const tasks = {
     for (let count = 0; count < 200; count += 1) codes.push(await verify());
     return codes;
   },
-  /** The server closes while this program is busy, so Node has not seen it when the next call begins. */
+  /** The server closes the connection while this program is busy, so that Node has not noticed it when the next call begins. */
   async afterClosing() {
     const codes = [];
     for (let count = 0; count < 20; count += 1) {

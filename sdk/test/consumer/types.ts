@@ -1,5 +1,5 @@
 /* oxlint-disable no-unused-expressions */
-// Compiled by the tests in a project with the package; never run.
+// The tests only compile this file, in a project that has installed the package. It never runs.
 import {
   ApiError,
   type Identity,
@@ -20,20 +20,20 @@ const latchkey = new Latchkey({
   headers: { "x-one": "1" },
 });
 
-/** `valid` must be checked before anything that only a valid key gives. */
+/** Fields that only a valid verdict has cannot be read before `valid` is checked. */
 export async function verdicts(): Promise<void> {
   const { data } = await latchkey.keys.verifyKey({ key: "a_key" });
   // @ts-expect-error `valid` was not checked
   data.identity;
-  // @ts-expect-error nor here
+  // @ts-expect-error `valid` was not checked
   data.permissions;
-  // @ts-expect-error nor whether the key exists
+  // @ts-expect-error the code was not checked, and a key that does not exist has no id
   data.keyId;
   if (data.code !== "NOT_FOUND") {
     data.keyId satisfies string;
     // @ts-expect-error a key that exists need not be valid
     data.identity;
-    // @ts-expect-error nor can its metadata be read
+    // @ts-expect-error the metadata of a key that is not valid cannot be read
     data.meta;
   }
   if (!data.valid) {
@@ -45,7 +45,7 @@ export async function verdicts(): Promise<void> {
       | "RATE_LIMITED"
       | "DISABLED"
       | "EXPIRED";
-    // @ts-expect-error a refused key gives nothing
+    // @ts-expect-error a refused key has no identity
     data.identity;
     return;
   }
@@ -53,7 +53,7 @@ export async function verdicts(): Promise<void> {
   data.identity?.externalId satisfies string | undefined;
   data satisfies VerifiedKey;
   if (data.identity !== undefined) {
-    // @ts-expect-error metadata has no type unless one is declared
+    // @ts-expect-error the values of metadata are unknown unless the client declares a type
     data.identity.meta["plan"].length;
   }
 }
@@ -96,7 +96,7 @@ export async function inputs(): Promise<void> {
   await latchkey.identities.listIdentities({}, { retries: { strategy: "often" } });
 }
 
-/** Metadata has the client's type, or the call's. */
+/** `meta` has the type that the client declares, or the call. */
 export async function metadata(): Promise<void> {
   const typed = new Latchkey<{ identity: { plan: "free" | "pro" }; key: { note: string } }>();
   const { data } = await typed.identities.getIdentity({ identity: "user_123" });
@@ -104,7 +104,7 @@ export async function metadata(): Promise<void> {
   await typed.identities.createIdentity({ externalId: "x", meta: { plan: "pro" } });
   // @ts-expect-error not a plan
   await typed.identities.createIdentity({ externalId: "x", meta: { plan: "gold" } });
-  // @ts-expect-error a key's metadata is not an identity's
+  // @ts-expect-error `plan` is declared for identities, not for keys
   await typed.keys.createKey({ apiId: "api_1", meta: { plan: "pro" } });
   await typed.keys.createKey({ apiId: "api_1", meta: { note: "for the tests" } });
   await typed.keys.updateKey({ keyId: "key_1", meta: null });
@@ -117,12 +117,12 @@ export async function metadata(): Promise<void> {
   }
 }
 
-/** Errors have the known codes, and accept others. */
+/** The type of `code` lists the known codes, and accepts others. */
 export function errors(error: unknown): string {
   if (!(error instanceof ApiError)) return "";
   if (error.code === "identity_not_found") return error.detail;
   error.errors[0]?.fix satisfies string | undefined;
-  // @ts-expect-error errors are read-only
+  // @ts-expect-error the fields of errors are read-only
   error.status = 200;
   return error.code === "a_code_of_the_future" ? error.body : error.requestId;
 }

@@ -33,7 +33,7 @@ const failureOf = (work: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   );
 
-/** Copies the backup, so that a test can damage it. */
+/** Copies the backup into its own folder, so that a test can damage the copy. */
 function copyOfBackup(name: string): string {
   cpSync(join(folder, "backup"), join(folder, name), { recursive: true });
   return join(folder, name, "latchkey.db");
@@ -47,7 +47,7 @@ function changed(name: string, statement: string): string {
   return path;
 }
 
-test("a restore says what is in the backup, and the restored database has the same contents", async () => {
+test("a restore prints what is in the backup, and the restored database has the same contents", async () => {
   const { contents } = checkBackup(made);
   expect(contents).toMatchObject({ workspaces: 1, newestWriteMs: server.clock.nowMs });
   expect(Math.min(contents.apis, contents.keys, contents.identities)).toBeGreaterThan(0);
@@ -63,14 +63,14 @@ test("a restore says what is in the backup, and the restored database has the sa
   expect(checkBackup(join(place, "latchkey.db")).contents).toEqual(contents);
 });
 
-test("a restore overwrites nothing, not even a file that belongs to a database", async () => {
+test("a restore overwrites no file, neither the database nor one of the files beside it", async () => {
   for (const suffix of ["", "-wal", "-usage", ".counters", ".copying"]) {
     const place = `beside${suffix}`;
     mkdirSync(join(folder, place));
     const file = join(folder, place, `latchkey.db${suffix}`);
     writeFileSync(file, "mine");
     expect(await failureOf(restore(target(place), [made]))).toBe(
-      `Nothing was restored, since ${file} exists. Stop the server and move it away first.`,
+      `Nothing was restored, because ${file} exists. Stop the server and move it away first.`,
     );
     expect(readdirSync(join(folder, place))).toEqual([`latchkey.db${suffix}`]);
   }

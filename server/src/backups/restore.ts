@@ -5,21 +5,21 @@ import { type Contents, flawOfUsage, inspectRecords } from "../storage/engines/i
 import { createFolder, flushFolder } from "../storage/folder.ts";
 import { flushed, reasonOf } from "./writeBackup.ts";
 
-/** A backup cannot be restored. The message has sentences for the operator. */
+/** A backup cannot be restored. The message tells the operator why and what to do. */
 export class RestoreError extends Error {}
 
 export type Backup = { path: string; hasUsage: boolean; contents: Contents };
 
 /**
- * Checks that the files of a backup are intact, and that this version or an older one has
- * written them. Errors: `RestoreError`.
+ * Checks that the files of a backup are intact, and that they were written by this version of Latchkey or an older one.
+ * Errors: `RestoreError`.
  */
 export function checkBackup(path: string): Backup {
   refuseOtherThanFile(path);
   const log = `${path}-wal`;
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new RestoreError(
-      `${log} exists, so ${path} is a database in use and not a backup. Make one with latchkey backup.`,
+      `${log} exists, so ${path} is a database in use and not a backup. Create a backup with latchkey backup.`,
     );
   }
   const found = inspectRecords(path);
@@ -29,7 +29,7 @@ export function checkBackup(path: string): Backup {
   const flaw = hasUsage ? flawOfUsage(usage) : undefined;
   if (flaw !== undefined) {
     throw new RestoreError(
-      `${usage} ${flaw}. Use another backup, or move this file away to restore without usage.`,
+      `${usage} ${flaw}. Use another backup, or move ${usage} away to restore without usage.`,
     );
   }
   return { path, hasUsage, contents: found.contents };
@@ -37,25 +37,32 @@ export function checkBackup(path: string): Backup {
 
 function refuseOtherThanFile(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new RestoreError(`There is no file ${path}.`);
+  if (found === undefined) {
+    throw new RestoreError(`There is no file ${path}. Give the path of the database file in a backup.`);
+  }
   if (found.isFile()) return;
   const inside = found.isDirectory() ? readdirSync(path).find((name) => name.endsWith(".db")) : undefined;
-  const hint = inside === undefined ? "Name the file of a backup." : `Did you mean ${join(path, inside)}?`;
+  const hint =
+    inside === undefined
+      ? "Give the path of the database file in a backup."
+      : `Did you mean ${join(path, inside)}?`;
   throw new RestoreError(`${path} is not a file. ${hint}`);
 }
 
-const suffixes = ["-usage", ""]; // the records come last: until they are there, the server refuses to start
+/** The files of a backup. The records come last: until their file is there, a server refuses to start. */
+const suffixes = ["-usage", ""];
+/** All files that a database can consist of. */
 const others = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
 
 /**
- * Copies a backup to the path of the database. No file of a database may exist there. The copies get their final
- * names when all of them are on disk. Errors: `RestoreError`.
+ * Copies a backup to the path of the database. The copies get their final names when all of them are on disk.
+ * Errors: `RestoreError`, also if a file of a database exists there already.
  */
 export async function restoreTo(target: string, { path, hasUsage }: Backup): Promise<void> {
   const existing = others.map((suffix) => target + suffix).filter((file) => existsSync(file));
   if (existing.length > 0) {
     throw new RestoreError(
-      `Nothing was restored, since ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Stop the server and move ${existing.length === 1 ? "it" : "them"} away first.`,
+      `Nothing was restored, because ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Stop the server and move ${existing.length === 1 ? "it" : "them"} away first.`,
     );
   }
   const unfinished = `${target}.restoring`;

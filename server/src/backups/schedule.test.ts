@@ -45,7 +45,7 @@ function schedule(folder: string, more: Partial<ScheduleOptions> = {}) {
 
 const at = (hour: number) => `latchkey.db-2026-01-31T${hour}-00-00Z`;
 
-test("a regular backup is made when it is due, also after a restart, and only the newest of its own are kept", async () => {
+test("a backup is written when it is due, also after a restart, and only the newest backups of this database are kept", async () => {
   const folder = join(newFolder(), "backups");
   const { tick, make, clock, told, files } = schedule(folder);
   await Promise.all([tick(), tick()]);
@@ -61,7 +61,7 @@ test("a regular backup is made when it is due, also after a restart, and only th
   await make().tick(); // after a restart
   expect(files()).toEqual([at(12)]);
 
-  // files of others in the folder stay
+  // other files in the folder are not deleted
   const others = ["latchkey.db-2025-01-01T00-00-00Z", "other.db-2025-01-01T00-00-00Z", "notes"];
   for (const name of others) mkdirSync(join(folder, name));
   writeFileSync(join(folder, at(12), "note"), "keep me");
@@ -75,7 +75,7 @@ test("a regular backup is made when it is due, also after a restart, and only th
   expect(readdirSync(join(folder, at(12)))).toEqual(["note"]);
 });
 
-test("a clock that was set back delays no backup by more than the usual time, and deletes none of the new ones", async () => {
+test("if the clock is set back, the next backup comes no later than usual, and no new backup is deleted", async () => {
   const folder = join(newFolder(), "backups");
   const { tick, clock, files } = schedule(folder, { keep: 1 });
   await tick();
@@ -116,7 +116,7 @@ test("a backup does not block the thread that serves requests", async () => {
 
 let large: string | undefined;
 
-/** A database that takes a while to copy. */
+/** Creates a database that takes a while to copy. */
 function largeFile(): string {
   if (large !== undefined) return large;
   large = join(newFolder(), "latchkey.db");
@@ -132,7 +132,7 @@ function largeFile(): string {
   return large;
 }
 
-test("on a full disk a backup leaves no file, is reported, and is repeated at the next time", async () => {
+test("a backup that fails on a full disk leaves no file, is reported, and the next one is written when it is due", async () => {
   const disk = newFolder();
   expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=6m", "none", disk]).status).toBe(0);
   try {
@@ -152,7 +152,7 @@ test("on a full disk a backup leaves no file, is reported, and is repeated at th
   }
 });
 
-test("a server makes the backups that its settings ask for, and PostgreSQL is refused with what to use instead", async () => {
+test("a server with BACKUP settings writes backups, and on PostgreSQL it refuses them and says what to use instead", async () => {
   const folder = newFolder();
   const serving = await startTest({
     engine: { name: "file", url: (place) => `file:${join(place, "latchkey.db")}` },

@@ -20,7 +20,7 @@ export type ScheduleOptions = {
 };
 
 export type Schedule = {
-  /** Makes a backup if it is time. Call it often. Never fails. While a backup is running, only waits for it. */
+  /** Writes a backup if one is due. Call it often. It never rejects. While a backup is running, it only waits for that one. */
   tick(): Promise<void>;
   /** Waits until no backup is running. */
   stop(): Promise<void>;
@@ -87,13 +87,13 @@ async function writeWith({ path, open }: ScheduleOptions, folder: string): Promi
   }
 }
 
-/** Removes all but the newest backups. Never removes the one that was just made. */
+/** Removes all but the newest `keep` backups. Never removes the one that was just written. */
 async function prune(options: ScheduleOptions, made: string): Promise<void> {
   const others = ownFolders(options, "").filter((name) => name !== made);
   for (const name of others.toReversed().slice(options.keep - 1)) await removeBackup(options, name);
 }
 
-/** Removes the files of a backup. Also removes its folder, unless someone has put other files into it. */
+/** Removes the files of a backup, and then its folder, unless the folder has other files. */
 async function removeBackup({ path, folder }: ScheduleOptions, name: string): Promise<void> {
   const whole = join(folder, name);
   if (!existsSync(whole)) return;
@@ -133,7 +133,7 @@ function timeOf(path: string, name: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** Returns the time of the newest backup. Ignores those in the future, since a wrong clock has named them. */
+/** Returns the time of the newest backup. Ignores backups in the future, because a wrong clock has given them their names. */
 function newestBefore(options: ScheduleOptions, nowMs: number): number | undefined {
   if (!existsSync(options.folder)) return undefined;
   const times = ownFolders(options, "").map((name) => timeOf(options.path, name) ?? 0);

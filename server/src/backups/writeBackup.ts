@@ -8,7 +8,7 @@ import type { Db } from "../storage/schema.ts";
 /** The database file to back up, together with the usage file next to it. `db` reads it on another thread. */
 export type BackupSource = { path: string; db: Db };
 
-/** Lists the files of a backup in this folder. The file with the records comes last. */
+/** Lists the files of a backup in `folder`. The file with the records comes last. */
 export function backupFiles(path: string, folder: string) {
   const name = basename(path);
   return [
@@ -20,13 +20,13 @@ export function backupFiles(path: string, folder: string) {
 /**
  * Writes consistent copies of the records and of usage to `folder`, even while the server is running. The copies get
  * their final names when both are on disk, so an interrupted backup never looks complete. Does not block this thread.
- * Errors: SQLite's and the system's. Unfinished copies are then removed.
+ * Errors: those of SQLite and of the operating system. The unfinished copies are then removed.
  */
 export async function writeBackup({ path, db }: BackupSource, folder: string): Promise<void> {
   const unfinished = join(folder, `${basename(path)}.unfinished-${process.pid}`);
   try {
     createFolder(folder);
-    removeUnfinished(path, folder); // a backup that was killed may have left files
+    removeUnfinished(path, folder); // a backup whose process was killed may have left files
     createFolder(unfinished);
     await attachDatabase(db, `${path}-usage`, "usage");
     for (const { of, to } of backupFiles(path, unfinished)) {
@@ -41,8 +41,8 @@ export async function writeBackup({ path, db }: BackupSource, folder: string): P
 }
 
 /**
- * Removes the unfinished folders of interrupted backups of this database. Renames each folder first: if another
- * thread is still writing to it, that thread then fails at its next file.
+ * Removes the folders of interrupted backups of this database. Renames each folder first, so that a thread that is still
+ * writing to it fails at its next file.
  */
 export function removeUnfinished(path: string, folder: string): void {
   if (!existsSync(folder)) return;
@@ -54,7 +54,7 @@ export function removeUnfinished(path: string, folder: string): void {
   }
 }
 
-/** Flushes a file to disk on another thread, since a large one takes seconds. */
+/** Flushes a file to disk on another thread, because flushing a large file takes seconds. */
 export async function flushed(path: string): Promise<void> {
   const file = await open(path, "r+");
   try {
@@ -64,7 +64,7 @@ export async function flushed(path: string): Promise<void> {
   }
 }
 
-/** Returns the message of SQLite or of the system. */
+/** Returns the message of an error of SQLite or of the operating system. */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;

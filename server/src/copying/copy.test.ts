@@ -36,7 +36,7 @@ const newPostgres = async () => databaseAt(await cluster.makeBare());
 const open = (database: DatabaseAddress) =>
   openStorage(database, { serving: true, connections: 4, monotonicMs: () => performance.now() });
 
-/** Returns the message with which the copy fails. */
+/** Returns the message of the error with which the copy fails. */
 const failureOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => "it succeeded",
@@ -100,7 +100,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     await resume();
   });
 
-  test("leaves the source read-only until it is released: writes and credits are refused, other verifications are not", async () => {
+  test("leaves the source read-only until it is released: it refuses writes and verifications that spend, but no others", async () => {
     const { apiId } = world;
     const made = await server.call("keys.createKey", { apiId, credits: { remaining: 5 } });
     const free = await server.call("keys.createKey", { apiId });
@@ -118,7 +118,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     expect(await resume()).toBeUndefined();
   });
 
-  test("begins only into an empty database, and says what it found", async () => {
+  test("refuses a target that is not empty, and says what it has", async () => {
     const full = await newPostgres();
     await copyEverything(options(server.databaseUrl, full));
     await resume();
@@ -132,11 +132,11 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
       "The target has tables of another program: invoices.",
     );
     const itself = copyEverything(options(server.databaseUrl, databaseAt(server.databaseUrl)));
-    expect(await failureOf(itself)).toMatch("The target is the source itself.");
+    expect(await failureOf(itself)).toMatch("The target and the source are the same database.");
     expect((await createIdentity("still-writable")).status).toBe(200);
   });
 
-  test("that fails is refused by serve, releases the source, and begins anew when it is repeated", async () => {
+  test("that fails releases the source, leaves a target that serve refuses, and starts from the beginning when it is repeated", async () => {
     for (const target of [await newPostgres(), newFile()]) {
       let batches = 0;
       const isStopped = () => {
@@ -162,7 +162,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     }
   });
 
-  test("fails when its lease has ended, since the source may have been written to", async () => {
+  test("fails if its lease has ended, because the source may have accepted writes since", async () => {
     const target = newFile();
     const copyCounters = async () => {
       await change(databaseAt(server.databaseUrl), ends("source"));
@@ -174,7 +174,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     expect(await failureOf(open(target))).toMatch(/incomplete copy/);
   });
 
-  test("is not completed if a row in the target differs from the source", async () => {
+  test("fails if a row in the target differs from the source", async () => {
     const target = await newPostgres();
     await migrateStorage(target);
     await change(
@@ -187,7 +187,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
       `create trigger "spoil" before insert on "roles" for each row execute function "spoil"()`,
     );
     expect(await failureOf(copyEverything(options(server.databaseUrl, target)))).toMatch(
-      /The table roles differs: the source has 1 rows with the digest \w+, the target 1 with /,
+      /The table roles differs after the copy: the source has 1 rows with the digest \w+, the target 1 rows with /,
     );
     expect(await failureOf(open(target))).toMatch(/incomplete copy/);
   });

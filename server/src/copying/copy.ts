@@ -14,7 +14,7 @@ import { finishTarget, prepareTarget } from "./target.ts";
 export type CopyOptions = {
   source: DatabaseAddress;
   target: DatabaseAddress;
-  /** Copies the counters after the records. Returns a sentence for the report. */
+  /** Copies the rate limit counters, after the records. Returns a line for the report. */
   copyCounters(counterTarget: DatabaseAddress): Promise<string>;
   /** Whether the operator has asked to stop. */
   isStopped(): boolean;
@@ -24,17 +24,21 @@ export type CopyOptions = {
 export type CopyReport = {
   tables: readonly (Digest & { name: string })[];
   counters: string;
-  /** how long the source had been read-only when the copy was complete; it still is */
+  /** how long the source was read-only until the copy was complete; it stays read-only afterwards */
   readOnlyMs: number;
 };
 
 /**
- * Copies everything from the source to an empty database. The source is read-only meanwhile, and stays so afterwards.
+ * Copies everything from the source to an empty database. The source is read-only during the copy and stays so afterwards.
  * If the copy fails, the source accepts writes again. Errors: `CopyError`, `StorageError`.
  */
 export async function copyEverything(options: CopyOptions): Promise<CopyReport> {
   const { source, target } = options;
-  if (databaseUrl(source) === databaseUrl(target)) throw new CopyError("The target is the source itself.");
+  if (databaseUrl(source) === databaseUrl(target)) {
+    throw new CopyError(
+      "The target and the source are the same database. Choose an empty database as target.",
+    );
+  }
   await migrateStorage(source);
   const id = randomUUID();
   const place = await prepareTarget(target, { id, other: addressName(source) });
@@ -46,7 +50,7 @@ export async function copyEverything(options: CopyOptions): Promise<CopyReport> 
   }
 }
 
-/** The connections of a copy. Those named `…Control` read and write markers, while the others are in a transaction. */
+/** The connections of a copy. While `source` and `target` are in transactions, the `…Control` ones read and write markers. */
 type Databases = Record<"source" | "sourceControl" | "target" | "targetControl", BulkDatabase>;
 
 async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise<Databases> {
@@ -58,7 +62,7 @@ async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise
   };
 }
 
-/** `place` is where the rows go: the target, or for SQLite a file that is renamed when it is complete. */
+/** A running copy. `place` is where rows are written: the target, or for SQLite a file that is renamed when it is complete. */
 type Task = CopyOptions & { id: string; place: DatabaseAddress };
 
 async function copyBetween(databases: Databases, task: Task): Promise<CopyReport> {
@@ -88,8 +92,8 @@ async function copyBetween(databases: Databases, task: Task): Promise<CopyReport
 }
 
 /**
- * Claims the source's marker. Returns whether the source was read-only before, and the time since when it is read-only. Errors:
- * `CopyError` if another copy from this source is running.
+ * Claims the source's marker for this copy. Returns whether the source was read-only already, and since when it is.
+ * Errors: `CopyError` if another copy from this source is running.
  */
 async function makeReadOnly(
   source: BulkDatabase,
@@ -107,7 +111,7 @@ async function release(source: BulkDatabase, id: string): Promise<void> {
   try {
     if ((await findMarker(source, "source"))?.id === id) await acceptWrites(source);
   } catch {
-    // without a connection this is not possible, but the lease ends by itself
+    // The connection is lost. The source accepts writes again when the lease ends.
   }
 }
 
@@ -136,7 +140,7 @@ async function insertRows(target: BulkDatabase, name: string, ...[columns, rows]
   try {
     await target.transaction(() => target.insert({ table: name, columns, end: "" }, rows));
   } catch (error) {
-    throw new CopyError(`Rows of ${name} cannot be stored in the target: ${(error as Error).message}.`, {
+    throw new CopyError(`The target cannot store rows of the table ${name}: ${(error as Error).message}.`, {
       cause: error,
     });
   }
@@ -148,8 +152,8 @@ type RowsOf = [
 ];
 
 /**
- * Reads the target and compares it with what was copied. Errors: `CopyError` if a table has
- * other rows than in the source.
+ * Reads the tables of the target again and compares them with what was copied. Errors: `CopyError` if a table has other rows
+ * than in the source.
  */
 async function compareTables(
   target: BulkDatabase,
@@ -166,15 +170,15 @@ async function compareTables(
       const found = digest.value();
       if (found.rows === rows && found.sum === sum) continue;
       throw new CopyError(
-        `The table ${name} differs: the source has ${rows} rows with the digest ${sum}, the target ${found.rows} with ${found.sum}.`,
+        `The table ${name} differs after the copy: the source has ${rows} rows with the digest ${sum}, the target ${found.rows} rows with ${found.sum}. The target is not complete, so do not use it. Run the copy again.`,
       );
     }
   });
 }
 
 /**
- * Makes a source accept writes again. Returns how long it was read-only, or `undefined` if it was not. Errors:
- * `CopyError` if a copy is running.
+ * Makes the source of a completed copy accept writes again. Returns how long it was read-only in milliseconds, or `undefined`
+ * if it was not read-only. Errors: `CopyError` if a copy is running.
  */
 export async function resumeSource(source: DatabaseAddress): Promise<number | undefined> {
   const db = await openBulk(source);

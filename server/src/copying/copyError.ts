@@ -1,6 +1,6 @@
 import type { Marker } from "./marker.ts";
 
-/** A copy cannot begin, or has failed. The message has sentences for the operator. */
+/** A copy cannot start, or has failed. The message tells the operator why and what to do. */
 export class CopyError extends Error {}
 
 export function stillRunning(what: string, { leaseUntilMs, nowMs }: Marker): CopyError {
@@ -10,6 +10,6 @@ export function stillRunning(what: string, { leaseUntilMs, nowMs }: Marker): Cop
 
 export function leaseLost(): CopyError {
   return new CopyError(
-    "The copy has paused for so long that the source accepts writes again. Run it once more: it starts anew.",
+    "The copy has paused for more than 30 seconds, so the source accepts writes again. Run the copy again: it starts from the beginning.",
   );
 }

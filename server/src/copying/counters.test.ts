@@ -35,7 +35,7 @@ const journalOf = (name: string, nowMs = monotonicMs) =>
 const copyTo = (source: CounterPlace, target: CounterPlace) =>
   copyCounters({ source, target, maxBytes: 2 ** 20, nowMs: monotonicMs });
 
-test("what counts in the journal of SQLite counts in the target's Redis, and in the journal after a copy back", async () => {
+test("counters are copied from the journal beside SQLite to the target's Redis, and back to a journal", async () => {
   const inRedis: CounterPlace = { database: { kind: "postgres", url: "" }, redisUrl: redis.url };
   const long = freshWindow({ ...hour, name: "wide \u{1F511}", subject: "lone \ud800" });
   const short = freshWindow({ limit: 10 });
@@ -46,7 +46,7 @@ test("what counts in the journal of SQLite counts in the target's Redis, and in 
   counters.hit([{ ...long, cost: 2 }, short]);
   await counters.close();
 
-  expect(await copyTo(inFile("one"), inRedis)).toBe("counters: 1 of windows over a minute");
+  expect(await copyTo(inFile("one"), inRedis)).toBe("counters: 1 (those of windows over a minute)");
   const node = await openRedisNode(redis.url);
   const [found] = await node.counters.peek([long]);
   expect(found?.used).toBe(5);
@@ -57,7 +57,7 @@ test("what counts in the journal of SQLite counts in the target's Redis, and in 
   await node.counters.hit([{ ...long, cost: 1 }]);
   await node.counters.close();
 
-  expect(await copyTo(inRedis, inFile("two"))).toBe("counters: 1 of windows over a minute");
+  expect(await copyTo(inRedis, inFile("two"))).toBe("counters: 1 (those of windows over a minute)");
   const back = await journalOf("two");
   expect(back.peek([long])[0]?.used).toBe(6);
   await back.close();

@@ -8,16 +8,16 @@ import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CopyError } from "./copyError.ts";
 
 /**
- * Where the counters of a database are: in Redis if `redisUrl` is set, otherwise in the
- * journal next to a SQLite file.
+ * Where the rate limit counters for a database are stored: in Redis if `redisUrl` is set, otherwise in the journal beside a
+ * SQLite file.
  */
 export type CounterPlace = { database: DatabaseAddress; redisUrl: string | undefined };
 
 export type CounterTask = { source: CounterPlace; target: CounterPlace; maxBytes: number; nowMs(): number };
 
 /**
- * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a
- * sentence for the report. Errors: `CopyError`.
+ * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a line for
+ * the report. Errors: `CopyError`.
  */
 export async function copyCounters({ source, target, maxBytes, nowMs }: CounterTask): Promise<string> {
   if (source.redisUrl !== undefined && source.redisUrl === target.redisUrl) {
@@ -25,7 +25,8 @@ export async function copyCounters({ source, target, maxBytes, nowMs }: CounterT
   }
   try {
     const read = readerOf(source, maxBytes, nowMs);
-    if (read === undefined) return "counters: none, since they were in the memory of the source's processes";
+    if (read === undefined)
+      return "counters: none, because they are only in the memory of the source's processes";
     const write = await writerOf(target);
     let copied = 0;
     for await (const batch of read) {
@@ -34,20 +35,20 @@ export async function copyCounters({ source, target, maxBytes, nowMs }: CounterT
       copied += records.length;
     }
     await write.close();
-    return `counters: ${copied} of windows over a minute`;
+    return `counters: ${copied} (those of windows over a minute)`;
   } catch (error) {
     throw new CopyError(`The counters cannot be copied: ${(error as Error).message}.`, { cause: error });
   }
 }
 
-/** Whether a counter counts something, within a window that is worth copying. */
+/** Whether a counter is copied: it has hits, and its window is longer than a minute. */
 export function isCopied({ durationMs, entries }: CounterRecord): boolean {
   return durationMs > MINUTE_MS && entries.length > 0;
 }
 
 type Records = AsyncGenerator<CounterRecord[]>;
 
-/** The counters of a place; undefined if they are in the memory of its processes. */
+/** Reads the counters of a place; undefined if they are only in the memory of server processes. */
 export function readerOf(
   { database, redisUrl }: CounterPlace,
   maxBytes: number,
@@ -67,8 +68,7 @@ async function* readRedis(url: string): Records {
 }
 
 /**
- * Reads the counters of a journal. Several lines may have the same counter, and the last one
- * counts, so all lines are read first.
+ * Reads the counters in a journal. A counter may be in several lines, of which the last is valid, so all lines are read first.
  */
 async function* readFile(path: string, maxBytes: number, nowMs: () => number): Records {
   if (!existsSync(path)) return;

@@ -47,7 +47,7 @@ const inRedis = async (): Promise<CounterPlace> => ({
 });
 const inFile = async (): Promise<CounterPlace> => ({ database: newFile(), redisUrl: undefined });
 
-/** Counts as a server on this database does while it runs. */
+/** Hits windows as a server that runs on this database would. */
 async function count({ database, redisUrl }: CounterPlace, windows: readonly Window[]): Promise<void> {
   if (redisUrl !== undefined) {
     const { counters } = await openRedisNode(redisUrl);
@@ -63,7 +63,7 @@ async function count({ database, redisUrl }: CounterPlace, windows: readonly Win
   await counters.close();
 }
 
-/** What a counter would say to a server that starts on this database now. */
+/** How much of a window a server would see as used if it started on this database now. */
 async function used({ database, redisUrl }: CounterPlace, window: Window): Promise<number | undefined> {
   if (redisUrl !== undefined) {
     const { counters } = await openRedisNode(redisUrl);
@@ -120,11 +120,13 @@ describe.each([
       progress: () => undefined,
     });
 
-  test("replace those of the copy, also of a second copy to another target", async () => {
+  test("replace the counters of the earlier copy, also after a second copy to another target", async () => {
     for (let copies = 1; copies <= 2; copies += 1) {
       await copyAll();
       await count(task.source, [window]);
-      expect(await copyCountersAgain(task, false)).toMatch(/^counters: \d+ of windows over a minute$/);
+      expect(await copyCountersAgain(task, false)).toMatch(
+        /^counters: \d+ \(those of windows over a minute\)$/,
+      );
       expect(await used(target, window)).toBe(copies + 1);
       await flush();
       target = await place();
@@ -133,28 +135,28 @@ describe.each([
     await resumeSource(source);
   });
 
-  test("are refused once the target has counted, unless the operator wants to replace what it has", async () => {
+  test("are refused if the target has counted since the copy, unless the operator asks to replace its counters", async () => {
     await copyAll();
     await count(target, [window]);
     await count(task.source, [window]);
     const message = await failureOf(copyCountersAgain(task, false));
-    expect(message).toMatch(/since this database was copied to it: 1 of its counters .+ --replace-counters/);
+    expect(message).toMatch(/since this database was copied to it\. 1 of its counters .+ --replace-counters/);
     expect(await used(target, window)).toBe(2);
     await copyCountersAgain(task, true);
     expect(await used(target, window)).toBe(2);
     await resumeSource(source);
   });
 
-  test("are refused if the target counts but is no copy of this database", async () => {
+  test("are refused if the target has counters and is not a copy of this database", async () => {
     await migrateStorage(target.database);
-    await copyCountersAgain(task, false); // it has counted nothing
+    await copyCountersAgain(task, false); // allowed, because the target has no counters yet
     await count(target, [window]);
     const message = await failureOf(copyCountersAgain(task, false));
     expect(message).toMatch(/although this database was not copied to it/);
   });
 });
 
-test("counters are not copied to a SQLite database that a server serves, even if they are to replace its own", async () => {
+test("counters are not copied to a SQLite database while a server runs on it, not even with `replace`", async () => {
   const database = newFile();
   const source = { database: newFile(), redisUrl: undefined };
   await migrateStorage(source.database);

@@ -5,16 +5,16 @@ import { type CounterTask, copyCounters, isCopied, readerOf } from "./counters.t
 import { findMarker } from "./marker.ts";
 
 /**
- * Copies the counters once more, after a copy of everything and when the source has stopped. Unless `replace` is set, it
- * refuses to replace counters with which the target has counted since: what they count would be granted again.
- * Errors: `CopyError`, `StorageError` if a server runs on a SQLite target.
+ * Copies the counters once more, after everything was copied and the source's servers have stopped. If the target has counted
+ * hits since the copy, replacing its counters would forget these hits, so it is refused unless `replace` is set.
+ * Errors: `CopyError`; `StorageError` if a server runs on a SQLite target.
  */
 export async function copyCountersAgain(task: CounterTask, replace: boolean): Promise<string> {
   if (task.source.redisUrl !== undefined && task.source.redisUrl === task.target.redisUrl) {
     return copyCounters(task);
   }
   const { database } = task.target;
-  // a server has its counters in memory, and would write its own over those of the file
+  // Claims a SQLite target: a server that runs on it has its counters in memory, and would overwrite the file with them.
   const claim = database.kind === "file" ? await openTarget(task) : undefined;
   try {
     if (!replace) await refuseNewer(task);
@@ -28,7 +28,7 @@ function openTarget({ target, nowMs }: CounterTask) {
   return openStorage(target.database, { serving: true, mustExist: true, connections: 1, monotonicMs: nowMs });
 }
 
-/** Errors: `CopyError` if the target has counted since the copy, or if there was no copy and it has counted at all. */
+/** Errors: `CopyError` if the target has counted hits since the copy, or if it has counters and is not a copy of the source. */
 async function refuseNewer(task: CounterTask): Promise<void> {
   const copiedAtMs = await copiedAt(task);
   let newer = 0;
@@ -46,15 +46,18 @@ async function refuseNewer(task: CounterTask): Promise<void> {
       ? "although this database was not copied to it"
       : "since this database was copied to it";
   throw new CopyError(
-    `The target has counted ${since}: ${newer} of its counters would be replaced, the newest of ${new Date(newestMs).toISOString()}, and their limits granted again. Leave the counters out, or replace them with --replace-counters.`,
+    `The target has counted hits ${since}. ${newer} of its counters would be replaced, of which the newest is of ${new Date(newestMs).toISOString()}, and their hits would be forgotten. Do not copy the counters, or replace them with --replace-counters.`,
   );
 }
 
-/** When the source was last copied to this target, by the source's clock; before all times if it was not, or has been released since. */
+/**
+ * When the source was last copied to this target, by the source's clock. -Infinity if it was not, or has accepted writes again
+ * since.
+ */
 async function copiedAt({ source, target }: CounterTask): Promise<number> {
   const db = await openBulk(source.database);
   try {
-    const isKnown = (await db.tables()).includes("copies"); // an older version has not created it
+    const isKnown = (await db.tables()).includes("copies"); // a database of an older version lacks this table
     const marker = isKnown ? await findMarker(db, "source") : undefined;
     const isHere = marker?.state === "done" && marker.other === addressName(target.database);
     return isHere ? marker.leaseUntilMs : Number.NEGATIVE_INFINITY;

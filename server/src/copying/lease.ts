@@ -5,16 +5,16 @@ import { type Role, renewLease } from "./marker.ts";
 const renewEveryMs = 5_000;
 
 /**
- * A lease keeps the source read-only while a copy runs. If the copy is killed, the lease
- * ends by itself after 30 seconds.
+ * The lease of a running copy. While it is valid, the source is read-only. If the copy is killed, nobody renews the lease, and
+ * it ends after 30 seconds.
  */
 export type Lease = {
   /**
-   * Renews the lease if it is time. Call it before each batch. Errors: `CopyError` if the lease has ended, or
-   * the operator has asked to stop.
+   * Renews the lease if that is due. Call it before each batch of rows. Errors: `CopyError` if the lease has ended, or if
+   * the operator has asked to stop the copy.
    */
   keep(): Promise<void>;
-  /** Renews the lease now. Errors: like `keep`. */
+  /** Renews the lease now. Errors: as for `keep`. */
   renew(): Promise<void>;
 };
 
@@ -26,7 +26,8 @@ export function leaseOf(
   let renewedAtMs = performance.now();
 
   async function renew(): Promise<void> {
-    if (isStopped()) throw new CopyError("The copy was stopped. Run it again: it starts anew.");
+    if (isStopped())
+      throw new CopyError("The copy was stopped. Run the copy again: it starts from the beginning.");
     for (const { db, role } of markers) {
       if (!(await renewLease(db, role, id))) throw leaseLost();
     }

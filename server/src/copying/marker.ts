@@ -1,6 +1,6 @@
 import type { BulkDatabase } from "../storage/engines/bulk.ts";
 
-/** Whether a copy reads from a database or writes to it. */
+/** The role of a database in a copy: rows are read from the source and written to the target. */
 export type Role = "source" | "target";
 
 /** A marker says that a database takes part in a copy. It is a row of the table `copies`. */
@@ -8,30 +8,29 @@ export type Marker = {
   role: Role;
   id: string;
   /**
-   * `done`: the copy is complete, and the source stays read-only until the operator ends
-   * that; targets are never `done`
+   * `done`: the copy is complete, and the source stays read-only until the operator ends that. Only sources become `done`.
    */
   state: "running" | "done";
   /** the address of the other database */
   other: string;
   startedAtMs: number;
   /**
-   * when the lease ends, unless it is renewed; until then, a copy that was killed counts as running.
-   * `done`: when the copy was complete
+   * if `running`: when the lease ends, unless it is renewed; until then, a copy that was killed counts as running. If `done`:
+   * when the copy was complete
    */
   leaseUntilMs: number;
   /** the current time by the database's own clock */
   nowMs: number;
 };
 
-/** the length of the lease; a running copy renews it several times within this time */
+/** The length of a lease. A running copy renews it several times within this time. */
 const leaseMs = 30_000;
 
 const copies = `"copies"`;
 
 /**
- * SQL for the database's own time in milliseconds. Leases use only this clock, so the clocks
- * of other machines do not matter.
+ * SQL for the database's own time in milliseconds. Leases use only this clock, so it does not matter if the clocks of other
+ * machines differ.
  */
 export const clocks = {
   sqlite: `cast(unixepoch('subsec') * 1000 as integer)`,
@@ -48,8 +47,8 @@ export async function findMarker(db: BulkDatabase, role: Role): Promise<Marker |
 }
 
 /**
- * Claims the marker for this copy, also if the lease of an earlier copy has ended. Returns false
- * if another copy has the marker.
+ * Claims a database's marker for this copy. Returns false if another copy has the marker and its lease has not ended, or if
+ * the source is `done`.
  */
 export async function claimMarker(
   db: BulkDatabase,
@@ -70,7 +69,7 @@ export async function claimMarker(
   return claimed.length > 0;
 }
 
-/** Renews a lease. Returns false if it has ended: then the source may have accepted writes. */
+/** Renews a lease. Returns false if the lease has ended, so that the source may have accepted writes since. */
 export async function renewLease(db: BulkDatabase, role: Role, id: string): Promise<boolean> {
   const now = clocks[db.engine];
   const renewed = await db.rows(
@@ -82,7 +81,7 @@ export async function renewLease(db: BulkDatabase, role: Role, id: string): Prom
   return renewed.length > 0;
 }
 
-/** Keeps the source read-only without a lease, after a copy to `other`. Returns false if the lease has ended, or the source was released. */
+/** Makes the source `done` after a copy to `other`. Returns false if the lease has ended, or if the source was released. */
 export async function keepReadOnly(
   db: BulkDatabase,
   { id, other }: { id: string; other: string },

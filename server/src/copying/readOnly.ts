@@ -5,8 +5,8 @@ import { copiedRecords } from "./tables.ts";
 const verbs = ["insert", "update", "delete"] as const;
 
 /**
- * Adds triggers that refuse every write to the records, from any process, while the source's marker is valid: it is
- * `done`, or its lease has not ended. Resolves when all transactions that had written before have ended.
+ * Adds triggers to the source that refuse writes to the records by any process, as long as its marker is `done` or the marker's
+ * lease has not ended. Resolves when all transactions that had written before have ended.
  */
 export async function refuseWrites(db: BulkDatabase): Promise<void> {
   if (db.engine === "postgres") await refuseOnPostgres(db);
@@ -15,7 +15,7 @@ export async function refuseWrites(db: BulkDatabase): Promise<void> {
 
 /** Removes the source's marker, then removes or disables the triggers of `refuseWrites`. */
 export async function acceptWrites(db: BulkDatabase): Promise<void> {
-  await removeMarker(db, "source"); // then the triggers accept writes
+  await removeMarker(db, "source"); // without a marker the triggers allow writes
   if (db.engine === "postgres") return disableTriggers(db);
   await db.transaction(async () => {
     for (const table of copiedRecords) {
@@ -45,8 +45,8 @@ async function refuseOnSqlite(db: BulkDatabase): Promise<void> {
 }
 
 /**
- * Adds the triggers, each in its own transaction. Creating a trigger waits for the transactions that have written to
- * the table; in one transaction, the locks on the earlier tables could end in a deadlock with them.
+ * Adds the triggers, each in its own transaction. Creating a trigger waits for transactions that have written to the table. If
+ * one transaction created all triggers, its locks on the first tables could cause a deadlock with them.
  */
 async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   await db.rows(
@@ -67,7 +67,7 @@ async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   }
 }
 
-/** Disables the triggers. Dropping them would need a lock that blocks reads, and a disabled trigger costs nothing. */
+/** Disables the triggers. Dropping them would need a lock that also blocks reads, and disabled triggers cost nothing. */
 async function disableTriggers(db: BulkDatabase): Promise<void> {
   const tables = await db.rows<{ name: string }>(
     `select "relname"::text as "name" from pg_trigger join pg_class on "tgrelid" = pg_class."oid"

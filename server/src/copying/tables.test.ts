@@ -8,7 +8,7 @@ import { openBulk } from "../storage/engines/bulk.ts";
 import { migrateStorage } from "../storage/open.ts";
 import { copiedTables, notCopied } from "./tables.ts";
 
-test("every table of every engine is copied, or is listed with the reason why not", async () => {
+test("every table of every engine is copied, or is listed in `notCopied` with the reason", async () => {
   const folder = newFolder();
   const cluster = await sharedCluster();
   const postgres = await cluster.make();

@@ -29,8 +29,8 @@ export const copiedRecords = [
 ] as const;
 
 /**
- * The tables with usage that are copied. They are written even while the source is
- * read-only, since verification goes on.
+ * The tables with usage that are copied. Servers write to them even while the source is read-only, because they still verify
+ * keys.
  */
 const copiedUsage = [
   "usageNames",
@@ -46,10 +46,10 @@ export const copiedTables: readonly string[] = [...copiedRecords, ...copiedUsage
 
 /** The tables that are not copied, with the reason. */
 export const notCopied: Readonly<Record<string, string>> = {
-  migrations: "the target is migrated before rows are copied",
-  copies: "describes the copy itself",
+  migrations: "the target gets its schema, with the rows of this table, before other rows are copied",
+  copies: "has the state of the copy itself",
   usagePending:
-    "has what one process has in memory; a server adds it to the counts when it starts on the source again",
-  nodes: "has the processes that serve from one PostgreSQL database",
-  changes: "tells those processes about changes, and is of no use after ten minutes",
+    "has counts that a process has in memory; a server adds them to the stored counts when it starts on the source again",
+  nodes: "lists the server processes that share one PostgreSQL database",
+  changes: "tells these processes what to evict from their caches; its rows are useless after ten minutes",
 };

@@ -11,12 +11,14 @@ import { copiedTables, notCopied } from "./tables.ts";
 type Claim = { id: string; other: string };
 
 /**
- * Creates the tables and the marker of the target. First removes the rows or files of an interrupted copy. Returns
- * where the rows go: a SQLite database has the name `<path>.copying` until it is complete. Errors: `CopyError` if the
- * target is not empty, or another copy is running.
+ * Creates the tables and the marker of the target, after removing the rows or files of an interrupted copy. Returns the database
+ * to write to: a SQLite file is named `<path>.copying` until the copy is complete. Errors: `CopyError` if the target is not
+ * empty, or if another copy is running.
  */
 export async function prepareTarget(target: DatabaseAddress, claim: Claim): Promise<DatabaseAddress> {
-  if (target.kind === "memory") throw new CopyError("The target must be a file or PostgreSQL.");
+  if (target.kind === "memory") {
+    throw new CopyError("The target is a database in memory. Choose a SQLite file or a PostgreSQL database.");
+  }
   const place = target.kind === "file" ? await freePlace(target.path) : target;
   if (place.kind === "postgres") await refuseOtherTables(place);
   await migrateStorage(place);
@@ -35,7 +37,7 @@ export async function prepareTarget(target: DatabaseAddress, claim: Claim): Prom
 async function otherCopy(db: BulkDatabase): Promise<CopyError> {
   const marker = await findMarker(db, "target");
   return marker === undefined
-    ? new CopyError("Another copy is running.")
+    ? new CopyError("Another copy to this target is running. Wait until it has ended.")
     : stillRunning("to this target", marker);
 }
 
@@ -50,7 +52,7 @@ async function refuseOtherTables(place: DatabaseAddress): Promise<void> {
   );
 }
 
-/** Checks that the target has no rows. Errors: `CopyError` that lists some of the rows. */
+/** Checks that the target has no rows. Errors: `CopyError` that says how many rows some of the tables have. */
 async function refuseRows(db: BulkDatabase): Promise<void> {
   const found: string[] = [];
   for (const name of copiedTables) {
@@ -63,7 +65,7 @@ async function refuseRows(db: BulkDatabase): Promise<void> {
   );
 }
 
-/** Deletes all rows of the target, from the last table to the first, since later tables refer to earlier ones. */
+/** Deletes all rows of the target. Starts with the last table, because the rows of later tables refer to those of earlier ones. */
 async function removeRows(db: BulkDatabase): Promise<void> {
   for (const name of copiedTables.toReversed()) await db.rows(`delete from "${name}"`);
 }
@@ -75,7 +77,7 @@ function someOf(names: readonly string[]): string {
   return names.slice(0, mostNamed).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** The suffixes of the files of a SQLite database. The file with the records comes last. */
+/** The suffixes of a SQLite database's files: usage, counters and, last, the records. */
 const parts = ["-usage", ".counters", ""];
 const logs = ["-wal", "-shm", "-usage-wal", "-usage-shm"];
 
@@ -104,8 +106,8 @@ async function removeInterrupted(place: { kind: "file"; path: string }): Promise
 }
 
 /**
- * Completes a target that has all rows: removes its marker, and gives its files their final names. Closes
- * `db`, the only open connection.
+ * Completes a target that has all rows: removes its marker, closes `db`, which is the only open connection, and gives SQLite
+ * files their final names.
  */
 export async function finishTarget(
   db: BulkDatabase,
@@ -124,7 +126,9 @@ export async function finishTarget(
 function giveName(from: string, to: string): void {
   for (const suffix of logs) {
     if ((statSync(from + suffix, { throwIfNoEntry: false })?.size ?? 0) > 0 && suffix.endsWith("-wal")) {
-      throw new CopyError(`The log ${from}${suffix} could not be written back into the database.`);
+      throw new CopyError(
+        `The write-ahead log ${from}${suffix} could not be merged into the database. Run the copy again.`,
+      );
     }
     rmSync(from + suffix, { force: true });
   }

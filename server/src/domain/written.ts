@@ -4,3 +4,21 @@ export abstract class Written<T> {
   abstract json(): string;
   abstract value(): T;
 }
+
+/** JSON from elsewhere, which is parsed only if its value is needed. */
+export class JsonText<T> extends Written<T> {
+  readonly #text: string;
+
+  constructor(text: string) {
+    super();
+    this.#text = text;
+  }
+
+  json(): string {
+    return this.#text;
+  }
+
+  value(): T {
+    return JSON.parse(this.#text) as T;
+  }
+}

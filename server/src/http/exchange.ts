@@ -143,6 +143,8 @@ class OpenExchange implements Exchange {
   auditsNothing = false;
   readonly #tools: Tools;
   #peer: string | undefined = undefined;
+  /** kept, since each audit event and the log event have it, and it takes 1.6 µs to parse */
+  #address: string | undefined = undefined;
 
   constructor(tools: Tools, request: Request, socket: Socket, operation: Operation | undefined) {
     this.request = request;
@@ -154,7 +156,8 @@ class OpenExchange implements Exchange {
 
   address(): string {
     this.keepPeer();
-    return this.#tools.clientAddress(this.#peer ?? "", this.request.headers);
+    this.#address ??= this.#tools.clientAddress(this.#peer ?? "", this.request.headers);
+    return this.#address;
   }
 
   keepPeer(): void {

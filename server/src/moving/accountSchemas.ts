@@ -7,12 +7,12 @@ export const instant = z.int().min(0).max(lastInstantMs);
 
 export const units = z.int().min(0).max(maxUnits);
 
-/** Counts that only grow. */
+/** A number that only grows. */
 const counter = z.int().min(0);
 
 const knownTimeZones = new Set<string>();
 
-/** A look-up of a time zone takes as long as the rest of a record. */
+/** Names that were found are remembered, because looking up a time zone takes as long as validating the rest of a record. */
 function isTimeZone(name: string): boolean {
   if (knownTimeZones.has(name)) return true;
   if (timeZoneNamed(name) === undefined) return false;
@@ -26,7 +26,7 @@ const grant = z.strictObject({
   id: storedId.describe("The grant's id."),
   amount: units.describe("The units that were granted."),
   left: units.describe("The units that are left."),
-  expiresAtMs: instant.nullable().default(null).describe("When the grant expires; omitted: never."),
+  expiresAtMs: instant.nullable().default(null).describe("When the grant expires. Omitted: never."),
 });
 
 const quota = z.strictObject({
@@ -38,46 +38,52 @@ const quota = z.strictObject({
   anchor: z
     .union([z.enum(["calendar", "first_use"]), instant])
     .default("calendar")
-    .describe("When periods begin."),
-  rolloverMax: units.default(0).describe("The most unused units that the next period gets in addition."),
+    .describe("When periods begin: with the calendar, with the first use, or at this time."),
+  rolloverMax: units
+    .default(0)
+    .describe("At most this many unused units are carried over to the next period."),
   overage: z
     .union([z.enum(["refuse", "allow"]), units])
     .default("refuse")
-    .describe("How far use may go beyond the limit."),
+    .describe(
+      "What happens beyond the limit: uses are refused, or allowed, or allowed up to this many units.",
+    ),
   thresholds: z
     .array(z.int().min(1).max(1000))
     .max(20)
     .default([])
-    .describe("Percentages of the limit, ascending."),
-  autoApply: z.boolean().default(false).describe("Whether every verification costs a unit."),
+    .describe("The percentages of the limit whose crossing is recorded as a movement, in ascending order."),
+  autoApply: z.boolean().default(false).describe("Whether every verification spends one unit."),
   period: z
     .strictObject({
-      startMs: z.int().describe("When it began."),
-      endMs: z.int().describe("When it ends."),
+      startMs: z.int().describe("When the period began."),
+      endMs: z.int().describe("When the period ends."),
     })
     .nullable()
     .default(null)
-    .describe("The current period; omitted: no period has begun."),
-  epoch: counter.default(0).describe("The number of resets so far."),
-  used: units.default(0).describe("The units of the limit, and beyond it, that the period has used."),
-  carried: units.default(0).describe("The units left from the previous period."),
+    .describe("The current period. Omitted: no period has begun."),
+  epoch: counter.default(0).describe("How often the quota was reset."),
+  used: units.default(0).describe("The units used in the period, without those of grants and of `carried`."),
+  carried: units
+    .default(0)
+    .describe("The units that were carried over from the previous period and are left."),
   crossed: z
     .int()
     .min(0)
     .max(1000)
     .default(0)
-    .describe("The highest threshold that was crossed in the period."),
-  grants: z.array(grant).max(100).default([]).describe("Units on top of the limit."),
+    .describe("The highest threshold that the use in the period has crossed."),
+  grants: z.array(grant).max(100).default([]).describe("Units that were granted in addition to the limit."),
   isRemoved: z
     .boolean()
     .default(false)
-    .describe("Removed, but remembered while it has used units or grants."),
+    .describe("Whether the quota was removed. It stays stored while it has used units or grants."),
 });
 
 /** What a key or an identity can spend. */
 export const balance = z
   .strictObject({
-    remaining: units.nullable().default(null).describe("The credits left; omitted: unlimited."),
+    remaining: units.nullable().default(null).describe("The credits left. Omitted: unlimited."),
     refillAmount: units.nullable().default(null).describe("What a refill sets the credits to."),
     refillDay: z
       .int()
@@ -85,78 +91,89 @@ export const balance = z
       .max(31)
       .nullable()
       .default(null)
-      .describe("The day of the month of the refill; omitted: daily."),
+      .describe("The day of the month on which credits are refilled. Omitted: they are refilled daily."),
     nextRefillAtMs: instant.nullable().default(null).describe("When the next refill is due."),
-    creditsEpoch: counter.default(0).describe("The number of refills and sets so far."),
-    quotas: z.array(quota).max(100).nullable().default(null).describe("Use by period."),
+    creditsEpoch: counter.default(0).describe("How often the credits were refilled or set."),
+    quotas: z
+      .array(quota)
+      .max(100)
+      .nullable()
+      .default(null)
+      .describe("The quotas and how much of them is used."),
     nextHoldExpiryMs: z
       .int()
       .nullable()
       .default(null)
-      .describe("A time that is not later than the earliest expiry of the account's open holds."),
+      .describe("A time at or before the earliest expiry of the open holds of this key or identity."),
   })
   .refine(
     ({ refillAmount, nextRefillAtMs }) => (refillAmount === null) === (nextRefillAtMs === null),
-    "has only one of refillAmount and nextRefillAtMs",
+    "has only one of refillAmount and nextRefillAtMs: give both or none",
   );
 
 const taken = z.strictObject({
-  epoch: counter.describe("The owner's epoch when the units were taken."),
+  epoch: counter.describe("The `epoch` of the quota, or `creditsEpoch`, when the units were taken."),
   parts: z
     .array(
       z.strictObject({
-        from: z.union([z.enum(["carried", "limit"]), grant]).describe("`carried`, `limit`, or a grant."),
-        units: units.describe("The units."),
+        from: z
+          .union([z.enum(["carried", "limit"]), grant])
+          .describe("What the units were taken from: `carried`, `limit`, or a grant."),
+        units: units.describe("The number of units."),
       }),
     )
     .max(200)
-    .describe("Where they were taken from."),
+    .describe("The units of the hold by what they were taken from."),
 });
 
-const onExpiry = z.enum(["release", "charge"]).describe("What happens to the units of an expired hold.");
+const onExpiry = z
+  .enum(["release", "charge"])
+  .describe("What happens to the units when the hold expires: they are given back or charged.");
 
 const holdPart = z.strictObject({
-  ownerId: storedId.describe("The owner: the `subjectId` of a key, or an identity."),
-  quota: quotaName.nullable().default(null).describe("The quota; omitted: credits."),
-  taken: taken.describe("The units, and where they were taken from."),
+  ownerId: storedId.describe("Whose units they are: the `subjectId` of a key, or the id of an identity."),
+  quota: quotaName.nullable().default(null).describe("The name of the quota. Omitted: credits."),
+  taken: taken.describe("The units, and what they were taken from."),
   units: units.describe("The number of units."),
   onExpiry,
   expiresAtMs: instant.describe("When the hold expires."),
 });
 
 export const hold = {
-  keyId: storedId.nullable().default(null).describe("The key for which it was made."),
-  apiId: storedId.nullable().default(null).describe("The key's api."),
+  keyId: storedId.nullable().default(null).describe("The id of the key for which it was created."),
+  apiId: storedId.nullable().default(null).describe("The id of the key's api."),
   subjectId: storedId.nullable().default(null).describe("The key's `subjectId`."),
-  identityId: storedId.nullable().default(null).describe("The identity."),
-  quota: quotaName.nullable().default(null).describe("The quota; omitted: credits."),
-  amount: units.describe("The units that are held."),
+  identityId: storedId.nullable().default(null).describe("The id of the identity for which it was created."),
+  quota: quotaName.nullable().default(null).describe("The name of the quota. Omitted: credits."),
+  amount: units.describe("The number of reserved units."),
   onExpiry,
-  createdAtMs: instant.describe("When it was created."),
-  expiresAtMs: instant.describe("When it expires."),
-  endedAtMs: instant.nullable().default(null).describe("When it was settled, released or expired."),
+  createdAtMs: instant.describe("When the hold was created."),
+  expiresAtMs: instant.describe("When the hold expires."),
+  endedAtMs: instant.nullable().default(null).describe("When the hold was settled or released, or expired."),
   outcome: z
     .strictObject({
-      kind: z.enum(["settle", "release"]).describe("How it ended."),
+      kind: z.enum(["settle", "release"]).describe("Whether the hold was settled or released."),
       amount: units.describe("The units that were settled."),
       charged: units.describe("The units that were charged."),
       returned: units.describe("The units that were given back."),
-      shortfall: units.describe("The units that should have been charged, but were not available."),
-      isLate: z.boolean().describe("Whether it had expired before."),
+      shortfall: units.describe("The units that should have been charged but were not available."),
+      isLate: z.boolean().describe("Whether the hold had already expired when it was settled or released."),
     })
     .nullable()
     .default(null)
-    .describe("How it ended; omitted: it is open or has expired."),
-  requestId: storedId.nullable().default(null).describe("The request that made it."),
+    .describe("How the hold ended. Omitted: it is open or has expired."),
+  requestId: storedId.nullable().default(null).describe("The id of the request that created the hold."),
   tags: z
     .array(text(1, 512))
     .max(20)
     .nullable()
     .default(null)
-    .describe("The tags of the request that made the hold, under which its usage is counted; omitted: none."),
+    .describe(
+      "The tags of the request that created the hold. Its usage is counted under them. Omitted: none.",
+    ),
   parts: z
     .array(holdPart)
     .max(2)
     .default([])
-    .describe("What it has taken from each owner, while it is open."),
+    .describe("The units that an open hold has taken from each key or identity."),
 };

@@ -10,14 +10,14 @@ import { referencesOf, uniqueColumns, uniqueText } from "./references.ts";
 import { idOf, type Row, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
 
-/** A row of the database that concerns a record of a batch. */
+/** A row in the database that has the id or a unique text of a record that is to be imported. */
 export type Found = {
   id: string;
-  /** of its balance, if it is a key or an identity */
+  /** of a key or identity: the `subjectId` that identifies its balance */
   owner: string;
   workspaceId: string;
   isDeleted: boolean;
-  /** of a key that was imported without a SHA-256 and has one now */
+  /** of a key that was imported without a SHA-256 and whose first verification has supplied it since */
   learned: Learned | undefined;
 };
 
@@ -25,27 +25,27 @@ export type Learned = { hash: string; learnedAtMs: number };
 
 type Wanted = { id: string; fields: Written };
 
-/** What the database has that concerns a batch of records. */
+/** What the database says about a batch of records: everything that decides what becomes of each. */
 export type Facts = {
   byId: Map<string, Found>;
-  /** by unique text */
+  /** rows by a text that must be unique, such as a name or hash */
   byText: Map<string, Found>;
-  /** of root keys: hashes that were revoked here */
+  /** for root keys: the hashes among theirs that were revoked in this database */
   revoked: Set<string>;
-  /** `table id`, of what references may name */
+  /** the records named by references that exist in the workspace, as `table id` */
   there: Set<string>;
-  /** ids of rate limits and balances that belong to others */
+  /** ids of rate limits and balances that belong to other records or workspaces */
   foreign: Set<string>;
-  /** the live keys with a salted hash */
+  /** the stored keys with a salted hash that share their start with a key of the batch */
   starts: Starts;
-  /** of root keys: by the keyspaces that they name, the apis */
+  /** for root keys: the ids of apis by the keyspaces that their permissions name */
   apis: Map<string, string>;
 };
 
-/** By start and id, what it costs to compare a guess with the hash. */
+/** By the keys' first characters and then by id: what it costs to compare a presented key with the key's salted hash. */
 export type Starts = Map<string, Map<string, number>>;
 
-/** Looks up everything that decides about these records of one type. */
+/** Looks up everything that decides whether these records of one type can be imported. */
 export async function factsFor(
   db: Db,
   { workspaceId, type }: { workspaceId: string; type: StoredType },
@@ -127,7 +127,10 @@ function namedApis(db: Db, workspaceId: string, records: readonly Wanted[]): Pro
   return findApisByKeyspace(db, workspaceId, keyspacesIn(permissions));
 }
 
-/** Ids of rate limits with the record that wants them, and of records whose balance belongs to another workspace. */
+/**
+ * Rate limits whose id belongs to another record, each as the limit's id, a space and the id of the record that is imported;
+ * and the ids of records whose balance belongs to another workspace.
+ */
 async function foreignOf(
   db: Db,
   workspaceId: string,
@@ -158,7 +161,7 @@ const deletedColumn = (type: StoredType) =>
 
 const learnedColumns = (type: StoredType) => (type === "key" ? sql`, "hash", "learnedAtMs"` : sql``);
 
-/** In every workspace, since ids are unique in the database. */
+/** Looks in every workspace, because ids are unique in the whole database. */
 const findById = byType((type) =>
   prepared(
     (db, { ids }: Ids): CompiledQuery<Row> =>
@@ -169,7 +172,7 @@ const findById = byType((type) =>
 
 type Texts = { workspaceId: string; values: readonly string[] };
 
-/** By the index of the unique column. Root keys are found by their hash over all workspaces. */
+/** Uses the index of the unique column. The hash of a root key is looked up in all workspaces. */
 const findByText = byType((type) =>
   (uniqueColumns[type] ?? []).map(({ column, within }) =>
     prepared(
@@ -210,7 +213,7 @@ const findLimits = prepared(
     sql<Row>`select "id", "ownerId" from "ratelimits" where ${isIn("id", ids)}`.compile(db),
 );
 
-/** Balances of other workspaces with these ids. */
+/** Finds which of these ids are balances of other workspaces. */
 const findBalances = prepared(
   (db, { workspaceId, ids }: { workspaceId: string; ids: readonly string[] }): CompiledQuery<Row> =>
     sql<Row>`select "id" from "balances" where ${isIn("id", ids)} and "workspaceId" <> ${workspaceId}`.compile(

@@ -4,19 +4,19 @@ import { formatVersion, type Header, recordTypes } from "./format.ts";
 import { readRecords, type StoredType } from "./storedRecords.ts";
 import { readLastUses, readUsage } from "./usageRecords.ts";
 
-/** What is exported, and from where. */
+/** What to export, and the database to read it from. */
 export type ExportSource = {
-  /** a snapshot */
+  /** a snapshot, so that all records are those of one moment */
   db: Db;
-  /** undefined: without usage */
+  /** where usage is stored; undefined: the document has no usage */
   usage: UsageSql | undefined;
   workspace: Header["workspace"];
-  /** the fingerprint of the recovery key; undefined: it is not set */
+  /** the fingerprint of the server's recovery key; undefined if it has none */
   recoveryKey: string | undefined;
   rootKeys: boolean;
   audit: boolean;
   nowMs: number;
-  /** called for each record that cannot be exported, with one sentence */
+  /** called with a sentence for each record that cannot be exported */
   warn(sentence: string): void;
 };
 

@@ -6,7 +6,7 @@ import { DocumentError, parseHeader, parseRecord } from "./parseRecord.ts";
 
 const page = readFileSync(join(import.meta.dir, "../../../docs/moving/format.md"), "utf8");
 
-test("the example on the page of the format is a document of the format", () => {
+test("the example on the page of the format is a valid document", () => {
   const [, example = ""] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
   const lines = example.trim().split("\n");
   const values = lines.map((line) => JSON.parse(line) as unknown);
@@ -25,7 +25,7 @@ test("the page of the format describes every field of every type of record", () 
   }
 });
 
-test("a record that names only what is required gets the defaults of the format", () => {
+test("a record with only the required fields gets the defaults of the format", () => {
   const record: DocumentRecord = {
     type: "key",
     id: "key_1",
@@ -52,7 +52,7 @@ const waiting = {
   createdAtMs: 1,
 };
 
-test("a record may have a hash with a salt, and then waits under it", () => {
+test("a key with a salted hash is valid, and waits for its first verification", () => {
   expect(parseRecord(waiting).fields).toMatchObject({ hash: waiting.hash, pendingMigrationId: "oldHash" });
 });
 
@@ -74,16 +74,19 @@ test.each([
   ],
   ["a SHA-256 that waits", { ...waiting, hash: sha256 }, 'pendingMigrationId: must be "oldHash"'],
   ["a salted hash without a start", { ...waiting, start: "" }, "start: must be the first 1 to 64 characters"],
-  ["no object", null, "type is not a type of record"],
-])("a record with %s is refused with the place and what to do", (_, value, message) => {
-  expect(() => parseRecord(value)).toThrow(message);
-});
+  ["no object", null, "type is not a known type of record"],
+])(
+  "a record with %s is refused with an error that names the field and says what to do",
+  (_, value, message) => {
+    expect(() => parseRecord(value)).toThrow(message);
+  },
+);
 
-test("a document of a newer version is refused, with what to do", () => {
+test("a document of a newer version is refused with an error that says what to do", () => {
   const newer = { format: "latchkey", version: 99, other: true };
   expect(() => parseHeader(newer)).toThrow(
     new DocumentError(
-      "the document has version 99, and this program reads up to version 1: install a newer latchkey",
+      "the document has version 99 of the format, but this program reads only up to version 1: install a newer latchkey",
     ),
   );
   expect(() => parseHeader({ format: "other" })).toThrow("not the header");

@@ -12,10 +12,10 @@ import { underOldHash, waitingStates } from "../storage/queries/keys/waiting.ts"
 import { movementKinds } from "../storage/queries/movements.ts";
 import { balance, hold, instant, timeZone, units } from "./accountSchemas.ts";
 
-/** Raise it when a document of the old version can no longer be read as one of the new version. */
+/** The version of the format. Increase it if a document of the old version is no longer valid in the new one. */
 export const formatVersion = 1;
 
-/** The longest line, in bytes: far above the largest record that a server can store. */
+/** The longest allowed line in bytes. The largest record that a server can store is far smaller. */
 export const maxLineBytes = 4 * 1024 * 1024;
 
 /** The first line of a document. */
@@ -26,15 +26,17 @@ export const header = z.strictObject({
   workspace: z
     .strictObject({
       id: word(3, 255).describe("The workspace's id."),
-      name: text(1, 255).describe("Its name."),
-      timeZone: timeZone.default("UTC").describe("The time zone of quotas that do not name one."),
+      name: text(1, 255).describe("The workspace's name."),
+      timeZone: timeZone
+        .default("UTC")
+        .describe("The IANA name of the time zone for quotas that do not have their own."),
     })
     .describe("The workspace that the records come from."),
   recoveryKey: z
     .union([z.literal("unknown"), z.string().regex(/^[0-9a-f]{16}$/)])
     .nullable()
     .describe(
-      "The fingerprint of the recovery key that sealed the recoverable keys; null: there are no recoverable keys; `unknown`: the key was not set.",
+      "The fingerprint of the recovery key under which recoverable keys are encrypted. null: there are no recoverable keys. `unknown`: there are some, but the recovery key was not set during the export.",
     ),
 });
 
@@ -42,9 +44,12 @@ export type Header = z.output<typeof header>;
 
 const ref = word(3, 255);
 const id = (what: string) => ref.describe(what);
-const createdAtMs = instant.describe("When it was created.");
-const updatedAtMs = instant.nullable().default(null).describe("When it was last changed; omitted: never.");
-const noText = description.nullable().default(null).describe("What it allows, for people.");
+const createdAtMs = instant.describe("When the record was created.");
+const updatedAtMs = instant
+  .nullable()
+  .default(null)
+  .describe("When the record was last changed. Omitted: never.");
+const noText = description.nullable().default(null).describe("A description of what it allows.");
 const hash = z
   .string()
   .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "must be a SHA-256 in base64url, without padding");
@@ -60,7 +65,10 @@ const keyHash = z
     if (flaw !== undefined) context.addIssue({ code: "custom", message: flaw });
   });
 
-/** A key whose hash is not a SHA-256 waits for its first verification, and if the hash has a salt, it is found by its start. */
+/**
+ * Refuses contradictions. `pendingMigrationId` is `oldHash` if the hash has another system's scheme, and only then. If the hash
+ * has a salt, the key must have a start, because it is looked up by its start.
+ */
 function refuseWrongWait(
   key: { hash: string; start: string; pendingMigrationId: string | null },
   context: z.RefinementCtx,
@@ -71,15 +79,18 @@ function refuseWrongWait(
   if (isOld !== (key.pendingMigrationId === underOldHash)) {
     refuse(
       "pendingMigrationId",
-      `must be "${underOldHash}" for a key whose hash is not a SHA-256, and for no other`,
+      `must be "${underOldHash}" if the hash of the key is not a SHA-256, and must not be "${underOldHash}" otherwise`,
     );
   }
   if (isSalted(key.hash) && (key.start === "" || key.start.length > longestStart)) {
-    refuse("start", `must be the first 1 to ${longestStart} characters of a key whose hash has a salt`);
+    refuse(
+      "start",
+      `must be the first 1 to ${longestStart} characters of the key, since its hash has a salt`,
+    );
   }
 }
 
-const limit = z.int().min(1).describe("The highest total cost within any span of `durationMs`.");
+const limit = z.int().min(1).describe("The highest total cost in any `durationMs` milliseconds. At least 1.");
 const durationMs = z
   .int()
   .min(1000)
@@ -98,7 +109,7 @@ const ipAllowList = z
   .max(100)
   .nullable()
   .default(null)
-  .describe("The only IP addresses and CIDR ranges from which keys may be used; omitted: all.");
+  .describe("The IP addresses and CIDR ranges from which keys may be used. Omitted: all addresses.");
 
 const ratelimits = z
   .array(
@@ -107,22 +118,22 @@ const ratelimits = z
       name: text(1, 128).describe("Unique among the limits of the key or identity."),
       limit,
       durationMs,
-      autoApply: z.boolean().default(false).describe("Whether every verification counts against it."),
+      autoApply: z.boolean().default(false).describe("Whether every verification counts against this limit."),
     }),
   )
   .max(50)
   .superRefine(refuseRepeatedNames)
   .default([])
-  .describe("Rate limits, in their order.");
+  .describe("The rate limits, in their order.");
 
 const credits = balance.nullable().default(null);
 
-/** Every type of record, by name, in the order in which they follow each other in a document. */
+/** The schema of every type of record. Their order here is the order of the types in a document. */
 export const recordSchemas = {
   permission: z.strictObject({
     id: id("The permission's id."),
     slug: permissionSlug.describe("Unique in the workspace."),
-    name: permissionName.describe("A name for people."),
+    name: permissionName.describe("A display name."),
     description: noText,
     createdAtMs,
   }),
@@ -131,7 +142,7 @@ export const recordSchemas = {
     name: text(1, 128).describe("Unique in the workspace."),
     description: noText,
     createdAtMs,
-    permissions: z.array(storedId).max(1000).default([]).describe("The ids of its permissions."),
+    permissions: z.array(storedId).max(1000).default([]).describe("The ids of the role's permissions."),
   }),
   namespace: z.strictObject({
     id: id("The rate limit namespace's id."),
@@ -140,179 +151,214 @@ export const recordSchemas = {
   }),
   override: z.strictObject({
     id: id("The override's id."),
-    namespaceId: id("The id of the namespace."),
+    namespaceId: id("The id of the override's namespace."),
     identifier: text(1, 512).describe("An identifier, or a pattern with `*`. Unique in the namespace."),
-    limit: z.int().min(0).describe("The highest total cost within `durationMs`; 0 refuses every request."),
+    limit: z
+      .int()
+      .min(0)
+      .describe("The highest total cost in any `durationMs` milliseconds. 0 refuses every request."),
     durationMs,
     createdAtMs,
     updatedAtMs,
   }),
   api: z.strictObject({
     id: id("The api's id."),
-    name: text(1, 256).describe("A name for people."),
+    name: text(1, 256).describe("A display name."),
     createdAtMs,
-    deleteProtection: z.boolean().default(false).describe("Whether it is protected from deletion."),
-    defaultPrefix: word(1, 16).nullable().default(null).describe("The prefix of keys created without one."),
+    deleteProtection: z.boolean().default(false).describe("Whether the api is protected from deletion."),
+    defaultPrefix: word(1, 16)
+      .nullable()
+      .default(null)
+      .describe("The prefix of keys that are created without one."),
     defaultByteLength: z
       .int()
       .min(16)
       .max(255)
       .nullable()
       .default(null)
-      .describe("The number of random bytes of keys created without one."),
-    keyspaceId: ref.nullable().default(null).describe("The id of its keyspace."),
+      .describe("The number of random bytes of keys that are created without a `byteLength`."),
+    keyspaceId: ref.nullable().default(null).describe("The id of the api's keyspace."),
     ipAllowList,
   }),
   identity: z.strictObject({
     id: id("The identity's id."),
     externalId: text(1, 255).describe("Your own id of the user or organization. Unique in the workspace."),
-    meta: meta.default({}).describe("Its metadata."),
+    meta: meta.default({}).describe("The identity's metadata."),
     createdAtMs,
     updatedAtMs,
     ratelimits,
-    balance: credits.describe("The credits and quotas that its keys share; omitted: unlimited."),
+    balance: credits.describe("The credits and quotas that the identity's keys share. Omitted: unlimited."),
   }),
   migration: z.strictObject({
     id: ref
       .refine(
         (text) => !waitingStates.has(text),
-        "is reserved for keys that wait without a migration: give the migration another id, also in its keys",
+        "is reserved for keys that wait without a migration: give the migration another id, and use it in its keys",
       )
-      .describe("The migration's id, which verifications of waiting keys send."),
-    algorithm: z.enum(algorithms).describe("How the other system hashed keys."),
+      .describe("The migration's id. Verifications of keys that wait for it send this id."),
+    algorithm: z.enum(algorithms).describe("The algorithm with which the other system hashed keys."),
     createdAtMs,
   }),
   key: z
     .strictObject({
       id: id("The key's id."),
-      apiId: id("The id of its api."),
-      identityId: ref.nullable().default(null).describe("The id of its identity."),
+      apiId: id("The id of the key's api."),
+      identityId: ref.nullable().default(null).describe("The id of the key's identity."),
       subjectId: ref
         .optional()
-        .describe("Identifies its balance and counters; omitted: its own id. Rerolled keys share one."),
+        .describe(
+          "Identifies the key's balance and counters. A rerolled key keeps that of the original key. Omitted: the key's own id.",
+        ),
       hash: keyHash.describe(
-        "The SHA-256 of the whole key in base64url without padding. Unique in the workspace. `upstream:` and the key's id: it is not known yet. Until the first verification also `sha512:`, `hmac-sha256:` or `hmac-sha512:` and the digest in base64url, or a hash of bcrypt, argon2 or PBKDF2 that begins with `$`.",
+        "The SHA-256 of the whole key in base64url without padding. Unique in the workspace. A key whose SHA-256 is not known before its first verification has instead: `upstream:` and its id; or `sha512:`, `hmac-sha256:` or `hmac-sha512:` and a digest in base64url; or a bcrypt, argon2 or PBKDF2 hash that begins with `$`.",
       ),
       start: text(0, 255)
         .default("")
         .describe(
-          "The first characters of the key, to recognize it by. A key with a hash of bcrypt, argon2 or PBKDF2 is found by them: 1 to 64, which at most 8 such keys share.",
+          "The first characters of the key, by which people recognize it. A key with a bcrypt, argon2 or PBKDF2 hash is looked up by them: then they are 1 to 64 characters, and at most 8 such keys have the same.",
         ),
-      prefix: text(0, 255).nullable().default(null).describe("What the key begins with, before a `_`."),
-      byteLength: z.int().min(1).max(255).default(16).describe("The number of its random bytes."),
-      name: text(1, 255).nullable().default(null).describe("A name for people."),
-      meta: meta.nullable().default(null).describe("Its metadata."),
+      prefix: text(0, 255)
+        .nullable()
+        .default(null)
+        .describe("The beginning of the key, before its first `_`."),
+      byteLength: z.int().min(1).max(255).default(16).describe("The number of random bytes in the key."),
+      name: text(1, 255).nullable().default(null).describe("A display name."),
+      meta: meta.nullable().default(null).describe("The key's metadata."),
       enabled: z.boolean().default(true).describe("false: every verification returns `DISABLED`."),
-      expiresAtMs: instant.nullable().default(null).describe("When it expires; omitted: never."),
+      expiresAtMs: instant.nullable().default(null).describe("When the key expires. Omitted: never."),
       createdAtMs,
       updatedAtMs,
       pendingMigrationId: ref
         .nullable()
         .default(null)
         .describe(
-          "The migration for whose first verification the key waits; `upstream`: it waits until the upstream server recognizes it; `oldHash`: its hash is not a SHA-256, and is replaced by one at its first verification.",
+          "What the key waits for. The id of a migration: the first verification with that id. `upstream`: a verification that the upstream server recognizes. `oldHash`: the first verification, which replaces its hash by a SHA-256. Omitted: the key does not wait.",
         ),
       sealed: z
         .string()
         .regex(/^[A-Za-z0-9_-]{38,2048}$/, "is not a sealed text")
         .nullable()
         .default(null)
-        .describe("The key, encrypted under the recovery key; omitted: not recoverable."),
-      rerolledAtMs: instant.nullable().default(null).describe("When it was last rerolled."),
+        .describe("The key, encrypted under the recovery key. Omitted: it is not recoverable."),
+      rerolledAtMs: instant.nullable().default(null).describe("When the key was last rerolled."),
       expiresBeforeRerollMs: instant
         .nullable()
         .default(null)
-        .describe("When it expired before its first reroll."),
+        .describe("The expiry that the key had before its first reroll."),
       migratedFrom: storedId
         .nullable()
         .default(null)
-        .describe("A digest of what a migrated key was created from."),
+        .describe("Of a migrated key: a digest of the input from which it was created."),
       learnedAtMs: instant
         .nullable()
         .default(null)
-        .describe("When the SHA-256 of a key that was imported without one became known."),
+        .describe("Of a key that was imported without its SHA-256: when its first verification supplied it."),
       ipAllowList,
       ratelimits,
-      permissions: z.array(storedId).max(1000).default([]).describe("The ids of its own permissions."),
-      roles: z.array(storedId).max(100).default([]).describe("The ids of its roles."),
+      permissions: z
+        .array(storedId)
+        .max(1000)
+        .default([])
+        .describe("The ids of the key's own permissions, without those of its roles."),
+      roles: z.array(storedId).max(100).default([]).describe("The ids of the key's roles."),
       balance: credits.describe(
-        "Its credits and quotas; omitted: unlimited. Keys with the same `subjectId` have the same balance.",
+        "The key's credits and quotas. Omitted: unlimited. Keys with the same `subjectId` share one balance.",
       ),
     })
     .superRefine(refuseWrongWait),
   hold: z.strictObject({ id: id("The hold's id."), ...hold }),
   movement: z.strictObject({
     id: id("The movement's id."),
-    ownerId: id("The owner: the `subjectId` of a key, or an identity."),
+    ownerId: id("Whose units were changed: the `subjectId` of a key, or the id of an identity."),
     atMs: instant.describe("When it happened."),
-    kind: z.enum(movementKinds).describe("What happened."),
-    quota: text(1, 128).nullable().default(null).describe("The quota; omitted: credits."),
-    amount: z.int().describe("The units."),
-    remaining: units.nullable().default(null).describe("The balance after it; omitted: unlimited."),
-    reason: text(0, 1024).nullable().default(null).describe("Why, as the caller said."),
-    actorId: storedId.nullable().default(null).describe("The root key; omitted: the server."),
+    kind: z.enum(movementKinds).describe("The kind of change."),
+    quota: text(1, 128).nullable().default(null).describe("The name of the quota. Omitted: credits."),
+    amount: z.int().describe("By how many units the balance was changed."),
+    remaining: units.nullable().default(null).describe("The balance after the change. Omitted: unlimited."),
+    reason: text(0, 1024).nullable().default(null).describe("The reason that the caller gave."),
+    actorId: storedId
+      .nullable()
+      .default(null)
+      .describe("The id of the root key that made the change. Omitted: the server made it."),
   }),
   rootKey: z.strictObject({
     id: id("The root key's id."),
     hash: hash.describe("The SHA-256 of the whole root key in base64url without padding."),
-    start: text(0, 255).default("").describe("Its first characters."),
-    end: text(0, 255).default("").describe("Its last characters."),
-    name: text(0, 255).nullable().default(null).describe("What it is for."),
+    start: text(0, 255).default("").describe("The first characters of the root key."),
+    end: text(0, 255).default("").describe("The last characters of the root key."),
+    name: text(0, 255).nullable().default(null).describe("What the root key is for."),
     permissions: z
       .array(text(1, 512).refine((one) => isPermission(one) || isUrn(one), "is not a permission"))
       .max(1000)
-      .describe("What it may do."),
-    enabled: z.boolean().default(true).describe("false: every request with it is refused."),
-    expiresAtMs: instant.nullable().default(null).describe("When it expires; omitted: never."),
+      .describe("The root key's permissions, such as `api.*.verify_key`."),
+    enabled: z.boolean().default(true).describe("false: every request with the root key is refused."),
+    expiresAtMs: instant.nullable().default(null).describe("When the root key expires. Omitted: never."),
     createdAtMs,
-    rerolledAtMs: instant.nullable().default(null).describe("When it was last rerolled."),
+    rerolledAtMs: instant.nullable().default(null).describe("When the root key was last rerolled."),
     expiresBeforeRerollMs: instant
       .nullable()
       .default(null)
-      .describe("When it expired before its first reroll."),
+      .describe("The expiry that the root key had before its first reroll."),
   }),
   lastUse: z.strictObject({
-    keyId: id("The key."),
-    atMs: instant.describe("When it was last verified."),
+    keyId: id("The id of the key."),
+    atMs: instant.describe("When the key was last verified."),
   }),
   usage: z.strictObject({
     kind: z
       .enum(Object.keys(subjectKinds).filter((kind) => kind !== "tag") as [keyof typeof subjectKinds])
-      .describe("What was counted."),
-    subjectId: storedId.optional().describe("The api, namespace, identity or key; omitted: the workspace."),
-    day: z.iso.date().describe("The day, in UTC."),
+      .describe("The kind of subject that was counted."),
+    subjectId: storedId
+      .optional()
+      .describe("The id of the api, namespace, identity or key. Omitted: the workspace."),
+    day: z.iso.date().describe("The day in UTC, such as `2026-01-31`."),
     outcome: z.enum(outcomes).describe("The outcome of the verifications or decisions."),
-    count: z.int().min(0).describe("How many there were. 0 for settlements."),
-    credits: z.int().min(0).default(0).describe("The credits or the cost that they spent."),
+    count: z
+      .int()
+      .min(0)
+      .describe("The number of verifications or decisions on that day. 0 if only holds were settled."),
+    credits: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("The credits that the verifications spent, or the cost of the decisions."),
   }),
   auditEvent: z.strictObject({
     id: id("The event's id."),
     atMs: instant.describe("When it happened."),
     requestId: storedId.describe("The id of the request."),
-    actorId: storedId.describe("The root key, or the command."),
-    event: text(1, 255).describe("What was done."),
-    targetId: storedId.describe("To what."),
+    actorId: storedId.describe("Who did it: the id of a root key, or the name of a command."),
+    event: text(1, 255).describe("What was done, such as `key.create`."),
+    targetId: storedId.describe("The id of the record that was changed."),
     fields: z.array(text(1, 255)).max(1000).default([]).describe("The names of the changed fields."),
-    remoteAddress: text(0, 255).nullable().default(null).describe("The address of the caller."),
-    userAgent: z.string().max(65_536).nullable().default(null).describe("The caller's program, as it says."),
-    via: text(1, 255).nullable().default(null).describe("`console`; omitted: the API or the command line."),
+    remoteAddress: text(0, 255).nullable().default(null).describe("The IP address of the caller."),
+    userAgent: z
+      .string()
+      .max(65_536)
+      .nullable()
+      .default(null)
+      .describe("The User-Agent header of the caller."),
+    via: text(1, 255)
+      .nullable()
+      .default(null)
+      .describe("`console` if it was done in the console. Omitted: by the API or the command line."),
   }),
 } as const;
 
 export type RecordType = keyof typeof recordSchemas;
 
-/** Every type, in the order of a document. */
+/** The names of the types, in the order of a document. */
 export const recordTypes = Object.keys(recordSchemas) as RecordType[];
 
-/** A record as a document has it, where what has a default may be omitted. */
+/** A record as it is written in a document: fields with a default may be omitted. */
 export type DocumentRecord = {
   [Type in RecordType]: { type: Type } & z.input<(typeof recordSchemas)[Type]>;
 }[RecordType];
 
-/** The fields of a record of one type, after validation. */
+/** The fields of a record of one type after validation, with defaults filled in. */
 export type Fields<Type extends RecordType> = z.output<(typeof recordSchemas)[Type]>;
 
-/** The last line: without it, a document is truncated. */
+/** The last line of a document. A document without it was truncated. */
 export const end = z.strictObject({
   type: z.literal("end").describe("Always `end`."),
   records: z.int().min(0).describe("The number of records before this line."),

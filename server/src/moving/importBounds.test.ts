@@ -1,4 +1,4 @@
-/** What an import costs: statements, how long it holds the writer, and what it remembers. */
+/** Tests of what an import costs: the number of statements, how long it blocks other writes, and its memory. */
 
 import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
@@ -17,7 +17,7 @@ describe.each(engines)("on $name,", (engine) => {
   const workspace = testWorkspace(server);
   const rules = { dryRun: false, replace: false, rootKeys: false, reseal: (sealed: string) => sealed };
 
-  /** An api, identities and keys: each key has an identity, a permission, credits and a rate limit. */
+  /** Records of an api, identities and this many keys. Each key has an identity, a permission, credits and a rate limit. */
   async function* entriesOf(keys: number): AsyncGenerator<Entry> {
     const { id } = workspace;
     const no = (index: number) => `${id}_${String(index).padStart(6, "0")}`;
@@ -45,7 +45,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   }
 
-  /** Imports this many keys, through this engine if one is given. */
+  /** Imports this many keys. `through` replaces the server's engine, for example to count statements. */
   const run = (
     keys: number,
     { engine: through, monotonicMs, ...options }: Partial<ImportOptions> & Measured = {},
@@ -115,7 +115,7 @@ describe.each(engines)("on $name,", (engine) => {
     { how: "an import", dryRun: false, keys: 6_000 },
     { how: "a dry run", dryRun: true, keys: 40_000 },
   ])(
-    "what $how remembers does not grow with its keys",
+    "the memory of $how does not grow with the number of keys",
     async ({ dryRun, keys }) => {
       const objects: number[] = [];
       await run(keys, {
@@ -127,7 +127,7 @@ describe.each(engines)("on $name,", (engine) => {
         },
       });
       const [half = 0, all = 0] = objects;
-      expect(all - half).toBeLessThan(keys / 6); // each id that it kept would be an object
+      expect(all - half).toBeLessThan(keys / 6); // if it kept the ids of the keys, there would be an object for each
     },
     120_000,
   );

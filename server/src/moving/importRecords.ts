@@ -18,16 +18,16 @@ export type ImportTarget = {
   usage: UsageDatabase;
   newId(prefix: IdPrefix): string;
   now(): number;
-  /** milliseconds of a clock that never goes back; default: this process's */
+  /** the time of a clock that never goes back. Default: `performance.now()` */
   monotonicMs?(): number;
-  /** for the audit trail, such as `latchkey import` */
+  /** who imports, for the audit trail, such as `latchkey import` */
   actorId: string;
 };
 
 export type ImportOptions = Rules & {
-  /** imports root keys, which are left out otherwise */
+  /** whether to import root keys too */
   rootKeys: boolean;
-  /** called after each batch with the number of records so far */
+  /** called after each batch with the line of its last record */
   onProgress?(records: number): void;
 };
 
@@ -35,28 +35,28 @@ export type Counts = Record<Outcome["kind"], number>;
 
 export type Refusal = { line: number; type: RecordType; id: string; reason: string };
 
-/** What was done so far. */
+/** What an import has done so far. */
 export type Report = {
   counts: Partial<Record<RecordType, Counts>>;
-  /** the first 100 records that were refused, or kept although they differ */
+  /** the first 100 records that were refused, or that exist with other fields and were kept */
   refusals: Refusal[];
-  /** keys that were written and wait under an HMAC */
+  /** how many written keys have an HMAC as hash, so that the server needs the HMAC's secret to verify them */
   hmacs: number;
-  /** of the last record */
+  /** the line of the last record */
   lastLine: number;
 };
 
 const mostListed = 100;
-/** Records that are read before a transaction begins, so that it waits for nothing but the database. */
+/** At most this many records are read before a transaction begins, so that it never waits for the document. */
 const mostAtOnce = 512;
-/** of the time that a transaction took: the server's writes get this part of it before the next one */
+/** After each transaction, the import pauses for this share of the transaction's duration, so that a server can write. */
 const pausePart = 0.25;
 
 /**
- * Imports records in transactions that are bounded by time: a run that is interrupted leaves complete records, and
- * another run completes it. Records that exist already are kept unless `replace` is set. A record that cannot be imported
- * is counted and listed in the report, and the others are imported.
- * Errors: `StorageError`, and what `entries` throws. `report` then says what was done before.
+ * Imports records in short transactions. If the import is interrupted, every record is either imported completely or not at
+ * all, and another run imports the rest. Records that exist already are kept unless `replace` is set. A record that cannot be
+ * imported is counted and listed in the report; the others are still imported.
+ * Errors: `StorageError`, and the errors of `entries`. `report` then says what was done before.
  */
 export async function importRecords(
   target: ImportTarget,
@@ -138,7 +138,7 @@ function isChange({ kind }: Outcome): boolean {
   return kind === "created" || kind === "changed";
 }
 
-/** One event for a run that changes anything, committed with its first change. */
+/** Adds one audit event per import, in the transaction of its first change. An import that changes nothing has no event. */
 async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget): Promise<void> {
   await insertAuditEvents(tx, [
     {

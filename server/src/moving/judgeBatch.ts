@@ -11,35 +11,39 @@ import { isReferenced, ownerFields, referencesOf, referringFields, uniqueTextsOf
 import { type Read, readRecords, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
 
 /**
- * What becomes of a record. `kept`: it exists with other fields, and stays. `omitted`: a root key without `--root-keys`.
+ * What becomes of a record. `kept`: the record in the database stays unchanged although it differs. `omitted`: it is a root key,
+ * and the option `--root-keys` is not set.
  */
 export type Outcome =
   | { kind: "created" | "unchanged" | "changed" | "omitted" }
   | { kind: "kept" | "refused"; reason: string };
 
-/** What a run remembers from one batch to the next. */
+/** What an import remembers from one batch to the next. */
 export type Known = {
-  /** by the id of a record: the id of what has its unique text in the workspace, and is used in its place */
+  /** from the id of a record to the id of a record in the workspace that has the same unique name or hash and replaces it */
   aliases: Map<string, string>;
-  /** by the owner of a balance: the owner that is used in its place */
+  /** the same for owners of balances: from the `subjectId` in the document to the one in the workspace */
   owners: Map<string, string>;
-  /** owners of balances that are kept, although the document's have open holds */
+  /** owners whose balance in the database is kept, although open holds in the document have taken units from it */
   keptOwners: Set<string>;
-  /** of a dry run: what it would have created and other records may name */
+  /** for a dry run: the ids of records that it would have created, to which other records may refer */
   created: Set<string>;
-  /** of a dry run: the keys with a salted hash that it would have written */
+  /** for a dry run: the keys with a salted hash that it would have written */
   starts: Starts;
-  /** by the keyspaces of these, the apis */
+  /** for a dry run: from keyspaces to the apis that it would have created */
   apis: Map<string, string>;
 };
 
-/** What is done with records that exist, and with sealed keys. */
+/** The options of an import that decide what becomes of a record. */
 export type Rules = {
-  /** decides everything and writes nothing */
+  /** decide about every record, but write nothing */
   dryRun: boolean;
-  /** records that exist get the fields of the document */
+  /** change records that exist to the fields of the document */
   replace: boolean;
-  /** the key, sealed for this server; null: without it; undefined: the record is refused */
+  /**
+   * Encrypts a recoverable key again, under this server's recovery key. null: import the key as not recoverable. undefined:
+   * refuse the record.
+   */
   reseal(sealed: string): string | null | undefined;
 };
 
@@ -50,13 +54,13 @@ export type BatchContext = Rules & {
   known: Known;
 };
 
-/** `fields` are those to write, with references to what is in the workspace. */
+/** A record with its outcome. `fields` are those to write; they refer to records of the workspace. */
 type Judged = { id: string; fields: Written; outcome: Outcome };
 
 /** A batch of records of one type, and what becomes of each. */
 export type JudgedBatch = { records: Judged[]; outcomes: Outcome[] };
 
-/** Decides about a batch of records of one type. Writes nothing. */
+/** Decides what becomes of a batch of records of one type. Writes nothing. */
 export async function judgeBatch(
   db: Db,
   context: BatchContext,
@@ -103,7 +107,7 @@ function remember({ created, apis }: Known, type: StoredType, id: string, fields
   if (type === "api") apis.set(keyspaceIdOf({ id, keyspaceId: textIn(fields, "keyspaceId") || null }), id);
 }
 
-/** What earlier records of the batch have: ids, also of rate limits, and by unique text the record. */
+/** What earlier records of the batch have taken: ids of records and rate limits, and unique texts with their record. */
 type Taken = { ids: Set<string>; texts: Map<string, { id: string; owner: string }> };
 
 type Decision = { outcome: Outcome; fields: Written };
@@ -116,7 +120,10 @@ function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written
   const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
   if (stored !== undefined && stored.workspaceId !== workspaceId) return refuse(notAvailable("id"));
   if (stored?.isDeleted === true) {
-    return { outcome: { kind: "kept", reason: "it was deleted here, and stays deleted" }, fields };
+    return {
+      outcome: { kind: "kept", reason: "it was deleted in this workspace, and stays deleted" },
+      fields,
+    };
   }
   const other = otherWithText(context, facts, taken, fields);
   if (other !== undefined) return { outcome: other, fields };
@@ -133,10 +140,12 @@ function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written
   if (typeof sealed !== "string") return { outcome: { kind }, fields };
   const resealed = context.reseal(sealed);
   if (resealed !== undefined) return { outcome: { kind }, fields: { ...fields, sealed: resealed } };
-  return refuse("it is sealed with another recovery key: give --old-recovery-key or --drop-sealed");
+  return refuse(
+    "it is encrypted under another recovery key: give that key with --old-recovery-key, or import without it with --drop-sealed",
+  );
 }
 
-/** A key that waits in the document and has a SHA-256 here keeps it. */
+/** If a key waits in the document, but the database has learned its SHA-256 in the meantime, it keeps the SHA-256. */
 function asLearned<T extends Written>(fields: T, learned: Learned | undefined): T {
   const waits = waitingStates.has(textIn(fields, "pendingMigrationId"));
   return learned === undefined || !waits ? fields : { ...fields, ...learned, pendingMigrationId: null };
@@ -153,23 +162,26 @@ function flawOf(
     ({ table, id }) => !facts.there.has(`${table} ${id}`) && !known.created.has(id),
   );
   if (missing !== undefined) {
-    return `${missing.field} names ${missing.id}, which is neither in the workspace nor in an earlier line: add it, or correct the id`;
+    return `${missing.field} refers to ${missing.id}, which is neither in the workspace nor in an earlier line: add that record, or correct the id`;
   }
   const limits = limitIdsOf(fields);
   if (facts.foreign.has(fields.id) || limits.some((id) => facts.foreign.has(`${id} ${fields.id}`))) {
     return notAvailable("subject or the id of a rate limit");
   }
   if ([fields.id, ...limits].some((id) => taken.ids.has(id)) || new Set(limits).size < limits.length) {
-    return "an id in it occurs twice: remove one of the two";
+    return "its id, or the id of one of its rate limits, occurs twice: remove one of the two";
   }
   for (const id of [fields.id, ...limits]) taken.ids.add(id);
   if (type === "key") return flawOfStart(context, facts, fields);
   if (type === "hold") return flawOfHold(context, facts, fields);
   const isRevoked = type === "rootKey" && facts.revoked.has(textIn(fields, "hash"));
-  return isRevoked ? "it was revoked here, and stays revoked" : undefined;
+  return isRevoked ? "it was revoked on this server, and stays revoked" : undefined;
 }
 
-/** A guess is compared with each of the keys that share its start and have a salted hash. */
+/**
+ * Refuses a key with a salted hash if too many such keys have the same start. A verification must compare the presented key
+ * with the hash of each of them, which is slow by design.
+ */
 function flawOfStart(
   { dryRun, replace, known }: BatchContext,
   facts: Facts,
@@ -182,11 +194,11 @@ function flawOfStart(
   const sharing = new Map([...(facts.starts.get(start) ?? []), ...(known.starts.get(start) ?? [])]);
   sharing.set(fields.id, workOf(hash));
   if (sharing.size > mostOfOneStart) {
-    return `${mostOfOneStart} keys with a salted hash share its start: give longer starts`;
+    return `${mostOfOneStart} keys with a salted hash have the same start already: give these keys longer starts`;
   }
   const work = [...sharing.values()].reduce((sum, one) => sum + one, 0);
   if (work > mostWork) {
-    return "its hash and those of the keys that share its start together cost more to compare than one hash may: give longer starts";
+    return "it has the same start as other keys with salted hashes, and comparing a presented key with all of them would take too long: give these keys longer starts";
   }
   const noted = dryRun ? known.starts : facts.starts;
   noted.set(start, (noted.get(start) ?? new Map<string, number>()).set(fields.id, workOf(hash)));
@@ -201,7 +213,7 @@ function flawOfHold(
   if (facts.byId.has(fields.id)) return undefined;
   const kept = partsOf(fields).find(({ ownerId }) => known.keptOwners.has(ownerId));
   if (kept === undefined) return undefined;
-  return `it holds units that were not taken from the balance of ${kept.ownerId} here, which is kept: settle or release it where it was made`;
+  return `it has taken its units from a balance of ${kept.ownerId} that is not imported, because the workspace keeps its own: settle or release the hold on the server where it was created`;
 }
 
 function partsOf(fields: Written): { ownerId: string }[] {
@@ -212,14 +224,14 @@ function limitIdsOf(fields: Written): string[] {
   return ((fields["ratelimits"] ?? []) as { id: string }[]).map(({ id }) => id);
 }
 
-/** Does not say whose it is. */
+/** The message does not say which workspace has it, because workspaces must not learn about each other. */
 function notAvailable(what: string): string {
-  return `its ${what} is not available in this database`;
+  return `its ${what} is already used in this database: use another one`;
 }
 
 /**
- * What becomes of a record if another one has a text that must be unique. What other records name is replaced by the one in
- * the workspace; a root key or an override is not imported.
+ * What becomes of a record whose name or hash another record has, although it must be unique. If records can refer to it, the
+ * other record is used in its place. A root key or an override is just not imported.
  */
 function otherWithText(
   { type, workspaceId, known }: BatchContext,
@@ -236,16 +248,20 @@ function otherWithText(
     if (found !== undefined && found.workspaceId !== workspaceId) {
       return { kind: "refused", reason: notAvailable(unique.column) };
     }
-    if (!unique.isReferenced) return { kind: "kept", reason: `${other.id} has its ${unique.column} here` };
+    if (!unique.isReferenced)
+      return { kind: "kept", reason: `${other.id} in the workspace has the same ${unique.column}` };
     known.aliases.set(fields.id, other.id);
     known.owners.set(owner, other.owner);
-    return { kind: "kept", reason: `${other.id} has its ${unique.column} here, and is used instead` };
+    return {
+      kind: "kept",
+      reason: `${other.id} in the workspace has the same ${unique.column}, and is used instead`,
+    };
   }
   for (const { text } of texts) taken.texts.set(text, { id: fields.id, owner });
   return undefined;
 }
 
-/** What a root key may do in this workspace. Its permissions in another one are a flaw. */
+/** The permissions of a root key as this workspace stores them. A permission in another workspace is a flaw. */
 function grantsOf(
   fields: Written,
   workspaceId: string,
@@ -267,12 +283,12 @@ function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | 
     return { kind: "unchanged" };
   }
   if (replace) return { kind: "changed" };
-  return { kind: "kept", reason: "it exists with other fields: use --replace to change it" };
+  return { kind: "kept", reason: "it exists with other fields: give --replace to change it" };
 }
 
 /**
- * As text that is equal for equal records: without what is null or empty, with sorted names. What is sealed is different each
- * time, and the hash says which key it is.
+ * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. The sealed text of a key is
+ * not compared, because encrypting the same key twice gives different texts.
  */
 function canonical(fields: Written): string {
   const { sealed, grants: _, ...others } = fields;
@@ -285,7 +301,7 @@ function canonical(fields: Written): string {
   });
 }
 
-/** References to records that exist under another id name that one. Nothing is referred to twice. */
+/** The fields with references to the records that replace others in the workspace, each reference only once. */
 function withAliases<T extends Written>(fields: T, type: StoredType, { aliases, owners }: Known): T {
   const current = (id: string) => aliases.get(id) ?? id;
   const changed: Record<string, unknown> = {};

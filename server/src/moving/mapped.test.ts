@@ -1,4 +1,4 @@
-/** Records of a document whose identity or key the workspace has already, under another id. */
+/** Tests of importing records of identities and keys that the workspace already has under other ids. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestServer } from "../../test/harness.ts";
 import { openUsageDatabase } from "../storage/engines/usage.ts";
@@ -58,7 +58,7 @@ describe.each(engines)("on $name,", (engine) => {
   const rows = (table: "holds" | "holdParts" | "movements") =>
     target.services.engine.db.selectFrom(table).selectAll().execute() as Promise<Data[]>;
 
-  test("holds that have ended and movements of an identity and of a key belong to those that are used instead", async () => {
+  test("ended holds and movements are imported as those of the workspace's own identity or key", async () => {
     const { apiId } = await call(source, "apis.createApi", { name: "payments" });
     await call(source, "identities.createIdentity", { externalId: "bob", credits: { remaining: 100 } });
     const { keyId, key } = await call(source, "keys.createKey", { apiId, externalId: "bob" });
@@ -100,7 +100,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect([again.counts.movement?.unchanged, again.counts.hold?.unchanged]).toEqual([owners.length, 2]);
   });
 
-  test("an open hold is refused if the balance that it has taken units from is kept here, and its release grants nothing", async () => {
+  test("an open hold is refused if the workspace keeps its own balance, so that no release adds units to it", async () => {
     await call(source, "identities.createIdentity", { externalId: "bob", credits: { remaining: 100 } });
     const { reservation } = await call(source, "credits.reserve", {
       identity: "bob",
@@ -110,7 +110,9 @@ describe.each(engines)("on $name,", (engine) => {
     await call(target, "identities.createIdentity", { externalId: "bob", credits: { remaining: 7 } });
     const report = await move();
     expect(report.counts.hold).toMatchObject({ refused: 1, created: 0 });
-    expect(report.refusals.at(-1)?.reason).toMatch(/units that were not taken from the balance of id_/);
+    expect(report.refusals.at(-1)?.reason).toMatch(
+      /has taken its units from a balance of id_\w+ that is not imported/,
+    );
     expect(await rows("holdParts")).toEqual([]);
     const released = await target.call("credits.release", { reservationId: reservation.id });
     expect(released.status).toBe(404);
@@ -118,7 +120,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(identity.credits.remaining).toBe(7);
   });
 
-  test("an open hold that was imported with its balance is released here, and is unchanged in a second import", async () => {
+  test("an open hold that is imported with its balance can be released, and a second import finds it unchanged", async () => {
     await call(source, "identities.createIdentity", { externalId: "bob", credits: { remaining: 100 } });
     const { reservation } = await call(source, "credits.reserve", {
       identity: "bob",

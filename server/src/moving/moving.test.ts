@@ -61,7 +61,7 @@ async function imported(
     return await importRecords(target, entries, { ...rules, ...options });
   } finally {
     await usage.close();
-    services.caches.clear(); // as the server does when a command changes its database
+    services.caches.clear(); // as a server does when a command has changed its database
   }
 }
 
@@ -79,7 +79,7 @@ function total(report: Report): Record<string, number> {
 
 const bcryptOfOther = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-/** A workspace with records of every type, in every state that the API can create. */
+/** Creates a workspace with records of every type, in every state that the API can create. */
 async function makeEverything(server: TestServer): Promise<{ workspace: Workspace; keys: string[] }> {
   const workspace = await makeWorkspace(server);
   const { data } = workspace;
@@ -151,7 +151,7 @@ async function makeEverything(server: TestServer): Promise<{ workspace: Workspac
   return { workspace, keys: all };
 }
 
-/** What a verification returns, except ids of requests. */
+/** What verifications of these keys return, without the ids of the requests. */
 async function verdicts({ call }: Pick<Workspace, "call">, keys: readonly string[]): Promise<unknown[]> {
   const found: unknown[] = [];
   for (const key of keys) {
@@ -207,7 +207,7 @@ describe.each(files)("on $name,", (engine) => {
   const workspace = testWorkspace(server);
   const hash = (key: string) => server.services.hashKey(key);
 
-  /** A document with these records. */
+  /** The lines of a document with these records. */
   const documentOf = (records: readonly object[]) => [
     JSON.stringify({
       format: "latchkey",
@@ -250,7 +250,7 @@ describe.each(files)("on $name,", (engine) => {
     expect(await exported(server, workspace.id, { rootKeys: true, audit: true })).toEqual(before);
     expect(await run(document)).toEqual(dry);
     expect(total(dry)).toEqual({ created: 2, refused: 1 });
-    expect(reasons(dry)).toEqual([[4, expect.stringContaining("identityId names id_none")]]);
+    expect(reasons(dry)).toEqual([[4, expect.stringContaining("identityId refers to id_none")]]);
   });
 
   test("records that exist are kept unless --replace is given", async () => {
@@ -284,13 +284,13 @@ describe.each(files)("on $name,", (engine) => {
     await workspace.data("rootKeys.deleteKey", { keyId: rootKey.keyId });
     const report = await imported(server, workspace.id, lines, { rootKeys: true, replace: true });
     expect(report.refusals.map(({ reason }) => reason)).toEqual([
-      "it was deleted here, and stays deleted",
-      "it was revoked here, and stays revoked",
+      "it was deleted in this workspace, and stays deleted",
+      "it was revoked on this server, and stays revoked",
     ]);
     expect((await workspace.data("keys.verifyKey", { key })).code).toBe("NOT_FOUND");
   });
 
-  test("an id, a subject or a root key's hash of another workspace is refused without naming it", async () => {
+  test("an id, a subject or a root key's hash that another workspace has is refused without naming that workspace", async () => {
     const other = await makeWorkspace(server);
     const theirs = await other.data("apis.createApi", { name: "theirs" });
     const key = await other.data("keys.createKey", {
@@ -312,13 +312,13 @@ describe.each(files)("on $name,", (engine) => {
     );
     expect(total(report)).toEqual({ refused: 4 });
     for (const { reason } of report.refusals) {
-      expect(reason).toContain("is not available in this database");
+      expect(reason).toContain("is already used in this database");
       expect([reason.includes(other.id), reason.includes(key.keyId)]).toEqual([false, false]);
     }
     expect(await exported(server, other.id)).toEqual(before);
   });
 
-  test("what is named as in the workspace is used in place of the document's record", async () => {
+  test("a record of the workspace with the same unique name is used in place of the document's record", async () => {
     const mine = await workspace.data("permissions.createPermission", { name: "read", slug: "read" });
     await workspace.data("identities.createIdentity", { externalId: "bob" });
     const report = await run([
@@ -332,7 +332,7 @@ describe.each(files)("on $name,", (engine) => {
     expect(verdict).toMatchObject({ code: "VALID", identity: { externalId: "bob" } });
   });
 
-  test("root keys are imported only if that is asked for, and may do nothing in another workspace", async () => {
+  test("root keys are imported only with `rootKeys`, and a permission in another workspace is refused", async () => {
     const rootKey = (name: string, permission: string) => ({
       type: "rootKey",
       id: `root_${name}_${workspace.id}`,
@@ -347,7 +347,7 @@ describe.each(files)("on $name,", (engine) => {
     expect(report.refusals[0]?.reason).toContain("is for the workspace ws_else");
   });
 
-  test("root keys of one keyspace get its api, also in a dry run, and those of an unknown keyspace are refused", async () => {
+  test("a root key with a permission in a keyspace is imported, also in a dry run, unless the keyspace is unknown", async () => {
     const api = {
       type: "api",
       id: `api_in${workspace.id}`,
@@ -373,10 +373,10 @@ describe.each(files)("on $name,", (engine) => {
     expect([(await call(api.id)).status, (await call(ownApi)).status]).toEqual([200, 404]);
     expect(total(await run(document.slice(0, 2), { rootKeys: true }))).toEqual({ unchanged: 2 });
     const twin = { ...api, id: `api_twin${workspace.id}` };
-    expect((await run([twin])).refusals[0]?.reason).toContain("has its keyspaceId here");
+    expect((await run([twin])).refusals[0]?.reason).toContain("in the workspace has the same keyspaceId");
   });
 
-  test("a migration may not have an id that means that a key waits without one", async () => {
+  test("a migration cannot have the id `oldHash` or `upstream`, which are reserved", async () => {
     for (const id of ["oldHash", "upstream"]) {
       const migration = { type: "migration", id, algorithm: "sha256", createdAtMs: 1 };
       const error: unknown = await run([migration]).catch((thrown: unknown) => thrown);
@@ -384,7 +384,7 @@ describe.each(files)("on $name,", (engine) => {
     }
   });
 
-  test("records are looked up only if there are ids", async () => {
+  test("looking up records by an empty list of ids runs no statement", async () => {
     const { db } = server.services.engine;
     for (const [ids, statements] of [
       [[], 0],
@@ -398,7 +398,7 @@ describe.each(files)("on $name,", (engine) => {
     }
   });
 
-  test("sealed keys are imported only if this server can open them, or without what is sealed", async () => {
+  test("recoverable keys are imported if this server can decrypt them, or as not recoverable", async () => {
     const sealed = recoveryWith(Buffer.alloc(32, 1).toString("base64")).seal("recoverable");
     const document = [keyRecord("recoverable", { sealed })];
     expect(total(await run(document, { reseal: () => undefined }))).toEqual({ refused: 1 });

@@ -10,36 +10,38 @@ import {
   recordTypes,
 } from "./format.ts";
 
-/** Why a line of a document cannot be read: a sentence without a full stop that says what to do. */
+/** Says why a document, or a line of it, cannot be read, and what to do. Errors of a line have no line number and no full stop. */
 export class DocumentError extends Error {}
 
 /** A valid record of one type. */
 export type Parsed = { [Type in RecordType]: { type: Type; fields: Fields<Type> } }[RecordType];
 
-/** A valid record, and the line of the document, or the number of the record, that has it. */
+/** A valid record with its line in the document. For other sources, `line` is the number of the record. */
 export type Entry = Parsed & { line: number };
 
-/** Errors: `DocumentError` if this is not the header of a document that this program can read. */
+/** Errors: `DocumentError` if the value is not the header of a document that this program can read. */
 export function parseHeader(value: unknown): Header {
   const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown };
   if (format !== "latchkey") {
-    throw new DocumentError(`it is not the header of a document: begin with {"format":"latchkey", …}`);
+    throw new DocumentError(
+      `it is not the header of a document, which begins with {"format":"latchkey", …}: give a file that latchkey export has written`,
+    );
   }
   if (typeof version === "number" && version > formatVersion) {
     throw new DocumentError(
-      `the document has version ${version}, and this program reads up to version ${formatVersion}: install a newer latchkey`,
+      `the document has version ${version} of the format, but this program reads only up to version ${formatVersion}: install a newer latchkey`,
     );
   }
   return parse(header, value);
 }
 
-/** Errors: `DocumentError` if this is not a record of the format. */
+/** Errors: `DocumentError` if the value is not a valid record. */
 export function parseRecord(value: unknown): Parsed {
   const { type, ...fields } = (value ?? {}) as Record<string, unknown>;
   if (typeof type !== "string" || !Object.hasOwn(recordSchemas, type)) {
     const near = typeof type === "string" ? closest(type, recordTypes) : undefined;
     const hint = near === undefined ? `use one of ${recordTypes.join(", ")}` : `did you mean "${near}"?`;
-    throw new DocumentError(`type is not a type of record: ${hint}`);
+    throw new DocumentError(`type is not a known type of record: ${hint}`);
   }
   return { type, fields: parse(recordSchemas[type as RecordType], fields) } as Parsed;
 }

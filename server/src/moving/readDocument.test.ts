@@ -13,7 +13,7 @@ async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8A
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** The lines of the records, or the error. */
+/** Returns the line numbers of the records, or the error's message. */
 async function read(document: string | Uint8Array, size = 7): Promise<number[] | string> {
   const bytes = typeof document === "string" ? Buffer.from(document) : document;
   const lines: number[] = [];
@@ -27,10 +27,13 @@ async function read(document: string | Uint8Array, size = 7): Promise<number[] |
   }
 }
 
-test.each([1, 7, 100_000])("a document in chunks of %p bytes is read whole", async (size) => {
-  const lines = [header, namespace("rlns_é1".replace("é", "")), "", namespace("rlns_2"), end(2), ""];
-  expect(await read(lines.join("\r\n"), size)).toEqual([2, 4]);
-});
+test.each([1, 7, 100_000])(
+  "a document that arrives in chunks of %p bytes is read completely",
+  async (size) => {
+    const lines = [header, namespace("rlns_é1".replace("é", "")), "", namespace("rlns_2"), end(2), ""];
+    expect(await read(lines.join("\r\n"), size)).toEqual([2, 4]);
+  },
+);
 
 test.each([
   ["an empty document", "", "The document is empty"],
@@ -39,11 +42,15 @@ test.each([
   ["a newer version", header.replace(`"version":1`, `"version":2`), "Line 1: the document has version 2"],
   ["a truncated line", `${header}\n{"type":"na`, "Line 2: it is not JSON"],
   ["a document that ends after a whole line", `${header}\n${namespace("rlns_1")}\n`, "is truncated"],
-  ["a lost line", `${header}\n${end(1)}`, "Line 2: the end does not count the 0 records"],
+  [
+    "a lost line",
+    `${header}\n${end(1)}`,
+    "Line 2: this last line must have the number of the records before it, which is 0",
+  ],
   [
     "lines after the end",
     `${header}\n${end(0)}\n${namespace("rlns_1")}`,
-    "Line 3: nothing may follow the end",
+    "Line 3: nothing may follow the line of the type end",
   ],
   [
     "a record that occurs twice",
@@ -58,16 +65,16 @@ test.each([
   [
     "types that are not sorted",
     `${header}\n${namespace("rlns_1")}\n${role}`,
-    "Line 3: role follows namespace",
+    "Line 3: a record of the type role follows one of the type namespace",
   ],
   ["an unknown field", `${header}\n${namespace("rlns_1", `,"x":1`)}`, `Line 2: `],
-  ["JSON that nests deeply", `${header}\n${"[".repeat(100_000)}`, "Line 2: its JSON nests too deeply"],
-  ["a list", `${header}\n[]`, "Line 2: type is not a type of record"],
-])("%s is refused, with the line and what to do", async (_, document, message) => {
+  ["deeply nested JSON", `${header}\n${"[".repeat(100_000)}`, "Line 2: its JSON is nested too deeply"],
+  ["a list", `${header}\n[]`, "Line 2: type is not a known type of record"],
+])("%s is refused with an error that names the line and says what to do", async (_, document, message) => {
   expect(await read(document, 50_000)).toContain(message);
 });
 
-test("text that is not UTF-8 is refused with its line", async () => {
+test("text that is not UTF-8 is refused with the number of its line", async () => {
   const bytes = Buffer.concat([
     Buffer.from(`${header}\n{"type":"`),
     Buffer.from([0xff, 0xfe]),
@@ -76,7 +83,7 @@ test("text that is not UTF-8 is refused with its line", async () => {
   expect(await read(bytes)).toContain("Line 2: it is not UTF-8");
 });
 
-test("a line of 100 MB is refused once its allowed length is read", async () => {
+test("a line of 100 MB is refused as soon as its allowed length was read", async () => {
   let sent = 0;
   async function* endless(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`${header}\n`);

@@ -2,17 +2,17 @@ import { nestsTooDeeply } from "../storage/queries/meta.ts";
 import { end, type Header, maxLineBytes, recordTypes } from "./format.ts";
 import { DocumentError, type Entry, parseHeader, parseRecord } from "./parseRecord.ts";
 
-/** A document whose header was read. `entries` may be read once. */
+/** A document whose header was read. `entries` reads the records, and can be used only once. */
 export type OpenDocument = { header: Header; entries: AsyncGenerator<Entry> };
 
 /**
- * Reads the header of a document. Memory is bounded by the longest line that is allowed.
- * Errors: `DocumentError` with the line and what to do, also while `entries` is read; and those of `chunks`.
+ * Opens a document and reads its header. It never has more than one line in memory.
+ * Errors, also while `entries` is read: `DocumentError` with the line and what to do, and the errors of `chunks`.
  */
 export async function readDocument(chunks: AsyncIterable<Uint8Array>): Promise<OpenDocument> {
   const lines = jsonLines(chunks);
   const first = await lines.next();
-  if (first.done === true) throw new DocumentError("The document is empty: export it again.");
+  if (first.done === true) throw new DocumentError("The document is empty. Export it again.");
   return {
     header: atLine(first.value.line, () => parseHeader(first.value.value)),
     entries: entriesOf(lines),
@@ -24,7 +24,9 @@ async function* entriesOf(lines: AsyncGenerator<{ line: number; value: unknown }
   let records = 0;
   let isComplete = false;
   for await (const { line, value } of lines) {
-    if (isComplete) throw new DocumentError(`Line ${line}: nothing may follow the end: remove it.`);
+    if (isComplete) {
+      throw new DocumentError(`Line ${line}: nothing may follow the line of the type end. Remove this line.`);
+    }
     if ((value as { type?: unknown } | null)?.type === "end") {
       atLine(line, () => checkEnd(value, records));
       isComplete = true;
@@ -46,19 +48,22 @@ function checkEnd(value: unknown, records: number): void {
   const parsed = end.safeParse(value);
   if (!parsed.success || parsed.data.records !== records) {
     throw new DocumentError(
-      `the end does not count the ${records} records before it: export or copy the document again`,
+      `this last line must have the number of the records before it, which is ${records}: export or copy the document again`,
     );
   }
 }
 
 type Place = { type: number; id: string };
 
-/** Records of a type are sorted, so that one that occurs twice is found without remembering all. Ids are ASCII. */
+/**
+ * Checks that a record follows the last one in the order of the format. Because records are sorted, a duplicate is found without
+ * remembering all ids. Ids are ASCII, so comparing strings compares bytes.
+ */
 function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
   const index = recordTypes.indexOf(type);
   if (index < last.type) {
     throw new DocumentError(
-      `${type} follows ${recordTypes[last.type]}: sort the types as the page of the format does`,
+      `a record of the type ${type} follows one of the type ${recordTypes[last.type]}: sort the types in the order of docs/moving/format.md`,
     );
   }
   const id = "id" in fields ? fields.id : "keyId" in fields ? fields.keyId : "";
@@ -105,7 +110,7 @@ function decodedWith(decoder: TextDecoder, bytes: Uint8Array): string {
 }
 
 function parsedJson(text: string): unknown {
-  if (nestsTooDeeply(text)) throw new DocumentError("its JSON nests too deeply: correct the line");
+  if (nestsTooDeeply(text)) throw new DocumentError("its JSON is nested too deeply: correct the line");
   try {
     return JSON.parse(text);
   } catch {
@@ -115,7 +120,7 @@ function parsedJson(text: string): unknown {
 
 const lineFeed = 10;
 
-/** Splits chunks into lines. Errors: `DocumentError` for a line that is too long, before it is read to its end. */
+/** Splits chunks into lines. Errors: `DocumentError` if a line is too long, thrown before its end was read. */
 function byteLines() {
   let parts: Uint8Array[] = [];
   let length = 0;
@@ -135,11 +140,11 @@ function byteLines() {
       }
       const rest = chunk.subarray(start);
       if (rest.length === 0) return;
-      parts.push(Uint8Array.from(rest)); // the reader may use the chunk's memory again
+      parts.push(Uint8Array.from(rest)); // a copy, because the source may reuse the chunk's memory
       length += rest.length;
       refuseLong(line, length);
     },
-    /** What follows the last line feed. */
+    /** The text after the last line feed. */
     *last(): Generator<Uint8Array> {
       if (length > 0) yield Buffer.concat(parts);
     },
@@ -149,6 +154,6 @@ function byteLines() {
 function refuseLong(line: number, length: number): void {
   if (length <= maxLineBytes) return;
   throw new DocumentError(
-    `Line ${line}: it is longer than ${maxLineBytes} bytes, which no record is: correct the line, or export the document again.`,
+    `Line ${line}: it is longer than ${maxLineBytes} bytes, the most that a line may have. Correct the line, or export the document again.`,
   );
 }

@@ -2,10 +2,10 @@ import { waitingStates } from "../storage/queries/keys/waiting.ts";
 import { type StoredType, textIn, type Written } from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
 
-/** A field of a record that names another one. */
+/** A field of a record that has the id of another record. */
 export type Reference = { field: string; table: string; id: string };
 
-/** The fields that name other records, and the tables of those. */
+/** For each type, the fields that have ids of other records, and the tables of those records. */
 const targets: Partial<Record<StoredType, readonly (readonly [field: string, table: string])[]>> = {
   role: [["permissions", "permissions"]],
   override: [["namespaceId", "namespaces"]],
@@ -18,7 +18,7 @@ const targets: Partial<Record<StoredType, readonly (readonly [field: string, tab
   ],
 };
 
-/** The fields of this type that name other records, whether those must exist or not. */
+/** The fields of a type that have ids of other records, including those that need not exist. */
 export function referringFields(type: StoredType): readonly string[] {
   return fieldsByType[type] ?? [];
 }
@@ -30,14 +30,14 @@ const fieldsByType: Partial<Record<StoredType, readonly string[]>> = {
   hold: ["keyId", "identityId"],
 };
 
-/** The field of this type that names the owner of a balance: an identity, or the `subjectId` of a key. */
+/** For each type, the field that has the owner of a balance: the id of an identity, or the `subjectId` of a key. */
 export const ownerFields: Partial<Record<StoredType, string>> = {
   key: "subjectId",
   hold: "subjectId",
   movement: "ownerId",
 };
 
-/** Whether records may name records of this type. */
+/** Whether other records can refer to records of this type. */
 export function isReferenced(type: StoredType): boolean {
   return referencedTables.has(storedIn[type].table);
 }
@@ -46,7 +46,10 @@ const referencedTables = new Set(
   Object.values(targets).flatMap((fields) => fields.map(([, table]) => table)),
 );
 
-/** What must exist for this record; some keys wait without a migration. Holds and movements may outlive their owners. */
+/**
+ * The references of a record to records that must exist. The special values `oldHash` and `upstream` are not references. Holds
+ * and movements need no existing owner, because they may outlive it.
+ */
 export function referencesOf(type: StoredType, fields: Written): Reference[] {
   const found: Reference[] = [];
   for (const [field, table] of targets[type] ?? []) {
@@ -58,10 +61,13 @@ export function referencesOf(type: StoredType, fields: Written): Reference[] {
   return found;
 }
 
-/** `isReferenced`: whether other records name it. `within`: the column with the id of what it must be unique in. */
+/**
+ * A column that must be unique in the workspace or, with `within`, among the rows that have the same value in that column.
+ * `isReferenced`: whether other records can refer to the record.
+ */
 type Unique = { column: string; isReferenced: boolean; within?: string };
 
-/** What must be unique in a workspace; of root keys, in the database. */
+/** The unique columns of each type. The hash of a root key must be unique in the whole database. */
 export const uniqueColumns: Readonly<Partial<Record<StoredType, readonly Unique[]>>> = {
   permission: [{ column: "slug", isReferenced: true }],
   role: [{ column: "name", isReferenced: true }],
@@ -76,7 +82,7 @@ export const uniqueColumns: Readonly<Partial<Record<StoredType, readonly Unique[
   rootKey: [{ column: "hash", isReferenced: false }],
 };
 
-/** The unique texts of a record, each with its column. */
+/** The values of a record that must be unique, each with its column. */
 export function uniqueTextsOf(type: StoredType, fields: Written): { unique: Unique; text: string }[] {
   return (uniqueColumns[type] ?? []).flatMap((unique) => {
     const value = fields[unique.column];

@@ -6,19 +6,19 @@ import { balance } from "./accountSchemas.ts";
 import { type RecordType, recordSchemas } from "./format.ts";
 import { type Codec, type Rows, type Stored, storedIn } from "./tables.ts";
 
-/** The types whose records are rows of the database of the records. */
+/** The types whose records are rows of the main database. Those of the other types are in the usage database. */
 export type StoredType = Exclude<RecordType, "usage" | "lastUse">;
 
 export type Value = string | number | null;
 export type Row = Readonly<Record<string, Value>>;
 
-/** The fields of a record as a document has them: what is null or an empty list is omitted. */
+/** The fields of a record as they are written to a document: nulls and empty lists are omitted. */
 export type Written = Readonly<Record<string, unknown>>;
 
-/** A record that was read. `flaw`: it cannot be written to a document, and why. */
+/** A record that was read. If it cannot be written to a document, `flaw` says why. */
 export type Read = { id: string; fields: Written } | { id: string; flaw: string };
 
-/** Which records: those that follow an id, in the order of their ids, or those with these ids. */
+/** Which records to read: a page of those after an id, or those with these ids. */
 type Which = { afterId: string; limit: number } | { ids: readonly string[] };
 
 /** The live records of one type, sorted by id. */
@@ -29,7 +29,7 @@ export async function readRecords(
   which: Which,
 ): Promise<Read[]> {
   const { table, lists = {}, balanceOf } = storedIn[type];
-  if ("ids" in which && which.ids.length === 0) return []; // SQLite would read all records of some types
+  if ("ids" in which && which.ids.length === 0) return []; // with an empty list, SQLite would scan whole tables for some types
   const page = { workspaceId, afterId: undefined, limit: undefined, ids: undefined, ...which };
   const rows = await selectors[type](db, page);
   const ids = rows.map(idOf);
@@ -54,18 +54,18 @@ export function idOf(row: Row): string {
   return String(row["id"]);
 }
 
-/** The text of a field; empty if it has none. */
+/** The value of a field if it is text, otherwise an empty string. */
 export function textIn(fields: Written, name: string): string {
   const value = fields[name];
   return typeof value === "string" ? value : "";
 }
 
-/** Whose balance a key or an identity has. */
+/** The `subjectId` that identifies the balance of a key or an identity. */
 export function subjectOf({ id, fields }: { id: string; fields: Written }): string {
   return textIn(fields, "subjectId") || id;
 }
 
-/** The columns of a type that hold one value each. */
+/** The columns of a type's own table that a record has as fields. */
 export function columnsOf(type: Exclude<RecordType, "usage">): string[] {
   const { lists = {}, balanceOf } = storedIn[type];
   const isColumn = (field: string) =>
@@ -83,14 +83,14 @@ type Page = {
   ids: readonly string[] | undefined;
 };
 
-/** Conditions for the rows that a document may contain. */
+/** SQL conditions that exclude deleted records. */
 const live: Partial<Record<StoredType, RawBuilder<unknown>>> = {
   api: sql`and "deletedAtMs" is null`,
   key: sql`and "deletedAtMs" is null and exists (
     select 1 from "apis" where "apis"."id" = "keys"."apiId" and "apis"."deletedAtMs" is null)`,
 };
 
-/** A deleted identity may still be named by its keys. */
+/** The identity of a key, or null if it was deleted. Keys keep the id of a deleted identity. */
 const identityOfKey = sql`case when exists (select 1 from "identities" where "identities"."id" = "keys"."identityId"
   and "identities"."workspaceId" = "keys"."workspaceId") then "identityId" end as "identityId"`;
 
@@ -134,7 +134,7 @@ function listSelectorOf({ table, owner, value, columns = [], position, of, alsoB
   );
 }
 
-/** By table and field. */
+/** The statements that read lists, by `table.field`. */
 const listSelectors = Object.fromEntries(
   Object.values(storedIn).flatMap(({ table, lists = {} }) =>
     Object.entries(lists).map(([field, list]) => [`${table}.${field}`, listSelectorOf(list)] as const),
@@ -147,7 +147,7 @@ const selectBalances = prepared(
       where "workspaceId" = ${workspaceId} and ${isIn("id", ids)}`.compile(db),
 );
 
-/** The rows of a list by the id of their record. */
+/** Groups the rows of a list by the id of the record to which they belong. */
 function grouped({ owner, value }: Rows, rows: readonly Row[] = []): Map<string, unknown[]> {
   const byOwner = new Map<string, unknown[]>();
   for (const { [owner]: id, ...row } of rows) {
@@ -183,7 +183,7 @@ function read({ codecs, lists = {} }: Stored, row: Row, loaded: Record<string, M
 
 class DamagedColumn extends Error {}
 
-/** Errors: `DamagedColumn` for text that is not JSON. */
+/** Converts stored values to fields. Errors: `DamagedColumn` if a text that should be JSON is not. */
 function decoded(row: Row, codecs: Readonly<Record<string, Codec>> = {}): Written {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {

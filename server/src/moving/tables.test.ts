@@ -5,7 +5,7 @@ import { balance } from "./accountSchemas.ts";
 import { type RecordType, recordSchemas } from "./format.ts";
 import { excludedColumns, excludedTables, type Stored, storedIn } from "./tables.ts";
 
-/** The columns of which a document has the values, by table. */
+/** For each table, the columns whose values documents contain. */
 function coveredColumns(): Map<string, Set<string>> {
   const covered = new Map<string, Set<string>>();
   const add = (table: string, columns: readonly string[]) => {

@@ -3,24 +3,24 @@ import type { RecordType } from "./format.ts";
 
 type Table = keyof Schema;
 
-/** How a field is stored, if not as the same text or number: as 0 or 1, or as JSON text. */
+/** How a field is stored if its column does not have the same value: a boolean as 0 or 1, or a value as JSON text. */
 export type Codec = "flag" | "json";
 
-/** Rows of another table that are a list in the record. */
+/** Rows of another table that form a list in the record, such as the rate limits of a key. */
 export type Rows = {
   table: "ratelimits" | "keyPermissions" | "keyRoles" | "rolePermissions" | "holdParts";
-  /** the column with the id of the record */
+  /** the column that has the id of the record */
   owner: string;
-  /** the column whose values are the list; undefined: a list of objects */
+  /** the column whose values form the list; undefined if the list has objects */
   value?: string;
-  /** the columns of the objects */
+  /** the columns that are the members of the objects */
   columns?: readonly string[];
-  /** the column with the place in the list */
+  /** the column that has the position in the list */
   position?: "position";
   codecs?: Readonly<Record<string, Codec>>;
-  /** the table of the things that the values identify */
+  /** the table whose ids the values are */
   of?: "permissions" | "roles";
-  /** the record's fields with the values of `ownerId`, by which the table is indexed */
+  /** fields of the record whose values are `ownerId` in the list's table, which has an index on that column only */
   alsoBy?: readonly string[];
 };
 
@@ -28,11 +28,11 @@ export type Rows = {
 export type Stored = {
   table: Table;
   codecs?: Readonly<Record<string, Codec>>;
-  /** by field */
+  /** the lists of the record, by the name of the field */
   lists?: Readonly<Record<string, Rows>>;
   /** columns that are computed from the fields when a record is written */
   computed?: readonly string[];
-  /** whose balance is in the field `balance` */
+  /** the field with the id of the balance that the field `balance` has; undefined if the type has no balance */
   balanceOf?: "id" | "subjectId";
 };
 
@@ -44,7 +44,7 @@ const ratelimits: Rows = {
   codecs: { autoApply: "flag" },
 };
 
-/** Where each type of record is stored, except those of usage, which are sums. */
+/** Where each type of record is stored, except `usage`, whose records are sums over several tables. */
 export const storedIn: Readonly<Record<Exclude<RecordType, "usage">, Stored>> = {
   permission: { table: "permissions" },
   role: {
@@ -91,28 +91,30 @@ export const storedIn: Readonly<Record<Exclude<RecordType, "usage">, Stored>> = 
   auditEvent: { table: "auditEvents", codecs: { fields: "json" } },
 };
 
-/** Tables that no document contains, and why. */
+/** The tables that documents do not contain, with the reason. The page of the format lists them. */
 export const excludedTables: Readonly<Record<string, string>> = {
-  workspaces: "the header has the id, the name and the time zone; whether it is disabled concerns one server",
-  revokedRootKeys: "they belong to the server: they have no workspace",
-  idempotency: "the responses can only be read by the root key that got them, and are kept for a day",
-  consoleSessions: "people sign in again",
-  upstreamDifferences: "they describe one move from another server",
-  usageNames: "the numbers are those of one database",
-  usageMinutes: "records of usage are sums by day",
-  usageHours: "records of usage are sums by day",
-  usageDays: "records of usage are sums by day",
-  usageBlocks: "single events are printed by `latchkey usage export`",
-  usageGaps: "it describes the single events of one database",
-  copies: "what `latchkey copy` does with one database",
-  migrations: "the schema of one database",
-  changes: "the messages between the nodes of one database",
-  nodes: "the nodes of one database",
+  workspaces:
+    "the header has the workspace's id, name and time zone; whether the workspace is disabled is a matter of each server",
+  revokedRootKeys: "a server keeps the hashes of revoked root keys for all its workspaces",
+  idempotency:
+    "it has responses that are kept for a day, and that only the root key that made the request can read",
+  consoleSessions: "users of the console sign in again",
+  upstreamDifferences: "it is about a move from an upstream server to this one server",
+  usageNames: "it assigns numbers to names that have a meaning in one database only",
+  usageMinutes: "`usage` records have the sums by day",
+  usageHours: "`usage` records have the sums by day",
+  usageDays: "`usage` records have the sums by day",
+  usageBlocks: "it has single events, which `latchkey usage export` prints",
+  usageGaps: "it is about the single events of one database",
+  copies: "it has the state of a `latchkey copy` of one database",
+  migrations: "it has the version of the schema of one database",
+  changes: "it has the messages between the nodes of one database",
+  nodes: "it lists the nodes of one database",
 };
 
-/** Columns that no record contains, by table, and why. */
+/** The columns that records do not contain, by table, with the reason. The page of the format lists them. */
 export const excludedColumns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "*": { workspaceId: "the records of a document belong to the workspace that they are imported into" },
+  "*": { workspaceId: "imported records belong to the workspace into which they are imported" },
   apis: { deletedAtMs: "deleted apis are not exported" },
   keys: { deletedAtMs: "deleted keys are not exported" },
   rootKeys: { grants: "an import computes it from `permissions`" },

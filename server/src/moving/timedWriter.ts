@@ -3,20 +3,23 @@ import { type BatchContext, judgeBatch, type Outcome } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import { writeBatch } from "./writeBatch.ts";
 
-/** A transaction writes no further records after this, which leaves time for its commit: together they take 50 ms at most. */
+/** After this time a transaction writes no further records and commits, so that with the commit it takes at most 50 ms. */
 const mostMs = 30;
-/** The time that records which are written together should take. */
+/** The number of records that are written at once is adjusted so that they take about this long. */
 const wantedMs = 10;
 const fewest = 16;
 const most = 512;
 
-/** PostgreSQL has no single writer that others wait for, and each statement takes a round trip. */
+/**
+ * Transactions are kept short only on SQLite, which has one writer for all. On PostgreSQL others can write meanwhile, and large
+ * batches save round trips.
+ */
 const isTimed = ({ engine }: BatchContext) => engine === "sqlite";
 
-/** What was written, and how long it took. `changedIds`: of what caches may contain. */
+/** What was written. `heldMs` is how long that took. `changedIds` must be evicted from the servers' caches. */
 type Written = { outcomes: Outcome[]; changedIds: Set<string>; heldMs: number };
 
-/** Writes as many of the first records as a transaction has time for, at least some. `monotonicMs` is read between statements. */
+/** Returns a function that writes the first records, as many as a transaction has time for, but at least a few. */
 export function timedWriter(monotonicMs: () => number) {
   let size = fewest;
 
@@ -39,7 +42,7 @@ export function timedWriter(monotonicMs: () => number) {
   };
 }
 
-/** Grows slowly, since the next records may take longer than these. */
+/** The number of records to write next. It at most doubles, because the next records may take longer than the last. */
 function nextSize(size: number, tookMs: number): number {
   const wanted = Math.round((size * wantedMs) / Math.max(tookMs, 1));
   return Math.max(fewest, Math.min(most, 2 * size, wanted));

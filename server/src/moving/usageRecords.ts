@@ -6,7 +6,7 @@ import type { Outcome } from "./judgeBatch.ts";
 
 type UsageFields = Fields<"usage">;
 
-/** How many starts of a table are one day. */
+/** The tables of usage counts. The number says how many of a table's periods (minutes, hours, days) make up a day. */
 const tables: readonly [CountTable, number][] = [
   ["usageDays", 1],
   ["usageHours", 24],
@@ -18,11 +18,11 @@ const kinds = Object.entries(subjectKinds).filter(([kind]) => kind !== "tag") as
   number,
 ][];
 
-/** Subjects whose counts of one day are read at once. */
+/** How many subjects' counts of one day are read at once. */
 const subjectsAtOnce = 50_000;
 const pageSize = 1_000;
 
-/** The counts of a workspace by day, wherever they are stored. */
+/** Reads the usage counts of a workspace, added up by day from the tables for minutes, hours and days. */
 export async function* readUsage(sql: UsageSql, workspaceId: string): AsyncGenerator<UsageFields> {
   for await (const [kind, slice] of slicesOf(sql, workspaceId)) {
     const day = dateOf(slice.day);
@@ -34,7 +34,7 @@ export async function* readUsage(sql: UsageSql, workspaceId: string): AsyncGener
   }
 }
 
-/** Small enough that each is read at once. */
+/** Splits the counts by kind, day and range of subjects, into parts that can be read with one statement each. */
 async function* slicesOf(sql: UsageSql, workspaceId: string): AsyncGenerator<[UsageFields["kind"], Slice]> {
   const workspaceNo = await workspaceNoOf(sql, workspaceId);
   if (workspaceNo === undefined) return;
@@ -58,7 +58,7 @@ async function workspaceNoOf(sql: UsageSql, workspaceId: string): Promise<number
   return row?.id;
 }
 
-/** The first and the last day with counts; if there are no counts, the first is after the last. */
+/** The first and the last day that have counts. Without any counts, the first is after the last. */
 async function daysOf(sql: UsageSql, workspaceNo: number, kindNo: number) {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
@@ -79,7 +79,7 @@ async function daysOf(sql: UsageSql, workspaceNo: number, kindNo: number) {
 type Slice = { workspaceNo: number; kindNo: number; day: number; from: number; to: number };
 type Count = { subjectId: string; outcome: number; count: number; credits: number };
 
-/** The row with tag 0 counts everything, with and without tags. */
+/** The counts of one part. The rows with tag 0 count all verifications, whether they have tags or not. */
 function countsOf(sql: UsageSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
   const parts = tables.map(
     ([table, perDay]) => `select "subjectNo", "outcome", "count", "credits" from "${table}"
@@ -118,7 +118,7 @@ export async function* readLastUses(sql: UsageSql, workspaceId: string): AsyncGe
   }
 }
 
-/** Of two uses of a key, the later one is stored. */
+/** Imports when keys were last used. If the database has a later time for a key, it is kept. */
 export async function importLastUses(
   sql: UsageSql,
   workspaceId: string,
@@ -141,7 +141,7 @@ export async function importLastUses(
   return outcomesOf;
 }
 
-/** A count of a day is stored if nothing of its subject was counted on that day. */
+/** Imports counts by day. A count is kept out if the database already has one for the same subject, day and outcome. */
 export async function importUsage(
   database: UsageDatabase,
   workspaceId: string,
@@ -182,7 +182,7 @@ async function insertCount(
   const slice = { workspaceNo, kindNo, day, from: subjectNo, to: subjectNo };
   const stored = (await countsOf(tx, slice)).find((one) => one.outcome === outcome);
   if (stored?.count === fields.count && stored.credits === fields.credits) return { kind: "unchanged" };
-  if (stored !== undefined) return { kind: "kept", reason: "other numbers are stored for this day" };
+  if (stored !== undefined) return { kind: "kept", reason: "the database has other counts for this day" };
   const row = [workspaceNo, kindNo, day, subjectNo, 0, outcome, fields.count, fields.credits];
   await tx.insert(days, [row]);
   return { kind: "created" };

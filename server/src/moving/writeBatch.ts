@@ -16,10 +16,10 @@ import {
 } from "./storedRecords.ts";
 import { type Codec, type Rows, type Stored, storedIn } from "./tables.ts";
 
-/** How many rows one statement inserts. Each number is one more statement that stays compiled, which takes up to a megabyte. */
+/** How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to a megabyte. */
 const rowsAtOnce = [64, 8, 1] as const;
 
-/** Writes the records that are created or changed. Returns the ids of what caches may contain. */
+/** Writes the records that are to be created or changed. Returns the ids that must be evicted from the servers' caches. */
 export async function writeBatch(
   tx: Tx,
   { workspaceId, type, engine }: BatchContext,
@@ -50,7 +50,7 @@ export async function writeBatch(
 
 type Some = JudgedBatch["records"];
 
-/** Things that are new are in no cache, but what they belong to may be. */
+/** New records are in no cache, but the namespace of a new override may be. */
 function changedIds(type: StoredType, { created, changed }: { created: Some; changed: Some }): Set<string> {
   const ids = new Set(changed.flatMap((record) => [record.id, subjectOf(record)]));
   if (type === "override") {
@@ -90,7 +90,7 @@ function listRows(list: Rows, workspaceId: string, ownerId: string, items: unkno
   }));
 }
 
-/** Keys that share a subject share its balance. One that exists is kept, unless a record with it is replaced. */
+/** Writes balances. Keys with the same subject share one. A balance that exists is kept, unless a record with it is replaced. */
 async function writeBalances(
   tx: Tx,
   { workspaceId, engine }: Pick<BatchContext, "workspaceId" | "engine">,
@@ -120,19 +120,22 @@ async function insert(tx: Tx, engine: Engine["name"], table: Table, rows: readon
   }
 }
 
-/** PostgreSQL refuses text that is not Unicode; as a parameter, it would be replaced in the same way. */
+/**
+ * The rows as JSON. Characters that are not valid Unicode are replaced, since PostgreSQL would refuse them in JSON. The driver
+ * replaces them in the same way in an ordinary parameter.
+ */
 function jsonOf(rows: readonly Row[]): string {
   return JSON.stringify(rows, (_, value: unknown) =>
     typeof value === "string" ? value.toWellFormed() : value,
   );
 }
 
-/** A balance may exist; everything else was looked up before. */
+/** A balance may already exist, and is kept then. For other tables, it was looked up before that the rows do not exist. */
 const conflict = (table: Table) => (table === "balances" ? sql`on conflict do nothing` : sql``);
 
 /**
- * `values` has a parameter for each value, `json` one for any number of rows. SQLite needs five times as long for JSON;
- * with PostgreSQL, round trips and long statements take most of the time.
+ * Two statements that insert rows: `values` has a parameter for each value, and `json` has one parameter for any number of rows.
+ * SQLite is five times faster with `values`. PostgreSQL is faster with `json`, which saves round trips and long statements.
  */
 function inserterOf(table: Table, columns: readonly string[]) {
   const names = sql.join(["workspaceId", ...columns].map((name) => sql.ref(name)));

@@ -161,7 +161,9 @@ describe.each(engines)("on $name,", (engine) => {
     for (const dryRun of [true, false]) {
       const report = await importCsv({ ...place, dryRun }, csv(rows));
       expect([report.counts.key?.created, report.counts.key?.refused]).toEqual([308, 1]);
-      expect(report.refusals[0]?.reason).toContain("share its start: give longer starts");
+      expect(report.refusals[0]?.reason).toContain(
+        "have the same start already: give these keys longer starts",
+      );
     }
     const again = await importCsv(place, csv(rows));
     expect([again.counts.key?.unchanged, again.counts.key?.refused]).toEqual([308, 1]);

@@ -1,5 +1,6 @@
 import type { MaybePromise } from "../domain/maybePromise.ts";
 import type { Db, Tx } from "./schema.ts";
+import type { ReadSlowly } from "./slowReads.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** An open database, with everything that the rest of the program does with it. */
@@ -9,6 +10,8 @@ export type Engine = {
   db: Db;
   /** runs lists and searches, which may take long */
   slow: Db;
+  /** Runs a slow read as a whole, so that only its result passes between threads. */
+  readSlowly: ReadSlowly;
   /**
    * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database is
    * reached over a network: there, each read would be a round trip, so one statement should read everything.

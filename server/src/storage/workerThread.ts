@@ -1,6 +1,7 @@
 /**
  * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered messages.
- * The background thread responds to each with rows or an error.
+ * The background thread responds to each with rows or an error. Responses that are ready at about
+ * the same time are sent together.
  */
 
 /** A background thread, as the main thread uses it. */
@@ -33,12 +34,14 @@ export function startWorker<Start, Order>(
   const send = (request: ThreadRequest<Start, Order>) => worker.postMessage(request);
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
-  worker.onmessage = ({ data }: { data: ThreadResponse }) => {
-    const asked = waiting.get(data.id);
-    waiting.delete(data.id);
+  worker.onmessage = ({ data: responses }: { data: readonly ThreadResponse[] }) => {
+    for (const response of responses) {
+      const asked = waiting.get(response.id);
+      waiting.delete(response.id);
+      if ("error" in response) asked?.reject(failure(response.error));
+      else asked?.resolve(response.rows);
+    }
     if (waiting.size === 0) worker.unref();
-    if ("error" in data) asked?.reject(failure(data.error));
-    else asked?.resolve(data.rows);
   };
   const fail = (message: string) => {
     for (const { reject } of waiting.values()) reject(failure({ message }));
@@ -63,9 +66,15 @@ export function startWorker<Start, Order>(
 }
 
 type Port<Start, Order> = {
-  postMessage(response: ThreadResponse): void;
+  postMessage(responses: readonly ThreadResponse[]): void;
   onmessage: ((event: { data: ThreadRequest<Start, Order> }) => void) | null;
 };
+
+/**
+ * How long a response may wait for those to the orders after it. Waking the main thread for each of 64 concurrent lists
+ * took it 75 µs more of each.
+ */
+const batchMs = 2;
 
 /**
  * Call it in the script of a background thread: it runs the orders one at a time, in the sequence in which they were
@@ -76,19 +85,38 @@ export function followOrders<Start, Order>(
 ): void {
   const port = globalThis as unknown as Port<Start, Order>;
   const started = Promise.withResolvers<Start>();
-  let last: Promise<void> = Promise.resolve();
+  const orders: { id: number; order: Order }[] = [];
+  let isRunning = false;
 
-  async function respond(id: number, order: Order): Promise<void> {
+  async function responseTo(id: number, order: Order): Promise<ThreadResponse> {
     try {
-      port.postMessage({ id, rows: await follow(order, await started.promise) });
+      return { id, rows: await follow(order, await started.promise) };
     } catch (error) {
       const { message = String(error), code } = error as Partial<ThreadError>;
-      port.postMessage({ id, error: { message, code } });
+      return { id, error: { message, code } };
     }
+  }
+
+  async function runAll(): Promise<void> {
+    isRunning = true;
+    while (orders.length > 0) {
+      const untilMs = performance.now() + batchMs;
+      const responses: ThreadResponse[] = [];
+      do {
+        const next = orders.shift();
+        if (next !== undefined) responses.push(await responseTo(next.id, next.order));
+      } while (orders.length > 0 && performance.now() < untilMs);
+      port.postMessage(responses);
+      await new Promise((resolve) => setImmediate(resolve)); // receives the orders that arrived meanwhile
+    }
+    isRunning = false;
   }
 
   port.onmessage = ({ data }) => {
     if ("start" in data) started.resolve(data.start);
-    else last = last.then(() => respond(data.id, data.order));
+    else {
+      orders.push(data);
+      if (!isRunning) void runAll();
+    }
   };
 }

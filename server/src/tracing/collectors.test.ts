@@ -61,7 +61,7 @@ test.each(failing)(
   },
 );
 
-test("the queue for a slow collector is bounded: spans that do not fit are dropped, and later ones are sent", async () => {
+test("the queue for a slow collector is bounded: if it is full, spans are dropped, and later ones are sent again", async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -97,7 +97,7 @@ test.concurrent("a server stops even if the collector never responds", async () 
   await collector.stop();
 });
 
-/** Starts the server as a process. Its spans wait so long that they are lost unless they are sent at shutdown. */
+/** Starts the server as a process that sends spans only after a long delay, so that they arrive only if shutdown sends them. */
 async function serveTo(collector: Collector) {
   const rootKey = rootKeySecret(randomBytes(24));
   const program = await startServing({
@@ -147,7 +147,7 @@ async function loadedWith(environment: Record<string, string>) {
   return JSON.parse(await new Response(child.stdout).text());
 }
 
-test.concurrent("without an endpoint, or with traces turned off, no OpenTelemetry module is loaded, nor is the documentation before it is opened", async () => {
+test.concurrent("no OpenTelemetry module is loaded without an endpoint or with traces off, and the documentation only when it is opened", async () => {
   const on = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
   const off = { status: 401, compose: true, tracing: false, opentelemetry: false, pages: false };
   expect(await loadedWith({ OTEL_SERVICE_NAME: "keys" })).toEqual(off);

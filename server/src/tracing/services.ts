@@ -7,7 +7,7 @@ import type { Engine } from "../storage/engine.ts";
 import type { Db, Schema, Tx } from "../storage/schema.ts";
 import { currentSpan, spanAround } from "./spans.ts";
 
-/** The engine with a span around each transaction and each statement. */
+/** Returns the engine with a span around each transaction and each statement. */
 export function tracedEngine(engine: Engine, tracer: Tracer): Engine {
   const system = systemOf(engine);
   const { snapshot } = engine;
@@ -21,6 +21,7 @@ export function tracedEngine(engine: Engine, tracer: Tracer): Engine {
     ...engine,
     db: traced(engine.db),
     slow: traced(engine.slow),
+    readSlowly: (name, args) => spanAround(tracer, name, system, () => engine.readSlowly(name, args)),
     snapshot: snapshot && ((read) => spanAround(tracer, "snapshot", system, () => snapshot(read))),
     transaction: (work, options) =>
       spanAround(tracer, "transaction", system, () =>
@@ -33,7 +34,7 @@ function systemOf({ name }: Engine) {
   return { "db.system.name": name === "postgres" ? "postgresql" : name };
 }
 
-/** Compiles statements like `db`, and runs each through `db` inside a span. */
+/** Returns a `Db` that compiles statements as `db` does, and runs each of them through `db` inside a span. */
 function tracedDb(db: Db, tracer: Tracer, system: Attributes): Db {
   const executor = db.getExecutor();
   const nothing = async () => undefined;
@@ -86,7 +87,7 @@ function summaryOf(sql: string): { summary: string; operation: string } {
   return { operation: verb, summary: table === undefined ? verb : `${verb} ${table}` };
 }
 
-/** The counters in Redis with a span around each call. */
+/** Returns the counters in Redis with a span around each call. */
 export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
   const attributes = (operation: string) => ({ "db.system.name": "redis", "db.operation.name": operation });
   const hit = attributes("hit");
@@ -101,8 +102,8 @@ export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
 }
 
 /**
- * Spending with a span around each wait for a shared commit. Its statements get no spans,
- * since they belong to many requests.
+ * Returns the spending of credits with a span around it. Requests that spend at the same time share a transaction and its
+ * commit, so its statements get no spans of their own.
  */
 export function tracedSpending(
   spend: Services["spendCredits"],
@@ -114,7 +115,7 @@ export function tracedSpending(
     spanAround(tracer, "spend credits", system, () => currentSpan.run(undefined, () => spend(one, lead)));
 }
 
-/** Adds the ids of the trace and the span to every log event of a request. */
+/** Returns a log that adds the ids of the current trace and span to every event. */
 export function tracedLog(log: Log): Log {
   return (level, event, fields = {}) => {
     const span = currentSpan.getStore();

@@ -7,7 +7,7 @@ const on = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
 const settingsOf = (more: Record<string, string> = {}) => tracingSettings({ ...on, ...more });
 
 describe("traces", () => {
-  test("are on only if an endpoint is set and nothing turns them off", () => {
+  test("are sent only if an endpoint is set and no variable turns them off", () => {
     for (const environment of [
       {},
       { OTEL_SERVICE_NAME: "keys", OTEL_TRACES_SAMPLER: "always_on" },
@@ -48,7 +48,7 @@ describe("the standard variables", () => {
     });
   });
 
-  test("all take effect, and those for traces override the general ones", () => {
+  test("all take effect, and the variables for traces override the general ones", () => {
     const { settings, ignored } = settingsOf({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://traces.example.com/otlp?x=1",
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
@@ -79,7 +79,7 @@ describe("the standard variables", () => {
     });
   });
 
-  test("with unusable values count as unset, and each is reported; headers are never quoted", () => {
+  test("with invalid values count as unset, and each is reported without quoting headers", () => {
     const standard = settingsOf().settings;
     for (const [name, value] of [
       ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
@@ -102,7 +102,7 @@ describe("the standard variables", () => {
     }
   });
 
-  test("without a usable endpoint give no settings, and the endpoint is not quoted", () => {
+  test("with an invalid endpoint give no settings, and the report does not quote the endpoint", () => {
     for (const url of ["collector:4318", "grpc://collector:4317", "http://", "/v1/traces"]) {
       const { settings, ignored } = tracingSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
       expect([url, settings]).toEqual([url, undefined]);

@@ -1,4 +1,4 @@
-/** The standard OpenTelemetry variables that are set, by name. */
+/** The values of the standard OpenTelemetry variables that are set, by the variable's name. */
 export type Otel = Readonly<Record<string, string>>;
 
 /** How traces are sampled and sent. */
@@ -28,8 +28,8 @@ const samplers = [
 const propagators = ["tracecontext", "baggage", "none"];
 
 /**
- * Reads the standard variables. As their specification requires, an unusable value counts as unset; `ignored` then
- * has a sentence about it. `settings` is undefined if no usable endpoint is set.
+ * Reads the standard variables. As their specification requires, an invalid value counts as unset; `ignored` then has a
+ * sentence about it. `settings` is undefined if no valid endpoint is set.
  */
 export function tracingSettings(otel: Otel): {
   settings: TracingSettings | undefined;
@@ -71,7 +71,7 @@ export function tracingSettings(otel: Otel): {
   return { settings, ignored };
 }
 
-/** Reads one variable at a time. Messages quote the value unless it may contain a password. */
+/** Functions that read one variable each. Messages quote its value, unless it may contain a password. */
 function reader(otel: Otel, ignored: string[]) {
   function refuse(name: string, why: string): void {
     const value = /ENDPOINT|HEADERS/.test(name) ? "" : ` (${JSON.stringify(otel[name])})`;
@@ -139,7 +139,7 @@ function reader(otel: Otel, ignored: string[]) {
   };
 }
 
-/** Parses a pair. Errors: `Error` if the text is not a pair. */
+/** Parses a percent-encoded `name=value` pair. Errors: `Error` if the text is not such a pair. */
 function decodedPair(pair: string): [name: string, value: string] {
   const at = pair.indexOf("=");
   const name = pair.slice(0, at).trim();

@@ -10,12 +10,12 @@ import {
 } from "@opentelemetry/api";
 import { Failure } from "../errors.ts";
 
-/** The span of the current request or of a part of it. It is kept across awaits. */
+/** The span of the current request, or of the part of it that is running. Node keeps it across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
 /**
- * Runs `work`, which waits for another process or a disk, in a child of the current span.
- * Without a current span, just runs it.
+ * Runs `work` inside a child of the current span. Use it for work that waits for another process or a disk. If there is no
+ * current span, it only runs `work`.
  */
 export async function spanAround<T>(
   tracer: Tracer,
@@ -30,7 +30,7 @@ export async function spanAround<T>(
   try {
     return await currentSpan.run(span, () => work(span));
   } catch (error) {
-    // a refused request also ends a transaction with an error, but the database did not fail
+    // A `Failure` is a refused request, which ends its transaction too, but the database has not failed.
     if (!(error instanceof Failure)) failed(span, kindOf(error));
     throw error;
   } finally {
@@ -38,7 +38,7 @@ export async function spanAround<T>(
   }
 }
 
-/** Marks a span as failed. `kind` is one of our own names, never an error message, which might contain data. */
+/** Marks a span as failed. `kind` is the name of an error class, never an error's message, which might contain data. */
 export function failed(span: Span, kind: string): void {
   span.setAttribute("error.type", kind);
   span.setStatus({ code: SpanStatusCode.ERROR });

@@ -33,7 +33,7 @@ type Surroundings = { log: Log; monotonicMs(): number };
 const closeWithinMs = 2_000;
 const complainEveryMs = 60_000;
 
-/** Starts tracing. Returns `undefined` if no usable endpoint is set. This file is loaded only if traces are enabled. */
+/** Starts tracing. Returns `undefined` if no valid endpoint is set. This file is loaded only if traces are enabled. */
 export async function startTracing(otel: Otel, surroundings: Surroundings): Promise<Tracing | undefined> {
   const { settings, ignored } = tracingSettings(otel);
   for (const message of ignored) surroundings.log("warn", "traces", { message });
@@ -48,7 +48,7 @@ export async function startTracing(otel: Otel, surroundings: Surroundings): Prom
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, closeWithinMs);
     });
-    const sent = provider.shutdown().catch(() => undefined); // the error is already in the log
+    const sent = provider.shutdown().catch(() => undefined); // the exporter has logged the error already
     await Promise.race([sent, late]);
     clearTimeout(timer);
   });
@@ -69,8 +69,8 @@ function tracingWith(tracer: Tracer, settings: TracingSettings, log: Log, close:
 }
 
 /**
- * Creates the provider of spans. Spans wait in a bounded queue. If it is full, they are dropped, so a request
- * never waits for the collector.
+ * Creates the provider of spans. Finished spans wait in a bounded queue to be sent. If the queue is full, they are dropped, so
+ * that no request waits for the collector.
  */
 async function startProvider(settings: TracingSettings): Promise<TracerProvider> {
   const { batch, resource } = settings;
@@ -112,7 +112,7 @@ function samplerOf({ name, ratio }: TracingSettings["sampler"]) {
   return based === undefined ? sampler : new ParentBasedSampler({ root: sampler });
 }
 
-/** Returns a logger that writes messages of the OpenTelemetry packages to our log, at most one per minute. */
+/** Returns a logger for the OpenTelemetry packages. It writes their messages to the server's log, at most one per minute. */
 function complaints({ log, monotonicMs }: Surroundings) {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   const complain = (...said: unknown[]) => {
@@ -125,8 +125,8 @@ function complaints({ log, monotonicMs }: Surroundings) {
 }
 
 /**
- * Joins the message, or a component's name and the message, to one sentence. Drops further arguments, since one
- * may be the collector's response.
+ * Joins the arguments of a log call to one sentence: the message, or a component's name and the message. Drops further
+ * arguments, because one may be the collector's response.
  */
 function sentenceOf(said: readonly unknown[]): string {
   const text = said
@@ -137,7 +137,7 @@ function sentenceOf(said: readonly unknown[]): string {
 }
 
 /**
- * Extracts the reason from the report of a failed batch: JSON that also has a stack and the collector's response,
+ * Extracts the reason from the report of a failed batch. The report is JSON that also has a stack and the collector's response,
  * which must not get into the log. Returns `undefined` for other messages.
  */
 function failureOf(text: string): string | undefined {

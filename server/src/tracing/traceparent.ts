@@ -1,12 +1,11 @@
 import { isSpanContextValid, type SpanContext } from "@opentelemetry/api";
 
-/** the format of the header: version, trace, parent, flags; versions after 00 may append more fields */
+/** The header's format: version, trace id, parent's span id, flags. Versions after 00 may append more fields. */
 const form = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /**
- * Returns the caller's span from a W3C `traceparent` header, or `undefined` if the header is missing or
- * invalid. Of everything that callers send, only these ids and the sampling flag are exported. The
- * header `tracestate` is not read.
+ * Returns the caller's span from a W3C `traceparent` header, or `undefined` if the header is missing or invalid. Spans contain
+ * only these ids and the sampling flag of what a caller sends. The header `tracestate` is not read.
  */
 export function remoteParent(header: string | null): SpanContext | undefined {
   const [, version, traceId = "", spanId = "", flags = "", more] = form.exec(header ?? "") ?? [];

@@ -4,7 +4,7 @@ import { engines, startTest, type TestServer } from "../../test/harness.ts";
 import { type Services, startServices } from "../../test/services.ts";
 import { until } from "../../test/until.ts";
 
-/** settings with which spans are sent immediately, as JSON */
+/** Settings with which spans are sent after 1 ms, as JSON. */
 const atOnce = { OTEL_BSP_SCHEDULE_DELAY: "1", OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" };
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -63,7 +63,7 @@ describe.each(engines)("on $name", (engine) => {
     });
   });
 
-  test("a refused request's span has the refusal's code, and is not marked as an error", async () => {
+  test("the span of a refused request has the error's code, and is not marked as failed", async () => {
     const response = await server.call("identities.getIdentity", { identity: "nobody" });
     const span = await requestSpan(collector, response.headers.get("x-request-id"));
     expect(span.attributes).toMatchObject({
@@ -114,7 +114,7 @@ describe.each(engines)("on $name", (engine) => {
     }
   });
 
-  test("a refusal that ends a transaction does not mark its span as an error", async () => {
+  test("a refusal that ends a transaction does not mark the transaction's span as failed", async () => {
     const response = await server.call("identities.createIdentity", { externalId: "user_1" });
     expect(response.status).toBe(409);
     const request = await requestSpan(collector, response.headers.get("x-request-id"));
@@ -194,7 +194,7 @@ describe("with traces on", () => {
     expect(span.traceId).not.toBe(traceId);
   });
 
-  test("a caller that did not sample its trace leaves no span", async () => {
+  test("a request of a trace that its caller does not sample has no span", async () => {
     const unsampled = await server.call("identities.listIdentities", {}, { headers: traceparent(false) });
     const sampled = await server.call("identities.listIdentities", {});
     await requestSpan(collector, sampled.headers.get("x-request-id"));
@@ -213,7 +213,7 @@ describe("with traces on", () => {
     expect(collector.bytes().includes("canary")).toBe(false);
   });
 
-  test("health checks and documents leave no span", async () => {
+  test("health checks and documents have no span", async () => {
     for (const path of ["/health/live", "/health/ready", "/v2/liveness", "/openapi.json", "/errors"]) {
       const before = collector.spans().length;
       expect((await fetch(server.url + path)).status).toBe(200);

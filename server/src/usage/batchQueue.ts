@@ -2,24 +2,24 @@ import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { addMinutes, type CountRow, setLastUses, type UseRow } from "./countStore.ts";
 import { deletePending, writePending } from "./pending.ts";
 
-/** rows of one transaction: few enough that a query to the usage thread hardly waits for them */
+/** The maximum number of rows in one transaction. It is small enough that a query to the usage thread hardly has to wait. */
 export const rowsPerBatch = 5_000;
 
-/** Rows that are saved in one transaction. `id` is that of the same counts in the pending rows. */
+/** Rows that are saved in one transaction. `id` is the id of the row in `usagePending` that has the same counts. */
 type Batch = { id: number; rows: readonly CountRow[]; uses: readonly UseRow[] };
 
 /**
- * Saves the rows of a cut in batches. Before the first of several, it writes all as pending, and with each batch deletes its
- * counts there. So a server that is killed in between has each count once. `uncut` returns what was counted since the cut.
- * Rows that were saved go to `saved`.
+ * Saves the rows of a cut (see `countSaver`) in batches. If there are several, it first writes all of them to `usagePending`, and
+ * deletes each batch there in the transaction that saves it. So no count is lost or saved twice if the server is killed in
+ * between. `uncut` returns the counts since the cut.
  */
 export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly CountRow[]) => void) {
   let batches: Batch[] = [];
-  /** whether the pending rows are those from before the cut */
+  /** whether `usagePending` still has the rows from before the cut */
   let isUnwritten = false;
   let dropped = 0;
 
-  /** Makes the pending rows those that are not saved once the batch is. */
+  /** Removes a batch from `usagePending`, in the transaction that saves it. */
   async function settle(sql: UsageSql, { id }: Batch, { isOwn }: UsageDatabase): Promise<void> {
     if (!isOwn) return;
     if (isUnwritten) await writePending(sql, [{ id: 0, rows: uncut() }]);
@@ -42,7 +42,7 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
     dropped: () => dropped,
     writePending: (database: UsageDatabase) =>
       database.transaction((tx) => writePending(tx, [{ id: 0, rows: uncut() }])),
-    /** Errors: those of the database. The batch then waits for the next call. */
+    /** Saves the next batch. Errors: those of the database. The batch then stays in the queue for the next call. */
     async saveBatch(database: UsageDatabase): Promise<void> {
       const [batch] = batches;
       if (batch === undefined) return;

@@ -5,7 +5,7 @@ import type { UsageInsert, UsageSql } from "../storage/engines/usage.ts";
  * Recorded events are stored in blocks. A block is a row with some thousand events as
  * compressed lines of text. A workspace's events are divided into two shares: those with a
  * key that was found, and those with an unknown key. If space is short, each share is
- * evicted by itself, so a flood of unknown keys does not push out the events of known keys.
+ * evicted separately, so that a flood of unknown keys does not evict the events of known keys.
  */
 export const shares = { known: 0, unknown: 1 } as const;
 export type Share = (typeof shares)[keyof typeof shares];
@@ -41,7 +41,7 @@ const blocks: UsageInsert = {
   end: "",
 };
 
-/** the space that a block's row and index entries take in addition to the events */
+/** The bytes that a block's row and index entries take in addition to the events. */
 const rowBytes = 300;
 const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
@@ -139,8 +139,8 @@ export async function deleteBlocks(
 }
 
 /**
- * The beginning of a statement: a table `wanted` of so many ids, which are its first parameters. In a cross join, SQLite finds
- * the rows of each id. A condition on a list of ids would make it read all rows of the workspace.
+ * The beginning of a statement, which defines a table `wanted` of `count` ids; they are the statement's first parameters. With a
+ * cross join on that table, SQLite looks up each id. With a condition on a list of ids, it would scan the whole workspace.
  */
 export function wanted(count: number): string {
   const rows = Array.from({ length: count }, (_, index) => `(cast($${index + 1} as text))`);
@@ -154,15 +154,15 @@ const gaps: UsageInsert = {
     where excluded."completeSinceMs" > "usageGaps"."completeSinceMs"`,
 };
 
-/** in `usageGaps`, the id that stands for all workspaces */
+/** The `workspaceId` of the row in `usageGaps` that is valid for all workspaces. */
 export const everyWorkspace = "";
 
-/** Stores the time of the first event ever, unless it is known already. Before this time, no event is missing. */
+/** Stores the time of the first event ever, unless one is stored already. Events are complete from this time on. */
 export async function markStart(sql: UsageSql, startMs: number): Promise<void> {
   await sql.insert({ ...gaps, end: "on conflict do nothing" }, [[everyWorkspace, startMs]]);
 }
 
-/** Stores, by workspace, that some events before this time are missing. */
+/** Stores for each workspace that some of its events before this time were lost. */
 export async function noteGaps(sql: UsageSql, since: ReadonlyMap<string, number>): Promise<void> {
   const rows = [...since].sort(([one], [other]) => (one < other ? -1 : 1));
   await sql.insert(gaps, rows);

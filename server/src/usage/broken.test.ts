@@ -20,11 +20,11 @@ const spoiled = [
 ] as const;
 
 test.each(spoiled)(
-  "a usage database that is %s refuses no verification, and only usage fails",
+  "with a usage database that is %s, verifications still work, and only usage fails",
   async (_, spoil) => {
     const path = join(newFolder(), "latchkey.db");
     const server = await startTest({ engine: { name: "spoiled", url: () => `file:${path}` } });
-    spoil(`${path}-usage`); // the server opens this file only when something was recorded
+    spoil(`${path}-usage`); // the server opens this file only when it has recorded something
     const space = await makeWorkspace(server);
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { keyId, key } = await space.data("keys.createKey", { apiId });

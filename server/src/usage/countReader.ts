@@ -5,8 +5,9 @@ import type { CountTable } from "./countStore.ts";
 import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
 
 /**
- * Counts are stored by minute, hour and day. A row's `start` is the number of its minute, hour or day since 1970. For
- * each period, these are the tables that may contain its counts, and how many of the table's starts the period spans.
+ * Counts are stored by minute, hour and day in three tables. A row's `start` is the number of its minute, hour or day since 1970.
+ * For each queried period, this lists the tables that may have its counts, and how many of the table's minutes, hours or days
+ * make up one such period.
  */
 const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
   minute: [["usageMinutes", 1]],
@@ -22,7 +23,8 @@ const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
 };
 
 /**
- * The starts of a table from `first` to `last`, both included. `size` is the number of starts in the queried period.
+ * The rows of a table whose `start` is from `first` to `last`, both included. `size` is the number of starts that make up one
+ * queried period.
  */
 export type Span = { table: CountTable; size: number; first: number; last: number };
 
@@ -93,7 +95,7 @@ function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
   );
 }
 
-/** Returns the spans to read from each table. Starts before the table's first and after its last are cut off. */
+/** Returns the span to read from each table, without times before the table's first row and after its last. */
 export async function spansOf(
   sql: UsageSql,
   workspaceNo: number,
@@ -128,7 +130,7 @@ function addedUp(found: readonly Stored[], sizeMs: number, names: Map<number, st
   const sums = new Map<string, UsageRow & { no: number }>();
   for (const { start, outcome: number, no, count, credits } of found) {
     const outcome = outcomes[number];
-    if (outcome === undefined) continue; // a newer version of the server has stored it
+    if (outcome === undefined) continue; // an outcome that only newer versions of the server have
     const key = `${start}/${number}/${no}`;
     const sum = sums.get(key) ?? {
       startMs: start * sizeMs,

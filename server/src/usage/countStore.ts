@@ -35,8 +35,8 @@ const sum = (table: CountTable, column: string) =>
     else "${table}"."${column}" + excluded."${column}" end`;
 
 /**
- * The end of an insert that adds to counts that exist. The sum stops
- * at the largest number, since an overflow would fail the whole batch.
+ * The end of an insert statement that adds to counts that exist. A sum stops at the largest possible number, because an overflow
+ * would fail the whole batch.
  */
 export const addUp = (table: CountTable) =>
   `on conflict ("workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome") do update set
@@ -50,13 +50,13 @@ const minutes: UsageInsert = {
 
 /**
  * Adds these rows to the counts by minute. The rows must be sorted with `compareRows`: nodes that count the same
- * subjects then lock rows in the same order, so they wait for each other instead of ending in a deadlock.
+ * subjects then lock rows in the same order, so they wait for each other and never deadlock.
  */
 export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Promise<void> {
   await sql.insert(minutes, rows);
 }
 
-/** Compares rows by their first six columns. Written out, since a loop over the columns takes four times as long. */
+/** Compares rows by their first six columns. It has no loop over the columns, because that would take four times as long. */
 export function compareRows(one: CountRow, other: CountRow): number {
   return (
     one[0] - other[0] ||
@@ -80,7 +80,7 @@ const names: UsageInsert = {
 
 export const nameKey = ({ kind, workspaceId, name }: Name) => `${kind}${workspaceId}/${name}`;
 
-/** Returns the numbers of these names, by `nameKey`, and creates missing ones. Marks the names as used on this day. */
+/** Returns the numbers of these names by `nameKey`, and assigns numbers to new names. Marks the names as used on this day. */
 export async function numberNames(
   sql: UsageSql,
   all: readonly Name[],
@@ -95,8 +95,8 @@ export async function numberNames(
 }
 
 /**
- * Batches are stored much sooner than this. So if the stored last
- * use is later than the new one by more, a wrong clock recorded it.
+ * If a stored last use is later than a new one by more than this, a wrong clock has recorded it, and the new one replaces it.
+ * Batches are stored within minutes, so a correct clock never causes such a difference.
  */
 const neverAheadMs = 86_400_000;
 

@@ -5,11 +5,11 @@ import type { UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, findCompleteSince, listHeads, readTexts } from "./blocks.ts";
 import { eventOf, type RecordedEvent } from "./lines.ts";
 
-/** The events that a caller asks for, and those that the caller is allowed to see. */
+/** Which events a caller asks for, and which of them the caller is allowed to see. */
 export type EventQuery = {
   workspaceId: string;
   limit: number;
-  /** the id of the last event of the previous page, or a position */
+  /** the id of the last event of the previous page, or an id that only marks a position in time */
   afterId: string | undefined;
   startMs: number | undefined;
   endMs: number | undefined;
@@ -31,20 +31,23 @@ export type EventQuery = {
 
 export type FoundEvent = RecordedEvent & { id: string };
 
-/** `nextId` is undefined on the last page only. Another page may have fewer events than the limit, or none. */
+/** A page of events. `nextId` is undefined only on the last page. Any page may have fewer events than the limit, or none. */
 export type EventPage = {
   events: FoundEvent[];
   nextId: string | undefined;
   completeSinceMs: number | undefined;
 };
 
-/** A page stops after reading this much text or this many blocks, but not before it has made progress. */
+/** Reading for a page stops after this much text or this many blocks, but not before at least one block was read. */
 const maxChars = 4 * 1024 * 1024;
 const maxBlocks = 256;
-/** how far the time of an event may be from the time in its request id, unless a clock was set */
+/**
+ * How far the time of an event may be from the time in the id of its request, unless a clock was set. A query for a request
+ * reads only events within this range.
+ */
 const aroundRequestMs = { before: 1_000, after: 10_000 };
 
-/** Finds events, newest first. */
+/** Finds a page of events, newest first. */
 export async function findEvents(sql: UsageSql, query: EventQuery): Promise<EventPage> {
   const completeSinceMs = await findCompleteSince(sql, query.workspaceId);
   const atMs = query.requestId === undefined ? undefined : createdAtMs(query.requestId);
@@ -59,7 +62,7 @@ export async function findEvents(sql: UsageSql, query: EventQuery): Promise<Even
 
 type Page = Omit<EventPage, "completeSinceMs">;
 
-/** how often a page is planned again because another node has changed the blocks */
+/** How often a page is planned again if another node has merged or deleted blocks while it was read. */
 const restarts = 3;
 
 /**
@@ -107,8 +110,8 @@ async function plan(sql: UsageSql, query: EventQuery, most: number): Promise<Pla
 type Progress = { found: FoundEvent[]; pool: FoundEvent[]; chars: number };
 
 /**
- * Reads a page by the plan. Returns `too few` if more blocks than planned have events of the same millisecond, and
- * `changed` if another node has merged or deleted blocks meanwhile.
+ * Reads a page as planned. Returns `too few` if the planned blocks do not suffice, because very many blocks have events of the
+ * same millisecond, and `changed` if another node has merged or deleted blocks meanwhile.
  */
 async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "too few" | "changed"> {
   const progress: Progress = { found: [], pool: [], chars: 0 };
@@ -126,7 +129,7 @@ async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "
   return pageOf(progress.found, plan.limit);
 }
 
-/** Returns the page if it ends before the block at index `at`, and `undefined` if that block must be read. */
+/** Returns the page if it is complete without the block at index `at`, and `undefined` if that block must be read. */
 function endBefore(
   { limit, most, beforeMs }: Plan,
   { found, chars }: Progress,
@@ -177,8 +180,8 @@ function finder(query: EventQuery, startMs: number, beforeMs: number): (text: st
 }
 
 /**
- * Returns texts to search for: the line of each matching event contains exactly one of them. Searching for a text is
- * much faster than parsing all lines.
+ * Returns texts to search for. The line of every matching event contains exactly one of them, so only lines that contain one are
+ * parsed. That is much faster than parsing all lines.
  */
 function needlesOf(query: EventQuery): string[] {
   const { requestId, keyId, keyHash, identityId, identifier, tag, namespaceId, outcome, apiId } = query;

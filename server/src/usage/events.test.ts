@@ -27,7 +27,7 @@ const everything: EventQuery = {
   namespaces: "all",
 };
 
-/** A database that counts how many events were read from it. */
+/** Opens a database that counts how many blocks of events were read from it. */
 async function open(): Promise<{ usage: UsageDatabase; readBlocks(): number }> {
   const usage = await openUsageDatabase(databaseAt(":memory:"));
   let blocks = 0;
@@ -76,7 +76,7 @@ const blocksIn = async ({ rows }: UsageDatabase) =>
   (await rows<{ n: number }>(`select count(*) as "n" from "usageBlocks"`))[0]?.n ?? 0;
 
 describe("single events", () => {
-  test("that come a few at a time end up in few blocks, each of them once", async () => {
+  test("that arrive a few at a time are merged into few blocks, and each is stored once", async () => {
     const { usage } = await open();
     const { add, store } = writer();
     for (let flush = 0; flush < 2_000; flush += 1) {
@@ -94,7 +94,7 @@ describe("single events", () => {
     expect(seen).toEqual(Array.from({ length: 2_000 }, (_, index) => 1_999 - index));
   });
 
-  test("are read from the latest on, and only as many as the page needs", async () => {
+  test("are read newest first, and only as many blocks as the page needs", async () => {
     const { usage, readBlocks } = await open();
     const { add, store } = writer();
     for (let event = 0; event < 50_000; event += 1) add("key_1", t0 + event);
@@ -104,7 +104,7 @@ describe("single events", () => {
     expect(readBlocks()).toBeLessThanOrEqual(3);
   });
 
-  test("with a rare filter take several pages, each of which reads a bounded part and makes progress", async () => {
+  test("that match a rare filter may need several pages, each of which reads a bounded number of blocks", async () => {
     const { usage, readBlocks } = await open();
     const { add, store } = writer();
     add("key_rare", t0);
@@ -128,7 +128,7 @@ describe("single events", () => {
     expect(readBlocks()).toBeLessThan(1.2 * all);
   });
 
-  test("that wait for a failing database are bounded, and dropped ones move the time from which events are complete", async () => {
+  test("that wait for a failing database are bounded, and dropping some moves the time from which events are complete", async () => {
     const { usage } = await open();
     const { add, store, waiting } = writer();
     const failing: UsageDatabase = {

@@ -14,7 +14,7 @@ const rootKey = rootKeySecret(randomBytes(24));
 const call = async (url: string, operation: string, body: unknown) =>
   (await callServer(url, rootKey, operation, body)).body;
 
-test("events and counts reach the disk although nobody asks for them, so a kill loses only the latest", async () => {
+test("events and counts are stored even if nobody queries them, so a killed server loses only the latest", async () => {
   const path = join(newFolder(), "latchkey.db");
   const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
   const first = await startServing({ env });
@@ -52,7 +52,7 @@ test("events and counts reach the disk although nobody asks for them, so a kill 
   await again.ended;
 }, 60_000);
 
-test("counts that a killed server had pending are in the next server's usage, once", async () => {
+test("counts that a killed server had in `usagePending` are in the next server's usage, once", async () => {
   const path = join(newFolder(), "latchkey.db");
   const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
   const first = await startServing({ env });

@@ -3,16 +3,16 @@ import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type
 import { ownCopy } from "./lines.ts";
 import { fullChars } from "./waitingEvents.ts";
 
-/** this many small blocks are merged into one */
+/** At most this many small blocks are collected before they are merged into one. */
 const blocksPerMerge = 16;
 
 type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: number };
 
-/** Merges small blocks that this process has stored: many small ones would compress badly and be slow to search. */
+/** Merges small blocks that this process has stored, because many small blocks compress badly and are slow to search. */
 export function blockMerger(newId: () => string) {
   /**
-   * small blocks by workspace and share; in each pair, the first list has the smaller
-   * blocks, the second the larger ones
+   * Small blocks by workspace and share, in two lists: the first has the smallest blocks, the second has larger ones, which
+   * are usually merged from blocks of the first.
    */
   const small = new Map<string, [Stored[], Stored[]]>();
 
@@ -33,8 +33,8 @@ export function blockMerger(newId: () => string) {
   return {
     remember,
     /**
-     * Merges each list that has enough blocks. Errors: those of
-     * the database. The blocks of that list are then never merged.
+     * Merges the blocks of each list that has enough of them. Errors: those of the database. The blocks of that list then stay
+     * separate forever.
      */
     async merge(database: UsageDatabase): Promise<void> {
       for (const blocks of [...small.values()].flat()) {

@@ -7,7 +7,10 @@ const maxKnownTags = 20_000;
 
 type Known = { no: number; day: number };
 
-/** Looks up the numbers of names, and remembers those of names that are already marked as used today. */
+/**
+ * Looks up the numbers under which the database stores the names of subjects and tags. Remembers them for names that it has
+ * marked as used today.
+ */
 export function numbering() {
   const tags = new Map<string, Known>();
   const workspaces = new Map<string, number>();
@@ -37,7 +40,7 @@ export function numbering() {
       for (const subject of subjects) keep(subject, numbers.get(nameKey(subject)) ?? 0, day);
       for (const name of ofTags) tags.set(nameKey(name), { no: numbers.get(nameKey(name)) ?? 0, day });
     },
-    /** Returns the rows of these subjects' counts, without those of a subject or a tag that has no number yet. */
+    /** Returns the counts of these subjects as rows, except counts of subjects and tags that have no number yet. */
     rowsOf(subjects: readonly Subject[], cellsOf: (subject: Subject) => readonly Cell[]): CountRow[] {
       const rows: CountRow[] = [];
       for (const subject of subjects) addRows(rows, subject, cellsOf(subject));

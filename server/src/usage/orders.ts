@@ -22,18 +22,18 @@ export type UsageQuery = {
   startMs: number;
   /** the end of the time span, exclusive */
   endMs: number;
-  /** counts only events with this tag; undefined: all events */
+  /** only events with this tag are counted; undefined: all events */
   tag: string | undefined;
-  /** returns sums over the whole time by tag or, for a workspace, by api; undefined: counts by period */
+  /** undefined: the result has counts by period; otherwise sums over the whole time by tag or, for a workspace, by api */
   by: "api" | "tag" | undefined;
 };
 
-/** When a key was last verified, or a root key last used. */
+/** When a key was last verified, or when a root key was last used. */
 export type LastUsed = { keyId: string; atMs: number };
 
 export type LastUse = LastUsed & { workspaceId: string };
 
-/** Asks for keys of a workspace in the order of their last use. */
+/** A query for keys of a workspace in the order of their last use. */
 export type UsedKeysQuery = {
   workspaceId: string;
   /** only keys that follow this one in the order of the list */
@@ -53,13 +53,11 @@ type Question =
   | { kind: "events"; query: EventQuery };
 
 /**
- * An order is a message to the usage thread. `add` brings events as `lineWriter` writes them;
- * the thread stores them, and now and then deletes old rows. `save` stores all counts
- * at once. `touch` stores last uses of root keys. The others ask for something.
+ * A message to the usage thread. `add` passes events in the form of `lineWriter`; the thread stores them, and now and then
+ * deletes old rows. `save` stores all counts immediately. `touch` stores last uses of root keys. The others are queries.
  *
- * `lostUntilMs` is the time of the last event that was dropped before it could be
- * sent. `oldTimeMs` is the time by which the thread decides which rows are old
- * enough to delete; if it is undefined, the thread deletes nothing for its age.
+ * `lostUntilMs` is the time of the last event that was dropped before it could be sent. `oldTimeMs` is the current time by which
+ * the thread decides which rows are old enough to delete. If it is undefined, the thread deletes no row because of its age.
  */
 export type UsageOrder =
   | {
@@ -76,8 +74,8 @@ export type UsageOrder =
 export type UsageOrderOf<K extends UsageOrder["kind"]> = Extract<UsageOrder, { kind: K }>;
 
 /**
- * What the usage thread returns for each order. For `add`: how many events and counts it has dropped since its start,
- * how many stored events it has evicted for space, and whether it has something that is not stored yet.
+ * What the usage thread returns for each order. For `add`: how many events and counts it has dropped since its start, how many
+ * stored events it has evicted to free space, and whether it has events or counts that are not stored yet.
  */
 export type UsageResults = {
   add: { events: number; counts: number; evicted: number; isWaiting: boolean };

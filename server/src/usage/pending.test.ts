@@ -11,7 +11,7 @@ import { tally } from "./tally.ts";
 
 const t0 = Date.UTC(2026, 0, 15, 12);
 const keys = 20_000;
-const total = keys + 1; // of each key, and of the workspace
+const total = keys + 1; // one count for each key, and one for the workspace
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -26,7 +26,7 @@ async function open(
   return { usage, path };
 }
 
-/** Counts as the usage thread does. `countAll` counts each key once. */
+/** Counts and saves as the usage thread does. `countAll` counts one verification of each key. */
 function server() {
   const counted = tally();
   const saver = countSaver(counted);
@@ -60,7 +60,7 @@ async function saveAllOf(
 }
 
 describe("counts of many keys", () => {
-  test("are added to their rows once a minute, and until then a server that is killed has them pending", async () => {
+  test("are added to their rows once a minute, and until then are stored in `usagePending` for the case of a kill", async () => {
     const { usage, path } = await open();
     const killed = server();
     killed.countAll(t0);
@@ -77,7 +77,7 @@ describe("counts of many keys", () => {
     expect(await pendingIn(next)).toBe(0);
   });
 
-  test("are counted once if the server is killed while it adds them to their rows", async () => {
+  test("are counted exactly once if the server is killed while it adds them to their rows", async () => {
     const { usage, path } = await open();
     const killed = server();
     for (const minute of [0, 1]) killed.countAll(t0 + minute * 60_000, 3);
@@ -93,7 +93,7 @@ describe("counts of many keys", () => {
     expect(row?.credits).toBe(2 * keys * 2 * 3);
   });
 
-  test("that the server saved before it ended are not pending any more", async () => {
+  test("are no longer in `usagePending` when the server has saved them and stopped", async () => {
     const { usage } = await open();
     const stopped = server();
     stopped.countAll(t0);
@@ -105,7 +105,7 @@ describe("counts of many keys", () => {
     expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: total, count: 4 * keys }]);
   });
 
-  test("are complete in a question about one of them, and a kill afterwards counts nothing twice", async () => {
+  test("are complete in a query about one key, and none is counted twice if the server is killed afterwards", async () => {
     const { usage, path } = await open();
     const killed = server();
     killed.countAll(t0);
@@ -127,7 +127,7 @@ describe("counts of many keys", () => {
     expect(await storedIn(next)).toEqual({ rows: total, count: 3 * 2 * keys });
   });
 
-  test("whose pending row is damaged are lost, but no later ones are", async () => {
+  test("are lost if their row in `usagePending` is damaged, but later counts are not", async () => {
     const { usage } = await open();
     await usage.rows(`insert into "usagePending" ("id", "body") values (0, x'00')`);
     await addPending(usage);

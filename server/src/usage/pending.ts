@@ -3,8 +3,9 @@ import type { UsageDatabase, UsageInsert, UsageSql } from "../storage/engines/us
 import { addMinutes, type CountRow, countColumns } from "./countStore.ts";
 
 /**
- * Counts that are still in memory, so that a server that is killed loses only what was counted since they were written. Writing
- * all of them as one compressed row takes a tenth of the time of adding each to its own row.
+ * The table `usagePending` has a copy of counts that are still in memory and not yet in the count tables. The next start adds them
+ * to these tables if the server is killed. Writing all of them as one compressed row takes a tenth of the time of adding each to
+ * its own row.
  */
 const pending: UsageInsert = {
   table: "usagePending",
@@ -12,7 +13,7 @@ const pending: UsageInsert = {
   end: "",
 };
 
-/** Writes these in place of what was pending before. */
+/** Replaces the content of `usagePending`. */
 export async function writePending(
   sql: UsageSql,
   parts: readonly { id: number; rows: readonly CountRow[] }[],
@@ -29,7 +30,7 @@ export async function deletePending(sql: UsageSql, id: number): Promise<void> {
   await sql.rows(`delete from "usagePending" where "id" = $1`, id);
 }
 
-/** Adds what a server that was killed had pending to the counts. */
+/** Adds the counts that a killed server left in `usagePending` to the count tables. */
 export async function addPending(database: UsageDatabase): Promise<void> {
   const ids = await database.rows<{ id: number }>(`select "id" from "usagePending"`);
   for (const { id } of ids) {
@@ -47,7 +48,7 @@ export async function addPending(database: UsageDatabase): Promise<void> {
 const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const width = countColumns.length;
 
-/** Column by column, which takes a third of the bytes of row by row. */
+/** Compresses the rows column by column, which takes a third of the bytes that row by row would take. */
 function bodyOf(rows: readonly CountRow[]): Uint8Array {
   const values = new Float64Array(rows.length * width);
   rows.forEach((row, index) => {
@@ -56,7 +57,7 @@ function bodyOf(rows: readonly CountRow[]): Uint8Array {
   return zstdCompressSync(new Uint8Array(values.buffer), fastest);
 }
 
-/** Returns nothing of a body that is damaged: these counts are lost, and must not keep others from being stored. */
+/** Returns no rows if the body is damaged. Its counts are lost, but an error would prevent all later counts from being stored. */
 function rowsOf(body: Uint8Array): CountRow[] {
   try {
     const values = new Float64Array(new Uint8Array(zstdDecompressSync(body)).buffer);

@@ -3,7 +3,7 @@ import { openUsageDatabase } from "../storage/engines/usage.ts";
 import { deleteBlocks, readTexts } from "./blocks.ts";
 import { queryLastUses } from "./countReader.ts";
 
-test("SQLite finds last uses and blocks by their ids, and does not read all of the workspace", async () => {
+test("SQLite looks up last uses and blocks by their ids, and does not scan the whole workspace", async () => {
   const database = await openUsageDatabase({ kind: "memory" });
   const plans: string[] = [];
   const explained = {

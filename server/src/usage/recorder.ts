@@ -10,10 +10,10 @@ const maxWaitingChars = 16 * 1024 * 1024;
  */
 const maxTagChars = 1024 * 1024;
 
-/** Recorded events as lines of text. `lostUntilMs` is the time of the last event that was lost, if any. */
+/** Recorded events as lines of text. `lostUntilMs` is the time of the last event that was dropped, if any was. */
 export type Recorded = { text: string; count: number; lostUntilMs: number | undefined };
 
-/** Keeps recorded events as lines of text until the caller drains them with `take`. */
+/** Collects recorded events as lines of text until the caller takes them with `take`. */
 export function recorder() {
   let text = "";
   let write = lineWriter();
@@ -21,7 +21,7 @@ export function recorder() {
   let order = 0;
   let lost = 0;
   let lostTags = 0;
-  /** the characters of tags that were recorded since the last flush, by workspace */
+  /** for each workspace, how many characters of tags were recorded since the last flush */
   const tagChars = new Map<string, number>();
   let lostUntilMs: number | undefined;
 

@@ -1,21 +1,22 @@
 /**
- * Events on their way to the usage thread. Most differ from an earlier one of the same key only in their time and request,
- * so their line refers to that one: it takes the deciding thread a third of the time of a whole line.
+ * The text form in which events are passed to the usage thread. Most events differ from an earlier event of the same key only in
+ * their time and request id. Their line only refers to the earlier event, which takes the thread that serves requests a third of
+ * the time of a whole line.
  */
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 
-// A line begins with a digit, or with one of these.
-/** a whole line to which later ones may refer */
+// A line begins with one of these two marks, or with a digit if it is a whole line to which no other line refers.
+/** Begins a whole line to which later lines may refer. */
 const keptMark = "=";
-/** then the order of the event that is repeated */
+/** Begins a line that refers to an earlier event: the number of that event, the time and the request id follow. */
 const repeatMark = "@";
-/** The maximum number of keys and identifiers with a kept line. The events of all others are written as whole lines. */
+/** Lines may refer to events of at most this many keys and identifiers. Events of all others are written as whole lines. */
 const mostKept = 1_000;
 
 /**
- * Returns a function that formats the events of one sequence as lines. The caller passes them in sequence: the `order` of
- * each event is that of the previous one plus 1.
+ * Returns a function that writes the events of one order to the usage thread as lines. The caller must pass them in sequence,
+ * each with the `order` of the previous one plus 1.
  */
 export function lineWriter(): (event: UsageEvent, order: number) => string {
   const kept = new Map<string, { event: UsageEvent; head: string }>();
@@ -32,7 +33,7 @@ export function lineWriter(): (event: UsageEvent, order: number) => string {
     if (!isPlain(event) || !isEqual(event, earlier.event)) return lineOf(event, order);
     if (event.atMs !== timeMs) {
       timeMs = event.atMs;
-      time = `${timeMs}\t`; // kept, since writing such a large number takes as long as the rest of the line
+      time = `${timeMs}\t`; // reused, because converting such a large number takes as long as the rest of the line
     }
     return `${earlier.head}${time}${event.requestId}\n`;
   };
@@ -42,7 +43,7 @@ function isPlain({ why, tags }: UsageEvent): boolean {
   return why === undefined && tags.length === 0;
 }
 
-/** Whether two plain events are equal but for their time and request. */
+/** Whether two events without `why` and tags are equal except for their time and request id. */
 function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   return (
     one.outcome === other.outcome &&
@@ -58,13 +59,13 @@ function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   );
 }
 
-/** An event and its stored line, with the newline. */
+/** An event, and its line as it is stored, including the newline. */
 export type PassedEvent = { event: CountedEvent; line: string };
 
-/** An event to which later lines may refer. `rest`: its line from the end of its request id on. */
+/** An event to which later lines may refer. `rest` is the part of its line after the request id. */
 type Kept = { event: CountedEvent; rest: string };
 
-/** Returns a reader of the text of one order. */
+/** Returns a reader for the events in the text of one `add` order. */
 export function passedReader(text: string): { isAtEnd(): boolean; read(): PassedEvent } {
   const { at, moveTo, isAtEnd, read } = countedReader(text);
   const kept = new Map<string, Kept>();
@@ -79,7 +80,8 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
     const endAt = text.indexOf("\n", startAt);
     const [earlierOrder = "", time = "", requestId = ""] = text.slice(startAt, endAt).split("\t");
     const earlier = kept.get(earlierOrder);
-    if (earlier === undefined) throw new Error("a line of usage refers to an event that was not passed on");
+    if (earlier === undefined)
+      throw new Error("A line of usage refers to an event that is not in its order.");
     moveTo(endAt + 1);
     const event = { ...earlier.event, atMs: Number(time) };
     return { event, line: `${time}\t${order}\t${event.workspaceId}\t${requestId}${earlier.rest}` };
@@ -100,7 +102,7 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
   };
 }
 
-/** The first line of an order is always whole. */
+/** The number of an order's first event. Its line is always a whole line. */
 function firstOrderOf(text: string): number {
   return Number(text.slice(text.indexOf("\t") + 1).split("\t", 1)[0]);
 }

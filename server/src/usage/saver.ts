@@ -5,9 +5,9 @@ import { type CountRow, compareRows, type UseRow } from "./countStore.ts";
 import { numbering } from "./numbering.ts";
 import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
-/** the maximum number of rows that one flush saves; the rest waits for the next flush */
+/** The maximum number of rows that one flush saves. The rest waits for the next flush. */
 const rowsPerFlush = 25_000;
-/** the number of waiting counts at which a cut does not wait for the end of the minute */
+/** If this many counts wait, they are saved before the end of the minute. */
 const mostPending = 250_000;
 /** Storing a key's last use takes as long as storing its counts, so last uses are stored less often. */
 const usesEveryMs = 50_000;
@@ -18,8 +18,9 @@ type Saved = (rows: readonly CountRow[]) => void;
 type IsWanted = (subject: Subject) => boolean;
 
 /**
- * Saves counts. A cut takes what was counted so far and turns it into rows, which are then saved in batches. Many counts are
- * cut once a minute; between two cuts, they are written as pending. Rows that were saved go to `saved`.
+ * Saves counts. A cut takes all counts from memory and turns them into rows, which are then saved in batches. If there are many
+ * counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`. `saved` is called with
+ * rows that were saved.
  */
 export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   const { cut, learn, latest, numbers, cutRows } = cutter(counted, saved);
@@ -27,8 +28,8 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   let cutMinute = 0;
 
   /**
-   * Whether the counts can be written as pending instead of saved. Most of many subjects are counted again within the
-   * minute, and adding to a row takes ten times as long as writing it as pending.
+   * Whether the counts are only copied to `usagePending` for now. Most of them will change again within the minute, and adding a
+   * count to its row takes ten times as long as copying it.
    */
   function canWait({ isOwn }: UsageDatabase, nowMs: number): boolean {
     const size = counted.size();
@@ -40,18 +41,18 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
     /** the number of counts that are not stored yet */
     size: () => counted.size() + cutRows.size() + latest.size(),
     isHalfway,
-    /** whether a cut is due at once: a new minute may add as many counts as wait already */
+    /** whether a cut is due immediately: too many counts wait, or a new minute has begun, which may add as many again */
     isFull: (nowMs: number) =>
       counted.size() >= mostPending || (counted.size() > rowsPerBatch && minuteOf(nowMs) !== cutMinute),
-    /** Looks up the numbers of all names again, since the next database may be another one. */
+    /** Forgets the numbers of all names, because the next connection may be to another database. */
     forgetNumbers(): void {
       counted.forgetNumbers();
       numbers.forget();
     },
     /**
-     * Saves the rows of the last cut, then what was counted since. Stops at `rowsPerFlush`, so that other work is not
-     * delayed. If many counts of the current minute wait, writes them as pending instead.
-     * Errors: those of the database. What was not saved waits for the next call.
+     * Saves the rows of the last cut, then the counts since. Stops after `rowsPerFlush` rows, so that other work is not delayed.
+     * If many counts of the current minute wait, it only copies them to `usagePending`.
+     * Errors: those of the database. Counts that were not saved wait for the next call.
      */
     async save(database: UsageDatabase, nowMs: number): Promise<void> {
       if (!isHalfway() && canWait(database, nowMs)) {
@@ -68,13 +69,13 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
         await saveBatch(database);
       }
     },
-    /** Saves everything that was counted. Errors: like `save`. */
+    /** Saves all counts. Errors: as for `save`. */
     async saveAll(database: UsageDatabase, nowMs: number): Promise<void> {
       while (isHalfway()) await saveBatch(database);
       await cut(database, nowMs, anySubject, true);
       while (isHalfway()) await saveBatch(database);
     },
-    /** Saves what was counted for the wanted subjects, unless rows of an earlier cut wait. Errors: like `save`. */
+    /** Saves the counts of the wanted subjects, unless rows of an earlier cut still wait. Errors: as for `save`. */
     async saveOnly(database: UsageDatabase, nowMs: number, isWanted: IsWanted): Promise<void> {
       if (isHalfway()) return;
       await cut(database, nowMs, isWanted);
@@ -83,7 +84,7 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   };
 }
 
-/** Turns what was counted into rows. */
+/** Turns counts in memory into rows. */
 function cutter(counted: Tally, saved: Saved) {
   const numbers = numbering();
   const latest = latestUses();
@@ -92,7 +93,7 @@ function cutter(counted: Tally, saved: Saved) {
   const learn = (database: UsageDatabase, nowMs: number, isWanted: IsWanted) =>
     numbers.learn(database, counted.waiting().filter(isWanted), dayOf(nowMs));
 
-  /** Cuts the wanted subjects. `withUses`: last uses too. Errors: those of the database. Nothing is lost then. */
+  /** Cuts the counts of the wanted subjects and, if `withUses`, last uses. Errors: those of the database; no count is lost. */
   async function cut(
     database: UsageDatabase,
     nowMs: number,
@@ -125,8 +126,8 @@ function latestUses() {
     },
     size: () => latest.size,
     /**
-     * Drains the last uses if they are `wanted`, if they were not drained for
-     * a while, or if there are too many to keep. Otherwise returns nothing.
+     * Takes the last uses if they are `wanted`, if they were not taken for a while, or if there are too many to keep in memory.
+     * Otherwise returns an empty list.
      */
     take(nowMs: number, wanted: boolean): UseRow[] {
       const isTooEarly = Math.abs(nowMs - takenMs) < usesEveryMs;

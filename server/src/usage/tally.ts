@@ -3,8 +3,8 @@ import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
 /**
- * The count of one subject's events in one minute with one outcome and
- * one tag. If `tag` is undefined: of all events, with and without tags.
+ * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, it counts all events with
+ * that outcome, whether they have tags or not.
  */
 export type Cell = {
   minute: number;
@@ -14,20 +14,20 @@ export type Cell = {
   credits: number;
 };
 
-/** What events are counted for: a workspace, an api, a namespace, an identity or a key. */
+/** A subject for which events are counted: a workspace, an api, a namespace, an identity or a key. */
 export type Subject = {
   workspaceId: string;
   kind: number;
   name: string;
-  /** its number in the database; 0: not looked up yet */
+  /** the number of its name in the database; 0 if it was not looked up yet */
   no: number;
   /** the last day on which its name is marked as used in the database */
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;
-  /** when it was last used; 0: not used, since only settlements were counted */
+  /** when it was last used; 0 if only settlements were counted, which are not uses */
   lastMs: number;
-  /** for a key: the identity and the api of its last event, which are most likely those of its next event too */
+  /** for a key: the identity and the api of its last event, which are probably those of its next event too */
   identity: Subject | undefined;
   api: Subject | undefined;
 };
@@ -38,10 +38,10 @@ const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [na
 
 /** The maximum number of cells that wait to be stored. Beyond it, events that need a new cell are not counted. */
 const maxCells = 300_000;
-/** The maximum number of subjects that are remembered after their counts were drained. */
+/** The maximum number of subjects that are remembered after their counts were taken. */
 const maxSubjects = 250_000;
 
-/** The state of a tally. `dirty` has the subjects with counts. */
+/** The state of a tally. `dirty` lists the subjects that have counts. */
 type Book = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];
@@ -50,7 +50,7 @@ type Book = {
   dropped: number;
 };
 
-/** Counts events by subject and minute until the caller drains the counts with `take`. */
+/** Counts events by subject and minute until the caller takes the counts with `take`. */
 export function tally() {
   const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
   return {
@@ -58,7 +58,7 @@ export function tally() {
       const workspace = workspaceOf(book, event.workspaceId);
       const addition = additionOf(event, workspace.tags);
       countFor(book, workspace.own, addition);
-      if (event.outcome === "NOT_FOUND") return; // even if the key exists, the caller was told that it does not
+      if (event.outcome === "NOT_FOUND") return; // the caller was told that the key is unknown, so only the workspace counts it
       const { keyId, identityId, apiId, namespaceId } = event;
       const key = subjectOf(book, workspace, "key", keyId, undefined);
       const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);
@@ -85,8 +85,8 @@ export function tally() {
       }
     },
     /**
-     * Returns the subjects that have counts and are wanted, and forgets that they wait to be stored.
-     * The caller must drain each of them with `takeCells` before the next `add`.
+     * Removes the wanted subjects from those that have counts, and returns them. The caller must take the counts of each with
+     * `takeCells` before the next `add`.
      */
     take(isWanted: (subject: Subject) => boolean): Subject[] {
       const [taken, left]: [Subject[], Subject[]] = [[], []];
@@ -130,8 +130,8 @@ function workspaceOf(book: Book, id: string): Workspace {
 }
 
 /**
- * Finds the subject with this id, and creates it if it is missing. `likely` is a guess: comparing its name
- * takes less time than a look-up.
+ * Finds the subject with this id, and creates it if it is missing. `likely` is a guess that is tried first, because comparing
+ * its name takes less time than looking up the id.
  */
 function subjectOf(
   book: Book,
@@ -156,7 +156,7 @@ type Addition = {
   minute: number;
   outcome: number;
   tags: readonly string[];
-  /** 0 for a settlement: the verification was counted when it reserved its credits */
+  /** 0 for the settlement of a hold, since its verification was counted when it reserved the credits; otherwise 1 */
   count: number;
   credits: number;
 };
@@ -178,11 +178,11 @@ function countFor(book: Book, subject: Subject, addition: Addition): void {
   add(plainCell(book, subject, minute, outcome), addition);
   for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), addition);
   if (count === 0) return; // a settlement is not a use of the key
-  // a time more than a day earlier means that the clock was wrong before and has been set back
+  // An event more than a day before the last use means that the clock was wrong, and has been set back since.
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
 
-/** Registers a new cell. Returns `undefined` if there are too many: the event is then not counted. */
+/** Registers a new cell. Returns `undefined` if there are too many cells; then the event is not counted. */
 function start(book: Book, subject: Subject, cell: Cell): Cell | undefined {
   if (book.cells >= maxCells) {
     book.dropped += 1;
@@ -221,7 +221,7 @@ export function cellsOf({ cells, tagged }: Subject): readonly Cell[] {
   return tagged === undefined ? cells : [...cells, ...tagged.values()];
 }
 
-/** Returns the subject's counts, and starts new ones from zero. */
+/** Returns the subject's counts, and resets them to zero. */
 export function takeCells(subject: Subject): readonly Cell[] {
   const taken = cellsOf(subject);
   subject.cells = [];

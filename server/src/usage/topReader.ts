@@ -8,13 +8,13 @@ import type { IdentifierQuery, IdentifierTop, NumberedCount, Top, TopQuery } fro
 import { isMany } from "./upkeep.ts";
 
 /**
- * Finds the subjects or tags with the most events. Reads the counts, or with `sums` what they have of them. Returns
- * `unfinished` if it is to be called again: it has read a part of what `sums` need.
+ * Finds the subjects or tags with the most events, from the stored counts or from those that `sums` has. Returns `unfinished` if
+ * it must be called again, because it has read only a part of what `sums` needs.
  */
 export async function findTop(sql: UsageSql, query: TopQuery, sums?: TopSums): Promise<Top | "unfinished"> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
-  const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of]; // the counts by tag are those of the workspace
+  const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of]; // tags are counted for the workspace as subject
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
   const kept = sums && isMany(kind) ? await sums.find(sql, workspaceNo, query, hoursOf(spans)) : "too many";
@@ -63,11 +63,11 @@ async function named(sql: UsageSql, rows: readonly NumberedCount[]): Promise<Top
   });
 }
 
-/** the maximum number of blocks that are read for one query, so that it takes some tenths of a second at most */
+/** The maximum number of blocks that one query reads, so that it takes at most some tenths of a second. */
 const maxBlocks = 400;
 const blocksPerQuery = 16;
 
-/** Finds the identifiers with the most decisions. Reads the stored events, latest first, up to `maxBlocks`. */
+/** Finds the identifiers with the most decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
 export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
   const { workspaceId, startMs, endMs } = query;
   const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });

@@ -19,7 +19,7 @@ const newId = () => {
   return `log_${ids}`;
 };
 
-/** Blocks of incompressible text, one for each millisecond from `startMs`. */
+/** Creates blocks of incompressible text, one for each millisecond from `startMs` on. */
 function blocks(workspaceId: string, share: Share, startMs: number, count: number, bytes = 32_768): Lines[] {
   return Array.from({ length: count }, (_, index) => {
     const atMs = startMs + index;
@@ -75,7 +75,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     expect(await usage.usedBytes()).toBeLessThanOrEqual(8 * mebibyte);
   });
 
-  test("a count stops at the largest number, and does not keep other counts from being stored", async () => {
+  test("a count stops at the largest possible number, and other counts of the batch are still stored", async () => {
     const { usage } = await open();
     const full = Number.MAX_SAFE_INTEGER;
     await addMinutes(usage, [[1, 4, 1, 2, 0, 0, full, full]]);
@@ -89,7 +89,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     ]);
   });
 
-  test("a count moves from minutes to hours to days as it gets old, and is never missing or counted twice", async () => {
+  test("a count moves from minutes to hours to days as it gets older, and queries always see it exactly once", async () => {
     const { usage } = await open();
     const kind = { workspace: 0, key: 4 } as const;
     const names = [

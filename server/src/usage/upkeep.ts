@@ -7,8 +7,8 @@ import { addUp, type CountTable, countColumns } from "./countStore.ts";
 const { minute, hour, day } = periodMs;
 
 /**
- * How long counts stay in each table. Counts by minute are
- * moved earlier for keys and identities, since these are many.
+ * How long counts stay in each table before they are added up in the next one. For keys and identities, counts by minute stay for
+ * a shorter time, because there can be very many of them.
  */
 const keptMs = {
   minutes: { few: day, many: 3 * hour },
@@ -21,8 +21,8 @@ export const isMany = (kind: number) => kind === subjectKinds.identity || kind =
 const countedKinds = [0, 1, 2, 3, 4] as const;
 
 /**
- * The counts of one workspace and one kind of subject in one table. `into` is the table with the next longer period,
- * and `per` the number of starts that become one start there.
+ * The counts of one workspace, one kind of subject and one minute, hour or day. `into` is the table with the next longer period,
+ * and `per` says how many periods of `table` make up one there.
  */
 export type Slice = {
   table: CountTable;
@@ -43,15 +43,15 @@ function keptOf(table: CountTable, kind: number): number {
   return table === "usageHours" ? keptMs.hours : keptMs.days;
 }
 
-/** the maximum number of slices that one call moves: few enough that other work of the usage thread is not delayed */
+/** The maximum number of slices that one call moves. It is small enough that other work of the usage thread is not delayed. */
 const slicesPerCall = 20;
 
-/** Is called with each start of a slice that was moved. */
+/** Called for each slice that was moved, with its `start`. */
 type Moved = (slice: Slice, start: number) => void;
 
 const nobody: Moved = () => undefined;
 
-/** Moves counts that have become old from minutes to hours and from hours to days, and deletes old counts by day. */
+/** Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. */
 export async function moveOld(database: UsageDatabase, nowMs: number, moved = nobody): Promise<void> {
   let count = 0;
   for (const level of levels) {
@@ -67,8 +67,8 @@ export async function moveOld(database: UsageDatabase, nowMs: number, moved = no
 }
 
 /**
- * Yields the oldest slice of each workspace and kind. If the caller has
- * moved it, yields the next oldest; otherwise goes on with the next kind.
+ * Yields the oldest slice of each workspace and kind of subject. If the caller has moved that slice, yields the next oldest;
+ * otherwise continues with the next kind.
  */
 async function* oldest(
   database: UsageDatabase,
@@ -101,8 +101,8 @@ async function oldestStart(sql: UsageSql, table: CountTable, workspaceNo: number
 }
 
 /**
- * Moves a slice to the next table, or deletes it if its table is the last. Each count must be in one table only, so
- * both statements are in one transaction, and only one node moves counts at a time.
+ * Moves a slice to the next table, or deletes it if there is no next table. A count must never be in two tables, so inserting
+ * and deleting are one transaction, and only one node moves counts at a time.
  */
 async function move(database: UsageDatabase, slice: Slice, start: number): Promise<void> {
   const { table, into, per, workspaceNo, kind } = slice;
@@ -111,7 +111,7 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
     if (into !== undefined) {
       const columns = countColumns.map((name) => `"${name}"`);
       const values = columns.map((name) => (name === `"start"` ? `"start" / ${per}` : name));
-      // counts by day have no tags, since the names of the tags would have to be kept for three years
+      // Counts by day are stored without tags, because the names of tags would have to be stored for three years too.
       const wanted = into === "usageDays" ? `and "tagNo" = 0` : "";
       const places = `insert into "${into}" (${columns.join(", ")}) select ${values.join(", ")}`;
       await tx.rows(
@@ -138,15 +138,14 @@ async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
 }
 
 /**
- * Parts of the space that usage may take: eviction begins above
- * `full`, and goes on until usage takes no more than `left`.
+ * Shares of the space that usage may take. Eviction starts if usage takes more than `full`, and stops when it takes at most
+ * `left`.
  */
 const parts = { full: 0.95, left: 0.9 } as const;
 
 /**
- * Keeps usage within `maxBytes`, and returns free space to the disk. Evicts
- * events first. If that is not enough, moves the oldest counts to longer periods,
- * and deletes the oldest counts by day. Returns the number of evicted events.
+ * Keeps usage within `maxBytes`, and returns free space to the file system. Evicts events first. If that is not enough, moves
+ * the oldest counts to tables with longer periods, and deletes the oldest counts by day. Returns the number of evicted events.
  */
 export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = nobody): Promise<number> {
   const used = await database.usedBytes();
@@ -162,8 +161,8 @@ export async function keepWithin(database: UsageDatabase, maxBytes: number, move
 }
 
 /**
- * Moves the oldest counts, even if they are not old enough for `moveOld`, until usage takes no more than
- * `targetBytes`. One call moves at most `slicesPerCall` slices of a table.
+ * Moves the oldest counts, even if they are not old enough for `moveOld`, until usage takes at most `targetBytes`. One call moves
+ * at most `slicesPerCall` slices of a table.
  */
 async function reduceCounts(database: UsageDatabase, targetBytes: number, moved: Moved): Promise<void> {
   for (const level of levels) {
@@ -180,7 +179,7 @@ async function reduceCounts(database: UsageDatabase, targetBytes: number, moved:
 
 type ShareRow = { workspaceId: string; share: number; bytes: number };
 
-/** Evicts the oldest events of those shares that take more than their fair part of the space. */
+/** Evicts the oldest events of each share (see `blocks.ts`) that takes more than its fair part of the space. */
 async function evictEvents(
   database: UsageDatabase,
   excess: number,
@@ -228,7 +227,7 @@ async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, exce
   return freed;
 }
 
-/** Deletes all blocks whose events are all older than `sinceMs`, in every workspace. */
+/** Deletes the blocks of all workspaces whose latest event is older than `sinceMs`. */
 export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
   const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
     `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,

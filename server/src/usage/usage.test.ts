@@ -19,7 +19,7 @@ const event: UsageEvent = {
   tags: [],
 };
 
-/** A thread that records its orders, and fails while `failing` is true. */
+/** A usage thread that only records its orders, and fails while `failing` returns true. */
 function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
   const added: (UsageOrder & { kind: "add" })[] = [];
   return {
@@ -33,7 +33,7 @@ function thread(failing = () => false): UsageThread & { added: (UsageOrder & { k
   };
 }
 
-/** What the thread reads of the orders that it got. */
+/** The events that the thread reads from its orders. */
 function passedTo({ added }: ReturnType<typeof thread>) {
   return added.flatMap(({ text }) => {
     const { read, isAtEnd } = passedReader(text);
@@ -43,7 +43,7 @@ function passedTo({ added }: ReturnType<typeof thread>) {
   });
 }
 
-/** The events that the thread stores, as plain objects. Expects that it counts the same ones. */
+/** The events that the thread would store. Also checks that it counts the same events. */
 function eventsOf(to: ReturnType<typeof thread>): (UsageEvent & { order: number })[] {
   return passedTo(to).map(({ event, line }) => {
     const stored = eventOf(line.slice(0, -1));
@@ -60,7 +60,7 @@ const cellsOf = (counted: ReturnType<typeof tally>) =>
     .take(() => true)
     .flatMap((subject) => takeCells(subject).map((cell) => ({ name: subject.name, ...cell })));
 
-test("equal verifications of one minute become one count of each subject", () => {
+test("equal verifications within a minute are one count for each subject", () => {
   const counted = tally();
   for (let call = 0; call < 1_000; call += 1) counted.add(event);
   counted.add({ ...event, atMs: event.atMs + 60_000 });
@@ -74,7 +74,7 @@ test("equal verifications of one minute become one count of each subject", () =>
   }
 });
 
-test("what waits to be stored is bounded, and what does not fit is counted as dropped", () => {
+test("the counts that wait to be stored are bounded, and counts beyond the bound are reported as dropped", () => {
   const counted = tally();
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
   expect(counted.size()).toBe(200_000 + 3); // one cell for each key, and one for each other subject
@@ -94,7 +94,7 @@ test("tags beyond the maximum of a key or of the workspace are counted as `other
   expect(names.has("other")).toBe(true);
 });
 
-test("an event reaches the thread as it was recorded, whatever characters its texts have", async () => {
+test("an event reaches the thread unchanged, whatever characters its texts have", async () => {
   const to = thread();
   const usage = collect(to);
   const odd = ["a\tb", "a\nb", '","', "é😀\u2028", "\\t"];
@@ -141,7 +141,7 @@ test("an event that is like an earlier one reaches the thread with its own time,
   );
   for (const one of events) usage.record(one);
   await usage.lastUses("ws_1", ["key_1"]).catch(() => undefined);
-  for (const one of events) usage.record(one); // in another order, to which no line of the first is known
+  for (const one of events) usage.record(one); // these go in a second order, whose lines cannot refer to the first one's
   await usage.close();
   const plain = (one: UsageEvent, order: number) => JSON.parse(JSON.stringify({ ...one, order }));
   const all = [...events, ...events];
@@ -150,7 +150,7 @@ test("an event that is like an earlier one reaches the thread with its own time,
   expect(to.added[0]?.text.split("\n@").length).toBeGreaterThan(10);
 });
 
-test("of events of very many keys, only a thousand are kept for later ones to refer to", async () => {
+test("with very many keys, lines refer to the events of only a thousand of them", async () => {
   const to = thread();
   const usage = collect(to);
   const keys = Array.from({ length: 1_500 }, (_, index) => `key_${index}`);
@@ -192,7 +192,7 @@ test("the fast reader of a line finds the same values as the full parser, whatev
   );
 });
 
-test("a key that was counted once does not keep the text of the events beside it in memory", () => {
+test("a key that was counted once does not keep the whole text of its order in memory", () => {
   const counted = tally();
   const rss = () => {
     Bun.gc(true);
@@ -211,7 +211,7 @@ test("a key that was counted once does not keep the text of the events beside it
   expect(counted.size()).toBe(3 * 350 + 1);
 });
 
-test("if the thread fails, its events are counted as lost, and the next ones are passed on", async () => {
+test("if the thread fails, the events of that order are counted as lost, and later events are sent again", async () => {
   let failing = true;
   const to = thread(() => failing);
   const usage = collect(to);
@@ -227,7 +227,7 @@ test("if the thread fails, its events are counted as lost, and the next ones are
   expect(to.added[1]?.lostUntilMs).toBe(event.atMs);
 });
 
-test("what waits for the thread is bounded in bytes, and what does not fit is counted as dropped", async () => {
+test("the text that waits for the thread is bounded, and events beyond the bound are reported as dropped", async () => {
   const to = thread();
   const usage = collect(to);
   const identifier = "x".repeat(10_000);
@@ -241,7 +241,7 @@ test("what waits for the thread is bounded in bytes, and what does not fit is co
   expect(passed).toBeGreaterThan(1_000);
 });
 
-test("if one workspace sends very many tags, those beyond a megabyte are counted as dropped, and its events and the tags of others stay", async () => {
+test("tags of a workspace beyond a megabyte are reported as dropped, but its events and the tags of other workspaces are kept", async () => {
   const to = thread();
   const usage = collect(to);
   const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));
@@ -256,7 +256,7 @@ test("if one workspace sends very many tags, those beyond a megabyte are counted
   expect(usage.dropped()).toEqual({ events: 0, counts: 0, tags: (4_000 - kept) * 20, evicted: 0 });
 });
 
-test("an event takes less than 200 characters until it is sent to the usage thread", async () => {
+test("an event takes less than 200 characters while it waits for the usage thread", async () => {
   const to = thread();
   const usage = collect(to);
   const id = (prefix: string) => `${prefix}_0Ck3vDbnXhq2Tn6Yp1Zs4a`;

@@ -19,8 +19,8 @@ export type Usage = {
   /** Records that a request with this root key was accepted. */
   touch(workspaceId: string, rootKeyId: string, atMs: number): void;
   /**
-   * Returns counts, ordered by time. They include everything that this process recorded before the call. Only if very
-   * many counts wait to be stored, the last 10 seconds may be missing.
+   * Returns counts, ordered by time. They include everything that this process recorded before the call, except that the last
+   * 10 seconds may be missing while very many counts wait to be stored.
    */
   query(query: UsageQuery): Promise<UsageRow[]>;
   /** Returns events, newest first, including everything that this process recorded before the call. */
@@ -37,8 +37,7 @@ export type Usage = {
   /** Returns keys in the order of their last use. Omits keys that were never verified. */
   usedKeys(query: UsedKeysQuery): Promise<LastUsed[]>;
   /**
-   * Returns how many events, counts and tags were lost since the
-   * start, and how many stored events were evicted for space.
+   * Returns how many events, counts and tags were lost since the start, and how many stored events were evicted to free space.
    */
   dropped(): Dropped;
   close(): Promise<void>;
@@ -50,21 +49,21 @@ type Options = {
   thread: UsageThread;
   nowMs(): number;
   /**
-   * the time by which rows are old enough to delete; undefined
-   * while the clock is not trusted, so that nothing is deleted
+   * returns the current time by which rows are judged old enough to delete; undefined while the clock is not trusted, so that
+   * nothing is deleted
    */
   oldTime(): number | undefined;
-  /** the interval of flushes to the thread; a slow thread makes it longer */
+  /** the interval in milliseconds at which events are sent to the thread; a flush is skipped while the last one is running */
   flushMs: number;
 };
 
 /**
- * While nothing is recorded, only every 120th flush sends an
- * order. Then the thread looks for old rows and checks the space.
+ * While nothing is recorded, only every 120th flush sends an order, so that the thread still deletes old rows and checks its
+ * space.
  */
 const flushesPerUpkeep = 120;
 
-/** Collects what is recorded and sends it to the usage thread once per interval. */
+/** Collects recorded events and last uses, and sends them to the usage thread once per interval. */
 export function collectUsage(options: Options): Usage {
   const { thread } = options;
   const uses = latestUses();
@@ -72,8 +71,8 @@ export function collectUsage(options: Options): Usage {
   let flushing: Promise<void> = Promise.resolve();
 
   /**
-   * Sends last uses of root keys. If they cannot be stored, they are
-   * lost; the next use of the same root key replaces them anyway.
+   * Sends last uses of root keys. If they cannot be stored, they are lost, which is acceptable because the next use of a root key
+   * replaces its last use.
    */
   async function flushUses(): Promise<void> {
     const taken = uses.take();
@@ -132,7 +131,7 @@ export function collectUsage(options: Options): Usage {
 function eventSender({ thread, nowMs, oldTime }: Options) {
   const { record, take, lose, lost, lostTags } = recorder();
   let droppedByThread: Omit<Dropped, "tags"> = { events: 0, counts: 0, evicted: 0 };
-  /** whether the thread has unsaved data: it saves only while it gets orders */
+  /** whether the thread has unsaved data; then it must get further orders, because it saves only when it gets one */
   let isThreadWaiting = false;
   let idleFlushes = 0;
   return {

@@ -1,7 +1,7 @@
 import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, insertBlocks, type Lines, markStart, noteGaps, shares } from "./blocks.ts";
 
-/** Lines are closed once they have this much text. Smaller blocks compress badly, larger ones are slow to search. */
+/** A block gets about this many characters of text. Smaller blocks compress badly, larger ones are slow to search. */
 export const fullChars = 64 * 1024;
 /** The maximum amount of text that waits to be stored. Beyond it, the oldest events are dropped. */
 const maxWaitingChars = 16 * 1024 * 1024;
@@ -19,7 +19,7 @@ export function waitingEvents(newId: () => string) {
     return insertBlocks(sql, all, newId);
   }
 
-  /** Queues events again that could not be stored, or drops them if they can never be stored. */
+  /** Queues events that could not be stored again. If `isHopeless`, drops them. */
   function keep(taken: readonly Lines[], isHopeless: boolean): void {
     if (isHopeless) taken.forEach(losses.drop);
     else queue.putBack(taken);
@@ -54,7 +54,7 @@ export function waitingEvents(newId: () => string) {
 function lineQueue(onDrop: (lines: Lines) => void) {
   let waiting: Lines[] = [];
   let chars = 0;
-  /** the lines to which the next event is added, by workspace and share */
+  /** for each workspace and share, the lines to which the next event is added */
   const open = new Map<string, Lines>();
 
   function dropOldest(): void {
@@ -99,8 +99,8 @@ function lineQueue(onDrop: (lines: Lines) => void) {
 }
 
 /**
- * Counts events that were lost. `gaps` has, by workspace, the
- * time from which events are complete, until this is stored.
+ * Counts events that were lost. `gaps` has for each affected workspace the time from which its events are complete, until that
+ * time is stored.
  */
 function lossBook() {
   const gaps = new Map<string, number>();

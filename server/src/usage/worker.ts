@@ -21,8 +21,8 @@ import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
 /**
- * Where usage is stored: in `database` if it is PostgreSQL, in a file next to it if it is SQLite. `eventsKeptMs`: how
- * long events are kept; 0: not at all; undefined: as long as there is space.
+ * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside it if it is SQLite. `eventsKeptMs` says how
+ * long events are kept: 0 for not at all, undefined for as long as there is space.
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
@@ -31,7 +31,7 @@ export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKe
  */
 const ordersPerSave = 14;
 const ordersPerUpkeep = 20;
-/** A query about counts first saves those that wait, unless they are more than this. */
+/** Before a query about counts, all counts in memory are saved, unless there are more than this. */
 const fewCounts = 20_000;
 
 const newId = idMaker(randomBytes);
@@ -53,13 +53,16 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
     database ??= openDatabase(place);
     return [await follow(await database, order, place)];
   } catch (error) {
-    disconnect(); // the next order opens another connection
+    disconnect(); // the next order opens a new connection
     if (order.kind === "add") return [progress()];
     throw error;
   }
 });
 
-/** Opens the database. Adds what is pending only the first time: later, this thread has it in memory too. */
+/**
+ * Opens the database. The first time, adds the counts that a killed server left in `usagePending`. Later, this thread itself has
+ * written them there, and still has them in memory.
+ */
 async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
   const opened = await openUsageDatabase(address);
   if (opened.isOwn && !isPendingAdded) await addPending(opened);
@@ -72,7 +75,7 @@ function disconnect(): void {
   const failed = database;
   database = undefined;
   sums.clear();
-  counts.forgetNumbers(); // if the database was in memory, its numbers are gone
+  counts.forgetNumbers(); // a new database in memory assigns other numbers to names
   failed?.then(({ close }) => close()).catch(() => undefined);
 }
 
@@ -116,21 +119,20 @@ async function saveIfPossible(save: () => Promise<void>): Promise<void> {
 
 type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
 
-/** Saves all counts that wait or, if there are many, only those that the query reads. */
+/** Saves all counts in memory. If there are many, saves only those that the query reads. */
 async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
   if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
   else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));
 }
 
-/** Whether the query reads the counts of this subject. Sums of a workspace may be by api. */
+/** Whether a query may read the counts of this subject. A query about a workspace may read those of its apis. */
 function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kind, name }: Subject): boolean {
   if (workspaceId !== ownId) return false;
   return name === subject.id || kind === subjectKinds.workspace || kind === subjectKinds.api;
 }
 
 /**
- * Sorts the rows, so that nodes that store the same last uses
- * lock them in the same order, and do not end in a deadlock.
+ * Sorts the rows, so that nodes that store the same last uses lock them in the same order and never deadlock.
  */
 function usesOf(uses: readonly LastUse[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);
@@ -172,8 +174,8 @@ async function store(usage: UsageDatabase): Promise<void> {
 }
 
 /**
- * Moves and deletes old rows, and keeps usage within its space. If
- * `oldTimeMs` is undefined, nothing is moved or deleted for its age.
+ * Moves and deletes old rows, and keeps usage within its space. If `oldTimeMs` is undefined, no row is moved or deleted because
+ * of its age.
  */
 async function maintain(
   usage: UsageDatabase,

@@ -21,7 +21,7 @@ import type { WantedTable } from "./mysqlDump/stageDump.ts";
 const product = "better-auth";
 const table = "apikey";
 
-/** What a dump of MySQL must have. */
+/** The table and columns that a MySQL dump of better-auth must have. */
 export const betterAuthTables: readonly WantedTable[] = [
   {
     table,
@@ -45,8 +45,9 @@ export const betterAuthTables: readonly WantedTable[] = [
 ];
 
 /**
- * The keys of better-auth's api-key plugin (1.7), on SQLite, PostgreSQL or from a dump of MySQL. Its hash of a key is ours. Each configuration
- * becomes an api, each user or organization an identity, and each `resource` with an action a permission.
+ * Reads the keys of better-auth's api-key plugin (1.7) from SQLite, PostgreSQL or a MySQL dump. The plugin hashes keys as
+ * Latchkey does. Each of its configurations becomes an api, each user or organization an identity, and each action on a
+ * resource a permission.
  */
 export async function* readBetterAuth(
   database: ForeignDatabase,
@@ -85,7 +86,7 @@ const apiId = (configId: unknown, reading: Reading) =>
   derivedId(reading, "api", product, textOf(configId) ?? "");
 const permissionId = (slug: string, reading: Reading) => derivedId(reading, "perm", product, slug);
 
-/** `{"files":["read"]}` is the permission `files.read`. */
+/** The permissions of a better-auth key: `{"files":["read"]}` becomes `files.read`. */
 function slugsOf(permissions: unknown): string[] {
   return Object.entries(objectOf(permissions) ?? {}).flatMap(([resource, actions]) =>
     (Array.isArray(actions) ? actions : []).map((action) => `${resource}.${action}`),
@@ -107,7 +108,7 @@ function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
     prefix: textOf(row["prefix"])?.replace(/_$/, ""),
     name: name?.slice(0, 255),
     meta: objectOf(row["metadata"]),
-    enabled: row["enabled"] === null || isSet(row["enabled"]), // the plugin refuses only false
+    enabled: row["enabled"] === null || isSet(row["enabled"]), // to the plugin, null means enabled
     expiresAtMs: timeOf(row["expiresAt"]),
     createdAtMs: timeOf(row["createdAt"]) ?? nowMs,
     updatedAtMs: timeOf(row["updatedAt"]),
@@ -127,7 +128,10 @@ function limitsOf(row: ForeignRow, sourceId: string, reading: Reading) {
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** Refills after an interval become a quota whose period begins with the first use; what is left of one stays. */
+/**
+ * The credits of a key. If the plugin refills them after an interval, they become a quota whose period begins with the first
+ * use, and whose current period has the units that are left.
+ */
 function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): KeyRecord["balance"] {
   const remaining = numberOf(row["remaining"]);
   const refill = numberOf(row["refillAmount"]);
@@ -137,7 +141,7 @@ function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): Ke
   const period = periodOf(intervalMs);
   if (period === undefined) {
     note(
-      `The key ${sourceId} is imported with ${remaining} credits and without its refill every ${intervalMs} ms: periods are whole hours up to a day, or whole days up to a year.`,
+      `The key ${sourceId} is imported with ${remaining} credits but without its refill every ${intervalMs} ms: Latchkey refills after whole hours up to a day, or whole days up to a year.`,
     );
     return { remaining };
   }

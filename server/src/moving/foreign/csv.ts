@@ -34,15 +34,16 @@ const columns = [
   "roles",
 ] as const;
 
-/** Between the permissions or the roles of a key. No permission contains it. */
+/** Separates the permissions, or the roles, of a key. The name of a permission never contains it. */
 const listSeparator = ";";
 
 type Column = (typeof columns)[number];
 type Line = { number: number; values: Partial<Record<Column, string>> };
 
 /**
- * Keys from a CSV file with a header. Read twice: first for the permissions, roles and users.
- * Errors: `DocumentError` for a header with unknown columns, or without `hash`, and for a quote that is not closed.
+ * Reads keys from a CSV file with a header. It reads the file twice: first the permissions, roles and users, which must be
+ * imported before the keys.
+ * Errors: `DocumentError` if the header has unknown columns or lacks `hash`, or if a quote is not closed.
  */
 export async function* readCsv(
   open: () => AsyncIterable<Uint8Array>,
@@ -112,9 +113,9 @@ function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | und
 }
 
 const wrongValues =
-  "credits is a whole number, meta a JSON object, expires an ISO time or Unix milliseconds, and permissions and roles are lists of names, separated by ;";
+  "one of its values is invalid. credits must be a whole number, meta a JSON object, expires an ISO time or Unix milliseconds, and permissions and roles lists of names, separated by ;";
 
-/** Undefined if one of them is not of its form. */
+/** The values of a line in their types; undefined if one of them is invalid. */
 function parsedValues({ credits, meta, expires, enabled, permissions, roles }: Line["values"]) {
   const given = [
     [credits, credits !== undefined && /^\d{1,15}$/.test(credits) ? Number(credits) : undefined],
@@ -136,7 +137,7 @@ function parsedValues({ credits, meta, expires, enabled, permissions, roles }: L
 
 const roleName = text(1, 128);
 
-/** The names in a list; undefined if one of them is not possible. */
+/** The names in a list; undefined if one of them is not a valid name. */
 function listOf(list: string | undefined, name: z.ZodType<string>): string[] | undefined {
   const names = (list ?? "").split(listSeparator).map((one) => one.trim());
   const unique = [...new Set(names.filter((one) => one !== ""))];
@@ -156,7 +157,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line>
     if (cells.length === 1 && cells[0] === "") continue;
     if (cells.length !== header.length) {
       throw new DocumentError(
-        `Line ${number}: it has ${cells.length} values, and the header ${header.length}: correct the line.`,
+        `Line ${number}: it has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
       );
     }
     const named = header.map((name, index) => [name, cells[index]] as const);
@@ -170,14 +171,14 @@ function headerOf(cells: readonly string[]): Column[] {
     if (column !== undefined && cells.includes("hash") && new Set(cells).size === cells.length) return column;
     const near = closest(cell, columns);
     throw new DocumentError(
-      `Line 1: the header must name each of its columns once, hash among them; ${near === undefined || near === cell ? `allowed: ${columns.join(", ")}` : `instead of ${cell}, use ${near}`}.`,
+      `Line 1: the header must name each column once, and must have the column hash; ${near === undefined || near === cell ? `allowed columns: ${columns.join(", ")}` : `instead of ${cell}, use ${near}`}.`,
     );
   });
 }
 
 const longestRow = 1024 * 1024;
 
-/** Rows of RFC 4180: values may be quoted, and then have commas, line ends and doubled quotes. */
+/** Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled. */
 async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
@@ -193,7 +194,7 @@ async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<strin
     text = text.slice(start);
     if (text.length > longestRow) {
       throw new DocumentError(
-        "A row is longer than 1 MiB, or one of its quotes is not closed: correct the file.",
+        "A row is longer than 1 MiB, or one of its quotes is not closed. Correct the file.",
       );
     }
   }
@@ -205,11 +206,11 @@ function decode(work: () => string): string {
   try {
     return work();
   } catch {
-    throw new DocumentError("The file is not UTF-8: convert it.");
+    throw new DocumentError("The file is not UTF-8. Convert it to UTF-8.");
   }
 }
 
-/** Where the row that begins at `start` ends; -1 if it is not complete. */
+/** The position of the end of the row that begins at `start`; -1 if the text does not contain all of it. */
 function rowEnd(text: string, start = 0): number {
   let isQuoted = false;
   for (let at = start; at < text.length; at += 1) {
@@ -236,6 +237,6 @@ function cellsOf(row: string): string[] {
       cell = "";
     } else cell += character;
   }
-  if (isQuoted) throw new DocumentError("A quote is not closed: correct the file.");
+  if (isQuoted) throw new DocumentError("A quote in the last row is not closed. Correct the file.");
   return [...cells, cell];
 }

@@ -3,8 +3,8 @@ import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
 import type { Reading } from "./foreignRecords.ts";
 
 /**
- * The records as they are imported. `line` is the number of the record. What is invalid is noted and omitted, and so are
- * references to the permissions and roles among it.
+ * Validates records of another product for the import. An invalid record is omitted with a note. If it is a permission or
+ * role, it is also omitted from the keys and roles that refer to it. `line` is the number of the record.
  */
 export async function* entriesOf(
   records: AsyncIterable<DocumentRecord>,
@@ -38,7 +38,7 @@ function withoutOmitted(
   const lost = lists.filter((list) => kept[list]?.some((id) => omitted.has(id)));
   if (lost.length === 0) return record;
   note(
-    `The ${record.type} ${record.name ?? record.id} is imported without those of its ${lost.join(" and ")} that are not imported.`,
+    `The ${record.type} ${record.name ?? record.id} is imported without some of its ${lost.join(" and ")}, which are not imported.`,
   );
   const shorter = lost.map((list) => [list, kept[list]?.filter((id) => !omitted.has(id))]);
   return { ...record, ...Object.fromEntries(shorter) };

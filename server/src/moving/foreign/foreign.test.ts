@@ -1,4 +1,4 @@
-/** Keys of other products. `fixtures/README.md` says how their databases were produced. */
+/** Tests of importing keys from other products. `fixtures/README.md` says how their databases were created. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -54,7 +54,7 @@ const verifierOf =
     of.data("keys.verifyKey", { key, ...more });
 const verify = verifierOf(workspace);
 
-/** The same keys, in each of the databases that the plugin can use. */
+/** The same keys in each database that better-auth's plugin supports. */
 const betterAuth = [
   {
     database: "SQLite",
@@ -132,7 +132,7 @@ describe.each(betterAuth)("better-auth on $database", ({ open, wrote }) => {
     expect((await verify(off)).code).toBe("DISABLED");
     for (let use = 0; use < 10; use += 1) expect((await verify(refilled)).code).toBe("VALID");
     expect((await verify(refilled)).code).toBe("USAGE_EXCEEDED");
-    server.clock.advance(7 * 86_400_000 - 1); // since the first use
+    server.clock.advance(7 * 86_400_000 - 1); // the period of seven days began with the first use
     expect((await verify(refilled)).code).toBe("USAGE_EXCEEDED");
     server.clock.advance(1);
     expect((await verify(refilled)).code).toBe("VALID");
@@ -165,7 +165,7 @@ describe("LiteLLM", () => {
     await database.close();
   });
 
-  test("its keys verify with their limits, and what is not carried over is named", async () => {
+  test("its keys verify with their limits, and a note names everything that is not carried over", async () => {
     const database = await openForeign(liteLlmUrl);
     const report = await imported((reading) => readLiteLlm(database, reading));
     await database.close();
@@ -216,7 +216,7 @@ describe("CSV", () => {
     expect(report.notes).toEqual([
       expect.stringContaining("Line 5 is not imported: its bcrypt hash is malformed"),
       expect.stringContaining("Line 6 is not imported: its hash is not a SHA-256"),
-      expect.stringContaining("Line 7 is not imported: credits"),
+      expect.stringContaining("Line 7 is not imported: one of its values is invalid"),
     ]);
     expect(await verify("one")).toMatchObject({
       code: "VALID",
@@ -256,7 +256,7 @@ describe("CSV", () => {
       ].join("\n"),
       apiId,
     );
-    expect(report.notes).toEqual([expect.stringContaining("Line 5 is not imported: credits is")]);
+    expect(report.notes).toEqual([expect.stringContaining("Line 5 is not imported: one of its values")]);
     expect(createdIn(report)).toEqual({ permission: 2, role: 1, key: 3 });
     expect(await verify("listed", { permissions: "docs.read AND docs.write AND mail.send" })).toMatchObject({
       code: "VALID",
@@ -271,10 +271,10 @@ describe("CSV", () => {
 
   test.each([
     ["an unknown column", "hash,nam\n", "instead of nam, use name"],
-    ["no column hash", "name\n", "hash among them"],
+    ["no column hash", "name\n", "must have the column hash"],
     ["a row with too few values", `hash,name\nx\n`, "Line 2: it has 1 values"],
-    ["a quote that is not closed", `hash,name\n"x,y\n`, "quote is not closed"],
-  ])("a file with %s is refused, with what to do", async (_, text, message) => {
+    ["a quote that is not closed", `hash,name\n"x,y\n`, "quote in the last row is not closed"],
+  ])("a file with %s is refused with an error that says what to correct", async (_, text, message) => {
     const refusal = await fromText(text).catch((error: Error) => error.message);
     expect(refusal).toContain(message);
   });

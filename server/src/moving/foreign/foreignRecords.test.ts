@@ -1,4 +1,4 @@
-/** Rows that no product's fixture has. */
+/** Tests of reading tables of other products, with rows that the fixtures of these products do not have. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -64,14 +64,14 @@ test.each([
   expect([ids.length, new Set(ids).size]).toEqual([count, count]);
 });
 
-test("ids that the driver rounds are refused with what to do", async () => {
+test("ids that the driver would round are refused with an error that says what to do", async () => {
   const refusal = idsIn(file, "large").catch((error: Error) => error.message);
   expect(await refusal).toContain("The column id of the table large has numbers above 2^53");
 });
 
 type Read = (database: ForeignDatabase, reading: Reading) => AsyncIterable<DocumentRecord>;
 
-/** What is imported of these rows of one table, and what is said of the rest. */
+/** The records that are read from these rows of a table, and the notes about what is not carried over. */
 async function imported(read: Read, table: string, rows: readonly ForeignRow[]) {
   const scratch = openScratch();
   const columns = Object.keys(rows[0] ?? {});
@@ -112,7 +112,7 @@ const betterAuthKeys = (...rows: readonly object[]) =>
 test.each([
   ["numbers", [1, 2], [10, 11], ["10", "11"]],
   ["bytes", [Uint8Array.of(255, 1), Uint8Array.of(255, 2)], [Uint8Array.of(255, 10), "u"], ["ff0a", "u"]],
-])("ids of keys and users that are %s stay apart", async (_, ids, users, externalIds) => {
+])("ids of keys and users that are %s stay different from each other", async (_, ids, users, externalIds) => {
   const rows = ids.map((id, index) => ({ id, referenceId: users[index] }));
   const { entries, keys } = await betterAuthKeys(...rows);
   const identities = entries.flatMap((entry) => (entry.type === "identity" ? [entry.fields] : []));
@@ -145,17 +145,20 @@ test.each([
   [null, true],
   [0, false],
   ["\0", false],
-])("better-auth's enabled %p is read as the plugin reads it", async (enabled, expected) => {
-  const { keys } = await betterAuthKeys({ enabled });
-  expect(keys.map((key) => key.enabled)).toEqual([expected]);
-});
+])(
+  "better-auth's `enabled` with the value %p means the same as for the plugin",
+  async (enabled, expected) => {
+    const { keys } = await betterAuthKeys({ enabled });
+    expect(keys.map((key) => key.enabled)).toEqual([expected]);
+  },
+);
 
-test("a permission that is not possible here is omitted from its key, with a note", async () => {
+test("a permission whose name is not valid in Latchkey is omitted from its key, with a note", async () => {
   const { keys, notes } = await betterAuthKeys({ permissions: '{"files":["read","write all"]}' });
   expect(keys.map(({ permissions }) => permissions.length)).toEqual([1]);
   expect(notes).toEqual([
     expect.stringContaining("The permission files.write all is not imported"),
-    "The key key 0 is imported without those of its permissions that are not imported.",
+    "The key key 0 is imported without some of its permissions, which are not imported.",
   ]);
 });
 

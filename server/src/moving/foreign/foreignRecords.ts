@@ -3,11 +3,11 @@ import type { ForeignDatabase, ForeignRow } from "../../storage/foreignDatabase.
 import type { DocumentRecord } from "../format.ts";
 import { DocumentError } from "../parseRecord.ts";
 
-/** What a reader needs besides its source. */
+/** What a reader of another product's keys needs in addition to its source. */
 export type Reading = {
-  /** the api for the keys; undefined: one that the reader creates */
+  /** the id of the api for the keys; undefined: the reader creates one */
   apiId: string | undefined;
-  /** the workspace that the records are imported into */
+  /** the id of the workspace into which the records are imported */
   workspaceId: string;
   nowMs: number;
   /** called with a sentence for everything that is not carried over */
@@ -17,8 +17,8 @@ export type Reading = {
 export type KeyRecord = Extract<DocumentRecord, { type: "key" }>;
 
 /**
- * The same id for the same thing at every run, so that an import can be repeated. Each workspace has its own, since ids
- * are unique in the whole database.
+ * Derives a record's id from names of the other product, so that a second import finds the same record. The id depends on the
+ * workspace too, because ids are unique in the whole database.
  */
 export function derivedId({ workspaceId }: Reading, prefix: string, ...names: readonly string[]): string {
   const digest = createHash("sha256")
@@ -30,8 +30,9 @@ export function derivedId({ workspaceId }: Reading, prefix: string, ...names: re
 const pageSize = 500;
 
 /**
- * All rows of a table, in the order of a column whose values are unique, of any type; none for a null in it.
- * Errors: `DocumentError` for numbers that the driver has rounded.
+ * Reads all rows of a table page by page, in the order of the column `by`, whose values are unique. Rows with a null in that
+ * column are omitted.
+ * Errors: `DocumentError` if the column has numbers that the driver has rounded.
  */
 export async function* allRows(
   database: ForeignDatabase,
@@ -47,14 +48,14 @@ export async function* allRows(
     const last = page.at(-1)?.[by];
     if (Number.isInteger(last) && !Number.isSafeInteger(last)) {
       throw new DocumentError(
-        `The column ${by} of the table ${table} has numbers above 2^53, which cannot be read exactly. Write the hashes into a CSV file.`,
+        `The column ${by} of the table ${table} has numbers above 2^53, which cannot be read exactly. Write the keys' hashes to a CSV file, and import it with --from csv.`,
       );
     }
     yield* page;
   } while (page.length === pageSize);
 }
 
-/** An id as text: a number in decimal, bytes in hex. Undefined if it is empty. */
+/** An id as text: a number is written in decimal, bytes in hex. Undefined if the id is empty. */
 export function idOf(value: unknown): string | undefined {
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : textOf(value);
@@ -64,7 +65,7 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** A number, or text that is one, since drivers return large integers as text. */
+/** The value as a number. It may be text, because drivers return large integers as text. */
 export function numberOf(value: unknown): number | undefined {
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value)) return Number(value);
@@ -86,8 +87,7 @@ export function timeOf(value: unknown): number | undefined {
 }
 
 /**
- * Whether a key has a time of expiry that cannot be read. Such a key is not imported, since it would never expire; a note
- * says so.
+ * Whether a key's expiry cannot be read. Such a key must not be imported, because it would never expire. Adds a note about it.
  */
 export function hasWrongExpiry(key: string, expiry: unknown, note: Reading["note"]): boolean {
   if (expiry === null || expiry === undefined || expiry === "" || timeOf(expiry) !== undefined) return false;
@@ -97,7 +97,7 @@ export function hasWrongExpiry(key: string, expiry: unknown, note: Reading["note
 
 const set: readonly unknown[] = [true, 1, 1n, "t", "true", "1", "\u0001"];
 
-/** Whether a flag is set; databases without booleans have 0 and 1, or a bit, which a dump has as a byte. */
+/** Whether a flag is true. Databases without booleans store 0 and 1, or a bit, which a MySQL dump writes as a byte. */
 export function isSet(value: unknown): boolean {
   return set.includes(value);
 }
@@ -119,18 +119,18 @@ function parsedJson(text: string): unknown {
 
 const externalIdForm = /^[a-zA-Z0-9_.-]{1,255}$/;
 
-/** The identity of a user of the other product; undefined, with a note, if its id cannot be an external id. */
+/** The identity for a user of the other product; undefined, with a note, if the user's id is not a valid external id. */
 export function identityOf(product: string, userId: string, reading: Reading): DocumentRecord | undefined {
   const { nowMs: createdAtMs, note } = reading;
   const id = identityIdOf(product, userId, reading);
   if (id !== null) return { type: "identity", id, externalId: userId, createdAtMs };
   note(
-    `The user ${userId} gets no identity, and its keys belong to none: an external id has 1 to 255 letters, digits, _ . and -.`,
+    `The user ${userId} gets no identity, so their keys belong to no identity: an external id must be 1 to 255 letters, digits, _ . and -.`,
   );
   return undefined;
 }
 
-/** The id that `identityOf` gives the identity of this user. */
+/** The id of the identity that `identityOf` creates for this user. */
 export function identityIdOf(product: string, userId: string | undefined, reading: Reading): string | null {
   return userId === undefined || !externalIdForm.test(userId)
     ? null
@@ -139,7 +139,7 @@ export function identityIdOf(product: string, userId: string | undefined, readin
 
 const longestWindowMs = 2_592_000_000;
 
-/** A rate limit of a key; empty, with a note, if this server has no such limit. */
+/** A list with one rate limit for a key; empty, with a note, if Latchkey cannot have such a limit. */
 export function ratelimitsOf(
   key: string,
   {
@@ -154,7 +154,7 @@ export function ratelimitsOf(
     Number.isSafeInteger(limit) && limit >= 1 && durationMs >= 1000 && durationMs <= longestWindowMs;
   if (isPossible) return [{ id: derivedId(reading, "rl", key, name), name, limit, durationMs, autoApply }];
   reading.note(
-    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: a window lasts from 1 s to 30 days${limit > Number.MAX_SAFE_INTEGER ? ", and a limit is below 2^53" : ""}.`,
+    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: a window must last from 1 s to 30 days${limit > Number.MAX_SAFE_INTEGER ? ", and a limit must be below 2^53" : ""}.`,
   );
   return [];
 }

@@ -23,7 +23,7 @@ const table = "LiteLLM_VerificationToken";
 const ownApiId = (reading: Reading) => derivedId(reading, "api", product);
 const minuteMs = 60_000;
 
-/** The virtual keys of LiteLLM, whose hash is the SHA-256 of the key in hex. Each user becomes an identity. */
+/** Reads the virtual keys of LiteLLM, which stores the SHA-256 of a key in hex. Each user becomes an identity. */
 export async function* readLiteLlm(
   database: ForeignDatabase,
   reading: Reading,
@@ -73,7 +73,7 @@ function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
   };
 }
 
-/** Columns that limit a key in LiteLLM and have no counterpart. */
+/** Columns that limit a key in LiteLLM and that Latchkey has no equivalent for. */
 const notCarried = [
   "max_budget",
   "model_max_budget",
@@ -92,11 +92,11 @@ function noteBudgets(row: ForeignRow, shown: string, note: Reading["note"]): voi
   const lost = notCarried.filter((name) => !isEmpty(row[name]));
   if (lost.length === 0) return;
   note(
-    `The key ${shown} is imported without ${lost.join(", ")}: give it quotas or credits, in whole units, instead.`,
+    `The key ${shown} is imported without ${lost.join(", ")}, which Latchkey does not have. Give the key quotas or credits, in whole units, instead.`,
   );
 }
 
-/** What an application may want to know of a key: its own metadata, its models and its team. */
+/** The metadata of the imported key: the key's own in LiteLLM, its models and its team. */
 function metaOf(row: ForeignRow): Record<string, unknown> | null {
   const models = row["models"];
   const teamId = textOf(row["team_id"]);

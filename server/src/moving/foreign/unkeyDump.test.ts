@@ -1,4 +1,4 @@
-/** The database of a self-hosted Unkey, as the real mariadb-dump writes it. */
+/** Tests of importing a self-hosted Unkey from dumps that the real mariadb-dump writes. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { createdIn, importForeign } from "../../../test/importForeign.ts";
@@ -14,13 +14,13 @@ import { chooseWorkspace, readUnkeyDump } from "./unkeyDump.ts";
 import { unkeyTables } from "./unkeyTables.ts";
 
 const notes = [
-  "The api api_ip is imported without its length of new keys, 8 bytes.",
+  "The api api_ip is imported without its default length of keys, 8 bytes: it must be 16 to 255 bytes.",
   "The key key_odd is not imported: its hash waits for the migration mig_2, which is not imported.",
-  "The key key_plain is imported without its limit of 5 in 31536000000 ms: a window lasts from 1 s to 30 days.",
-  "1 root keys are not imported: create root keys here with latchkey root-key create.",
-  "1 keys are imported as not recoverable: only Unkey can decrypt them.",
-  "1 keys are not imported, since their api was deleted.",
-  "1 keys are imported without the label in their column environment.",
+  "The key key_plain is imported without its limit of 5 in 31536000000 ms: a window must last from 1 s to 30 days.",
+  "Root keys are not imported (1): create new ones with latchkey root-key create.",
+  "Recoverable keys are imported as not recoverable, because only Unkey can decrypt them (1).",
+  "Keys of deleted apis are not imported (1).",
+  "Keys are imported without the label in their column environment (1).",
 ];
 
 let mariaDb: MariaDb;
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => mariaDb.stop());
 
-/** The records that are read of a dump, and what is said of the rest. */
+/** The records that are read from a dump, and the notes about what is not imported. */
 async function recordsIn(dump: Uint8Array): Promise<{ records: DocumentRecord[]; said: string[] }> {
   const said: string[] = [];
   const note = (sentence: string) => void said.push(sentence);
@@ -80,7 +80,7 @@ describe.each([["--extended-insert"], ["--skip-extended-insert"], ["--complete-i
       return report;
     }
 
-    test("brings keys that verify with their old secrets, and everything that belongs to them", async () => {
+    test("is imported with keys that verify with their old secrets, and with everything that belongs to them", async () => {
       const report = await imported();
       expect(report.refusals).toEqual([]);
       expect(report.notes.toSorted()).toEqual(notes.toSorted());
@@ -209,7 +209,7 @@ test("a dump of an older version is read with the columns that it has", async ()
 });
 
 describe("unusual values", () => {
-  /** Keys with these values in `expires`, `enabled`, `identity_id`, `last_used_at`, in the workspace of the other rows. */
+  /** Tables with keys that have these values in `expires`, `enabled`, `identity_id` and `last_used_at`. */
   const tablesWith = (
     keys: readonly string[],
     identities: readonly string[] = [],
@@ -251,7 +251,7 @@ describe("unusual values", () => {
     return { records, said, keys: records.flatMap((record) => (record.type === "key" ? [record] : [])) };
   };
 
-  test("an expiry that cannot be read refuses its key, with a note", async () => {
+  test("a key whose expiry cannot be read is not imported, with a note", async () => {
     const { records, said } = await keysIn([
       "'0000-00-00 00:00:00',1,NULL,1",
       "'2030-01-01 00:00:00',1,NULL,2",
@@ -263,9 +263,9 @@ describe("unusual values", () => {
     expect(said).toEqual([`The key key_0 is not imported: its expiry "0000-00-00 00:00:00" is not a time.`]);
   });
 
-  test("a time of deletion of 0 counts as deleted, as in Unkey, with a note", async () => {
+  test("a key whose deletion time is 0 is not imported, since Unkey treats it as deleted, with a note", async () => {
     const { keys, said } = await keysIn([ordinary], [], "0");
-    expect([keys, said]).toEqual([[], [expect.stringContaining("1 keys are not imported: the time of")]]);
+    expect([keys, said]).toEqual([[], [expect.stringContaining("Keys whose deletion time is 0")]]);
   });
 
   test("flags are read from bits and numbers", async () => {
@@ -281,7 +281,7 @@ describe("unusual values", () => {
     ]);
   });
 
-  test("the last uses come after all keys, so that keys are written in large batches", async () => {
+  test("the records of last uses come after all keys, so that keys are written in large batches", async () => {
     const { records } = await keysIn(["NULL,1,NULL,5", ordinary, "NULL,1,NULL,'2026-01-01 00:00:00'"]);
     const last = records.slice(-5);
     expect(last.map(({ type }) => type)).toEqual(["key", "key", "key", "lastUse", "lastUse"]);
@@ -291,7 +291,7 @@ describe("unusual values", () => {
     ]);
   });
 
-  test("permissions and roles that are not possible here are omitted from keys and roles, with a note", async () => {
+  test("permissions and roles that are not valid in Latchkey are omitted from keys and roles, with a note", async () => {
     const scratch = await staged(dumpOf(tablesWith([ordinary])));
     const notes: string[] = [];
     const note = (sentence: string) => void notes.push(sentence);
@@ -306,9 +306,9 @@ describe("unusual values", () => {
     expect(key?.fields).toMatchObject({ id: "key_0", permissions: ["101"], roles: ["103"] });
     expect(notes).toEqual([
       expect.stringContaining("The permission bad is not imported: slug"),
-      "The role editor is imported without those of its permissions that are not imported.",
+      "The role editor is imported without some of its permissions, which are not imported.",
       expect.stringContaining("is not imported: name"),
-      "The key key_0 is imported without those of its permissions and roles that are not imported.",
+      "The key key_0 is imported without some of its permissions and roles, which are not imported.",
     ]);
   });
 });

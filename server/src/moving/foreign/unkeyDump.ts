@@ -25,9 +25,9 @@ import { unkeyViews } from "./unkeyTables.ts";
 const product = "unkey";
 
 /**
- * Chooses the workspace of a self-hosted Unkey, whose `unkeyTables` are in the scratch database. `wanted` undefined: the
- * only one that has apis.
- * Errors: `DocumentError` if there is no such workspace, or several to choose from.
+ * Chooses which workspace of a self-hosted Unkey is imported. The scratch database has its `unkeyTables`. Without `wanted`, it
+ * is the only workspace that has apis.
+ * Errors: `DocumentError` if there is no such workspace, or if `wanted` is undefined and several workspaces have apis.
  */
 export async function chooseWorkspace(scratch: ScratchDatabase, wanted: string | undefined): Promise<void> {
   scratch.create("chosen", ["id"]);
@@ -35,7 +35,7 @@ export async function chooseWorkspace(scratch: ScratchDatabase, wanted: string |
   for (const statement of unkeyViews) scratch.run(statement);
 }
 
-/** The records of the chosen workspace, which keep their ids. */
+/** Reads the records of the chosen workspace. They keep their ids. */
 export async function* readUnkeyDump(
   scratch: ScratchDatabase,
   reading: Reading,
@@ -57,7 +57,11 @@ async function chosenWorkspace(scratch: ScratchDatabase, wanted: string | undefi
   const [only] = ids;
   if (wanted === undefined && only !== undefined && ids.length === 1) return only;
   if (wanted !== undefined && ids.includes(wanted)) return wanted;
-  if (only === undefined) throw new DocumentError("The dump has no workspace with an api.");
+  if (only === undefined) {
+    throw new DocumentError(
+      "The dump has no workspace with an api, so there is nothing to import. Dump the whole database of Unkey.",
+    );
+  }
   const list = all.map(({ id, name }) => `${String(id)} (${textOf(name) ?? "no name"})`).join(", ");
   throw new DocumentError(
     `${wanted === undefined ? "The dump has several workspaces" : `The dump has no workspace ${wanted} with an api`}. Name one with --from-workspace: ${list}.`,
@@ -66,14 +70,14 @@ async function chosenWorkspace(scratch: ScratchDatabase, wanted: string | undefi
 
 type Step = {
   view: string;
-  /** undefined: all of them */
+  /** the columns to read. Default: all */
   columns?: string;
   /** the view's unique column */
   by: string;
   recordsOf(row: ForeignRow, reading: Reading): Iterable<DocumentRecord>;
 };
 
-/** In the order of a document. */
+/** The views to read, in the order in which a document has their records. */
 const steps: readonly Step[] = [
   { view: "livePermissions", by: "id", recordsOf: (row, reading) => [permissionOf(row, reading)] },
   { view: "liveRoles", by: "id", recordsOf: (row, reading) => [roleOf(row, reading)] },
@@ -147,15 +151,17 @@ function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
   };
 }
 
-/** Of new keys. What is not possible here is omitted, so that the api and its keys are imported. */
+/** The api's defaults for new keys. A default that Latchkey does not allow is omitted, so that the api can be imported. */
 function defaultsOf(row: ForeignRow, { note }: Reading) {
   const prefix = textOf(row["default_prefix"]);
   const bytes = numberOf(row["default_bytes"]);
   const lost = [
-    ...(prefix === undefined || /^\w{1,16}$/.test(prefix) ? [] : [`its default prefix ${prefix}`]),
+    ...(prefix === undefined || /^\w{1,16}$/.test(prefix)
+      ? []
+      : [`its default prefix ${prefix}: it must be 1 to 16 letters, digits and _`]),
     ...(bytes === undefined || (bytes >= 16 && bytes <= 255)
       ? []
-      : [`its length of new keys, ${bytes} bytes`]),
+      : [`its default length of keys, ${bytes} bytes: it must be 16 to 255 bytes`]),
   ];
   if (lost.length === 0) return { defaultPrefix: prefix, defaultByteLength: bytes };
   note(`The api ${String(row["id"])} is imported without ${lost.join(" and ")}.`);
@@ -203,7 +209,7 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
     expiresAtMs: timeOf(row["expires"]),
     createdAtMs: createdAtOf(row, reading),
     updatedAtMs: timeOf(row["updated_at_m"]),
-    // with the algorithm sha256, its hash is complete
+    // a hash of the algorithm sha256 is one that Latchkey can use, so the key need not wait
     pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : idOf(row["pending_migration_id"]),
     ratelimits: [...limitsOf(id, row["ratelimits"], reading), ...oldLimitOf(id, row, reading)],
     permissions: idsOf(row["permissions"]),
@@ -212,7 +218,7 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
   };
 }
 
-/** Undefined, with a note, if the key cannot be imported. */
+/** The key's hash; undefined, with a note, if the key cannot be imported. */
 function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
   const id = String(row["id"]);
   const migration = idOf(row["pending_migration_id"]);
@@ -226,14 +232,14 @@ function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
   return hasWrongExpiry(id, row["expires"], note) ? undefined : hash;
 }
 
-/** Of the keys that are imported. All of them come after the keys, since an import writes one type of record at a time. */
+/** When a key was last used. These records come after those of all keys, because an import writes one type at a time. */
 function lastUsesOf(row: ForeignRow): DocumentRecord[] {
   const atMs = timeOf(row["last_used_at"]) ?? 0;
   const isImported = hashOf(row, () => {}) !== undefined;
   return atMs > 0 && isImported ? [{ type: "lastUse", keyId: String(row["id"]), atMs }] : [];
 }
 
-/** The owner of a key that has no identity. */
+/** The external id of the owner of a key that has no identity. */
 const ownerOf = (row: ForeignRow) => (row["identity_id"] === null ? idOf(row["owner_id"]) : undefined);
 
 const idsOf = (list: unknown) => (JSON.parse(String(list)) as unknown[]).map(String).sort();
@@ -264,7 +270,7 @@ function limitsOf(owner: string, list: unknown, reading: Reading): NonNullable<K
   );
 }
 
-/** Older versions kept one limit in the key itself, which applied to every verification. */
+/** The limit in the key's own columns, which older versions of Unkey apply to every verification. */
 function oldLimitOf(id: string, row: ForeignRow, reading: Reading): NonNullable<KeyRecord["ratelimits"]> {
   const limit = numberOf(row["ratelimit_limit"]);
   const durationMs = numberOf(row["ratelimit_duration"]);
@@ -276,7 +282,7 @@ function oldLimitOf(id: string, row: ForeignRow, reading: Reading): NonNullable<
 
 type StoredCredits = { remaining: unknown; amount: unknown; day: unknown; refilledAt: unknown };
 
-/** Newer versions have a table for them; a key without a row in it has its own columns. */
+/** The credits of a key: from the table of newer versions, or from the key's own columns if it has no row there. */
 function creditsOf(row: ForeignRow): StoredCredits {
   const own = objectOf(row["credits"]);
   if (own !== undefined) return own as StoredCredits;
@@ -299,35 +305,38 @@ function balanceOf(credits: StoredCredits, { nowMs }: Reading): KeyRecord["balan
   return { ...balance, refillAmount, refillDay, nextRefillAtMs: nextRefillAt(scheduleOf(refillDay), lastMs) };
 }
 
-/** Says what is not carried over, as far as the dump has it. */
+/** Adds notes about records in the dump that are not imported. */
 async function noteRest(scratch: ScratchDatabase, { note }: Reading): Promise<void> {
   const kinds = [
     [
       `from "keys" k where k."for_workspace_id" = (select "id" from "chosen")
        and coalesce(k."deleted_at_m", k."deleted_at") is null`,
-      "root keys are not imported: create root keys here with latchkey root-key create.",
+      (count: number) =>
+        `Root keys are not imported (${count}): create new ones with latchkey root-key create.`,
     ],
     [
       `from "encrypted_keys" where "key_id" in (select "id" from "everyKey")`,
-      "keys are imported as not recoverable: only Unkey can decrypt them.",
+      (count: number) =>
+        `Recoverable keys are imported as not recoverable, because only Unkey can decrypt them (${count}).`,
     ],
     [
       `from "everyKey" where "key_auth_id" not in (select "key_auth_id" from "liveApis" where "key_auth_id" is not null)`,
-      "keys are not imported, since their api was deleted.",
+      (count: number) => `Keys of deleted apis are not imported (${count}).`,
     ],
     [
       `from "keys" k where k."workspace_id" = (select "id" from "chosen")
        and coalesce(k."deleted_at_m", k."deleted_at") = 0`,
-      "keys are not imported: the time of their deletion is 0, and Unkey refuses them as deleted.",
+      (count: number) =>
+        `Keys whose deletion time is 0 are not imported, because Unkey treats them as deleted (${count}).`,
     ],
     [
       `from "everyKey" where "environment" <> ''`,
-      "keys are imported without the label in their column environment.",
+      (count: number) => `Keys are imported without the label in their column environment (${count}).`,
     ],
   ] as const;
-  for (const [from, sentence] of kinds) {
+  for (const [from, sentenceFor] of kinds) {
     const [row] = await scratch.rows(`select count(*) "count" ${from}`);
     const count = Number(row?.["count"]);
-    if (count > 0) note(`${count} ${sentence}`);
+    if (count > 0) note(sentenceFor(count));
   }
 }

@@ -1,6 +1,6 @@
 import type { WantedTable } from "./mysqlDump/stageDump.ts";
 
-/** What is read of the database of a self-hosted Unkey. Its versions differ in the optional columns. */
+/** The tables and columns of a self-hosted Unkey that the import reads. Unkey's versions differ in the optional columns. */
 export const unkeyTables: readonly WantedTable[] = [
   { table: "workspaces", needed: ["id"], optional: ["name", "deleted_at_m", "deleted_at"] },
   {
@@ -95,7 +95,7 @@ const creditsOf = (owner: string) => `(
     'refilledAt', c."refilled_at")
   from "credits" c where ${owner}) "credits"`;
 
-/** What is imported of one workspace, whose id is in the table `chosen`: one view for each type of record. */
+/** The records to import, as one view for each type: those of the workspace whose id is in the table `chosen`. */
 export const unkeyViews: readonly string[] = [
   ...[
     ["keys", "id"],

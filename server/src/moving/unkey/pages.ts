@@ -4,7 +4,7 @@ import { DocumentError } from "../parseRecord.ts";
 
 export type UnkeySource = {
   client: UpstreamClient;
-  /** waits before a call is repeated */
+  /** waits this long; called before a failed call is retried */
   pause(ms: number): Promise<void>;
 };
 
@@ -18,8 +18,8 @@ const envelope = z.object({
 });
 
 /**
- * The `data` of a call. A call that fails for a reason that may pass is repeated.
- * Errors: `DocumentError`.
+ * Calls an operation of the other server and returns the response's `data`. Retries a call that failed for a temporary reason.
+ * Errors: `DocumentError` if the call fails in the end, or if the response has an unexpected form.
  */
 export async function readData<T extends z.ZodType>(
   source: UnkeySource,
@@ -30,7 +30,7 @@ export async function readData<T extends z.ZodType>(
   return valid(operation, schema, (await call(source, operation, body)).data);
 }
 
-/** The pages of a list, one after the other. Errors: `DocumentError`, also if the list never ends. */
+/** Reads the pages of a list. Errors: `DocumentError` as for `readData`, and if the list never ends. */
 export async function* readPages<T extends z.ZodType>(
   source: UnkeySource,
   operation: string,
@@ -45,7 +45,9 @@ export async function* readPages<T extends z.ZodType>(
     const next = page.pagination?.hasMore === true ? page.pagination.cursor : undefined;
     if (next === undefined || next === "") return;
     if (next === cursor)
-      throw new DocumentError(`${operation} returned the same cursor twice. Run it again.`);
+      throw new DocumentError(
+        `${operation} of the other server returned the same cursor twice, so the list would never end. Run the import again.`,
+      );
     cursor = next;
   }
 }
@@ -68,13 +70,15 @@ function mayPass(reply: CallReply): boolean {
 const problem = z.object({ error: z.object({ detail: z.string().transform((text) => text.slice(0, 500)) }) });
 
 function failureOf(operation: string, reply: CallReply): string {
-  if ("fault" in reply) return `${operation} failed: ${reply.fault}. Check the address, and run it again.`;
-  const detail = problem.safeParse(reply.body).data?.error.detail ?? "no reason given";
+  if ("fault" in reply) {
+    return `${operation} of the other server failed: ${reply.fault}. Check the server's address, and run the import again.`;
+  }
+  const detail = problem.safeParse(reply.body).data?.error.detail ?? "the response gives no reason";
   const fix =
     reply.status === 401 || reply.status === 403
-      ? " Use a root key of the other server that may read apis, keys, identities, permissions, roles and overrides."
+      ? " Use a root key of the other server with permission to read apis, keys, identities, permissions, roles and overrides."
       : "";
-  return `${operation} returned ${reply.status}: ${JSON.stringify(detail)}.${fix}`;
+  return `${operation} of the other server returned ${reply.status}: ${JSON.stringify(detail)}.${fix}`;
 }
 
 function valid<T extends z.ZodType>(operation: string, schema: T, value: unknown): z.output<T> {
@@ -82,6 +86,6 @@ function valid<T extends z.ZodType>(operation: string, schema: T, value: unknown
   if (result.success) return result.data;
   const place = result.error.issues[0]?.path.join(".") ?? "";
   throw new DocumentError(
-    `${operation} returned something else than its documentation says, at ${place || "the top"}.`,
+    `${operation} of the other server returned an unexpected response: ${place === "" ? "the response" : `the field ${place}`} is not as Unkey documents it. Check that the address is that of an Unkey API.`,
   );
 }

@@ -1,4 +1,4 @@
-/** `latchkey import unkey`, from another server that speaks Unkey's API. */
+/** Tests of `latchkey import unkey`, which reads another server through Unkey's API. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { engines, startTest, type TestEngine, type TestServer } from "../../../test/harness.ts";
 import { populate } from "../../../test/oldServer.ts";
@@ -27,7 +27,7 @@ type Run = {
   apiIds: readonly string[];
   dryRun?: boolean;
   replace?: boolean;
-  /** stops as if killed after this many records */
+  /** stops the import after this many records, as if it was killed */
   records?: number;
 };
 
@@ -73,7 +73,7 @@ async function makeOld() {
   return { old, url: old.url, rootKey: old.rootKey, ...(await populate(old)) };
 }
 
-/** Everything that the API shows of the apis' keys, identities, roles, permissions and overrides. */
+/** What the API returns about the api's keys, and about identities, roles, permissions and overrides. */
 async function shown(server: TestServer, apiId: string): Promise<unknown[]> {
   const lists: [string, object][] = [
     ["apis.listKeys", { apiId }],
@@ -86,7 +86,7 @@ async function shown(server: TestServer, apiId: string): Promise<unknown[]> {
   return replies.map(({ body }) => body.data);
 }
 
-/** How many records were created, changed, unchanged and so on, over all types. */
+/** The numbers of created, changed, unchanged records and so on, added up over all types. */
 function totals({ counts }: Awaited<ReturnType<typeof runImport>>): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const [type, count] of Object.entries(counts)) {
@@ -99,7 +99,7 @@ function totals({ counts }: Awaited<ReturnType<typeof runImport>>): Record<strin
 }
 
 describe.each(engines)("on $name,", (engine) => {
-  test("everything that the API shows is the same afterwards, and a second run changes nothing", async () => {
+  test("after an import the API of both servers returns the same, and a second import changes nothing", async () => {
     const { old, apiId, keys, ...from } = await makeOld();
     const server = kept(await startTest({ engine }));
     const dry = await runImport(server, { ...from, apiIds: [apiId], dryRun: true });
@@ -117,7 +117,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  test("a run that was interrupted is completed by the next one", async () => {
+  test("the next run completes an import that was interrupted", async () => {
     const { old, apiId, keys: _, ...from } = await makeOld();
     const server = kept(await startTest({ engine }));
     await runImport(server, { ...from, apiIds: [apiId], records: 12 }).catch(() => undefined);
@@ -125,7 +125,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await shown(server, apiId)).toEqual(await shown(old, apiId));
   });
 
-  test("--replace brings later changes, and a key that was learned stays learned", async () => {
+  test("--replace imports later changes, and a key whose hash is known by now keeps it", async () => {
     const { old, apiId, keys, ...from } = await makeOld();
     const server = kept(await startTest({ engine }));
     await runImport(server, { ...from, apiIds: [apiId] });
@@ -151,7 +151,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-test("calls that fail for a while are repeated, after the pause that the server asks for", async () => {
+test("calls that fail temporarily are retried after the time in Retry-After", async () => {
   const { old, apiId, keys: _, ...from } = await makeOld();
   let calls = 0;
   const pass = passTo(() => old.url);
@@ -168,7 +168,7 @@ test("calls that fail for a while are repeated, after the pause that the server 
   expect(await shown(server, apiId)).toEqual(await shown(old, apiId));
 });
 
-test("a list that is wrong, refused or never ends stops the import, and a single bad record does not", async () => {
+test("a list that is invalid, refused or endless stops the import, but a single invalid record does not", async () => {
   const server = kept(await startTest({ engine: memory }));
   let lie: (operation: string) => Response = () => Response.json({ data: [] });
   const liar = kept(startUpstream((request) => lie(new URL(request.url).pathname.slice(4))));
@@ -178,7 +178,7 @@ test("a list that is wrong, refused or never ends stops the import, and a single
   lie = () => Response.json({ data: [permission], pagination: { hasMore: true, cursor: "same" } });
   expect(await failure()).toContain("the same cursor twice");
   lie = () => Response.json({ data: [{ ...permission, slug: 5 }] });
-  expect(await failure()).toContain("permissions.listPermissions returned something else");
+  expect(await failure()).toContain("permissions.listPermissions of the other server returned an unexpected");
   lie = () => Response.json({ error: { detail: "no such root key" } }, { status: 401 });
   expect(await failure()).toContain("Use a root key of the other server");
   lie = () => new Response("x".repeat(9 * 1024 * 1024));

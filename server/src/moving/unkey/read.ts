@@ -9,22 +9,22 @@ import { shownApi, shownIdentity, shownKey, shownOverride, shownPermission, show
 
 export type UnkeyImport = {
   source: UnkeySource;
-  /** where the records go; what the other server does not show is not changed there */
+  /** the workspace into which the records are imported; fields that the other server does not show keep their values there */
   target: { db: Db; workspaceId: string };
   apiIds: readonly string[];
-  /** names of rate limit namespaces, whose overrides are read */
+  /** the names of the rate limit namespaces whose overrides are imported */
   namespaces: readonly string[];
   nowMs: number;
-  /** something that the other server has and that cannot be a record here */
+  /** called for a record of the other server that is not valid here, with the reason */
   onFlaw(type: RecordType, id: string, reason: string): void;
 };
 
 const pageSize = 100;
 
 /**
- * Everything that the API of Unkey, or of a server that speaks it, shows of a workspace: permissions, roles, overrides, apis,
- * identities and keys, as records in the order of a document.
- * Errors: `DocumentError` if the other server cannot be read.
+ * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys, as records
+ * in the order of a document.
+ * Errors: `DocumentError` if a call to the other server fails.
  */
 export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
   const { source, apiIds, namespaces } = options;
@@ -92,7 +92,7 @@ async function* overridesOf(
   );
 }
 
-/** Unkey does not show the namespace's id, so one is made of its name. */
+/** Unkey's API does not return the id of a namespace, so an id is derived from its name. */
 function overrideRecord(
   { overrideId, namespaceId, identifier, limit, duration }: z.output<typeof shownOverride>,
   namespace: string,
@@ -132,7 +132,7 @@ async function* keysOf(
   }
 }
 
-/** Makes valid records. What is not shown has the stored value, or a default. */
+/** Returns a function that creates valid records. Fields that the API does not return get the stored value, or a default. */
 function entryMaker({ target, nowMs, onFlaw }: UnkeyImport): EntriesOf {
   let line = 0;
   return async function* (type, shown) {

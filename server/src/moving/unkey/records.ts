@@ -3,11 +3,11 @@ import { fromUpstream, unknownHash } from "../../storage/queries/keys/waiting.ts
 import type { Written } from "../storedRecords.ts";
 import type { ShownKey, ShownLimit } from "./shapes.ts";
 
-/** What a key's record needs to know of the other server. */
+/** The permissions and roles of the other server, to which its keys refer by slug or name. */
 export type Grants = {
   /** permission ids by slug */
   permissions: ReadonlyMap<string, string>;
-  /** by name: the role's id and the slugs that it grants */
+  /** for each name of a role: its id, and the slugs of its permissions */
   roles: ReadonlyMap<string, { id: string; slugs: readonly string[] }>;
 };
 
@@ -22,8 +22,8 @@ export function limitRecords(limits: readonly ShownLimit[]): object[] {
 }
 
 /**
- * The record of a key that the other server shows. What it does not show keeps its stored value: above all the hash, if
- * it is known by now.
+ * The record for a key that the other server returned. Fields that the API does not return keep their stored values, above all
+ * the hash, which a verification may have supplied since an earlier import.
  */
 export function keyRecord(
   shown: ShownKey,
@@ -57,12 +57,12 @@ export function keyRecord(
   };
 }
 
-/** A stored key whose hash is known no longer waits, so its record has no migration. */
+/** The stored fields. A key whose hash is known no longer waits, so its record must have no `pendingMigrationId`. */
 function withoutHash(stored: Written | undefined): Written {
   return stored === undefined ? {} : { pendingMigrationId: undefined, ...stored };
 }
 
-/** Keys are shown as `prefix_` and four more characters. */
+/** The prefix of a key, whose `start` is the prefix, `_` and four more characters in Unkey's API. */
 export function prefixOf(start: string): string | undefined {
   return start.length > 5 && start.at(-5) === "_" ? start.slice(0, -5) : undefined;
 }

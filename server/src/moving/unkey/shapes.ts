@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What Unkey's API shows of each thing. The records that are made of it are validated by the format. */
+/** The schemas of Unkey's responses. Bounds are not checked here, because the records that are created from them are validated. */
 const text = z.string().max(65_536);
 const count = z.int().min(0);
 
@@ -18,7 +18,7 @@ export const shownRole = z.object({
   permissions: z.array(shownPermission).default([]),
 });
 
-/** Unkey shows the id and the name. */
+/** Unkey's API returns only the id and the name of an api. */
 export const shownApi = z.object({
   id: text,
   name: text,

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { idsWith, mayAll } from "../../domain/caller.ts";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { listApis as listRows } from "../../storage/queries/apis.ts";
 import { api, apiExample, apiResponse } from "../shared/apis.ts";
-import { order, pageOf, searchInput, searchStart } from "../shared/paging.ts";
+import { order, searchInput, searchStart } from "../shared/paging.ts";
 
 export const listApis = operation({
   name: "apis.listApis",

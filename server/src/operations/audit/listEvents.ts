@@ -2,8 +2,9 @@ import { z } from "zod";
 import { startOfIds } from "../../domain/ids.ts";
 import { invalid } from "../../errors.ts";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { type AuditEvent, lastAuditIdOfBudget, listAuditEvents } from "../../storage/queries/audit.ts";
-import { cursor, order, pageLimit, pageOf, pageStart } from "../shared/paging.ts";
+import { cursor, order, pageLimit, pageStart } from "../shared/paging.ts";
 import { instant, storedId } from "../shared/values.ts";
 
 const event = z.strictObject({

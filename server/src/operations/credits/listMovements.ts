@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { listMovements as listRows, type Movement, movementKinds } from "../../storage/queries/movements.ts";
 import { findOwner, ownerFields } from "../shared/accounts.ts";
-import { cursor, pageLimit, pageOf, pageStart } from "../shared/paging.ts";
+import { cursor, pageLimit, pageStart } from "../shared/paging.ts";
 import { maxUnits } from "../shared/quotas.ts";
 import { amount, instant, storedId, text } from "../shared/values.ts";
 

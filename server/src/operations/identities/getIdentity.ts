@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
+import { identityResponse } from "../../domain/identityResponse.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { findIdentity } from "../../storage/queries/identities.ts";
 import { identityAccount } from "../shared/accounts.ts";
-import { identity, identityExample, identityRef, identityResponse } from "../shared/identities.ts";
+import { identity, identityExample, identityRef } from "../shared/identities.ts";
 
 export const getIdentity = operation({
   name: "identities.getIdentity",

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { idsWith, mayAll } from "../../domain/caller.ts";
+import { JsonText } from "../../domain/written.ts";
 import { operation } from "../../operation.ts";
-import { listIdentities as listRows } from "../../storage/queries/identities.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { accountResponses } from "../shared/accounts.ts";
-import { identity, identityExample, identityResponse } from "../shared/identities.ts";
-import { pageOf, searchInput, searchStart } from "../shared/paging.ts";
+import { identity, identityExample } from "../shared/identities.ts";
+import { searchInput, searchStart } from "../shared/paging.ts";
+
+type Item = z.input<typeof identity>;
 
 export const listIdentities = operation({
   name: "identities.listIdentities",
@@ -17,21 +20,22 @@ export const listIdentities = operation({
   errors: [],
   example: { input: { limit: 50 }, output: [identityExample] },
 
-  async run(input, { caller, slow, nowMs }) {
-    const { rows, readUntilId } = await listRows(slow, caller.workspaceId, {
-      ...searchStart(input),
-      onlyIds: mayAll(caller, "identity", "read_identity")
-        ? undefined
-        : idsWith(caller, "identity", "read_identity"),
+  async run(input, { caller, readSlowly, slow, nowMs }) {
+    const { workspaceId } = caller;
+    const { limit } = input;
+    const onlyIds = mayAll(caller, "identity", "read_identity")
+      ? undefined
+      : idsWith(caller, "identity", "read_identity");
+    const filter = { ...searchStart(input), onlyIds };
+    const { json, nextAfterId, withAccount } = await readSlowly("identityPage", {
+      workspaceId,
+      limit,
+      filter,
     });
-    const withAccount = rows.filter(({ hasAccount }) => hasAccount);
-    const owners = withAccount.map(({ id }) => ({
-      workspaceId: caller.workspaceId,
-      id,
-      kind: "identity" as const,
-    }));
+    const items = new JsonText<Item[]>(json);
+    if (withAccount.length === 0) return { items, nextAfterId };
+    const owners = withAccount.map((id) => ({ workspaceId, id, kind: "identity" as const }));
     const accounts = await accountResponses({ db: slow, nowMs }, owners);
-    const toItem = (row: (typeof rows)[number]) => ({ ...identityResponse(row), ...accounts.get(row.id) });
-    return pageOf(rows, input.limit, toItem, readUntilId);
+    return pageOf(items.value(), limit, (item) => ({ ...item, ...accounts.get(item.id) }), nextAfterId);
   },
 });

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
+import { identityResponse } from "../../domain/identityResponse.ts";
 import { Failure } from "../../errors.ts";
 import { operation } from "../../operation.ts";
 import { lockIdentity, setIdentityUpdated } from "../../storage/queries/identities.ts";
 import { identityAccount, setOwner } from "../shared/accounts.ts";
 import { changedFields } from "../shared/changes.ts";
 import { creditsChange } from "../shared/credits.ts";
-import { identity, identityExample, identityRef, identityResponse } from "../shared/identities.ts";
+import { identity, identityExample, identityRef } from "../shared/identities.ts";
 import { meta, metaText } from "../shared/meta.ts";
 import { quotas } from "../shared/quotas.ts";
 import { parseRatelimits, ratelimits, replaceRatelimits } from "../shared/ratelimits.ts";

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { listPermissions as listRows } from "../../storage/queries/permissions.ts";
-import { pageOf, searchInput, searchStart } from "../shared/paging.ts";
+import { searchInput, searchStart } from "../shared/paging.ts";
 import { permission, permissionExample, permissionResponse } from "../shared/permissions.ts";
 
 export const listPermissions = operation({

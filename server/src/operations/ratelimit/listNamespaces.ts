@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { idsWith, mayAll } from "../../domain/caller.ts";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { listNamespaces as listRows } from "../../storage/queries/namespaces.ts";
 import { namespace, namespaceExample, namespaceResponse } from "../shared/namespaces.ts";
-import { order, pageOf, searchInput, searchStart } from "../shared/paging.ts";
+import { order, searchInput, searchStart } from "../shared/paging.ts";
 
 export const listNamespaces = operation({
   name: "ratelimit.listNamespaces",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { listOverrides as listRows } from "../../storage/queries/namespaces.ts";
 import {
   namespaceRef,
@@ -8,7 +9,7 @@ import {
   overrideResponse,
   requireNamespace,
 } from "../shared/namespaces.ts";
-import { cursor, pageLimit, pageOf, pageStart } from "../shared/paging.ts";
+import { cursor, pageLimit, pageStart } from "../shared/paging.ts";
 
 export const listOverrides = operation({
   name: "ratelimit.listOverrides",

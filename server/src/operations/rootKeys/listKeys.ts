@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { idsWith, mayAll } from "../../domain/caller.ts";
 import { operation } from "../../operation.ts";
+import { pageOf } from "../../storage/jsonPage.ts";
 import { listRootKeys, type StoredRootKey } from "../../storage/queries/rootKeys.ts";
 import { idsOf } from "../shared/changes.ts";
-import { cursor, pageLimit, pageOf, pageStart } from "../shared/paging.ts";
+import { cursor, pageLimit, pageStart } from "../shared/paging.ts";
 import { instant } from "../shared/values.ts";
 
 const rootKey = z.strictObject({

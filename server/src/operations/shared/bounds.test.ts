@@ -6,11 +6,11 @@ import { newFolder } from "../../../test/program.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { dump } from "../../../test/tables.ts";
 import { statuses } from "../../../test/workspace.ts";
+import { maxPageBytes } from "../../storage/jsonPage.ts";
 import { insertKeyPermissions, insertPermission } from "../../storage/queries/permissions.ts";
 import { insertKeyRoles, insertRole } from "../../storage/queries/roles.ts";
 import type { Schema, Tx } from "../../storage/schema.ts";
 import { bounds } from "./bounds.ts";
-import { maxPageBytes } from "./paging.ts";
 
 const minuteMs = 60_000;
 

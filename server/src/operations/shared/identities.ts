@@ -1,10 +1,9 @@
 import { z } from "zod";
-import type { IdentityRecord } from "../../domain/verification.ts";
 import type { TransactContext } from "../../operation.ts";
 import { claimIdentity } from "../../storage/queries/identities.ts";
 import { accountFields } from "./accountFields.ts";
 import { storedMeta } from "./meta.ts";
-import { ratelimitResponse, storedRatelimit } from "./ratelimits.ts";
+import { storedRatelimit } from "./ratelimits.ts";
 import { storedId, text } from "./values.ts";
 
 export const externalId = z
@@ -40,11 +39,6 @@ export const identityExample = {
     { id: "rl_0Ck3vDbo7QmV2Lx9Rt5We8", name: "requests", limit: 1000, duration: 60_000, autoApply: true },
   ],
 };
-
-export function identityResponse(record: IdentityRecord): z.input<typeof identity> {
-  const { id, externalId, meta, ratelimits } = record;
-  return { id, externalId, meta, ratelimits: ratelimits.map(ratelimitResponse) };
-}
 
 /** The id of the identity with this external id. Creates the identity if it does not exist. */
 export async function findOrCreateIdentity(context: TransactContext, externalId: string): Promise<string> {

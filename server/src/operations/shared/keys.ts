@@ -1,16 +1,17 @@
 import { z } from "zod";
 import { type Caller, may } from "../../domain/caller.ts";
+import { identityResponse, ratelimitResponse } from "../../domain/identityResponse.ts";
 import { apiKeySecret } from "../../domain/secrets.ts";
 import { Failure, missingPermission } from "../../errors.ts";
 import type { Recovery, TransactContext } from "../../operation.ts";
 import { type KeyDetails, type ListedKeyRow, lockKey } from "../../storage/queries/keys/read.ts";
 import { creditsResponse, storedCredits } from "./credits.ts";
-import { identity, identityResponse } from "./identities.ts";
+import { identity } from "./identities.ts";
 import { storedIpAllowList } from "./ipAllowLists.ts";
 import { storedMeta } from "./meta.ts";
 import { permissionSlug } from "./permissions.ts";
 import { storedQuota } from "./quotas.ts";
-import { ratelimitResponse, storedRatelimit } from "./ratelimits.ts";
+import { storedRatelimit } from "./ratelimits.ts";
 import { roleName } from "./roles.ts";
 import { instant, storedId, text, word } from "./values.ts";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { loadedPage, maxPageBytes, pageOf } from "./paging.ts";
+import { maxPageBytes, pageOf } from "../../storage/jsonPage.ts";
+import { loadedPage } from "./paging.ts";
 
 const mebibyte = 1024 * 1024;
 const rowsOf = (count: number, bytes: number) =>

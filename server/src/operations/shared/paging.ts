@@ -3,6 +3,7 @@ import { decodeCursor, decodePosition, type Position } from "../../domain/cursor
 import { itemAt } from "../../domain/itemAt.ts";
 import { type Failure, invalid } from "../../errors.ts";
 import type { Page } from "../../operation.ts";
+import { cutPage, maxPageBytes, type SizedItem } from "../../storage/jsonPage.ts";
 import { text } from "./values.ts";
 
 export const cursor = text(0, 1024).describe(
@@ -78,59 +79,8 @@ export function searchStart(input: {
   return { ...pageStart(input), search: input.search?.trim() || undefined };
 }
 
-/** The most bytes of JSON that a page has, unless its first item alone is larger. */
-export const maxPageBytes = 8 * 1024 * 1024;
-/** The most bytes that are loaded at a time, unless one item alone is larger. It limits how much memory a page needs. */
+/** The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs. */
 const maxLoadedBytes = 2 * 1024 * 1024;
-
-/**
- * The page of these rows, which were read with the bounds of `pageStart`. The page ends early if it would exceed
- * `maxPageBytes`. `readUntilId` is set if not all rows were read: the next page begins after this id.
- */
-export function pageOf<R extends { id: string }, T>(
-  rows: readonly R[],
-  limit: number,
-  toItem: (row: R) => T,
-  readUntilId?: string,
-): Page<T> {
-  const texts: string[] = [];
-  const page = cutPage(
-    rows,
-    limit,
-    (row) => {
-      const item = toItem(row);
-      const json = JSON.stringify(item);
-      texts.push(json);
-      return { item, bytes: Buffer.byteLength(json) };
-    },
-    readUntilId,
-  );
-  return { ...page, json: `[${texts.slice(0, page.items.length).join(",")}]` };
-}
-
-/** An item, and how many bytes its JSON has. */
-type SizedItem<T> = { item: T; bytes: number };
-
-function cutPage<R extends { id: string }, T>(
-  rows: readonly R[],
-  limit: number,
-  sizedOf: (row: R) => SizedItem<T>,
-  readUntilId?: string,
-): Page<T> {
-  const items: T[] = [];
-  let pageBytes = 0;
-  let nextAfterId = readUntilId;
-  for (const [index, row] of rows.entries()) {
-    const { item, bytes } = sizedOf(row);
-    pageBytes += bytes;
-    if (index === limit || (pageBytes > maxPageBytes && index > 0)) {
-      nextAfterId = rows[index - 1]?.id;
-      break;
-    }
-    items.push(item);
-  }
-  return nextAfterId === undefined ? { items } : { items, nextAfterId };
-}
 
 type Loading<H, T> = {
   /** roughly, the size of the item that a row becomes */
@@ -147,7 +97,7 @@ export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],
   limit: number,
   { bytesOf, load }: Loading<H, T>,
-): Promise<Page<T>> {
+): Promise<Page<T> & { items: T[] }> {
   const loaded: ({ id: string } & SizedItem<T>)[] = [];
   let pageBytes = 0;
   while (loaded.length < Math.min(rows.length, limit) && pageBytes <= maxPageBytes) {

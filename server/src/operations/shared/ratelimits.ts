@@ -71,11 +71,6 @@ export const storedRatelimit = z.strictObject({
   autoApply: z.boolean().describe("Whether every verification counts against it without naming it."),
 });
 
-export function ratelimitResponse(ratelimit: StoredRatelimit): z.input<typeof storedRatelimit> {
-  const { id, name, limit, durationMs, autoApply } = ratelimit;
-  return { id, name, limit, duration: durationMs, autoApply };
-}
-
 /**
  * Refuses windows that are longer than this server allows. `locationOf` returns the path of the item at an index.
  * Errors: `invalid_input`, with one entry in `errors` for each window that is too long.

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { identityResponse } from "../../domain/identityResponse.ts";
 import { itemAt } from "../../domain/itemAt.ts";
 import { type IdentityRecord, type KeyRecord, refusalCodes } from "../../domain/verification.ts";
 import { reservation } from "./holds.ts";
-import { identityResponse } from "./identities.ts";
 import { key } from "./keys.ts";
 import { usedQuota, usedQuotaResponse } from "./quotas.ts";
 import { reset, storedRatelimit } from "./ratelimits.ts";

@@ -4,6 +4,7 @@ import { type Engine, type ForeignChange, StorageError, type StorageOptions } fr
 import { migrate } from "../migrate.ts";
 import type { MigrationTarget } from "../migration.ts";
 import type { Tx } from "../schema.ts";
+import { slowReader } from "../slowReads.ts";
 import { within } from "./deadline.ts";
 import { postgresDb } from "./dialects.ts";
 import { isConnectionFailure, storageError } from "./postgresErrors.ts";
@@ -55,10 +56,12 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
   }
 
   const db = postgresDb(reader(link, "points", pointReadMs));
+  const slow = postgresDb(reader(link, "slow", slowReadMs));
   return {
     name: "postgres",
     db,
-    slow: postgresDb(reader(link, "slow", slowReadMs)),
+    slow,
+    readSlowly: slowReader(slow),
     snapshot: undefined,
     transaction: (work, how = {}) => transact(link, work, how),
     recordChanges: (tx, ids) => recordChanges(tx, nodeId, ids),

@@ -62,21 +62,21 @@ function watchFlushes(path: string) {
   globalThis.Worker = class extends Original {
     constructor(url: string) {
       super(url);
-      this.addEventListener("message", ({ data }: { data: ThreadResponse }) => {
-        const copy = begun.get(data.id);
-        begun.delete(data.id);
-        if (copy === undefined || "error" in data) return;
-        state.kept = copy;
-        state.flushes += 1;
+      this.addEventListener("message", ({ data: responses }: { data: readonly ThreadResponse[] }) => {
+        for (const response of responses) {
+          const copy = begun.get(response.id);
+          begun.delete(response.id);
+          if (copy === undefined || "error" in response) continue;
+          state.kept = copy;
+          state.flushes += 1;
+        }
       });
     }
     override postMessage(message: ThreadRequest<WorkerStart, Order>): void {
       if ("order" in message && message.order.kind === "sync") {
         if (state.failing) {
-          const data: ThreadResponse = {
-            id: message.id,
-            error: { message: "EIO: i/o error", code: "EIO" },
-          };
+          const error = { message: "EIO: i/o error", code: "EIO" };
+          const data: readonly ThreadResponse[] = [{ id: message.id, error }];
           queueMicrotask(() => this.dispatchEvent(new MessageEvent("message", { data })));
           return;
         }

@@ -4,6 +4,7 @@ import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { createFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import type { Tx } from "../schema.ts";
+import { slowReader } from "../slowReads.ts";
 import { sqliteDb } from "./dialects.ts";
 import { connect, executor, openReader, pageCache } from "./sqliteConnection.ts";
 import { createIfMissing, lockFile, refuseMissing } from "./sqliteCreate.ts";
@@ -13,7 +14,7 @@ import { groupCommits } from "./sqliteGroups.ts";
 import { type LogLimits, logBytes, logKeeper, logLimits } from "./sqliteLog.ts";
 import { checkDatabasePath } from "./sqlitePath.ts";
 import { snapshotReader } from "./sqliteSnapshot.ts";
-import { slowReadThread, startThread } from "./sqliteThread.ts";
+import { readerOn, slowReadThread, startThread } from "./sqliteThread.ts";
 import { inTransaction, retryWhileBusy, serialQueue, target } from "./sqliteTransaction.ts";
 
 const foreignChangesEveryMs = 250;
@@ -58,6 +59,7 @@ async function openMemory(): Promise<Engine> {
     ...oneProcess,
     db,
     slow: db,
+    readSlowly: slowReader(db),
     snapshot: (read) => queue(async () => snapshot(read)),
     transaction: (work) => queue(() => inTransaction(connection, () => work(tx))),
     onForeignChange: () => undefined,
@@ -98,6 +100,7 @@ async function openFile(
     ...oneProcess,
     db: sqliteDb(read),
     slow: sqliteDb((sql, values) => slowThread.ask({ kind: "read", sql, values })),
+    readSlowly: readerOn(slowThread),
     snapshot: snapshotReader(reader, read),
     transaction: groups.transaction,
     onForeignChange: (listener) => void listeners.add(listener),

@@ -1,3 +1,4 @@
+import type { ReadSlowly } from "../slowReads.ts";
 import { startWorker, type WorkerThread } from "../workerThread.ts";
 import { storageError } from "./sqliteErrors.ts";
 import type { Order, WorkerStart } from "./sqliteWorker.ts";
@@ -25,6 +26,14 @@ export function slowReadThread(path: string): SqliteThread {
       return thread.ask(order);
     },
     close: async () => thread?.close(),
+  };
+}
+
+/** Runs slow reads on the thread. */
+export function readerOn(thread: SqliteThread): ReadSlowly {
+  return async (name, args) => {
+    const [result] = await thread.ask({ kind: "run", read: { name, args } });
+    return result as never;
   };
 }
 

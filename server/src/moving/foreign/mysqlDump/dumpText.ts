@@ -2,17 +2,17 @@ import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DocumentError } from "../../parseRecord.ts";
 
-/** The part of a dump that has been read and not used yet. */
+/** A dump that is read piece by piece: the part that was read but not yet processed. */
 export type DumpText = {
-  /** one character for each byte, with its value */
+  /** the text that was read; each byte of the file is one character with the byte's value */
   text: string;
-  /** where the unused part begins */
+  /** the position in `text` where the unprocessed part begins */
   at: number;
-  /** how many characters of the file have been used */
+  /** how many bytes of the file were processed */
   used(): number;
-  /** the line of the file where the unused part begins, from 1 */
+  /** the line of the file where the unprocessed part begins, counted from 1 */
   line(): number;
-  /** Reads on. `text` then begins with the unused part, and `at` is 0. False: the file has ended. */
+  /** Reads more of the file. Then `text` begins with the unprocessed part, and `at` is 0. False if the file has ended. */
   more(): Promise<boolean>;
 };
 
@@ -20,8 +20,8 @@ const firstRead = 256 * 1024;
 const longestPart = 32 * 1024 * 1024;
 
 /**
- * A dump as text, from its bytes, which may be compressed with gzip.
- * Errors: `DocumentError` if the file is not text in a charset that contains ASCII, or is a damaged gzip.
+ * Opens a dump, which may be compressed with gzip.
+ * Errors: `DocumentError` if the file is not text in a superset of ASCII, or is a damaged gzip file.
  */
 export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
   const chunks = plainChunks(bytes);
@@ -46,15 +46,16 @@ export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
       countedTo = 0;
       if (dump.text.length > longestPart) {
         throw new DocumentError(
-          `Line ${dump.line()}: what begins here is longer than 32 MiB, or one of its quotes is not closed. Write the dump again.`,
+          `Line ${dump.line()}: the statement or row that begins here is longer than 32 MiB, or one of its quotes is not closed. Write the dump again.`,
         );
       }
       if (isEnd) return false;
-      const wanted = Math.max(firstRead, 2 * dump.text.length); // so that long rows are not scanned again too often
+      // doubling the text each time limits how often a long row is scanned again from its beginning
+      const wanted = Math.max(firstRead, 2 * dump.text.length);
       while (dump.text.length < wanted && !isEnd) {
         const { done, value } = await chunks.next();
         isEnd = done === true;
-        dump.text += isEnd ? "\n" : value; // a last comment without a line end is one too
+        dump.text += isEnd ? "\n" : value; // so that a comment on the last line, without a line end, is complete
       }
       return true;
     },

@@ -13,7 +13,7 @@ async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint8A
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
 }
 
-/** The rows of the table `keys`, with the wanted values by column. */
+/** Reads the rows of the table `keys` from a dump, with the wanted values by column. */
 async function rowsOf(dump: string | Uint8Array, pieceLength = 3): Promise<Record<string, unknown>[]> {
   const found: Record<string, unknown>[] = [];
   for await (const part of readDump(dumpText(pieces(Buffer.from(dump as string), pieceLength)), wanted)) {
@@ -64,7 +64,7 @@ test.each([
   expect(value instanceof Uint8Array ? Uint8Array.from(value) : value).toEqual(expected);
 });
 
-test("rows are read from every statement that mysqldump writes them with", async () => {
+test("rows are read from every form of statement in which mysqldump writes rows", async () => {
   const dump = [
     "/*M!999999\\- enable the sandbox mode */ ",
     "-- MySQL dump 10.13; a comment; with 'a quote",
@@ -109,7 +109,7 @@ test.each([
   "select 1 AS `'*/`",
   "/* it's */",
   "-- it's */\n",
-])("the executable comment with %s ends where it ends for the server", async (body) => {
+])("an executable comment with %s ends where MySQL lets it end", async (body) => {
   const view = `/*M!50001 CREATE VIEW v AS ${body} */;\n/*!50001 CREATE VIEW v AS ${body} */;\n`;
   const rows = `INSERT INTO \`keys\` VALUES (1,'a','b');`;
   for (const pieceLength of [1, 1000]) {
@@ -118,7 +118,7 @@ test.each([
   }
 });
 
-test("a comment with an apostrophe is skipped wherever a read of the file ends within it", async () => {
+test("a comment with an apostrophe is skipped even if the file is read up to the middle of it", async () => {
   const readLength = 256 * 1024;
   const comments = "/* it's */ -- it's\n# it's\n";
   for (let cut = 0; cut <= comments.length; cut += 1) {
@@ -129,12 +129,12 @@ test("a comment with an apostrophe is skipped wherever a read of the file ends w
   }
 });
 
-test("values of columns that are not wanted are not kept", async () => {
+test("values of unwanted columns are read as null", async () => {
   const [row] = await rowsOf(`${table}INSERT INTO \`keys\` VALUES (1,0xff,'x');${completed}`);
   expect(row).toEqual({ id: 1, unused: null, value: "x" });
 });
 
-describe("a dump is refused with the line and what to do", () => {
+describe("a dump is refused with an error that names the line and says what to do", () => {
   const insert = "INSERT INTO `keys` VALUES (1,'a','b');\n";
   const latin1 = Buffer.from(`${table}INSERT INTO \`keys\` VALUES (1,'a','\xfc');${completed}`, "latin1");
   test.each<[string, string | Uint8Array, string]>([
@@ -183,7 +183,7 @@ describe("a dump is refused with the line and what to do", () => {
     [
       "it has two databases",
       `${table}USE b;\n${table}${completed}`,
-      "Line 3: the table keys is here a second time",
+      "Line 3: the dump has the table keys a second time",
     ],
     [
       "a value is a function",
@@ -209,13 +209,13 @@ describe("a dump is refused with the line and what to do", () => {
     };
     const reading = Array.fromAsync(readDump(dumpText(endless()), wanted));
     expect(await reading.catch((error: Error) => error.message)).toContain(
-      "Line 2: what begins here is longer than 32 MiB, or one of its quotes is not closed",
+      "Line 2: the statement or row that begins here is longer than 32 MiB, or one of its quotes is not closed",
     );
     expect(read).toBeLessThan(100);
   });
 });
 
-describe("a dump that lacks what is needed is refused", () => {
+describe("a dump that lacks a needed table or column is refused", () => {
   const tables: readonly WantedTable[] = [
     { table: "keys", needed: ["id", "value"], optional: ["gone", "gone_m"], anyOf: ["gone", "gone_m"] },
     { table: "apis", needed: ["id"], optional: [] },
@@ -234,7 +234,7 @@ describe("a dump that lacks what is needed is refused", () => {
       "CREATE TABLE `keys` (`id` int, `value` int, `gone_m` int);",
       "The dump lacks the table apis.",
     ],
-  ])("if it is %s", async (_, dump, message) => {
+  ])("if it lacks %s", async (_, dump, message) => {
     const refusal = await stage(dump + completed).catch((error: Error) => error.message);
     expect(refusal).toContain(message);
   });

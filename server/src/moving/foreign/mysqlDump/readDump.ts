@@ -3,10 +3,10 @@ import type { DumpText } from "./dumpText.ts";
 import { columnsIn, commentEnd, nameAt, partEnd, spaceEnd, statementEnd } from "./scan.ts";
 import { type DumpValue, rowEnd, ValueError } from "./values.ts";
 
-/** The columns of a table, for rows without a column list. */
+/** A CREATE TABLE statement. Its columns are needed for INSERT statements without a column list. */
 export type DumpTable = { kind: "table"; table: string; columns: readonly string[]; line: number };
 
-/** Some rows of a table. `values` of columns that are not wanted are null. */
+/** Some rows of a table. Values of unwanted columns are null. */
 export type DumpRows = {
   kind: "rows";
   table: string;
@@ -15,16 +15,16 @@ export type DumpRows = {
   line: number;
 };
 
-/** Which tables are read, and which of their columns. */
+/** The tables to read, and for each the columns. */
 export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** more than the beginning of a statement has, with the names of all columns */
+/** This many bytes are enough to recognize any statement: an INSERT's beginning with all column names is shorter. */
 const headLength = 128 * 1024;
 const rowsAtOnce = 1000;
 
 /**
- * The wanted tables and rows of what mysqldump or mariadb-dump wrote, in their order, in constant memory.
- * Errors: `DocumentError` with the line for what cannot be read, and for a dump that is truncated.
+ * Reads the wanted tables and rows of a dump of mysqldump or mariadb-dump in their order. Its memory does not grow with the dump.
+ * Errors: `DocumentError` with the line if a statement cannot be read; `DocumentError` if the dump is truncated.
  */
 export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<DumpTable | DumpRows> {
   const tables: Tables = new Map();
@@ -39,7 +39,9 @@ export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<
     const before = dump.used();
     yield* readStatement(dump, tables, wanted);
     if (dump.used() === before) {
-      throw new DocumentError(`Line ${dump.line()}: what begins here cannot be read. Write the dump again.`);
+      throw new DocumentError(
+        `Line ${dump.line()}: the statement that begins here cannot be read. Write the dump again.`,
+      );
     }
   }
   if (!isComplete) throw truncated();
@@ -64,7 +66,7 @@ async function* readStatement(
   else await (/^DELIMITER\s/i.test(head) ? skipDelimited(dump) : skipStatement(dump));
 }
 
-/** False: the dump has ended. */
+/** Skips spaces and comments. Returns false if the dump has ended. */
 async function skipBlank(dump: DumpText, onComment: (comment: string) => void): Promise<boolean> {
   for (;;) {
     dump.at = spaceEnd(dump.text, dump.at);
@@ -102,7 +104,7 @@ async function* readTable(dump: DumpText, tables: Tables, wanted: Wanted): Async
   if (table === undefined || !wanted.has(table)) return;
   if (tables.has(table)) {
     throw new DocumentError(
-      `Line ${line}: the table ${table} is here a second time. Write a dump of one database only.`,
+      `Line ${line}: the dump has the table ${table} a second time. Write a dump of one database only.`,
     );
   }
   const columns = columnsIn(statement);
@@ -110,7 +112,7 @@ async function* readTable(dump: DumpText, tables: Tables, wanted: Wanted): Async
   yield { kind: "table", table, columns, line };
 }
 
-/** A client's delimiter is in force around triggers and routines, which have no rows. */
+/** Skips text from one DELIMITER line to the next. Dumps change the delimiter for triggers and routines, which have no rows. */
 async function skipDelimited(dump: DumpText): Promise<void> {
   const mark = /\nDELIMITER ;\r?\n/g;
   for (;;) {
@@ -124,7 +126,7 @@ async function skipDelimited(dump: DumpText): Promise<void> {
   }
 }
 
-/** Skips a statement of any length. */
+/** Skips a statement, which may be longer than the text that was read so far. */
 async function skipStatement(dump: DumpText): Promise<void> {
   for (;;) {
     let at = dump.at;
@@ -167,7 +169,7 @@ const insertStart =
   /(?:INSERT|REPLACE)(?:\s+(?:IGNORE|DELAYED|LOW_PRIORITY|HIGH_PRIORITY))*(?:\s+INTO)?\s+/iy;
 const valuesStart = /VALUES?/iy;
 
-/** Undefined for other statements, such as INSERT … SELECT. */
+/** The table and columns of an INSERT statement with rows; undefined for other statements, such as INSERT … SELECT. */
 function insertTarget(text: string, start: number): Target | undefined {
   let at = stepOver(insertStart, text, start);
   const name = at === undefined ? undefined : nameAt(text, at);
@@ -197,7 +199,7 @@ function columnList(text: string, start: number): { columns: string[]; end: numb
   return undefined;
 }
 
-/** The rows up to the semicolon, some at a time. */
+/** Reads the rows of a statement up to its semicolon, some at a time. */
 async function* rowsOf(
   dump: DumpText,
   table: string,
@@ -222,7 +224,7 @@ async function* rowsOf(
   await skipStatement(dump);
 }
 
-/** Undefined if more text is needed. */
+/** Reads one row; undefined if more of the dump must be read first. */
 function nextRow(
   dump: DumpText,
   table: string,

@@ -1,21 +1,24 @@
-/** Steps over the SQL of a dump. A position of -1 means that the text ends too early: more of it must be read. */
+/**
+ * Functions that return positions in the SQL of a dump. All return -1 if the text ends before the position is certain. Then more
+ * of the dump must be read.
+ */
 
 const backslash = 92;
 
-/** Where spaces and line ends end. */
+/** The position after spaces and line ends. */
 export function spaceEnd(text: string, start: number): number {
   let at = start;
   while (text.charCodeAt(at) <= 32) at += 1;
   return at;
 }
 
-/** Where the comment ends that begins at `at`; `at` itself if none does. */
+/** The position after the comment that begins at `at`; `at` itself if no comment begins there. */
 export function commentEnd(text: string, at: number): number {
   const isExecutable = text.startsWith("/*!", at) || text.startsWith("/*M!", at);
   return isExecutable ? executableEnd(text, at + 3) : plainCommentEnd(text, at);
 }
 
-/** The server runs what is in such a comment, so a text in it may contain the mark of its end. */
+/** MySQL runs the SQL in such a comment, so a quoted text in it may contain the characters that otherwise end the comment. */
 function executableEnd(text: string, start: number): number {
   for (let at = start; at !== -1 && at < text.length; at = partEnd(text, at, plainCommentEnd)) {
     if (text.startsWith("*/", at)) return at + 2;
@@ -34,7 +37,7 @@ function after(text: string, mark: string, start: number): number {
   return at === -1 ? -1 : at + mark.length;
 }
 
-/** Where the text in quotes ends whose opening quote is at `start`: behind the closing one. */
+/** The position after the closing quote of the text whose opening quote is at `start`. */
 export function quotedEnd(text: string, start: number): number {
   const quote = text.charCodeAt(start);
   const hasEscapes = text[start] !== "`";
@@ -49,7 +52,7 @@ export function quotedEnd(text: string, start: number): number {
   return -1;
 }
 
-/** Where a statement ends: behind its semicolon. */
+/** The position after a statement's semicolon. */
 export function statementEnd(text: string, start: number): number {
   for (let at = start; at < text.length; ) {
     const character = text[at];
@@ -61,7 +64,7 @@ export function statementEnd(text: string, start: number): number {
   return -1;
 }
 
-/** Where the quoted text or the comment ends that begins at `at`, or else the next character. */
+/** The position after the quoted text or the comment that begins at `at`. If none does, the next character. */
 export function partEnd(text: string, at: number, endOfComment = commentEnd): number {
   const character = text[at];
   if (character === "'" || character === '"' || character === "`") return quotedEnd(text, at);
@@ -73,7 +76,7 @@ export function partEnd(text: string, at: number, endOfComment = commentEnd): nu
 
 export type Name = { name: string; end: number };
 
-/** The last part of a name such as `shop`.`keys`, with or without quotes; undefined if a name does not begin there. */
+/** The last part of a name such as `shop`.`keys`, with or without quotes; undefined if no name begins at `start`. */
 export function nameAt(text: string, start: number): Name | undefined {
   const first = partOfName(text, start);
   if (first === undefined || text[first.end] !== ".") return first;
@@ -94,12 +97,12 @@ function partOfName(text: string, start: number): Name | undefined {
   return name === undefined ? undefined : { name, end: start + name.length };
 }
 
-/** The columns of a CREATE TABLE statement, in their order. */
+/** The names of the columns of a CREATE TABLE statement, in their order. */
 export function columnsIn(statement: string): string[] {
   return definitionStarts(statement).flatMap((at) => columnAt(statement, at) ?? []);
 }
 
-/** Where the definitions of columns and keys begin. */
+/** The positions at which the definitions of columns and keys begin. */
 function definitionStarts(statement: string): number[] {
   const starts: number[] = [];
   let depth = 0;
@@ -113,7 +116,7 @@ function definitionStarts(statement: string): number[] {
   return starts;
 }
 
-/** Skips the table's name, which may contain one. */
+/** The position of the parenthesis that opens the definitions. The table's name, which may contain one too, is skipped. */
 function openParenthesis(statement: string): number {
   let at = 0;
   while (at < statement.length && statement[at] !== "(") at = Math.max(at + 1, partEnd(statement, at));

@@ -3,18 +3,18 @@ import { DocumentError } from "../../parseRecord.ts";
 import type { DumpText } from "./dumpText.ts";
 import { readDump } from "./readDump.ts";
 
-/** A table that a reader needs. Columns that the dump lacks are null, and so is an optional table's whole content. */
+/** A table that a reader needs. If the dump lacks an optional column, its values are null; an optional table is empty. */
 export type WantedTable = {
   table: string;
   needed: readonly string[];
   optional: readonly string[];
-  /** of these optional columns, the dump must have one */
+  /** optional columns of which the dump must have at least one */
   anyOf?: readonly string[];
   isOptional?: true;
 };
 
 /**
- * Copies the wanted tables of a dump into a scratch database, since the rows of a dump are in no useful order.
+ * Copies the wanted tables of a dump into a temporary SQLite database, because the rows of a dump are in no useful order.
  * Errors: `DocumentError` if the dump cannot be read, or lacks a table or a column.
  */
 export async function stageDump(
@@ -56,6 +56,6 @@ function refuseMissingColumn(
   if (missing.length === 0 && !lacksAll) return;
   const names = lacksAll ? [...missing, anyOf.join(" or ")] : missing;
   throw new DocumentError(
-    `Line ${line}: the table ${table} lacks ${names.join(", ")}. Write the dump of a database that has these columns: docs/moving/export-and-import.md names the versions.`,
+    `Line ${line}: the table ${table} lacks ${names.join(", ")}. Dump a database of a supported version; docs/moving/export-and-import.md lists them.`,
   );
 }

@@ -1,9 +1,9 @@
 import { quotedEnd, spaceEnd } from "./scan.ts";
 
-/** A value of a row. Binary values that are UTF-8 are text. */
+/** A value of a row. A binary value is text if it is valid UTF-8. */
 export type DumpValue = string | number | null | Uint8Array;
 
-/** Why a value cannot be read, without its place. */
+/** Says why a value cannot be read. The caller adds the line and the table. */
 export class ValueError extends Error {}
 
 const openParenthesis = 40;
@@ -11,13 +11,14 @@ const quote = 39;
 const underscore = 95;
 
 /**
- * Where the row ends that begins at `start`: behind its closing parenthesis; -1: the text ends before. `row` gets the
- * values at the places that `isWanted` marks, and null at the others. Errors: `ValueError`.
+ * Reads the row that begins at `start` into `row`: the values that `isWanted` marks, and null for the others. Returns the
+ * position after the closing parenthesis, or -1 if the text ends before it. Errors: `ValueError`.
  */
 export function rowEnd(text: string, start: number, isWanted: readonly boolean[], row: DumpValue[]): number {
   const open = spaceEnd(text, start);
   if (open >= text.length) return -1;
-  if (text.charCodeAt(open) !== openParenthesis) throw new ValueError("a row must begin with (");
+  if (text.charCodeAt(open) !== openParenthesis)
+    throw new ValueError("a row must begin with (: write the dump again");
   return valuesEnd(text, open + 1, isWanted, row);
 }
 
@@ -29,11 +30,11 @@ function valuesEnd(text: string, start: number, isWanted: readonly boolean[], ro
     if (at >= text.length) return -1;
     row.push(isWanted[row.length] === true ? parsedValue(text.slice(first, end)) : null);
     if (text[at] === ")") return at + 1;
-    if (text[at] !== ",") throw new ValueError("a value must be followed by , or )");
+    if (text[at] !== ",") throw new ValueError("a value must be followed by , or ): write the dump again");
   }
 }
 
-/** Values are texts in quotes, with or without a charset before them, or words. */
+/** The position after a value: a quoted text, with or without a charset before it, or a word such as a number or NULL. */
 function valueEnd(text: string, start: number): number {
   let at = start;
   if (text.charCodeAt(at) === underscore) {
@@ -70,7 +71,9 @@ function literal(word: string): DumpValue {
   if (bits !== undefined) return Number.parseInt(bits, 2);
   if (/^true$/i.test(word)) return 1;
   if (/^false$/i.test(word)) return 0;
-  throw new ValueError(`${JSON.stringify(word.slice(0, 40))} is not a value that mysqldump writes`);
+  throw new ValueError(
+    `${JSON.stringify(word.slice(0, 40))} is not a value that mysqldump writes: write the dump again`,
+  );
 }
 
 const escapes: Readonly<Record<string, string>> = {
