@@ -82,7 +82,7 @@ function post(operation: Operation): JsonSchema {
   };
 }
 
-/** The sentence on what the root key must hold. */
+/** Returns the sentence that says which permissions an operation needs. */
 export function needs({ permission, orPermission, alsoNeeds = [] }: Operation): string {
   const [first = "", ...others] = [permission, ...alsoNeeds].map(shown);
   if (orPermission !== undefined) return `Needs the permission ${first} or ${shown(orPermission)}.`;

@@ -154,7 +154,7 @@ describe.each(engines)("on $name,", (engine) => {
     const between = Array.from({ length: 300 }, (_, index) => `sk_more_${index}`);
     const rows = [
       ...keys.map((key) => ({ key, hash: bcrypt(key) })),
-      // so that the nine are in several batches
+      // these are sorted between the nine keys, so that the nine are imported in several batches
       ...between.map((key) => ({ key, hash: hashes["sha512"]?.(key)[0] ?? "", algorithm: "sha512" })),
     ].sort((one, other) => (one.key.slice(8) < other.key.slice(8) ? -1 : 1));
     const place = await into();
@@ -278,7 +278,7 @@ async function onlyKey(server: TestServer): Promise<string> {
   return (await server.services.engine.db.selectFrom("keys").select("id").executeTakeFirstOrThrow()).id;
 }
 
-/** Known values of the implementations themselves: of the reference implementation of argon2, Openwall's bcrypt, and passlib. */
+/** Test vectors of the reference implementation of argon2, of Openwall's bcrypt, and of passlib. */
 const vectors: readonly (readonly [key: string, hash: string])[] = [
   ["password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"],
   ["password", "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc"],
@@ -374,7 +374,7 @@ describe("without a database,", () => {
     expect(await oldHashes.compare(long, [cut], "x")).toEqual({ hash: cut });
     for (const [key, hash] of [
       [`${long}y`, cut],
-      [`${long}y`, bcrypt(`${long}y`)], // of a library that does something of its own with long keys
+      [`${long}y`, bcrypt(`${long}y`)], // Bun hashes a long key before bcrypt; other libraries do not
       ["ab\0ab", bcrypt("ab")],
     ] as const) {
       expect(await oldHashes.compare(key, [hash], "x")).toBe("unknown");
