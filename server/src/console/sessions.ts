@@ -34,7 +34,7 @@ export type Sessions = {
   /**
    * Finds the session with this secret. Reads the session and its root key from the database each time,
    * so that revoking a root key ends its sessions at once on every node. Errors:
-   * `console_session_missing`, and those of `judged`.
+   * `console_session_missing`, `workspace_disabled`, `root_key_disabled`, `root_key_expired`.
    */
   find(secret: string | undefined): Promise<Session>;
   end(session: Session, origin: Origin): Promise<void>;

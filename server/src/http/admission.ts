@@ -30,7 +30,7 @@ export type Door = {
   inFlight(): number;
 };
 
-/** Does the work for `asked` once the door admits it. Errors: `server_overloaded`, and those of the work. */
+/** Calls `work` with `asked` once the door admits the call. Errors: `server_overloaded`, and those of `work`. */
 export function through<A, T>(
   door: Door,
   work: (asked: A) => MaybePromise<T>,

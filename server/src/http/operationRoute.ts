@@ -234,8 +234,8 @@ class RequestCall implements Call {
     const { exchange, body, route } = this.#asked;
     const { request } = exchange;
     const secret = route.access.secret(request);
-    // the owner finds its stored responses again; in the console it is the session, since another session of the same
-    // root key could not decrypt them
+    // a stored response is found only by its owner; in the console this is the session, since another session of the
+    // same root key could not decrypt the response
     const owner = this.via === undefined ? this.caller.rootKeyId : secret;
     const call = { secret, owner, operation: route.operation.name, body };
     return idempotencyOf(request.headers.get("idempotency-key"), call);

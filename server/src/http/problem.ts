@@ -19,8 +19,8 @@ export function errorBody(failure: Failure, typeBase: string): ErrorBody {
 
 /**
  * The content type of an error. Unkey's documentation gives one for each operation and status, and Unkey's clients
- * build their typed errors only from this type. If it is JSON, an error is sent as problem+json only to a client whose
- * Accept header names problem+json.
+ * build their typed errors only from this type. If it is plain JSON, the error is sent as problem+json only to a client
+ * whose Accept header names problem+json.
  */
 export function problemType(
   status: number,

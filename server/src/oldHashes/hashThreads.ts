@@ -12,8 +12,8 @@ export type Compared = { found: string | undefined; failures: readonly string[] 
 /** Compares keys with salted hashes away from the main thread, a bounded number of them at a time. */
 export type HashThreads = {
   /**
-   * Finds the first of the hashes that the key has. `place` is the workspace and the start of the key. Guesses with the
-   * same place share a bound.
+   * Finds the first of the hashes that the key has. `place` is the workspace and the start of the waiting keys. Guesses
+   * with the same place share a bound.
    */
   compare(guess: Guess, place: string): Promise<Comparison>;
   /** guesses that run or are queued */

@@ -23,7 +23,7 @@ const cheap = { algorithm: "argon2id", memoryCost: 64, timeCost: 1 } as const;
 const bcrypt = (key: string, version = "b", cost = 4) =>
   password(key, { algorithm: "bcrypt", cost }).replace("$2b$", `$2${version}$`);
 
-/** What other systems store of a key, and the algorithm if it must be named. */
+/** What other systems store for a key, and the algorithm's name if the import cannot see it from the hash. */
 const hashes: Readonly<Record<string, (key: string) => readonly [hash: string, algorithm?: string]>> = {
   sha512: (key) => [createHash("sha512").update(key).digest("hex"), "sha512"],
   "hmac-sha256": (key) => [createHmac("sha256", secret).update(key).digest("base64"), "hmac-sha256"],
