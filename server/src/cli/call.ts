@@ -8,9 +8,9 @@ import { printRows, printsRows } from "./lists.ts";
 export type Target = {
   url: string;
   rootKey: string | undefined;
-  /** the file in which a server in this folder may have stored its first root key */
+  /** the file next to the database to which the server's first start may have written the root key */
   rootKeyFile: string | undefined;
-  /** how long a call may take; an operation that works through a large body may take ten times as long */
+  /** the maximum duration of a call; operations that work in several transactions get ten times as long */
   withinMs: number;
   nowMs(): number;
   /** the width of the terminal in characters; undefined: the output does not go to a terminal */
@@ -19,8 +19,8 @@ export type Target = {
 
 /**
  * `latchkey <group> <operation> --field value …`: calls an operation on a running server and prints the response. The
- * flags are the fields of the operation's input. With `textOf`, prints the text that it returns for the response's
- * data. Returns the exit code. Errors: `CommandError`.
+ * flags are the fields of the operation's input. If `textOf` is given, it turns the response's data into the text to
+ * print. Returns the exit code. Errors: `CommandError`.
  */
 export async function callOperation(
   operation: Operation,
@@ -48,7 +48,7 @@ export async function callOperation(
 
 type Reply = { data?: Record<string, unknown>; pagination?: { cursor?: string } };
 
-/** Whether the operation is a decision, and it refused the key, the reservation or the counted request. */
+/** Whether the operation decides on a key, a reservation or a request of a user, and refused it. */
 function isDenied({ decides }: Operation, { data = {} }: Reply): boolean {
   if (decides !== true) return false;
   return ["valid", "granted", "success", "passed"].some((member) => data[member] === false);

@@ -1,4 +1,4 @@
-/** A command cannot run. The message has sentences for the user. */
+/** A command cannot run. The user sees the message, so it consists of whole sentences. */
 export class CommandError extends Error {}
 
 /** The command line itself is wrong: an unknown word, or a missing or invalid argument. */

@@ -1,4 +1,4 @@
-/** A command other than the operations. */
+/** A command that is not an operation, as the help describes it. */
 export type Command = {
   /** one word, or a group and a verb */
   name: string;

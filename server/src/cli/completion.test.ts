@@ -8,14 +8,14 @@ import { completion } from "./completion.ts";
 import { inputSchema } from "./fields.ts";
 
 const folder = newFolder();
-/** the names of files here, since the shells complete these too */
+/** the shells' working directory; it is empty, since the shells also complete the names of files */
 const emptyFolder = newFolder();
 const scriptOf = (shell: string) => join(folder, shell);
 beforeAll(() => {
   for (const shell of Object.keys(shells)) writeFileSync(scriptOf(shell), completion([shell], operations));
 });
 
-/** Runs a real shell and returns what it suggests for the last of these words. */
+/** By shell: returns a command that runs this shell and prints its suggestions for the last of the words. */
 const shells: Record<string, (words: readonly string[]) => string[]> = {
   bash: (words) => [
     "bash",
@@ -29,7 +29,7 @@ const shells: Record<string, (words: readonly string[]) => string[]> = {
     "zsh",
     "-f",
     "-c",
-    // these functions of zsh exist only while a person presses the Tab key
+    // zsh defines these functions only while it completes a word, so the test defines its own
     `compdef() {}; _files() {}; compadd() { shift; print -l -- "$@" }
     source ${scriptOf("zsh")}; words=("$@"); CURRENT=$#; _latchkey`,
     "zsh",

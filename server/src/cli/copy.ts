@@ -8,7 +8,7 @@ import { UsageError } from "./commandError.ts";
 export type CopySource = { database: DatabaseAddress; redisUrl: string | undefined; counterBytes: number };
 
 type Surroundings = {
-  /** the time by the clock that counters use, in milliseconds */
+  /** the time of the monotonic clock by which counters measure their windows, in milliseconds */
   monotonicMs(): number;
   isStopped(): boolean;
   progress(sentence: string): void;

@@ -24,7 +24,7 @@ export function commandName({ name }: Operation): string {
   return `latchkey ${name.replace(".", " ")}`;
 }
 
-/** The flags that every operation has, each with the text that follows it in the help. `json` replaces the fields. */
+/** The flags that every operation has, each with the text that follows it in the help. */
 const commonFlags = {
   json: "<json | - | @file>  The whole body, instead of single fields; - reads it from stdin.",
   "root-key-file": "<file | ->  Where the root key is, instead of LATCHKEY_ROOT_KEY; - reads it from stdin.",
@@ -47,7 +47,7 @@ export function furtherFlags(operation: Operation): Readonly<Record<string, stri
   return isList(operation) ? { ...commonFlags, ...listFlags } : commonFlags;
 }
 
-/** The parsed flags of a command line: `fields` as text, and `further` flags that are not fields. */
+/** The parsed flags of a command line. `fields`: fields of the body, as text. `further`: all other flags. */
 export type Flags = {
   further: Partial<Record<FurtherFlag, string>>;
   fields: ReadonlyMap<string, string>;
@@ -159,7 +159,7 @@ function readJson(text: string, flag: string): unknown {
   }
 }
 
-/** Reads a file, or 0 for stdin. Errors: `UsageError` if it cannot be read. */
+/** Reads the file at the path `source`, or stdin if `source` is 0. Errors: `UsageError` if it cannot be read. */
 export function readSource(source: string | 0, flag: string): string {
   try {
     return readFileSync(source, "utf8");

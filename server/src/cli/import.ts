@@ -24,7 +24,7 @@ export type ImportFlags = {
   workspace: string | undefined;
   /** the product whose keys are imported; undefined: the file is an export document */
   from: Product | undefined;
-  /** the api for keys of another product */
+  /** the api that gets the imported keys of another product */
   api: string | undefined;
   /** the workspace of Unkey whose records are imported */
   fromWorkspace: string | undefined;
@@ -61,8 +61,8 @@ export function importFlags(words: readonly string[]): ImportFlags {
 }
 
 /**
- * How this server seals recoverable keys: it encrypts them under its recovery key. Without a recovery key,
- * `fingerprint` and `recovery` are undefined.
+ * How this server encrypts recoverable keys, which can be shown again: under its recovery key. `fingerprint`
+ * identifies this recovery key. Without a recovery key, `fingerprint` and `recovery` are undefined.
  */
 export type Sealing = {
   recovery: Recovery | undefined;
@@ -87,9 +87,9 @@ export async function openImport(file: string): Promise<OpenDocument> {
 }
 
 /**
- * Returns a function that seals the recoverable keys of a document for this server. It returns null to
- * import a key as not recoverable, and `undefined` if a key cannot be opened. Errors: `CommandError` if this
- * server has no key that opens them.
+ * Returns a function that takes an encrypted recoverable key from a document and encrypts it for this server. The
+ * function returns null if the key is to be imported as not recoverable, and `undefined` if the key cannot be
+ * decrypted. Errors: `CommandError` if this server does not have the recovery key of the document.
  */
 export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
   const { recovery, fingerprint, recoveryWith } = sealing;
@@ -114,8 +114,9 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
 }
 
 /**
- * Returns the workspace to import into: that of the flag, that of the document, or the only one. In an empty
- * database, creates that of the document. Errors: like `workspaceOf`.
+ * Returns the id of the workspace to import into: the one that the flag names, otherwise the document's workspace if
+ * it exists here, otherwise the only workspace. In an empty database, creates the document's workspace. Errors: like
+ * `workspaceOf`.
  */
 export async function workspaceFor(
   engine: Engine,
@@ -174,7 +175,7 @@ function failureOf(error: unknown): CommandError | undefined {
   return new CommandError(`${error.message}${fix}`);
 }
 
-/** Errors: `CommandError` if the work is refused or its file cannot be read. */
+/** Does the work. Errors: `CommandError` if `work` finds that its document is damaged, or cannot read the file. */
 export async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -62,9 +62,9 @@ export type Openers = {
 type ForeignKeys = { entries: AsyncGenerator<Entry>; close(): Promise<void> };
 
 /**
- * Opens the keys of another product, in its database or a file. A dump is first read as a whole. The caller must call
- * `close` after reading. Errors: `StorageError` if the database cannot be opened, `DocumentError` if a dump or a file
- * cannot be read.
+ * Opens the keys of another product in its database, a dump of its database, or a CSV file. A dump is first loaded
+ * into a temporary database. The caller must call `close` after reading. Errors: `StorageError` if the database cannot
+ * be opened, `DocumentError` if a dump or a file cannot be read.
  */
 export async function openForeignKeys(
   product: Product,
@@ -127,7 +127,7 @@ function checkReadableTwice(file: string): void {
   );
 }
 
-/** Whether the place is a text file: neither an address nor a SQLite file. */
+/** Whether `place` names a text file: it is neither the URL of a database nor the path of a SQLite file. */
 function isText(place: string): boolean {
   if (/^(postgres(ql)?|file):/.test(place)) return false;
   checkReadableTwice(place);

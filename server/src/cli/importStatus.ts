@@ -21,8 +21,8 @@ export function statusFlags(words: readonly string[]): StatusOptions {
 type StatusSource = { engine: Engine; usage: UsageSql; workspaceId: string; nowMs: number };
 
 /**
- * `latchkey import status`: prints how many waiting keys have got their hash from the upstream, and where
- * the upstream decided differently. With `--not-seen-days`, prints the imported keys that were not
+ * `latchkey import status`: prints for how many imported keys the server has learned the SHA-256, and how often the
+ * upstream decided differently than this server. With `--not-seen-days`, prints the imported keys that were not
  * verified in that time, as CSV.
  */
 export async function importStatus(

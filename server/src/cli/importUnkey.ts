@@ -88,8 +88,8 @@ const callWithinMs = 30_000;
 const mostListed = 100;
 
 /**
- * `latchkey import unkey`: imports everything that the API of Unkey shows of a workspace. It does not show hashes, so
- * the imported keys are waiting keys. Prints a report, and returns the exit code.
+ * `latchkey import unkey`: imports all records of a workspace that the API of Unkey returns. The API does not return
+ * the hashes of keys, so the imported keys are waiting keys. Prints a report, and returns the exit code.
  */
 export async function importUnkey(
   target: CommandTarget,

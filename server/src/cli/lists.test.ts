@@ -19,7 +19,7 @@ const lists = operations.filter(({ page }) => page !== undefined);
 
 type Printed = { code: number; lines: string[]; errors: string[] };
 
-/** What `latchkey <words>` prints. `width`: that of the terminal; undefined: the output goes to a file. */
+/** What `latchkey <words>` prints. `width`: the width of the terminal; undefined: the output goes to a file. */
 async function latchkey(words: string[], width?: number, more: Partial<Target> = {}): Promise<Printed> {
   const [group = "", verb = "", ...rest] = words;
   const operation = operationOf([group, verb], operations);

@@ -16,7 +16,7 @@ type Printing = {
   ask(more: object): Promise<{ ok: boolean; reply: ListReply }>;
 };
 
-/** Whether the flags or the terminal ask for something other than the unchanged response. */
+/** Whether to print rows: a table, or the items of all pages. Otherwise the response is printed unchanged. */
 export function printsRows({ operation, flags, terminalWidth }: Omit<Printing, "ask">): boolean {
   if (!isList(operation)) return false;
   return formOf(flags.further.output, terminalWidth) === "table" || flags.further.all !== undefined;
@@ -68,7 +68,7 @@ export function printer(
   };
 }
 
-/** Returns how to print a list. Errors: `UsageError` if `--output` has another value. */
+/** Returns how to print a list. Default: as a table on a terminal, else as JSON. Errors: `UsageError`. */
 function formOf(output: string | undefined, terminalWidth: number | undefined): "table" | "json" {
   if (output === undefined) return terminalWidth === undefined ? "json" : "table";
   if (output === "table" || output === "json") return output;

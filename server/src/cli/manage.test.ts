@@ -29,7 +29,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     return out;
   };
-  /** The message with which a command is refused, run in this process. */
+  /** Runs a command that must be refused, in this process, and returns the message of the refusal. */
   const refused = async (words: readonly string[]): Promise<string> => {
     try {
       await manage(server.services.engine, words);
@@ -52,7 +52,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
   const rows = (text: string) => text.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   const ask = (rootKey: string, operation = "identities.listIdentities", body: unknown = {}) =>
     server.call(operation, body, { rootKey });
-  /** Waits for the status, at most as long as a running server may take to notice a change. */
+  /** Waits until a call with this root key gets the status. A running server may take a second to notice a change. */
   const untilStatus = (status: number, rootKey: string) =>
     until(async () => (await ask(rootKey)).status === status, 5_000);
 

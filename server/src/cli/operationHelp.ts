@@ -17,7 +17,7 @@ export function operationHelp(operation: Operation): string {
   ].join("\n");
 }
 
-/** Returns a line for each field in a value, at any depth. Only the fields of the body itself are flags. */
+/** Returns a line for each field, including nested fields. A field of the body itself is shown as a flag. */
 function fieldLines(value: Schema, path: string): string[] {
   const inner = value.anyOf?.find(({ type }) => type !== "null") ?? value;
   if (inner.items !== undefined) return fieldLines(inner.items, `${path}[]`);

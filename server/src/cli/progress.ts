@@ -13,7 +13,7 @@ export function progress() {
       shownAtMs = nowMs;
       process.stderr.write(`\r\u001b[K${text()}`);
     },
-    /** Prints a sentence that stays. */
+    /** Prints a sentence on a line of its own. Later progress does not overwrite it. */
     tell(sentence: string): void {
       clear();
       process.stderr.write(`${sentence}\n`);

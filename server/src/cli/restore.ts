@@ -3,9 +3,9 @@ import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CommandError, UsageError } from "./commandError.ts";
 
 /**
- * `latchkey restore <file> [--check]`: checks a backup, and copies it to the path of a missing database.
- * With `--check`, only checks it. Returns a description of the backup. Errors: `UsageError`,
- * `CommandError`, `RestoreError`.
+ * `latchkey restore <file> [--check]`: checks a backup, and copies it to the path of the server's database. No
+ * database may exist there yet. With `--check`, only checks the backup. Returns a description of the backup. Errors:
+ * `UsageError`, `CommandError`, `RestoreError`.
  */
 export async function restore(database: DatabaseAddress, words: readonly string[]): Promise<string> {
   const files = words.filter((word) => word !== "--check");

@@ -1,6 +1,6 @@
 import { CommandError } from "./commandError.ts";
 
-/** The settings from which the address of the server follows. */
+/** The settings that determine the address of the server. */
 export type Address = { LATCHKEY_URL?: string | undefined; HOST: string; PORT: number };
 
 /**

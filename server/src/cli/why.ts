@@ -22,8 +22,8 @@ type Check = {
 };
 
 /**
- * `latchkey keys why`: prints why a key is valid or refused. The flags are the fields of `keys explain`. The first
- * word may also be the key, its id, or the id of a request.
+ * `latchkey keys why`: prints why a key is valid or refused. The flags are the fields of the operation `keys.explain`.
+ * Before the flags, there may be one word without a flag: the key, its id, or the id of a request.
  */
 export async function why(
   operations: readonly Operation[],

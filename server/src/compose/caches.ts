@@ -27,7 +27,7 @@ export function cachesOf(config: Config, engine: Engine, metrics: Metrics): Cach
   return caches;
 }
 
-/** The default: an eighth of the memory that this process may use, but at least 32 MiB and at most 1 GiB. */
+/** The default size of the key cache: an eighth of this process's memory, but at least 32 MiB and at most 1 GiB. */
 function fittingBytes(): number {
   const memory = process.constrainedMemory() || totalmem();
   return Math.min(1024 * mebibyte, Math.max(32 * mebibyte, memory / 8));

@@ -17,9 +17,9 @@ import { findOwnersRootKey } from "../storage/queries/rootKeys.ts";
 export type Console = {
   routes: MoreRoutes | undefined;
   /**
-   * Returns a login link: an address that signs a browser in to the console once, with the permissions of a root key
-   * that has them all. Returns `undefined` if the server has no console, would refuse the login because it would be sent
-   * over plain HTTP, or has no such root key.
+   * Returns a login link: an address that signs a browser in to the console once, with a root key that has all
+   * permissions. Returns `undefined` if the server has no console, would refuse the login because it would be sent over
+   * plain HTTP, or has no root key with all permissions.
    */
   loginLink(serverUrl: string): Promise<string | undefined>;
 };

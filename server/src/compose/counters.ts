@@ -15,7 +15,7 @@ type Parts = {
   newHitId(): string;
 };
 
-/** Counters whose state can be shown. `isUp` returns whether Redis decides; it is missing if Redis is not configured. */
+/** Counters in Redis also have `isUp`: whether Redis decides. While it does not, this node decides from its memory. */
 export type ObservedCounters = Counters & { isUp?(): boolean };
 
 /**

@@ -11,9 +11,9 @@ type Parts = { engine: Engine; metrics: Metrics; monotonicMs(): number; log: Log
 const mostThreads = 4;
 
 /**
- * Creates what recognizes keys that were imported with a hash other than SHA-256, such as bcrypt. The comparisons run in
- * threads: half as many as the machine has processors, but one to four. Errors: `ConfigError` if the file with the
- * secret of HMAC hashes cannot be read.
+ * Creates the service that recognizes keys that were imported with a hash other than SHA-256, such as bcrypt. Its
+ * threads compare keys with hashes. There are half as many as the machine has processors, but at least one and at most
+ * four. Errors: `ConfigError` if the file with the secret of HMAC hashes cannot be read.
  */
 export function oldHashesOf(config: Config, { engine, metrics, monotonicMs, log }: Parts): OldHashes {
   const oldHashes = openOldHashes({

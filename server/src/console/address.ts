@@ -6,7 +6,7 @@ const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const forwarding =
   /^(forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|x-cluster-client-ip|x-original-.*|true-client-ip|cf-.*|fly-.*|x-envoy-.*)$/i;
 
-/** Whether a Host header or a host to listen on is one that only this machine can reach. */
+/** Whether only this machine can reach `host`, which is a Host header or the host that the server listens on. */
 export function isLoopback(host: string): boolean {
   return loopbackHost.test(host) || host === "::1";
 }
@@ -23,7 +23,7 @@ function ownOrigin(headers: Headers, publicUrl: string | undefined): string | un
 
 /**
  * Whether a page of ours has sent the request. Browsers say so in the Sec-Fetch-Site header. Old browsers, and
- * all browsers over plain HTTP, send only the Origin header. It must be our origin including the port, since
+ * all browsers over plain HTTP, send only the Origin header. The origin in it must be ours including the port, since
  * cookies and SameSite ignore ports.
  */
 export function isSameOrigin(headers: Headers, publicUrl: string | undefined): boolean {

@@ -7,7 +7,7 @@ import { testServer } from "../../test/setUp.ts";
 
 const here = (url: string) => new URL(url).host;
 
-/** Asks for the session in raw HTTP, with exactly these header lines. */
+/** Requests the current session over a raw connection, with only these header lines and a Content-Length. */
 function askSession(url: string, lines: readonly string[]) {
   const head = ["POST /console/session HTTP/1.1", "Content-Length: 0", ...lines];
   return exchangeRaw(url, `${head.join("\r\n")}\r\n\r\n`);

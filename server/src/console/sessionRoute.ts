@@ -35,7 +35,10 @@ const login = z.strictObject({
   loginToken: z.string().min(1).max(512).optional(),
 });
 
-/** Serves `/console/session`. `POST` signs in; without a body, it returns the session. `DELETE` signs out. */
+/**
+ * Serves `/console/session`. `POST` with a body signs in, `POST` without a body returns the current session, and
+ * `DELETE` signs out.
+ */
 export function sessionRoute(parts: Parts): Responder {
   const { exchanges, held, cookie, admit } = parts;
   const bodies = bodyBudget(64 * maxBytes);
@@ -108,7 +111,7 @@ async function callerOf(
   return { caller: judged(record, { nowMs: services.now }), byLink: true };
 }
 
-/** Returns the session as the response has it. */
+/** Returns what a response says about a session. */
 async function shown({ services }: Parts, { caller, endsAtMs }: Session) {
   const { workspaceId, rootKeyId, permissions } = caller;
   const workspace = await findWorkspace(services.db, workspaceId);

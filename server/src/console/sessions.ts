@@ -34,7 +34,7 @@ export type Sessions = {
   /**
    * Finds the session with this secret. Reads the session and its root key from the database each time,
    * so that revoking a root key ends its sessions at once on every node. Errors:
-   * `console_session_missing`, and those of `judged`.
+   * `console_session_missing`, `workspace_disabled`, `root_key_disabled`, `root_key_expired`.
    */
   find(secret: string | undefined): Promise<Session>;
   end(session: Session, origin: Origin): Promise<void>;
@@ -57,7 +57,7 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
   async function touch({ id, seenAtMs }: ConsoleSession, nowMs: number): Promise<void> {
     if (nowMs - seenAtMs < touchedEveryMs) return;
     const write = (tx: Tx) => touchConsoleSession(tx, id, nowMs);
-    await engine.transaction(write).catch(() => {}); // the session goes on, and can still read, even if nothing can be written
+    await engine.transaction(write).catch(() => {}); // a failed write is ignored, so that the user can still read
   }
 
   return {
@@ -89,8 +89,8 @@ export function sessions({ engine, db, now, newId, randomBytes, hashKey }: Servi
 }
 
 /**
- * Returns the caller of a session. If it began with a login link, it may see the server's status: the
- * user can read the server's output.
+ * Returns the caller of a session. If the session began with a login link, the caller may also see the server's
+ * status: the link is printed in the server's output, so its user has access to the server.
  */
 function callerOf({ byLink }: ConsoleSession, caller: Caller): Caller {
   return byLink ? { ...caller, permissions: new Set([...caller.permissions, serverPermission]) } : caller;

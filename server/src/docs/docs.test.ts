@@ -56,7 +56,7 @@ describe("the documentation of a running server", () => {
       const prose = readFileSync(join(root, file), "utf8").replace(/^```[\s\S]*?^```/gm, "");
       for (const [, target = ""] of prose.matchAll(/\]\(([\w./-]+\.md)(?:#[^)]*)?\)/g)) {
         const linked = join(dirname(file), target);
-        if (!files.includes(linked)) continue; // what only a checkout has, such as SECURITY.md
+        if (!files.includes(linked)) continue; // some pages exist only in the repository, such as SECURITY.md
         found.push(linked);
         expect([file, target, text.includes(` href="${addressOf(linked)}`)]).toEqual([file, target, true]);
       }

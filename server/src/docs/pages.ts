@@ -14,8 +14,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = existsSync(join(here, "docs")) ? here : join(here, "../../..");
 
 /**
- * Returns a function that finds a page by its address, such as `/docs/quotas`. It reads and renders a page when that is
- * first opened. The examples of the page call the server at `serverUrl`. Errors: those of the file system.
+ * Returns a function that finds a page by its address, such as `/docs/quotas`. The function reads and renders a page
+ * when the page is first requested. The examples of a page call the server at `serverUrl`. Errors: those of the file
+ * system.
  */
 export function readPages(serverUrl: string): (address: string) => Page | undefined {
   const names = namesByAddress();
@@ -45,7 +46,7 @@ function addressOf(name: string): string {
   return joinAddress("/docs", path.replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }
 
-/** Puts this server's address into the examples of a page. The other text keeps the default address: it explains it. */
+/** Replaces the default address by this server's in the examples of a page, but not in the text that explains it. */
 function callingServer(markdown: string, serverUrl: string): string {
   const examples = /^```[\s\S]*?^```/gm;
   return markdown.replace(examples, (example) =>

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import { bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-/** Waits for more turns of the event loop than it takes to start all calls. */
+/** Waits until all admitted calls have started. A few of them start in each turn of the event loop. */
 const manyTurns = async () => {
   for (let index = 0; index < 300; index += 1) await turn();
 };

@@ -21,8 +21,8 @@ export type Door = {
   /** Errors: `server_overloaded` if a call would be refused now. */
   check(): void;
   /**
-   * Admits a call: at once (undefined), or when the promise resolves. Call `leave` when it is done. A batch that
-   * decides enters with the `count` of its entries.
+   * Admits a call: at once (returns undefined), or when the returned promise resolves. Call `leave` when the call is
+   * done. `count` is 1, or for a batch of decisions the number of its entries.
    * Errors: `server_overloaded`.
    */
   enter(count?: number): Promise<void> | undefined;
@@ -30,7 +30,7 @@ export type Door = {
   inFlight(): number;
 };
 
-/** Does the work for `asked` once the door admits it. Errors: `server_overloaded`, and those of the work. */
+/** Calls `work` with `asked` once the door admits the call. Errors: `server_overloaded`, and those of `work`. */
 export function through<A, T>(
   door: Door,
   work: (asked: A) => MaybePromise<T>,

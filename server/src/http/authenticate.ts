@@ -41,7 +41,7 @@ export function authenticate(
   const hash = authentication.hashKey(token);
   const kept = authentication.rootKeys.findKept(noWorkspace, hash);
   if (kept !== undefined) return judged(kept, authentication);
-  // checked last: a mistyped key is never cached, and this check costs more than all of the above
+  // a cached key is not mistyped, so only other keys pay for this check, which costs more than all of the above
   if (looksLikeRootKey(token) === "mistyped") throw malformed();
   return lookUp(hash, sender, authentication);
 }

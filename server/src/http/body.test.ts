@@ -27,7 +27,7 @@ async function refusal(reading: Promise<unknown>): Promise<string> {
   throw new Error("was not refused");
 }
 
-/** A reader that returns a part of this size each time the timer fires, at most `parts` times. */
+/** A reader whose `read` returns `bytes` bytes after `everyMs`. The body ends after `parts` such parts. */
 function trickle(bytes: number, everyMs: number, parts = Number.POSITIVE_INFINITY) {
   let given = 0;
   return {
@@ -117,7 +117,7 @@ describe("a body", () => {
     ];
     for (const way of ways) {
       expect(await refusal(way())).not.toBe("server_overloaded");
-      budget.take(100_000); // the whole budget is free
+      budget.take(100_000); // would throw if a part of the budget were still taken
       budget.giveBack(100_000);
     }
   });

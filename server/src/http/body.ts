@@ -72,8 +72,8 @@ const checkEveryMs = 500;
 let isChecking = false;
 
 /**
- * Reads a body for which `isSmall` is true. Every verification calls this, so it allocates little: one timer watches all
- * bodies, and the runtime's promise is the only one.
+ * Reads a body for which `isSmall` is true. Every verification calls this, so it allocates little: one timer watches
+ * all small bodies, whereas `readPaced` sets a timer for each part of a body.
  */
 export async function takeSmall(request: Request, taker: BodyTaker): Promise<void> {
   takers.add(taker);
@@ -150,7 +150,7 @@ export async function readPaced(
     if (value === undefined) continue;
     if (total + value.byteLength > maxBytes) throw tooLarge(maxBytes);
     body = grown(body, total, value.byteLength, maxBytes);
-    body.set(value, total); // keeping each part of one byte as an array would take a hundred times the memory
+    body.set(value, total); // an array for each part would take a hundred times the memory if each part is one byte
     total += value.byteLength;
     if (parts % partsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
   }

@@ -11,7 +11,7 @@ import { until } from "../../test/until.ts";
 import { insertMigration } from "../storage/queries/keys/migrations.ts";
 import { clientAddress as clientAddressOf, countedAddress } from "./clientAddress.ts";
 
-/** The address for a peer and an X-Forwarded-For header. */
+/** Returns a function that finds the client's address from the socket's peer and the X-Forwarded-For header. */
 function clientAddress(trusted: string) {
   const address = clientAddressOf(trusted);
   return (peer: string, forwardedFor: string | null) =>
@@ -234,7 +234,10 @@ describe("on a running server", () => {
   });
 });
 
-/** Calls that write an audit row, each with its own input: the table that they change, and what they are. */
+/**
+ * Operations that write an audit row, and the table that they change. `prepare` returns a function that returns the
+ * input of the call with this index.
+ */
 const audited = [
   {
     name: "identities.createIdentity",
@@ -260,7 +263,7 @@ const callers = 20;
 const migrationId = "mig_prefixed";
 const longToken = (index: number) => `long${String(index).padStart(20, "0")}`;
 
-/** Migrates one key for each caller. The first verification of a migrated key changes it. */
+/** Migrates one key for each caller. The first verification of a migrated key writes an audit row. */
 async function migrateKeys(server: TestServer) {
   const { engine, now } = server.services;
   const { id: workspaceId } = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();
@@ -305,7 +308,8 @@ describe.each(engines)("on $name", (engine) => {
         ),
       );
       for (const connection of connections) connection.destroy();
-      await Bun.sleep(50); // time for the server to notice the reset; if it does not, the test proves less but does not fail
+      // gives the server time to notice the resets; if it takes longer, the test passes but proves less
+      await Bun.sleep(50);
       held.resolve();
       await transaction;
       const events = await until(async () => {

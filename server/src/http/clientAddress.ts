@@ -86,8 +86,8 @@ function isEscaped(text: string, at: number): boolean {
 }
 
 /**
- * Parses an address as proxies write it: bare or in quotes, IPv6 also in brackets, with or without a port. The port may be
- * obfuscated.
+ * Parses an address as proxies write it: bare or in quotes, IPv6 also in brackets, with or without a port. RFC 7239
+ * allows a name in place of the port's number, to hide it.
  */
 function parseNode(text: string): Address | undefined {
   const node = text.trim().replace(/^"(.*)"$/, "$1");
@@ -97,7 +97,7 @@ function parseNode(text: string): Address | undefined {
   return parse(v4);
 }
 
-/** Turns IPv4 in IPv6 form into IPv4. Returns undefined for text that is not an address, or that has a zone. */
+/** Turns IPv4 in IPv6 form into IPv4. Returns undefined if it is not an address, or has a zone such as `%eth0`. */
 function parse(text: string): Address | undefined {
   return isIP(text) === 0 || text.includes("%") ? undefined : ipaddr.process(text);
 }

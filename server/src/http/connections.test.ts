@@ -4,7 +4,7 @@ import type { TestServer } from "../../test/harness.ts";
 import { openRaw } from "../../test/raw.ts";
 import { testServer } from "../../test/setUp.ts";
 
-const longest = 10_000; // longer than a connection of `hasty` may be idle, and shorter than 75 s
+const longest = 10_000; // longer than a connection of the server `hasty` may be idle
 const afterFirstHeadMs = 15_000;
 
 const headOf = ({ rootKey }: TestServer, operation: string, length: number) =>
@@ -22,7 +22,10 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 const patient = testServer();
 const hasty = testServer({ config: { IDLE_CONNECTION_SECONDS: "4" } });
 
-/** The statuses of two requests on one connection. The second one begins or ends `afterFirstHeadMs` late. */
+/**
+ * Returns the statuses of two requests on one connection. All but the first `sentEarly` characters of the second
+ * request are sent `afterFirstHeadMs` after the first response.
+ */
 async function twoRequests(sentEarly: number) {
   const connection = await openRaw(patient.url);
   const request = requestOf(patient, "identities.listIdentities", "{}");
@@ -36,7 +39,7 @@ async function twoRequests(sentEarly: number) {
   return [first?.status, second?.status];
 }
 
-/** Sends a change that is blocked for `longest`. Returns its status once the connection has been closed. */
+/** Sends a change that `holdChanges` blocks. Returns its status once the server has closed the connection. */
 async function longChange(externalId: string, size: number) {
   const connection = await openRaw(hasty.url);
   connection.send(requestOf(hasty, "identities.createIdentity", JSON.stringify({ externalId }).padEnd(size)));

@@ -2,7 +2,7 @@ import { type Exchange, type Exchanges, pathOf, type Responder } from "./exchang
 import { checkHead } from "./head.ts";
 import { wrongMethod } from "./wrongTarget.ts";
 
-/** Serves to GET and HEAD what `respond` returns: a health check or a document, for which no root key is needed. */
+/** Responds to GET and HEAD with what `respond` returns, such as a health check or a document. Needs no root key. */
 export function documentRoute({ open, complete, refuse }: Exchanges) {
   return (respond: (exchange: Exchange) => Promise<Response> | Response): Responder =>
     async (request, socket) => {

@@ -36,7 +36,7 @@ describe("a long list of keys to migrate", () => {
     const { flaws, message } = failureOf({ ...into, keys });
     expect(flaws).toHaveLength(100);
     expect(message).toBe("body.keys[0].hash is missing (and at least 99 more, of which 99 are listed).");
-    expect(reads()).toBeLessThanOrEqual(2 * 100); // building the message reads each once more
+    expect(reads()).toBeLessThanOrEqual(2 * 100); // each item is read once for the check and once for the message
   });
 
   test("is not validated beyond an item that alone has more than 100 unknown fields", () => {
@@ -71,7 +71,7 @@ test("an error response stays below 64 KB, whatever names it quotes", async () =
   const replies: Reply[] = [];
   for (const name of worstNames) {
     const key = JSON.stringify(name);
-    // a duplicate member at the bottom of the deepest body, and the longest names that messages quote
+    // the first body is nested too deeply, so its error quotes a path of 32 names; the others repeat the name itself
     replies.push(
       await server.call("keys.createKey", `${`{${key}:`.repeat(32)}{"a":1,"a":1}${"}".repeat(32)}`),
     );

@@ -34,7 +34,7 @@ export type Exchange = {
    * before it waits for anything after the body.
    */
   keepPeer(): void;
-  /** whether the call has said that it writes no audit row */
+  /** whether the operation has said that this call writes no audit row; then the address need not be kept */
   auditsNothing: boolean;
   caller: Caller | undefined;
   /** the parsed body, once it has been read. Logged only without its private fields */
@@ -47,7 +47,7 @@ export type Exchange = {
 
 export type Exchanges = {
   open(request: Request, socket: Socket, operation?: Operation): Exchange;
-  /** Returns the operation's result in the envelope. */
+  /** Returns the response of an operation that succeeded: its result in `data`, next to `meta`. */
   succeed(exchange: Exchange, result: Result): Response;
   /** Adds our headers to a response without an envelope, such as a health check. It is neither logged nor measured. */
   complete(exchange: Exchange, response: Response): Response;
@@ -63,7 +63,7 @@ export type Responder = (request: Request, socket: Socket) => Response | Promise
 /** Wraps requests in spans. Used only if traces are on. */
 export type RequestTracing = {
   exchanges(inner: Exchanges): Exchanges;
-  /** `serverUrl` returns the address that clients use. It is called only once the server listens. */
+  /** `serverUrl` returns the address that clients use. It must not be called before the server listens. */
   traced(operation: Operation, serverUrl: () => string, respond: Responder): Responder;
 };
 
@@ -178,16 +178,17 @@ function failureOf(error: unknown): Failure {
   return error instanceof Failure ? error : new Failure("unexpected_error", { cause: error });
 }
 
-/** If a client is slow to read a response up to this size, we keep it in memory for as long as a connection may be idle. */
+/** A client may leave a response up to this size unread in our memory for as long as a connection may be idle. */
 export const smallResponse = 64 * 1024;
 /** If a client reads nothing of a larger response for this long, the runtime closes the connection. */
 const slowReaderSeconds = 8;
 
 /**
- * Sets the connection's timer, and tells the client if the connection ends. Called when the response is complete, since
- * a drain may have begun meanwhile. The runtime has one timer both for clients that do not read their response and for
- * connections that wait for the next request. A large response needs the short timer, so it also says
- * `Connection: close`: otherwise a client could send its next request just as that timer closes the connection.
+ * Sets the connection's timer, and says `Connection: close` if the connection ends after this response. Called when the
+ * response is complete, since the server may have begun to drain during the request. The runtime has a single timer for
+ * clients that do not read their response and for connections that wait for the next request. A large response needs
+ * the short time, so its connection ends: otherwise a client could send its next request just as the timer closes the
+ * connection.
  */
 function setDeadline(tools: Tools, { request, socket, headers }: Exchange, length: number): void {
   if (tools.isDraining() || length > smallResponse) headers["Connection"] = "close";
@@ -217,7 +218,7 @@ function successOf(exchange: Exchange): { headers: Headers } {
   return headers === usual ? usualSuccess : { headers };
 }
 
-/** Marks a response that repeats an earlier one, and has its request id. The log event also has this request's own id. */
+/** Marks a response that repeats the stored one of an earlier request, and has its id. The log has both ids. */
 function markReplay(exchange: Exchange, firstRequestId: string): void {
   exchange.notes["replayedBy"] = exchange.requestId;
   exchange.requestId = firstRequestId;

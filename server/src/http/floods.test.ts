@@ -14,7 +14,7 @@ describe("without a root key", () => {
   });
   afterAll(() => subject.stop());
 
-  /** Sends all of them at the same time. */
+  /** Sends a request that begins with `start` on 100 connections at the same time, and does so three times. */
   async function flood(start: string): Promise<void> {
     const connections = await Promise.all(Array.from({ length: 100 }, () => openRaw(subject.url)));
     for (let round = 0; round < 3; round += 1) {

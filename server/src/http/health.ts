@@ -1,6 +1,6 @@
 import type { Engine } from "../storage/engine.ts";
 
-/** The documented liveness response. It says that this process runs, and checks nothing that it depends on. */
+/** The liveness response of the API: this process runs. The database and other dependencies are not checked. */
 export function liveness(requestId: string): Response {
   return Response.json({ meta: { requestId }, data: { message: "Latchkey is alive." } });
 }

@@ -6,8 +6,9 @@ import { open, seal } from "../sealing.ts";
 const visibleAscii = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * What the Idempotency-Key header asks for; undefined without the header. The stored response is sealed with the secret
- * and the Idempotency-Key that the caller sent, so the database alone cannot reveal it.
+ * What the Idempotency-Key header asks for; undefined without the header. The stored response is encrypted under a key
+ * that is derived from the caller's secret (the root key, for example) and the Idempotency-Key. The database has
+ * neither, so it alone cannot reveal the response.
  * Errors: `invalid_input` if the header is not 1 to 255 visible ASCII characters.
  */
 export function idempotencyOf(

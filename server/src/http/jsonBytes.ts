@@ -34,7 +34,7 @@ export function readHex(bytes: Uint8Array, from: number): number {
   return value;
 }
 
-/** The part of a number that a byte belongs to: INTEGER for digits and minus, POINT, EXPONENT for `e`, `E` and plus. */
+/** The part of a number that a byte can be in. INTEGER: digits, minus. POINT: the point. EXPONENT: `e`, `E`, plus. */
 export const INTEGER = 1;
 const POINT = 2;
 export const EXPONENT = 4;

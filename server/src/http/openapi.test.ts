@@ -42,7 +42,7 @@ test("liveness is described the way it is served, without a root key", async () 
   );
 });
 
-/** Texts for people, and tables, which need no bounds. */
+/** The fields that need no bounds: a table as CSV text, and sentences for people. */
 const unbounded = ["csv", "warnings"];
 
 /** The places in a schema where a number, a string or an array has no bounds. */

@@ -82,7 +82,7 @@ function post(operation: Operation): JsonSchema {
   };
 }
 
-/** The sentence on what the root key must hold. */
+/** Returns the sentence that says which permissions an operation needs. */
 export function needs({ permission, orPermission, alsoNeeds = [] }: Operation): string {
   const [first = "", ...others] = [permission, ...alsoNeeds].map(shown);
   if (orPermission !== undefined) return `Needs the permission ${first} or ${shown(orPermission)}.`;
@@ -270,7 +270,7 @@ const errorSchema = {
         type: {
           type: "string",
           description: "The address of the error's page. Its last segments identify the error.",
-          // not an `enum`, since the start of the address depends on the server's settings
+          // not an `enum`, since the beginning of a type's URL depends on the server's settings
           "x-latchkey-types": [...new Set(Object.values(catalogue).map((row) => row.type))].sort(),
         },
         errors: {

@@ -234,7 +234,8 @@ class RequestCall implements Call {
     const { exchange, body, route } = this.#asked;
     const { request } = exchange;
     const secret = route.access.secret(request);
-    // in the console, the owner is the session: another session of the same root key could not decrypt the response
+    // a stored response is found only by its owner; in the console this is the session, since another session of the
+    // same root key could not decrypt the response
     const owner = this.via === undefined ? this.caller.rootKeyId : secret;
     const call = { secret, owner, operation: route.operation.name, body };
     return idempotencyOf(request.headers.get("idempotency-key"), call);
@@ -264,7 +265,7 @@ class RequestCall implements Call {
     Object.assign(this.#asked.exchange.notes, fields);
   }
 
-  /** Admits and counts a batch. Its request has been admitted and counted as one already. */
+  /** Admits and counts all entries of a batch but one, since the request has been admitted and counted as one. */
   admitEntries<T>(count: number, work: () => MaybePromise<T>): MaybePromise<T> {
     const { exchange, route } = this.#asked;
     if (count === 1) return work();

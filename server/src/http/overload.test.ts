@@ -59,7 +59,7 @@ describe.each(engines)("on $name, while every change is blocked,", (engine) => {
     };
   }
 
-  /** Sends as many changes as there is room for. None of them gets its response yet. */
+  /** Sends as many changes as the server admits. `holdChanges` blocks them, so none gets its response yet. */
   async function fill(name: string): Promise<RawConnection[]> {
     const connections = await Promise.all(Array.from({ length: room }, () => openRaw(server.url)));
     for (const [index, connection] of connections.entries()) connection.send(creation(`${name}_${index}`));

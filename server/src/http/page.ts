@@ -23,7 +23,7 @@ export function documentOf(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head>${head}</head><body>${nav}<main>${body}</main></body></html>`;
 }
 
-/** The response that carries such a document. */
+/** The response with an HTML document; null: without a body, for status 304. */
 export function page(document: string | null, status = 200): Response {
   return new Response(document, { status, headers });
 }
@@ -33,7 +33,7 @@ export function html(text: string): string {
   return escaped(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 }
 
-/** The text as HTML, unchanged for the reader, also within an attribute. */
+/** Escapes a text, so that an HTML page or an attribute shows it unchanged. */
 export function escaped(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }

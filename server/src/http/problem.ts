@@ -12,14 +12,15 @@ export function problemBody(failure: Failure, requestId: string, typeBase: strin
 export function errorBody(failure: Failure, typeBase: string): ErrorBody {
   const { status, type, title } = catalogue[failure.code];
   const error = { title, detail: failure.message, status, type: typeBase + type };
-  // clients expect the list with these statuses, even if it is empty
+  // clients expect the list `errors` with these statuses, even if it is empty
   const listsFlaws = status === 400 || status === 408 || status === 413 || failure.flaws.length > 0;
   return listsFlaws ? { ...error, errors: [...failure.flaws] } : error;
 }
 
 /**
- * The content type of an error. The official clients build their typed errors only from the type that the API's
- * documentation gives for the operation, so any other type is sent only if the client asks for problem+json by name.
+ * The content type of an error. Unkey's documentation gives one for each operation and status, and Unkey's clients
+ * build their typed errors only from this type. If it is plain JSON, the error is sent as problem+json only to a client
+ * whose Accept header names problem+json.
  */
 export function problemType(
   status: number,
@@ -30,7 +31,7 @@ export function problemType(
   return accept?.toLowerCase().includes(problemJson) === true ? problemJson : json;
 }
 
-/** Whether the API's documentation gives an operation's error with this status as `application/problem+json`. */
+/** Whether Unkey's documentation gives an operation's error with this status as `application/problem+json`. */
 export function isProblemJson(
   status: number,
   { problemJson, json429 }: Pick<Operation, "problemJson" | "json429">,

@@ -10,13 +10,13 @@ function scan(bytes: Uint8Array): Found {
   return flaw && { kind: flaw.kind, location: flaw.location };
 }
 
-/** The same rules in the plainest form: a recursive reader of valid JSON that stops at the first flaw. */
+/** The rules of `scanJson` in the simplest form: a recursive reader of valid JSON that stops at the first flaw. */
 function referenceFlaw(text: string): Found {
   return readValue({ text, at: 0 }, { path: "body", depth: 0, max: 32, free: true });
 }
 
 type Reader = { text: string; at: number };
-/** `free`: outside of metadata. */
+/** Where a value is. `max`: the largest `depth` that is allowed there. `free`: the value is not inside metadata. */
 type Place = { path: string; depth: number; max: number; free: boolean };
 
 function readValue(reader: Reader, place: Place): Found {
@@ -203,7 +203,7 @@ function readable(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The same bytes, with a count of how often they are read. */
+/** Returns the same bytes, and a function that returns how many bytes of them have been read so far. */
 function counted(bytes: Uint8Array): { bytes: Uint8Array; reads: () => number } {
   let reads = 0;
   const proxy = new Proxy(bytes, {

@@ -72,20 +72,20 @@ type Scan = {
 /** The open arrays and objects, by depth. All scans share these arrays: a scan is synchronous and overwrites what it uses. */
 const FRAMES = 2 * MAX_DEPTH + 1;
 const frameKind = new Uint8Array(FRAMES);
-/** The index of the current item, or the number of names read. */
+/** For an array, the index of the current item. For an object, the number of names read. */
 const frameCount = new Int32Array(FRAMES);
 /** Where the current member's name begins. */
 const frameName = new Int32Array(FRAMES);
 const nameStart = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const nameEnd = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const nameTag = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
-/** Random, so that a sender cannot choose names that collide. A collision costs time but never changes the result. */
+/** Seeds the tags (hashes of names). Random, so that a sender cannot choose names with equal tags, which cost time. */
 const TAG_SEED = (Math.random() * 2 ** 32) | 0;
 
 /**
  * Finds the first thing in a body of UTF-8 JSON that we refuse before parsing it: nesting deeper than 32 levels, a member
  * name twice in one object (after unescaping), a lone surrogate, NUL, an integer beyond ±(2^53 − 1), or a number that
- * overflows to Infinity. Parsers disagree about these, or pay too much for them.
+ * overflows to Infinity. Parsers treat these differently, or spend too much time on them.
  *
  * Arrays and objects count alike, and the body itself is level 1. The value of the outermost member named `meta` is
  * level 1 again, so that metadata may nest 32 levels deep wherever it is in the body.
@@ -290,7 +290,7 @@ function currentPath(scan: Scan): string {
   return path;
 }
 
-/** The name that begins here, as far as it can be read. It may itself be broken. */
+/** The name that begins at `from`. The flaw may be in the name itself; then returns as much of it as can be decoded. */
 function nameAt(bytes: Uint8Array, from: number): string {
   let end = from;
   while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;

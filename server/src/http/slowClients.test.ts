@@ -13,7 +13,7 @@ const slowReaderMs = 11_000;
 type Slow = {
   name: string;
   withinMs: number;
-  /** Begins to be slow. Returns what to do each second. */
+  /** Sends the beginning of a request. Returns a function that sends a little more each second, or undefined. */
   begin(connection: RawConnection, server: TestServer): (() => void) | undefined;
 };
 
@@ -72,7 +72,7 @@ async function closedAfter(one: Slow): Promise<{ ms: number; received: string }>
   return { ms, received: connection.unread() };
 }
 
-/** 20 identities of a megabyte each, which is more than the system's buffers hold. */
+/** Requests 20 MB, more than the system's buffers hold, but reads nothing for a while. Returns how much arrives. */
 async function slowReader(): Promise<{ received: number; whole: number }> {
   const large = await startTest({ config: { MAX_META_BYTES: "1048576", MAX_BODY_BYTES: "2000000" } });
   for (let i = 0; i < 20; i += 1) {

@@ -1,7 +1,7 @@
 import type { Counters } from "../counters/counters.ts";
 import { Failure } from "../errors.ts";
 
-/** Counts requests of the workspace and writes the rest of its limit into the response's headers. */
+/** Counts requests against the workspace's limit, and writes what is left of it into the response's headers. */
 export type WorkspaceLimit = (
   workspaceId: string,
   headers: Record<string, string>,

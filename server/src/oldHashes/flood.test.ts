@@ -22,7 +22,7 @@ test("a flood of guesses at keys with slow hashes does not delay other requests"
       const { body } = await subject.call("keys.verifyKey", { key: `${start}${Math.random()}` });
       const code = body.data?.code ?? body.error?.title;
       codes.set(code, (codes.get(code) ?? 0) + 1);
-      await Bun.sleep(50); // from here on, only the comparisons load the machine
+      await Bun.sleep(50); // so few requests that only the comparisons load the machine
     }
   };
   const impact = await watch(subject, () => Promise.all(starts.map(guess)));

@@ -11,7 +11,10 @@ export type Compared = { found: string | undefined; failures: readonly string[] 
 
 /** Compares keys with salted hashes away from the main thread, a bounded number of them at a time. */
 export type HashThreads = {
-  /** Finds the first of the hashes that the key has. Guesses with the same `place` share a bound. */
+  /**
+   * Finds the first of the hashes that the key has. `place` is the workspace and the start of the waiting keys. Guesses
+   * with the same place share a bound.
+   */
   compare(guess: Guess, place: string): Promise<Comparison>;
   /** guesses that run or are queued */
   pending(): number;
@@ -20,7 +23,7 @@ export type HashThreads = {
 
 /** Running and queued guesses. More would wait so long that their callers give up. */
 const mostPending = 16;
-/** So an attacker who knows the first characters of one key cannot use up the comparisons of all other keys. */
+/** A bound per place: an attacker who knows the start of one key cannot use up the comparisons of all other keys. */
 const mostPendingOfOnePlace = 2;
 
 type Thread = WorkerThread<Guess>;
@@ -104,7 +107,7 @@ function threadPool(count: number) {
   }
 
   return {
-    /** Errors: `Closed`, and those of the thread, for instance for lack of memory. */
+    /** Errors: `Closed` after `close`, and errors of the thread, for instance if memory is short. */
     async run(guess: Guess): Promise<Compared> {
       const thread = await take();
       try {

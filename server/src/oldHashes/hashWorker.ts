@@ -38,8 +38,9 @@ function matches(key: string, hash: string): boolean {
 const bcryptBytes = 72;
 
 /**
- * Whether bcrypt can tell this key from all others. It ignores everything after the 72nd byte, and repeats a key with a
- * NUL after it, so `a` and `a\0a` have the same hash. Keys that it may confuse with others match no bcrypt hash.
+ * Whether bcrypt can tell this key from all others. bcrypt ignores everything after the 72nd byte, and repeats a key
+ * with a NUL between the repetitions, so `a` and `a\0a` have the same hash. A key that bcrypt may confuse with others
+ * matches no bcrypt hash.
  */
 function fitsBcrypt(key: string): boolean {
   return Buffer.byteLength(key) <= bcryptBytes && !key.includes("\0");

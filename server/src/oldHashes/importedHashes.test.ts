@@ -14,7 +14,7 @@ const sha512 = (key: string) => createHash("sha512").update(key).digest("hex");
 
 type Row = { key: string; hash?: string; algorithm?: string; start?: string };
 
-/** `hash`: by default a bcrypt. */
+/** A CSV file to import. A row without `hash` gets the bcrypt hash of its key. */
 const csv = (rows: readonly Row[]) =>
   [
     "name,hash,algorithm,start,createdAt",
@@ -34,7 +34,8 @@ describe.each(engines)("on $name,", (engine) => {
   ) => {
     const apiId = options.apiId ?? (await newApi());
     const report = await importCsv({ server, workspaceId: space.id, ...options, apiId }, text);
-    server.services.caches.clear(); // as the server does when a command changes its database
+    // a running server does this when it notices that a command has changed its database
+    server.services.caches.clear();
     server.clock.advance(1_000);
     return report;
   };

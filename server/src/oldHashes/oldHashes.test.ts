@@ -23,7 +23,7 @@ const cheap = { algorithm: "argon2id", memoryCost: 64, timeCost: 1 } as const;
 const bcrypt = (key: string, version = "b", cost = 4) =>
   password(key, { algorithm: "bcrypt", cost }).replace("$2b$", `$2${version}$`);
 
-/** What other systems store of a key, and the algorithm if it must be named. */
+/** What other systems store for a key, and the algorithm's name if the import cannot see it from the hash. */
 const hashes: Readonly<Record<string, (key: string) => readonly [hash: string, algorithm?: string]>> = {
   sha512: (key) => [createHash("sha512").update(key).digest("hex"), "sha512"],
   "hmac-sha256": (key) => [createHmac("sha256", secret).update(key).digest("base64"), "hmac-sha256"],
@@ -154,7 +154,7 @@ describe.each(engines)("on $name,", (engine) => {
     const between = Array.from({ length: 300 }, (_, index) => `sk_more_${index}`);
     const rows = [
       ...keys.map((key) => ({ key, hash: bcrypt(key) })),
-      // so that the nine are in several batches
+      // these are sorted between the nine keys, so that the nine are imported in several batches
       ...between.map((key) => ({ key, hash: hashes["sha512"]?.(key)[0] ?? "", algorithm: "sha512" })),
     ].sort((one, other) => (one.key.slice(8) < other.key.slice(8) ? -1 : 1));
     const place = await into();
@@ -280,7 +280,7 @@ async function onlyKey(server: TestServer): Promise<string> {
   return (await server.services.engine.db.selectFrom("keys").select("id").executeTakeFirstOrThrow()).id;
 }
 
-/** Known values of the implementations themselves: of the reference implementation of argon2, Openwall's bcrypt, and passlib. */
+/** Test vectors of the reference implementation of argon2, of Openwall's bcrypt, and of passlib. */
 const vectors: readonly (readonly [key: string, hash: string])[] = [
   ["password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"],
   ["password", "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc"],
@@ -376,7 +376,7 @@ describe("without a database,", () => {
     expect(await oldHashes.compare(long, [cut], "x")).toEqual({ hash: cut });
     for (const [key, hash] of [
       [`${long}y`, cut],
-      [`${long}y`, bcrypt(`${long}y`)], // of a library that does something of its own with long keys
+      [`${long}y`, bcrypt(`${long}y`)], // Bun hashes a long key before bcrypt; other libraries do not
       ["ab\0ab", bcrypt("ab")],
     ] as const) {
       expect(await oldHashes.compare(key, [hash], "x")).toBe("unknown");

@@ -10,20 +10,21 @@ export type GuessResult = (typeof guessResults)[number];
 
 /** Recognizes keys by the hashes of the systems that they were imported from. */
 export type OldHashes = {
-  /** Whether the workspace has keys that wait with such a hash. The result may be a second old. */
+  /** Whether the workspace has waiting keys with a hash other than SHA-256. The result may be a second old. */
   areWaiting(workspaceId: string): Promise<boolean>;
-  /** Whether `areWaiting` has found within the last second that no key waits. */
+  /** Whether `areWaiting` has returned false for this workspace within the last second. Does not read the database. */
   noneWait(workspaceId: string): boolean;
   /** whether the secret of the HMACs is set */
   hasHmacSecret: boolean;
   /** Every digest by which this key may be stored. */
   digestsOf(key: string): string[];
   /**
-   * Finds the first of these salted hashes that the key has. Guesses that were wrong are remembered for a minute. "busy":
-   * too many keys are being compared, in all or with the same `place`.
+   * Finds the first of these salted hashes that the key has. Guesses that were wrong are remembered for a minute.
+   * `place`: the workspace and the start of the waiting keys. "busy": too many keys are being compared, in all or with
+   * hashes of this place.
    */
   compare(key: string, hashes: readonly string[], place: string): Promise<Comparison>;
-  /** Remembers a guess as wrong although it matched, since the key that it matched cannot be used. */
+  /** Makes `compare` return "unknown" for a minute although a hash matched, since the waiting key cannot be used. */
   rejectMatch(key: string, hashes: readonly string[]): void;
   /** the number of comparisons since the start, by result */
   results(): Readonly<Record<GuessResult, number>>;
@@ -37,9 +38,9 @@ type Options = {
   hmacSecret: Uint8Array | undefined;
   threads: number;
   monotonicMs(): number;
-  /** Whether the workspace has keys that wait with such a hash, by a query of the database. */
+  /** Like `areWaiting`, but always reads the database. */
   hasOldHashes(workspaceId: string): Promise<boolean>;
-  /** Called with the reason if a key could not be compared with the hashes of a `place`. */
+  /** Called with the reason if a key could not be compared with the hashes of a place. */
   onFailure(place: string, message: string): void;
 };
 
@@ -54,7 +55,7 @@ export function openOldHashes({
   const once = singleFlight<Comparison>();
   const results = { matched: 0, unknown: 0, busy: 0 };
   const pool = hashThreads(threads, onFailure);
-  // the name covers the key and all hashes, so that a guess is compared again once the hashes are others
+  // the name covers the key and all hashes, so that a key is compared again if the hashes have changed
   const nameOf = (key: string, hashes: readonly string[]) =>
     createHash("sha256")
       .update(JSON.stringify([key, hashes]))

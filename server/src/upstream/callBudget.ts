@@ -1,12 +1,12 @@
 /**
- * Limits the calls to the upstream per second, in total and for each start of a key, that is, the characters that it
- * begins with. Returns whether one more call is allowed, and counts it if so.
+ * Limits the calls to the upstream per second, in total and for all keys with the same start (their first characters).
+ * Returns whether one more call is allowed, and counts it if so.
  */
 export type CallBudget = (start: string) => boolean;
 
 /**
- * The limit for each start: a caller that sends invented keys with a known start does not use up the calls for all other
- * keys.
+ * The calls per second for each start. A caller that sends invented keys with a known start cannot use up the calls for
+ * all other keys.
  */
 const perStart = 5;
 

@@ -19,7 +19,7 @@ const examplesHeld = 10;
 
 /**
  * Creates a log that stores with `store`. While one write is in progress, further differences are collected for the
- * next write. If a write fails, its examples are lost, but `counts` includes them.
+ * next write. If a write fails, the database lacks its differences, but `counts` includes them.
  */
 export function differenceLog(store: (kind: DifferenceKind, added: Added) => Promise<void>): DifferenceLog {
   const counts = Object.fromEntries(differenceKinds.map((kind) => [kind, 0])) as Record<

@@ -28,7 +28,7 @@ const verify = async (server: TestServer, key: string, more: object = {}) =>
   server.call("keys.verifyKey", { key, ...more });
 const code = async (server: TestServer, key: string) => (await verify(server, key)).body.data?.code;
 
-/** Starts a server in fallback mode whose upstream responds with `respond`, and that has a waiting key `sk_abcd…`. */
+/** Starts a server in fallback mode with a waiting key that begins with `sk_abcd`. `respond` is its upstream. */
 async function after(
   respond: Parameters<typeof startUpstream>[0],
   { engine = memory, settings = {} }: { engine?: TestEngine; settings?: Record<string, string> } = {},
@@ -154,7 +154,8 @@ test("a failing upstream causes a 503 and is not called for a while, and afterwa
   expect(upstream.bodies).toHaveLength(6);
   works = true;
   server.clock.advance(1_000);
-  expectRefusal(await verify(server, "sk_abcd0"), "upstream_unavailable"); // the second pause is twice as long
+  // still paused: the second pause is twice as long
+  expectRefusal(await verify(server, "sk_abcd0"), "upstream_unavailable");
   server.clock.advance(1_000);
   expect(await code(server, "sk_abcd0")).toBe("VALID");
   expect(await code(server, "sk_abcd0")).toBe("VALID");

@@ -25,8 +25,8 @@ afterEach(async () => {
 });
 
 /**
- * Starts an upstream with a key, and a server in shadow mode in which this key waits. `startAt`: how many
- * characters of the key are known.
+ * Starts an upstream with a key, and a server in shadow mode that has the same key as a waiting key. The server knows
+ * the first seven characters of the key.
  */
 async function makePair(engine: TestEngine, fields: object = {}) {
   const old = kept(await startTest({ engine: memory }));

@@ -1,4 +1,4 @@
-/** Does the work, or waits for the same work that is already under way. */
+/** Does the work. If work with the same name is in progress, returns its result instead. */
 export type SingleFlight<T> = (name: string, work: () => Promise<T>) => Promise<T>;
 
 export function singleFlight<T>(): SingleFlight<T> {

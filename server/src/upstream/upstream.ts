@@ -42,12 +42,12 @@ export type Upstream = {
   verify(body: object): Promise<UpstreamResponse>;
   /** the keys that the upstream is known not to have */
   unknown: UnknownKeys;
-  /** the budget of calls about keys that this server does not know */
+  /** limits the calls about keys that this server does not know */
   mayAsk: CallBudget;
   credits: CreditOrder;
   once: SingleFlight<void>;
   noteDifference(kind: DifferenceKind, example: DifferenceExample): void;
-  /** Returns how many calls were wanted since the start, by result. */
+  /** Returns the number of calls since the start, by result, including those that were not made (`not_asked`). */
   results(): Readonly<Record<UpstreamResult, number>>;
 };
 
@@ -60,7 +60,7 @@ export type UpstreamResponse =
   | { refused: (typeof requestRefusals)[number] }
   | { unavailable: string; retryAfterMs: number };
 
-/** The maximum number of calls in progress. If the upstream is too slow for the calls, more of them would only wait. */
+/** The maximum number of calls in progress. If the upstream is slow, more calls at a time would only wait for it. */
 const mostAtOnce = 256;
 
 type Options = Pick<Upstream, "mode" | "workspaceId" | "noteDifference"> & {
