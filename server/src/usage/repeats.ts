@@ -6,7 +6,7 @@
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 
-// A line begins with one of these two marks, or with a digit if it is a whole line to which no other line refers.
+// A line begins with one of these two marks or a digit. A digit begins a whole line to which no other line refers.
 /** Begins a whole line to which later lines may refer. */
 const keptMark = "=";
 /** Begins a line that refers to an earlier event: the number of that event, the time and the request id follow. */
@@ -43,7 +43,7 @@ function isPlain({ why, tags }: UsageEvent): boolean {
   return why === undefined && tags.length === 0;
 }
 
-/** Whether two events without `why` and tags are equal except for their time and request id. */
+/** Whether two events are equal except for their time and request id. The events must not have `why` or tags. */
 function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   return (
     one.outcome === other.outcome &&
@@ -102,7 +102,7 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
   };
 }
 
-/** The number of an order's first event. Its line is always a whole line. */
+/** The number of an order's first event. Its line is always whole, because there is no earlier event to refer to. */
 function firstOrderOf(text: string): number {
   return Number(text.slice(text.indexOf("\t") + 1).split("\t", 1)[0]);
 }

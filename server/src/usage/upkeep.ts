@@ -111,7 +111,7 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
     if (into !== undefined) {
       const columns = countColumns.map((name) => `"${name}"`);
       const values = columns.map((name) => (name === `"start"` ? `"start" / ${per}` : name));
-      // Counts by day are stored without tags, because the names of tags would have to be stored for three years too.
+      // Counts by day have no tags. They are kept for three years, and their tags' names would have to be kept as long.
       const wanted = into === "usageDays" ? `and "tagNo" = 0` : "";
       const places = `insert into "${into}" (${columns.join(", ")}) select ${values.join(", ")}`;
       await tx.rows(

@@ -99,8 +99,8 @@ function lineQueue(onDrop: (lines: Lines) => void) {
 }
 
 /**
- * Counts events that were lost. `gaps` has for each affected workspace the time from which its events are complete, until that
- * time is stored.
+ * Counts events that were lost. `gaps` has, for each workspace that lost events, the time from which its events are
+ * complete. An entry is removed once it is stored.
  */
 function lossBook() {
   const gaps = new Map<string, number>();

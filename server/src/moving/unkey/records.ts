@@ -57,7 +57,7 @@ export function keyRecord(
   };
 }
 
-/** The stored fields. A key whose hash is known no longer waits, so its record must have no `pendingMigrationId`. */
+/** The stored fields of a key. They unset `pendingMigrationId` if the stored key no longer waits for its SHA-256. */
 function withoutHash(stored: Written | undefined): Written {
   return stored === undefined ? {} : { pendingMigrationId: undefined, ...stored };
 }
