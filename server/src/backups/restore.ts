@@ -51,7 +51,7 @@ function refuseOtherThanFile(path: string): void {
 
 /** The suffixes of a backup's files. The records are renamed last, because a server refuses to start without them. */
 const suffixes = ["-usage", ""];
-/** All files that a database can consist of. */
+/** The suffixes of all files that a database can consist of. */
 const others = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
 
 /**

@@ -34,7 +34,7 @@ export type Facts = {
   revoked: Set<string>;
   /** the records that the batch refers to and that exist in the workspace, as `table id` */
   there: Set<string>;
-  /** ids of rate limits and balances that belong to other records or workspaces */
+  /** records with a rate limit or a balance that belongs to another record or workspace (see `foreignOf`) */
   foreign: Set<string>;
   /** the stored keys with a salted hash whose `start` (their first characters) is that of a key of the batch */
   starts: Starts;

@@ -5,7 +5,7 @@ import { type CountRow, compareRows, type UseRow } from "./countStore.ts";
 import { numbering } from "./numbering.ts";
 import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
-/** The maximum number of rows that one flush saves. The rest waits for the next flush. */
+/** The maximum number of rows that one call of `save` saves. The others wait for the next call. */
 const rowsPerFlush = 25_000;
 /** If this many counts wait, they are saved before the end of the minute. */
 const mostPending = 250_000;

@@ -32,7 +32,7 @@ function hoursOf(spans: readonly Span[]): Hours {
 
 type Counts = { workspaceNo: number; kind: number; spans: readonly Span[] };
 
-/** Finds the numbers with the largest sums over all these counts, with one statement. */
+/** Finds the numbers of the subjects or tags with the largest sums of these counts. Adds them up with one statement. */
 function readTop(
   sql: UsageSql,
   query: TopQuery,

@@ -227,7 +227,7 @@ async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, exce
   return freed;
 }
 
-/** Deletes the blocks of all workspaces whose latest event is older than `sinceMs`. */
+/** Deletes each block, in all workspaces, that has no event of `sinceMs` or later. */
 export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
   const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
     `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,

@@ -19,7 +19,7 @@ export function waitingEvents(newId: () => string) {
     return insertBlocks(sql, all, newId);
   }
 
-  /** Queues events that could not be stored again. If `isHopeless`, drops them. */
+  /** Puts events that could not be stored back into the queue or, if `isHopeless`, drops them. */
   function keep(taken: readonly Lines[], isHopeless: boolean): void {
     if (isHopeless) taken.forEach(losses.drop);
     else queue.putBack(taken);

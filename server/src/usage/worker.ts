@@ -26,9 +26,7 @@ import { waitingEvents } from "./waitingEvents.ts";
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
-/**
- * `add` orders come twice a second. Counts are saved with every 14th, so that they reach the disk within 10 seconds.
- */
+/** Counts are saved with every 14th `add` order. These come twice a second, so counts are on disk within 10 seconds. */
 const ordersPerSave = 14;
 const ordersPerUpkeep = 20;
 /** Before a query about counts, all counts in memory are saved, unless there are more than this. */
@@ -132,7 +130,8 @@ function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kin
 }
 
 /**
- * Sorts the rows, so that nodes that store the same last uses lock them in the same order and never deadlock.
+ * Sorts the rows by key, so that nodes that store last uses of the same keys lock their rows in the same order and
+ * never deadlock.
  */
 function usesOf(uses: readonly LastUse[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);

@@ -67,7 +67,7 @@ export function statementEnd(text: string, start: number): number {
   return -1;
 }
 
-/** The position after the quoted text or the comment that begins at `at`. If none does, the next character. */
+/** The position after the quoted text or the comment that begins at `at`; the next position if none begins there. */
 export function partEnd(text: string, at: number, endOfComment = commentEnd): number {
   const character = text[at];
   if (character === "'" || character === '"' || character === "`") return quotedEnd(text, at);
