@@ -10,7 +10,7 @@ import {
 } from "@opentelemetry/api";
 import { Failure } from "../errors.ts";
 
-/** The span of the current request, or of the part of it that is running. `AsyncLocalStorage` keeps it across awaits. */
+/** The span of the current request, or of the part of it that is running. It is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
 /**

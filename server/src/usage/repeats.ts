@@ -1,7 +1,7 @@
 /**
  * The text form in which events are passed to the usage thread. Most events differ from an earlier event of the same
- * key only in their time and request id. The line of such an event only refers to the earlier event. The thread that serves
- * requests writes such a line in a third of the time of a whole line.
+ * key only in their time and request id. The line of such an event only refers to the earlier event. The thread that
+ * serves requests writes such a line in a third of the time of a whole line.
  */
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
