@@ -49,9 +49,9 @@ function refuseOtherThanFile(path: string): void {
   throw new RestoreError(`${path} is not a file. ${hint}`);
 }
 
-/** The files of a backup. The records come last: until their file is there, a server refuses to start. */
+/** The suffixes of a backup's files. The records are renamed last, because a server refuses to start without them. */
 const suffixes = ["-usage", ""];
-/** All files that a database can consist of. */
+/** The suffixes of all files that a database can consist of. */
 const others = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
 
 /**

@@ -20,7 +20,7 @@ let server: TestServer;
 beforeAll(async () => {
   server = await startTest({ engine: { name: "file", url: () => `file:${path}` } });
   await server.call("identities.createIdentity", { externalId: "user_1" });
-  await server.services.usage.lastUses(server.workspaceId, ["none"]); // the thread creates the usage file
+  await server.services.usage.lastUses(server.workspaceId, ["none"]); // a query makes the thread create the usage file
 });
 afterAll(() => server.stop());
 

@@ -20,7 +20,7 @@ export type ScheduleOptions = {
 };
 
 export type Schedule = {
-  /** Writes a backup if one is due. Call it often. It never rejects. While a backup is running, it only waits for that one. */
+  /** Writes a backup if one is due. If a backup is running, waits for that one instead. Call often. Never rejects. */
   tick(): Promise<void>;
   /** Waits until no backup is running. */
   stop(): Promise<void>;
@@ -36,7 +36,7 @@ export function scheduleBackups(options: ScheduleOptions): Schedule {
 
   function isDue(nowMs: number): boolean {
     attemptedAtMs ??= newestBefore(options, nowMs);
-    // if the clock was set back, the next backup must not come later than usual
+    // `Math.abs`, because the next backup would come too late if the clock was set back
     return attemptedAtMs === undefined || Math.abs(nowMs - attemptedAtMs) >= options.everyMs;
   }
 
@@ -133,7 +133,7 @@ function timeOf(path: string, name: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** Returns the time of the newest backup. Ignores backups in the future, because a wrong clock has given them their names. */
+/** Returns the time of the newest backup. Ignores backups with a time in the future, which a wrong clock has named. */
 function newestBefore(options: ScheduleOptions, nowMs: number): number | undefined {
   if (!existsSync(options.folder)) return undefined;
   const times = ownFolders(options, "").map((name) => timeOf(options.path, name) ?? 0);

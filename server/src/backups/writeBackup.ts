@@ -5,7 +5,7 @@ import { createFolder, flushFolder } from "../storage/folder.ts";
 import { attachDatabase, copyDatabase } from "../storage/queries/backup.ts";
 import type { Db } from "../storage/schema.ts";
 
-/** The database file to back up, together with the usage file next to it. `db` reads it on another thread. */
+/** The database file to back up. The usage file next to it is backed up too. `db` reads both on another thread. */
 export type BackupSource = { path: string; db: Db };
 
 /** Lists the files of a backup in `folder`. The file with the records comes last. */

@@ -64,7 +64,7 @@ async function fillEveryTable(
   const { keyId } = (await server.call("keys.createKey", { apiId, credits: { remaining: 5 } })).body.data;
   await call("keys.updateCredits", { keyId, operation: "increment", value: 3 });
   await call("keys.verifyKey", { key });
-  await server.services.usage.lastUses(workspaceId, [keyId]); // stores the counts
+  await server.services.usage.lastUses(workspaceId, [keyId]); // stores all counts before it reads
   const db = await openBulk(databaseAt(server.databaseUrl));
   await db.rows(`insert into "consoleSessions" ("id", "workspaceId", "rootKeyId", "byLink", "createdAtMs", "seenAtMs")
     values ('hash', '${workspaceId}', '${rootKeyId}', 1, 2, 3)`);

@@ -50,7 +50,10 @@ export async function copyEverything(options: CopyOptions): Promise<CopyReport> 
   }
 }
 
-/** The connections of a copy. While `source` and `target` are in transactions, the `…Control` ones read and write markers. */
+/**
+ * The connections of a copy. `source` and `target` copy rows in transactions. Meanwhile, the `…Control` connections
+ * read and write the databases' markers (see `marker.ts`).
+ */
 type Databases = Record<"source" | "sourceControl" | "target" | "targetControl", BulkDatabase>;
 
 async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise<Databases> {
@@ -62,7 +65,7 @@ async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise
   };
 }
 
-/** A running copy. `place` is where rows are written: the target, or for SQLite a file that is renamed when it is complete. */
+/** A running copy. `place` is where rows are written: the target or, for SQLite, a file that is renamed at the end. */
 type Task = CopyOptions & { id: string; place: DatabaseAddress };
 
 async function copyBetween(databases: Databases, task: Task): Promise<CopyReport> {
@@ -92,7 +95,8 @@ async function copyBetween(databases: Databases, task: Task): Promise<CopyReport
 }
 
 /**
- * Claims the source's marker for this copy. Returns whether the source was read-only already, and since when it is.
+ * Claims the source's marker (see `marker.ts`) for this copy. Returns whether an earlier copy has left the source
+ * read-only, and since when the source is read-only.
  * Errors: `CopyError` if another copy from this source is running.
  */
 async function makeReadOnly(
@@ -111,7 +115,7 @@ async function release(source: BulkDatabase, id: string): Promise<void> {
   try {
     if ((await findMarker(source, "source"))?.id === id) await acceptWrites(source);
   } catch {
-    // The connection is lost. The source accepts writes again when the lease ends.
+    // The connection is lost. The source accepts writes again when the copy's lease ends (see `lease.ts`).
   }
 }
 

@@ -42,7 +42,7 @@ test("counters are copied from the journal beside SQLite to the target's Redis, 
   let ahead = -30 * 60_000;
   const counters = await journalOf("one", () => monotonicMs() + ahead);
   for (let hit = 0; hit < 3; hit += 1) counters.hit([long, short]);
-  ahead = 0; // it is now half an hour later
+  ahead = 0; // moves the counters' clock half an hour forward
   counters.hit([{ ...long, cost: 2 }, short]);
   await counters.close();
 
@@ -52,7 +52,7 @@ test("counters are copied from the journal beside SQLite to the target's Redis, 
   expect(found?.used).toBe(5);
   expect(found?.emptyInMs).toBeGreaterThan(3_500_000);
   const [, full] = await node.counters.peek([long, { ...long, cost: 6 }]);
-  expect(full?.passesInMs).toBeGreaterThan(1_700_000); // the older hits still expire first
+  expect(full?.passesInMs).toBeGreaterThan(1_700_000); // the first three hits expire half an hour before the others
   expect(full?.passesInMs).toBeLessThan(1_860_000);
   await node.counters.hit([{ ...long, cost: 1 }]);
   await node.counters.close();

@@ -48,7 +48,7 @@ export function isCopied({ durationMs, entries }: CounterRecord): boolean {
 
 type Records = AsyncGenerator<CounterRecord[]>;
 
-/** Reads the counters of a place; undefined if they are only in the memory of server processes. */
+/** Reads the counters that are stored at a place; undefined if they are only in the memory of server processes. */
 export function readerOf(
   { database, redisUrl }: CounterPlace,
   maxBytes: number,

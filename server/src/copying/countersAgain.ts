@@ -6,7 +6,7 @@ import { findMarker } from "./marker.ts";
 
 /**
  * Copies the counters once more, after everything was copied and the source's servers have stopped. If the target has counted
- * hits since the copy, replacing its counters would forget these hits, so it is refused unless `replace` is set.
+ * hits since the copy, this would forget them. The call then fails, unless `replace` is set.
  * Errors: `CopyError`; `StorageError` if a server runs on a SQLite target.
  */
 export async function copyCountersAgain(task: CounterTask, replace: boolean): Promise<string> {
@@ -14,7 +14,8 @@ export async function copyCountersAgain(task: CounterTask, replace: boolean): Pr
     return copyCounters(task);
   }
   const { database } = task.target;
-  // Claims a SQLite target: a server that runs on it has its counters in memory, and would overwrite the file with them.
+  // Opens a SQLite target as a server does, which fails if a server already runs on it. That server has its counters in
+  // memory, and would overwrite the copied ones.
   const claim = database.kind === "file" ? await openTarget(task) : undefined;
   try {
     if (!replace) await refuseNewer(task);
@@ -51,8 +52,8 @@ async function refuseNewer(task: CounterTask): Promise<void> {
 }
 
 /**
- * When the source was last copied to this target, by the source's clock. -Infinity if it was not, or has accepted writes again
- * since.
+ * When the source was last copied to this target, by the source's clock. -Infinity if the source was never copied to
+ * it, or has accepted writes again since then.
  */
 async function copiedAt({ source, target }: CounterTask): Promise<number> {
   const db = await openBulk(source.database);

@@ -18,7 +18,7 @@ export type Lease = {
   renew(): Promise<void>;
 };
 
-/** Creates the lease of a copy, which is stored in these markers. */
+/** Creates the lease of a copy. It is stored in these markers (see `marker.ts`). */
 export function leaseOf(
   { id, isStopped }: { id: string; isStopped(): boolean },
   markers: readonly { db: BulkDatabase; role: Role }[],

@@ -8,15 +8,16 @@ export type Marker = {
   role: Role;
   id: string;
   /**
-   * `done`: the copy is complete, and the source stays read-only until the operator ends that. Only sources become `done`.
+   * `done`: the copy is complete, and the source stays read-only until the operator runs
+   * `latchkey copy --resume-source`. Only sources become `done`.
    */
   state: "running" | "done";
   /** the address of the other database */
   other: string;
   startedAtMs: number;
   /**
-   * if `running`: when the lease ends, unless it is renewed; until then, a copy that was killed counts as running. If `done`:
-   * when the copy was complete
+   * if `running`: when the lease ends, unless the copy renews it; a killed copy counts as running until then. If
+   * `done`: when the copy was complete
    */
   leaseUntilMs: number;
   /** the current time by the database's own clock */
@@ -81,7 +82,10 @@ export async function renewLease(db: BulkDatabase, role: Role, id: string): Prom
   return renewed.length > 0;
 }
 
-/** Makes the source `done` after a copy to `other`. Returns false if the lease has ended, or if the source was released. */
+/**
+ * Makes the source `done` after a copy to `other`. Returns false if the lease has ended, or if the operator has made
+ * the source accept writes again.
+ */
 export async function keepReadOnly(
   db: BulkDatabase,
   { id, other }: { id: string; other: string },

@@ -5,8 +5,8 @@ import { copiedRecords } from "./tables.ts";
 const verbs = ["insert", "update", "delete"] as const;
 
 /**
- * Adds triggers to the source that refuse writes to the records by any process, as long as its marker is `done` or the marker's
- * lease has not ended. Resolves when all transactions that had written before have ended.
+ * Adds triggers to the source. They refuse all writes to the records as long as the source's marker (see `marker.ts`)
+ * is `done` or has a lease that has not ended. Resolves when all transactions with earlier writes have ended.
  */
 export async function refuseWrites(db: BulkDatabase): Promise<void> {
   if (db.engine === "postgres") await refuseOnPostgres(db);
@@ -45,8 +45,9 @@ async function refuseOnSqlite(db: BulkDatabase): Promise<void> {
 }
 
 /**
- * Adds the triggers, each in its own transaction. Creating a trigger waits for transactions that have written to the table. If
- * one transaction created all triggers, its locks on the first tables could cause a deadlock with them.
+ * Adds the triggers, each in its own transaction. Creating a trigger locks its table and waits for transactions that
+ * have written to the table. If one transaction created all triggers, those transactions could in turn wait for its
+ * locks: a deadlock.
  */
 async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   await db.rows(

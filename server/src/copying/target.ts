@@ -11,9 +11,9 @@ import { copiedTables, notCopied } from "./tables.ts";
 type Claim = { id: string; other: string };
 
 /**
- * Creates the tables and the marker of the target, after removing the rows or files of an interrupted copy. Returns the database
- * to write to: a SQLite file is named `<path>.copying` until the copy is complete. Errors: `CopyError` if the target is not
- * empty, or if another copy is running.
+ * Creates the tables and the marker of the target (see `marker.ts`), and removes the rows or files of an interrupted
+ * copy. Returns the database to write to: a SQLite file is named `<path>.copying` until the copy is complete.
+ * Errors: `CopyError` if the target is not empty, or if another copy is running.
  */
 export async function prepareTarget(target: DatabaseAddress, claim: Claim): Promise<DatabaseAddress> {
   if (target.kind === "memory") {

@@ -7,12 +7,12 @@ export const instant = z.int().min(0).max(lastInstantMs);
 
 export const units = z.int().min(0).max(maxUnits);
 
-/** A number that only grows. */
+/** How often something has happened. The number only grows. */
 const counter = z.int().min(0);
 
 const knownTimeZones = new Set<string>();
 
-/** Names that were found are remembered, because looking up a time zone takes as long as validating the rest of a record. */
+/** Remembers the names of time zones, because looking one up takes as long as validating the rest of a record. */
 function isTimeZone(name: string): boolean {
   if (knownTimeZones.has(name)) return true;
   if (timeZoneNamed(name) === undefined) return false;

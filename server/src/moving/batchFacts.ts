@@ -17,7 +17,7 @@ export type Found = {
   owner: string;
   workspaceId: string;
   isDeleted: boolean;
-  /** of a key that was imported without a SHA-256 and whose first verification has supplied it since */
+  /** for a key that was imported without a SHA-256: the SHA-256, if its first verification has supplied it since */
   learned: Learned | undefined;
 };
 
@@ -30,19 +30,22 @@ export type Facts = {
   byId: Map<string, Found>;
   /** rows by a text that must be unique, such as a name or hash */
   byText: Map<string, Found>;
-  /** for root keys: the hashes among theirs that were revoked in this database */
+  /** for root keys: those of their hashes that were revoked in this database */
   revoked: Set<string>;
-  /** the records named by references that exist in the workspace, as `table id` */
+  /** the records that the batch refers to and that exist in the workspace, as `table id` */
   there: Set<string>;
-  /** ids of rate limits and balances that belong to other records or workspaces */
+  /** records with a rate limit or a balance that belongs to another record or workspace (see `foreignOf`) */
   foreign: Set<string>;
-  /** the stored keys with a salted hash that share their start with a key of the batch */
+  /** the stored keys with a salted hash whose `start` (their first characters) is that of a key of the batch */
   starts: Starts;
-  /** for root keys: the ids of apis by the keyspaces that their permissions name */
+  /** for root keys: for each keyspace that one of their permissions names, the id of its api */
   apis: Map<string, string>;
 };
 
-/** By the keys' first characters and then by id: what it costs to compare a presented key with the key's salted hash. */
+/**
+ * Keys with salted hashes, by their first characters and then by id. The number says how much work it is to compare a
+ * presented key with the hash.
+ */
 export type Starts = Map<string, Map<string, number>>;
 
 /** Looks up everything that decides whether these records of one type can be imported. */
@@ -128,8 +131,8 @@ function namedApis(db: Db, workspaceId: string, records: readonly Wanted[]): Pro
 }
 
 /**
- * Rate limits whose id belongs to another record, each as the limit's id, a space and the id of the record that is imported;
- * and the ids of records whose balance belongs to another workspace.
+ * Two kinds of entries. `<limit id> <record id>`: the record has a rate limit whose id belongs to another record in the
+ * database. `<record id>`: the record has a balance whose id belongs to another workspace.
  */
 async function foreignOf(
   db: Db,

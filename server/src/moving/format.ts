@@ -66,8 +66,9 @@ const keyHash = z
   });
 
 /**
- * Refuses contradictions. `pendingMigrationId` is `oldHash` if the hash has another system's scheme, and only then. If the hash
- * has a salt, the key must have a start, because it is looked up by its start.
+ * Refuses keys whose fields contradict their hash. `pendingMigrationId` must be `oldHash` if the hash has another
+ * system's scheme, and only then. A key with a salted hash must have a `start`, because verifications look it up by
+ * these first characters.
  */
 function refuseWrongWait(
   key: { hash: string; start: string; pendingMigrationId: string | null },

@@ -127,7 +127,7 @@ describe.each(engines)("on $name,", (engine) => {
         },
       });
       const [half = 0, all = 0] = objects;
-      expect(all - half).toBeLessThan(keys / 6); // if it kept the ids of the keys, there would be an object for each
+      expect(all - half).toBeLessThan(keys / 6); // an import that kept ids would have an object for each key
     },
     120_000,
   );

@@ -47,7 +47,7 @@ export type Report = {
 };
 
 const mostListed = 100;
-/** At most this many records are read before a transaction begins, so that it never waits for the document. */
+/** The import reads up to this many records before it begins a transaction, which then never waits for the document. */
 const mostAtOnce = 512;
 /** After each transaction, the import pauses for this share of the transaction's duration, so that a server can write. */
 const pausePart = 0.25;

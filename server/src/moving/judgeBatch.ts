@@ -20,17 +20,20 @@ export type Outcome =
 
 /** What an import remembers from one batch to the next. */
 export type Known = {
-  /** from the id of a record to the id of a record in the workspace that has the same unique name or hash and replaces it */
+  /**
+   * for each record that is not imported because the workspace has one with the same unique name or hash: from its id
+   * to the id of the workspace's record
+   */
   aliases: Map<string, string>;
-  /** the same for owners of balances: from the `subjectId` in the document to the one in the workspace */
+  /** the same for owners of balances: from that record's `subjectId` to the `subjectId` of the workspace's record */
   owners: Map<string, string>;
-  /** owners whose balance in the database is kept, although open holds in the document have taken units from it */
+  /** owners that keep their balance in the database, so that open holds on the document's balance are not imported */
   keptOwners: Set<string>;
   /** for a dry run: the ids of records that it would have created, to which other records may refer */
   created: Set<string>;
-  /** for a dry run: the keys with a salted hash that it would have written */
+  /** for a dry run: the keys with a salted hash that it would have written, for the check of later keys */
   starts: Starts;
-  /** for a dry run: from keyspaces to the apis that it would have created */
+  /** for a dry run: the ids of the apis that it would have created, by their keyspaces */
   apis: Map<string, string>;
 };
 
@@ -54,7 +57,7 @@ export type BatchContext = Rules & {
   known: Known;
 };
 
-/** A record with its outcome. `fields` are those to write; they refer to records of the workspace. */
+/** A record with its outcome. `fields` are to be written; their references are ids of records in the workspace. */
 type Judged = { id: string; fields: Written; outcome: Outcome };
 
 /** A batch of records of one type, and what becomes of each. */
@@ -145,7 +148,7 @@ function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written
   );
 }
 
-/** If a key waits in the document, but the database has learned its SHA-256 in the meantime, it keeps the SHA-256. */
+/** If the document has no SHA-256 of a key, but a verification has supplied it here, the key keeps this SHA-256. */
 function asLearned<T extends Written>(fields: T, learned: Learned | undefined): T {
   const waits = waitingStates.has(textIn(fields, "pendingMigrationId"));
   return learned === undefined || !waits ? fields : { ...fields, ...learned, pendingMigrationId: null };
@@ -224,14 +227,14 @@ function limitIdsOf(fields: Written): string[] {
   return ((fields["ratelimits"] ?? []) as { id: string }[]).map(({ id }) => id);
 }
 
-/** The message does not say which workspace has it, because workspaces must not learn about each other. */
+/** Does not say which workspace uses the id or text, because workspaces must not learn about each other. */
 function notAvailable(what: string): string {
   return `its ${what} is already used in this database: use another one`;
 }
 
 /**
- * What becomes of a record whose name or hash another record has, although it must be unique. If records can refer to it, the
- * other record is used in its place. A root key or an override is just not imported.
+ * What becomes of a record if another record already has its unique name or hash; undefined if none has it. Such a
+ * record is not imported. References to it lead to the other record; nothing refers to root keys and overrides.
  */
 function otherWithText(
   { type, workspaceId, known }: BatchContext,
@@ -261,7 +264,7 @@ function otherWithText(
   return undefined;
 }
 
-/** The permissions of a root key as this workspace stores them. A permission in another workspace is a flaw. */
+/** The permissions of a root key as this workspace stores them; a flaw if one is for another workspace, for example. */
 function grantsOf(
   fields: Written,
   workspaceId: string,
@@ -301,7 +304,10 @@ function canonical(fields: Written): string {
   });
 }
 
-/** The fields with references to the records that replace others in the workspace, each reference only once. */
+/**
+ * The fields of a record. A reference to a record that is not imported becomes a reference to the one that the
+ * workspace has instead (see `Known`). Repeated references are removed.
+ */
 function withAliases<T extends Written>(fields: T, type: StoredType, { aliases, owners }: Known): T {
   const current = (id: string) => aliases.get(id) ?? id;
   const changed: Record<string, unknown> = {};

@@ -10,7 +10,10 @@ import {
   recordTypes,
 } from "./format.ts";
 
-/** Says why a document, or a line of it, cannot be read, and what to do. Errors of a line have no line number and no full stop. */
+/**
+ * Says why a document, or a line of it, cannot be read, and what to do. `parseRecord` and `parseHeader` omit the line
+ * number and the full stop, which their callers add.
+ */
 export class DocumentError extends Error {}
 
 /** A valid record of one type. */

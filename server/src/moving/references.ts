@@ -18,7 +18,7 @@ const targets: Partial<Record<StoredType, readonly (readonly [field: string, tab
   ],
 };
 
-/** The fields of a type that have ids of other records, including those that need not exist. */
+/** The fields of a type that have ids of other records, even if a field may name a record that no longer exists. */
 export function referringFields(type: StoredType): readonly string[] {
   return fieldsByType[type] ?? [];
 }
@@ -30,7 +30,7 @@ const fieldsByType: Partial<Record<StoredType, readonly string[]>> = {
   hold: ["keyId", "identityId"],
 };
 
-/** For each type, the field that has the owner of a balance: the id of an identity, or the `subjectId` of a key. */
+/** For each type, the field that says whose balance it is about: the id of an identity, or the `subjectId` of a key. */
 export const ownerFields: Partial<Record<StoredType, string>> = {
   key: "subjectId",
   hold: "subjectId",
@@ -47,8 +47,9 @@ const referencedTables = new Set(
 );
 
 /**
- * The references of a record to records that must exist. The special values `oldHash` and `upstream` are not references. Holds
- * and movements need no existing owner, because they may outlive it.
+ * The references of a record to records that must exist. The special values `oldHash` and `upstream` are not
+ * references. The key or identity of a hold or a movement (a change of a balance) need not exist, because it may have
+ * been deleted since.
  */
 export function referencesOf(type: StoredType, fields: Written): Reference[] {
   const found: Reference[] = [];

@@ -18,7 +18,7 @@ export type Written = Readonly<Record<string, unknown>>;
 /** A record that was read. If it cannot be written to a document, `flaw` says why. */
 export type Read = { id: string; fields: Written } | { id: string; flaw: string };
 
-/** Which records to read: a page of those after an id, or those with these ids. */
+/** Which records to read: the next page, in the order of ids, after `afterId`; or the records with these ids. */
 type Which = { afterId: string; limit: number } | { ids: readonly string[] };
 
 /** The live records of one type, sorted by id. */

@@ -18,9 +18,12 @@ export type Rows = {
   /** the column that has the position in the list */
   position?: "position";
   codecs?: Readonly<Record<string, Codec>>;
-  /** the table whose ids the values are */
+  /** the table of the records whose ids the values are */
   of?: "permissions" | "roles";
-  /** fields of the record whose values are `ownerId` in the list's table, which has an index on that column only */
+  /**
+   * the fields of the record that have the `ownerId` of the list's rows; the query needs them, because the list's table
+   * has an index on `ownerId` only
+   */
   alsoBy?: readonly string[];
 };
 
@@ -32,7 +35,7 @@ export type Stored = {
   lists?: Readonly<Record<string, Rows>>;
   /** columns that are computed from the fields when a record is written */
   computed?: readonly string[];
-  /** the field with the id of the balance that the field `balance` has; undefined if the type has no balance */
+  /** the field that has the id of the record's row in `balances`; undefined if the type has no balance */
   balanceOf?: "id" | "subjectId";
 };
 

@@ -3,7 +3,7 @@ import { type BatchContext, judgeBatch, type Outcome } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import { writeBatch } from "./writeBatch.ts";
 
-/** After this time a transaction writes no further records and commits, so that with the commit it takes at most 50 ms. */
+/** After this time, a transaction writes no further records but commits. With the commit, it takes at most 50 ms. */
 const mostMs = 30;
 /** The number of records that are written at once is adjusted so that they take about this long. */
 const wantedMs = 10;
@@ -19,7 +19,7 @@ const isTimed = ({ engine }: BatchContext) => engine === "sqlite";
 /** What was written. `heldMs` is how long that took. `changedIds` must be evicted from the servers' caches. */
 type Written = { outcomes: Outcome[]; changedIds: Set<string>; heldMs: number };
 
-/** Returns a function that writes the first records, as many as a transaction has time for, but at least a few. */
+/** Returns a function that writes as many of the first entries as a transaction has time for, but at least a few. */
 export function timedWriter(monotonicMs: () => number) {
   let size = fewest;
 

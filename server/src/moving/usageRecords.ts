@@ -79,7 +79,7 @@ async function daysOf(sql: UsageSql, workspaceNo: number, kindNo: number) {
 type Slice = { workspaceNo: number; kindNo: number; day: number; from: number; to: number };
 type Count = { subjectId: string; outcome: number; count: number; credits: number };
 
-/** The counts of one part. The rows with tag 0 count all verifications, whether they have tags or not. */
+/** The counts of one slice. The rows with tag 0 count all verifications, whether they have tags or not. */
 function countsOf(sql: UsageSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
   const parts = tables.map(
     ([table, perDay]) => `select "subjectNo", "outcome", "count", "credits" from "${table}"
@@ -141,7 +141,7 @@ export async function importLastUses(
   return outcomesOf;
 }
 
-/** Imports counts by day. A count is kept out if the database already has one for the same subject, day and outcome. */
+/** Imports counts by day, except if the database already has a count for the same subject, day and outcome. */
 export async function importUsage(
   database: UsageDatabase,
   workspaceId: string,

@@ -50,7 +50,7 @@ export async function writeBatch(
 
 type Some = JudgedBatch["records"];
 
-/** New records are in no cache, but the namespace of a new override may be. */
+/** The ids of changed records. Caches have no new records, but they may have the namespace of a new override. */
 function changedIds(type: StoredType, { created, changed }: { created: Some; changed: Some }): Set<string> {
   const ids = new Set(changed.flatMap((record) => [record.id, subjectOf(record)]));
   if (type === "override") {
@@ -90,7 +90,10 @@ function listRows(list: Rows, workspaceId: string, ownerId: string, items: unkno
   }));
 }
 
-/** Writes balances. Keys with the same subject share one. A balance that exists is kept, unless a record with it is replaced. */
+/**
+ * Writes the balances of keys or identities. Keys with the same `subjectId` share one. A balance that exists is kept,
+ * unless a key or identity that has it is changed.
+ */
 async function writeBalances(
   tx: Tx,
   { workspaceId, engine }: Pick<BatchContext, "workspaceId" | "engine">,
@@ -130,7 +133,7 @@ function jsonOf(rows: readonly Row[]): string {
   );
 }
 
-/** A balance may already exist, and is kept then. For other tables, it was looked up before that the rows do not exist. */
+/** A balance that exists already is kept. `judgeBatch` has made sure that rows of the other tables do not exist. */
 const conflict = (table: Table) => (table === "balances" ? sql`on conflict do nothing` : sql``);
 
 /**

@@ -51,7 +51,7 @@ test.each(failing)(
     server.clock.advance(60_000);
     await sendMany(server);
     await until(async () => {
-      await server.call("no.such", {}); // creates a span to send
+      await server.call("no.such", {}); // creates another span that cannot be sent
       return complaints(server).length > 1;
     });
     expect(complaints(server)).toHaveLength(2);

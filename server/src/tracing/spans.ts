@@ -10,7 +10,7 @@ import {
 } from "@opentelemetry/api";
 import { Failure } from "../errors.ts";
 
-/** The span of the current request, or of the part of it that is running. Node keeps it across awaits. */
+/** The span of the current request, or of the part of it that is running. It is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
 /**
@@ -30,7 +30,7 @@ export async function spanAround<T>(
   try {
     return await currentSpan.run(span, () => work(span));
   } catch (error) {
-    // A `Failure` is a refused request, which ends its transaction too, but the database has not failed.
+    // A `Failure` refuses the request and so ends its transaction, but the database has not failed.
     if (!(error instanceof Failure)) failed(span, kindOf(error));
     throw error;
   } finally {

@@ -289,7 +289,7 @@ test("the sampler decides which requests are traced, and only a parent-based one
     "parentbased_traceidratio 0": 1,
     "always_on 1": 65,
   });
-  expect(half).toBeGreaterThan(8); // of 64 requests; by chance it is 8 or fewer once in 10¹⁰ runs
+  expect(half).toBeGreaterThan(8); // of 64 requests; by chance, it is 8 or fewer once in billions of runs
   expect(half).toBeLessThan(57);
 });
 

@@ -5,17 +5,17 @@ import { deletePending, writePending } from "./pending.ts";
 /** The maximum number of rows in one transaction. It is small enough that a query to the usage thread hardly has to wait. */
 export const rowsPerBatch = 5_000;
 
-/** Rows that are saved in one transaction. `id` is the id of the row in `usagePending` that has the same counts. */
+/** Rows that are saved in one transaction. `id` is the id of the row in `usagePending` that has a copy of them. */
 type Batch = { id: number; rows: readonly CountRow[]; uses: readonly UseRow[] };
 
 /**
- * Saves the rows of a cut (see `countSaver`) in batches. If there are several, it first writes all of them to `usagePending`, and
- * deletes each batch there in the transaction that saves it. So no count is lost or saved twice if the server is killed in
- * between. `uncut` returns the counts since the cut.
+ * Saves the rows of a cut (counts that `countSaver` has taken from memory) in batches. If there are several batches, it
+ * first copies all to `usagePending`. The transaction that saves a batch also deletes its copy. So no count is lost or
+ * saved twice if the server is killed in between. `uncut` returns the counts that were counted since the cut.
  */
 export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly CountRow[]) => void) {
   let batches: Batch[] = [];
-  /** whether `usagePending` still has the rows from before the cut */
+  /** whether `usagePending` still has what was written before the latest cut, instead of that cut's batches */
   let isUnwritten = false;
   let dropped = 0;
 
@@ -36,7 +36,7 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
       batches = batchesOf(rows, uses);
       isUnwritten = true;
     },
-    /** whether a cut has rows that are not saved yet */
+    /** whether some batches of the latest cut are not saved yet */
     isHalfway: () => batches.length > 0,
     size: () => batches.reduce((sum, { rows, uses }) => sum + rows.length + uses.length, 0),
     dropped: () => dropped,

@@ -154,7 +154,7 @@ const gaps: UsageInsert = {
     where excluded."completeSinceMs" > "usageGaps"."completeSinceMs"`,
 };
 
-/** The `workspaceId` of the row in `usageGaps` that is valid for all workspaces. */
+/** `usageGaps` says since when a workspace's events are complete. This `workspaceId` has the row for all workspaces. */
 export const everyWorkspace = "";
 
 /** Stores the time of the first event ever, unless one is stored already. Events are complete from this time on. */

@@ -23,8 +23,8 @@ const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
 };
 
 /**
- * The rows of a table whose `start` is from `first` to `last`, both included. `size` is the number of starts that make up one
- * queried period.
+ * The rows of a table whose `start` is from `first` to `last`, both included. `size` is the number of the table's
+ * minutes, hours or days that make up one queried period.
  */
 export type Span = { table: CountTable; size: number; first: number; last: number };
 

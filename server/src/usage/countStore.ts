@@ -49,8 +49,8 @@ const minutes: UsageInsert = {
 };
 
 /**
- * Adds these rows to the counts by minute. The rows must be sorted with `compareRows`: nodes that count the same
- * subjects then lock rows in the same order, so they wait for each other and never deadlock.
+ * Adds these rows to the counts by minute. The caller must sort them with `compareRows`: nodes that count the same
+ * subjects then lock the rows in the same order, so they wait for each other but never deadlock.
  */
 export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Promise<void> {
   await sql.insert(minutes, rows);
@@ -95,8 +95,8 @@ export async function numberNames(
 }
 
 /**
- * If a stored last use is later than a new one by more than this, a wrong clock has recorded it, and the new one replaces it.
- * Batches are stored within minutes, so a correct clock never causes such a difference.
+ * If a stored last use is later than a new one by more than this, a wrong clock has recorded the stored one, and the
+ * new one replaces it. Batches are stored within minutes, so a correct clock never causes such a difference.
  */
 const neverAheadMs = 86_400_000;
 

@@ -42,8 +42,8 @@ export type EventPage = {
 const maxChars = 4 * 1024 * 1024;
 const maxBlocks = 256;
 /**
- * How far the time of an event may be from the time in the id of its request, unless a clock was set. A query for a request
- * reads only events within this range.
+ * How much earlier or later an event can be than the time in its request's id, unless the clock was set in between. A
+ * query for a request reads the events within this range, and all events only if it finds no match there.
  */
 const aroundRequestMs = { before: 1_000, after: 10_000 };
 

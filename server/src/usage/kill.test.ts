@@ -41,7 +41,7 @@ test("events and counts are stored even if nobody queries them, so a killed serv
       }
     });
   await stored("count", "usageBlocks", 20);
-  await stored("count", "usageMinutes", 60); // 20 each for the workspace, the api and the key
+  await stored("count", "usageMinutes", 60); // each of the 20 counts for the workspace, the api and the key
   first.child.kill("SIGKILL");
   await first.ended;
   const again = await startServing({ env });
@@ -59,7 +59,7 @@ test("counts that a killed server had in `usagePending` are in the next server's
   const { apiId } = (await call(first.url, "apis.createApi", { name: "payments" })).data;
   const { key, keyId } = (await call(first.url, "keys.createKey", { apiId })).data;
   await call(first.url, "keys.verifyKey", { key });
-  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1); // now it is stored
+  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1); // the query stored it
   first.child.kill("SIGKILL");
   await first.ended;
   const usage = await openUsageDatabase(databaseAt(`file:${path}`));

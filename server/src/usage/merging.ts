@@ -11,8 +11,8 @@ type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: numbe
 /** Merges small blocks that this process has stored, because many small blocks compress badly and are slow to search. */
 export function blockMerger(newId: () => string) {
   /**
-   * Small blocks by workspace and share, in two lists: the first has the smallest blocks, the second has larger ones, which
-   * are usually merged from blocks of the first.
+   * The small blocks of each workspace and share, in two lists. The first has the smallest blocks. Merging them usually
+   * gives a block for the second list.
    */
   const small = new Map<string, [Stored[], Stored[]]>();
 

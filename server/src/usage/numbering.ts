@@ -8,8 +8,8 @@ const maxKnownTags = 20_000;
 type Known = { no: number; day: number };
 
 /**
- * Looks up the numbers under which the database stores the names of subjects and tags. Remembers them for names that it has
- * marked as used today.
+ * Looks up the numbers under which the database stores the names of subjects and tags. A look-up also marks the name as
+ * used today. The numbers are remembered, so most names are looked up once a day.
  */
 export function numbering() {
   const tags = new Map<string, Known>();

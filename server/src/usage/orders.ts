@@ -84,7 +84,7 @@ export type UsageResults = {
   query: UsageRow[];
   lastUses: LastUsed[];
   usedKeys: LastUsed[];
-  /** `unfinished`: the order must be sent again, so that others are not delayed by all that it reads */
+  /** `unfinished`: send the order again to read the rest. In between, the thread can follow other orders. */
   top: Top | "unfinished";
   topIdentifiers: IdentifierTop;
   events: EventPage;

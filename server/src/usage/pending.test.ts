@@ -11,7 +11,7 @@ import { tally } from "./tally.ts";
 
 const t0 = Date.UTC(2026, 0, 15, 12);
 const keys = 20_000;
-const total = keys + 1; // one count for each key, and one for the workspace
+const total = keys + 1; // the rows of one minute: one for each key, and one for the workspace
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -26,7 +26,7 @@ async function open(
   return { usage, path };
 }
 
-/** Counts and saves as the usage thread does. `countAll` counts one verification of each key. */
+/** Counts and saves as the usage thread of a server does. `countAll` counts one verification of each key. */
 function server() {
   const counted = tally();
   const saver = countSaver(counted);

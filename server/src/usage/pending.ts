@@ -3,9 +3,9 @@ import type { UsageDatabase, UsageInsert, UsageSql } from "../storage/engines/us
 import { addMinutes, type CountRow, countColumns } from "./countStore.ts";
 
 /**
- * The table `usagePending` has a copy of counts that are still in memory and not yet in the count tables. The next start adds them
- * to these tables if the server is killed. Writing all of them as one compressed row takes a tenth of the time of adding each to
- * its own row.
+ * The table `usagePending` has a copy of counts that are still in memory and not yet in the count tables. If the server
+ * is killed, its next start adds them to these tables. Writing all of them as one compressed row takes a tenth of the
+ * time of adding each to its own row.
  */
 const pending: UsageInsert = {
   table: "usagePending",

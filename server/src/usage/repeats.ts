@@ -1,12 +1,12 @@
 /**
- * The text form in which events are passed to the usage thread. Most events differ from an earlier event of the same key only in
- * their time and request id. Their line only refers to the earlier event, which takes the thread that serves requests a third of
- * the time of a whole line.
+ * The text form in which events are passed to the usage thread. Most events differ from an earlier event of the same
+ * key only in their time and request id. The line of such an event only refers to the earlier event. The thread that
+ * serves requests writes such a line in a third of the time of a whole line.
  */
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 
-// A line begins with one of these two marks, or with a digit if it is a whole line to which no other line refers.
+// A line begins with one of these two marks or a digit. A digit begins a whole line to which no other line refers.
 /** Begins a whole line to which later lines may refer. */
 const keptMark = "=";
 /** Begins a line that refers to an earlier event: the number of that event, the time and the request id follow. */
@@ -43,7 +43,7 @@ function isPlain({ why, tags }: UsageEvent): boolean {
   return why === undefined && tags.length === 0;
 }
 
-/** Whether two events without `why` and tags are equal except for their time and request id. */
+/** Whether two events are equal except for their time and request id. The events must not have `why` or tags. */
 function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   return (
     one.outcome === other.outcome &&
@@ -102,7 +102,7 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
   };
 }
 
-/** The number of an order's first event. Its line is always a whole line. */
+/** The number of an order's first event. Its line is always whole, because there is no earlier event to refer to. */
 function firstOrderOf(text: string): number {
   return Number(text.slice(text.indexOf("\t") + 1).split("\t", 1)[0]);
 }

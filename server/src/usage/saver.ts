@@ -5,7 +5,7 @@ import { type CountRow, compareRows, type UseRow } from "./countStore.ts";
 import { numbering } from "./numbering.ts";
 import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
-/** The maximum number of rows that one flush saves. The rest waits for the next flush. */
+/** The maximum number of rows that one call of `save` saves. The others wait for the next call. */
 const rowsPerFlush = 25_000;
 /** If this many counts wait, they are saved before the end of the minute. */
 const mostPending = 250_000;
@@ -41,7 +41,7 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
     /** the number of counts that are not stored yet */
     size: () => counted.size() + cutRows.size() + latest.size(),
     isHalfway,
-    /** whether a cut is due immediately: too many counts wait, or a new minute has begun, which may add as many again */
+    /** whether to save now: too many counts wait, or many wait and a new minute has begun, which may double them */
     isFull: (nowMs: number) =>
       counted.size() >= mostPending || (counted.size() > rowsPerBatch && minuteOf(nowMs) !== cutMinute),
     /** Forgets the numbers of all names, because the next connection may be to another database. */

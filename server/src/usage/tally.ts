@@ -25,7 +25,7 @@ export type Subject = {
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;
-  /** when it was last used; 0 if only settlements were counted, which are not uses */
+  /** when it was last used; 0 if only settlements of holds were counted, which are not uses */
   lastMs: number;
   /** for a key: the identity and the api of its last event, which are probably those of its next event too */
   identity: Subject | undefined;
@@ -58,7 +58,8 @@ export function tally() {
       const workspace = workspaceOf(book, event.workspaceId);
       const addition = additionOf(event, workspace.tags);
       countFor(book, workspace.own, addition);
-      if (event.outcome === "NOT_FOUND") return; // the caller was told that the key is unknown, so only the workspace counts it
+      // The caller was told that the key does not exist, so only the workspace counts the event.
+      if (event.outcome === "NOT_FOUND") return;
       const { keyId, identityId, apiId, namespaceId } = event;
       const key = subjectOf(book, workspace, "key", keyId, undefined);
       const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);

@@ -8,8 +8,8 @@ import type { IdentifierQuery, IdentifierTop, NumberedCount, Top, TopQuery } fro
 import { isMany } from "./upkeep.ts";
 
 /**
- * Finds the subjects or tags with the most events, from the stored counts or from those that `sums` has. Returns `unfinished` if
- * it must be called again, because it has read only a part of what `sums` needs.
+ * Finds the subjects or tags with the most events: keys and identities by `sums`, if these fit into memory, and all
+ * others by adding up the stored counts. Returns `unfinished` if `sums` needs another call to read the rest.
  */
 export async function findTop(sql: UsageSql, query: TopQuery, sums?: TopSums): Promise<Top | "unfinished"> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
@@ -32,7 +32,7 @@ function hoursOf(spans: readonly Span[]): Hours {
 
 type Counts = { workspaceNo: number; kind: number; spans: readonly Span[] };
 
-/** Finds the numbers with the largest sums over all these counts, with one statement. */
+/** Finds the numbers of the subjects or tags with the largest sums of these counts. Adds them up with one statement. */
 function readTop(
   sql: UsageSql,
   query: TopQuery,

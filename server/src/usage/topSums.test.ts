@@ -43,7 +43,7 @@ const place = fc.record({
 const count = fc.record({
   place,
   subject: fc.nat(subjects - 1),
-  /** minutes before now; some are in the future */
+  /** how long ago the event was, in minutes; negative: in the future */
   ago: fc.oneof(
     { weight: 2, arbitrary: fc.integer({ min: -90, max: 300 }) },
     fc.integer({ min: 0, max: 1_500 }),
@@ -71,7 +71,7 @@ const asked = fc.record({
   endAgo: fc.constantFrom(0, 0, 0, 0, 2, 6),
   outcome: fc.constantFrom(undefined, undefined, undefined, outcomes[0]),
   limit: fc.constantFrom(1, 3, 100),
-  /** how many orders are sent at most: the history may go on while a window is half read */
+  /** the maximum number of calls for a query; 2 may leave it unfinished, and the next steps meet a half-read window */
   orders: fc.constantFrom(2, 1_000, 1_000),
 });
 const step = fc.oneof(
@@ -205,6 +205,6 @@ async function compare({ usage, sums, nowMs }: World, question: Question): Promi
   for (let order = 1; order < question.orders && top === "unfinished"; order += 1) {
     top = await findTop(usage, query, sums);
   }
-  if (top === "unfinished") return; // the next question goes on with it
+  if (top === "unfinished") return; // a later query may continue with the half-read window
   expect<unknown>(top).toEqual(await findTop(usage, query));
 }

@@ -6,13 +6,13 @@ import type { NumberedCount, TopQuery } from "./tops.ts";
 import type { Slice } from "./upkeep.ts";
 
 /**
- * `bytes`: what all sums may take in memory, which is enough for those of three million keys. `rows`: a call reads no further
- * hour after so many rows, so that it hardly delays other work of the usage thread.
+ * `bytes`: the memory that all sums may take, which is enough for those of three million keys. `rows`: after reading
+ * this many rows, a call reads no further hour, so that it hardly delays other work of the usage thread.
  */
 const limits = { bytes: 64 * 1024 * 1024, rows: 100_000 };
-/** few enough that storing counts hardly takes longer for them */
+/** The maximum number of windows. Each stored count is compared with all of them, which hardly takes time. */
 const mostWindows = 32;
-/** longer than hours are kept; only times that are wrong by far are longer */
+/** The maximum length of a window. Counts by hour are kept for less time, but a wrong clock may have misdated some. */
 const mostHours = 2_500;
 /** reading an hour with no rows takes as long as reading this many */
 const rowsPerHour = 100;
@@ -21,7 +21,7 @@ const minutesPerHour = 60;
 /** The hours from `first` to `last`, both included, as numbers since 1970. */
 export type Hours = { first: number; last: number };
 
-/** Sums over the hours from `first` to the one before `end`, by the number of the subject. */
+/** The sum of each subject's counts from the hour `first` up to, but not including, the hour `end`. */
 type Window = {
   workspaceNo: number;
   kind: number;
@@ -35,9 +35,10 @@ type Window = {
 export type TopSums = ReturnType<typeof topSums>;
 
 /**
- * Keeps the sums of windows of hours up to date, so that the most active subjects are found without reading all counts of
- * the window again. When a window moves on, only the hours that enter and leave it are read. It must be told what is stored
- * and moved, so it is only for databases in which no other process stores counts.
+ * Keeps the sums of the queried time spans (windows) up to date, so that the most active subjects are found without
+ * reading all counts again. When a window moves on, it only reads the hours that enter and leave the window. The caller
+ * must pass all counts that are stored to `add` and all that are moved to `forget`. So no other process may store
+ * counts in the database.
  */
 export function topSums(most = limits) {
   const { windows, use, evict } = windowCache(most.bytes);
@@ -64,9 +65,9 @@ export function topSums(most = limits) {
         for (const row of rows) if (contains(window, row)) window.sums.add(row[3], row[6]);
       }
     },
-    /** Forgets the windows with this start of a table, whose counts were moved to a longer period. */
+    /** Forgets the windows that contain this slice of counts by hour, because it was moved to the counts by day. */
     forget({ table, workspaceNo, kind }: Slice, start: number): void {
-      if (table !== "usageHours") return; // all sums include the minutes and the hours
+      if (table !== "usageHours") return; // sums include minutes and hours, so moves between these do not matter
       for (const [name, window] of windows) {
         const isOfWindow = window.workspaceNo === workspaceNo && window.kind === kind;
         if (isOfWindow && window.first <= start && start < window.end) windows.delete(name);
@@ -89,7 +90,7 @@ function windowCache(mostBytes: number) {
   /** in the order of their last use */
   const windows = new Map<string, Window>();
 
-  /** Returns the window for a question. It is a new one if none can move on to these hours. */
+  /** Returns the window for a query: one in memory that can move on to these hours, or else a new, empty one. */
   function use(workspaceNo: number, query: TopQuery, { first, last }: Hours): Window {
     const kind = subjectKinds[query.of];
     const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
@@ -107,7 +108,10 @@ function windowCache(mostBytes: number) {
     return window;
   }
 
-  /** Evicts those that were not used for longest, but not the latest. Returns whether the latest fits. */
+  /**
+   * Evicts the least recently used windows until the others fit into memory. Evicts the window in use only if it does
+   * not fit even alone. Returns whether it fits.
+   */
   function evict(): boolean {
     const all = [...windows];
     let bytes = all.reduce((sum, [, { sums }]) => sum + sums.bytes(), 0);

@@ -111,7 +111,7 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
     if (into !== undefined) {
       const columns = countColumns.map((name) => `"${name}"`);
       const values = columns.map((name) => (name === `"start"` ? `"start" / ${per}` : name));
-      // Counts by day are stored without tags, because the names of tags would have to be stored for three years too.
+      // Counts by day have no tags. They are kept for three years, and their tags' names would have to be kept as long.
       const wanted = into === "usageDays" ? `and "tagNo" = 0` : "";
       const places = `insert into "${into}" (${columns.join(", ")}) select ${values.join(", ")}`;
       await tx.rows(
@@ -227,7 +227,7 @@ async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, exce
   return freed;
 }
 
-/** Deletes the blocks of all workspaces whose latest event is older than `sinceMs`. */
+/** Deletes each block, in all workspaces, that has no event of `sinceMs` or later. */
 export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
   const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
     `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,

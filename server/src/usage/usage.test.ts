@@ -77,7 +77,7 @@ test("equal verifications within a minute are one count for each subject", () =>
 test("the counts that wait to be stored are bounded, and counts beyond the bound are reported as dropped", () => {
   const counted = tally();
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
-  expect(counted.size()).toBe(200_000 + 3); // one cell for each key, and one for each other subject
+  expect(counted.size()).toBe(200_000 + 3); // one cell for each key, and one each for workspace, identity and api
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
   expect(counted.size()).toBe(300_000);
   expect(counted.dropped()).toBe(100_003);
@@ -141,7 +141,7 @@ test("an event that is like an earlier one reaches the thread with its own time,
   );
   for (const one of events) usage.record(one);
   await usage.lastUses("ws_1", ["key_1"]).catch(() => undefined);
-  for (const one of events) usage.record(one); // these go in a second order, whose lines cannot refer to the first one's
+  for (const one of events) usage.record(one); // a second order, whose lines cannot refer to lines of the first
   await usage.close();
   const plain = (one: UsageEvent, order: number) => JSON.parse(JSON.stringify({ ...one, order }));
   const all = [...events, ...events];

@@ -90,7 +90,7 @@ export function collectUsage(options: Options): Usage {
     return thread.ask<K>(order);
   }
 
-  /** one after the other, since each fills the thread's memory with what it reads */
+  /** Resolves when all `top` queries have ended. They run one at a time, since each may fill the thread's memory. */
   let tops: Promise<unknown> = Promise.resolve();
 
   async function askUntilFinished(query: TopQuery): Promise<Top> {
@@ -131,7 +131,7 @@ export function collectUsage(options: Options): Usage {
 function eventSender({ thread, nowMs, oldTime }: Options) {
   const { record, take, lose, lost, lostTags } = recorder();
   let droppedByThread: Omit<Dropped, "tags"> = { events: 0, counts: 0, evicted: 0 };
-  /** whether the thread has unsaved data; then it must get further orders, because it saves only when it gets one */
+  /** whether the thread has unsaved data; it saves only when it gets an order, so orders must then follow */
   let isThreadWaiting = false;
   let idleFlushes = 0;
   return {

@@ -19,7 +19,7 @@ export function waitingEvents(newId: () => string) {
     return insertBlocks(sql, all, newId);
   }
 
-  /** Queues events that could not be stored again. If `isHopeless`, drops them. */
+  /** Puts events that could not be stored back into the queue or, if `isHopeless`, drops them. */
   function keep(taken: readonly Lines[], isHopeless: boolean): void {
     if (isHopeless) taken.forEach(losses.drop);
     else queue.putBack(taken);
@@ -99,8 +99,8 @@ function lineQueue(onDrop: (lines: Lines) => void) {
 }
 
 /**
- * Counts events that were lost. `gaps` has for each affected workspace the time from which its events are complete, until that
- * time is stored.
+ * Counts events that were lost. `gaps` has, for each workspace that lost events, the time from which its events are
+ * complete. An entry is removed once it is stored.
  */
 function lossBook() {
   const gaps = new Map<string, number>();

@@ -26,9 +26,7 @@ import { waitingEvents } from "./waitingEvents.ts";
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
-/**
- * `add` orders come twice a second. Counts are saved with every 14th, so that they reach the disk within 10 seconds.
- */
+/** Counts are saved with every 14th `add` order. These come twice a second, so counts are on disk within 10 seconds. */
 const ordersPerSave = 14;
 const ordersPerUpkeep = 20;
 /** Before a query about counts, all counts in memory are saved, unless there are more than this. */
@@ -60,8 +58,8 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
 });
 
 /**
- * Opens the database. The first time, adds the counts that a killed server left in `usagePending`. Later, this thread itself has
- * written them there, and still has them in memory.
+ * Opens the database. The first time, adds the counts that a killed server left in `usagePending`. When the database is
+ * opened again, the counts there are this thread's own, and they are still in memory.
  */
 async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
   const opened = await openUsageDatabase(address);
@@ -106,8 +104,8 @@ async function follow(
 }
 
 /**
- * Saves counts. If the disk is full, they wait in memory
- * for the next attempt, and the query does not include them.
+ * Saves counts before a query. If the disk is full, the counts wait in memory for the next attempt, and the result of
+ * the query does not include them.
  */
 async function saveIfPossible(save: () => Promise<void>): Promise<void> {
   try {
@@ -119,7 +117,7 @@ async function saveIfPossible(save: () => Promise<void>): Promise<void> {
 
 type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
 
-/** Saves all counts in memory. If there are many, saves only those that the query reads. */
+/** Saves counts before a query: all that are in memory or, if there are many, only those that a `query` order reads. */
 async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
   if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
   else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));
@@ -132,7 +130,8 @@ function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kin
 }
 
 /**
- * Sorts the rows, so that nodes that store the same last uses lock them in the same order and never deadlock.
+ * Sorts the rows by key, so that nodes that store last uses of the same keys lock their rows in the same order and
+ * never deadlock.
  */
 function usesOf(uses: readonly LastUse[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);

@@ -41,8 +41,8 @@ type Column = (typeof columns)[number];
 type Line = { number: number; values: Partial<Record<Column, string>> };
 
 /**
- * Reads keys from a CSV file with a header. It reads the file twice: first the permissions, roles and users, which must be
- * imported before the keys.
+ * Reads keys from a CSV file with a header. It reads the file twice: once for the permissions, roles and users, which
+ * must be imported before the keys, and once for the keys.
  * Errors: `DocumentError` if the header has unknown columns or lacks `hash`, or if a quote is not closed.
  */
 export async function* readCsv(
@@ -115,7 +115,7 @@ function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | und
 const wrongValues =
   "one of its values is invalid. credits must be a whole number, meta a JSON object, expires an ISO time or Unix milliseconds, and permissions and roles lists of names, separated by ;";
 
-/** The values of a line in their types; undefined if one of them is invalid. */
+/** Converts the values of a line to fields of a key; undefined if one of them is invalid. */
 function parsedValues({ credits, meta, expires, enabled, permissions, roles }: Line["values"]) {
   const given = [
     [credits, credits !== undefined && /^\d{1,15}$/.test(credits) ? Number(credits) : undefined],

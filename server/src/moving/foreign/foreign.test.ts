@@ -132,7 +132,7 @@ describe.each(betterAuth)("better-auth on $database", ({ open, wrote }) => {
     expect((await verify(off)).code).toBe("DISABLED");
     for (let use = 0; use < 10; use += 1) expect((await verify(refilled)).code).toBe("VALID");
     expect((await verify(refilled)).code).toBe("USAGE_EXCEEDED");
-    server.clock.advance(7 * 86_400_000 - 1); // the period of seven days began with the first use
+    server.clock.advance(7 * 86_400_000 - 1); // the quota's period of seven days began with the first use
     expect((await verify(refilled)).code).toBe("USAGE_EXCEEDED");
     server.clock.advance(1);
     expect((await verify(refilled)).code).toBe("VALID");

@@ -25,8 +25,8 @@ import { unkeyViews } from "./unkeyTables.ts";
 const product = "unkey";
 
 /**
- * Chooses which workspace of a self-hosted Unkey is imported. The scratch database has its `unkeyTables`. Without `wanted`, it
- * is the only workspace that has apis.
+ * Chooses which workspace of a self-hosted Unkey is imported: `wanted` or, if that is undefined, the only workspace
+ * with apis. `scratch` has the tables of the dump that `unkeyTables` lists.
  * Errors: `DocumentError` if there is no such workspace, or if `wanted` is undefined and several workspaces have apis.
  */
 export async function chooseWorkspace(scratch: ScratchDatabase, wanted: string | undefined): Promise<void> {
@@ -209,7 +209,7 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
     expiresAtMs: timeOf(row["expires"]),
     createdAtMs: createdAtOf(row, reading),
     updatedAtMs: timeOf(row["updated_at_m"]),
-    // a hash of the algorithm sha256 is one that Latchkey can use, so the key need not wait
+    // Latchkey hashes with sha256 too, so such a key need not wait for a verification to supply its hash
     pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : idOf(row["pending_migration_id"]),
     ratelimits: [...limitsOf(id, row["ratelimits"], reading), ...oldLimitOf(id, row, reading)],
     permissions: idsOf(row["permissions"]),

@@ -9,7 +9,7 @@ import { shownApi, shownIdentity, shownKey, shownOverride, shownPermission, show
 
 export type UnkeyImport = {
   source: UnkeySource;
-  /** the workspace into which the records are imported; fields that the other server does not show keep their values there */
+  /** the workspace to import into; its records keep the values of fields that Unkey's API does not return */
   target: { db: Db; workspaceId: string };
   apiIds: readonly string[];
   /** the names of the rate limit namespaces whose overrides are imported */

@@ -57,12 +57,12 @@ export function keyRecord(
   };
 }
 
-/** The stored fields. A key whose hash is known no longer waits, so its record must have no `pendingMigrationId`. */
+/** The stored fields of a key. They unset `pendingMigrationId` if the stored key no longer waits for its SHA-256. */
 function withoutHash(stored: Written | undefined): Written {
   return stored === undefined ? {} : { pendingMigrationId: undefined, ...stored };
 }
 
-/** The prefix of a key, whose `start` is the prefix, `_` and four more characters in Unkey's API. */
+/** The prefix of a key. In Unkey's API, the `start` of a key is its prefix, `_` and four more characters. */
 export function prefixOf(start: string): string | undefined {
   return start.length > 5 && start.at(-5) === "_" ? start.slice(0, -5) : undefined;
 }

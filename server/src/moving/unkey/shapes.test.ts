@@ -23,7 +23,7 @@ import {
 /** `true` if the schema accepts every value that the client's type allows. */
 type Fits<Shown, Schema extends z.ZodType> = Shown extends z.input<Schema> ? true : false;
 
-/** The client's type allows any text as interval of a refill, for values that a newer server may add. */
+/** Omits credits: the client's type allows any text as interval of a refill, since a newer server may add intervals. */
 const fits: [
   Fits<Omit<KeyResponseData, "credits">, typeof shownKey>,
   Fits<Identity, typeof shownIdentity>,

@@ -13,7 +13,7 @@ async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint8A
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
 }
 
-/** Reads the rows of the table `keys` from a dump, with the wanted values by column. */
+/** Reads a dump in pieces of `pieceLength` bytes. Returns the rows of the table `keys`, each as values by column. */
 async function rowsOf(dump: string | Uint8Array, pieceLength = 3): Promise<Record<string, unknown>[]> {
   const found: Record<string, unknown>[] = [];
   for await (const part of readDump(dumpText(pieces(Buffer.from(dump as string), pieceLength)), wanted)) {

@@ -23,7 +23,8 @@ const headLength = 128 * 1024;
 const rowsAtOnce = 1000;
 
 /**
- * Reads the wanted tables and rows of a dump of mysqldump or mariadb-dump in their order. Its memory does not grow with the dump.
+ * Reads the wanted tables and rows from a dump of mysqldump or mariadb-dump, in the order of the dump. A larger dump
+ * does not take more memory.
  * Errors: `DocumentError` with the line if a statement cannot be read; `DocumentError` if the dump is truncated.
  */
 export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<DumpTable | DumpRows> {

@@ -18,7 +18,10 @@ export function commentEnd(text: string, at: number): number {
   return isExecutable ? executableEnd(text, at + 3) : plainCommentEnd(text, at);
 }
 
-/** MySQL runs the SQL in such a comment, so a quoted text in it may contain the characters that otherwise end the comment. */
+/**
+ * The position after a comment that began with `/*!`. MySQL runs the SQL in it, so a quoted text in it may contain the
+ * characters that otherwise end the comment.
+ */
 function executableEnd(text: string, start: number): number {
   for (let at = start; at !== -1 && at < text.length; at = partEnd(text, at, plainCommentEnd)) {
     if (text.startsWith("*/", at)) return at + 2;
@@ -64,7 +67,7 @@ export function statementEnd(text: string, start: number): number {
   return -1;
 }
 
-/** The position after the quoted text or the comment that begins at `at`. If none does, the next character. */
+/** The position after the quoted text or the comment that begins at `at`; the next position if none begins there. */
 export function partEnd(text: string, at: number, endOfComment = commentEnd): number {
   const character = text[at];
   if (character === "'" || character === '"' || character === "`") return quotedEnd(text, at);
