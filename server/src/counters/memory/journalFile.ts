@@ -32,7 +32,7 @@ export function lineOf(records: readonly CounterRecord[]): string {
   return `${checksum(json)} ${json}\n`;
 }
 
-/** Reads the lines of a journal. Errors: the system's, if the file cannot be read. */
+/** Reads the lines of a journal. Errors: the error of the file system if the file cannot be read. */
 export function readJournal(path: string): AsyncGenerator<Line> {
   return readLines(createReadStream(path, { highWaterMark: 2 ** 20 }));
 }
