@@ -42,7 +42,7 @@ export type Logs = {
   newestEntry: number;
 };
 
-/** A take: the cost that one hit has added to one counter. The counter may be evicted while somebody keeps the take. */
+/** A take: the cost that one hit has added to one counter. The counter may be evicted before the take is undone. */
 export type Take = {
   counter: Counter;
   entry: number;
