@@ -12,8 +12,8 @@ export function lossWatch({ newId, onLoss }: { newId(): string; onLoss(): void }
   let known: string | undefined;
   return async (ask: Ask): Promise<void> => {
     const [before = "", now = ""] = (await ask(markScript, [markerKey], [newId()])) as string[];
-    // At this process's first check, a missing marker means an empty Redis. If the check replaced a marker, that means a
-    // loss, since an earlier process had set it. At later checks, a marker that is not the known one means a loss.
+    // At this process's first check, no marker means an empty Redis. A marker that was replaced means a loss, since
+    // an earlier process had set it. At later checks, a marker that is not the known one means a loss.
     const lost = before !== now && before !== "";
     if (known === undefined ? lost : known !== now) onLoss();
     known = now;

@@ -78,7 +78,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // This call may have waited for a reply until Redis was back. Then the grants of earlier calls are being sent already,
+    // This call may have waited for a reply until Redis was back. Then the grants of earlier calls are on their way,
     // and this call's grant is sent now.
     if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };

@@ -355,8 +355,8 @@ return reply
 
 /**
  * Checks the marker by which processes notice that Redis may have lost data, and replaces it if it is missing or no
- * longer valid. A flush deletes it. It is no longer valid after a restart or failover: it begins with the ids that Redis
- * had when the marker was set, and Redis then gives itself new ids.
+ * longer valid. A flush deletes it. After a restart or failover, it is no longer valid: it begins with the ids that
+ * Redis had when the marker was set, and Redis then gives itself new ids.
  * - KEYS: the marker.
  * - ARGV: a new name.
  * - Returns the marker before the call and after it.
