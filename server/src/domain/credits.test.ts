@@ -91,7 +91,7 @@ const spends = fc
 
 type Spent = { granted: boolean; remaining: number } | "unlimited";
 
-/** Spends the costs one after the other from an account with this balance. Returns the balance after all of them. */
+/** Spends the costs one after the other from an account with this balance. Returns the last balance and each result. */
 function spendFrom(balance: Balance, costs: readonly { cost: number }[], nowMs: number) {
   const owner = { id: "key_1", workspaceId: "ws_1", kind: "key" as const };
   let account = accountAt({ ...owner, credits: balance, creditsEpoch: 0, quotas: [] }, nowMs);

@@ -1,6 +1,6 @@
 /**
  * Returns how many bytes each owner may keep, so that all together stay within `budget`. `sizes` is what each owner has
- * now. Owners with less than that keep everything; the others share the rest equally. Infinity if everything fits.
+ * now. Small owners keep everything, and the large ones share the rest equally. Infinity if everything fits.
  */
 export function fairShare(sizes: readonly number[], budget: number): number {
   const sorted = [...sizes].sort((one, other) => one - other);

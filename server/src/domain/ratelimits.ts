@@ -61,7 +61,7 @@ export type PlannedRatelimit = {
   subject: string;
 };
 
-/** The members of a key record that decide about its limits. */
+/** The members of a key record from which the limits of the key follow. */
 type Owner = {
   workspaceId: string;
   subjectId: string;

@@ -153,7 +153,7 @@ export function setNextCell(cells: Cells, cell: Cell, following: Cell): void {
   viewOf(cells, cell).setUint32(offset(cell) + NEXT_CELL, following, true);
 }
 
-/** Returns the mark of a cell, a byte stored beside it: 0 unless `setMark` has marked the cell as one of a counter. */
+/** Returns the mark of a cell, a byte stored beside it: 0 unless `setMark` has marked the cell as a counter. */
 export function markOf(cells: Cells, cell: Cell): number {
   return cells.pages[cell >>> PAGE_BITS]?.view.getUint8(MARKS + (cell & IN_PAGE)) ?? 0;
 }

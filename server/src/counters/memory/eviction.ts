@@ -99,7 +99,7 @@ function forgetWhere(store: Store, most: number, cells: number, goes: (counter: 
 
 /**
  * Returns whether a counter no longer counts anything. If its costs were given back before they ran out, the result is
- * false until the journal has the empty counter. Otherwise a restart would bring the costs back.
+ * false until the journal has recorded that. If the counter were evicted before, a restart would restore the costs.
  */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: Counter): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;

@@ -39,7 +39,7 @@ type Journal = {
   readonly counters: MemoryCounters;
   /** the file at `path`; `undefined` after a failure, until a successor replaces it */
   file: OpenFile | undefined;
-  /** how long the file was when it was new and had each counter only once, in bytes */
+  /** the length in bytes that the file had when it was new and had each counter only once */
   wholeBytes: number;
   successor: Successor | undefined;
   /** whether `onProblem` was called because writing failed; it is not called again until the journal is whole again */

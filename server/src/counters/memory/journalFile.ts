@@ -7,8 +7,8 @@ import type { CounterRecord } from "./snapshots.ts";
 export const MINUTE_MS = 60_000;
 
 /**
- * The first line of a journal. Each further line has a checksum of eight hexadecimal
- * digits, a space, and records as JSON.
+ * The first line of a journal. Each further line has a checksum of eight hexadecimal digits, a space, and the records
+ * of some counters as JSON.
  */
 export const HEADER = "latchkey counters 1\n";
 

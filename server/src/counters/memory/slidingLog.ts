@@ -88,7 +88,7 @@ export function runsOutAtMs({ cells }: Logs, counter: Counter): number {
   return view.getFloat64(offset(counter) + LAST, true) + view.getUint32(offset(counter) + DURATION, true);
 }
 
-/** Returns the time by which at least `amount` of the cost that counts now stops counting. 0 < amount ≤ that cost. */
+/** Returns when `amount` or more of the cost that counts now will have stopped counting. 0 < `amount` ≤ that cost. */
 export function freedAtMs(logs: Logs, counter: Counter, amount: number): number {
   const view = viewOf(logs.cells, counter);
   let left = amount;

@@ -4,7 +4,7 @@ export class RedisUnavailable extends Error {}
 /** Redis refuses this program, and will do so until a person changes something. The message says what to change. */
 export class RedisRefused extends Error {}
 
-/** Errors of Redis or of its client that will not go away by trying again: how to recognize each, and what to do. */
+/** Errors of Redis or of its client that a retry does not fix: how to recognize each, and what to do. */
 const refusals: readonly [pattern: RegExp, sentence: string][] = [
   [
     /WRONGPASS|NOAUTH|ERR AUTH|invalid password/i,

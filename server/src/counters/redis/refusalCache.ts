@@ -12,7 +12,7 @@ const mostKnown = 10_000;
  *
  * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of the
  * reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
- * process gives back a cost meanwhile, this process notices it up to duration/60 late, as any cost may count so long.
+ * process gives back a cost meanwhile, this process refuses for up to duration/60 too long, as counters may do anyway.
  * Refusals of calls with several windows are not repeated, since the states of the other windows would be missing.
  */
 export function knownExhausted(monotonicMs: () => number) {

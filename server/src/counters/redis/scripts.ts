@@ -16,7 +16,7 @@ function script(text: string): Script {
  *
  * The scripts use the clock of Redis. Only tests pass another time in ARGV[1], and even then Redis expires keys by its
  * own clock. If the clock was set back, all entries are moved back by the same amount, so that none is in the future.
- * Hits from before that can no longer be given back, since the ids of their entries have changed.
+ * Earlier hits can then no longer be given back, since the ids of their entries have changed.
  */
 const prelude = `
 local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
@@ -185,8 +185,7 @@ return reply
  * times of the entries only in what it has read.
  * - KEYS: the counter of each window.
  * - ARGV: the time or '', then duration, limit and cost of each window.
- * - Returns for each window: passed, used, ms until it is empty, and ms until the cost
- * passes, or -1 if it never will.
+ * - Returns for each window: passed, used, ms until the window is empty, and ms until the cost passes (-1: never).
  */
 export const peekScript = script(`${prelude}${judging}
 save = function() end

@@ -38,7 +38,7 @@ const grantBytes = 64;
  * checked are dropped. So admissions that no longer count do not pile up.
  */
 const checkedPerNew = 2;
-/** If no memory is left, this many admissions are compared. The one with the smallest part of its limit is evicted. */
+/** If no memory is left, this many admissions are compared; the one that used the least of its limit is evicted. */
 const checkedForRoom = 16;
 
 /**

@@ -35,7 +35,7 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
   }
 
   return {
-    /** Decides by this process's share of each limit. Remembers what it grants, so that it can be added to Redis later. */
+    /** Decides by this process's share of each limit. Remembers what was granted, to add it to Redis later. */
     hit(windows: readonly Window[]): Hit {
       const hit = counters.hit(shareOf(windows));
       const counted = hit.passed ? windows.filter(({ cost }) => cost > 0) : [];
