@@ -27,8 +27,8 @@ export type Quota = QuotaRule & {
   /** null if no period has begun yet */
   period: Period | null;
   /**
-   * a number that each reset increments. A quota that is added again starts with another number. A hold remembers it, so
-   * that it gives units back only to the quota and the period from which it took them
+   * a number that each reset increments. A quota that is added again starts with another number. A hold remembers it,
+   * so that it gives units back only to the quota and the period from which it took them
    */
   epoch: number;
   /** what this period has used of its limit and of the overage; units of grants and carried units are not included */

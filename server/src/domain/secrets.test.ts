@@ -82,8 +82,8 @@ test("a root key with one letter wrong, two swapped, one missing or one too many
 });
 
 test("a root key with a letter outside of the alphabet is mistyped, even if the checksum would be right", () => {
-  // Without a check, a letter outside of the alphabet, such as 0, would have the value 255. Q has 23, and 58 * a + 23 is
-  // 58 * (a - 4) + 255. So `forged` has 0 for Q, and for the letter before it the one whose value is 4 lower.
+  // Without a check, a letter outside of the alphabet, such as 0, would have the value 255. Q has 23, and 58 * a + 23
+  // is 58 * (a - 4) + 255. So `forged` has 0 for Q, and for the letter before it the one whose value is 4 lower.
   const key = rootKeySecret(new Uint8Array(24).fill(7));
   const forged = Array.from(ALPHABET.slice(4), (letter, i) => key.replace(`${letter}Q`, `${ALPHABET[i]}0`));
   expect(ALPHABET[23]).toBe("Q");
