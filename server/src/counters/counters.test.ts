@@ -16,8 +16,9 @@ import { memoryCounters } from "./memory/memory.ts";
 import { redisCounters } from "./redis/redis.ts";
 
 /**
- * The backends on which every test below runs. `clock` is the time that the backend sees. `part` is the share of the
- * random histories that a backend runs: slower backends run fewer.
+ * The backends on which every test below runs. `clock` is the time that the backend sees. Some tests play random
+ * histories, which are sequences of hits from `test/model.ts`. `part` is the share of them that a backend plays: slower
+ * backends play fewer.
  */
 const backends: { name: string; part: number; open: (clock: Clock) => Counters | Promise<Counters> }[] = [
   {
@@ -32,7 +33,7 @@ const backends: { name: string; part: number; open: (clock: Clock) => Counters |
 let redis: Services | undefined;
 afterAll(() => redis?.stop());
 
-/** Opens counters in Redis. A test fails if a decision is made without Redis. */
+/** Opens counters in Redis. If they ever decide without Redis, they throw, so the test fails. */
 async function inRedis(clock: Clock): Promise<Counters> {
   redis = await startServices("redis");
   const elsewhere = (): never => {
@@ -77,7 +78,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   });
   afterAll(() => counters.close());
 
-  /** Returns the range of random histories that this backend runs: its share of `count`, from number `from` on. */
+  /** Returns the seeds of the random histories that this backend plays: its share of `count` seeds from `from` on. */
   const histories = (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) });
 
   let subjects = 0;
@@ -122,7 +123,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
 
   test("calls that stay within the limit in every span of duration + duration/60 are never refused", async () => {
     const window = fresh({ durationMs: 60_000, limit: 60 });
-    // 60 calls in 61 s keep a limit of 60 in every span of 61 s, which is duration + duration/60.
+    // One call every 1,017 ms: no span of 61 s, which is duration + duration/60, has more than the allowed 60 calls.
     for (let i = 0; i < 600; i += 1) {
       expect(await passes(window)).toBe(true);
       clock.nowMs += 1017;
@@ -187,7 +188,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
       clock.nowMs += 700;
     }
     for (const [i, given] of hits.entries()) if (i % 2 === 0) await counters.giveBack(given);
-    // The even costs were not given back: 2 + 4 + … + 50.
+    // Hits with an odd cost were given back. The even costs still count: 2 + 4 + … + 50 = 650.
     expect((await look(window))?.remaining).toBe(10_000 - 650);
   });
 
@@ -249,7 +250,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     const window = fresh({ limit: 5, durationMs: 60_000 });
     const tooMuch = { ...window, cost: 6 };
     const expectNever = async (remaining: number): Promise<void> => {
-      // asked twice, since a backend may remember the first refusal and repeat it
+      // the hit is sent twice, since a backend may remember the first refusal and repeat it
       for (const again of [1, 2]) {
         const never = { passed: false, remaining, resetInMs: 60_000, again };
         expect({ ...(await hit(tooMuch)).windows[0], again }).toEqual(never);
@@ -390,8 +391,8 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
 });
 
 /**
- * Wraps counters so that they peek before every hit, and checks that the hit has the result that the peek promised. Also
- * sends each hit a second time, for other subjects and without a peek, and checks that its result is the same.
+ * Wraps counters. Each hit is preceded by a peek, which must predict the hit's result. Each hit is then repeated for a
+ * second set of subjects, without a peek. Both hits must have the same result, so the peeks have changed nothing.
  */
 function peekedTwin(counters: Counters): Counters {
   const twins = new WeakMap<Hit, Hit>();
@@ -441,7 +442,8 @@ test("two different counters never have the same key", () => {
     }),
     { numRuns: 5000 },
   );
-  // These windows have the same characters, divided differently among their fields.
+  // The fields of both windows are cut from one text at different places, so joining the fields without lengths would
+  // often give both the same key.
   fc.assert(
     fc.property(window, text, fc.nat(60), fc.nat(60), (one, all, a, b) => {
       const cut = (i: number, j: number) => ({

@@ -2,14 +2,14 @@ import type { Window } from "../domain/windows.ts";
 
 /** The state of one rate limit window after a decision. */
 export type WindowState = {
-  /** whether this window had room for its cost, even if another window of the call refused its own */
+  /** whether this window had room for its cost; the call may still have been refused by another window */
   passed: boolean;
   /** how much cost still fits into the window */
   remaining: number;
   /**
-   * After a refusal: how long until this cost would be admitted, or `durationMs` if the cost is above the limit and
-   * never will be. Otherwise: how long until the window is empty. 0 to `durationMs` milliseconds from this decision. It is
-   * not a point in time, since the caller's clock may differ from the clock that decided.
+   * If this window refused: the time until it would admit this cost, or `durationMs` if it never will, because the cost
+   * is above the limit. Otherwise: the time until the window is empty. 0 to `durationMs` milliseconds, counted from the
+   * decision, since the caller's clock may differ from the clock that decided.
    */
   resetInMs: number;
 };
@@ -59,7 +59,7 @@ export type Counters = {
 
 /**
  * Returns the key of a window's counter. Windows that differ in space, workspace, subject, name or duration have
- * different keys. The key contains the lengths of the texts, so that no text can look like two.
+ * different keys. The key contains the lengths of the workspace id and the name, so that it shows where each text ends.
  */
 export function counterKey(window: Window): string {
   const { space, workspaceId, name } = window;

@@ -51,7 +51,7 @@ export function readingOf({ quotas, automatic }: Cost): Cost {
   return { credits: 0, quotas: new Map(names), automatic: automatic === undefined ? undefined : 0 };
 }
 
-/** The state of a quota after a request that used it, or would have used it. */
+/** The state of a quota after a request that took units from it, or that would have, but was refused. */
 export type QuotaUse = {
   owner: OwnerKind;
   name: string;
@@ -64,7 +64,7 @@ export type QuotaUse = {
   crossed: number | undefined;
 };
 
-/** Of the key and its identity, the one with fewer credits left, and how many. Undefined if both are unlimited. */
+/** How many credits are left, of the key or of its identity: the smaller number. Undefined if both are unlimited. */
 export type CreditsLeft = { remaining: number; owner: OwnerKind } | undefined;
 
 /** What a request took from one account: units of `quota`, or credits if `quota` is undefined. */
@@ -153,8 +153,8 @@ export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
 const maxRemoved = 50;
 
 /**
- * The quotas after these rules have replaced all others. A rule keeps the use of the quota with the same name, unless
- * `anew` has the name.
+ * The quotas of an account after `rules` have replaced them all. If the account already has a quota with the name of a
+ * rule, that quota keeps what it has used, unless `anew` contains the name.
  */
 export function replaceQuotas(
   current: readonly Quota[],
@@ -290,7 +290,7 @@ function creditsLeft(accounts: readonly Account[]): CreditsLeft {
     );
 }
 
-/** The units of credits (`quota` undefined) or of a quota that all of the accounts can still spend. */
+/** The largest cost that every account can still pay: in units of `quota`, or in credits if it is undefined. */
 export function availableIn(accounts: readonly Account[], quota: string | undefined): number {
   const each = accounts.flatMap((account) => {
     if (quota === undefined) return account.credits.remaining ?? [];
@@ -302,8 +302,8 @@ export function availableIn(accounts: readonly Account[], quota: string | undefi
 }
 
 /**
- * Gives back `units` of what a request took from this account, the units taken last first. Units that were taken in an
- * earlier epoch, that is before the last refill, set or reset, are not given back.
+ * Gives back `units` of what a request took from this account, beginning with those that were taken last. Units that
+ * were taken before the last refill, set or reset are lost, except those of a grant that has not expired.
  */
 export function giveBack(
   account: Account,

@@ -49,7 +49,7 @@ export const actions = {
   workspace: ["read_workspace", "read_limits"],
   root_key: ["create_root_key", "read_root_key", "update_root_key", "delete_root_key"],
   server: ["read_status"],
-  // only for operations that this server does not offer
+  // only for two operations, which this server has, but which always return the error `analytics_not_configured`
   project: ["read_gateway_requests", "read_runtime_logs"],
 } as const;
 
@@ -94,7 +94,7 @@ export function idsWith(caller: Caller, resource: Resource, action: string): str
     .filter((id) => id !== "*" && !id.includes("."));
 }
 
-/** The ids of the resources with which the caller may do `action`, or `all`. */
+/** The ids of the resources with which the caller may do `action`, or "all" if it may do it with every resource. */
 export function mayAllOrIds(caller: Caller, resource: Resource, action: string): readonly string[] | "all" {
   return mayAll(caller, resource, action) ? "all" : idsWith(caller, resource, action);
 }

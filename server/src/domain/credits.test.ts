@@ -91,7 +91,7 @@ const spends = fc
 
 type Spent = { granted: boolean; remaining: number } | "unlimited";
 
-/** Spends each cost from an account with this balance. */
+/** Spends the costs one after the other from an account with this balance. Returns the last balance and each result. */
 function spendFrom(balance: Balance, costs: readonly { cost: number }[], nowMs: number) {
   const owner = { id: "key_1", workspaceId: "ws_1", kind: "key" as const };
   let account = accountAt({ ...owner, credits: balance, creditsEpoch: 0, quotas: [] }, nowMs);
@@ -156,7 +156,7 @@ test.each<[string, Refill]>([
   const followingMs = nextRefillAt(schedule, dueMs);
   const day = schedule.interval === "monthly" ? schedule.day : null;
   const empty = { remaining: 0, refillAmount: 5, refillDay: day, nextRefillAtMs: dueMs };
-  /** the balance after a wrong clock has refilled it and a verification has spent all credits */
+  /** the balance after a clock that was wrong by `byMs` refilled it if that seemed due, and all credits were spent */
   const wrongOnce = (byMs: number) => ({ ...refilled(empty, rightMs + byMs), remaining: 0 });
   const hourMs = 3_600_000;
 
@@ -172,7 +172,7 @@ test.each<[string, Refill]>([
 
   for (const years of [1, 8, -8]) {
     const seen = refilled(wrongOnce(years * 365 * dayMs), rightMs);
-    // a clock that was years behind stored a next refill that is long due, so one refill happens too early
+    // The clock that was 8 years behind has stored a next refill of that time. It is due at once, so it is too early.
     expect(seen).toMatchObject({ remaining: years > 0 ? 0 : 5, nextRefillAtMs: dueMs });
     expect(refilled({ ...seen, remaining: 0 }, dueMs - 1).remaining).toBe(0);
     expect(refilled({ ...seen, remaining: 0 }, dueMs).remaining).toBe(5);

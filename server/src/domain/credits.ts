@@ -34,8 +34,9 @@ export function scheduleOf(day: number | null | undefined): Refill {
 
 /**
  * The balance at `nowMs`. If a refill is due, it sets the balance to its amount: once, even if several periods were
- * missed. If the stored next refill is later than the schedule's next two, a wrong clock stored it, and it is corrected.
- * If it is the second one, it stays: a clock that was an hour fast has refilled already, and must not refill twice.
+ * missed. The stored time of the next refill may come from a wrong clock. If it is later than the next two refills of
+ * the schedule, it is corrected. If it is the second of them, it stays: a clock that was an hour fast may have done the
+ * first one already, which must not happen twice.
  */
 export function refilled(balance: Balance, nowMs: number): Balance {
   const { nextRefillAtMs, refillAmount, refillDay } = balance;

@@ -23,7 +23,7 @@ export function parseDatabaseUrl(text: string, isWindows = false): DatabaseAddre
   return { kind: "file", path: decoded };
 }
 
-/** What to write in `DATABASE_URL` to get this address: `parseDatabaseUrl` returns it unchanged. */
+/** The text for `DATABASE_URL` that names this database: `parseDatabaseUrl` parses it to the same address. */
 export function databaseUrl(address: DatabaseAddress): string {
   switch (address.kind) {
     case "memory":

@@ -1,6 +1,6 @@
 /**
- * The most bytes that each store may keep so that all together stay within `budget`. Smaller stores keep everything, and
- * the larger ones share the rest equally. Infinity if everything fits.
+ * Returns how many bytes each owner may keep, so that all together stay within `budget`. `sizes` is what each owner has
+ * now. Small owners keep everything, and the large ones share the rest equally. Infinity if everything fits.
  */
 export function fairShare(sizes: readonly number[], budget: number): number {
   const sorted = [...sizes].sort((one, other) => one - other);

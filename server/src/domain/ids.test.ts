@@ -5,7 +5,7 @@ import { type IdPrefix, idMaker } from "./ids.ts";
 
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const NOW_MS = Date.UTC(2025, 5, 1);
-/** The six random bytes that become the number 62^7 - 1, whose seven letters are all the highest one. */
+/** Six random bytes from which `idMaker` draws its highest number, 62^7 - 1. The letters of that number are zzzzzzz. */
 const HIGHEST = [5, 4, 3, 2, 1, 0].map((i) => Math.floor((62 ** 7 - 1) / 256 ** i) % 256);
 
 function base62Value(text: string): bigint {
@@ -85,7 +85,7 @@ test("steps lie between 1 and 2^20 and differ", () => {
 });
 
 test("a lower half that is used up carries into the upper one", () => {
-  const makeId = idMaker(repeating([0, 0, 0, 0, 0, 5, ...HIGHEST])); // the halves of the random part are 5 and 62^7 - 1
+  const makeId = idMaker(repeating([0, 0, 0, 0, 0, 5, ...HIGHEST])); // upper half 5, lower half 62^7 - 1
   const first = makeId("key", NOW_MS);
   const second = makeId("key", NOW_MS);
   expect(first.slice(12)).toBe("0000005zzzzzzz");
@@ -104,7 +104,7 @@ test("an id whose random part is exhausted uses the next millisecond early, so t
 
 test("random letters are drawn evenly: draws that are too large are discarded, not folded", () => {
   const tooLarge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-  const seven = [0xfc, 0, 0, 0, 0, 7]; // the upper 6 bits are ignored
+  const seven = [0xfc, 0, 0, 0, 0, 7]; // the number 7, since the upper 6 of the 48 bits are ignored
   expect(idMaker(repeating([...tooLarge, ...seven]))("id", NOW_MS).slice(-14)).toBe("00000070000007");
 
   const counts = new Map<string, number>();

@@ -27,7 +27,7 @@ describe("an address", () => {
         expect(parsed !== undefined).toBe(isIP(text) !== 0 && !text.includes("%"));
         if (parsed === undefined) return;
         expect(parseAddress(addressText(parsed))).toEqual(parsed);
-        const url = `http://[${text}]`; // the runtime's URL parser does not accept every form
+        const url = `http://[${text}]`; // for comparison with the runtime's parser, which does not accept every form
         if (parsed.family === 4) expect(text.endsWith(addressText(parsed)) || text.includes(":")).toBe(true);
         else if (URL.canParse(url)) expect(`[${addressText(parsed)}]`).toBe(new URL(url).hostname);
       }),

@@ -92,7 +92,8 @@ function parseIpv6(text: string): bigint | undefined {
 }
 
 /**
- * The 16-bit groups of one side of `::`; undefined if one is invalid. At the end, the last two may be an IPv4 address.
+ * The 16-bit groups of the text on one side of `::`. If the text ends the address (`isEnd`), its last two groups may be
+ * written as an IPv4 address. Undefined if a group is invalid.
  */
 function groupsOf(text: string, isEnd: boolean): bigint[] | undefined {
   if (text === "") return [];

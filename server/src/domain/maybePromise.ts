@@ -10,8 +10,8 @@ export function whenAvailable<T, U>(
   work: (value: T) => MaybePromise<U>,
 ): MaybePromise<U>;
 /**
- * Further arguments of `work` may follow it. `work` can then be a function at the top level of its module, where a closure
- * would allocate two objects in each call.
+ * Passes the arguments after `work` on to it. So `work` can be a function at the top level of its module instead of a
+ * closure, for which each call would allocate two objects.
  */
 export function whenAvailable<T, U, A>(
   value: MaybePromise<T>,

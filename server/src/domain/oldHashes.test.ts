@@ -54,7 +54,7 @@ test("bcrypt and argon2 are stored unchanged", () => {
 
 test("the meaningless bits of a bcrypt hash are cleared", () => {
   const clean = "$2b$04$PAa1/UZ1zCfsMbVAlXBpIOroD9UASIcd9j3WiDa96IpqwApSLIJ1C";
-  // crypt(3) computes the same hash with these last characters, since some of their bits mean nothing
+  // These variants differ only in bits of the last characters that mean nothing: crypt(3) gets the same hash from each.
   for (const [saltEnd, hashEnd] of [
     ["P", "C"],
     ["d", "C"],

@@ -11,7 +11,7 @@ import {
 /** Hashes without a salt: they can be computed from the presented key, so the key is found by its hash. */
 export const digestSchemes = ["sha512", "hmac-sha256", "hmac-sha512"] as const;
 
-/** Hashes with a salt: candidates are found by the key's first characters, and then compared with the key. */
+/** Hashes with a salt: stored hashes are looked up by the key's first characters, and each is compared with the key. */
 const saltedSchemes = ["bcrypt", "argon2", "pbkdf2"] as const;
 
 const oldSchemes = [...digestSchemes, ...saltedSchemes] as const;
@@ -33,16 +33,16 @@ const bounds = {
   pbkdf2Work: 3_000_000,
 } as const;
 
-/** How many keys with a salted hash may share their first characters: a key that begins so is compared with all of them. */
+/** How many salted hashes of keys with the same first characters are stored at most; a look-up compares all of them. */
 export const mostOfOneStart = 8;
 
 /**
- * The most work of one comparison, and of all comparisons with the keys that share their first characters. A unit is a
- * millionth of the most expensive comparison.
+ * The most work that one comparison may take, and that the comparisons with all keys of the same first characters may
+ * take together. A unit is a millionth of the most expensive comparison.
  */
 export const mostWork = 1_000_000;
 
-/** How many first characters of a key are stored at most, to find it by them. */
+/** At most this many first characters of a key are stored, by which the server finds the key. */
 export const longestStart = 64;
 
 /** A digest in its stored form. */
@@ -88,7 +88,7 @@ function shareOf(hash: string): number {
 /** A hash in the form in which it is stored, or why it cannot be stored, and what to do. */
 export type ParsedHash = { hash: string } | { flaw: string };
 
-/** Why this hash, which is not a SHA-256, does not have the form in which hashes are stored. Undefined if it has. */
+/** What is wrong with a hash that should already have its stored form; undefined if nothing is. Not for a SHA-256. */
 export function flawOfStored(text: string): string | undefined {
   const scheme = digestSchemes.find((one) => one === schemeOf(text));
   const parsed =
@@ -164,8 +164,8 @@ function parseBcrypt(text: string): ParsedHash {
 const bcryptDigits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /**
- * Clears the bits of the salt's and the hash's last characters that mean nothing: four and two. Some implementations set
- * them, and the runtime's does not verify hashes in which they are set.
+ * Clears bits that mean nothing: four in the last character of the salt, and two in the last character of the hash.
+ * Some programs set them, and the bcrypt of the runtime does not verify hashes in which they are set.
  */
 function withoutUnusedBits(bcrypt: string): string {
   const cleared = (digit: string, bits: number) => {

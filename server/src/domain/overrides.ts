@@ -2,8 +2,8 @@
 export type Override = { id: string; identifier: string; limit: number; durationMs: number };
 
 /**
- * `rank` is the number of patterns that take precedence over this one: those with more literal characters, and of those
- * with as many, the older ones.
+ * `parts` are the literal texts between the `*`. `rank` is the number of patterns that take precedence over this one:
+ * those with more literal characters, and older ones with the same number.
  */
 type Pattern = { override: Override; parts: readonly string[]; rank: number };
 
@@ -11,9 +11,9 @@ type Pattern = { override: Override; parts: readonly string[]; rank: number };
 export type OverrideTable = {
   exact: ReadonlyMap<string, Override>;
   /**
-   * An index of the patterns, each list in order of rank. The index key is a piece of a pattern's literal text: four
-   * characters in a row, and of all such pieces the one that is rarest in the table. An identifier can match only patterns
-   * whose piece it contains.
+   * An index of the patterns. A piece is four characters in a row of a pattern's literal text. Each pattern is listed
+   * under one of its pieces, the one that the fewest patterns contain, so an identifier can match it only if the
+   * identifier contains this piece. Each list is in order of rank.
    */
   byPiece: ReadonlyMap<string, readonly Pattern[]>;
 };

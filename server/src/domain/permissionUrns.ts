@@ -3,9 +3,9 @@ import { actions } from "./caller.ts";
 type Row = readonly [path: string, action: string, permissions: readonly string[]];
 
 /**
- * Which permissions the URNs of Unkey's newer root keys stand for: `unkey:v1:<workspace>:<path>#<action>`. In a path, `{}`
- * matches an id or `*`, which becomes the id of our permission, and `{*}` matches only `*`. The id of a keyspace becomes
- * the id of its api.
+ * Which of our permissions the URNs of Unkey's newer root keys stand for: `unkey:v1:<workspace>:<path>#<action>`. In a
+ * path, `{*}` matches only `*`, and `{}` matches an id or `*`, which then replaces the `{}` of the permission. If it is
+ * the id of a keyspace, the id of the keyspace's api replaces the `{}`.
  */
 const table: readonly Row[] = [
   ["keyspaces/{}", "create_key", ["api.{}.create_key"]],
@@ -51,7 +51,7 @@ export function keyspacesIn(permissions: readonly string[]): string[] {
   return [...new Set(ids)];
 }
 
-/** The id of each keyspace's api, by the id of the keyspace. */
+/** From the id of each keyspace to the id of its api. */
 export type ApisByKeyspace = ReadonlyMap<string, string>;
 
 /**

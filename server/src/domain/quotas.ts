@@ -27,18 +27,18 @@ export type Quota = QuotaRule & {
   /** null if no period has begun yet */
   period: Period | null;
   /**
-   * a number that each reset increments, and that differs if a quota of the same name is added again: by it, a hold knows
-   * whether the period and the quota from which it took units still exist
+   * a number that each reset increments. A quota that is added again starts with another number. A hold remembers it,
+   * so that it gives units back only to the quota and the period from which it took them
    */
   epoch: number;
-  /** units of the limit, and beyond it, that this period has used */
+  /** what this period has used of its limit and of the overage; units of grants and carried units are not included */
   used: number;
   /** unused units of the previous period, which can be spent until this period ends */
   carried: number;
   /** the highest threshold that was reached in this period; 0 if none was */
   crossed: number;
   grants: readonly Grant[];
-  /** true after its owner has removed it: it is kept while it has used units or grants */
+  /** true if the owner has removed this quota; the record is kept as long as it has used units or grants */
   isRemoved: boolean;
 };
 
@@ -75,7 +75,7 @@ function withPeriod(quota: Quota, nowMs: number): Quota {
   if (nowMs < period.startMs) return withoutFarPeriod(quota, period, nowMs);
   if (nowMs < period.endMs) return quota;
   const next = anchor === "first_use" ? null : scheduled(quota, nowMs);
-  // if a whole period has passed without a request, nothing was used in it
+  // if the current period does not directly follow the stored one, nothing was used in the period before it
   const lastUsed = next === null || next.startMs === period.endMs ? quota.used : 0;
   const carried = Math.min(quota.rolloverMax, Math.max(0, quota.limit - lastUsed));
   return { ...quota, period: next, epoch: quota.epoch + 1, used: 0, carried, crossed: 0 };
@@ -83,8 +83,8 @@ function withPeriod(quota: Quota, nowMs: number): Quota {
 
 /**
  * Handles a period that begins in the future: it was stored while the clock was fast. If it is the next period, it is
- * kept, since its units have become available already. If it begins later, it could refuse requests for too long, so
- * the current period replaces it, with the same `used`.
+ * kept: requests may have used its units already, and must not get them a second time. If it begins later, it could
+ * refuse requests for too long, so the current period replaces it, with the same `used`.
  */
 function withoutFarPeriod(quota: Quota, period: Period, nowMs: number): Quota {
   const current =
@@ -120,8 +120,8 @@ function ceilingOf({ limit, overage }: Quota): number {
 }
 
 /**
- * Takes units, first those that end soonest: carried units, grants and the period's own, sorted by their end, and then
- * overage. The units must be available. `crossed` is the highest threshold that this use is the first to reach, if any.
+ * Takes units: carried ones, those of grants and those of the limit, the soonest to expire first, and overage last. The
+ * units must be available. `crossed` is the highest threshold that this use reaches, if no earlier use has.
  */
 export function takeFrom(
   quota: Quota,
@@ -193,8 +193,8 @@ function crossedBy({ limit, used, thresholds }: Quota): number {
 }
 
 /**
- * Gives back `units`, those taken last first. Units of a period or a grant that has ended are lost, since the next period
- * has its full limit already.
+ * Gives back `units`, beginning with those that were taken last. Units of a period that has ended are lost, since the
+ * next period has its full limit already. Units of an expired grant are lost, too.
  */
 export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: number): Quota {
   return partsOf(units, taken.parts.toReversed())

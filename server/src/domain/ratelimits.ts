@@ -61,7 +61,7 @@ export type PlannedRatelimit = {
   subject: string;
 };
 
-/** The members of a key record that decide about its limits. */
+/** The members of a key record from which the limits of the key follow. */
 type Owner = {
   workspaceId: string;
   subjectId: string;
@@ -128,7 +128,7 @@ export type PreparedLimits = {
   applied: readonly PreparedLimit[];
 };
 
-/** A limit of the key hides its identity's limit of the same name. */
+/** Prepares the limits of a key and its identity. If both have a limit of the same name, only the key's is kept. */
 export function prepareLimits(key: Owner): PreparedLimits {
   const { workspaceId, identity } = key;
   const byName = new Map<string, PreparedLimit>();
@@ -136,7 +136,7 @@ export function prepareLimits(key: Owner): PreparedLimits {
   for (const limit of shared) byName.set(limit.name, limit);
   for (const limit of key.ratelimits) byName.set(limit.name, { ...limit, cost: 1, ...keyOwner(key) });
   const all = [...byName.values()];
-  // most keys have only such limits, and one shared list takes less memory than two
+  // if all limits apply automatically, as with most keys, both lists are the same array, which saves memory
   const applied = all.every((limit) => limit.autoApply) ? all : all.filter((limit) => limit.autoApply);
   return { all, applied };
 }

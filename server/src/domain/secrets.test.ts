@@ -82,7 +82,8 @@ test("a root key with one letter wrong, two swapped, one missing or one too many
 });
 
 test("a root key with a letter outside of the alphabet is mistyped, even if the checksum would be right", () => {
-  // A letter outside of the alphabet has the value -1, which is 255 in a byte: 58 * a + 23 = 58 * (a - 4) + 255.
+  // Without a check, a letter outside of the alphabet, such as 0, would have the value 255. Q has 23, and 58 * a + 23
+  // is 58 * (a - 4) + 255. So `forged` has 0 for Q, and for the letter before it the one whose value is 4 lower.
   const key = rootKeySecret(new Uint8Array(24).fill(7));
   const forged = Array.from(ALPHABET.slice(4), (letter, i) => key.replace(`${letter}Q`, `${ALPHABET[i]}0`));
   expect(ALPHABET[23]).toBe("Q");
@@ -113,7 +114,7 @@ test("the bare prefix, and one with too few or too many letters after it, are mi
   expect(looksLikeRootKey("latchkey_root_2g")).toBe("mistyped");
   // The CRC-32 of no bytes is 0, so four zero bytes have the right checksum.
   expect(looksLikeRootKey("latchkey_root_1111")).toBe("mistyped");
-  // A run of zero bytes longer than any root key, with the right checksum.
+  // These are more zero bytes than any root key has, with the right checksum.
   const long = Uint8Array.from([...new Uint8Array(110), 0, 0, 0, 0]);
   new DataView(long.buffer).setUint32(110, Bun.hash.crc32(long.subarray(0, 110)));
   expect(looksLikeRootKey(`latchkey_root_${naiveBase58(long)}`)).toBe("mistyped");

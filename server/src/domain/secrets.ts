@@ -12,7 +12,7 @@ const ROOT_KEY_MAX_LETTERS = 100;
 /** base58 with Bitcoin's alphabet; each leading zero byte becomes a `1`. Quadratic: for tens of bytes. */
 export function base58(bytes: Uint8Array): string {
   const zeros = countZeros(bytes);
-  const digits = new Uint8Array(Math.ceil(bytes.length * 1.37)); // log 256 / log 58 = 1.366; the least first
+  const digits = new Uint8Array(Math.ceil(bytes.length * 1.37)); // the least first; log 256 / log 58 = 1.366
   let length = 0;
   for (const byte of bytes) {
     let carry = byte;
@@ -85,7 +85,7 @@ function fromBase58(text: string): Uint8Array<ArrayBuffer> | undefined {
   return bytes.slice(first - zeros);
 }
 
-/** Sets the number that starts at `first` to 58 × itself + `value`. Returns its new start. */
+/** Multiplies the number in `bytes` from `first` on by 58, and adds `value`. Returns where the number begins now. */
 function appendDigit(bytes: Uint8Array, first: number, value: number): number {
   let carry = value;
   let at = bytes.length - 1;

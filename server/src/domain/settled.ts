@@ -5,7 +5,7 @@ export type Settled<T> = { value: T } | { error: unknown };
 
 /**
  * Calls `work` with these arguments, and returns its value or the error that it throws. The caller passes the arguments
- * separately because a closure would be allocated in each call.
+ * separately, since a closure that contains them would be allocated for each call.
  */
 export function settle<A extends readonly unknown[], T>(work: (...args: A) => T, ...args: A): Settled<T> {
   try {

@@ -11,7 +11,7 @@ test("within an hour after the clock was set nothing is deleted by age, and an h
       () => clock.wallMs,
       () => clock.passedMs,
     );
-    /** Reads the steady time once a minute, `count` times, while the wall clock gains 20 ms a minute. Was it defined? */
+    /** Reads once a minute, while the wall clock gains 20 ms a minute. Returns for each reading if it was defined. */
     const minutes = (count: number): boolean[] =>
       Array.from({ length: count }, () => {
         clock.wallMs += minuteMs + 20;

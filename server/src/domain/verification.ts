@@ -52,7 +52,7 @@ export type KeyRecord = {
   identityHasAccount: boolean;
 };
 
-/** Whether one of the ids is that of the key's keyspace or of its api. */
+/** Whether `ids` contains the id of the key's keyspace or of the key's api. */
 export function isNamed(
   { keyspaceId, apiId }: Pick<KeyRecord, "keyspaceId" | "apiId">,
   ids: readonly string[],

@@ -1,7 +1,10 @@
 /** The kind of a counter's owner. Counters of different kinds are separate, even if their subjects and names are equal. */
 export type Space = "key" | "identity" | "namespace" | "workspace" | "address";
 
-/** A request to count `cost` in one counter, which allows at most `limit` in any `durationMs`. The other members name it. */
+/**
+ * A request to count `cost` in one counter, which allows at most `limit` in any `durationMs`. The counter is identified
+ * by the duration, the space, the workspace, the subject and the name.
+ */
 export type Window = {
   space: Space;
   workspaceId: string;

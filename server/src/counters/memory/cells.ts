@@ -1,12 +1,12 @@
 /**
  * The layout of the memory backend. It stores everything in cells of 64 bytes. Cells are numbered; the number 0 means
- * "no cell". Numbers are little-endian. A counter has a log of entries, each with a time and a cost. New costs can join
- * only the newest entry; the older entries are closed. There are three kinds of cells:
+ * "no cell". Integers and floats are little-endian. A counter has a log of entries, each with a time and a cost. New
+ * costs can join only the newest entry; the older entries are closed. There are three kinds of cells:
  *
  * - a counter cell has the fields below, which include the newest entry of the counter's log.
  * - a log cell has the number of the next log cell, then five closed entries. The log cells of a counter form a ring:
  * the counter cell has the number of the newest log cell, whose next cell is the oldest one.
- * - a key cell has the number of the next key cell, then fifteen words of the packed key.
+ * - a key cell has the number of the next key cell, then fifteen 32-bit words with characters of the counter's key.
  */
 export const CELL_BYTES = 64;
 
@@ -30,7 +30,7 @@ export const LOG = 40;
 export const DURATION = 44;
 /** uint32: the number of the newest entry; each older entry has the next lower number */
 export const ENTRY = 48;
-/** uint32: the number of takes (costs that were added); it tells whether a take that is undone was the last one */
+/** uint32: the number of takes (costs that were added), which is also the number of the latest take */
 export const TOUCH = 52;
 /** uint32: ms from the newest entry's first cost to its last */
 export const SPAN = 56;
@@ -68,9 +68,9 @@ export type Cells = {
   readonly budget: Budget;
   readonly makeRoom: () => void;
   readonly pages: (Page | undefined)[];
-  /** numbers of pages in which a cell was freed; some of them may be full again, or freed themselves */
+  /** numbers of pages in which to look for free cells; some of them may be full again, or freed as a whole */
   readonly withRoom: number[];
-  /** numbers of pages that were freed */
+  /** numbers of pages that were freed; new pages get these numbers first */
   readonly gone: number[];
   /** the page from which cells are allocated */
   current: number;
@@ -153,7 +153,7 @@ export function setNextCell(cells: Cells, cell: Cell, following: Cell): void {
   viewOf(cells, cell).setUint32(offset(cell) + NEXT_CELL, following, true);
 }
 
-/** Returns the mark of a cell: a byte stored beside the cell. It is 0 in a new cell until `setMark` sets it. */
+/** Returns the mark of a cell, a byte stored beside it: 0 unless `setMark` has marked the cell as a counter. */
 export function markOf(cells: Cells, cell: Cell): number {
   return cells.pages[cell >>> PAGE_BITS]?.view.getUint8(MARKS + (cell & IN_PAGE)) ?? 0;
 }
@@ -163,8 +163,8 @@ export function setMark(cells: Cells, cell: Cell, mark: number): void {
 }
 
 /**
- * Calls `visit` for each marked cell among the next `count` cells. It starts where the last sweep stopped, and continues
- * with the first cell after the last one. Stops early when `visit` returns true.
+ * Calls `visit` for each marked cell, which is a counter, among the next `count` cells. Each sweep starts where the
+ * previous one stopped. After the last cell, it goes on with the first one. Stops early when `visit` returns true.
  */
 export function sweepCells(cells: Cells, count: number, visit: (counter: Counter) => boolean): void {
   for (let left = count; left > 0; left -= 1) {

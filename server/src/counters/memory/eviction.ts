@@ -30,21 +30,22 @@ export type Store = {
   held: Counter;
   /** how many counters have been created */
   created: number;
-  /** how often a counter was created or evicted; while this number stays the same, no counter has moved to another cell */
+  /** how often a counter was created or evicted; while it stays the same, a cell found for a key is still right */
   moves: number;
 };
 
 /**
- * After every 16 new counters, the next 128 cells are checked for counters that have run out: those that no longer count
- * anything. 16 new counters take at least 32 cells, so the check passes over all cells faster than they fill up.
+ * After every 16 new counters, the next 128 cells are checked for counters that have run out, which means that they no
+ * longer count anything. 16 new counters usually take 32 to 64 cells, so the checks pass over all cells faster than new
+ * counters fill them.
  */
 const TIDY_EVERY = 16;
 const TIDY_CELLS = 128;
-/** When memory is short, a counter that still counts is evicted only if no counter in the next 1,024 cells has run out. */
+/** When memory is short, the next 1,024 cells are searched for counters that have run out. Those are evicted first. */
 const RUN_OUT_CELLS = 1024;
 /**
- * How many cells are then searched for counters that are among the least filled; this takes about a millisecond. If it
- * finds nothing, the next counters are evicted, however full they are.
+ * If that search finds none, this many cells are searched for counters that are among the least filled, which takes
+ * about a millisecond. If this finds none either, the next counters are evicted, however full they are.
  */
 const LIVE_CELLS = 32_768;
 /** the maximum number of counters that are evicted at once */
@@ -67,8 +68,8 @@ export function createCounter(store: Store, key: string, durationMs: number): Co
 }
 
 /**
- * Evicts up to 32 counters: those that have run out; if it finds none, the least filled ones. Calls `onEvict` with their
- * number, and whether they still counted something (`live`).
+ * Evicts up to 32 counters: those that have run out; if it finds none, the least filled ones. Then calls `onEvict` with
+ * the number of evicted counters. `live` is true if they still counted something.
  */
 export function makeRoom(store: Store, onEvict: (count: number, live: boolean) => void): void {
   const runOut = forgetWhere(store, BATCH, RUN_OUT_CELLS, (counter) => hasRunOut(store, counter));
@@ -97,8 +98,8 @@ function forgetWhere(store: Store, most: number, cells: number, goes: (counter: 
 }
 
 /**
- * Returns whether a counter no longer counts anything. If a counter is empty because its cost was given back, the
- * result is false until the journal has recorded that.
+ * Returns whether a counter no longer counts anything. If its costs were given back before they ran out, the result is
+ * false until the journal has recorded that. If the counter were evicted before, a restart would restore the costs.
  */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: Counter): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;
@@ -131,7 +132,7 @@ export type Levels = {
   counters: number;
 };
 
-/** This part of the counters counts as the least filled ones. It is large enough that a search soon finds one of them. */
+/** The share of all counters that is treated as the least filled. It is large enough that a search soon finds some. */
 const LOWEST_SHARE = 1 / 64;
 
 export function emptyLevels(cells: Cells): Levels {
@@ -156,7 +157,7 @@ function noteGone(levels: Levels, counter: Counter): void {
   setLevel(levels, counter, 0);
 }
 
-/** Returns the level up to which counters count as the least filled. It is `EXHAUSTED` only if all are exhausted. */
+/** Returns the highest level of the counters treated as the least filled: `EXHAUSTED` only if all are exhausted. */
 function lowestLevel({ counts, counters }: Levels): number {
   let sum = 0;
   let lowest = EXHAUSTED;

@@ -10,8 +10,8 @@ import type { CounterRecord } from "./snapshots.ts";
  */
 export type JournalOptions = Omit<MemoryOptions, "recordAboveMs"> & {
   /**
-   * the path of the journal. While its successor is written, that is `<path>.new`. A damaged journal is renamed to
-   * `<path>.damaged-<ms>`.
+   * the path of the journal. A successor is written to `<path>.new`, and replaces the journal when it is complete. A
+   * damaged journal is renamed to `<path>.damaged-<ms>`.
    */
   path: string;
   /** Called with a sentence when a restart may lose counters. Counting goes on. */
@@ -20,8 +20,8 @@ export type JournalOptions = Omit<MemoryOptions, "recordAboveMs"> & {
 
 export type JournaledCounters = MemoryCounters & {
   /**
-   * Writes the counters that have changed since the last call to the journal. Call it every second. Never throws. Does
-   * nothing while the previous call is still writing.
+   * Appends to the journal the counters that have changed since the previous call. Call it every second. Never throws.
+   * Does nothing while the previous call is still writing.
    */
   tick(): Promise<void>;
 };
@@ -29,8 +29,8 @@ export type JournaledCounters = MemoryCounters & {
 type OpenFile = { handle: FileHandle; bytes: number };
 
 /**
- * The next journal while it is written. `wholeBytes` is the length of what it needs to have each counter once; changes
- * that were appended meanwhile are not included.
+ * A new journal that is being written. `batches` yields all counters. `wholeBytes` is the length of the lines that were
+ * written from `batches`; changes that `append` has added meanwhile are not included.
  */
 type Successor = { file: OpenFile; batches: Iterator<CounterRecord[]>; wholeBytes: number };
 
@@ -39,16 +39,16 @@ type Journal = {
   readonly counters: MemoryCounters;
   /** the file at `path`; `undefined` after a failure, until a successor replaces it */
   file: OpenFile | undefined;
-  /** the length that the file had when it was new and had each counter once */
+  /** the length in bytes that the file had when it was new and had each counter only once */
   wholeBytes: number;
   successor: Successor | undefined;
-  /** whether writing fails at present, and `onProblem` was told so */
+  /** whether `onProblem` was called because writing failed; it is not called again until the journal is whole again */
   failing: boolean;
 };
 
-/** A successor is written when the journal is longer than twice `wholeBytes` plus this. */
+/** When the journal is longer than twice `wholeBytes` plus this many bytes, a successor is written. */
 const SPARE_BYTES = 2 ** 20;
-/** how many batches of the successor one tick writes: about 16,000 counters */
+/** how many batches one tick writes to the successor; they have about 16,000 counters */
 const BATCHES_PER_TICK = 64;
 
 /**
@@ -212,7 +212,7 @@ async function append(journal: Journal, line: string): Promise<void> {
   if (successor !== undefined) await write(successor.file, line);
 }
 
-/** Appends text to a file, and returns how many bytes it has. */
+/** Appends text to a file, and returns the length of the text in bytes. */
 async function write(file: OpenFile, text: string): Promise<number> {
   const bytes = Buffer.from(text);
   const { bytesWritten } = await file.handle.write(bytes);

@@ -7,8 +7,8 @@ import type { CounterRecord } from "./snapshots.ts";
 export const MINUTE_MS = 60_000;
 
 /**
- * The first line of a journal. Each further line has a checksum of eight hexadecimal
- * digits, a space, and records as JSON.
+ * The first line of a journal. Each further line has a checksum of eight hexadecimal digits, a space, and the records
+ * of some counters as JSON.
  */
 export const HEADER = "latchkey counters 1\n";
 
@@ -32,7 +32,7 @@ export function lineOf(records: readonly CounterRecord[]): string {
   return `${checksum(json)} ${json}\n`;
 }
 
-/** Reads the lines of a journal. Errors: the system's, if the file cannot be read. */
+/** Reads the lines of a journal. Errors: the error of the file system if the file cannot be read. */
 export function readJournal(path: string): AsyncGenerator<Line> {
   return readLines(createReadStream(path, { highWaterMark: 2 ** 20 }));
 }

@@ -15,7 +15,7 @@ function isIn(cells: Cells, cell: Cell, key: string): boolean {
   return isStored(cells, packed, cell);
 }
 
-/** Generates texts of UTF-16 units up to `highest`, including halves of surrogate pairs. */
+/** Generates texts of UTF-16 units from 0 to `max`. If `max` is above 0xd7ff, a text may have unpaired surrogates. */
 function textOf(max: number): fc.Arbitrary<string> {
   return fc.array(fc.nat(max), { maxLength: 130 }).map((units) => String.fromCharCode(...units));
 }

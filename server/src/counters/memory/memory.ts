@@ -13,9 +13,9 @@ export type MemoryOptions = {
   nowMs: () => number;
   /** the maximum memory of all counters together; at least 256 KiB */
   maxBytes: number;
-  /** Called when counters were evicted to make room, with their number, and whether they still counted something. */
+  /** Called when counters were evicted to make room: how many, and whether their costs still counted (`live`). */
   onEvict?: (count: number, live: boolean) => void;
-  /** `changed` and `all` yield only counters of windows longer than this. Default: they yield none. */
+  /** `changed` and `all` yield only counters of windows longer than this. Default: Infinity, so they yield none. */
   recordAboveMs?: number;
 };
 
@@ -45,8 +45,8 @@ export type MemoryCounters = Omit<Counters, "hit" | "giveBack" | "peek"> & {
 };
 
 /**
- * A window of a hit, with the cell of its counter, or 0 if it has no counter. The cell is right as long as the store's
- * `moves` have not changed since it was looked up.
+ * A window of a hit. `counter` is the cell of its counter, or 0 if it has no counter yet. The cell was looked up when
+ * the store's `moves` had the value `moves`; if the store's value is different now, it must be looked up again.
  */
 type Asked = {
   window: Window;
@@ -93,7 +93,7 @@ export function memoryCounters(options: MemoryOptions): MemoryCounters {
       return { passed, windows: statesOf(store, asked), receipt };
     },
     giveBack(hit) {
-      // `splice` empties the receipt, so that a second call does nothing. The last take is undone first.
+      // `splice` empties the receipt, so that a second call does nothing. `reverse`: the latest cost is undone first.
       for (const taken of takesOf(hit).splice(0).reverse()) giveBackTo(store, taken);
     },
     peek(windows) {
@@ -143,8 +143,8 @@ function judge(store: Store, window: Window, before: readonly Asked[]): Asked {
 }
 
 /**
- * Returns the current cell of a window's counter. It may have changed since the window was looked up, since counting
- * another window of the same call may have evicted this counter.
+ * Returns the current cell of a window's counter, or 0. The cell that was looked up before may be out of date: counting
+ * another window of the same hit may have evicted or created this counter.
  */
 function locate(store: Store, asked: Asked): Counter {
   if (asked.moves !== store.moves) {

@@ -36,13 +36,13 @@ import {
 export type Logs = {
   readonly cells: Cells;
   /**
-   * the highest entry number of all counters. A new counter continues from it, so that none of its entries has the
-   * number of an entry of the counter that was in its cell before
+   * the highest entry number of all counters. A new counter numbers its entries from here on. So if a take refers to an
+   * evicted counter, whose cell now has another counter, its entry number does not match and `undo` changes nothing
    */
   newestEntry: number;
 };
 
-/** A take: the cost that one hit has added to one counter. It has only numbers, so keeping it keeps no counter alive. */
+/** A take: the cost that one hit has added to one counter. The counter may be evicted before the take is undone. */
 export type Take = {
   counter: Counter;
   entry: number;
@@ -88,7 +88,7 @@ export function runsOutAtMs({ cells }: Logs, counter: Counter): number {
   return view.getFloat64(offset(counter) + LAST, true) + view.getUint32(offset(counter) + DURATION, true);
 }
 
-/** Returns the time by which at least `amount` of the cost that counts now stops counting. 0 < amount ≤ that cost. */
+/** Returns when `amount` or more of the cost that counts now will have stopped counting. 0 < `amount` ≤ that cost. */
 export function freedAtMs(logs: Logs, counter: Counter, amount: number): number {
   const view = viewOf(logs.cells, counter);
   let left = amount;
@@ -176,7 +176,7 @@ export function clearLog(logs: Logs, counter: Counter): void {
   dropEntries(logs.cells, counter);
   view.setFloat64(at + USED, 0, true);
   view.setFloat64(at + COST, 0, true);
-  // The next entry gets a new number, so that giving back a take of a dropped entry does not subtract from it.
+  // The next entry gets a new number. So if a take of a dropped entry is undone later, the new entry keeps its cost.
   numberEntry(logs, view, at);
 }
 
@@ -200,7 +200,7 @@ function numberEntry(logs: Logs, view: DataView, at: number): void {
 
 function undoNewest(view: DataView, at: number, taken: Take): void {
   add(view, at + COST, -taken.cost);
-  // The entry gets back the time that it had before this take, unless a later take still counts.
+  // If this was the counter's latest take, the entry gets back the time that it had before the take.
   if (view.getUint32(at + TOUCH, true) !== taken.touch) return;
   const lastMs = view.getFloat64(at + LAST, true);
   view.setUint32(at + TOUCH, taken.touch - 1, true);
@@ -249,7 +249,7 @@ function dropEntries(cells: Cells, counter: Counter): void {
   while (view.getUint8(offset(counter) + CLOSED) > 0) dropOldest(cells, view, offset(counter));
 }
 
-/** Subtracts `cost` from a closed entry: the one that has `younger` newer closed entries. */
+/** Subtracts `cost` from a closed entry. `younger` is how many closed entries are newer: 0 for the newest one. */
 function subtractFromEntry(cells: Cells, counter: Counter, younger: number, cost: number): void {
   const view = viewOf(cells, counter);
   const at = offset(counter);

@@ -2,14 +2,14 @@ import { RedisClient } from "bun";
 import { isAboutThisCall, RedisUnavailable } from "./faults.ts";
 import type { Script } from "./scripts.ts";
 
-/** Runs a script in Redis. Errors: `RedisUnavailable`, or Redis's error if the script itself failed. */
+/** Runs a script in Redis. Errors: `RedisUnavailable`, or the error from Redis if the script itself failed. */
 export type Ask = (script: Script, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
 
-/** A connection to Redis. It is used until its first failure. Replies arrive in the order of the calls. */
+/** A connection to Redis, used until its first failure. Replies arrive in the order of the calls. */
 export type Connection = {
   /** Runs a script. If the connection fails or the reply is late, `onFailure` is called. */
   ask: Ask;
-  /** Returns an `Ask` for the first calls on a new connection: each may take `ms`, and `onFailure` is not called. */
+  /** Returns an `Ask` for the first calls on a new connection. Each may take up to `ms`; a failed one only throws. */
   askWithin(ms: number): Ask;
   /** Closes the connection. Calls that still wait for a reply fail. */
   close(): void;
@@ -119,13 +119,13 @@ const steps = 5;
 
 /**
  * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls. Five times per deadline, it
- * checks whether the calls from five checks ago have their replies; since replies arrive in the order of the calls, it only
- * has to count both. While the event loop is blocked, this process cannot read replies, so there is no check.
+ * checks whether every call that had been sent five checks ago has its reply. Replies arrive in the order of the calls,
+ * so counting is enough. While the event loop is blocked, this process cannot read replies, and no check runs either.
  */
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;
   let received = 0;
-  /** how many calls had been sent in total at each of the last steps, oldest first */
+  /** how many calls had been sent in total at each of the last checks, oldest first */
   let before: number[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -4,7 +4,7 @@ export class RedisUnavailable extends Error {}
 /** Redis refuses this program, and will do so until a person changes something. The message says what to change. */
 export class RedisRefused extends Error {}
 
-/** error messages of Redis or of its client that trying again does not fix, and what to do about each */
+/** Errors of Redis or of its client that a retry does not fix: how to recognize each, and what to do. */
 const refusals: readonly [pattern: RegExp, sentence: string][] = [
   [
     /WRONGPASS|NOAUTH|ERR AUTH|invalid password/i,
@@ -24,8 +24,8 @@ const refusals: readonly [pattern: RegExp, sentence: string][] = [
 ];
 
 /**
- * Returns what a person must do about an error, as a sentence without its period. Returns `undefined` if the fault may
- * go away by itself.
+ * Returns what a person must do about an error, as a sentence without a period at its end. Returns `undefined` if the
+ * fault may go away by itself.
  */
 export function refusalOf(error: unknown): string | undefined {
   const text = textOf(error);

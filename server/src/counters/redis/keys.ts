@@ -16,8 +16,8 @@ function redisKey(workspaceId: string, key: string): string {
 }
 
 /**
- * Returns the Redis key for how much of an admission was added. An admission is what this process granted without
- * Redis.
+ * Returns the Redis key under which Redis stores how much of an admission it has counted. An admission is what this
+ * process granted on one counter while Redis was unreachable. It is added to the counter later, only once.
  */
 export function addedKey({ workspaceId }: Window, processId: string, number: number): string {
   return `latchkey:{${workspaceId}}a:${processId}:${number}`;

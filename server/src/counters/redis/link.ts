@@ -12,7 +12,7 @@ export type RedisLink = {
    */
   ready: Promise<void>;
   ask: Ask;
-  /** Returns whether Redis can be asked: not from a failure until `onConnect` has succeeded on a new connection. */
+  /** Returns whether calls are sent to Redis. After a failure, false until `onConnect` succeeds on a new connection. */
   isUp(): boolean;
   /** If the link is down, tries to connect now, for at most a second. */
   tryNow(): Promise<void>;
@@ -142,9 +142,9 @@ function retries(attempt: (withinMs: number) => Promise<void>) {
 }
 
 /**
- * Returns how long to wait before the next attempt to connect. If Redis was up for a while, the wait is 0: a single late
- * reply is not an outage, and until the link is up, this node must decide alone. Otherwise the wait is short and has
- * jitter, so that not all nodes connect at the same moment.
+ * Returns how long to wait before the next attempt to connect. `calmForMs` is how long the link was up until it failed.
+ * If that was at least a second, the wait is 0: a single late reply is not an outage, and until the link is up, this
+ * node must decide alone. Otherwise the wait is short and has jitter, so that not all nodes connect at the same moment.
  */
 export function nextTryInMs(calmForMs: number): number {
   return calmForMs >= calmMs ? 0 : probeMs * (0.75 + Math.random() / 2);

@@ -43,7 +43,7 @@ async function ask(server: RedisServer, command: string, ...args: string[]): Pro
   }
 }
 
-/** Breaks the nodes' connections to Redis, runs `between`, and lets the nodes connect again. */
+/** Breaks the nodes' connections to Redis, runs `between` while the nodes are cut off, and lets them connect again. */
 async function interrupt(proxy: TcpProxy, nodes: readonly RedisNode[], between = async () => {}) {
   for (const node of nodes) node.backs.length = 0;
   proxy.cut();

@@ -45,7 +45,7 @@ describe("memory in Redis", () => {
     let longest = 0;
     for (let hit = 0; hit < 400; hit += 1) {
       await node.counters.hit([window]);
-      // the second cost is just early enough to join the entry, the third is just too late
+      // A cost joins an entry that began at most 1,000 ms ago. The second cost just joins; the third is 1 ms too late.
       clock.nowMs += hit % 2 === 0 ? 1000 : 1;
       const [key = ""] = await keysOf(window.subject);
       longest = Math.max(longest, Number(await client.send("STRLEN", [key])));
@@ -214,7 +214,7 @@ describe("a cached refusal", () => {
       const { passed, windows } = await node.counters.hit([window]);
       const resetInMs = (first.windows[0]?.resetInMs ?? 0) - 9 * call;
       expect({ passed, windows }).toEqual({ passed: false, windows: [{ passed, remaining: 0, resetInMs }] });
-      clock.nowMs += 9; // with the steps before, 900 ms: less than duration/60, which is 1,000 ms
+      clock.nowMs += 9; // 900 ms in all, since a refusal is cached for at most duration/60, which is 1,000 ms
     }
     expect(await questions()).toBe(before);
     clock.nowMs += (first.windows[0]?.resetInMs ?? 0) - 901;
@@ -250,7 +250,7 @@ describe("a cached refusal", () => {
         const { windows } = await one.counters.hit([asked]);
         if ((await questions()) === before) {
           fromMemory += 1;
-          // two windows, so that Redis decides: refusals of such calls are not cached
+          // this hit has two windows, so that Redis decides: refusals of hits with several windows are not cached
           const hit = await other.counters.hit([asked, { ...elsewhere, cost: 0 }]);
           expect(windows[0]).toEqual(hit.windows[0]);
         }

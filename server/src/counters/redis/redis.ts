@@ -43,7 +43,8 @@ export type RedisOptions = {
   /** Called when Redis decides again after an outage. */
   onBack(outage: Outage): void;
   /**
-   * Called when local counters were evicted to make room, with their number and whether they still counted something.
+   * Called when this process evicted what it counts without Redis, to make room: how many counters, and whether their
+   * costs still counted (`live`).
    */
   onEvict?: (count: number, live: boolean) => void;
   /** the time that tests use in place of Redis's own, ms */
@@ -77,7 +78,8 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // If Redis has come back while this call waited for it, the other grants were already sent, so this one is sent now.
+    // This call may have waited for a reply until Redis was back. Then the grants of earlier calls are on their way,
+    // and this call's grant is sent now.
     if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
   }
@@ -164,8 +166,8 @@ async function peekThere(
 }
 
 /**
- * Changes what a peek found in Redis if this process remembers a refusal by the window: `hit` would repeat that refusal,
- * even if another process has given back a cost meanwhile.
+ * Returns what a peek found in Redis, but as refused if this process remembers a refusal by the window (`known`). A hit
+ * would repeat that refusal without asking Redis, even if another process has given back a cost meanwhile.
  */
 function withKnown(peeked: Peeked[], known: Hit | undefined): Peeked[] {
   return peeked.map((one, place) => {

@@ -60,7 +60,7 @@ export function readPeeked(windows: readonly Window[], numbers: readonly number[
   });
 }
 
-/** Returns the milliseconds until the first cost in a window stops counting. Only for a hit that was refused. */
+/** Returns the milliseconds until the first cost in a window stops counting. The hit must have been refused. */
 export function changesInMs({ numbers }: Taken, place: number): number {
   return numbers[firstOf(place) + 3] ?? 0;
 }

@@ -16,7 +16,7 @@ function script(text: string): Script {
  *
  * The scripts use the clock of Redis. Only tests pass another time in ARGV[1], and even then Redis expires keys by its
  * own clock. If the clock was set back, all entries are moved back by the same amount, so that none is in the future.
- * Hits from before can then no longer be given back, since the ids of their entries have changed.
+ * Earlier hits can then no longer be given back, since the ids of their entries have changed.
  */
 const prelude = `
 local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
@@ -120,7 +120,7 @@ end
 /**
  * Decides any number of hits one after the other, as if each had been sent alone.
  * - KEYS: the counter of each window.
- * - ARGV: the time or '', then for each hit the number of windows, then duration, limit and cost of each window.
+ * - ARGV: the time or '', then for each hit: the number of its windows, and duration, limit and cost of each.
  * - Returns for each hit: 1 if all windows passed, otherwise 0. Then for each window: passed, remaining, ms
  * until reset, and three more numbers. If the hit passed, these are needed to give it back: the id of the entry that
  * the cost joined, the number of the take, and the time of the entry's last cost before. If the hit was refused, the
@@ -185,8 +185,7 @@ return reply
  * times of the entries only in what it has read.
  * - KEYS: the counter of each window.
  * - ARGV: the time or '', then duration, limit and cost of each window.
- * - Returns for each window: passed, used, ms until it is empty, and ms until the cost
- * passes, or -1 if it never will.
+ * - Returns for each window: passed, used, ms until the window is empty, and ms until the cost passes (-1: never).
  */
 export const peekScript = script(`${prelude}${judging}
 save = function() end
@@ -232,7 +231,7 @@ end
 
 /**
  * Gives a hit back: subtracts each cost from the entry that it joined, if that entry still counts. If all later takes
- * were given back, too, the entry gets back the time of the last cost before this take.
+ * were given back, too, the entry gets back the time that its last cost had before this take.
  * - KEYS: the counters.
  * - ARGV: the time or '', then for each counter the duration, the cost, and the three numbers that `hitScript` returned
  * for giving back. The latest take comes first.
@@ -261,7 +260,7 @@ end
 return 1
 `);
 
-/** how long Redis remembers how much of an admission was added, ms */
+/** how long Redis remembers how much of an admission it has counted, ms */
 const addedMs = 600_000;
 
 /**
@@ -354,9 +353,9 @@ return reply
 `);
 
 /**
- * Checks the marker by which processes notice that Redis may have lost data, and sets a new one if it is missing or no
- * longer valid. It is missing after a flush. Its first part has the ids that Redis gives itself at each start and
- * failover, so it is no longer valid after those.
+ * Checks the marker by which processes notice that Redis may have lost data, and replaces it if it is missing or no
+ * longer valid. A flush deletes it. After a restart or failover, it is no longer valid: it begins with the ids that
+ * Redis had when the marker was set, and Redis then gives itself new ids.
  * - KEYS: the marker.
  * - ARGV: a new name.
  * - Returns the marker before the call and after it.

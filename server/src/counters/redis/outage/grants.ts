@@ -1,7 +1,7 @@
 import type { Window } from "../../../domain/windows.ts";
 import { counterKey } from "../../counters.ts";
 
-/** A grant: the sum of costs that this process admitted without Redis within duration/60. */
+/** A grant: costs that this process admitted without Redis, from `firstMs` to at most duration/60 later. */
 type Grant = { firstMs: number; lastMs: number; cost: number };
 
 /**
@@ -14,9 +14,9 @@ export type Admission = {
   readonly number: number;
   /** the sum of all granted costs; costs that no longer count are included */
   sum: number;
-  /** how much of `sum`, oldest costs first, was sent at least once, so that Redis may have counted it */
+  /** how much of `sum` was sent to Redis at least once, even if sending failed, so that Redis may have counted it */
   sent: number;
-  /** how much of `sum` was sent without a failure so far; 0 after a failure, so that it is sent again */
+  /** how much of `sum` was sent and did not fail; a failure sets it to 0, so that everything is sent again */
   sending: number;
   /** the grants, oldest first; when a grant is added, those that no longer count are dropped */
   readonly grants: Grant[];
@@ -26,19 +26,19 @@ type Options = {
   monotonicMs(): number;
   /** the maximum memory of all admissions together */
   maxBytes: number;
-  /** Called when admissions were evicted to make room, with their number, and whether they still counted something. */
+  /** Called when admissions were evicted to make room: how many, and whether their costs still counted (`live`). */
   onEvict(count: number, live: boolean): void;
 };
 
-/** the memory of an admission in bytes, without its grants and its texts */
+/** the memory that one `Admission` takes, in bytes, without its grants and the key of its counter */
 const ownBytes = 400;
 const grantBytes = 64;
 /**
- * For each new admission, two old ones are checked, and dropped if they no longer count. So they are dropped faster than
- * new ones are added.
+ * Before an admission is added, old ones are checked until two are found whose costs still count. The others that were
+ * checked are dropped. So admissions that no longer count do not pile up.
  */
 const checkedPerNew = 2;
-/** If no memory is left, this many admissions are compared, and the least filled one is evicted. */
+/** If no memory is left, this many admissions are compared; the one that used the least of its limit is evicted. */
 const checkedForRoom = 16;
 
 /**
@@ -58,8 +58,8 @@ export function unsentAdmissions(options: Options) {
       return admission;
     },
     /**
-     * Takes back a cost that was granted at `atMs`. If Redis may have counted a part of the
-     * admission, the cost stays spent.
+     * Takes back a cost that was granted at `atMs`. If Redis may have counted a part of the admission, the cost stays
+     * spent, since this cost may be in that part.
      */
     takeBack(admission: Admission, cost: number, atMs: number): void {
       const from = admission.grants.find(({ lastMs }) => lastMs >= atMs);
@@ -84,7 +84,7 @@ export function unsentAdmissions(options: Options) {
   };
 }
 
-/** Keeps admissions by the key of their counter, within `maxBytes`. */
+/** Keeps admissions by the key of their counter. Together they take at most `maxBytes`. */
 function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
   const all = new Map<string, Admission>();
   let bytes = 0;
@@ -97,7 +97,7 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     bytes -= bytesOf(key, admission);
   }
 
-  /** Checks admissions, longest unchecked first. Drops those that no longer count, and returns `count` that do. */
+  /** Checks admissions, longest unchecked first, and drops those that no longer count, until it has `count` that do. */
   function tidy(count: number): [string, Admission][] {
     const live: [string, Admission][] = [];
     const nowMs = monotonicMs();

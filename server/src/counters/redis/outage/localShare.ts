@@ -8,15 +8,15 @@ type Options = {
   /** the number of processes that share the counters, including this one */
   liveNodes(): number;
   maxLocalBytes: number;
-  /** Called when counters were evicted to make room, with their number, and whether they still counted something. */
+  /** Called when counters or admissions were evicted to make room: how many, and whether their costs still counted. */
   onEvict?: (count: number, live: boolean) => void;
 };
 
 type Receipt = { hit: Hit; atMs: number; taken: readonly [Admission, number][] };
 
 /**
- * the part of the memory for counters; the rest is for admissions, since one takes about three times as much as a
- * counter
+ * The part of `maxLocalBytes` for counters. The rest is for admissions: each counter has one, and an admission takes
+ * about three times as much memory as a counter.
  */
 const countersPart = 0.25;
 
@@ -35,7 +35,7 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
   }
 
   return {
-    /** Decides by this process's share of each limit. Remembers what it grants, so that it can be added to Redis later. */
+    /** Decides by this process's share of each limit. Remembers what was granted, to add it to Redis later. */
     hit(windows: readonly Window[]): Hit {
       const hit = counters.hit(shareOf(windows));
       const counted = hit.passed ? windows.filter(({ cost }) => cost > 0) : [];
@@ -56,7 +56,7 @@ export function localShare({ monotonicMs, liveNodes, maxLocalBytes, onEvict = ()
     peek(windows: readonly Window[]): Peeked[] {
       return counters.peek(shareOf(windows));
     },
-    /** what this process has granted, and what is still to be added to Redis */
+    /** the admissions: what this process has granted and still has to add to Redis */
     unsent,
     close: () => counters.close(),
   };

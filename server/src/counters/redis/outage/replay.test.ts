@@ -15,7 +15,7 @@ import { until } from "../../../../test/until.ts";
 import { unsentAdmissions } from "./grants.ts";
 
 // Replay means: adding to Redis what a process granted while Redis was unavailable. These tests make Redis unavailable by
-// breaking connections, so that no call is still on its way to Redis. Then exactly the limit must be granted in total.
+// breaking connections while no call is on its way to Redis. Then the processes must grant exactly the limit in total.
 
 let server: RedisServer;
 let proxy: TcpProxy;
@@ -193,7 +193,7 @@ test("a hit that is given back before its replay never counts, and one that is g
   expect(await remaining(node.counters, window)).toBe(8);
   await loseRedis(node);
   await node.counters.hit([window]);
-  await node.counters.giveBack(last); // Redis has counted that hit, so giving it back must not lower the count of the new hit
+  await node.counters.giveBack(last); // `last` was replayed already, so this must not take anything from the new hit
   node.backs.length = 0;
   proxy.mend();
   await isBack(node);

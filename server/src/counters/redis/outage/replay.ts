@@ -24,7 +24,7 @@ type Link = Pick<RedisLink, "ask" | "isUp">;
 const waveSize = 128;
 
 /**
- * Adds to Redis what this process granted without it: its admissions. Before a call needs a counter, the admission of
+ * Adds to Redis what this process granted without it: its admissions. Before a call uses a counter, the admission of
  * that counter is sent; the other admissions follow in waves. If sending fails, the admission is sent again later. Redis
  * counts nothing twice, since it stores how much of each admission it has counted.
  */
