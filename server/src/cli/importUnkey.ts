@@ -54,7 +54,7 @@ export function serverOf(
   const rootKey = rootKeyFile === undefined ? settings.rootKey : rootKeyIn(rootKeyFile);
   if (address === undefined || !/^https?:\/\//.test(address) || !URL.canParse(address)) {
     throw new UsageError(
-      "--url or UPSTREAM_VERIFY_URL must be the other server, such as https://api.unkey.com.",
+      "Set --url or UPSTREAM_VERIFY_URL to the address of the server that the keys come from, such as https://api.unkey.com.",
     );
   }
   if (rootKey === undefined) {

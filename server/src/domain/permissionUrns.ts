@@ -118,7 +118,7 @@ function flawOf(path: string, action: string): UrnFlaw {
   );
   if (!isSingle) return { message: `has no counterpart on this server: ${path}#${action}`, fix: "omit it" };
   return {
-    message: `is for a single resource, which has no counterpart on this server: ${path}`,
+    message: `names a single resource, and this server has no such permission: ${path}`,
     fix: "use `*` instead of its id, or a permission such as `api.<id>.read_key`",
   };
 }

@@ -35,11 +35,11 @@ function namesOneHost(host: string): boolean {
 
 function badHost(): Failure {
   return new Failure("invalid_input", {
-    detail: "The Host header does not name one host. Send one name or address.",
+    detail: "The Host header is not one host name or IP address. Send exactly one, with an optional port.",
     flaws: [
       {
         location: "headers.Host",
-        message: "does not name one host",
+        message: "is not one host name or IP address",
         fix: "send one Host header with a name or an address, and a port if it is not 80",
       },
     ],

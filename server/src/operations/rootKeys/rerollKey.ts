@@ -88,7 +88,7 @@ function tooShort() {
 function expired() {
   return new Failure("precondition_failed", {
     detail:
-      "The root key has expired, and a new one would have the same expiry. Create a root key with rootKeys.createKey instead.",
+      "The root key has expired, and rerolling it would keep its expiry. Create another root key with rootKeys.createKey instead.",
   });
 }
 

@@ -111,7 +111,7 @@ describe.each(engines)("on $name, a root key with URNs as permissions", (engine)
     const [flaw] = reply.body.error.errors;
     expect([flaw.location, flaw.message]).toEqual([
       "body.permissions[1]",
-      "is for a single resource, which has no counterpart on this server: keyspaces/*/keys/key_1",
+      "names a single resource, and this server has no such permission: keyspaces/*/keys/key_1",
     ]);
   });
 });

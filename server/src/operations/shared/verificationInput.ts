@@ -238,8 +238,8 @@ function refuseHalfHold({ location, cost, reserve, ttl, onExpiry }: HoldItem): v
   if (cost !== undefined) {
     throw invalid(
       `${location}.cost`,
-      "is sent together with `reserve`",
-      "send one of them: a reservation is charged when it is settled",
+      "cannot be combined with `reserve`",
+      "send only one of them, since a reservation is charged when it is settled",
     );
   }
   if (ttl === undefined) {
