@@ -23,8 +23,8 @@ export type CleanUpTasks = {
 };
 
 /**
- * The result of a task that has something to do after its commit: `count` is the number of rows; `committed` is
- * called once.
+ * The result of a task that needs another step after its commit. `count` is the number of rows. `committed` runs that
+ * step; it is called once, after the commit.
  */
 type Done = { count: number; committed(): void };
 

@@ -6,23 +6,23 @@ import { storageError } from "./sqliteErrors.ts";
 import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
 /**
- * After this time, a group starts no further transaction, so that the caller of its first transaction does not wait much
- * longer than this.
+ * A group of transactions with a common commit starts no further transaction after this time, so that the caller of its
+ * first transaction does not wait much longer than this.
  */
 const groupMs = 5;
 /**
- * When a group has written this many characters, it starts no further transaction, so that the write-ahead log does not
+ * A group that has written this many characters starts no further transaction, so that the write-ahead log does not
  * grow by too much at once.
  */
 export const groupCharacters = 1024 * 1024;
 
 type GroupOptions = {
   writer: Database;
-  /** runs a statement on `writer` */
+  /** runs a statement on `writer`, the only connection of this process that writes records */
   execute: (sql: string, values: readonly SqlValue[]) => unknown[];
   /** the queue of everything that uses `writer`: it runs one group at a time, and nothing else meanwhile */
   queue: SerialQueue;
-  /** called before and after each group */
+  /** keeps the write-ahead log small: `makeRoom` is called before each group, `grew` after it */
   log: { makeRoom(): Promise<void>; grew(): void };
   commits: {
     /** Checks that commits are still possible. Errors: `StorageError` if a flush has failed. */
@@ -32,7 +32,7 @@ type GroupOptions = {
   };
 };
 
-/** A member of a group: a transaction whose caller waits for it. It is certain only when the whole group is committed. */
+/** A member of a group: a transaction whose caller waits. It is committed only when the whole group is committed. */
 type Member = {
   /** Runs the member's work within the transaction of the group. Throws only if SQLite has rolled back the whole group. */
   run(): Promise<void>;
@@ -81,7 +81,7 @@ export function groupCommits(options: GroupOptions) {
   };
 }
 
-/** What groups need. `size` counts the characters in the parameters of all statements that have run so far. */
+/** The options, and `size`, which counts the characters in the parameters of all statements that have run so far. */
 type Groups = GroupOptions & { size: { characters: number } };
 
 /** Runs and commits as many of these members as one group may have, and returns the rest. */

@@ -143,7 +143,7 @@ function openBook(nowMs: number): AccountBook {
   };
 }
 
-/** Deletes the parts of expired holds that belong to this owner, and returns them. */
+/** Deletes this owner's parts of expired holds, and returns the deleted parts. */
 async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number): Promise<Part[]> {
   const owner = { workspaceId, ownerId: id };
   const expired = await listExpiredParts(tx, { ...owner, nowMs });
@@ -201,7 +201,7 @@ function resetsBetween(stored: Account, current: Account): AccountBook["movement
   return [...refills, ...resets];
 }
 
-/** Returns a ledger entry for this account. Its amount is 0 and its actor is the server; the caller may change both. */
+/** Returns a ledger entry for this account, with the amount 0 and the server as its actor. Callers may replace both. */
 export function movementOf(
   { id, workspaceId, credits }: Account,
   kind: Movement["kind"],

@@ -202,8 +202,8 @@ function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
 }
 
 /**
- * The condition that a key has this permission, directly or through a role. Looks at the role too: a deleted one keeps
- * its links until the clean-up.
+ * The condition that a key has this permission, directly or through a role. Joins the table `roles`, too, to leave out
+ * deleted roles: they keep their links to keys and permissions until the clean-up.
  */
 function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   const direct = eb

@@ -38,8 +38,8 @@ export type WaitingKey = {
 };
 
 /**
- * Finds a key that waits for the upstream server and may be the presented one, since that begins with its `start`. If
- * there are several such keys, returns one of them.
+ * Finds a key that waits for the upstream server and may be the presented key: one with whose `start` the presented key
+ * begins. If there are several such keys, returns one of them.
  */
 export async function findWaitingStart(
   db: Db,
@@ -222,9 +222,9 @@ export type ImportedKey = {
 };
 
 /**
- * Counts the keys that were imported without a SHA-256. `learned`: they have one now. `waiting`: they wait for the upstream
- * server; `withoutStart` is the part of them with an empty `start`. `underOldHash`: they wait under a hash of another
- * scheme, such as bcrypt, by scheme.
+ * Counts the keys that were imported without a SHA-256. `learned`: keys that have one now. `waiting`: keys that wait
+ * for the upstream server. `withoutStart`: those of the waiting keys whose `start` is empty. `underOldHash`: keys that
+ * are stored under a hash of another scheme, such as bcrypt, by scheme.
  */
 export async function countImportedKeys(
   db: Db,
