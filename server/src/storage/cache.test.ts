@@ -12,7 +12,7 @@ type Command =
   | { do: "clear" };
 
 const things = ["key_1", "key_2", "id_1", "role_1"];
-/** The dependencies of each record. Two records share an identity and a role. */
+/** The dependencies of each record. The two records share an identity and a role. */
 const dependencies: Record<string, readonly string[]> = {
   first: ["key_1", "id_1", "role_1"],
   second: ["key_2", "id_1", "role_1"],

@@ -130,7 +130,7 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
 const entryBytes = 180;
 
 /**
- * To evict an entry, at most this many used entries are skipped. Then the next one is evicted even if it was used, so
+ * An eviction skips at most this many entries that were used. Then it evicts the next one even if that was used, so
  * that no lookup takes long.
  */
 const mostSpared = 64;

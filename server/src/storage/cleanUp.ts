@@ -63,8 +63,8 @@ export function cleanUpTasks(
 }
 
 /**
- * Ends expired holds whose owner chose to charge them in full on expiry. After the commit, records the charges in
- * usage.
+ * Ends expired holds whose `onExpiry` is "charge", which means that they are charged in full. After the commit, records
+ * the charges in usage.
  */
 async function chargeExpiredHolds(
   tx: Tx,

@@ -28,7 +28,7 @@ const allKinds: readonly Kind[] = [
   "rootKeyId",
 ];
 
-/** The kinds of records for which a permission can be given. */
+/** The kinds of records that a permission can be limited to. */
 const ownedKinds: readonly Kind[] = ["apiId", "keyId", "identityId", "namespaceId", "rootKeyId"];
 
 /** Removes from a response what may differ between two servers with the same data, such as the request id. */

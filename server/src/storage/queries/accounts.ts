@@ -21,8 +21,8 @@ export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
  */
 export type AccountBook = {
   /**
-   * the time after all rows were locked. A time from before would be too old, since other nodes may have spent or
-   * refilled while this transaction waited for the locks
+   * the time after all rows were locked. An earlier time would be wrong, since other nodes may have spent or refilled
+   * while this transaction waited for the locks
    */
   nowMs: number;
   get(ownerId: string): Account | undefined;
@@ -34,9 +34,9 @@ export type AccountBook = {
 };
 
 /**
- * Locks the accounts of those owners that have one, and brings them up to date: applies refills and resets that are due,
- * and expired holds. Whoever spends from an account must lock its row. All transactions lock accounts in the order of
- * their ids, so they cannot deadlock.
+ * Locks the accounts of those owners that have one, and brings them up to date: applies refills and resets that are
+ * due, and expired holds. A transaction must lock each account before it spends from it. All transactions lock accounts
+ * in the order of their ids, so they cannot deadlock.
  */
 export async function lockAccounts(
   tx: Tx,

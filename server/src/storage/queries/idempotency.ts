@@ -2,8 +2,8 @@ import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
 /**
- * How long responses are kept. A response that was stored more than this in the future, according to its `createdAtMs`,
- * was stored while a clock was wrong.
+ * How long responses are kept. A response whose `createdAtMs` is further in the future than this was stored while a
+ * clock was wrong.
  */
 const keptMs = 24 * 60 * 60 * 1000;
 

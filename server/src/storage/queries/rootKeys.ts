@@ -204,8 +204,7 @@ const selectPage = prepared(
 );
 
 /**
- * Returns whether the workspace would still have an enabled root key with all permissions that has not expired, without
- * this one.
+ * Returns whether the workspace has an enabled root key besides this one that has all permissions and has not expired.
  */
 export async function hasOtherOwnersRootKey(
   db: Db,

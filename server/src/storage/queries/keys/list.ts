@@ -6,8 +6,8 @@ import { direction, within } from "../walk.ts";
 import { type ListedKeyRow, liveKeys, withGrantCount } from "./read.ts";
 
 /**
- * A key that may belong on a page. `value` is the value by which the list is sorted, such as the time of the expiry. It is
- * null if the list is sorted by id only.
+ * A key that may belong to a page of a list. `value` is the value by which the list is sorted, such as the time of the
+ * expiry. It is null if the list is sorted by id only.
  */
 export type Candidate = { id: string; value: number | null };
 

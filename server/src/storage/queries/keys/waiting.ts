@@ -17,8 +17,8 @@ export const underOldHash = "oldHash";
 export const waitingStates: ReadonlySet<string> = new Set([fromUpstream, underOldHash]);
 
 /**
- * Returns what is stored in `hash` for a key that was imported without one. It has a colon, which no real hash in base64url
- * has, so it never equals one.
+ * Returns what the column `hash` has for a key that was imported without a hash. This text has a colon, so it never
+ * equals a real hash, which is in base64url.
  */
 export function unknownHash(keyId: string): string {
   return `${fromUpstream}:${keyId}`;
@@ -38,8 +38,8 @@ export type WaitingKey = {
 };
 
 /**
- * Finds a key that waits for the upstream server and may be the presented key: one with whose `start` the presented key
- * begins. If there are several such keys, returns one of them.
+ * Finds a key that waits for the upstream server and may be the presented key, since its `start` is the beginning of
+ * that key. If there are several, returns one of them.
  */
 export async function findWaitingStart(
   db: Db,
