@@ -1,6 +1,6 @@
 /**
- * The number of rows in one statement. A statement may have 32,766 parameters on SQLite and 65,535 on PostgreSQL, and the
- * widest table, `keys`, has 21 columns.
+ * The number of rows in one statement. The widest table, `keys`, has 21 columns, so a statement has at most 10,500
+ * parameters. SQLite allows 32,766 of them, PostgreSQL 65,535.
  */
 const batchSize = 500;
 

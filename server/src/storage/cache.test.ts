@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { recordCache } from "./cache.ts";
 import { changeLog } from "./changeLog.ts";
 
-/** A record, and the versions of its dependencies when it was read. */
+/** A simulated record. `made` has the version of each dependency at the time when the database was read. */
 type Value = { made: ReadonlyMap<string, number> };
 type Command =
   | { do: "find" | "create" | "remove"; key: string }
@@ -12,7 +12,7 @@ type Command =
   | { do: "clear" };
 
 const things = ["key_1", "key_2", "id_1", "role_1"];
-/** The dependencies of each record. Two records share an identity and a role. */
+/** The dependencies of each record. The two records share an identity and a role. */
 const dependencies: Record<string, readonly string[]> = {
   first: ["key_1", "id_1", "role_1"],
   second: ["key_2", "id_1", "role_1"],
@@ -80,7 +80,7 @@ function simulation() {
     bump,
     acknowledge,
     loads: () => loads,
-    /** Returns the oldest versions that a look-up may return if it starts now. */
+    /** Returns each dependency's last acknowledged version. A look-up that starts now must not return an older one. */
     promised: () => new Map(acknowledged),
     promiseAll: () => {
       for (const [thing, version] of versions) acknowledged.set(thing, version);
@@ -102,7 +102,7 @@ type Simulation = ReturnType<typeof simulation>;
 type Look = {
   key: string;
   promised: Map<string, number>;
-  /** whether the record existed: the values since the look-up started */
+  /** whether the record existed, at each step since the look-up started */
   seen: Set<boolean>;
   result: Promise<Value | undefined>;
   isOver: boolean;

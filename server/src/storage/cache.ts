@@ -5,8 +5,9 @@ import { linkedTable } from "./linkedTable.ts";
 /** A cache in front of the database: it loads a missing record, and keeps it until something it depends on changes. */
 export type RecordCache<V> = {
   /**
-   * Returns the record, or `undefined` if the database does not have it; that is not remembered. Returns synchronously
-   * if the record is cached or the database is embedded. Lookups of the same record at the same time share one query.
+   * Returns the record, or `undefined` if the database does not have it. The cache does not remember missing records.
+   * Returns synchronously if the record is cached or the database is embedded. Lookups of the same record at the same
+   * time share one query.
    */
   find(workspaceId: string, name: string): MaybePromise<V | undefined>;
   /** Returns the record if it is cached, otherwise `undefined`. Never queries the database. */
@@ -21,7 +22,7 @@ export type RecordCache<V> = {
 type Source<V> = {
   /** the log of changes, which tells whether a cached record is outdated */
   changes: ChangeLog;
-  /** Reads a record from the database. `since` is the number of the latest change when the load begins. */
+  /** Reads a record from the database. `since` is the number of the latest change in `changes` when the load begins. */
   load(workspaceId: string, name: string, since: number): MaybePromise<V | undefined>;
   /** Returns the ids of everything that the record was built from. */
   idsOf(record: V): readonly string[];
@@ -32,7 +33,7 @@ type Source<V> = {
   /** the parts that several records share; omitted if the records share nothing */
   shared?: {
     bytes(): number;
-    /** Called when a record is evicted, or was loaded but not cached. */
+    /** Called when a record is evicted, or was loaded but not cached: it no longer uses its shared parts. */
     release(record: V): void;
     clear(): void;
   };
@@ -50,7 +51,7 @@ type Entry<V> = Dated & {
   used: boolean;
 };
 
-/** Returns the key of a lookup in progress in a Map. Workspace ids contain no slash, so different lookups differ in it. */
+/** Returns a lookup's key in the Map `loading`. Workspace ids have no slash, so no two lookups share a key. */
 function loadName(workspaceId: string, name: string): string {
   return `${workspaceId}/${name}`;
 }
@@ -95,8 +96,8 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
   }
 
   /**
-   * Waits for a lookup that another call has begun. If it finds nothing, or the record has changed since, loads the
-   * record again, since it may have been created or changed after that lookup began.
+   * Waits for a lookup that another call has begun. That lookup may have read the database before the record was
+   * created or changed. So if it found nothing, or the record has changed since it began, loads the record again.
    */
   async function join(inProgress: Promise<V | undefined>, workspaceId: string, name: string) {
     const found = await inProgress;
@@ -129,7 +130,7 @@ export function recordCache<V extends object>(source: Source<V>): RecordCache<V>
 const entryBytes = 180;
 
 /**
- * To evict an entry, at most this many used entries are skipped. Then the next one is evicted even if it was used, so
+ * An eviction skips at most this many entries that were used. Then it evicts the next one even if that was used, so
  * that no lookup takes long.
  */
 const mostSpared = 64;

@@ -5,8 +5,8 @@
 const changesRemembered = 100_000;
 
 /**
- * How fresh a record is. Changes are numbered. `since` is the number of the latest change when the record's load began.
- * `checked` is the number up to which no change is known to concern the record.
+ * Two numbers that tell how fresh a cached record is. Each change has a number, ascending. `since` is the number of the
+ * latest change when the record's load began. No later change, up to the number `checked`, concerns the record.
  */
 export type Dated = { readonly since: number; checked: number };
 

@@ -23,8 +23,8 @@ export type CleanUpTasks = {
 };
 
 /**
- * The result of a task that has something to do after its commit: `count` is the number of rows; `committed` is
- * called once.
+ * The result of a task that needs another step after its commit. `count` is the number of rows. `committed` runs that
+ * step; it is called once, after the commit.
  */
 type Done = { count: number; committed(): void };
 
@@ -63,8 +63,8 @@ export function cleanUpTasks(
 }
 
 /**
- * Ends expired holds whose owner chose to charge them in full on expiry. After the commit, records the charges in
- * usage.
+ * Ends expired holds whose `onExpiry` is "charge", which means that they are charged in full. After the commit, records
+ * the charges in usage.
  */
 async function chargeExpiredHolds(
   tx: Tx,

@@ -40,7 +40,8 @@ export type Engine = {
 };
 
 /**
- * `alone` is a name: two transactions with the same name never run at the same time, not even in different processes.
+ * Options of a transaction. Two transactions with the same name in `alone` never run at the same time, not even in
+ * different processes.
  */
 export type TransactionOptions = { alone?: string };
 

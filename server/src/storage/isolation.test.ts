@@ -28,7 +28,7 @@ const allKinds: readonly Kind[] = [
   "rootKeyId",
 ];
 
-/** The kinds of records for which a permission can be given. */
+/** The kinds of records that a permission can be limited to. */
 const ownedKinds: readonly Kind[] = ["apiId", "keyId", "identityId", "namespaceId", "rootKeyId"];
 
 /** Removes from a response what may differ between two servers with the same data, such as the request id. */
@@ -42,7 +42,10 @@ function comparable(text: string): string {
 
 type Side = { server: TestServer; own: World };
 
-/** Starts two servers with the same workspace. The first also has another workspace. */
+/**
+ * Starts two servers with the same workspace. The first also has another workspace. Ids begin with the time, and lists
+ * are in the order of ids, so the clock advances between records whose order matters.
+ */
 async function twoServers() {
   const sides: Side[] = [];
   for (let i = 0; i < 2; i += 1) {
@@ -228,7 +231,7 @@ describe.each(engines)("on $name,", (engine) => {
 });
 
 test("two counters never share a key, and a counter has one key whatever its limit and cost are", () => {
-  // texts that a wrongly built key could confuse: of different lengths, with digits and slashes
+  // texts of different lengths, with digits and slashes: keys that only joined them could be equal for two counters
   const parts = ["", "a", "a".repeat(10), "a".repeat(11), "/", "1/a", "11/", "é", "😀"];
   const spaces: Window["space"][] = ["key", "identity", "namespace", "workspace", "address"];
   const windows = spaces.flatMap((space) =>

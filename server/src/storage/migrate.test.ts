@@ -23,7 +23,7 @@ const open = async (url: string) => {
   return engine;
 };
 
-/** Runs `migrate.child.ts` until it ends. Returns what it printed, or `undefined` if it was killed. */
+/** Runs `migrate.child.ts`. Returns `undefined` if it was killed at statement `killAt`, otherwise what it printed. */
 function migrateIn(path: string, killAt: number): Promise<string | undefined> {
   const child = spawn(
     process.execPath,
@@ -138,7 +138,7 @@ describe("a kill during the migrations", () => {
     expect(expected.applied.length).toBeGreaterThan(1);
     expect(statements).toBeGreaterThan(20);
 
-    /** the schema after each migration, by the number of migrations that are complete */
+    /** the schema that a kill left, by the names of the migrations that were complete */
     const stages = new Map<string, string>();
     const killAt = Array.from({ length: statements }, (_, index) => index + 1);
     for (let from = 0; from < killAt.length; from += 8) {
@@ -157,7 +157,7 @@ describe("a kill during the migrations", () => {
     }
     expect(stages.size).toBe(expected.applied.length + 1);
 
-    // one database of each stage is then migrated to the end
+    // four of the killed databases are then migrated to the end
     for (const at of [1, Math.floor(statements / 3), Math.floor(statements / 2), statements]) {
       const path = join(folder, `resumed-${at}.db`);
       for (const suffix of ["", "-wal", "-shm"]) {

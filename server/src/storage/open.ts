@@ -37,7 +37,7 @@ export function openBackgroundReader(path: string): { db: Db; close(): Promise<v
   };
 }
 
-/** Creates the database if it is missing, and migrates it. It may be an incomplete copy, which `openStorage` refuses. */
+/** Creates the database if it is missing, and migrates it. Accepts an incomplete copy, which `openStorage` refuses. */
 export async function migrateStorage(database: DatabaseAddress): Promise<void> {
   const engine = await open(database, {
     serving: false,

@@ -19,9 +19,9 @@ type Arguments = Readonly<Record<string, Argument>>;
  * is defined like this, at the top level of its module.
  *
  * `build` receives placeholders instead of the arguments, so it cannot compute with them: it may use an argument only as
- * a value, and a list of texts only in `isIn`. But `undefined` and booleans are passed unchanged, so it may leave out a
- * condition if its argument is `undefined`; the query is compiled once for each combination. For a list of rows, `build`
- * receives as many rows of placeholders; the query is compiled once for each length of the list.
+ * a value, and a list of texts only in `isIn`. But `undefined` and booleans are passed unchanged, so that `build` can
+ * leave out a condition. The query is compiled once for each combination of these. A list of rows is passed as a list
+ * of the same length, whose rows have placeholders as values. The query is compiled once for each length.
  */
 export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,

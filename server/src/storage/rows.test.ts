@@ -17,7 +17,7 @@ const keyColumns = ["id", "workspaceId"];
 /** The column by which the rows of a table are found, if it is not `id`. */
 const ownerColumns: Record<string, string> = { lastUses: "keyId" };
 
-/** Lists the cells of all rows that belong to the records in `world`, except for the cells of `keyColumns`. */
+/** Lists the cells of one row per table that belongs to a record of `world`, except for the cells of `keyColumns`. */
 async function cellsOf(server: TestServer, workspaceId: string, world: World): Promise<Cell[]> {
   const { db } = server.services.engine;
   const tables = await db.introspection.getTables();
@@ -67,7 +67,7 @@ describe.each(engines)("on $name,", (engine) => {
     const owner = { workspaceId: space.id, rootKey: space.rootKey };
     good = await makeWorld(server, "good", owner);
     odd = await makeWorld(server, "odd", owner);
-    // so much usage that some of it is already stored
+    // so that both keys have usage, too
     for (const { key } of [good, odd]) await space.data("keys.verifyKey", { key, tags: ["tag"] });
   });
 
@@ -107,7 +107,7 @@ describe.each(engines)("on $name,", (engine) => {
     server.services.caches.clear();
     return Promise.all(calls.map(([operation, body]) => space.call(operation, body)));
   };
-  /** Returns the items of a list that are about intact records. */
+  /** Returns those items of a list that are about the records of `good`, whose rows are not damaged. */
   const goodItems = (reply: Reply): string[] =>
     (reply.body.data as unknown[])
       .map((item) => JSON.stringify(item))
@@ -129,7 +129,7 @@ describe.each(engines)("on $name,", (engine) => {
     return [...texts, null, ...(jsonColumns.includes(column) ? longTexts : [])];
   };
 
-  /** Returns what lists and single reads return about the intact records, item by item. */
+  /** Returns what lists and single reads return about the records of `good`, item by item. */
   function saidOfGood(replies: Reply[]): unknown[] {
     const direct = replies.slice(lists.length, lists.length + goodReads().length);
     return [
@@ -219,7 +219,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** Not with usage in memory: only its thread can write it, so a test cannot damage it. */
+/** Not on SQLite in memory: only the usage thread can write usage there, so the test could not damage it. */
 describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $name,", (engine) => {
   test("damaged usage crashes no operation that reads it", async () => {
     const server = await startTest({ engine });

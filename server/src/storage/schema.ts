@@ -23,7 +23,7 @@ export type Schema = {
     name: string | null;
     /** a JSON array of the permissions as the caller sent them, which may be URNs */
     permissions: string;
-    /** a JSON array of the plain permissions that `permissions` stands for; null: it follows from `permissions` alone */
+    /** a JSON array of the plain permissions that `permissions` stands for; null: `permissions` alone determines them */
     grants: string | null;
     enabled: Flag;
     expiresAtMs: number | null;
@@ -88,7 +88,7 @@ export type Schema = {
     migratedFrom: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
-    /** when a verification told this server the SHA-256 of a key that was imported without it; null for other keys */
+    /** when a verification gave us the SHA-256 of a key that was imported without it; null before, and for other keys */
     learnedAtMs: number | null;
   };
   /** migrations of keys from another system; `algorithm` is how that system hashed them */
@@ -154,7 +154,7 @@ export type Schema = {
     requestId: string | null;
     tags: string | null;
   };
-  /** The parts of open holds. A part is what a hold has taken from one owner. `taken` is a `Taken` as JSON. */
+  /** The parts of open holds. A part is what a hold has taken from one owner. `taken` is JSON of the type `Taken`. */
   holdParts: {
     workspaceId: string;
     ownerId: string;
@@ -237,8 +237,8 @@ export type Schema = {
   /** `examples` is a JSON array of `DifferenceExample`, the latest last. */
   upstreamDifferences: { workspaceId: string; kind: string; count: number; examples: string };
   /**
-   * `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link that a start
-   * on a terminal prints.
+   * `id` is the hash of the session's secret. `byLink` is 1 for a session that began with the login link, which a
+   * server prints when it is started on a terminal.
    */
   consoleSessions: {
     id: string;

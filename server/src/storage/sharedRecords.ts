@@ -9,9 +9,9 @@ export type SharedRecords<V> = {
   /** Returns the record if it is kept and nothing that it was built from has changed. */
   find(workspaceId: string, name: string): V | undefined;
   /**
-   * Registers one more user of a shared record. Returns the kept object if nothing has changed that it was built from;
-   * otherwise keeps `record` instead and returns that. `since` is the number of the latest change when the load of
-   * `record` began.
+   * Registers one more user of a shared record, and returns the object to use. This is the kept object if nothing has
+   * changed that it was built from. Otherwise it is `record`, which is kept from now on. `since` is the number of the
+   * latest change when the load of `record` began.
    */
   hold(workspaceId: string, name: string, record: V, since: number): V;
   /** Removes one user of a shared record. When the last user is removed, the record is no longer kept. */

@@ -25,7 +25,7 @@ describe.each(engines)("on $name,", (engine) => {
     const other = await makeWorkspace(server);
     const good = await makeKeys(space, 20);
     const [bad] = await makeKeys(other, 1);
-    // a number that JavaScript cannot represent, so what is left after a spend cannot be written
+    // JavaScript cannot represent this number exactly, so the server cannot write what a spend leaves of it
     await server.services.engine.transaction((tx) =>
       sql`update "balances" set "remaining" = 9223372036854775807 where "id" = ${bad?.keyId}`.execute(tx),
     );

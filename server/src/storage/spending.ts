@@ -13,9 +13,9 @@ const lanes = 4;
 
 /**
  * Returns a function that spends credits and quotas. All calls that arrive while a transaction of their lane runs share
- * the next one: one commit and few round trips for any number of callers. If an account cannot be read or written, only
- * calls that spend from it get an error. What may have been committed is never tried again. A batch passes the id of one
- * of its owners as `lead`, so that all its calls are in the same lane.
+ * the lane's next transaction, so that any number of callers needs only one commit and few round trips. If an account
+ * cannot be read or written, only calls that spend from it get an error. A transaction that may have been committed is
+ * never tried again. A batch passes the id of one of its owners as `lead`, so that all its calls are in the same lane.
  */
 export function creditSpender(
   engine: Engine,

@@ -10,7 +10,7 @@ const limit = { name: "requests", limit: 1_000, duration: 60_000, autoApply: tru
 describe.each(engines)("on $name,", (engine) => {
   const server = testServer({ engine });
   const space = testWorkspace(server);
-  /** Not in memory, where no other connection can ask for plans; the statements there are those of a file. */
+  /** Not on SQLite in memory: no other connection can ask it for plans. Its statements are the same as for a file. */
   const testPlans = test.skipIf(engine.name === "sqlite in memory");
   const watched: Watched[] = [];
   let isWatched = false;

@@ -7,8 +7,8 @@
 /** A background thread, as the main thread uses it. */
 export type WorkerThread<Order> = {
   /**
-   * Sends an order and waits for the rows. Errors: what the function `failure` that was passed to `startWorker` returns
-   * for the thread's error.
+   * Sends an order and waits for the rows. Errors: the thread's error, as `failure` turns it into another one: see
+   * `startWorker`.
    */
   ask(order: Order): Promise<unknown[]>;
   close(): Promise<void>;

@@ -157,7 +157,7 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
     snapshot: (work) => within("begin isolation level repeatable read read only", work),
     transaction: (work) => within("begin", work),
     async *read(table, columns) {
-      const cursor = `"copyOf_${table}"`; // each table has its own cursor name, so that the text of `fetch` differs: the driver prepares a text only once
+      const cursor = `"copyOf_${table}"`; // one name for each table: the driver prepares the same text only once, but the columns that `fetch` returns differ
       await run(`declare ${cursor} no scroll cursor for ${selectAll(table, columns)}`);
       for (;;) {
         const rows = await sql.rows<Fields>(`fetch ${batchRows(table, columns)} from ${cursor}`);

@@ -4,7 +4,7 @@ export class Late extends Error {}
 /** How long `within` waits after the deadline, to read a response that arrived in time while this process was blocked. */
 const graceMs = 50;
 
-/** Waits for the promise for at most `ms`. Errors: `Late` after that time; what the promise waits for goes on. */
+/** Waits for the promise for at most `ms`. Errors: `Late` after that time. The work behind the promise goes on. */
 export async function within<T>(ms: number, promise: PromiseLike<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

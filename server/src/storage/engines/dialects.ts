@@ -80,6 +80,6 @@ function kyselyFor(execute: Execute, language: Language): Db {
       }),
     },
   });
-  db.getExecutor().executeQuery = executeQuery; // Kysely would acquire and release a connection for each query, with an `await` for each step
+  db.getExecutor().executeQuery = executeQuery; // replaces Kysely's own method, which acquires and releases a connection for each query and awaits each step
   return db;
 }

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { unknownMigrations } from "../migrate.ts";
 
 /**
- * What a SQLite file contains, or why it must not be used. `flaw` is the second half of a sentence that begins with the
+ * What a SQLite file contains, or what is wrong with it. `flaw` is the second half of a sentence that begins with the
  * name of the file, such as "is damaged".
  */
 export type Inspected = { flaw: string } | { contents: Contents };
@@ -15,11 +15,11 @@ export type Contents = {
   identities: number;
   /** the latest time in any row; undefined if no row has one */
   newestWriteMs: number | undefined;
-  /** the name of the last migration that ran on it */
+  /** the name of the last migration that ran on the database */
   schema: string;
 };
 
-/** Checks the whole file of the records without changing it. Ignores a write-ahead log next to it. */
+/** Checks the whole database file, but not its usage file. Changes nothing. Ignores a write-ahead log next to it. */
 export function inspectRecords(path: string): Inspected {
   return inspect(path, (database) => {
     const tables = tablesOf(database);

@@ -77,8 +77,8 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
 }
 
 /**
- * Stores the ids of changed records together with the id of the transaction. From the transaction's id, other nodes know
- * which changes are new to them, whatever the order in which transactions commit.
+ * Stores the ids of changed records together with the id of the transaction that changes them. By the transaction's id,
+ * other nodes tell which changes are new to them, whatever the order in which transactions commit: see `followNews`.
  */
 async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): Promise<void> {
   if (ids.size === 0) return;

@@ -16,11 +16,11 @@ export type Link = {
    */
   pools(): Pools;
   /**
-   * Checks on a new connection (a probe) whether the server still responds. Call it when a query on these pools timed
-   * out or lost its connection.
-   * - If a primary responds, new pools replace `pools`; queries that run on the old ones may finish.
-   * - If a standby responds, or nothing does, all waiting queries fail at once. Then only probes are sent, until a
-   * primary responds.
+   * Checks on a new connection (a probe) whether the server still responds. Call it when a query on `pools` timed out
+   * or lost its connection.
+   * - If a primary responds, new pools replace `pools`. Queries that run on the old pools may finish.
+   * - If a standby responds, or the server responds neither to the probe nor on the old pools, all waiting queries fail
+   * at once. Then only probes are sent, until a primary responds.
    *
    * Resolves after the first probe.
    */
@@ -65,7 +65,7 @@ export function openLink(options: LinkOptions): Link {
       return;
     }
     void closePools(fresh, 0);
-    // when a standby has responded, responses on the old pools do not show that there is a primary
+    // a standby may also have sent the responses on the old pools, so they count only if the probe found nothing
     if (found === "standby") options.onStandby();
     else if (responses > responsesBefore) return;
     replaceBy(undefined, 0);
@@ -115,7 +115,7 @@ function openPools({ url, connections }: LinkOptions): Pools {
     points: pool(points, "2s"),
     slow: pool(slow, "10s"),
     writes: pool(connections - 1 - slow - points, "10s"),
-    watch: pool(1, "2s", true), // the callers check for a standby themselves
+    watch: pool(1, "2s", true), // may connect to a standby: whoever uses this pool checks for that
   };
 }
 

@@ -65,7 +65,7 @@ const reads = (engine: Engine) =>
     (error: unknown) => (error instanceof StorageError ? error.reason : String(error)),
   );
 
-/** Starts callers that read one after the other, so that a read is always in flight. */
+/** Starts 16 readers, each of which reads again and again. `latest` has the outcome of the latest read of each. */
 function readOn(engine: Engine): { latest: string[]; stop(): Promise<void> } {
   const latest = Array.from({ length: 16 }, () => "");
   let over = false;
@@ -92,8 +92,8 @@ function leadTo({ url }: PostgresServer): void {
 }
 
 /**
- * Begins and rolls back transactions. Waits until every engine has seen that they have ended, and returns the id of
- * the last one.
+ * Uses up ids of transactions: begins 200 and rolls them back. Then waits until every engine has polled, so that all
+ * have seen these transactions end. Returns the id of the last one.
  */
 async function wasteIds(): Promise<bigint> {
   const waste = Array.from({ length: 200 }, () => "begin; select pg_current_xact_id(); rollback");

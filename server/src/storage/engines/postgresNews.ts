@@ -30,15 +30,15 @@ const heartbeatEveryMs = 5_000;
 const deadlineMs = 750;
 /** Cached records are used for this long after the last successful poll. Then they may be outdated. */
 const trustedMs = 30_000;
-/** The longest time between two polls after which no change is missed. The database keeps changes for twice as long. */
+/** If two polls are further apart than this, changes may have been missed. The database keeps them twice as long. */
 const longestGapMs = 5 * 60_000;
 
 /**
- * Polls the database for changes by other nodes. Each transaction stores which records it changes, and this becomes
- * visible with its commit. A poll reads the changes of the transactions that its snapshot sees and the snapshot of the
- * previous poll did not see. So no change is missed or reported twice, whatever the order of the commits. After a restart
- * or a failover of PostgreSQL, all records count as changed. The response of a standby is ignored, since its snapshots do
- * not list the transactions in progress.
+ * Polls the database for changes by other nodes. Each transaction stores which records it changes, and its commit makes
+ * these rows visible. A poll reads the rows of all transactions that are visible now and were not visible to the
+ * previous poll. So no change is missed or reported twice, whatever the order of the commits. After a restart or a
+ * failover of PostgreSQL, all records count as changed. The response of a standby is ignored: its snapshots do not list
+ * the transactions in progress, so they do not tell what was visible.
  */
 export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): News {
   let seen: Seen | undefined;
@@ -126,8 +126,8 @@ function watchedQuery(link: NewsOptions["link"]) {
 type Seen = { snapshot: string; server: string; backend: number; atMs: number };
 
 /**
- * Returns whether a change may have been missed between two polls. `gapMs` is the time between them by this node's clock,
- * since the server's clock may have been set meanwhile.
+ * Returns whether a change may have been missed between two polls. `gapMs` is the time between them by this node's
+ * clock. The server's clock alone is not enough, since it may have been set between the polls.
  */
 function mayHaveMissed(before: Seen, now: Seen, gapMs: number): boolean {
   if (before.server !== now.server) return true;
@@ -139,9 +139,10 @@ type Change = [ids: string, ageMs: number];
 type Poll = Seen & { standby: boolean; changes: Change[] };
 
 /**
- * Selects the changes since the last poll. If a process of PostgreSQL crashes, PostgreSQL restarts all its processes but
- * keeps its start time, and may use the ids of unfinished transactions again. So on a new connection, changes are also
- * selected by the time at which they were stored.
+ * Selects the changes since the last poll. If a process of PostgreSQL crashes, PostgreSQL restarts all its processes
+ * but keeps its start time, and may use the ids of unfinished transactions again. By its id, a new transaction would
+ * then look as if an earlier poll had seen it. So on a new connection, also selects by the time at which changes were
+ * stored.
  */
 const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
   pg_backend_pid() as "backend", pg_is_in_recovery() as "standby",

@@ -6,14 +6,14 @@ import { type Connection, type ConnectionOptions, connect } from "./postgresConn
 export type PoolOptions = ConnectionOptions & { max: number };
 
 /**
- * A connection that only one caller uses. The caller must then call `release`, or `discard` if it no longer works,
- * once.
+ * A connection that only one caller uses. When the caller is done, it must call either `release` or, if the connection
+ * no longer works, `discard`, once.
  */
 export type Reserved = { client: SQL; release(): void; discard(): void };
 
 /**
- * A pool of connections. Each connection sets and checks its session settings before it runs anything else. They are set
- * by a statement and not by startup parameters, most of which PgBouncer refuses or silently ignores.
+ * A pool of connections. Each connection sets and checks its session settings before it runs anything else. It does so
+ * by a statement, since PgBouncer refuses or silently ignores most settings in the startup message of a connection.
  */
 export type Pool = {
   /** Runs `work` on the least busy connection. Errors: the driver's, and what `work` throws. */
@@ -103,8 +103,9 @@ function openSlots(options: PoolOptions) {
   return {
     discard,
     /**
-     * Returns an idle connection, or a new one if the pool is not full. If it is full and no connection is idle, returns
-     * the least busy one, or `undefined` if the caller must be the only user (`alone`).
+     * Returns an idle connection, or a new one if the pool is not full. If the pool is full and no connection is idle,
+     * returns the least busy one that nobody has reserved. With `alone`, the caller must be the only user, so it then
+     * gets `undefined`.
      */
     pick(alone: boolean): Slot | undefined {
       if (closed) throw new StorageError("unavailable", "The connections to the database are closed.");

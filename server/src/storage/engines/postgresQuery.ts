@@ -18,8 +18,8 @@ export async function ask(client: SQL, sql: string, values: readonly SqlValue[] 
 }
 
 /**
- * Returns a function that runs statements that only read. Each returns or fails within `deadlineMs`. If its connection is
- * lost, a statement runs once more on another one. Errors: `StorageError`.
+ * Returns a function that runs statements that only read. Each returns or fails within `deadlineMs`. A statement whose
+ * connection is lost runs once more, on another connection. Errors: `StorageError`.
  */
 export function reader(link: Link, pool: "points" | "slow", deadlineMs: number): Execute {
   async function read(sql: string, values: readonly SqlValue[]): Promise<Rows> {

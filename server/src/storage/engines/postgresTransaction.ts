@@ -10,8 +10,8 @@ import { ask, type Rows } from "./postgresQuery.ts";
 const attempts = 4;
 const reserveMs = 5_000;
 /**
- * The time limit of a statement. It is longer than the lock timeout, whose error says more if a statement waits for a
- * lock.
+ * The time limit of a statement. It is longer than PostgreSQL's lock timeout, so that a statement that waits for a lock
+ * fails with the error of that timeout, which says more.
  */
 const statementMs = 6_500;
 
@@ -119,7 +119,7 @@ async function abandon(connection: Reserved, reason: unknown): Promise<void> {
   }
 }
 
-/** Waits longer with each attempt, with jitter, so that two transactions that conflicted do not meet again. */
+/** Waits longer with each attempt, with jitter, so that two transactions that conflicted do not conflict again. */
 function pause(attempt: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** attempt));
 }

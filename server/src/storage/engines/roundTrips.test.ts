@@ -72,8 +72,8 @@ test("each operation waits for PostgreSQL as often as it has statements, and twi
 }, 60_000);
 
 /**
- * Counts several times, and returns the lowest count: the server also sends usage and polls for changes over the same
- * proxy.
+ * Counts several times, and returns the lowest count. Some counts are too high: the server also stores usage and polls
+ * for changes, through the same proxy.
  */
 async function leastOf(times: number, count: () => Promise<number>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;

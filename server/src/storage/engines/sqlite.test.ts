@@ -45,8 +45,8 @@ const faultOf = (work: Promise<unknown>): Promise<unknown> =>
 type Kept = { database: Uint8Array; log: Uint8Array };
 
 /**
- * Watches all threads that are started before `stop`. Before each flush, it copies the files. When the flush is done, this
- * copy is what a power cut would leave. With `failing` set, every flush fails.
+ * Watches the flushes of all threads that are started before `stop`. Copies the files before each flush. Once the flush
+ * has succeeded, `kept` is this copy: a power cut would leave at least that. With `failing` set, every flush fails.
  */
 function watchFlushes(path: string) {
   const Original = globalThis.Worker;
@@ -182,7 +182,7 @@ describe("the write-ahead log", () => {
         }
       };
       await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
-      // a transaction writes its row's pages and a few pages of the trees, each with a header of the log
+      // the rows of a group, 10 % for the headers of their pages in the log, and 50 KB of other pages per caller
       const group = Math.min(16 * rowBytes, groupCharacters + rowBytes) * 1.1 + 16 * 50_000;
       expect(largest).toBeLessThan(limits.maxBytesBefore + group);
       expect(await idsOf(engine)).toHaveLength(16 * rowsEach);
@@ -299,12 +299,12 @@ describe("a transaction", () => {
     const ids = Array.from({ length: 30 }, (_, index) => `ws_${index}`);
     await Promise.all(ids.map((id) => add(engine, id)));
     expect(await idsOf(engine)).toEqual(ids.toSorted());
-    expect(disk.flushes).toBeLessThan(15); // 1 is expected; a busy machine may need more, since a group starts no transaction after 5 ms
+    expect(disk.flushes).toBeLessThan(15); // usually 1; more on a busy machine, since a group of transactions takes no more of them after 5 ms
   });
 
   test("is run again on its own if its group is rolled back because of another one", async () => {
     const engine = await open(newPath());
-    await add(engine, "ws_0", "warm"); // warms up the code, so that three transactions fit into the time of a group
+    await add(engine, "ws_0", "warm"); // warms up the code, so that the three transactions below are fast enough to be one group
     let runs = 0;
     const outcomes = await Promise.all(
       ["ws_1", "ws_2", "ws_3"].map((id) =>
@@ -412,7 +412,7 @@ test("more different statements than fit into the cache of prepared statements a
 });
 
 describe("at the path of a damaged database", () => {
-  /** Creates a database in another process. This process must not open the file, since it would remember its length. */
+  /** Creates a database in another process: if this process opened the file, its SQLite would remember the length. */
   async function makeDatabase(): Promise<string> {
     const path = newPath();
     await createDatabase(`file:${path}`);

@@ -37,8 +37,9 @@ export async function openSqlite(
 }
 
 /**
- * The part of the engine that is simple because only one process serves from a SQLite file: no other node has to learn of
- * changes. Commands such as `latchkey import` may change the file, too; the server watches it and notices that.
+ * The part of the engine that is simple because only one process serves from a SQLite file: there is no other node that
+ * must learn of changes. Commands such as `latchkey import` may change the file, too. The server notices that by
+ * `watch`.
  */
 const oneProcess = {
   name: "sqlite",

@@ -7,8 +7,8 @@ import { migrate } from "../migrate.ts";
 import { retryWhileBusy, target } from "./sqliteTransaction.ts";
 
 /**
- * Suffixes of files that are created after the database file. If one exists but the database file does not, that was
- * lost.
+ * Suffixes of files that are created after the database file. If there is such a file but no database file, the
+ * database file was lost.
  */
 const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
@@ -89,9 +89,10 @@ function sizeOf(path: string): number {
 }
 
 /**
- * Checks that the file is a complete database of Latchkey. Errors: `StorageError` if it has no table of migrations, since
- * it belongs to another program or its write-ahead log was lost, or if it is shorter than its header says, which SQLite
- * itself does not notice. A file with a write-ahead log may be shorter, since the missing pages may be in the log.
+ * Checks that the file is a complete database of Latchkey. Errors: `StorageError` if the table of migrations is
+ * missing: the file belongs to another program, or its write-ahead log was lost. Also if the file is shorter than its
+ * header says, which SQLite itself does not notice. A file with a write-ahead log may be shorter: the log may have the
+ * missing pages.
  */
 export function refuseDamaged(connection: Database, path: string): void {
   const tables = connection.query("select 1 from sqlite_master where name = 'migrations'").all();

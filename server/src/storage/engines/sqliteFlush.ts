@@ -2,8 +2,8 @@ import { StorageError } from "../engine.ts";
 import type { SqliteThread } from "./sqliteThread.ts";
 
 /**
- * Returns what flushes commits to disk. When a flush has failed, nobody knows what the disk has stored, so no further
- * transaction may start.
+ * Flushes commits to disk, on a background thread. After a failed flush, nobody knows what the disk has stored, so no
+ * further transaction may start.
  */
 export function commitFlusher(thread: SqliteThread) {
   let failure: StorageError | undefined;

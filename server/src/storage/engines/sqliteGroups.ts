@@ -6,23 +6,23 @@ import { storageError } from "./sqliteErrors.ts";
 import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
 /**
- * After this time, a group starts no further transaction, so that the caller of its first transaction does not wait much
- * longer than this.
+ * A group of transactions with a common commit starts no further transaction after this time, so that the caller of its
+ * first transaction does not wait much longer than this.
  */
 const groupMs = 5;
 /**
- * When a group has written this many characters, it starts no further transaction, so that the write-ahead log does not
+ * A group that has written this many characters starts no further transaction, so that the write-ahead log does not
  * grow by too much at once.
  */
 export const groupCharacters = 1024 * 1024;
 
 type GroupOptions = {
   writer: Database;
-  /** runs a statement on `writer` */
+  /** runs a statement on `writer`, the only connection of this process that writes records */
   execute: (sql: string, values: readonly SqlValue[]) => unknown[];
   /** the queue of everything that uses `writer`: it runs one group at a time, and nothing else meanwhile */
   queue: SerialQueue;
-  /** called before and after each group */
+  /** keeps the write-ahead log small: `makeRoom` is called before each group, `grew` after it */
   log: { makeRoom(): Promise<void>; grew(): void };
   commits: {
     /** Checks that commits are still possible. Errors: `StorageError` if a flush has failed. */
@@ -39,7 +39,7 @@ type GroupOptions = {
  */
 const guardedAfterFailure = 20;
 
-/** A member of a group: a transaction whose caller waits for it. It is certain only when the whole group is committed. */
+/** A member of a group: a transaction whose caller waits. It is committed only when the whole group is committed. */
 type Member = {
   /**
    * Runs the work as a part of the open transaction. Returns false if it failed without a savepoint, so that the group must
@@ -93,8 +93,8 @@ export function groupCommits(options: GroupOptions) {
 }
 
 /**
- * What each group needs. `size` counts the characters in the parameters of all statements so far, and `guarded` the next
- * groups that guard their transactions.
+ * The options; `size`, which counts the characters in the parameters of all statements that have run so far; and
+ * `guarded`, which counts the next groups that guard their transactions.
  */
 type Groups = GroupOptions & { size: { characters: number }; guarded: { groups: number } };
 

@@ -27,9 +27,9 @@ type LogOptions = {
 };
 
 /**
- * Copies the write-ahead log back into the database and empties it: when the log is large, and when the database is idle,
- * so that deleted data does not stay in the log. A separate thread copies. But only the writer's connection empties the
- * log, since the server would take that by any other connection for a change that another process made.
+ * Copies the write-ahead log back into the database and empties it: when the log is large, and when the database is
+ * idle, so that deleted data does not stay in the log. A separate thread copies. Only `writer` empties the log: if
+ * another connection did, `watch` in sqlite.ts would take that for a change by another process.
  */
 export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOptions) {
   let changes = 0;
@@ -45,8 +45,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
   }
 
   /**
-   * Copies the log back while transactions go on, and then empties it. Just before that, `isWanted` is called; if it
-   * returns false, the log is not emptied.
+   * Copies the log back while transactions go on, and then empties it. Calls `isWanted` just before it empties the log,
+   * and does not empty it if the result is false.
    */
   async function fold(isWanted: () => boolean): Promise<void> {
     if (folding) return;
@@ -101,7 +101,7 @@ async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<
 }
 
 /**
- * Checks at regular intervals whether there were changes, and none since the last check. If so, calls `work`. Returns a
+ * Checks at regular intervals, and calls `work` if `changes` is not 0 and has not grown since the last check. Returns a
  * function that stops the checks.
  */
 function whenIdle(changes: () => number, work: (seen: number) => void): () => void {

@@ -7,8 +7,8 @@ import type { Order, WorkerStart } from "./sqliteWorker.ts";
 export type SqliteThread = WorkerThread<Order>;
 
 /**
- * Starts a thread that flushes commits or copies the write-ahead log back. It has normal priority, as transactions
- * wait for it.
+ * Starts a thread that flushes commits, or copies the write-ahead log back into the database file. It has normal
+ * priority, as transactions wait for it.
  */
 export function startThread(path: string): SqliteThread {
   return start({ path, yields: false });

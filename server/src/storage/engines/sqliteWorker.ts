@@ -1,6 +1,6 @@
 /**
- * The script of the SQLite engine's background threads. A thread flushes commits to disk, copies the write-ahead log back
- * (a checkpoint), or runs slow reads.
+ * The script of the SQLite engine's background threads. A thread flushes commits to disk, copies the write-ahead log
+ * back into the database file (a checkpoint), or runs slow reads.
  */
 import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync, readlinkSync } from "node:fs";

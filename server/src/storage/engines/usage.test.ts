@@ -69,7 +69,7 @@ describe("usage on PostgreSQL", () => {
     await until(() => waiting(1));
     const second = add(other, "b", "a");
     await until(() => waiting(2));
-    // if the second node began with b, it would have locked b, and now wait for a, which the first node has locked
+    // both nodes begin with a: the second one waits for a, and has not locked b
     const isFree = await admin.unsafe(
       `select 1 from "usageMinutes" where "subjectNo" = ${numberOf("b")} for update skip locked`,
     );
@@ -88,7 +88,7 @@ describe("usage on PostgreSQL", () => {
         waitingForBoth.push(resolve);
         if (waitingForBoth.length < 2) return;
         for (const go of waitingForBoth) go();
-        waitingForBoth = [() => undefined]; // a retry must not wait for the other transaction again
+        waitingForBoth = [() => undefined]; // from now on, do not wait: the transaction that is retried after the deadlock gets here alone
       });
     const crossing = (database: UsageDatabase, first: string, second: string) =>
       database.transaction(async (tx) => {

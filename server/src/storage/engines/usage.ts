@@ -121,7 +121,7 @@ function prepareUsage(connection: Database): void {
   connection.run("pragma busy_timeout = 5000"); // set first, since another process may just be creating the file
   allowReadsOnFullDisk(connection);
   const isNew = pragma(connection, "page_count") === 0;
-  if (isNew) connection.run(setIncremental); // in a file with pages, this would rewrite the file, which needs free disk space
+  if (isNew) connection.run(setIncremental); // in a file with pages, this takes effect only with `vacuum`, which needs free disk space
   connection.run("pragma journal_mode = wal");
   connection.run("pragma synchronous = normal");
   connection.run(`pragma journal_size_limit = ${keptLogBytes}`);

@@ -45,9 +45,9 @@ export const usageCounts: Migration = {
 };
 
 /**
- * Imports the counts of the old table, which had every count three times: by minute, by hour and by day. Counts by minute
- * are not imported, since the counts by hour include them. From a count by day, what the counts by hour include is
- * subtracted.
+ * Imports the counts of the old table, which had every count three times: by minute, by hour and by day. Counts by
+ * minute are not imported, since the counts by hour include them. What the counts by hour include is subtracted from
+ * the counts by day, so that nothing counts twice.
  */
 const importStatements = [
   `${names} select "workspaceId", 0, "workspaceId", max(${dayOf}) from "usage" group by "workspaceId"`,

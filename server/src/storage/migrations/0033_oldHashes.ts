@@ -1,9 +1,10 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Indexes for keys that were imported with another hash than SHA-256, such as bcrypt; it is in `hash` until their first
- * verification. While these indexes are empty, a look-up costs next to nothing. The second index has only keys whose hash
- * has a salt. A salted hash cannot be computed from a presented key, so such a key is looked up by its first characters.
+ * Indexes for keys that were imported with another hash than SHA-256, such as bcrypt. The column `hash` has that hash
+ * until the first verification of the key. While there are no such keys, a look-up in these indexes costs next to
+ * nothing. The second index has only keys whose hash has a salt. A salted hash cannot be computed from a presented key,
+ * so these keys are looked up by their first characters.
  */
 export const oldHashes: Migration = {
   name: "0033_oldHashes",

@@ -21,8 +21,8 @@ export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
  */
 export type AccountBook = {
   /**
-   * the time after all rows were locked. A time from before would be too old, since other nodes may have spent or
-   * refilled while this transaction waited for the locks
+   * the time after all rows were locked. An earlier time would be wrong, since other nodes may have spent or refilled
+   * while this transaction waited for the locks
    */
   nowMs: number;
   get(ownerId: string): Account | undefined;
@@ -34,9 +34,9 @@ export type AccountBook = {
 };
 
 /**
- * Locks the accounts of those owners that have one, and brings them up to date: applies refills and resets that are due,
- * and expired holds. Whoever spends from an account must lock its row. All transactions lock accounts in the order of
- * their ids, so they cannot deadlock.
+ * Locks the accounts of those owners that have one, and brings them up to date: applies refills and resets that are
+ * due, and expired holds. A transaction must lock each account before it spends from it. All transactions lock accounts
+ * in the order of their ids, so they cannot deadlock.
  */
 export async function lockAccounts(
   tx: Tx,
@@ -143,7 +143,7 @@ function openBook(nowMs: number): AccountBook {
   };
 }
 
-/** Deletes the parts of expired holds that belong to this owner, and returns them. */
+/** Deletes this owner's parts of expired holds, and returns the deleted parts. */
 async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number): Promise<Part[]> {
   const owner = { workspaceId, ownerId: id };
   const expired = await listExpiredParts(tx, { ...owner, nowMs });
@@ -201,7 +201,7 @@ function resetsBetween(stored: Account, current: Account): AccountBook["movement
   return [...refills, ...resets];
 }
 
-/** Returns a ledger entry for this account. Its amount is 0 and its actor is the server; the caller may change both. */
+/** Returns a ledger entry for this account, with the amount 0 and the server as its actor. Callers may replace both. */
 export function movementOf(
   { id, workspaceId, credits }: Account,
   kind: Movement["kind"],

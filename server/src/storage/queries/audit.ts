@@ -72,7 +72,7 @@ const selectLast = prepared((db, of: { workspaceId: string; event: string; targe
 export type AuditFilter = Walk & {
   /** only events whose id is greater than this one, also if the list is newest first */
   aboveId?: string | undefined;
-  /** the id of the last event that may be read */
+  /** the id of the last event that may be read; undefined: the list may be read to its end */
   untilId?: string | undefined;
   requestId?: string | undefined;
   event?: string | undefined;
@@ -103,7 +103,7 @@ export async function listAuditEvents(
   }));
 }
 
-/** Returns the id of the last event that a search may read, or `undefined` if it may read the list to its end. */
+/** Returns the id of the last event that a search reads, which is number `rowBudget`; `undefined` if there are fewer. */
 export async function lastAuditIdOfBudget(
   db: Db,
   workspaceId: string,

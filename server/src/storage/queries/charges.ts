@@ -17,18 +17,18 @@ import {
 } from "./accounts.ts";
 import { insertHold } from "./holds.ts";
 
-/** A request to spend. The key must have enough. If its identity has an account, that must have enough, too. */
+/** A request to spend from the accounts of a key and its identity. If both have one, both must have enough. */
 export type Spend = {
   workspaceId: string;
   /** the `subjectId` of the key that spends; undefined: only the identity spends */
   subjectId: string | undefined;
   identityId: string | undefined;
   cost: Cost;
-  /** the hold to create for a part of the cost, whose final amount is settled later */
+  /** if set, a hold is created for a part of the cost. The final amount of this part is settled later */
   hold?: HoldRequest | undefined;
 };
 
-/** A hold to create. It holds the cost's units of `quota`, or its credits if `quota` is undefined. */
+/** A hold to create. It is for the part of the cost that is units of `quota`, or credits if `quota` is undefined. */
 export type HoldRequest = {
   id: string;
   keyId: string | undefined;
@@ -42,7 +42,7 @@ export type HoldRequest = {
 };
 
 export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
-  /** a quota that the request names and that neither owner has; if there is one, nothing is spent */
+  /** a quota that the request names, but neither the key nor its identity has; if it is set, nothing was spent */
   unknownQuota: string | undefined;
   /** when the hold expires; undefined if no hold was created */
   holdExpiresAtMs: number | undefined;
@@ -106,8 +106,8 @@ export function unknownIn(accounts: readonly Account[], { quotas }: Cost): strin
 }
 
 /**
- * Puts the charged accounts into the book, and a ledger entry for each threshold of a quota that this charge has
- * crossed.
+ * Puts into the book what a charge has changed: the accounts, and a ledger entry for each threshold of a quota that it
+ * has crossed.
  */
 export function keep(book: AccountBook, before: readonly Account[], charged: Charged): void {
   for (const [index, account] of charged.accounts.entries()) {

@@ -16,7 +16,7 @@ export async function deleteGonePermission(tx: Tx, limit: number): Promise<numbe
   if (await deleteLinks(tx, "keyPermissions", "permissionId", "keyId", gone, limit)) return limit;
   if (await deleteLinks(tx, "rolePermissions", "permissionId", "roleId", gone, limit)) return limit;
   await tx.deleteFrom("permissions").where("id", "=", gone).execute();
-  return limit; // there may be another deleted permission
+  return limit; // so that the clean-up calls this again: there may be another deleted permission
 }
 
 /** Like `deleteGonePermission`, for roles. */

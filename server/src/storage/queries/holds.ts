@@ -57,7 +57,7 @@ function holdRows(db: Db) {
 }
 
 /**
- * Locks and returns expired holds of credits that have no outcome yet and are to be charged because they have expired.
+ * Locks and returns holds of credits that have expired without an outcome and whose `onExpiry` is "charge".
  * `isLimited`: the key or its identity has limited credits.
  */
 export const lockChargedHolds = prepared((db, { nowMs, limit }: { nowMs: number; limit: number }) =>
@@ -102,7 +102,7 @@ export async function lockHold(tx: Tx, workspaceId: string, id: string): Promise
 
 type End = { workspaceId: string; id: string; endedAtMs: number; outcome: string };
 
-/** Deletes the parts of a hold that belong to these owners, and returns them. */
+/** Deletes these owners' parts of a hold, and returns the deleted parts. */
 export async function takeParts(tx: Tx, hold: HoldKey, ownerIds: readonly string[]): Promise<Part[]> {
   const { workspaceId, id: holdId } = hold;
   const parts = await Promise.all(ownerIds.map((ownerId) => takePart(tx, { workspaceId, ownerId, holdId })));
@@ -131,8 +131,8 @@ const takePart = prepared((db, key: OwnerKey & { holdId: string }) =>
 type Expired = OwnerKey & { nowMs: number };
 
 /**
- * Stores that these holds have expired, so that a node whose clock is behind does not treat them as open. Locks the rows
- * in the order of their ids, so that it cannot deadlock with a transaction that does this for the other part of a hold.
+ * Stores that these holds have expired, so that a node whose clock is behind does not treat them as open. Locks the
+ * rows in the order of their ids, so that it cannot deadlock with a transaction that does the same for another owner.
  */
 export async function noteExpired(
   tx: Tx,
@@ -186,7 +186,7 @@ export const listExpiredParts = prepared((db, args: Expired) =>
     .compile(),
 );
 
-/** Lists the parts of the holds that expire first. */
+/** Lists an owner's parts of open holds, in the order of their expiry. */
 export const listOpenParts = prepared((db, args: OwnerKey & { limit: number }) =>
   db
     .selectFrom("holdParts")
@@ -227,7 +227,8 @@ const selectFirstExpiry = prepared((db, { workspaceId, ownerId }: OwnerKey) =>
 const keptMs = 86_400_000;
 
 /**
- * Deletes at most `limit` holds that ended more than a day ago, in all workspaces. Returns how many it deleted.
+ * Deletes at most `limit` holds whose expiry and end were more than a day ago, in all workspaces. Returns how many it
+ * deleted.
  */
 export async function deleteOldHolds(tx: Tx, nowMs: number, limit: number): Promise<number> {
   return (await deleteOld(tx, { beforeMs: nowMs - keptMs, limit })).length;
@@ -260,7 +261,7 @@ export async function deleteHoldsOfIdentity(tx: Tx, workspaceId: string, identit
   await Promise.all([deleteOfIdentity(tx, owner), deletePartsOf(tx, owner)]);
 }
 
-/** Deletes the parts of holds that belong to an owner whose account was deleted. */
+/** Deletes an owner's parts of all holds. Call it when the owner's account is deleted. */
 export async function deleteHoldParts(tx: Tx, owner: OwnerKey): Promise<void> {
   await deletePartsOf(tx, owner);
 }

@@ -2,8 +2,8 @@ import { prepared } from "../prepared.ts";
 import type { Db, Tx } from "../schema.ts";
 
 /**
- * How long responses are kept. If the time of a response is further than this in the future, it was stored while a clock
- * was wrong.
+ * How long responses are kept. A response whose `createdAtMs` is further in the future than this was stored while a
+ * clock was wrong.
  */
 const keptMs = 24 * 60 * 60 * 1000;
 
@@ -33,8 +33,8 @@ export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResp
 
 type Id = { workspaceId: string; id: string };
 /**
- * The times whose responses are valid. Responses from before have expired. Responses from after were stored while a clock
- * was wrong; if they were valid, they could stay so for years.
+ * A response is valid if its `createdAtMs` is within this span. An earlier response has expired. A later one was stored
+ * while a clock was wrong: if it were valid, it could stay so for years.
  */
 type Span = { fromMs: number; toMs: number };
 

@@ -28,7 +28,7 @@ function accountIdOf(db: Db, workspaceId: string) {
 
 type Ref = { workspaceId: string; ref: string };
 
-/** Finds the identity whose id or external id is `ref`. If there is one of each, returns the one with the id. */
+/** Finds the identity whose id or external id is `ref`. If two identities match, returns the one whose id is `ref`. */
 export async function findIdentity(
   db: Db,
   workspaceId: string,
@@ -38,7 +38,7 @@ export async function findIdentity(
   return row && withOwnRatelimits(db, workspaceId, row);
 }
 
-/** Finds the id of the identity whose id or external id is `ref`. If there is one of each, returns the one with the id. */
+/** Like `findIdentity`, but returns only the id of the identity. */
 export async function findIdentityId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   return byId(await selectByRef(db, { workspaceId, ref }), ref)?.id;
 }
@@ -63,8 +63,8 @@ const lockByRef = prepared((db, { workspaceId, ref }: Ref) =>
 );
 
 /**
- * Chooses the row whose id is `ref`, if there is one, among at most two rows. SQLite could sort them, but would take 17 µs
- * for it, five times as long as for finding them.
+ * Chooses one of at most two rows: the one whose id is `ref`, if there is one. The query does not sort the rows, since
+ * SQLite would take 17 µs to sort them, five times as long as to find them.
  */
 function byId(rows: readonly IdentityRow[], ref: string): IdentityRow | undefined {
   return rows.find((row) => row.id === ref) ?? rows[0];

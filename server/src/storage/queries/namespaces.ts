@@ -6,7 +6,7 @@ import { searchedList } from "./searchedList.ts";
 /** What a rate limit decision needs to know about a namespace. */
 export type NamespaceRecord = { id: string; overrides: OverrideTable };
 
-/** Finds the id of the namespace whose id or name is `ref`. If there is one of each, returns the one with the id. */
+/** Finds the id of the namespace whose id or name is `ref`. If two namespaces match, returns the id `ref`. */
 export async function findNamespaceId(db: Db, workspaceId: string, ref: string): Promise<string | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (rows.find(({ id }) => id === ref) ?? rows[0])?.id;
@@ -104,8 +104,8 @@ type OfNamespace = { workspaceId: string; namespaceId: string };
 const selectAllOverrides = prepared((db, of: OfNamespace) => selectOverrides(db, of).compile());
 
 /**
- * Locks the namespace's row. Until this transaction ends, others wait that delete the namespace, or that count its
- * overrides to add one. Returns false if the namespace was deleted.
+ * Locks the namespace's row until this transaction ends. Meanwhile, no other transaction can delete the namespace, or
+ * lock it to count its overrides and add one. Returns false if the namespace was deleted.
  */
 export async function lockNamespace(tx: Tx, workspaceId: string, id: string): Promise<boolean> {
   return (await lockRow(tx, { workspaceId, id })).length > 0;

@@ -15,7 +15,7 @@ export const permissionColumns = [
   "permissions.description",
 ] as const;
 
-/** Finds the permission whose id or slug is `ref`. If there is one of each, returns the one with the id. */
+/** Finds the permission whose id or slug is `ref`. If two permissions match, returns the one whose id is `ref`. */
 export async function findPermission(
   db: Db,
   workspaceId: string,

@@ -52,8 +52,8 @@ function byOwner(rows: readonly Omit<LimitRow, "workspaceId">[]): Map<string, St
 }
 
 /**
- * Sorts the limits by their position. SQLite could do this, but would take 25 µs for two rows, three times as long as for
- * finding them.
+ * Sorts the limits by their position. SQLite could do this, but would take 25 µs for two rows, three times as long as
+ * to find them.
  */
 function inOrder<R extends Pick<LimitRow, "position">>(rows: readonly R[]): R[] {
   return rows.toSorted((one, other) => one.position - other.position);
@@ -169,8 +169,8 @@ const upsertLimits = prepared(
 );
 
 /**
- * Deletes all limits of the owner, and returns their ids in the order of the limits. It sorts them, since PostgreSQL
- * returns deleted rows in any order.
+ * Deletes all limits of the owner, and returns their ids in the order of the limits. They are sorted here, since
+ * PostgreSQL returns deleted rows in any order.
  */
 export async function deleteRatelimits(tx: Tx, workspaceId: string, ownerId: string): Promise<string[]> {
   const rows = await deleteAll(tx, { workspaceId, ownerId });

@@ -18,7 +18,7 @@ export type RoleRecord = {
 
 const roleColumns = ["roles.id", "roles.name", "roles.description"] as const;
 
-/** Finds the role whose id or name is `ref`. If there is one of each, returns the one with the id. */
+/** Finds the role whose id or name is `ref`. If two roles match, returns the one whose id is `ref`. */
 export async function findRole(db: Db, workspaceId: string, ref: string): Promise<RoleRecord | undefined> {
   const rows = await selectByRef(db, { workspaceId, ref });
   return (await withPermissions(db, workspaceId, rows))[0];

@@ -44,8 +44,8 @@ export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
 type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" | "grants">;
 
 /**
- * Returns the plain permissions of a root key, such as `api.*.verify_key`. A URN among its permissions is replaced by
- * those it stands for.
+ * Returns the plain permissions of a root key, such as `api.*.verify_key`. Replaces a URN by the plain permissions that
+ * it stands for.
  */
 function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
@@ -107,15 +107,15 @@ const insertRows = prepared((db, { rows }: { rows: readonly Schema["rootKeys"][]
 );
 
 /**
- * Finds the oldest enabled root key that has all permissions and has not expired. Returns `undefined` if the
- * database has more than one workspace.
+ * Finds the root key that the console's login link signs in with: the oldest enabled root key that has all permissions
+ * and has not expired. Returns `undefined` if the database has more than one workspace.
  */
 export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyRecord | undefined> {
   const workspaces = await db.selectFrom("workspaces").select("id").limit(2).execute();
   if (workspaces.length !== 1) return undefined;
   const rows = await rootKeyRows(db)
     .where("rootKeys.enabled", "=", 1)
-    .where((eb) => eb.or([eb("rootKeys.expiresAtMs", "is", null), eb("rootKeys.expiresAtMs", ">", nowMs)]))
+    .where((eb) => eb.or([eb("rootKeys.expiresAtMs", "is", null), eb("rootKeys.expiresAtMs", ">=", nowMs)]))
     .orderBy("rootKeys.id")
     .execute();
   return rows.map(rootKeyRecord).find(({ caller }) => caller.permissions.has("*"));
@@ -204,7 +204,7 @@ const selectPage = prepared(
 );
 
 /**
- * Returns whether the workspace has another root key than this one that has all permissions, is enabled and has not expired.
+ * Returns whether the workspace has an enabled root key besides this one that has all permissions and has not expired.
  */
 export async function hasOtherOwnersRootKey(
   db: Db,

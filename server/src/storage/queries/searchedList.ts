@@ -14,7 +14,7 @@ export type SearchFilter = Walk & {
 type Start = { workspaceId: string; afterId: string | undefined; descending: boolean };
 
 type Page = Start & {
-  /** the id of the last row that may be read */
+  /** the id of the last row that may be read; undefined: the list may be read to its end */
   untilId: string | undefined;
   limit: number;
   pattern: string | undefined;
@@ -31,7 +31,7 @@ export function searchedList<T extends keyof Schema, R>(
 ): (db: Db, workspaceId: string, filter: SearchFilter) => Promise<Walked<R>> {
   const id = sql.ref<string>("id");
 
-  /** Selects the id of the last row that a search may read. Selects nothing if it may read the list to its end. */
+  /** Selects the id of the last row that a search reads, which is number `rowBudget`; nothing if there are fewer. */
   const selectLastOfBudget = prepared((db, { workspaceId, ...walk }: Start) =>
     rowsOf(db, workspaceId)
       .clearSelect()

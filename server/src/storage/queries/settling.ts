@@ -8,8 +8,8 @@ import { type Hold, lockChargedHolds, lockHold, setHoldEnded, takeParts } from "
 export type HoldEnd = { kind: "settle"; amount: number } | { kind: "release" };
 
 /**
- * The outcome of a hold that has ended. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had already
- * expired, and everything was given back, so the amount was charged to what was left of the balance at that time.
+ * The outcome of a hold that has ended. `charged` and `shortfall` add up to `amount`. `isLate`: the hold had expired,
+ * and what it held had been given back. So the call charged the amount to what was left of the balance.
  */
 export type HoldOutcome = {
   kind: HoldEnd["kind"];
@@ -108,7 +108,7 @@ async function endNow(tx: Tx, hold: Hold, end: HoldEnd, locked: Locked): Promise
   const held = isLate ? 0 : hold.amount;
   const amount = end.kind === "settle" ? end.amount : 0;
   const returned = Math.max(0, held - amount);
-  // if the hold has expired, one of its owners may already have got its part back; the other gets its part back now
+  // if the hold has expired, the key or its identity may already have got its part back; the rest is given back now
   await giveBackParts(tx, hold, isLate ? hold.amount : returned, locked);
   const current = accountsOf(book, owners);
   const extra = Math.min(Math.max(0, amount - held), availableIn(current, quota));

@@ -12,8 +12,8 @@ export type Walk = {
 };
 
 /**
- * The rows that a walk found. If it stopped because of `rowBudget`, `readUntilId` is the
- * id of the last row that it read.
+ * The rows that a walk found. If the walk stopped because it had read `rowBudget` rows, `readUntilId` is the id of the
+ * last row that it read.
  */
 export type Walked<R> = { rows: R[]; readUntilId?: string | undefined };
 

@@ -52,8 +52,8 @@ export async function setWorkspaceTimeZone(tx: Tx, id: string, timeZone: string)
 }
 
 /**
- * Locks the workspace's row. Until this transaction ends, others wait that count records to keep a limit of the workspace
- * and then add one.
+ * Locks the workspace's row until this transaction ends. Transactions that check something across the workspace before
+ * a change, such as the number of its namespaces, lock the row first. So only one at a time checks and changes.
  */
 export async function lockWorkspace(tx: Tx, id: string): Promise<void> {
   await lockRow(tx, { id });

@@ -78,8 +78,8 @@ export function identityOf(
 }
 
 /**
- * Returns the name under which keys share their grants (permissions and roles) in the cache: the joined ids of what they
- * have directly. What is cached under this name is valid until one of these permissions or roles changes.
+ * Returns the name under which keys share their grants (permissions and roles) in the cache: the joined ids of their
+ * direct permissions and roles. What is cached under this name is valid until one of these changes.
  */
 export function grantsName(permissionIds: readonly string[], roleIds: readonly string[]): string {
   return [...permissionIds, ...roleIds].sort().join(" ");

@@ -6,8 +6,8 @@ import { direction, within } from "../walk.ts";
 import { type ListedKeyRow, liveKeys, withGrantCount } from "./read.ts";
 
 /**
- * A key that may belong on a page. `value` is the value by which the list is sorted, such as the time of the expiry. It is
- * null if the list is sorted by id only.
+ * A key that may belong to a page of a list. `value` is the value by which the list is sorted, such as the time of the
+ * expiry. It is null if the list is sorted by id only.
  */
 export type Candidate = { id: string; value: number | null };
 
@@ -202,8 +202,8 @@ function hasRole(eb: OfKey, workspaceId: string, roleId: string) {
 }
 
 /**
- * The condition that a key has this permission, directly or through a role. Looks at the role too: a deleted one keeps
- * its links until the clean-up.
+ * The condition that a key has this permission, directly or through a role. Joins the table `roles`, too, to leave out
+ * deleted roles: they keep their links to keys and permissions until the clean-up.
  */
 function hasPermission(eb: OfKey, workspaceId: string, permissionId: string) {
   const direct = eb

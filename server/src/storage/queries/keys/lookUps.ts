@@ -9,7 +9,7 @@ import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
 import { grantsName, grantsOf, identityOf, type KeyRows, noGrants } from "./keyRows.ts";
 
 /**
- * Finds the key with this hash, and reads everything that its verification needs, except for what `parts` already has in
+ * Finds the key with this hash, and everything that its verification needs. Reads only what `parts` does not have in
  * the cache. Returns `undefined` if the key or its api does not exist or is deleted.
  */
 export function lookUpKeyRows(

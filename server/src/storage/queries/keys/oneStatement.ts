@@ -1,5 +1,5 @@
 /**
- * Reads a key from a database that is reached over a network, so with only one statement. It returns the rows of
+ * Reads a key with a single statement, since the database is reached over a network. The statement returns the rows of
  * other tables as JSON.
  */
 import { jsonArrayFrom } from "kysely/helpers/postgres";

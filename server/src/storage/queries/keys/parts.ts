@@ -5,8 +5,8 @@ import { isIn, prepared } from "../../prepared.ts";
 import type { Db, Flag } from "../../schema.ts";
 
 /**
- * The rate limits, permissions and roles of keys, by the ids of the keys. `limits` also has the rate limits of identities,
- * by the ids of the identities.
+ * The rate limits, permissions and roles of several keys, by the ids of the keys. `limits` also has the rate limits of
+ * the keys' identities, by the ids of the identities.
  */
 export type KeyParts = {
   /** rate limits, in the order in which they were set */
@@ -53,7 +53,7 @@ function limitOf({ id, name, limit, durationMs, autoApply }: PartRow): StoredRat
   return { id, name, limit, durationMs, autoApply: autoApply === 1 };
 }
 
-/** A rate limit, a permission or a role of a key. For the latter two, the last four columns are null. */
+/** A rate limit, a permission or a role of a key. The last four columns are null unless it is a rate limit. */
 type PartRow = {
   kind: string;
   ownerId: string;

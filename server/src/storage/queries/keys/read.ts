@@ -32,8 +32,8 @@ export type KeyDetails = {
   ipAllowList: string[] | undefined;
   apiIpAllowList: string[] | undefined;
   /**
-   * the last reroll; undefined if the key was never rerolled, or the expiry was changed since. `expiredAtMs`: the expiry
-   * before the first reroll
+   * `atMs`: when the key was last rerolled. `expiredAtMs`: its expiry before the first reroll. Undefined if the key was
+   * never rerolled, or if its expiry was changed in another way since
    */
   reroll: { atMs: number; expiredAtMs: number | undefined } | undefined;
   permissions: string[];
@@ -77,8 +77,8 @@ export function liveKeys(db: Db, workspaceId: string) {
 }
 
 /**
- * Adds to each key roughly how many permissions and roles it has. A permission counts several times if the key has it in
- * several ways. If a page of keys has very many, they are loaded in several steps.
+ * Adds to each key roughly how many permissions and roles it has. A permission counts several times if the key has it
+ * in several ways. By these counts, the permissions and roles of a large page are loaded in several steps.
  */
 export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: string) {
   return query.select((eb) => [

@@ -11,9 +11,10 @@ import { lookUpKeyRows } from "./lookUps.ts";
 import { selectKeyRows } from "./oneStatement.ts";
 
 /**
- * Finds the key with this hash, and reads everything that its verification needs in the state of one moment: synchronously
- * on SQLite, in one round trip on PostgreSQL. What `parts` has in the cache is taken from there. The record counts as a
- * user of these parts until `release`. `since` is the number of the latest change at the time of the call.
+ * Finds the key with this hash, and reads everything that its verification needs in the state of one moment:
+ * synchronously on SQLite, in one round trip on PostgreSQL. The record refers to the api, identity and grants in
+ * `parts` if these are cached. It counts as their user until `parts.release` is called. `since` is the number of the
+ * latest change at the time of the call.
  */
 export function findKeyRecord(
   { db, snapshot }: Pick<Engine, "db" | "snapshot">,

@@ -17,8 +17,8 @@ export const underOldHash = "oldHash";
 export const waitingStates: ReadonlySet<string> = new Set([fromUpstream, underOldHash]);
 
 /**
- * Returns what is stored in `hash` for a key that was imported without one. It has a colon, which no real hash in base64url
- * has, so it never equals one.
+ * Returns what the column `hash` has for a key that was imported without a hash. This text has a colon, so it never
+ * equals a real hash, which is in base64url.
  */
 export function unknownHash(keyId: string): string {
   return `${fromUpstream}:${keyId}`;
@@ -38,8 +38,8 @@ export type WaitingKey = {
 };
 
 /**
- * Finds a key that waits for the upstream server and may be the presented one, since that begins with its `start`. If
- * there are several such keys, returns one of them.
+ * Finds a key that waits for the upstream server and may be the presented key, since its `start` is the beginning of
+ * that key. If there are several, returns one of them.
  */
 export async function findWaitingStart(
   db: Db,
@@ -222,9 +222,9 @@ export type ImportedKey = {
 };
 
 /**
- * Counts the keys that were imported without a SHA-256. `learned`: they have one now. `waiting`: they wait for the upstream
- * server; `withoutStart` is the part of them with an empty `start`. `underOldHash`: they wait under a hash of another
- * scheme, such as bcrypt, by scheme.
+ * Counts the keys that were imported without a SHA-256. `learned`: keys that have one now. `waiting`: keys that wait
+ * for the upstream server. `withoutStart`: those of the waiting keys whose `start` is empty. `underOldHash`: keys that
+ * are stored under a hash of another scheme, such as bcrypt, by scheme.
  */
 export async function countImportedKeys(
   db: Db,
