@@ -110,8 +110,8 @@ async function single(command: string, rest: readonly string[], config: Config):
 }
 
 /**
- * Opens the database for `work`; a server may be using it at the same time. If the database does not exist, it is
- * created if `mustExist` is false, and refused otherwise.
+ * Opens the database for `work`. A server may be using it at the same time. If the database does not exist, fails, or
+ * creates it if `mustExist` is false.
  */
 async function withEngine<T>(
   config: Config,
@@ -189,7 +189,7 @@ async function importDocument(config: Config, words: readonly string[]): Promise
     const { id: workspaceId } = await withEngine(config, (engine) => findWorkspace(engine, flags.workspace));
     const place = { ...flags, workspaceId };
     const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
-    const { entries, close } = await refusing(opened); // before the database is opened again, since reading a dump takes minutes
+    const { entries, close } = await refusing(opened); // outside `withEngine`: this may take minutes, and needs no database
     const work = (engine: Engine) =>
       importInto(config, { engine, workspaceId }, (target) =>
         runImport(target, entries, { ...flags, reseal: () => undefined }),

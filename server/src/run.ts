@@ -24,7 +24,7 @@ export type Call = Sender & {
   note(fields: Record<string, string | number | boolean>): void;
   /** Returns the input before validation. Errors: `invalid_input`, `unsupported_media_type`. */
   body(): unknown;
-  /** Returns what the Idempotency-Key of the request says. Called only for writes. Errors: `invalid_input`. */
+  /** Returns `undefined` if the request has no Idempotency-Key. Called only for writes. Errors: `invalid_input`. */
   idempotency(): Idempotency | undefined;
   /**
    * Runs `work` if the limits on requests allow a batch of `count` entries. Errors:
@@ -46,12 +46,12 @@ export type Idempotency = {
 /** The result of a call: the members of the response other than `meta`. */
 export type Result = {
   data?: unknown;
-  /** writes the JSON of `data`; undefined: JSON.stringify does */
+  /** writes the JSON of `data`; if undefined, `JSON.stringify` does */
   written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number };
   /** only if the operation has no `data` */
   warnings?: string[];
-  /** the id of the first request with the same Idempotency-Key, if this is a copy of its response */
+  /** if this repeats a stored response: the id of the first request with the same Idempotency-Key */
   replayOf?: string;
 };
 

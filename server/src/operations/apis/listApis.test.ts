@@ -25,7 +25,7 @@ describe.each(engines)("on $name,", (engine) => {
   };
   const names = async (body: object = {}, options = {}) =>
     (await page(body, options)).data.map(({ name }) => name);
-  /** all pages, one after the other */
+  /** reads all pages; returns the names in order */
   const walk = async (body: object) => {
     const seen: string[] = [];
     let cursor: string | undefined;

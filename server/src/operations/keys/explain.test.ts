@@ -463,7 +463,7 @@ describe.each(engines)("on $name,", (engine) => {
         [{ key, credits: { cost: 7 } }, "USAGE_EXCEEDED"],
         [{ key, keyspaces: ["ks_other"] }, "NOT_FOUND"],
       ];
-      const expected = ["USAGE_EXCEEDED", ...bodies.slice(1).map(([, code]) => code)]; // the key's last credit is spent
+      const expected = ["USAGE_EXCEEDED", ...bodies.slice(1).map(([, code]) => code)]; // the first request spent the key's only credit, so it would fail now
       const found = [];
       for (const [body, outcome] of bodies) {
         const requestId = await idOf(body);

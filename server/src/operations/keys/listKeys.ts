@@ -126,7 +126,7 @@ async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFi
   };
 }
 
-/** The api, if the caller may read the keys of only one: then the keys of other apis need not be read. */
+/** Returns the api if the caller may read the keys of only one, so that the list need not read keys of other apis. */
 function onlyApi(caller: Caller): string | undefined {
   if (mayAll(caller, "api", "read_key")) return undefined;
   const [first, ...more] = idsWith(caller, "api", "read_key");

@@ -1,4 +1,4 @@
-/** The calendar, wrong clocks and changed rules, through the API. `periods.test.ts` has the calendar alone. */
+/** Tests quotas through the API: calendar periods, wrong clocks, changed rules. `periods.test.ts` tests periods. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { engines } from "../../../test/harness.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
@@ -56,7 +56,7 @@ describe.each(engines)("on $name,", (engine) => {
     ["day", "Europe/Berlin", "2029-03-25T12:00:00Z", "2029-03-25T22:00:00Z"], // of 23 hours
     ["day", "Europe/Berlin", "2029-10-28T12:00:00Z", "2029-10-28T23:00:00Z"], // of 25 hours
     ["day", "America/Sao_Paulo", "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z"], // midnight does not exist
-    ["day", "America/Havana", "2029-11-03T12:00:00Z", "2029-11-04T04:00:00Z"], // midnight comes twice: the first counts
+    ["day", "America/Havana", "2029-11-03T12:00:00Z", "2029-11-04T04:00:00Z"], // midnight comes twice: the quota resets at the first
     ["week", "Asia/Kathmandu", "2029-01-03T12:00:00Z", "2029-01-07T18:15:00Z"],
     ["month", "UTC", "2028-02-10T12:00:00Z", "2028-03-01T00:00:00Z"],
     ["year", "Asia/Tokyo", "2028-06-01T12:00:00Z", "2028-12-31T15:00:00Z"],
@@ -74,12 +74,12 @@ describe.each(engines)("on $name,", (engine) => {
 
   test("several missed periods roll over once, and what was carried is not carried again", async () => {
     const { use } = await withQuota("2029-01-10T12:00:00Z", { period: "month", rollover: { max: 4 } });
-    await use(9); // in the first month; the next ones pass unused
+    await use(9); // in January; nothing is used from February to May
     server.clock.nowMs = at("2029-06-10T12:00:00Z");
     expect(await use(0)).toMatchObject({ remaining: 14 });
     await use(10);
     server.clock.nowMs = at("2029-07-10T12:00:00Z");
-    expect(await use(0)).toMatchObject({ remaining: 14 }); // 4 carried and 6 of the limit were used
+    expect(await use(0)).toMatchObject({ remaining: 14 }); // June used the 4 carried units and 6 of its own 10, so 4 are carried again
     await use(14);
     server.clock.nowMs = at("2029-08-10T12:00:00Z");
     expect(await use(0)).toMatchObject({ remaining: 10 });
@@ -101,7 +101,7 @@ describe.each(engines)("on $name,", (engine) => {
       const right = midnight + (wrongMs > 0 ? -hourMs / 2 : hourMs / 2);
       const granted: boolean[] = [];
       for (let turn = 0; turn < 6; turn += 1) granted.push(await useAt(right + (turn % 2) * wrongMs, 4));
-      expect(granted.filter(Boolean)).toHaveLength(2); // 8 of the 10 units of the new day
+      expect(granted.filter(Boolean)).toHaveLength(2); // two uses of 4 units: a third would exceed the new day's 10
       expect(await useAt(midnight + hourMs, 2)).toBe(true);
       expect(await useAt(midnight + 23 * hourMs, 1)).toBe(false);
       expect(await useAt(midnight + 24 * hourMs, 10)).toBe(true);

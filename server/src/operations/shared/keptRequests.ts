@@ -10,12 +10,12 @@ const kept = verificationInput.omit({ key: true, tags: true });
 type KeptFields = z.output<typeof kept>;
 
 const maxChars = 4_096;
-/** is stored instead of a request that is not kept */
+/** the text that is stored if the fields of a request are not kept */
 const notKept = "-";
 
 /**
- * The fields of a verification's request that are stored with its usage event, so that `keys.explain` can decide it again.
- * Empty for a request that sent only a key. The fields of other requests are kept only if the verification was refused
+ * The fields of a verification's request that are stored with its usage event, so that `keys.explain` can check the
+ * same request again. Empty for a request that sent only a key. The fields of other requests are kept only if the verification was refused
  * and the JSON has at most `maxChars` characters.
  */
 export function keptRequest(input: VerificationInput, isRefused: boolean, ip: string | undefined): string {

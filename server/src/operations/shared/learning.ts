@@ -120,7 +120,7 @@ export async function storeLearnedHash(
   return true;
 }
 
-/** The key or identity that has the credits in the verdict. */
+/** Whose credits the verdict reports: the key's or its identity's. Undefined if they are its identity's but it has none here. */
 export function creditsOwner(
   workspaceId: string,
   { creditsOwner = "key" }: KeyVerdict,

@@ -26,7 +26,7 @@ export async function findMigratedKey(
   const { prefix, start, longToken } = parsed;
   const pending = await findPendingKey(db, workspaceId, migrationId, hashKey(longToken));
   const hash = hashKey(key);
-  if (pending === undefined) return caches.keys.find(workspaceId, hash); // another request may have been first
+  if (pending === undefined) return caches.keys.find(workspaceId, hash); // another request may have stored the hash
   if (!may(caller, "api", pending.apiId, "verify_key")) return undefined;
   await context.inTransaction(async ({ tx, audit, evict }) => {
     if (!(await applyFirstVerification(tx, workspaceId, pending.id, { hash, start, prefix }))) return;

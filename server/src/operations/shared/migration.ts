@@ -11,7 +11,7 @@ export type Target = { apiId: string; algorithm: Algorithm; migrationId: string 
 
 /** A key to migrate, after all validation that needs no database. */
 type PreparedKey = {
-  /** in the form in which it is stored */
+  /** the hash of the key, in the form in which the database stores it */
   hash: string;
   /** hash of the migration, the api and all fields of the item, to recognize an item that is sent again */
   migratedFrom: string;
@@ -72,7 +72,7 @@ export function* inParts(keys: readonly PreparedKey[]): Generator<PreparedKey[]>
 
 /**
  * Creates the keys with their roles, permissions, credits and limits, in a few statements. Returns the keys' ids by hash.
- * A key whose hash is already stored stays unchanged, and its id is returned only if the same item created it.
+ * A key whose hash is already stored stays unchanged. Its id is returned only if an equal item created it.
  * Errors: `role_not_found`.
  */
 export async function migratePart(

@@ -21,7 +21,7 @@ import { requestedOf, type VerificationInput } from "./verificationInput.ts";
 import { notFound, type VerificationResponse, verificationResponse } from "./verificationResponse.ts";
 import { findVerifiedKey, isVisible, recordNotFound, recordOutcome } from "./verifiedKeys.ts";
 
-/** The upstream, if it decides this request: in shadow mode. If undefined, this server decides. */
+/** The upstream, if it decides this request, as it does in shadow mode. If undefined, this server decides. */
 export function shadowOf(context: RunContext): Upstream | undefined {
   if (context.upstream === undefined) return undefined;
   const upstream = upstreamOf(context);
@@ -112,7 +112,10 @@ function decideAlone({ context, input }: Shadowed, { key, outcome }: Own): Verif
   return verificationResponse(key, outcome.value);
 }
 
-/** The error for a request that the upstream refused: this server's own if it has the same code, since it says more. */
+/**
+ * The error for a request that the upstream refused. If this server refuses the request with the same code, it is this
+ * server's error, since its message says more.
+ */
 function refusedBoth(
   shadowed: Shadowed,
   own: Own | undefined,
@@ -183,7 +186,7 @@ async function followCredits(
   const owner = creditsOwner(workspaceId, verdict, { subjectId, identityId: identity?.id });
   if (owner === undefined) return;
   await context.inTransaction((write) =>
-    // `latest` is called within the transaction: if two requests wait for each other, both store the newer balance
+    // `latest` is called within the transaction: if two requests update the balance at once, both store the newer one
     setCredits({ ...context, ...write, note: context.note }, owner, upstream.credits.latest(hash)),
   );
 }

@@ -5,7 +5,7 @@ import type { DifferenceKind } from "../../upstream/upstream.ts";
 import type { KeyVerdict } from "./learning.ts";
 import type { Outcome } from "./verification.ts";
 
-/** One difference between two verdicts. Its values are only codes and numbers of credits: others may be private. */
+/** One difference between two verdicts. It has only their codes and numbers of credits: other values may be private. */
 export type Difference = {
   kind: DifferenceKind;
   own: string | number | undefined;

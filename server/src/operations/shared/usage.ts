@@ -68,7 +68,7 @@ export function usageGroups(rows: readonly UsageRow[]): (Sums & { name: string }
   return [...groups.values()].sort((one, other) => other.total - one.total).slice(0, maxGroups);
 }
 
-/** Rows of settlements have credits but a count of 0, so they are no outcome. */
+/** Adds the row to its outcome. Skips rows of settled holds, which have credits but count no verification. */
 function addOutcome({ outcomes }: Sums, { outcome, count }: Pick<UsageRow, "outcome" | "count">): void {
   if (count > 0) outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
 }

@@ -40,7 +40,7 @@ const List = z.core.$constructor("List", (list: z.ZodArray, def: z.core.$ZodArra
 
 const itemsPerSlice = 200;
 
-/** Yields after each slice of the items; returns the payload. */
+/** Validates the items, and yields after each slice of them. Returns Zod's payload with the result. */
 function* parseSlices(
   items: readonly unknown[],
   element: z.core.SomeType,

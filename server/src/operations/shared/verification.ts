@@ -76,8 +76,8 @@ function afterCounting(
 }
 
 /**
- * Whether the verification has to read accounts. If the request names quotas or holds units it has to, even without an
- * account, so that it can be refused.
+ * Whether the verification has to read accounts. It always has to if the request names a quota or reserves units: if
+ * there is no account, that request must be refused.
  */
 export function spendsFromAccounts(key: KeyRecord, { cost, hold }: Requested): boolean {
   return key.hasAccount || key.identityHasAccount || cost.quotas.size > 0 || hold !== undefined;
@@ -94,7 +94,7 @@ export function spendOf(key: KeyRecord, { cost, hold }: Requested): Spend {
   return { ...spenderOf(key), cost, hold: hold && { ...hold, keyId: key.id, apiId: key.apiId } };
 }
 
-/** The owners to spend from: the key, and its identity if the identity has an account. */
+/** Whose accounts a verification spends from: always the key's, and its identity's if that has one. */
 export function spenderOf({ workspaceId, subjectId, identity, identityHasAccount }: KeyRecord) {
   return { workspaceId, subjectId, identityId: identityHasAccount ? identity?.id : undefined };
 }
@@ -209,7 +209,7 @@ const maxParsedQueries = 1_000;
 const parsedQueries = new Map<string, PermissionQuery>();
 
 /**
- * Parses a permission query. The last ones are cached, since programs send the same few queries again and again.
+ * Parses a permission query. Parsed queries are cached, since programs send the same few again and again.
  * Errors: `permissions_query_syntax_error`.
  */
 export function parseQuery(text: string): PermissionQuery {
