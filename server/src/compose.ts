@@ -36,7 +36,7 @@ export type Surroundings = {
   /** the time by a clock that never goes back, in milliseconds */
   monotonicMs(): number;
   log: Log;
-  /** Called with the root key that the first start creates, before its hash is stored, so that the key is never lost. */
+  /** Called with the root key that the first start creates, before its hash is stored, so that it is never lost. */
   keepRootKey(rootKey: string): void;
   /** if set, the server listens on no address: requests come only through `fetch` of `RunningServer` */
   embedded?: true;
@@ -53,7 +53,7 @@ export type RunningServer = {
    * console, if this address is not safe for a login, or if no root key has all permissions.
    */
   loginLink(): Promise<string | undefined>;
-  /** Makes `/health/ready` fail, so that load balancers choose other nodes. Resolves once they have had time to. */
+  /** Makes `/health/ready` fail, and waits until load balancers have had time to choose other nodes. */
   drain(): Promise<void>;
   /** Finishes the requests in flight, then closes everything. */
   stop(): Promise<void>;

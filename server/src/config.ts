@@ -19,7 +19,7 @@ const httpAddress = z.url({
   error: "must be an address that begins with http:// or https://",
 });
 
-/** at least 32 of the characters that a bearer token may have */
+/** the form of a root key: visible ASCII without commas, so that it can be sent as a bearer token */
 const rootKeyForm = /^[!-+\--~]{32,}$/;
 const rootKeyFix = "must be at least 32 letters, digits or symbols, without spaces and commas";
 const upstreamKeyForm = /^[!-~]+$/;

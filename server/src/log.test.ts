@@ -96,7 +96,8 @@ describe("a writer of lines", () => {
   test("does not wait for a reader, and keeps a bounded number of whole lines until there is one", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "pipe");
     expect(spawnSync("mkfifo", [path]).status).toBe(0);
-    const pipe = openSync(path, "r+"); // opens both ends of the pipe, so that lines can be written although nobody reads them
+    // opens both ends of the pipe, so that lines can be written although nobody reads them
+    const pipe = openSync(path, "r+");
     const write = lineWriter(pipe);
     const line = "x".repeat(1023);
     for (let i = 0; i < 40_000; i += 1) write(line);

@@ -18,7 +18,7 @@ import { type Sender, write } from "./write.ts";
 
 /** What `run` needs to know about a call of an operation. */
 export type Call = Sender & {
-  /** The operation calls this when it is certain that it writes no audit row, which would need `remoteAddress`. */
+  /** The operation promises to write no more audit events, so that the server can forget the caller's address. */
   auditsNothing(): void;
   /** Adds fields to the call's log event. */
   note(fields: Record<string, string | number | boolean>): void;
@@ -78,8 +78,8 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
 /**
- * A separate function: closures within `run` would make every verification allocate an object for the variables that they
- * share.
+ * A separate function: closures within `run` would make every verification allocate an object for the variables that
+ * they share.
  */
 function transactOnce(
   services: Services,
@@ -144,7 +144,7 @@ function isPermitted(permission: Permission, caller: Caller): boolean {
 
 const permissionWords = new Map<Permission, readonly string[]>();
 
-/** Returns the words of a permission. Each permission is split only once; the operations have only a few. */
+/** Returns the parts of a permission. They are cached, since all operations together need only a few permissions. */
 function wordsOf(permission: Permission): readonly string[] {
   let words = permissionWords.get(permission);
   if (words === undefined) {
@@ -228,7 +228,7 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** the maximum size of a response that is stored for repeated calls; the response to a migration of 10,000 keys is smaller */
+/** the maximum size of a response that is stored for repeated calls; a migration of 10,000 keys needs less */
 const mostKeptBytes = 2 * 1024 * 1024;
 
 /** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */

@@ -7,9 +7,9 @@ import type { Operation } from "../operation.ts";
 import { operations } from "./index.ts";
 
 /**
- * The most statements that each operation's example may take, without `begin` and `commit`: on SQLite, and on PostgreSQL.
- * On PostgreSQL, each statement is a round trip, and a change takes one more statement, which tells the other nodes.
- * One statement inserts all audit events of a change.
+ * The most statements that each operation's example may take, without `begin` and `commit`: on SQLite, and on
+ * PostgreSQL. On PostgreSQL, each statement is a round trip, and a change takes one more statement, which tells the
+ * other nodes. One statement inserts all audit events of a change.
  */
 const most: Record<string, readonly [sqlite: number, postgres: number]> = {
   "analytics.getGatewayRequests": [0, 0],

@@ -103,7 +103,9 @@ function unusedSinceFuture() {
   return invalid("body.unusedSince", "is in the future", "send a past time, as Unix time in milliseconds");
 }
 
-/** The filter with ids in place of names. `undefined` if a name does not exist, so that no key matches. */
+/**
+ * The filter of the request, with ids in place of names. `undefined` if a name does not exist, so that no key matches.
+ */
 async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFilter | undefined> {
   const { workspaceId } = caller;
   const { identity, role, permission } = input;

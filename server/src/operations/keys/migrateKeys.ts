@@ -92,7 +92,8 @@ export const migrateKeys = operation({
         return migratePart({ ...context, ...write, note: context.note }, target, part);
       });
       for (const [hash, keyId] of migrated) ids.set(hash, keyId);
-      await new Promise((resolve) => setImmediate(resolve)); // lets other requests run, since the calls of a database in memory never yield
+      // lets other requests run, since calls of a database in memory never wait for the event loop
+      await new Promise((resolve) => setImmediate(resolve));
     }
     return { ...outcomeOf(input.keys, ids), ...expiredKeysWarning(input.keys, nowMs) };
   },

@@ -50,7 +50,9 @@ const anything = fc.record(
   { requiredKeys: [] },
 );
 const migrating = { migrationId: "the migration" };
-/** `key` is an index: of one of the three created keys, of the migrated key (3), or of a key that does not exist (4). */
+/**
+ * `key` is an index: of one of the three created keys, of the migrated key (3), or of a key that does not exist (4).
+ */
 const entry = fc.oneof(
   { weight: 8, arbitrary: fc.record({ key: fc.nat(2), more: mostly({}, { permissions: "x" }) }) },
   { weight: 3, arbitrary: fc.record({ key: fc.nat(2), more: anything }) },

@@ -1,4 +1,4 @@
-/** Tests quotas through the API: calendar periods, wrong clocks, changed rules. `periods.test.ts` tests periods. */
+/** Quotas through the API: calendar periods, wrong clocks, changed rules. `periods.test.ts` tests the periods alone. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { engines } from "../../../test/harness.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
@@ -56,7 +56,7 @@ describe.each(engines)("on $name,", (engine) => {
     ["day", "Europe/Berlin", "2029-03-25T12:00:00Z", "2029-03-25T22:00:00Z"], // of 23 hours
     ["day", "Europe/Berlin", "2029-10-28T12:00:00Z", "2029-10-28T23:00:00Z"], // of 25 hours
     ["day", "America/Sao_Paulo", "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z"], // midnight does not exist
-    ["day", "America/Havana", "2029-11-03T12:00:00Z", "2029-11-04T04:00:00Z"], // midnight comes twice: the quota resets at the first
+    ["day", "America/Havana", "2029-11-03T12:00:00Z", "2029-11-04T04:00:00Z"], // midnight comes twice: the first counts
     ["week", "Asia/Kathmandu", "2029-01-03T12:00:00Z", "2029-01-07T18:15:00Z"],
     ["month", "UTC", "2028-02-10T12:00:00Z", "2028-03-01T00:00:00Z"],
     ["year", "Asia/Tokyo", "2028-06-01T12:00:00Z", "2028-12-31T15:00:00Z"],
@@ -79,7 +79,8 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await use(0)).toMatchObject({ remaining: 14 });
     await use(10);
     server.clock.nowMs = at("2029-07-10T12:00:00Z");
-    expect(await use(0)).toMatchObject({ remaining: 14 }); // June used the 4 carried units and 6 of its own 10, so 4 are carried again
+    // June used the 4 carried units and 6 of its own 10, so 4 are carried again
+    expect(await use(0)).toMatchObject({ remaining: 14 });
     await use(14);
     server.clock.nowMs = at("2029-08-10T12:00:00Z");
     expect(await use(0)).toMatchObject({ remaining: 10 });

@@ -47,8 +47,8 @@ export async function explainChecks(
 }
 
 /**
- * Errors: those of `planFailure`, but only if no earlier check refuses the key. Otherwise a verification would not look
- * at its rate limits.
+ * Errors: those of `planFailure`, but only if no earlier check refuses the key: a verification does not look at the
+ * rate limits of a key that it has refused.
  */
 async function explainRatelimits(
   { counters, now }: RunContext,

@@ -216,7 +216,7 @@ async function createNamespace(context: RunContext, name: string): Promise<Names
     return id;
   });
   const found = await caches.namespaces.find(workspaceId, name);
-  return found ?? { id: claimedId, overrides: overrideTable([]) }; // another request may have deleted the namespace since
+  return found ?? { id: claimedId, overrides: overrideTable([]) }; // the namespace may have been deleted since
 }
 
 /** The window to count in: the override's for this identifier, if the namespace has one, or the request's. */

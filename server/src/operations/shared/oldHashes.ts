@@ -30,7 +30,7 @@ export async function findByOldHash(
     async (write) => void (await storeLearnedHash(context, write, match.waiting, hash)),
   );
   const found = await findStored();
-  // a deleted key already has this SHA-256, so it was not stored: do not compare the next guess of the same key
+  // a deleted key already has this SHA-256, so it was not stored: later requests with this key skip the comparison
   if (found === undefined) oldHashes.rejectMatch(key, match.compared);
   return found;
 }

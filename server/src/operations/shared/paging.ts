@@ -80,7 +80,9 @@ export function searchStart(input: {
 
 /** The most bytes of JSON that a page has, unless its first item alone is larger. */
 export const maxPageBytes = 8 * 1024 * 1024;
-/** The most bytes that are loaded at a time, unless one item alone is larger. It limits how much memory a page needs. */
+/**
+ * The most bytes that are loaded at a time, unless one item alone is larger. It limits how much memory a page needs.
+ */
 const maxLoadedBytes = 2 * 1024 * 1024;
 
 /**
@@ -141,7 +143,7 @@ type Loading<H, T> = {
 
 /**
  * Like `pageOf`, for rows that become large items. It loads at most `maxLoadedBytes` at a time, estimated by `bytesOf`,
- * until the page is full. It measures an item by its JSON, but does not keep the JSON, so that a page is not in memory twice.
+ * until the page is full. It measures an item by its JSON, but does not keep the JSON, which would take memory, too.
  */
 export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],

@@ -43,8 +43,8 @@ type Shadowed = {
 type Own = { key: KeyRecord; outcome: Settled<Outcome> };
 
 /**
- * Returns the upstream's verdict. This server verifies the key too, counts how the verdicts differ, and stores the hash of
- * a waiting key that the upstream names. If the upstream is not available, this server decides about keys that it knows.
+ * Returns the upstream's verdict. This server verifies the key too, counts how the verdicts differ, and stores the hash
+ * of a waiting key that the upstream names. If the upstream is not available, this server decides about its own keys.
  * Errors: `upstream_unavailable`; `precondition_failed` for a field that the upstream does not have; those of
  * `requestedOf` and `judge`.
  */
@@ -64,7 +64,7 @@ export async function verifyInShadow(
   }
 }
 
-/** Refuses the fields that the upstream does not have. If they were left out, the caller would not notice. */
+/** Refuses fields that the upstream does not have: if they were not forwarded, the caller would not notice. */
 function refuseOwnFields({ credits, quotas, ip, keyspaces, autoApply }: VerificationInput): void {
   const named = { "credits.reserve": credits?.reserve, quotas, ip, keyspaces };
   const field =

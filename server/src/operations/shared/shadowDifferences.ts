@@ -16,8 +16,8 @@ export type Difference = {
 const countedCodes: readonly string[] = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"];
 
 /**
- * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key is under way. If one is,
- * the two servers may count in different orders, so codes and credits that depend on the order are not compared.
+ * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key is under way. If one
+ * is, the two servers may count in different orders, so codes and credits that depend on the order are not compared.
  * `isNew`: the key was waiting until now, so its credits were just copied from the upstream.
  */
 export function differencesBetween(

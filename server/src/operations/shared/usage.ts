@@ -4,7 +4,7 @@ import { text } from "./values.ts";
 
 export type { UsageRow };
 
-/** An analytics query in SQL, which the API has but this server does not run. An empty query is refused as invalid. */
+/** A query in SQL, as in Unkey's API. This server does not run such queries, and refuses an empty one as invalid. */
 export const analyticsQuery = text(1, 16_384)
   .refine((query) => query.trim() !== "", {
     error: "is empty",

@@ -75,8 +75,8 @@ function violationsIn(issue: z.core.$ZodRawIssue): number {
 }
 
 /**
- * Like `z.array`, for long lists. Validation stops after `maxViolations` violations. If it is asynchronous, other requests
- * get a turn between slices.
+ * Like `z.array`, for long lists. Validation stops after `maxViolations` violations. If it is asynchronous, other
+ * requests get a turn between slices.
  */
 export function list<T extends z.ZodType>(element: T): z.ZodArray<T> {
   return new List({ type: "array", element }) as unknown as z.ZodArray<T>;

@@ -99,7 +99,9 @@ export function spenderOf({ workspaceId, subjectId, identity, identityHasAccount
   return { workspaceId, subjectId, identityId: identityHasAccount ? identity?.id : undefined };
 }
 
-/** Judges the key by its record alone. Returns the code of the refusal, or the rate limits to count. Errors: as `judge`. */
+/**
+ * Judges the key by its record alone. Returns the code of the refusal, or the rate limits to count. Errors: as `judge`.
+ */
 export function judgeStored(
   context: RunContext,
   key: KeyRecord,
@@ -142,7 +144,7 @@ function countedOf(hit: Hit, ratelimits: readonly PlannedRatelimit[], now: () =>
   return { ratelimits, hit, atMs: now() };
 }
 
-/** The outcome of a key that passed its rate limits. If spending is refused or fails, first gives back what they counted. */
+/** The outcome of a key that passed its rate limits. If spending is refused or fails, gives back what was counted. */
 export async function afterSpending(
   context: RunContext,
   spending: Promise<Spent>,
@@ -172,7 +174,9 @@ function heldBy(hold: Requested["hold"], cost: Cost, expiresAt: number | undefin
   return { id: hold.id, amount, expiresAt };
 }
 
-/** Gives back what this request counted, and reads the windows again, since other requests may have counted meanwhile. */
+/**
+ * Gives back what this request counted, and reads the windows again, since other requests may have counted meanwhile.
+ */
 async function giveBack(context: RunContext, { ratelimits, hit }: Counted): Promise<Counted | undefined> {
   await context.counters.giveBack(hit);
   const free = ratelimits.map((limit) => ({ ...limit, cost: 0 }));
@@ -193,7 +197,9 @@ function plan(
   throw planFailure(result.flaw);
 }
 
-/** `invalid_input` if the request sends only one of `limit` and `duration`, `precondition_failed` if it sends neither. */
+/**
+ * `invalid_input` if the request sends only one of `limit` and `duration`, `precondition_failed` if it sends neither.
+ */
 export function planFailure({ index, problem }: PlanFlaw): Failure {
   const location = `body.ratelimits[${index}]`;
   if (problem === "incomplete") {

@@ -69,7 +69,7 @@ async function independentCount(context: RunContext, rest: readonly Judged[]): P
   return rest.length;
 }
 
-/** The verifications that spend, and also count rate limits of a key or identity for which a later one counts, too. */
+/** The verifications that spend and share counters with a later one: both count limits of the same key or identity. */
 function sharingCounters(rest: readonly Judged[]): Set<Judged> {
   const later = new Set<string>();
   const sharing = new Set<Judged>();

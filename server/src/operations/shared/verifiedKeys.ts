@@ -71,8 +71,8 @@ type Find = () => Promise<KeyRecord | undefined>;
 type InTurn = (find: Find) => Promise<KeyRecord | undefined>;
 
 /**
- * Runs one search after the other. Only a few comparisons with slow hashes may run or wait at a time: if a batch started
- * all of its searches at once, some would fail with `hashing_busy`.
+ * Runs one search after the other. Only a few comparisons with slow hashes may run or wait at a time: if a batch
+ * started all of its searches at once, some would fail with `hashing_busy`.
  */
 function oneAtATime(): InTurn {
   let last: Promise<unknown> = Promise.resolve();

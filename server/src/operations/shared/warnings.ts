@@ -36,8 +36,8 @@ function warningsOf(warnings: string[]): Warnings {
 }
 
 /**
- * A past `expires` between these two was probably meant in seconds: then it is in the years 2001 to 2100. As
- * milliseconds, it is in January or February 1970.
+ * A past `expires` between these two is a time in early 1970. It was probably meant in seconds: then it is between the
+ * years 2001 and 2100.
  */
 const leastSeconds = 1_000_000_000;
 const mostSeconds = 4_102_444_800;
