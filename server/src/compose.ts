@@ -37,9 +37,9 @@ export type Surroundings = {
   /** the time by a clock that never goes back, in milliseconds */
   monotonicMs(): number;
   log: Log;
-  /** Receives the root key that the first start creates, before the key is stored. */
+  /** Called with the root key that the first start creates, before its hash is stored, so that it is never lost. */
   keepRootKey(rootKey: string): void;
-  /** if set, the server listens on no address, and gets requests only through its `fetch` */
+  /** if set, the server listens on no address: requests come only through `fetch` of `RunningServer` */
   embedded?: true;
 };
 
@@ -47,11 +47,14 @@ export type RunningServer = {
   /** `http://host:port` */
   url: string;
   services: Services;
-  /** Serves a request that the caller has received in another way than over the server's address. */
+  /** Serves a request that did not come over the server's address, such as one from an embedding application. */
   fetch: Responder;
-  /** Returns a link that signs a browser in to the console once, or `undefined` if nobody can sign in by a link. */
+  /**
+   * Returns a link that signs a browser in to the console and works once. Returns `undefined` if the server has no
+   * console, if this address is not safe for a login, or if no root key has all permissions.
+   */
   loginLink(): Promise<string | undefined>;
-  /** Makes `/health/ready` fail, so that load balancers choose other nodes. Resolves when they had time to notice. */
+  /** Makes `/health/ready` fail, and waits until load balancers have had time to choose other nodes. */
   drain(): Promise<void>;
   /** Finishes the requests in flight, then closes everything. */
   stop(): Promise<void>;

@@ -19,7 +19,7 @@ const httpAddress = z.url({
   error: "must be an address that begins with http:// or https://",
 });
 
-/** at least 32 of the characters that a bearer token may have */
+/** the form of a root key: visible ASCII without commas, so that it can be sent as a bearer token */
 const rootKeyForm = /^[!-+\--~]{32,}$/;
 const rootKeyFix = "must be at least 32 letters, digits or symbols, without spaces and commas";
 const upstreamKeyForm = /^[!-~]+$/;
@@ -205,7 +205,7 @@ export type Config = z.output<typeof schema> & {
 /** The settings cannot be used. The message is one sentence with the name of the setting. */
 export class ConfigError extends Error {}
 
-/** settings whose value may be in a file instead: the setting with the suffix `_FILE` has its path */
+/** settings whose value may be in a file: a setting with the suffix `_FILE` then has the path of the file */
 const filed = [
   "LATCHKEY_ROOT_KEY",
   "RECOVERY_KEY",
@@ -299,8 +299,8 @@ const linkName =
   /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_START|_END|_PROTO|_PORT|_ADDR)?|ENV_\w+)$/;
 
 /**
- * Whether Kubernetes or Docker has set this variable: they do so for services and containers
- * whose name begins with `latchkey`.
+ * Whether Kubernetes or Docker has set this variable. For each service or container whose name begins with `latchkey`,
+ * they set variables with its address, such as `LATCHKEY_PORT`.
  */
 function isServiceLink(name: string, value: string): boolean {
   if (linkName.test(name)) return true;

@@ -23,15 +23,15 @@ export type EmbeddedLatchkey = AsyncDisposable & {
    */
   rootKey: string | undefined;
   /**
-   * Serves a request by its path, such as `/v2/keys.verifyKey`, and ignores its host. Pass the `server` that
-   * `Bun.serve` returned to the application, so that the audit trail and IP lists have the callers' addresses.
+   * Serves a request by its path, such as `/v2/keys.verifyKey`, and ignores its host. `server` is what the
+   * application's `Bun.serve` returned. Pass it, so that the audit trail and IP lists have the callers' addresses.
    */
   fetch(request: Request, server?: Socket): Promise<Response>;
   /** Finishes the requests in flight, then closes the database. */
   close(): Promise<void>;
 };
 
-/** the connection of a request that came without one: it has no address and no timeout */
+/** stands for the connection if `fetch` is called without `server`: it has neither an address nor a timeout */
 const noSocket: Socket = { requestIP: () => null, timeout: () => undefined };
 
 /**

@@ -378,8 +378,8 @@ type Details = {
 };
 
 /**
- * An expected error, which has a row in the catalogue. Any other error is a bug or a fault,
- * and becomes `unexpected_error`.
+ * An expected error, which has a row in the catalogue. Any other error that reaches a response is a bug, and the client
+ * gets `unexpected_error`.
  */
 export class Failure extends Error {
   readonly code: ErrorCode;
@@ -405,8 +405,8 @@ export type ErrorBody = {
 };
 
 /**
- * Returns the 403 that names the missing permission. If a permission for one resource is enough (`<id>`), it comes before the wider
- * one. The id itself is not named.
+ * Returns the 403 that names the missing permission. If a permission for one resource is enough, the message also names
+ * the permission for all resources. It has the text `<id>` instead of the resource's id.
  */
 export function missingPermission(permission: string): Failure {
   const ofAll = permission.replace(".<id>.", ".*.");

@@ -22,9 +22,9 @@ export class FirstStartError extends Error {}
 
 /**
  * If the database has no workspace yet, creates one, and a root key with all permissions. The root key is `given`, from
- * the settings, or else a random one. `keep` gets a random root key before its hash is stored, so that it is never lost.
- * Returns a warning if `given` is revoked, expired or disabled, or its workspace is disabled: the server starts, but
- * refuses requests with it. Errors: `FirstStartError` if `given` is mistyped, or if the database has workspaces but
+ * the settings, or else a random one. `keep` gets a random root key before its hash is stored, so that it is never
+ * lost. Returns a warning if `given` is revoked, expired or disabled, or its workspace is disabled: the server starts,
+ * but refuses requests with it. Errors: `FirstStartError` if `given` is mistyped, or if the database has workspaces but
  * not this root key.
  */
 export async function firstStart(

@@ -96,11 +96,12 @@ describe("a writer of lines", () => {
   test("does not wait for a reader, and keeps a bounded number of whole lines until there is one", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "latchkey-log-")), "pipe");
     expect(spawnSync("mkfifo", [path]).status).toBe(0);
-    const pipe = openSync(path, "r+"); // opens both ends of the pipe, so that lines can be written although nobody reads them
+    // opens both ends of the pipe, so that lines can be written although nobody reads them
+    const pipe = openSync(path, "r+");
     const write = lineWriter(pipe);
     const line = "x".repeat(1023);
     for (let i = 0; i < 40_000; i += 1) write(line);
-    await new Promise((resolve) => setTimeout(resolve, 50)); // lets other work run
+    await new Promise((resolve) => setTimeout(resolve, 50)); // lets the event loop start to write the waiting lines
 
     const child = spawnSync("timeout", ["3", "cat", path], { maxBuffer: 1e9, encoding: "latin1" });
     const lines = child.stdout.split("\n");
@@ -197,7 +198,7 @@ describe("redaction", () => {
   });
 });
 
-/** Counts the texts of an input that may be logged: `name`, and the `id` of each item. */
+/** Counts the texts in fields that the test's schema does not mark: `name`, and the `id` of each item. */
 function unmarkedTexts(input: unknown): number {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return 0;
   const { name, items } = input as { name?: unknown; items?: unknown };

@@ -110,8 +110,8 @@ async function single(command: string, rest: readonly string[], config: Config):
 }
 
 /**
- * Opens the database for `work`; a server may be using it at the same time. If the database does not exist, it is
- * created if `mustExist` is false, and refused otherwise.
+ * Opens the database for `work`. A server may be using it at the same time. If the database does not exist, fails, or
+ * creates it if `mustExist` is false.
  */
 async function withEngine<T>(
   config: Config,
@@ -147,7 +147,8 @@ async function usage(config: Config, words: readonly string[]): Promise<number> 
 
 async function backup(config: Config, words: readonly string[]): Promise<number> {
   const { path, folder } = backedUpFile(config.DATABASE_URL, words);
-  const usage = await openUsageDatabase(config.DATABASE_URL); // creates the usage file if the server has not counted anything yet
+  // creates the usage file if the server has not counted anything yet
+  const usage = await openUsageDatabase(config.DATABASE_URL);
   await usage.close();
   return withEngine(config, async ({ slow }) => say(await backUp({ path, db: slow }, folder)));
 }
@@ -189,7 +190,8 @@ async function importDocument(config: Config, words: readonly string[]): Promise
     const { id: workspaceId } = await withEngine(config, (engine) => findWorkspace(engine, flags.workspace));
     const place = { ...flags, workspaceId };
     const opened = () => openForeignKeys(product, place, { openForeign, openScratch });
-    const { entries, close } = await refusing(opened); // before the database is opened again, since reading a dump takes minutes
+    // outside `withEngine`, since reading a dump takes minutes and does not need the database
+    const { entries, close } = await refusing(opened);
     const work = (engine: Engine) =>
       importInto(config, { engine, workspaceId }, (target) =>
         runImport(target, entries, { ...flags, reseal: () => undefined }),
@@ -298,7 +300,7 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // shown at once: it is stored only as a hash, and the start may still fail
+      if (!inMemory) tell(shownOnce(rootKey)); // at once: the key is stored only as a hash, and the start may still fail
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));
@@ -330,7 +332,8 @@ async function stop(server: RunningServer, signal: StopSignal): Promise<void> {
   if (signal === "SIGTERM") await callersLeft;
   setTimeout(() => process.exit(1), exitWithinMs).unref();
   await server.stop();
-  setTimeout(() => process.exit(0), logWithinMs).unref(); // the last lines of the log would keep the process alive forever if their reader has stalled
+  // if the reader of the log has stalled, the last lines would otherwise keep the process alive forever
+  setTimeout(() => process.exit(0), logWithinMs).unref();
 }
 
 /** Returns the message to print for an error: a sentence for an expected error, a stack trace for a bug of ours. */

@@ -158,7 +158,7 @@ describe("on a running server", () => {
       expect(text).not.toContain(secret);
     const families = (all: Sample[]) =>
       new Set(all.map((one) => `${one.name} ${one.labels["http_route"]}`)).size;
-    expect(families(samples)).toBe(families(before) + 3); // bucket, sum and count of getIdentity
+    expect(families(samples)).toBe(families(before) + 3); // only the route of getIdentity is new: bucket, sum and count
   });
 
   test("they say how many rate limit counters there are and what these take", async () => {

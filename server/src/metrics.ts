@@ -2,7 +2,7 @@
 export type Metrics = {
   /** Counts a request and its duration. `operation` is undefined if the path is not an operation. */
   request(operation: string | undefined, method: string, status: number, durationMs: number): void;
-  /** Counts evicted rate limit counters. `live`: they still counted something, so their limits are granted again. */
+  /** Counts evicted rate limit counters. `live`: their windows had not ended, so what they had counted is forgotten. */
   countersEvicted(count: number, live: boolean): void;
   /** Records how long it took until this process noticed a change that another process made. */
   changePropagated(ageMs: number): void;
@@ -83,7 +83,7 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 
 /**
  * Returns the name of an HTTP method for metrics and traces. Unknown methods share one name, so that callers cannot
- * add any number of metrics.
+ * create more and more metrics.
  */
 export function toldMethod(method: string): string {
   return methods.has(method) ? method : "_OTHER";

@@ -11,8 +11,8 @@ import type { Tx } from "./storage/schema.ts";
 export type { Limits, Recovery } from "./services.ts";
 
 /**
- * A permission that the root key must have. With `*`, as in `api.*.create_api`, it must have it for all resources of
- * the kind. With `<id>`, it is enough to have it for one, and the operation treats all others as if they did not exist.
+ * A permission that the root key must have. `*`, as in `api.*.create_api`, means that the root key needs it for all
+ * resources of the kind. `<id>` means that one resource is enough; to the operation, the others do not exist.
  */
 export type Permission = `${Resource}.${"*" | "<id>"}.${string}`;
 
@@ -61,7 +61,7 @@ export type TransactContext = Context & Write;
 
 /**
  * A page of a list. If more items follow, `nextAfterId` is the id of the page's last item, or its position if the list
- * is sorted by something else. If older items may be missing, `completeSinceMs` is the time from which the list is
+ * is not sorted by id. If older items may be missing, `completeSinceMs` is the time from which the list is
  * complete. `json` is `items` as JSON, if the operation has already serialized them.
  */
 export type Page<T> = {
@@ -80,12 +80,12 @@ type Common<I extends z.ZodType> = {
   /** more sentences for the documentation */
   description?: string;
   permission: Permission;
-  /** a permission that is enough without `permission`, if the operation works on two kinds of resources */
+  /** a permission that the root key may have instead of `permission`; for operations on two kinds of resources */
   orPermission?: Permission;
   /** further permissions; the root key must have all of them, too */
   alsoNeeds?: readonly Permission[];
   input: I;
-  /** the errors that only this operation and some others have; errors of every operation are not listed */
+  /** the errors that the operation can return, without those that every operation can return */
   errors: readonly ErrorCode[];
   example: Example;
   /**
@@ -98,9 +98,9 @@ type Common<I extends z.ZodType> = {
    * `identities.deleteIdentity`
    */
   problemJson?: true;
-  /** a 429 has the type `application/json`; Unkey documents this for `permissions.updateRole` */
+  /** errors with status 429 have the type `application/json`; Unkey documents this for `permissions.updateRole` */
   json429?: true;
-  /** the body may have `MAX_MIGRATION_BODY_BYTES` instead of `MAX_BODY_BYTES` */
+  /** the size of the body is limited by the setting `MAX_MIGRATION_BODY_BYTES` instead of `MAX_BODY_BYTES` */
   takesLargeBody?: true;
 };
 

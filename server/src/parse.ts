@@ -48,8 +48,8 @@ function inputOf(result: z.ZodSafeParseResult<unknown>, schema: z.ZodType, value
 }
 
 /**
- * Says how many violations the detail leaves out. Validation stops when a list has `mostListed` violations, so a count of that size or
- * more is a lower bound.
+ * Says how many violations the detail leaves out. Validation of a list stops at `mostListed` violations, so if `count`
+ * is that high, there may be more.
  */
 function howManyMore(count: number, listed: number): string {
   if (count === 1) return "";
@@ -168,8 +168,8 @@ function noneOf(values: readonly unknown[], location: string, actual: unknown): 
 }
 
 /**
- * Returns the flaw of a value that fits no choice of a union. If one choice has the value's type, returns its flaw,
- * for example that a number is too small. Otherwise lists all choices.
+ * Returns the flaw of a value that fits no choice of a union. If one choice has the value's type, returns what that
+ * choice finds wrong, for example that a number is too small. Otherwise lists all choices.
  */
 function noneOfChoices(
   issue: Extract<Issue, { code: "invalid_union" }>,

@@ -33,7 +33,7 @@ type Def = {
   defaultValue?: unknown;
   checks?: readonly Check[];
 };
-/** A check of a Zod schema. `bounds` are attached by `text()`. */
+/** A check of a Zod schema. `text()`, which creates schemas of texts, attaches `bounds`. */
 type Check = {
   _zod: { check: { bounds?: TextBounds }; def: { check: string; inclusive?: boolean; format?: string } };
 };

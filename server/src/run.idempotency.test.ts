@@ -191,7 +191,7 @@ describe.each(engines)("on $name, a call with an Idempotency-Key", (engine) => {
     expect(anew.body.data.apiId).not.toBe(first.body.data.apiId);
     expect(await count("apis")).toBe(2);
     server.clock.advance(dayMs - 1);
-    expect((await createApi("order-1")).text).toBe(anew.text); // the new response is stored, and for 24 hours again
+    expect((await createApi("order-1")).text).toBe(anew.text); // the new response is stored for another 24 hours
   });
 
   test("of a root key that has expired since is refused, although its response is still stored", async () => {

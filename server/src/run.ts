@@ -18,13 +18,13 @@ import { type Sender, write } from "./write.ts";
 
 /** What `run` needs to know about a call of an operation. */
 export type Call = Sender & {
-  /** The operation calls this when it is certain that it writes no audit row, which would need `remoteAddress`. */
+  /** The operation promises to write no more audit events, so that the server can forget the caller's address. */
   auditsNothing(): void;
   /** Adds fields to the call's log event. */
   note(fields: Record<string, string | number | boolean>): void;
   /** Returns the input before validation. Errors: `invalid_input`, `unsupported_media_type`. */
   body(): unknown;
-  /** Returns what the Idempotency-Key of the request says. Called only for writes. Errors: `invalid_input`. */
+  /** Returns `undefined` if the request has no Idempotency-Key. Called only for writes. Errors: `invalid_input`. */
   idempotency(): Idempotency | undefined;
   /**
    * Runs `work` if the limits on requests allow a batch of `count` entries. Errors:
@@ -46,12 +46,12 @@ export type Idempotency = {
 /** The result of a call: the members of the response other than `meta`. */
 export type Result = {
   data?: unknown;
-  /** writes the JSON of `data`; undefined: JSON.stringify does */
+  /** writes the JSON of `data`; if undefined, `JSON.stringify` does */
   written?: Pick<Written<unknown>, "json">;
   pagination?: { hasMore: boolean; cursor?: string; completeSince?: number } | undefined;
   /** only if the operation has no `data` */
   warnings?: string[];
-  /** the id of the first request with the same Idempotency-Key, if this is a copy of its response */
+  /** if this repeats a stored response: the id of the first request with the same Idempotency-Key */
   replayOf?: string;
 };
 
@@ -78,8 +78,8 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
 /**
- * A separate function: closures within `run` would make every verification allocate an object for the variables that they
- * share.
+ * A separate function: closures within `run` would make every verification allocate an object for the variables that
+ * they share.
  */
 function transactOnce(
   services: Services,
@@ -144,7 +144,7 @@ function isPermitted(permission: Permission, caller: Caller): boolean {
 
 const permissionWords = new Map<Permission, readonly string[]>();
 
-/** Returns the words of a permission. Each permission is split only once; the operations have only a few. */
+/** Returns the parts of a permission. They are cached, since all operations together need only a few permissions. */
 function wordsOf(permission: Permission): readonly string[] {
   let words = permissionWords.get(permission);
   if (words === undefined) {
@@ -230,7 +230,7 @@ function transactContextOf(services: Services, call: Call): Omit<TransactContext
 
 type OnceOnly = { idempotency: Idempotency | undefined; now(): number };
 
-/** the maximum size of a response that is stored for repeated calls; the response to a migration of 10,000 keys is smaller */
+/** the maximum size of a response that is stored for repeated calls; a migration of 10,000 keys needs less */
 const mostKeptBytes = 2 * 1024 * 1024;
 
 /** Runs `work` once per Idempotency-Key. A repeated request gets the stored response of the first one. */

@@ -13,8 +13,8 @@ export function randomBytes(count: number): Uint8Array {
 const startedAtMs = performance.timeOrigin;
 
 /**
- * Returns a time that never goes back, in whole milliseconds since the epoch: what the wall clock said when this process
- * started, plus the time that has passed since then.
+ * Returns a time that never goes back, in whole milliseconds since the epoch: what the wall clock said when this
+ * process started, plus the time that has passed since then.
  */
 export function monotonicMs(): number {
   return Math.floor(startedAtMs + performance.now());

@@ -7,8 +7,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Returns functions that encrypt (seal) and decrypt (open) with this recovery key. Errors: `ConfigError` if it is not 32
- * bytes in base64 or base64url.
+ * Returns functions that encrypt (seal) and decrypt (open) with this recovery key. Errors: `ConfigError` if it is not
+ * 32 bytes in base64 or base64url.
  */
 export function recoveryWith(recoveryKey: string): Recovery {
   const key = Buffer.from(recoveryKey, "base64");

@@ -23,25 +23,25 @@ export type Tools = {
   limits: Limits;
 };
 
-/** What only operations that run outside a transaction may use, since it makes them wait. */
+/** What only operations outside a transaction may use: a transaction must not wait for anything but its statements. */
 export type Sources = {
-  /** the database, for reads of single records */
+  /** the database, for short reads, such as of single records */
   db: Db;
-  /** the database, for lists and searches, which take so long that single reads must not queue behind them */
+  /** the database, for lists and searches: they take so long that short reads must not queue behind them */
   slow: Db;
   readSlowly: ReadSlowly;
   counters: Counters;
   caches: Caches;
   usage: Usage;
   /**
-   * the server that verified keys before this one; undefined if no such server is configured, or if this request
-   * must not ask it
+   * the server that verified keys before this one; undefined if no such server is configured, or if a server has
+   * forwarded this request to us, so that it is not sent around in a circle
    */
   upstream: Upstream | undefined;
   oldHashes: OldHashes;
   /**
-   * Spends credits and quotas. Resolves when the commit is durable. If several calls with the same `lead` arrive
-   * together, they share a commit.
+   * Spends credits and quotas. Resolves when the commit is durable. A batch passes the id of one of its accounts as
+   * `lead` in all its calls, so that they share a commit.
    */
   spendCredits(spend: Spend, lead?: string): Promise<Spent>;
   status(): ServerStatus;

@@ -63,8 +63,8 @@ function auditInto(events: AuditEvent[], services: Services, sender: Sender): Au
 }
 
 /**
- * Finds out whether a transaction was committed although the response to its commit was lost: then its first audit
- * event is in the database. If this returns false, it may still be committed later.
+ * Finds out whether a transaction was committed although the response to its commit was lost. If it was, its first
+ * audit event is in the database. If this returns false, the database may still commit the transaction later.
  */
 async function wasCommitted(
   { engine }: Services,
@@ -74,7 +74,7 @@ async function wasCommitted(
   if (!(error instanceof StorageError) || error.reason !== "lost" || event === undefined) return false;
   try {
     if (!(await hasAuditEvent(engine.db, event.workspaceId, event.id))) return false;
-    // the event may not have reached PostgreSQL's synchronous standby yet; when this later commit is there, it is too
+    // PostgreSQL's synchronous standby may not have the event yet; once it has this later commit, it has the event, too
     await engine.transaction((tx) => engine.recordChanges(tx, new Set([event.requestId])));
     return true;
   } catch {

@@ -67,7 +67,7 @@ function undescribed(all: readonly Operation[]): string[] {
     .map(({ path }) => path);
 }
 
-/** An operation that has fields without a description wherever a field can be. */
+/** An operation with fields that have no description at several depths. The tests expect to find them all. */
 const planted = operation({
   name: "planted.doIt",
   summary: "Plant fields without a description",

@@ -36,12 +36,12 @@ function locationOf(path: Path): string {
   return path.reduce<string>((parent, member) => memberPath(parent, member), "body");
 }
 
-/** A path in the body as an error names it. If the operation takes a batch, it is relative to the entry. */
+/** The location that an error has for this path in the body. In a batch, the location begins at the entry. */
 function placeOf({ judgesEntries }: Operation, path: Path): string {
   return locationOf(judgesEntries === true ? path.slice(1) : path);
 }
 
-/** If the operation takes a batch: its only entry's error, as the reply that the entry would get alone. */
+/** If the operation takes a batch, turns the error of its only entry into the reply to an operation without a batch. */
 function asAlone({ judgesEntries }: Operation, reply: Reply): Reply {
   if (judgesEntries !== true || reply.status !== 200) return reply;
   const [{ error }] = reply.body.data;
@@ -93,7 +93,7 @@ describe.each(operations)("$name", (operation) => {
     notPermitted = await server.makeRootKey(permissions);
   });
   afterAll(() => server.stop());
-  beforeEach(() => server.clock.advance(61_000)); // unknown root keys are limited to 100 a minute
+  beforeEach(() => server.clock.advance(61_000)); // the tests send unknown root keys, which are limited to 100 a minute
 
   const call = (body: unknown, options = {}) =>
     server.call(operation.name, body, { rootKey: permitted, ...options });
@@ -404,7 +404,10 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-/** Sends the example twice with one Idempotency-Key, in a new workspace. Returns the replies, and the state around them. */
+/**
+ * Sends the example twice with one Idempotency-Key, in a new workspace. Returns the replies, and the state of the
+ * workspace before, between and after the two calls.
+ */
 async function callTwice(server: TestServer, operation: Operation) {
   const workspaceId = await server.makeWorkspace();
   const rootKey = await server.makeRootKey(everything, { workspaceId });

@@ -25,7 +25,10 @@ describe.each(["memory", "Redis"])("with counters in %s,", (backend) => {
   });
 
   let names = 0;
-  /** What each of the three operations returns for a new limit of 10 after these costs. */
+  /**
+   * Counts these costs against a new limit of 10, with each of the three operations that count rate limits. Returns
+   * what each operation said about the last cost.
+   */
   async function resets(...costs: number[]): Promise<{ passed: boolean; reset: number }[]> {
     names += 1;
     const asked = { namespace: "n", identifier: `i${names}`, limit: 10, duration: minuteMs };

@@ -7,9 +7,9 @@ import type { Operation } from "../operation.ts";
 import { operations } from "./index.ts";
 
 /**
- * The most statements that each operation's example may take, without `begin` and `commit`: on SQLite, and on PostgreSQL.
- * There each statement is a round trip, and a change takes one more statement, which tells the other nodes. All audit
- * events of a change are inserted by one statement.
+ * The most statements that each operation's example may take, without `begin` and `commit`: on SQLite, and on
+ * PostgreSQL. On PostgreSQL, each statement is a round trip, and a change takes one more statement, which tells the
+ * other nodes. One statement inserts all audit events of a change.
  */
 const most: Record<string, readonly [sqlite: number, postgres: number]> = {
   "analytics.getGatewayRequests": [0, 0],
@@ -152,7 +152,7 @@ describe.each(engines)("on $name,", (engine) => {
     for (const [operation, body] of lists) {
       since();
       expect(await space.data(operation, body)).toHaveLength(100);
-      const ofApi = operation === "apis.listKeys" ? 1 : 0; // its api is looked up first
+      const ofApi = operation === "apis.listKeys" ? 1 : 0; // this list looks up its api first
       expect([operation, since()]).toEqual([operation, 2 + ofApi]);
     }
   }, 60_000);

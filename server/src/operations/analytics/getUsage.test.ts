@@ -110,7 +110,7 @@ describe.each(engines)("on $name,", (engine) => {
       const tags = Array.from({ length: 20 }, (_, index) => `t${i * 20 + index}`);
       await verify({ tags, credits: { cost: 0 } });
     }
-    expect((await usage({ keyId, tag: "t97" })).totals.total).toBe(1); // the 100th, after eu and path=/a
+    expect((await usage({ keyId, tag: "t97" })).totals.total).toBe(1); // the 100th tag, after `eu` and `path=/a`
     expect((await usage({ keyId, tag: "t98" })).totals.total).toBe(0);
     expect((await usage({ keyId, tag: "other" })).totals.total).toBe(2);
     expect((await usage({ keyId })).totals.total).toBe(9);

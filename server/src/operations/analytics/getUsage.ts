@@ -163,7 +163,7 @@ function refuseUnfit({ by, tag }: Input, subject: Subject): void {
     throw invalid("body.by", "is `tag`, but the request counts only one tag", "omit `tag`, or omit `by`");
 }
 
-/** Leaves out the decisions of rate limit namespaces, which a workspace's usage includes, if the caller may not see them. */
+/** Leaves out the decisions in namespaces, which a workspace's usage includes, if the caller may not see them. */
 function visible({ caller }: RunContext, rows: readonly UsageRow[]): readonly UsageRow[] {
   if (mayAll(caller, "ratelimit", "read_analytics")) return rows;
   return rows.filter(({ outcome }) => outcome !== "PASSED" && outcome !== "REFUSED");

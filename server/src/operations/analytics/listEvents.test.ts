@@ -131,7 +131,7 @@ describe.each(engines)("on $name,", (engine) => {
     for (let call = 0; call < 30; call += 1) {
       sent.push(await verify());
       if (call % 7 === 0) server.clock.advance(1);
-      if (call % 10 === 0) await list({ limit: 1 }); // so that they are stored in several blocks
+      if (call % 10 === 0) await list({ limit: 1 }); // stores the events so far, so that there are several blocks
     }
     expect(await allPages()).toEqual(sent.toReversed());
   });

@@ -25,7 +25,7 @@ describe.each(engines)("on $name,", (engine) => {
   };
   const names = async (body: object = {}, options = {}) =>
     (await page(body, options)).data.map(({ name }) => name);
-  /** all pages, one after the other */
+  /** reads all pages; returns the names in order */
   const walk = async (body: object) => {
     const seen: string[] = [];
     let cursor: string | undefined;
@@ -61,7 +61,8 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await names({ search: "100%" })).toEqual(["Payments 100%"]);
     expect(await names({ search: "PAYMENTS" })).toEqual(["Payments 100%", "payments 1000"]);
     expect(await names({ search: apiId })).toEqual(["Payments 100%"]);
-    expect(await names({ search: "_" })).toEqual(["Payments 100%", "payments 1000"]); // not the others, although every id has a `_`
+    // not the others, although every id has a `_`
+    expect(await names({ search: "_" })).toEqual(["Payments 100%", "payments 1000"]);
     expect(await names({ search: "  " })).toHaveLength(2);
   });
 

@@ -16,7 +16,7 @@ describe.each(engines)("on $name,", (engine) => {
   const page = async (body: object = {}, options = {}) =>
     (await space.call("apis.listKeys", { apiId, ...body }, options)).body;
   const ids = (data: { keyId: string }[]) => data.map(({ keyId }) => keyId);
-  /** all pages of this size, one after the other */
+  /** reads all pages with `limit` keys each, and calls `between` after each; returns the ids in order */
   const walk = async (limit: number, between = async () => {}) => {
     const seen: string[] = [];
     let cursor: string | undefined;

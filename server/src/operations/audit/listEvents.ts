@@ -97,7 +97,7 @@ export const listEvents = operation({
     const filter = {
       ...pageStart(input),
       descending: input.order === "desc",
-      // an event's id may be a little older than its time, so the search begins a minute earlier
+      // the time in an event's id may be a little before the event's own time, so the search begins a minute earlier
       aboveId: startMs === undefined ? undefined : startOfIds("log", Math.max(0, startMs - 60_000)),
       requestId,
       event,

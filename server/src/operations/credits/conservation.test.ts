@@ -7,7 +7,7 @@ import { makeWorkspace, type Workspace } from "../../../test/workspace.ts";
 const callers = 64;
 const steps = 12;
 const initial = 2_000;
-/** so few that grants are spent too */
+/** the limit of the quota `tokens`, so low that callers also use what was granted in addition */
 const limit = 200;
 
 type Pool = "credits" | "tokens";
@@ -45,7 +45,7 @@ describe.each(engines)("on $name,", (engine) => {
       wait: ({ amount }) => server.clock.advance(amount * 100),
       async grant({ amount }) {
         const reply = await space.call("quotas.grant", { identity: "user", name: "tokens", amount });
-        if (reply.status === 200) sums.granted += amount; // 0 units, and more than 100 grants, are refused
+        if (reply.status === 200) sums.granted += amount; // a grant of 0 units is refused, and so is the 101st grant
       },
     };
     for (const step of own) await acts[step.kind](step);

@@ -44,7 +44,8 @@ describe.each(engines)("on $name,", (engine) => {
       const other = await keyOf();
       const { id } = await reserve(60, { identity: undefined, keyId });
       server.clock.advance(hourMs);
-      await space.data("keys.verifyKey", { key: other.key }); // gives the hold back to the identity, not to the key
+      // returns the expired hold's units to the identity's account, but not yet to the key's
+      await space.data("keys.verifyKey", { key: other.key });
       server.clock.advance(-hourMs);
       expect(await settle(id, 30)).toEqual({ charged: 30, returned: 0, shortfall: 0, late: true });
       expect(await left()).toBe(69);

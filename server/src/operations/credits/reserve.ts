@@ -73,7 +73,10 @@ export const reserve = operation({
   },
 });
 
-/** Errors: `key_not_found` or `identity_not_found`, also if the caller may not verify keys there. */
+/**
+ * Errors: `key_not_found`, also if the caller may not verify the key; `identity_not_found`, also if the caller may not
+ * verify the keys of all apis.
+ */
 async function findHoldOwner({ caller, db, nowMs }: RunContext, input: Input) {
   const named = namedOwner(input);
   if (named.keyId !== undefined) {

@@ -17,7 +17,7 @@ const scalars = fc.oneof(
   fc.integer(),
   fc.double({ min: -1e15, max: 1e15, noNaN: true }),
 );
-/** Any JSON object within the bounds. Some names are those that code often mistakes, such as `__proto__`. */
+/** Metadata: JSON objects within its bounds. Some have names that code often handles wrongly, such as `__proto__`. */
 const metas = fc.dictionary(
   names,
   fc.letrec((tie) => ({

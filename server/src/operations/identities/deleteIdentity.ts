@@ -30,7 +30,8 @@ export const deleteIdentity = operation({
     for (const id of await deleteRatelimits(tx, caller.workspaceId, current.id))
       audit("ratelimit.delete", id);
     const account = { workspaceId: caller.workspaceId, id: current.id, kind: "identity" } as const;
-    const book = await lockAccounts(tx, [account], now); // so that a hold is settled before this, or not at all
+    // waits for settlements of holds that have begun; later ones find no hold
+    const book = await lockAccounts(tx, [account], now);
     await deleteIdentityRow(tx, caller.workspaceId, current.id);
     await deleteHoldsOfIdentity(tx, caller.workspaceId, current.id);
     await deleteAccount(tx, account);

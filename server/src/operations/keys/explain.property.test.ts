@@ -73,7 +73,7 @@ const plain: KeyPlan = {
   expiresIn: null,
   enabled: true,
 };
-/** Histories that have every code, since random ones may lack one. */
+/** Histories in which each code of a verdict occurs, since a run of random histories may lack one. */
 const examples: [KeyPlan, Request[]][] = [
   [
     plain,
@@ -89,7 +89,7 @@ const examples: [KeyPlan, Request[]][] = [
   [{ ...plain, ipAllowList: ["192.0.2.0/24"] }, [{ by: "key", after: "nothing" }]],
 ];
 
-/** What a verification takes beside the key. */
+/** The body of the verification, without the key. */
 function bodyOf({ permissions, ip, cost, ratelimits }: Request): object {
   return {
     ...(permissions === undefined ? {} : { permissions }),

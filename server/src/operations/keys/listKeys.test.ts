@@ -37,7 +37,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect([reply.status, reply.body.error]).toEqual([200, undefined]);
     return reply.body;
   };
-  /** all pages, one after the other */
+  /** reads all pages; returns the ids in order */
   const walk = async (body: object = {}, options = {}) => {
     const seen: string[] = [];
     let cursor: string | undefined;
@@ -216,7 +216,7 @@ describe.each(engines)("on $name,", (engine) => {
     await storage.transaction(async (tx) => {
       await inBatches(rows, (batch) => tx.insertInto("keys").values(batch).execute());
     });
-    await workOf(storage, []); // so that the statistics are up to date
+    await workOf(storage, []); // updates the database's statistics, with which it plans the queries
     const needle = [rows.at(-1)?.id ?? ""];
     for (const order of orders) expect(await walk({ ...order, search: "needle" })).toEqual(needle);
     expect(await page({ search: "needle" })).toMatchObject({ data: [], pagination: { hasMore: true } });

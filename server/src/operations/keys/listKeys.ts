@@ -103,7 +103,9 @@ function unusedSinceFuture() {
   return invalid("body.unusedSince", "is in the future", "send a past time, as Unix time in milliseconds");
 }
 
-/** The filter with ids in place of names. `undefined` if a name does not exist, so that no key matches. */
+/**
+ * The filter of the request, with ids in place of names. `undefined` if a name does not exist, so that no key matches.
+ */
 async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFilter | undefined> {
   const { workspaceId } = caller;
   const { identity, role, permission } = input;
@@ -126,7 +128,7 @@ async function resolved(db: Db, caller: Caller, input: Input): Promise<KeyListFi
   };
 }
 
-/** The api, if the caller may read the keys of only one: then the keys of other apis need not be read. */
+/** Returns the api if the caller may read the keys of only one, so that the list need not read keys of other apis. */
 function onlyApi(caller: Caller): string | undefined {
   if (mayAll(caller, "api", "read_key")) return undefined;
   const [first, ...more] = idsWith(caller, "api", "read_key");

@@ -21,7 +21,7 @@ const keysUpTo = (count: number) =>
     credits: { remaining: 9 },
   }));
 
-/** The engine, except that its `nth` transaction fails in this way. */
+/** The engine, except that its `nth` transaction fails: the disk is full, or the connection is lost at the commit. */
 function failing(engine: Engine, nth: number, how: "full" | "lost before" | "lost after"): Engine {
   let count = 0;
   return {
@@ -92,7 +92,7 @@ describe.each(engines)("on $name,", (engine) => {
     });
     const { data } = JSON.parse(text);
     expect([data.migrated.length, data.failed]).toEqual([10_000, []]);
-    // most of this memory is garbage, and on a busy machine the collector frees it late
+    // most of the memory that the server may take is garbage, which the collector frees late on a busy machine
     expectUndisturbed(impact, { computedMs: 100, grownBytes: 800 * 1024 * 1024 });
     expect(await space.data("keys.verifyKey", { key: "sk_9999" })).toMatchObject({
       code: "VALID",

@@ -92,7 +92,8 @@ export const migrateKeys = operation({
         return migratePart({ ...context, ...write, note: context.note }, target, part);
       });
       for (const [hash, keyId] of migrated) ids.set(hash, keyId);
-      await new Promise((resolve) => setImmediate(resolve)); // lets other requests run: a database in memory never waits
+      // lets other requests run, since calls of a database in memory never wait for the event loop
+      await new Promise((resolve) => setImmediate(resolve));
     }
     return { ...outcomeOf(input.keys, ids), ...expiredKeysWarning(input.keys, nowMs) };
   },
@@ -111,7 +112,10 @@ async function findTarget(
   return { apiId: api.id, algorithm, migrationId: input.migrationId };
 }
 
-/** Builds the response in the order of the items. `ids` has the keys' ids by stored hash. Of items with one hash, the first gets the id. */
+/**
+ * Builds the response in the order of the items. `ids` has the keys' ids by stored hash. If several items have the same
+ * hash, only the first of them has succeeded.
+ */
 function outcomeOf(items: readonly { hash: string }[], ids: Map<string, string>) {
   const migrated: { hash: string; keyId: string }[] = [];
   const failed: string[] = [];

@@ -56,14 +56,14 @@ export const rerollKey = operation({
 });
 
 /**
- * Whether the key has expired. If a reroll ended it at once, it has, even if this node's clock is behind the clock of the
- * node that rerolled it.
+ * Whether the key has expired. A key that a reroll ended at once counts as expired, even if this node's clock is behind
+ * the clock of the node that rerolled the key.
  */
 function hasEnded({ expiresAtMs, reroll }: KeyDetails, nowMs: number): boolean {
   return expiresAtMs !== undefined && Math.max(nowMs, reroll?.atMs ?? nowMs) > expiresAtMs;
 }
 
-/** The expiry that a user gave the key, not the one that an earlier reroll set. */
+/** The expiry that a user gave the key, even if a reroll has replaced it by an earlier one. */
 function ownExpiry({ expiresAtMs, reroll }: KeyDetails): number | undefined {
   return reroll === undefined ? expiresAtMs : reroll.expiredAtMs;
 }

@@ -6,7 +6,7 @@ import { isWrite } from "../../run.ts";
 import { operations } from "../index.ts";
 
 type Verdict = Record<string, unknown>;
-/** A change. After its response, every verification `shows` these members and `hides` (does not have) those. */
+/** A change. After its response, every verdict on the key has the members `shows` and lacks the members `hides`. */
 type Change = { operation: string; body: (world: World) => object; shows: Verdict; hides?: string[] };
 
 const key = (more: object) => (world: World) => ({ keyId: world.keyId, ...more });
@@ -108,7 +108,7 @@ describe.each(engines)("on $name,", (engine) => {
   let world: World;
   beforeEach(async () => {
     world = await makeWorld(server, "first", { workspaceId: space.id, rootKey: space.rootKey });
-    // the permission that is asked for comes through the role alone
+    // the key then has the permission that `verify` asks for only through its role
     await space.data("keys.setPermissions", { keyId: world.keyId, permissions: [] });
   });
   const verify = (): Promise<Verdict> =>

@@ -53,7 +53,8 @@ describe.each(engines)("on $name,", (engine) => {
     const { clock } = server;
     clock.advance(Date.UTC(2100, 0, 1) - 1 - clock.nowMs);
     const { keyId, key } = await create({ remaining: 0, refill: { interval: "daily", amount: 5 } });
-    await verify(key, 0); // caches the key: a database in memory reads nothing while a transaction is open
+    // caches the key, which a database in memory cannot read while `whileHeld` has a transaction open
+    await verify(key, 0);
     const reply = await whileHeld(server, space.id, keyId, {
       start: () => space.call("keys.verifyKey", { key }),
       before: async () => clock.advance(2),
@@ -144,7 +145,7 @@ describe.each(engines)("on $name,", (engine) => {
       alter("decrement", 3),
       alter("increment", 2),
     ]);
-    expect(granted).toBe(192); // there is always enough
+    expect(granted).toBe(192); // all of them, since the first 500 credits suffice
     expect(await stored(keyId)).toEqual({ remaining: 500 + 70 - 30 + 20 - 192 });
   }, 20_000);
 

@@ -31,7 +31,7 @@ describe.each(engines)("on $name,", (engine) => {
   const update = (body: object, options = {}) => space.call("keys.updateKey", { keyId, ...body }, options);
   const read = () => space.data("keys.getKey", { keyId });
   const state = () => dump(server.services.engine.db, space.id);
-  /** the key after this change, whose response must be `{}` */
+  /** sends this change, expects the response `{}`, and returns the changed key */
   const after = async (body: object) => {
     expect(await space.data("keys.updateKey", { keyId, ...body })).toEqual({});
     return read();

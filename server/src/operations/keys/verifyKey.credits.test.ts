@@ -19,7 +19,7 @@ describe.each(engines)("on $name,", (engine) => {
     space.data("keys.verifyKey", { key, ...(cost === undefined ? {} : { credits: { cost } }), ...more });
   const left = async (keyId: string) =>
     (await space.data("keys.getKey", { keyId })).credits.remaining as number;
-  /** sets the clock to this instant, which is later than all before */
+  /** moves the clock forward to this instant */
   const until = (instant: string) => {
     server.clock.nowMs = Date.parse(instant);
   };

@@ -41,7 +41,7 @@ describe.each(engines)("on $name,", (engine) => {
   const createKey = (body: object = {}) => space.data("keys.createKey", { apiId, ...body });
   const verify = (key: string, body: object = {}) => space.data("keys.verifyKey", { key, ...body });
 
-  /** The key of a combination, and how to see what was spent of it: its own limit, its identity's, its credits. */
+  /** Creates the key of a combination. `left` reads what remains of its limit, its identity's limit and its credits. */
   async function subjectOf({ enabled, alive, permitted, room, credit }: Combination) {
     const limit = { limit: 5, duration: minuteMs, autoApply: true };
     const { identityId } = await space.data("identities.createIdentity", {

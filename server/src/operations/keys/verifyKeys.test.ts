@@ -10,7 +10,7 @@ import { insertMigration } from "../../storage/queries/keys/migrations.ts";
 const hourMs = 3_600_000;
 const auto = (name: string, limit: number) => ({ name, limit, duration: hourMs, autoApply: true });
 
-/** The first value in most cases, so that most verifications count and spend. */
+/** Generates the first value in most cases. So most of the keys can be used, and most verifications count and spend. */
 const mostly = <T>(usual: T, ...others: T[]) =>
   fc.oneof(
     { weight: 6, arbitrary: fc.constant(usual) },
@@ -50,7 +50,9 @@ const anything = fc.record(
   { requiredKeys: [] },
 );
 const migrating = { migrationId: "the migration" };
-/** `key` is an index: of one of the three created keys, of the migrated key (3), or of a key that does not exist (4). */
+/**
+ * `key` is an index: of one of the three created keys, of the migrated key (3), or of a key that does not exist (4).
+ */
 const entry = fc.oneof(
   { weight: 8, arbitrary: fc.record({ key: fc.nat(2), more: mostly({}, { permissions: "x" }) }) },
   { weight: 3, arbitrary: fc.record({ key: fc.nat(2), more: anything }) },
@@ -159,7 +161,10 @@ describe.each(engines)("on $name,", (engine) => {
       await redis?.stop();
     });
 
-    /** On a busy machine Redis may respond too late. The counters before and after that differ, so such a run is skipped. */
+    /**
+     * Returns how often the server has lost Redis or found it again. On a busy machine, Redis may respond too late. The
+     * counters then start anew, so the test skips such a run.
+     */
     const redisChanges = () => server.log.filter((line) => line.includes('"event":"redis_')).length;
 
     test("a batch has the results, and leaves behind the state, of its entries sent one after the other", async () => {

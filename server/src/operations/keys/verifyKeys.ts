@@ -88,7 +88,7 @@ function resultsOf(context: RunContext, responses: readonly Settled<Verification
   );
 }
 
-/** One after the other, so that the upstream counts them in order. */
+/** Verifies the entries one after the other, so that the upstream counts them in their order. */
 async function respondInShadow(
   context: RunContext,
   upstream: Upstream,

@@ -36,7 +36,7 @@ describe.each(engines)("on $name, among many permissions and roles,", (engine) =
   const server = testServer({ engine });
   const space = testWorkspace(server);
 
-  /** Inserts rows, alternating between this workspace and another one. Returns the id in the middle. */
+  /** Inserts rows of this workspace and of another one, alternately. Returns the id of the row in the middle. */
   async function fill({ table, rowAt }: (typeof lists)[number]): Promise<string> {
     const places = [space.id, await server.makeWorkspace()];
     const rows = Array.from({ length: count }, (_, index) => index).flatMap((index) =>
@@ -70,7 +70,7 @@ describe.each(engines)("on $name, among many permissions and roles,", (engine) =
     expect({ found, pages }).toEqual({ found: ["the needle"], pages: 4 });
   });
 
-  /** the last test, since Bun's SQLite keeps the snapshot in which it explained a statement */
+  /** Must be the last test: once Bun's SQLite has explained a statement, it keeps that snapshot of the database. */
   test("a page reads a bounded number of rows, and sorts none", async () => {
     const { engine: storage } = server.services;
     for (const { list, middle } of await Promise.all(

@@ -98,7 +98,8 @@ describe.each(engines)("on $name,", (engine) => {
     expect([verified.permissions, verified.roles]).toEqual([["c"], undefined]);
     expect((await space.call("permissions.deleteRole", { role: "editor" })).status).toBe(404);
     expect([(await permit("a")).status, (await role("editor")).status]).toEqual([200, 200]);
-    expect((await space.data("keys.verifyKey", { key })).permissions).toEqual(["c"]); // the new permission and role are not the key's
+    // the key does not get the new permission and role of the same names
+    expect((await space.data("keys.verifyKey", { key })).permissions).toEqual(["c"]);
   });
 
   test("repeating a deletion by id deletes no other, even one whose slug or name is the deleted id", async () => {

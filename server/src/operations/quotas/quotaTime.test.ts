@@ -1,4 +1,4 @@
-/** The calendar, wrong clocks and changed rules, through the API. `periods.test.ts` has the calendar alone. */
+/** Quotas through the API: calendar periods, wrong clocks, changed rules. `periods.test.ts` tests the periods alone. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { engines } from "../../../test/harness.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
@@ -74,12 +74,13 @@ describe.each(engines)("on $name,", (engine) => {
 
   test("several missed periods roll over once, and what was carried is not carried again", async () => {
     const { use } = await withQuota("2029-01-10T12:00:00Z", { period: "month", rollover: { max: 4 } });
-    await use(9); // in the first month; the next ones pass unused
+    await use(9); // in January; nothing is used from February to May
     server.clock.nowMs = at("2029-06-10T12:00:00Z");
     expect(await use(0)).toMatchObject({ remaining: 14 });
     await use(10);
     server.clock.nowMs = at("2029-07-10T12:00:00Z");
-    expect(await use(0)).toMatchObject({ remaining: 14 }); // 4 carried and 6 of the limit were used
+    // June used the 4 carried units and 6 of its own 10, so 4 are carried again
+    expect(await use(0)).toMatchObject({ remaining: 14 });
     await use(14);
     server.clock.nowMs = at("2029-08-10T12:00:00Z");
     expect(await use(0)).toMatchObject({ remaining: 10 });
@@ -101,7 +102,7 @@ describe.each(engines)("on $name,", (engine) => {
       const right = midnight + (wrongMs > 0 ? -hourMs / 2 : hourMs / 2);
       const granted: boolean[] = [];
       for (let turn = 0; turn < 6; turn += 1) granted.push(await useAt(right + (turn % 2) * wrongMs, 4));
-      expect(granted.filter(Boolean)).toHaveLength(2); // 8 of the 10 units of the new day
+      expect(granted.filter(Boolean)).toHaveLength(2); // two uses of 4 units: a third would exceed the new day's 10
       expect(await useAt(midnight + hourMs, 2)).toBe(true);
       expect(await useAt(midnight + 23 * hourMs, 1)).toBe(false);
       expect(await useAt(midnight + 24 * hourMs, 10)).toBe(true);

@@ -19,7 +19,7 @@ export const deleteNamespace = operation({
 
   async transact(input, { caller, tx, audit, evict }) {
     const { workspaceId } = caller;
-    await lockWorkspace(tx, workspaceId); // the creation of a namespace takes the same lock
+    await lockWorkspace(tx, workspaceId); // creating a namespace takes the same lock, so none is created meanwhile
     const id = await requireNamespace(tx, caller, input.namespace, "delete_namespace");
     const isAnother = isNameLikeId(input.namespace, "rlns", id);
     if (isAnother || !(await lockNamespace(tx, workspaceId, id))) {

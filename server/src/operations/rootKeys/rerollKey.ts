@@ -14,7 +14,9 @@ import {
 } from "../shared/rootKeys.ts";
 import { lastInstantMs } from "../shared/values.ts";
 
-/** How long a root key that rerolls itself must stay valid: if the response is lost, the call can be repeated with it. */
+/**
+ * How long a root key that rerolls itself must stay valid: if the response is lost, the call can be repeated with it.
+ */
 const shortestOwnMs = 60_000;
 
 export const rerollKey = operation({

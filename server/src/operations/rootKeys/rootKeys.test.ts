@@ -234,7 +234,7 @@ describe.each(engines)("on $name,", (engine) => {
     }
   });
 
-  /** Holds the rows of these root keys until the calls have had time to check what they need. */
+  /** Starts two calls while the rows of these root keys are locked. Unlocks them when both calls wait for a lock. */
   async function whileRowsAreLocked(keys: Created[], start: () => Promise<Reply>[]): Promise<Reply[]> {
     if (engine.name !== "postgres") return Promise.all(start()); // SQLite runs one transaction at a time
     const { transaction } = server.services.engine;

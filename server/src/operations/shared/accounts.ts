@@ -178,8 +178,8 @@ function creditsAfter({ operation, value }: CreditsStep, current: Credits | unde
 }
 
 /**
- * Changes the credits and quotas of an owner. What the update omits stays unchanged. Returns false if the update changes
- * neither credits nor quotas.
+ * Changes the credits and quotas of an owner. What the update omits stays unchanged. Returns false if the update
+ * changes neither credits nor quotas.
  * Errors: those of `changedCredits` and `parseQuotas`.
  */
 export async function setOwner(

@@ -30,7 +30,7 @@ describe.each(engines)("on $name,", (engine) => {
   const state = () => dump(server.services.engine.db, space.id);
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 
-  /** Inserts rows directly, as an older version without these bounds may have stored them. */
+  /** Inserts rows without checks: an older version, which did not have the bounds, may have stored such rows. */
   async function insertRows<T extends keyof Schema>(table: T, rows: readonly object[]): Promise<void> {
     for (let from = 0; from < rows.length; from += 1_000) {
       await write((tx) =>

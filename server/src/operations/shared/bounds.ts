@@ -1,9 +1,9 @@
 import { Failure } from "../../errors.ts";
 
 /**
- * The most that a workspace may store in one place, so that every single read is bounded. These are far above real use.
- * What an older version stored above a bound can still be read and removed. A role needs no bound here: one request can
- * give it at most 1000 permissions.
+ * The most that a workspace may store in one place, such as on one key. They bound the size of every read, and are far
+ * above real use. What an older version stored above a bound can still be read and removed. A role needs no bound
+ * here: one request can give it at most 1000 permissions.
  */
 export const bounds = {
   permissionsPerKey: 1_000,

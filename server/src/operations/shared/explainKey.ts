@@ -46,7 +46,10 @@ export async function explainChecks(
   return [...checks, ...accountChecks(outlooks, requested.cost, atMs)];
 }
 
-/** Errors: those of `planFailure`, unless an earlier check refuses the key: a verification would not look at its limits. */
+/**
+ * Errors: those of `planFailure`, but only if no earlier check refuses the key: a verification does not look at the
+ * rate limits of a key that it has refused.
+ */
 async function explainRatelimits(
   { counters, now }: RunContext,
   key: KeyRecord,
@@ -121,7 +124,7 @@ function recordOf(details: KeyDetails): KeyRecord {
     addresses: rangesOf(details.ipAllowList),
     granted: prepareGranted(permissions),
     limits: prepareLimits(details),
-    // false, since the explanation reads the accounts itself
+    // these two do not matter, since the explanation always reads the accounts
     hasAccount: false,
     identityHasAccount: false,
   };

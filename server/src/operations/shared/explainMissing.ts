@@ -59,7 +59,7 @@ async function findAnyKey(context: RunContext, ref: KeyRef): Promise<KeyState | 
   return pending?.pendingMigrationId === null ? undefined : pending;
 }
 
-/** Explains whether a verification finds the key. A key that the caller may not read is explained as if it did not exist. */
+/** Explains whether a verification finds the key. To a caller that may not read the key, it does not exist. */
 export async function foundCheck(
   context: RunContext,
   state: KeyState | undefined,
@@ -112,8 +112,8 @@ function oldHashCheck({ oldHashes }: RunContext, scheme: OldScheme | undefined):
 }
 
 /**
- * After the record of a deleted key was removed, only its audit event is left. The event does not name the key's api, so
- * only a caller that may read the keys of all apis learns of it.
+ * After the record of a deleted key was removed, only its audit event is left. The event does not name the key's api,
+ * so only a caller that may read the keys of all apis learns of it.
  */
 async function missingCheck(context: RunContext, keyId: string | undefined): Promise<Check> {
   const { caller, db } = context;

@@ -103,7 +103,7 @@ function addressCheck(
   };
 }
 
-/** The most entries of `granted` in an explanation. */
+/** the maximum number of entries in the list `granted` of an explanation */
 const mostGranted = 1_000;
 
 function permissionsCheck({ key, query, sources }: Stored, passed: boolean): Check {
@@ -188,7 +188,7 @@ function usedText({ durationMs, cost }: PlannedRatelimit, { limit, used, passed 
     : `${state}: there is no room for a cost of ${cost}.`;
 }
 
-/** The failed check for a rate limit that is not stored, and of which the request sends only the name. */
+/** The failed check for a rate limit that the request only names, but that neither the key nor its identity has. */
 export function unknownRatelimitCheck({ name, cost = 1 }: { name: string; cost: number | undefined }): Check {
   return {
     check: "ratelimit",

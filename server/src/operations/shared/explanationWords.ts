@@ -10,7 +10,9 @@ const units = [
   ["s", 1_000],
 ] as const;
 
-/** A duration as text for people, rounded up, in the largest unit of which it has at least two: `60 s`, `3 min`, `24 h`. */
+/**
+ * A duration as text for people, rounded up, in the largest unit of which it has at least two: `60 s`, `3 min`, `24 h`.
+ */
 export function durationText(ms: number): string {
   const [unit, size] = units.find(([, size]) => ms >= 2 * size) ?? ["ms", 1];
   return `${Math.ceil(ms / size)} ${unit}`;

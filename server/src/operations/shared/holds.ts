@@ -60,7 +60,7 @@ export function settlementResponse(outcome: HoldOutcome): z.input<typeof settlem
 }
 
 /**
- * Settles or releases a hold. It is not audited, since the account's ledger records it. Repeating the same call is safe.
+ * Settles or releases a hold. This is not audited, since the account's ledger records it. The call is safe to repeat.
  * Errors: `reservation_not_found`, also if the caller may not see the hold; `reservation_ended` if the hold has already
  * ended in another way.
  */

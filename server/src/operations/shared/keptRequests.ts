@@ -10,13 +10,13 @@ const kept = verificationInput.omit({ key: true, tags: true });
 type KeptFields = z.output<typeof kept>;
 
 const maxChars = 4_096;
-/** is stored instead of a request that is not kept */
+/** the text that is stored if the fields of a request are not kept */
 const notKept = "-";
 
 /**
- * The fields of a verification's request that are stored with its usage event, so that `keys.explain` can decide it again.
- * Empty for a request that sent only a key. The fields of other requests are kept only if the verification was refused
- * and the JSON has at most `maxChars` characters.
+ * The fields of a verification's request that are stored with its usage event, so that `keys.explain` can check the
+ * same request again. Empty for a request that sent only a key. The fields of other requests are kept only if the
+ * verification was refused and the JSON has at most `maxChars` characters.
  */
 export function keptRequest(input: VerificationInput, isRefused: boolean, ip: string | undefined): string {
   const { permissions, credits, quotas, ratelimits, keyspaces, autoApply, migrationId } = input;
@@ -49,8 +49,8 @@ const mostEvents = 100;
 
 /**
  * Finds the recorded verification of this request. If the request verified several keys, `ref` says which key is meant.
- * Errors: `event_not_found`; `precondition_failed` if the request's fields were not kept; `invalid_input` if the request
- * verified several keys and `ref` names none.
+ * Errors: `event_not_found`; `precondition_failed` if the request's fields were not kept; `invalid_input` if the
+ * request verified several keys and `ref` names none.
  */
 export async function findRequest(
   context: RunContext,

@@ -26,7 +26,7 @@ export type KeyWalk = {
   isVisible(apiId: string): boolean;
 };
 
-/** `readUntil` is the last key that was read, if the walk ended because it had read `rowBudget` keys. */
+/** The keys for a page. `readUntil` is set if the walk ended because it had read `rowBudget` keys: the last one. */
 export type WalkedKeys = { found: Candidate[]; readUntil: Candidate | undefined };
 
 /** A list has up to two parts: the keys with a value to order by, such as an expiry, and the keys without one. */
@@ -37,7 +37,10 @@ type Context = Pick<RunContext, "caller" | "slow" | "usage">;
 /** Large enough that few statements are needed, and small enough that each statement takes little time. */
 const candidatesAtOnce = 1_000;
 
-/** The state of a walk. `budget`: how many more candidates it may read. `atOnce`: how many the next statement reads. */
+/**
+ * The state of a walk. Candidates are keys that are read in order and may match the filter. `budget`: how many more the
+ * walk may read. `atOnce`: how many the next statement reads.
+ */
 type Progress = { found: Candidate[]; after: Candidate | undefined; budget: number; atOnce: number };
 
 /** Reads candidates in order and keeps those that match, until the page is full or `rowBudget` candidates were read. */
@@ -65,7 +68,7 @@ async function walkPart(
     const limit = Math.min(progress.atOnce, progress.budget);
     const candidates = await part.read({ after: progress.after, descending: walk.descending, limit });
     const matched = await matching(context, walk, candidates);
-    // the statement for keys without a value also reads the keys that have one
+    // the statement for the keys without a value reads all keys, so those that have a value are left out here
     const ofPart = matched.filter(({ actual }) => part.hasValue || actual === null);
     progress.found.push(...ofPart.map(({ candidate }) => candidate));
     if (progress.found.length >= walk.limit) return "page is full";
@@ -137,7 +140,7 @@ function partsFrom({ caller, slow, usage }: Context, walk: KeyWalk): Part[] {
   return first === -1 ? [] : parts.slice(first);
 }
 
-/** The candidates that match the filter, each with its current value of `orderBy`. */
+/** The candidates that match the filter. `actual` is the value that each now has in the field `orderBy`. */
 async function matching(
   { caller, slow, usage }: Context,
   { filter, orderBy, unusedSinceMs, isVisible }: KeyWalk,

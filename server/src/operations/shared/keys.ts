@@ -34,7 +34,7 @@ export const byteLength = z
     "The number of random bytes in the key. They are written in base58, so 16 bytes become about 22 characters.",
   );
 
-/** A whole key in the response that creates it. */
+/** The whole secret of a new key, in the response that creates the key. */
 export const newKeySecret = z
   .string()
   .min(1)

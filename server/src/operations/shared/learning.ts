@@ -24,9 +24,9 @@ export function upstreamOf({ upstream, caller }: RunContext): Upstream | undefin
 }
 
 /**
- * Finds a key whose hash is not stored yet. If a waiting key has the same first characters, asks the upstream, and stores
- * the hash with the waiting key that the upstream names. Returns `undefined` if there is no such key, or if the caller
- * may not verify it.
+ * Finds a key whose hash is not stored yet. If a waiting key has the same first characters, asks the upstream, and
+ * stores the hash with the waiting key that the upstream names. Returns `undefined` if there is no such key, or if the
+ * caller may not verify it.
  * Errors: `upstream_unavailable`.
  */
 export async function findThroughUpstream(
@@ -72,7 +72,7 @@ async function ask(
   }
 }
 
-/** The waiting key that the verdict names. Undefined if that key does not wait, or if its first characters differ. */
+/** The waiting key that the verdict names. Undefined if that key does not wait, or does not begin like `key`. */
 export async function waitingFor(
   { db, caller }: RunContext,
   key: string,
@@ -120,7 +120,7 @@ export async function storeLearnedHash(
   return true;
 }
 
-/** The key or identity that has the credits in the verdict. */
+/** The owner of the credits in the verdict: the key or its identity. Undefined if the key has no such identity here. */
 export function creditsOwner(
   workspaceId: string,
   { creditsOwner = "key" }: KeyVerdict,
@@ -130,7 +130,9 @@ export function creditsOwner(
   return id ? { workspaceId, id, kind: creditsOwner } : undefined;
 }
 
-/** Sets the owner's credits. `undefined` changes nothing: an upstream that sends no credits need not mean unlimited ones. */
+/**
+ * Sets the owner's credits. `undefined` changes nothing: if an upstream sends no credits, they need not be unlimited.
+ */
 export async function setCredits(
   context: TransactContext,
   owner: Owner,

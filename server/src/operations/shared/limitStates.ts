@@ -5,7 +5,7 @@ import type { RunContext } from "../../operation.ts";
 import { storedRatelimit } from "./ratelimits.ts";
 import { amount, instant } from "./values.ts";
 
-/** A stored rate limit as it stands now. */
+/** A stored rate limit with its current use. */
 export const limitState = storedRatelimit.extend({
   owner: z.enum(["key", "identity"]).describe("Who has the limit. All keys of an identity share its limits."),
   used: amount.describe("The cost that counts now. It may exceed a limit that was lowered."),
@@ -27,7 +27,7 @@ export const limitStateExample: z.input<typeof limitState> = {
   reset: 1_767_225_660_000,
 };
 
-/** The limits as they stand now. Nothing is counted. */
+/** Reads the current use of these rate limits, and counts nothing. */
 export async function limitStates(
   { counters, now }: RunContext,
   limits: readonly PlannedRatelimit[],

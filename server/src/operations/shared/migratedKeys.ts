@@ -10,7 +10,8 @@ import {
 } from "../../storage/queries/keys/migrations.ts";
 
 /**
- * Finds a migrated key at its first verification, and stores the hash of the whole key, which identifies it from then on.
+ * Finds a migrated key at its first verification, and stores the hash of the whole key. Later verifications find the
+ * key by this hash.
  * Returns `undefined` if there is no such key, or if the caller may not verify it.
  * Errors: `key_malformed` if the key does not have the form that the migration's algorithm needs.
  */
@@ -26,7 +27,7 @@ export async function findMigratedKey(
   const { prefix, start, longToken } = parsed;
   const pending = await findPendingKey(db, workspaceId, migrationId, hashKey(longToken));
   const hash = hashKey(key);
-  if (pending === undefined) return caches.keys.find(workspaceId, hash); // another request may have been first
+  if (pending === undefined) return caches.keys.find(workspaceId, hash); // another request may have stored the hash
   if (!may(caller, "api", pending.apiId, "verify_key")) return undefined;
   await context.inTransaction(async ({ tx, audit, evict }) => {
     if (!(await applyFirstVerification(tx, workspaceId, pending.id, { hash, start, prefix }))) return;

@@ -11,7 +11,7 @@ export type Target = { apiId: string; algorithm: Algorithm; migrationId: string 
 
 /** A key to migrate, after all validation that needs no database. */
 type PreparedKey = {
-  /** in the form in which it is stored */
+  /** the hash of the key, in the form in which the database stores it */
   hash: string;
   /** hash of the migration, the api and all fields of the item, to recognize an item that is sent again */
   migratedFrom: string;
@@ -29,7 +29,7 @@ const rowsPerPart = 500;
 const keysPerTurn = 100;
 
 /**
- * Validates all items before any key is stored. If several items have one hash, the first counts. After every
+ * Validates all items before any key is stored. If several items have the same hash, uses the first. After every
  * `keysPerTurn` items, other requests get a turn.
  * Errors: `invalid_input` for the first key that is invalid.
  */
@@ -52,7 +52,9 @@ export async function prepareKeys(
   return [...byHash.values()];
 }
 
-/** Splits the keys into parts of at most `rowsPerPart` database rows. A key that alone needs more is a part of its own. */
+/**
+ * Splits the keys into parts of at most `rowsPerPart` database rows. A key that alone needs more is a part of its own.
+ */
 export function* inParts(keys: readonly PreparedKey[]): Generator<PreparedKey[]> {
   let part: PreparedKey[] = [];
   let rows = 0;
@@ -71,8 +73,8 @@ export function* inParts(keys: readonly PreparedKey[]): Generator<PreparedKey[]>
 }
 
 /**
- * Creates the keys with their roles, permissions, credits and limits, in a few statements. Returns the keys' ids by hash.
- * A key whose hash is already stored stays unchanged, and its id is returned only if the same item created it.
+ * Creates the keys with their roles, permissions, credits and limits, in a few statements. Returns their ids by hash.
+ * A key whose hash is already stored stays unchanged. Its id is returned only if an equal item created it.
  * Errors: `role_not_found`.
  */
 export async function migratePart(

@@ -142,7 +142,7 @@ function planAll(context: RunContext, inputs: readonly LimitInput[]): MaybePromi
   return planned;
 }
 
-/** `next` is the namespace of the first input that `planned` does not have yet. */
+/** Plans the inputs that `planned` does not have yet. `next` is the namespace of the first of them. */
 async function planRest(
   context: RunContext,
   inputs: readonly LimitInput[],
@@ -183,7 +183,7 @@ function stateOf({ passed, remaining, resetInMs }: WindowState, nowMs: number) {
 
 /**
  * The namespace to count in. Creates it if it does not exist and the caller may create namespaces.
- * Errors: `bound_exceeded`; `insufficient_permissions`. Its message does not reveal whether the namespace exists.
+ * Errors: `bound_exceeded`; `insufficient_permissions`, whose message does not reveal whether the namespace exists.
  */
 function findOrCreateNamespace(context: RunContext, ref: string): MaybePromise<NamespaceRecord> {
   const { caller, caches } = context;
@@ -216,7 +216,7 @@ async function createNamespace(context: RunContext, name: string): Promise<Names
     return id;
   });
   const found = await caches.namespaces.find(workspaceId, name);
-  return found ?? { id: claimedId, overrides: overrideTable([]) }; // another caller may have deleted it since
+  return found ?? { id: claimedId, overrides: overrideTable([]) }; // the namespace may have been deleted since
 }
 
 /** The window to count in: the override's for this identifier, if the namespace has one, or the request's. */

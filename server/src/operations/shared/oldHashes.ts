@@ -10,7 +10,7 @@ type Action = "verify_key" | "read_key";
 
 /**
  * Finds a key that was imported with a hash such as bcrypt, and stores its SHA-256, by which it is found from then on.
- * Returns `undefined` if there is no such key, or if the caller does not have the permission.
+ * Returns `undefined` if there is no such key, or if the caller may not do `action` with the key.
  * Errors: `hashing_busy`.
  */
 export async function findByOldHash(
@@ -30,7 +30,7 @@ export async function findByOldHash(
     async (write) => void (await storeLearnedHash(context, write, match.waiting, hash)),
   );
   const found = await findStored();
-  // a deleted key has the same SHA-256, so it was not stored: the next guess need not be compared
+  // a deleted key already has this SHA-256, so it was not stored: later requests with this key skip the comparison
   if (found === undefined) oldHashes.rejectMatch(key, match.compared);
   return found;
 }
@@ -59,8 +59,9 @@ async function findWaiting(
 }
 
 /**
- * The keys whose hashes are compared with one guess. The bounds keep a guess cheap. Candidates are sorted by how many
- * characters they have in common with the guess; the import ensures that those with the longest start are within the bounds.
+ * Selects the waiting keys that are compared with a presented key: so few that a guess is cheap. The candidates come
+ * sorted: those that share the most first characters with the presented key come first. The import limits their number,
+ * so they are always selected.
  */
 function affordable(candidates: readonly WaitingKey[]): WaitingKey[] {
   let work = 0;

@@ -8,7 +8,7 @@ const rowsOf = (count: number, bytes: number) =>
 const itemOf = ({ id, bytes }: { id: string; bytes: number }) => ({ id, text: "x".repeat(bytes) });
 const idsOf = (items: { id: string }[]) => items.map(({ id }) => id);
 
-/** A page of `loadedPage`. `loads` has the number of rows of each load. */
+/** Calls `loadedPage`. `loads` has how many rows each call of `load` got. */
 async function loaded(rows: ReturnType<typeof rowsOf>, limit: number, bytesOf = rows[0]?.bytes ?? 0) {
   const loads: number[] = [];
   const load = async (some: typeof rows) => {

@@ -43,7 +43,7 @@ export function notACursor(): Failure {
 }
 
 /**
- * Where the page begins, in a list that a request can order by several fields.
+ * Where the page begins, in a list that a request can order by one of several fields.
  * Errors: `invalid_input` for a cursor that this server never returned, or that belongs to another order.
  */
 export function orderedStart(cursor: string | undefined, by: string | undefined): Position | undefined {
@@ -91,7 +91,7 @@ type Loading<H, T> = {
 
 /**
  * Like `pageOf`, for rows that become large items. It loads at most `maxLoadedBytes` at a time, estimated by `bytesOf`,
- * until the page is full. The JSON that measures the items is not kept, so that a page is not in memory twice.
+ * until the page is full. It measures an item by its JSON, but does not keep the JSON, which would take memory, too.
  */
 export async function loadedPage<H extends { id: string }, T>(
   rows: readonly H[],

@@ -256,7 +256,7 @@ export async function newQuotas(
   return changedQuotas([], given, rules, now());
 }
 
-/** The quotas after a request has replaced them all. One whose name stays keeps its use, unless `restart` is true. */
+/** The quotas after a request has replaced all. A quota of the same name keeps its use, unless `restart` is true. */
 export function changedQuotas(
   current: readonly Quota[],
   given: GivenQuotas,

@@ -47,7 +47,7 @@ export const newRootKeyExample = {
 };
 
 /**
- * Reads the calling root key again. Until this transaction ends, no other transaction changes the workspace's root keys.
+ * Reads the calling root key again, and prevents other transactions from changing the workspace's root keys.
  * Errors: `root_key_not_found` if it was deleted.
  */
 export async function lockRootKeys({ tx, caller }: TransactContext): Promise<StoredRootKey> {
@@ -58,10 +58,11 @@ export async function lockRootKeys({ tx, caller }: TransactContext): Promise<Sto
 }
 
 /**
- * Converts the permissions of a request to those that are stored: a URN may stand for several. `own` is the calling root
- * key. `current` are the permissions that the changed root key already has.
- * Errors: `invalid_input` for text that is not a permission; `insufficient_permissions` for a permission that `own` does
- * not hold, and for `server.*.read_status`, unless `current` has it.
+ * Converts the permissions of a request to those that are stored: a URN may stand for several. `own` is the calling
+ * root key. `current` are the permissions that the changed root key already has.
+ * Errors: `invalid_input` for text that is not a permission. `insufficient_permissions` for a permission that `own`
+ * does not hold, and for `server.*.read_status`, which only the command line grants. If `current` already has
+ * `server.*.read_status`, the root key may keep it.
  */
 export async function requireGrantable(
   { tx, caller: { workspaceId } }: TransactContext,

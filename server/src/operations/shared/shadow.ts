@@ -21,7 +21,7 @@ import { requestedOf, type VerificationInput } from "./verificationInput.ts";
 import { notFound, type VerificationResponse, verificationResponse } from "./verificationResponse.ts";
 import { findVerifiedKey, isVisible, recordNotFound, recordOutcome } from "./verifiedKeys.ts";
 
-/** The upstream, if it decides this request: in shadow mode. If undefined, this server decides. */
+/** The upstream, if it decides this request, as it does in shadow mode. If undefined, this server decides. */
 export function shadowOf(context: RunContext): Upstream | undefined {
   if (context.upstream === undefined) return undefined;
   const upstream = upstreamOf(context);
@@ -43,8 +43,8 @@ type Shadowed = {
 type Own = { key: KeyRecord; outcome: Settled<Outcome> };
 
 /**
- * Returns the upstream's verdict. This server verifies the key too, counts how the verdicts differ, and stores the hash of
- * a waiting key that the upstream names. If the upstream is not available, this server decides about keys that it knows.
+ * Returns the upstream's verdict. This server verifies the key too, counts how the verdicts differ, and stores the hash
+ * of a waiting key that the upstream names. If the upstream is not available, this server decides about its own keys.
  * Errors: `upstream_unavailable`; `precondition_failed` for a field that the upstream does not have; those of
  * `requestedOf` and `judge`.
  */
@@ -64,7 +64,7 @@ export async function verifyInShadow(
   }
 }
 
-/** Refuses the fields that the upstream does not have. If they were left out, the caller would not notice. */
+/** Refuses fields that the upstream does not have: if they were not forwarded, the caller would not notice. */
 function refuseOwnFields({ credits, quotas, ip, keyspaces, autoApply }: VerificationInput): void {
   const named = { "credits.reserve": credits?.reserve, quotas, ip, keyspaces };
   const field =
@@ -112,7 +112,10 @@ function decideAlone({ context, input }: Shadowed, { key, outcome }: Own): Verif
   return verificationResponse(key, outcome.value);
 }
 
-/** The error for a request that the upstream refused: this server's own if it has the same code, since it says more. */
+/**
+ * The error for a request that the upstream refused. If this server refuses the request with the same code, it is this
+ * server's error, since its message says more.
+ */
 function refusedBoth(
   shadowed: Shadowed,
   own: Own | undefined,
@@ -183,7 +186,7 @@ async function followCredits(
   const owner = creditsOwner(workspaceId, verdict, { subjectId, identityId: identity?.id });
   if (owner === undefined) return;
   await context.inTransaction((write) =>
-    // `latest` is called within the transaction: if two requests wait for each other, both store the newer balance
+    // `latest` is called within the transaction: if two requests update the balance at once, both store the newer one
     setCredits({ ...context, ...write, note: context.note }, owner, upstream.credits.latest(hash)),
   );
 }

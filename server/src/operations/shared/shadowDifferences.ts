@@ -5,7 +5,7 @@ import type { DifferenceKind } from "../../upstream/upstream.ts";
 import type { KeyVerdict } from "./learning.ts";
 import type { Outcome } from "./verification.ts";
 
-/** One difference between two verdicts. Its values are only codes and numbers of credits: others may be private. */
+/** One difference between two verdicts. It has only their codes and numbers of credits: other values may be private. */
 export type Difference = {
   kind: DifferenceKind;
   own: string | number | undefined;
@@ -16,8 +16,8 @@ export type Difference = {
 const countedCodes: readonly string[] = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"];
 
 /**
- * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key is under way. If one is,
- * the two servers may count in different orders, so codes and credits that depend on the order are not compared.
+ * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key is under way. If one
+ * is, the two servers may count in different orders, so codes and credits that depend on the order are not compared.
  * `isNew`: the key was waiting until now, so its credits were just copied from the upstream.
  */
 export function differencesBetween(

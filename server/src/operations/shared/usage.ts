@@ -4,7 +4,7 @@ import { text } from "./values.ts";
 
 export type { UsageRow };
 
-/** An analytics query in SQL, which the API has but this server does not run. An empty query is refused as invalid. */
+/** A query in SQL, as in Unkey's API. This server does not run such queries, and refuses an empty one as invalid. */
 export const analyticsQuery = text(1, 16_384)
   .refine((query) => query.trim() !== "", {
     error: "is empty",
@@ -68,7 +68,7 @@ export function usageGroups(rows: readonly UsageRow[]): (Sums & { name: string }
   return [...groups.values()].sort((one, other) => other.total - one.total).slice(0, maxGroups);
 }
 
-/** Rows of settlements have credits but a count of 0, so they are no outcome. */
+/** Adds the row to its outcome. Skips rows of settled holds, which have credits but count no verification. */
 function addOutcome({ outcomes }: Sums, { outcome, count }: Pick<UsageRow, "outcome" | "count">): void {
   if (count > 0) outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
 }

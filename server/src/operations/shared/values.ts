@@ -40,7 +40,7 @@ const List = z.core.$constructor("List", (list: z.ZodArray, def: z.core.$ZodArra
 
 const itemsPerSlice = 200;
 
-/** Yields after each slice of the items; returns the payload. */
+/** Validates the items, and yields after each slice of them. Returns Zod's payload with the result. */
 function* parseSlices(
   items: readonly unknown[],
   element: z.core.SomeType,
@@ -75,8 +75,8 @@ function violationsIn(issue: z.core.$ZodRawIssue): number {
 }
 
 /**
- * Like `z.array`, for long lists. Validation stops after `maxViolations` violations. If it is asynchronous, other requests
- * get a turn between slices.
+ * Like `z.array`, for long lists. Validation stops after `maxViolations` violations. If it is asynchronous, other
+ * requests get a turn between slices.
  */
 export function list<T extends z.ZodType>(element: T): z.ZodArray<T> {
   return new List({ type: "array", element }) as unknown as z.ZodArray<T>;

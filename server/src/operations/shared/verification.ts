@@ -76,8 +76,8 @@ function afterCounting(
 }
 
 /**
- * Whether the verification has to read accounts. If the request names quotas or holds units it has to, even without an
- * account, so that it can be refused.
+ * Whether the verification has to read accounts. It always has to if the request names a quota or reserves units: if
+ * there is no account, that request must be refused.
  */
 export function spendsFromAccounts(key: KeyRecord, { cost, hold }: Requested): boolean {
   return key.hasAccount || key.identityHasAccount || cost.quotas.size > 0 || hold !== undefined;
@@ -94,12 +94,14 @@ export function spendOf(key: KeyRecord, { cost, hold }: Requested): Spend {
   return { ...spenderOf(key), cost, hold: hold && { ...hold, keyId: key.id, apiId: key.apiId } };
 }
 
-/** The owners to spend from: the key, and its identity if the identity has an account. */
+/** Whose accounts a verification spends from: always the key's, and its identity's if that has one. */
 export function spenderOf({ workspaceId, subjectId, identity, identityHasAccount }: KeyRecord) {
   return { workspaceId, subjectId, identityId: identityHasAccount ? identity?.id : undefined };
 }
 
-/** Judges the key by its record alone. Returns the code of the refusal, or the rate limits to count. Errors: as `judge`. */
+/**
+ * Judges the key by its record alone. Returns the code of the refusal, or the rate limits to count. Errors: as `judge`.
+ */
 export function judgeStored(
   context: RunContext,
   key: KeyRecord,
@@ -142,7 +144,7 @@ function countedOf(hit: Hit, ratelimits: readonly PlannedRatelimit[], now: () =>
   return { ratelimits, hit, atMs: now() };
 }
 
-/** The outcome of a key that passed its rate limits. If spending is refused or fails, first gives back what they counted. */
+/** The outcome of a key that passed its rate limits. If spending is refused or fails, gives back what was counted. */
 export async function afterSpending(
   context: RunContext,
   spending: Promise<Spent>,
@@ -172,7 +174,9 @@ function heldBy(hold: Requested["hold"], cost: Cost, expiresAt: number | undefin
   return { id: hold.id, amount, expiresAt };
 }
 
-/** Gives back what this request counted, and reads the windows again, since other requests may have counted meanwhile. */
+/**
+ * Gives back what this request counted, and reads the windows again, since other requests may have counted meanwhile.
+ */
 async function giveBack(context: RunContext, { ratelimits, hit }: Counted): Promise<Counted | undefined> {
   await context.counters.giveBack(hit);
   const free = ratelimits.map((limit) => ({ ...limit, cost: 0 }));
@@ -193,7 +197,9 @@ function plan(
   throw planFailure(result.flaw);
 }
 
-/** `invalid_input` if the request sends only one of `limit` and `duration`, `precondition_failed` if it sends neither. */
+/**
+ * `invalid_input` if the request sends only one of `limit` and `duration`, `precondition_failed` if it sends neither.
+ */
 export function planFailure({ index, problem }: PlanFlaw): Failure {
   const location = `body.ratelimits[${index}]`;
   if (problem === "incomplete") {
@@ -209,7 +215,7 @@ const maxParsedQueries = 1_000;
 const parsedQueries = new Map<string, PermissionQuery>();
 
 /**
- * Parses a permission query. The last ones are cached, since programs send the same few queries again and again.
+ * Parses a permission query. Parsed queries are cached, since programs send the same few again and again.
  * Errors: `permissions_query_syntax_error`.
  */
 export function parseQuery(text: string): PermissionQuery {

@@ -29,8 +29,8 @@ type Judged = Verification & { judged: Settled<Refusal | readonly PlannedRatelim
 type Checked = { refusal: Refusal | undefined; counted: Counted | undefined };
 
 /**
- * Decides the verifications with the same outcomes as `judge`, called for one after the other. They are counted together
- * and spend in one commit, unless one may give back counts that a later one depends on.
+ * Decides the verifications with the same outcomes as if `judge` were called for one after the other. They are counted
+ * together and spend in one commit, unless a verification may give back counts on which a later one depends.
  */
 export async function judgeAll(
   context: RunContext,
@@ -51,9 +51,9 @@ export async function judgeAll(
 }
 
 /**
- * How many of the first verifications can be decided together. A verification that lacks credits gives back what it
- * counted, and a later one with the same counter must see that. So the first whose credits may not suffice, and which
- * shares a counter with a later one, is the last of the group.
+ * How many verifications, from the first on, can be decided together. A verification that lacks credits gives back what
+ * it counted, and a later one that counts the same rate limit must see that. So the group ends with the first
+ * verification that may lack credits and counts the same rate limit as a later one.
  */
 async function independentCount(context: RunContext, rest: readonly Judged[]): Promise<number> {
   const shared = sharingCounters(rest);
@@ -69,7 +69,7 @@ async function independentCount(context: RunContext, rest: readonly Judged[]): P
   return rest.length;
 }
 
-/** The verifications that spend, and that count rate limits of the same key or identity as a later one. */
+/** The verifications that spend and share counters with a later one: both count limits of the same key or identity. */
 function sharingCounters(rest: readonly Judged[]): Set<Judged> {
   const later = new Set<string>();
   const sharing = new Set<Judged>();
@@ -82,7 +82,7 @@ function sharingCounters(rest: readonly Judged[]): Set<Judged> {
   return sharing;
 }
 
-/** The rate limits to count. Undefined if the verification is refused before that. */
+/** The rate limits that the verification counts. Undefined if an earlier check refuses it. */
 function limitsOf({ judged }: Judged): readonly PlannedRatelimit[] | undefined {
   return "error" in judged || typeof judged.value === "string" ? undefined : judged.value;
 }
@@ -136,8 +136,8 @@ function hasPassed(checked: Settled<Checked> | undefined): boolean {
 }
 
 /**
- * The outcome of a verification whose limits are counted. A refused one spends nothing, but if others of the batch spend
- * from its accounts, it reads them in the same commit, so that it shows what the earlier ones have left.
+ * The outcome of a verification whose limits are counted. A refused verification spends nothing. But if others of the
+ * batch spend from its accounts, it reads these in the same commit, so that it shows what the earlier ones have left.
  */
 function conclude(
   context: RunContext,

@@ -198,7 +198,7 @@ function holdOf(
   { credits, quotas = [], tags = [] }: Omit<VerificationInput, "key">,
   { newId, requestId }: RunContext,
 ): Requested["hold"] {
-  if (credits === undefined && quotas.length === 0) return undefined; // as in most verifications
+  if (credits === undefined && quotas.length === 0) return undefined; // most verifications end here
   const items = [
     ...(credits === undefined ? [] : [{ ...credits, location: "body.credits", name: undefined }]),
     ...quotas.map((quota, index) => ({ ...quota, location: `body.quotas[${index}]` })),

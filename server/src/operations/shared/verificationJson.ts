@@ -40,7 +40,7 @@ function isPlain({ limits }: KeyRecord, { code, credits, quotas, hold, counted }
 type Constants = {
   /** the response without rate limits and without its last brace */
   response: string;
-  /** each rate limit up to its `reset` */
+  /** the JSON of each rate limit up to its `reset`, after which responses differ */
   limits: readonly string[];
 };
 
@@ -65,15 +65,15 @@ function assembled({ response, limits }: Constants, { counted }: Outcome): strin
   return `${text}]}`;
 }
 
-/** The key that used a place of the cache last, and its constants if it used the place at least twice in a row. */
+/** A place of the cache: the key that used it last, and the key's constants if it used the place twice in a row. */
 type Place = { key: KeyRecord; constants: Constants | undefined };
 
 const places: (Place | undefined)[] = Array.from({ length: 256 }, () => undefined);
 
 /**
  * The constants of a key that is verified often, from a cache with a fixed number of places. The key's id decides its
- * place. The constants are built only when a key is verified twice before another key of the same place. They are never
- * out of date, since a change to the key replaces its record, and a place belongs to a record.
+ * place. The constants are built only when a key is verified twice in a row, without another key of the same place in
+ * between. They are never out of date: a change to the key replaces its record, and a place is used for one record.
  */
 function constantsOf(key: KeyRecord): Constants | undefined {
   const index = placeOf(key.id);

@@ -35,7 +35,10 @@ function warningsOf(warnings: string[]): Warnings {
   return warnings.length === 0 ? {} : { warnings };
 }
 
-/** A past `expires` between these two is probably in seconds (2001 to 2100): as milliseconds it would be a day in early 1970. */
+/**
+ * A past `expires` between these two is a time in early 1970. It was probably meant in seconds: then it is between the
+ * years 2001 and 2100.
+ */
 const leastSeconds = 1_000_000_000;
 const mostSeconds = 4_102_444_800;
 
