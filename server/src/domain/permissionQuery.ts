@@ -113,7 +113,11 @@ function openGroup(parser: Parser, position: number): PermissionQueryError | und
 function closeGroup(parser: Parser, position: number): PermissionQueryError | undefined {
   const [group, parent] = [parser.groups.at(-1), parser.groups.at(-2)];
   if (group === undefined || parent === undefined) {
-    return { position, message: "this parenthesis closes none", fix: "remove it, or add the `(` that it should close" };
+    return {
+      position,
+      message: "this parenthesis closes none",
+      fix: "remove it, or add the `(` that it should close",
+    };
   }
   if (parser.last === "(") {
     return {
