@@ -78,8 +78,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // This call may have waited for a reply until Redis was back. Then the grants of earlier calls are on their way,
-    // and this call's grant is sent now.
+    // If Redis came back while this call waited for a reply, earlier grants are on their way, and this one follows.
     if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
   }
