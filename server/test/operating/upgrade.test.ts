@@ -14,7 +14,7 @@ const server = testServer({
   config: { DATABASE_CONNECTIONS: "4", ALLOW_LOCAL_COUNTERS: "true" },
 });
 beforeAll(async () => {
-  // With few connections, calls after the migration use statements that their connection has prepared before it.
+  // With few connections, calls after the migration run statements that their connection prepared before the migration.
 });
 
 /** Calls every operation with its example, each with records of its own. Returns the statuses. */
