@@ -108,8 +108,8 @@ async function expectWholeResponses(
     expect(outcome.response.data).toEqual(knownTo(client.name, tried, data));
     await after?.();
   }
-  // The calls of a list search, since the list also has rows of other tests. An older client cannot search, so it may
-  // have sent none of them. `expectEveryRow` tests lists with every client.
+  // The calls for a list use a search, since the list also has rows of other tests. An older client cannot search, so
+  // it may have sent none of these calls. `expectEveryRow` tests lists with every client.
   if (tried.succeeds.length > 0 && tried.list === undefined) expect(sent).toBeGreaterThan(0);
 }
 
