@@ -56,7 +56,10 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => server.stop());
 
-/** Sends `times` requests in all, one after the other for each body, so that the number of connections stays the same. */
+/**
+ * Sends `times` requests in all. Each body has a caller, which waits for a response before it sends the body again, so
+ * the number of connections stays the same.
+ */
 async function send(times: number, operation: string, bodies: readonly string[]): Promise<void> {
   const headers = { Authorization: `Bearer ${server.rootKey}`, "Content-Type": "application/json" };
   const sendAgainAndAgain = async (body: string) => {

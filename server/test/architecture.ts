@@ -19,8 +19,8 @@ type Rule = {
 const stored = ["domain/", "storage/"];
 
 /**
- * The import table. A room is a file or a folder of `server/src`, or `sdk/src/`. If several rooms contain a file, it
- * belongs to the one with the longest name, in which `<group>` stands for any folder and does not count.
+ * The import table. A room is a file or a folder of `server/src`, or of the client (`sdk/src/…`). `<group>` stands for
+ * any folder. If several rooms contain a file, it belongs to the one with the longest name; `<group>` adds no length.
  */
 export const rooms: Readonly<Record<string, Rule>> = {
   "errors.ts": {},
@@ -315,7 +315,7 @@ function refusal(path: string, room: string, { target, typesOnly }: Import): str
     if (mayImport(room, rule, roomOf(targetPath), typesOnly)) return undefined;
     return `${path} imports ${typesOnly ? "types of " : ""}${targetPath}`;
   }
-  if (/^bun(:|$)/.test(target)) return undefined; // `mayNameBun` decides this
+  if (/^bun(:|$)/.test(target)) return undefined; // `mayNameBun` decides which files may import Bun
   return mayUse(rule, target, typesOnly) ? undefined : `${path} imports ${target}`;
 }
 
@@ -336,8 +336,8 @@ function mayUse(
 }
 
 /**
- * Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. If there is a parenthesis or
- * backtick before `from`, it is not a re-export, but an exported function with SQL.
+ * Finds static, bare and dynamic imports, re-exports, and files that are started by their URL. An `export` with a
+ * parenthesis or backtick before `from` is not a re-export: it is a function, and the `from` is in its SQL.
  */
 function importsOf(code: string): Import[] {
   const statements = /^\s*(?:import|export)\s+(type\s)?(?:[^"'`;()]*?\sfrom\s+)?["']([^"']+)["']/gm;

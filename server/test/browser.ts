@@ -2,8 +2,8 @@ import type { Reply, TestServer } from "./harness.ts";
 import { readReply } from "./reply.ts";
 
 /**
- * Calls the console as its page in a browser does: with the cookie, and with the headers by which browsers say where
- * a request is from.
+ * Calls the console as its page in a browser does: with the cookie, and with the headers in which browsers state which
+ * site a request comes from.
  */
 export type Browser = {
   /** the value of the Cookie header; empty without a session */

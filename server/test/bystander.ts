@@ -68,7 +68,7 @@ export async function startSubject(options: ProgramOptions = {}): Promise<Servin
   };
 }
 
-/** Runs `during`, and returns what the bystander has seen from before its start until after its end. */
+/** Runs `during` while the bystander sends its requests, and returns what the bystander has seen. */
 export async function watch(subject: Subject, during: () => Promise<unknown>): Promise<Impact> {
   const bystander = Bun.spawn([process.execPath, import.meta.path, JSON.stringify(subject)], {
     stdin: "pipe",
@@ -130,7 +130,7 @@ function questionsFor({ rootKey, key, spendingKey }: Subject): Question[] {
   ];
 }
 
-/** What the operating system says about the main thread of a process, and when this was read. */
+/** What the operating system said at `atMs` about a main thread: how long it has run, and waited for a processor. */
 type Sample = { atMs: number; computedMs: number; queuedMs: number };
 
 function sampleMainThread(pid: number): Sample {
@@ -172,8 +172,9 @@ type Watching = {
 };
 
 /**
- * Takes samples regularly. The bystander may notice a response late, so the last sample may be from after its arrival. The
- * one before it is not: between two samples, the bystander reads everything that has arrived.
+ * Takes samples regularly. The bystander may notice a response so late that the newest sample was taken after its
+ * arrival. The sample before the newest was taken earlier than that, since the bystander reads everything that has
+ * arrived before it takes another sample.
  */
 function startSampling(pid: number, eachTime: () => void): Watching {
   let older = sampleMainThread(pid);
@@ -200,7 +201,7 @@ function noImpact(): Impact {
   };
 }
 
-/** Runs in the bystander's own process: sends requests until its standard input ends, and then each of them once more. */
+/** Runs in the bystander's own process. Repeats its requests until standard input ends, and then sends each again. */
 async function bystand(subject: Subject): Promise<void> {
   const { url, pid } = subject;
   try {

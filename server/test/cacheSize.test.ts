@@ -6,7 +6,7 @@ import { newFolder } from "./program.ts";
 const oneLimit: Shape = { keys: 10_000, perIdentity: 1, limits: 1, meta: "{}", permissions: 0 };
 const meta = '{"plan":"pro","email":"user-#@example.com","seats":{"bought":#,"used":[1,2,3]}}';
 
-/** Returns the bytes for each cached key: by how much the heap grew after garbage collection, and what the cache says. */
+/** Returns how many bytes a cached key takes: measured by the growth of the heap, and as the cache counts them. */
 async function bytesPerKey(shape: Shape): Promise<{ measured: number; counted: number }> {
   const script = new URL("./cacheSize.child.ts", import.meta.url).pathname;
   const path = join(newFolder(), "latchkey.db");

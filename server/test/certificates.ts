@@ -1,6 +1,6 @@
 /**
- * Creates a private certificate authority in `folder` (`authority.crt`), and its certificate for localhost
- * (`server.crt`, `server.key`).
+ * Creates a private certificate authority in `folder` (`authority.crt`), and a certificate for localhost that it has
+ * signed (`server.crt`, `server.key`).
  */
 export function makeCertificates(folder: string): void {
   const openssl = (...words: string[]) => {

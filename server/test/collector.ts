@@ -1,4 +1,4 @@
-/** A span that the collector has received. Its attributes have plain values. */
+/** A span that the collector has received. Its attributes are plain values, without OTLP's names of their types. */
 export type Sent = {
   name: string;
   traceId: string;

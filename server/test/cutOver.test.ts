@@ -1,6 +1,7 @@
 /**
- * Tests a move from another server without downtime, through all its steps: import, `shadow`, `fallback`, `off`. Requests
- * come all the time. A second old server is not replaced and gets the same requests: it shows how each must be decided.
+ * Tests a move from another server without downtime, through all its steps: import, `shadow`, `fallback`, `off`.
+ * Clients send requests throughout. A second old server (`control`) gets the same requests and is not replaced: its
+ * responses show how each request must be decided.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
@@ -69,9 +70,12 @@ const command = async (...words: string[]) => {
 type Place = { server: TestServer; rootKey: string };
 let place: Place;
 
-/** Kinds of keys that are used only from the step `shadow` on, since windows that began on the old server are not moved. */
+/**
+ * Kinds of keys with rate limits. Clients use them only from the step `shadow` on, since a move does not take over
+ * windows that began on the old server.
+ */
 const limitedKinds = ["limited", "ofUser", "ofUserToo"];
-/** Kinds of keys that are used only from the step `fallback` on. */
+/** Kinds of keys that clients use only after the step `fallback`, so that it begins before their hashes are known. */
 const lateKinds = ["prefixed", "daily", "both"];
 
 /** The requests with a key of each kind. They are sent one after the other. */
@@ -114,8 +118,8 @@ async function ask(kind: string, body: object): Promise<void> {
 }
 
 /**
- * The clients, each with the kinds of keys that it uses. Keys of one identity share its limits, so one client uses
- * all of them.
+ * The clients, each with the kinds of keys that it uses one after the other. Keys of one identity share its limits, so
+ * a single client uses all of them: their requests then reach both servers in the same order.
  */
 const clients = [
   ["plain", "credits", "expired", "limited", "monthly"],

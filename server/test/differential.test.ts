@@ -20,7 +20,9 @@ afterAll(async () => {
   for (const server of servers) await server.stop();
 });
 
-/** A workspace on one of the servers. Names such as `<key 3>` stand for what the server generates at random. */
+/**
+ * A workspace on one of the compared servers. Names such as `<key 3>` stand for what the server generates at random.
+ */
 type View = {
   send(call: { operation: string; body: string; idempotencyKey?: string }): Promise<Reply>;
   /** Returns the response with names in place of ids, keys and cursors. */

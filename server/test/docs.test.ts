@@ -12,7 +12,7 @@ const programs = join(root, "node_modules/.bin");
 /** A shell block of a page, and the output that the block after it shows. */
 type Example = { code: string; promised: string | undefined };
 
-/** The examples of a page that can run: shell blocks that call the server. Commands of npm are left out. */
+/** Returns the examples on a page that this test can run: shell blocks that call the server, without npm commands. */
 function examplesOf(page: string): Example[] {
   const blocks = [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, text = ""]) => ({
     language,
@@ -51,7 +51,7 @@ async function shell(script: string, folder: string, settings: Record<string, st
   return printed;
 }
 
-/** Returns whether the output is what the page shows. There, `…` matches any text, and a time matches any time. */
+/** Returns whether the output fits what the page shows. There, `…` stands for any text, and a time for any time. */
 function fits(promised: unknown, given: unknown): boolean {
   if (typeof promised === "string" && typeof given === "string") {
     const pattern = promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));

@@ -1,4 +1,4 @@
-/** Tests on SQLite that kills and full disks lose no acknowledged write. powerCut.ts does this for power cuts. */
+/** Tests on SQLite that kills and full disks lose no acknowledged write. powerCut.ts tests power cuts. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ setDefaultTimeout(120_000);
 
 const rootKey = "root-key-of-the-durability-tests-0123456789";
 
-/** What the writers know about their writes. They write until their server has ended. */
+/** What the writers record about their writes. Each writes until the server is killed. */
 type Books = {
   /** external ids whose creation was acknowledged */
   created: string[];
@@ -156,7 +156,7 @@ describe("on a disk that fills up", () => {
     });
     expect((await call("apis.createApi", { name: "refused" })).status).toBe(503);
     expect((await call("identities.deleteIdentity", { identity: "known" })).status).toBe(503);
-    await new Promise((resolve) => setTimeout(resolve, 1_000)); // time for the engine to try to empty its log, which must fail
+    await new Promise((resolve) => setTimeout(resolve, 1_000)); // meanwhile, SQLite tries to empty its log, and fails
     for (let i = 0; i < 20; i += 1) {
       expect((await call("keys.verifyKey", { key: plain })).body.data).toMatchObject({
         valid: true,
@@ -208,7 +208,8 @@ describe("on a disk that fills up", () => {
       const { apiId } = (await call(first, "apis.createApi", { name: "payments" })).body.data;
       const { key, keyId } = (await call(first, "keys.createKey", { apiId })).body.data;
       expect((await call(first, "keys.verifyKey", { key })).body.data.valid).toBe(true);
-      expect((await call(first, "keys.getKey", { keyId })).body.data.lastUsedAt).toBeNumber(); // so the usage file exists
+      // a key has a lastUsedAt when its usage is stored, so the usage file exists from here on
+      expect((await call(first, "keys.getKey", { keyId })).body.data.lastUsedAt).toBeNumber();
       const created: string[] = [];
       for (let refused = false; !refused && (fullBefore || created.length < 20); ) {
         const externalId = `user_${created.length}`;

@@ -6,7 +6,7 @@ import { newFolder } from "./program.ts";
 
 const processor = process.arch === "arm64" ? "aarch64" : "x64";
 const ofPlatform = `@oven/bun-linux-${processor}`;
-/** makes a file so large that it can be Bun */
+/** makes a file large enough for `findBun`: it ignores the small script that a package has before Bun is installed */
 const padding = `\n#${"x".repeat(1_000_000)}`;
 const path = process.env["PATH"];
 
@@ -21,7 +21,7 @@ afterAll(() => {
 
 const find = () => findBun(join(folder, "node_modules/latchkey/bin/latchkey.mjs"), "1.4.5");
 
-/** Creates a program that prints its version, as a file of `owner` if that is a package. */
+/** Creates a program that prints its version. `program` is its path in the folder of the test. */
 function make(program: string, version = "1.4.5", rest = padding): string {
   const file = join(folder, program);
   mkdirSync(dirname(file), { recursive: true });

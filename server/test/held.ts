@@ -4,8 +4,9 @@ import type { Tx } from "../src/storage/schema.ts";
 import type { Reply, TestServer } from "./harness.ts";
 
 /**
- * Makes a call wait for a lock. One transaction locks a key and its balance; the call needs both in another transaction.
- * When the call has asked for its transaction, runs `before`, and then commits the first one. Returns the response.
+ * Makes a call wait for a lock. A first transaction locks a key and its balance. Then `start` sends the call, which
+ * needs both in a transaction of its own. When the call has asked for that, `before` runs in the first transaction,
+ * which then commits. Returns the call's response.
  */
 export async function whileHeld(
   { services, clock }: TestServer,

@@ -11,8 +11,8 @@ import type { TestServer } from "./harness.ts";
 type Options = { apiId?: string | undefined; dryRun?: boolean; replace?: boolean };
 
 /**
- * Imports keys of another product from one of the readers, as `latchkey import` does. `notes`: what is not carried
- * over.
+ * Imports the records that `read` makes from the data of another product, as `latchkey import` does. `notes` has a
+ * sentence for each thing that is not carried over.
  */
 export async function importForeign(
   server: TestServer,

@@ -7,7 +7,7 @@ const page = readFileSync(join(folder, "README.md"), "utf8");
 const files = Array.from(new Bun.Glob("**/*").scanSync(folder)).filter(
   (path) => !path.includes("__pycache__"),
 );
-/** the paths in the first column of the tables; `*` in them stands for a part of a name */
+/** the paths in the first column of README.md's tables; `*` in them stands for a part of a name */
 const listed = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map(([, path = ""]) => path);
 
 const rowsFor = (path: string) => listed.filter((one) => new Bun.Glob(one).match(path));

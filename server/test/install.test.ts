@@ -1,4 +1,4 @@
-/** Installs the published package with each package manager. These come from the npm registry, in pinned versions. */
+/** Installs the published package with each package manager. Pinned versions of them come from the npm registry. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";

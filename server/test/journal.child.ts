@@ -1,4 +1,4 @@
-// journal.test.ts starts this. It counts hits and writes the journal, and prints each finished tick, until it is killed.
+// journal.test.ts starts this. Until it is killed, it counts a hit, writes it to the journal, and prints that it has.
 import { journaledCounters } from "../src/counters/memory/journal.ts";
 import { base } from "./model.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Tests the real launcher under the real npm: whatever way the program ends that has started the server, the server
- * drains and ends, too.
+ * Tests the real launcher under the real npm: when the program that has started the server ends, in whatever way, the
+ * server drains and ends, too.
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
@@ -48,7 +48,7 @@ async function begin(url: string) {
   return { connection, finish: () => connection.send(body.slice(5)) };
 }
 
-/** Expects that the server notices `end`, responds to the request in flight, and leaves no process behind. */
+/** Calls `end` during a request. Expects the server to drain, respond to that request, and leave no process behind. */
 async function expectDrained(server: Awaited<ReturnType<typeof startBy>>, end: () => void) {
   const { url, port } = server;
   const { connection, finish } = await begin(url);

@@ -1,7 +1,7 @@
 import { type Counters, counterKey, type Hit } from "../src/counters/counters.ts";
 import type { Window } from "../src/domain/windows.ts";
 
-// Random histories of hits, and the exact log with which they are compared. It has every admitted cost with its time.
+// Random histories of hits. They compare the counters with an exact log, which has every admitted cost with its time.
 
 export type Clock = { nowMs: number };
 
@@ -15,7 +15,7 @@ type Rule = (step: Step) => boolean;
 type History = {
   /** the number of hits. Default: a small random number */
   steps?: number;
-  /** whether time advances in such steps that the log gets as many entries as it can have */
+  /** whether time advances in such steps that the counter's log gets as many entries as it can have */
   dense?: boolean;
 };
 
@@ -29,11 +29,11 @@ export const base: Window = {
   cost: 1,
 };
 
-/** G1: a cost is admitted only if it and everything admitted in (now - duration, now] is within the limit of this hit. */
+/** A hit passes only if its cost and everything admitted in (now - duration, now] are together within its limit. */
 export const neverAboveTheLimit: Rule = (step) =>
   !step.hit.passed || step.windows.every((_, place) => hasRoom(step, place, step.nowMs, 0));
 
-/** G2 and G5: a cost passes, and a window resets, as early as with an exact log, or at most duration/60 later. */
+/** A hit passes, and a full window says that it resets, when an exact log has room, or at most duration/60 later. */
 export const soonEnough: Rule = (step) => {
   const hadRoom = step.windows.every((window, place) => hasRoom(step, place, step.nowMs, slackMs(window)));
   if (hadRoom && !step.hit.passed) return false;
@@ -50,8 +50,8 @@ export const soonEnough: Rule = (step) => {
 };
 
 /**
- * G4: the call passes if every window does. `remaining` is between those of an exact log and of a log in which costs
- * count for duration/60 longer.
+ * A hit passes if all of its windows do, and only then. The `remaining` of a window is at most that of an exact log,
+ * and at least that of a log in which costs count for duration/60 longer.
  */
 export const allOrNone: Rule = (step) => {
   if (step.hit.passed !== step.hit.windows.every((state) => state.passed)) return false;
@@ -79,8 +79,8 @@ export async function firstViolation(
 }
 
 /**
- * Plays the history that follows from the seed, up to the first step that breaks the rule. Then calls `atEnd` with
- * its windows.
+ * Plays the history that follows from the seed. Returns the first step that breaks the rule. If none does, calls
+ * `atEnd` with each window of the history.
  */
 export async function play(
   counters: Counters,
@@ -136,7 +136,7 @@ function usedAt({ admitted }: Step, window: Window, atMs: number, lateMs: number
   return used;
 }
 
-/** Returns what earlier windows of the same hit take from the same counter. */
+/** Returns the costs of those windows before this one in the hit that have passed and count in the same counter. */
 function siblings({ windows, hit }: Step, place: number): number {
   return costsOf(
     windows.filter((_, i) => i < place && hit.windows[i]?.passed),
@@ -187,8 +187,8 @@ function randomHit(pool: readonly Window[], random: (n: number) => number): Wind
 }
 
 /**
- * Returns by how much time advances: often by nothing, often about to the moment when an entry closes or stops
- * counting.
+ * Returns by how much time advances. Often it does not, and often it advances to about the moment when an entry of the
+ * counter's log takes no more costs, or when its costs stop counting.
  */
 function sparseMs(pool: readonly Window[], random: (n: number) => number): number {
   const window = pool[random(pool.length)] ?? base;

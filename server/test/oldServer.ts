@@ -2,17 +2,17 @@ import { hashKey } from "../src/runtime.ts";
 import { insertMigration } from "../src/storage/queries/keys/migrations.ts";
 import type { TestServer } from "./harness.ts";
 
-/** A key of the server that users come from. */
+/** A key of the old server, from which the tests move to Latchkey. */
 export type OldKey = { keyId: string; key: string };
 
-/** What was created there. Keys by what is special about them. */
+/** An api that was created on the old server, and its keys by their kind, such as `expired`. */
 export type OldServer = { apiId: string; keys: Record<string, OldKey> };
 
 const daysMs = 86_400_000;
 
 const limit = (name: string, autoApply = true) => ({ name, limit: 4, duration: 30 * daysMs, autoApply });
 
-/** What is special about each key, as `keys.createKey` takes it. */
+/** The kinds of keys: by name, the fields of `keys.createKey` that such a key has. */
 const kinds = (nowMs: number): Record<string, object> => ({
   plain: {},
   prefixed: { prefix: "sk_live", name: "Production, one", meta: { plan: "pro", nested: { a: [1, null] } } },
@@ -31,7 +31,9 @@ const kinds = (nowMs: number): Record<string, object> => ({
   ofUserToo: { externalId: "user_1", ratelimits: [{ ...limit("shared"), limit: 2 }] },
 });
 
-/** Creates keys of every kind through the API, and one that was itself migrated and so shows no start. */
+/**
+ * Creates a key of each kind through the API, and one by its hash, as an earlier move does. That one has no `start`.
+ */
 export async function populate(old: TestServer): Promise<OldServer> {
   const data = async (operation: string, body: object) => {
     const reply = await old.call(operation, body);

@@ -78,7 +78,7 @@ export function loadedFiles(dist: string): string[] {
   ];
 }
 
-/** Returns a file, and all files that it imports, shows or starts as a thread, directly or through others. */
+/** Returns a file and all files that it uses, directly or through others: its modules, threads, styles and images. */
 function loadedFrom(folder: string, name: string, found = new Set<string>()): Set<string> {
   if (found.has(name) || !existsSync(join(folder, name))) return found;
   found.add(name);

@@ -17,8 +17,8 @@ const patterns = new Map(
 
 const length = 16 * 1024;
 /**
- * The time limit for a text. One pass over the text takes a hundredth of it. A pass for each character takes ten
- * times as long as it, or more.
+ * The time limit for a text. One pass over the text takes a hundredth of this limit. A pattern that makes a pass for
+ * each character takes ten times the limit, or more.
  */
 const mostMs = 10;
 

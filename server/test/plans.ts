@@ -72,8 +72,8 @@ function allNodes(plan: Plan): Plan[] {
 }
 
 /**
- * Returns the database's description of how it would run the statement on a large table. On SQLite, asks on another
- * connection.
+ * Returns the database's description of how it would run the statement on a large table. For SQLite, opens a connection
+ * to ask on.
  */
 export async function planOf(
   engine: Engine,

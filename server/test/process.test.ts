@@ -302,7 +302,7 @@ test("a server without a terminal ignores SIGHUP, so that it keeps running under
   const server = await startServing({ env: inMemory });
   server.child.kill("SIGHUP");
   expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
-  server.child.kill("SIGINT"); // it has ignored the hangup: if this were its second signal, it would end with code 1
+  server.child.kill("SIGINT"); // if SIGHUP had counted as a signal, this second one would lead to code 1
   expect((await server.ended).code).toBe(0);
 });
 

@@ -25,7 +25,7 @@ export async function openRedisNode(
   const backs: Outage[] = [];
   const counters = await redisCounters({
     url,
-    // long, since this machine may be busy: only a Redis that a test pauses may count as one that hangs
+    // long, since this machine may be busy: no Redis may count as hung, except one that a test has paused
     deadlineMs,
     monotonicMs: () => clock?.nowMs ?? Math.floor(performance.timeOrigin + performance.now()),
     liveNodes: () => nodes,

@@ -3,9 +3,8 @@ import { catalogue, type ErrorCode } from "../src/errors.ts";
 import type { Envelope } from "./raw.ts";
 
 /**
- * Expects the response to be this error. If `location` is set, one of the error's flaws must be at this place of the body,
- * and say how to fix it.
- * Returns the error.
+ * Expects the response to be this error, and returns the error. If `location` is set, the `errors` in it must name this
+ * place of the body, and say how to fix it.
  */
 export function expectRefusal(
   reply: { status: number; body?: unknown } | undefined,

@@ -31,7 +31,7 @@ function holds(artefact: string | Buffer, text: string): boolean {
 /** Returns the secret part of a key: its end, which `start` does not show. */
 const secretPart = (key: string) => key.slice(-12);
 
-/** Returns paths with a key in them: paths of no operation, and one that does not accept POST. */
+/** Returns paths with a key in them. None is an operation; the only one that exists does not accept POST. */
 const pathsWith = (key: string, name: string) => [
   `/${key}`,
   `/v2/${name}/${key}?key=${key}`,

@@ -7,8 +7,8 @@ import { databaseAt } from "./databaseAt.ts";
 /** The servers that `scripts/services.sh` has found or started. */
 export type Services = {
   /**
-   * the variables that the script has printed: the addresses, and for a server that it has started, also such as
-   * `TEST_POSTGRES_DATA`
+   * the variables that the script has printed: the addresses of the servers and, for a server that it has started, its
+   * data folder or process id, such as `TEST_POSTGRES_DATA`
    */
   environment: Record<string, string>;
   stop(): Promise<void>;

@@ -9,7 +9,7 @@ import { makeWorkspace, type Workspace } from "./workspace.ts";
 export function testServer(options: TestOptions = {}): TestServer {
   const server = {} as TestServer;
   beforeAll(async () => {
-    // as the prototype and not copied, since the server's members change when it restarts
+    // The started server's members change when it restarts, so `server` inherits them instead of copying them.
     Object.setPrototypeOf(server, await startTest(options));
   });
   afterAll(() => server.stop());

@@ -131,7 +131,7 @@ function sourcesOf(query: Tree): Source[] {
   });
 }
 
-/** Returns a source if it is a table. A subquery in place of a table is left out, since it is checked by itself. */
+/** Returns the source if it is a table. Returns `undefined` for a subquery, since each is checked by itself. */
 function tableOnly(source: unknown): unknown {
   return (source as Tree | undefined)?.["kind"] === "TableNode" ? source : undefined;
 }

@@ -24,7 +24,7 @@ export const cases: readonly Case[] = [
   ...workspaceCases,
 ];
 
-/** The operations that only the newest client has, in the order of `cases`. */
+/** Operations that Unkey's Go client and Python 2.6.0 lack, but a newer client has. In the order of `cases`. */
 export const onlyInNewest: readonly string[] = [
   "permissions.setRolePermissions",
   "permissions.updatePermission",

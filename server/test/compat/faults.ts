@@ -4,8 +4,8 @@ import { problemBody, problemType } from "../../src/http/problem.ts";
 import type { TestServer } from "../harness.ts";
 
 /**
- * Removes the tables, so that every later statement of the server fails. The root key is cached first, so that
- * callers still authenticate.
+ * Removes the tables of the database, so that every later statement of the server fails. The root key is cached first,
+ * so that callers still authenticate.
  */
 export async function loseTables({ services, call }: TestServer): Promise<void> {
   await call("apis.getApi", { apiId: "api_none0000" });
@@ -29,7 +29,7 @@ export function unavailable(): Response {
   });
 }
 
-/** Starts a proxy before the server at `url`. It responds to the first requests with `faults`, and forwards the others. */
+/** Starts a proxy in front of the server at `url`. It returns `faults` first, and then forwards all later requests. */
 export function behindFaults(url: string, faults: readonly (() => Response)[]) {
   let asked = 0;
   const proxy = Bun.serve({

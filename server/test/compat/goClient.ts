@@ -12,7 +12,7 @@ const version = new RegExp(`${module} v(\\S+)`).exec(readFileSync(join(source, "
 type Place = { group: string; method: string; operation: string; code: string };
 type Result = { fields?: Record<string, string[]>; response?: unknown; error?: Refusal };
 
-/** Starts Unkey's Go client, in a process of its own. */
+/** Starts Unkey's Go client, in a process of its own: the driver in `go/`, which passes our commands to the client. */
 export async function goClient(): Promise<OfficialClient> {
   const go = await goProgram();
   const [binary, places] = await Promise.all([build(go), findMethods(go)]);
@@ -81,12 +81,12 @@ function asker({ stdin, stdout }: Driver): (command: object) => Promise<Result> 
   };
 }
 
-/** Returns the path of Go 1.25.10 or newer: that of the machine, or the one that `requirements-go.txt` pins. */
+/** Returns the path of Go 1.25.10 or newer: the machine's own, or that of the package in `requirements-go.txt`. */
 async function goProgram(): Promise<string> {
   const own = Bun.which("go");
   if (own !== null && isNewEnough(await output([own, "env", "GOVERSION"]))) return own;
   const python = await environmentOf("go", join(import.meta.dir, "requirements-go.txt"));
-  // not the script `go` of the environment: it contains the path at which the environment was created
+  // not the environment's script `go`: it contains the environment's path, so it fails after the folder was moved
   return (await output([python, "-c", "import go; print(go.__path__[0] + '/bin/go')"])).trim();
 }
 
@@ -109,8 +109,8 @@ async function build(go: string): Promise<string> {
 }
 
 /**
- * Finds the client's methods by the names that their operations have on the wire. The module has one file for each
- * group.
+ * Finds the client's methods in the source of its Go module, by the names that their operations have in the HTTP API.
+ * The module has one file for each group of operations.
  */
 async function findMethods(go: string): Promise<Map<string, Place>> {
   await output([go, "mod", "download"]);

@@ -9,7 +9,7 @@ import type { OfficialClient } from "./officialClient.ts";
 import { pythonClient, pythonVersions } from "./pythonClient.ts";
 import { typescriptClient } from "./typescriptClient.ts";
 
-/** What this server still lacks, in the words of `gapsOf`. */
+/** Operations and fields that this server still lacks, as `gapsOf` lists them. */
 const missing: string[] = [];
 
 const page = readFileSync(join(import.meta.dir, "../../../docs/compatibility.md"), "utf8");

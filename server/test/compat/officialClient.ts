@@ -23,7 +23,7 @@ export type Target = {
   url: string;
   /** the root key for the client; "": none */
   rootKey: string;
-  /** how the client retries. `default`: as it does without an option. `brief`: gives up after 300 ms. Default: `none` */
+  /** how the client retries. `default`: as without a setting. `brief`: gives up after 300 ms. If omitted: `none` */
   retries?: "none" | "default" | "brief";
 };
 
@@ -49,7 +49,7 @@ export type Refusal = {
   message: string;
   /** the response's X-Request-Id */
   requestId?: string;
-  /** the body as the client parsed it; the general class has none */
+  /** the body as the client parsed it; undefined if the client threw `generalClass` */
   data?: { meta: { requestId: string }; error: Record<string, unknown> };
 };
 

@@ -29,7 +29,7 @@ for (const version of pythonVersions) {
       expect(shown).toEqual({
         create: { identity_id: expect.stringMatching(/^id_/), request_id: expect.stringMatching(/^req_/) },
         get: ["user_123", "api", 696170, 249033, false],
-        list: [[]], // the cursor in the documentation comes after the last identity
+        list: [[]], // the documentation's cursor sorts after the last identity, so the page is empty
         update: [
           { email: "alice@example.com", name: "Alice Smith", plan: "premium" },
           "requests",

@@ -80,7 +80,7 @@ export async function runPython(
   return JSON.parse(out);
 }
 
-/** Returns the environment, in which requests to this machine do not go through a proxy. */
+/** Returns the environment variables for Python. They keep requests to this machine from going through a proxy. */
 function pythonSurroundings(): Record<string, string | undefined> {
   return { ...process.env, NO_PROXY: "*", PYTHONDONTWRITEBYTECODE: "1", PYTHONIOENCODING: "utf-8" };
 }

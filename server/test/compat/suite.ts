@@ -21,8 +21,8 @@ type Options = {
   /** operations that have cases and that this client does not have */
   lacks?: readonly string[];
   /**
-   * whether its iterator stops after a page, since it looks for the cursor in the wrong place; callers must pass the
-   * cursor themselves
+   * whether the client's iterator stops after the first page, since it looks for the cursor in the wrong place. The
+   * tests then pass the cursor themselves.
    */
   iteratorEndsEarly?: boolean;
   /** operations in which the client leaves out every null, so that it cannot clear a field */
@@ -108,8 +108,8 @@ async function expectWholeResponses(
     expect(outcome.response.data).toEqual(knownTo(client.name, tried, data));
     await after?.();
   }
-  // An older client may be unable to send any call of a list: it cannot search, and without a search, a list shows rows of
-  // other tests. Its paging is tested below.
+  // The calls for a list use a search, since the list also has rows of other tests. An older client cannot search, so
+  // it may have sent none of these calls. `expectEveryRow` tests lists with every client.
   if (tried.succeeds.length > 0 && tried.list === undefined) expect(sent).toBeGreaterThan(0);
 }
 
@@ -169,8 +169,8 @@ async function expectTyped401(
 }
 
 /**
- * Returns the error that the client must throw: its class for the status, with every field, or its general class if
- * it has none.
+ * Returns the error that the client must throw: of its class for the status, with the parsed body, or of its general
+ * class, without a body, if `className` is undefined.
  */
 function expectedRefusal(className: string | undefined, status: number, url: string): unknown {
   const common = { status, message: expect.any(String), requestId: expect.stringMatching(/^req_/) };

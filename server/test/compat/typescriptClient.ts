@@ -63,7 +63,10 @@ function retryOptions({ retries = "none" }: Target): Pick<SDKOptions, "retryConf
   }
 }
 
-/** Returns the response as it was on the wire. For pages, the client returns it in `result`, beside functions. */
+/**
+ * Returns the response as it was on the wire. For a page of a list, it is the `result` of the object that the client
+ * returns.
+ */
 function wireResponse(response: unknown): ParsedResponse {
   const { result } = response as Partial<Page>;
   return JSON.parse(JSON.stringify(result ?? response));

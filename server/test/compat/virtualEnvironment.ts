@@ -62,7 +62,7 @@ function interpreter(): string {
   return found;
 }
 
-/** Returns whether the environment is complete, and the Python of the machine that it uses still exists. */
+/** Returns whether the environment is complete and runs. It needs the machine's Python, which may have been removed. */
 async function works(python: string): Promise<boolean> {
   if (!existsSync(join(python, "../../complete"))) return false;
   const { exited } = Bun.spawn([python, "-c", "pass"], { stdout: "ignore", stderr: "ignore" });

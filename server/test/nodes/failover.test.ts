@@ -6,7 +6,7 @@ import { type PostgresServer, type Standby, startPostgres, startStandby } from "
 
 const connections = 8;
 const writersPerNode = 12;
-/** how often the nodes connect to the standby before it takes over */
+/** how many connections the nodes open to the standby before the test promotes it */
 const probesSeen = 12;
 
 /** counts the statements whose commit waits for the standby */
@@ -107,7 +107,7 @@ test("when a standby takes over, no acknowledged write is lost, every node recov
   proxy.lead({ host: "127.0.0.1", port: standby.port });
   proxy.mend();
 
-  // the server is still a standby: it responds, but accepts no writes
+  // the proxy now leads to the standby, which is not promoted yet: it responds, but accepts no writes
   for (const one of nodes) {
     await until(async () => (await verify(one, unknown)).status === 503);
     expect((await verify(one, cached.key)).body.data.code).toBe("VALID");
@@ -131,7 +131,7 @@ test("when a standby takes over, no acknowledged write is lost, every node recov
   await until(async () => (await verify(node(1), revoked.key)).body.data.code === "NOT_FOUND", 5_000);
   await writing.stop();
 
-  // each node sends one probe at a time, at least 150 ms apart, and then opens one pool of connections
+  // until the promotion, each node opens only one connection at a time, at least 150 ms apart; then it opens its pool
   const most = nodes.length * ((back - goneAt) / 150 + 3 * connections);
   console.info(
     `serves again ${Math.round(back - promotedAt)} ms after the promotion, ${Math.round(back - goneAt)} ms after the loss; ` +

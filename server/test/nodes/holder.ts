@@ -56,8 +56,8 @@ function take(subjectId: string, units: number, hold?: HoldRequest) {
 }
 
 /**
- * Runs `work` again if all connections were in use, since it has then not begun. A deadlock has the same reason
- * `busy`, but is thrown.
+ * Repeats `work` if it could not begin, since all connections were in use. Throws all other errors, including a
+ * deadlock, which has the same reason `busy`.
  */
 async function whenFree<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {

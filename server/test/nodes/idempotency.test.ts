@@ -18,7 +18,7 @@ test("a call that another node is still running is 409 after a wait, has no effe
   if (first === undefined) throw new Error("the database has no root key");
   const claimed = Promise.withResolvers<void>();
   const given = Promise.withResolvers<void>();
-  // the first statement of the other node's transaction
+  // stands for the other node: its transaction has stored the Idempotency-Key, and does not end yet
   const underWay = transaction(async (tx) => {
     const { id, bodyHash } = first;
     const row = {

@@ -74,7 +74,7 @@ function serverAt(
     signal: (name) => signalAll(folder, name),
     kill() {
       signalAll(folder, "SIGKILL");
-      rmSync(join(folder, "postmaster.pid")); // otherwise the end of the tests would try to stop it
+      rmSync(join(folder, "postmaster.pid")); // otherwise services.sh would try to stop the server after the tests
     },
     async ask(...statements) {
       const sql = new SQL(url, { max: 1 });

@@ -58,8 +58,7 @@ async function spendEverything(clocks: readonly number[]): Promise<number> {
 }
 
 /**
- * Returns how much of the identity's quota is used at that time, how much its keys have used of their own limits on
- * it, and how many deadlocks there were.
+ * Returns how many units are used at that time: of the identity's quota, and of the keys' own quotas together.
  */
 async function stateAt(nowMs: number) {
   const engine = await open();
@@ -102,13 +101,14 @@ test("8 processes with 64 callers each that spend, hold, settle and release an i
   const before = await stateAt(noon);
   expect(before).toEqual({ used: first, usedByKeys: first });
   expect(first).toBeLessThanOrEqual(limit);
-  const left = limit - first; // some are left: callers stopped while others held units that they gave back later
+  // units may be left, since a caller stops when it is refused, and others may release the units of their holds later
+  const left = limit - first;
 
   const clocks = Array.from({ length: processes }, (_, index) => (index % 2 === 0 ? midnight - 1 : midnight));
   const second = await spendEverything(clocks);
   const { used } = await stateAt(midnight);
   expect(used).toBeLessThanOrEqual(limit);
-  // the callers have also used units of the old period that were left
+  // callers whose clocks are still in the old period have used units that were left of it
   expect(second).toBeGreaterThanOrEqual(used);
   expect(second - used).toBeLessThanOrEqual(left);
   expect(await deadlocks()).toBe(0);

@@ -5,8 +5,8 @@ import { type Node, newRootKey, startNode } from "./node.ts";
 export type RedisCluster = {
   nodes: readonly Node[];
   /**
-   * Sends a call to one of the nodes, and returns the `data`. `at` may be any number: the nodes take turns. Throws if
-   * the status is not 200.
+   * Sends a call to the node with the number `at` (modulo the number of nodes), and returns the `data`. Throws if the
+   * status is not 200.
    */
   // biome-ignore lint/suspicious/noExplicitAny: as in the harness, a test reads what it expects
   data(at: number, operation: string, body: unknown): Promise<any>;

@@ -21,7 +21,7 @@ const namespace = "calls";
 /** When an admitted call was sent, and when its response arrived, in milliseconds. It was decided in between. */
 type Admission = { sentMs: number; receivedMs: number };
 
-/** Sends calls until it is stopped, and records which were admitted. */
+/** Sends a call to a node. Returns whether the call was admitted (`passed`), and whether to stop calling (`over`). */
 type Caller = (at: number) => Promise<{ passed: boolean; over: boolean }>;
 
 async function callOn(call: Caller, at: number, admitted: Admission[]): Promise<void> {
@@ -35,7 +35,7 @@ async function callOn(call: Caller, at: number, admitted: Admission[]): Promise<
 
 /**
  * Returns the most calls that were certainly decided within one span of `durationMs`: those that were sent in it and whose
- * responses arrived in it. Redis decides in whole milliseconds.
+ * responses arrived in it. The span is one millisecond shorter, since Redis decides in whole milliseconds.
  */
 function mostWithin(durationMs: number, admitted: readonly Admission[]): number {
   const within = admitted.map(

@@ -63,8 +63,8 @@ const readiness = () =>
 type Outage = { begin(): unknown; end(): unknown };
 
 /**
- * Goes through an outage with two limits: 61, of which 20 are used before Redis fails, and 60, of which 10 are. The
- * second is then hardly used.
+ * Goes through an outage with two kinds of limits. Limits of 61, of which 20 are used before Redis fails, are flooded
+ * with calls while it is down. Limits of 60, of which 10 are used before, get only 9 calls.
  */
 async function goThrough({ begin, end }: Outage) {
   const floods = [await user(61), address(61)];
@@ -92,13 +92,17 @@ async function goThrough({ begin, end }: Outage) {
   return { found: { before, during, after, anew, ready, localDuring, losses }, strays };
 }
 
-/** What must be true in every outage: first for the limit that is flooded, then for the other one. */
+/**
+ * What must be true in every outage. The rows are the flooded limits and the others. A row has the calls that a user's
+ * keys got admitted, and those of an address.
+ */
 const always = {
   before: [
     [20, 20],
     [10, 10],
   ],
-  // each of three nodes grants ⌈61/3⌉ = 21, together 63, which is the limit + 3 − 1
+  // without Redis, each of the three nodes grants its share of the whole limit, ⌈61/3⌉ = 21, whatever was used before.
+  // Together, that is 63, the limit + 3 − 1.
   during: [
     [63, 63],
     [9, 9],

@@ -56,7 +56,7 @@ test("512 callers of one SQLite process that is killed between reserve and settl
       quotas: [{ name: "tokens", reserve: 20, ttl: 3_000 }],
     });
     if (verdict === undefined) {
-      unknown += 1; // there may be a hold, which keeps its units until it expires
+      unknown += 1; // the server may have created a hold, whose units stay reserved until it expires
       return true;
     }
     if (verdict["valid"] !== true) return false;

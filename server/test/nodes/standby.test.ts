@@ -1,6 +1,6 @@
 /**
- * Tests nodes whose database address leads to a standby, before and after it takes over. The address is that of a
- * proxy.
+ * Tests nodes whose database address leads to a standby, before and after the standby is promoted. The address is that
+ * of a proxy, which a test can lead from the primary to the standby.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startProxy, type TcpProxy } from "../proxy.ts";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   ({ apiId } = await data("apis.createApi", { name: "payments" }));
   standby = await startStandby(primary);
   await primary.ask("alter system set synchronous_standby_names = ''", "select pg_reload_conf()");
-  // starting the standby may have kept the disk busy for a moment
+  // starting the standby may have kept the disk so busy that calls fail for a moment
   const isServed = async (node: Node) => (await node.call("identities.listIdentities", {})).status === 200;
   await until(async () => (await Promise.all(nodes.map(isServed))).every(Boolean));
 }, 60_000);
@@ -107,8 +107,8 @@ test("when an asynchronous standby takes over, nodes drop what it had not receiv
   const lost = await data("keys.createKey", { apiId });
   await until(() => allSay(disabled.key, "DISABLED"));
   expect(await verdicts(lost.key)).toEqual(everywhere("VALID"));
-  // the standby has not received these ids, and will give them to other transactions, although the nodes have seen
-  // higher ones
+  // The nodes see these transaction ids, but the standby never receives them. When it is promoted, it gives the same
+  // ids to other transactions.
   await primary.ask(...Array.from({ length: 500 }, () => "select pg_current_xact_id()"));
 
   primary.kill();

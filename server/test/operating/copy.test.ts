@@ -42,7 +42,7 @@ const inPostgres = async (): Promise<Place> => ({
 });
 const startOn = (place: Place) => startNode({ rootKey, ...place });
 
-/** Returns the words of the command `latchkey copy` for a copy to this place. */
+/** Returns the arguments that make `latchkey` copy to this place: to its database, and to its Redis if it has one. */
 const copyWords = ({ databaseUrl, environment }: Place, ...more: string[]) => [
   "copy",
   "--to",
@@ -55,7 +55,7 @@ const env = ({ databaseUrl, environment }: Place) => ({ DATABASE_URL: databaseUr
 const credits = 3_000;
 const limit = { namespace: "sms", identifier: "user", limit: 3_000, duration: 86_400_000 };
 
-/** Calls the nodes without a pause, wherever they are. Repeats calls that were refused or got no response. */
+/** Calls the nodes that serve at the time, without a pause. Repeats calls that were refused or got no response. */
 async function startTraffic(nodes: Node[]) {
   let current = nodes;
   let calls = 0;
@@ -157,7 +157,7 @@ test("a switch to PostgreSQL and one back lose no acknowledged write, and grant 
     if (!data.valid || data.keyId !== keyId) lost.push(keyId);
   }
   expect(lost).toEqual([]);
-  // exactly what was not granted before is left
+  // the credits that are left are exactly those that no verification was granted
   const { data } = (await send("keys.getKey", { keyId: paid.keyId })).body;
   expect(data.credits.remaining).toBe(credits - seen.spent);
   const left = (await send("ratelimit.limit", { ...limit, cost: 0 })).body.data.remaining;
@@ -172,7 +172,7 @@ test("a copy that is killed frees its source, leaves a target that serve refuses
   const write = (externalId: string) => node.call("identities.createIdentity", { externalId });
   const end = async (place: Place) => {
     const db = await openBulk(databaseAt(place.databaseUrl));
-    await db.rows(`update "copies" set "leaseUntilMs" = 0`); // as if half a minute had passed
+    await db.rows(`update "copies" set "leaseUntilMs" = 0`); // as if its lease of half a minute had expired
     await db.close();
   };
   expect((await write("before")).status).toBe(200);

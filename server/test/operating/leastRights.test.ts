@@ -64,7 +64,7 @@ const reading = [
   "ratelimit.getOverride",
   "ratelimit.listOverrides",
 ];
-/** Returns whether this server offers the operation. Some operations exist only to say that it does not. */
+/** Returns whether this server offers the operation. All others exist only to return an error that says so. */
 const isOffered = ({ output, example }: Operation) => output === undefined || example.output !== undefined;
 const offered = operations.filter(isOffered);
 const allowed: Record<string, readonly string[]> = {

@@ -10,7 +10,7 @@ import { readText } from "./dockerfile.ts";
 const root = join(import.meta.dir, "../../..");
 const page = readText(join(root, "docs/operating/metrics.md"));
 
-/** Returns the cells of the table on the page whose first heading is this, by row. */
+/** Returns the cells, by row, of the page's table whose first column has this heading. */
 function tableOf(heading: string): string[][] {
   const table = page.split("\n\n").find((block) => block.startsWith(`| ${heading} |`)) ?? "";
   const [, , ...rows] = table.split("\n").filter((line) => line.startsWith("|"));

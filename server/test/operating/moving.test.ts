@@ -167,7 +167,7 @@ describe("keys of another product", () => {
   );
 });
 
-/** Rows of Unkey's tables, by table. A row has its values by column. */
+/** Returns rows of Unkey's tables, by the table's name. A row is an object with the values of its columns. */
 const unkeyRows = (hash: string): Record<string, Record<string, string>[]> => {
   const key = { key_auth_id: "ks_1", workspace_id: "ws_1", start: "sk_abcd", enabled: "1" };
   return {

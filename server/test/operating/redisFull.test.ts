@@ -28,7 +28,7 @@ test("limits are enforced while Redis is full, nothing is granted twice, and Red
   expect([await remaining(), await remaining()]).toEqual([999, 998]);
   await redis.send("CONFIG", ["SET", "maxmemory", "1"]);
   const alone = [await remaining(), await remaining(), await remaining()];
-  expect(alone).toEqual([999, 998, 997]); // the share of a single node is the whole limit
+  expect(alone).toEqual([999, 998, 997]); // without Redis, a single node grants the whole limit anew
   expect(await isUp()).toBe(false);
   await redis.send("CONFIG", ["SET", "maxmemory", "0"]);
   await until(isUp);

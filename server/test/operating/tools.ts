@@ -4,8 +4,8 @@ import { environmentOf } from "../compat/virtualEnvironment.ts";
 const requirements = join(import.meta.dir, "requirements.txt");
 
 /**
- * The command of each tool, for the path of an interpreter. The tools run as Python modules, since their scripts
- * contain the path at which they were installed.
+ * The command of each tool, made from the path of its virtual environment's Python. check-jsonschema runs as a Python
+ * module, since its script contains the path at which it was installed, and fails if that folder has been moved.
  */
 const commands = {
   hadolint: (python: string) => [join(dirname(python), "hadolint")],

@@ -9,12 +9,10 @@ import { everything, postgres } from "../harness.ts";
 import { testServer } from "../setUp.ts";
 import { exampleIn, makeWorld } from "../world.ts";
 
+// With few connections, calls after the migration run statements that their connection prepared before the migration.
 const server = testServer({
   engine: postgres,
   config: { DATABASE_CONNECTIONS: "4", ALLOW_LOCAL_COUNTERS: "true" },
-});
-beforeAll(async () => {
-  // With few connections, calls after the migration use statements that their connection has prepared before it.
 });
 
 /** Calls every operation with its example, each with records of its own. Returns the statuses. */

@@ -13,20 +13,20 @@ export type Case = {
   succeeds: readonly ((server: TestServer) => Promise<Success>)[];
   /** calls that fail, by status */
   refused: Readonly<Record<number, (server: TestServer) => Input | Promise<Input>>>;
-  /** errors for which some client has a class and that this server never sends, with the reason */
+  /** why this server never sends an error for which some client has a class, by status */
   neverSent?: Readonly<Record<number, string>>;
   /**
-   * by client, the statuses for which it throws its general error, since it expects another content type than other
-   * clients
+   * by client, the statuses for which it throws `generalClass` although it has a class: it expects a content type that
+   * this server does not send
    */
   generalFor?: Readonly<Record<string, readonly number[]>>;
-  /** members of `data` and fields of the input that only the models of one client have */
+  /** members of `data` and fields of the input that only this client supports; the others are tested without them */
   onlyIn?: { client: string; members: readonly string[]; fields: readonly string[] };
   /** how the list is filled and read, if the operation is a list; this runs on a server of its own */
   list?: List;
 };
 
-/** A call that succeeds. `data`: all that the client must show. `after` checks the effect when the response has arrived. */
+/** A call that succeeds. `data`: what the client must return. `after`, called after the response, checks the effect. */
 export type Success = { input: Input; data?: unknown; after?: () => Promise<void> };
 
 /** A test of a list: `rows` rows are created, and are read in pages of each of the sizes. */
@@ -59,7 +59,7 @@ export async function make(server: TestServer, operation: string, input: Input) 
   return body.data;
 }
 
-/** Sends `count` calls, and returns one field of their responses in the order of lists, which sort ids as bytes. */
+/** Creates `count` records. Returns one field of each response, sorted by bytes, as the server sorts ids in lists. */
 export async function makeMany(count: number, field: string, makeOne: () => Promise<Record<string, string>>) {
   const rows = await Promise.all(Array.from({ length: count }, makeOne));
   return rows.map((row) => row[field] ?? "").sort();
@@ -77,7 +77,7 @@ export const limits = [
 
 export const storedLimits = limits.map((limit) => ({ id: id("rl"), ...limit }));
 
-/** Creates an identity with every field set. Returns it, and how responses show it. */
+/** Creates an identity with every field set. Returns its ids, and in `whole` how responses show it. */
 export async function makeIdentity(server: TestServer) {
   const externalId = fresh("user");
   const input = { externalId, meta, ratelimits: limits };
@@ -126,7 +126,7 @@ export const shownPermission = (slug: string) => ({ id: id("perm"), name: slug, 
 export const slugsOf = ({ permissions }: Awaited<ReturnType<typeof makeRole>>) =>
   permissions.map(({ slug }) => slug);
 
-/** Creates a key with every field set. Returns it, and how responses show it. */
+/** Creates a key with every field set. Returns the key with its ids, and how responses show it. */
 export async function makeWholeKey(server: TestServer) {
   const { externalId, whole: identity } = await makeIdentity(server);
   const role = await makeRole(server);

@@ -95,7 +95,7 @@ const updateCases: readonly Case[] = [
     operation: "permissions.updateRole",
     succeeds: [
       async (server) => {
-        // the model of the client has no permissions for this response
+        // in the one client that has this operation, the response's model has no `permissions`
         const { permissions: _, ...role } = await makeRole(server);
         const name = fresh("author");
         return { input: { role: role.id, name }, data: { ...role, name } };
