@@ -63,7 +63,7 @@ function secondsLeft({ reset, duration }: Limit, nowMs: number): number {
   return Math.max(0, Math.min(seconds, Math.ceil(duration / 1000)));
 }
 
-/** Writes a name as a string of a structured header field (RFC 9651). It may contain only ASCII, so the rest is encoded. */
+/** Writes a name as a string of a structured header field (RFC 9651). All but printable ASCII is percent-encoded. */
 function quoted(name: string): string {
   const ascii = name.replace(/[^ -~]+/g, encodeURIComponent);
   return `"${ascii.replace(/["\\]/g, "\\$&")}"`;
