@@ -7,7 +7,10 @@ export function registerClient(client: object, settings: () => Settings): void {
   settingsOf.set(client, settings);
 }
 
-/** Whether both clients call the same server with the same root key. An application may create a client for each request. */
+/**
+ * Whether two clients call the same server with the same root key. An application may create several such clients, for
+ * example one for each request.
+ */
 export function areAlike(one: object, other: object): boolean {
   if (one === other) return true;
   const [mine, theirs] = [settingsOf.get(one)?.(), settingsOf.get(other)?.()];

@@ -2,7 +2,7 @@
 export type Arrival<Request> = {
   /** the framework's own request or context; options that are functions, such as `clientIp`, are called with it */
   request: Request;
-  /** an object that is the same for all guards of one request; it is the key under which they remember verified keys */
+  /** an object that all guards of one request share; with it, they look up the keys that earlier guards verified */
   subject: object;
   /** reads a header by its name in lower case */
   header(name: string): unknown;

@@ -1,7 +1,7 @@
 import type { Call, RawResponse } from "./calls.ts";
 import { rawResponses } from "./exchange.ts";
 
-/** Adds `withResponse()` to the promise of a call's result. It resolves to the result with the raw response. */
+/** Adds `withResponse()` to a call's promise. That method resolves to the result together with the raw response. */
 export function withResponse<Result extends object>(promise: Promise<Result>): Call<Result> {
   return Object.assign(promise, {
     async withResponse() {

@@ -17,7 +17,7 @@ export type KeyMeta<M extends MetaTypes> = M extends { key: infer Own extends ob
 /** `requestId` identifies the request in the server's log. */
 type Meta = { meta: { requestId: string } };
 
-/** The result of a call without data. A warning says what the server did as requested although it is probably a mistake. */
+/** The result of a call without data. A warning says what the server did although the call is probably a mistake. */
 export type EmptyResult = Meta & { warnings?: string[] };
 
 export type Result<T> = Meta & { data: T };

@@ -22,8 +22,8 @@ function isIpv6(text: string): boolean {
 }
 
 /**
- * The number of 16-bit groups on one side of `::` in an IPv6 address. NaN if a group is invalid. `isEnd`: this is the last
- * side, whose last two groups may be written as an IPv4 address.
+ * Counts the 16-bit groups on one side of `::` in an IPv6 address. Returns NaN if a group is invalid. `isEnd`: the
+ * address ends with this side, so the side's last two groups may be written as an IPv4 address.
  */
 function groupsIn(half: string, isEnd: boolean): number {
   if (half === "") return 0;
@@ -42,8 +42,9 @@ type HonoEnvironment = {
 type BunServer = { requestIP?(request: Request): { address: string } | null };
 
 /**
- * Finds the client's address where Hono's own `getConnInfo` finds it on Bun, Node, Deno, Workers and Lambda. It is the
- * address of the connection, so behind a proxy it is the proxy's. `environment` is the `env` of Hono's context.
+ * Finds the client's address in the same place as Hono's `getConnInfo` on Bun, Node, Deno, Workers and Lambda. On the
+ * first three, the result is the address of the connection, so behind a proxy it is the proxy's. `environment` is
+ * `context.env`.
  */
 export function addressInHono(environment: unknown, request: Request): unknown {
   if (isCloudflare()) return addressAtCloudflare(request);

@@ -5,7 +5,7 @@ import type { Envelope } from "./exchange.ts";
 
 type Verify = (input: unknown, options?: CallOptions) => Promise<Envelope>;
 
-/** How verifications are sent: one alone, or several in one request, which returns one outcome for each of them. */
+/** How verifications are sent: `one` sends a single one, `many` several in one request, each with its outcome. */
 export type Sending = {
   one: Verify;
   many(inputs: readonly unknown[], options: CallOptions): Promise<readonly (Envelope | LatchkeyError)[]>;
@@ -26,13 +26,14 @@ type Waiting = {
 
 /** At most this many verifications in one request, so that its response stays small. */
 const largestBatch = 64;
-/** Later calls no longer wait for a request that has taken longer than this. */
+/** A request that takes longer than this no longer makes later calls wait. */
 const slowAfterMs = 100;
 
 /**
- * Sends verifications that wait at the same time in one request. If no request is in flight, a call is sent immediately, so a
- * single call never waits. Otherwise it waits and goes out with the next request, when the one in flight has completed. Each
- * call keeps its own timeout and signal. If the server does not have `keys.verifyKeys`, every later call is sent alone.
+ * Collects verifications and sends them in one request. If no request is in flight, a call is sent immediately, so a
+ * single call never waits. Otherwise the call waits until the request in flight has completed. The next request then
+ * carries all calls that wait. Each call keeps its own timeout and signal. If the server does not have
+ * `keys.verifyKeys`, every later call is sent alone.
  */
 export function coalescing(sending: Sending): Verify {
   const waiting = new Set<Waiting>();
@@ -117,7 +118,7 @@ function settleAll(batch: readonly Waiting[], results: readonly (Envelope | Latc
   }
 }
 
-/** Whether a call has options that apply to a whole request. It is sent alone, since other calls have other options. */
+/** Whether a call has options that apply to a whole request, such as headers. Such a call is sent alone. */
 function isSpecial({ headers, serverURL, retries, maxRetries, idempotencyKey }: CallOptions): boolean {
   return (headers ?? serverURL ?? retries ?? maxRetries ?? idempotencyKey) !== undefined;
 }

@@ -9,7 +9,7 @@ import type { Checked } from "./knownNames.ts";
 import { type PermissionOptions, permitting } from "./permitting.ts";
 import { refusalResponse } from "./refusals.ts";
 
-/** The part of Elysia's context that the hooks use. Because it is small, they fit a route of any type. */
+/** The few members of Elysia's context that the hooks use, so that the hooks fit a route of any type. */
 type Incoming = { request: Request; set: { headers: Record<string, unknown> } };
 
 /** A hook. Its `keyOf(request)` returns the key of a request that passed this hook. */
@@ -45,8 +45,8 @@ export function requireKey<
 }
 
 /**
- * A hook for routes that need another permission of the key that `requireKey` has verified:
- * `beforeHandle: [key, requirePermission("documents.write")]`. It sends no request to the server and counts against no limit.
+ * A hook for routes that require a further permission: `beforeHandle: [key, requirePermission("documents.write")]`. The
+ * hook checks the key that `requireKey` has verified. It sends no request to the server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

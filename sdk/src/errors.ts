@@ -165,7 +165,7 @@ export function apiError(operation: string, problem: Problem): ApiError {
   return new Kind(`${operation} returned ${problem.status} ${problem.code}: ${sentence(problem)}.`, problem);
 }
 
-/** The rest of the message: what is wrong, where, what to do about it, and the request's id. */
+/** The message of an `ApiError` after the colon: what is wrong, where, what to do about it, and the request's id. */
 function sentence({ errors, detail, type, requestId }: Problem): string {
   const [flaw] = errors;
   const more = errors.length > 1 ? `and ${errors.length - 1} more, ` : "";
@@ -183,7 +183,7 @@ export function retryAfterMs(headers: Headers): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** When the response was sent: its Date header, which the server's clock has set, or else the time of this machine. */
+/** When the response was sent: the server's time in its Date header or, without a valid one, this machine's time. */
 function sentAtMs(headers: Headers): number {
   const sentAt = Date.parse(headers.get("date") ?? "");
   return Number.isNaN(sentAt) ? Date.now() : sentAt;

@@ -74,7 +74,7 @@ function isRefused(code: string | undefined, message: string): boolean {
   return /^(ECONNREFUSED|ConnectionRefused)$/.test(code ?? "") || /connection refused/i.test(message);
 }
 
-/** A copy with secrets masked: a `fetch` of the application may put the request with its root key into its errors. */
+/** Copies an error with secrets masked: a `fetch` that the application has set may put the root key into its errors. */
 function safeCopy(error: Error, hide: Hide): Error {
   const copy = new Error(hide(error.message));
   copy.name = error.name;
@@ -111,7 +111,7 @@ export function isRefusal(body: unknown): body is Refusal {
   });
 }
 
-/** Creates the error from the masked text, not from the body parsed before, so that no field of it can hold a secret. */
+/** Creates the error from the response's text with secrets masked, so that no field of the error can hold a secret. */
 function refusal({ operation, hide }: Outgoing, { headers, status, text }: Received): Error {
   return refusalError(operation, hide()(text), headers, status);
 }

@@ -11,13 +11,13 @@ import type { Refusal } from "./refusals.ts";
 declare global {
   namespace Express {
     interface Request {
-      /** Set by `requireKey`. Its `keyOf(request)` returns the same key with its exact type. */
+      /** Set by the middleware from `requireKey`, whose `keyOf(request)` returns the same key with its exact type. */
       verifiedKey?: VerifiedKey;
     }
   }
 }
 
-/** The part of Express's request that the middleware uses. Because it is small, a route keeps the types of its parameters. */
+/** The few members of Express's request that the middleware uses, so that a route keeps the types of its parameters. */
 type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
 type Outgoing = {
   status(code: number): unknown;
@@ -67,8 +67,8 @@ export function requireKey<
 }
 
 /**
- * Middleware for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
- * server and counts against no limit.
+ * Middleware for routes that require a further permission. It checks the key that `requireKey` has verified. It sends
+ * no request to the server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

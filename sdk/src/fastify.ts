@@ -9,12 +9,12 @@ import { type PermissionOptions, permitting } from "./permitting.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Set by `requireKey`. Its `keyOf(request)` returns the same key with its exact type. */
+    /** Set by the hook from `requireKey`, whose `keyOf(request)` returns the same key with its exact type. */
     verifiedKey?: VerifiedKey;
   }
 }
 
-/** The part of Fastify's request that the hooks use. Because it is small, they fit a server of any type. */
+/** The few members of Fastify's request that the hooks use, so that the hooks fit a server of any type. */
 type Incoming = { headers: Record<string, string | string[] | undefined>; verifiedKey?: VerifiedKey };
 type Outgoing = Pick<FastifyReply, "code" | "headers" | "send">;
 
@@ -54,8 +54,8 @@ export function requireKey<
 }
 
 /**
- * A hook for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
- * server and counts against no limit.
+ * A hook for routes that require a further permission. It checks the key that `requireKey` has verified. It sends no
+ * request to the server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

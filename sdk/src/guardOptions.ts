@@ -4,7 +4,7 @@ import type { VerifyKeyData, VerifyKeyInput } from "./operations.gen.ts";
 import type { HeaderChoice } from "./rateLimitHeaders.ts";
 import type { Refusal, Reply } from "./refusals.ts";
 
-/** What a valid key gives the request it came with. */
+/** A key that a guard has verified: the fields of its valid verdict, such as `keyId`, `identity` and `permissions`. */
 export type VerifiedKey<M extends MetaTypes = MetaTypes> = Extract<VerifyKeyData<M>, { valid: true }>;
 
 /** The fields of a verification. If the client's type lists limits and quotas, only their names are allowed. */
@@ -14,7 +14,10 @@ type Asked<M extends MetaTypes = MetaTypes> = Omit<
 > & {
   ratelimits?: (AskedLimit & { name: LimitName<M> })[] | undefined;
   quotas?: (AskedQuota & { name: QuotaName<M> })[] | undefined;
-  /** Accepts only keys of these apis, as ids of apis or of their keyspaces. Any other key is refused as unknown. */
+  /**
+   * Accepts only keys of these apis; any other key is refused as unknown. Each entry is the id of an api, or its
+   * `keyspaceId`, which identifies the same set of keys.
+   */
   apis?: string[] | undefined;
 };
 type AskedLimit = NonNullable<VerifyKeyInput["ratelimits"]>[number];

@@ -53,9 +53,9 @@ export function requireKey<
 }
 
 /**
- * Adds a header to a finished response without copying it. `context.header` copies the response, and then Hono's adapter for
- * Node streams the body, which takes a quarter of the guard's time. It is used only if the headers are immutable, as those
- * of a response that came from `fetch` are.
+ * Adds a header to a finished response, if possible without copying the response. `context.header` would copy it, and
+ * Hono's adapter for Node would then stream the body, which takes a quarter of the guard's time. A copy is necessary
+ * only if the headers are immutable, as in a response that came from `fetch`.
  */
 function addHeader(context: Context, name: string, value: string): void {
   try {
@@ -66,8 +66,8 @@ function addHeader(context: Context, name: string, value: string): void {
 }
 
 /**
- * Middleware for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
- * server and counts against no limit.
+ * Middleware for routes that require a further permission. It checks the key that `requireKey` has verified. It sends
+ * no request to the server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

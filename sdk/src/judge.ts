@@ -21,7 +21,7 @@ export type Judge<Request, M extends MetaTypes, Key> = (
 /**
  * Creates the function that judges the requests of a route. A request passes only if its key's verdict is valid, or, with
  * `onUnavailable: "allow"`, while the server is unavailable. If an earlier guard of the same request has verified the same
- * key, its verdict is reused.
+ * key, that guard's verdict is reused.
  */
 export function judging<Request, M extends MetaTypes, Options extends GuardOptions<Request>>(
   options: Options,
@@ -58,7 +58,10 @@ function judgingKeys<Request, M extends MetaTypes>(options: GuardOptions<Request
   };
 }
 
-/** Judges a key that an earlier guard has verified. Returns a question if only the server can decide the rest. */
+/**
+ * Returns a function that judges a key that an earlier guard has verified. If only the server can decide, the function
+ * returns the input of another verification.
+ */
 function judgingAgain({ rateLimitHeaders: choice = "standard", log = logLine }: GuardOptions<never>) {
   const fault = faults({ log });
   let isReported = false;

@@ -11,7 +11,10 @@ type Known<M extends MetaTypes, Options> = {
     : unknown;
 };
 
-/** `unknown` if the query names only listed permissions. Otherwise the list, so that the compiler's message shows it. */
+/**
+ * The type that the option must have: any type if the query names only listed permissions. Otherwise it is the list, so
+ * that the compiler's message shows the permissions.
+ */
 type KnownQuery<Value, Permission extends string> = Value extends (...parameters: never[]) => infer Returned
   ? IsKnown<Exclude<Awaited<Returned>, undefined>, Permission> extends true
     ? unknown

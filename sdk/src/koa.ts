@@ -40,8 +40,8 @@ export function requireKey<
 }
 
 /**
- * Middleware for routes that need another permission of the key that `requireKey` has verified. It sends no request to the
- * server and counts against no limit.
+ * Middleware for routes that require a further permission. It checks the key that `requireKey` has verified. It sends
+ * no request to the server and counts against no limit.
  */
 export function requirePermission<Permission extends string = string>(
   permissions: Permission,

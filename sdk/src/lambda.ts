@@ -48,8 +48,8 @@ export function withKey<
 }
 
 /**
- * Wraps a handler, inside `withKey`, that needs another permission of the verified key. It sends no request to the server
- * and counts against no limit.
+ * Wraps a handler that requires a further permission. Wrap the result in `withKey`, which verifies the key. Checking
+ * the permission sends no request to the server and counts against no limit.
  */
 export function withPermission<
   Event extends Incoming,

@@ -61,7 +61,7 @@ export function clientClass(createTransport: TransportFactory): LatchkeyConstruc
   } as never;
 }
 
-/** Returns a `keys.verifyKey` that sends several verifications in one request of `keys.verifyKeys`. */
+/** Returns `keys.verifyKey` for the option `coalesce`: the function may send several calls as one `keys.verifyKeys`. */
 function coalesced(settings: () => Settings, one: ReturnType<typeof coalescing>) {
   const { verifyKey, verifyKeys } = operations["keys"] ?? {};
   if (verifyKey?.[1] === undefined || verifyKeys === undefined) return one;

@@ -58,8 +58,8 @@ export class KeyGuard<
 }
 
 /**
- * A guard for routes that need another permission of the key that a `KeyGuard` has verified:
- * `@UseGuards(new PermissionGuard("documents.write"))`. It sends no request to the server and counts against no limit.
+ * A guard for routes that require a further permission: `@UseGuards(new PermissionGuard("documents.write"))`. It checks
+ * the key that a `KeyGuard` has verified. It sends no request to the server and counts against no limit.
  */
 export class PermissionGuard<Permission extends string = string> {
   readonly #judge: ReturnType<typeof permitting<ExecutionContext>>;

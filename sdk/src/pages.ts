@@ -4,7 +4,7 @@ import { type Envelope, rawResponses } from "./exchange.ts";
 
 type Input = { cursor?: string } | undefined;
 
-/** Requests the first page of a list. The result also iterates over all pages and over all items. */
+/** Requests the first page of a list. The result also iterates over all items and, with `pages()`, over all pages. */
 export function pageCall<T>(input: Input, ask: (input: Input) => Promise<Envelope>): PageCall<T> {
   const first = page<T>(input, ask);
   async function* pages(): AsyncGenerator<Page<T>> {

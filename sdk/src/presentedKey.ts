@@ -1,7 +1,7 @@
 import type { Arrival } from "./arrival.ts";
 import type { GuardOptions } from "./guardOptions.ts";
 
-/** Reads the request's key from the header, or with the function, that the option `key` gives. */
+/** Reads the request's key. `source` is the option `key`: the name of a header, or a function that returns the key. */
 export async function presentedKey<Request>(
   source: NonNullable<GuardOptions<Request>["key"]>,
   { request, header }: Arrival<Request>,

@@ -41,9 +41,10 @@ function evaluated(value: unknown, request: unknown): unknown {
 }
 
 /**
- * What a later guard must still ask the server about a key that an earlier guard has verified; undefined if nothing. The
- * guard itself checks permissions, and apis that the verdict shows. The server counts only the limits and quotas that this
- * guard names, since the others were counted before. If a cost is omitted, it is 0.
+ * Computes what a guard must ask the server about a key that an earlier guard of the same request has verified;
+ * undefined if nothing. The guard itself checks permissions, and also `apis` if the earlier verdict shows the key's
+ * api. The server counts only the limits and quotas that this guard names, since the earlier guard has counted the
+ * others. An omitted cost is 0.
  */
 export function furtherQuestion(
   { apis, verdict }: Verified<VerifiedKey>,
@@ -69,7 +70,10 @@ function withCost<T extends { cost?: number | undefined; reserve?: number | unde
   return asked.reserve === undefined ? { ...asked, cost: asked.cost ?? 0 } : asked;
 }
 
-/** The names of the limits and quotas that a later guard lists without a cost. Their cost is 0, so nothing is counted. */
+/**
+ * The names of the limits and quotas that a guard lists without `cost` and `reserve`. If an earlier guard has verified
+ * the key, this guard counts nothing against them.
+ */
 export function uncounted({ ratelimits = [], quotas = [] }: Question): string[] {
   const named: readonly { name: string; cost?: number | undefined; reserve?: number | undefined }[] = [
     ...ratelimits,

@@ -8,7 +8,7 @@ export type HeaderChoice = "standard" | "legacy" | "both" | "none";
 /**
  * The headers that tell a client its limits. "standard": the two headers of draft-ietf-httpapi-ratelimit-headers-11, which list
  * every limit. "legacy": the three headers of early versions of that draft, which show only the limit closest to being
- * exceeded. `nowMs` is the time of the server's clock, because the ends of the windows are times of that clock.
+ * exceeded. `nowMs` is the time of the server's clock, which also sets the `reset` of each limit.
  */
 export function rateLimitHeaders(
   limits: readonly Limit[],
@@ -46,7 +46,7 @@ function fewestRemaining(limits: readonly Limit[]): Limit | undefined {
   return limits.toSorted((one, other) => one.remaining - other.remaining)[0];
 }
 
-/** The exceeded limit with the longest wait, in whole seconds. */
+/** The exceeded limit that makes the client wait longest, and that wait in whole seconds. */
 export function exceededLimit(
   limits: readonly Limit[],
   nowMs: number,
@@ -57,13 +57,13 @@ export function exceededLimit(
     .sort((one, other) => other.seconds - one.seconds)[0];
 }
 
-/** Seconds until the window ends, and at most the length of the window, even if the clocks differ. */
+/** Seconds until the window ends, cut to the window's length: if the clocks differ, `reset` may be further away. */
 function secondsLeft({ reset, duration }: Limit, nowMs: number): number {
   const seconds = Math.ceil((reset - nowMs) / 1000);
   return Math.max(0, Math.min(seconds, Math.ceil(duration / 1000)));
 }
 
-/** Writes a name as a string of a structured header field (RFC 9651). It may contain only ASCII, so the rest is encoded. */
+/** Writes a name as a string of a structured header field (RFC 9651). All but printable ASCII is percent-encoded. */
 function quoted(name: string): string {
   const ascii = name.replace(/[^ -~]+/g, encodeURIComponent);
   return `"${ascii.replace(/["\\]/g, "\\$&")}"`;

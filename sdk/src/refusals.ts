@@ -8,7 +8,7 @@ export type Refusal = {
   status: number;
   /** The names are in lower case. */
   headers: Record<string, string>;
-  /** A problem as JSON, unless the option `onRefused` replaced it. */
+  /** `problem` as JSON, unless the option `onRefused` replaced it. */
   body: string;
   problem: Problem;
 };
@@ -69,7 +69,7 @@ function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>, nowMs: nu
   return refusal(429, verdict.code, detail, { "retry-after": String(seconds) }, { limit: limit.name });
 }
 
-/** The refusal of a key that lacks the permissions. */
+/** The refusal of a key that lacks permissions. `permissions` is the query that the route requires. */
 export function notPermitted(permissions: string | undefined): Refusal {
   const code = "INSUFFICIENT_PERMISSIONS";
   const scope = challenge("insufficient_scope");

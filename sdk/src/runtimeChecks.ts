@@ -38,7 +38,7 @@ export function checkRuntime(allowBrowser: boolean): void {
   }
 }
 
-/** Whether this is a server runtime, not a browser or an edge runtime, so that requests can share connections. */
+/** Whether this is Node, Bun or Deno, where requests can share connections, unlike in browsers and on edge runtimes. */
 export function isServer(): boolean {
   return (
     !isBrowser() && globals.process?.versions?.["node"] !== undefined && globals.EdgeRuntime === undefined

@@ -117,7 +117,7 @@ async function sleep(ms: number, ended: Promise<never>): Promise<void> {
   }
 }
 
-/** The key is the same for all attempts of a call, so that the server performs a retried write only once. */
+/** The idempotency key that all attempts of a call send, so that the server performs a retried write only once. */
 function idempotencyKey({ idempotencyKey: given }: CallOptions): string {
   if (given === undefined) {
     return Array.from(crypto.getRandomValues(new Uint32Array(5)), (part) => part.toString(36)).join("-");
@@ -137,7 +137,7 @@ function jsonOf(operation: string, input: unknown): string {
   }
 }
 
-/** The credential that is sent. It differs from the root key if the application set its own `authorization` header. */
+/** The credential in the headers. It is not the root key if the application has set its own `authorization` header. */
 function bearer(headers: Record<string, string>): string[] {
   return [headers["authorization"]?.replace(/^\S+\s+/, "") ?? ""];
 }

@@ -7,7 +7,7 @@ export type ServerClock = {
   heard(date: string | null | undefined): void;
 };
 
-/** A Date header that is older than this on arrival means that the clocks differ. It is at most a second old when it is sent. */
+/** If a Date header is older than this on arrival, the clocks differ. The server sends one that is at most 1 s old. */
 const longestOnTheWayMs = 2_000;
 
 export function createServerClock(ownMs: () => number = Date.now): ServerClock {
@@ -18,8 +18,9 @@ export function createServerClock(ownMs: () => number = Date.now): ServerClock {
       const second = Date.parse(date ?? "");
       if (Number.isNaN(second)) return;
       const now = ownMs();
-      // The header has whole seconds. While this machine's clock is within that second, there is no offset. If this clock is far
-      // ahead, the start of the second is used, so that a user may be told to wait a second too long, but never too short.
+      // The header has whole seconds. If this machine's time is within the header's second, the offset is 0. If it is
+      // far ahead, we assume that the server's time is the start of that second. A user may then be told to wait a
+      // second too long, but never too short.
       const latest = now - second > longestOnTheWayMs ? second : second + 999;
       aheadMs = Math.min(Math.max(now, second), latest) - now;
     },

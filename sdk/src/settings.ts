@@ -4,9 +4,9 @@ import type { Hooks } from "./hooks.ts";
 import { environment, isServer, userAgent } from "./runtimeChecks.ts";
 import type { Fetch, Transport } from "./transport.ts";
 
-/** The options of a client. An omitted option is read from the environment, if a variable is named here, or has its default. */
+/** The options of a client. All are optional. Some defaults are environment variables, which are named below. */
 export type LatchkeyOptions = {
-  /** @default LATCHKEY_ROOT_KEY of the environment, which the first call reads again if it was not set before */
+  /** @default LATCHKEY_ROOT_KEY of the environment. If it is not set yet, the first call reads it again. */
   rootKey?: string | undefined;
   /** @default LATCHKEY_URL of the environment, else http://127.0.0.1:7070 */
   serverURL?: string | undefined;
@@ -31,7 +31,7 @@ export type LatchkeyOptions = {
   /** On Node, at most this many connections to a server. @default 64 */
   maxSockets?: number | undefined;
   /**
-   * While a verification is in flight, collects further ones and sends them in one request. A single one never waits.
+   * Collects verifications while one is in flight, then sends them in one request. If none is in flight, sends at once.
    * @default true, but false in a browser and on edge runtimes, where requests cannot share a connection
    */
   coalesce?: boolean | undefined;
@@ -98,7 +98,7 @@ export function readOptions(options: LatchkeyOptions, createTransport: Transport
   };
 }
 
-/** The client's settings, replaced by those that this call sets itself. */
+/** The client's settings, except that the call's own options replace those of the same name. */
 export function forCall(settings: Settings, options: CallOptions): Settings {
   const { serverURL, retries, maxRetries, timeoutMs, headers } = options;
   if ((serverURL ?? retries ?? maxRetries ?? timeoutMs ?? headers) === undefined) return settings;
@@ -172,7 +172,7 @@ function readDebug(debug: boolean | ((line: string) => void)): ((line: string) =
   return debug ? (line) => console.debug(line) : undefined;
 }
 
-/** Replaces the runtime's error for invalid headers, because that error quotes the value, which may be a secret. */
+/** Throws its own error for invalid headers, because the runtime's error quotes the value, which may be a secret. */
 function readHeaders(headers: HeaderValues | undefined): Record<string, string> {
   try {
     return Object.fromEntries(new Headers(headers));

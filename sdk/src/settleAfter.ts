@@ -66,7 +66,10 @@ async function settle(
   }
 }
 
-/** Repeats a call at most twice if its response was lost. Settling a settled reservation only returns the first outcome. */
+/**
+ * Repeats a call at most twice if its response was lost. This is safe: if the server has already settled the
+ * reservation, it changes nothing and returns the same outcome again.
+ */
 async function repeating(attempt: (timeoutMs: number) => Promise<unknown>, timeoutMs: number): Promise<void> {
   const endsAt = performance.now() + timeoutMs;
   for (let count = 1; ; count += 1) {

@@ -34,7 +34,7 @@ async function read(response: Response): Promise<{ text: string; isWhole: boolea
   }
 }
 
-/** Decodes a body from the parts in which it arrived. Most arrive in one part, which is decoded faster without a Blob. */
+/** Decodes a body from the parts in which it arrived. Most bodies are one part, which needs no slow Blob. */
 function decoded(parts: Uint8Array<ArrayBuffer>[]): string | Promise<string> {
   return parts.length === 1 ? new TextDecoder().decode(parts[0]) : new Blob(parts).text();
 }

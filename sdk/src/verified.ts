@@ -5,7 +5,7 @@ import type { VerifiedKey } from "./guardOptions.ts";
 export type Verified<Verdict = VerifiedKey | undefined> = {
   client: object;
   key: string;
-  /** the option `apis` of that guard: ids of apis or keyspaces; undefined if it accepts keys of every api */
+  /** the option `apis` of that guard; undefined if the guard accepts keys of every api */
   apis: readonly string[] | undefined;
   /** undefined if the server was unavailable and the guard let the request through without a verdict */
   verdict: Verdict;

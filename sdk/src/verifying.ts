@@ -21,7 +21,7 @@ import { createVerdictCache } from "./verdictCache.ts";
 /** A verdict that lets the request pass. `headers` are the rate limit headers for its response. */
 export type Pass<Key> = { passed: true; key: Key; headers: Record<string, string> };
 
-/** Verifies a key. `earlier` is the verdict on this key of an earlier guard of the same request, if there was one. */
+/** Verifies a key. `earlier`: the verdict on this key, if an earlier guard of the same request has verified it. */
 export type Verify<M extends MetaTypes> = (
   latchkey: Latchkey<M>,
   input: VerifyKeyInput,
@@ -73,7 +73,7 @@ function hinting({ clientIp, log = logLine }: GuardOptions<never>) {
   };
 }
 
-/** Adds to a verdict those limits and quotas that only the earlier guard's verdict has, so that it shows all. */
+/** Adds the limits and quotas that only the earlier guard's verdict has, so that the new verdict shows all of them. */
 function joined(earlier: VerifiedKey | undefined, verdict: VerifyKeyData): VerifyKeyData {
   if (earlier === undefined || verdict.code === "NOT_FOUND") return verdict;
   const limits = verdict.ratelimits ?? [];
@@ -98,7 +98,7 @@ export function limitsOf(verdict: VerifyKeyData) {
   return "ratelimits" in verdict ? (verdict.ratelimits ?? []) : [];
 }
 
-/** Returns a function that decides on a request whose verification failed. It logs a reason only when it is a new one. */
+/** Returns a function that decides on a request if verifying its key has failed. It does not log each such request. */
 function failing(options: GuardOptions<never>) {
   const fault = faults(options);
   return (breaker: Breaker, error: LatchkeyError): Pass<undefined> | Refusal => {
@@ -108,11 +108,14 @@ function failing(options: GuardOptions<never>) {
   };
 }
 
-/** Returns a function that refuses requests because the guard is misconfigured. It logs a reason only when it is a new one. */
+/**
+ * Returns a function that refuses requests because the guard is misconfigured. It logs an error only if the error
+ * before it had another reason.
+ */
 export function faults({ log = logLine }: Pick<GuardOptions<never>, "log">) {
   let last = "";
   return (error: LatchkeyError): Refusal => {
-    // The code identifies the reason of an `ApiError`. Its message also has the request's id, so it differs each time.
+    // The message of an `ApiError` has the request's id and so differs each time. Its code identifies the reason.
     const fault = `${error.name} ${error instanceof ApiError ? error.code : error.message}`;
     if (fault !== last) {
       log(`latchkey: this guard is misconfigured, so it refuses requests with 500: ${error.message}`, error);
@@ -147,7 +150,7 @@ function withHeaders(refusal: Refusal, headers: Record<string, string>): Refusal
   return { ...refusal, headers: { ...refusal.headers, ...headers } };
 }
 
-/** Whether the server rejected only the presented key, because no key has that form. */
+/** Whether the server rejected the verification only because the presented key has a form that no key has. */
 function isOfTheKey(error: LatchkeyError): boolean {
   if (!(error instanceof BadRequestError)) return false;
   const { code, errors } = error;

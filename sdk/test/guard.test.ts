@@ -22,7 +22,7 @@ let latchkey: Latchkey;
 let apiId: string;
 
 beforeAll(async () => {
-  server.clock.nowMs = Date.now(); // the guard compares the server's clock with the real time for Retry-After
+  server.clock.nowMs = Date.now(); // windows end by this clock; the guard computes Retry-After by the real one
   latchkey = new Latchkey({ rootKey: server.rootKey, serverURL: server.url });
   apiId = (await latchkey.apis.createApi({ name: "guarded" })).data.apiId;
   await latchkey.identities.createIdentity({ externalId: "user_123", meta: { plan: "pro" } });
@@ -138,7 +138,7 @@ describe.each(frames)("guarding $name", ({ serve, ownBodies }) => {
   });
 
   test("returns the state of every limit with passed and refused requests, and names the exceeded limit in a 429", async () => {
-    server.clock.nowMs = Date.now(); // on a slow machine, the tests before may have taken longer than the window
+    server.clock.nowMs = Date.now(); // on a slow machine, this clock may be a window behind the real one by now
     const limited = await guarded({
       ratelimits: [
         { name: "requests", limit: 2, duration: 30_000 },

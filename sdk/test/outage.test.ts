@@ -74,7 +74,8 @@ describe("while the server is unavailable", () => {
       for (let count = 0; count < 1000; count += 1) {
         expect((await check({ ...request })).passed).toBe(onUnavailable === "allow");
       }
-      // five attempts until the breaker opens, none of them retried; then at most one per second, so more on a slow machine
+      // The breaker opens after five attempts, none of which is retried. It then admits one attempt per second, so
+      // a slow machine makes more of them.
       expect(attempts).toBeGreaterThanOrEqual(5);
       expect(attempts).toBeLessThan(100);
       expect(retried).toBe(0);

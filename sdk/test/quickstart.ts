@@ -93,7 +93,7 @@ export async function prepareWith(
   return bash(script, folder, 0);
 }
 
-/** Returns the line if it printed something else than promised, else nothing. `…` in a promise matches any text. */
+/** Returns the line if it differs from what the page promises, else nothing. `…` on the page stands for any text. */
 export function unlike(line: Line): Line[] {
   const pattern = line.promised.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   return new RegExp(`^${pattern.join("[^]+")}$`).test(line.printed) ? [] : [line];
@@ -106,7 +106,7 @@ function blocksOf(page: string): { language: string; text: string }[] {
   return [...fences].map(([, language = "", text = ""]) => ({ language, text }));
 }
 
-/** Replaces the port in a start command. An application without that argument reads the variable PORT. */
+/** Replaces the port in a start command that has `--port 3000`. The other applications read the variable PORT. */
 function onPort(command: string, port: number): string {
   return command.replace("--port 3000", `--port ${port}`);
 }

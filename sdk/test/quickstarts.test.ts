@@ -95,7 +95,10 @@ describe.each(quickstarts)("the quickstart of $title", (quickstart) => {
   );
 });
 
-/** The server's response for each key. The window ends a day from now although it lasts a minute, as if the clocks differed. */
+/**
+ * The stub's response to each key. The window of the limit lasts a minute but ends a day from now, as if the server's
+ * clock were a day ahead of the application's.
+ */
 const reactions: Record<string, Reaction> = {
   unknown: success({ valid: false, code: "NOT_FOUND" }),
   limited: success({

@@ -122,7 +122,7 @@ async function listening({ koa, Documents, app }: Exported): Promise<{ url: stri
   return { url: `http://127.0.0.1:${port}`, stop: () => node.close() };
 }
 
-/** Sends the example's server a request without and one with a key, and returns the status codes. */
+/** Sends the example's server one request without a key and one with a key, and returns the two status codes. */
 async function statuses(exported: Exported): Promise<number[]> {
   const path = "/documents/1";
   const requests = [{ headers: {} }, { headers: { authorization: `Bearer ${key}` } }];

@@ -2,15 +2,16 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { GuardOptions } from "../src/guardOptions.ts";
 import type { Latchkey, VerifiedKey } from "../src/index.ts";
 
-/** Options of a guard without functions of a framework's request, so that they fit every framework. */
+/** Options of a guard for any framework: no function among them takes a framework's own type of request. */
 export type Options = Omit<GuardOptions<unknown>, "key" | "tags" | "onRefused"> & {
   key?: string;
   tags?: string[];
   onRefused?: NonNullable<GuardOptions<unknown>["onRefused"]>;
 };
 /**
- * `later`: the options of further guards after the first. `permission`: one that a last guard requires. `work`: what the handler
- * does with the key. `trustsProxy`: whether the framework trusts the `X-Forwarded-For` of a proxy on this host.
+ * `later`: the options of further guards after the first. `permission`: a last guard requires this permission. `work`:
+ * what the handler does with the key. `trustsProxy`: whether the framework trusts the `X-Forwarded-For` of a proxy on
+ * this host.
  */
 export type More = {
   later?: Options[];
@@ -22,9 +23,9 @@ export type More = {
 export type App = { url: string; reached(): number; stop(): Promise<void> };
 export type Count = { reached: number };
 /**
- * A framework. `ownBodies`: it sends the body of a refusal with its own Content-Type. `address`: the client's address that it
- * gives a guard without `clientIp`: none, that of the platform's header or event, that of the connection, or that in front of
- * trusted proxies.
+ * A framework. `ownBodies`: it sends the body of a refusal with its own Content-Type. `address`: what a guard without
+ * the option `clientIp` takes as the client's address: nothing ("unknown"), what the platform's header or event says
+ * ("platform"), the other end of the connection, or the client that trusted proxies report ("proxies").
  */
 export type Frame = {
   name: string;

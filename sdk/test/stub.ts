@@ -5,8 +5,8 @@ export type Seen = { path: string; headers: Record<string, string>; body: string
 
 /**
  * What the stub does with a request: it responds, closes the connection without a response ("close"), or never responds
- * ("silence"). `cutAt`: it closes the connection after that many characters of the body. `thenClose`: it closes the connection
- * after the response, without the header `Connection: close`.
+ * ("silence"). `cutAt`: after how many characters of the body it closes the connection. `thenClose`: whether it closes
+ * the connection after the response, without the header `Connection: close`.
  */
 export type Reaction =
   | {

@@ -49,7 +49,7 @@ function failed(status: number, origin: string): Response {
   return new Response(body, { status, headers });
 }
 
-/** The first error of the server with this status; undefined if it has none, since a proxy may return other statuses. */
+/** The code of the server's first error with this status. A status that only proxies return has no code. */
 function codeOf(status: number): ErrorCode | undefined {
   const [code] = Object.entries(catalogue).find(([, row]) => row.status === status) ?? [];
   return code as ErrorCode | undefined;

@@ -39,7 +39,7 @@ export type TestLatchkey = AsyncDisposable & {
   clock: TestClock;
   /** Creates a key and, with `externalId`, its identity. Roles and permissions that do not exist are created too. */
   seed(seed?: Seed): Promise<Seeded>;
-  /** Makes the next requests of this operation fail. When the promise resolves, every later request is affected. */
+  /** Makes the next requests of this operation fail. Await the promise before you send the requests that must fail. */
   fail(operation: OperationName, fault: Fault): Promise<void>;
   /** Every verification and every `ratelimit.limit` decision since the start or the last `reset`, oldest first. */
   events(): Promise<TestEvent[]>;

@@ -73,7 +73,7 @@ function spawnServer(): Child {
   return spawn(bun.path, [program], { cwd: dirname(program), env, stdio: ["pipe", "pipe", "pipe"] });
 }
 
-/** Resolves when the process has ended. Orders that wait for a reply then fail with an error that has its output. */
+/** Resolves when the process has ended. Orders that still wait for a reply fail, and the error quotes its stderr. */
 function endOf(child: Child, waiting: Map<number, Waiting>): Promise<void> {
   let written = "";
   child.stderr.on("data", (part) => {

@@ -14,7 +14,7 @@ type Clock = { nowMs: number /** by how much it was set back in total */; setBac
 /** The server with its database in memory. A reset starts another one. */
 type Engine = { server: RunningServer; clock: Clock; events: TestEvent[] };
 
-/** Starts a server on a free port of this machine. A reset does not change the port and the root key. */
+/** Starts a server on a free port of this machine. A reset changes neither the port nor the root key. */
 export async function startTestServer(): Promise<TestServer> {
   const rootKey = rootKeySecret(randomBytes(24));
   const faults = makeFaults();
@@ -109,7 +109,7 @@ function eventOf(event: UsageEvent): TestEvent {
   };
 }
 
-/** Waits a few turns of the event loop, in which stdin, which another thread may read, delivers its lines. */
+/** Waits a few turns of the event loop, so that stdin delivers orders that another thread may already have read. */
 async function nextTurns(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -248,7 +248,7 @@ test("a limit holds until its window ends", async () => {
     "in $runner passes, and the runner exits (the test closes the server: $closes)",
     async ({ file, source, command, closes }) => {
       write({ [file]: source });
-      await run(command, { cwd: project, env: { CLOSE: closes } }); // throws what it wrote if it fails
+      await run(command, { cwd: project, env: { CLOSE: closes } }); // throws the output if the runner fails
       await until(() => !isRunning(join(project, "node_modules/@latchkey/testing/dist/program")));
     },
   );

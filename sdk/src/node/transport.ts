@@ -3,7 +3,10 @@ import { request as requestHttps, Agent as TlsAgent } from "node:https";
 import type { Received, Sent, Transport } from "../transport.ts";
 import { proxyFor, type Target, throughProxy, tunnelAgent } from "./proxy.ts";
 
-/** The client closes a connection after this idle time. The server does so after 8 s, and a request could get lost then. */
+/**
+ * The client closes a connection after this idle time. If the server closed it first (by default after 75 s), a request
+ * that is sent at that moment could get lost.
+ */
 const idleMs = 4000;
 
 const transports = new Map<number, Transport>();
@@ -59,7 +62,7 @@ function exchange(
     const onAbort = () => void outgoing.destroy(signal.reason);
     signal.addEventListener("abort", onAbort);
     outgoing.on("close", () => signal.removeEventListener("abort", onAbort));
-    outgoing.on("error", reject); // once the response has begun, `read` resolves instead, even if the connection breaks
+    outgoing.on("error", reject); // if the connection breaks during the response, `read` resolves with `isWhole: false`
     outgoing.on("response", (incoming) => read(incoming, resolve));
     outgoing.end(body);
   });

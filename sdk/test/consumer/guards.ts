@@ -21,7 +21,7 @@ import Koa from "koa";
 type Plan = "free" | "pro";
 const latchkey = new Latchkey<{ identity: { plan: Plan } }>();
 
-/** A verified key has the client's types, and can be undefined only with `onUnavailable: "allow"`. */
+/** The key's `meta` has the type that the client declares. With `onUnavailable: "allow"`, the key can be undefined. */
 export async function web(request: Request): Promise<Response> {
   const verdict = await guard(latchkey, { permissions: "documents.read" })(request);
   // @ts-expect-error `passed` was not checked
@@ -32,7 +32,7 @@ export async function web(request: Request): Promise<Response> {
   // @ts-expect-error with "allow", the key is undefined while the server is unavailable
   if (lenient.passed) lenient.key.identity;
   const chosen = await guard(latchkey, { onUnavailable: lenient.passed ? "allow" : "refuse" })(request);
-  // @ts-expect-error the choice may be "allow"
+  // @ts-expect-error `onUnavailable` may be "allow", and then the key can be undefined
   if (chosen.passed) chosen.key.identity;
   return Response.json(verdict.key.keyId);
 }

@@ -21,7 +21,10 @@ const tasks = {
     for (let count = 0; count < 200; count += 1) codes.push(await verify());
     return codes;
   },
-  /** The server closes the connection while this program is busy, so that Node has not noticed it when the next call begins. */
+  /**
+   * After each response, the stub closes the connection while `Atomics.wait` blocks this program. So when the next call
+   * begins, Node does not know yet that the connection is closed.
+   */
   async afterClosing() {
     const codes = [];
     for (let count = 0; count < 20; count += 1) {

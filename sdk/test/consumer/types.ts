@@ -96,7 +96,7 @@ export async function inputs(): Promise<void> {
   await latchkey.identities.listIdentities({}, { retries: { strategy: "often" } });
 }
 
-/** `meta` has the type that the client declares, or the call. */
+/** `meta` has the type that the client declares, unless a call declares another type. */
 export async function metadata(): Promise<void> {
   const typed = new Latchkey<{ identity: { plan: "free" | "pro" }; key: { note: string } }>();
   const { data } = await typed.identities.getIdentity({ identity: "user_123" });
