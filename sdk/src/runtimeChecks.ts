@@ -40,9 +40,8 @@ export function checkRuntime(allowBrowser: boolean): void {
 
 /** Whether this is Node, Bun or Deno, where requests can share connections, unlike in browsers and on edge runtimes. */
 export function isServer(): boolean {
-  return (
-    !isBrowser() && globals.process?.versions?.["node"] !== undefined && globals.EdgeRuntime === undefined
-  );
+  const isEdge = globals.EdgeRuntime !== undefined || isCloudflare(); // a Worker may have a Node version, too
+  return !isBrowser() && !isEdge && globals.process?.versions?.["node"] !== undefined;
 }
 
 /** Whether this is a Cloudflare Worker. Only there the header `CF-Connecting-IP` can be trusted, since Cloudflare sets it. */

@@ -174,6 +174,21 @@ test("a call is sent alone if the client has `coalesce: false` or the call has h
   expect(sizes(stub)).toEqual([1, 1, 1, 1, 1, 1]);
 });
 
+test("a Cloudflare Worker sends each call alone, since one of its requests may not wait for another's, even if it has a Node version", async () => {
+  const stub = await startStub(respond);
+  stubs.push(stub);
+  const userAgent = Object.getOwnPropertyDescriptor(navigator, "userAgent");
+  Object.defineProperty(navigator, "userAgent", { value: "Cloudflare-Workers", configurable: true });
+  try {
+    const latchkey = clientOf(stub.url);
+    await Promise.all(["a", "b", "c"].map((key) => latchkey.keys.verifyKey({ key })));
+  } finally {
+    if (userAgent === undefined) Reflect.deleteProperty(navigator, "userAgent");
+    else Object.defineProperty(navigator, "userAgent", userAgent);
+  }
+  expect(sizes(stub)).toEqual([1, 1, 1]);
+});
+
 test("every call of a request fails if the request fails, and a call without an outcome in the response fails", async () => {
   const stub = await startStub((request) => {
     if (!request.path.endsWith("s")) return respond(request);

@@ -25,7 +25,6 @@ export type TestEvent = {
 };
 
 export type Order =
-  | { kind: "advance"; byMs: number }
   | { kind: "set"; toMs: number }
   | { kind: "fail"; operation: string; fault: Fault }
   | { kind: "events" }

@@ -79,9 +79,6 @@ function followIn(
   order: Exclude<Order, { kind: "reset" }>,
 ): unknown {
   switch (order.kind) {
-    case "advance":
-      clock.nowMs += order.byMs;
-      return undefined;
     case "set":
       clock.setBackMs += Math.max(0, clock.nowMs - order.toMs);
       clock.nowMs = order.toMs;

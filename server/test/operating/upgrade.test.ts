@@ -2,7 +2,7 @@
  * Tests what docs/operating/upgrade.md says: older nodes keep working after a newer version has migrated their
  * database.
  */
-import { beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { SQL } from "bun";
 import { operations } from "../../src/operations/index.ts";
 import { everything, postgres } from "../harness.ts";
