@@ -11,7 +11,7 @@ import { bringNeeds } from "./needs.mjs";
 
 type Print = (text: string) => void;
 
-/** Three running nodes, and the Redis that has their counters. */
+/** Three running nodes, and the Redis in which they share their counters. */
 export type Cluster = {
   nodes: readonly Node[];
   rootKey: string;

@@ -5,7 +5,7 @@ import { type Quickstart, quickstarts } from "./quickstarts.ts";
 
 const root = join(import.meta.dir, "..");
 
-/** The generated pages. The member names are their paths in the repository. */
+/** The generated pages, by their paths in the repository. */
 export function quickstartPages(): Record<string, string> {
   return {
     "docs/quickstarts/README.md": indexPage(),

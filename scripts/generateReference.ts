@@ -19,7 +19,7 @@ type Schema = {
   description?: string;
 };
 
-/** The generated pages. The member names are their paths in the repository. */
+/** The generated pages, by their paths in the repository. */
 export function referencePages(operations: readonly Operation[]): Record<string, string> {
   return {
     "docs/README.md": indexPage(operations),

@@ -155,7 +155,7 @@ function ownerOf(group: string): Owner {
   return group === "identities" ? "IdentityMeta" : "KeyMeta";
 }
 
-/** A string that is equal for schemas that differ only in their descriptions. */
+/** A string that is equal for schemas that differ only in descriptions and in members that begin with `x-`. */
 function shapeKey(schema: Schema): string {
   return JSON.stringify(schema, (member, value: unknown) =>
     (member === "description" && typeof value === "string") || member.startsWith("x-") ? undefined : value,
