@@ -52,7 +52,7 @@ async function bench(names: readonly string[]): Promise<void> {
   console.log(`\nThe measurements of every round are in ${path}.`);
 }
 
-/** Measures a workload in rounds; in each round its sides take turns. Errors: `Error` if a response is not the expected one. */
+/** Measures each side of a workload once per round. Errors: `Error` if a response is not the expected one. */
 async function measure(generator: Generator, name: string): Promise<unknown> {
   const workload = workloads[name];
   if (workload === undefined) return undefined;

@@ -54,7 +54,7 @@ function label(x: number, y: number, anchor: string, text: string): string {
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${text}</text>`;
 }
 
-/** The end of the y axis: 1, 2, 4 or 8 times a power of ten, and the smallest of them that is at least the value. */
+/** The end of the y axis: the value, rounded up to 1, 2, 4 or 8 times a power of ten. */
 function niceMost(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value || 1));
   return power * ([1, 2, 4, 8, 10].find((step) => step * power >= value) ?? 10);

@@ -1,6 +1,6 @@
-// `bun bench/counters.ts [part]`: measures the rate limit counters in memory: bytes per counter, nanoseconds per hit, the cost of
-// the journal that survives a restart, and the longest pause with ten million identifiers under the default memory limit. Each
-// part runs in its own process.
+// `bun bench/counters.ts [part]`: measures the rate limit counters in memory: bytes per counter, nanoseconds to count a
+// request, the cost of the journal that survives a restart, and the longest pause while ten million identifiers send
+// one request each, with the default memory limit. Each part runs in its own process.
 import { heapStats } from "bun:jsc";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -141,13 +141,13 @@ async function journal(): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-/** Processor time of all threads of this process since `before`. Unlike elapsed time, other processes do not affect it. */
+/** Processor time of all threads of this process since `before`. It excludes other processes, unlike elapsed time. */
 function cpuMs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }
 
-/** Hits ten million identifiers, each once. The clock advances by `msPerHit` with each hit. */
+/** Counts one request for each of ten million identifiers. The clock advances by `msPerHit` with each request. */
 async function tenMillion(msPerHit: number): Promise<void> {
   let nowMs = START_MS;
   const evicted = { live: 0, expired: 0 };

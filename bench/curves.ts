@@ -6,8 +6,8 @@ import { requestsTo } from "./sides.ts";
 import { median } from "./statistics.ts";
 
 /**
- * A point of a curve: medians over the rounds. `throughput` and `thread` are ratios to the bare runtime, by requests per second
- * and by processor time of the server's main thread; 1 means that Latchkey is as fast.
+ * A point of a curve: medians over the rounds. `throughput` compares the requests per second of Latchkey and the bare
+ * runtime, `thread` the processor time of their main threads. In both, 1 means that Latchkey is as fast.
  */
 export type Point = { x: number; throughput: number; thread: number; p99Ms: number; bareP99Ms: number };
 
@@ -53,7 +53,7 @@ export const curves: readonly Curve[] = [
 const limitNamed = (name: string) => ({ name, ...window, autoApply: true });
 const keyText = (index: number) => `prod_key${String(index).padStart(22, "0")}`;
 
-/** Creates all keys first. For each point, the load verifies `x` of them in turn. */
+/** Measures a curve by number of keys: creates all keys, then at each point verifies the first `x` of them in turn. */
 async function byKeys(itemOf: (index: number) => object, most = mostKeys): Promise<Point[]> {
   const product = await startProduct({
     seed: (database, workspaceId) =>

@@ -15,7 +15,7 @@ type Connection = {
 type Run = {
   load: Load;
   nextRequest(): Buffer;
-  /** the due times of requests of a steady pace that wait, because no connection is idle */
+  /** at a steady pace: when each of the requests was due that wait for an idle connection */
   overdueMs: number[];
   latenciesMs: number[];
   responses: number;
@@ -38,7 +38,7 @@ async function replyTo(load: Load): Promise<GeneratorReply> {
 
 async function generate(load: Load): Promise<Measured> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
-  failed.catch(() => undefined); // it may reject while nothing awaits it, which would be an unhandled rejection
+  failed.catch(() => undefined); // without a handler, a failure while nothing awaits `failed` would end the process
   const run: Run = {
     load,
     nextRequest: requestMaker(load),
@@ -77,8 +77,8 @@ async function generate(load: Load): Promise<Measured> {
 }
 
 /**
- * Keeps this process busy polling for responses, so that it never sleeps. A response that wakes a sleeping process costs the
- * server's thread time, on a virtual machine as much as a verification, and would distort the comparison of servers.
+ * Keeps this process busy, so that it never sleeps. Otherwise, the server's thread would have to wake it to send a
+ * response. On a virtual machine that takes as long as a verification, and would distort the comparison of servers.
  */
 function stayAwake(run: Run): void {
   if (!run.stopped) setImmediate(stayAwake, run);
@@ -220,7 +220,7 @@ function processUs(pid: number): number {
   return (user + system) * 10_000;
 }
 
-/** The space-separated fields of the file, or of its part after the last `mark`. */
+/** The space-separated fields of the file. With `mark`, only those after its last occurrence. */
 function fieldsOf(path: string, mark = ""): string[] {
   const text = readFileSync(path, "utf8");
   return text.slice(mark === "" ? 0 : text.lastIndexOf(mark) + mark.length).split(" ");

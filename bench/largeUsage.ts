@@ -22,12 +22,12 @@ import { databaseAt } from "../server/test/databaseAt.ts";
 
 const eventCount = 10_000_000;
 const eventsPerBlock = 400;
-/** Usage of identities and keys is counted per minute for the latest hours, and per hour before, as a server keeps it. */
+/** As on a server, usage of identities and keys is per minute for the last three hours, and per hour before that. */
 const minutesKeptMs = 3 * periodMs.hour;
 const kinds = ["workspace", "tag", "api", "namespace", "identity", "key"] as const;
 type Kind = (typeof kinds)[number];
 
-/** What usage is counted for. The database refers to a subject by a number: `first` of its kind plus its index in `ids`. */
+/** What usage is counted for: ids by kind. The database has a number for each: `ids[i]` has the number `first + i`. */
 type Subjects = Record<Kind, { ids: string[]; first: number }>;
 
 /**
@@ -134,7 +134,7 @@ async function insertLastUses(
 const mostTags = 64;
 const mostOutcomes = 16;
 
-/** Adds up the counts of one minute or hour, writes them to their table, and continues with the next minute or hour. */
+/** Counts the events of one minute or hour in memory. Stores the counts when the next minute or hour begins. */
 function countBook(database: UsageDatabase, subjects: Subjects, tableAt: (atMs: number) => CountTable) {
   const columns = Object.fromEntries(countColumns.map((name) => [name, "int64" as const]));
   let cells = new Map<number, number>();

@@ -8,8 +8,8 @@ const dayMs = 86_400_000;
 const namespace = "namespace 0";
 
 /**
- * The calls to measure: each list operation for its first page, a page deep in the list, each filter and each order; and
- * `analytics.getTop` over the last day.
+ * The calls to measure. Each list operation returns its first page, a page deep in the list, and the first page with
+ * each filter and each order. `analytics.getTop` returns the top of the last day.
  */
 export function casesOf(path: string): Case[] {
   const places = placesIn(path);

@@ -74,7 +74,7 @@ function percentiles(times: readonly number[]) {
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-/** Measures verifications, by turns with and without ten clients that read the latest events once a second. */
+/** Measures verifications alternately with and without ten clients that read the latest events once a second. */
 async function measurePollers(): Promise<void> {
   const { apiId } = (await call(node, { operation: "apis.createApi", body: { name: "polled" } })).data;
   const { key } = (await call(node, { operation: "keys.createKey", body: { apiId } })).data;

@@ -18,7 +18,7 @@ export type Load = {
   rootKey: string;
   /** request bodies, sent in turn; after the last, the first is sent again */
   bodies: readonly string[];
-  /** a text that every response must contain; otherwise, or if the status is not 200, the bench fails */
+  /** a text that every response must contain. The bench fails if a response lacks it or has a status other than 200. */
   expected: string;
   /** accept also responses 429 `server_overloaded`, and count them separately */
   mayRefuse?: true;
@@ -27,11 +27,11 @@ export type Load = {
   perSecond?: number;
   warmUpMs: number;
   measuredMs: number;
-  /** the number that replaces `numberMark` in the first request; each further request has the next number */
+  /** the number that the first request has in place of `numberMark`; each further request has the next higher number */
   firstNumber: number;
 };
 
-/** A placeholder in bodies. In each request it is replaced by another number of ten digits. */
+/** A placeholder in request bodies. Each request has a number of its own in this place, of ten digits. */
 export const numberMark = "##########";
 
 /** The figures of a load, measured after the warm-up. Only `responses` includes the warm-up. */
@@ -47,7 +47,7 @@ export type Measured = {
   threadUs: number;
   /** processor time per response in microseconds of all threads, including the garbage collector, the compiler and workers */
   processUs: number;
-  /** the share of a core that the threads of `threadUs` used; well below 1, the generator or another program limited the load */
+  /** how much of a core the threads of `threadUs` used. If far below 1, the load was limited by another program. */
   serverBusy: number;
 };
 

@@ -12,7 +12,7 @@ const livenessEveryMs = 50;
 const product = await startProduct();
 const generators = [startGenerator(), startGenerator()] as const;
 const [first, second] = generators;
-/** The number in the first request of a run. Each run starts far above the last one, whose refused requests used numbers too. */
+/** The number in the first request of a run. Each run starts a million higher, so that no two use the same number. */
 let firstNumber = 0;
 
 try {
@@ -71,7 +71,7 @@ function loadOf(operation: string, body: object, expected: string): Omit<Load, "
 
 type Run = readonly [generator: Generator, load: Load];
 
-/** Runs the loads at the same time, and prints their figures as shares of those in `peak`. */
+/** Runs the loads at the same time and prints their figures. Compares their throughput with that of `peak`. */
 async function measure(
   title: string,
   runs: readonly Run[],

@@ -1,7 +1,7 @@
 /**
- * `bun bench/profile.ts [<scenario> …]`: profiles one request of each scenario on SQLite and on PostgreSQL: processor time by
- * function, bytes of allocated objects, and SQL statements with their plans. Writes the results to docs/decisions/profile.md,
- * below its mark. Takes about five minutes.
+ * `bun bench/profile.ts [<scenario> …]`: profiles one request of each scenario on SQLite and on PostgreSQL: processor
+ * time by function, bytes of allocated objects, and SQL statements with their plans. Writes the results to
+ * docs/decisions/profile.md, below the comment that marks their place. Takes about five minutes.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -146,7 +146,7 @@ async function withServer<T>(
   }
 }
 
-/** The statements of one request, on average over requests that are sent one at a time. */
+/** The SQL statements of a request, and how often each runs on average. Sends ten requests, one after the other. */
 async function statementsOf(server: Server, { operation, bodies }: Requests): Promise<Statement[]> {
   const sent = 10;
   await server.ask("watch");
@@ -206,14 +206,14 @@ function sectionOf(engine: string, own: Record<string, Profiled>): string {
 }
 
 function planOf(scenario: string, { sql, times, plan }: Statement): string[] {
-  const steps = plan.split("\n").filter((line) => line.trim() !== ""); // an insert of one row has none on SQLite
+  const steps = plan.split("\n").filter((line) => line.trim() !== ""); // SQLite has no plan for an insert of one row
   return [
     `- ${scenario}, ${times} times: \`${shortened(sql)}\``,
     ...steps.map((line) => `  - \`${shortened(line.trim())}\``),
   ];
 }
 
-/** The beginning of a statement without quotes and line breaks. The rest, such as a long list of ids, does not explain its plan. */
+/** The beginning of a statement, without quotes. The rest, such as a long list of ids, does not explain its plan. */
 function shortened(sql: string): string {
   return sql.replace(/\s+/g, " ").replaceAll('"', "").slice(0, 110);
 }

@@ -115,8 +115,8 @@ function threadUs(pid: number): number {
 }
 
 /**
- * Compares keys with credits under their identity's credits ("sub-caps") with keys that have only their own. `more`: further
- * nodes, and processes whose processor time is added.
+ * Compares two kinds of keys: verifications spend the key's own credits and its identity's ("sub-caps"), or only the
+ * key's own. `more`: the ports of further nodes, and the processes whose processor time is added to the first node's.
  */
 async function subCaps(
   product?: Product,
@@ -148,7 +148,7 @@ async function subCaps(
   };
 }
 
-/** Creates keys that have their own credits and belong to one identity, which gets the fields of `shared`. */
+/** Creates an identity with the fields of `shared`, and a thousand keys of it that have credits of their own. */
 async function manyKeys(product: Product, externalId: string, shared: object): Promise<string[]> {
   await product.call("identities.createIdentity", { externalId, ...shared });
   const { apiId } = await product.call<{ apiId: string }>("apis.createApi", { name: externalId });

@@ -42,7 +42,10 @@ async function checkCount({ product, key, before }: Counted, expected: number | 
   expectEqual((await countedBy(product, key, "requests")) - before, expected ?? 0);
 }
 
-/** Compares with the bare runtime: with Redis on the server's core, adding Redis's processor time, and on the generator's core. */
+/**
+ * Compares Latchkey with the bare runtime in two ways. Redis is either on the server's core, and its processor time is
+ * added to the server's, or on the generator's core.
+ */
 async function verify(): Promise<Prepared> {
   const near = await startRedis(cores.server);
   const far = await startRedis(cores.generator);
@@ -88,7 +91,7 @@ async function latency(): Promise<Prepared> {
   };
 }
 
-/** Compares one node with two by the processor time of nodes and Redis, because the generator occupies one of the two cores. */
+/** Compares one node with two by processor time, including Redis's. Throughput cannot grow, since both share a core. */
 async function nodes(): Promise<Prepared> {
   const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
   const services = await startServices("postgres", surroundings);

@@ -57,7 +57,7 @@ function summary(measured: readonly Measured[]) {
 
 const means = { perSecond: "throughput", p99Ms: "p99", threadUs: "processor time" } as const;
 
-/** Compares two sides by their difference in ms, computed within each round. */
+/** Compares two sides by the difference of their figures in ms: its median over the rounds. */
 function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atMostMore = 0 } = comparison;
   const more = spread(

@@ -34,7 +34,7 @@ export const scenarios: Record<string, Scenario> = {
 
 const newName = (kind: string) => `${kind}_${randomBytes(6).toString("hex")}`;
 
-/** The input for an identity with two limits, of which the first has `autoApply`. */
+/** The input that creates an identity with two limits. Only the first has `autoApply`. */
 const newIdentity = (externalId: string) => ({
   externalId,
   meta: { plan: "pro" },

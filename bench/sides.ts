@@ -26,7 +26,7 @@ export type Prepared = {
   comparisons: readonly Comparison[];
   /** sentences that are printed with the figures */
   notes: readonly string[];
-  /** Errors: `Error` if the server's counts differ from the number of responses, which is given for each side. */
+  /** `responses`: how many each side returned. Errors: `Error` if the server has counted another number of requests. */
   check(responses: ReadonlyMap<string, number>): Promise<void>;
   stop(): Promise<void>;
 };
@@ -82,7 +82,7 @@ export async function againstBaseline(
   };
 }
 
-/** The body with a number in place of `numberMark` that no request of the load has. */
+/** The body of a sample request. In place of `numberMark` it has a text that no request of the load has there. */
 function numbered(body: object): object {
   return JSON.parse(JSON.stringify(body).replace(numberMark, "sample")) as object;
 }
@@ -143,7 +143,7 @@ export async function makeKeys(
   return keys;
 }
 
-/** How much of a key's huge limit is used, read by a verification with cost 0. */
+/** How much is used of a limit of `huge` units. A verification with cost 0 returns what is left. */
 export async function countedBy(product: Product, key: string, name: string): Promise<number> {
   const { ratelimits } = await product.call<Verdict>("keys.verifyKey", {
     key,

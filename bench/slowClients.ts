@@ -26,7 +26,7 @@ const ways: readonly Way[] = [
   { name: "trickle a large body", allowedMs: 10_000, begin: (head) => `${head}${sized(500_000)}`, each: " " },
 ];
 
-/** What the slow clients do; whether disconnected ones reconnect; the milliseconds to wait after every five new connections. */
+/** Two crowds of slow clients. `again`: disconnected ones reconnect. `pauseMs`: the wait after five new connections. */
 const crowds: readonly [name: string, again: boolean, pauseMs: number][] = [
   ["stay connected", false, 0],
   ["are closed and reconnect", true, 8],
@@ -96,7 +96,7 @@ async function measureClosing(): Promise<void> {
   await crowd.leave();
 }
 
-/** Opens all slow connections; each is slow in the next of the ways. With `again`, a disconnected client reconnects. */
+/** Opens all slow connections, equally many for each of the ways. With `again`, a disconnected client reconnects. */
 async function openCrowd({ port, rootKey }: Product, again: boolean, pauseMs: number) {
   const head = [
     "POST /v2/identities.createIdentity HTTP/1.1",

@@ -90,7 +90,7 @@ async function verifyUncached(environment: Record<string, string> = {}): Promise
   return { ...prepared, sides };
 }
 
-/** One node, which counts in memory. PostgreSQL runs on either core. */
+/** `verifyUncached` on PostgreSQL, which may use both cores. The only node counts in memory, so there is no Redis. */
 async function verifyUncachedOnPostgres(): Promise<Prepared> {
   const { TEST_DATABASE_URL: _, ...surroundings } = process.env;
   const services = await startServices("postgres", surroundings);

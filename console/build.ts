@@ -46,7 +46,7 @@ async function buildDist(): Promise<void> {
     if (existsSync(dist)) renameSync(dist, old);
     renameSync(made, dist);
   } catch (error) {
-    if (!isFresh()) throw error; // else another process was first
+    if (!isFresh()) throw error; // if it is fresh now, another process has built it meanwhile
   } finally {
     rmSync(made, { recursive: true, force: true });
     rmSync(old, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { bringNeeds } from "./needs.mjs";
 
 type Print = (text: string) => void;
 
-/** Three running nodes, and the Redis that has their counters. */
+/** Three running nodes, and the Redis in which they share their counters. */
 export type Cluster = {
   nodes: readonly Node[];
   rootKey: string;
@@ -23,7 +23,7 @@ export type Cluster = {
 const nodeCount = 3;
 const socketsPerNode = 32;
 
-/** Errors: if a server does not start, its error, after the other servers were stopped. */
+/** Starts PostgreSQL, Redis and the nodes. Errors: if a node does not start, stops all others and throws its error. */
 export async function startCluster(environment: Record<string, string> = {}): Promise<Cluster> {
   const { TEST_DATABASE_URL: _, TEST_REDIS_URL: __, ...own } = process.env;
   const services = await startServices("postgres redis", own);
@@ -67,7 +67,10 @@ async function sharedLimit(cluster: Cluster, apiId: string, print: Print): Promi
   return exactly(cluster, apiId, limit, print);
 }
 
-/** Limits are exact only while Redis responds within 25 ms. If it was later, tries again with another user, 5 times in all. */
+/**
+ * Returns whether the nodes together admit exactly `limit` requests. They can only while Redis responds within 25 ms.
+ * If it took longer, tries again with another user, 5 times in all.
+ */
 async function exactly(cluster: Cluster, apiId: string, limit: number, print: Print): Promise<boolean> {
   const tries = 5;
   for (let attempt = 1; ; attempt += 1) {
@@ -115,7 +118,8 @@ async function revocation(cluster: Cluster, apiId: string, print: Print): Promis
 async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise<boolean> {
   const limit = 100;
   const share = Math.ceil(limit / nodeCount);
-  // A node's share of a limit depends on how many nodes there are, which each node counts only every five seconds.
+  // Each node counts the nodes every five seconds, and its share of a limit depends on that number. Waits until every
+  // node has counted all nodes, so that the sum of their numbers is `nodeCount` squared.
   await until(async () => (await sumOf(cluster, "latchkey_nodes")) === nodeCount ** 2, 30_000);
   print(
     `3. Redis is paused with SIGSTOP. Each node now admits only its share of a limit of ${limit}: ⌈${limit}/${nodeCount}⌉ = ${share}.`,
@@ -142,7 +146,7 @@ async function hungRedis(cluster: Cluster, apiId: string, print: Print): Promise
   return granted.every((count) => count === share) && more === 0 && exact;
 }
 
-/** Whether the node counts in Redis again: sends it a verification, and checks that it did not decide that one without Redis. */
+/** Whether the node counts in Redis again: after a verification, its number of decisions without Redis is unchanged. */
 async function isCountedInRedis(cluster: Cluster, node: number, [key]: readonly string[]): Promise<boolean> {
   const decided = () => cluster.nodes[node]?.metric("latchkey_local_decisions_total");
   const before = await decided();

@@ -65,7 +65,7 @@ function document(): Document {
   return openapi(operations, "http://127.0.0.1:7070") as Document;
 }
 
-/** A copy of a server file for the client, which checks permissions with the same code but is published without the server. */
+/** A copy of a server file. The client checks permissions with the same code, but is published without the server. */
 function copyOf(name: string): string {
   return `// Copied from ${name} by \`npm run generate\`.\n\n${readFileSync(join(root, name), "utf8")}`;
 }
@@ -78,7 +78,7 @@ function readOrEmpty(path: string): string {
   }
 }
 
-/** The page with its table replaced by `table`. The table to replace is the one with the same head row. */
+/** The page `name` after `table` has replaced the table that has the same head row. */
 function withTable(name: string, table: string): string {
   const [head = ""] = table.split("\n", 1);
   const lines = readOrEmpty(join(root, name)).split("\n");

@@ -5,7 +5,7 @@ import { type Quickstart, quickstarts } from "./quickstarts.ts";
 
 const root = join(import.meta.dir, "..");
 
-/** The generated pages. The member names are their paths in the repository. */
+/** The generated pages, by their paths in the repository. */
 export function quickstartPages(): Record<string, string> {
   return {
     "docs/quickstarts/README.md": indexPage(),
@@ -80,7 +80,7 @@ verifier=$(call rootKeys.createKey '{ "name": "my-api", "permissions": ["api.'$a
 echo $alice $alice2 $bob $verifier`;
 }
 
-/** The page's section that starts the application and sends it requests. */
+/** The section of the page in which the reader starts the application and sends it requests. */
 function trial({ name, start, request = httpRequest, passed = jsonOf }: Quickstart): string[] {
   const asAlice = `${passed(`alice-${name}`)} 200`;
   const asBob = `${passed(`bob-${name}`)} 200`;
@@ -108,7 +108,7 @@ function trial({ name, start, request = httpRequest, passed = jsonOf }: Quicksta
   ];
 }
 
-/** The body that the application returns for a user, in the JSON that most frameworks write. */
+/** The body that the application returns for a user, as most frameworks write it: JSON without spaces. */
 function jsonOf(user: string): string {
   return JSON.stringify({ hello: user });
 }

@@ -19,7 +19,7 @@ type Schema = {
   description?: string;
 };
 
-/** The generated pages. The member names are their paths in the repository. */
+/** The generated pages, by their paths in the repository. */
 export function referencePages(operations: readonly Operation[]): Record<string, string> {
   return {
     "docs/README.md": indexPage(operations),
@@ -164,7 +164,7 @@ function membersOf(schema: Schema, path: string): Field[] {
   ];
 }
 
-/** The alternatives of a schema (`anyOf`), without `null`. A schema without alternatives is its only one. */
+/** The alternatives of a schema (`anyOf` or `oneOf`) except `null`. If it has none, the schema itself. */
 function variantsOf(schema: Schema): Schema[] {
   const choices = schema.anyOf ?? schema.oneOf;
   return choices === undefined ? [schema] : choices.flatMap(variantsOf).filter(({ type }) => type !== "null");

@@ -42,7 +42,7 @@ type Operation = {
   isPage: boolean;
 };
 
-/** The name of the type of a schema's `meta`: the metadata of an identity or of a key. */
+/** The TypeScript type of `meta` in a schema: whether it is the metadata of an identity or of a key. */
 type Owner = "IdentityMeta" | "KeyMeta";
 
 /**
@@ -136,8 +136,8 @@ type Thing = { name: string; schema: Schema; owner: Owner };
 type Writer = { things: Map<string, Thing>; operations: readonly Operation[] };
 
 /**
- * The types that several operations share. The result of `getKey` is named `Key`, and so is every result of the same shape. If
- * several groups have a `getKey`, the name begins with the group.
+ * The types that several operations share. The type `Key` is the result of `getKey`, and of every operation whose
+ * result has the same shape. If several groups have a `getKey`, the name of the type begins with the group.
  */
 function namedThings(operations: readonly Operation[]): Map<string, Thing> {
   const things = new Map<string, Thing>();
@@ -155,7 +155,7 @@ function ownerOf(group: string): Owner {
   return group === "identities" ? "IdentityMeta" : "KeyMeta";
 }
 
-/** A string that is equal for schemas that differ only in their descriptions. */
+/** A string that is equal for schemas that differ only in descriptions and in members that begin with `x-`. */
 function shapeKey(schema: Schema): string {
   return JSON.stringify(schema, (member, value: unknown) =>
     (member === "description" && typeof value === "string") || member.startsWith("x-") ? undefined : value,
@@ -230,7 +230,7 @@ function resultType({ data, isPage }: Operation, name: string): string {
   return isPage ? `PageCall<${name}>` : `Call<Result<${name}>>`;
 }
 
-/** The type with the type parameter of the call, which gives the types of `meta`, if the type has any. */
+/** The type `name`, whose source is `text`. If it contains a `meta`, its type parameter is the `C` of the call. */
 function filled(name: string, text: string): string {
   return hasMeta(text) ? `${name}<C>` : name;
 }
@@ -305,7 +305,7 @@ function comment(parts: readonly string[]): string {
     .join("\n")}\n */\n`;
 }
 
-/** The names of members that a schema of any input or result marks as secret. */
+/** The names of the members that are marked as secret in the schema of any input or result. */
 function secretMembers(operations: readonly Operation[]): string[] {
   const found = new Set<string>();
   JSON.stringify(
@@ -334,7 +334,7 @@ function row({ post, data, isPage }: Operation): string {
   return JSON.stringify(data === undefined ? [marks] : [marks, shapeOf(data, true)]);
 }
 
-/** The shape that the client checks: the required members of the result at its top level. Deeper levels are not checked. */
+/** The shape that the client checks: the required members of a result at its top level (`isSurface`), none below. */
 function shapeOf(schema: Schema, isSurface: boolean): unknown {
   const choices = schema.oneOf ?? (isSurface ? schema.anyOf : undefined);
   if (choices !== undefined) return commonShape(choices.map((choice) => shapeOf(choice, isSurface)));

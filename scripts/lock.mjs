@@ -47,7 +47,7 @@ writeFileSync(path, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
 console.log(`package-lock.json: added ${added.length} packages of platforms that the registry does not have`);
 
 /**
- * The lock file's entry for a package. It has no `integrity`, because the registry does not have the package.
+ * The lock file's entry for a package that the registry lacks. Its checksum (`integrity`) is therefore unknown.
  * @param {string} name
  * @param {string} version
  * @param {{ dev?: boolean }} owner

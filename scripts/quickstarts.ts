@@ -1,4 +1,4 @@
-/** The quickstarts: the parts in which their pages differ. The applications are in `examples/`. */
+/** The quickstarts: for each, the parts of its page that no other page has. The applications are in `examples/`. */
 
 export type Quickstart = {
   /** the name of the page, and of the folder in `examples/` */
@@ -14,7 +14,7 @@ export type Quickstart = {
   env?: string;
   /** a command that sends a request, with a key or without, and prints the body and the status. Default: curl */
   request?(key?: string): string;
-  /** the body that the application returns for a user. Default: the JSON that most frameworks write */
+  /** the body that the application returns for a user. Default: as most frameworks write it, JSON without spaces */
   passed?(user: string): string;
   /** paragraphs that the page shows after the code */
   notes?: readonly string[];

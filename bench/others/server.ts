@@ -1,7 +1,7 @@
 /**
- * An alternative to Latchkey (a library for API keys or rate limits), called by the one route of a Bun server. Arguments: the
- * folder with the library's packages, the library's name, and for `limiter-redis` the URL of Redis. Prints its address, and
- * for `better-auth` a key before it.
+ * A Bun server with one route, which calls an alternative to Latchkey: a library for API keys or rate limits. Its
+ * arguments: the folder with the library's packages, the name of one of the `deciders`, and for `limiter-redis` the URL
+ * of Redis. Prints `<key> listens on <address>`; requests must send this key.
  */
 import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";

@@ -6,7 +6,7 @@ import { scenarios } from "../scenarios.ts";
 import { startProduct, startProgram, startRedis } from "../servers.ts";
 import { type Prepared, requestsTo, type Workload } from "../sides.ts";
 
-/** The alternatives and the peer packages that they need, in exact versions. npm installs their other dependencies. */
+/** The packages to install, in exact versions: the alternatives, and their peer dependencies, which npm skips here. */
 const packages = {
   "better-auth": "1.7.5",
   "@better-auth/api-key": "1.7.5",

@@ -96,7 +96,7 @@ export const router = createRouter({
   scrollRestoration: true,
   defaultErrorComponent: ({ error }) => <Problem error={error} />,
   defaultNotFoundComponent: () => <p>The console has no page at this address.</p>,
-  // by default, the router writes filters into the URL as JSON; ours are all plain text, which is readable as it is
+  // by default, the router writes filters into the URL as JSON; ours are plain text, which is easier to read
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: (search) => {
     const text = new URLSearchParams(search as Record<string, string>).toString();

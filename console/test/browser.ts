@@ -16,7 +16,7 @@ export type Look = { theme?: "light" | "dark"; width?: number; height?: number }
 
 export type Watched = { context: BrowserContext; page: Page; faults: string[] };
 
-/** Opens a tab. Each time that something happens that must not, a sentence is added to its `faults`. */
+/** Opens a tab. Whenever a page does something that is not allowed, a sentence about that is added to `faults`. */
 export async function openTab(browser: Browser, origin: string, look: Look = {}): Promise<Watched> {
   const { theme = "light", width = 1280, height = 900 } = look;
   const context = await browser.newContext({

@@ -1,6 +1,6 @@
 /**
- * Fills a SQLite database that no server uses: `bun console/test/measureFill.ts <path> <api id> <identities> <keys
- * each>`.
+ * `bun console/test/measureFill.ts <path> <api id> <identities> <keys each>`: adds identities and keys to a SQLite
+ * database. No server may use the database meanwhile.
  */
 import { Database } from "bun:sqlite";
 

@@ -14,7 +14,7 @@ test("the overview warns an operator as long as Redis cannot be reached", async 
   const warning = page.getByText("Redis cannot be reached");
   process.kill(Number(TEST_REDIS_PID), "SIGSTOP");
   try {
-    // a node notices that Redis is down when it decides the next rate limit
+    // a node notices that Redis is down only when it counts against a rate limit, as for this verification
     await latchkey.server.call("keys.verifyKey", { key: latchkey.seeded.refusedKey });
     await warning.waitFor();
   } finally {

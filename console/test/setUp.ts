@@ -7,7 +7,7 @@ import { rootKey, type Server, startServer } from "./server.ts";
 
 export type Console = {
   server: Server;
-  /** set before the first test runs */
+  /** the records that the tests refer to; set before the first test runs */
   seeded: Seeded;
   /** Signs in, and opens a tab at this path below `/console`. */
   visit(path: string, look?: Look): Promise<Page>;

@@ -5,14 +5,14 @@ import { delimiter, dirname, join } from "node:path";
 
 const systems = { darwin: "darwin", freebsd: "freebsd", linux: "linux", win32: "windows" };
 const processors = { arm64: "aarch64", x64: "x64" };
-/** Bun has more bytes than this. A smaller file is the short script that stands in its place until it is installed. */
+/** Bun has more bytes than this. A smaller file is a placeholder that the package's install script did not replace. */
 const leastBytes = 1_000_000;
 
 /**
- * Finds Bun, and returns its path, or a sentence that says why there is no Bun. Looks in three places:
- * - the package of Bun for this platform, such as `@oven/bun-linux-x64`. The package of the file `from` depends on it.
- * - the package `bun`, if its version is at least `version`. Its install script has put Bun there.
- * - the folders in PATH, if the Bun there has at least `version`.
+ * Finds Bun, and returns its path, or a sentence that says why there is no Bun. Looks in three places, in this order:
+ * - Bun's package for this platform, such as `@oven/bun-linux-x64`, on which the package of the file `from` depends
+ * - the package `bun`, where its install script has put Bun, if the version of the package is at least `version`
+ * - the folders in PATH, if the Bun there has at least `version`
  * @param {string} from
  * @param {string} version
  * @returns {{ path: string } | { fault: string }}
@@ -91,7 +91,7 @@ function ask(program) {
 }
 
 /**
- * Compares two versions of the form 1.2.3.
+ * Returns whether `version` is at least `least`. Both have the form 1.2.3.
  * @param {string} version
  * @param {string} least
  */

@@ -20,8 +20,8 @@ const words = process.argv.slice(2);
 const isWindows = process.platform === "win32";
 const child = spawn(bun.path, [main, ...words], {
   stdio: isWindows ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
-  // The server gets its own session, so that closing the terminal does not kill it before it has finished its requests.
-  // It notices when this process ends, and stops then.
+  // A closed terminal kills the processes of its session. The server runs in another session: it notices that this
+  // process has ended, finishes its requests, and stops.
   detached: words[0] === "serve" && !isWindows,
   env: { ...process.env, LATCHKEY_LAUNCHER_PID: String(process.pid) },
 });
@@ -30,7 +30,7 @@ let forwarded = false;
 const forward = (/** @type {NodeJS.Signals} */ signal) => {
   forwarded = true;
   if (isWindows)
-    child.send(signal); // on Windows, `kill` would end the server at once
+    child.send(signal); // on Windows, `kill` would not let the server finish its requests
   else child.kill(signal);
 };
 const end = () => {
@@ -39,8 +39,9 @@ const end = () => {
 const unfollow = followNpm(end);
 process.on("SIGINT", forward);
 process.on("SIGTERM", forward);
-// nohup makes a program ignore SIGHUP, but Node sets it back. So without a terminal, SIGHUP ends nothing here. It only stops
-// the watch over npm, since the same closed terminal may end npm.
+// nohup makes a program ignore SIGHUP, but Node resets that. So if no stream is a terminal, as under nohup, SIGHUP does
+// not end the server here. It only stops the watch over npm: the closed terminal may end npm, and the watch would then
+// end the server.
 process.on("SIGHUP", [0, 1, 2].some(isatty) ? end : unfollow);
 child.on("error", (error) => {
   console.error(`Bun could not be started: ${error.message}.`);

@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 const checkEveryMs = 250;
 
 /**
- * Calls `ended` once, when the npm that started this process has ended for whatever reason. Signals do not tell: npm
- * sends them to the shell between npm and this process, which dies without passing them on, and a killed npm sends none.
- * Does nothing if npm did not start this process, or if that shell has already ended, so that `nohup`, `setsid` and `&`
- * work as usual. Returns a function that stops watching npm.
+ * Calls `ended` once, when the npm that started this process has ended, for whatever reason. Signals do not suffice:
+ * npm sends them to the shell between npm and this process, and the shell ends without passing them on. A killed npm
+ * sends none. Does nothing if npm did not start this process, or if that shell has already ended, so that `nohup`,
+ * `setsid` and `&` work as usual. Returns a function that stops watching npm.
  * @param {() => void} ended
  * @returns {() => void}
  */
@@ -18,7 +18,7 @@ export function followNpm(ended) {
   let missedChecks = 0;
   const timer = setInterval(() => {
     missedChecks = process.ppid === parent && isRunning(npm) ? 0 : missedChecks + 1;
-    if (missedChecks < 2) return; // if a closed terminal has ended npm, its SIGHUP gets here before the second check
+    if (missedChecks < 2) return; // waits for the SIGHUP of a closed terminal, which may stop this watch
     clearInterval(timer);
     ended();
   }, checkEveryMs);
@@ -28,7 +28,8 @@ export function followNpm(ended) {
 
 /**
  * Returns the process id of the npm that started this process, or `undefined`. npm runs a script as `sh -c <script>`.
- * Some shells replace themselves with the program, so npm is its parent; others wait for it, so npm is their parent.
+ * Some shells replace themselves with this process, so that npm is its parent. Others wait for this process, so that
+ * npm is the parent of the shell.
  * @param {number} parent
  */
 function npmAbove(parent) {
@@ -61,7 +62,8 @@ function inspect(pid) {
 function inProc(pid) {
   const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the program's name comes before, in parentheses, and may itself contain any character
+  // before these fields is the program's name, in parentheses; it may itself contain parentheses and spaces
+  const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return { command, parent: Number(parent) };
 }
 

@@ -1,4 +1,4 @@
-/** Tests what the console decides without a server. */
+/** Tests the functions of the console that need neither a page nor a server. */
 import { describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { csvOf } from "../parts/CsvButton.tsx";

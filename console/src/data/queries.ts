@@ -12,7 +12,7 @@ import { call, type Data, type Input, type OperationName } from "./api.ts";
 import { ConnectionLost, isSessionMissing } from "./errors.ts";
 
 /**
- * Creates the cache of responses. `onSessionMissing` is called when the server refuses a call since the session has
+ * Creates the cache of responses. `onSessionMissing` is called when the server refuses a call because the session has
  * ended.
  */
 export function newQueryClient(onSessionMissing: () => void): QueryClient {
@@ -53,8 +53,8 @@ export function useOperation<N extends OperationName>(name: N, input: Input<N>, 
 }
 
 /**
- * Returns a function that calls an operation that writes, and then refreshes everything that the page shows. If a call
- * fails and the user sends the same input again, it has the same Idempotency-Key, so that it takes effect only once.
+ * Returns a mutation that calls a writing operation, and then refreshes everything that the page shows. If a call
+ * fails and the user sends the same input again, both calls have the same Idempotency-Key, so the server writes once.
  */
 export function useChange<N extends OperationName>(name: N, onDone?: (data: Data<N>) => void) {
   const client = useQueryClient();

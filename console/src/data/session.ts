@@ -5,7 +5,7 @@ export type Session = {
   rootKeyId: string;
   workspace: { id: string; name: string };
   permissions: readonly string[];
-  /** when the session ends unless a call is made before; Unix time in milliseconds */
+  /** when the session ends if no further call is made; Unix time in milliseconds */
   expiresAt: number;
 };
 
@@ -34,9 +34,9 @@ export function useSession(): Session {
 export const serverPermission = "server.*.read_status";
 
 /**
- * Returns whether the session has the permission that an action needs. `api.*.create_api` must be granted for all apis.
- * `api.<id>.update_key`, with `<id>` itself, must be granted for at least one api. With the id of an api in place of
- * `<id>`, it must be granted for that api.
+ * Returns whether the session has the permission that an action needs. The middle part of `needed` says for which
+ * apis: `*`, as in `api.*.create_api`, for all of them; the text `<id>`, as in `api.<id>.update_key`, for at least one;
+ * the id of an api, for that api.
  */
 export function isHeld({ permissions }: Session, needed: string): boolean {
   if (needed === serverPermission) return permissions.includes(needed);

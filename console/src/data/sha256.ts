@@ -67,7 +67,7 @@ function schedule(block: DataView): Int32Array {
 }
 
 const primes = firstPrimes(64);
-/** The first 32 bits of the fractional parts of the primes' cube roots, and of the square roots of the first eight. */
+/** SHA-256 takes its constants from the fractions of primes' cube roots, and its initial state from square roots. */
 const constants = primes.map((prime) => fraction(Math.cbrt(prime)));
 const initial = primes.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
 

@@ -3,7 +3,7 @@ import { isHeld, useSession } from "../data/session.ts";
 
 export type Action = { label: string; needs: string; isDangerous?: boolean; onSelect(): void };
 
-/** A menu of actions. If the session lacks the permission for an action, it is disabled and names the permission. */
+/** A menu of actions. An action whose permission the session lacks is disabled, and names the permission. */
 export function ActionMenu({ label, actions }: { label: string; actions: readonly Action[] }) {
   const session = useSession();
   return (

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Icon } from "./Icon.tsx";
 
-/** A button that copies `text`. Its label names it by `what`, such as `key id`. */
+/** A button that copies `text`. Its label says what the text is: `Copy key id` if `what` is `key id`. */
 export function Copy({ text, what }: { text: string; what: string }) {
   const [state, setState] = useState<"ready" | "copied" | "refused">("ready");
   const copy = async () => {
@@ -9,7 +9,7 @@ export function Copy({ text, what }: { text: string; what: string }) {
       await navigator.clipboard.writeText(text);
       setState("copied");
     } catch {
-      setState("refused"); // browsers let a page use the clipboard only over HTTPS and on localhost
+      setState("refused"); // browsers refuse the clipboard to pages over HTTP, except on localhost
     }
     setTimeout(() => setState("ready"), 2_000);
   };

@@ -40,7 +40,7 @@ type FormProps = Omit<Props, "dismissible"> & {
   danger?: boolean;
   busy: boolean;
   error: unknown;
-  /** the names of the inputs whose errors the dialog shows at their fields, and not again below */
+  /** the names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields */
   fields?: readonly string[];
   onSubmit(): void;
 };
@@ -128,7 +128,7 @@ type SecretProps = {
   isKept?: boolean;
 };
 
-/** Shows a key. It is in no URL, title or log, and nothing has it any more after the dialog is closed. */
+/** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
 export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
   return (
     <Dialog

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 
 type Props = {
   title: string;
-  /** what the browser's tab shows; default: the title */
+  /** shown below the title, such as a sentence about the screen or an id */
   lead?: React.ReactNode;
   actions?: React.ReactNode;
   children: React.ReactNode;

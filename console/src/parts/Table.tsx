@@ -48,11 +48,11 @@ export function Table<T>({ caption, columns, rows, keyOf }: Rows<T>) {
 
 type ListProps<N extends OperationName, T> = Omit<Rows<T>, "rows"> & {
   query: UseQueryResult<Response<N>>;
-  /** shown if the list has no rows, not even on other pages */
+  /** shown instead of the table if no page of the list has rows */
   empty: React.ReactNode;
 };
 
-/** A page of a list, with a button for the next page. Also shows that it is loading, empty or has failed. */
+/** A page of a list, with a button for the next page. Says so if the list is loading, is empty or failed to load. */
 export function List<N extends OperationName, T>({ query, empty, ...table }: ListProps<N, T>) {
   const [filters, change] = useFilters();
   const { data, error, isPlaceholderData } = query;
@@ -89,7 +89,7 @@ export function List<N extends OperationName, T>({ query, empty, ...table }: Lis
 
 type EmptyProps<N extends OperationName> = {
   children: React.ReactNode;
-  /** the call that creates the first item of the empty list */
+  /** the call that would create a first item; shown as a curl command */
   operation: N;
   input: Input<N>;
 };

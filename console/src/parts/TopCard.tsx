@@ -14,11 +14,11 @@ type Props = {
   title: string;
   of: "identities" | "identifiers";
   namespace?: string;
-  /** the outcomes that the user can choose; the first is chosen at the beginning */
+  /** the outcomes that the user can choose from; the first is selected by default */
   outcomes: readonly Outcome[];
 };
 
-/** The identities, keys or identifiers with the most events of one outcome in the last 24 hours. */
+/** The identities or identifiers with the most events of one outcome in the last 24 hours. */
 export function TopCard({ title, of, namespace, outcomes }: Props) {
   const [outcome, setOutcome] = useState(outcomes[0]);
   const { data, error } = useOperation(

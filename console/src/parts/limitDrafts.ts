@@ -38,7 +38,7 @@ export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
   }));
 }
 
-/** Returns the number that was typed, or 0 if the text is not a number. The server refuses 0 for these fields. */
+/** Returns the number that was typed, or 0 if the text is not a number. The server refuses 0 for most of the fields. */
 export function numberIn(text: string): number {
   const value = Number(text.replaceAll(/[\s,_]/g, ""));
   return Number.isFinite(value) ? value : 0;

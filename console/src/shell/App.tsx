@@ -9,8 +9,8 @@ import { SignIn, SignInAgain } from "../screens/signIn/SignIn.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 
 /**
- * Shows the console if there is a session, otherwise the sign-in page. If a session ends, the page stays, with what
- * was typed.
+ * Shows the console if there is a session, otherwise the sign-in page. If a session ends, the page and what was typed
+ * stay, below a dialog for signing in again.
  */
 export function App() {
   const [session, setSession] = useState<Session>();
@@ -64,6 +64,6 @@ function firstSession(): Promise<Session> {
 function ask(): Promise<Session> {
   const loginToken = /^#login=([\w-]+)$/.exec(location.hash)?.[1];
   if (loginToken === undefined) return findSession();
-  history.replaceState(null, "", location.pathname); // first removes the token from the URL, since it is a secret
+  history.replaceState(null, "", location.pathname); // removes the token from the URL, since it is a secret
   return signIn({ loginToken });
 }

@@ -5,8 +5,8 @@ import { places } from "./places.ts";
 const afterGMs = 1_500;
 
 /**
- * The keys of the console: `/` and Ctrl-K find, `?` shows help, `g` and a letter open a screen, `j` and `k` change
- * the row.
+ * The keyboard shortcuts: `/` and Ctrl-K open the search, `?` shows help, `g` and then a letter opens a screen, `j`
+ * and `k` move to the next and the previous row.
  */
 export function useKeyboard({ find, help }: Acts): void {
   const navigate = useNavigate();

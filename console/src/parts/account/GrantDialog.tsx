@@ -8,7 +8,7 @@ import type { Owner } from "./owner.ts";
 
 type Props = { owner: Owner; name: string; onClose(): void };
 
-/** Grants a quota more units than its limit. */
+/** The dialog that tops up a quota: grants it units in addition to its limit. */
 export function GrantDialog({ owner, name, onClose }: Props) {
   const [amount, setAmount] = useState("");
   const [expires, setExpires] = useState("");

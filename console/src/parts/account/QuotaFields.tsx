@@ -95,7 +95,7 @@ function Beginning({ draft, onChange, errorAt }: Props) {
   );
 }
 
-/** The fields for what happens to units that are left at the end of a period, and to requests when none are left. */
+/** The fields that say what happens to unused units at the end of a period, and to requests when no units are left. */
 function Beyond({ draft, onChange, errorAt }: Props) {
   return (
     <>

@@ -18,7 +18,7 @@ export type QuotaDraft = {
   begins: string;
   rollover: string;
   overage: "refuse" | "allow" | "up to";
-  /** used if `overage` is `up to`: how many units may be used in a period, beyond the limit too */
+  /** used if `overage` is `up to`: the most units that may be used in a period, the limit included */
   highest: string;
   thresholds: string;
   autoApply: boolean;

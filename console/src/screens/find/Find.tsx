@@ -6,7 +6,7 @@ import { FindBox } from "./FindBox.tsx";
 export function Find({ open, onClose }: { open: boolean; onClose(): void }) {
   const [opened, setOpened] = useState(0);
   useEffect(() => {
-    if (open) setOpened((count) => count + 1); // a new search begins with an empty field
+    if (open) setOpened((count) => count + 1); // the new `key` of FindBox empties its field
   }, [open]);
   return (
     <Dialog.Root open={open} onOpenChange={(next) => (next ? undefined : onClose())}>

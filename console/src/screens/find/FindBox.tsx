@@ -8,7 +8,7 @@ import { SecretLookup } from "./SecretLookup.tsx";
 /** `asText`: the user has said that the text is not a secret, although it looks like one */
 type State = { secret?: string; isRootKey?: boolean; asText?: boolean };
 
-/** Clears the field as soon as it contains a secret, and sends only the hash of the secret. */
+/** The field for what to find. It is cleared as soon as it contains a secret; only the secret's hash is sent. */
 export function FindBox({ onDone }: { onDone(): void }) {
   const [text, setText] = useState("");
   const [state, setState] = useState<State>({});

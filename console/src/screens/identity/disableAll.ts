@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { call } from "../../data/api.ts";
 
-/** Disables keys one after the other. After an error, the user can repeat it: a key that is disabled stays so. */
+/** Disables keys one after the other. After an error, the user can start over: disabled keys simply stay disabled. */
 export function useDisableAll(onDone: () => void) {
   const client = useQueryClient();
   return useMutation({

@@ -6,7 +6,7 @@ import { Table } from "../../parts/Table.tsx";
 
 type Source = { slug: string; from: string[] };
 
-/** The key's permissions, and which of its roles give each, or whether the key has it directly. */
+/** The key's permissions. For each, says which of the key's roles give it, or that the key has it directly. */
 export function AccessCard({ value: { permissions = [], roles = [] } }: { value: Data<"keys.getKey"> }) {
   return (
     <Card title="Permissions">
@@ -31,7 +31,7 @@ export function AccessCard({ value: { permissions = [], roles = [] } }: { value:
   );
 }
 
-/** Which roles give which permission. Each role is read with a call of its own, since a key has only a few. */
+/** Which of the key's roles give each permission. Reads the first 100 roles of the workspace with one call. */
 function Sources({ permissions, roles }: { permissions: readonly string[]; roles: readonly string[] }) {
   const { data, error } = useOperation(
     "permissions.listRoles",

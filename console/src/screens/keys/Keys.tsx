@@ -64,8 +64,8 @@ export function Keys() {
 }
 
 /**
- * Returns the input of the list. Days count from the start of this minute, so that the input stays the same for a
- * while.
+ * Returns the input of the list. Days count from the start of this minute. If they counted from the current time, every
+ * render would have a new input and load the list again.
  */
 function keysInput(filters: Readonly<Record<string, string | undefined>>): Input<"keys.listKeys"> {
   const { after, search, apiId, identity, role, enabled, expiring, unused, sort } = filters;

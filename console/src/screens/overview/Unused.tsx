@@ -5,7 +5,7 @@ import { Card, Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Time } from "../../parts/Time.tsx";
 
-/** Enabled keys that nobody has used for 90 days, the oldest first. */
+/** Enabled keys that are over 90 days old and were not used for 90 days. The oldest key comes first. */
 export function Unused() {
   const nowMs = Math.floor(Date.now() / minuteMs) * minuteMs;
   const before = nowMs - 90 * dayMs;

@@ -10,7 +10,7 @@ export const presets = [
 
 export type Preset = (typeof presets)[number][0];
 
-/** Returns whether the permissions of the preset are for one api, which the user must choose. */
+/** Returns whether the preset's permissions are limited to one api, so that the user must choose an api. */
 export function isForApi(preset: Preset): boolean {
   return preset === "verify" || preset === "manage";
 }

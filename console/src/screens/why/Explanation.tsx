@@ -56,8 +56,8 @@ export function Explanation({
 }
 
 /**
- * The outcome that the recorded request got. It may differ from the checks below, which are those of the same request
- * now.
+ * The outcome of the recorded request. The checks below it are those that the same request would pass or fail now, so
+ * they may lead to another outcome.
  */
 function Recorded({ request: { time, outcome } }: { request: NonNullable<Explained["request"]> }) {
   return (
@@ -133,7 +133,7 @@ function LimitFacts({
 
 const kinds = { all: "all of", any: "any of" } as const;
 
-/** The permission query as a tree, and from which role the key has each permission. */
+/** The permission query as a tree. Below it, each permission of the key that matters, and whether it is from a role. */
 function PermissionTree({ check: { parts, granted } }: { check: Check & { check: "permissions" } }) {
   return (
     <ul className="tree">

@@ -18,7 +18,7 @@ export function WhyForm({ error, busy, onAgain }: Props) {
   async function ask(): Promise<void> {
     const text = key.trim();
     const named = text === "" ? { keyHash } : await nameOf(text);
-    if (!("keyId" in named)) setKey(""); // the text was a secret, so it leaves the field
+    if (!("keyId" in named)) setKey(""); // the text is not an id, so it may be a secret
     const next = { ...named, permissions: permissions.trim(), cost: cost.trim() };
     const isSame = Object.entries(next).every(([name, value]) => (filters[name] ?? "") === (value ?? ""));
     if (isSame) onAgain();
