@@ -5,7 +5,7 @@ import { test, testConsole } from "./setUp.ts";
 const latchkey = testConsole();
 const read = (identity: string) => latchkey.server.call("identities.getIdentity", { identity });
 
-test("a quota is topped up and corrected, and the ledger says by how much and why", async () => {
+test("a quota is topped up and corrected, but not by text that is no number, and the ledger says by how much and why", async () => {
   const page = await latchkey.visit("/identities/acme");
   const quotas = page.getByRole("region", { name: "Quotas" });
   const tokens = quotas.getByRole("listitem").filter({ hasText: "tokens" });
@@ -17,7 +17,13 @@ test("a quota is topped up and corrected, and the ledger says by how much and wh
   await page.getByRole("dialog").getByRole("button", { name: "Top up" }).click();
   await tokens.getByText("43,000 left, 25,000 of them granted").waitFor();
   await tokens.getByRole("button", { name: "Correct" }).click();
-  await page.getByLabel("Used in this period").fill("1000");
+  const used = page.getByLabel("Used in this period");
+  for (const mistyped of ["12x", ""]) {
+    await used.fill(mistyped);
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.getByRole("dialog").getByText("not a number").waitFor();
+  }
+  await used.fill("1000");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await tokens.getByText("1,000 of 100,000 per month").waitFor();
   const granted = page.getByRole("region", { name: "Ledger" }).getByRole("row", { name: "Contract of May" });

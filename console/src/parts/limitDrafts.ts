@@ -33,13 +33,22 @@ export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
   return list.map(({ name, limit, length, unit, autoApply }) => ({
     name,
     limit: numberIn(limit),
-    duration: Math.round(numberIn(length) * units[unit]),
+    duration: durationIn(length, unit),
     autoApply,
   }));
 }
 
-/** Returns the number that was typed, or 0 if the text is not a number. The server refuses 0 for most of the fields. */
+function durationIn(length: string, unit: Unit): number {
+  const count = numberIn(length);
+  return Number.isFinite(count) ? Math.round(count * units[unit]) : count;
+}
+
+/**
+ * Returns the number that was typed. Text that is not a number is returned unchanged, in spite of the type, so that it is
+ * sent, and the server's error names the field.
+ */
 export function numberIn(text: string): number {
-  const value = Number(text.replaceAll(/[\s,_]/g, ""));
-  return Number.isFinite(value) ? value : 0;
+  const digits = text.replaceAll(/[\s,_]/g, "");
+  const value = Number(digits);
+  return digits !== "" && Number.isFinite(value) ? value : (text as unknown as number);
 }

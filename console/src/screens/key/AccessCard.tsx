@@ -39,6 +39,7 @@ function Sources({ permissions, roles }: { permissions: readonly string[]; roles
     { enabled: roles.length > 0 },
   );
   const held = (data?.data ?? []).filter(({ name }) => roles.includes(name));
+  const without = sourceWithout(held.length === roles.length, data !== undefined);
   const sources = permissions.map((slug): Source => {
     const from = held.filter((role) => role.permissions?.some((one) => one.slug === slug) === true);
     return { slug, from: from.map(({ name }) => name) };
@@ -56,7 +57,7 @@ function Sources({ permissions, roles }: { permissions: readonly string[]; roles
             label: "From",
             cell: ({ from }) => (
               <span className="soft" dir="auto">
-                {from.length === 0 ? "the key itself" : `role ${from.join(", ")}`}
+                {from.length === 0 ? without : `role ${from.join(", ")}`}
               </span>
             ),
           },
@@ -64,4 +65,10 @@ function Sources({ permissions, roles }: { permissions: readonly string[]; roles
       />
     </>
   );
+}
+
+/** Where a permission comes from that none of the roles that were found has. */
+function sourceWithout(isComplete: boolean, isLoaded: boolean): string {
+  if (isComplete) return "the key itself";
+  return isLoaded ? "the key itself, or a role that is not among the first 100" : "";
 }
