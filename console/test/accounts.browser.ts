@@ -5,7 +5,7 @@ import { test, testConsole } from "./setUp.ts";
 const latchkey = testConsole();
 const read = (identity: string) => latchkey.server.call("identities.getIdentity", { identity });
 
-test("a quota is topped up and corrected, but not by text that is no number, and the ledger says by how much and why", async () => {
+test("a quota is topped up and corrected, but not by mistyped text, and the ledger says by how much and why", async () => {
   const page = await latchkey.visit("/identities/acme");
   const quotas = page.getByRole("region", { name: "Quotas" });
   const tokens = quotas.getByRole("listitem").filter({ hasText: "tokens" });
