@@ -26,6 +26,23 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
     else await deletePending(sql, id);
   }
 
+  /** Stores a batch. Returns false if the database rejected one of its rows. The batch then counts as dropped. */
+  async function store(database: UsageDatabase, batch: Batch): Promise<boolean> {
+    try {
+      await database.transaction(async (tx) => {
+        await addMinutes(tx, batch.rows);
+        await setLastUses(tx, batch.uses);
+        await settle(tx, batch, database);
+      });
+      return true;
+    } catch (error) {
+      if (!database.isOfOneRow(error)) throw error;
+      dropped += batch.rows.length;
+      await settle(database, batch, database);
+      return false;
+    }
+  }
+
   async function writeAll(database: UsageDatabase): Promise<void> {
     await database.transaction((tx) => writePending(tx, [...batches, { id: batches.length, rows: uncut() }]));
     isUnwritten = false;
@@ -42,24 +59,17 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
     dropped: () => dropped,
     writePending: (database: UsageDatabase) =>
       database.transaction((tx) => writePending(tx, [{ id: 0, rows: uncut() }])),
-    /** Saves the next batch. Errors: those of the database. The batch then stays in the queue for the next call. */
+    /**
+     * Saves the next batch. Errors: those of the database; the batch then stays in the queue for the next call. Also
+     * passes on what `saved` throws, but the batch has left the queue by then, so it is not saved twice.
+     */
     async saveBatch(database: UsageDatabase): Promise<void> {
       const [batch] = batches;
       if (batch === undefined) return;
       if (database.isOwn && isUnwritten && batches.length > 1) await writeAll(database);
-      try {
-        await database.transaction(async (tx) => {
-          await addMinutes(tx, batch.rows);
-          await setLastUses(tx, batch.uses);
-          await settle(tx, batch, database);
-        });
-        saved(batch.rows);
-      } catch (error) {
-        if (!database.isOfOneRow(error)) throw error;
-        dropped += batch.rows.length;
-        await settle(database, batch, database);
-      }
+      const isStored = await store(database, batch);
       batches = batches.slice(1);
+      if (isStored) saved(batch.rows);
     },
   };
 }

@@ -48,7 +48,7 @@ type Question =
   | { kind: "usedKeys"; query: UsedKeysQuery }
   | { kind: "query"; query: UsageQuery }
   | { kind: "lastUses"; workspaceId: string; keyIds: readonly string[] }
-  | { kind: "top"; query: TopQuery }
+  | { kind: "top"; query: TopQuery; isRest: boolean }
   | { kind: "topIdentifiers"; query: IdentifierQuery }
   | { kind: "events"; query: EventQuery };
 
@@ -84,7 +84,7 @@ export type UsageResults = {
   query: UsageRow[];
   lastUses: LastUsed[];
   usedKeys: LastUsed[];
-  /** `unfinished`: send the order again to read the rest. In between, the thread can follow other orders. */
+  /** `unfinished`: send the order again with `isRest` to read the rest. In between, the thread can follow other orders. */
   top: Top | "unfinished";
   topIdentifiers: IdentifierTop;
   events: EventPage;

@@ -27,9 +27,9 @@ async function open(
 }
 
 /** Counts and saves as the usage thread of a server does. `countAll` counts one verification of each key. */
-function server() {
+function server(saved: () => void = () => undefined) {
   const counted = tally();
-  const saver = countSaver(counted);
+  const saver = countSaver(counted, saved);
   return {
     ...saver,
     countAll(atMs: number, credits = 0): void {
@@ -91,6 +91,19 @@ describe("counts of many keys", () => {
       `select sum("credits") as "credits" from "usageMinutes"`,
     );
     expect(row?.credits).toBe(2 * keys * 2 * 3);
+  });
+
+  test("are stored exactly once if the receiver of stored rows fails", async () => {
+    const { usage } = await open();
+    let calls = 0;
+    const failing = server(() => {
+      calls += 1;
+      if (calls === 1) throw new Error("no memory left");
+    });
+    failing.countAll(t0);
+    expect(await failing.saveAll(usage, t0).catch(String)).toBe("Error: no memory left");
+    await failing.saveAll(usage, t0);
+    expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: total, count: 2 * keys }]);
   });
 
   test("are no longer in `usagePending` when the server has saved them and stopped", async () => {

@@ -5,21 +5,32 @@ const smallest = 64;
 const mostUsed = 0.75;
 /** 2^32 divided by the golden ratio, so that consecutive numbers spread over the table */
 const spread = 0x9e3779b1;
+const largestNo = 2 ** 32 - 1;
 
-/** Sums by number, in a hash table of 12 bytes per slot. A `Map` would take four times as much. The numbers must be less than 2^32. */
-export function sumsByNumber() {
+/**
+ * Sums by number, in a hash table of 12 bytes per slot. A `Map` would take four times as much. The table takes at most
+ * `mostBytes`, and while it doubles, half as much again.
+ */
+export function sumsByNumber(mostBytes: number) {
   let numbers = new Uint32Array(smallest); // 0: the slot is free, since no name has this number
-  let counts = new Float64Array(smallest);
+  let counts = new Float64Array(smallest); // 0 in each free slot
   let used = 0;
+
+  const bytes = () => numbers.byteLength + counts.byteLength;
+
+  /** the slot at which the search for a number begins */
+  const homeOf = (no: number) => (Math.imul(no, spread) >>> 8) & (numbers.length - 1);
 
   function slotOf(no: number): number {
     const mask = numbers.length - 1;
-    let slot = (Math.imul(no, spread) >>> 8) & mask;
+    let slot = homeOf(no);
     while (numbers[slot] !== 0 && numbers[slot] !== no) slot = (slot + 1) & mask;
     return slot;
   }
 
-  function grow(): void {
+  /** Doubles the table. Returns false if it would take more than `mostBytes`. */
+  function grow(): boolean {
+    if (bytes() * 2 > mostBytes) return false;
     const [oldNumbers, oldCounts] = [numbers, counts];
     numbers = new Uint32Array(oldNumbers.length * 2);
     counts = new Float64Array(numbers.length);
@@ -29,22 +40,48 @@ export function sumsByNumber() {
       numbers[slot] = no;
       counts[slot] = oldCounts[old] ?? 0;
     });
+    return true;
+  }
+
+  /** Adds a number that has no slot yet. Returns false if the table is full and may not grow. */
+  function addNew(no: number, count: number): boolean {
+    if (used + 1 > numbers.length * mostUsed && !grow()) return false;
+    const slot = slotOf(no);
+    numbers[slot] = no;
+    counts[slot] = count;
+    used += 1;
+    return true;
+  }
+
+  /** Frees a used slot. Moves later entries into it whose search would otherwise end at the free slot. */
+  function free(slot: number): void {
+    const mask = numbers.length - 1;
+    let hole = slot;
+    for (let at = (hole + 1) & mask; numbers[at] !== 0; at = (at + 1) & mask) {
+      const no = numbers[at] ?? 0;
+      const isHomeAfterHole = ((at - homeOf(no)) & mask) < ((at - hole) & mask);
+      if (isHomeAfterHole) continue;
+      numbers[hole] = no;
+      counts[hole] = counts[at] ?? 0;
+      hole = at;
+    }
+    numbers[hole] = 0;
+    counts[hole] = 0;
+    used -= 1;
   }
 
   return {
-    add(no: number, count: number): void {
-      let slot = slotOf(no);
-      if (numbers[slot] === 0) {
-        used += 1;
-        if (used > numbers.length * mostUsed) {
-          grow();
-          slot = slotOf(no);
-        }
-        numbers[slot] = no;
-      }
-      counts[slot] = (counts[slot] ?? 0) + count;
+    /** Returns false, and adds nothing, if the number is not from 1 to 2^32 - 1, or if the table is full and may not grow. */
+    add(no: number, count: number): boolean {
+      if (no < 1 || no > largestNo) return false;
+      const slot = slotOf(no);
+      if (numbers[slot] === 0) return count === 0 || addNew(no, count);
+      const sum = (counts[slot] ?? 0) + count;
+      if (sum === 0) free(slot);
+      else counts[slot] = sum;
+      return true;
     },
-    bytes: () => numbers.byteLength + counts.byteLength,
+    bytes,
     /** Returns the numbers with the largest sums that are positive, the largest first. Of equal sums, the smaller number is first. */
     largest(limit: number): NumberedCount[] {
       const top: NumberedCount[] = [];

@@ -9,15 +9,21 @@ import { isMany } from "./upkeep.ts";
 
 /**
  * Finds the subjects or tags with the most events: keys and identities by `sums`, if these fit into memory, and all
- * others by adding up the stored counts. Returns `unfinished` if `sums` needs another call to read the rest.
+ * others by adding up the stored counts. Returns `unfinished` if `sums` needs another call to read the rest. That call
+ * must set `isRest`.
  */
-export async function findTop(sql: UsageSql, query: TopQuery, sums?: TopSums): Promise<Top | "unfinished"> {
+export async function findTop(
+  sql: UsageSql,
+  query: TopQuery,
+  memory?: { sums: TopSums; isRest: boolean },
+): Promise<Top | "unfinished"> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
   const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of]; // tags are counted for the workspace as subject
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
-  const kept = sums && isMany(kind) ? await sums.find(sql, workspaceNo, query, hoursOf(spans)) : "too many";
+  const question = { workspaceNo, query, hours: hoursOf(spans), isRest: memory?.isRest ?? false };
+  const kept = memory && isMany(kind) ? await memory.sums.find(sql, question) : "too many";
   if (kept === "unfinished") return kept;
   return named(sql, kept === "too many" ? await readTop(sql, query, { workspaceNo, kind, spans }) : kept);
 }

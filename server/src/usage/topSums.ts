@@ -1,35 +1,42 @@
 import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
 import type { UsageSql } from "../storage/engines/usage.ts";
-import type { CountRow } from "./countStore.ts";
+import type { CountRow, CountTable } from "./countStore.ts";
 import { sumsByNumber } from "./sumsByNumber.ts";
 import type { NumberedCount, TopQuery } from "./tops.ts";
 import type { Slice } from "./upkeep.ts";
 
 /**
- * `bytes`: the memory that all sums may take, which is enough for those of three million keys. `rows`: after reading
- * this many rows, a call reads no further hour, so that it hardly delays other work of the usage thread.
+ * `bytes`: the memory that all sums may take, which is enough for those of three million keys. `ms`: a call that has
+ * taken this long reads no further hour, so that it hardly delays other work of the usage thread.
  */
-const limits = { bytes: 64 * 1024 * 1024, rows: 100_000 };
+const limits = { bytes: 64 * 1024 * 1024, ms: 25 };
 /** The maximum number of windows. Each stored count is compared with all of them, which hardly takes time. */
 const mostWindows = 32;
 /** The maximum length of a window. Counts by hour are kept for less time, but a wrong clock may have misdated some. */
 const mostHours = 2_500;
-/** reading an hour with no rows takes as long as reading this many */
-const rowsPerHour = 100;
+/** Windows that were unused for this long are forgotten. A window that did not fit into memory is tried again after it. */
+const keptMs = periodMs.hour;
 const minutesPerHour = 60;
 
 /** The hours from `first` to `last`, both included, as numbers since 1970. */
 export type Hours = { first: number; last: number };
 
+/**
+ * A query over these hours. `isRest`: the previous call of `find` was about the same query and returned `unfinished`, so
+ * this call must read the rest.
+ */
+type Question = { workspaceNo: number; query: TopQuery; hours: Hours; isRest: boolean };
+
 /** The sum of each subject's counts from the hour `first` up to, but not including, the hour `end`. */
 type Window = {
+  name: string;
   workspaceNo: number;
   kind: number;
   outcome: number | undefined;
   first: number;
   end: number;
   sums: ReturnType<typeof sumsByNumber>;
-  unusedSinceMs: number | undefined;
+  usedAtMs: number;
 };
 
 export type TopSums = ReturnType<typeof topSums>;
@@ -38,31 +45,35 @@ export type TopSums = ReturnType<typeof topSums>;
  * Keeps the sums of the queried time spans (windows) up to date, so that the most active subjects are found without
  * reading all counts again. When a window moves on, it only reads the hours that enter and leave the window. The caller
  * must pass all counts that are stored to `add` and all that are moved to `forget`. So no other process may store
- * counts in the database.
+ * counts in the database. `nowMs` is a clock that never goes back.
  */
-export function topSums(most = limits) {
-  const { windows, use, evict } = windowCache(most.bytes);
+export function topSums(nowMs: () => number, most = limits) {
+  const { windows, use, keep, forgetUnused, clear } = windowCache(nowMs, most.bytes);
   return {
     /**
      * Finds the largest sums over these hours. Returns `unfinished` if it takes more than one call to read what is
-     * missing, and `too many` if there are too many hours, or if the sums do not fit into memory. Errors: those of the
-     * database.
+     * missing. Each call reads at least an hour. Returns `too many` if there are too many hours, if the sums do not fit
+     * into memory, or if the part that was read before this rest has been forgotten. Errors: those of the database.
+     * After an error, call `clear`.
      */
-    async find(sql: UsageSql, workspaceNo: number, query: TopQuery, hours: Hours) {
-      if (hours.last - hours.first >= mostHours) return "too many";
-      const window = use(workspaceNo, query, hours);
-      let rows = 0;
+    async find(sql: UsageSql, question: Question) {
+      const { query, hours } = question;
+      const window = use(question);
+      if (window === undefined) return "too many";
+      const untilMs = nowMs() + most.ms;
+      let isLate = false;
       while (window.first < hours.first || window.end <= hours.last) {
-        if (rows >= most.rows) return "unfinished";
-        rows += rowsPerHour + (await moveOn(sql, window, hours));
-        if (!evict()) return "too many";
+        if (isLate) return "unfinished";
+        if (!keep(window, await moveOn(sql, window, hours))) return "too many";
+        isLate = nowMs() >= untilMs;
       }
       return window.sums.largest(query.limit);
     },
     /** Adds rows that were added to the counts by minute. */
     add(rows: readonly CountRow[]): void {
       for (const window of windows.values()) {
-        for (const row of rows) if (contains(window, row)) window.sums.add(row[3], row[6]);
+        const isAdded = (row: CountRow) => !contains(window, row) || window.sums.add(row[3], row[6]);
+        keep(window, rows.every(isAdded));
       }
     },
     /** Forgets the windows that contain this slice of counts by hour, because it was moved to the counts by day. */
@@ -74,57 +85,93 @@ export function topSums(most = limits) {
       }
     },
     /** Forgets the windows that were not used for an hour. Call it every now and then. */
-    forgetUnused(nowMs: number): void {
-      for (const [name, window] of windows) {
-        window.unusedSinceMs ??= nowMs;
-        if (nowMs - window.unusedSinceMs >= periodMs.hour) windows.delete(name);
-      }
-    },
+    forgetUnused,
     /** Forgets everything, since the next database may be another one. */
-    clear: () => windows.clear(),
+    clear,
   };
 }
 
 /** The windows that are kept in memory. */
-function windowCache(mostBytes: number) {
+function windowCache(nowMs: () => number, mostBytes: number) {
   /** in the order of their last use */
   const windows = new Map<string, Window>();
+  /** until when windows with these names are refused as too large, so that not every query reads their counts in vain */
+  const refusedUntilMs = new Map<string, number>();
 
-  /** Returns the window for a query: one in memory that can move on to these hours, or else a new, empty one. */
-  function use(workspaceNo: number, query: TopQuery, { first, last }: Hours): Window {
-    const kind = subjectKinds[query.of];
-    const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
-    const length = Math.ceil(query.endMs / periodMs.hour) - Math.floor(query.startMs / periodMs.hour);
-    const name = `${workspaceNo}/${kind}/${outcome}/${length}`;
+  /**
+   * Returns the window for a query: one in memory that can move on to these hours, or else a new, empty one. Returns
+   * undefined if there are too many hours, if the window was refused within the last hour, or if this is the rest of a
+   * query and the window with its first part is gone. If each rest could start with a new window, a query might never
+   * finish.
+   */
+  function use(question: Question): Window | undefined {
+    const empty = emptyWindow(question, mostBytes);
+    const { name } = empty;
     const known = windows.get(name);
-    const isUsable =
-      known !== undefined && known.first <= first && first < known.end && known.end <= last + 1;
-    const window = isUsable
-      ? known
-      : { workspaceNo, kind, outcome, first, end: first, sums: sumsByNumber(), unusedSinceMs: undefined };
-    window.unusedSinceMs = undefined;
+    const isUsable = known !== undefined && canMoveOn(known, question.hours);
+    if (question.isRest && !isUsable) return undefined;
+    if (isTooLong(question.hours) || nowMs() < (refusedUntilMs.get(name) ?? 0)) return undefined;
+    const window = isUsable ? known : empty;
+    window.usedAtMs = nowMs();
     windows.delete(name);
     windows.set(name, window);
     return window;
   }
 
   /**
-   * Evicts the least recently used windows until the others fit into memory. Evicts the window in use only if it does
-   * not fit even alone. Returns whether it fits.
+   * Keeps a window whose sums have changed, and evicts others for it. Refuses it if it does not fit into memory. Returns
+   * whether it was kept.
    */
-  function evict(): boolean {
-    const all = [...windows];
-    let bytes = all.reduce((sum, [, { sums }]) => sum + sums.bytes(), 0);
-    for (const [name, { sums }] of all.slice(0, -1)) {
-      if (bytes <= mostBytes && windows.size <= mostWindows) break;
-      windows.delete(name);
-      bytes -= sums.bytes();
-    }
-    if (bytes > mostBytes) windows.clear();
-    return bytes <= mostBytes;
+  function keep(window: Window, fits: boolean): boolean {
+    if (!fits) refuse(window);
+    evict();
+    return windows.has(window.name);
   }
 
-  return { windows, use, evict };
+  /** Forgets a window that does not fit into memory, and refuses windows with its name for an hour. */
+  function refuse({ name }: Window): void {
+    windows.delete(name);
+    refusedUntilMs.set(name, nowMs() + keptMs);
+  }
+
+  /** Evicts the least recently used windows until the others fit into memory. */
+  function evict(): void {
+    let bytes = [...windows.values()].reduce((sum, { sums }) => sum + sums.bytes(), 0);
+    for (const window of windows.values()) {
+      if (bytes <= mostBytes && windows.size <= mostWindows) return;
+      if (windows.size === 1) refuse(window);
+      else windows.delete(window.name);
+      bytes -= window.sums.bytes();
+    }
+  }
+
+  function forgetUnused(): void {
+    for (const [name, { usedAtMs }] of windows) if (nowMs() - usedAtMs >= keptMs) windows.delete(name);
+    for (const [name, untilMs] of refusedUntilMs) if (nowMs() >= untilMs) refusedUntilMs.delete(name);
+  }
+
+  function clear(): void {
+    windows.clear();
+    refusedUntilMs.clear();
+  }
+
+  return { windows, use, keep, forgetUnused, clear };
+}
+
+/** Returns a new window for a query. No hour of it has been read yet. */
+function emptyWindow({ workspaceNo, query, hours: { first } }: Question, mostBytes: number): Window {
+  const kind = subjectKinds[query.of];
+  const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
+  const length = Math.ceil(query.endMs / periodMs.hour) - Math.floor(query.startMs / periodMs.hour);
+  const name = `${workspaceNo}/${kind}/${outcome}/${length}`;
+  return { name, workspaceNo, kind, outcome, first, end: first, sums: sumsByNumber(mostBytes), usedAtMs: 0 };
+}
+
+const isTooLong = ({ first, last }: Hours) => last - first >= mostHours;
+
+/** Whether a window includes the first of these hours, and no hour after the last. */
+function canMoveOn(window: Window, { first, last }: Hours): boolean {
+  return window.first <= first && first < window.end && window.end <= last + 1;
 }
 
 function contains(window: Window, [workspaceNo, kind, minute, , tagNo, outcome]: CountRow): boolean {
@@ -134,28 +181,63 @@ function contains(window: Window, [workspaceNo, kind, minute, , tagNo, outcome]:
   return window.first <= hour && hour < window.end;
 }
 
-/** Subtracts the first hour that is no longer wanted, or adds the next one. Returns how many rows it has read. */
-async function moveOn(sql: UsageSql, window: Window, hours: Hours): Promise<number> {
+/** Subtracts the first hour that is no longer wanted, or adds the next one. Returns false if the sums do not fit. */
+async function moveOn(sql: UsageSql, window: Window, hours: Hours): Promise<boolean> {
   const { sums } = window;
   const leaves = window.first < hours.first;
-  const rows = await readHour(sql, window, leaves ? window.first : window.end);
-  for (const { no, count } of rows) sums.add(no, leaves ? -count : count);
+  for await (const rows of readHour(sql, window, leaves ? window.first : window.end)) {
+    if (!rows.every(({ no, count }) => sums.add(no, leaves ? -count : count))) return false;
+  }
   if (leaves) window.first += 1;
   else window.end += 1;
-  return rows.length;
+  return true;
 }
 
-function readHour(sql: UsageSql, { workspaceNo, kind, outcome }: Window, hour: number) {
-  const withOutcome = outcome === undefined ? "" : `and "outcome" = ${outcome}`;
-  const counts = `select "subjectNo" as "no", "count" from`;
-  const wanted = `where "workspaceNo" = $1 and "kind" = $2 and "tagNo" = 0 ${withOutcome}`;
+/** Yields the counts of an hour. Reads its minutes one by one, since together they may have millions of rows. */
+async function* readHour(
+  sql: UsageSql,
+  window: Window,
+  hour: number,
+): AsyncGenerator<readonly NumberedCount[]> {
+  yield await readCounts(sql, window, "usageHours", hour);
+  const end = (hour + 1) * minutesPerHour;
+  let minute = await nextMinute(sql, window, hour * minutesPerHour, end);
+  while (minute !== undefined) {
+    yield await readCounts(sql, window, "usageMinutes", minute);
+    minute = await nextMinute(sql, window, minute + 1, end);
+  }
+}
+
+function readCounts(
+  sql: UsageSql,
+  { workspaceNo, kind, outcome }: Window,
+  table: CountTable,
+  start: number,
+): Promise<NumberedCount[]> {
   return sql.rows<NumberedCount>(
-    `${counts} "usageHours" ${wanted} and "start" = $3
-      union all ${counts} "usageMinutes" ${wanted} and "start" between $4 and $5`,
+    `select "subjectNo" as "no", "count" from "${table}"
+      where "workspaceNo" = $1 and "kind" = $2 and "start" = $3 and "tagNo" = 0
+        ${outcome === undefined ? "" : `and "outcome" = ${outcome}`}`,
     workspaceNo,
     kind,
-    hour,
-    hour * minutesPerHour,
-    (hour + 1) * minutesPerHour - 1,
+    start,
   );
+}
+
+/** Finds the first minute with counts from `first` up to, but not including, `end`. */
+async function nextMinute(
+  sql: UsageSql,
+  { workspaceNo, kind }: Window,
+  first: number,
+  end: number,
+): Promise<number | undefined> {
+  const [row] = await sql.rows<{ start: number }>(
+    `select "start" from "usageMinutes"
+      where "workspaceNo" = $1 and "kind" = $2 and "start" >= $3 and "start" < $4 order by "start" limit 1`,
+    workspaceNo,
+    kind,
+    first,
+    end,
+  );
+  return row?.start;
 }

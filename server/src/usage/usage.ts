@@ -94,8 +94,8 @@ export function collectUsage(options: Options): Usage {
   let tops: Promise<unknown> = Promise.resolve();
 
   async function askUntilFinished(query: TopQuery): Promise<Top> {
-    for (;;) {
-      const found = await ask<"top">({ kind: "top", query });
+    for (let isRest = false; ; isRest = true) {
+      const found = await ask<"top">({ kind: "top", query, isRest });
       if (found !== "unfinished") return found;
     }
   }

@@ -2,7 +2,7 @@
 import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { idMaker } from "../domain/ids.ts";
 import { subjectKinds } from "../domain/usage.ts";
-import { randomBytes } from "../runtime.ts";
+import { monotonicMs, randomBytes } from "../runtime.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import { followOrders } from "../storage/workerThread.ts";
 import { everyWorkspace } from "./blocks.ts";
@@ -35,7 +35,7 @@ const fewCounts = 20_000;
 const newId = idMaker(randomBytes);
 const newBlockId = () => newId("log", Date.now());
 const counted = tally();
-const sums = topSums();
+const sums = topSums(monotonicMs);
 const counts = countSaver(counted, sums.add);
 const events = waitingEvents(newBlockId);
 const merger = blockMerger(newBlockId);
@@ -141,7 +141,7 @@ function usesOf(uses: readonly LastUse[]): UseRow[] {
 function askCounts(usage: UsageDatabase, order: CountsOrder) {
   switch (order.kind) {
     case "top":
-      return findTop(usage, order.query, usage.isOwn ? sums : undefined);
+      return findTop(usage, order.query, usage.isOwn ? { sums, isRest: order.isRest } : undefined);
     case "query":
       return queryUsage(usage, order.query);
     case "usedKeys":
@@ -182,7 +182,7 @@ async function maintain(
   { maxBytes, eventsKeptMs }: UsagePlace,
 ): Promise<void> {
   if (orders % ordersPerUpkeep !== 1) return;
-  sums.forgetUnused(nowMs);
+  sums.forgetUnused();
   if (oldTimeMs !== undefined) {
     await moveOld(usage, oldTimeMs, sums.forget);
     if (eventsKeptMs !== undefined) await deleteOldEvents(usage, oldTimeMs - eventsKeptMs);
