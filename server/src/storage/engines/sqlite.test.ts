@@ -324,6 +324,36 @@ describe("a transaction", () => {
     expect(runs).toBe(2);
   });
 
+  test("that fails alone runs once", async () => {
+    const engine = await open(newPath());
+    let runs = 0;
+    const fault = await faultOf(
+      engine.transaction(async (tx) => {
+        runs += 1;
+        await insertWorkspace(tx, { id: "ws_1", name: "a", nowMs: 0 });
+        throw new Error("changed its mind");
+      }),
+    );
+    expect([fault, runs, await idsOf(engine)]).toEqual([new Error("changed its mind"), 1, []]);
+  });
+
+  test("that goes on after it was rolled back fails, and the next one in its group is stored once", async () => {
+    const engine = await open(newPath());
+    await add(engine, "ws_0", "warm"); // so that both transactions below are fast enough to be one group
+    const outcomes = await Promise.all(
+      ["ws_1", "ws_2"].map((id) =>
+        faultOf(
+          engine.transaction(async (tx) => {
+            await insertWorkspace(tx, { id, name: id, nowMs: 0 });
+            if (id === "ws_1") await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
+          }),
+        ),
+      ),
+    );
+    expect(outcomes.map((fault) => fault === undefined)).toEqual([false, true]);
+    expect(await idsOf(engine)).toEqual(["ws_0", "ws_2"]);
+  });
+
   test("is isolated: what it has read does not change until its end, however long it takes", async () => {
     const engine = await open(newPath());
     await add(engine, "ws_count", "0");
