@@ -18,16 +18,6 @@ export function sumsByNumber(mostBytes: number) {
 
   const bytes = () => numbers.byteLength + counts.byteLength;
 
-  /** the slot at which the search for a number begins */
-  const homeOf = (no: number) => (Math.imul(no, spread) >>> 8) & (numbers.length - 1);
-
-  function slotOf(no: number): number {
-    const mask = numbers.length - 1;
-    let slot = homeOf(no);
-    while (numbers[slot] !== 0 && numbers[slot] !== no) slot = (slot + 1) & mask;
-    return slot;
-  }
-
   /** Doubles the table. Returns false if it would take more than `mostBytes`. */
   function grow(): boolean {
     if (bytes() * 2 > mostBytes) return false;
@@ -36,7 +26,7 @@ export function sumsByNumber(mostBytes: number) {
     counts = new Float64Array(numbers.length);
     oldNumbers.forEach((no, old) => {
       if (no === 0) return;
-      const slot = slotOf(no);
+      const slot = slotOf(numbers, no);
       numbers[slot] = no;
       counts[slot] = oldCounts[old] ?? 0;
     });
@@ -46,39 +36,24 @@ export function sumsByNumber(mostBytes: number) {
   /** Adds a number that has no slot yet. Returns false if the table is full and may not grow. */
   function addNew(no: number, count: number): boolean {
     if (used + 1 > numbers.length * mostUsed && !grow()) return false;
-    const slot = slotOf(no);
+    const slot = slotOf(numbers, no);
     numbers[slot] = no;
     counts[slot] = count;
     used += 1;
     return true;
   }
 
-  /** Frees a used slot. Moves later entries into it whose search would otherwise end at the free slot. */
-  function free(slot: number): void {
-    const mask = numbers.length - 1;
-    let hole = slot;
-    for (let at = (hole + 1) & mask; numbers[at] !== 0; at = (at + 1) & mask) {
-      const no = numbers[at] ?? 0;
-      const isHomeAfterHole = ((at - homeOf(no)) & mask) < ((at - hole) & mask);
-      if (isHomeAfterHole) continue;
-      numbers[hole] = no;
-      counts[hole] = counts[at] ?? 0;
-      hole = at;
-    }
-    numbers[hole] = 0;
-    counts[hole] = 0;
-    used -= 1;
-  }
-
   return {
     /** Returns false, and adds nothing, if the number is not from 1 to 2^32 - 1, or if the table is full and may not grow. */
     add(no: number, count: number): boolean {
       if (no < 1 || no > largestNo) return false;
-      const slot = slotOf(no);
+      const slot = slotOf(numbers, no);
       if (numbers[slot] === 0) return count === 0 || addNew(no, count);
       const sum = (counts[slot] ?? 0) + count;
-      if (sum === 0) free(slot);
-      else counts[slot] = sum;
+      counts[slot] = sum;
+      if (sum !== 0) return true;
+      free(numbers, counts, slot);
+      used -= 1;
       return true;
     },
     bytes,
@@ -95,6 +70,33 @@ export function sumsByNumber(mostBytes: number) {
       return top;
     },
   };
+}
+
+/** the slot at which the search for a number begins */
+const homeOf = (numbers: Uint32Array, no: number) => (Math.imul(no, spread) >>> 8) & (numbers.length - 1);
+
+/** Returns the slot of a number, or the free slot where the search for it ends. */
+function slotOf(numbers: Uint32Array, no: number): number {
+  const mask = numbers.length - 1;
+  let slot = homeOf(numbers, no);
+  while (numbers[slot] !== 0 && numbers[slot] !== no) slot = (slot + 1) & mask;
+  return slot;
+}
+
+/** Frees a used slot. Moves later entries into it whose search would otherwise end at the free slot. */
+function free(numbers: Uint32Array, counts: Float64Array, slot: number): void {
+  const mask = numbers.length - 1;
+  let hole = slot;
+  for (let at = (hole + 1) & mask; numbers[at] !== 0; at = (at + 1) & mask) {
+    const no = numbers[at] ?? 0;
+    const isHomeAfterHole = ((at - homeOf(numbers, no)) & mask) < ((at - hole) & mask);
+    if (isHomeAfterHole) continue;
+    numbers[hole] = no;
+    counts[hole] = counts[at] ?? 0;
+    hole = at;
+  }
+  numbers[hole] = 0;
+  counts[hole] = 0;
 }
 
 function insert(top: NumberedCount[], one: NumberedCount): void {
