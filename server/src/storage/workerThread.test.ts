@@ -50,7 +50,7 @@ test("a finished response does not wait for a long order", async () => {
   const first = thread.ask("first");
   const long = thread.ask("long");
   expect(await first).toEqual(["first"]);
-  void thread.ask("end");
+  await thread.ask("end");
   expect(await long).toEqual(["long"]);
   await thread.close();
 });
