@@ -18,7 +18,7 @@ test("a quota is topped up and corrected, but not by mistyped text, and the ledg
   await tokens.getByText("43,000 left, 25,000 of them granted").waitFor();
   await tokens.getByRole("button", { name: "Correct" }).click();
   const used = page.getByLabel("Used in this period");
-  for (const mistyped of ["12x", ""]) {
+  for (const mistyped of ["12x", "", "1,5"]) {
     await used.fill(mistyped);
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
     await page.getByRole("dialog").getByText("not a number").waitFor();
@@ -30,7 +30,7 @@ test("a quota is topped up and corrected, but not by mistyped text, and the ledg
   await granted.getByText("5,000").waitFor();
 });
 
-test("quotas are edited on the page of an identity, and the error about an unknown time zone is shown at its field", async () => {
+test("quotas are edited on the page of an identity, and errors about an overage and a time zone are shown at their fields", async () => {
   await latchkey.server.call("identities.createIdentity", { externalId: "quota_editor" });
   const page = await latchkey.visit("/identities/quota_editor");
   const quotas = page.getByRole("region", { name: "Quotas" });
@@ -42,6 +42,9 @@ test("quotas are edited on the page of an identity, and the error about an unkno
   await dialog.getByLabel("Units per period").fill("1000");
   await dialog.getByLabel("Time zone").fill("Europe/Berln");
   await dialog.getByLabel("When the limit is used up").selectOption("allow more, up to");
+  await dialog.getByLabel("Most units used in a period").fill("allow");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("not one of the allowed values").waitFor();
   await dialog.getByLabel("Most units used in a period").fill("1500");
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.getByText("Europe/Berlin").waitFor();
@@ -63,4 +66,37 @@ test("the credits that an identity's keys share are changed on its page", async 
   await page.getByRole("button", { name: "Save" }).click();
   await credits.getByText("300").waitFor();
   assert.equal((await read("credit_editor")).credits.remaining, 300);
+});
+
+test("a quota keeps the exact start of its first period until that field is changed, and an empty field is refused", async () => {
+  const anchor = Date.UTC(2026, 0, 1, 12, 0, 30, 500);
+  const quota = { name: "billed", limit: 10, period: "month", anchor };
+  await latchkey.server.call("identities.createIdentity", { externalId: "billed", quotas: [quota] });
+  const page = await latchkey.visit("/identities/billed");
+  const quotas = page.getByRole("region", { name: "Quotas" });
+  const dialog = page.getByRole("dialog");
+  await quotas.getByRole("button", { name: "Edit quotas" }).click();
+  await dialog.getByLabel("Units per period").fill("20");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await quotas.getByText("0 of 20 per month").waitFor();
+  assert.equal((await read("billed")).quotas[0].anchor, anchor);
+  await quotas.getByRole("button", { name: "Edit quotas" }).click();
+  await dialog.getByLabel("First period begins").fill("");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("not one of the allowed values").waitFor();
+  await dialog.getByLabel("First period begins").fill("2026-02-01T08:00");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.equal((await read("billed")).quotas[0].anchor, new Date("2026-02-01T08:00").getTime());
+});
+
+test("the refill of an identity's credits is removed by choosing none", async () => {
+  const credits = { remaining: 10, refill: { interval: "daily", amount: 10 } };
+  await latchkey.server.call("identities.createIdentity", { externalId: "refilled", credits });
+  const page = await latchkey.visit("/identities/refilled");
+  await page.getByRole("button", { name: "Edit credits" }).click();
+  await page.getByLabel("Refill", { exact: true }).selectOption("none");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.deepEqual((await read("refilled")).credits, { remaining: 10 });
 });

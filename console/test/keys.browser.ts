@@ -67,7 +67,7 @@ test("an error of the API is shown at its field, and nothing typed is lost", asy
 });
 
 test("name, owner, expiry, credits, limits, meta, roles and permissions are changed on the page of the key", async () => {
-  const { keyId } = await newKey();
+  const { keyId } = await newKey({ credits: { remaining: 9, refill: { interval: "daily", amount: 9 } } });
   const page = await latchkey.visit(`/keys/${keyId}`);
   await more(page, "Edit name, owner and expiry");
   await page.getByRole("textbox", { name: "Name" }).fill("Changed");
@@ -77,6 +77,7 @@ test("name, owner, expiry, credits, limits, meta, roles and permissions are chan
   await page.getByRole("heading", { name: "Changed", level: 1 }).waitFor();
   await more(page, "Edit credits");
   await page.getByLabel("Credits left").fill("7");
+  await page.getByLabel("Refill", { exact: true }).selectOption("none");
   await save(page);
   await more(page, "Edit limits");
   await page.getByRole("button", { name: "Add a limit" }).click();
@@ -93,10 +94,33 @@ test("name, owner, expiry, credits, limits, meta, roles and permissions are chan
   const key = await call("keys.getKey", { keyId });
   assert.equal(key.identity.externalId, "new_owner");
   assert.ok(key.expires > Date.UTC(2090, 0, 30));
-  assert.equal(key.credits.remaining, 7);
+  assert.deepEqual(key.credits, { remaining: 7 });
   assert.equal(key.ratelimits[0].limit, 3);
   assert.deepEqual(key.meta, { a: 1 });
   assert.deepEqual(key.permissions.sort(), ["documents.read", "x.y"]);
+});
+
+test("a key keeps its expiry to the millisecond when its name is changed, and when a mistyped year is refused", async () => {
+  const expires = Date.UTC(2096, 0, 1, 12, 0, 30, 500);
+  const { keyId } = await newKey({ expires });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await more(page, "Edit name, owner and expiry");
+  await page.getByRole("textbox", { name: "Name" }).fill("Renamed");
+  await save(page);
+  assert.equal((await call("keys.getKey", { keyId })).expires, expires);
+  await more(page, "Edit name, owner and expiry");
+  await page.getByLabel("Expires").fill("20900-01-31T12:00");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").getByText("not a number").waitFor();
+  assert.equal((await call("keys.getKey", { keyId })).expires, expires);
+});
+
+test("the page of a key says that a role's permission may also be the key's own", async () => {
+  const { keyId } = await newKey({ roles: ["editor"], permissions: ["documents.read"] });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  const permissions = page.getByRole("region", { name: "Permissions" });
+  await permissions.getByRole("row", { name: "documents.read" }).getByText("role editor").waitFor();
+  await permissions.getByText("The key itself may also have permissions that its roles give.").waitFor();
 });
 
 test("a key is disabled and enabled, and the page says so at once", async () => {

@@ -17,6 +17,8 @@ test("the page of a namespace says which limit applies to an identifier, without
   await page.getByRole("button", { name: "Ask" }).click();
   await page.getByText("5 of 5 left").waitFor();
   await page.getByText("No override matches").waitFor();
+  await page.getByRole("textbox", { name: "Every" }).fill("2x");
+  await page.getByText("the limit of the request applies: 5 per 1 min").waitFor();
 });
 
 test("an override is added, changed and deleted", async () => {

@@ -152,7 +152,7 @@ function unreadable(
   const what = cutOff ? "an incomplete response" : "a response that is not from this API";
   const { origin } = new URL(sent.url);
   return new ResponseFormatError(
-    `${operation} got ${what}, with status ${status}. Check that ${origin} is a Latchkey server, and any proxy in front of it. The response begins: ${text}`,
+    `${operation} got ${what}, with status ${status}. Check ${origin} and any proxy before it. The response begins: ${text}`,
     { status, headers, text, cutOff },
   );
 }

@@ -27,14 +27,12 @@ export function environment(name: string): string | undefined {
 export function checkRuntime(allowBrowser: boolean): void {
   if (isBrowser() && !allowBrowser) {
     throw new LatchkeyError(
-      "Everyone who opens this page in a browser can read the root key. Call Latchkey from your server, or pass `allowBrowser: true` if the root key may be public.",
+      "In a browser, everyone can read the root key. Call Latchkey from your server, or pass `allowBrowser: true` if the root key may be public.",
     );
   }
   const bun = globals.Bun?.version;
   if (bun !== undefined && isOlder(bun, leastBun)) {
-    throw new LatchkeyError(
-      `Bun ${bun} may send a request twice, so that it counts twice. Use Bun ${leastBun} or later.`,
-    );
+    throw new LatchkeyError(`Bun ${bun} may send a request twice. Use Bun ${leastBun} or later.`);
   }
 }
 

@@ -130,10 +130,7 @@ function jsonOf(operation: string, input: unknown): string {
   try {
     return JSON.stringify(input ?? {});
   } catch (cause) {
-    throw new LatchkeyError(
-      `The input of ${operation} cannot be converted to JSON. Remove cycles and values such as bigint; see \`cause\`.`,
-      { cause },
-    );
+    throw new LatchkeyError(`The input of ${operation} cannot be written as JSON; see \`cause\`.`, { cause });
   }
 }
 

@@ -19,8 +19,9 @@ export function createServerClock(ownMs: () => number = Date.now): ServerClock {
       if (Number.isNaN(second)) return;
       const now = ownMs();
       // The header has whole seconds. If this machine's time is within the header's second, the offset is 0. If it is
-      // far ahead, we assume that the server's time is the start of that second. A user may then be told to wait a
-      // second too long, but never too short.
+      // far ahead, we assume that the server's time is the start of that second. A user may then be told to wait up to
+      // two seconds too long, but never too short. If it is less than two seconds ahead, we cannot tell whether the
+      // clocks differ or the header is old. The wait may then be up to a second too short.
       const latest = now - second > longestOnTheWayMs ? second : second + 999;
       aheadMs = Math.min(Math.max(now, second), latest) - now;
     },

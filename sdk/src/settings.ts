@@ -72,7 +72,7 @@ export function readOptions(options: LatchkeyOptions, createTransport: Transport
   const rootKey = (options.rootKey ?? environment("LATCHKEY_ROOT_KEY") ?? "").trim();
   if (!/^[!-~]*$/.test(rootKey)) {
     throw new LatchkeyError(
-      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not ASCII. Copy it again.",
+      "The root key in `rootKey` or LATCHKEY_ROOT_KEY contains a space or a character that is not ASCII.",
     );
   }
   const allowHttp = options.allowHttp ?? environment("LATCHKEY_ALLOW_HTTP") === "true";
@@ -122,12 +122,12 @@ function readServerURL(text: string, allowHttp: boolean): string {
     url.username + url.password + url.search + url.hash
   ) {
     throw new LatchkeyError(
-      "`serverURL` or LATCHKEY_URL is not a valid server URL. Use a URL like https://host/path, without user, query or fragment.",
+      "`serverURL` or LATCHKEY_URL must be a URL like https://host/path, without user, query or fragment.",
     );
   }
   if (url.protocol === "http:" && !allowHttp && !thisHost.test(url.hostname)) {
     throw new LatchkeyError(
-      `With plain http, everyone on the network path to ${url.hostname} can read the root key. Use https, or set \`allowHttp: true\` or LATCHKEY_ALLOW_HTTP=true.`,
+      `With plain http, others on the network can read the root key. Use https, or set \`allowHttp: true\` or LATCHKEY_ALLOW_HTTP=true.`,
     );
   }
   return url.href.replace(/(?<!\/)\/+$/, "");
@@ -154,7 +154,7 @@ function readRetries(retries: Retries): Retries {
 
 function readTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
-  throw new LatchkeyError("`timeoutMs` must be a number of milliseconds greater than 0.");
+  throw new LatchkeyError("`timeoutMs` must be greater than 0.");
 }
 
 function readMaxRetries(maxRetries: number): number {
@@ -177,6 +177,6 @@ function readHeaders(headers: HeaderValues | undefined): Record<string, string> 
   try {
     return Object.fromEntries(new Headers(headers));
   } catch {
-    throw new LatchkeyError("`headers` contains an invalid header name or value.");
+    throw new LatchkeyError("`headers` has an invalid name or value.");
   }
 }

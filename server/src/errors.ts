@@ -303,7 +303,7 @@ export const catalogue = {
     type: "user/unprocessable_entity/idempotency_key_reused",
     title: "Unprocessable Entity",
     when: "This Idempotency-Key was used for another body within the last 24 hours.",
-    fix: "Use a new key for each change. Repeat a key only with the same body.",
+    fix: "Use a new Idempotency-Key for each change. Send the same one again only with the same body.",
   },
   workspace_rate_limited: {
     status: 429,
@@ -345,7 +345,7 @@ export const catalogue = {
     type: "unkey/application/upstream_unavailable",
     title: "Service Unavailable",
     when: "Only the upstream server, which verified keys before this one, can decide about this key. It does not respond, or calls to it are paused or limited.",
-    fix: "Retry as the Retry-After header says. The detail says how the other server failed.",
+    fix: "Wait as long as the Retry-After header says, and send the request again. `detail` says how the upstream failed.",
   },
   hashing_busy: {
     status: 503,

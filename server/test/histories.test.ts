@@ -122,7 +122,10 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
   })),
 );
 
-/** A server, with the ids and keys that it has generated, in the order in which they appeared in responses. */
+/**
+ * One of the two servers that are compared. It remembers its generated ids and keys in the order of its responses: the
+ * nth of one server stands for the nth of the other.
+ */
 function party(server: TestServer) {
   const made = new Map<string, string[]>();
   const known = new Map<string, string>();

@@ -12,6 +12,8 @@ import { until } from "./until.ts";
 
 setDefaultTimeout(120_000);
 
+// The tests run concurrently, since most of their time is the five seconds that each server drains.
+
 const root = join(import.meta.dir, "../..");
 const rootKey = "root-key-of-the-launcher-tests-0123456789";
 const launcher = ["node", join(root, "server/bin/latchkey.mjs"), "serve"];
@@ -72,7 +74,7 @@ const signals = ["SIGTERM", "SIGINT", "SIGKILL"] as const;
 describe.each(startedBy)("a server that was started by %s", (_name, words) => {
   // npx runs a shell that does not pass SIGINT on and keeps running
   const alone = words[0] === "npx" ? signals.filter((signal) => signal !== "SIGINT") : signals;
-  test.each(alone)(
+  test.concurrent.each(alone)(
     "drains and ends, and leaves no process, if only the started process gets %s",
     async (signal) => {
       const server = await startBy(...words);
@@ -80,7 +82,7 @@ describe.each(startedBy)("a server that was started by %s", (_name, words) => {
     },
   );
 
-  test.each(["SIGTERM", "SIGINT"] as const)(
+  test.concurrent.each(["SIGTERM", "SIGINT"] as const)(
     "drains and ends when all its processes get %s at once, as from a terminal or from systemd",
     async (signal) => {
       const server = await startBy(...words);
@@ -90,12 +92,12 @@ describe.each(startedBy)("a server that was started by %s", (_name, words) => {
     },
   );
 
-  test("drains and ends when its terminal closes", async () => {
+  test.concurrent("drains and ends when its terminal closes", async () => {
     const server = await startBy("script", "-qec", words.join(" "), "/dev/null");
     await expectDrained(server, () => process.kill(server.pid, "SIGKILL"));
   });
 
-  test.each(["nohup", "setsid", ""])(
+  test.concurrent.each(["nohup", "setsid", ""])(
     "keeps running if %p and & started it in a shell that exits",
     async (by) => {
       const server = await startBy("sh", "-c", `${by} ${words.join(" ")} </dev/null >/dev/null 2>&1 &`);
@@ -105,7 +107,7 @@ describe.each(startedBy)("a server that was started by %s", (_name, words) => {
     },
   );
 
-  test("keeps running under nohup when the terminal that it was started from closes", async () => {
+  test.concurrent("keeps running under nohup when the terminal that it was started from closes", async () => {
     const server = await startBy("sh", "-c", `nohup ${words.join(" ")} </dev/null >/dev/null 2>&1 & wait`);
     process.kill(-server.pid, "SIGHUP");
     await until(() => server.child.signalCode ?? undefined);

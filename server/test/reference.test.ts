@@ -121,7 +121,7 @@ describe("the examples of the reference", () => {
   });
 });
 
-/** Returns the example with the ids of records that exist in `world`. */
+/** Replaces the ids in an example's code by those of records in `world`. */
 function actual(operation: Operation, world: World, code: string): string {
   const pairs = textsOf(operation.example.input).map((text, at) => [
     text,

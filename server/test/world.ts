@@ -137,8 +137,8 @@ function mapTexts(body: unknown, change: (text: string, field: string) => string
 }
 
 /**
- * Returns an operation's example with references to records that exist in `world`. An identity that it creates keeps
- * the example's external id.
+ * Returns an operation's example, with its ids and names replaced by those of records in `world`. If the operation
+ * creates an identity, the example's external id stays unchanged.
  */
 export function exampleIn(operation: Operation, world: World): unknown {
   const makesIdentity = operation.name === "identities.createIdentity";

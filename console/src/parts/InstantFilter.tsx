@@ -29,3 +29,14 @@ export function localText(atMs: number): string {
   const offsetMs = new Date(atMs).getTimezoneOffset() * minuteMs;
   return new Date(atMs - offsetMs).toISOString().slice(0, 16);
 }
+
+/**
+ * Returns the time in an input of the type `datetime-local`. The input has no seconds, so while it shows the minute of
+ * `storedMs`, that exact time is returned. Text that is not a time, such as an empty text, is returned unchanged, in
+ * spite of the type, so that it is sent, and the server's error names the field.
+ */
+export function instantIn(text: string, storedMs?: number): number {
+  if (storedMs !== undefined && text === localText(storedMs)) return storedMs;
+  const atMs = new Date(text).getTime();
+  return Number.isNaN(atMs) ? (text as unknown as number) : atMs;
+}

@@ -43,12 +43,16 @@ function durationIn(length: string, unit: Unit): number {
   return Number.isFinite(count) ? Math.round(count * units[unit]) : count;
 }
 
+/** A number whose digits are in groups of three, such as `1,000`. Any other comma may be a decimal point. */
+const grouped = /^-?\d{1,3}([,_\s]\d{3})+(\.\d+)?$/;
+
 /**
  * Returns the number that was typed. Text that is not a number is returned unchanged, in spite of the type, so that it is
  * sent, and the server's error names the field.
  */
 export function numberIn(text: string): number {
-  const digits = text.replaceAll(/[\s,_]/g, "");
+  const typed = text.trim();
+  const digits = grouped.test(typed) ? typed.replaceAll(/[\s,_]/g, "") : typed;
   const value = Number(digits);
   return digits !== "" && Number.isFinite(value) ? value : (text as unknown as number);
 }

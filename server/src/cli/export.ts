@@ -108,6 +108,9 @@ function fileSink(path: string): Sink {
 function reasonOf(error: unknown, output: string): unknown {
   const { code } = error as { code?: string };
   if (code === "ENOSPC") return new CommandError(`The disk is full: ${output} was not written.`);
-  if (code === "EPIPE") return new CommandError("The reader of the document has stopped reading.");
+  if (code === "EPIPE")
+    return new CommandError(
+      "The program that receives the export has stopped reading, so the export is incomplete. Run it again, or write to a file.",
+    );
   return error;
 }

@@ -97,7 +97,7 @@ export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealin
   if (flags.oldRecoveryKey !== undefined) {
     if (recovery === undefined)
       throw new CommandError(
-        "RECOVERY_KEY is not set, so recoverable keys cannot be encrypted for this server. Set it.",
+        "RECOVERY_KEY is not set, so the recoverable keys of the document cannot be encrypted. Set it to the recovery key of the server that you import into.",
       );
     const old = recoveryWith(readFileSync(flags.oldRecoveryKey, "utf8").trim());
     return (sealed) => {
@@ -175,7 +175,7 @@ function failureOf(error: unknown): CommandError | undefined {
   return new CommandError(`${error.message}${fix}`);
 }
 
-/** Does the work. Errors: `CommandError` if `work` finds that its document is damaged, or cannot read the file. */
+/** Runs `work`, and turns its errors about a damaged document or an unreadable file into a `CommandError`. */
 export async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

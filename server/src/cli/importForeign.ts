@@ -28,7 +28,7 @@ export type Product = keyof typeof sources;
 export function productOf(text: string | undefined): Product | undefined {
   if (text === undefined || Object.hasOwn(sources, text)) return text as Product | undefined;
   throw new UsageError(
-    `--from ${JSON.stringify(text)} is not one of ${Object.keys(sources).join(", ")}. From anything else, write a CSV file with the hash of each key.`,
+    `--from ${JSON.stringify(text)} is not one of ${Object.keys(sources).join(", ")}. To import from another system, write a CSV file with the hash of each key, and use --from csv.`,
   );
 }
 

@@ -29,7 +29,9 @@ export function unkeyFlags(words: readonly string[]): UnkeyFlags {
   if (unexpected !== undefined) throw new UsageError(`${JSON.stringify(unexpected)} is not a flag.`);
   const apiIds = listOf(flags["api"]);
   if (apiIds.length === 0) {
-    throw new UsageError("--api is missing: Unkey's API does not list apis. Name them, separated by commas.");
+    throw new UsageError(
+      "--api is missing. Unkey's API cannot list your apis, so give their ids, separated by commas.",
+    );
   }
   return {
     apiIds,
@@ -74,7 +76,9 @@ function rootKeyIn(file: string): string {
     throw new CommandError(`--root-key-file (${JSON.stringify(file)}): the file cannot be read (${code}).`);
   }
   if (!/^[!-~]+$/.test(text)) {
-    throw new CommandError(`--root-key-file (${JSON.stringify(file)}): its content is not a root key.`);
+    throw new CommandError(
+      `--root-key-file (${JSON.stringify(file)}): the file does not contain a root key. Write the root key of the other server to it.`,
+    );
   }
   return text;
 }

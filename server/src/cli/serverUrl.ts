@@ -12,7 +12,7 @@ export function serverUrl({ LATCHKEY_URL, HOST, PORT }: Address): string {
   if (LATCHKEY_URL !== undefined) return LATCHKEY_URL.replace(/(?<!\/)\/+$/, "");
   if (PORT === 0) {
     throw new CommandError(
-      "PORT is 0, so the server chose a free port that only it knows. Set LATCHKEY_URL, or PORT.",
+      "PORT is 0, so the server chose a free port, which this command cannot know. Set LATCHKEY_URL to the address that the server printed when it started, or set PORT to a fixed port.",
     );
   }
   return `http://${reachable(HOST)}:${PORT}`;

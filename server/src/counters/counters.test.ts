@@ -78,7 +78,7 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
   });
   afterAll(() => counters.close());
 
-  /** Returns the seeds of the random histories that this backend plays: its share of `count` seeds from `from` on. */
+  /** Returns the seeds for which this backend runs random histories: the first `part` of `count` seeds, starting at `from`. */
   const histories = (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) });
 
   let subjects = 0;

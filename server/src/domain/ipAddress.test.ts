@@ -82,7 +82,7 @@ describe("a range", () => {
   test.each([
     ["10.1.2.3/8", "has bits set beyond its prefix", "send 10.0.0.0/8"],
     ["2001:db8::1/32", "has bits set beyond its prefix", "send 2001:db8::/32"],
-    ["fe80::1%eth0", "has a zone id", "send the address without it"],
+    ["fe80::1%eth0", "has a zone id", "send the address without the `%` and what follows it"],
     ["10.0.0.0/33", "has a prefix that is not 0 to 32", "correct the number after /"],
     ["10.0.0.0/08", "has a prefix that is not 0 to 32", "correct the number after /"],
     ["10.0.0.0/", "has a prefix that is not 0 to 32", "correct the number after /"],

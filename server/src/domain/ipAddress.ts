@@ -23,7 +23,10 @@ export function parseAddress(text: string): Address | undefined {
 
 /** Reads an address or a CIDR range, such as `192.0.2.1` or `2001:db8::/32`; `text` is its canonical form. */
 export function parseRange(text: string): { range: AddressRange; text: string } | { flaw: RangeFlaw } {
-  if (text.includes("%")) return { flaw: { message: "has a zone id", fix: "send the address without it" } };
+  if (text.includes("%"))
+    return {
+      flaw: { message: "has a zone id", fix: "send the address without the `%` and what follows it" },
+    };
   const [written = "", prefix, ...more] = text.split("/");
   const address = parseAddress(written);
   if (address === undefined || more.length > 0) return { flaw: notAddress };

@@ -123,7 +123,7 @@ function closeGroup(parser: Parser, position: number): PermissionQueryError | un
     return {
       position,
       message: "the parentheses are empty",
-      fix: "put a permission between them or remove them",
+      fix: "put a permission into them, or remove them",
     };
   }
   if (parser.last !== "operand") return missingOperand(position, `after ${parser.last}`);

@@ -33,11 +33,11 @@ test.each([
 });
 
 test.each([
-  ["keyspaces/*/keys/key_1#verify_key", "is for a single resource", "keyspaces/*/keys/key_1"],
-  ["keyspaces/ks_1/keys/key_1#verify_key", "is for a single resource", "keyspaces/ks_1/keys/key_1"],
+  ["keyspaces/*/keys/key_1#verify_key", "names a single resource", "keyspaces/*/keys/key_1"],
+  ["keyspaces/ks_1/keys/key_1#verify_key", "names a single resource", "keyspaces/ks_1/keys/key_1"],
   ["keyspaces/ks_2#create_key", "names the keyspace", "ks_2"],
   ["keyspaces/ks_2/keys/*#read_key", "names the keyspace", "ks_2"],
-  ["projects/p1/rbac/roles/role_1#write", "is for a single resource", "roles/role_1"],
+  ["projects/p1/rbac/roles/role_1#write", "names a single resource", "roles/role_1"],
   ["portals#read", "has no counterpart on this server", "portals#read"],
   ["keyspaces/*#fly", "has no counterpart on this server", "keyspaces/*#fly"],
   ["keyspaces/*", "is not a permission", ""],

@@ -31,7 +31,7 @@ export type Quota = QuotaRule & {
    * so that it gives units back only to the quota and the period from which it took them
    */
   epoch: number;
-  /** what this period has used of its limit and of the overage; units of grants and carried units are not included */
+  /** units used in this period within the limit and as overage, without those from grants or carried over from before */
   used: number;
   /** unused units of the previous period, which can be spent until this period ends */
   carried: number;

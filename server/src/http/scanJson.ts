@@ -42,7 +42,7 @@ const TEXTS: Record<JsonFlawKind, { message: string; fix: string }> = {
   },
   lone_surrogate: {
     message: "contains half of a surrogate pair, which is not a character",
-    fix: "send whole characters: an escape \\ud800 to \\udbff must be followed by one of \\udc00 to \\udfff",
+    fix: "send surrogates in pairs: \\ud800 to \\udbff must be followed by \\udc00 to \\udfff",
   },
   nul: {
     message: "contains the character NUL (\\u0000)",

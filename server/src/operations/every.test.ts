@@ -301,7 +301,7 @@ function nullsIn(value: unknown, at = ""): string[] {
   );
 }
 
-/** Members that may be null, since an official client of Unkey requires them to be present. */
+/** By operation, the paths of response members that may be null, since an official client of Unkey requires them. */
 const mayBeNull: Record<string, RegExp> = {
   "rootKeys.listKeys": /\.(name|expires)$/,
   "workspace.getLimits": /\.limit$/,

@@ -28,7 +28,7 @@ const allKinds: readonly Kind[] = [
   "rootKeyId",
 ];
 
-/** The kinds of records that a permission can be limited to. */
+/** The ids that a root key's permission may name in place of `*`, as in `api.<id>.verify_key`. */
 const ownedKinds: readonly Kind[] = ["apiId", "keyId", "identityId", "namespaceId", "rootKeyId"];
 
 /** Removes from a response what may differ between two servers with the same data, such as the request id. */

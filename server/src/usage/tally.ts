@@ -21,7 +21,7 @@ export type Subject = {
   name: string;
   /** the number of its name in the database; 0 if it was not looked up yet */
   no: number;
-  /** the last day on which its name is marked as used in the database */
+  /** the last day, in days since 1970, that the database has as a day on which this subject was used */
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;

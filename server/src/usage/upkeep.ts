@@ -161,8 +161,8 @@ export async function keepWithin(database: UsageDatabase, maxBytes: number, move
 }
 
 /**
- * Moves the oldest counts, even if they are not old enough for `moveOld`, until usage takes at most `targetBytes`. One call moves
- * at most `slicesPerCall` slices of a table.
+ * Merges the oldest counts into those of longer periods, even if they are not old enough for `moveOld`, until the usage
+ * database takes at most `targetBytes`. One call merges at most `slicesPerCall` slices of a table.
  */
 async function reduceCounts(database: UsageDatabase, targetBytes: number, moved: Moved): Promise<void> {
   for (const level of levels) {

@@ -1,5 +1,5 @@
 import type { Data, Input } from "../../data/api.ts";
-import { localText } from "../InstantFilter.tsx";
+import { instantIn, localText } from "../InstantFilter.tsx";
 import { numberIn } from "../limitDrafts.ts";
 
 export type Quota = Data<"keys.getState">["quotas"][number];
@@ -16,6 +16,8 @@ export type QuotaDraft = {
   anchor: "calendar" | "first_use" | "instant";
   /** used if `anchor` is `instant`: when the first period begins, in the browser's time zone */
   begins: string;
+  /** when the first period of the stored quota begins */
+  storedAnchorMs: number | undefined;
   rollover: string;
   overage: "refuse" | "allow" | "up to";
   /** used if `overage` is `up to`: the most units that may be used in a period, the limit included */
@@ -37,6 +39,7 @@ export function newQuotaDraft(): QuotaDraft {
     timeZone: "",
     anchor: "calendar",
     begins: "",
+    storedAnchorMs: undefined,
     rollover: "",
     overage: "refuse",
     highest: "",
@@ -56,6 +59,7 @@ export function quotaDraft(quota: Quota): QuotaDraft {
     timeZone: quota.timeZone,
     anchor: typeof anchor === "number" ? "instant" : anchor,
     begins: typeof anchor === "number" ? localText(anchor) : "",
+    storedAnchorMs: typeof anchor === "number" ? anchor : undefined,
     rollover: rollover === undefined ? "" : String(rollover.max),
     overage: typeof overage === "number" ? "up to" : overage,
     highest: typeof overage === "number" ? String(overage) : "",
@@ -72,11 +76,21 @@ export function quotaOf(draft: QuotaDraft): QuotaInput {
     limit: numberIn(draft.limit),
     every: numberIn(draft.every),
     period: draft.period,
-    anchor: draft.anchor === "instant" ? new Date(draft.begins).getTime() || 0 : draft.anchor,
-    overage: draft.overage === "up to" ? numberIn(draft.highest) : draft.overage,
+    anchor: draft.anchor === "instant" ? instantIn(draft.begins, draft.storedAnchorMs) : draft.anchor,
+    overage: overageOf(draft),
     thresholds: thresholds.split(/[\s,%]+/).flatMap((text) => (text === "" ? [] : [numberIn(text)])),
     autoApply: draft.autoApply,
     ...(timeZone.trim() === "" ? {} : { timeZone: timeZone.trim() }),
     ...(rollover.trim() === "" ? {} : { rollover: { max: numberIn(rollover) } }),
   };
+}
+
+/**
+ * Returns the overage as it is sent. Mistyped text is replaced by NaN, since it could be `allow`. NaN becomes null in JSON,
+ * and the server refuses null.
+ */
+function overageOf({ overage, highest }: QuotaDraft) {
+  if (overage !== "up to") return overage;
+  const most = numberIn(highest);
+  return Number.isFinite(most) ? most : Number.NaN;
 }

@@ -6,7 +6,10 @@ import { Table } from "../../parts/Table.tsx";
 
 type Source = { slug: string; from: string[] };
 
-/** The key's permissions. For each, says which of the key's roles give it, or that the key has it directly. */
+/**
+ * The key's permissions. For each, says which of the key's roles give it, or that the key has it directly. The API does
+ * not tell whether the key also has a role's permission directly.
+ */
 export function AccessCard({ value: { permissions = [], roles = [] } }: { value: Data<"keys.getKey"> }) {
   return (
     <Card title="Permissions">
@@ -63,6 +66,9 @@ function Sources({ permissions, roles }: { permissions: readonly string[]; roles
           },
         ]}
       />
+      {roles.length === 0 ? null : (
+        <p className="soft small">The key itself may also have permissions that its roles give.</p>
+      )}
     </>
   );
 }

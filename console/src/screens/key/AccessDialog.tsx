@@ -42,7 +42,7 @@ export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
         label="Permissions of the key itself"
         value={permissions ?? direct}
         onChange={setPermissions}
-        hint="One on each line. Permissions that do not exist yet are created."
+        hint="One on each line. Permissions that do not exist yet are created. Permissions that a role gives are not listed. If the key itself also has one of them, a change here removes it."
         error={flawAt(error, "permissions")}
       />
     </FormDialog>

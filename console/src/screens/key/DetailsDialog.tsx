@@ -3,7 +3,7 @@ import type { Data, Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { FormDialog } from "../../parts/Dialog.tsx";
 import { TextField } from "../../parts/fields.tsx";
-import { localText } from "../../parts/InstantFilter.tsx";
+import { instantIn, localText } from "../../parts/InstantFilter.tsx";
 
 type Props = {
   value: Data<"keys.getKey">;
@@ -22,7 +22,7 @@ export function DetailsDialog({ value: key, onSave, error, ...dialog }: Props) {
       keyId: key.keyId,
       name: name === "" ? null : name,
       externalId: externalId === "" ? null : externalId,
-      expires: expires === "" ? null : new Date(expires).getTime(),
+      expires: expires === "" ? null : instantIn(expires, key.expires),
     });
   return (
     <FormDialog

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { call } from "../../data/api.ts";
+import { call, type Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { number, span } from "../../data/time.ts";
 import { AsCode } from "../../parts/AsCode.tsx";
@@ -18,7 +18,7 @@ export function AskLimit({ namespace }: { namespace: string }) {
   const [draft, setDraft] = useState(() => draftOf({ name: "ask", limit: 100, duration: 60_000 }));
   const [asked] = limitsOf([draft]);
   const input = { namespace, identifier, limit: asked?.limit ?? 0, duration: asked?.duration ?? 0, cost: 0 };
-  const ask = useMutation({ mutationFn: () => call("ratelimit.limit", input) });
+  const ask = useMutation({ mutationFn: (sent: Input<"ratelimit.limit">) => call("ratelimit.limit", sent) });
   return (
     <Card title="Which limit applies?">
       <form
@@ -26,7 +26,7 @@ export function AskLimit({ namespace }: { namespace: string }) {
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
-          ask.mutate();
+          ask.mutate(input);
         }}
       >
         <TextField
@@ -50,7 +50,7 @@ export function AskLimit({ namespace }: { namespace: string }) {
         </div>
       </form>
       <Problem error={ask.error} shownAtFields={["identifier", "limit", "duration"]} />
-      {ask.data === undefined ? null : <Applied applied={ask.data.data} asked={input} />}
+      {ask.isSuccess ? <Applied applied={ask.data.data} asked={ask.variables} /> : null}
       <AsCode operation="ratelimit.limit" input={input} />
     </Card>
   );

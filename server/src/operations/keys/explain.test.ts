@@ -463,7 +463,7 @@ describe.each(engines)("on $name,", (engine) => {
         [{ key, credits: { cost: 7 } }, "USAGE_EXCEEDED"],
         [{ key, keyspaces: ["ks_other"] }, "NOT_FOUND"],
       ];
-      // the first request spent the key's only credit, so it would fail now
+      // explained now, the first request is refused, since it has spent the key's only credit
       const expected = ["USAGE_EXCEEDED", ...bodies.slice(1).map(([, code]) => code)];
       const found = [];
       for (const [body, outcome] of bodies) {

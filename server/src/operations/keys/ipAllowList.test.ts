@@ -92,7 +92,11 @@ describe.each(engines)("on $name, an IP allow-list", (engine) => {
           message: "has bits set beyond its prefix",
           fix: "send 10.0.0.0/8",
         },
-        { location: "body.ipAllowList[2]", message: "has a zone id", fix: "send the address without it" },
+        {
+          location: "body.ipAllowList[2]",
+          message: "has a zone id",
+          fix: "send the address without the `%` and what follows it",
+        },
         {
           location: "body.ipAllowList[3]",
           message: "is not an IP address or CIDR range",

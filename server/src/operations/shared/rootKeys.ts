@@ -87,7 +87,7 @@ export async function requireGrantable(
   return grants.flat();
 }
 
-/** Errors: `invalid_input` if the text is not a permission. */
+/** Returns the permissions that a text of the request stands for. A URN may stand for several. Errors: `invalid_input`. */
 function parsed(permission: string, location: string, workspaceId: string, apis: ApisByKeyspace): string[] {
   const found = parseGiven(permission, workspaceId, apis);
   if ("flaw" in found) throw invalid(location, found.flaw.message, found.flaw.fix);

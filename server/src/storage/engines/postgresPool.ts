@@ -108,7 +108,11 @@ function openSlots(options: PoolOptions) {
      * gets `undefined`.
      */
     pick(alone: boolean): Slot | undefined {
-      if (closed) throw new StorageError("unavailable", "The connections to the database are closed.");
+      if (closed)
+        throw new StorageError(
+          "unavailable",
+          "The server is stopping and has closed its connections to the database.",
+        );
       const least = leastUsed(all);
       if (least?.users === 0) return least;
       if (all.size === options.max) return alone ? undefined : least;

@@ -304,24 +304,58 @@ describe("a transaction", () => {
 
   test("is run again on its own if its group is rolled back because of another one", async () => {
     const engine = await open(newPath());
-    await add(engine, "ws_0", "warm"); // warms up the code, so that the three transactions below are fast enough to be one group
     let runs = 0;
+    // on a busy machine the three do not always share a group, since a group takes no more transactions after 5 ms
+    for (let attempt = 0; runs < 2 && attempt < 50; attempt += 1) {
+      runs = 0;
+      const outcomes = await Promise.all(
+        [1, 2, 3].map((nth) =>
+          faultOf(
+            engine.transaction(async (tx) => {
+              if (nth === 1) runs += 1;
+              await insertWorkspace(tx, { id: `ws_${attempt}_${nth}`, name: "a", nowMs: 0 });
+              if (nth !== 2) return;
+              await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
+              throw new Error("the disk is full");
+            }),
+          ),
+        ),
+      );
+      expect(outcomes).toEqual([undefined, new Error("the disk is full"), undefined]);
+      const stored = (await idsOf(engine)).filter((id) => id.startsWith(`ws_${attempt}_`));
+      expect(stored).toEqual([`ws_${attempt}_1`, `ws_${attempt}_3`]);
+    }
+    expect(runs).toBe(2);
+  });
+
+  test("that fails alone runs once", async () => {
+    const engine = await open(newPath());
+    let runs = 0;
+    const fault = await faultOf(
+      engine.transaction(async (tx) => {
+        runs += 1;
+        await insertWorkspace(tx, { id: "ws_1", name: "a", nowMs: 0 });
+        throw new Error("changed its mind");
+      }),
+    );
+    expect([fault, runs, await idsOf(engine)]).toEqual([new Error("changed its mind"), 1, []]);
+  });
+
+  test("that goes on after it was rolled back fails, and the next one in its group is stored once", async () => {
+    const engine = await open(newPath());
+    await add(engine, "ws_0", "warm"); // so that both transactions below are fast enough to be one group
     const outcomes = await Promise.all(
-      ["ws_1", "ws_2", "ws_3"].map((id) =>
+      ["ws_1", "ws_2"].map((id) =>
         faultOf(
           engine.transaction(async (tx) => {
-            if (id === "ws_1") runs += 1;
             await insertWorkspace(tx, { id, name: id, nowMs: 0 });
-            if (id !== "ws_2") return;
-            await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
-            throw new Error("the disk is full");
+            if (id === "ws_1") await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
           }),
         ),
       ),
     );
-    expect(outcomes).toEqual([undefined, new Error("the disk is full"), undefined]);
-    expect(await idsOf(engine)).toEqual(["ws_0", "ws_1", "ws_3"]);
-    expect(runs).toBe(2);
+    expect(outcomes.map((fault) => fault === undefined)).toEqual([false, true]);
+    expect(await idsOf(engine)).toEqual(["ws_0", "ws_2"]);
   });
 
   test("is isolated: what it has read does not change until its end, however long it takes", async () => {

@@ -124,35 +124,46 @@ async function commitGroup(groups: Groups, members: readonly Member[]): Promise<
 
 /**
  * Runs members in one transaction until the group is full, commits, and returns those that ran. Returns `undefined` if one
- * failed without a savepoint: nothing was committed, and the next groups are guarded.
+ * failed without a savepoint after others: nothing was committed, and the next groups are guarded.
  */
 async function inOneTransaction(
-  { writer, size, guarded }: Groups,
+  groups: Groups,
   members: readonly Member[],
 ): Promise<readonly Member[] | undefined> {
+  const { writer, guarded } = groups;
   const isGuarded = guarded.groups > 0;
   if (isGuarded) guarded.groups -= 1;
   await retryWhileBusy(() => void writer.run("begin immediate"));
   try {
-    const untilMs = performance.now() + groupMs;
-    const mostCharacters = size.characters + groupCharacters;
-    let ran = 0;
-    for (const member of members) {
-      const isFull = performance.now() > untilMs || size.characters > mostCharacters;
-      if (isFull && ran > 0) break;
-      if (!(await member.run(isGuarded))) {
-        writer.run("rollback");
-        guarded.groups = guardedAfterFailure;
-        return undefined;
-      }
-      ran += 1;
-    }
-    writer.run("commit");
-    return members.slice(0, ran);
+    const { ran, hasFailed } = await runMembers(groups, members, isGuarded);
+    writer.run(hasFailed ? "rollback" : "commit");
+    if (!hasFailed || ran === 1) return members.slice(0, ran); // if it failed alone, it has its outcome
+    guarded.groups = guardedAfterFailure;
+    return undefined;
   } catch (error) {
     if (writer.inTransaction) writer.run("rollback");
     throw error;
   }
+}
+
+/** Returns how many members ran before the group was full, and whether the last of them failed without a savepoint. */
+async function runMembers(
+  { writer, size }: Groups,
+  members: readonly Member[],
+  isGuarded: boolean,
+): Promise<{ ran: number; hasFailed: boolean }> {
+  const untilMs = performance.now() + groupMs;
+  const mostCharacters = size.characters + groupCharacters;
+  let ran = 0;
+  for (const member of members) {
+    const isFull = performance.now() > untilMs || size.characters > mostCharacters;
+    if (isFull && ran > 0) break;
+    ran += 1;
+    if (!(await member.run(isGuarded))) return { ran, hasFailed: true };
+    // otherwise the statements of later members would be committed one by one
+    if (!writer.inTransaction) throw new Error("the work of a transaction ignored that it was rolled back");
+  }
+  return { ran, hasFailed: false };
 }
 
 async function acknowledge(ran: readonly Member[], { flush }: GroupOptions["commits"]): Promise<void> {
@@ -182,9 +193,9 @@ function memberOf<T>(
         outcome = { value: await work() };
       } catch (error) {
         if (!writer.inTransaction) throw error; // SQLite itself has rolled back the whole group, for example because the disk is full
+        outcome = { error };
         if (!isGuarded) return false;
         writer.run("rollback to one");
-        outcome = { error };
       }
       if (isGuarded) writer.run("release one");
       return true;

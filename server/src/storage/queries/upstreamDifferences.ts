@@ -59,7 +59,7 @@ const setExamples = prepared((db, { workspaceId, kind, examples }: OfKind & { ex
     .compile(),
 );
 
-/** Lists the differences of a workspace by kind, the most frequent kind first. */
+/** Lists how verdicts of this server differed from the upstream's, by kind, the most frequent kind first. */
 export async function listDifferences(
   db: Db,
   workspaceId: string,
