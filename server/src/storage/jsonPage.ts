@@ -1,7 +1,7 @@
 /** The most bytes of JSON that a page has, unless its first item alone is larger. */
 export const maxPageBytes = 8 * 1024 * 1024;
-/** A character of a JavaScript string has at most so many bytes in UTF-8. */
-const mostBytesOfCharacter = 3;
+/** How many items are written as JSON at a time: if they do not fit on a page, the rest is not written in vain. */
+const itemsOfPart = 10;
 
 type CutPage<T> = { items: T[]; nextAfterId?: string };
 
@@ -19,8 +19,8 @@ export function pageOf<R extends { id: string }, T>(
   readUntilId?: string,
 ): JsonPage<T> {
   const most = rows.slice(0, limit).map(toItem);
-  const whole = JSON.stringify(most);
-  if (whole.length * mostBytesOfCharacter <= maxPageBytes) {
+  const whole = jsonIfFitting(most);
+  if (whole !== undefined) {
     const nextAfterId = rows.length > limit ? rows[limit - 1]?.id : readUntilId;
     return nextAfterId === undefined
       ? { items: most, json: whole }
@@ -39,6 +39,19 @@ export function pageOf<R extends { id: string }, T>(
     readUntilId,
   );
   return { ...page, json: `[${texts.slice(0, page.items.length).join(",")}]` };
+}
+
+/** Returns the items as JSON, or undefined if they do not fit on a page. */
+function jsonIfFitting(items: readonly unknown[]): string | undefined {
+  const parts: string[] = [];
+  let bytes = 0;
+  for (let start = 0; start < items.length; start += itemsOfPart) {
+    const part = JSON.stringify(items.slice(start, start + itemsOfPart));
+    bytes += Buffer.byteLength(part);
+    if (bytes > maxPageBytes) return undefined;
+    parts.push(part.slice(1, -1)); // without its brackets
+  }
+  return `[${parts.join(",")}]`;
 }
 
 /** An item, and how many bytes its JSON has. */

@@ -1,14 +1,14 @@
 /**
  * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered messages.
- * The background thread responds to each with rows or an error. Responses that are ready at about
- * the same time are sent together.
+ * The background thread responds to each with rows or an error. It may send the responses to several short orders
+ * together.
  */
 
 /** A background thread, as the main thread uses it. */
 export type WorkerThread<Order> = {
   /**
    * Sends an order and waits for the rows. Errors: the thread's error, as `failure` turns it into another one: see
-   * `startWorker`.
+   * `startWorker`. An order to a thread that has ended fails, too.
    */
   ask(order: Order): Promise<unknown[]>;
   close(): Promise<void>;
@@ -18,6 +18,8 @@ type ThreadError = { message: string; code?: string | undefined };
 
 export type ThreadRequest<Start, Order> = { start: Start } | { id: number; order: Order };
 export type ThreadResponse = { id: number; rows: unknown[] } | { id: number; error: ThreadError };
+
+const endMessage = "The thread has ended.";
 
 type Waiting = { resolve(rows: unknown[]): void; reject(error: unknown): void };
 
@@ -34,6 +36,7 @@ export function startWorker<Start, Order>(
   const send = (request: ThreadRequest<Start, Order>) => worker.postMessage(request);
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
+  let hasEnded = false;
   worker.onmessage = ({ data: responses }: { data: readonly ThreadResponse[] }) => {
     for (const response of responses) {
       const asked = waiting.get(response.id);
@@ -48,11 +51,15 @@ export function startWorker<Start, Order>(
     waiting.clear();
   };
   worker.onerror = ({ message }) => fail(message);
-  worker.addEventListener("close", () => fail("The thread has ended."));
+  worker.addEventListener("close", () => {
+    hasEnded = true;
+    fail(endMessage);
+  });
   send({ start });
   worker.unref();
   return {
     ask(order) {
+      if (hasEnded) return Promise.reject(failure({ message: endMessage }));
       lastId += 1;
       const id = lastId;
       if (waiting.size === 0) worker.ref();
@@ -71,17 +78,18 @@ type Port<Start, Order> = {
 };
 
 /**
- * How long a response may wait for those to the orders after it. Waking the main thread for each of 64 concurrent lists
- * took it 75 µs more of each.
+ * For how long responses are collected while short orders follow. Waking the main thread for each of 64 concurrent
+ * lists took it 75 µs more of each.
  */
 const batchMs = 2;
 
 /**
  * Call it in the script of a background thread: it runs the orders one at a time, in the sequence in which they were
- * sent.
+ * sent. `isShort` says which orders take so little time that a finished response may wait for them. Default: none.
  */
 export function followOrders<Start, Order>(
   follow: (order: Order, start: Start) => unknown[] | Promise<unknown[]>,
+  isShort: (order: Order) => boolean = () => false,
 ): void {
   const port = globalThis as unknown as Port<Start, Order>;
   const started = Promise.withResolvers<Start>();
@@ -92,8 +100,7 @@ export function followOrders<Start, Order>(
     try {
       return { id, rows: await follow(order, await started.promise) };
     } catch (error) {
-      const { message = String(error), code } = error as Partial<ThreadError>;
-      return { id, error: { message, code } };
+      return { id, error: errorOf(error) };
     }
   }
 
@@ -105,8 +112,8 @@ export function followOrders<Start, Order>(
       do {
         const next = orders.shift();
         if (next !== undefined) responses.push(await responseTo(next.id, next.order));
-      } while (orders.length > 0 && performance.now() < untilMs);
-      port.postMessage(responses);
+      } while (orders[0] !== undefined && isShort(orders[0].order) && performance.now() < untilMs);
+      send(port, responses);
       await new Promise((resolve) => setImmediate(resolve)); // receives the orders that arrived meanwhile
     }
     isRunning = false;
@@ -119,4 +126,19 @@ export function followOrders<Start, Order>(
       if (!isRunning) void runAll();
     }
   };
+}
+
+/** Sends the responses together. If one of them cannot be sent, sends each by itself, and an error in its place. */
+function send(port: Pick<Port<never, never>, "postMessage">, responses: readonly ThreadResponse[]): void {
+  try {
+    port.postMessage(responses);
+  } catch (error) {
+    if (responses.length > 1) for (const response of responses) send(port, [response]);
+    else port.postMessage(responses.map(({ id }) => ({ id, error: errorOf(error) })));
+  }
+}
+
+function errorOf(error: unknown): ThreadError {
+  const { message = String(error), code } = error as { message?: string; code?: unknown };
+  return { message, code: typeof code === "string" ? code : undefined };
 }

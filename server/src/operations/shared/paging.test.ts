@@ -27,6 +27,7 @@ test("a page ends before the item that would make it too large, and says where t
   const { items, nextAfterId } = pageOf(rows, 100, itemOf);
   expect(idsOf(items)).toEqual(idsOf(rows.slice(0, 7)));
   expect(nextAfterId).toBe("id_006");
+  expect(pageOf(rowsOf(15, mebibyte / 2), 100, itemOf).items).toHaveLength(15);
   expect(pageOf(rowsOf(100, 10), 100, itemOf).nextAfterId).toBeUndefined();
   expect(pageOf(rowsOf(101, 10), 100, itemOf).nextAfterId).toBe("id_099");
 });
@@ -36,6 +37,8 @@ test("the JSON of a page is that of its items", () => {
     [0, 0],
     [1, 10],
     [101, 10],
+    [9, mebibyte * 0.88],
+    [101, 70_000],
     [101, mebibyte],
   ] as const) {
     const { items, json } = pageOf(rowsOf(count, bytes), 100, (row) => ({
@@ -44,6 +47,25 @@ test("the JSON of a page is that of its items", () => {
     }));
     expect(json).toBe(JSON.stringify(items));
   }
+});
+
+test("a page with more bytes than characters ends before the item that would make it too large", () => {
+  const rows = rowsOf(101, mebibyte / 2);
+  const { items } = pageOf(rows, 100, ({ id, bytes }) => ({ id, text: "é".repeat(bytes) }));
+  expect(idsOf(items)).toEqual(idsOf(rows.slice(0, 7)));
+});
+
+test("of items that do not fit on a page, few are written as JSON", () => {
+  let written = 0;
+  const { items } = pageOf(rowsOf(101, mebibyte), 100, (row) => ({
+    ...itemOf(row),
+    toJSON() {
+      written += 1;
+      return itemOf(row);
+    },
+  }));
+  expect(items).toHaveLength(7);
+  expect(written).toBeLessThan(20);
 });
 
 test("an item that alone is larger than a page gets its own page", async () => {

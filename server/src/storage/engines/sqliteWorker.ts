@@ -6,10 +6,9 @@ import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync, readlinkSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { basename } from "node:path";
-import type { Db } from "../schema.ts";
-import { type SlowRead, slowReader } from "../slowReads.ts";
+import type { ReadSlowly, SlowRead } from "../slowReads.ts";
 import { followOrders } from "../workerThread.ts";
-import { type SqlValue, sqliteDb } from "./dialects.ts";
+import type { SqlValue } from "./dialects.ts";
 import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 export type Order =
@@ -22,12 +21,14 @@ export type Order =
 export type WorkerStart = { path: string; yields: boolean };
 
 let database: Database | undefined;
-let reader: Db | undefined;
+let reader: ReadSlowly | undefined;
 let walFile: number | undefined;
 
 let isLowered = false;
 
-followOrders<WorkerStart, Order>((order, { path, yields }) => {
+followOrders<WorkerStart, Order>(follow, isShort);
+
+function follow(order: Order, { path, yields }: WorkerStart): unknown[] | Promise<unknown[]> {
   if (yields && !isLowered) lowerPriority();
   isLowered = true;
   switch (order.kind) {
@@ -45,22 +46,33 @@ followOrders<WorkerStart, Order>((order, { path, yields }) => {
       database ??= connect(path);
       return database.query("pragma wal_checkpoint(passive)").all();
   }
-});
+}
+
+/** A page that needs no search and no long list of ids is read within tenths of a millisecond. */
+function isShort(order: Order): boolean {
+  if (order.kind !== "run") return false;
+  const { search, onlyIds } = order.read.args.filter;
+  return search === undefined && onlyIds === undefined;
+}
 
 /** Its statements see the database at the same moment. */
 async function runRead(connection: Database, { name, args }: SlowRead): Promise<unknown[]> {
+  reader ??= await readerOn(connection);
   connection.query("begin").run();
   try {
-    return [await slowReader(readerOf(connection))(name, args)];
+    return [await reader(name, args)];
   } finally {
     if (connection.inTransaction) connection.query("commit").run();
   }
 }
 
-/** Kysely on this thread's connection, made once. */
-function readerOf(connection: Database): Db {
-  reader ??= sqliteDb((sql, values) => connection.query(sql).all(...values));
-  return reader;
+/** Loads Kysely and the queries only now, since the threads that flush or copy need neither. */
+async function readerOn(connection: Database): Promise<ReadSlowly> {
+  const [{ slowReader }, { sqliteDb }] = await Promise.all([
+    import("../slowReads.ts"),
+    import("./dialects.ts"),
+  ]);
+  return slowReader(sqliteDb((sql, values) => connection.query(sql).all(...values)));
 }
 
 /**

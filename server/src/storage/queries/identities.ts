@@ -93,10 +93,18 @@ export async function listIdentities(
 ): Promise<Walked<FoundIdentity>> {
   const { rows, readUntilId } = await readPage(db, workspaceId, filter);
   const isWhole = filter.search === undefined && filter.onlyIds === undefined;
-  const list = isWhole && rows[0]?.isAlone === 1 ? listRatelimitsBetween : listRatelimits;
   const ids = rows.map((row) => row.id);
-  const limits = await list(db, workspaceId, ids);
+  const isRange = isWhole && rows[0]?.isAlone === 1 && ids.every(isUsualId);
+  const limits = await (isRange ? listRatelimitsBetween : listRatelimits)(db, workspaceId, ids);
   return { rows: rows.map((row) => identityOf(row, limits.get(row.id) ?? [])), readUntilId };
+}
+
+/**
+ * Whether this is an id as Latchkey creates them for identities. An imported identity may have any other, and between
+ * `id_1` and `user_1` there are also the ids of all keys, which begin with `key_`.
+ */
+function isUsualId(id: string): boolean {
+  return id.startsWith("id_");
 }
 
 /** Rows of a list. `isAlone`: whether the database has only one workspace. */
