@@ -4,7 +4,7 @@ import type { Db } from "../src/storage/schema.ts";
 import { slowReader } from "../src/storage/slowReads.ts";
 
 /**
- * Records Kysely's tree of every statement that this engine runs from now on, even if the statement was compiled
+ * Records Kysely's tree of every statement that this engine then runs, even if the statement was compiled
  * before.
  */
 export function recordStatements(engine: Engine): OperationNode[] {
@@ -17,7 +17,7 @@ export function recordStatements(engine: Engine): OperationNode[] {
 export type Watched = CompiledQuery & { in: "snapshot" | "transaction" | "alone" };
 
 /**
- * Calls `seen` before each statement that this engine runs from now on. It does not see the statements that begin and
+ * Calls `seen` before each statement that this engine then runs. It does not see the statements that begin and
  * end a snapshot.
  */
 export function watchStatements(engine: Engine, seen: (statement: Watched) => void): void {

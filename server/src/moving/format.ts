@@ -351,7 +351,7 @@ export type RecordType = keyof typeof recordSchemas;
 /** The names of the types, in the order of a document. */
 export const recordTypes = Object.keys(recordSchemas) as RecordType[];
 
-/** A record as it is written in a document: fields with a default may be omitted. */
+/** A record in a document, in which fields with a default may be omitted. */
 export type DocumentRecord = {
   [Type in RecordType]: { type: Type } & z.input<(typeof recordSchemas)[Type]>;
 }[RecordType];

@@ -10,7 +10,7 @@ export type SharedRecords<V> = {
   find(workspaceId: string, name: string): V | undefined;
   /**
    * Registers one more user of a shared record, and returns the object to use. This is the kept object if nothing has
-   * changed that it was built from. Otherwise it is `record`, which is kept from now on. `since` is the number of the
+   * changed that it was built from. Otherwise it is `record`, which is then kept. `since` is the number of the
    * latest change when the load of `record` began.
    */
   hold(workspaceId: string, name: string, record: V, since: number): V;

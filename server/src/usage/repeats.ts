@@ -59,7 +59,7 @@ function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   );
 }
 
-/** An event, and its line as it is stored, including the newline. */
+/** An event, and its stored line, including the newline. */
 export type PassedEvent = { event: CountedEvent; line: string };
 
 /** An event to which later lines may refer. `rest` is the part of its line after the request id. */

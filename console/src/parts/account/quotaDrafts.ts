@@ -68,7 +68,7 @@ export function quotaDraft(quota: Quota): QuotaDraft {
   };
 }
 
-/** Returns the quota as it is sent. It is not checked here: the server's error names the fields that are invalid. */
+/** Returns the quota for the request. It is not checked here: the server's error names the fields that are invalid. */
 export function quotaOf(draft: QuotaDraft): QuotaInput {
   const { timeZone, rollover, thresholds } = draft;
   return {
@@ -86,7 +86,7 @@ export function quotaOf(draft: QuotaDraft): QuotaInput {
 }
 
 /**
- * Returns the overage as it is sent. Mistyped text is replaced by NaN, since it could be `allow`. NaN becomes null in JSON,
+ * Returns the overage for the request. Mistyped text is replaced by NaN, since it could be `allow`. NaN becomes null in JSON,
  * and the server refuses null.
  */
 function overageOf({ overage, highest }: QuotaDraft) {

@@ -87,7 +87,7 @@ export function creditsResponse(credits: Credits | undefined): z.input<typeof st
     : { remaining, refill: { interval: "monthly", amount, refillDay: day } };
 }
 
-/** The refill as it is stored: with its day of the month, or with `day: undefined` if it is daily. */
+/** The refill in its stored form: with its day of the month, or with `day: undefined` if it is daily. */
 function parseRefill({ interval, amount, refillDay = 1 }: Refill): NonNullable<Credits["refill"]> {
   return { amount, day: interval === "monthly" ? refillDay : undefined };
 }

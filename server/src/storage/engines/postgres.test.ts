@@ -110,7 +110,7 @@ test("two transactions that deadlock both succeed", async () => {
       waiting.push(resolve);
       if (waiting.length < 2) return;
       for (const go of waiting) go();
-      waiting = [() => undefined]; // from now on, do not wait: the transaction that is retried after the deadlock gets here alone
+      waiting = [() => undefined]; // no longer wait: the transaction that is retried after the deadlock gets here alone
     });
   const crossing = (first: string, second: string) =>
     engine.transaction(async (tx) => {

@@ -88,7 +88,7 @@ describe("usage on PostgreSQL", () => {
         waitingForBoth.push(resolve);
         if (waitingForBoth.length < 2) return;
         for (const go of waitingForBoth) go();
-        waitingForBoth = [() => undefined]; // from now on, do not wait: the transaction that is retried after the deadlock gets here alone
+        waitingForBoth = [() => undefined]; // no longer wait: the transaction that is retried after the deadlock gets here alone
       });
     const crossing = (database: UsageDatabase, first: string, second: string) =>
       database.transaction(async (tx) => {

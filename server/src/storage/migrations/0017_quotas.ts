@@ -1,7 +1,7 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Credits of identities, quotas, holds and the ledger. From now on, the `id` of a balance is a key's `subjectId` or
+ * Credits of identities, quotas, holds and the ledger. After this migration, the `id` of a balance is a key's `subjectId` or
  * the id of an identity.
  */
 export const quotas: Migration = {
