@@ -28,7 +28,7 @@ export function draftOf(limit?: Limit): LimitDraft {
   return { id: drafts, name, limit: String(most), length: String(duration / units[unit]), unit, autoApply };
 }
 
-/** Returns the rate limits as they are sent. They are not checked here: the server's error names the invalid fields. */
+/** Returns the rate limits for the request. They are not checked here: the server's error names the invalid fields. */
 export function limitsOf(list: readonly LimitDraft[]): Required<Limit>[] {
   return list.map(({ name, limit, length, unit, autoApply }) => ({
     name,

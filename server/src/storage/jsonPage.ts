@@ -9,8 +9,9 @@ type CutPage<T> = { items: T[]; nextAfterId?: string };
 export type JsonPage<T> = CutPage<T> & { json: string };
 
 /**
- * The page of these rows, which were read as `pageStart` says: one more than the page may have, to know whether another follows. It ends early rather than exceed `maxPageBytes`.
- * `readUntilId` is where reading ended early, if it did: the next page begins there.
+ * Returns the page of these rows. There is one row more than the page may have if another page follows (see
+ * `pageStart`). The page ends early if it would exceed `maxPageBytes`. `readUntilId`: if reading the rows ended early,
+ * the id after which the next page begins.
  */
 export function pageOf<R extends { id: string }, T>(
   rows: readonly R[],
