@@ -122,13 +122,16 @@ describe.each(engines)("on $name,", (engine) => {
         dryRun,
         monotonicMs: () => 0, // otherwise a busy machine makes smaller batches, and the last one is still in memory
         onProgress(records) {
-          if (records < ((objects.length + 1) * keys) / 2) return;
+          if (records < ((objects.length + 1) * keys) / 8) return;
           Bun.gc(true);
           objects.push(heapStats().objectCount);
         },
       });
-      const [half = 0, all = 0] = objects;
-      expect(all - half).toBeLessThan(keys / 6); // an import that kept ids would have an object for each key
+      // The least of several counts, because a collection may take a batch on the stack for one that is in use.
+      const firstHalf = Math.min(...objects.slice(0, 4));
+      const secondHalf = Math.min(...objects.slice(4));
+      expect(objects.length).toBeGreaterThanOrEqual(6);
+      expect(secondHalf - firstHalf).toBeLessThan(keys / 6); // an import that kept ids would have an object for each key
     },
     120_000,
   );
