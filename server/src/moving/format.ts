@@ -123,7 +123,7 @@ const ratelimits = z
     }),
   )
   .max(50)
-  .superRefine(refuseRepeatedNames)
+  .check(refuseRepeatedNames)
   .default([])
   .describe("The rate limits, in their order.");
 
