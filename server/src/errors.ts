@@ -85,15 +85,15 @@ export const catalogue = {
     status: 403,
     type: "unkey/authorization/cross_site_request",
     title: "Forbidden",
-    when: "Another site's page called the console, or the request did not come from a browser.",
+    when: "The request to the console was refused because it came from another site's page, or not from a browser.",
     fix: "Open the console and work there. Programs use `/v2` with a root key.",
   },
   insecure_login: {
     status: 403,
     type: "unkey/authorization/insecure_login",
     title: "Forbidden",
-    when: "Someone tried to sign in to the console over plain HTTP from another machine, where others could read the root key.",
-    fix: "Serve it over HTTPS and set `PUBLIC_URL`, open it on the server itself, or set `CONSOLE_ALLOW_HTTP=true`.",
+    when: "The sign-in to the console was refused because it came over plain HTTP from another machine, so others could read the root key.",
+    fix: "Serve the console over HTTPS and set `PUBLIC_URL`, open it on the server itself, or set `CONSOLE_ALLOW_HTTP=true`.",
   },
   workspace_disabled: {
     status: 403,

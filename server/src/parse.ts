@@ -63,7 +63,7 @@ function violationsIn(issue: Issue): number {
   return issue.code === "unrecognized_keys" ? issue.keys.length : 1;
 }
 
-/** Returns as many violations as a response may list. */
+/** Returns the first flaws: at most `mostListed`, and at most `mostListedBytes` of JSON. */
 function firstFlaws(issues: readonly Issue[], schema: z.ZodType, value: unknown): Flaw[] {
   const listed: Flaw[] = [];
   let bytes = 0;

@@ -42,7 +42,7 @@ export type HttpOptions = OperationOptions & {
   logInputs: boolean;
   /** undefined: requests are not traced */
   tracing: RequestTracing | undefined;
-  /** further paths, in addition to the API and its documents */
+  /** further paths, such as those of the console and the pages of `docs/` */
   more: MoreRoutes;
 };
 
@@ -64,7 +64,8 @@ export type HttpServer = {
 const runtimeBodyLimit = Number.MAX_SAFE_INTEGER;
 
 /**
- * Serves the operations, the health checks and the documents over HTTP.
+ * Serves the operations, the health checks, the front page, `openapi.json`, the error pages and the routes of
+ * `options.more` over HTTP.
  * Errors: what the runtime throws if it cannot listen on the address.
  */
 export function serveHttp(

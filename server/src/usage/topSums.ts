@@ -91,16 +91,19 @@ export function topSums(nowMs: () => number, most = limits) {
   };
 }
 
-/** The windows that are kept in memory. */
+/** The windows (sums over a time span) that are kept in memory. */
 function windowCache(nowMs: () => number, mostBytes: number) {
   /** in the order of their last use */
   const windows = new Map<string, Window>();
-  /** until when windows with these names are refused as too large, so that not every query reads their counts in vain */
-  const refusedUntilMs = new Map<string, number>();
+  /**
+   * by the name of a window that did not fit into memory: until when it is not tried again. Until then, its queries add
+   * up the stored counts instead, see `findTop`
+   */
+  const tooLargeUntilMs = new Map<string, number>();
 
   /**
    * Returns the window for a query: one in memory that can move on to these hours, or else a new, empty one. Returns
-   * undefined if there are too many hours, if the window was refused within the last hour, or if this is the rest of a
+   * undefined if there are too many hours, if the window did not fit into memory within the last hour, or if this is the rest of a
    * query and the window with its first part is gone. If each rest could start with a new window, a query might never
    * finish.
    */
@@ -110,7 +113,7 @@ function windowCache(nowMs: () => number, mostBytes: number) {
     const known = windows.get(name);
     const isUsable = known !== undefined && canMoveOn(known, question.hours);
     if (question.isRest && !isUsable) return undefined;
-    if (isTooLong(question.hours) || nowMs() < (refusedUntilMs.get(name) ?? 0)) return undefined;
+    if (isTooLong(question.hours) || nowMs() < (tooLargeUntilMs.get(name) ?? 0)) return undefined;
     const window = isUsable ? known : empty;
     window.usedAtMs = nowMs();
     windows.delete(name);
@@ -119,19 +122,19 @@ function windowCache(nowMs: () => number, mostBytes: number) {
   }
 
   /**
-   * Keeps a window whose sums have changed, and evicts others for it. Refuses it if it does not fit into memory. Returns
+   * Keeps a window whose sums have changed, and evicts others for it. Drops it if it does not fit into memory. Returns
    * whether it was kept.
    */
   function keep(window: Window, fits: boolean): boolean {
-    if (!fits) refuse(window);
+    if (!fits) dropTooLarge(window);
     evict();
     return windows.has(window.name);
   }
 
-  /** Forgets a window that does not fit into memory, and refuses windows with its name for an hour. */
-  function refuse({ name }: Window): void {
+  /** Forgets a window that does not fit into memory. For an hour, `use` returns no window with its name. */
+  function dropTooLarge({ name }: Window): void {
     windows.delete(name);
-    refusedUntilMs.set(name, nowMs() + keptMs);
+    tooLargeUntilMs.set(name, nowMs() + keptMs);
   }
 
   /** Evicts the least recently used windows until the others fit into memory. */
@@ -139,7 +142,7 @@ function windowCache(nowMs: () => number, mostBytes: number) {
     let bytes = [...windows.values()].reduce((sum, { sums }) => sum + sums.bytes(), 0);
     for (const window of windows.values()) {
       if (bytes <= mostBytes && windows.size <= mostWindows) return;
-      if (windows.size === 1) refuse(window);
+      if (windows.size === 1) dropTooLarge(window);
       else windows.delete(window.name);
       bytes -= window.sums.bytes();
     }
@@ -147,12 +150,12 @@ function windowCache(nowMs: () => number, mostBytes: number) {
 
   function forgetUnused(): void {
     for (const [name, { usedAtMs }] of windows) if (nowMs() - usedAtMs >= keptMs) windows.delete(name);
-    for (const [name, untilMs] of refusedUntilMs) if (nowMs() >= untilMs) refusedUntilMs.delete(name);
+    for (const [name, untilMs] of tooLargeUntilMs) if (nowMs() >= untilMs) tooLargeUntilMs.delete(name);
   }
 
   function clear(): void {
     windows.clear();
-    refusedUntilMs.clear();
+    tooLargeUntilMs.clear();
   }
 
   return { windows, use, keep, forgetUnused, clear };
