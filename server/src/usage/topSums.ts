@@ -95,10 +95,7 @@ export function topSums(nowMs: () => number, most = limits) {
 function windowCache(nowMs: () => number, mostBytes: number) {
   /** in the order of their last use */
   const windows = new Map<string, Window>();
-  /**
-   * by the name of a window that did not fit into memory: until when it is not tried again. Until then, its queries add
-   * up the stored counts instead, see `findTop`
-   */
+  /** by the name of a window that did not fit into memory: until when its queries add up the stored counts instead */
   const tooLargeUntilMs = new Map<string, number>();
 
   /**
