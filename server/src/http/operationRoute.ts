@@ -1,7 +1,7 @@
 import type { Caller } from "../domain/caller.ts";
 import { forwardingHeader } from "../domain/forwarding.ts";
 import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
-import type { ErrorBody, Failure } from "../errors.ts";
+import type { ErrorBody, Failure } from "../errors/failure.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
