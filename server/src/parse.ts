@@ -2,7 +2,7 @@ import { z } from "zod";
 import { closest } from "./domain/closest.ts";
 import { memberPath } from "./domain/location.ts";
 import { type Settled, settle } from "./domain/settled.ts";
-import { Failure, type Flaw } from "./errors.ts";
+import { Failure, type Flaw } from "./errors/failure.ts";
 import { parsePlain } from "./plainInput.ts";
 
 /** A response lists at most 100 violations, in at most 48 KiB. */

@@ -1,5 +1,6 @@
 import type { Operation } from "../operation.ts";
 import type { Services } from "../services.ts";
+import { rootKeyAccess } from "./access.ts";
 import type { Authentication } from "./authenticate.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { documentRoute } from "./documentRoute.ts";
@@ -11,12 +12,7 @@ import { headFlaw } from "./head.ts";
 import { liveness, readiness } from "./health.ts";
 import { servedOpenapi } from "./openapi.ts";
 import { watchOpenFiles } from "./openFiles.ts";
-import {
-  type OperationOptions,
-  type OperationResponder,
-  operationRoutes,
-  rootKeyAccess,
-} from "./operationRoute.ts";
+import { type OperationOptions, type OperationResponder, operationRoutes } from "./operationRoute.ts";
 import { faultResponse } from "./problem.ts";
 import { unknownPath } from "./wrongTarget.ts";
 

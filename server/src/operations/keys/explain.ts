@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { findKey } from "../../storage/queries/keys/read.ts";
 import { explainChecks, explanationOf } from "../shared/explainKey.ts";

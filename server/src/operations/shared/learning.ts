@@ -1,6 +1,6 @@
 import { may } from "../../domain/caller.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext, TransactContext, Write } from "../../operation.ts";
 import { findAccounts, type Owner } from "../../storage/queries/accounts.ts";
 import {

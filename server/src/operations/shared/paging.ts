@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { decodeCursor, decodePosition, type Position } from "../../domain/cursor.ts";
 import { itemAt } from "../../domain/itemAt.ts";
-import { type Failure, invalid } from "../../errors.ts";
+import { type Failure, invalid } from "../../errors/failure.ts";
 import type { Page } from "../../operation.ts";
 import { cutPage, maxPageBytes, type SizedItem } from "../../storage/jsonPage.ts";
 import { text } from "./values.ts";

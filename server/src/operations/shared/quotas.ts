@@ -3,7 +3,7 @@ import { type QuotaUse, replaceQuotas } from "../../domain/accounts.ts";
 import { closest } from "../../domain/closest.ts";
 import { periodUnits, timeZoneNamed } from "../../domain/periods.ts";
 import { type Quota, type QuotaRule, remainingOf } from "../../domain/quotas.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
 import { findTimeZone } from "../../storage/queries/workspaces.ts";
 import { refuseRepeatedNames } from "./ratelimits.ts";
