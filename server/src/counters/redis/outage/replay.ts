@@ -42,7 +42,8 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
     } catch (error) {
       admission.sending = 0;
-      if (!isAboutThisCall(error)) throw error; // otherwise Redis cannot read this counter at all, so sending the admission again would not help
+      // an error about this call means that Redis cannot read the counter, so sending the admission again would not help
+      if (!isAboutThisCall(error)) throw error;
     }
     unsent.arrived(admission, sum);
   }
