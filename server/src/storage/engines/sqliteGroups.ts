@@ -74,7 +74,10 @@ export function groupCommits(options: GroupOptions) {
     while (waiting.length > 0) {
       const members = waiting;
       waiting = [];
-      const left = await commitGroup({ ...options, size, guarded }, members);
+      const left = await commitGroup({ ...options, size, guarded }, members).catch((error: unknown) => {
+        for (const member of members) member.reject(unknownOutcome(error));
+        return [];
+      });
       waiting = [...left, ...waiting];
     }
     running = undefined;
@@ -90,6 +93,15 @@ export function groupCommits(options: GroupOptions) {
     /** Resolves when no transaction waits or runs. */
     idle: async () => running,
   };
+}
+
+/**
+ * The error for callers whose group has failed in a way that nothing here expects, such as an exception in `log.grew`.
+ * Without it they would wait for ever, and so would all later transactions.
+ */
+function unknownOutcome(cause: unknown): StorageError {
+  const message = "A commit did not end as it should, so the change may or may not have been stored.";
+  return new StorageError("lost", message, cause);
 }
 
 /**

@@ -115,7 +115,14 @@ function whenIdle(changes: () => number, work: (seen: number) => void): () => vo
   return () => clearInterval(timer);
 }
 
-/** Returns the size of the write-ahead log of the database at `path`. */
+/**
+ * Returns the size of the write-ahead log of the database at `path`. If it cannot be read, the log counts as too large
+ * whatever the limit is, since emptying it is always allowed.
+ */
 export function logBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
