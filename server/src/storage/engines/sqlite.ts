@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { createFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
-import type { Tx } from "../schema.ts";
 import { slowReader } from "../slowReads.ts";
 import { sqliteDb } from "./dialects.ts";
 import { connect, executor, openReader, pageCache } from "./sqliteConnection.ts";
@@ -15,7 +14,13 @@ import { type LogLimits, logBytes, logKeeper, logLimits } from "./sqliteLog.ts";
 import { checkDatabasePath } from "./sqlitePath.ts";
 import { snapshotReader } from "./sqliteSnapshot.ts";
 import { readerOn, slowReadThread, startThread } from "./sqliteThread.ts";
-import { inTransaction, retryWhileBusy, serialQueue, target } from "./sqliteTransaction.ts";
+import {
+  insideTransactions,
+  inTransaction,
+  retryWhileBusy,
+  serialQueue,
+  target,
+} from "./sqliteTransaction.ts";
 
 const foreignChangesEveryMs = 250;
 
@@ -53,16 +58,16 @@ async function openMemory(): Promise<Engine> {
   const queue = serialQueue();
   const execute = executor(connection);
   await migrate(target(connection));
-  const tx = sqliteDb(execute) as Tx;
   const db = sqliteDb((sql, values) => queue(async () => execute(sql, values)));
   const snapshot = snapshotReader(connection, execute);
+  const inside = insideTransactions(connection, execute);
   return {
     ...oneProcess,
     db,
     slow: db,
     readSlowly: slowReader(db),
     snapshot: (read) => queue(async () => snapshot(read)),
-    transaction: (work) => queue(() => inTransaction(connection, () => work(tx))),
+    transaction: (work) => queue(() => inTransaction(connection, () => inside(work))),
     onForeignChange: () => undefined,
     check: async () => void execute("select 1", []),
     close: async () => connection.close(),

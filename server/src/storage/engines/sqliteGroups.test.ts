@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { CompiledQuery } from "kysely";
 import { newFolder } from "../../../test/program.ts";
 import type { Engine } from "../engine.ts";
 import { insertWorkspace, listWorkspaces } from "../queries/workspaces.ts";
@@ -59,7 +60,9 @@ describe("a commit ends, and others follow,", () => {
   test.each(steps)("even if %s throws, which it should not", async (failing) => {
     const writer = new Database(":memory:");
     closing.push(async () => writer.close());
-    writer.run(`create table "workspaces" ("id" text, "name" text, "enabled" integer, "createdAtMs" integer, "timeZone" text)`);
+    writer.run(
+      `create table "workspaces" ("id" text, "name" text, "enabled" integer, "createdAtMs" integer, "timeZone" text)`,
+    );
     let isFailing = true;
     const step = (name: (typeof steps)[number]) => () => {
       if (isFailing && name === failing) throw new Error("broken");
@@ -79,4 +82,23 @@ describe("a commit ends, and others follow,", () => {
     await insert("ws_3");
     expect(writer.query(`select "id" from "workspaces" where "id" = 'ws_3'`).all()).toHaveLength(1);
   });
+});
+
+test("nothing of a transaction is stored if the disk is full, not even by statements that it runs together with the one that failed", async () => {
+  const engine = await open();
+  await add(engine, "ws_before");
+  const setMostPages = (tx: Tx, pages: number) =>
+    tx.executeQuery(CompiledQuery.raw(`pragma max_page_count = ${pages}`));
+  const failing = engine.transaction(async (tx) => {
+    await setMostPages(tx, 1); // from here on, the file cannot grow
+    await Promise.all([
+      insertWorkspace(tx, { ...row("ws_large"), name: "x".repeat(1_000_000) }),
+      insertWorkspace(tx, row("ws_small")),
+    ]);
+  });
+  const faults = await Promise.all([faultOf(failing), faultOf(add(engine, "ws_other"))]);
+  expect(faults).toEqual([expect.objectContaining({ reason: "full" }), undefined]);
+  expect(await idsOf(engine)).toEqual(["ws_before", "ws_other"]);
+  await engine.transaction((tx) => setMostPages(tx, 1_000_000));
+  await add(engine, "ws_later");
 });

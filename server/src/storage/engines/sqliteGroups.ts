@@ -1,9 +1,9 @@
 import type { Database } from "bun:sqlite";
 import { StorageError } from "../engine.ts";
 import type { Tx } from "../schema.ts";
-import { type SqlValue, sqliteDb } from "./dialects.ts";
+import type { SqlValue } from "./dialects.ts";
 import { storageError } from "./sqliteErrors.ts";
-import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
+import { insideTransactions, retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
 /**
  * A group of transactions with a common commit starts no further transaction after this time, so that the caller of its
@@ -62,10 +62,10 @@ type Member = {
 export function groupCommits(options: GroupOptions) {
   const size = { characters: 0 };
   const guarded = { groups: 0 };
-  const tx = sqliteDb((sql, values) => {
+  const inside = insideTransactions(options.writer, (sql, values) => {
     for (const value of values) if (typeof value === "string") size.characters += value.length;
     return options.execute(sql, values);
-  }) as Tx;
+  });
   let waiting: Member[] = [];
   let running: Promise<void> | undefined;
 
@@ -86,7 +86,7 @@ export function groupCommits(options: GroupOptions) {
   return {
     transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       return new Promise((resolve, reject) => {
-        waiting.push(memberOf(options.writer, () => work(tx), resolve, reject));
+        waiting.push(memberOf(options.writer, () => inside(work), resolve, reject));
         running ??= commitAll();
       });
     },
