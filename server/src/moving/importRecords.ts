@@ -5,11 +5,11 @@ import type { UsageDatabase } from "../storage/engines/usage.ts";
 import { insertAuditEvents } from "../storage/queries/audit.ts";
 import type { Tx } from "../storage/schema.ts";
 import type { RecordType } from "./format.ts";
+import { importLastUses, importUsage, type UnstoredUsage } from "./importUsage.ts";
 import { judgeBatch, type Known, type Outcome, type Rules } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import type { StoredType } from "./storedRecords.ts";
 import { timedWriter } from "./timedWriter.ts";
-import { importLastUses, importUsage } from "./usageRecords.ts";
 
 export type ImportTarget = {
   engine: Engine;
@@ -91,13 +91,14 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
     apis: new Map(),
     starts: new Map(),
   };
+  const unstored: UnstoredUsage = { lastUses: new Map(), kindAndDay: "", counts: new Map() };
   const write = timedWriter(target.monotonicMs ?? (() => performance.now()));
   let hasAudited = false;
 
   async function writeStored(batch: readonly Entry[]): Promise<Outcome[]> {
     const { engine, workspaceId } = target;
     const type = batch[0]?.type as StoredType;
-    const context = { engine: engine.name, workspaceId, type, ...options, known };
+    const context = { engine: engine.name, workspaceId, type, ...options, known, nowMs: target.now() };
     if (options.dryRun) return (await judgeBatch(engine.slow, context, batch)).outcomes;
     const all: Outcome[] = [];
     while (all.length < batch.length) {
@@ -124,7 +125,7 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
       const type = batch[0]?.type;
       const outcomes =
         type === "usage" || type === "lastUse"
-          ? await writeUsage(target, options, batch, known)
+          ? await writeUsage(target, batch, known, options.dryRun ? unstored : undefined)
           : type === "rootKey" && !options.rootKeys
             ? batch.map((): Outcome => ({ kind: "omitted" }))
             : await writeStored(batch);
@@ -157,22 +158,23 @@ async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget)
   ]);
 }
 
+/** Writes usage. A dry run passes `unstored`, and writes nothing. */
 async function writeUsage(
   { usage, workspaceId }: ImportTarget,
-  { dryRun }: ImportOptions,
   batch: readonly Entry[],
   { aliases }: Known,
+  unstored: UnstoredUsage | undefined,
 ): Promise<Outcome[]> {
   const current = (id: string) => aliases.get(id) ?? id;
   const lastUses = batch.flatMap(({ type, fields }) =>
     type === "lastUse" ? { ...fields, keyId: current(fields.keyId) } : [],
   );
-  if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, dryRun);
+  if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, unstored);
   const counts = batch.flatMap(({ type, fields }) => {
     if (type !== "usage") return [];
     return fields.subjectId === undefined ? fields : { ...fields, subjectId: current(fields.subjectId) };
   });
-  return importUsage(usage, workspaceId, counts, dryRun);
+  return importUsage(usage, workspaceId, counts, unstored);
 }
 
 function isHmac(hash: string): boolean {
