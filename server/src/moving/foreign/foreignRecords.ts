@@ -121,10 +121,9 @@ const externalIdForm = /^[a-zA-Z0-9_.-]{1,255}$/;
 
 /** The identity for a user of the other product; undefined, with a note, if the user's id is not a valid external id. */
 export function identityOf(product: string, userId: string, reading: Reading): DocumentRecord | undefined {
-  const { nowMs: createdAtMs, note } = reading;
   const id = identityIdOf(product, userId, reading);
-  if (id !== null) return { type: "identity", id, externalId: userId, createdAtMs };
-  note(
+  if (id !== null) return { type: "identity", id, externalId: userId };
+  reading.note(
     `The user ${userId} gets no identity, so their keys belong to no identity: an external id must be 1 to 255 letters, digits, _ . and -.`,
   );
   return undefined;

@@ -133,7 +133,7 @@ async function* keysOf(
 }
 
 /** Returns a function that creates valid records. Fields that the API does not return get the stored value, or a default. */
-function entryMaker({ target, nowMs, onFlaw }: UnkeyImport): EntriesOf {
+function entryMaker({ target, onFlaw }: UnkeyImport): EntriesOf {
   let line = 0;
   return async function* (type, shown) {
     const stored = await storedById(
@@ -143,7 +143,7 @@ function entryMaker({ target, nowMs, onFlaw }: UnkeyImport): EntriesOf {
     );
     for (const one of shown) {
       line += 1;
-      const fields = { createdAtMs: nowMs, ...stored.get(one.id), ...one };
+      const fields = { ...stored.get(one.id), ...one };
       try {
         yield { ...parseRecord({ type, ...(type === "key" ? one : fields) }), line };
       } catch (error) {
