@@ -4,7 +4,7 @@
  */
 import { createInterface } from "node:readline";
 import { startServer } from "../server/src/compose.ts";
-import { readConfig } from "../server/src/config.ts";
+import { readConfig } from "../server/src/config/read.ts";
 
 const [databaseUrl = "", usageBytes = ""] = process.argv.slice(2);
 let passedMs = 0;

@@ -8,7 +8,7 @@ import { heapStats } from "bun:jsc";
 import { Session } from "node:inspector/promises";
 import { createInterface } from "node:readline";
 import { startServer } from "../server/src/compose.ts";
-import { readConfig } from "../server/src/config.ts";
+import { readConfig } from "../server/src/config/read.ts";
 import { planOf } from "../server/test/plans.ts";
 import { type Watched, watchStatements } from "../server/test/statements.ts";
 

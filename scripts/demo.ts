@@ -3,7 +3,7 @@
  * with its response. Exits with 1 if a response is not the expected one.
  */
 import { startServer } from "../server/src/compose.ts";
-import { readConfig } from "../server/src/config.ts";
+import { readConfig } from "../server/src/config/read.ts";
 import { monotonicMs } from "../server/src/runtime.ts";
 
 type Reply = { status: number; data: Record<string, unknown> };

@@ -4,7 +4,7 @@
  */
 import { heapStats } from "bun:jsc";
 import { startServer } from "../src/compose.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/read.ts";
 
 const [databaseUrl = ""] = process.argv.slice(2);
 let rootKey = "";

@@ -1,5 +1,5 @@
 import { scheduleBackups } from "../backups/schedule.ts";
-import { type Config, ConfigError } from "../config.ts";
+import { type Config, ConfigError } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { openUsageDatabase } from "../storage/engines/usage.ts";

@@ -1,5 +1,5 @@
 import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";

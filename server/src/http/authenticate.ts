@@ -1,7 +1,7 @@
 import type { Counters } from "../counters/counters.ts";
 import type { Caller } from "../domain/caller.ts";
 import { looksLikeRootKey } from "../domain/secrets.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import { type Caches, noWorkspace } from "../storage/caches.ts";
 import type { RootKeyRecord } from "../storage/queries/rootKeys.ts";
 import { countedAddress } from "./clientAddress.ts";

@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import type { BodyBudget } from "./admission.ts";
 
 /** The memory of bodies above this size is counted against a budget. Smaller ones are bounded by the number of connections. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Caller } from "../domain/caller.ts";
-import { catalogue, type ErrorBody, Failure } from "../errors.ts";
+import { catalogue } from "../errors/catalogue.ts";
+import { type ErrorBody, Failure } from "../errors/failure.ts";
 import { type Fields, type Level, type Log, type MarkedSchema, redact } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";

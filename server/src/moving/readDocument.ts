@@ -25,7 +25,9 @@ async function* entriesOf(lines: AsyncGenerator<{ line: number; value: unknown }
   let isComplete = false;
   for await (const { line, value } of lines) {
     if (isComplete) {
-      throw new DocumentError(`Line ${line}: nothing may follow the line of the type end. Remove this line.`);
+      throw new DocumentError(
+        `Line ${line} follows the line of the type end, which must be the last. Remove line ${line}.`,
+      );
     }
     if ((value as { type?: unknown } | null)?.type === "end") {
       atLine(line, () => checkEnd(value, records));

@@ -8,7 +8,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 
 /** The span of the current request, or of the part of it that is running. It is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();

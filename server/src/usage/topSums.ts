@@ -90,17 +90,17 @@ export function topSums(nowMs: () => number, most = limits) {
   };
 }
 
-/** The windows that are kept in memory. Several of one series may end at different hours. */
+/** The windows (sums over a time span) that are kept in memory. Several of one series may end at different hours. */
 function windowCache(nowMs: () => number, mostBytes: number) {
   /** in the order of their last use */
   const windows = new Set<Window>();
-  /** until when windows of these series are refused as too large, so that not every query reads their counts in vain */
-  const refusedUntilMs = new Map<string, number>();
+  /** by the name of a series that did not fit into memory: until when its queries add up the stored counts instead */
+  const tooLargeUntilMs = new Map<string, number>();
 
   /**
    * Returns the window for a query: of those in memory that can move on to these hours, the one with the latest end, or
-   * else a new, empty one. Returns undefined if there are too many hours, or if the window would be new although a
-   * window of the series was refused within the last hour, or although this is the rest of a query. If each rest could
+   * else a new, empty one. Returns undefined if there are too many hours, or if the window would be new although one of the
+   * series did not fit into memory within the last hour, or although this is the rest of a query. If each rest could
    * start with a new window, a query might never finish.
    */
   function use(question: Question): Window | undefined {
@@ -108,8 +108,8 @@ function windowCache(nowMs: () => number, mostBytes: number) {
     const series = seriesOf(question);
     const usable = [...windows].filter((one) => one.name === series.name && canMoveOn(one, hours));
     const [known] = usable.sort((one, other) => other.end - one.end);
-    const isRefused = nowMs() < (refusedUntilMs.get(series.name) ?? 0);
-    if (isTooLong(hours) || (known === undefined && (isRest || isRefused))) return undefined;
+    const isTooLarge = nowMs() < (tooLargeUntilMs.get(series.name) ?? 0);
+    if (isTooLong(hours) || (known === undefined && (isRest || isTooLarge))) return undefined;
     const window = known ?? emptyWindow(series, hours, mostBytes);
     window.usedAtMs = nowMs();
     windows.delete(window);
@@ -118,19 +118,19 @@ function windowCache(nowMs: () => number, mostBytes: number) {
   }
 
   /**
-   * Keeps a window whose sums have changed, and evicts others for it. Refuses it if it does not fit into memory. Returns
+   * Keeps a window whose sums have changed, and evicts others for it. Drops it if it does not fit into memory. Returns
    * whether it was kept.
    */
   function keep(window: Window, fits: boolean): boolean {
-    if (!fits) refuse(window);
+    if (!fits) dropTooLarge(window);
     evict();
     return windows.has(window);
   }
 
-  /** Forgets a window that does not fit into memory, and refuses windows of its series for an hour. */
-  function refuse(window: Window): void {
+  /** Forgets a window that does not fit into memory. For an hour, `use` returns no new window of its series. */
+  function dropTooLarge(window: Window): void {
     windows.delete(window);
-    refusedUntilMs.set(window.name, nowMs() + keptMs);
+    tooLargeUntilMs.set(window.name, nowMs() + keptMs);
   }
 
   /** Evicts the least recently used windows until the others fit into memory. */
@@ -138,7 +138,7 @@ function windowCache(nowMs: () => number, mostBytes: number) {
     let bytes = [...windows].reduce((sum, { sums }) => sum + sums.bytes(), 0);
     for (const window of windows) {
       if (bytes <= mostBytes && windows.size <= mostWindows) return;
-      if (windows.size === 1) refuse(window);
+      if (windows.size === 1) dropTooLarge(window);
       else windows.delete(window);
       bytes -= window.sums.bytes();
     }
@@ -146,12 +146,12 @@ function windowCache(nowMs: () => number, mostBytes: number) {
 
   function forgetUnused(): void {
     for (const window of windows) if (nowMs() - window.usedAtMs >= keptMs) windows.delete(window);
-    for (const [name, untilMs] of refusedUntilMs) if (nowMs() >= untilMs) refusedUntilMs.delete(name);
+    for (const [name, untilMs] of tooLargeUntilMs) if (nowMs() >= untilMs) tooLargeUntilMs.delete(name);
   }
 
   function clear(): void {
     windows.clear();
-    refusedUntilMs.clear();
+    tooLargeUntilMs.clear();
   }
 
   return { windows, use, keep, forgetUnused, clear };

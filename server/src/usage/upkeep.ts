@@ -46,12 +46,15 @@ function keptOf(table: CountTable, kind: number): number {
 /** The maximum number of slices that one call moves. It is small enough that other work of the usage thread is not delayed. */
 const slicesPerCall = 20;
 
-/** Called for each slice that was moved, with its `start`. */
+/** Called for each slice that was moved to another table or deleted, with its `start`. */
 type Moved = (slice: Slice, start: number) => void;
 
 const nobody: Moved = () => undefined;
 
-/** Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. */
+/**
+ * Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. Calls `moved` for each slice
+ * of counts that it moves or deletes.
+ */
 export async function moveOld(database: UsageDatabase, nowMs: number, moved = nobody): Promise<void> {
   let count = 0;
   for (const level of levels) {
@@ -144,8 +147,9 @@ async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
 const parts = { full: 0.95, left: 0.9 } as const;
 
 /**
- * Keeps usage within `maxBytes`, and returns free space to the file system. Evicts events first. If that is not enough, moves
- * the oldest counts to tables with longer periods, and deletes the oldest counts by day. Returns the number of evicted events.
+ * Keeps usage within `maxBytes`, and returns free space to the file system. First evicts the oldest events of each share that
+ * takes more than its fair part. If that is not enough, moves the oldest counts to tables with longer periods, and deletes the
+ * oldest counts by day. Calls `moved` for each slice of counts that it moves or deletes. Returns the number of evicted events.
  */
 export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = nobody): Promise<number> {
   const used = await database.usedBytes();

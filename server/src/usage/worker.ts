@@ -52,7 +52,7 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
     return [await follow(await database, order, place)];
   } catch (error) {
     disconnect(); // the next order opens a new connection
-    if (order.kind === "add") return [progress()];
+    if (order.kind === "add") return [addResult()];
     throw error;
   }
 });
@@ -86,7 +86,7 @@ async function follow(
     case "add":
       await store(usage);
       await maintain(usage, order.oldTimeMs, place);
-      return progress();
+      return addResult();
     case "touch":
       await usage.transaction((tx) => setLastUses(tx, usesOf(order.uses)));
       return undefined;
@@ -190,8 +190,8 @@ async function maintain(
   evicted += await keepWithin(usage, maxBytes, sums.forget);
 }
 
-/** The response to an `add` order. */
-const progress = () => ({
+/** The result of an `add` order, see `UsageResults`. */
+const addResult = (): UsageResults["add"] => ({
   events: events.dropped(),
   counts: counts.dropped(),
   evicted,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { decodeCursor, decodePosition, type Position } from "../../domain/cursor.ts";
-import { type Failure, invalid } from "../../errors.ts";
+import { type Failure, invalid } from "../../errors/failure.ts";
 import type { Page } from "../../operation.ts";
 import { maxPageBytes } from "../../storage/jsonPage.ts";
 import { text } from "./values.ts";

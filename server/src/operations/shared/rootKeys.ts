@@ -2,7 +2,7 @@ import { z } from "zod";
 import { actions, closestPermission, isPermission, mayGrant, serverPermission } from "../../domain/caller.ts";
 import { type ApisByKeyspace, isUrn, keyspacesIn, parseGiven } from "../../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../../domain/secrets.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
 import { findApisByKeyspace } from "../../storage/queries/apis.ts";
 import {
