@@ -179,7 +179,9 @@ function headerOf(cells: readonly string[]): Column[] {
 
 const longestRow = 1024 * 1024;
 
-/** Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled. */
+/**
+ * Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled.
+ */
 async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";

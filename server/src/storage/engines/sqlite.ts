@@ -125,7 +125,8 @@ async function openFile(
 
 async function openWriter(path: string, cacheKib: number): Promise<Database> {
   await createIfMissing(path);
-  const writer = await retryWhileBusy(() => connect(path, cacheKib)); // another process may be opening the file, which locks it for a moment
+  // another process may be opening the file, which locks it for a moment
+  const writer = await retryWhileBusy(() => connect(path, cacheKib));
   try {
     await migrate(target(writer));
     return writer;
@@ -136,8 +137,8 @@ async function openWriter(path: string, cacheKib: number): Promise<Database> {
 }
 
 /**
- * Calls `changed` when another process has changed the database. Commits of other connections change the `data_version` of
- * `writer`; its own commits, which are all commits of this process, do not. Returns a function that ends the watch.
+ * Calls `changed` when another process has changed the database. Commits of other connections change the `data_version`
+ * of `writer`; its own commits, which are all commits of this process, do not. Returns a function that ends the watch.
  */
 function watch(writer: Database, changed: () => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");
