@@ -123,6 +123,44 @@ test("the page of a key says that a role's permission may also be the key's own"
   await permissions.getByText("The key itself may also have permissions that its roles give.").waitFor();
 });
 
+test("no permission of a role is listed as the key's own while the roles are loading", async () => {
+  const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
+  const page = await latchkey.visit("/keys");
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/permissions\.(getRole|listRoles)$/, async (route) => {
+    await released;
+    await route.continue();
+  });
+  await page.goto(`/console/keys/${keyId}`);
+  await more(page, "Edit roles and permissions");
+  const own = page.getByLabel("Permissions of the key itself");
+  await page.getByText("Loading the permissions of the key itself").waitFor();
+  assert.equal(await own.count(), 0);
+  release();
+  await own.waitFor();
+  assert.equal(await own.inputValue(), "x.own");
+});
+
+test("a session that may not read roles can take a role from a key, and the key's own permissions stay", async () => {
+  const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
+  const permissions = "api.*.read_key,api.*.read_api,api.*.update_key";
+  const [, editor = ""] = latchkey.server
+    .command("root-key", "create", "--permissions", permissions)
+    .split("\n");
+  const page = await latchkey.arrive(`/keys/${keyId}`);
+  await signIn(page, editor);
+  await more(page, "Edit roles and permissions");
+  await page.getByText("The permissions of the key itself cannot be edited here").waitFor();
+  await page.getByLabel("editor").uncheck();
+  await save(page);
+  const key = await call("keys.getKey", { keyId });
+  assert.equal(key.roles, undefined);
+  assert.deepEqual(key.permissions, ["x.own"]);
+});
+
 test("a key is disabled and enabled, and the page says so at once", async () => {
   const { keyId } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);
