@@ -108,3 +108,28 @@ test("an api is renamed and protected, and is deleted only when it is no longer 
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await row.waitFor({ state: "detached" });
 });
+
+test("a dialog that is opened again has neither what was typed before nor the old error", async () => {
+  const { apiId } = await latchkey.server.call("apis.createApi", { name: "Kept" });
+  await latchkey.server.call("apis.updateApi", { apiId, deleteProtection: true });
+  const page = await latchkey.visit("/apis");
+  const dialog = page.getByRole("dialog");
+  const remove = page.getByRole("row", { name: "Kept" }).getByRole("button", { name: "Delete" });
+  await remove.click();
+  await page.getByLabel("Type Kept to confirm").fill("Kept");
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await dialog.getByRole("alert").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await remove.click();
+  assert.equal(await page.getByLabel("Type Kept to confirm").inputValue(), "");
+  assert.equal(await dialog.getByRole("alert").count(), 0);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Create an api" }).click();
+  await dialog.getByLabel("Name").fill("x".repeat(300));
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await dialog.locator('[aria-invalid="true"]').waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Create an api" }).click();
+  assert.equal(await dialog.getByLabel("Name").inputValue(), "");
+  assert.equal(await dialog.locator('[aria-invalid="true"]').count(), 0);
+});

@@ -1,13 +1,10 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
-import { useState } from "react";
 import { Button } from "./Button.tsx";
 import { Copy } from "./Copy.tsx";
-import { TextField } from "./fields.tsx";
 import { Problem } from "./Problem.tsx";
 
 type Props = {
   title: string;
-  open: boolean;
   onClose(): void;
   wide?: boolean;
   /** whether Escape and a click outside close the dialog; false if its content is shown only once */
@@ -15,10 +12,11 @@ type Props = {
   children: React.ReactNode;
 };
 
-export function Dialog({ title, open, onClose, wide, dismissible = true, children }: Props) {
+/** A dialog that is open as long as it is rendered, so that whatever is typed and every error is gone when it closes. */
+export function Dialog({ title, onClose, wide, dismissible = true, children }: Props) {
   return (
     <Base.Root
-      open={open}
+      open
       disablePointerDismissal
       onOpenChange={(next, { reason }) => {
         if (!next && (dismissible || reason === "close-press")) onClose();
@@ -81,46 +79,6 @@ export function FormDialog({
   );
 }
 
-type ConfirmProps = {
-  title: string;
-  open: boolean;
-  onClose(): void;
-  children: React.ReactNode;
-  submit: string;
-  /** the name that the user must type to confirm; undefined: the user need not type anything */
-  name?: string | undefined;
-  busy: boolean;
-  error: unknown;
-  onConfirm(): void;
-};
-
-/** Asks the user to confirm an action that cannot be undone. */
-export function ConfirmDialog({ name, onConfirm, children, ...dialog }: ConfirmProps) {
-  const [typed, setTyped] = useState("");
-  const [missed, setMissed] = useState(false);
-  return (
-    <FormDialog
-      {...dialog}
-      danger
-      onSubmit={() => {
-        const isRight = name === undefined || typed.trim() === name.trim();
-        setMissed(!isRight);
-        if (isRight) onConfirm();
-      }}
-    >
-      <div className="stack">{children}</div>
-      {name === undefined ? null : (
-        <TextField
-          label={`Type ${name} to confirm`}
-          value={typed}
-          onChange={setTyped}
-          error={missed ? `This is not the name. Type ${name}.` : undefined}
-        />
-      )}
-    </FormDialog>
-  );
-}
-
 type SecretProps = {
   secret: string;
   onClose(): void;
@@ -133,7 +91,6 @@ export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
   return (
     <Dialog
       title={isKept === true ? "The key" : "Copy the key now"}
-      open
       onClose={onClose}
       dismissible={false}
     >

@@ -19,7 +19,6 @@ export function LimitsDialog({ ratelimits, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit rate limits"
-      open
       wide
       submit="Save"
       error={error}

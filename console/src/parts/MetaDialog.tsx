@@ -18,7 +18,6 @@ export function MetaDialog({ meta, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit meta"
-      open
       wide
       submit="Save"
       error={error}

@@ -23,7 +23,6 @@ export function AdjustDialog({ owner, name, used, onClose }: Props) {
   return (
     <FormDialog
       title={`Correct ${name}`}
-      open
       onClose={onClose}
       submit="Save"
       busy={adjust.isPending}

@@ -26,7 +26,6 @@ export function CreditsDialog({ credits, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit credits"
-      open
       submit="Save"
       error={error}
       fields={["credits"]}

@@ -25,7 +25,6 @@ export function GrantDialog({ owner, name, onClose }: Props) {
   return (
     <FormDialog
       title={`Top up ${name}`}
-      open
       onClose={onClose}
       submit="Top up"
       busy={grant.isPending}

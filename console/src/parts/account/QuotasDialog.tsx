@@ -20,7 +20,6 @@ export function QuotasDialog({ quotas, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit quotas"
-      open
       wide
       submit="Save"
       error={error}

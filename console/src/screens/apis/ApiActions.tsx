@@ -3,7 +3,8 @@ import type { Item } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog, FormDialog } from "../../parts/Dialog.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
+import { FormDialog } from "../../parts/Dialog.tsx";
 import { CheckField, TextField } from "../../parts/fields.tsx";
 
 type Api = Item<"apis.listApis">;
@@ -12,7 +13,6 @@ export function ApiActions({ api }: { api: Api }) {
   const { id, name } = api;
   const [open, setOpen] = useState<"edit" | "delete">();
   const close = () => setOpen(undefined);
-  const remove = useChange("apis.deleteApi", close);
   return (
     <span className="row">
       <Button small needs={`api.${id}.update_api`} onClick={() => setOpen("edit")}>
@@ -22,18 +22,18 @@ export function ApiActions({ api }: { api: Api }) {
         Delete
       </Button>
       {open === "edit" ? <EditApi api={api} onClose={close} /> : null}
-      <ConfirmDialog
-        title="Delete this api?"
-        open={open === "delete"}
-        onClose={close}
-        submit="Delete"
-        name={name}
-        busy={remove.isPending}
-        error={remove.error}
-        onConfirm={() => remove.mutate({ apiId: id })}
-      >
-        <p>All its keys are deleted, too. This cannot be undone.</p>
-      </ConfirmDialog>
+      {open === "delete" ? (
+        <ConfirmDialog
+          title="Delete this api?"
+          onClose={close}
+          submit="Delete"
+          name={name}
+          operation="apis.deleteApi"
+          input={{ apiId: id }}
+        >
+          <p>All its keys are deleted, too. This cannot be undone.</p>
+        </ConfirmDialog>
+      ) : null}
     </span>
   );
 }
@@ -45,7 +45,6 @@ function EditApi({ api, onClose }: { api: Api; onClose(): void }) {
   return (
     <FormDialog
       title="Edit the api"
-      open
       onClose={onClose}
       submit="Save"
       busy={update.isPending}

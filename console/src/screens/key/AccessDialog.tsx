@@ -32,7 +32,6 @@ export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit roles and permissions"
-      open
       submit="Save"
       error={error}
       fields={["permissions"]}

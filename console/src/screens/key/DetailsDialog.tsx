@@ -28,7 +28,6 @@ export function DetailsDialog({ value: key, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit name, owner and expiry"
-      open
       submit="Save"
       error={error}
       fields={["name", "externalId", "expires"]}

@@ -66,7 +66,6 @@ function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   return (
     <FormDialog
       title="Create a key"
-      open
       wide
       onClose={onClose}
       submit="Create"

@@ -26,7 +26,6 @@ export function OverrideDialog({ namespace, override, onClose }: Props) {
   return (
     <FormDialog
       title={override === undefined ? "Add an override" : "Edit the override"}
-      open
       onClose={onClose}
       submit="Save"
       busy={set.isPending}

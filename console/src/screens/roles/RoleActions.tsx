@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useChange } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { RoleDialog, type RoleFields } from "./RoleDialog.tsx";
 import type { Role } from "./role.ts";
 
@@ -10,7 +10,6 @@ export function RoleActions({ role: { id, name, description = "", permissions = 
   const close = () => setOpen(undefined);
   const update = useChange("permissions.updateRole");
   const set = useChange("permissions.setRolePermissions", close);
-  const remove = useChange("permissions.deleteRole", close);
   const save = (fields: RoleFields) =>
     update.mutate(
       { role: id, name: fields.name, description: fields.description },
@@ -43,18 +42,18 @@ export function RoleActions({ role: { id, name, description = "", permissions = 
           onSave={save}
         />
       ) : null}
-      <ConfirmDialog
-        title="Delete this role?"
-        open={open === "delete"}
-        onClose={close}
-        submit="Delete"
-        name={name}
-        busy={remove.isPending}
-        error={remove.error}
-        onConfirm={() => remove.mutate({ role: id })}
-      >
-        <p>Every key with this role loses the permissions that the role gives.</p>
-      </ConfirmDialog>
+      {open === "delete" ? (
+        <ConfirmDialog
+          title="Delete this role?"
+          onClose={close}
+          submit="Delete"
+          name={name}
+          operation="permissions.deleteRole"
+          input={{ role: id }}
+        >
+          <p>Every key with this role loses the permissions that the role gives.</p>
+        </ConfirmDialog>
+      ) : null}
     </>
   );
 }

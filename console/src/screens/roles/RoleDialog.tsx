@@ -23,7 +23,6 @@ export function RoleDialog({ value, onSave, error, ...dialog }: Props) {
   return (
     <FormDialog
       {...dialog}
-      open
       error={error}
       fields={["name", "description", "permissions"]}
       onSubmit={() => onSave({ name, description, permissions: itemsIn(permissions) })}

@@ -32,7 +32,6 @@ export function CreateRootKey() {
       {draft === undefined ? null : (
         <FormDialog
           title="Create a root key"
-          open
           onClose={() => setDraft(undefined)}
           submit="Create"
           busy={create.isPending}
