@@ -171,6 +171,17 @@ test("a key is disabled and enabled, and the page says so at once", async () => 
   await page.getByText("A verification that asks for no permissions passes now.").waitFor();
 });
 
+test("a button that changes something at once says why the server has refused it", async () => {
+  const { keyId } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
+  await call("keys.deleteKey", { keyId });
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("alert").getByText("Not found").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
 test("a key is rerolled, the old one stays valid for the chosen time, and the page of the new one opens", async () => {
   const { keyId, key } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);

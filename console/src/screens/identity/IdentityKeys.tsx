@@ -1,8 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Item } from "../../data/api.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useOperation } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
+import { ChangeButton } from "../../parts/ChangeButton.tsx";
 import { Confirmation } from "../../parts/ConfirmDialog.tsx";
 import { Badge } from "../../parts/Outcome.tsx";
 import { Card, Loading } from "../../parts/Page.tsx";
@@ -70,17 +71,16 @@ function State({ enabled }: { enabled: boolean }) {
 }
 
 function RowActions({ row: { keyId, enabled }, onReroll }: { row: Row; onReroll(keyId: string): void }) {
-  const change = useChange("keys.updateKey");
   return (
     <span className="row">
-      <Button
+      <ChangeButton
         small
         needs="api.<id>.update_key"
-        busy={change.isPending}
-        onClick={() => change.mutate({ keyId, enabled: !enabled })}
+        operation="keys.updateKey"
+        input={{ keyId, enabled: !enabled }}
       >
         {enabled ? "Disable" : "Enable"}
-      </Button>
+      </ChangeButton>
       <Button small needs="api.<id>.create_key" onClick={() => onReroll(keyId)}>
         Reroll
       </Button>

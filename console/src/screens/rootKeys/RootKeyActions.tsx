@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { useChange } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
+import { ChangeButton } from "../../parts/ChangeButton.tsx";
 import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { RerollRootKey } from "./RerollRootKey.tsx";
 import type { RootKey } from "./rootKey.ts";
@@ -8,18 +8,19 @@ import type { RootKey } from "./rootKey.ts";
 export function RootKeyActions({ row: { keyId, name, enabled } }: { row: RootKey }) {
   const [open, setOpen] = useState<"revoke" | "disable" | "reroll">();
   const close = () => setOpen(undefined);
-  const update = useChange("rootKeys.updateKey");
+  const needs = "root_key.<id>.update_root_key";
   return (
     <span className="row">
-      <Button
-        small
-        needs="root_key.<id>.update_root_key"
-        busy={update.isPending}
-        onClick={() => (enabled ? setOpen("disable") : update.mutate({ keyId, enabled: true }))}
-      >
-        {enabled ? "Disable" : "Enable"}
-      </Button>
-      <Button small needs="root_key.<id>.update_root_key" onClick={() => setOpen("reroll")}>
+      {enabled ? (
+        <Button small needs={needs} onClick={() => setOpen("disable")}>
+          Disable
+        </Button>
+      ) : (
+        <ChangeButton small needs={needs} operation="rootKeys.updateKey" input={{ keyId, enabled: true }}>
+          Enable
+        </ChangeButton>
+      )}
+      <Button small needs={needs} onClick={() => setOpen("reroll")}>
         Reroll
       </Button>
       <Button small kind="danger" needs="root_key.<id>.delete_root_key" onClick={() => setOpen("revoke")}>
