@@ -117,19 +117,18 @@ function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
 function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
   const meta = readObject(draft.meta);
   if ("flaw" in meta) return undefined;
-  const credits = creditsOf(draft.credits);
   const fields: [string, unknown][] = [
     ["name", draft.name],
     ["externalId", draft.externalId],
     ["prefix", draft.prefix],
     ["meta", Object.keys(meta.value).length === 0 ? "" : meta.value],
     ["expires", draft.expires === "" ? "" : new Date(draft.expires).getTime()],
-    ["credits", credits ?? ""],
   ];
   return {
     apiId: draft.apiId,
     enabled: draft.enabled,
     recoverable: draft.recoverable,
+    credits: creditsOf(draft.credits),
     roles: [...draft.roles],
     permissions: itemsIn(draft.permissions),
     ratelimits: limitsOf(draft.limits),
