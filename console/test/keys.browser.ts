@@ -171,6 +171,27 @@ test("a key is disabled and enabled, and the page says so at once", async () => 
   await page.getByText("A verification that asks for no permissions passes now.").waitFor();
 });
 
+test("saving a form undoes nothing that another operator has changed since the page was loaded", async () => {
+  const { keyId } = await newKey({ externalId: "first_owner", roles: ["editor"], permissions: ["x.own"] });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByRole("link", { name: "first_owner" }).waitFor();
+  const changes = { externalId: "second_owner", expires: Date.UTC(2096, 0, 1), roles: ["reader"] };
+  await call("keys.updateKey", { keyId, ...changes });
+  await more(page, "Edit name, owner and expiry");
+  await page.getByRole("textbox", { name: "Name" }).fill("Renamed");
+  await save(page);
+  await call("keys.setRoles", { keyId, roles: ["billing"] });
+  await more(page, "Edit roles and permissions");
+  await page.getByLabel("Permissions of the key itself").fill("x.other");
+  await save(page);
+  const key = await call("keys.getKey", { keyId });
+  assert.equal(key.name, "Renamed");
+  assert.equal(key.identity.externalId, "second_owner");
+  assert.equal(key.expires, changes.expires);
+  assert.deepEqual(key.roles, ["billing"]);
+  assert.ok(key.permissions.includes("x.other") && !key.permissions.includes("x.own"));
+});
+
 test("a button that changes something at once says why the server has refused it", async () => {
   const { keyId } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);

@@ -133,3 +133,27 @@ test("a dialog that is opened again has neither what was typed before nor the ol
   assert.equal(await dialog.getByLabel("Name").inputValue(), "");
   assert.equal(await dialog.locator('[aria-invalid="true"]').count(), 0);
 });
+
+test("saving an api or a role undoes nothing that another operator has changed since the page was loaded", async () => {
+  const { call } = latchkey.server;
+  const { apiId } = await call("apis.createApi", { name: "Shared api" });
+  const { roleId } = await call("permissions.createRole", { name: "shared", permissions: ["a.read", "a.write"] });
+  const page = await latchkey.visit("/apis");
+  await page.getByRole("row", { name: "Shared api" }).getByRole("button", { name: "Edit" }).click();
+  await call("apis.updateApi", { apiId, deleteProtection: true });
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("Renamed api");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("row", { name: "Renamed api" }).getByText("Protected").waitFor();
+  await page.goto("/console/roles");
+  const card = page.getByRole("listitem").filter({ hasText: "shared" });
+  await card.getByRole("button", { name: "Edit" }).click();
+  await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.read"] });
+  await page.getByRole("textbox", { name: "Description" }).fill("For all teams");
+  await page.getByRole("button", { name: "Save" }).click();
+  await card.getByText("For all teams").waitFor();
+  const { permissions } = await call("permissions.getRole", { role: roleId });
+  assert.deepEqual(
+    permissions.map(({ slug }: { slug: string }) => slug),
+    ["a.read"],
+  );
+});

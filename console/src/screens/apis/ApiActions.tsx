@@ -38,10 +38,12 @@ export function ApiActions({ api }: { api: Api }) {
   );
 }
 
-function EditApi({ api, onClose }: { api: Api; onClose(): void }) {
-  const [name, setName] = useState(api.name);
-  const [isProtected, setProtected] = useState(api.deleteProtection === true);
+/** The dialog that edits an api. It sends only what the user has changed. */
+function EditApi({ api: { id, name, deleteProtection = false }, onClose }: { api: Api; onClose(): void }) {
+  const [newName, setName] = useState<string>();
+  const [isProtected, setProtected] = useState<boolean>();
   const update = useChange("apis.updateApi", onClose);
+  const input = { apiId: id, name: newName, deleteProtection: isProtected };
   return (
     <FormDialog
       title="Edit the api"
@@ -50,13 +52,18 @@ function EditApi({ api, onClose }: { api: Api; onClose(): void }) {
       busy={update.isPending}
       error={update.error}
       fields={["name"]}
-      onSubmit={() => update.mutate({ apiId: api.id, name, deleteProtection: isProtected })}
+      onSubmit={() => update.mutate(input)}
     >
-      <TextField label="Name" value={name} onChange={setName} error={flawAt(update.error, "name")} />
+      <TextField
+        label="Name"
+        value={newName ?? name}
+        onChange={setName}
+        error={flawAt(update.error, "name")}
+      />
       <CheckField
         label="Protected from deletion"
         hint="as long as this is checked"
-        checked={isProtected}
+        checked={isProtected ?? deleteProtection}
         onChange={setProtected}
       />
     </FormDialog>

@@ -25,8 +25,8 @@ export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
   const save = () =>
     onSave({
       keyId: key.keyId,
-      ...(roles === undefined ? {} : { roles: [...roles] }),
-      ...(permissions === undefined ? {} : { permissions: itemsIn(permissions) }),
+      roles: roles && [...roles],
+      permissions: permissions === undefined ? undefined : itemsIn(permissions),
     });
   return (
     <FormDialog
