@@ -171,6 +171,27 @@ test("a key is disabled and enabled, and the page says so at once", async () => 
   await page.getByText("A verification that asks for no permissions passes now.").waitFor();
 });
 
+test("an expiry of which only a part was typed is neither ignored nor taken for no expiry", async () => {
+  const expires = Date.UTC(2096, 0, 1);
+  const { keyId } = await newKey({ expires });
+  const page = await latchkey.visit("/keys");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Create a key" }).click();
+  await dialog.getByLabel("Name", { exact: true }).fill("Half an expiry");
+  await dialog.getByLabel("Expires").focus();
+  await page.keyboard.type("01312090"); // the date without the time
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  assert.equal(await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement), true);
+  assert.deepEqual(await call("keys.listKeys", { search: "Half an expiry" }), []);
+  await page.goto(`/console/keys/${keyId}`);
+  await more(page, "Edit name, owner and expiry");
+  await dialog.getByLabel("Expires").focus();
+  await page.keyboard.press("Delete"); // empties the month
+  await dialog.getByRole("button", { name: "Save" }).click();
+  assert.equal(await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement), true);
+  assert.equal((await call("keys.getKey", { keyId })).expires, expires);
+});
+
 test("saving a form undoes nothing that another operator has changed since the page was loaded", async () => {
   const { keyId } = await newKey({ externalId: "first_owner", roles: ["editor"], permissions: ["x.own"] });
   const page = await latchkey.visit(`/keys/${keyId}`);

@@ -58,7 +58,6 @@ export function FormDialog({
     <Dialog {...dialog}>
       <form
         className="form"
-        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           if (!busy) onSubmit();

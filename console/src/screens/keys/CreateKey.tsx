@@ -5,6 +5,7 @@ import { useChange, useOperation } from "../../data/queries.ts";
 import { creditsOf } from "../../parts/account/CreditsField.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { expiryOf } from "../../parts/ExpiryField.tsx";
 import { SelectField, TextField } from "../../parts/fields.tsx";
 import { readObject } from "../../parts/jsonText.ts";
 import { itemsIn } from "../../parts/ListField.tsx";
@@ -40,17 +41,8 @@ export function CreateKey({ apiId, externalId }: Props) {
 
 type DialogProps = { first: KeyDraft; onClose(): void; onCreated(key: string): void };
 
-const fields = [
-  "apiId",
-  "name",
-  "externalId",
-  "prefix",
-  "meta",
-  "credits",
-  "ratelimits",
-  "expires",
-  "permissions",
-];
+/** the inputs whose fields are always visible; the dialog itself shows the errors of the others */
+const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
 
 function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   const [draft, setDraft] = useState(first);
@@ -122,7 +114,6 @@ function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
     ["externalId", draft.externalId],
     ["prefix", draft.prefix],
     ["meta", Object.keys(meta.value).length === 0 ? "" : meta.value],
-    ["expires", draft.expires === "" ? "" : new Date(draft.expires).getTime()],
   ];
   return {
     apiId: draft.apiId,
@@ -132,6 +123,7 @@ function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
     roles: [...draft.roles],
     permissions: itemsIn(draft.permissions),
     ratelimits: limitsOf(draft.limits),
+    ...expiryOf(draft.expires),
     ...Object.fromEntries(fields.filter(([, value]) => value !== "")),
   };
 }

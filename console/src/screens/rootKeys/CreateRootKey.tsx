@@ -2,7 +2,9 @@ import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
 import { useChange, useOperation } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
+import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { ExpiryField, expiryOf } from "../../parts/ExpiryField.tsx";
 import { SelectField, TextField } from "../../parts/fields.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
 import { isForApi, type Preset, permissionsOf, presets } from "./presets.ts";
@@ -56,7 +58,7 @@ function inputOf({ name, expires, preset, apiId, permissions }: Draft) {
   return {
     permissions: preset === "own" ? itemsIn(permissions) : permissionsOf(preset, apiId),
     ...(name === "" ? {} : { name }),
-    ...(expires === "" ? {} : { expires: new Date(expires).getTime() }),
+    ...expiryOf(expires),
   };
 }
 
@@ -69,46 +71,27 @@ type FieldsProps = {
 
 function Fields({ draft, onChange, apis, error }: FieldsProps) {
   const { preset } = draft;
+  const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <>
-      <TextField
-        label="Name"
-        value={draft.name}
-        onChange={(name) => onChange({ name })}
-        error={flawAt(error, "name")}
-      />
+      <TextField label="Name" {...field("name")} />
       <SelectField
         label="Allowed to"
-        value={preset}
-        onChange={(value) => onChange({ preset: value as Preset })}
+        {...field("preset")}
         options={presets}
         error={preset === "own" ? undefined : flawAt(error, "permissions")}
       />
       {isForApi(preset) ? (
-        <SelectField
-          label="API"
-          value={draft.apiId}
-          onChange={(apiId) => onChange({ apiId })}
-          options={apis}
-        />
+        <SelectField label="API" {...field("apiId")} options={apis} />
       ) : null}
       {preset === "own" ? (
         <ListField
           label="Permissions"
-          value={draft.permissions}
-          onChange={(permissions) => onChange({ permissions })}
+          {...field("permissions")}
           hint="One on each line, such as api.*.verify_key"
-          error={flawAt(error, "permissions")}
         />
       ) : null}
-      <TextField
-        label="Expires"
-        kind="datetime-local"
-        value={draft.expires}
-        onChange={(expires) => onChange({ expires })}
-        hint="Empty: never"
-        error={flawAt(error, "expires")}
-      />
+      <ExpiryField {...field("expires")} />
       {preset === "all" && draft.expires === "" ? (
         <p className="note warn">
           <strong>Every permission, without an expiry</strong>
