@@ -4,6 +4,7 @@ import { flawAt } from "../../data/errors.ts";
 import { useChange, useOperation } from "../../data/queries.ts";
 import { creditsOf } from "../../parts/account/CreditsField.tsx";
 import { Button } from "../../parts/Button.tsx";
+import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { expiryOf } from "../../parts/ExpiryField.tsx";
 import { SelectField, TextField } from "../../parts/fields.tsx";
@@ -80,27 +81,12 @@ type FieldsProps = {
 };
 
 function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
+  const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <div className="fields">
-      <SelectField
-        label="API"
-        value={draft.apiId}
-        onChange={(apiId) => onChange({ apiId })}
-        options={apis}
-        error={flawAt(error, "apiId")}
-      />
-      <TextField
-        label="Name"
-        value={draft.name}
-        onChange={(name) => onChange({ name })}
-        error={flawAt(error, "name")}
-      />
-      <TextField
-        label="Owner's external id"
-        value={draft.externalId}
-        onChange={(externalId) => onChange({ externalId })}
-        error={flawAt(error, "externalId")}
-      />
+      <SelectField label="API" {...field("apiId")} options={apis} />
+      <TextField label="Name" {...field("name")} />
+      <TextField label="Owner's external id" {...field("externalId")} />
     </div>
   );
 }
