@@ -30,6 +30,8 @@ test("an override is added, changed and deleted", async () => {
   const row = page.getByRole("row", { name: "partner_*" });
   await row.getByText("7 per 1 min").waitFor();
   await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByRole("dialog").getByText("partner_*").waitFor();
+  assert.equal(await page.getByRole("dialog").getByLabel("Identifier").count(), 0); // it would be another override
   await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("8");
   await page.getByRole("button", { name: "Save" }).click();
   await row.getByText("8 per 1 min").waitFor();

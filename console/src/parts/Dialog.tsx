@@ -38,7 +38,10 @@ type FormProps = Omit<Props, "dismissible"> & {
   danger?: boolean;
   busy: boolean;
   error: unknown;
-  /** the names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields */
+  /**
+   * The names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields. For a
+   * list whose items have fields, such as `ratelimits[`: the dialog shows errors about the whole list.
+   */
   fields?: readonly string[];
   onSubmit(): void;
 };

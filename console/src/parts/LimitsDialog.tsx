@@ -22,7 +22,7 @@ export function LimitsDialog({ ratelimits, onSave, error, ...dialog }: Props) {
       wide
       submit="Save"
       error={error}
-      fields={["ratelimits"]}
+      fields={["ratelimits["]}
       onSubmit={() => onSave(limitsOf(drafts))}
     >
       <LimitsField drafts={drafts} onChange={setDrafts} error={error} />

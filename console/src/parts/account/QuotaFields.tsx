@@ -16,7 +16,7 @@ export function QuotaFields(props: Props) {
   return (
     <>
       <div className="fields">
-        <TextField label="Name" {...field("name")} />
+        <TextField label="Name" {...field("name")} hint="A quota with a new name starts unused." />
         <TextField label="Units per period" kind="number" {...field("limit")} />
         <TextField label="Every" kind="number" {...field("every")} />
         <SelectField

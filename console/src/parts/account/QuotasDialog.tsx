@@ -23,7 +23,7 @@ export function QuotasDialog({ quotas, onSave, error, ...dialog }: Props) {
       wide
       submit="Save"
       error={error}
-      fields={["quotas"]}
+      fields={["quotas["]}
       onSubmit={() => onSave(drafts.map(quotaOf))}
     >
       <ItemsField

@@ -60,6 +60,9 @@ export function Overrides({ namespace }: { namespace: string }) {
           ]}
         />
       )}
+      {data?.pagination?.hasMore === true ? (
+        <p className="soft small">These are the first 100. “Which limit applies?” finds the others.</p>
+      ) : null}
       {open === undefined ? null : (
         <OverrideDialog namespace={namespace} override={open.override} onClose={() => setOpen(undefined)} />
       )}
