@@ -287,3 +287,21 @@ test("an action that the root key may not do is disabled and names the permissio
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("menuitem", { name: "Delete needs api.<id>.delete_key" }).waitFor();
 });
+
+test("roles and apis beyond the first 100 can be chosen, and a filter that is not in its list is shown as it is applied", async () => {
+  const page = await latchkey.visit("/keys?role=deleted_role");
+  assert.equal(await page.getByLabel("Role").inputValue(), "deleted_role");
+  for (let n = 1; n <= 101; n += 1) {
+    await call("permissions.createRole", { name: `bulk_${n}` });
+    await call("apis.createApi", { name: `Bulk ${n}` });
+  }
+  const { keyId } = await newKey();
+  await page.goto(`/console/keys/${keyId}`);
+  await more(page, "Edit roles and permissions");
+  await page.getByLabel("bulk_101").check();
+  await save(page);
+  assert.deepEqual((await call("keys.getKey", { keyId })).roles, ["bulk_101"]);
+  await page.goto("/console/keys");
+  await page.getByLabel("API", { exact: true }).selectOption("Bulk 101");
+  await page.getByText("Nothing matches these filters.").waitFor();
+});

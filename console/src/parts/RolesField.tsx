@@ -1,4 +1,4 @@
-import { useOperation } from "../data/queries.ts";
+import { useChoices } from "../data/queries.ts";
 import { CheckField } from "./fields.tsx";
 import { Problem } from "./Problem.tsx";
 
@@ -6,15 +6,15 @@ type Props = { roles: readonly string[]; onChange(roles: string[]): void };
 
 /** A field for choosing among the roles of the workspace. */
 export function RolesField({ roles, onChange }: Props) {
-  const { data, error } = useOperation("permissions.listRoles", { limit: 100 });
-  const names = [...new Set([...(data?.data ?? []).map(({ name }) => name), ...roles])];
+  const { data, error } = useChoices("permissions.listRoles");
+  const names = [...new Set([...(data ?? []).map(({ name }) => name), ...roles])];
   const toggle = (name: string, on: boolean) =>
     onChange(on ? [...roles, name] : roles.filter((one) => one !== name));
   return (
     <fieldset className="field">
       <legend>Roles</legend>
       <Problem error={error} />
-      {data?.data.length === 0 ? <p className="soft">There are no roles.</p> : null}
+      {data?.length === 0 ? <p className="soft">There are no roles.</p> : null}
       {names.map((name) => (
         <CheckField
           key={name}

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useChange, useChoices } from "../../data/queries.ts";
 import { creditsOf } from "../../parts/account/CreditsField.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { bound } from "../../parts/bound.ts";
@@ -47,9 +47,9 @@ const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
 
 function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   const [draft, setDraft] = useState(first);
-  const apis = useOperation("apis.listApis", { limit: 100 });
+  const apis = useChoices("apis.listApis");
   const create = useChange("keys.createKey", ({ key }) => onCreated(key));
-  const options = (apis.data?.data ?? []).map(({ id, name }) => [id, name] as const);
+  const options = (apis.data ?? []).map(({ id, name }) => [id, name] as const);
   const apiId = draft.apiId === "" ? (options[0]?.[0] ?? "") : draft.apiId;
   const set = (change: Partial<KeyDraft>) => setDraft({ ...draft, ...change });
   const submit = () => {

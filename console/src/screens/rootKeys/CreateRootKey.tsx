@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useChange, useChoices } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
 import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
@@ -16,12 +16,12 @@ const empty: Draft = { name: "", expires: "", preset: "verify", apiId: "", permi
 export function CreateRootKey() {
   const [draft, setDraft] = useState<Draft>();
   const [secret, setSecret] = useState<string>();
-  const apis = useOperation("apis.listApis", { limit: 100 }, { enabled: draft !== undefined });
+  const apis = useChoices("apis.listApis", draft !== undefined);
   const create = useChange("rootKeys.createKey", ({ key }) => {
     setDraft(undefined);
     setSecret(key);
   });
-  const apiId = draft?.apiId || (apis.data?.data[0]?.id ?? "");
+  const apiId = draft?.apiId || (apis.data?.[0]?.id ?? "");
   const start = () => {
     create.reset();
     setDraft(empty);
@@ -44,7 +44,7 @@ export function CreateRootKey() {
           <Fields
             draft={{ ...draft, apiId }}
             onChange={(change) => setDraft({ ...draft, ...change })}
-            apis={(apis.data?.data ?? []).map(({ id, name }) => [id, name] as const)}
+            apis={(apis.data ?? []).map(({ id, name }) => [id, name] as const)}
             error={create.error}
           />
         </FormDialog>
