@@ -181,14 +181,20 @@ test("an expiry of which only a part was typed is neither ignored nor taken for 
   await dialog.getByLabel("Expires").focus();
   await page.keyboard.type("01312090"); // the date without the time
   await dialog.getByRole("button", { name: "Create", exact: true }).click();
-  assert.equal(await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement), true);
+  assert.equal(
+    await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement),
+    true,
+  );
   assert.deepEqual(await call("keys.listKeys", { search: "Half an expiry" }), []);
   await page.goto(`/console/keys/${keyId}`);
   await more(page, "Edit name, owner and expiry");
   await dialog.getByLabel("Expires").focus();
   await page.keyboard.press("Delete"); // empties the month
   await dialog.getByRole("button", { name: "Save" }).click();
-  assert.equal(await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement), true);
+  assert.equal(
+    await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement),
+    true,
+  );
   assert.equal((await call("keys.getKey", { keyId })).expires, expires);
 });
 

@@ -139,7 +139,10 @@ test("a dialog that is opened again has neither what was typed before nor the ol
 test("saving an api or a role undoes nothing that another operator has changed since the page was loaded", async () => {
   const { call } = latchkey.server;
   const { apiId } = await call("apis.createApi", { name: "Shared api" });
-  const { roleId } = await call("permissions.createRole", { name: "shared", permissions: ["a.read", "a.write"] });
+  const { roleId } = await call("permissions.createRole", {
+    name: "shared",
+    permissions: ["a.read", "a.write"],
+  });
   const page = await latchkey.visit("/apis");
   await page.getByRole("row", { name: "Shared api" }).getByRole("button", { name: "Edit" }).click();
   await call("apis.updateApi", { apiId, deleteProtection: true });

@@ -61,7 +61,7 @@ export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(
       const items: Item<N>[] = [];
       let cursor: string | undefined;
       do {
-        const page = await call(name, { limit: 100, cursor } as Input<N>, { signal });
+        const page = await call(name, { limit: 100, cursor } as unknown as Input<N>, { signal });
         items.push(...(page.data as Item<N>[]));
         cursor = page.pagination?.cursor;
       } while (cursor !== undefined && items.length < 1_000);

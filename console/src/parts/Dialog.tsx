@@ -91,11 +91,7 @@ type SecretProps = {
 /** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
 export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
   return (
-    <Dialog
-      title={isKept === true ? "The key" : "Copy the key now"}
-      onClose={onClose}
-      dismissible={false}
-    >
+    <Dialog title={isKept === true ? "The key" : "Copy the key now"} onClose={onClose} dismissible={false}>
       {isKept === true ? null : (
         <p className="soft">This key cannot be shown again. The server stores only its hash.</p>
       )}

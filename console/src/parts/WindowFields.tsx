@@ -13,7 +13,7 @@ type Props = {
 
 /** The fields of a rate limit: how many calls, and in what time. */
 export function WindowFields({ draft, onChange, errorAt, label, hint }: Props) {
-  const field = bound(draft, onChange, errorAt);
+  const field = bound<Props["draft"]>(draft, onChange, errorAt);
   return (
     <>
       <TextField label={label} kind="number" {...field("limit")} hint={hint} />

@@ -52,8 +52,8 @@ type OwnProps = {
 };
 
 /**
- * The field of the key's own permissions. The API returns them together with those of its roles, so there is no field as
- * long as the roles are not known: a role's permission would be saved as one of the key itself.
+ * The field of the key's own permissions. The API returns them together with those of its roles, so the field is shown only
+ * once the roles are known. Otherwise a role's permission would be saved as one of the key itself.
  */
 function OwnPermissions({ keyId, typed, onChange, error }: OwnProps) {
   const { data: own, error: unread } = useOwnPermissions(keyId);
@@ -62,8 +62,8 @@ function OwnPermissions({ keyId, typed, onChange, error }: OwnProps) {
     return (
       <p className="note">
         <strong>The permissions of the key itself cannot be edited here</strong>
-        To tell them from the permissions that its roles give, these roles must be read, and that failed. What you
-        save leaves the permissions of the key itself unchanged.
+        To tell them from the permissions that its roles give, these roles must be read, and that failed. What
+        you save leaves the permissions of the key itself unchanged.
       </p>
     );
   }

@@ -81,9 +81,7 @@ function Fields({ draft, onChange, apis, error }: FieldsProps) {
         options={presets}
         error={preset === "own" ? undefined : flawAt(error, "permissions")}
       />
-      {isForApi(preset) ? (
-        <SelectField label="API" {...field("apiId")} options={apis} />
-      ) : null}
+      {isForApi(preset) ? <SelectField label="API" {...field("apiId")} options={apis} /> : null}
       {preset === "own" ? (
         <ListField
           label="Permissions"
