@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { useChoices } from "../data/queries.ts";
 import { CheckField } from "./fields.tsx";
 import { Problem } from "./Problem.tsx";
@@ -7,7 +8,8 @@ type Props = { roles: readonly string[]; onChange(roles: string[]): void };
 /** A field for choosing among the roles of the workspace. */
 export function RolesField({ roles, onChange }: Props) {
   const { data, error } = useChoices("permissions.listRoles");
-  const names = [...new Set([...(data ?? []).map(({ name }) => name), ...roles])];
+  const [first] = useState(roles); // so that a role that was taken off can be put back, even if the list cannot be read
+  const names = [...new Set([...(data ?? []).map(({ name }) => name), ...first, ...roles])];
   const toggle = (name: string, on: boolean) =>
     onChange(on ? [...roles, name] : roles.filter((one) => one !== name));
   return (
