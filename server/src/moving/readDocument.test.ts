@@ -50,7 +50,7 @@ test.each([
   [
     "lines after the end",
     `${header}\n${end(0)}\n${namespace("rlns_1")}`,
-    "Line 3: nothing may follow the line of the type end",
+    "Line 3 follows the line of the type end, which must be the last. Remove line 3.",
   ],
   [
     "a record that occurs twice",

@@ -25,7 +25,9 @@ async function* entriesOf(lines: AsyncGenerator<{ line: number; value: unknown }
   let isComplete = false;
   for await (const { line, value } of lines) {
     if (isComplete) {
-      throw new DocumentError(`Line ${line}: nothing may follow the line of the type end. Remove this line.`);
+      throw new DocumentError(
+        `Line ${line} follows the line of the type end, which must be the last. Remove line ${line}.`,
+      );
     }
     if ((value as { type?: unknown } | null)?.type === "end") {
       atLine(line, () => checkEnd(value, records));
@@ -56,8 +58,8 @@ function checkEnd(value: unknown, records: number): void {
 type Place = { type: number; id: string };
 
 /**
- * Checks that a record follows the last one in the order of the format. Because records are sorted, a duplicate is found without
- * remembering all ids. Ids are ASCII, so comparing strings compares bytes.
+ * Checks that a record follows the last one in the order of the format. Because records are sorted, a duplicate is
+ * found without remembering all ids. Ids are ASCII, so comparing strings compares bytes.
  */
 function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
   const index = recordTypes.indexOf(type);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isNameLikeId } from "../../domain/ids.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findRoleId, setRoleGone } from "../../storage/queries/roles.ts";
 import { roleRef } from "../shared/roles.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { mayAll } from "../../domain/caller.ts";
-import { missingPermission } from "../../errors.ts";
+import { missingPermission } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
 import {
   claimPermissions,
