@@ -74,7 +74,7 @@ export function quotaDraft(quota: Quota): QuotaDraft {
 export function quotaOf(draft: QuotaDraft): QuotaInput {
   const { timeZone, rollover, thresholds } = draft;
   return {
-    name: draft.name.trim(),
+    name: draft.name,
     limit: numberIn(draft.limit),
     every: numberIn(draft.every),
     period: draft.period,

@@ -22,7 +22,6 @@ export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): vo
   return (
     <FormDialog
       title="Reroll this root key"
-      open
       onClose={onClose}
       submit="Create the new root key"
       busy={reroll.isPending}
