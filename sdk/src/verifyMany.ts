@@ -8,8 +8,8 @@ import { fits, type Shape } from "./shape.ts";
 type SendBatch = (inputs: readonly unknown[], options: CallOptions) => Promise<Envelope>;
 
 /**
- * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the error
- * that it would throw. `shape` is the shape of one verdict. Errors: those of the whole request.
+ * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the
+ * error that it would throw. `shape` is the shape of one verdict. Errors: those of the whole request.
  */
 export async function verifyMany(
   send: SendBatch,

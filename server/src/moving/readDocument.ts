@@ -58,8 +58,8 @@ function checkEnd(value: unknown, records: number): void {
 type Place = { type: number; id: string };
 
 /**
- * Checks that a record follows the last one in the order of the format. Because records are sorted, a duplicate is found without
- * remembering all ids. Ids are ASCII, so comparing strings compares bytes.
+ * Checks that a record follows the last one in the order of the format. Because records are sorted, a duplicate is
+ * found without remembering all ids. Ids are ASCII, so comparing strings compares bytes.
  */
 function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
   const index = recordTypes.indexOf(type);

@@ -52,8 +52,8 @@ const LIVE_CELLS = 32_768;
 const BATCH = 32;
 
 /**
- * Creates a counter. The caller has checked that no counter has this key. Every 16th call also evicts counters that have
- * run out, so that no timer has to do it.
+ * Creates a counter. The caller has checked that no counter has this key. Every 16th call also evicts counters that
+ * have run out, so that no timer has to do it.
  */
 export function createCounter(store: Store, key: string, durationMs: number): Counter {
   store.created += 1;
@@ -85,7 +85,9 @@ export function makeRoom(store: Store, onEvict: (count: number, live: boolean) =
   );
 }
 
-/** Evicts up to `most` counters in the next `cells` cells for which `goes` returns true. Returns how many it evicted. */
+/**
+ * Evicts up to `most` counters in the next `cells` cells for which `goes` returns true. Returns how many it evicted.
+ */
 function forgetWhere(store: Store, most: number, cells: number, goes: (counter: Counter) => boolean): number {
   let count = 0;
   sweepCells(store.cells, cells, (counter) => {
@@ -171,8 +173,8 @@ function lowestLevel({ counts, counters }: Levels): number {
 }
 
 /**
- * Returns the level of a counter: the more of its limit is used, the higher. The limit is stored with only 24 bits, so a
- * counter that is less than a millionth below its limit counts as exhausted.
+ * Returns the level of a counter: the more of its limit is used, the higher. The limit is stored with only 24 bits, so
+ * a counter that is less than a millionth below its limit counts as exhausted.
  */
 function levelOf(used: number, limit: number): number {
   if (used === 0) return 1;

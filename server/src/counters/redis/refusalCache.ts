@@ -10,8 +10,8 @@ const mostKnown = 10_000;
  * Remembers refusals, and repeats them without asking Redis, so that a flood of calls on an exhausted limit does not
  * reach Redis.
  *
- * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of the
- * reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
+ * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of
+ * the reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
  * process gives back a cost meanwhile, this process refuses for up to duration/60 too long, as counters may do anyway.
  * Refusals of calls with several windows are not repeated, since the states of the other windows would be missing.
  */
