@@ -58,7 +58,5 @@ function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
       typeof part === "number" ? `${path}[${part}]` : path === "" ? String(part) : `${path}.${String(part)}`,
     "",
   );
-  throw new DocumentError(
-    `${place}${place === "" ? "" : ": "}${issue?.message ?? "the line is not valid"}`,
-  );
+  throw new DocumentError(`${place}${place === "" ? "" : ": "}${issue?.message ?? "the line is not valid"}`);
 }
