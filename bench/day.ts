@@ -1,10 +1,10 @@
 /**
- * Runs a Latchkey server whose clock stands still. It prints its address and root key. For each number that it reads from stdin,
- * it moves the clock forward by that many milliseconds.
+ * Runs a Latchkey server whose clock stands still. It prints its address and root key. For each number that it reads
+ * from stdin, it moves the clock forward by that many milliseconds.
  */
 import { createInterface } from "node:readline";
 import { startServer } from "../server/src/compose.ts";
-import { readConfig } from "../server/src/config.ts";
+import { readConfig } from "../server/src/config/read.ts";
 
 const [databaseUrl = "", usageBytes = ""] = process.argv.slice(2);
 let passedMs = 0;

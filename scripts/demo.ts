@@ -3,7 +3,7 @@
  * with its response. Exits with 1 if a response is not the expected one.
  */
 import { startServer } from "../server/src/compose.ts";
-import { readConfig } from "../server/src/config.ts";
+import { readConfig } from "../server/src/config/read.ts";
 import { monotonicMs } from "../server/src/runtime.ts";
 
 type Reply = { status: number; data: Record<string, unknown> };
@@ -77,7 +77,9 @@ function store(known: Known, name: keyof Known, value: unknown): boolean {
   return typeof value === "string";
 }
 
-/** Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all were as expected. */
+/**
+ * Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all were as expected.
+ */
 export async function tellStory(call: Call, print: (text: string) => void): Promise<boolean> {
   const known: Known = { apiId: "", first: "", second: "" };
   for (const [index, { text, operation, body, holds }] of steps.entries()) {

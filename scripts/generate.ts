@@ -1,11 +1,12 @@
 /**
- * Generates files from the operations, errors, settings and rooms in the code. With `--check` it writes nothing, and exits
- * with 1 if a file differs from what it would generate.
+ * Generates files from the operations, errors, settings and rooms in the code. With `--check` it writes nothing, and
+ * exits with 1 if a file differs from what it would generate.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describeConfig, readConfig } from "../server/src/config.ts";
-import { catalogue } from "../server/src/errors.ts";
+import { readConfig } from "../server/src/config/read.ts";
+import { describeConfig } from "../server/src/config/shown.ts";
+import { catalogue } from "../server/src/errors/catalogue.ts";
 import { openapi } from "../server/src/http/openapi.ts";
 import { operations } from "../server/src/operations/index.ts";
 import { importTable } from "../server/test/architecture.ts";
@@ -122,12 +123,14 @@ function pagesOf(folder: string): string[] {
 }
 
 function errorsPage(): string {
-  const rows = Object.entries(catalogue).map(
-    ([name, { status, type, when, fix }]) => `| ${status} | \`${type}\` | \`${name}\` | ${when} | ${fix} |`,
-  );
+  const rows = Object.entries(catalogue)
+    .sort(([, a], [, b]) => a.status - b.status)
+    .map(
+      ([name, { status, type, when, fix }]) => `| ${status} | \`${type}\` | \`${name}\` | ${when} | ${fix} |`,
+    );
   return `# Errors
 
-Generated from \`server/src/errors.ts\` by \`npm run generate\`. Find the row of an error by what you see:
+Generated from \`server/src/errors/\` by \`npm run generate\`. Find the row of an error by what you see:
 
 - A **response** has \`error.type\`: the server's own address, \`/errors/\` and the type below. That address serves the same text as a
   page. \`error.status\` and \`error.title\` go with it, and \`error.detail\` says what was wrong with this request.

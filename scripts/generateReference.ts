@@ -1,6 +1,6 @@
 /** Generates the reference in `docs/`: a page for each operation, and the index of all pages. */
 import { exampleOf } from "../server/src/cli/operationHelp.ts";
-import { catalogue, type ErrorCode } from "../server/src/errors.ts";
+import { catalogue, type ErrorCode } from "../server/src/errors/catalogue.ts";
 import { commonErrors, errorsOf, needs } from "../server/src/http/openapi.ts";
 import { jsonSchema } from "../server/src/jsonSchema.ts";
 import type { Operation } from "../server/src/operation.ts";

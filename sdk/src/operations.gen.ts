@@ -191,9 +191,9 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
     thresholds: number[];
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
     autoApply: boolean;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -203,7 +203,7 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
       id: string;
       /** The units that were granted. */
       amount: number;
-      /** The units of the grant that are left. */
+      /** The units of the grant that are left. Held units are not included. */
       remaining: number;
       /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
       expires?: number;
@@ -278,9 +278,9 @@ export type IdentitiesState = {
     thresholds: number[];
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
     autoApply: boolean;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -290,7 +290,7 @@ export type IdentitiesState = {
       id: string;
       /** The units that were granted. */
       amount: number;
-      /** The units of the grant that are left. */
+      /** The units of the grant that are left. Held units are not included. */
       remaining: number;
       /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
       expires?: number;
@@ -377,9 +377,9 @@ export type Key<M extends MetaTypes = MetaTypes> = {
     thresholds: number[];
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
     autoApply: boolean;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -389,7 +389,7 @@ export type Key<M extends MetaTypes = MetaTypes> = {
       id: string;
       /** The units that were granted. */
       amount: number;
-      /** The units of the grant that are left. */
+      /** The units of the grant that are left. Held units are not included. */
       remaining: number;
       /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
       expires?: number;
@@ -464,9 +464,9 @@ export type KeysState = {
     thresholds: number[];
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
     autoApply: boolean;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -476,7 +476,7 @@ export type KeysState = {
       id: string;
       /** The units that were granted. */
       amount: number;
-      /** The units of the grant that are left. */
+      /** The units of the grant that are left. Held units are not included. */
       remaining: number;
       /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
       expires?: number;
@@ -1626,7 +1626,7 @@ export type AdjustInput = {
   keyId?: string | undefined;
   /** The name that a verification uses for it, such as `requests`. Unique among the quotas of the key or identity. 3 to 128 characters. */
   name: string;
-  /** The units that the period has used. 0 to 1000000000000000. */
+  /** What `used` becomes: the units of the quota used in this period, within the limit and as overage. 0 to 1000000000000000. */
   used?: number | undefined;
   /** Added to the used units; negative to give some back. Use never falls below 0. -1000000000000000 to 1000000000000000. */
   change?: number | undefined;
@@ -2121,7 +2121,7 @@ export type ExplainData = {
     owner?: "key" | "identity";
     /** The credits that are left. Omitted if they are unlimited. */
     remaining?: number;
-    /** The credits that a valid verification spends. */
+    /** The credits that the verification spends if it is valid. */
     cost: number;
     /** When the check passes if nothing else changes. Unix time in milliseconds. Omitted if it passes now, or if waiting does not help. */
     passesAt?: number;
@@ -2140,11 +2140,11 @@ export type ExplainData = {
     owner: "key" | "identity";
     /** The units that each period allows. */
     limit: number;
-    /** The units that the period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left, without overage. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
-    /** The units that a valid verification uses. */
+    /** The units that the verification uses if it is valid. */
     cost: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if none has begun yet. */
     resetsAt?: number;
@@ -2234,9 +2234,9 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
     thresholds: number[];
     /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
     autoApply: boolean;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -2246,7 +2246,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
       id: string;
       /** The units that were granted. */
       amount: number;
-      /** The units of the grant that are left. */
+      /** The units of the grant that are left. Held units are not included. */
       remaining: number;
       /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
       expires?: number;
@@ -2335,9 +2335,9 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
     owner: "key" | "identity";
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -2412,9 +2412,9 @@ export type VerifyKeyData<M extends MetaTypes = MetaTypes> = {
     owner: "key" | "identity";
     /** The units that each period allows. 0: only grants can be spent. */
     limit: number;
-    /** The units of the limit, and beyond it, that this period has used. */
+    /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
     used: number;
-    /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+    /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
     remaining: number;
     /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
     resetsAt?: number;
@@ -2484,9 +2484,9 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
       owner: "key" | "identity";
       /** The units that each period allows. 0: only grants can be spent. */
       limit: number;
-      /** The units of the limit, and beyond it, that this period has used. */
+      /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
       used: number;
-      /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+      /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
       remaining: number;
       /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
       resetsAt?: number;
@@ -2561,9 +2561,9 @@ export type VerifyKeysData<M extends MetaTypes = MetaTypes> = Array<{
       owner: "key" | "identity";
       /** The units that each period allows. 0: only grants can be spent. */
       limit: number;
-      /** The units of the limit, and beyond it, that this period has used. */
+      /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
       used: number;
-      /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+      /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
       remaining: number;
       /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
       resetsAt?: number;
@@ -2666,9 +2666,9 @@ export type AdjustData = {
   thresholds: number[];
   /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
   autoApply: boolean;
-  /** The units of the limit, and beyond it, that this period has used. */
+  /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
   used: number;
-  /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+  /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
   remaining: number;
   /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
   resetsAt?: number;
@@ -2678,7 +2678,7 @@ export type AdjustData = {
     id: string;
     /** The units that were granted. */
     amount: number;
-    /** The units of the grant that are left. */
+    /** The units of the grant that are left. Held units are not included. */
     remaining: number;
     /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
     expires?: number;
@@ -2709,9 +2709,9 @@ export type GrantData = {
   thresholds: number[];
   /** true: every verification costs one unit, unless it names the quota. false: only a verification that names the quota does. */
   autoApply: boolean;
-  /** The units of the limit, and beyond it, that this period has used. */
+  /** The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included. */
   used: number;
-  /** The units left: of the limit, carried from the previous period, and granted. Overage is not included. */
+  /** The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included. */
   remaining: number;
   /** When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use. */
   resetsAt?: number;
@@ -2721,7 +2721,7 @@ export type GrantData = {
     id: string;
     /** The units that were granted. */
     amount: number;
-    /** The units of the grant that are left. */
+    /** The units of the grant that are left. Held units are not included. */
     remaining: number;
     /** When the grant expires. Unix time in milliseconds. Omitted if it never does. */
     expires?: number;

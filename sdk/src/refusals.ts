@@ -1,7 +1,7 @@
 import type { VerifyKeyData } from "./operations.gen.ts";
 import { exceededLimit } from "./rateLimitHeaders.ts";
 
-/** The response to a request that a guard refuses. */
+/** The response that a guard gives to a request that it refuses. */
 export type Refusal = {
   passed: false;
   /** 401, 403, 429, 500 or 503, unless the option `onRefused` replaced it. */
@@ -13,14 +13,17 @@ export type Refusal = {
   problem: Problem;
 };
 
-/** What `onRefused` changes in a refusal. `headers` are added to the refusal's. If `body` is an object, it is sent as JSON. */
+/**
+ * What `onRefused` changes in a response. `headers` are added to the response's. If `body` is an object, it is sent
+ * as JSON.
+ */
 export type Reply = {
   status?: number;
   headers?: Record<string, string>;
   body?: string | object;
 };
 
-/** The body of a refusal: a problem of RFC 9457 with further members. */
+/** The body of a response: a problem of RFC 9457 with further members. */
 export type Problem = {
   type: "about:blank";
   title: string;
@@ -43,7 +46,7 @@ const details: Partial<Record<Refused["code"], [status: Status, detail: string]>
   USAGE_EXCEEDED: [403, "The API key has used up its credits or its quota."],
 };
 
-/** The refusal for a verdict that is not valid. `nowMs` is the time of the server's clock. */
+/** The response to a request whose key's verdict is not valid. `nowMs` is the time of the Latchkey server's clock. */
 export function refused(verdict: Refused, permissions: string | undefined, nowMs: number): Refusal {
   if (verdict.code === "RATE_LIMITED") return rateLimited(verdict, nowMs);
   if (verdict.code === "INSUFFICIENT_PERMISSIONS") return notPermitted(permissions);
@@ -52,7 +55,7 @@ export function refused(verdict: Refused, permissions: string | undefined, nowMs
   return refusal(status, verdict.code, detail, status === 401 ? challenge("invalid_token") : {});
 }
 
-/** The refusal of a key that does not exist. */
+/** The response to a request whose key does not exist. */
 export function unknownKey(): Refusal {
   return refusal(401, "NOT_FOUND", "The API key is not valid.", challenge("invalid_token"));
 }
@@ -69,7 +72,7 @@ function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>, nowMs: nu
   return refusal(429, verdict.code, detail, { "retry-after": String(seconds) }, { limit: limit.name });
 }
 
-/** The refusal of a key that lacks permissions. `permissions` is the query that the route requires. */
+/** The response to a request whose key lacks permissions. `permissions` is the query that the route requires. */
 export function notPermitted(permissions: string | undefined): Refusal {
   const code = "INSUFFICIENT_PERMISSIONS";
   const scope = challenge("insufficient_scope");
@@ -83,7 +86,7 @@ function challenge(error: string): Record<string, string> {
   return { "www-authenticate": `Bearer error="${error}"` };
 }
 
-/** The refusal of a request without a key. */
+/** The response to a request without a key. `source` is where the guard looks for it. */
 export function missing(source: KeySource): Refusal {
   return refusal(401, "MISSING", `${whereToSend(source)}.`, { "www-authenticate": "Bearer" });
 }
@@ -94,19 +97,22 @@ function whereToSend(source: KeySource): string {
   return `Send your API key in the header \`${source}\``;
 }
 
-/** The refusal while the Latchkey server is unavailable or overloaded. */
+/** The response to a request while the Latchkey server is unavailable or overloaded. */
 export function unavailable(): Refusal {
   const detail = "API keys cannot be verified at the moment. Try again in a few seconds.";
   return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });
 }
 
-/** The refusal if the Latchkey server rejects the guard's verifications: its root key, URL or an option is wrong. */
+/**
+ * The response to a request if the Latchkey server rejects the guard's verifications: the guard's root key, URL or an
+ * option is wrong.
+ */
 export function misconfigured(): Refusal {
   const detail = "This service is misconfigured, so it cannot verify API keys. Report it to the operator.";
   return refusal(500, "MISCONFIGURED", detail, {});
 }
 
-/** The refusal with the changes that `onRefused` returned. */
+/** The response with the changes that `onRefused` returned. */
 export function reshaped(refusal: Refusal, { status, headers, body = refusal.body }: Reply = {}): Refusal {
   const own = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   return {
@@ -143,7 +149,7 @@ function refusal(
   };
 }
 
-/** The refusal as a web `Response`. */
+/** The response as a web `Response`. */
 export function refusalResponse({ status, headers, body }: Refusal): Response {
   return new Response(body, { status, headers });
 }

@@ -1,5 +1,5 @@
 import { startServer } from "./compose.ts";
-import { readConfig, refuseSplitCounters } from "./config.ts";
+import { readConfig, refuseSplitCounters } from "./config/read.ts";
 import type { Socket } from "./http/exchange.ts";
 import { makeLog } from "./log.ts";
 import { monotonicMs } from "./runtime.ts";

@@ -27,18 +27,11 @@ import { serverUrl } from "./cli/serverUrl.ts";
 import { exportUsage } from "./cli/usage.ts";
 import { why } from "./cli/why.ts";
 import { type RunningServer, startServer } from "./compose.ts";
-import {
-  type Config,
-  ConfigError,
-  describeConfig,
-  givenHmacSecret,
-  givenRecoveryKey,
-  givenRootKey,
-  givenUpstreamRootKey,
-  readConfig,
-  refuseSplitCounters,
-  unknownSettings,
-} from "./config.ts";
+import { readConfig, refuseSplitCounters } from "./config/read.ts";
+import { givenHmacSecret, givenRecoveryKey, givenRootKey, givenUpstreamRootKey } from "./config/secrets.ts";
+import { type Config, ConfigError } from "./config/settings.ts";
+import { describeConfig } from "./config/shown.ts";
+import { unknownSettings } from "./config/unknown.ts";
 import { CopyError } from "./copying/copyError.ts";
 import { type IdPrefix, idMaker } from "./domain/ids.ts";
 import { FirstStartError } from "./firstStart.ts";
@@ -300,7 +293,8 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // at once: the key is stored only as a hash, and the start may still fail
+      // at once: the key is stored only as a hash, and the start may still fail
+      if (!inMemory) tell(shownOnce(rootKey));
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));

@@ -4,7 +4,8 @@ import type { Position } from "./domain/cursor.ts";
 import type { MaybePromise } from "./domain/maybePromise.ts";
 import type { Settled } from "./domain/settled.ts";
 import type { Written } from "./domain/written.ts";
-import type { ErrorBody, ErrorCode } from "./errors.ts";
+import type { ErrorCode } from "./errors/catalogue.ts";
+import type { ErrorBody } from "./errors/failure.ts";
 import type { Sources, Tools } from "./services.ts";
 import type { Tx } from "./storage/schema.ts";
 

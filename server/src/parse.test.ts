@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
 import { closest } from "./domain/closest.ts";
-import { Failure, type Flaw } from "./errors.ts";
+import { Failure, type Flaw } from "./errors/failure.ts";
 import { parseInput } from "./parse.ts";
 
 const schema = z.strictObject({

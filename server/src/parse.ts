@@ -2,7 +2,7 @@ import { z } from "zod";
 import { closest } from "./domain/closest.ts";
 import { memberPath } from "./domain/location.ts";
 import { type Settled, settle } from "./domain/settled.ts";
-import { Failure, type Flaw } from "./errors.ts";
+import { Failure, type Flaw } from "./errors/failure.ts";
 import { parsePlain } from "./plainInput.ts";
 
 /** A response lists at most 100 violations, in at most 48 KiB. */
@@ -63,7 +63,7 @@ function violationsIn(issue: Issue): number {
   return issue.code === "unrecognized_keys" ? issue.keys.length : 1;
 }
 
-/** Returns as many violations as a response may list. */
+/** Returns the first flaws: at most `mostListed`, and at most `mostListedBytes` of JSON. */
 function firstFlaws(issues: readonly Issue[], schema: z.ZodType, value: unknown): Flaw[] {
   const listed: Flaw[] = [];
   let bytes = 0;

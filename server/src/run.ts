@@ -2,7 +2,7 @@ import { type Caller, mayAll, mayAny, type Resource } from "./domain/caller.ts";
 import { encodeCursor } from "./domain/cursor.ts";
 import { type MaybePromise, whenAvailable } from "./domain/maybePromise.ts";
 import { Written } from "./domain/written.ts";
-import { type ErrorBody, Failure, missingPermission } from "./errors.ts";
+import { type ErrorBody, Failure, missingPermission } from "./errors/failure.ts";
 import type { Operation, Page, Permission, RunContext, TransactContext, Write } from "./operation.ts";
 import { parseEntries, parseInput, parseLargeInput } from "./parse.ts";
 import type { Services } from "./services.ts";

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config/settings.ts";
 import type { Recovery } from "./services.ts";
 
 const algorithm = "aes-256-gcm";

@@ -1,10 +1,10 @@
 /**
- * A server that never collects garbage. It prints its address and root key. For each line on standard input, it prints how
- * many bytes the heap of its main thread has.
+ * A server that never collects garbage. It prints its address and root key. For each line on standard input, it prints
+ * how many bytes the heap of its main thread has.
  */
 import { heapStats } from "bun:jsc";
 import { startServer } from "../src/compose.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/read.ts";
 
 const [databaseUrl = ""] = process.argv.slice(2);
 let rootKey = "";

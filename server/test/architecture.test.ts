@@ -101,8 +101,8 @@ describe("a planted violation is found:", () => {
     [
       "domain code that imports the error catalogue",
       "server/src/domain/a.ts",
-      'import { Failure } from "../errors.ts";',
-      "server/src/domain/a.ts imports server/src/errors.ts",
+      'import { Failure } from "../errors/failure.ts";',
+      "server/src/domain/a.ts imports server/src/errors/failure.ts",
     ],
     [
       "an engine imported by another file than storage/open.ts",
@@ -124,15 +124,15 @@ describe("a planted violation is found:", () => {
     ],
     [
       "a re-export",
-      "server/src/errors.ts",
-      'export * from "./config.ts";',
-      "server/src/errors.ts imports server/src/config.ts",
+      "server/src/errors/failure.ts",
+      'export * from "../config/read.ts";',
+      "server/src/errors/failure.ts imports server/src/config/read.ts",
     ],
     [
       "an import over several lines",
-      "server/src/errors.ts",
-      'import {\n  readConfig,\n  type Config,\n} from "./config.ts";',
-      "server/src/errors.ts imports server/src/config.ts",
+      "server/src/errors/failure.ts",
+      'import {\n  readConfig,\n  type Config,\n} from "../config/read.ts";',
+      "server/src/errors/failure.ts imports server/src/config/read.ts",
     ],
     [
       "a dynamic import",
@@ -186,7 +186,7 @@ describe("a planted violation is found:", () => {
     const innocent = `// Bun would do this with import { x } from "./main.ts"
 /* import { serveHttp } from "./http/serve.ts"; */
 import type { Services } from "./services.ts";
-import { Failure } from "./errors.ts";
+import { Failure } from "./errors/failure.ts";
 export const emptied = (sql) => sql(\`delete from "keys"\`);
 `;
     expect(violations({ "server/src/run.ts": innocent })).toEqual([]);

@@ -23,16 +23,16 @@ const stored = ["domain/", "storage/"];
  * any folder. If several rooms contain a file, it belongs to the one with the longest name; `<group>` adds no length.
  */
 export const rooms: Readonly<Record<string, Rule>> = {
-  "errors.ts": {},
+  "errors/": {},
   "log.ts": { node: true },
   "metrics.ts": {},
   "version.ts": {},
-  "config.ts": { rooms: ["domain/"], packages: ["zod"], node: true },
+  "config/": { rooms: ["domain/"], packages: ["zod"], node: true },
   "jsonSchema.ts": { packages: ["zod"] },
   "runtime.ts": { node: true },
   "stopSignals.ts": { node: true },
   "domain/": { why: "pure: no runtime, no Zod" },
-  "parse.ts": { rooms: ["plainInput.ts", "errors.ts", "domain/"], packages: ["zod"] },
+  "parse.ts": { rooms: ["plainInput.ts", "errors/", "domain/"], packages: ["zod"] },
   "plainInput.ts": { rooms: ["domain/"], packages: ["zod"] },
   "counters/": { rooms: ["domain/"], why: "the port" },
   "counters/memory/": { rooms: ["counters/", "domain/"], node: true, why: "the backend of one process" },
@@ -101,15 +101,15 @@ export const rooms: Readonly<Record<string, Rule>> = {
     types: ["counters/", "usage/", "upstream/", "oldHashes/", ...stored],
     why: "everything that operations run with",
   },
-  "operation.ts": { types: ["errors.ts", "services.ts", ...stored], packages: ["zod"] },
+  "operation.ts": { types: ["errors/", "services.ts", ...stored], packages: ["zod"] },
   "operations/shared/": {
-    rooms: ["operation.ts", "errors.ts", ...stored],
+    rooms: ["operation.ts", "errors/", ...stored],
     types: ["counters/", "usage/", "upstream/"],
     packages: ["zod"],
     why: "what operations share",
   },
   "operations/<group>/": {
-    rooms: ["operations/shared/", "operation.ts", "errors.ts", ...stored],
+    rooms: ["operations/shared/", "operation.ts", "errors/", ...stored],
     types: ["counters/", "upstream/"],
     packages: ["zod"],
     apart: true,
@@ -118,10 +118,10 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "operations/index.ts": { rooms: ["operations/<group>/"], types: ["operation.ts"] },
   "write.ts": { rooms: stored, types: ["operation.ts", "services.ts"] },
   "run.ts": {
-    rooms: ["write.ts", "operation.ts", "parse.ts", "errors.ts", ...stored],
+    rooms: ["write.ts", "operation.ts", "parse.ts", "errors/", ...stored],
     types: ["services.ts"],
   },
-  "sealing.ts": { rooms: ["config.ts"], types: ["services.ts"], node: true },
+  "sealing.ts": { rooms: ["config/"], types: ["services.ts"], node: true },
   "moving/": {
     rooms: ["operations/shared/", "usage/", "upstream/", ...stored],
     types: ["services.ts", "storage/engines/usage.ts"],
@@ -138,7 +138,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "parse.ts",
       "jsonSchema.ts",
       "sealing.ts",
-      "errors.ts",
+      "errors/",
       "log.ts",
       ...stored,
     ],
@@ -148,14 +148,14 @@ export const rooms: Readonly<Record<string, Rule>> = {
     why: "the only room that knows HTTP",
   },
   "console/": {
-    rooms: ["http/", "run.ts", "parse.ts", "errors.ts", ...stored],
+    rooms: ["http/", "run.ts", "parse.ts", "errors/", ...stored],
     types: ["operation.ts", "services.ts"],
     packages: ["zod"],
     node: true,
     why: "serves the browser: files, sessions, and the operations for a session",
   },
   "docs/": {
-    rooms: ["http/", "errors.ts"],
+    rooms: ["http/", "errors/"],
     node: true,
     why: "serves the pages of the repository's `docs/`; loaded when it is first opened",
   },
@@ -178,7 +178,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
     node: true,
   },
   "tracing/": {
-    rooms: ["errors.ts", "metrics.ts"],
+    rooms: ["errors/", "metrics.ts"],
     types: ["http/", "run.ts", "services.ts", "log.ts", "counters/", ...stored],
     packages: [
       "@opentelemetry/api",
@@ -194,10 +194,10 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "compose/": {
     rooms: [
       "backups/",
-      "config.ts",
+      "config/",
       "version.ts",
       "console/",
-      "errors.ts",
+      "errors/",
       "storage/engines/usage.ts",
       "storage/open.ts",
       "counters/",
@@ -214,7 +214,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
   "compose.ts": {
     rooms: [
       "tracing/",
-      "config.ts",
+      "config/",
       "runtime.ts",
       "metrics.ts",
       "firstStart.ts",
@@ -232,7 +232,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
     why: "puts the program together; only `main.ts`, `embed.ts` and the tests import it",
   },
   "embed.ts": {
-    rooms: ["compose.ts", "config.ts", "log.ts", "runtime.ts"],
+    rooms: ["compose.ts", "config/", "log.ts", "runtime.ts"],
     types: ["http/"],
     why: "the program inside an application's process; nobody imports it",
   },
@@ -242,7 +242,7 @@ export const rooms: Readonly<Record<string, Rule>> = {
       "backups/",
       "cli/",
       "copying/",
-      "config.ts",
+      "config/",
       "log.ts",
       "runtime.ts",
       "firstStart.ts",

@@ -81,6 +81,8 @@ const planted = {
     'import { one } from "./cycle.ts";\n\nexport const two = (): number => one();\n',
   "server/src/planted/long.ts": `export function long(): number[] {\n  const all: number[] = [];\n${lines(60, (index) => `  all.push(${index});`)}\n  return all;\n}\n`,
   "server/src/planted/longClosure.ts": `export const maker = {\n  make: (): (() => number[]) => () => {\n    const all: number[] = [];\n${lines(73, (index) => `    all.push(${index});`)}\n    return all;\n  },\n};\n`,
+  "server/src/planted/longFile.ts": `${lines(401, (index) => `export const one${index} = ${index};`)}\n`,
+  "server/test/longFile.ts": `${lines(401, (index) => `export const one${index} = ${index};`)}\n`,
   "server/src/planted/typeCycle.ts":
     'import type { Two } from "./typeCycleBack.ts";\n\nexport type One = { two?: Two };\n',
   "server/src/planted/typeCycleBack.ts":
@@ -118,6 +120,8 @@ describe("a planted violation is found and named:", () => {
     ["an import cycle of types alone", /no-cycle\)[^\n]*\n[^\n]*planted\/typeCycle\.ts/],
     ["a function of more than 60 lines", /max-lines-per-function\)[^\n]*\n[^\n]*planted\/long\.ts/],
     ["a closure of more than 60 lines", /max-lines-per-function\)[^\n]*\n[^\n]*planted\/longClosure\.ts/],
+    ["a file of more than 400 lines", /max-lines\)[^\n]*\n[^\n]*planted\/longFile\.ts/],
+    ["a file of more than 400 lines among the tests", /max-lines\)[^\n]*\n[^\n]*server\/test\/longFile\.ts/],
     [
       "a function that is too complex",
       /planted\/complex\.ts:\S+ lint\/complexity\/noExcessiveCognitiveComplexity/,

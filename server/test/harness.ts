@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunningServer, startServer } from "../src/compose.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/read.ts";
 import { serverPermission } from "../src/domain/caller.ts";
 import { rootKeySecret } from "../src/domain/secrets.ts";
 import { hashKey, randomBytes } from "../src/runtime.ts";

@@ -43,6 +43,10 @@ export function importCsv({ server, workspaceId, ...options }: Into, text: strin
   return importForeign(server, workspaceId, read, options);
 }
 
+const countedIn = ({ counts }: Report, kind: "created" | "unchanged") =>
+  Object.fromEntries(Object.entries(counts).map(([type, count]) => [type, count[kind]]));
+
 /** Returns how many records an import has created, by type. */
-export const createdIn = ({ counts }: Report) =>
-  Object.fromEntries(Object.entries(counts).map(([type, { created }]) => [type, created]));
+export const createdIn = (report: Report) => countedIn(report, "created");
+/** Returns how many records of an import exist with the same fields, by type. */
+export const unchangedIn = (report: Report) => countedIn(report, "unchanged");

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Latchkey } from "../../sdk/src/index.ts";
 import { bodyOf, readFlags } from "../src/cli/fields.ts";
-import { catalogue } from "../src/errors.ts";
+import { catalogue } from "../src/errors/catalogue.ts";
 import { errorsOf } from "../src/http/openapi.ts";
 import { jsonSchema } from "../src/jsonSchema.ts";
 import type { Operation } from "../src/operation.ts";

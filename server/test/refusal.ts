@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { catalogue, type ErrorCode } from "../src/errors.ts";
+import { catalogue, type ErrorCode } from "../src/errors/catalogue.ts";
 import type { Envelope } from "./raw.ts";
 
 /**

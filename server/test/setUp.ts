@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach } from "bun:test";
 import { startTest, type TestOptions, type TestServer } from "./harness.ts";
 import { makeWorkspace, type Workspace } from "./workspace.ts";
 
@@ -23,4 +23,16 @@ export function testWorkspace(server: TestServer): Workspace {
     Object.assign(workspace, await makeWorkspace(server));
   });
   return workspace;
+}
+
+/** Returns a function that returns what it is given, and stops it after the test. The latest is stopped first. */
+export function stoppedAfterTest() {
+  const started: { stop(): Promise<unknown> }[] = [];
+  afterEach(async () => {
+    for (const one of started.splice(0).reverse()) await one.stop();
+  });
+  return <T extends { stop(): Promise<unknown> }>(one: T): T => {
+    started.push(one);
+    return one;
+  };
 }

@@ -1,4 +1,5 @@
-import { catalogue, type ErrorCode, Failure } from "../../server/src/errors.ts";
+import { catalogue, type ErrorCode } from "../../server/src/errors/catalogue.ts";
+import { Failure } from "../../server/src/errors/failure.ts";
 import { problemBody } from "../../server/src/http/problem.ts";
 import type { Fault } from "./orders.ts";
 

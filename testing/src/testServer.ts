@@ -1,5 +1,5 @@
 import { type RunningServer, startServer } from "../../server/src/compose.ts";
-import { readConfig } from "../../server/src/config.ts";
+import { readConfig } from "../../server/src/config/read.ts";
 import { rootKeySecret } from "../../server/src/domain/secrets.ts";
 import type { UsageEvent } from "../../server/src/domain/usage.ts";
 import { randomBytes } from "../../server/src/runtime.ts";

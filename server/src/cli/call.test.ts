@@ -214,11 +214,11 @@ describe("invalid arguments are refused before any request is sent", () => {
     ],
     [
       "identities createIdentity --externalId",
-      "--externalId is not a flag followed by a value. Write --<field> <value>. See latchkey identities createIdentity --help.",
+      "--externalId has no value. Write --externalId <value>. See latchkey identities createIdentity --help.",
     ],
     [
       "identities createIdentity u",
-      "u is not a flag followed by a value. Write --<field> <value>. See latchkey identities createIdentity --help.",
+      'Unexpected argument "u". Write --<field> <value>. See latchkey identities createIdentity --help.',
     ],
     ["identities createIdentity --externalId a --externalId b", "--externalId is given twice."],
     ["identities createIdentity --json {} --json {}", "--json is given twice."],

@@ -2,8 +2,8 @@ import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from "
 import { dirname } from "node:path";
 import { type ExportSource, exportDocument } from "../moving/exportDocument.ts";
 import { flush, flushFolder } from "../storage/folder.ts";
-import { CommandError, UsageError } from "./commandError.ts";
-import { parseFlags } from "./flags.ts";
+import { CommandError } from "./commandError.ts";
+import { parseOnlyFlags } from "./flags.ts";
 import { progress } from "./progress.ts";
 
 export type ExportFlags = {
@@ -17,11 +17,10 @@ export type ExportFlags = {
 
 /** Parses the flags. Errors: `UsageError` if they are wrong, `CommandError` if the output file exists. */
 export function exportFlags(words: readonly string[]): ExportFlags {
-  const { flags, set, others } = parseFlags(words, {
+  const { flags, set } = parseOnlyFlags(words, {
     values: ["workspace", "output"],
     switches: ["root-keys", "usage", "audit"],
   });
-  if (others.length > 0) throw new UsageError("Usage: latchkey export [--output <file>] [--workspace <id>].");
   const output = flags["output"] ?? "-";
   if (output !== "-" && existsSync(output))
     throw new CommandError(`${output} already exists. Choose another file.`);

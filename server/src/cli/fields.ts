@@ -55,7 +55,7 @@ export type Flags = {
 
 /**
  * Parses the flags of an operation. Errors: `UsageError` if a flag has no value or occurs
- * twice, or a word is not a flag.
+ * twice, or if a word is neither a flag nor the value of one.
  */
 export function readFlags(operation: Operation, words: readonly string[]): Flags {
   const known = furtherFlags(operation);
@@ -66,11 +66,11 @@ export function readFlags(operation: Operation, words: readonly string[]): Flags
     const flag = pairs[index] ?? "";
     const value = pairs[index + 1];
     refuseRootKey(flag);
-    if (!flag.startsWith("--") || value === undefined) {
-      throw new UsageError(
-        `${flag} is not a flag followed by a value. Write --<field> <value>. See ${commandName(operation)} --help.`,
-      );
+    const help = `See ${commandName(operation)} --help.`;
+    if (!flag.startsWith("--")) {
+      throw new UsageError(`Unexpected argument ${JSON.stringify(flag)}. Write --<field> <value>. ${help}`);
     }
+    if (value === undefined) throw new UsageError(`${flag} has no value. Write ${flag} <value>. ${help}`);
     const name = flag.slice(2);
     if (fields.has(name) || Object.hasOwn(further, name)) throw new UsageError(`${flag} is given twice.`);
     if (Object.hasOwn(known, name)) further[name as FurtherFlag] = value;
@@ -118,9 +118,9 @@ function unknownFlag(operation: Operation, name: string, known: readonly string[
 }
 
 /**
- * Parses the value of a field by its schema. If the field may be null, the text `null` means null. Otherwise a field that
- * may be a string gets the text unchanged, a list of strings may be separated by commas, and a time may be relative. All
- * other values are JSON.
+ * Parses the value of a field by its schema. If the field may be null, the text `null` means null. Otherwise a field
+ * that may be a string gets the text unchanged, a list of strings may be separated by commas, and a time may be
+ * relative. All other values are JSON.
  */
 function parseValue(schema: Schema, text: string, flag: string, nowMs: number): unknown {
   const kinds = schema.anyOf ?? [schema];

@@ -1,14 +1,18 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { UsageError } from "./commandError.ts";
 
+/** The flags of a command: `values` are flags with a value, `switches` are flags without. */
+type Allowed = { values?: readonly string[]; switches?: readonly string[] };
+
 /**
- * Parses the flags and the other words of a command. `values` are flags with a value, `switches` are flags without.
- * Errors: `UsageError` for any other flag.
+ * Parses the flags and the other words of a command.
+ * Errors: `UsageError` for a flag that is not allowed.
  */
 export function parseFlags(
   words: readonly string[],
-  { values = [], switches = [] }: { values?: readonly string[]; switches?: readonly string[] },
+  allowed: Allowed,
 ): { flags: Record<string, string | undefined>; set: ReadonlySet<string>; others: readonly string[] } {
+  const { values = [], switches = [] } = allowed;
   const options: ParseArgsOptionsConfig = {};
   for (const name of values) options[name] = { type: "string" };
   for (const name of switches) options[name] = { type: "boolean" };
@@ -24,7 +28,18 @@ export function parseFlags(
     };
   } catch (error) {
     const [reason] = (error as Error).message.split(/\.?(\n| To specify)/);
-    const allowed = [...values, ...switches].map((name) => `--${name}`);
-    throw new UsageError(`${reason}; allowed: ${allowed.join(", ")}.`);
+    throw new UsageError(`${reason}; allowed: ${listOf(allowed)}.`);
   }
+}
+
+/** Like `parseFlags`, for a command that takes only flags. Errors: `UsageError` also for any other word. */
+export function parseOnlyFlags(words: readonly string[], allowed: Allowed) {
+  const { others, ...parsed } = parseFlags(words, allowed);
+  const [unexpected] = others;
+  if (unexpected === undefined) return parsed;
+  throw new UsageError(`Unexpected argument ${JSON.stringify(unexpected)}; allowed: ${listOf(allowed)}.`);
+}
+
+function listOf({ values = [], switches = [] }: Allowed): string {
+  return [...values, ...switches].map((name) => `--${name}`).join(", ");
 }

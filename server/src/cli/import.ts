@@ -39,7 +39,11 @@ export function importFlags(words: readonly string[]): ImportFlags {
     switches: ["dry-run", "replace", "drop-sealed", "root-keys"],
   });
   const [file = "-", ...more] = others;
-  if (more.length > 0) throw new UsageError("Usage: latchkey import [<file> | -] [--dry-run] [--replace].");
+  if (more.length > 0) {
+    throw new UsageError(
+      `Unexpected argument ${JSON.stringify(more[0])}: latchkey import takes only one file.`,
+    );
+  }
   const from = productOf(flags["from"]);
   checkForeign(from, { file, api: flags["api"], fromWorkspace: flags["from-workspace"] });
   const oldRecoveryKey = flags["old-recovery-key"];

@@ -4,13 +4,13 @@ import { countImportedKeys, type ImportedKey, listImportedKeys } from "../storag
 import { type DifferenceExample, listDifferences } from "../storage/queries/upstreamDifferences.ts";
 import { queryLastUses } from "../usage/countReader.ts";
 import { UsageError } from "./commandError.ts";
-import { parseFlags } from "./flags.ts";
+import { parseOnlyFlags } from "./flags.ts";
 
 export type StatusOptions = { workspace: string | undefined; notSeenDays: number | undefined };
 
 /** Parses the flags. Errors: `UsageError` if they are wrong. */
 export function statusFlags(words: readonly string[]): StatusOptions {
-  const { flags } = parseFlags(words, { values: ["workspace", "not-seen-days"] });
+  const { flags } = parseOnlyFlags(words, { values: ["workspace", "not-seen-days"] });
   const days = flags["not-seen-days"];
   if (days !== undefined && !/^[1-9]\d{0,4}$/.test(days)) {
     throw new UsageError("--not-seen-days must be a whole number of days from 1 to 99999.");

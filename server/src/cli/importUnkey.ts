@@ -4,7 +4,7 @@ import type { Entry } from "../moving/parseRecord.ts";
 import { readUnkey } from "../moving/unkey/read.ts";
 import { upstreamClient } from "../upstream/client.ts";
 import { CommandError, exitCodes, UsageError } from "./commandError.ts";
-import { parseFlags } from "./flags.ts";
+import { parseOnlyFlags } from "./flags.ts";
 import { type CommandTarget, runImport } from "./import.ts";
 
 export type UnkeyFlags = {
@@ -21,12 +21,10 @@ export type UnkeyServer = { url: string; rootKey: string };
 
 /** Parses the flags. Errors: `UsageError` if a flag is wrong or missing. */
 export function unkeyFlags(words: readonly string[]): UnkeyFlags {
-  const { flags, set, others } = parseFlags(words, {
+  const { flags, set } = parseOnlyFlags(words, {
     values: ["api", "namespaces", "url", "root-key-file", "workspace"],
     switches: ["dry-run", "replace"],
   });
-  const [unexpected] = others;
-  if (unexpected !== undefined) throw new UsageError(`${JSON.stringify(unexpected)} is not a flag.`);
   const apiIds = listOf(flags["api"]);
   if (apiIds.length === 0) {
     throw new UsageError(

@@ -193,6 +193,7 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
       [["workspace", "create"], /workspace create <name>/],
       [["workspace", "create", "two", "words"], /workspace create <name>/],
       [["workspace", "list", "--all"], /--all/],
+      [["workspace", "list", "all"], /^Unexpected argument "all"; allowed: --output\.$/],
       [["workspace", "disable", "ws_none"], /"ws_none"/],
       [["root-key", "revoke"], /root-key revoke <id>/],
       [["root-key", "create", "--permissions", "*"], /--workspace/],

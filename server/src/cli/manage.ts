@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { isPermission } from "../domain/caller.ts";
 import { idMaker } from "../domain/ids.ts";
 import { timeZoneNamed } from "../domain/periods.ts";
@@ -23,6 +22,7 @@ import {
   setWorkspaceTimeZone,
 } from "../storage/queries/workspaces.ts";
 import { CommandError, UsageError } from "./commandError.ts";
+import { parseOnlyFlags } from "./flags.ts";
 import { printer } from "./lists.ts";
 import { parseTime } from "./times.ts";
 
@@ -258,24 +258,14 @@ function expiry(text: string | undefined, nowMs: number): number | undefined {
   return at;
 }
 
-/** Returns the only argument of a command. Errors: `CommandError` if it is missing or there are more. */
+/** Returns the only argument of a command. Errors: `UsageError` if it is missing or there are more. */
 function only(words: readonly string[], usage: string): string {
   const [word = "", ...rest] = words;
   if (word.trim() === "" || rest.length > 0) throw new UsageError(`Usage: latchkey ${usage}.`);
   return word;
 }
 
-/** Parses the flags of a command. Errors: `CommandError` for a flag that is not in `names`. */
-export function flags(
-  words: readonly string[],
-  names: readonly string[],
-): Record<string, string | undefined> {
-  try {
-    const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
-    return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw new UsageError(
-      `${(error as Error).message.split(/\.?(\n| To specify)/)[0]}; ${names.length === 0 ? "this command takes no flags" : `allowed: ${names.map((name) => `--${name}`).join(", ")}`}.`,
-    );
-  }
+/** Parses the flags of a command, all of which have a value. Errors: `UsageError` for any other word. */
+function flags(words: readonly string[], values: readonly string[]): Record<string, string | undefined> {
+  return parseOnlyFlags(words, { values }).flags;
 }

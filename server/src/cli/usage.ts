@@ -2,7 +2,7 @@ import type { UsageSql } from "../storage/engines/usage.ts";
 import { listAllHeads, readTexts } from "../usage/blocks.ts";
 import { eventOf } from "../usage/lines.ts";
 import { UsageError } from "./commandError.ts";
-import { flags } from "./manage.ts";
+import { parseOnlyFlags } from "./flags.ts";
 
 /**
  * `latchkey usage export`: prints the stored events, that is, verifications and rate limit decisions, as one line of
@@ -10,7 +10,7 @@ import { flags } from "./manage.ts";
  * minutes. Errors: `CommandError`.
  */
 export async function exportUsage(sql: UsageSql, words: readonly string[]): Promise<void> {
-  const { since } = flags(words, ["since"]);
+  const { since } = parseOnlyFlags(words, { values: ["since"] }).flags;
   const sinceMs = since === undefined ? 0 : Date.parse(since);
   if (Number.isNaN(sinceMs))
     throw new UsageError("--since is not a valid time. Use an ISO time such as 2026-01-31.");

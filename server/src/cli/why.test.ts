@@ -190,13 +190,13 @@ test.each<[code: string, fails: string, make: () => Promise<Refused>]>([
   [
     "USAGE_EXCEEDED",
     `quota       calls: 1 of 1 used in this period, 0 left: there is no room for a cost of 1.
-                    Fix: Wait until 2026-01-15T13:00:00.000Z, grant more with quotas.grant, raise the key's limit`,
+                    Fix: Wait for the next period at 2026-01-15T13:00:00.000Z, grant more with quotas.grant, raise the key's limit`,
     async () => ({ key: await used(await createKey({ quotas: [hourly] })) }),
   ],
   [
     "USAGE_EXCEEDED",
     `quota       calls: 1 of 1 used in this period, 0 left: there is no room for a cost of 1.
-                    Fix: Wait until 2026-01-15T13:00:00.000Z, grant more with quotas.grant, raise the identity's limit`,
+                    Fix: Wait for the next period at 2026-01-15T13:00:00.000Z, grant more with quotas.grant, raise the identity's limit`,
     async () => ({ key: await used(await identityWith({ quotas: [hourly] })) }),
   ],
 ])("%s is told alike by key, hash, id and request (case %#)", async (code, fails, make) => {

@@ -1,5 +1,5 @@
 import { scheduleBackups } from "../backups/schedule.ts";
-import { type Config, ConfigError } from "../config.ts";
+import { type Config, ConfigError } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { openUsageDatabase } from "../storage/engines/usage.ts";
@@ -32,7 +32,8 @@ export function startBackups(
     everyMs: config.BACKUP_EVERY_MINUTES * 60_000,
     keep: config.BACKUP_KEEP,
     async open() {
-      const usage = await openUsageDatabase(database); // creates the usage file if the server has not counted anything yet
+      // creates the usage file if the server has not counted anything yet
+      const usage = await openUsageDatabase(database);
       await usage.close();
       return openBackgroundReader(database.path);
     },

@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/settings.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Caches, openCaches } from "../storage/caches.ts";
 import type { Engine } from "../storage/engine.ts";

@@ -1,4 +1,4 @@
-import { type Config, ConfigError } from "../config.ts";
+import { type Config, ConfigError } from "../config/settings.ts";
 import type { Counters } from "../counters/counters.ts";
 import { type JournalOptions, journaledCounters } from "../counters/memory/journal.ts";
 import { memoryCounters } from "../counters/memory/memory.ts";

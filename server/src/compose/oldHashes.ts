@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import { type Config, givenHmacSecret } from "../config.ts";
+import { givenHmacSecret } from "../config/secrets.ts";
+import type { Config } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { guessResults, type OldHashes, openOldHashes } from "../oldHashes/oldHashes.ts";

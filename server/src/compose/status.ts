@@ -1,4 +1,5 @@
-import { type Config, shownSettings } from "../config.ts";
+import type { Config } from "../config/settings.ts";
+import { shownSettings } from "../config/shown.ts";
 import type { ServerStatus } from "../services.ts";
 import type { Engine } from "../storage/engine.ts";
 import { version } from "../version.ts";

@@ -1,4 +1,5 @@
-import { type Config, ConfigError, givenUpstreamRootKey } from "../config.ts";
+import { givenUpstreamRootKey } from "../config/secrets.ts";
+import { type Config, ConfigError } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Engine } from "../storage/engine.ts";

@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { unknownPath } from "../http/wrongTarget.ts";
 import type { Operation } from "../operation.ts";

@@ -1,6 +1,6 @@
+import type { Access } from "../http/access.ts";
 import { documentRoute } from "../http/documentRoute.ts";
 import { type Exchange, pathOf, type Responder } from "../http/exchange.ts";
-import type { Access } from "../http/operationRoute.ts";
 import type { MoreRoutes } from "../http/serve.ts";
 import { unknownPath } from "../http/wrongTarget.ts";
 import type { Operation } from "../operation.ts";

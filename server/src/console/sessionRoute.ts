@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Caller } from "../domain/caller.ts";
 import { looksLikeRootKey } from "../domain/secrets.ts";
-import { Failure, invalid } from "../errors.ts";
+import { Failure, invalid } from "../errors/failure.ts";
 import { bodyBudget } from "../http/admission.ts";
 import { type Authentication, authenticate, judged } from "../http/authenticate.ts";
 import { declaredLength, dropBody, readBody } from "../http/body.ts";

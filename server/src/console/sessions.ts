@@ -1,5 +1,5 @@
 import { type Caller, serverPermission } from "../domain/caller.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import { judged } from "../http/authenticate.ts";
 import type { Services } from "../services.ts";
 import { type AuditEvent, insertAuditEvents } from "../storage/queries/audit.ts";

@@ -1,95 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  allOrNone,
-  base,
-  type Clock,
-  firstViolation,
-  neverAboveTheLimit,
-  play,
-  soonEnough,
-} from "../../test/model.ts";
-import { type Services, startServices } from "../../test/services.ts";
+import { backends, testCounters } from "../../test/backends.ts";
+import { allOrNone, firstViolation, neverAboveTheLimit, soonEnough } from "../../test/model.ts";
 import type { Space, Window } from "../domain/windows.ts";
-import { type Counters, counterKey, type Hit } from "./counters.ts";
-import { memoryCounters } from "./memory/memory.ts";
-import { redisCounters } from "./redis/redis.ts";
+import { counterKey } from "./counters.ts";
 
-/**
- * The backends on which every test below runs. `clock` is the time that the backend sees. Some tests play random
- * histories, which are sequences of hits from `test/model.ts`. `part` is the share of them that a backend plays: slower
- * backends play fewer.
- */
-const backends: { name: string; part: number; open: (clock: Clock) => Counters | Promise<Counters> }[] = [
-  {
-    name: "memory",
-    part: 1,
-    open: (clock) => memoryCounters({ nowMs: () => clock.nowMs, maxBytes: 256 * 2 ** 20 }),
-  },
-  { name: "Redis", part: 1 / 50, open: inRedis },
-  { name: "memory while Redis is unreachable", part: 1 / 10, open: withoutRedis },
-];
-
-let redis: Services | undefined;
-afterAll(() => redis?.stop());
-
-/** Opens counters in Redis. If they ever decide without Redis, they throw, so the test fails. */
-async function inRedis(clock: Clock): Promise<Counters> {
-  redis = await startServices("redis");
-  const elsewhere = (): never => {
-    throw new Error("decided without Redis");
-  };
-  return redisCounters({
-    url: redis.environment["TEST_REDIS_URL"] ?? "",
-    deadlineMs: 10_000,
-    monotonicMs: () => clock.nowMs,
-    redisNowMs: () => clock.nowMs,
-    liveNodes: () => 1,
-    maxLocalBytes: 2 ** 20,
-    newId: () => "test",
-    onLoss: elsewhere,
-    onLocalDecision: elsewhere,
-    onDown: elsewhere,
-    onBack: elsewhere,
-  });
-}
-
-/** Opens counters whose Redis is down, so that this process decides alone. */
-async function withoutRedis(clock: Clock): Promise<Counters> {
-  return redisCounters({
-    url: "redis://127.0.0.1:1",
-    deadlineMs: 25,
-    monotonicMs: () => clock.nowMs,
-    liveNodes: () => 1,
-    maxLocalBytes: 256 * 2 ** 20,
-    newId: () => "test",
-    onLoss: () => {},
-    onLocalDecision: () => {},
-    onDown: () => {},
-    onBack: () => {},
-  });
-}
-
-describe.each(backends)("counters in $name", ({ open, part }) => {
-  const clock: Clock = { nowMs: 1_750_000_000_000 };
-  let counters: Counters;
-  beforeAll(async () => {
-    counters = await open(clock);
-  });
-  afterAll(() => counters.close());
-
-  /** Returns the seeds for which this backend runs random histories: the first `part` of `count` seeds, starting at `from`. */
-  const histories = (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) });
-
-  let subjects = 0;
-  const fresh = (change: Partial<Window> = {}): Window => {
-    subjects += 1;
-    return { ...base, subject: `fresh${subjects}`, ...change };
-  };
-  const hit = async (...windows: Window[]): Promise<Hit> => counters.hit(windows);
-  const passes = async (...windows: Window[]): Promise<boolean> => (await counters.hit(windows)).passed;
-  /** Reads the state of a window by a hit with a cost of 0, which changes nothing. */
-  const look = async (window: Window) => (await counters.hit([{ ...window, cost: 0 }])).windows[0];
+describe.each(backends)("counters in $name", (backend) => {
+  const { clock, counters, histories, fresh, hit, passes, look } = testCounters(backend);
 
   test("no window ever counts more than its limit, in random histories", async () => {
     expect(await firstViolation(counters, clock, histories(1, 100_000), neverAboveTheLimit)).toBeUndefined();
@@ -144,54 +61,6 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect([await look(free), await look(full)]).toEqual(before);
   });
 
-  test("a hit that is given back at once leaves every counter unchanged", async () => {
-    const one = fresh({ limit: 100, durationMs: 60_000 });
-    const other = fresh({ limit: 100, durationMs: 3_600_000 });
-    for (const pauseMs of [0, 1, 500, 999, 1, 1001, 30_000, 59_999, 60_000]) {
-      await hit(one);
-      clock.nowMs += pauseMs;
-      const before = [await look(one), await look(other)];
-      const first = await hit(one, other, one);
-      const second = await hit(other, one);
-      await counters.giveBack(second);
-      await counters.giveBack(first);
-      expect([await look(one), await look(other)]).toEqual(before);
-    }
-  });
-
-  test("giving back the same hit twice gives back once", async () => {
-    const window = fresh({ limit: 10, cost: 2 });
-    const first = await hit(window);
-    await hit(window);
-    await counters.giveBack(first);
-    await counters.giveBack(first);
-    expect((await look(window))?.remaining).toBe(8);
-  });
-
-  test("giving back a cost that no longer counts does not lower any counter", async () => {
-    const window = fresh({ limit: 10, cost: 2 });
-    const early = [await hit(window), await hit(window)];
-    clock.nowMs += window.durationMs;
-    expect((await look(window))?.remaining).toBe(10);
-    for (const given of early.slice(0, 1)) await counters.giveBack(given);
-    expect((await look(window))?.remaining).toBe(10);
-    await hit(window);
-    for (const given of early) await counters.giveBack(given);
-    expect((await look(window))?.remaining).toBe(8);
-  });
-
-  test("giving back removes the cost, even if its entry was merged with another", async () => {
-    const window = fresh({ limit: 10_000, durationMs: 60_000 });
-    const hits: Hit[] = [];
-    for (let i = 0; i < 50; i += 1) {
-      hits.push(await hit({ ...window, cost: i + 1 }));
-      clock.nowMs += 700;
-    }
-    for (const [i, given] of hits.entries()) if (i % 2 === 0) await counters.giveBack(given);
-    // Hits with an odd cost were given back. The even costs still count: 2 + 4 + … + 50 = 650.
-    expect((await look(window))?.remaining).toBe(10_000 - 650);
-  });
-
   test("a counter that is named twice in one call counts both costs, and the second sees the first", async () => {
     const window = fresh({ limit: 5, cost: 2 });
     const passed = await hit(window, { ...window, cost: 3 });
@@ -203,78 +72,6 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect(refused.windows.map((one) => one.remaining)).toEqual([5, 5]);
     await counters.giveBack(passed);
     expect((await look(window))?.remaining).toBe(5);
-  });
-
-  test("a cost of `remaining` passes, and one more is refused", async () => {
-    const check = async (window: Window): Promise<void> => {
-      const { remaining = 0 } = (await look(window)) ?? {};
-      expect(await passes({ ...window, cost: remaining + 1 })).toBe(false);
-      const spent = await hit({ ...window, cost: remaining });
-      expect(spent.passed || remaining === 0).toBe(true);
-      await counters.giveBack(spent);
-    };
-    const { from, to } = histories(600_001, 1000);
-    for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
-  });
-
-  test("a refused cost passes at `reset`, and not a millisecond earlier", async () => {
-    const check = async (window: Window): Promise<void> => {
-      for (const cost of [1, Math.ceil(window.limit / 2), window.limit]) {
-        const { passed, windows, receipt } = await hit({ ...window, cost });
-        await counters.giveBack({ passed, windows, receipt });
-        if (passed || cost > window.limit) continue;
-        const resetInMs = windows[0]?.resetInMs ?? 0;
-        expect(resetInMs).toBeGreaterThan(0);
-        expect(resetInMs).toBeLessThanOrEqual(window.durationMs);
-        clock.nowMs += resetInMs - 1;
-        expect(await passes({ ...window, cost })).toBe(false);
-        clock.nowMs += 1;
-        expect(await passes({ ...window, cost })).toBe(true);
-      }
-    };
-    const { from, to } = histories(610_001, 1000);
-    for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
-  });
-
-  test("after a hit that passed, `reset` is when the window is empty again", async () => {
-    const window = fresh({ limit: 5, cost: 2, durationMs: 60_000 });
-    expect(await look(window)).toEqual({ passed: true, remaining: 5, resetInMs: 0 });
-    expect((await hit(window)).windows).toEqual([{ passed: true, remaining: 3, resetInMs: 60_000 }]);
-    clock.nowMs += 59_999;
-    expect(await look(window)).toEqual({ passed: true, remaining: 3, resetInMs: 1 });
-    clock.nowMs += 1;
-    expect(await look(window)).toEqual({ passed: true, remaining: 5, resetInMs: 0 });
-  });
-
-  test("the reset of a cost above the limit is a whole duration away, whatever the window has counted", async () => {
-    const window = fresh({ limit: 5, durationMs: 60_000 });
-    const tooMuch = { ...window, cost: 6 };
-    const expectNever = async (remaining: number): Promise<void> => {
-      // the hit is sent twice, since a backend may remember the first refusal and repeat it
-      for (const again of [1, 2]) {
-        const never = { passed: false, remaining, resetInMs: 60_000, again };
-        expect({ ...(await hit(tooMuch)).windows[0], again }).toEqual(never);
-      }
-    };
-    await expectNever(5);
-    const both = await hit({ ...window, cost: 3 }, { ...window, cost: 3 });
-    expect(both.windows[1]).toEqual({ passed: false, remaining: 5, resetInMs: 60_000 });
-    await hit({ ...window, cost: 2 });
-    clock.nowMs += 100;
-    await expectNever(3);
-    await hit({ ...window, cost: 3 });
-    clock.nowMs += 100;
-    await expectNever(0);
-    expect((await hit(fresh({ limit: 0 }))).windows[0]?.resetInMs).toBe(10_000);
-  });
-
-  test("a window whose latest cost was given back is empty again when its earlier costs expire", async () => {
-    const window = fresh({ limit: 5, durationMs: 60_000 });
-    const emptyAtMs = clock.nowMs + 60_000;
-    await hit(window);
-    clock.nowMs += 30_000;
-    await counters.giveBack(await hit(window));
-    expect(await look(window)).toEqual({ passed: true, remaining: 4, resetInMs: emptyAtMs - clock.nowMs });
   });
 
   test("a new limit keeps the counter, and a lower one takes back no cost", async () => {
@@ -321,48 +118,6 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     expect((await look(window))?.passed).toBe(true);
   });
 
-  test("a peek finds what a hit then finds, and changes nothing, in random histories", async () => {
-    const { from, to } = histories(700_001, 5000);
-    const peeking = peekedTwin(counters);
-    for (let seed = from; seed <= to; seed += 1) await play(peeking, clock, seed, {});
-    for (let seed = 1; seed <= Math.ceil(50 * part); seed += 1) {
-      await play(peeking, clock, 800_000 + seed, { steps: 200, dense: true });
-    }
-  }, 60_000);
-
-  test("a refused cost passes at the time that a peek returns, and not a millisecond earlier", async () => {
-    const check = async (window: Window): Promise<void> => {
-      const asked = { ...window, cost: Math.ceil(window.limit / 2) };
-      const [peeked] = await counters.peek([asked]);
-      const { passesInMs = 0 } = peeked ?? {};
-      if (passesInMs > 0) {
-        clock.nowMs += passesInMs - 1;
-        expect(await passes(asked)).toBe(false);
-        clock.nowMs += 1;
-      }
-      expect(await counters.peek([asked])).toMatchObject([{ passed: true, passesInMs: 0 }]);
-      expect(await passes(asked)).toBe(true);
-    };
-    const { from, to } = histories(620_001, 1000);
-    for (let seed = from; seed <= to; seed += 1) await play(counters, clock, seed, {}, check);
-  }, 30_000);
-
-  test("a peek returns what is used, and that a cost above the limit never passes", async () => {
-    const window = fresh({ limit: 5, cost: 3, durationMs: 60_000 });
-    const empty = { passed: true, limit: 5, used: 0, emptyInMs: 0, passesInMs: 0 };
-    expect(await counters.peek([window])).toEqual([empty]);
-    await hit(window);
-    clock.nowMs += 100;
-    const full = { passed: false, limit: 5, used: 3, emptyInMs: 59_900, passesInMs: 59_900 };
-    expect(await counters.peek([window])).toEqual([full]);
-    const never = { ...full, passesInMs: undefined };
-    expect(await counters.peek([{ ...window, cost: 6 }])).toEqual([never]);
-    expect(await counters.peek([{ ...window, limit: 2, cost: 0 }])).toEqual([
-      { passed: false, limit: 2, used: 3, emptyInMs: 59_900, passesInMs: 59_900 },
-    ]);
-    expect(await counters.peek([])).toEqual([]);
-  });
-
   test("subjects that differ in any character are different counters", async () => {
     const odd = [
       "",
@@ -389,37 +144,6 @@ describe.each(backends)("counters in $name", ({ open, part }) => {
     for (const window of windows) expect(await passes(window)).toBe(false);
   });
 });
-
-/**
- * Wraps counters. Each hit is preceded by a peek, which must predict the hit's result. Each hit is then repeated for a
- * second set of subjects, without a peek. Both hits must have the same result, so the peeks have changed nothing.
- */
-function peekedTwin(counters: Counters): Counters {
-  const twins = new WeakMap<Hit, Hit>();
-  return {
-    ...counters,
-    async hit(windows) {
-      const peeked = await counters.peek(windows);
-      expect(await counters.peek(windows)).toEqual(peeked);
-      const hit = await counters.hit(windows);
-      for (const [place, state] of hit.windows.entries()) {
-        const { passed, limit = 0, used = 0, passesInMs } = peeked[place] ?? {};
-        expect(passed).toBe(state.passed);
-        if (passed === false) expect(passesInMs ?? windows[place]?.durationMs).toBe(state.resetInMs);
-        if (!hit.passed) expect(Math.max(0, limit - used)).toBe(state.remaining);
-      }
-      const twin = await counters.hit(windows.map((one) => ({ ...one, subject: `${one.subject} twin` })));
-      expect(twin.windows).toEqual(hit.windows);
-      twins.set(hit, twin);
-      return hit;
-    },
-    async giveBack(hit) {
-      await counters.giveBack(hit);
-      const twin = twins.get(hit);
-      if (twin !== undefined) await counters.giveBack(twin);
-    },
-  };
-}
 
 test("two different counters never have the same key", () => {
   const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom("/", "1", "0", "a", "k") }));

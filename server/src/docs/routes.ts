@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import { documentRoute } from "../http/documentRoute.ts";
 import { type Exchange, pathOf, smallResponse } from "../http/exchange.ts";
 import { page } from "../http/page.ts";

@@ -20,7 +20,7 @@ export type QuotaRule = {
   autoApply: boolean;
 };
 
-/** Units on top of what the periods allow. `expiresAtMs` null: never expires. */
+/** Extra units of a quota, on top of what its periods allow. `expiresAtMs` null: never expires. */
 export type Grant = { id: string; amount: number; left: number; expiresAtMs: number | null };
 
 export type Quota = QuotaRule & {
@@ -31,7 +31,10 @@ export type Quota = QuotaRule & {
    * so that it gives units back only to the quota and the period from which it took them
    */
   epoch: number;
-  /** units used in this period within the limit and as overage, without those from grants or carried over from before */
+  /**
+   * units used or held in this period, within the limit and as overage, without those from grants or carried over
+   * from before
+   */
   used: number;
   /** unused units of the previous period, which can be spent until this period ends */
   carried: number;
@@ -98,6 +101,18 @@ function scheduled(quota: QuotaRule, nowMs: number): Period {
 
 function scheduleOf({ unit, every, timeZone, anchor }: QuotaRule): Schedule {
   return { unit, every, timeZone, anchor: anchor === "first_use" ? 0 : anchor };
+}
+
+/**
+ * When the next two periods begin, if nothing is used until then. All later periods allow as much as the second, except
+ * for grants that expire. The first may allow less: it gets only those unused units that the current period leaves.
+ * Takes the quota that `quotaAt` returns.
+ */
+export function nextResetsMs(quota: Quota): number[] {
+  if (quota.period === null) return [];
+  const { endMs } = quota.period;
+  const next = quotaAt(quota, endMs).period;
+  return next === null ? [endMs] : [endMs, next.endMs];
 }
 
 /** The units left, without overage. Takes the quota that `quotaAt` returns. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import { bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

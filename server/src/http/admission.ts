@@ -1,5 +1,5 @@
 import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
@@ -78,7 +78,8 @@ const longestWaitMs = 1_000;
  */
 const decisionsPerCall = 64;
 /**
- * In a turn without decisions, at most 16 queued calls start. A decision that arrives meanwhile waits a few milliseconds.
+ * In a turn without decisions, at most 16 queued calls start. A decision that arrives meanwhile waits a
+ * few milliseconds.
  */
 const callsPerTurn = 16;
 const reportedEveryMs = 10_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import { type BodyBudget, bodyBudget } from "./admission.ts";
 import { declaredLength, dropBody, readBody as readDeclared, readPaced } from "./body.ts";
 

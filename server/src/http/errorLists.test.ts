@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectUndisturbed, type ServingSubject, startSubject, watch } from "../../test/bystander.ts";
 import { type Reply, startTest } from "../../test/harness.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import { migrateKeys } from "../operations/keys/migrateKeys.ts";
 import { parseInput } from "../parse.ts";
 

@@ -1,7 +1,7 @@
-import { catalogue } from "../errors.ts";
+import { catalogue } from "../errors/catalogue.ts";
 import { documentOf, html, page } from "./page.ts";
 
-const rows = Object.entries(catalogue);
+const rows = Object.entries(catalogue).sort(([, a], [, b]) => a.status - b.status);
 const prefix = "/errors/";
 
 /** Returns the page of the error whose type ends with this path; undefined if no error has that type. */

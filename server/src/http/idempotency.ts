@@ -1,5 +1,5 @@
 import { hash, hkdfSync } from "node:crypto";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import type { Idempotency } from "../run.ts";
 import { open, seal } from "../sealing.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { catalogue, type ErrorCode } from "../errors.ts";
+import { catalogue, type ErrorCode } from "../errors/catalogue.ts";
 import { type JsonSchema, jsonSchema } from "../jsonSchema.ts";
 import type { Operation, Permission } from "../operation.ts";
 import { isWrite } from "../run.ts";

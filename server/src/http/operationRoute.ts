@@ -1,19 +1,18 @@
 import type { Caller } from "../domain/caller.ts";
 import { forwardingHeader } from "../domain/forwarding.ts";
 import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
-import type { ErrorBody, Failure } from "../errors.ts";
+import type { Failure } from "../errors/failure.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Operation } from "../operation.ts";
-import { type Call, type Idempotency, type Result, refusalOf, run } from "../run.ts";
+import { type Result, refusalOf, run } from "../run.ts";
 import type { Services } from "../services.ts";
-import { type BodyBudget, bodyBudget, type Door, doors, kindOf, through } from "./admission.ts";
-import { type Authentication, authenticate, secretOf } from "./authenticate.ts";
+import type { Access } from "./access.ts";
+import { bodyBudget, doors, kindOf, through } from "./admission.ts";
 import { type BodyTaker, declaredLength, dropBody, isSmall, readBody, takeSmall } from "./body.ts";
 import type { Exchange, Exchanges, Responder } from "./exchange.ts";
 import { checkHead } from "./head.ts";
-import { idempotencyOf } from "./idempotency.ts";
-import { checkMediaType, readJson } from "./readJson.ts";
+import { type Asked, RequestCall, type Route } from "./requestCall.ts";
 import { type WorkspaceLimit, workspaceLimit } from "./workspaceLimit.ts";
 import { wrongMethod } from "./wrongTarget.ts";
 
@@ -29,27 +28,6 @@ export type OperationOptions = {
 
 /** Bodies above 16 KiB that are being read or worked on may hold this much memory together. */
 const bodyBytes = 64 * 1024 * 1024;
-
-/** How a request is authenticated: by a root key, or by a session of the console. */
-export type Access = {
-  /** Called before the body is read. Errors: why the request is refused, whoever the caller is. */
-  admit?(exchange: Exchange): void;
-  /** Errors: why the caller is unknown or refused. */
-  caller(exchange: Exchange): Caller | Promise<Caller>;
-  /** The secret that the caller presented. It encrypts the responses that are kept for repeated requests. */
-  secret(request: Request): string;
-  /** where the calls come from, for the audit trail; undefined: the API */
-  via?: "console";
-};
-
-/** Access by the root key in the Authorization header. */
-export function rootKeyAccess(authentication: Authentication): Access {
-  return {
-    caller: (exchange) =>
-      authenticate(exchange.request.headers.get("authorization"), exchange, authentication),
-    secret: ({ headers }) => secretOf(headers.get("authorization")),
-  };
-}
 
 export type OperationResponder = (operation: Operation, access: Access) => Responder;
 
@@ -96,8 +74,8 @@ function respondToSmall(exchange: Exchange, route: Route): Promise<Response> {
 }
 
 /**
- * Reads a large body only if the caller is known. If the caller is refused, the runtime skips the body up to its declared
- * length. If no length is declared, the server closes the connection.
+ * Reads a large body only if the caller is known. If the caller is refused, the runtime skips the body up to its
+ * declared length. If no length is declared, the server closes the connection.
  */
 async function respondToLarge(
   exchange: Exchange,
@@ -144,21 +122,6 @@ async function respondLater(exchange: Exchange, route: Route, result: Promise<Re
     return route.refuse(exchange, refusalOf(error));
   }
 }
-
-/** What all requests of an operation share. */
-type Route = {
-  operation: Operation;
-  access: Access;
-  door: Door;
-  services: Services;
-  /** the services without the upstream, for requests that another server forwarded; undefined if there is no upstream */
-  withoutUpstream: Services | undefined;
-  limit: WorkspaceLimit | undefined;
-  bodies: BodyBudget;
-} & Exchanges;
-
-/** A request whose body has been read. */
-type Asked = { exchange: Exchange; body: Uint8Array; route: Route };
 
 /** A request with a small body, which may not have arrived yet. */
 class SmallRequest implements Asked, BodyTaker {
@@ -214,75 +177,4 @@ function runCall(_: unknown, asked: Asked, caller: Caller): ReturnType<typeof ru
   const { services, withoutUpstream, operation } = asked.route;
   const isForwarded = withoutUpstream !== undefined && asked.exchange.request.headers.has(forwardingHeader);
   return run(isForwarded ? withoutUpstream : services, operation, new RequestCall(asked, caller));
-}
-
-/** The request as `run` needs it. A class, since seven closures would be seven more objects for each request. */
-class RequestCall implements Call {
-  readonly caller: Caller;
-  readonly requestId: string;
-  readonly via: Call["via"];
-  readonly #asked: Asked;
-
-  constructor(asked: Asked, caller: Caller) {
-    this.caller = caller;
-    this.requestId = asked.exchange.requestId;
-    this.via = asked.route.access.via;
-    this.#asked = asked;
-  }
-
-  idempotency(): Idempotency | undefined {
-    const { exchange, body, route } = this.#asked;
-    const { request } = exchange;
-    const secret = route.access.secret(request);
-    // a stored response is found only by its owner; in the console this is the session, since another session of the
-    // same root key could not decrypt the response
-    const owner = this.via === undefined ? this.caller.rootKeyId : secret;
-    const call = { secret, owner, operation: route.operation.name, body };
-    return idempotencyOf(request.headers.get("idempotency-key"), call);
-  }
-
-  body(): unknown {
-    const { exchange, body, route } = this.#asked;
-    if (body.byteLength === 0 && needsNoBody(route.operation)) return {};
-    checkMediaType(exchange.request.headers);
-    exchange.input = readJson(body);
-    return exchange.input;
-  }
-
-  remoteAddress(): string {
-    return this.#asked.exchange.address();
-  }
-
-  userAgent(): string | undefined {
-    return this.#asked.exchange.request.headers.get("user-agent")?.slice(0, 512);
-  }
-
-  auditsNothing(): void {
-    this.#asked.exchange.auditsNothing = true;
-  }
-
-  note(fields: Exchange["notes"]): void {
-    Object.assign(this.#asked.exchange.notes, fields);
-  }
-
-  /** Admits and counts all entries of a batch but one, since the request has been admitted and counted as one. */
-  admitEntries<T>(count: number, work: () => MaybePromise<T>): MaybePromise<T> {
-    const { exchange, route } = this.#asked;
-    if (count === 1) return work();
-    const counted: MaybePromise<void> = route.limit?.(this.caller.workspaceId, exchange.headers, count - 1);
-    return whenAvailable(counted, () => through(route.door, work, undefined, count - 1));
-  }
-
-  refuseEntry(error: unknown): ErrorBody {
-    return this.#asked.route.refuseEntry(this.#asked.exchange, error);
-  }
-}
-
-const withoutBody = new WeakMap<Operation, boolean>();
-
-/** Whether no field of the operation is required: an empty body then means an empty object. */
-function needsNoBody(operation: Operation): boolean {
-  const known = withoutBody.get(operation) ?? operation.input.safeParse({}).success;
-  withoutBody.set(operation, known);
-  return known;
 }

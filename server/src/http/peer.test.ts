@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { startServer } from "../compose.ts";
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/read.ts";
 import { rootKeySecret } from "../domain/secrets.ts";
 import { randomBytes } from "../runtime.ts";
 

@@ -1,4 +1,5 @@
-import { catalogue, type ErrorBody, Failure } from "../errors.ts";
+import { catalogue } from "../errors/catalogue.ts";
+import { type ErrorBody, Failure } from "../errors/failure.ts";
 import type { Operation } from "../operation.ts";
 
 export const json = "application/json";

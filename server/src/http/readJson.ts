@@ -1,4 +1,4 @@
-import { Failure, invalid } from "../errors.ts";
+import { Failure, invalid } from "../errors/failure.ts";
 import { scanJson } from "./scanJson.ts";
 
 /** Matches the media type of JSON in UTF-8 in all its spellings, and nothing else. */

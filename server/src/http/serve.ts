@@ -1,5 +1,6 @@
 import type { Operation } from "../operation.ts";
 import type { Services } from "../services.ts";
+import { rootKeyAccess } from "./access.ts";
 import type { Authentication } from "./authenticate.ts";
 import type { ClientAddress } from "./clientAddress.ts";
 import { documentRoute } from "./documentRoute.ts";
@@ -11,12 +12,7 @@ import { headFlaw } from "./head.ts";
 import { liveness, readiness } from "./health.ts";
 import { servedOpenapi } from "./openapi.ts";
 import { watchOpenFiles } from "./openFiles.ts";
-import {
-  type OperationOptions,
-  type OperationResponder,
-  operationRoutes,
-  rootKeyAccess,
-} from "./operationRoute.ts";
+import { type OperationOptions, type OperationResponder, operationRoutes } from "./operationRoute.ts";
 import { faultResponse } from "./problem.ts";
 import { unknownPath } from "./wrongTarget.ts";
 
@@ -42,7 +38,7 @@ export type HttpOptions = OperationOptions & {
   logInputs: boolean;
   /** undefined: requests are not traced */
   tracing: RequestTracing | undefined;
-  /** further paths, in addition to the API and its documents */
+  /** further paths, such as those of the console and the pages of `docs/` */
   more: MoreRoutes;
 };
 
@@ -64,7 +60,8 @@ export type HttpServer = {
 const runtimeBodyLimit = Number.MAX_SAFE_INTEGER;
 
 /**
- * Serves the operations, the health checks and the documents over HTTP.
+ * Serves the operations, the health checks, the front page, `openapi.json`, the error pages and the routes of
+ * `options.more` over HTTP.
  * Errors: what the runtime throws if it cannot listen on the address.
  */
 export function serveHttp(

@@ -1,5 +1,5 @@
 import type { Counters } from "../counters/counters.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 
 /** Counts requests against the workspace's limit, and writes what is left of it into the response's headers. */
 export type WorkspaceLimit = (

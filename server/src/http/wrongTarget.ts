@@ -1,5 +1,5 @@
 import { closest } from "../domain/closest.ts";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 import type { Operation } from "../operation.ts";
 
 /** `allowed` is a list of methods as the Allow header has it: `GET, HEAD`. */

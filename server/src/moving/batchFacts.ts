@@ -7,7 +7,15 @@ import { listSalted } from "../storage/queries/keys/waiting.ts";
 import type { Db } from "../storage/schema.ts";
 import type { Fields } from "./format.ts";
 import { referencesOf, uniqueColumns, uniqueText } from "./references.ts";
-import { idOf, type Row, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
+import {
+  columnsOf,
+  idOf,
+  type Row,
+  type StoredType,
+  subjectOf,
+  textIn,
+  type Written,
+} from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
 
 /** A row in the database that has the id or a unique text of a record that is to be imported. */
@@ -17,6 +25,7 @@ export type Found = {
   owner: string;
   workspaceId: string;
   isDeleted: boolean;
+  createdAtMs: number | undefined;
   /** for a key that was imported without a SHA-256: the SHA-256, if its first verification has supplied it since */
   learned: Learned | undefined;
 };
@@ -84,6 +93,7 @@ function foundOf(row: Row): Found {
     owner: String(row["subjectId"] ?? idOf(row)),
     workspaceId: String(row["workspaceId"]),
     isDeleted: (row["deletedAtMs"] ?? null) !== null,
+    createdAtMs: typeof row["createdAtMs"] === "number" ? row["createdAtMs"] : undefined,
     learned:
       typeof row["learnedAtMs"] === "number"
         ? { hash: String(row["hash"]), learnedAtMs: row["learnedAtMs"] }
@@ -164,13 +174,17 @@ const byType = <T>(make: (type: StoredType) => T) =>
 const deletedColumn = (type: StoredType) =>
   type === "key" || type === "api" ? sql.ref("deletedAtMs") : sql`null`;
 
+const createdColumn = (type: StoredType) =>
+  columnsOf(type).includes("createdAtMs") ? sql`, "createdAtMs"` : sql``;
+
 const learnedColumns = (type: StoredType) => (type === "key" ? sql`, "hash", "learnedAtMs"` : sql``);
 
 /** Looks in every workspace, because ids are unique in the whole database. */
 const findById = byType((type) =>
   prepared(
     (db, { ids }: Ids): CompiledQuery<Row> =>
-      sql<Row>`select "id", "workspaceId", ${deletedColumn(type)} as "deletedAtMs" ${learnedColumns(type)}
+      sql<Row>`select "id", "workspaceId", ${deletedColumn(type)} as "deletedAtMs"
+        ${createdColumn(type)} ${learnedColumns(type)}
         from ${sql.table(storedIn[type].table)} where ${isIn("id", ids)}`.compile(db),
   ),
 );

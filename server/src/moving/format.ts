@@ -44,7 +44,10 @@ export type Header = z.output<typeof header>;
 
 const ref = word(3, 255);
 const id = (what: string) => ref.describe(what);
-const createdAtMs = instant.describe("When the record was created.");
+const createdAtMs = instant
+  .nullable()
+  .default(null)
+  .describe("When the record was created. Omitted: when it was first imported.");
 const updatedAtMs = instant
   .nullable()
   .default(null)

@@ -5,11 +5,11 @@ import type { UsageDatabase } from "../storage/engines/usage.ts";
 import { insertAuditEvents } from "../storage/queries/audit.ts";
 import type { Tx } from "../storage/schema.ts";
 import type { RecordType } from "./format.ts";
+import { importLastUses, importUsage, type UnstoredUsage } from "./importUsage.ts";
 import { judgeBatch, type Known, type Outcome, type Rules } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import type { StoredType } from "./storedRecords.ts";
 import { timedWriter } from "./timedWriter.ts";
-import { importLastUses, importUsage } from "./usageRecords.ts";
 
 export type ImportTarget = {
   engine: Engine;
@@ -49,14 +49,16 @@ export type Report = {
 const mostListed = 100;
 /** The import reads up to this many records before it begins a transaction, which then never waits for the document. */
 const mostAtOnce = 512;
-/** After each transaction, the import pauses for this share of the transaction's duration, so that a server can write. */
+/**
+ * After each transaction, the import pauses for this share of the transaction's duration, so that a server can write.
+ */
 const pausePart = 0.25;
 
 /**
- * Imports records in short transactions. If the import is interrupted, every record is either imported completely or not at
- * all, and another run imports the rest. Records that exist already are kept unless `replace` is set. A record that cannot be
- * imported is counted and listed in the report; the others are still imported.
- * Errors: `StorageError`, and the errors of `entries`. `report` then says what was done before.
+ * Imports records in short transactions. If the import is interrupted, every record is either imported completely or
+ * not at all, and another run imports the rest. Records that exist already are kept unless `replace` is set. A record
+ * that cannot be imported is counted and listed in the report; the others are still imported. Errors: `StorageError`,
+ * and the errors of `entries`. `report` then says what was done before.
  */
 export async function importRecords(
   target: ImportTarget,
@@ -91,13 +93,14 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
     apis: new Map(),
     starts: new Map(),
   };
+  const unstored: UnstoredUsage = { lastUses: new Map(), kindAndDay: "", counts: new Map() };
   const write = timedWriter(target.monotonicMs ?? (() => performance.now()));
   let hasAudited = false;
 
   async function writeStored(batch: readonly Entry[]): Promise<Outcome[]> {
     const { engine, workspaceId } = target;
     const type = batch[0]?.type as StoredType;
-    const context = { engine: engine.name, workspaceId, type, ...options, known };
+    const context = { engine: engine.name, workspaceId, type, ...options, known, nowMs: target.now() };
     if (options.dryRun) return (await judgeBatch(engine.slow, context, batch)).outcomes;
     const all: Outcome[] = [];
     while (all.length < batch.length) {
@@ -124,7 +127,7 @@ function openRun(target: ImportTarget, options: ImportOptions, report: Report) {
       const type = batch[0]?.type;
       const outcomes =
         type === "usage" || type === "lastUse"
-          ? await writeUsage(target, options, batch, known)
+          ? await writeUsage(target, batch, known, options.dryRun ? unstored : undefined)
           : type === "rootKey" && !options.rootKeys
             ? batch.map((): Outcome => ({ kind: "omitted" }))
             : await writeStored(batch);
@@ -138,7 +141,9 @@ function isChange({ kind }: Outcome): boolean {
   return kind === "created" || kind === "changed";
 }
 
-/** Adds one audit event per import, in the transaction of its first change. An import that changes nothing has no event. */
+/**
+ * Adds one audit event per import, in the transaction of its first change. An import that changes nothing has no event.
+ */
 async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget): Promise<void> {
   await insertAuditEvents(tx, [
     {
@@ -157,22 +162,23 @@ async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget)
   ]);
 }
 
+/** Writes usage. A dry run passes `unstored`, and writes nothing. */
 async function writeUsage(
   { usage, workspaceId }: ImportTarget,
-  { dryRun }: ImportOptions,
   batch: readonly Entry[],
   { aliases }: Known,
+  unstored: UnstoredUsage | undefined,
 ): Promise<Outcome[]> {
   const current = (id: string) => aliases.get(id) ?? id;
   const lastUses = batch.flatMap(({ type, fields }) =>
     type === "lastUse" ? { ...fields, keyId: current(fields.keyId) } : [],
   );
-  if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, dryRun);
+  if (lastUses.length > 0) return importLastUses(usage, workspaceId, lastUses, unstored);
   const counts = batch.flatMap(({ type, fields }) => {
     if (type !== "usage") return [];
     return fields.subjectId === undefined ? fields : { ...fields, subjectId: current(fields.subjectId) };
   });
-  return importUsage(usage, workspaceId, counts, dryRun);
+  return importUsage(usage, workspaceId, counts, unstored);
 }
 
 function isHmac(hash: string): boolean {

@@ -1,5 +1,6 @@
 import { isSalted, mostOfOneStart, mostWork, workOf } from "../domain/oldHashes.ts";
 import { type ApisByKeyspace, parseGiven } from "../domain/permissionUrns.ts";
+import { inByteOrder } from "../storage/batches.ts";
 import type { Engine } from "../storage/engine.ts";
 import { keyspaceIdOf } from "../storage/queries/apis.ts";
 import { waitingStates } from "../storage/queries/keys/waiting.ts";
@@ -11,8 +12,8 @@ import { isReferenced, ownerFields, referencesOf, referringFields, uniqueTextsOf
 import { type Read, readRecords, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
 
 /**
- * What becomes of a record. `kept`: the record in the database stays unchanged although it differs. `omitted`: it is a root key,
- * and the option `--root-keys` is not set.
+ * What becomes of a record. `kept`: the record in the database stays unchanged although it differs. `omitted`: it is a
+ * root key, and the option `--root-keys` is not set.
  */
 export type Outcome =
   | { kind: "created" | "unchanged" | "changed" | "omitted" }
@@ -44,8 +45,8 @@ export type Rules = {
   /** change records that exist to the fields of the document */
   replace: boolean;
   /**
-   * Encrypts a recoverable key again, under this server's recovery key. null: import the key as not recoverable. undefined:
-   * refuse the record.
+   * Encrypts a recoverable key again, under this server's recovery key. null: import the key as not recoverable.
+   * undefined: refuse the record.
    */
   reseal(sealed: string): string | null | undefined;
 };
@@ -55,6 +56,8 @@ export type BatchContext = Rules & {
   workspaceId: string;
   type: StoredType;
   known: Known;
+  /** the time of the import */
+  nowMs: number;
 };
 
 /** A record with its outcome. `fields` are to be written; their references are ids of records in the workspace. */
@@ -119,7 +122,7 @@ function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written
   const { workspaceId, type, known } = context;
   const { id } = given;
   const stored = facts.byId.get(id);
-  const fields = asLearned(given, stored?.learned);
+  const fields = asCreated(asLearned(given, stored?.learned), stored?.createdAtMs ?? context.nowMs);
   const refuse = (reason: string): Decision => ({ outcome: { kind: "refused", reason }, fields });
   if (stored !== undefined && stored.workspaceId !== workspaceId) return refuse(notAvailable("id"));
   if (stored?.isDeleted === true) {
@@ -154,6 +157,11 @@ function asLearned<T extends Written>(fields: T, learned: Learned | undefined): 
   return learned === undefined || !waits ? fields : { ...fields, ...learned, pendingMigrationId: null };
 }
 
+/** If a record does not say when it was created, a stored one keeps its time, and a new one is created now. */
+function asCreated<T extends Written>(fields: T, createdAtMs: number): T {
+  return fields["createdAtMs"] === null ? { ...fields, createdAtMs } : fields;
+}
+
 function flawOf(
   context: BatchContext,
   facts: Facts,
@@ -182,8 +190,8 @@ function flawOf(
 }
 
 /**
- * Refuses a key with a salted hash if too many such keys have the same start. A verification must compare the presented key
- * with the hash of each of them, which is slow by design.
+ * Refuses a key with a salted hash if too many such keys have the same start. A verification must compare the presented
+ * key with the hash of each of them, which is slow by design.
  */
 function flawOfStart(
   { dryRun, replace, known }: BatchContext,
@@ -290,8 +298,8 @@ function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | 
 }
 
 /**
- * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. The sealed text of a key is
- * not compared, because encrypting the same key twice gives different texts.
+ * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. The sealed text of a
+ * key is not compared, because encrypting the same key twice gives different texts.
  */
 function canonical(fields: Written): string {
   const { sealed, grants: _, ...others } = fields;
@@ -306,7 +314,8 @@ function canonical(fields: Written): string {
 
 /**
  * The fields of a record. A reference to a record that is not imported becomes a reference to the one that the
- * workspace has instead (see `Known`). Repeated references are removed.
+ * workspace has instead (see `Known`). Lists of references have no order in the database: they are sorted as the
+ * database returns them, and repeated references are removed.
  */
 function withAliases<T extends Written>(fields: T, type: StoredType, { aliases, owners }: Known): T {
   const current = (id: string) => aliases.get(id) ?? id;
@@ -314,7 +323,7 @@ function withAliases<T extends Written>(fields: T, type: StoredType, { aliases, 
   for (const field of referringFields(type)) {
     const value = fields[field];
     if (typeof value === "string") changed[field] = current(value);
-    else if (Array.isArray(value) && value.length > 0) changed[field] = [...new Set(value.map(current))];
+    else if (Array.isArray(value) && value.length > 0) changed[field] = inByteOrder(value.map(current));
   }
   const ownerField = ownerFields[type];
   const owner = ownerField === undefined ? undefined : owners.get(textIn(fields, ownerField));

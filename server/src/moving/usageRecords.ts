@@ -1,8 +1,7 @@
 import { outcomes, periodMs, subjectKinds } from "../domain/usage.ts";
-import type { UsageDatabase, UsageInsert, UsageSql } from "../storage/engines/usage.ts";
-import { type CountTable, countColumns, nameKey, numberNames, setLastUses } from "../usage/countStore.ts";
+import type { UsageSql } from "../storage/engines/usage.ts";
+import type { CountTable } from "../usage/countStore.ts";
 import type { Fields } from "./format.ts";
-import type { Outcome } from "./judgeBatch.ts";
 
 type UsageFields = Fields<"usage">;
 
@@ -76,11 +75,12 @@ async function daysOf(sql: UsageSql, workspaceNo: number, kindNo: number) {
   return { first, last };
 }
 
+/** The counts of one day and kind, for the subjects whose numbers are from `from` to `to`, both included. */
 type Slice = { workspaceNo: number; kindNo: number; day: number; from: number; to: number };
 type Count = { subjectId: string; outcome: number; count: number; credits: number };
 
 /** The counts of one slice. The rows with tag 0 count all verifications, whether they have tags or not. */
-function countsOf(sql: UsageSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
+export function countsOf(sql: UsageSql, { workspaceNo, kindNo, day, from, to }: Slice): Promise<Count[]> {
   const parts = tables.map(
     ([table, perDay]) => `select "subjectNo", "outcome", "count", "credits" from "${table}"
       where "workspaceNo" = $1 and "kind" = $2 and "tagNo" = 0 and "subjectNo" between $3 and $4
@@ -116,84 +116,4 @@ export async function* readLastUses(sql: UsageSql, workspaceId: string): AsyncGe
     if (last === undefined || page.length < pageSize) return;
     afterId = last.keyId;
   }
-}
-
-/** Imports when keys were last used. If the database has a later time for a key, it is kept. */
-export async function importLastUses(
-  sql: UsageSql,
-  workspaceId: string,
-  uses: readonly Fields<"lastUse">[],
-  dryRun: boolean,
-): Promise<Outcome[]> {
-  const outcomesOf: Outcome[] = [];
-  for (const { keyId, atMs } of uses) {
-    const [stored] = await sql.rows<{ atMs: number }>(
-      `select "atMs" from "lastUses" where "workspaceId" = $1 and "keyId" = $2`,
-      workspaceId,
-      keyId,
-    );
-    outcomesOf.push({
-      kind: stored === undefined ? "created" : stored.atMs < atMs ? "changed" : "unchanged",
-    });
-  }
-  const rows = uses.map(({ keyId, atMs }) => [workspaceId, keyId, atMs] as const);
-  if (!dryRun) await setLastUses(sql, rows);
-  return outcomesOf;
-}
-
-/** Imports counts by day, except if the database already has a count for the same subject, day and outcome. */
-export async function importUsage(
-  database: UsageDatabase,
-  workspaceId: string,
-  counts: readonly UsageFields[],
-  dryRun: boolean,
-): Promise<Outcome[]> {
-  if (dryRun) return counts.map(() => ({ kind: "created" }));
-  return database.transaction(async (tx) => {
-    const today = Math.max(...counts.map(({ day }) => dayOf(day)));
-    const names = counts.map((count) => ({
-      kind: subjectKinds[count.kind],
-      workspaceId,
-      name: count.subjectId ?? workspaceId,
-    }));
-    const workspace = { kind: subjectKinds.workspace, workspaceId, name: workspaceId };
-    const numbers = await numberNames(tx, [workspace, ...names], today);
-    const workspaceNo = numbers.get(nameKey(workspace)) ?? 0;
-    const outcomesOf: Outcome[] = [];
-    for (const [index, count] of counts.entries()) {
-      const name = names[index];
-      if (name === undefined) continue;
-      const subjectNo = numbers.get(nameKey(name)) ?? 0;
-      outcomesOf.push(await insertCount(tx, { workspaceNo, subjectNo, kindNo: name.kind }, count));
-    }
-    return outcomesOf;
-  });
-}
-
-type Subject = { workspaceNo: number; kindNo: number; subjectNo: number };
-
-async function insertCount(
-  tx: UsageSql,
-  { workspaceNo, kindNo, subjectNo }: Subject,
-  fields: UsageFields,
-): Promise<Outcome> {
-  const day = dayOf(fields.day);
-  const outcome = outcomes.indexOf(fields.outcome);
-  const slice = { workspaceNo, kindNo, day, from: subjectNo, to: subjectNo };
-  const stored = (await countsOf(tx, slice)).find((one) => one.outcome === outcome);
-  if (stored?.count === fields.count && stored.credits === fields.credits) return { kind: "unchanged" };
-  if (stored !== undefined) return { kind: "kept", reason: "the database has other counts for this day" };
-  const row = [workspaceNo, kindNo, day, subjectNo, 0, outcome, fields.count, fields.credits];
-  await tx.insert(days, [row]);
-  return { kind: "created" };
-}
-
-const days: UsageInsert = {
-  table: "usageDays",
-  columns: Object.fromEntries(countColumns.map((name) => [name, "int64" as const])),
-  end: "",
-};
-
-function dayOf(date: string): number {
-  return Math.floor(Date.parse(date) / periodMs.day);
 }

@@ -16,10 +16,15 @@ import {
 } from "./storedRecords.ts";
 import { type Codec, type Rows, type Stored, storedIn } from "./tables.ts";
 
-/** How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to a megabyte. */
+/**
+ * How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to
+ * a megabyte.
+ */
 const rowsAtOnce = [64, 8, 1] as const;
 
-/** Writes the records that are to be created or changed. Returns the ids that must be evicted from the servers' caches. */
+/**
+ * Writes the records that are to be created or changed. Returns the ids that must be evicted from the servers' caches.
+ */
 export async function writeBatch(
   tx: Tx,
   { workspaceId, type, engine }: BatchContext,
@@ -124,8 +129,8 @@ async function insert(tx: Tx, engine: Engine["name"], table: Table, rows: readon
 }
 
 /**
- * The rows as JSON. Characters that are not valid Unicode are replaced, since PostgreSQL would refuse them in JSON. The driver
- * replaces them in the same way in an ordinary parameter.
+ * The rows as JSON. Characters that are not valid Unicode are replaced, since PostgreSQL would refuse them in JSON. The
+ * driver replaces them in the same way in an ordinary parameter.
  */
 function jsonOf(rows: readonly Row[]): string {
   return JSON.stringify(rows, (_, value: unknown) =>
@@ -137,8 +142,9 @@ function jsonOf(rows: readonly Row[]): string {
 const conflict = (table: Table) => (table === "balances" ? sql`on conflict do nothing` : sql``);
 
 /**
- * Two statements that insert rows: `values` has a parameter for each value, and `json` has one parameter for any number of rows.
- * SQLite is five times faster with `values`. PostgreSQL is faster with `json`, which saves round trips and long statements.
+ * Two statements that insert rows: `values` has a parameter for each value, and `json` has one parameter for any number
+ * of rows. SQLite is five times faster with `values`. PostgreSQL is faster with `json`, which saves round trips and
+ * long statements.
  */
 function inserterOf(table: Table, columns: readonly string[]) {
   const names = sql.join(["workspaceId", ...columns].map((name) => sql.ref(name)));

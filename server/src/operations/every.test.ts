@@ -1,20 +1,17 @@
+/** What every operation promises about its description, its input and its callers, before it does anything. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { engines, everything, type Reply, startTest, type TestServer } from "../../test/harness.ts";
+import { expectErrorResponse, flawsOf, forAll, isOffered, needsOf } from "../../test/everyOperation.ts";
+import { everything, type Reply, startTest, type TestServer } from "../../test/harness.ts";
 import { readReply } from "../../test/reply.ts";
 import { fieldsOf, type JsonSchema, objectsOf, type Path, without, withValue } from "../../test/schemas.ts";
-import { testServer } from "../../test/setUp.ts";
-import { dump } from "../../test/tables.ts";
 import { boundsOf, ofBounds, wrongFor } from "../../test/values.ts";
-import { exampleIn, makeWorld } from "../../test/world.ts";
 import { actions, type Resource } from "../domain/caller.ts";
 import { memberPath } from "../domain/location.ts";
 import { rootKeySecret } from "../domain/secrets.ts";
-import { catalogue, Failure, type Flaw } from "../errors.ts";
+import { catalogue } from "../errors/catalogue.ts";
 import { jsonSchema } from "../jsonSchema.ts";
-import type { Operation, Permission } from "../operation.ts";
-import { parseInput } from "../parse.ts";
-import { isWrite } from "../run.ts";
+import type { Operation } from "../operation.ts";
 import { randomBytes } from "../runtime.ts";
 import { operations } from "./index.ts";
 
@@ -22,13 +19,6 @@ const schemaOf = (operation: Operation) => jsonSchema(operation.input, "input") 
 const allPermissions = (Object.keys(actions) as Resource[]).flatMap((resource) =>
   actions[resource].map((action) => `${resource}.*.${action}`),
 );
-const needsOf = (operation: Operation): Permission[] => [
-  operation.permission,
-  ...(operation.alsoNeeds ?? []),
-];
-/** Whether this server offers the operation. Some exist only to return the error that they are not offered. */
-const isOffered = ({ output, example }: Operation) => output === undefined || example.output !== undefined;
-const forAll = (permission: Permission) => permission.replace("<id>", "*");
 
 const unknownField = { message: "is not a known field" };
 
@@ -46,35 +36,6 @@ function asAlone({ judgesEntries }: Operation, reply: Reply): Reply {
   if (judgesEntries !== true || reply.status !== 200) return reply;
   const [{ error }] = reply.body.data;
   return { ...reply, status: error.status, body: { meta: reply.body.meta, error } };
-}
-
-function flawsOf(operation: Operation, body: unknown): readonly Flaw[] {
-  try {
-    parseInput(operation.input, body);
-    return [];
-  } catch (error) {
-    if (error instanceof Failure) return error.flaws;
-    throw error;
-  }
-}
-
-/** Expects the members and headers that every error response has. */
-function expectRefusal(reply: Reply, status: number): void {
-  const { requestId } = reply.body.meta;
-  const { errors, ...error } = reply.body.error;
-  expect({ ...reply.body, error }).toEqual({
-    meta: { requestId: reply.headers.get("x-request-id") },
-    error: {
-      title: expect.any(String),
-      detail: expect.any(String),
-      status,
-      type: expect.stringMatching(/^http:\/\/.*\/errors\/(unkey|user)\/[a-z_]+\/[a-z_]+$/),
-    },
-  });
-  expect(requestId).toMatch(/^req_[0-9A-Za-z]{22}$/);
-  expect(reply.headers.get("cache-control")).toBe("no-store");
-  expect(reply.status).toBe(status);
-  if (status === 400) expect(errors).toBeArray();
 }
 
 describe.each(operations)("$name", (operation) => {
@@ -99,7 +60,7 @@ describe.each(operations)("$name", (operation) => {
     server.call(operation.name, body, { rootKey: permitted, ...options });
   const refused = async (body: unknown, status: number, options = {}) => {
     const reply = asAlone(operation, await call(body, options));
-    expectRefusal(reply, status);
+    expectErrorResponse(reply, status);
     return reply;
   };
   const unknownKey = () => rootKeySecret(randomBytes(24));
@@ -291,140 +252,3 @@ describe.each(operations)("$name", (operation) => {
     for (const code of operation.errors) expect(catalogue[code]).toBeDefined();
   });
 });
-
-/** The paths at which a response has null, except inside `meta`, where any JSON is allowed. */
-function nullsIn(value: unknown, at = ""): string[] {
-  if (value === null) return [at];
-  if (typeof value !== "object") return [];
-  return Object.entries(value).flatMap(([name, inner]) =>
-    name === "meta" && at !== "" ? [] : nullsIn(inner, `${at}.${name}`),
-  );
-}
-
-/** By operation, the paths of response members that may be null, since an official client of Unkey requires them. */
-const mayBeNull: Record<string, RegExp> = {
-  "rootKeys.listKeys": /\.(name|expires)$/,
-  "workspace.getLimits": /\.limit$/,
-};
-
-/** The permissions that an operation's example needs in addition to those that every call of the operation needs. */
-const furtherNeeds: Record<string, string[]> = {
-  "permissions.createRole": ["rbac.*.add_permission_to_role", "rbac.*.create_permission"],
-  "rootKeys.createKey": ["api.*.read_api", "api.*.read_key"],
-  "rootKeys.rerollKey": ["api.*.read_api"],
-  "analytics.getUsage": ["api.*.read_analytics"], // an identity's keys may be in any api
-};
-
-describe.each(operations.filter((operation) => !isOffered(operation)))(
-  "$name",
-  ({ name, errors, example }) => {
-    test("returns its documented error, but 400 if the query is empty", async () => {
-      const server = await startTest();
-      const [code = "unexpected_error"] = errors;
-      expectRefusal(await server.call(name, example.input), catalogue[code].status);
-      for (const query of ["", " \n\t"]) expectRefusal(await server.call(name, { query }), 400);
-      await server.stop();
-    });
-  },
-);
-
-describe.each(operations.filter(isOffered))("$name", (operation) => {
-  test("needs no more than the permissions it names, for all things or for this one", async () => {
-    const server = await startTest();
-    const world = await makeWorld(server, "first");
-    const further = furtherNeeds[operation.name] ?? [];
-    const ids: Record<string, string> = {
-      api: world.apiId,
-      identity: world.identityId,
-      root_key: world.rootKeyId,
-    };
-    const forOne = (permission: Permission) =>
-      permission.replace("<id>", ids[permission.split(".")[0] ?? ""] ?? world.namespaceId);
-    for (const narrowed of isWrite(operation) ? [forOne] : [forAll, forOne]) {
-      const rootKey = await server.makeRootKey([...needsOf(operation).map(narrowed), ...further]);
-      const reply = await server.call(operation.name, exampleIn(operation, world), { rootKey });
-      expect([reply.status, reply.body.error]).toEqual([200, undefined]);
-    }
-    await server.stop();
-  });
-});
-
-describe.each(engines)("on $name,", (engine) => {
-  const server = testServer({ engine });
-
-  describe.each(operations.filter(isOffered))("$name", (operation) => {
-    let story: Awaited<ReturnType<typeof callTwice>>;
-    beforeAll(async () => {
-      story = await callTwice(server, operation);
-    });
-
-    test("returns its example in the success envelope, as its schema says, and null only where clients expect it", () => {
-      const { first } = story;
-      const shape = operation.output ?? (operation.page && z.array(operation.page));
-      expect([first.status, first.body.error]).toEqual([200, undefined]);
-      const { meta, data, pagination, warnings = [], ...more } = first.body;
-      expect(more).toEqual({});
-      if (shape !== undefined) expect(warnings).toEqual([]);
-      expect(meta).toEqual({ requestId: first.headers.get("x-request-id") });
-      expect(first.headers.get("cache-control")).toBe("no-store");
-      expect(first.headers.get("content-type")).toBe("application/json");
-      expect("data" in first.body).toBe(shape !== undefined);
-      expect(shape?.safeParse(data).error).toBeUndefined();
-      expect(pagination?.hasMore).toBe(operation.page && false);
-      const expected = mayBeNull[operation.name] ?? /\.remaining$/;
-      expect(nullsIn(first.body).filter((at) => !expected.test(at))).toEqual([]);
-    });
-
-    if (!isWrite(operation)) return;
-
-    test("leaves a trace of every change in the audit trail, by ids and names of fields", () => {
-      const { first, before, after } = story;
-      const rows = after.audit.filter((row) => !before.audit.includes(row)).map((row) => JSON.parse(row));
-      if (after.rest !== before.rest) expect(rows).not.toEqual([]);
-      for (const row of rows) {
-        expect(row).toMatchObject({
-          workspaceId: story.workspaceId,
-          requestId: first.body.meta.requestId,
-          atMs: server.clock.nowMs,
-          event: expect.stringMatching(/^[a-zA-Z]+\.[a-z_]+$/),
-          targetId: expect.stringMatching(/^[a-z]+_[0-9A-Za-z]{22}$/),
-          actorId: expect.stringMatching(/^root_/),
-        });
-        expect(JSON.parse(row.fields)).toBeArray();
-      }
-    });
-
-    test("is done once for one Idempotency-Key, and returns the same response again", () => {
-      const { first, second, after, atLast } = story;
-      expect(second.text).toBe(first.text);
-      expect(first.headers.get("idempotent-replayed")).toBeNull();
-      expect(second.headers.get("idempotent-replayed")).toBe("true");
-      expect(atLast).toEqual(after);
-    });
-  });
-});
-
-/**
- * Sends the example twice with one Idempotency-Key, in a new workspace. Returns the replies, and the state of the
- * workspace before, between and after the two calls.
- */
-async function callTwice(server: TestServer, operation: Operation) {
-  const workspaceId = await server.makeWorkspace();
-  const rootKey = await server.makeRootKey(everything, { workspaceId });
-  const world = await makeWorld(server, "first", { workspaceId, rootKey });
-  const state = async () => {
-    const {
-      auditEvents: audit = [],
-      idempotency,
-      ...rest
-    } = await dump(server.services.engine.db, workspaceId);
-    return { audit, idempotency, rest: JSON.stringify(rest) };
-  };
-  const headers: Record<string, string> = isWrite(operation) ? { "Idempotency-Key": "order-1234" } : {};
-  const call = () => server.call(operation.name, exampleIn(operation, world), { rootKey, headers });
-  const before = await state();
-  const first = await call();
-  const after = await state();
-  const second = await call();
-  return { workspaceId, first, second, before, after, atLast: await state() };
-}

@@ -1,5 +1,6 @@
 import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
-import { catalogue, Failure } from "../errors.ts";
+import { catalogue } from "../errors/catalogue.ts";
+import { Failure } from "../errors/failure.ts";
 import type { Exchange, RequestTracing } from "../http/exchange.ts";
 import { toldMethod } from "../metrics.ts";
 import type { Result } from "../run.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/read.ts";
 import { tracingSettings } from "./settings.ts";
 
 const endpoint = "http://collector:4318";

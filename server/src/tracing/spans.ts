@@ -8,14 +8,14 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { Failure } from "../errors.ts";
+import { Failure } from "../errors/failure.ts";
 
 /** The span of the current request, or of the part of it that is running. It is kept across awaits. */
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
 /**
- * Runs `work` inside a child of the current span. Use it for work that waits for another process or a disk. If there is no
- * current span, it only runs `work`.
+ * Runs `work` inside a child of the current span. Use it for work that waits for another process or a disk. If there is
+ * no current span, it only runs `work`.
  */
 export async function spanAround<T>(
   tracer: Tracer,

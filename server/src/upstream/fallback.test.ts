@@ -1,7 +1,8 @@
 /** Tests fallback mode: the server decides, and asks its upstream about keys whose hash it does not know. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { engines, startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { stoppedAfterTest } from "../../test/setUp.ts";
 import {
   type Asked,
   makeApi,
@@ -15,14 +16,7 @@ import {
 
 const memory: TestEngine = { name: "sqlite in memory", url: () => ":memory:" };
 
-const started: { stop(): Promise<unknown> }[] = [];
-const kept = <T extends { stop(): Promise<unknown> }>(one: T): T => {
-  started.push(one);
-  return one;
-};
-afterEach(async () => {
-  for (const one of started.splice(0).reverse()) await one.stop();
-});
+const kept = stoppedAfterTest();
 
 const verify = async (server: TestServer, key: string, more: object = {}) =>
   server.call("keys.verifyKey", { key, ...more });

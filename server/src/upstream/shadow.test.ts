@@ -1,7 +1,8 @@
 /** Tests shadow mode: the upstream decides, and this server also verifies each key, compares, and learns hashes. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { engines, startTest, type TestEngine, type TestServer } from "../../test/harness.ts";
 import { expectRefusal } from "../../test/refusal.ts";
+import { stoppedAfterTest } from "../../test/setUp.ts";
 import { until } from "../../test/until.ts";
 import {
   makeApi,
@@ -15,14 +16,7 @@ import {
 import { listDifferences } from "../storage/queries/upstreamDifferences.ts";
 
 const memory: TestEngine = { name: "sqlite in memory", url: () => ":memory:" };
-const started: { stop(): Promise<unknown> }[] = [];
-const kept = <T extends { stop(): Promise<unknown> }>(one: T): T => {
-  started.push(one);
-  return one;
-};
-afterEach(async () => {
-  for (const one of started.splice(0).reverse()) await one.stop();
-});
+const kept = stoppedAfterTest();
 
 /**
  * Starts an upstream with a key, and a server in shadow mode that has the same key as a waiting key. The server knows

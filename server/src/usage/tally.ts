@@ -3,8 +3,8 @@ import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
 /**
- * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, it counts all events with
- * that outcome, whether they have tags or not.
+ * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, it counts all
+ * events with that outcome, whether they have tags or not.
  */
 export type Cell = {
   minute: number;
@@ -42,7 +42,7 @@ const maxCells = 300_000;
 const maxSubjects = 250_000;
 
 /** The state of a tally. `dirty` lists the subjects that have counts. */
-type Book = {
+type State = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];
   cells: number;
@@ -52,59 +52,59 @@ type Book = {
 
 /** Counts events by subject and minute until the caller takes the counts with `take`. */
 export function tally() {
-  const book: Book = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
+  const state: State = { workspaces: new Map(), dirty: [], cells: 0, subjects: 0, dropped: 0 };
   return {
     add(event: CountedEvent): void {
-      const workspace = workspaceOf(book, event.workspaceId);
+      const workspace = workspaceOf(state, event.workspaceId);
       const addition = additionOf(event, workspace.tags);
-      countFor(book, workspace.own, addition);
+      countFor(state, workspace.own, addition);
       // The caller was told that the key does not exist, so only the workspace counts the event.
       if (event.outcome === "NOT_FOUND") return;
       const { keyId, identityId, apiId, namespaceId } = event;
-      const key = subjectOf(book, workspace, "key", keyId, undefined);
-      const identity = subjectOf(book, workspace, "identity", identityId, key?.identity);
-      const api = subjectOf(book, workspace, "api", apiId, key?.api);
+      const key = subjectOf(state, workspace, "key", keyId, undefined);
+      const identity = subjectOf(state, workspace, "identity", identityId, key?.identity);
+      const api = subjectOf(state, workspace, "api", apiId, key?.api);
       if (key !== undefined) {
         key.identity = identity;
         key.api = api;
-        countFor(book, key, addition);
+        countFor(state, key, addition);
       }
-      if (identity !== undefined) countFor(book, identity, addition);
-      if (api !== undefined) countFor(book, api, addition);
-      const namespace = subjectOf(book, workspace, "namespace", namespaceId, undefined);
-      if (namespace !== undefined) countFor(book, namespace, addition);
+      if (identity !== undefined) countFor(state, identity, addition);
+      if (api !== undefined) countFor(state, api, addition);
+      const namespace = subjectOf(state, workspace, "namespace", namespaceId, undefined);
+      if (namespace !== undefined) countFor(state, namespace, addition);
     },
     /** the number of cells that wait to be stored */
-    size: () => book.cells,
-    dropped: () => book.dropped,
+    size: () => state.cells,
+    dropped: () => state.dropped,
     /** Returns the subjects that have counts. */
-    waiting: (): readonly Subject[] => book.dirty,
+    waiting: (): readonly Subject[] => state.dirty,
     forgetNumbers(): void {
-      for (const { own, subjects } of book.workspaces.values()) {
+      for (const { own, subjects } of state.workspaces.values()) {
         own.no = 0;
         for (const subject of subjects.values()) subject.no = 0;
       }
     },
     /**
-     * Removes the wanted subjects from those that have counts, and returns them. The caller must take the counts of each with
-     * `takeCells` before the next `add`.
+     * Removes the wanted subjects from those that have counts, and returns them. The caller must take the counts of
+     * each with `takeCells` before the next `add`.
      */
     take(isWanted: (subject: Subject) => boolean): Subject[] {
       const [taken, left]: [Subject[], Subject[]] = [[], []];
-      for (const subject of book.dirty) (isWanted(subject) ? taken : left).push(subject);
-      book.dirty = left;
-      book.cells -= taken.reduce((sum, subject) => sum + cellsOf(subject).length, 0);
-      if (book.subjects > maxSubjects && left.length === 0) {
-        book.workspaces = new Map();
-        book.subjects = 0;
+      for (const subject of state.dirty) (isWanted(subject) ? taken : left).push(subject);
+      state.dirty = left;
+      state.cells -= taken.reduce((sum, subject) => sum + cellsOf(subject).length, 0);
+      if (state.subjects > maxSubjects && left.length === 0) {
+        state.workspaces = new Map();
+        state.subjects = 0;
       }
       return taken;
     },
   };
 }
 
-function make(book: Book, workspaceId: string, kind: number, name: string): Subject {
-  book.subjects += 1;
+function make(state: State, workspaceId: string, kind: number, name: string): Subject {
+  state.subjects += 1;
   return {
     workspaceId,
     kind,
@@ -119,23 +119,23 @@ function make(book: Book, workspaceId: string, kind: number, name: string): Subj
   };
 }
 
-function workspaceOf(book: Book, id: string): Workspace {
-  let found = book.workspaces.get(id);
+function workspaceOf(state: State, id: string): Workspace {
+  let found = state.workspaces.get(id);
   if (found === undefined) {
     const name = ownCopy(id);
-    const own = make(book, name, subjectKinds.workspace, name);
+    const own = make(state, name, subjectKinds.workspace, name);
     found = { own, subjects: new Map(), tags: tagBudget() };
-    book.workspaces.set(name, found);
+    state.workspaces.set(name, found);
   }
   return found;
 }
 
 /**
- * Finds the subject with this id, and creates it if it is missing. `likely` is a guess that is tried first, because comparing
- * its name takes less time than looking up the id.
+ * Finds the subject with this id, and creates it if it is missing. `likely` is a guess that is tried first, because
+ * comparing its name takes less time than looking up the id.
  */
 function subjectOf(
-  book: Book,
+  state: State,
   workspace: Workspace,
   kind: "key" | "identity" | "api" | "namespace",
   id: string | undefined,
@@ -145,7 +145,7 @@ function subjectOf(
   if (likely?.name === id) return likely;
   let found = workspace.subjects.get(id);
   if (found === undefined) {
-    found = make(book, workspace.own.name, subjectKinds[kind], ownCopy(id));
+    found = make(state, workspace.own.name, subjectKinds[kind], ownCopy(id));
     workspace.subjects.set(found.name, found);
   }
   return found;
@@ -174,35 +174,35 @@ function additionOf(event: CountedEvent, budget: TagBudget): Addition {
   };
 }
 
-function countFor(book: Book, subject: Subject, addition: Addition): void {
+function countFor(state: State, subject: Subject, addition: Addition): void {
   const { atMs, minute, outcome, tags, count } = addition;
-  add(plainCell(book, subject, minute, outcome), addition);
-  for (const tag of tags) add(taggedCell(book, subject, minute, outcome, tag), addition);
+  add(plainCell(state, subject, minute, outcome), addition);
+  for (const tag of tags) add(taggedCell(state, subject, minute, outcome, tag), addition);
   if (count === 0) return; // a settlement is not a use of the key
   // An event more than a day before the last use means that the clock was wrong, and has been set back since.
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
 
 /** Registers a new cell. Returns `undefined` if there are too many cells; then the event is not counted. */
-function start(book: Book, subject: Subject, cell: Cell): Cell | undefined {
-  if (book.cells >= maxCells) {
-    book.dropped += 1;
+function start(state: State, subject: Subject, cell: Cell): Cell | undefined {
+  if (state.cells >= maxCells) {
+    state.dropped += 1;
     return undefined;
   }
-  book.cells += 1;
-  if (subject.cells.length === 0 && subject.tagged === undefined) book.dirty.push(subject);
+  state.cells += 1;
+  if (subject.cells.length === 0 && subject.tagged === undefined) state.dirty.push(subject);
   return cell;
 }
 
-function plainCell(book: Book, subject: Subject, minute: number, outcome: number): Cell | undefined {
+function plainCell(state: State, subject: Subject, minute: number, outcome: number): Cell | undefined {
   for (const cell of subject.cells) if (cell.minute === minute && cell.outcome === outcome) return cell;
-  const cell = start(book, subject, { minute, outcome, tag: undefined, count: 0, credits: 0 });
+  const cell = start(state, subject, { minute, outcome, tag: undefined, count: 0, credits: 0 });
   if (cell !== undefined) subject.cells.push(cell);
   return cell;
 }
 
 function taggedCell(
-  book: Book,
+  state: State,
   subject: Subject,
   minute: number,
   outcome: number,
@@ -211,7 +211,7 @@ function taggedCell(
   const name = `${minute}/${outcome}/${tag}`;
   const found = subject.tagged?.get(name);
   if (found !== undefined) return found;
-  const cell = start(book, subject, { minute, outcome, tag, count: 0, credits: 0 });
+  const cell = start(state, subject, { minute, outcome, tag, count: 0, credits: 0 });
   if (cell === undefined) return undefined;
   subject.tagged ??= new Map();
   subject.tagged.set(name, cell);

@@ -56,12 +56,13 @@ async function open() {
   return { sql: { ...usage, rows }, clock, seen, rowOf, store };
 }
 
-const queryOf = (hours: number): TopQuery => ({
+/** A query over this many hours, which ended `ago` hours before `endMs`. */
+const queryOf = (hours: number, ago = 0): TopQuery => ({
   workspaceId: "ws_1",
   of: "key",
   period: "hour",
-  startMs: endMs - hours * hour,
-  endMs,
+  startMs: endMs - (ago + hours) * hour,
+  endMs: endMs - ago * hour,
   outcome: undefined,
   limit: 1,
 });
@@ -142,6 +143,20 @@ describe("a query for the most active keys", () => {
     expect(await readFor(6)).toEqual({ hours: 6, all: 0 });
     await addKeys(2_000, 60); // now not even one fits
     expect(await readFor(6)).toEqual({ hours: 0, all: 1 });
+  });
+
+  test("keeps the sums of another query over as many hours that ended earlier or later", async () => {
+    const { sql, clock, seen } = await open();
+    const sums = topSums(() => clock.nowMs, { bytes: 2 ** 20, ms: 1_000 });
+    const hoursReadFor = async (ago: number) => {
+      seen.hours = 0;
+      const found = await findTop(sql, queryOf(6, ago), { sums, isRest: false });
+      expect(found).toEqual([{ name: "key_1", count: 600 }]);
+      return seen.hours;
+    };
+    const read: number[] = [];
+    for (const ago of [2, 12, 4, 2, 12, 4, 1, 12]) read.push(await hoursReadFor(ago));
+    expect(read).toEqual([6, 6, 6, 0, 0, 0, 2, 0]); // an hour later, one hour leaves the window and one enters it
   });
 
   test("whose sums do not fit into memory is tried again only after an hour", async () => {

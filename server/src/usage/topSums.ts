@@ -14,7 +14,9 @@ const limits = { bytes: 64 * 1024 * 1024, ms: 25 };
 const mostWindows = 32;
 /** The maximum length of a window. Counts by hour are kept for less time, but a wrong clock may have misdated some. */
 const mostHours = 2_500;
-/** Windows that were unused for this long are forgotten. A window that did not fit into memory is tried again after it. */
+/**
+ * Windows that were unused for this long are forgotten. A window that did not fit into memory is tried again after it.
+ */
 const keptMs = periodMs.hour;
 const minutesPerHour = 60;
 
@@ -22,17 +24,16 @@ const minutesPerHour = 60;
 export type Hours = { first: number; last: number };
 
 /**
- * A query over these hours. `isRest`: the previous call of `find` was about the same query and returned `unfinished`, so
- * this call must read the rest.
+ * A query over these hours. `isRest`: the previous call of `find` was about the same query and returned `unfinished`,
+ * so this call must read the rest.
  */
 type Question = { workspaceNo: number; query: TopQuery; hours: Hours; isRest: boolean };
 
+/** What a window has the sums of: which counts, and of how many hours. The same series have the same `name`. */
+type Series = ReturnType<typeof seriesOf>;
+
 /** The sum of each subject's counts from the hour `first` up to, but not including, the hour `end`. */
-type Window = {
-  name: string;
-  workspaceNo: number;
-  kind: number;
-  outcome: number | undefined;
+type Window = Series & {
   first: number;
   end: number;
   sums: ReturnType<typeof sumsByNumber>;
@@ -71,7 +72,7 @@ export function topSums(nowMs: () => number, most = limits) {
     },
     /** Adds rows that were added to the counts by minute. */
     add(rows: readonly CountRow[]): void {
-      for (const window of windows.values()) {
+      for (const window of windows) {
         const isAdded = (row: CountRow) => !contains(window, row) || window.sums.add(row[3], row[6]);
         keep(window, rows.every(isAdded));
       }
@@ -79,9 +80,9 @@ export function topSums(nowMs: () => number, most = limits) {
     /** Forgets the windows that contain this slice of counts by hour, because it was moved to the counts by day. */
     forget({ table, workspaceNo, kind }: Slice, start: number): void {
       if (table !== "usageHours") return; // sums include minutes and hours, so moves between these do not matter
-      for (const [name, window] of windows) {
+      for (const window of windows) {
         const isOfWindow = window.workspaceNo === workspaceNo && window.kind === kind;
-        if (isOfWindow && window.first <= start && start < window.end) windows.delete(name);
+        if (isOfWindow && window.first <= start && start < window.end) windows.delete(window);
       }
     },
     /** Forgets the windows that were not used for an hour. Call it every now and then. */
@@ -91,80 +92,83 @@ export function topSums(nowMs: () => number, most = limits) {
   };
 }
 
-/** The windows that are kept in memory. */
+/** The windows (sums over a time span) that are kept in memory. Several of one series may end at different hours. */
 function windowCache(nowMs: () => number, mostBytes: number) {
   /** in the order of their last use */
-  const windows = new Map<string, Window>();
-  /** until when windows with these names are refused as too large, so that not every query reads their counts in vain */
-  const refusedUntilMs = new Map<string, number>();
+  const windows = new Set<Window>();
+  /** by the name of a series that did not fit into memory: until when its queries add up the stored counts instead */
+  const tooLargeUntilMs = new Map<string, number>();
 
   /**
-   * Returns the window for a query: one in memory that can move on to these hours, or else a new, empty one. Returns
-   * undefined if there are too many hours, if the window was refused within the last hour, or if this is the rest of a
-   * query and the window with its first part is gone. If each rest could start with a new window, a query might never
-   * finish.
+   * Returns the window for a query: of those in memory that can move on to these hours, the one with the latest end, or
+   * else a new, empty one. Returns undefined if there are too many hours, or if the window would be new although one of
+   * the series did not fit into memory within the last hour, or although this is the rest of a query. If each rest
+   * could start with a new window, a query might never finish.
    */
   function use(question: Question): Window | undefined {
-    const empty = emptyWindow(question, mostBytes);
-    const { name } = empty;
-    const known = windows.get(name);
-    const isUsable = known !== undefined && canMoveOn(known, question.hours);
-    if (question.isRest && !isUsable) return undefined;
-    if (isTooLong(question.hours) || nowMs() < (refusedUntilMs.get(name) ?? 0)) return undefined;
-    const window = isUsable ? known : empty;
+    const { hours, isRest } = question;
+    const series = seriesOf(question);
+    const usable = [...windows].filter((one) => one.name === series.name && canMoveOn(one, hours));
+    const [known] = usable.sort((one, other) => other.end - one.end);
+    const isTooLarge = nowMs() < (tooLargeUntilMs.get(series.name) ?? 0);
+    if (isTooLong(hours) || (known === undefined && (isRest || isTooLarge))) return undefined;
+    const window = known ?? emptyWindow(series, hours, mostBytes);
     window.usedAtMs = nowMs();
-    windows.delete(name);
-    windows.set(name, window);
+    windows.delete(window);
+    windows.add(window);
     return window;
   }
 
   /**
-   * Keeps a window whose sums have changed, and evicts others for it. Refuses it if it does not fit into memory. Returns
+   * Keeps a window whose sums have changed, and evicts others for it. Drops it if it does not fit into memory. Returns
    * whether it was kept.
    */
   function keep(window: Window, fits: boolean): boolean {
-    if (!fits) refuse(window);
+    if (!fits) dropTooLarge(window);
     evict();
-    return windows.has(window.name);
+    return windows.has(window);
   }
 
-  /** Forgets a window that does not fit into memory, and refuses windows with its name for an hour. */
-  function refuse({ name }: Window): void {
-    windows.delete(name);
-    refusedUntilMs.set(name, nowMs() + keptMs);
+  /** Forgets a window that does not fit into memory. For an hour, `use` returns no new window of its series. */
+  function dropTooLarge(window: Window): void {
+    windows.delete(window);
+    tooLargeUntilMs.set(window.name, nowMs() + keptMs);
   }
 
   /** Evicts the least recently used windows until the others fit into memory. */
   function evict(): void {
-    let bytes = [...windows.values()].reduce((sum, { sums }) => sum + sums.bytes(), 0);
-    for (const window of windows.values()) {
+    let bytes = [...windows].reduce((sum, { sums }) => sum + sums.bytes(), 0);
+    for (const window of windows) {
       if (bytes <= mostBytes && windows.size <= mostWindows) return;
-      if (windows.size === 1) refuse(window);
-      else windows.delete(window.name);
+      if (windows.size === 1) dropTooLarge(window);
+      else windows.delete(window);
       bytes -= window.sums.bytes();
     }
   }
 
   function forgetUnused(): void {
-    for (const [name, { usedAtMs }] of windows) if (nowMs() - usedAtMs >= keptMs) windows.delete(name);
-    for (const [name, untilMs] of refusedUntilMs) if (nowMs() >= untilMs) refusedUntilMs.delete(name);
+    for (const window of windows) if (nowMs() - window.usedAtMs >= keptMs) windows.delete(window);
+    for (const [name, untilMs] of tooLargeUntilMs) if (nowMs() >= untilMs) tooLargeUntilMs.delete(name);
   }
 
   function clear(): void {
     windows.clear();
-    refusedUntilMs.clear();
+    tooLargeUntilMs.clear();
   }
 
   return { windows, use, keep, forgetUnused, clear };
 }
 
-/** Returns a new window for a query. No hour of it has been read yet. */
-function emptyWindow({ workspaceNo, query, hours: { first } }: Question, mostBytes: number): Window {
+function seriesOf({ workspaceNo, query }: Question) {
   const kind = subjectKinds[query.of];
   const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
   const length = Math.ceil(query.endMs / periodMs.hour) - Math.floor(query.startMs / periodMs.hour);
-  const name = `${workspaceNo}/${kind}/${outcome}/${length}`;
-  return { name, workspaceNo, kind, outcome, first, end: first, sums: sumsByNumber(mostBytes), usedAtMs: 0 };
+  return { name: `${workspaceNo}/${kind}/${outcome}/${length}`, workspaceNo, kind, outcome };
+}
+
+/** Returns a new window. No hour of it has been read yet. */
+function emptyWindow(series: Series, { first }: Hours, mostBytes: number): Window {
+  return { ...series, first, end: first, sums: sumsByNumber(mostBytes), usedAtMs: 0 };
 }
 
 const isTooLong = ({ first, last }: Hours) => last - first >= mostHours;

@@ -21,8 +21,8 @@ import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
 /**
- * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside it if it is SQLite. `eventsKeptMs` says how
- * long events are kept: 0 for not at all, undefined for as long as there is space.
+ * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside it if it is SQLite. `eventsKeptMs`
+ * says how long events are kept: 0 for not at all, undefined for as long as there is space.
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
@@ -52,7 +52,7 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
     return [await follow(await database, order, place)];
   } catch (error) {
     disconnect(); // the next order opens a new connection
-    if (order.kind === "add") return [progress()];
+    if (order.kind === "add") return [addResult()];
     throw error;
   }
 });
@@ -86,7 +86,7 @@ async function follow(
     case "add":
       await store(usage);
       await maintain(usage, order.oldTimeMs, place);
-      return progress();
+      return addResult();
     case "touch":
       await usage.transaction((tx) => setLastUses(tx, usesOf(order.uses)));
       return undefined;
@@ -173,8 +173,8 @@ async function store(usage: UsageDatabase): Promise<void> {
 }
 
 /**
- * Moves and deletes old rows, and keeps usage within its space. If `oldTimeMs` is undefined, no row is moved or deleted because
- * of its age.
+ * Moves and deletes old rows, and keeps usage within its space. If `oldTimeMs` is undefined, no row is moved or deleted
+ * because of its age.
  */
 async function maintain(
   usage: UsageDatabase,
@@ -190,8 +190,8 @@ async function maintain(
   evicted += await keepWithin(usage, maxBytes, sums.forget);
 }
 
-/** The response to an `add` order. */
-const progress = () => ({
+/** The result of an `add` order, see `UsageResults`. */
+const addResult = (): UsageResults["add"] => ({
   events: events.dropped(),
   counts: counts.dropped(),
   evicted,

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { Failure } from "../../src/errors.ts";
+import { Failure } from "../../src/errors/failure.ts";
 import { problemBody, problemType } from "../../src/http/problem.ts";
 import type { TestServer } from "../harness.ts";
 

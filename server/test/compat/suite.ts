@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { catalogue } from "../../src/errors.ts";
+import { catalogue } from "../../src/errors/catalogue.ts";
 import { operations } from "../../src/operations/index.ts";
 import { engines, startTest, type TestServer } from "../harness.ts";
 import type { Case } from "./cases/case.ts";

@@ -1,6 +1,6 @@
 /** The tests of tracing start this. It serves one request, and prints which modules it has loaded. */
 import { startServer } from "../../src/compose.ts";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/read.ts";
 
 const server = await startServer(readConfig(process.env), {
   nowMs: Date.now,

@@ -3,7 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfig, refuseSplitCounters } from "../../src/config.ts";
+import { readConfig, refuseSplitCounters } from "../../src/config/read.ts";
 import { readText } from "./dockerfile.ts";
 import { tool } from "./tools.ts";
 

@@ -45,9 +45,9 @@ export const betterAuthTables: readonly WantedTable[] = [
 ];
 
 /**
- * Reads the keys of better-auth's api-key plugin (1.7) from SQLite, PostgreSQL or a MySQL dump. The plugin hashes keys as
- * Latchkey does. Each of its configurations becomes an api, each user or organization an identity, and each action on a
- * resource a permission.
+ * Reads the keys of better-auth's api-key plugin (1.7) from SQLite, PostgreSQL or a MySQL dump. The plugin hashes keys
+ * as Latchkey does. Each of its configurations becomes an api, each user or organization an identity, and each action
+ * on a resource a permission.
  */
 export async function* readBetterAuth(
   database: ForeignDatabase,
@@ -70,15 +70,15 @@ async function* permissionsAndApis(
   database: ForeignDatabase,
   reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
-  const { apiId: givenApiId, nowMs } = reading;
+  const { apiId: givenApiId } = reading;
   const stored = await database.rows(`select distinct "permissions" from "${table}"`);
   for (const slug of new Set(stored.flatMap(({ permissions }) => slugsOf(permissions)))) {
-    yield { type: "permission", id: permissionId(slug, reading), slug, name: slug, createdAtMs: nowMs };
+    yield { type: "permission", id: permissionId(slug, reading), slug, name: slug };
   }
   if (givenApiId !== undefined) return;
   for (const { configId } of await database.rows(`select distinct "configId" from "${table}"`)) {
     const name = `${product} ${textOf(configId) ?? ""}`.trim();
-    yield { type: "api", id: apiId(configId, reading), name, createdAtMs: nowMs };
+    yield { type: "api", id: apiId(configId, reading), name };
   }
 }
 
@@ -94,7 +94,7 @@ function slugsOf(permissions: unknown): string[] {
 }
 
 function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
-  const { apiId: givenApiId, nowMs, note } = reading;
+  const { apiId: givenApiId, note } = reading;
   const name = textOf(row["name"]);
   const sourceId = idOf(row["id"]) ?? "";
   if (hasWrongExpiry(sourceId, row["expiresAt"], note)) return undefined;
@@ -110,7 +110,7 @@ function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
     meta: objectOf(row["metadata"]),
     enabled: row["enabled"] === null || isSet(row["enabled"]), // to the plugin, null means enabled
     expiresAtMs: timeOf(row["expiresAt"]),
-    createdAtMs: timeOf(row["createdAt"]) ?? nowMs,
+    createdAtMs: timeOf(row["createdAt"]),
     updatedAtMs: timeOf(row["updatedAt"]),
     ratelimits: limitsOf(row, sourceId, reading),
     permissions: slugsOf(row["permissions"]).map((slug) => permissionId(slug, reading)),
@@ -129,8 +129,8 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * The credits of a key. If the plugin refills them after an interval, they become a quota whose period begins with the first
- * use, and whose current period has the units that are left.
+ * The credits of a key. If the plugin refills them after an interval, they become a quota whose period begins with the
+ * first use, and whose current period has the units that are left.
  */
 function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): KeyRecord["balance"] {
   const remaining = numberOf(row["remaining"]);

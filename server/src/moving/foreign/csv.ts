@@ -49,14 +49,13 @@ export async function* readCsv(
   open: () => AsyncIterable<Uint8Array>,
   reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
-  const createdAtMs = reading.nowMs;
   const named = await namesIn(open());
   for (const slug of named.permissions) {
-    yield { type: "permission", id: permissionId(slug, reading), slug, name: slug, createdAtMs };
+    yield { type: "permission", id: permissionId(slug, reading), slug, name: slug };
   }
-  for (const name of named.roles) yield { type: "role", id: roleId(name, reading), name, createdAtMs };
+  for (const name of named.roles) yield { type: "role", id: roleId(name, reading), name };
   if (reading.apiId === undefined) {
-    yield { type: "api", id: ownApiId(reading), name: "from CSV", createdAtMs };
+    yield { type: "api", id: ownApiId(reading), name: "from CSV" };
   }
   for (const externalId of named.externalIds) {
     const identity = identityOf(product, externalId, reading);
@@ -87,7 +86,7 @@ const permissionId = (slug: string, reading: Reading) => derivedId(reading, "per
 const roleId = (name: string, reading: Reading) => derivedId(reading, "role", product, name);
 
 function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | undefined {
-  const { apiId, nowMs, note } = reading;
+  const { apiId, note } = reading;
   const read = parseForeignHash(values.hash ?? "", values.algorithm);
   const parsed = parsedValues(values);
   if ("flaw" in read || parsed === undefined) {
@@ -105,7 +104,6 @@ function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | und
     name: values.name,
     prefix: values.prefix,
     start: values.start,
-    createdAtMs: timeOf(values.createdAt) ?? nowMs,
     ...parsed,
     permissions: parsed.permissions.map((slug) => permissionId(slug, reading)),
     roles: parsed.roles.map((name) => roleId(name, reading)),
@@ -113,13 +111,15 @@ function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | und
 }
 
 const wrongValues =
-  "one of its values is invalid. credits must be a whole number, meta a JSON object, expires an ISO time or Unix milliseconds, and permissions and roles lists of names, separated by ;";
+  "one of its values is invalid. credits must be a whole number, meta a JSON object, createdAt and expires ISO times or Unix milliseconds, and permissions and roles lists of names, separated by ;";
 
 /** Converts the values of a line to fields of a key; undefined if one of them is invalid. */
-function parsedValues({ credits, meta, expires, enabled, permissions, roles }: Line["values"]) {
+function parsedValues(values: Line["values"]) {
+  const { credits, meta, createdAt, expires, enabled, permissions, roles } = values;
   const given = [
     [credits, credits !== undefined && /^\d{1,15}$/.test(credits) ? Number(credits) : undefined],
     [meta, objectOf(meta)],
+    [createdAt, timeOf(createdAt)],
     [expires, timeOf(expires)],
     [permissions, listOf(permissions, permissionSlug)],
     [roles, listOf(roles, roleName)],
@@ -128,6 +128,7 @@ function parsedValues({ credits, meta, expires, enabled, permissions, roles }: L
   return {
     balance: credits === undefined ? null : { remaining: Number(credits) },
     meta: objectOf(meta),
+    createdAtMs: timeOf(createdAt),
     expiresAtMs: timeOf(expires),
     enabled: enabled === undefined || isSet(enabled.toLowerCase()),
     permissions: listOf(permissions, permissionSlug) ?? [],
@@ -157,7 +158,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line>
     if (cells.length === 1 && cells[0] === "") continue;
     if (cells.length !== header.length) {
       throw new DocumentError(
-        `Line ${number}: it has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
+        `Line ${number} has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
       );
     }
     const named = header.map((name, index) => [name, cells[index]] as const);
@@ -178,7 +179,9 @@ function headerOf(cells: readonly string[]): Column[] {
 
 const longestRow = 1024 * 1024;
 
-/** Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled. */
+/**
+ * Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled.
+ */
 async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";

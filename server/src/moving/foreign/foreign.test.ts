@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { SQL } from "bun";
 import { postgres } from "../../../test/harness.ts";
-import { createdIn, importCsv, importForeign } from "../../../test/importForeign.ts";
+import { createdIn, importCsv, importForeign, unchangedIn } from "../../../test/importForeign.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import type { Workspace } from "../../../test/workspace.ts";
 import { openForeign, openScratch } from "../../storage/open.ts";
@@ -142,8 +142,10 @@ describe.each(betterAuth)("better-auth on $database", ({ open, wrote }) => {
     const other = await server.makeWorkspace();
     const database = await open();
     const read = () => importForeign(server, other, (reading) => readBetterAuth(database, reading));
-    expect(createdIn(await read())).toEqual({ permission: 3, api: 1, identity: 1, key: 5 });
-    expect(createdIn(await read())).toEqual({ permission: 0, api: 0, identity: 0, key: 0 });
+    const all = { permission: 3, api: 1, identity: 1, key: 5 };
+    expect(createdIn(await read())).toEqual(all);
+    server.clock.advance(60_000);
+    expect(unchangedIn(await read())).toEqual(all);
     await database.close();
   });
 
@@ -160,7 +162,8 @@ describe("LiteLLM", () => {
     for (const id of [await server.makeWorkspace(), await server.makeWorkspace()]) {
       const read = () => importForeign(server, id, (reading) => readLiteLlm(database, reading));
       expect(createdIn(await read())).toEqual({ api: 1, identity: 1, key: 3 });
-      expect(createdIn(await read())).toEqual({ api: 0, identity: 0, key: 0 });
+      server.clock.advance(60_000);
+      expect(unchangedIn(await read())).toEqual({ api: 1, identity: 1, key: 3 });
     }
     await database.close();
   });
@@ -235,8 +238,37 @@ describe("CSV", () => {
       const read = () => importCsv({ server, workspaceId }, text);
       const one = { permission: 1, role: 1, api: 1, identity: 1, key: 1 };
       expect(createdIn(await read())).toEqual(one);
-      expect(Object.values(createdIn(await read()))).toEqual(Object.values(one).map(() => 0));
+      server.clock.advance(60_000);
+      expect(unchangedIn(await read())).toEqual(one);
     }
+  });
+
+  test("without createdAt, a key counts as created at its first import, and another import changes nothing", async () => {
+    const text = `hash,externalId,permissions,roles\n${digest("undated", "hex")},undated,dated.read,undated\n`;
+    const importedAtMs = server.clock.nowMs;
+    expect(Object.values(createdIn(await fromText(text)))).toEqual([1, 1, 1, 1, 1]);
+    server.clock.advance(60_000);
+    for (const replace of [false, true]) {
+      const again = await importCsv({ server, workspaceId: workspace.id, replace }, text);
+      expect(Object.values(again.counts).map(({ unchanged }) => unchanged)).toEqual([1, 1, 1, 1, 1]);
+    }
+    const { keyId } = await verify("undated");
+    expect(await workspace.data("keys.getKey", { keyId })).toMatchObject({ createdAt: importedAtMs });
+  });
+
+  test("a time of creation is taken from the file, and a line with one that is not a time is not imported", async () => {
+    const report = await fromText(
+      [
+        "hash,createdAt",
+        `${digest("dated", "hex")},2024-02-03 04:05:06`,
+        `${digest("misdated", "hex")},yesterday`,
+      ].join("\n"),
+    );
+    expect(report.notes).toEqual([expect.stringContaining("Line 3 is not imported: one of its values")]);
+    const { keyId } = await verify("dated");
+    const key = await workspace.data("keys.getKey", { keyId });
+    expect(key.createdAt).toBe(Date.UTC(2024, 1, 3, 4, 5, 6));
+    expect((await verify("misdated")).code).toBe("NOT_FOUND");
   });
 
   test("its keys get their permissions and roles, which are created if they are missing", async () => {
@@ -272,7 +304,7 @@ describe("CSV", () => {
   test.each([
     ["an unknown column", "hash,nam\n", "instead of nam, use name"],
     ["no column hash", "name\n", "must have the column hash"],
-    ["a row with too few values", `hash,name\nx\n`, "Line 2: it has 1 values"],
+    ["a row with too few values", `hash,name\nx\n`, "Line 2 has 1 values, but the header has 2"],
     ["a quote that is not closed", `hash,name\n"x,y\n`, "quote in the last row is not closed"],
   ])("a file with %s is refused with an error that says what to correct", async (_, text, message) => {
     const refusal = await fromText(text).catch((error: Error) => error.message);

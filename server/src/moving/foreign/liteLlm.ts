@@ -29,7 +29,7 @@ export async function* readLiteLlm(
   reading: Reading,
 ): AsyncGenerator<DocumentRecord> {
   if (reading.apiId === undefined) {
-    yield { type: "api", id: ownApiId(reading), name: product, createdAtMs: reading.nowMs };
+    yield { type: "api", id: ownApiId(reading), name: product };
   }
   const users = { columns: `distinct "user_id"`, table, by: "user_id" };
   for await (const { user_id } of allRows(database, users)) {
@@ -44,7 +44,7 @@ export async function* readLiteLlm(
 }
 
 function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
-  const { apiId, nowMs, note } = reading;
+  const { apiId, note } = reading;
   const token = textOf(row["token"]) ?? "";
   const shown = textOf(row["key_alias"]) ?? textOf(row["key_name"]) ?? token.slice(0, 8);
   if (hasWrongExpiry(shown, row["expires"], note)) return undefined;
@@ -63,7 +63,7 @@ function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
     meta: metaOf(row),
     enabled: !isSet(row["blocked"]),
     expiresAtMs: timeOf(row["expires"]),
-    createdAtMs: timeOf(row["created_at"]) ?? nowMs,
+    createdAtMs: timeOf(row["created_at"]),
     ratelimits: limits.flatMap(([name, value, autoApply]) => {
       const limit = numberOf(value);
       return limit === undefined

@@ -79,14 +79,10 @@ type Step = {
 
 /** The views to read, in the order in which a document has their records. */
 const steps: readonly Step[] = [
-  { view: "livePermissions", by: "id", recordsOf: (row, reading) => [permissionOf(row, reading)] },
-  { view: "liveRoles", by: "id", recordsOf: (row, reading) => [roleOf(row, reading)] },
-  {
-    view: "liveNamespaces",
-    by: "id",
-    recordsOf: (row, reading) => [{ type: "namespace", ...named(row, reading) }],
-  },
-  { view: "liveOverrides", by: "id", recordsOf: (row, reading) => [overrideOf(row, reading)] },
+  { view: "livePermissions", by: "id", recordsOf: (row) => [permissionOf(row)] },
+  { view: "liveRoles", by: "id", recordsOf: (row) => [roleOf(row)] },
+  { view: "liveNamespaces", by: "id", recordsOf: (row) => [{ type: "namespace", ...named(row) }] },
+  { view: "liveOverrides", by: "id", recordsOf: (row) => [overrideOf(row)] },
   { view: "liveApis", by: "id", recordsOf: (row, reading) => [apiOf(row, reading)] },
   { view: "liveIdentities", by: "id", recordsOf: (row, reading) => [identityRecordOf(row, reading)] },
   {
@@ -104,37 +100,36 @@ const steps: readonly Step[] = [
   },
 ];
 
-const createdAtOf = (row: ForeignRow, { nowMs }: Reading) =>
-  timeOf(row["created_at_m"]) || (timeOf(row["created_at"]) ?? nowMs);
+const createdAtOf = (row: ForeignRow) => timeOf(row["created_at_m"]) || timeOf(row["created_at"]);
 
-const named = (row: ForeignRow, reading: Reading) => ({
+const named = (row: ForeignRow) => ({
   id: String(row["id"]),
   name: String(row["name"]),
-  createdAtMs: createdAtOf(row, reading),
+  createdAtMs: createdAtOf(row),
 });
 
-const permissionOf = (row: ForeignRow, reading: Reading): DocumentRecord => ({
+const permissionOf = (row: ForeignRow): DocumentRecord => ({
   type: "permission",
-  ...named(row, reading),
+  ...named(row),
   slug: textOf(row["slug"]) ?? String(row["name"]),
   description: textOf(row["description"]),
 });
 
-const roleOf = (row: ForeignRow, reading: Reading): DocumentRecord => ({
+const roleOf = (row: ForeignRow): DocumentRecord => ({
   type: "role",
-  ...named(row, reading),
+  ...named(row),
   description: textOf(row["description"]),
   permissions: idsOf(row["permissions"]),
 });
 
-const overrideOf = (row: ForeignRow, reading: Reading): DocumentRecord => ({
+const overrideOf = (row: ForeignRow): DocumentRecord => ({
   type: "override",
   id: String(row["id"]),
   namespaceId: String(row["namespace_id"]),
   identifier: String(row["identifier"]),
   limit: Number(row["limit"]),
   durationMs: Number(row["duration"]),
-  createdAtMs: createdAtOf(row, reading),
+  createdAtMs: createdAtOf(row),
   updatedAtMs: timeOf(row["updated_at_m"]),
 });
 
@@ -143,7 +138,7 @@ function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
   const ipAllowList = addresses.filter((entry) => entry !== "");
   return {
     type: "api",
-    ...named(row, reading),
+    ...named(row),
     deleteProtection: isSet(row["delete_protection"]),
     ...defaultsOf(row, reading),
     keyspaceId: idOf(row["key_auth_id"]),
@@ -151,7 +146,9 @@ function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
   };
 }
 
-/** The api's defaults for new keys. A default that Latchkey does not allow is omitted, so that the api can be imported. */
+/**
+ * The api's defaults for new keys. A default that Latchkey does not allow is omitted, so that the api can be imported.
+ */
 function defaultsOf(row: ForeignRow, { note }: Reading) {
   const prefix = textOf(row["default_prefix"]);
   const bytes = numberOf(row["default_bytes"]);
@@ -175,17 +172,17 @@ function identityRecordOf(row: ForeignRow, reading: Reading): DocumentRecord {
     id,
     externalId: String(row["external_id"]),
     meta: metaOf("identity", row, reading) ?? {},
-    createdAtMs: createdAtOf(row, reading),
+    createdAtMs: createdAtOf(row),
     updatedAtMs: timeOf(row["updated_at"]),
     ratelimits: limitsOf(id, row["ratelimits"], reading),
     balance: balanceOf(creditsOf(row), reading),
   };
 }
 
-function migrationsOf(row: ForeignRow, { nowMs }: Reading): DocumentRecord[] {
+function migrationsOf(row: ForeignRow): DocumentRecord[] {
   const algorithm = algorithmOf(row);
   if (algorithm === undefined) return [];
-  return [{ type: "migration", id: String(row["id"]), algorithm, createdAtMs: nowMs }];
+  return [{ type: "migration", id: String(row["id"]), algorithm }];
 }
 
 const algorithmOf = (row: ForeignRow) => algorithms.find((one) => one === row["algorithm"]);
@@ -207,7 +204,7 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
     meta: metaOf("key", row, reading),
     enabled: isSet(row["enabled"]),
     expiresAtMs: timeOf(row["expires"]),
-    createdAtMs: createdAtOf(row, reading),
+    createdAtMs: createdAtOf(row),
     updatedAtMs: timeOf(row["updated_at_m"]),
     // Latchkey hashes with sha256 too, so such a key need not wait for a verification to supply its hash
     pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : idOf(row["pending_migration_id"]),
@@ -232,7 +229,9 @@ function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
   return hasWrongExpiry(id, row["expires"], note) ? undefined : hash;
 }
 
-/** When a key was last used. These records come after those of all keys, because an import writes one type at a time. */
+/**
+ * When a key was last used. These records come after those of all keys, because an import writes one type at a time.
+ */
 function lastUsesOf(row: ForeignRow): DocumentRecord[] {
   const atMs = timeOf(row["last_used_at"]) ?? 0;
   const isImported = hashOf(row, () => {}) !== undefined;

@@ -1,7 +1,8 @@
 /** Tests of `latchkey import unkey`, which reads another server through Unkey's API. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { engines, startTest, type TestEngine, type TestServer } from "../../../test/harness.ts";
 import { populate } from "../../../test/oldServer.ts";
+import { stoppedAfterTest } from "../../../test/setUp.ts";
 import { passTo, startUpstream, waits } from "../../../test/upstream.ts";
 import { openUsageDatabase } from "../../storage/engines/usage.ts";
 import { upstreamClient } from "../../upstream/client.ts";
@@ -10,14 +11,7 @@ import type { Entry } from "../parseRecord.ts";
 import { readUnkey } from "./read.ts";
 
 const memory: TestEngine = { name: "sqlite in memory", url: () => ":memory:" };
-const started: { stop(): Promise<unknown> }[] = [];
-const kept = <T extends { stop(): Promise<unknown> }>(one: T): T => {
-  started.push(one);
-  return one;
-};
-afterEach(async () => {
-  for (const one of started.splice(0).reverse()) await one.stop();
-});
+const kept = stoppedAfterTest();
 
 const usage = await openUsageDatabase({ kind: "memory" });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { analyticsQuery, analyticsRows } from "../shared/usage.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { mayAll } from "../../domain/caller.ts";
 import { outcomes, periodMs } from "../../domain/usage.ts";
-import { invalid, missingPermission } from "../../errors.ts";
+import { invalid, missingPermission } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { externalIdsOf } from "../../storage/queries/usageNames.ts";
 import { findSubjects, usageSubjects } from "../shared/usageSubjects.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { mayAll } from "../../domain/caller.ts";
 import { periodMs, type SubjectKind } from "../../domain/usage.ts";
-import { invalid, missingPermission } from "../../errors.ts";
+import { invalid, missingPermission } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { maxGroups, seriesAsCsv, type UsageRow, usageGroups, usageSeries } from "../shared/usage.ts";
 import { findSubjects, subjectErrors, usageSubjects } from "../shared/usageSubjects.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { startOfIds } from "../../domain/ids.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { pageOf } from "../../storage/jsonPage.ts";
 import { type AuditEvent, lastAuditIdOfBudget, listAuditEvents } from "../../storage/queries/audit.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { unitsOf } from "../../domain/accounts.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { findIdentity } from "../../storage/queries/identities.ts";
 import { findKey } from "../../storage/queries/keys/read.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Account, quotasOf } from "../../domain/accounts.ts";
 import { may } from "../../domain/caller.ts";
 import { isNameLikeId } from "../../domain/ids.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { deleteAccount, lockAccounts } from "../../storage/queries/accounts.ts";
 import { deleteHoldsOfIdentity } from "../../storage/queries/holds.ts";

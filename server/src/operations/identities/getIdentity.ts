@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
 import { identityResponse } from "../../domain/identityResponse.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findIdentity } from "../../storage/queries/identities.ts";
 import { identityAccount } from "../shared/accounts.ts";

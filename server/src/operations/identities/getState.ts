@@ -2,7 +2,7 @@ import { z } from "zod";
 import { creditsOf, quotasOf } from "../../domain/accounts.ts";
 import { may } from "../../domain/caller.ts";
 import { identityLimits } from "../../domain/ratelimits.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findAccounts } from "../../storage/queries/accounts.ts";
 import { findIdentity } from "../../storage/queries/identities.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
 import { findOrCreateIdentity } from "../shared/identities.ts";

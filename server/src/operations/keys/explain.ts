@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { findKey } from "../../storage/queries/keys/read.ts";
 import { explainChecks, explanationOf } from "../shared/explainKey.ts";
@@ -83,11 +83,12 @@ async function explainNow(input: Input, context: RunContext): Promise<Explanatio
   const found = await foundCheck(context, state, input);
   const nowMs = context.now();
   const atMs = Math.max(input.at ?? 0, nowMs);
-  if (state === undefined || !found.passed) return explanationOf([found], atMs, state);
+  if (state === undefined || !found.passed)
+    return explanationOf({ checks: [found], passesAt: undefined }, atMs, state);
   const details = await findKey(context.db, context.caller.workspaceId, state.id, nowMs);
   if (details === undefined) return explainNow(input, context); // the key was deleted meanwhile
-  const checks = await explainChecks(context, details, requested, atMs);
-  return explanationOf([found, ...checks], atMs, details);
+  const { checks, passesAt } = await explainChecks(context, details, requested, atMs);
+  return explanationOf({ checks: [found, ...checks], passesAt }, atMs, details);
 }
 
 /**

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { quotasOf } from "../../domain/accounts.ts";
 import { may } from "../../domain/caller.ts";
 import { prepareLimits } from "../../domain/ratelimits.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findAccounts } from "../../storage/queries/accounts.ts";
 import { findKey } from "../../storage/queries/keys/read.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Caller, idsWith, may, mayAll } from "../../domain/caller.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findIdentityId } from "../../storage/queries/identities.ts";
 import { type KeyListFilter, listKeysById } from "../../storage/queries/keys/list.ts";

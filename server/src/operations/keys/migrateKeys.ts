@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
 import { parseSha256 } from "../../domain/foreignKeys.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
 import { findAlgorithm } from "../../storage/queries/keys/migrations.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { quoted } from "../../domain/location.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findPermissionsBySlug, listKeyPermissions } from "../../storage/queries/permissions.ts";
 import { keyId, lockPermittedKey } from "../shared/keys.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation, type TransactContext } from "../../operation.ts";
 import type { KeyDetails } from "../../storage/queries/keys/read.ts";
 import { setKeyRerolled } from "../../storage/queries/keys/write.ts";

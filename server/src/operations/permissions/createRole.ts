@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { mayAll } from "../../domain/caller.ts";
 import { quoted } from "../../domain/location.ts";
-import { Failure, missingPermission } from "../../errors.ts";
+import { Failure, missingPermission } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { insertRole, insertRolePermissions } from "../../storage/queries/roles.ts";
 import { idsOf } from "../shared/changes.ts";

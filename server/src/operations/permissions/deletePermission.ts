@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isNameLikeId } from "../../domain/ids.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findPermission, setPermissionGone } from "../../storage/queries/permissions.ts";
 import { permissionRef } from "../shared/permissions.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findPermission } from "../../storage/queries/permissions.ts";
 import { permission, permissionExample, permissionRef, permissionResponse } from "../shared/permissions.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { deleteRolePermissions, insertRolePermissions, lockRole } from "../../storage/queries/roles.ts";
 import { idChange } from "../shared/changes.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { quoted } from "../../domain/location.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { applyPermission, lockPermission } from "../../storage/queries/permissions.ts";
 import { changedFields } from "../shared/changes.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { changeAccount, lockOwner, note, ownerFields } from "../shared/accounts.ts";
 import { withQuota } from "../shared/quotaChanges.ts";
@@ -16,7 +16,14 @@ export const adjust = operation({
   input: z.strictObject({
     ...ownerFields,
     name: quotaName,
-    used: z.int().min(0).max(maxUnits).optional().describe("The units that the period has used."),
+    used: z
+      .int()
+      .min(0)
+      .max(maxUnits)
+      .optional()
+      .describe(
+        "What `used` becomes: the units of the quota used in this period, within the limit and as overage.",
+      ),
     change: z
       .int()
       .min(-maxUnits)

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { byEnd, grantedUnits } from "../../domain/quotas.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { changeAccount, lockOwner, note, ownerFields } from "../shared/accounts.ts";
 import { bounds, refuseAbove } from "../shared/bounds.ts";

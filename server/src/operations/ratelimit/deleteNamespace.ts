@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isNameLikeId } from "../../domain/ids.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { deleteNamespaceRow, lockNamespace } from "../../storage/queries/namespaces.ts";
 import { lockWorkspace } from "../../storage/queries/workspaces.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
 import { findOverride } from "../../domain/overrides.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import {
   identifierPattern,

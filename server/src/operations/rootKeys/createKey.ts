@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import {
   createRootKey,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findRootKey, type StoredRootKey, setRootKeyRerolled } from "../../storage/queries/rootKeys.ts";
 import {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { findRootKey, setRootKey } from "../../storage/queries/rootKeys.ts";
 import { changedFields } from "../shared/changes.ts";

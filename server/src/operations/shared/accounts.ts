@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Account, type Credits, creditsOf, withCredits } from "../../domain/accounts.ts";
 import { may } from "../../domain/caller.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import type { RunContext, TransactContext } from "../../operation.ts";
 import {
   type AccountBook,

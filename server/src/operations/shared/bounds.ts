@@ -1,4 +1,4 @@
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 
 /**
  * The most that a workspace may store in one place, such as on one key. They bound the size of every read, and are far

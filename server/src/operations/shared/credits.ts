@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Credits } from "../../domain/accounts.ts";
-import { type Failure, invalid } from "../../errors.ts";
+import { type Failure, invalid } from "../../errors/failure.ts";
 import { amount } from "./values.ts";
 
 const refillInterval = z

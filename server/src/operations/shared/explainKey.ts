@@ -8,11 +8,14 @@ import { ownersOf, unknownIn } from "../../storage/queries/charges.ts";
 import { listGrantSources } from "../../storage/queries/grants.ts";
 import { rangesOf } from "../../storage/queries/ipAllowLists.ts";
 import type { KeyDetails } from "../../storage/queries/keys/read.ts";
-import { accountChecks } from "./explainedAccounts.ts";
+import { accountChecks, firstPayable } from "./explainedAccounts.ts";
 import { type Moment, ratelimitCheck, storedCheck, unknownRatelimitCheck } from "./explainedChecks.ts";
 import type { Check, Explanation } from "./explanation.ts";
 import { unknownQuota } from "./quotaChanges.ts";
 import { parseQuery, planFailure, type Requested } from "./verification.ts";
+
+/** Checks, and when all of them pass if nothing else changes. Undefined if they never all pass at one time. */
+type Explained = { checks: Check[]; passesAt: number | undefined };
 
 /**
  * Explains every check that a verification of this existing key would make at `atMs`. Counts and spends nothing.
@@ -23,7 +26,7 @@ export async function explainChecks(
   details: KeyDetails,
   requested: Requested,
   atMs: number,
-): Promise<Check[]> {
+): Promise<Explained> {
   const key = recordOf(details);
   const text = requested.permissions;
   const query = text === undefined ? undefined : { text, parsed: parseQuery(text) };
@@ -36,14 +39,18 @@ export async function explainChecks(
     atMs,
     isRefused: stored.some(({ passed }) => !passed),
   });
-  const outlooks = await findOutlooks(context.db, ownersOf(details), context.now());
+  const outlooks = await findOutlooks(context.db, ownersOf(details), atMs);
   const checks = [...stored, ...ratelimits];
   const accounts = outlooks.map((outlook) => outlook.at(atMs));
   const unknown = unknownIn(accounts, requested.cost);
   if (unknown !== undefined && checks.every(({ passed }) => passed)) {
     throw unknownQuota("body.quotas", unknown, "key");
   }
-  return [...checks, ...accountChecks(outlooks, requested.cost, atMs)];
+  const othersPassAt = latestPass(checks, atMs);
+  return {
+    checks: [...checks, ...accountChecks(outlooks, requested.cost, atMs)],
+    passesAt: othersPassAt && firstPayable(outlooks, requested.cost, othersPassAt),
+  };
 }
 
 /**
@@ -87,30 +94,33 @@ function codeOf({ check }: Check): Explanation["verdict"]["code"] {
 
 /** The explanation with these checks. `key` is undefined if the key was not found. */
 export function explanationOf(
-  checks: Check[],
+  { checks, passesAt }: Explained,
   atMs: number,
   key: { id: string; expiresAtMs?: number | undefined } | undefined,
 ): Explanation {
-  const failed = checks.filter(({ passed }) => !passed);
-  const code = failed[0] === undefined ? "VALID" : codeOf(failed[0]);
-  const passesAt = latestPass(failed);
+  const failed = checks.find(({ passed }) => !passed);
+  const code = failed === undefined ? "VALID" : codeOf(failed);
   const expiresFirst = (passesAt ?? 0) > (key?.expiresAtMs ?? Infinity);
   return {
     verdict: { valid: code === "VALID", code },
     ...(key === undefined ? {} : { keyId: key.id }),
     at: atMs,
     checks,
-    ...(passesAt === undefined || expiresFirst ? {} : { passesAt }),
+    ...(code === "VALID" || passesAt === undefined || expiresFirst ? {} : { passesAt }),
   };
 }
 
-/** When all failed checks will pass if nothing else changes. Undefined if one of them never will, or if none failed. */
-function latestPass(failed: readonly Check[]): number | undefined {
-  let latest: number | undefined;
-  for (const one of failed) {
+/**
+ * When all of these checks pass: `atMs` if none failed. Undefined if one of them never will. It is right only for
+ * checks that stay passed once they pass, which those of credits and quotas may not.
+ */
+function latestPass(checks: readonly Check[], atMs: number): number | undefined {
+  let latest = atMs;
+  for (const one of checks) {
+    if (one.passed) continue;
     const passesAt = "passesAt" in one ? one.passesAt : undefined;
     if (passesAt === undefined) return undefined;
-    latest = Math.max(latest ?? 0, passesAt);
+    latest = Math.max(latest, passesAt);
   }
   return latest;
 }

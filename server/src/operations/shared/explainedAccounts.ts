@@ -1,10 +1,10 @@
-import { type Account, type Cost, concerned } from "../../domain/accounts.ts";
+import { type Account, type Cost, charge, concerned } from "../../domain/accounts.ts";
 import { availableOf, type Quota, remainingOf } from "../../domain/quotas.ts";
 import type { Outlook } from "../../storage/queries/accounts.ts";
 import type { Check } from "./explanation.ts";
 import { creditsText, timeText } from "./explanationWords.ts";
 
-/** Explains the credits and quotas of the key and its identity, as they will be at `atMs`. */
+/** Explains the credits and quotas of the key and its identity, as they will be at `atMs`. The outlooks begin then. */
 export function accountChecks(outlooks: readonly Outlook[], cost: Cost, atMs: number): Check[] {
   const limited = outlooks.filter((outlook) => outlook.at(atMs).credits.remaining !== null);
   const credits =
@@ -13,6 +13,14 @@ export function accountChecks(outlooks: readonly Outlook[], cost: Cost, atMs: nu
     concerned(outlook.at(atMs), cost).map(({ quota, units }) => quotaCheck(outlook, quota, units, atMs)),
   );
   return [...credits, ...quotas];
+}
+
+/** The first time from `fromMs` on at which all accounts can pay the cost. Undefined if they never can. */
+export function firstPayable(outlooks: readonly Outlook[], cost: Cost, fromMs: number): number | undefined {
+  const changes = outlooks.flatMap(({ changesAtMs }) => changesAtMs).filter((ms) => ms > fromMs);
+  const times = [fromMs, ...changes.sort((one, other) => one - other)];
+  const accountsAt = (ms: number) => outlooks.map((outlook) => outlook.at(ms));
+  return times.find((ms) => charge(accountsAt(ms), cost, ms).granted);
 }
 
 function unlimited({ credits: cost }: Cost): Check {
@@ -28,7 +36,7 @@ function creditsCheck(outlook: Outlook, { credits: cost }: Cost, atMs: number): 
   const why = `The verification costs ${creditsText(cost)}, and ${remaining}${ofIdentity} ${remaining === 1 ? "is" : "are"} left.`;
   if (passed) return { ...facts, why };
   const add = account.kind === "key" ? "keys.updateCredits" : "identities.updateCredits";
-  const passesAt = firstTime(outlook, atMs, (later) => remainingCredits(later) >= cost);
+  const passesAt = firstTime(outlook, (later) => remainingCredits(later) >= cost);
   if (passesAt === undefined) return { ...facts, why, fix: `Add credits with ${add}, or lower the cost.` };
   const what = passesAt === account.credits.nextRefillAtMs ? "the refill" : "a reservation to expire";
   const fix = `Wait for ${what} at ${timeText(passesAt)}, add credits with ${add}, or lower the cost.`;
@@ -58,10 +66,18 @@ function quotaCheck(outlook: Outlook, quota: Quota, cost: number, atMs: number):
   } as const;
   const why = `${used} of ${limit} used in this period, ${remaining} left: there is ${passed ? "" : "no "}room for a cost of ${cost}.`;
   if (passed) return { ...facts, why };
-  const passesAt = firstTime(outlook, atMs, (later) => hasRoom(later, name, cost));
-  const more = `grant more with quotas.grant, raise the ${owner}'s limit, or lower the cost`;
-  if (passesAt === undefined) return { ...facts, why, fix: `Waiting does not help: ${more}.` };
-  return { ...facts, passesAt, why, fix: `Wait until ${timeText(passesAt)}, ${more}.` };
+  const passesAt = firstTime(outlook, (later) => hasRoom(later, name, cost));
+  const otherFixes = `grant more with quotas.grant, raise the ${owner}'s limit, or lower the cost`;
+  if (passesAt === undefined) return { ...facts, why, fix: `Waiting does not help: ${otherFixes}.` };
+  const fix = `Wait for ${changeAt(outlook, name, passesAt, resetsAt)} at ${timeText(passesAt)}, ${otherFixes}.`;
+  return { ...facts, passesAt, why, fix };
+}
+
+/** What gives the quota more units at `passesAt`. `resetsAt`: when its next period begins. */
+function changeAt(outlook: Outlook, name: string, passesAt: number, resetsAt: number | undefined): string {
+  if (passesAt === resetsAt) return "the next period";
+  const { period } = outlook.at(passesAt).quotas.find((one) => one.name === name) ?? {};
+  return period?.startMs === passesAt ? "the period after the next" : "a reservation to expire";
 }
 
 function hasRoom({ quotas }: Account, name: string, cost: number): boolean {
@@ -71,8 +87,7 @@ function hasRoom({ quotas }: Account, name: string, cost: number): boolean {
 
 function firstTime(
   { changesAtMs, at }: Outlook,
-  atMs: number,
   suffices: (account: Account) => boolean,
 ): number | undefined {
-  return changesAtMs.find((ms) => ms > atMs && suffices(at(ms)));
+  return changesAtMs.find((ms) => suffices(at(ms)));
 }

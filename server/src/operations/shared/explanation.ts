@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { refusalCodes } from "../../domain/verification.ts";
+import { remaining, used } from "./quotas.ts";
 import { storedDuration } from "./ratelimits.ts";
 import { amount, instant, storedId } from "./values.ts";
 
@@ -130,7 +131,7 @@ export const check = z.discriminatedUnion("check", [
       .optional()
       .describe("Whose credits they are. Both must suffice. Omitted if they are unlimited."),
     remaining: amount.optional().describe("The credits that are left. Omitted if they are unlimited."),
-    cost: amount.describe("The credits that a valid verification spends."),
+    cost: amount.describe("The credits that the verification spends if it is valid."),
     passesAt,
   }),
   z.strictObject({
@@ -140,9 +141,9 @@ export const check = z.discriminatedUnion("check", [
       .enum(["key", "identity"])
       .describe("Whose quota it is. If both have one of this name, both must suffice."),
     limit: amount.describe("The units that each period allows."),
-    used: amount.describe("The units that the period has used."),
-    remaining: amount.describe("The units left, without overage."),
-    cost: amount.describe("The units that a valid verification uses."),
+    used,
+    remaining,
+    cost: amount.describe("The units that the verification uses if it is valid."),
     resetsAt: instant
       .optional()
       .describe("When the next period begins. Unix time in milliseconds. Omitted if none has begun yet."),

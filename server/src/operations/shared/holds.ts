@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Caller, may, mayAll } from "../../domain/caller.ts";
 import { settlementEvent } from "../../domain/usage.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import { findHold } from "../../storage/queries/holds.ts";
 import { type HoldEnd, type HoldOutcome, settleHold } from "../../storage/queries/settling.ts";

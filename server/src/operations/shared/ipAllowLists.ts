@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseRange } from "../../domain/ipAddress.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import { text } from "./values.ts";
 
 /** The addresses from which keys may be used, in a request. */

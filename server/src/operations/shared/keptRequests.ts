@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { mayAllOrIds } from "../../domain/caller.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import type { FoundEvent } from "../../usage/eventReader.ts";
 import { findExplainedKey, type KeyRef } from "./explainMissing.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Caller, may } from "../../domain/caller.ts";
 import { identityResponse, ratelimitResponse } from "../../domain/identityResponse.ts";
 import { apiKeySecret } from "../../domain/secrets.ts";
-import { Failure, missingPermission } from "../../errors.ts";
+import { Failure, missingPermission } from "../../errors/failure.ts";
 import type { Recovery, TransactContext } from "../../operation.ts";
 import { type KeyDetails, type ListedKeyRow, lockKey } from "../../storage/queries/keys/read.ts";
 import { creditsResponse, storedCredits } from "./credits.ts";

@@ -1,6 +1,6 @@
 import { may } from "../../domain/caller.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext, TransactContext, Write } from "../../operation.ts";
 import { findAccounts, type Owner } from "../../storage/queries/accounts.ts";
 import {
@@ -54,7 +54,7 @@ async function ask(
   { hash, start }: Asked,
 ): Promise<void> {
   const { caches, caller } = context;
-  // another request may have stored the hash since this one found that the key waits
+  // another request may have stored the hash meanwhile; then there is no need to ask the upstream
   if ((await caches.keys.find(caller.workspaceId, hash)) !== undefined) return;
   if (!upstream.mayAsk(start)) throw unavailable({ unavailable: "too many unknown keys", retryAfterMs: 0 });
   const migration = migrationId === undefined ? {} : { migrationId };

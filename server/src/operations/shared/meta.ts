@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import type { Limits } from "../../operation.ts";
 
 /** A JSON object with at most 100 members. It is passed on unchanged, members such as `__proto__` included. */

@@ -1,7 +1,7 @@
 import { may } from "../../domain/caller.ts";
 import { type PrefixedKey, parsePrefixedKey } from "../../domain/foreignKeys.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import {
   applyFirstVerification,

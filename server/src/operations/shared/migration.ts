@@ -1,5 +1,5 @@
 import { parseSha256 } from "../../domain/foreignKeys.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import type { RunContext, TransactContext } from "../../operation.ts";
 import { claimIdentities } from "../../storage/queries/identities.ts";
 import { type Algorithm, findMigratedKeys } from "../../storage/queries/keys/migrations.ts";

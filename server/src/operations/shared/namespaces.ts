@@ -5,7 +5,7 @@ import { itemAt } from "../../domain/itemAt.ts";
 import { type MaybePromise, whenAvailable } from "../../domain/maybePromise.ts";
 import { findOverride, type Override, overrideTable } from "../../domain/overrides.ts";
 import type { Window } from "../../domain/windows.ts";
-import { Failure, missingPermission } from "../../errors.ts";
+import { Failure, missingPermission } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import {
   claimNamespace,

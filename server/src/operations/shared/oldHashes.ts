@@ -1,7 +1,7 @@
 import { may } from "../../domain/caller.ts";
 import { mostOfOneStart, mostWork, workOf } from "../../domain/oldHashes.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import { findByDigest, listCandidates, type WaitingKey } from "../../storage/queries/keys/waiting.ts";
 import { storeLearnedHash } from "./learning.ts";

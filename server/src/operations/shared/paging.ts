@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { decodeCursor, decodePosition, type Position } from "../../domain/cursor.ts";
-import { itemAt } from "../../domain/itemAt.ts";
-import { type Failure, invalid } from "../../errors.ts";
+import { type Failure, invalid } from "../../errors/failure.ts";
 import type { Page } from "../../operation.ts";
-import { cutPage, maxPageBytes, type SizedItem } from "../../storage/jsonPage.ts";
+import { maxPageBytes } from "../../storage/jsonPage.ts";
 import { text } from "./values.ts";
 
 export const cursor = text(0, 1024).describe(
@@ -79,7 +78,9 @@ export function searchStart(input: {
   return { ...pageStart(input), search: input.search?.trim() || undefined };
 }
 
-/** The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs. */
+/**
+ * The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs.
+ */
 const maxLoadedBytes = 2 * 1024 * 1024;
 
 type Loading<H, T> = {
@@ -98,19 +99,15 @@ export async function loadedPage<H extends { id: string }, T>(
   limit: number,
   { bytesOf, load }: Loading<H, T>,
 ): Promise<Page<T> & { items: T[] }> {
-  const loaded: ({ id: string } & SizedItem<T>)[] = [];
+  const items: T[] = [];
   let pageBytes = 0;
-  while (loaded.length < Math.min(rows.length, limit) && pageBytes <= maxPageBytes) {
-    const next = firstFitting(rows.slice(loaded.length, limit), bytesOf);
-    const items = await load(next);
-    for (const [index, item] of items.entries()) {
-      const bytes = Buffer.byteLength(JSON.stringify(item));
-      loaded.push({ id: itemAt(next, index).id, item, bytes });
-      pageBytes += bytes;
+  while (items.length < Math.min(rows.length, limit) && pageBytes <= maxPageBytes) {
+    for (const item of await load(firstFitting(rows.slice(items.length, limit), bytesOf))) {
+      pageBytes += Buffer.byteLength(JSON.stringify(item));
+      if (pageBytes <= maxPageBytes || items.length === 0) items.push(item);
     }
   }
-  const page = cutPage(loaded, limit, (one) => one);
-  return loaded.length === rows.length ? page : { nextAfterId: loaded.at(-1)?.id, ...page };
+  return { items, nextAfterId: items.length < rows.length ? rows[items.length - 1]?.id : undefined };
 }
 
 /** The first rows that together fit into `maxLoadedBytes`; one row if even that is larger. */

@@ -1,7 +1,7 @@
 import { type Account, quotasOf } from "../../domain/accounts.ts";
 import { quoted } from "../../domain/location.ts";
 import type { Quota } from "../../domain/quotas.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 
 /**
  * The account with one of its quotas changed, and that quota.

@@ -3,7 +3,7 @@ import { type QuotaUse, replaceQuotas } from "../../domain/accounts.ts";
 import { closest } from "../../domain/closest.ts";
 import { periodUnits, timeZoneNamed } from "../../domain/periods.ts";
 import { type Quota, type QuotaRule, remainingOf } from "../../domain/quotas.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
 import { findTimeZone } from "../../storage/queries/workspaces.ts";
 import { refuseRepeatedNames } from "./ratelimits.ts";
@@ -93,9 +93,11 @@ const resetsAt = instant
     "When the next period begins. Unix time in milliseconds. Omitted if no period has begun, since the quota begins with its first use.",
   );
 
-const used = amount.describe("The units of the limit, and beyond it, that this period has used.");
-const remaining = amount.describe(
-  "The units left: of the limit, carried from the previous period, and granted. Overage is not included.",
+export const used = amount.describe(
+  "The units of the quota used or held in this period, within the limit and as overage. Carried and granted units are not included.",
+);
+export const remaining = amount.describe(
+  "The units left: of the limit, carried from the previous period, and granted. Overage and held units are not included.",
 );
 
 /** A stored quota, with its current use. */
@@ -115,7 +117,7 @@ export const storedQuota = z.strictObject({
       z.strictObject({
         id: storedId.describe("The grant's id."),
         amount: amount.describe("The units that were granted."),
-        remaining: amount.describe("The units of the grant that are left."),
+        remaining: amount.describe("The units of the grant that are left. Held units are not included."),
         expires: instant
           .optional()
           .describe("When the grant expires. Unix time in milliseconds. Omitted if it never does."),

@@ -3,7 +3,7 @@ import { itemAt } from "../../domain/itemAt.ts";
 import { quoted } from "../../domain/location.ts";
 import type { StoredRatelimit } from "../../domain/ratelimits.ts";
 import { diffRatelimits, type GivenRatelimit, repeated } from "../../domain/ratelimits.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { Limits, TransactContext } from "../../operation.ts";
 import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
 import { amount, checkWith, storedId, text } from "./values.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { quoted } from "../../domain/location.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
 import {
   deleteKeyRoles,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { actions, closestPermission, isPermission, mayGrant, serverPermission } from "../../domain/caller.ts";
 import { type ApisByKeyspace, isUrn, keyspacesIn, parseGiven } from "../../domain/permissionUrns.ts";
 import { rootKeyParts, rootKeySecret } from "../../domain/secrets.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import type { TransactContext } from "../../operation.ts";
 import { findApisByKeyspace } from "../../storage/queries/apis.ts";
 import {
@@ -87,7 +87,9 @@ export async function requireGrantable(
   return grants.flat();
 }
 
-/** Returns the permissions that a text of the request stands for. A URN may stand for several. Errors: `invalid_input`. */
+/**
+ * Returns the permissions that a text of the request stands for. A URN may stand for several. Errors: `invalid_input`.
+ */
 function parsed(permission: string, location: string, workspaceId: string, apis: ApisByKeyspace): string[] {
   const found = parseGiven(permission, workspaceId, apis);
   if ("flaw" in found) throw invalid(location, found.flaw.message, found.flaw.fix);

@@ -1,7 +1,7 @@
 import { may, mayAll } from "../../domain/caller.ts";
 import { type Settled, settleLater } from "../../domain/settled.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { requestRefusals } from "../../upstream/verdict.ts";

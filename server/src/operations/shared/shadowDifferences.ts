@@ -1,6 +1,6 @@
 import type { Settled } from "../../domain/settled.ts";
 import type { KeyRecord } from "../../domain/verification.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { DifferenceKind } from "../../upstream/upstream.ts";
 import type { KeyVerdict } from "./learning.ts";
 import type { Outcome } from "./verification.ts";

@@ -1,5 +1,5 @@
 import { type Caller, may, mayAll } from "../../domain/caller.ts";
-import { Failure } from "../../errors.ts";
+import { Failure } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import { findIdentity } from "../../storage/queries/identities.ts";
 import { findNamespaceId } from "../../storage/queries/namespaces.ts";

@@ -17,7 +17,7 @@ import {
   type RequestedRatelimit,
 } from "../../domain/ratelimits.ts";
 import { judgeKey, type KeyRecord, type Refusal } from "../../domain/verification.ts";
-import { Failure, invalid } from "../../errors.ts";
+import { Failure, invalid } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import { findAccounts } from "../../storage/queries/accounts.ts";
 import { type HoldRequest, ownersOf, type Spend, type Spent } from "../../storage/queries/charges.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Address, parseAddress } from "../../domain/ipAddress.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import type { RunContext } from "../../operation.ts";
 import { onExpiry, reserve, ttl } from "./holds.ts";
 import { wholeKey } from "./keys.ts";

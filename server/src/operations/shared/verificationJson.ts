@@ -36,11 +36,11 @@ function isPlain({ limits }: KeyRecord, { code, credits, quotas, hold, counted }
   );
 }
 
-/** The JSON that all plain responses for a key have in common. */
+/** The JSON that all plain responses for a key (see `isPlain`) have in common. */
 type Constants = {
   /** the response without rate limits and without its last brace */
   response: string;
-  /** the JSON of each rate limit up to its `reset`, after which responses differ */
+  /** the JSON of each rate limit without `reset` and the members after it, which differ between responses */
   limits: readonly string[];
 };
 

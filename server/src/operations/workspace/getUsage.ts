@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { daysKeptMs } from "../../domain/usage.ts";
-import { invalid } from "../../errors.ts";
+import { invalid } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { amount, instant } from "../shared/values.ts";
 

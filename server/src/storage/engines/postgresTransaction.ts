@@ -2,6 +2,7 @@ import { StorageError, type TransactionOptions } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 import { Late, within } from "./deadline.ts";
 import { postgresDb, type SqlValue } from "./dialects.ts";
+import { untilEnd } from "./lateStatements.ts";
 import { isConflict, isConnectionFailure, storageError } from "./postgresErrors.ts";
 import type { Link, Pools } from "./postgresLink.ts";
 import type { Reserved } from "./postgresPool.ts";
@@ -72,7 +73,8 @@ async function once<T>(
   try {
     await run("begin");
     if (alone !== undefined) await run("select pg_advisory_xact_lock(hashtextextended($1, 0))", [alone]);
-    const result = await work(postgresDb(run) as Tx);
+    const { execute, end } = untilEnd(run);
+    const result = await work(postgresDb(execute) as Tx).finally(end);
     await commit(run);
     connection.release();
     return result;

@@ -1,105 +1,16 @@
 import { Database } from "bun:sqlite";
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { CompiledQuery, sql } from "kysely";
-import { createDatabase, newFolder } from "../../../test/program.ts";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { getPriority } from "node:os";
+import { CompiledQuery } from "kysely";
+import { add, faultOf, idsOf, logBytes, newPath, testSqlite } from "../../../test/sqlite.ts";
 import { until } from "../../../test/until.ts";
-import { type Engine, StorageError } from "../engine.ts";
 import { insertWorkspace, listWorkspaces } from "../queries/workspaces.ts";
-import type { ThreadRequest, ThreadResponse } from "../workerThread.ts";
 import { openSqlite } from "./sqlite.ts";
-import { groupCharacters } from "./sqliteGroups.ts";
-import type { Order, WorkerStart } from "./sqliteWorker.ts";
 
 setDefaultTimeout(30_000);
 
-const opened: Engine[] = [];
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.close();
-});
-
-async function open(path: string, ...rest: [{ serving: boolean }?, Parameters<typeof openSqlite>[2]?]) {
-  const engine = await openSqlite(path, rest[0] ?? { serving: true }, rest[1]);
-  opened.push(engine);
-  return engine;
-}
-
-async function close(engine: Engine): Promise<void> {
-  opened.splice(opened.indexOf(engine), 1);
-  await engine.close();
-}
-
-const newPath = () => join(newFolder(), "latchkey.db");
-const add = (engine: Engine, id: string, name = id) =>
-  engine.transaction((tx) => insertWorkspace(tx, { id, name, nowMs: 0 }));
-const idsOf = async (engine: Engine) => (await listWorkspaces(engine.db)).map((row) => row.id);
-const logBytes = (path: string) => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-const faultOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => undefined,
-    (fault: unknown) => fault,
-  );
-
-/** What a power cut would leave on disk: copies of the database file and its log, made when a flush began. */
-type Kept = { database: Uint8Array; log: Uint8Array };
-
-/**
- * Watches the flushes of all threads that are started before `stop`. Copies the files before each flush. Once the flush
- * has succeeded, `kept` is this copy: a power cut would leave at least that. With `failing` set, every flush fails.
- */
-function watchFlushes(path: string) {
-  const Original = globalThis.Worker;
-  const begun = new Map<number, Kept>();
-  const state: { kept: Kept | undefined; flushes: number; failing: boolean; stop(): void } = {
-    kept: undefined,
-    flushes: 0,
-    failing: false,
-    stop: () => {
-      globalThis.Worker = Original;
-    },
-  };
-  globalThis.Worker = class extends Original {
-    constructor(url: string) {
-      super(url);
-      this.addEventListener("message", ({ data: responses }: { data: readonly ThreadResponse[] }) => {
-        for (const response of responses) {
-          const copy = begun.get(response.id);
-          begun.delete(response.id);
-          if (copy === undefined || "error" in response) continue;
-          state.kept = copy;
-          state.flushes += 1;
-        }
-      });
-    }
-    override postMessage(message: ThreadRequest<WorkerStart, Order>): void {
-      if ("order" in message && message.order.kind === "sync") {
-        if (state.failing) {
-          const error = { message: "EIO: i/o error", code: "EIO" };
-          const data: readonly ThreadResponse[] = [{ id: message.id, error }];
-          queueMicrotask(() => this.dispatchEvent(new MessageEvent("message", { data })));
-          return;
-        }
-        begun.set(message.id, { database: readFileSync(path), log: readFileSync(`${path}-wal`) });
-      }
-      super.postMessage(message);
-    }
-  } as typeof Worker;
-  return state;
-}
-
-/** Returns the ids of the workspaces that a restart after the power cut would find. */
-function workspacesIn(kept: Kept | undefined): Set<string> {
-  if (kept === undefined) return new Set();
-  const path = newPath();
-  writeFileSync(path, kept.database);
-  writeFileSync(`${path}-wal`, kept.log);
-  const database = new Database(path, { readwrite: true, create: false });
-  expect(database.query("pragma integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
-  const rows = database.query<{ id: string }, []>(`select "id" from "workspaces"`).all();
-  database.close();
-  return new Set(rows.map((row) => row.id));
-}
+const { open, close } = testSqlite();
 
 test.if(process.platform === "linux")(
   "slow reads run on a thread with lower priority, and nothing else does",
@@ -107,7 +18,7 @@ test.if(process.platform === "linux")(
     const niceThreads = () =>
       readdirSync("/proc/self/task").filter((id) => {
         const fields = readFileSync(`/proc/self/task/${id}/stat`, "utf8").split(") ")[1]?.split(" ");
-        return Number(fields?.[16]) > 0;
+        return Number(fields?.[16]) > getPriority();
       });
     const before = niceThreads();
     const engine = await open(newPath());
@@ -118,156 +29,6 @@ test.if(process.platform === "linux")(
     expect(niceThreads()).toHaveLength(before.length + 1);
   },
 );
-
-describe("a power cut", () => {
-  test("at any moment loses nothing that was acknowledged before", async () => {
-    const path = newPath();
-    const disk = watchFlushes(path);
-    const engine = await open(path, { serving: true }, { foldBytes: 100_000, maxBytesBefore: 200_000 });
-    disk.stop();
-    const acknowledged: string[] = [];
-    let checked: Kept | undefined;
-    const write = async (caller: number) => {
-      for (let round = 0; round < 15; round += 1) {
-        const id = `ws_${caller}_${round}`;
-        await add(engine, id, "x".repeat(round * 200));
-        acknowledged.push(id);
-        if (disk.kept !== checked || round % 5 === 0) {
-          checked = disk.kept;
-          const found = workspacesIn(disk.kept);
-          expect(acknowledged.filter((one) => !found.has(one))).toEqual([]);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
-    expect(acknowledged).toHaveLength(240);
-    expect(disk.flushes).toBeLessThan(240); // fewer flushes than commits, since callers share them
-  });
-
-  test("after a failed flush loses nothing that was acknowledged, and nothing is written after the failure", async () => {
-    const path = newPath();
-    const disk = watchFlushes(path);
-    const engine = await open(path);
-    disk.stop();
-    await add(engine, "ws_kept");
-    disk.failing = true;
-    const fault = await faultOf(add(engine, "ws_lost"));
-    expect(fault).toBeInstanceOf(StorageError);
-    expect(fault).toMatchObject({ reason: "not_durable" });
-    disk.failing = false;
-    expect(await faultOf(add(engine, "ws_later"))).toMatchObject({ reason: "unavailable" });
-    expect([...workspacesIn(disk.kept)]).toEqual(["ws_kept"]);
-    expect(await idsOf(engine)).toContain("ws_kept"); // reads still succeed
-    await engine.check();
-    await close(engine);
-    const again = await open(path);
-    await add(again, "ws_again");
-    expect(await idsOf(again)).not.toContain("ws_later");
-  });
-});
-
-describe("the write-ahead log", () => {
-  test.each([500, 8_000, 400_000])(
-    "never exceeds its limit by more than one group of transactions, while rows of %i bytes are written without a pause",
-    async (rowBytes) => {
-      const path = newPath();
-      const limits = { foldBytes: 200_000, maxBytesBefore: 500_000 };
-      const engine = await open(path, { serving: true }, limits);
-      const rowsEach = Math.ceil(500_000 / rowBytes);
-      let largest = 0;
-      const write = async (caller: number) => {
-        for (let round = 0; round < rowsEach; round += 1) {
-          await add(engine, `ws_${caller}_${round}`, "x".repeat(rowBytes));
-          largest = Math.max(largest, logBytes(path));
-        }
-      };
-      await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
-      // the rows of a group, 10 % for the headers of their pages in the log, and 50 KB of other pages per caller
-      const group = Math.min(16 * rowBytes, groupCharacters + rowBytes) * 1.1 + 16 * 50_000;
-      expect(largest).toBeLessThan(limits.maxBytesBefore + group);
-      expect(await idsOf(engine)).toHaveLength(16 * rowsEach);
-    },
-  );
-
-  test("is emptied when the database is idle", async () => {
-    const path = newPath();
-    const engine = await open(path);
-    for (let i = 0; i < 10; i += 1) await add(engine, `ws_${i}`);
-    expect(logBytes(path)).toBeGreaterThan(0);
-    await until(() => logBytes(path) === 0, 5_000);
-    expect(await idsOf(engine)).toHaveLength(10);
-  });
-
-  test("is emptied while a slow read computes", async () => {
-    const path = newPath();
-    const engine = await open(path);
-    let computing = true;
-    const read = sql`with recursive n (i) as (select 1 union all select i + 1 from n where i < 30000000)
-      select count(*) from n`
-      .execute(engine.slow)
-      .finally(() => {
-        computing = false;
-      });
-    await add(engine, "ws_1");
-    await until(() => logBytes(path) === 0);
-    expect(computing).toBe(true);
-    await read;
-  });
-
-  test("is emptied after a read that was in progress, too", async () => {
-    const path = newPath();
-    const engine = await open(path);
-    await add(engine, "ws_first");
-    const other = new Database(path, { readwrite: true, create: false });
-    other.run("begin");
-    other.query(`select * from "workspaces"`).all();
-    await add(engine, "ws_second");
-    await new Promise((resolve) => setTimeout(resolve, 1_200)); // time for several attempts to empty the log, all of which must fail
-    expect(logBytes(path)).toBeGreaterThan(0);
-    other.run("rollback");
-    other.close();
-    await until(() => logBytes(path) === 0, 5_000);
-  });
-
-  test("grows while another process reads, blocks no writer, and is emptied when that process has finished", async () => {
-    const path = newPath();
-    const engine = await open(path, { serving: true }, { foldBytes: 10_000, maxBytesBefore: 20_000 });
-    const other = new Database(path, { readonly: true });
-    other.run("begin");
-    other.query(`select * from "workspaces"`).all();
-    for (let i = 0; i < 100; i += 1) await add(engine, `ws_${i}`, "x".repeat(2_000));
-    expect(logBytes(path)).toBeGreaterThan(200_000);
-    other.run("rollback");
-    other.close();
-    await until(() => logBytes(path) === 0, 5_000);
-    expect(await idsOf(engine)).toHaveLength(100);
-  });
-
-  test("is empty after the database was closed", async () => {
-    const path = newPath();
-    const engine = await open(path);
-    await add(engine, "ws_last");
-    await close(engine);
-    expect(logBytes(path)).toBe(0);
-  });
-
-  test("keeps nothing of deleted rows, and neither does any other file", async () => {
-    const path = newPath();
-    const engine = await open(path);
-    const canary = "canary-".repeat(400);
-    await add(engine, "ws_canary", canary);
-    await add(engine, "ws_other");
-    await engine.transaction((tx) => tx.deleteFrom("workspaces").where("id", "=", "ws_canary").execute());
-    await until(() => {
-      const folder = join(path, "..");
-      const holding = readdirSync(folder).filter((name) =>
-        readFileSync(join(folder, name)).includes("canary-"),
-      );
-      return holding.length === 0;
-    }, 5_000);
-    expect(await idsOf(engine)).toEqual(["ws_other"]);
-  });
-});
 
 describe("a transaction", () => {
   test("that fails changes nothing, and the others in its group are complete", async () => {
@@ -289,17 +50,6 @@ describe("a transaction", () => {
     for (let index = 0; index < 30; index += 1) {
       expect(ids.filter((id) => id.startsWith(`ws_${index}_`))).toHaveLength(index % 3 === 0 ? 0 : 2);
     }
-  });
-
-  test("shares one flush with all that arrive at the same time", async () => {
-    const path = newPath();
-    const disk = watchFlushes(path);
-    const engine = await open(path);
-    disk.stop();
-    const ids = Array.from({ length: 30 }, (_, index) => `ws_${index}`);
-    await Promise.all(ids.map((id) => add(engine, id)));
-    expect(await idsOf(engine)).toEqual(ids.toSorted());
-    expect(disk.flushes).toBeLessThan(15); // usually 1; more on a busy machine, since a group of transactions takes no more of them after 5 ms
   });
 
   test("is run again on its own if its group is rolled back because of another one", async () => {
@@ -349,7 +99,8 @@ describe("a transaction", () => {
         faultOf(
           engine.transaction(async (tx) => {
             await insertWorkspace(tx, { id, name: id, nowMs: 0 });
-            if (id === "ws_1") await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
+            // as SQLite does when the disk is full
+            if (id === "ws_1") await tx.executeQuery(CompiledQuery.raw("rollback"));
           }),
         ),
       ),
@@ -443,93 +194,4 @@ test("more different statements than fit into the cache of prepared statements a
       .execute();
     expect(rows).toEqual([{ id: "ws_one" }]);
   }
-});
-
-describe("at the path of a damaged database", () => {
-  /** Creates a database in another process: if this process opened the file, its SQLite would remember the length. */
-  async function makeDatabase(): Promise<string> {
-    const path = newPath();
-    await createDatabase(`file:${path}`);
-    return path;
-  }
-  const cut = (bytes: (path: string) => number) => async () => {
-    const path = await makeDatabase();
-    truncateSync(path, bytes(path));
-    return path;
-  };
-  const lone = (suffix: string) => async () => {
-    const path = newPath();
-    writeFileSync(path + suffix, "something");
-    return path;
-  };
-  const written = (bytes: string) => async () => {
-    const path = newPath();
-    writeFileSync(path, bytes);
-    return path;
-  };
-  async function foreign(): Promise<string> {
-    const path = newPath();
-    const database = new Database(path, { create: true, readwrite: true });
-    database.run(`create table "notes" ("text" text)`);
-    database.close();
-    return path;
-  }
-  /** Creates the file of a database whose tables were still in the write-ahead log, and loses the log. */
-  async function withoutLog(): Promise<string> {
-    const path = newPath();
-    const database = new Database(path, { create: true, readwrite: true });
-    database.run("pragma journal_mode = wal");
-    database.run(`create table "migrations" ("name" text)`);
-    writeFileSync(`${path}.copy`, readFileSync(path));
-    database.close();
-    return `${path}.copy`;
-  }
-
-  test.each([
-    ["an empty file", written(""), /is damaged: the file is empty\. Restore a backup/],
-    ["a text", written("this is a text, and no database at all. ".repeat(200)), /file is not a database/],
-    ["a few bytes", written("SQLite"), /file is not a database/],
-    ["half a database", cut((path) => statSync(path).size / 2), /malformed/],
-    ["a database without its last page", cut((path) => statSync(path).size - 4096), /malformed/],
-    [
-      "a database without its last byte",
-      cut((path) => statSync(path).size - 1),
-      /its end is missing|malformed/,
-    ],
-    ["a database's first 100 bytes", cut(() => 100), /malformed|not a database/],
-    ["another program's database", foreign, /has no Latchkey tables/],
-    ["a database that has lost its log", withoutLog, /has no Latchkey tables/],
-    ["the log of a missing database", lone("-wal"), /is missing, but .+-wal exists\. Restore a backup/],
-    ["the usage of a missing database", lone("-usage"), /is missing, but .+-usage exists/],
-    ["the counters of a missing database", lone(".counters"), /is missing, but .+\.counters exists/],
-  ])("%s is refused in one sentence and left unchanged", async (_, make, sentence) => {
-    const path = await make();
-    const files = () =>
-      readdirSync(join(path, ".."))
-        .sort()
-        .filter((name) => !/-(serving|shm)$/.test(name))
-        .filter((name) => !(name.endsWith("-wal") && statSync(join(path, "..", name)).size === 0))
-        .map((name) => [name, Bun.hash(readFileSync(join(path, "..", name)))] as const);
-    const before = files();
-    const fault = await faultOf(openSqlite(path, { serving: true }));
-    expect(fault).toBeInstanceOf(StorageError);
-    expect((fault as StorageError).message).toMatch(sentence);
-    expect((fault as StorageError).message).toMatch(/^The database [^\n]+\.$/);
-    expect(files()).toEqual(before);
-  });
-
-  test("a start creates the database if a kill interrupted its creation", async () => {
-    const path = newPath();
-    writeFileSync(`${path}.new`, "the beginning of one");
-    writeFileSync(`${path}.new-journal`, "and of its journal");
-    writeFileSync(`${path}-creating`, "");
-    const engine = await open(path);
-    await add(engine, "ws_one");
-    expect(readdirSync(join(path, "..")).sort()).toEqual([
-      "latchkey.db",
-      "latchkey.db-serving",
-      "latchkey.db-shm",
-      "latchkey.db-wal",
-    ]);
-  });
 });

@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { type Engine, type ForeignChange, StorageError } from "../engine.ts";
 import { createFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
-import type { Tx } from "../schema.ts";
 import { slowReader } from "../slowReads.ts";
 import { sqliteDb } from "./dialects.ts";
 import { connect, executor, openReader, pageCache } from "./sqliteConnection.ts";
@@ -15,7 +14,13 @@ import { type LogLimits, logBytes, logKeeper, logLimits } from "./sqliteLog.ts";
 import { checkDatabasePath } from "./sqlitePath.ts";
 import { snapshotReader } from "./sqliteSnapshot.ts";
 import { readerOn, slowReadThread, startThread } from "./sqliteThread.ts";
-import { inTransaction, retryWhileBusy, serialQueue, target } from "./sqliteTransaction.ts";
+import {
+  insideTransactions,
+  inTransaction,
+  retryWhileBusy,
+  serialQueue,
+  target,
+} from "./sqliteTransaction.ts";
 
 const foreignChangesEveryMs = 250;
 
@@ -53,16 +58,16 @@ async function openMemory(): Promise<Engine> {
   const queue = serialQueue();
   const execute = executor(connection);
   await migrate(target(connection));
-  const tx = sqliteDb(execute) as Tx;
   const db = sqliteDb((sql, values) => queue(async () => execute(sql, values)));
   const snapshot = snapshotReader(connection, execute);
+  const inside = insideTransactions(connection, execute);
   return {
     ...oneProcess,
     db,
     slow: db,
     readSlowly: slowReader(db),
     snapshot: (read) => queue(async () => snapshot(read)),
-    transaction: (work) => queue(() => inTransaction(connection, () => work(tx))),
+    transaction: (work) => queue(() => inTransaction(connection, () => inside(work))),
     onForeignChange: () => undefined,
     check: async () => void execute("select 1", []),
     close: async () => connection.close(),
@@ -120,7 +125,8 @@ async function openFile(
 
 async function openWriter(path: string, cacheKib: number): Promise<Database> {
   await createIfMissing(path);
-  const writer = await retryWhileBusy(() => connect(path, cacheKib)); // another process may be opening the file, which locks it for a moment
+  // another process may be opening the file, which locks it for a moment
+  const writer = await retryWhileBusy(() => connect(path, cacheKib));
   try {
     await migrate(target(writer));
     return writer;
@@ -131,8 +137,8 @@ async function openWriter(path: string, cacheKib: number): Promise<Database> {
 }
 
 /**
- * Calls `changed` when another process has changed the database. Commits of other connections change the `data_version` of
- * `writer`; its own commits, which are all commits of this process, do not. Returns a function that ends the watch.
+ * Calls `changed` when another process has changed the database. Commits of other connections change the `data_version`
+ * of `writer`; its own commits, which are all commits of this process, do not. Returns a function that ends the watch.
  */
 function watch(writer: Database, changed: () => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");

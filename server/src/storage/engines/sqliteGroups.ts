@@ -1,9 +1,9 @@
 import type { Database } from "bun:sqlite";
 import { StorageError } from "../engine.ts";
 import type { Tx } from "../schema.ts";
-import { type SqlValue, sqliteDb } from "./dialects.ts";
+import type { SqlValue } from "./dialects.ts";
 import { storageError } from "./sqliteErrors.ts";
-import { retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
+import { insideTransactions, retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
 /**
  * A group of transactions with a common commit starts no further transaction after this time, so that the caller of its
@@ -33,17 +33,17 @@ type GroupOptions = {
 };
 
 /**
- * How many groups guard their transactions after one of them has failed. A savepoint copies each page before it changes,
- * which takes a third of the time of a small transaction. So a group runs without savepoints, and if a transaction fails,
- * the group is rolled back and runs again with them.
+ * How many groups guard their transactions after one of them has failed. A savepoint copies each page before it
+ * changes, which takes a third of the time of a small transaction. So a group runs without savepoints, and if a
+ * transaction fails, the group is rolled back and runs again with them.
  */
 const guardedAfterFailure = 20;
 
 /** A member of a group: a transaction whose caller waits. It is committed only when the whole group is committed. */
 type Member = {
   /**
-   * Runs the work as a part of the open transaction. Returns false if it failed without a savepoint, so that the group must
-   * be rolled back. Errors: any, if SQLite has rolled back the whole group.
+   * Runs the work as a part of the open transaction. Returns false if it failed without a savepoint, so that the group
+   * must be rolled back. Errors: any, if SQLite has rolled back the whole group.
    */
   run(isGuarded: boolean): Promise<boolean>;
   /** Returns whether the member's work succeeded. If it failed, the group is committed without it. */
@@ -62,19 +62,23 @@ type Member = {
 export function groupCommits(options: GroupOptions) {
   const size = { characters: 0 };
   const guarded = { groups: 0 };
-  const tx = sqliteDb((sql, values) => {
+  const inside = insideTransactions(options.writer, (sql, values) => {
     for (const value of values) if (typeof value === "string") size.characters += value.length;
     return options.execute(sql, values);
-  }) as Tx;
+  });
   let waiting: Member[] = [];
   let running: Promise<void> | undefined;
 
   async function commitAll(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // waits for requests that have arrived at the same time, so that they share a group
+    // waits for requests that have arrived at the same time, so that they share a group
+    await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const members = waiting;
       waiting = [];
-      const left = await commitGroup({ ...options, size, guarded }, members);
+      const left = await commitGroup({ ...options, size, guarded }, members).catch((error: unknown) => {
+        for (const member of members) member.reject(unknownOutcome(error));
+        return [];
+      });
       waiting = [...left, ...waiting];
     }
     running = undefined;
@@ -83,13 +87,22 @@ export function groupCommits(options: GroupOptions) {
   return {
     transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       return new Promise((resolve, reject) => {
-        waiting.push(memberOf(options.writer, () => work(tx), resolve, reject));
+        waiting.push(memberOf(options.writer, () => inside(work), resolve, reject));
         running ??= commitAll();
       });
     },
     /** Resolves when no transaction waits or runs. */
     idle: async () => running,
   };
+}
+
+/**
+ * The error for callers whose group has failed in a way that nothing here expects, such as an exception in `log.grew`.
+ * Without it they would wait for ever, and so would all later transactions.
+ */
+function unknownOutcome(cause: unknown): StorageError {
+  const message = "A commit did not end as it should, so the change may or may not have been stored.";
+  return new StorageError("lost", message, cause);
 }
 
 /**
@@ -123,8 +136,8 @@ async function commitGroup(groups: Groups, members: readonly Member[]): Promise<
 }
 
 /**
- * Runs members in one transaction until the group is full, commits, and returns those that ran. Returns `undefined` if one
- * failed without a savepoint after others: nothing was committed, and the next groups are guarded.
+ * Runs members in one transaction until the group is full, commits, and returns those that ran. Returns `undefined` if
+ * one failed without a savepoint after others: nothing was committed, and the next groups are guarded.
  */
 async function inOneTransaction(
   groups: Groups,
@@ -192,7 +205,8 @@ function memberOf<T>(
       try {
         outcome = { value: await work() };
       } catch (error) {
-        if (!writer.inTransaction) throw error; // SQLite itself has rolled back the whole group, for example because the disk is full
+        // SQLite itself has rolled back the whole group, for example because the disk is full
+        if (!writer.inTransaction) throw error;
         outcome = { error };
         if (!isGuarded) return false;
         writer.run("rollback to one");

@@ -70,7 +70,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
       if (isAbove(limits.maxBytesBefore)) await empty();
     },
     /**
-     * Notes that the log may have grown. Call it after each transaction. Even one that failed may have written something.
+     * Notes that the log may have grown. Call it after each transaction. Even one that failed may have
+     * written something.
      */
     grew() {
       changes += 1;
@@ -87,8 +88,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
 const copyLog = (thread: SqliteThread) => thread.ask({ kind: "checkpoint" });
 
 /**
- * Copies the log back and empties it. Returns false if that is impossible, because another process is reading or the disk
- * is full. Then no data is lost, but the log keeps growing until a later attempt succeeds.
+ * Copies the log back and empties it. Returns false if that is impossible, because another process is reading or the
+ * disk is full. Then no data is lost, but the log keeps growing until a later attempt succeeds.
  */
 async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<boolean> {
   try {
@@ -115,7 +116,14 @@ function whenIdle(changes: () => number, work: (seen: number) => void): () => vo
   return () => clearInterval(timer);
 }
 
-/** Returns the size of the write-ahead log of the database at `path`. */
+/**
+ * Returns the size of the write-ahead log of the database at `path`. If it cannot be read, the log counts as too large
+ * whatever the limit is, since emptying it is always allowed.
+ */
 export function logBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }

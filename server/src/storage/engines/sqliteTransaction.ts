@@ -1,5 +1,8 @@
 import type { Database } from "bun:sqlite";
 import type { MigrationTarget } from "../migration.ts";
+import type { Tx } from "../schema.ts";
+import { type Execute, sqliteDb } from "./dialects.ts";
+import { untilEnd } from "./lateStatements.ts";
 import { isBusy, storageError } from "./sqliteErrors.ts";
 
 const busyWaitMs = 5_000;
@@ -29,7 +32,33 @@ export async function inTransaction<T>(connection: Database, work: () => Promise
 }
 
 /**
- * Runs `work`. While another process has the lock that it needs, retries for up to 5 s. This process can read meanwhile.
+ * Returns a function that runs `work` in the open transaction of the connection. SQLite itself may roll that back when
+ * a statement fails, for example because the disk is full. Then the statements that `work` runs together with that one
+ * are refused, since each would be stored by itself. All `work` gets the same `tx`, as creating one takes 4 µs, until
+ * some of it fails: what that still runs is refused.
+ */
+export function insideTransactions(connection: Database, execute: Execute) {
+  const inside: Execute = (sql, values) => {
+    if (!connection.inTransaction) throw new Error("SQLite has rolled the transaction back.");
+    return execute(sql, values);
+  };
+  let statements = untilEnd(inside);
+  let tx = sqliteDb(statements.execute) as Tx;
+  return async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    try {
+      return await work(tx);
+    } catch (error) {
+      statements.end();
+      statements = untilEnd(inside);
+      tx = sqliteDb(statements.execute) as Tx;
+      throw error;
+    }
+  };
+}
+
+/**
+ * Runs `work`. While another process has the lock that it needs, retries for up to 5 s. This process can
+ * read meanwhile.
  */
 export async function retryWhileBusy<T>(work: () => T): Promise<T> {
   const giveUpAt = performance.now() + busyWaitMs;

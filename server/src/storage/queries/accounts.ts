@@ -1,5 +1,5 @@
 import { type Account, accountAt, giveBack, type OwnerKind } from "../../domain/accounts.ts";
-import type { Quota } from "../../domain/quotas.ts";
+import { nextResetsMs, type Quota } from "../../domain/quotas.ts";
 import { inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
@@ -16,8 +16,8 @@ type Part = Schema["holdParts"];
 export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
 
 /**
- * The accounts that a transaction has locked, and the entries that it adds to the ledger of credits and quotas. Change an
- * account with `set`. `saveAccounts` writes the changed accounts and the entries.
+ * The accounts that a transaction has locked, and the entries that it adds to the ledger of credits and quotas. Change
+ * an account with `set`. `saveAccounts` writes the changed accounts and the entries.
  */
 export type AccountBook = {
   /**
@@ -56,7 +56,7 @@ export async function lockAccounts(
     const stored = accountOf(row, byId.get(row.id)?.kind ?? "key");
     const isDue = row.nextHoldExpiryMs !== null && row.nextHoldExpiryMs <= book.nowMs;
     const due = isDue ? await takeExpiredParts(tx, row, book.nowMs) : [];
-    const current = withoutExpiredHolds(accountAt(stored, book.nowMs), due, book);
+    const current = withoutExpiredHolds(stored, due, book);
     expired.push(...due);
     book.set(current);
     if (isSame(stored, current)) book.changed.delete(current.id);
@@ -74,31 +74,32 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
   const ids = [...kinds.keys()];
   const rows = await selectRows(db, { workspaceId: first.workspaceId, ids });
   const accounts = rows.map(async (row) => {
-    const account = accountAt(accountOf(row, kinds.get(row.id) ?? "key"), nowMs);
-    if (row.nextHoldExpiryMs === null || row.nextHoldExpiryMs > nowMs) return account;
-    return releaseParts(
-      account,
-      await listExpiredParts(db, { workspaceId: row.workspaceId, ownerId: row.id, nowMs }),
-      nowMs,
-    );
+    const stored = accountOf(row, kinds.get(row.id) ?? "key");
+    const isDue = row.nextHoldExpiryMs !== null && row.nextHoldExpiryMs <= nowMs;
+    const owner = { workspaceId: row.workspaceId, ownerId: row.id };
+    const expired = isDue ? await listExpiredParts(db, { ...owner, nowMs }) : [];
+    return accountAt(expired.reduce(afterExpiry, stored), nowMs);
   });
   const byId = new Map((await Promise.all(accounts)).map((account) => [account.id, account]));
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
-/** How an account will change if its owner spends nothing. */
+/** How an account will change from a certain time on, if its owner spends nothing. */
 export type Outlook = {
-  /** Returns the account as it will be at that time, if nothing is spent or changed until then. */
+  /** Returns the account as it will be at that time. */
   at(ms: number): Account;
   /**
-   * the times at which the account may get more, ascending: its next refill, its next resets, and the expiries of its
-   * holds
+   * the times at which the account may get more, ascending: its next refill, the next two resets of each quota, and the
+   * expiries of its holds. At all other times it can only lose something, such as a grant that expires
    */
   changesAtMs: number[];
 };
 
-/** Reads the outlook of each of these owners that has an account. It considers only the 1,000 holds that expire first. */
-export async function findOutlooks(db: Db, owners: readonly Owner[], nowMs: number): Promise<Outlook[]> {
+/**
+ * Reads the outlook, from `fromMs` on, of each of these owners that has an account. It considers only the 1,000 holds
+ * that expire first.
+ */
+export async function findOutlooks(db: Db, owners: readonly Owner[], fromMs: number): Promise<Outlook[]> {
   const rows = await selectRows(db, {
     workspaceId: owners[0]?.workspaceId ?? "",
     ids: owners.map(({ id }) => id),
@@ -109,23 +110,26 @@ export async function findOutlooks(db: Db, owners: readonly Owner[], nowMs: numb
     if (row === undefined) return [];
     const hasHolds = row.nextHoldExpiryMs !== null;
     const holds = hasHolds ? await listOpenParts(db, { workspaceId, ownerId: id, limit: 1_000 }) : [];
-    return [outlookOf(accountOf(row, kind), holds, nowMs)];
+    return [outlookOf(accountOf(row, kind), holds, fromMs)];
   });
   return (await Promise.all(outlooks)).flat();
 }
 
-function outlookOf(stored: Account, holds: readonly Part[], nowMs: number): Outlook {
-  const at = (ms: number) => {
-    const expired = holds.filter(({ expiresAtMs }) => expiresAtMs <= ms);
-    return releaseParts(accountAt(stored, ms), expired, ms);
-  };
-  const { credits, quotas } = at(nowMs);
+/** The holds are in the order of their expiry. */
+function outlookOf(stored: Account, holds: readonly Part[], fromMs: number): Outlook {
+  let account = stored;
+  const states = holds.map((part) => {
+    account = afterExpiry(account, part);
+    return { atMs: part.expiresAtMs, account };
+  });
+  const at = (ms: number) => accountAt(states.findLast(({ atMs }) => atMs <= ms)?.account ?? stored, ms);
+  const { credits, quotas } = at(fromMs);
   const times = [
     ...holds.map(({ expiresAtMs }) => expiresAtMs),
     credits.nextRefillAtMs ?? 0,
-    ...quotas.map(({ period }) => period?.endMs ?? 0),
+    ...quotas.flatMap(nextResetsMs),
   ];
-  return { at, changesAtMs: times.filter((ms) => ms > nowMs).sort((one, other) => one - other) };
+  return { at, changesAtMs: times.filter((ms) => ms > fromMs).sort((one, other) => one - other) };
 }
 
 function openBook(nowMs: number): AccountBook {
@@ -152,29 +156,26 @@ async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number)
   return expired;
 }
 
-/** Returns the account after the expiry of these holds, and adds the expiries to the ledger. */
-function withoutExpiredHolds(account: Account, expired: readonly Part[], book: AccountBook): Account {
-  let current = account;
+/** Returns the account at `book.nowMs`, after the expiry of these holds, and adds the expiries to the ledger. */
+function withoutExpiredHolds(stored: Account, expired: readonly Part[], book: AccountBook): Account {
+  let current = stored;
   for (const part of expired) {
-    current = releaseParts(current, [part], book.nowMs);
+    current = afterExpiry(current, part);
     const amount = part.onExpiry === "release" ? part.units : 0;
     book.movements.push({ ...movementOf(current, "expire", part.quota), amount, reason: part.holdId });
   }
-  return current;
+  return accountAt(current, book.nowMs);
 }
 
 /**
- * Returns the account after the expiry of these holds. It gets back what they took, except for holds that are charged when
- * they expire.
+ * Returns the account at the time at which this hold expires. It gets back what the hold took, unless the hold is
+ * charged when it expires. Holds must be passed in the order of their expiry: a reset carries units that came back
+ * before it.
  */
-function releaseParts(account: Account, parts: readonly Part[], nowMs: number): Account {
-  return parts
-    .filter(({ onExpiry }) => onExpiry === "release")
-    .reduce(
-      (current, { quota, taken, units }) =>
-        giveBack(current, { quota: quota ?? undefined, taken: JSON.parse(taken) }, units, nowMs),
-      account,
-    );
+function afterExpiry(account: Account, { quota, taken, units, onExpiry, expiresAtMs }: Part): Account {
+  const current = accountAt(account, expiresAtMs);
+  if (onExpiry !== "release") return current;
+  return giveBack(current, { quota: quota ?? undefined, taken: JSON.parse(taken) }, units, expiresAtMs);
 }
 
 function isSame(one: Account, other: Account): boolean {

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { type SecretName, secretForms } from "./settings/forms.ts";
+import { type Config, ConfigError } from "./settings.ts";
+
+/**
+ * Returns the root key from the settings. Reads its file if `LATCHKEY_ROOT_KEY_FILE` is set. Errors: `ConfigError` if
+ * the file cannot be read or does not contain a root key.
+ */
+export function givenRootKey(config: Config): string | undefined {
+  return given(config, "LATCHKEY_ROOT_KEY");
+}
+
+/** Like `givenRootKey`, for the key that encrypts recoverable keys. */
+export function givenRecoveryKey(config: Config): string | undefined {
+  return given(config, "RECOVERY_KEY");
+}
+
+/** Like `givenRootKey`, for the root key of the server that verified keys before this one. */
+export function givenUpstreamRootKey(config: Config): string | undefined {
+  return given(config, "UPSTREAM_VERIFY_ROOT_KEY");
+}
+
+/**
+ * The secret with which the HMACs of imported keys were computed; undefined if it is not set.
+ * Errors: as `givenRootKey`.
+ */
+export function givenHmacSecret(config: Config): Uint8Array | undefined {
+  const text = given(config, "IMPORTED_HMAC_SECRET");
+  const [, encoding, digits] = /^(hex|base64):(.*)$/s.exec(text ?? "") ?? [];
+  if (encoding !== undefined) return Buffer.from(digits ?? "", encoding as BufferEncoding);
+  return text === undefined ? undefined : Buffer.from(text);
+}
+
+function given(config: Config, name: SecretName): string | undefined {
+  const file = config[`${name}_FILE`];
+  if (file === undefined) return config[name];
+  const where = `${name}_FILE (${JSON.stringify(file)})`;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new ConfigError(`${where}: the file cannot be read (${code}).`);
+  }
+  const { form, fix } = secretForms[name];
+  if (!form.test(text)) throw new ConfigError(`${where}: its content ${fix}.`);
+  return text;
+}
