@@ -162,3 +162,14 @@ test("saving an api or a role undoes nothing that another operator has changed s
     ["a.read"],
   );
 });
+
+test("the year of a filter by time can be typed over, and the list then begins at the new time", async () => {
+  const page = await latchkey.visit("/audit?start=1769850000000"); // January 31, 2026, at 9:00 UTC
+  const from = page.getByLabel("From");
+  await from.focus();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("2025", { delay: 50 });
+  await page.waitForURL("**start=1738314000000");
+  assert.match(await from.inputValue(), /^2025-01-31T/);
+});
