@@ -15,6 +15,19 @@ async function more(page: Page, action: string): Promise<void> {
   await page.getByRole("menuitem", { name: action }).click();
 }
 
+/** Holds the page's requests to these addresses back until the returned function is called. */
+async function hold(page: Page, addresses: RegExp): Promise<() => void> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(addresses, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 async function save(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
@@ -126,14 +139,7 @@ test("the page of a key says that a role's permission may also be the key's own"
 test("no permission of a role is listed as the key's own while the roles are loading", async () => {
   const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
   const page = await latchkey.visit("/keys");
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(/permissions\.(getRole|listRoles)$/, async (route) => {
-    await released;
-    await route.continue();
-  });
+  const release = await hold(page, /permissions\.(getRole|listRoles)$/);
   await page.goto(`/console/keys/${keyId}`);
   await more(page, "Edit roles and permissions");
   const own = page.getByLabel("Permissions of the key itself");
@@ -242,6 +248,19 @@ test("a key is rerolled, the old one stays valid for the chosen time, and the pa
     (url) => url.pathname.startsWith("/console/keys/key_") && !url.pathname.endsWith(keyId),
   );
   for (const one of [key, secret]) assert.equal((await call("keys.verifyKey", { key: one })).valid, true);
+});
+
+test("the new key of a reroll is shown even if the user tries to close the dialog before it arrives", async () => {
+  const { keyId } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  const release = await hold(page, /keys\.rerollKey$/);
+  await page.getByRole("button", { name: "Reroll" }).click();
+  await page.getByRole("button", { name: "Create the new key" }).click();
+  await page.getByRole("button", { name: "Sending" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Cancel" }).click({ force: true });
+  release();
+  await page.locator(".secret").waitFor();
 });
 
 test("a recoverable key is shown again, and for another key the page says why it cannot be shown", async () => {
