@@ -287,15 +287,16 @@ test("a key is deleted only after its name was typed", async () => {
   assert.equal((await call("keys.verifyKey", { key })).code, "NOT_FOUND");
 });
 
-test("all keys of an identity are disabled at once", async () => {
-  const { key } = await newKey({ externalId: "leaver" });
-  await newKey({ externalId: "leaver" });
+test("all keys of an identity are disabled at once, also those that the page does not list", async () => {
+  const { key: oldest } = await newKey({ externalId: "leaver" });
+  for (let n = 0; n < 51; n += 1) await newKey({ externalId: "leaver" });
   const page = await latchkey.visit("/identities/leaver");
   await page.getByRole("button", { name: "Disable all" }).click();
   await page.getByLabel("Type leaver to confirm").fill("leaver");
   await page.getByRole("dialog").getByRole("button", { name: "Disable all" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  assert.equal((await call("keys.verifyKey", { key })).code, "DISABLED");
+  assert.equal((await call("keys.verifyKey", { key: oldest })).code, "DISABLED");
+  assert.deepEqual(await call("keys.listKeys", { identity: "leaver", enabled: true }), []);
 });
 
 test("an action that the root key may not do is disabled and names the permission", async () => {
@@ -313,7 +314,7 @@ test("an action that the root key may not do is disabled and names the permissio
   await page.getByRole("menuitem", { name: "Delete needs api.<id>.delete_key" }).waitFor();
 });
 
-test("roles and apis beyond the first 100 can be chosen, and a filter that is not in its list is shown as it is applied", async () => {
+test("roles and apis beyond the first 100 can be chosen, a filter that is not in its list is shown, and roles have pages", async () => {
   const page = await latchkey.visit("/keys?role=deleted_role");
   assert.equal(await page.getByLabel("Role").inputValue(), "deleted_role");
   for (let n = 1; n <= 101; n += 1) {
@@ -329,4 +330,10 @@ test("roles and apis beyond the first 100 can be chosen, and a filter that is no
   await page.goto("/console/keys");
   await page.getByLabel("API", { exact: true }).selectOption("Bulk 101");
   await page.getByText("Nothing matches these filters.").waitFor();
+  await page.goto("/console/roles");
+  await page.getByRole("heading", { name: "editor" }).waitFor();
+  await page.getByRole("button", { name: "Next page" }).click();
+  await page.getByRole("heading", { name: "bulk_60" }).waitFor();
+  await page.getByRole("button", { name: "First page" }).click();
+  await page.getByRole("heading", { name: "editor" }).waitFor();
 });
