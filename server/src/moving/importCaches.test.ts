@@ -53,4 +53,29 @@ describe.each(files)("on $name,", (engine) => {
     expect(await code(other, unchanged)).toBe("VALID");
     expect(server.services.caches.keys.uses().misses).toBe(misses);
   });
+
+  test("a cached key gets its identity back when an import creates it again", async () => {
+    const { data } = workspace;
+    const { apiId } = await data("apis.createApi", { name: "payments" });
+    const { identityId } = await data("identities.createIdentity", { externalId: "bob" });
+    const { key } = await data("keys.createKey", { apiId, externalId: "bob" });
+    const owner = async () => (await data("keys.verifyKey", { key })).identity?.externalId;
+    expect(await owner()).toBe("bob");
+    await data("identities.deleteIdentity", { identity: "bob" });
+    expect(await owner()).toBeUndefined();
+    await importByCommand([{ type: "identity", id: identityId, externalId: "bob" }]);
+    await until(async () => (await owner()) === "bob");
+  });
+
+  test("a cached key gets the balance that a new key of the same subject brings", async () => {
+    const { data } = workspace;
+    const { apiId } = await data("apis.createApi", { name: "payments" });
+    const { key, keyId } = await data("keys.createKey", { apiId });
+    const code = async () => (await data("keys.verifyKey", { key })).code;
+    expect(await code()).toBe("VALID");
+    const hash = server.services.hashKey(`rerolled${workspace.id}`);
+    const rerolled = { type: "key", id: `key_${workspace.id}`, apiId, hash, subjectId: keyId };
+    await importByCommand([{ ...rerolled, balance: { remaining: 0 } }]);
+    await until(async () => (await code()) === "USAGE_EXCEEDED", 5_000);
+  });
 });
