@@ -1,6 +1,6 @@
 /**
- * The baseline: Bun's HTTP server without Latchkey. Its one route reads the body as JSON, computes a SHA-256 and returns a fixed
- * response. The first argument is the path of the route, the second is the response.
+ * The baseline: Bun's HTTP server without Latchkey. Its one route reads the body as JSON, computes a SHA-256 and
+ * returns a fixed response. The first argument is the path of the route, the second is the response.
  */
 import { hash } from "node:crypto";
 

@@ -1,4 +1,7 @@
-/** `npm run bench [-- --quick] [--against <url> --root-key <key> [--pid <process>]] [<workload> …]`: see bench/README.md. */
+/**
+ * `npm run bench [-- --quick] [--against <url> --root-key <key> [--pid <process>]] [<workload> …]`: see
+ * bench/README.md.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";

@@ -107,7 +107,10 @@ async function speed(): Promise<void> {
   }
 }
 
-/** Measures the journal when many counters change within a second: CPU time, longest stall, and the time to restore them. */
+/**
+ * Measures the journal when many counters change within a second: CPU time, longest stall, and the time to
+ * restore them.
+ */
 async function journal(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
   const options = {

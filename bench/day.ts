@@ -1,6 +1,6 @@
 /**
- * Runs a Latchkey server whose clock stands still. It prints its address and root key. For each number that it reads from stdin,
- * it moves the clock forward by that many milliseconds.
+ * Runs a Latchkey server whose clock stands still. It prints its address and root key. For each number that it reads
+ * from stdin, it moves the clock forward by that many milliseconds.
  */
 import { createInterface } from "node:readline";
 import { startServer } from "../server/src/compose.ts";

@@ -209,7 +209,10 @@ function sumOf(pids: readonly number[], timeUs: (pid: number) => number): number
   return pids.reduce((sum, pid) => sum + timeUs(pid), 0);
 }
 
-/** The processor time of a process's first thread. Linux has it in nanoseconds, as the first field of the thread's schedstat. */
+/**
+ * The processor time of a process's first thread. Linux has it in nanoseconds, as the first field of the
+ * thread's schedstat.
+ */
 function threadUs(pid: number): number {
   return Number(fieldsOf(`/proc/${pid}/task/${pid}/schedstat`)[0]) / 1000;
 }

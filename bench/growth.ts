@@ -1,7 +1,7 @@
 /**
- * `bun bench/growth.ts [--quick] [<curve> …]`: measures how the cost of a verification grows with the number of keys, limits and
- * tags. Writes the charts in docs/performance and the sections of docs/performance.md that show them. Takes about fifteen minutes
- * on a machine with two cores and no other load.
+ * `bun bench/growth.ts [--quick] [<curve> …]`: measures how the cost of a verification grows with the number of keys,
+ * limits and tags. Writes the charts in docs/performance and the sections of docs/performance.md that show them. Takes
+ * about fifteen minutes on a machine with two cores and no other load.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -31,8 +31,8 @@ type Kind = (typeof kinds)[number];
 type Subjects = Record<Kind, { ids: string[]; first: number }>;
 
 /**
- * Stores ten million usage events, spread over the 24 hours before `nowMs`, and their counts, as a server would have stored
- * them. Some keys are used far more than others: 1 % of them have 20 % of the events.
+ * Stores ten million usage events, spread over the 24 hours before `nowMs`, and their counts, as a server would have
+ * stored them. Some keys are used far more than others: 1 % of them have 20 % of the events.
  */
 export async function fillUsage(path: string, nowMs: number): Promise<void> {
   const subjects = readSubjects(path);
@@ -63,7 +63,10 @@ export async function fillUsage(path: string, nowMs: number): Promise<void> {
   await database.close();
 }
 
-/** Counts usage per minute or hour. Keys and identities are many, so their counts per minute are kept for a shorter time. */
+/**
+ * Counts usage per minute or hour. Keys and identities are many, so their counts per minute are kept for a
+ * shorter time.
+ */
 function allCounts(database: UsageDatabase, subjects: Subjects, nowMs: number) {
   const few = countBook(database, subjects, () => "usageMinutes");
   const many = countBook(database, subjects, (atMs) =>
@@ -185,7 +188,10 @@ function rowOf(cell: number, start: number, count: number): CountRow {
 
 type Made = { event: UsageEvent; places: Partial<Record<Kind, number>> };
 
-/** Creates an event. Every tenth is of `ratelimit.limit`, every twentieth is refused, every fifth verification has a tag. */
+/**
+ * Creates an event. Every tenth is of `ratelimit.limit`, every twentieth is refused, every fifth verification has
+ * a tag.
+ */
 function eventAt(order: number, atMs: number, requestId: string, subjects: Subjects): Made {
   const common = { atMs, workspaceId: subjects.workspace.ids[0] ?? "", requestId, credits: 0 };
   if (order % 10 === 0) {

@@ -22,7 +22,10 @@ const newId = idMaker(randomBytes);
 type Value = string | number | null;
 type Row = Record<string, Value>;
 
-/** Fills the tables of a database that has one workspace: among other records, a million keys and a million audit events. */
+/**
+ * Fills the tables of a database that has one workspace: among other records, a million keys and a million
+ * audit events.
+ */
 export function fillRecords(path: string, nowMs: number): void {
   const database = new Database(path);
   database.run("pragma synchronous = off");

@@ -41,7 +41,10 @@ function list(operation: string, ...bodies: object[]): Case[] {
 
 type Places = ReturnType<typeof placesIn>;
 
-/** Finds what the calls refer to: an api, a key that is used often, the time of the last event, and a cursor deep in each table. */
+/**
+ * Finds what the calls refer to: an api, a key that is used often, the time of the last event, and a cursor deep in
+ * each table.
+ */
 function placesIn(path: string) {
   const database = new Database(path, { readonly: true });
   const idOf = (table: string, part: number) => {

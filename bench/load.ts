@@ -1,8 +1,8 @@
 import { cores, keepOn } from "./cores.ts";
 
 /**
- * What the generator sends over keep-alive connections. By default each connection sends its next request when it has the
- * response; with `perSecond`, requests are sent at a steady pace.
+ * What the generator sends over keep-alive connections. By default each connection sends its next request when it has
+ * the response; with `perSecond`, requests are sent at a steady pace.
  */
 export type Load = {
   /** the server's host. Default: 127.0.0.1 */
@@ -23,7 +23,10 @@ export type Load = {
   /** accept also responses 429 `server_overloaded`, and count them separately */
   mayRefuse?: true;
   connections: number;
-  /** requests per second over all connections; undefined: each connection sends its next request when it has the response */
+  /**
+   * requests per second over all connections; undefined: each connection sends its next request when it has
+   * the response
+   */
   perSecond?: number;
   warmUpMs: number;
   measuredMs: number;
@@ -43,9 +46,15 @@ export type Measured = {
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** processor time per response in microseconds: of the server's first thread, which runs its JavaScript, and of `alsoPids` */
+  /**
+   * processor time per response in microseconds: of the server's first thread, which runs its JavaScript, and
+   * of `alsoPids`
+   */
   threadUs: number;
-  /** processor time per response in microseconds of all threads, including the garbage collector, the compiler and workers */
+  /**
+   * processor time per response in microseconds of all threads, including the garbage collector, the compiler
+   * and workers
+   */
   processUs: number;
   /** how much of a core the threads of `threadUs` used. If far below 1, the load was limited by another program. */
   serverBusy: number;

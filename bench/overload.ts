@@ -1,4 +1,7 @@
-/** `bun bench/overload.ts`: sends Latchkey more requests than it can handle. docs/decisions/overload.md discusses the results. */
+/**
+ * `bun bench/overload.ts`: sends Latchkey more requests than it can handle. docs/decisions/overload.md discusses
+ * the results.
+ */
 import { readFileSync } from "node:fs";
 import { type Generator, type Load, type Measured, numberMark, startGenerator } from "./load.ts";
 import { type Product, startProduct } from "./servers.ts";

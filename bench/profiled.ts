@@ -1,8 +1,8 @@
 /**
- * A Latchkey server for bench/profile.ts. It prints its address and root key, and then replies with one line of JSON to each
- * command on stdin: `cpu` starts the CPU sampler and `samples` stops it and returns its profile; `heap` returns the bytes of the
- * heap; `watch` starts to record SQL statements and `statements` stops that and returns them; `cold` makes the server empty its
- * cache of keys every millisecond; `stop` stops the server.
+ * A Latchkey server for bench/profile.ts. It prints its address and root key, and then replies with one line of JSON to
+ * each command on stdin: `cpu` starts the CPU sampler and `samples` stops it and returns its profile; `heap` returns
+ * the bytes of the heap; `watch` starts to record SQL statements and `statements` stops that and returns them; `cold`
+ * makes the server empty its cache of keys every millisecond; `stop` stops the server.
  */
 import { heapStats } from "bun:jsc";
 import { Session } from "node:inspector/promises";

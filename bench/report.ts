@@ -68,7 +68,10 @@ function compareDifference(comparison: Comparison, rounds: readonly Round[]) {
   return { ...comparison, more, sentence };
 }
 
-/** Compares two sides by their ratio, computed within each round, so that a slow phase of the machine affects both sides. */
+/**
+ * Compares two sides by their ratio, computed within each round, so that a slow phase of the machine affects
+ * both sides.
+ */
 function compare(comparison: Comparison, rounds: readonly Round[]) {
   const { of, to, by, atLeast, atMost } = comparison;
   if (comparison.atMostMore !== undefined) return compareDifference(comparison, rounds);

@@ -6,7 +6,10 @@ export type Call = <T>(operation: string, body: object) => Promise<T>;
 /** The requests of a scenario: bodies that are sent in turn, and a text that every response must contain. */
 export type Requests = { operation: string; bodies: readonly object[]; expected: string };
 
-/** Requests that any server with this API can serve. `prepare` first creates the records they need, under new random names. */
+/**
+ * Requests that any server with this API can serve. `prepare` first creates the records they need, under new
+ * random names.
+ */
 export type Scenario = { title: string; prepare(call: Call): Promise<Requests> };
 
 const huge = 1_000_000_000_000;

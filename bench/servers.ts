@@ -37,7 +37,9 @@ export type ProductOptions = {
   rootKey?: string;
 };
 
-/** Starts Latchkey as users do with `latchkey serve`: default settings, a SQLite file, and its log written to a file. */
+/**
+ * Starts Latchkey as users do with `latchkey serve`: default settings, a SQLite file, and its log written to a file.
+ */
 export async function startProduct(options: ProductOptions = {}): Promise<Product> {
   const { seed, environment = {}, rootKey = newRootKey() } = options;
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));

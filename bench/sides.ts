@@ -121,7 +121,9 @@ export function sharedLimit(name: string) {
   return { name, limit: huge, duration: hourMs };
 }
 
-/** Creates an identity with these limits, and keys that belong to it. `more`: further input fields of keys.createKey. */
+/**
+ * Creates an identity with these limits, and keys that belong to it. `more`: further input fields of keys.createKey.
+ */
 export async function makeKeys(
   product: Product,
   count: number,

@@ -1,7 +1,7 @@
 /**
- * `bun bench/sizes.ts`: measures the figures of docs/operating/sizing.md: bytes per record on disk, per cached key and per counter,
- * and the processor time of one verification in the server, PostgreSQL and Redis. Takes about a minute. Set
- * USAGE_EVENT_HOURS=0 to measure without usage events, when only usage counts are stored.
+ * `bun bench/sizes.ts`: measures the figures of docs/operating/sizing.md: bytes per record on disk, per cached key and
+ * per counter, and the processor time of one verification in the server, PostgreSQL and Redis. Takes about a minute.
+ * Set USAGE_EVENT_HOURS=0 to measure without usage events, when only usage counts are stored.
  */
 
 import { Database } from "bun:sqlite";

@@ -1,6 +1,6 @@
 /**
- * `bun bench/slowClients.ts`: opens 5,000 connections of clients that send slowly. Measures how much they slow down other clients,
- * and after what time the server disconnects them.
+ * `bun bench/slowClients.ts`: opens 5,000 connections of clients that send slowly. Measures how much they slow down
+ * other clients, and after what time the server disconnects them.
  */
 import type { Socket } from "bun";
 import { type Load, type Measured, startGenerator } from "./load.ts";
@@ -9,7 +9,10 @@ import { median } from "./statistics.ts";
 
 const slowClients = 5_000;
 const rounds = 5;
-/** Clients that send something each second are divided into this many groups, which send at different times of the second. */
+/**
+ * Clients that send something each second are divided into this many groups, which send at different times of
+ * the second.
+ */
 const slots = 50;
 const pace = { warmUpMs: 1_000, measuredMs: 4_000 };
 const verifications = { connections: 64, perSecond: 2_000 };

@@ -1,6 +1,6 @@
 /**
- * Builds the console: `index.html`, and scripts and styles whose names contain a hash, each also compressed. The program
- * `bun build.ts` builds `dist/`, and does nothing if that is newer than the source.
+ * Builds the console: `index.html`, and scripts and styles whose names contain a hash, each also compressed. The
+ * program `bun build.ts` builds `dist/`, and does nothing if that is newer than the source.
  */
 import {
   existsSync,
@@ -37,7 +37,10 @@ export async function buildConsole(folder: string): Promise<string[]> {
   return Object.keys(metafile?.inputs ?? {});
 }
 
-/** Another process may be building or reading at the same time, so the new folder is complete before it replaces the old one. */
+/**
+ * Another process may be building or reading at the same time, so the new folder is complete before it replaces the
+ * old one.
+ */
 async function buildDist(): Promise<void> {
   const made = mkdtempSync(join(here, "dist.new-"));
   const old = `${made}-old`;

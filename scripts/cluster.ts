@@ -1,7 +1,7 @@
 /**
- * `npm run cluster`: starts a PostgreSQL, a Redis and three nodes. Shows that a limit holds across all nodes, how soon every
- * node refuses a deleted key, and what happens while Redis hangs. Exits with 1 if a result is not the expected one, and removes
- * everything that it created. `npm run cluster -- --keep` keeps the nodes running until Ctrl-C.
+ * `npm run cluster`: starts a PostgreSQL, a Redis and three nodes. Shows that a limit holds across all nodes, how soon
+ * every node refuses a deleted key, and what happens while Redis hangs. Exits with 1 if a result is not the expected
+ * one, and removes everything that it created. `npm run cluster -- --keep` keeps the nodes running until Ctrl-C.
  */
 import { followNpm } from "../server/bin/npmAbove.mjs";
 import { type Node, newRootKey, startNode } from "../server/test/nodes/node.ts";
@@ -45,7 +45,10 @@ export async function startCluster(environment: Record<string, string> = {}): Pr
   return { nodes, rootKey, signalRedis: (name) => process.kill(Number(TEST_REDIS_PID), name), stop };
 }
 
-/** Runs the three parts of the demonstration, and stops at the first unexpected result. Returns whether all were as expected. */
+/**
+ * Runs the three parts of the demonstration, and stops at the first unexpected result. Returns whether all were
+ * as expected.
+ */
 export async function showCluster(cluster: Cluster, print: Print): Promise<boolean> {
   const { apiId } = await data(cluster, 0, "apis.createApi", { name: "payments" });
   for (const part of [sharedLimit, revocation, hungRedis]) {
@@ -163,7 +166,10 @@ async function makeUser(cluster: Cluster, apiId: string, limit: number, keys: nu
   return (await Promise.all(made)).map(({ key }) => String(key));
 }
 
-/** Sends `perNode` verifications to each node at the same time, over many connections. Returns how many each node admitted. */
+/**
+ * Sends `perNode` verifications to each node at the same time, over many connections. Returns how many each
+ * node admitted.
+ */
 function admittedBy(cluster: Cluster, keys: readonly string[], perNode: number): Promise<number[]> {
   return Promise.all(
     cluster.nodes.map(async (_, node) => {

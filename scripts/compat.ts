@@ -1,6 +1,6 @@
 /**
- * Prints a table of the operations of Unkey's official clients, with whether Latchkey has them. Exits with 1 if Latchkey lacks
- * an operation that is not declared as "not offered".
+ * Prints a table of the operations of Unkey's official clients, with whether Latchkey has them. Exits with 1 if
+ * Latchkey lacks an operation that is not declared as "not offered".
  */
 
 import { goClient } from "../server/test/compat/goClient.ts";

@@ -1,4 +1,5 @@
-// Runs the tests of the console. They run under Node, which the driver of Chromium needs, and with a PostgreSQL and a Redis.
+// Runs the tests of the console. They run under Node, which the driver of Chromium needs, and with a PostgreSQL and
+// a Redis.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +50,8 @@ export function runConsoleTests(root, words = []) {
 }
 
 /**
- * Bundles a test file, because Node does not run TypeScript. The bundle is in this repository, so Node finds its packages.
+ * Bundles a test file, because Node does not run TypeScript. The bundle is in this repository, so Node finds its
+ * packages.
  * @param {string} root
  * @param {string} name
  */

@@ -77,7 +77,9 @@ function store(known: Known, name: keyof Known, value: unknown): boolean {
   return typeof value === "string";
 }
 
-/** Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all were as expected. */
+/**
+ * Runs and prints the steps in order, and stops at the first unexpected response. Returns whether all were as expected.
+ */
 export async function tellStory(call: Call, print: (text: string) => void): Promise<boolean> {
   const known: Known = { apiId: "", first: "", second: "" };
   for (const [index, { text, operation, body, holds }] of steps.entries()) {

@@ -1,12 +1,12 @@
-// The gates: checks of the source that `npm test` runs before the tests. server/test/gates.test.ts plants a violation of each
-// gate, and shows that the gate fails.
+// The gates: checks of the source that `npm test` runs before the tests. server/test/gates.test.ts plants a violation
+// of each gate, and shows that the gate fails.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /**
- * Each gate's name, and its command: a program in node_modules/.bin with its arguments. The compiler is named by its path,
- * because two versions of it are installed (the SDK's tests need an older one), and .bin may have either.
+ * Each gate's name, and its command: a program in node_modules/.bin with its arguments. The compiler is named by its
+ * path, because two versions of it are installed (the SDK's tests need an older one), and .bin may have either.
  * @param {string} root
  * @returns {[name: string, command: string[]][]}
  */

@@ -1,6 +1,6 @@
 /**
- * Generates files from the operations, errors, settings and rooms in the code. With `--check` it writes nothing, and exits
- * with 1 if a file differs from what it would generate.
+ * Generates files from the operations, errors, settings and rooms in the code. With `--check` it writes nothing, and
+ * exits with 1 if a file differs from what it would generate.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

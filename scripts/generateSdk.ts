@@ -1,4 +1,7 @@
-/** Generates two files of the client from the OpenAPI document: the types of all operations, and the table of operations. */
+/**
+ * Generates two files of the client from the OpenAPI document: the types of all operations, and the table
+ * of operations.
+ */
 
 type Schema = {
   type?: string;

@@ -1,6 +1,6 @@
-// Updates package-lock.json from the package.json files. If the npm registry is a mirror that lacks the packages of some
-// platforms, npm omits them from the lock file, and `npm ci` of npm 11 then rejects it. This script adds those entries, with
-// the versions that the packages pin.
+// Updates package-lock.json from the package.json files. If the npm registry is a mirror that lacks the packages of
+// some platforms, npm omits them from the lock file, and `npm ci` of npm 11 then rejects it. This script adds those
+// entries, with the versions that the packages pin.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

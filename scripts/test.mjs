@@ -1,5 +1,6 @@
 // `npm test`: installs what the tests need, runs the gates and the tests, and ends with one line that counts both.
-// `npm test -- <arguments of bun test>` runs only some tests, and no gates. `npm test -- browser <words>` runs only browser tests.
+// `npm test -- <arguments of bun test>` runs only some tests, and no gates. `npm test -- browser <words>` runs only
+// browser tests.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -38,8 +39,8 @@ console.log(`${gates.passed + tests.passed} passed, ${failed} failed${skipped}`)
 process.exitCode = failed === 0 ? 0 : 1;
 
 /**
- * Runs the tests and counts them in the runner's report. The exit code alone is not enough: if a test calls `process.exit(0)`,
- * it is 0 although the other tests did not run, and there is no report.
+ * Runs the tests and counts them in the runner's report. The exit code alone is not enough: if a test calls
+ * `process.exit(0)`, it is 0 although the other tests did not run, and there is no report.
  */
 function runTests() {
   const report = join(root, "reports/junit.xml");

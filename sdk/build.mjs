@@ -1,5 +1,5 @@
-// Compiles src/ to dist/esm, for `import`, and translates that to dist/cjs, for `require`. The package.json in each folder
-// says which kind of module it contains, so both can contain the same .js and .d.ts file names.
+// Compiles src/ to dist/esm, for `import`, and translates that to dist/cjs, for `require`. The package.json in each
+// folder says which kind of module it contains, so both can contain the same .js and .d.ts file names.
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

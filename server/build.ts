@@ -1,6 +1,6 @@
 /**
- * Builds `dist` for the published package: the bundled program, the console, and the pages that the server shows at `/docs`.
- * The package then has only one dependency, Bun.
+ * Builds `dist` for the published package: the bundled program, the console, and the pages that the server shows at
+ * `/docs`. The package then has only one dependency, Bun.
  */
 import { cpSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Builds `dist`: the package for `import` and for `require`, its types, and the server program with its worker threads. All
- * code is bundled except `@latchkey/sdk`, which stays a dependency.
+ * Builds `dist`: the package for `import` and for `require`, its types, and the server program with its worker threads.
+ * All code is bundled except `@latchkey/sdk`, which stays a dependency.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, rmSync, writeFileSync } from "node:fs";

@@ -52,7 +52,9 @@ type Auth = {
   };
 };
 
-/** better-auth's API-key plugin, which verifies a key with one rate limit, on a SQLite file with write-ahead logging. */
+/**
+ * better-auth's API-key plugin, which verifies a key with one rate limit, on a SQLite file with write-ahead logging.
+ */
 async function betterAuthPlugin(): Promise<{ decide: Decide; key: string }> {
   const { betterAuth } = await load<{ betterAuth(options: object): Auth }>("better-auth");
   const { apiKey } = await load<{ apiKey(options: object): object }>("@better-auth/api-key");

@@ -71,7 +71,10 @@ async function against(scenario: string, name: string, redisUrl?: string): Promi
   };
 }
 
-/** Installs the packages in a temporary folder, unless an earlier run did. Returns it. Errors: `Error` with npm's output. */
+/**
+ * Installs the packages in a temporary folder, unless an earlier run did. Returns it. Errors: `Error` with
+ * npm's output.
+ */
 function installed(): string {
   const folder = join(tmpdir(), `latchkey-bench-${Bun.hash(JSON.stringify(packages)).toString(36)}`);
   if (existsSync(folder)) return folder;

@@ -1,5 +1,5 @@
-// Measures one client in its own process. Prints the time of its import, its calls per second, and the processor time per call.
-// argv: the client's module, the class that it exports, the server's URL, calls in flight, total calls.
+// Measures one client in its own process. Prints the time of its import, its calls per second, and the processor time
+// per call. argv: the client's module, the class that it exports, the server's URL, calls in flight, total calls.
 const [, , module = "", name = "", serverURL = "", inFlight = "1", total = "0"] = process.argv;
 
 const before = performance.now();

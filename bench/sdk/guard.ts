@@ -1,7 +1,7 @@
 /**
- * `bun bench/sdk/guard.ts`: measures the processor time that a guard of the SDK adds to a Hono route on Node, with 16 requests in
- * flight. It compares a guarded route with an open one. A stub in this process plays the Latchkey server, so that the server's
- * processor time is not included. Takes about a minute.
+ * `bun bench/sdk/guard.ts`: measures the processor time that a guard of the SDK adds to a Hono route on Node, with 16
+ * requests in flight. It compares a guarded route with an open one. A stub in this process plays the Latchkey server,
+ * so that the server's processor time is not included. Takes about a minute.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

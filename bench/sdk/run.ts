@@ -1,6 +1,6 @@
 /**
- * `bun bench/sdk/run.ts`: compares the SDK with `@unkey/api`: size of a bundle, installed size, import time, and calls per second
- * to a stub server on this machine. Takes about a minute.
+ * `bun bench/sdk/run.ts`: compares the SDK with `@unkey/api`: size of a bundle, installed size, import time, and calls
+ * per second to a stub server on this machine. Takes about a minute.
  */
 import {
   cpSync,

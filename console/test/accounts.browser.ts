@@ -90,6 +90,18 @@ test("a quota keeps the exact start of its first period until that field is chan
   assert.equal((await read("billed")).quotas[0].anchor, new Date("2026-02-01T08:00").getTime());
 });
 
+test("a quota keeps its name to the last space when another field is changed, and so what it has used", async () => {
+  const quota = { name: " padded ", limit: 10, period: "month" };
+  await latchkey.server.call("identities.createIdentity", { externalId: "padded", quotas: [quota] });
+  await latchkey.server.call("quotas.adjust", { identity: "padded", name: quota.name, used: 7 });
+  const page = await latchkey.visit("/identities/padded");
+  const quotas = page.getByRole("region", { name: "Quotas" });
+  await quotas.getByRole("button", { name: "Edit quotas" }).click();
+  await page.getByRole("dialog").getByLabel("Units per period").fill("20");
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await quotas.getByText("7 of 20 per month").waitFor();
+});
+
 test("the refill of an identity's credits is removed by choosing none", async () => {
   const credits = { remaining: 10, refill: { interval: "daily", amount: 10 } };
   await latchkey.server.call("identities.createIdentity", { externalId: "refilled", credits });
@@ -99,4 +111,43 @@ test("the refill of an identity's credits is removed by choosing none", async ()
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.deepEqual((await read("refilled")).credits, { remaining: 10 });
+});
+
+test("emptying the credits of a key that has a refill is refused at the refill, until the refill is removed, too", async () => {
+  const credits = { remaining: 10, refill: { interval: "daily", amount: 10 } };
+  await latchkey.server.call("identities.createIdentity", { externalId: "emptied", credits });
+  const page = await latchkey.visit("/identities/emptied");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Edit credits" }).click();
+  await dialog.getByLabel("Credits left").fill("");
+  await dialog.getByText("Empty: unlimited, which allows no refill").waitFor();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("Refills credits that are unlimited").waitFor();
+  assert.equal(await dialog.getByLabel("Refill", { exact: true }).getAttribute("aria-invalid"), "true");
+  assert.deepEqual((await read("emptied")).credits, credits);
+  await dialog.getByLabel("Refill", { exact: true }).selectOption("none");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.equal((await read("emptied")).credits, undefined);
+});
+
+test("changing the refill leaves alone the credits that requests have spent in the meantime", async () => {
+  const credits = { remaining: 10, refill: { interval: "monthly", amount: 10, refillDay: 1 } };
+  await latchkey.server.call("identities.createIdentity", { externalId: "spending", credits });
+  const page = await latchkey.visit("/identities/spending");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Edit credits" }).click();
+  const { apiId } = latchkey.seeded;
+  const { key } = await latchkey.server.call("keys.createKey", { apiId, externalId: "spending" });
+  await latchkey.server.call("keys.verifyKey", { key });
+  const day = dialog.getByLabel("Day of the month");
+  await day.fill("40");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.locator('[aria-invalid="true"]').waitFor();
+  assert.equal(await day.getAttribute("aria-invalid"), "true");
+  await day.fill("15");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const refill = { interval: "monthly", amount: 10, refillDay: 15 };
+  assert.deepEqual((await read("spending")).credits, { remaining: 9, refill });
 });

@@ -39,7 +39,8 @@ function watch(context: BrowserContext, origin: string): string[] {
   });
   context.on("console", (message) => {
     const text = message.text();
-    const isExpected = /Failed to load resource/.test(text); // the browser logs this for each refusal, and tests provoke refusals
+    // the browser logs this for each refusal, and tests provoke refusals
+    const isExpected = /Failed to load resource/.test(text);
     if (message.type() === "error" && !isExpected) faults.push(`logged ${text}`);
   });
   context.on("weberror", (error) => faults.push(`threw ${error.error().message}`));
@@ -47,8 +48,8 @@ function watch(context: BrowserContext, origin: string): string[] {
 }
 
 /**
- * Returns what the accessibility checker axe finds wrong, a sentence for each. axe runs in an isolated script context, so
- * the content security policy of the page does not block it.
+ * Returns what the accessibility checker axe finds wrong, a sentence for each. axe runs in an isolated script context,
+ * so the content security policy of the page does not block it.
  */
 export async function accessibilityFlaws(page: Page): Promise<string[]> {
   const session = await page.context().newCDPSession(page);

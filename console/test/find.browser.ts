@@ -45,6 +45,10 @@ test("the explanation shows the permission query as a tree, and asking again cha
   await page.getByRole("button", { name: "Explain" }).click();
   await page.getByText("any of").waitFor();
   await page.getByRole("button", { name: "Explain" }).click();
+  await page.getByLabel("Cost in credits").fill("1,000");
+  const explained = page.waitForResponse(/keys\.explain$/);
+  await page.getByRole("button", { name: "Explain" }).click();
+  assert.equal((await explained).status(), 200);
   await page.getByLabel("Permission query").fill("documents.read AND");
   await page.getByRole("button", { name: "Explain" }).click();
   await page.getByRole("alert").waitFor();

@@ -123,6 +123,44 @@ test("the page of a key says that a role's permission may also be the key's own"
   await permissions.getByText("The key itself may also have permissions that its roles give.").waitFor();
 });
 
+test("no permission of a role is listed as the key's own while the roles are loading", async () => {
+  const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
+  const page = await latchkey.visit("/keys");
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/permissions\.(getRole|listRoles)$/, async (route) => {
+    await released;
+    await route.continue();
+  });
+  await page.goto(`/console/keys/${keyId}`);
+  await more(page, "Edit roles and permissions");
+  const own = page.getByLabel("Permissions of the key itself");
+  await page.getByText("Loading the permissions of the key itself").waitFor();
+  assert.equal(await own.count(), 0);
+  release();
+  await own.waitFor();
+  assert.equal(await own.inputValue(), "x.own");
+});
+
+test("a session that may not read roles can take a role from a key, and the key's own permissions stay", async () => {
+  const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
+  const permissions = "api.*.read_key,api.*.read_api,api.*.update_key";
+  const [, editor = ""] = latchkey.server
+    .command("root-key", "create", "--permissions", permissions)
+    .split("\n");
+  const page = await latchkey.arrive(`/keys/${keyId}`);
+  await signIn(page, editor);
+  await more(page, "Edit roles and permissions");
+  await page.getByText("The permissions of the key itself cannot be edited here").waitFor();
+  await page.getByLabel("editor").uncheck();
+  await save(page);
+  const key = await call("keys.getKey", { keyId });
+  assert.equal(key.roles, undefined);
+  assert.deepEqual(key.permissions, ["x.own"]);
+});
+
 test("a key is disabled and enabled, and the page says so at once", async () => {
   const { keyId } = await newKey();
   const page = await latchkey.visit(`/keys/${keyId}`);
@@ -131,6 +169,65 @@ test("a key is disabled and enabled, and the page says so at once", async () => 
   await page.getByText("The key is disabled.").waitFor();
   await page.getByRole("button", { name: "Enable" }).click();
   await page.getByText("A verification that asks for no permissions passes now.").waitFor();
+});
+
+test("an expiry of which only a part was typed is neither ignored nor taken for no expiry", async () => {
+  const expires = Date.UTC(2096, 0, 1);
+  const { keyId } = await newKey({ expires });
+  const page = await latchkey.visit("/keys");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Create a key" }).click();
+  await dialog.getByLabel("Name", { exact: true }).fill("Half an expiry");
+  await dialog.getByLabel("Expires").focus();
+  await page.keyboard.type("01312090"); // the date without the time
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  assert.equal(
+    await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement),
+    true,
+  );
+  assert.deepEqual(await call("keys.listKeys", { search: "Half an expiry" }), []);
+  await page.goto(`/console/keys/${keyId}`);
+  await more(page, "Edit name, owner and expiry");
+  await dialog.getByLabel("Expires").focus();
+  await page.keyboard.press("Delete"); // empties the month
+  await dialog.getByRole("button", { name: "Save" }).click();
+  assert.equal(
+    await dialog.getByLabel("Expires").evaluate((input) => input === document.activeElement),
+    true,
+  );
+  assert.equal((await call("keys.getKey", { keyId })).expires, expires);
+});
+
+test("saving a form undoes nothing that another operator has changed since the page was loaded", async () => {
+  const { keyId } = await newKey({ externalId: "first_owner", roles: ["editor"], permissions: ["x.own"] });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByRole("link", { name: "first_owner" }).waitFor();
+  const changes = { externalId: "second_owner", expires: Date.UTC(2096, 0, 1), roles: ["reader"] };
+  await call("keys.updateKey", { keyId, ...changes });
+  await more(page, "Edit name, owner and expiry");
+  await page.getByRole("textbox", { name: "Name" }).fill("Renamed");
+  await save(page);
+  await call("keys.setRoles", { keyId, roles: ["billing"] });
+  await more(page, "Edit roles and permissions");
+  await page.getByLabel("Permissions of the key itself").fill("x.other");
+  await save(page);
+  const key = await call("keys.getKey", { keyId });
+  assert.equal(key.name, "Renamed");
+  assert.equal(key.identity.externalId, "second_owner");
+  assert.equal(key.expires, changes.expires);
+  assert.deepEqual(key.roles, ["billing"]);
+  assert.ok(key.permissions.includes("x.other") && !key.permissions.includes("x.own"));
+});
+
+test("a button that changes something at once says why the server has refused it", async () => {
+  const { keyId } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
+  await call("keys.deleteKey", { keyId });
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("alert").getByText("Not found").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 
 test("a key is rerolled, the old one stays valid for the chosen time, and the page of the new one opens", async () => {
@@ -195,4 +292,22 @@ test("an action that the root key may not do is disabled and names the permissio
   assert.equal(await disable.getAttribute("title"), "Needs the permission api.<id>.update_key");
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("menuitem", { name: "Delete needs api.<id>.delete_key" }).waitFor();
+});
+
+test("roles and apis beyond the first 100 can be chosen, and a filter that is not in its list is shown as it is applied", async () => {
+  const page = await latchkey.visit("/keys?role=deleted_role");
+  assert.equal(await page.getByLabel("Role").inputValue(), "deleted_role");
+  for (let n = 1; n <= 101; n += 1) {
+    await call("permissions.createRole", { name: `bulk_${n}` });
+    await call("apis.createApi", { name: `Bulk ${n}` });
+  }
+  const { keyId } = await newKey();
+  await page.goto(`/console/keys/${keyId}`);
+  await more(page, "Edit roles and permissions");
+  await page.getByLabel("bulk_101").check();
+  await save(page);
+  assert.deepEqual((await call("keys.getKey", { keyId })).roles, ["bulk_101"]);
+  await page.goto("/console/keys");
+  await page.getByLabel("API", { exact: true }).selectOption("Bulk 101");
+  await page.getByText("Nothing matches these filters.").waitFor();
 });

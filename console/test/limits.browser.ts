@@ -30,6 +30,8 @@ test("an override is added, changed and deleted", async () => {
   const row = page.getByRole("row", { name: "partner_*" });
   await row.getByText("7 per 1 min").waitFor();
   await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByRole("dialog").getByText("partner_*").waitFor();
+  assert.equal(await page.getByRole("dialog").getByLabel("Identifier").count(), 0); // it would be another override
   await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("8");
   await page.getByRole("button", { name: "Save" }).click();
   await row.getByText("8 per 1 min").waitFor();
@@ -107,4 +109,56 @@ test("an api is renamed and protected, and is deleted only when it is no longer 
   await page.getByLabel("Type New name to confirm").fill("New name");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await row.waitFor({ state: "detached" });
+});
+
+test("a dialog that is opened again has neither what was typed before nor the old error", async () => {
+  const { apiId } = await latchkey.server.call("apis.createApi", { name: "Kept" });
+  await latchkey.server.call("apis.updateApi", { apiId, deleteProtection: true });
+  const page = await latchkey.visit("/apis");
+  const dialog = page.getByRole("dialog");
+  const remove = page.getByRole("row", { name: "Kept" }).getByRole("button", { name: "Delete" });
+  await remove.click();
+  await page.getByLabel("Type Kept to confirm").fill("Kept");
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await dialog.getByRole("alert").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await remove.click();
+  assert.equal(await page.getByLabel("Type Kept to confirm").inputValue(), "");
+  assert.equal(await dialog.getByRole("alert").count(), 0);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Create an api" }).click();
+  await dialog.getByLabel("Name").fill("x".repeat(300));
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await dialog.locator('[aria-invalid="true"]').waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Create an api" }).click();
+  assert.equal(await dialog.getByLabel("Name").inputValue(), "");
+  assert.equal(await dialog.locator('[aria-invalid="true"]').count(), 0);
+});
+
+test("saving an api or a role undoes nothing that another operator has changed since the page was loaded", async () => {
+  const { call } = latchkey.server;
+  const { apiId } = await call("apis.createApi", { name: "Shared api" });
+  const { roleId } = await call("permissions.createRole", {
+    name: "shared",
+    permissions: ["a.read", "a.write"],
+  });
+  const page = await latchkey.visit("/apis");
+  await page.getByRole("row", { name: "Shared api" }).getByRole("button", { name: "Edit" }).click();
+  await call("apis.updateApi", { apiId, deleteProtection: true });
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("Renamed api");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("row", { name: "Renamed api" }).getByText("Protected").waitFor();
+  await page.goto("/console/roles");
+  const card = page.getByRole("listitem").filter({ hasText: "shared" });
+  await card.getByRole("button", { name: "Edit" }).click();
+  await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.read"] });
+  await page.getByRole("textbox", { name: "Description" }).fill("For all teams");
+  await page.getByRole("button", { name: "Save" }).click();
+  await card.getByText("For all teams").waitFor();
+  const { permissions } = await call("permissions.getRole", { role: roleId });
+  assert.deepEqual(
+    permissions.map(({ slug }: { slug: string }) => slug),
+    ["a.read"],
+  );
 });

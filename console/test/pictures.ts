@@ -67,5 +67,6 @@ try {
 async function show(page: Page, path: string): Promise<void> {
   await page.goto(`/console${path}`);
   await page.getByRole("heading", { level: 1 }).waitFor();
-  await page.waitForTimeout(1_200); // the Live screen keeps sending requests, so waiting for an idle network would never end
+  // the Live screen keeps sending requests, so waiting for an idle network would never end
+  await page.waitForTimeout(1_200);
 }

@@ -44,6 +44,19 @@ test("a root key is created with a list of permissions, and a wrong permission i
   assert.equal(await page.getByLabel("Permissions").inputValue(), "api.*.verify_keys");
 });
 
+test("a mistyped year is refused, so that it never creates a root key without an expiry", async () => {
+  const page = await latchkey.visit("/root-keys");
+  await page.getByRole("button", { name: "Create a root key" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Mistyped year");
+  await page.getByLabel("Allowed to").selectOption("Read everything");
+  await page.getByLabel("Expires").fill("20900-01-31T12:00");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("dialog").locator('[aria-invalid="true"]').waitFor();
+  assert.equal(await page.getByLabel("Expires").getAttribute("aria-invalid"), "true");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  assert.equal(await page.getByRole("row", { name: "Mistyped year" }).count(), 0);
+});
+
 test("the last root key with all permissions can be neither disabled nor revoked", async () => {
   const page = await latchkey.visit("/root-keys");
   const row = page.getByRole("row", { name: "this session" });

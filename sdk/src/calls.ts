@@ -1,4 +1,7 @@
-/** The types of an application: the `meta` of its identities and keys, its permissions, the names of its limits and quotas. */
+/**
+ * The types of an application: the `meta` of its identities and keys, its permissions, the names of its limits
+ * and quotas.
+ */
 export type MetaTypes = {
   identity?: object;
   key?: object;
@@ -60,7 +63,9 @@ export type Retries =
       };
       /** Whether to retry if the connection failed or broke before the response was complete. @default true */
       retryConnectionErrors?: boolean;
-      /** Whether to retry a 429 after the time in its Retry-After header, if the call may last that long. @default true */
+      /**
+       * Whether to retry a 429 after the time in its Retry-After header, if the call may last that long. @default true
+       */
       retryTooManyRequests?: boolean;
     };
 
@@ -73,7 +78,9 @@ export type CallOptions = {
   retries?: Retries | undefined;
   /** At most this many retries. The limits of `retries` still apply. */
   maxRetries?: number | undefined;
-  /** Does not retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504. @default false */
+  /**
+   * Does not retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504. @default false
+   */
   failFast?: boolean | undefined;
   /** How long the call may take in milliseconds, including retries and the waits between them. */
   timeoutMs?: number | undefined;
@@ -82,6 +89,9 @@ export type CallOptions = {
   /** Sent in addition to the client's `headers`; a header of the same name replaces the client's. */
   headers?: HeaderValues | undefined;
   serverURL?: string | undefined;
-  /** For calls that write: the server performs calls with the same key and input once. @default a random key for each call */
+  /**
+   * For calls that write: the server performs calls with the same key and input once. @default a random key for
+   * each call
+   */
   idempotencyKey?: string | undefined;
 };

@@ -2,8 +2,8 @@ import type { MetaTypes } from "./calls.ts";
 import type { Latchkey } from "./latchkey.ts";
 
 /**
- * A client, or a function that returns a client for a request. Workers need the function, because they get their secrets
- * with each request.
+ * A client, or a function that returns a client for a request. Workers need the function, because they get their
+ * secrets with each request.
  */
 export type ClientSource<M extends MetaTypes, Parameters extends unknown[]> =
   | Latchkey<M>

@@ -123,7 +123,9 @@ function isSpecial({ headers, serverURL, retries, maxRetries, idempotencyKey }: 
   return (headers ?? serverURL ?? retries ?? maxRetries ?? idempotencyKey) !== undefined;
 }
 
-/** The request gets the longest timeout among its calls. It is aborted when all of them have timed out or were aborted. */
+/**
+ * The request gets the longest timeout among its calls. It is aborted when all of them have timed out or were aborted.
+ */
 function optionsFor(batch: readonly Waiting[]): { signal: AbortSignal; options: CallOptions } {
   const controller = new AbortController();
   let left = batch.length;

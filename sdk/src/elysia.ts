@@ -16,7 +16,9 @@ type Incoming = { request: Request; set: { headers: Record<string, unknown> } };
 export type KeyHook<Key> = ((context: Incoming) => Promise<Response | undefined>) &
   Pick<Keyring<Key>, "keyOf">;
 
-/** A hook for Elysia, to use as `beforeHandle`. Only requests with a valid key pass; `keyOf(request)` returns that key. */
+/**
+ * A hook for Elysia, to use as `beforeHandle`. Only requests with a valid key pass; `keyOf(request)` returns that key.
+ */
 export function requireKey<
   M extends MetaTypes,
   const Options extends GuardOptions<Context, M> = GuardOptions<Context, M>,

@@ -41,8 +41,8 @@ type Shared = { callbacks: Set<() => void>; listener: () => void };
 const shared = new WeakMap<AbortSignal, Shared>();
 
 /**
- * Calls `callback` when the signal aborts. Calls that share a signal share one listener, because Node warns of a memory leak
- * from the eleventh listener on. Returns a function that removes the callback.
+ * Calls `callback` when the signal aborts. Calls that share a signal share one listener, because Node warns of a memory
+ * leak from the eleventh listener on. Returns a function that removes the callback.
  */
 function whenAborted(signal: AbortSignal, callback: () => void): () => void {
   const { callbacks, listener } = shared.get(signal) ?? listenTo(signal);

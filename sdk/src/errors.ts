@@ -3,13 +3,13 @@ import type { ErrorCode } from "./operations.gen.ts";
 const kindOf = Symbol.for("@latchkey/sdk kind of error");
 
 /**
- * The base class of every error of this package. An error of this class itself, and of no subclass, means that an option or
- * input is invalid.
+ * The base class of every error of this package. An error of this class itself, and of no subclass, means that an
+ * option or input is invalid.
  */
 export class LatchkeyError extends Error {
   /**
-   * Makes `instanceof` compare the names of classes. An application may load this package twice, as ESM and as CommonJS, and
-   * then has each class twice.
+   * Makes `instanceof` compare the names of classes. An application may load this package twice, as ESM and as
+   * CommonJS, and then has each class twice.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore-start lint/complexity/noThisInStatic: every subclass inherits this method, and `this` is that subclass
@@ -59,7 +59,10 @@ export type Unreadable = {
   cutOff: boolean;
 };
 
-/** The response is not a response of the API: it is incomplete, not JSON (such as a proxy's error page), or lacks fields. */
+/**
+ * The response is not a response of the API: it is incomplete, not JSON (such as a proxy's error page), or
+ * lacks fields.
+ */
 export class ResponseFormatError extends LatchkeyError {
   declare readonly status: number;
   declare readonly headers: Headers;
@@ -93,7 +96,10 @@ export type Problem = {
 /** The server refused the call. */
 export class ApiError extends LatchkeyError {
   declare readonly status: number;
-  /** The last segment of `type`, such as `identity_not_found`. A newer server may send codes that are not in `ErrorCode`. */
+  /**
+   * The last segment of `type`, such as `identity_not_found`. A newer server may send codes that are not
+   * in `ErrorCode`.
+   */
   declare readonly code: ErrorCode | (string & {});
   /** The URL of the error's documentation. */
   declare readonly type: string;
@@ -123,7 +129,10 @@ export class ForbiddenError extends ApiError {}
 export class NotFoundError extends ApiError {}
 /** 409: the record exists already, or a call with the same idempotency key is still in progress. */
 export class ConflictError extends ApiError {}
-/** 412: the call needs something that is not set up, removes something protected, or exceeds a bound; `detail` says what. */
+/**
+ * 412: the call needs something that is not set up, removes something protected, or exceeds a bound; `detail`
+ * says what.
+ */
 export class PreconditionFailedError extends ApiError {}
 /** 413: the request body is larger than the server accepts. */
 export class ContentTooLargeError extends ApiError {}
@@ -176,7 +185,9 @@ function sentence({ errors, detail, type, requestId }: Problem): string {
   return `${what} (${more}${requestId})`;
 }
 
-/** Reads the header Retry-After, which is a number of seconds or a date. Returns undefined if it is missing or invalid. */
+/**
+ * Reads the header Retry-After, which is a number of seconds or a date. Returns undefined if it is missing or invalid.
+ */
 export function retryAfterMs(headers: Headers): number | undefined {
   const value = headers.get("retry-after") ?? "";
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - sentAtMs(headers);

@@ -33,7 +33,10 @@ export type KeyMiddleware<Key> = ((
 ) => Promise<void>) &
   Pick<Keyring<Key>, "keyOf">;
 
-/** Middleware for Express 4 and 5. Only requests with a valid key pass; the route finds the key in `request.verifiedKey`. */
+/**
+ * Middleware for Express 4 and 5. Only requests with a valid key pass; the route finds the key in
+ * `request.verifiedKey`.
+ */
 export function requireKey<
   M extends MetaTypes,
   const Options extends GuardOptions<Request, M> = GuardOptions<Request, M>,

@@ -23,8 +23,8 @@ export type KeyHook<Key> = ((request: Incoming, reply: Outgoing) => Promise<unkn
   Pick<Keyring<Key>, "keyOf">;
 
 /**
- * A hook for Fastify 4 and 5, to use as `onRequest` or `preHandler`. Only requests with a valid key pass; the route finds
- * the key in `request.verifiedKey`.
+ * A hook for Fastify 4 and 5, to use as `onRequest` or `preHandler`. Only requests with a valid key pass; the route
+ * finds the key in `request.verifiedKey`.
  */
 export function requireKey<
   M extends MetaTypes,

@@ -10,8 +10,8 @@ import type { Pass } from "./verifying.ts";
 export type WithHeaders = { headers: Headers | Readonly<Record<string, string | string[] | undefined>> };
 
 /**
- * Creates a check for requests: after `const verdict = await check(request)`, use `verdict.key` if `verdict.passed`, and
- * otherwise send `verdict.response`. For a framework without an adapter in this package, call `check({ headers })`.
+ * Creates a check for requests: after `const verdict = await check(request)`, use `verdict.key` if `verdict.passed`,
+ * and otherwise send `verdict.response`. For a framework without an adapter in this package, call `check({ headers })`.
  * Errors: only what a function among the options throws.
  */
 export function guard<

@@ -26,8 +26,8 @@ type LimitName<M extends MetaTypes> = M extends { limits: infer Name extends str
 type QuotaName<M extends MetaTypes> = M extends { quotas: infer Name extends string } ? Name : string;
 
 /**
- * How a guard verifies keys: the fields of `keys.verifyKey`, each a value or a function that computes it from the request,
- * and the options below.
+ * How a guard verifies keys: the fields of `keys.verifyKey`, each a value or a function that computes it from the
+ * request, and the options below.
  */
 export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   [Member in keyof Asked]?:
@@ -41,7 +41,8 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
   key?: string | ((request: Request) => string | null | undefined | Promise<string | null | undefined>);
   /**
    * The client's IP address. A key with an `ipAllowList` is refused without it. `false` sends no address.
-   * @default the address that the framework determines with its setting for trusted proxies; none for Next.js and `guard`
+   * @default the address that the framework determines with its setting for trusted proxies; none for Next.js and
+   * `guard`
    */
   clientIp?: false | ((request: Request) => string | null | undefined | Promise<string | null | undefined>);
   /** How long a verification may take in milliseconds, including retries. @default 1000 */
@@ -60,9 +61,14 @@ export type GuardOptions<Request, M extends MetaTypes = MetaTypes> = {
    * @default "standard"
    */
   rateLimitHeaders?: HeaderChoice;
-  /** Changes the response to a refused request. Parts that it does not return stay unchanged. The request stays refused. */
+  /**
+   * Changes the response to a refused request. Parts that it does not return stay unchanged. The request stays refused.
+   */
   onRefused?: (refusal: Refusal, request: Request) => Reply | undefined | Promise<Reply | undefined>;
-  /** Called once when verifications begin to fail, and once when they work again. @default `console.error` with the message */
+  /**
+   * Called once when verifications begin to fail, and once when they work again. @default `console.error` with
+   * the message
+   */
   log?: (message: string, error: LatchkeyError | undefined) => void;
 };
 

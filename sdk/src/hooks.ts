@@ -10,7 +10,9 @@ export type HookRequest = {
   attempt: number;
 };
 
-/** How an attempt ended: with a `status`, an `error`, or both. There are both if the server returned an error response. */
+/**
+ * How an attempt ended: with a `status`, an `error`, or both. There are both if the server returned an error response.
+ */
 export type HookOutcome = {
   operation: string;
   attempt: number;

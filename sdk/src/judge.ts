@@ -19,9 +19,9 @@ export type Judge<Request, M extends MetaTypes, Key> = (
 ) => Promise<Pass<Key> | Refusal>;
 
 /**
- * Creates the function that judges the requests of a route. A request passes only if its key's verdict is valid, or, with
- * `onUnavailable: "allow"`, while the server is unavailable. If an earlier guard of the same request has verified the same
- * key, that guard's verdict is reused.
+ * Creates the function that judges the requests of a route. A request passes only if its key's verdict is valid, or,
+ * with `onUnavailable: "allow"`, while the server is unavailable. If an earlier guard of the same request has verified
+ * the same key, that guard's verdict is reused.
  */
 export function judging<Request, M extends MetaTypes, Options extends GuardOptions<Request>>(
   options: Options,

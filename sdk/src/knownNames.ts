@@ -23,7 +23,10 @@ type KnownQuery<Value, Permission extends string> = Value extends (...parameters
     ? unknown
     : Permission;
 
-/** Whether every word of a query is a listed permission, an operator or a parenthesis. For a union, every query is checked. */
+/**
+ * Whether every word of a query is a listed permission, an operator or a parenthesis. For a union, every query
+ * is checked.
+ */
 type IsKnown<Query, Permission extends string> = [Query] extends [never]
   ? true
   : false extends (Query extends string ? AreKnown<Query, Permission> : true)

@@ -11,7 +11,10 @@ import type { Refusal } from "./refusals.ts";
 /** An event of API Gateway (HTTP or REST), of a function URL or of a load balancer. */
 type Incoming = { headers?: Record<string, string | undefined> | null; requestContext?: unknown };
 
-/** A handler's response with a status and headers. A handler may also return a string or another value as the body alone. */
+/**
+ * A handler's response with a status and headers. A handler may also return a string or another value as the
+ * body alone.
+ */
 type Result = {
   statusCode?: number;
   headers?: Record<string, string | number | boolean>;

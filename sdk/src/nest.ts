@@ -15,8 +15,9 @@ type Incoming = WithHeaders & { ip?: string; verifiedKey?: VerifiedKey };
 type Outgoing = { header(name: string, value: string): unknown };
 
 /**
- * A guard for NestJS: `@UseGuards(new KeyGuard(latchkey, options))`. Only requests with a valid key pass; the route finds the
- * key in `request.verifiedKey`. The guard refuses a request with an `HttpException`, so that exception filters see it.
+ * A guard for NestJS: `@UseGuards(new KeyGuard(latchkey, options))`. Only requests with a valid key pass; the route
+ * finds the key in `request.verifiedKey`. The guard refuses a request with an `HttpException`, so that exception
+ * filters see it.
  */
 export class KeyGuard<
   M extends MetaTypes,
@@ -51,7 +52,10 @@ export class KeyGuard<
     return true;
   }
 
-  /** Returns the key of a request that passed this guard. Errors: `LatchkeyError` if the request did not pass this guard. */
+  /**
+   * Returns the key of a request that passed this guard. Errors: `LatchkeyError` if the request did not pass
+   * this guard.
+   */
   keyOf(request: object): GuardedKey<M, Options> {
     return this.#keys.keyOf(request);
   }
@@ -85,7 +89,10 @@ function exceptionFor(refusal: Refusal, response: Outgoing): HttpException {
   return new HttpException(bodyOf(refusal), refusal.status);
 }
 
-/** Returns the body as an object if it is JSON, because NestJS sends an object unchanged but wraps a string in an object. */
+/**
+ * Returns the body as an object if it is JSON, because NestJS sends an object unchanged but wraps a string in
+ * an object.
+ */
 function bodyOf({ body }: Refusal): string | object {
   try {
     return JSON.parse(body) as object;

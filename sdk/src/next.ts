@@ -9,14 +9,14 @@ import { type Wrap, wrapping } from "./web.ts";
 export { type WithKey, withPermission } from "./web.ts";
 
 /**
- * Wraps a route handler. Only requests with a valid key reach it; it finds the key in `request.verifiedKey`. If keys have an
- * `ipAllowList`, set the option `clientIp`, since Next.js does not know the client's address.
+ * Wraps a route handler. Only requests with a valid key reach it; it finds the key in `request.verifiedKey`. If keys
+ * have an `ipAllowList`, set the option `clientIp`, since Next.js does not know the client's address.
  */
 export const withKey: Wrap = wrapping();
 
 /**
- * A function for `proxy.ts` of Next.js (`middleware.ts` before Next.js 16). It returns the response that refuses a request
- * without a valid key. For any other request it returns undefined, and Next.js calls the route.
+ * A function for `proxy.ts` of Next.js (`middleware.ts` before Next.js 16). It returns the response that refuses a
+ * request without a valid key. For any other request it returns undefined, and Next.js calls the route.
  */
 export function requireKey<
   M extends MetaTypes,

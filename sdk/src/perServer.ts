@@ -1,7 +1,11 @@
-/** The property in which a client stores its server's URL. It has the same name in every loaded copy of this package. */
+/**
+ * The property in which a client stores its server's URL. It has the same name in every loaded copy of this package.
+ */
 export const serverOf = Symbol.for("@latchkey/sdk server");
 
-/** Returns a function from a client to an object that all clients of the same server share, such as a circuit breaker. */
+/**
+ * Returns a function from a client to an object that all clients of the same server share, such as a circuit breaker.
+ */
 export function perServer<T>(create: () => T): (client: object) => T {
   const byServer = new Map<string, T>();
   const byClient = new WeakMap<object, T>();

@@ -10,8 +10,8 @@ import { faults } from "./verifying.ts";
 export type PermissionOptions<Request> = Pick<GuardOptions<Request>, "onRefused" | "log">;
 
 /**
- * Returns a function that checks the permissions of the key that the latest guard of the request has verified. It returns
- * a refusal, or undefined if the request may pass.
+ * Returns a function that checks the permissions of the key that the latest guard of the request has verified. It
+ * returns a refusal, or undefined if the request may pass.
  */
 export function permitting<Request>(
   permissions: string,

@@ -6,9 +6,9 @@ type Limit = NonNullable<Extract<VerifyKeyData, { valid: true }>["ratelimits"]>[
 export type HeaderChoice = "standard" | "legacy" | "both" | "none";
 
 /**
- * The headers that tell a client its limits. "standard": the two headers of draft-ietf-httpapi-ratelimit-headers-11, which list
- * every limit. "legacy": the three headers of early versions of that draft, which show only the limit closest to being
- * exceeded. `nowMs` is the time of the server's clock, which also sets the `reset` of each limit.
+ * The headers that tell a client its limits. "standard": the two headers of draft-ietf-httpapi-ratelimit-headers-11,
+ * which list every limit. "legacy": the three headers of early versions of that draft, which show only the limit
+ * closest to being exceeded. `nowMs` is the time of the server's clock, which also sets the `reset` of each limit.
  */
 export function rateLimitHeaders(
   limits: readonly Limit[],

@@ -13,7 +13,10 @@ export type Refusal = {
   problem: Problem;
 };
 
-/** What `onRefused` changes in a response. `headers` are added to the response's. If `body` is an object, it is sent as JSON. */
+/**
+ * What `onRefused` changes in a response. `headers` are added to the response's. If `body` is an object, it is sent
+ * as JSON.
+ */
 export type Reply = {
   status?: number;
   headers?: Record<string, string>;
@@ -100,7 +103,10 @@ export function unavailable(): Refusal {
   return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });
 }
 
-/** The response to a request if the Latchkey server rejects the guard's verifications: the guard's root key, URL or an option is wrong. */
+/**
+ * The response to a request if the Latchkey server rejects the guard's verifications: the guard's root key, URL or an
+ * option is wrong.
+ */
 export function misconfigured(): Refusal {
   const detail = "This service is misconfigured, so it cannot verify API keys. Report it to the operator.";
   return refusal(500, "MISCONFIGURED", detail, {});

@@ -10,7 +10,9 @@ export type Progress = {
   maxRetries: number;
   /** whether the operation counts or spends, so that a retry may do so a second time */
   counts: boolean;
-  /** the option `failFast`: no retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504 */
+  /**
+   * the option `failFast`: no retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504
+   */
   failFast: boolean;
 };
 

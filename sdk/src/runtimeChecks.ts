@@ -42,7 +42,10 @@ export function isServer(): boolean {
   return !isBrowser() && !isEdge && globals.process?.versions?.["node"] !== undefined;
 }
 
-/** Whether this is a Cloudflare Worker. Only there the header `CF-Connecting-IP` can be trusted, since Cloudflare sets it. */
+/**
+ * Whether this is a Cloudflare Worker. Only there the header `CF-Connecting-IP` can be trusted, since Cloudflare
+ * sets it.
+ */
 export function isCloudflare(): boolean {
   return globals.navigator?.userAgent === "Cloudflare-Workers";
 }

@@ -6,7 +6,9 @@ const members = new RegExp(`("(?:${secretMembers.join("|")})"\\s*:\\s*")(?:[^"\\
 /** Returns the text with its secrets masked, for an error or a log. */
 export type Hide = (text: string) => string;
 
-/** Masks these values, raw and escaped as in JSON, and the value of every JSON member that the API marks as a secret. */
+/**
+ * Masks these values, raw and escaped as in JSON, and the value of every JSON member that the API marks as a secret.
+ */
 export function hiding(values: readonly string[]): Hide {
   const known = values
     .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])

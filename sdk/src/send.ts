@@ -8,8 +8,8 @@ import { forCall, type Settings } from "./settings.ts";
 import type { Row } from "./shape.ts";
 
 /**
- * Sends one call, and retries it as `retries` allows, until it has a result, must not be retried, times out or is aborted.
- * Errors: `LatchkeyError` and its subclasses.
+ * Sends one call, and retries it as `retries` allows, until it has a result, must not be retried, times out or is
+ * aborted. Errors: `LatchkeyError` and its subclasses.
  */
 export async function send(
   client: () => Settings,

@@ -1,6 +1,9 @@
 import { perServer } from "./perServer.ts";
 
-/** The server's clock, as an offset to this machine's. The two may differ, and a server under test has a clock of its own. */
+/**
+ * The server's clock, as an offset to this machine's. The two may differ, and a server under test has a clock of
+ * its own.
+ */
 export type ServerClock = {
   nowMs(): number;
   /** Compares this machine's clock with the Date header of a response that has just arrived. */

@@ -18,8 +18,8 @@ export type LatchkeyOptions = {
   /** Allows a client in a browser, although everyone who opens the page can read the root key. @default false */
   allowBrowser?: boolean | undefined;
   /**
-   * @default exponential backoff on 5xx, 429 and connection errors: random waits of up to 50 ms, growing by a factor of 1.5
-   * up to 1000 ms, for at most 10 s
+   * @default exponential backoff on 5xx, 429 and connection errors: random waits of up to 50 ms, growing by a factor of
+   * 1.5 up to 1000 ms, for at most 10 s
    */
   retries?: Retries | undefined;
   /** At most this many retries of a call. The limits of `retries` still apply. @default as many as `retries` allows */

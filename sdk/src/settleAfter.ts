@@ -12,10 +12,10 @@ type SettleOptions = {
 };
 
 /**
- * Runs `work`, then settles the key's reservation, also if `work` throws. `work` reports the units it has used by calling
- * `use`, and the sum is charged. If it reports none, the reservation is released. If the key has no reservation, only `work`
- * runs. If settling fails, that is logged, the result of `work` is still returned, and the reservation ends after its `ttl`.
- * Errors: those of `work`.
+ * Runs `work`, then settles the key's reservation, also if `work` throws. `work` reports the units it has used by
+ * calling `use`, and the sum is charged. If it reports none, the reservation is released. If the key has no
+ * reservation, only `work` runs. If settling fails, that is logged, the result of `work` is still returned, and the
+ * reservation ends after its `ttl`. Errors: those of `work`.
  */
 export async function settleAfter<Returned>(
   latchkey: Credits,

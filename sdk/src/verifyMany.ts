@@ -1,6 +1,6 @@
 import type { CallOptions } from "./calls.ts";
 import { type LatchkeyError, ResponseFormatError } from "./errors.ts";
-import { type Envelope, isRefusal, rawResponses, refusalError } from "./exchange.ts";
+import { type Envelope, errorOfBody, isErrorResponse, rawResponses } from "./exchange.ts";
 import { hiding, secretsIn } from "./secrets.ts";
 import { fits, type Shape } from "./shape.ts";
 
@@ -8,8 +8,8 @@ import { fits, type Shape } from "./shape.ts";
 type SendBatch = (inputs: readonly unknown[], options: CallOptions) => Promise<Envelope>;
 
 /**
- * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the error
- * that it would throw. `shape` is the shape of one verdict. Errors: those of the whole request.
+ * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the
+ * error that it would throw. `shape` is the shape of one verdict. Errors: those of the whole request.
  */
 export async function verifyMany(
   send: SendBatch,
@@ -28,7 +28,7 @@ export async function verifyMany(
       return own;
     }
     const hide = hiding(secretsIn(input));
-    if (isRefusal(own)) return refusalError("keys.verifyKey", hide(text), headers);
+    if (isErrorResponse(own)) return errorOfBody("keys.verifyKey", hide(text), headers);
     const message = `keys.verifyKeys returned no outcome for entry ${index}.`;
     return new ResponseFormatError(message, {
       status,

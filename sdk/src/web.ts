@@ -10,8 +10,8 @@ import { refusalResponse } from "./refusals.ts";
 export type WithKey<Incoming, Key> = Incoming & { readonly verifiedKey: Key };
 
 /**
- * `withKey` of a platform: it wraps a handler. The handler's further parameters, such as `{ params }` of a route or `env` and
- * `ctx` of a Worker, are passed on to it.
+ * `withKey` of a platform: it wraps a handler. The handler's further parameters, such as `{ params }` of a route or
+ * `env` and `ctx` of a Worker, are passed on to it.
  */
 export type Wrap = ReturnType<typeof wrapping>;
 

@@ -29,7 +29,8 @@ describe.each(frames)("guarding $name", (frame) => {
     async ({ reaction }) => {
       for (const onUnavailable of ["refuse", "allow"] as const) {
         const stub = await startStub(() => reaction);
-        // Guards share a circuit breaker per URL, and the operating system may reuse a port, so the path makes the URL unique.
+        // Guards share a circuit breaker per URL, and the operating system may reuse a port, so the path makes the
+        // URL unique.
         const serverURL = `${stub.url}/${crypto.randomUUID()}`;
         const client = new Latchkey({ rootKey: "root_key", serverURL, retries: noRetries });
         const logged: string[] = [];

@@ -170,7 +170,10 @@ export const nodeFrames: Frame[] = [
   },
 ];
 
-/** Applies Nest's decorators as functions, because the compiler settings of this repository do not allow decorator syntax. */
+/**
+ * Applies Nest's decorators as functions, because the compiler settings of this repository do not allow
+ * decorator syntax.
+ */
 async function serveNest(
   latchkey: Latchkey,
   options: Options,

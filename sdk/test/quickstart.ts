@@ -64,7 +64,9 @@ export async function play(quickstart: Quickstart, stage: Stage): Promise<Line[]
   );
 }
 
-/** Sends the application a request without a key and one with each key. Returns the responses with headers, and its log. */
+/**
+ * Sends the application a request without a key and one with each key. Returns the responses with headers, and its log.
+ */
 export async function ask(
   { start = "", env = ".env" }: Quickstart,
   folder: string,

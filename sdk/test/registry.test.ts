@@ -7,7 +7,9 @@ import { bin, type Packed, pack, run } from "./packed.ts";
 import { copyExample, play, unlike } from "./quickstart.ts";
 import { startStub, success } from "./stub.ts";
 
-/** Tests of the packed package in projects that install their other packages from the npm registry, in pinned versions. */
+/**
+ * Tests of the packed package in projects that install their other packages from the npm registry, in pinned versions.
+ */
 
 let packed: Packed;
 beforeAll(async () => {

@@ -19,7 +19,10 @@ export type More = {
   work?: (key: VerifiedKey | undefined) => unknown;
   trustsProxy?: boolean;
 };
-/** A running application with one guarded route, which returns the verified key. `reached` counts the requests that passed. */
+/**
+ * A running application with one guarded route, which returns the verified key. `reached` counts the requests
+ * that passed.
+ */
 export type App = { url: string; reached(): number; stop(): Promise<void> };
 export type Count = { reached: number };
 /**

@@ -30,8 +30,8 @@ export type Stub = {
 };
 
 /**
- * Starts a stub server: it listens on a real socket, and reacts to each request as the test says. A `body` that is a string
- * is sent unchanged, any other value as JSON.
+ * Starts a stub server: it listens on a real socket, and reacts to each request as the test says. A `body` that is a
+ * string is sent unchanged, any other value as JSON.
  */
 export async function startStub(
   react: (request: Seen, index: number) => Reaction | Promise<Reaction>,
@@ -107,7 +107,8 @@ function respond(socket: Socket, reaction: Reaction): void {
   }).map(([name, value]) => `${name}: ${value}`);
   socket.write(`HTTP/1.1 ${status} Stub\r\n${head.join("\r\n")}\r\n\r\n${text.slice(0, cutAt)}`);
   if (thenClose === true) socket.end();
-  // The end goes in a packet of its own, since a runtime may drop a body that arrives together with the end of the connection.
+  // The end goes in a packet of its own, since a runtime may drop a body that arrives together with the end of
+  // the connection.
   if (cutAt !== undefined) setTimeout(() => socket.end(), 20);
 }
 

@@ -7,7 +7,9 @@ import { proxyFor } from "../src/node/proxy.ts";
 import { type Packed, pack, run } from "./packed.ts";
 import { type Reaction, type Stub, startStub, success } from "./stub.ts";
 
-/** Tests of the transport that uses node:http. Node runs each task of `consumer/transport.mjs` with the packed package. */
+/**
+ * Tests of the transport that uses node:http. Node runs each task of `consumer/transport.mjs` with the packed package.
+ */
 
 let packed: Packed;
 let consumer: string;

@@ -39,8 +39,8 @@ function platformName() {
 }
 
 /**
- * For Linux, there is a package of Bun for glibc and one for musl. npm and pnpm install the one that fits, other package
- * managers install both. Returns the paths of all installed ones, the one that fits first.
+ * For Linux, there is a package of Bun for glibc and one for musl. npm and pnpm install the one that fits, other
+ * package managers install both. Returns the paths of all installed ones, the one that fits first.
  * @param {string} platform
  * @param {(name: string) => string | undefined} folderOf
  */

@@ -293,7 +293,8 @@ async function serve(config: Config): Promise<number> {
     keepRootKey(rootKey) {
       if (!process.stderr.isTTY && keyFile !== undefined) return writeRootKey(keyFile, rootKey);
       shown = rootKey;
-      if (!inMemory) tell(shownOnce(rootKey)); // at once: the key is stored only as a hash, and the start may still fail
+      // at once: the key is stored only as a hash, and the start may still fail
+      if (!inMemory) tell(shownOnce(rootKey));
     },
   });
   if (inMemory && shown !== undefined) tell(shownOnce(shown));

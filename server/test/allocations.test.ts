@@ -1,6 +1,7 @@
 /**
- * Tests how many bytes of objects a verification creates. They are measured by the growth of a process that never collects
- * garbage, which is exact to a few thousandths, however busy the machine is. Characters of strings are not counted.
+ * Tests how many bytes of objects a verification creates. They are measured by the growth of a process that never
+ * collects garbage, which is exact to a few thousandths, however busy the machine is. Characters of strings are
+ * not counted.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawn } from "node:child_process";

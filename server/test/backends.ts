@@ -38,7 +38,10 @@ export function testCounters({ open, part }: Backend) {
     clock,
     counters,
     part,
-    /** Returns the seeds of the histories that this backend plays: the first `part` of `count` seeds, starting at `from`. */
+    /**
+     * Returns the seeds of the histories that this backend plays: the first `part` of `count` seeds, starting
+     * at `from`.
+     */
     histories: (from: number, count: number) => ({ from, to: from - 1 + Math.ceil(count * part) }),
     /** Returns a window whose counter nothing has used. */
     fresh(change: Partial<Window> = {}): Window {

@@ -33,7 +33,8 @@ export function openBrowser(server: Pick<TestServer, "url">): Browser {
 
   async function send(method: string, path: string, body: unknown, headers: Record<string, string>) {
     const given = Object.entries({ "Sec-Fetch-Site": "same-origin", ...headers });
-    const all = new Headers(given.filter(([, value]) => value !== "")); // a header with an empty value is one that the browser does not send
+    // a header with an empty value is one that the browser does not send
+    const all = new Headers(given.filter(([, value]) => value !== ""));
     if (browser.cookie !== "" && !all.has("cookie")) all.set("Cookie", browser.cookie);
     if (body === undefined) return readReply(await fetch(server.url + path, { method, headers: all }));
     if (!all.has("content-type")) all.set("Content-Type", "application/json");

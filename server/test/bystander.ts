@@ -1,11 +1,11 @@
 /**
- * Measures how much one caller disturbs all others. While a test lets a hostile caller do its worst, a separate process,
- * the bystander, keeps sending liveness checks, verifications, and verifications that spend credits.
+ * Measures how much one caller disturbs all others. While a test lets a hostile caller do its worst, a separate
+ * process, the bystander, keeps sending liveness checks, verifications, and verifications that spend credits.
  *
- * Machines that run tests are busy, so a clock alone would not show why the bystander waited. `computedMs` is the processor
- * time that the server's main thread spent while the bystander waited for a response. Its bound is strict. `waitedMs` also
- * contains time in which the main thread was blocked, but not time in which it had no processor. Its bound is generous,
- * since a disk or a database may be slow for other reasons. Works only on Linux.
+ * Machines that run tests are busy, so a clock alone would not show why the bystander waited. `computedMs` is the
+ * processor time that the server's main thread spent while the bystander waited for a response. Its bound is strict.
+ * `waitedMs` also contains time in which the main thread was blocked, but not time in which it had no processor. Its
+ * bound is generous, since a disk or a database may be slow for other reasons. Works only on Linux.
  */
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";

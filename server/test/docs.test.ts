@@ -84,7 +84,8 @@ function pagesWithExamples(): string[] {
   const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`);
-  const played = /^docs\/quickstarts\//; // sdk/test/quickstarts.test.ts runs their examples, together with the applications
+  // sdk/test/quickstarts.test.ts runs their examples, together with the applications
+  const played = /^docs\/quickstarts\//;
   return ["README.md", ...pages].filter((page) => !played.test(page) && examplesOf(read(page)).length > 0);
 }
 

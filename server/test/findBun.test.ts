@@ -42,7 +42,8 @@ function makePackage(name: string, program: string, version?: string, rest?: str
 describe("Bun is found", () => {
   test("in the package of this platform, even if there are others", () => {
     const wanted = makePackage(ofPlatform, "bin/bun");
-    makePackage(`${ofPlatform}-musl`, "bin/bun"); // package managers that do not know the C library install both packages
+    // package managers that do not know the C library install both packages
+    makePackage(`${ofPlatform}-musl`, "bin/bun");
     makePackage("bun", "bin/bun.exe");
     make("path/bun");
     expect(find()).toEqual({ path: wanted });

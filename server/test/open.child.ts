@@ -1,4 +1,6 @@
-/** Opens the database at `<DATABASE_URL>`, creating it if it is missing, and adds a workspace with the name `<name>`. */
+/**
+ * Opens the database at `<DATABASE_URL>`, creating it if it is missing, and adds a workspace with the name `<name>`.
+ */
 import { openStorage } from "../src/storage/open.ts";
 import { insertWorkspace } from "../src/storage/queries/workspaces.ts";
 import { databaseAt } from "./databaseAt.ts";

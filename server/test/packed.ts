@@ -18,7 +18,9 @@ const workspaces = ["server", "sdk", "testing", "console"];
 /** Published packages, and a folder for projects that install them. */
 export type Packed = { tarballs: string[]; folder: string; remove(): void };
 
-/** Packs npm workspaces of this repository. Does it in a copy of the tree, since a test must leave no files in the tree. */
+/**
+ * Packs npm workspaces of this repository. Does it in a copy of the tree, since a test must leave no files in the tree.
+ */
 export async function pack(...packages: string[]): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-packed-"));
   for (const name of ["package.json", "docs", ...workspaces]) {

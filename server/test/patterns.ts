@@ -6,7 +6,9 @@ type Node = { source: string; branches?: Node[][]; isEmpty: boolean; times: numb
 const literal =
   /(?<=[(,=:[!&|?{};\s])\/(?![*/])((?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/[\\\n])+)\/([dgimsuvy]*)(?=[.,;)\]\s])/g;
 
-/** Returns every regular expression literal in the source. There may also be text among them that only looks like one. */
+/**
+ * Returns every regular expression literal in the source. There may also be text among them that only looks like one.
+ */
 export function patternsIn(source: string): RegExp[] {
   const code = source.replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
   return [...code.matchAll(literal)].flatMap(([, body = "", flags = ""]) => {

@@ -1,7 +1,7 @@
 /**
- * Simulates power cuts: run `bun server/test/powerCut.ts [cuts]` as root. The server writes to an ext4 file system that is in
- * a file. Only what was flushed reaches that file, so at any moment it has what a disk would have after a power cut. Each
- * cut copies the file, recovers the copy, and looks there for every write that was acknowledged before.
+ * Simulates power cuts: run `bun server/test/powerCut.ts [cuts]` as root. The server writes to an ext4 file system that
+ * is in a file. Only what was flushed reaches that file, so at any moment it has what a disk would have after a power
+ * cut. Each cut copies the file, recovers the copy, and looks there for every write that was acknowledged before.
  */
 import { Database } from "bun:sqlite";
 import { execFileSync } from "node:child_process";

@@ -216,7 +216,8 @@ describe("a stop", () => {
     expect([response?.status, response?.headers["connection"]]).toEqual([200, ["close"]]);
     await early.connection.closed;
 
-    // a client that closes its connection when it is asked to, and opens another one, sees no failure while the server runs
+    // a client that closes its connection when it is asked to, and opens another one, sees no failure while the
+    // server runs
     let served = 0;
     while (performance.now() - stoppedAtMs < 4_500) {
       const { status, headers } = await callServer(url, rootKey, "identities.listIdentities", {});

@@ -83,8 +83,8 @@ export function newFolder(): string {
 }
 
 /**
- * Finds a port on which no program listens. It is below the ports that the system gives to outgoing connections, so that it
- * stays free while a server restarts.
+ * Finds a port on which no program listens. It is below the ports that the system gives to outgoing connections, so
+ * that it stays free while a server restarts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,6 +1,8 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A TCP proxy on a free port of this machine, with which a test disturbs the connections between a client and a server. */
+/**
+ * A TCP proxy on a free port of this machine, with which a test disturbs the connections between a client and a server.
+ */
 export type TcpProxy = {
   port: number;
   /** Forwards nothing any more, but keeps every connection open, like a server that hangs. */

@@ -27,8 +27,8 @@ export type RawReply = {
 export type RawConnection = {
   send(data: string | Uint8Array): void;
   /**
-   * Returns the next response, or `undefined` if the connection was closed before a whole one had arrived. Pass "HEAD" for
-   * the response to a HEAD request, which has no body.
+   * Returns the next response, or `undefined` if the connection was closed before a whole one had arrived. Pass "HEAD"
+   * for the response to a HEAD request, which has no body.
    */
   reply(to?: "HEAD"): Promise<RawReply | undefined>;
   /** Resolves when the server closes the connection. The value is how many milliseconds it was open. */

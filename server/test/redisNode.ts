@@ -15,7 +15,9 @@ export type RedisNode = {
 
 let ids = 0;
 
-/** Opens the counters of a process in the Redis at `url`. If there is a `clock`, time passes only when that is moved. */
+/**
+ * Opens the counters of a process in the Redis at `url`. If there is a `clock`, time passes only when that is moved.
+ */
 export async function openRedisNode(
   url: string,
   { clock, nodes = 1, deadlineMs = 500 }: { clock?: Clock; nodes?: number; deadlineMs?: number } = {},

@@ -44,7 +44,9 @@ const kindsByField: Record<string, Kind> = {
   namespace: "namespace",
 };
 
-/** Returns to what kind of record `value` refers in a field of this name, or `undefined` if it does not refer to one. */
+/**
+ * Returns to what kind of record `value` refers in a field of this name, or `undefined` if it does not refer to one.
+ */
 function kindOf(field: string, value: string): Kind | undefined {
   const prefix = /^([a-z]+)_[0-9A-Za-z]{22}$/.exec(value)?.[1] ?? "";
   return kindsByPrefix[prefix] ?? kindsByField[field];
@@ -142,7 +144,8 @@ function mapTexts(body: unknown, change: (text: string, field: string) => string
  */
 export function exampleIn(operation: Operation, world: World): unknown {
   const makesIdentity = operation.name === "identities.createIdentity";
-  const isOfRootKeys = operation.name.startsWith("rootKeys."); // in these operations, `permissions` are those of a root key, which are of another kind
+  // in these operations, `permissions` are those of a root key, which are of another kind
+  const isOfRootKeys = operation.name.startsWith("rootKeys.");
   return mapTexts(operation.example.input, (text, field) => {
     const kind = kindOf(field, text);
     const isKept = (makesIdentity && kind === "externalId") || (isOfRootKeys && kind === "slug");

@@ -22,7 +22,11 @@ export type OperationName = {
 export type TestClock = {
   /** The time of the server's clock, in Unix milliseconds. */
   now(): number;
-  /** Moves the clock forward by milliseconds, or by `"250ms"`, `"30s"`, `"2m"`, `"12h"`, `"7d"`. */
+  /**
+   * Moves the clock forward by whole milliseconds, or by a whole number with a unit: `"250ms"`, `"30s"`, `"2m"`, `"12h"`,
+   * `"7d"`. For 1.5 seconds, use `1_500` or `"1500ms"`.
+   * Errors: `TypeError` if `by` is negative, has a fraction, or is not a duration.
+   */
   advance(by: Duration): Promise<void>;
   /** Sets the clock to `to`, which may be earlier: then the server sees a clock that was set back. */
   set(to: Instant): Promise<void>;
@@ -43,7 +47,9 @@ export type TestLatchkey = AsyncDisposable & {
   fail(operation: OperationName, fault: Fault): Promise<void>;
   /** Every verification and every `ratelimit.limit` decision since the start or the last `reset`, oldest first. */
   events(): Promise<TestEvent[]>;
-  /** Empties the database, sets the clock to its first time, and removes failures. `url` and `rootKey` stay the same. */
+  /**
+   * Empties the database, sets the clock to its first time, and removes failures. `url` and `rootKey` stay the same.
+   */
   reset(): Promise<void>;
   /** Stops the server. With `await using`, the end of the block calls this. */
   close(): Promise<void>;

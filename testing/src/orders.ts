@@ -1,4 +1,6 @@
-/** The protocol between the package and its server program: numbered orders on one pipe, and a reply to each on another. */
+/**
+ * The protocol between the package and its server program: numbered orders on one pipe, and a reply to each on another.
+ */
 
 /** A failure that the server returns in place of a response. */
 export type Fault = {

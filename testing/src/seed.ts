@@ -4,8 +4,8 @@ type KeyInput = Parameters<Latchkey["keys"]["createKey"]>[0];
 type IdentityInput = Parameters<Latchkey["identities"]["createIdentity"]>[0];
 
 /**
- * A key to create. With `externalId`, the key belongs to that identity, which is created if it is missing, and `meta` and
- * `ratelimits` are the identity's. Without `externalId`, they are the key's.
+ * A key to create. With `externalId`, the key belongs to that identity, which is created if it is missing, and `meta`
+ * and `ratelimits` are the identity's. Without `externalId`, they are the key's.
  */
 export type Seed = Omit<KeyInput, "apiId"> & Omit<Partial<IdentityInput>, "meta"> & { apiId?: string };
 

@@ -1,20 +1,23 @@
-/** Milliseconds, or a number with a unit: `ms`, `s`, `m`, `h` or `d`. */
+/** Whole milliseconds, or a whole number with a unit: `ms`, `s`, `m`, `h` or `d`. */
 export type Duration = number | `${number}${keyof typeof unitMs}`;
 /** Unix time in milliseconds, a `Date`, or an ISO time such as `2026-01-31T23:59:00Z`. */
 export type Instant = number | string | Date;
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Errors: `TypeError` if the value is not a duration, or is negative. */
+/**
+ * Accepts whole numbers only, like the server and its command line: times and durations of the API are whole milliseconds.
+ * Errors: `TypeError` if the value is not a duration, is negative, or has a fraction.
+ */
 export function millisecondsOf(duration: Duration): number {
-  const [, count, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration)) ?? [];
+  const [, count, unit = "ms"] = /^(\d+)(ms|s|m|h|d)$/.exec(String(duration)) ?? [];
   const ms =
     typeof duration === "number"
       ? duration
       : Number(count) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
-  if (Number.isFinite(ms) && ms >= 0) return ms;
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
   throw new TypeError(
-    `${JSON.stringify(duration)} is not a duration. Use a number of milliseconds of 0 or more, or a string such as "250ms", "30s", "2m", "12h" or "7d".`,
+    `${JSON.stringify(duration)} is not a duration. Use a whole number of milliseconds, 0 or more, or a whole number with a unit, such as "250ms", "30s", "2m", "12h" or "7d".`,
   );
 }
 

@@ -161,10 +161,13 @@ describe("a test server", () => {
     expect([latchkey.url, latchkey.rootKey]).toEqual([url, rootKey]);
   });
 
-  test("rejects an invalid time or duration with an error that says so", async () => {
-    for (const wrong of ["2 minutes", "-1s", -1, Number.NaN] as Testing.Duration[]) {
+  test("rejects an invalid time, an invalid duration or a fraction with an error that says so, and does not move the clock", async () => {
+    const before = latchkey.clock.now();
+    const fractions = ["1.5ms", "0.5s", 1.5];
+    for (const wrong of ["2 minutes", "-1s", -1, Number.NaN, ...fractions] as Testing.Duration[]) {
       expect(await faultOf(latchkey.clock.advance(wrong))).toContain("is not a duration");
     }
+    expect(latchkey.clock.now()).toBe(before);
     expect(await faultOf(latchkey.clock.set("soon"))).toContain("is not a time");
     expect(await faultOf(testing.createTestLatchkey({ now: "soon" }))).toContain("is not a time");
   });

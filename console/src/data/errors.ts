@@ -31,7 +31,9 @@ export function isSessionMissing(error: unknown): boolean {
   return error instanceof ApiError && error.code === "console_session_missing";
 }
 
-/** Returns what the error says about one field of the input, if anything. `at` is its path, such as `credits.remaining`. */
+/**
+ * Returns what the error says about one field of the input, if anything. `at` is its path, such as `credits.remaining`.
+ */
 export function flawAt(error: unknown, at: string): string | undefined {
   if (!(error instanceof ApiError)) return undefined;
   const flaw = error.flaws.find(

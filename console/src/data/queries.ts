@@ -8,7 +8,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { useState } from "react";
-import { call, type Data, type Input, type OperationName } from "./api.ts";
+import { call, type Data, type Input, type Item, type OperationName } from "./api.ts";
 import { ConnectionLost, isSessionMissing } from "./errors.ts";
 
 /**
@@ -49,6 +49,24 @@ export function useOperation<N extends OperationName>(name: N, input: Input<N>, 
     queryFn: ({ signal }) => call(name, input, { signal }),
     ...rest,
     ...(keepPrevious ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+/** Reads the apis or roles from which the user can choose: the whole list, or its first 1,000. */
+export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(name: N, isEnabled = true) {
+  return useQuery({
+    queryKey: [name, "choices"],
+    enabled: isEnabled,
+    queryFn: async ({ signal }) => {
+      const items: Item<N>[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await call(name, { limit: 100, cursor } as unknown as Input<N>, { signal });
+        items.push(...(page.data as Item<N>[]));
+        cursor = page.pagination?.cursor;
+      } while (cursor !== undefined && items.length < 1_000);
+      return items;
+    },
   });
 }
 

@@ -1,13 +1,10 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
-import { useState } from "react";
 import { Button } from "./Button.tsx";
 import { Copy } from "./Copy.tsx";
-import { TextField } from "./fields.tsx";
 import { Problem } from "./Problem.tsx";
 
 type Props = {
   title: string;
-  open: boolean;
   onClose(): void;
   wide?: boolean;
   /** whether Escape and a click outside close the dialog; false if its content is shown only once */
@@ -15,10 +12,11 @@ type Props = {
   children: React.ReactNode;
 };
 
-export function Dialog({ title, open, onClose, wide, dismissible = true, children }: Props) {
+/** A dialog that is open as long as it is rendered, so that whatever is typed and every error is gone when it closes. */
+export function Dialog({ title, onClose, wide, dismissible = true, children }: Props) {
   return (
     <Base.Root
-      open={open}
+      open
       disablePointerDismissal
       onOpenChange={(next, { reason }) => {
         if (!next && (dismissible || reason === "close-press")) onClose();
@@ -40,7 +38,10 @@ type FormProps = Omit<Props, "dismissible"> & {
   danger?: boolean;
   busy: boolean;
   error: unknown;
-  /** the names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields */
+  /**
+   * The names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields. For a
+   * list whose items have fields, such as `ratelimits[`: the dialog shows errors about the whole list.
+   */
   fields?: readonly string[];
   onSubmit(): void;
 };
@@ -60,7 +61,6 @@ export function FormDialog({
     <Dialog {...dialog}>
       <form
         className="form"
-        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           if (!busy) onSubmit();
@@ -81,46 +81,6 @@ export function FormDialog({
   );
 }
 
-type ConfirmProps = {
-  title: string;
-  open: boolean;
-  onClose(): void;
-  children: React.ReactNode;
-  submit: string;
-  /** the name that the user must type to confirm; undefined: the user need not type anything */
-  name?: string | undefined;
-  busy: boolean;
-  error: unknown;
-  onConfirm(): void;
-};
-
-/** Asks the user to confirm an action that cannot be undone. */
-export function ConfirmDialog({ name, onConfirm, children, ...dialog }: ConfirmProps) {
-  const [typed, setTyped] = useState("");
-  const [missed, setMissed] = useState(false);
-  return (
-    <FormDialog
-      {...dialog}
-      danger
-      onSubmit={() => {
-        const isRight = name === undefined || typed.trim() === name.trim();
-        setMissed(!isRight);
-        if (isRight) onConfirm();
-      }}
-    >
-      <div className="stack">{children}</div>
-      {name === undefined ? null : (
-        <TextField
-          label={`Type ${name} to confirm`}
-          value={typed}
-          onChange={setTyped}
-          error={missed ? `This is not the name. Type ${name}.` : undefined}
-        />
-      )}
-    </FormDialog>
-  );
-}
-
 type SecretProps = {
   secret: string;
   onClose(): void;
@@ -131,12 +91,7 @@ type SecretProps = {
 /** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
 export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
   return (
-    <Dialog
-      title={isKept === true ? "The key" : "Copy the key now"}
-      open
-      onClose={onClose}
-      dismissible={false}
-    >
+    <Dialog title={isKept === true ? "The key" : "Copy the key now"} onClose={onClose} dismissible={false}>
       {isKept === true ? null : (
         <p className="soft">This key cannot be shown again. The server stores only its hash.</p>
       )}

@@ -19,11 +19,10 @@ export function LimitsDialog({ ratelimits, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit rate limits"
-      open
       wide
       submit="Save"
       error={error}
-      fields={["ratelimits"]}
+      fields={["ratelimits["]}
       onSubmit={() => onSave(limitsOf(drafts))}
     >
       <LimitsField drafts={drafts} onChange={setDrafts} error={error} />

@@ -1,4 +1,5 @@
 import { flawAt } from "../data/errors.ts";
+import { bound } from "./bound.ts";
 import { CheckField, TextField } from "./fields.tsx";
 import { ItemsField } from "./ItemsField.tsx";
 import { draftOf, type LimitDraft } from "./limitDrafts.ts";
@@ -35,12 +36,7 @@ function LimitFields({ draft, onChange, errorAt }: FieldsProps) {
   return (
     <>
       <div className="fields">
-        <TextField
-          label="Name"
-          value={draft.name}
-          onChange={(name) => onChange({ name })}
-          error={errorAt("name")}
-        />
+        <TextField label="Name" {...bound(draft, onChange, errorAt)("name")} />
         <WindowFields draft={draft} onChange={onChange} errorAt={errorAt} label="Limit" />
       </div>
       <CheckField

@@ -1,4 +1,6 @@
-/** Meta as JSON. Characters that change the text direction are shown as escapes, so that they cannot reorder the page. */
+/**
+ * Meta as JSON. Characters that change the text direction are shown as escapes, so that they cannot reorder the page.
+ */
 export function Meta({ meta }: { meta: object }) {
   return <pre className="code">{visible(JSON.stringify(meta, null, 2))}</pre>;
 }

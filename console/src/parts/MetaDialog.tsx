@@ -18,7 +18,6 @@ export function MetaDialog({ meta, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit meta"
-      open
       wide
       submit="Save"
       error={error}
@@ -28,7 +27,13 @@ export function MetaDialog({ meta, onSave, error, ...dialog }: Props) {
         if ("value" in read) onSave(read.value);
       }}
     >
-      <JsonField label="Meta" value={text} onChange={setText} error={flawAt(error, "meta")} />
+      <JsonField
+        label="Meta"
+        value={text}
+        onChange={setText}
+        hint="A JSON object. It replaces the stored one. Empty: no meta."
+        error={flawAt(error, "meta")}
+      />
     </FormDialog>
   );
 }

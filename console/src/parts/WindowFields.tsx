@@ -1,5 +1,6 @@
+import { bound } from "./bound.ts";
 import { SelectField, TextField } from "./fields.tsx";
-import { type LimitDraft, type Unit, units } from "./limitDrafts.ts";
+import { type LimitDraft, units } from "./limitDrafts.ts";
 
 type Props = {
   draft: Pick<LimitDraft, "limit" | "length" | "unit">;
@@ -12,27 +13,14 @@ type Props = {
 
 /** The fields of a rate limit: how many calls, and in what time. */
 export function WindowFields({ draft, onChange, errorAt, label, hint }: Props) {
+  const field = bound<Props["draft"]>(draft, onChange, errorAt);
   return (
     <>
-      <TextField
-        label={label}
-        kind="number"
-        value={draft.limit}
-        onChange={(limit) => onChange({ limit })}
-        hint={hint}
-        error={errorAt("limit")}
-      />
-      <TextField
-        label="Every"
-        kind="number"
-        value={draft.length}
-        onChange={(length) => onChange({ length })}
-        error={errorAt("duration")}
-      />
+      <TextField label={label} kind="number" {...field("limit")} hint={hint} />
+      <TextField label="Every" kind="number" {...field("length", "duration")} />
       <SelectField
         label="Unit"
-        value={draft.unit}
-        onChange={(unit) => onChange({ unit: unit as Unit })}
+        {...field("unit")}
         options={Object.keys(units).map((unit) => [unit, unit] as const)}
       />
     </>

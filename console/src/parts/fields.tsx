@@ -102,12 +102,15 @@ type SelectProps = Shared & {
   options: readonly (readonly [value: string, label: string])[];
 };
 
+/** A value that is not among the options is an option too: the browser would show the first option in its place. */
 export function SelectField({ value, onChange, options, ...field }: SelectProps) {
+  const isOption = value === "" || options.some(([one]) => one === value);
+  const all = isOption ? options : [...options, [value, value] as const];
   return (
     <Field {...field}>
       {(parts) => (
         <select {...parts} className="input" value={value} onChange={(event) => onChange(event.target.value)}>
-          {options.map(([one, label]) => (
+          {all.map(([one, label]) => (
             <option key={one} value={one}>
               {label}
             </option>

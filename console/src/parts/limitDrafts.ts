@@ -47,8 +47,8 @@ function durationIn(length: string, unit: Unit): number {
 const grouped = /^-?\d{1,3}([,_\s]\d{3})+(\.\d+)?$/;
 
 /**
- * Returns the number that was typed. Text that is not a number is returned unchanged, in spite of the type, so that it is
- * sent, and the server's error names the field.
+ * Returns the number that was typed. Text that is not a number is returned unchanged, in spite of the type, so that it
+ * is sent, and the server's error names the field.
  */
 export function numberIn(text: string): number {
   const typed = text.trim();

@@ -2,7 +2,7 @@ import { Dialog } from "../parts/Dialog.tsx";
 import { Fact, Facts } from "../parts/Page.tsx";
 import { places } from "./places.ts";
 
-export function KeyboardHelp({ open, onClose }: { open: boolean; onClose(): void }) {
+export function KeyboardHelp({ onClose }: { onClose(): void }) {
   const facts = [
     ["/ or Ctrl K", "Find a key, an identity, or anything by its id"],
     ["j and k", "Next and previous row"],
@@ -11,7 +11,7 @@ export function KeyboardHelp({ open, onClose }: { open: boolean; onClose(): void
     ...places.flat().map(({ key, label }) => [`g ${key}`, label] as const),
   ] as const;
   return (
-    <Dialog title="Keyboard" open={open} onClose={onClose}>
+    <Dialog title="Keyboard" onClose={onClose}>
       <Facts>
         {facts.map(([key, what]) => (
           <Fact key={key} name={key}>

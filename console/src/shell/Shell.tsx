@@ -48,8 +48,8 @@ export function Shell() {
       <main id="main" className="main" tabIndex={-1} ref={main}>
         <Outlet />
       </main>
-      <Find open={open === "find"} onClose={() => setOpen(undefined)} />
-      <KeyboardHelp open={open === "help"} onClose={() => setOpen(undefined)} />
+      {open === "find" ? <Find onClose={() => setOpen(undefined)} /> : null}
+      {open === "help" ? <KeyboardHelp onClose={() => setOpen(undefined)} /> : null}
     </div>
   );
 }

@@ -27,8 +27,8 @@ export function proxyFor(url: URL, environment: Environment): URL | undefined {
 }
 
 /**
- * Whether an entry of NO_PROXY matches the URL. An entry is `*`, or a host or domain, which includes its subdomains. It may
- * begin with a dot and end with a port.
+ * Whether an entry of NO_PROXY matches the URL. An entry is `*`, or a host or domain, which includes its subdomains. It
+ * may begin with a dot and end with a port.
  */
 function excepts(entry: string, { hostname, port, protocol }: URL): boolean {
   if (entry === "*") return true;

@@ -1,5 +1,5 @@
-// @ts-nocheck: Node, Bun and Deno run this file in a project that has installed the package; TypeScript never compiles it.
-// It calls the stub server at argv[2], and argv[3], where nothing listens, and prints the outcomes.
+// @ts-nocheck: Node, Bun and Deno run this file in a project that has installed the package; TypeScript never compiles
+// it. It calls the stub server at argv[2], and argv[3], where nothing listens, and prints the outcomes.
 import { Latchkey, LatchkeyError } from "@latchkey/sdk";
 import { requireKey as forExpress } from "@latchkey/sdk/express";
 import { requireKey as forFastify } from "@latchkey/sdk/fastify";

@@ -41,8 +41,8 @@ export async function writeBackup({ path, db }: BackupSource, folder: string): P
 }
 
 /**
- * Removes the folders of interrupted backups of this database. Renames each folder first, so that a thread that is still
- * writing to it fails at its next file.
+ * Removes the folders of interrupted backups of this database. Renames each folder first, so that a thread that is
+ * still writing to it fails at its next file.
  */
 export function removeUnfinished(path: string, folder: string): void {
   if (!existsSync(folder)) return;

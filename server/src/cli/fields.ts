@@ -118,9 +118,9 @@ function unknownFlag(operation: Operation, name: string, known: readonly string[
 }
 
 /**
- * Parses the value of a field by its schema. If the field may be null, the text `null` means null. Otherwise a field that
- * may be a string gets the text unchanged, a list of strings may be separated by commas, and a time may be relative. All
- * other values are JSON.
+ * Parses the value of a field by its schema. If the field may be null, the text `null` means null. Otherwise a field
+ * that may be a string gets the text unchanged, a list of strings may be separated by commas, and a time may be
+ * relative. All other values are JSON.
  */
 function parseValue(schema: Schema, text: string, flag: string, nowMs: number): unknown {
   const kinds = schema.anyOf ?? [schema];

@@ -48,8 +48,8 @@ export async function printRows(printing: Printing): Promise<number> {
 }
 
 /**
- * Returns a function that prints the rows of a page. The rows of the first page decide the columns. Errors: `UsageError`
- * if `--output` has an unknown value.
+ * Returns a function that prints the rows of a page. The rows of the first page decide the columns. Errors:
+ * `UsageError` if `--output` has an unknown value.
  */
 export function printer(
   item: Schema,

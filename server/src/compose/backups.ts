@@ -32,7 +32,8 @@ export function startBackups(
     everyMs: config.BACKUP_EVERY_MINUTES * 60_000,
     keep: config.BACKUP_KEEP,
     async open() {
-      const usage = await openUsageDatabase(database); // creates the usage file if the server has not counted anything yet
+      // creates the usage file if the server has not counted anything yet
+      const usage = await openUsageDatabase(database);
       await usage.close();
       return openBackgroundReader(database.path);
     },

@@ -29,8 +29,8 @@ export type CopyReport = {
 };
 
 /**
- * Copies everything from the source to an empty database. The source is read-only during the copy and stays so afterwards.
- * If the copy fails, the source accepts writes again. Errors: `CopyError`, `StorageError`.
+ * Copies everything from the source to an empty database. The source is read-only during the copy and stays so
+ * afterwards. If the copy fails, the source accepts writes again. Errors: `CopyError`, `StorageError`.
  */
 export async function copyEverything(options: CopyOptions): Promise<CopyReport> {
   const { source, target } = options;
@@ -156,8 +156,8 @@ type RowsOf = [
 ];
 
 /**
- * Reads the tables of the target again and compares them with what was copied. Errors: `CopyError` if a table has other rows
- * than in the source.
+ * Reads the tables of the target again and compares them with what was copied. Errors: `CopyError` if a table has other
+ * rows than in the source.
  */
 async function compareTables(
   target: BulkDatabase,
@@ -181,8 +181,8 @@ async function compareTables(
 }
 
 /**
- * Makes the source of a completed copy accept writes again. Returns how long it was read-only in milliseconds, or `undefined`
- * if it was not read-only. Errors: `CopyError` if a copy is running.
+ * Makes the source of a completed copy accept writes again. Returns how long it was read-only in milliseconds, or
+ * `undefined` if it was not read-only. Errors: `CopyError` if a copy is running.
  */
 export async function resumeSource(source: DatabaseAddress): Promise<number | undefined> {
   const db = await openBulk(source);

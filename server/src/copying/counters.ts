@@ -8,16 +8,16 @@ import type { DatabaseAddress } from "../domain/databaseAddress.ts";
 import { CopyError } from "./copyError.ts";
 
 /**
- * Where the rate limit counters for a database are stored: in Redis if `redisUrl` is set, otherwise in the journal beside a
- * SQLite file.
+ * Where the rate limit counters for a database are stored: in Redis if `redisUrl` is set, otherwise in the journal
+ * beside a SQLite file.
  */
 export type CounterPlace = { database: DatabaseAddress; redisUrl: string | undefined };
 
 export type CounterTask = { source: CounterPlace; target: CounterPlace; maxBytes: number; nowMs(): number };
 
 /**
- * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a line for
- * the report. Errors: `CopyError`.
+ * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a
+ * line for the report. Errors: `CopyError`.
  */
 export async function copyCounters({ source, target, maxBytes, nowMs }: CounterTask): Promise<string> {
   if (source.redisUrl !== undefined && source.redisUrl === target.redisUrl) {
@@ -68,7 +68,8 @@ async function* readRedis(url: string): Records {
 }
 
 /**
- * Reads the counters in a journal. A counter may be in several lines, of which the last is valid, so all lines are read first.
+ * Reads the counters in a journal. A counter may be in several lines, of which the last is valid, so all lines are
+ * read first.
  */
 async function* readFile(path: string, maxBytes: number, nowMs: () => number): Records {
   if (!existsSync(path)) return;

@@ -5,9 +5,9 @@ import { type CounterTask, copyCounters, isCopied, readerOf } from "./counters.t
 import { findMarker } from "./marker.ts";
 
 /**
- * Copies the counters once more, after everything was copied and the source's servers have stopped. If the target has counted
- * hits since the copy, this would forget them. The call then fails, unless `replace` is set.
- * Errors: `CopyError`; `StorageError` if a server runs on a SQLite target.
+ * Copies the counters once more, after everything was copied and the source's servers have stopped. If the target has
+ * counted hits since the copy, this would forget them. The call then fails, unless `replace` is set. Errors:
+ * `CopyError`; `StorageError` if a server runs on a SQLite target.
  */
 export async function copyCountersAgain(task: CounterTask, replace: boolean): Promise<string> {
   if (task.source.redisUrl !== undefined && task.source.redisUrl === task.target.redisUrl) {
@@ -29,7 +29,10 @@ function openTarget({ target, nowMs }: CounterTask) {
   return openStorage(target.database, { serving: true, mustExist: true, connections: 1, monotonicMs: nowMs });
 }
 
-/** Errors: `CopyError` if the target has counted hits since the copy, or if it has counters and is not a copy of the source. */
+/**
+ * Errors: `CopyError` if the target has counted hits since the copy, or if it has counters and is not a copy of
+ * the source.
+ */
 async function refuseNewer(task: CounterTask): Promise<void> {
   const copiedAtMs = await copiedAt(task);
   let newer = 0;

@@ -5,13 +5,13 @@ import { type Role, renewLease } from "./marker.ts";
 const renewEveryMs = 5_000;
 
 /**
- * The lease of a running copy. While it is valid, the source is read-only. If the copy is killed, nobody renews the lease, and
- * it ends after 30 seconds.
+ * The lease of a running copy. While it is valid, the source is read-only. If the copy is killed, nobody renews the
+ * lease, and it ends after 30 seconds.
  */
 export type Lease = {
   /**
-   * Renews the lease if that is due. Call it before each batch of rows. Errors: `CopyError` if the lease has ended, or if
-   * the operator has asked to stop the copy.
+   * Renews the lease if that is due. Call it before each batch of rows. Errors: `CopyError` if the lease has ended, or
+   * if the operator has asked to stop the copy.
    */
   keep(): Promise<void>;
   /** Renews the lease now. Errors: as for `keep`. */

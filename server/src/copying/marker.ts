@@ -30,8 +30,8 @@ const leaseMs = 30_000;
 const copies = `"copies"`;
 
 /**
- * SQL for the database's own time in milliseconds. Leases use only this clock, so it does not matter if the clocks of other
- * machines differ.
+ * SQL for the database's own time in milliseconds. Leases use only this clock, so it does not matter if the clocks of
+ * other machines differ.
  */
 export const clocks = {
   sqlite: `cast(unixepoch('subsec') * 1000 as integer)`,
@@ -48,8 +48,8 @@ export async function findMarker(db: BulkDatabase, role: Role): Promise<Marker |
 }
 
 /**
- * Claims a database's marker for this copy. Returns false if another copy has the marker and its lease has not ended, or if
- * the source is `done`.
+ * Claims a database's marker for this copy. Returns false if another copy has the marker and its lease has not ended,
+ * or if the source is `done`.
  */
 export async function claimMarker(
   db: BulkDatabase,

@@ -68,7 +68,9 @@ async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   }
 }
 
-/** Disables the triggers. Dropping them would need a lock that also blocks reads, and disabled triggers cost nothing. */
+/**
+ * Disables the triggers. Dropping them would need a lock that also blocks reads, and disabled triggers cost nothing.
+ */
 async function disableTriggers(db: BulkDatabase): Promise<void> {
   const tables = await db.rows<{ name: string }>(
     `select "relname"::text as "name" from pg_trigger join pg_class on "tgrelid" = pg_class."oid"

@@ -29,8 +29,8 @@ export const copiedRecords = [
 ] as const;
 
 /**
- * The tables with usage that are copied. Servers write to them even while the source is read-only, because they still verify
- * keys.
+ * The tables with usage that are copied. Servers write to them even while the source is read-only, because they still
+ * verify keys.
  */
 const copiedUsage = [
   "usageNames",

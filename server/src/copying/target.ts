@@ -65,7 +65,10 @@ async function refuseRows(db: BulkDatabase): Promise<void> {
   );
 }
 
-/** Deletes all rows of the target. Starts with the last table, because the rows of later tables refer to those of earlier ones. */
+/**
+ * Deletes all rows of the target. Starts with the last table, because the rows of later tables refer to those of
+ * earlier ones.
+ */
 async function removeRows(db: BulkDatabase): Promise<void> {
   for (const name of copiedTables.toReversed()) await db.rows(`delete from "${name}"`);
 }
@@ -106,8 +109,8 @@ async function removeInterrupted(place: { kind: "file"; path: string }): Promise
 }
 
 /**
- * Completes a target that has all rows: removes its marker, closes `db`, which is the only open connection, and gives SQLite
- * files their final names.
+ * Completes a target that has all rows: removes its marker, closes `db`, which is the only open connection, and gives
+ * SQLite files their final names.
  */
 export async function finishTarget(
   db: BulkDatabase,

@@ -40,8 +40,9 @@ export type Peeked = {
 };
 
 /**
- * Counts in sliding windows: in any span of `durationMs`, the admitted cost is at most the limit. A cost may count for
- * up to `durationMs / 60` longer than `durationMs`, since costs that come shortly after one another are stored together.
+ * Counts in sliding windows: in any span of `durationMs`, the admitted cost is at most the limit. A cost may
+ * count for up to `durationMs / 60` longer than `durationMs`, since costs that come shortly after one another are
+ * stored together.
  */
 export type Counters = {
   /**

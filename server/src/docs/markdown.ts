@@ -5,11 +5,12 @@ const options = { headings: { ids: true }, noHtmlBlocks: true, noHtmlSpans: true
 
 /**
  * Renders Markdown as HTML. HTML elements in the Markdown become text, a link to something that is not served becomes
- * plain text, and pictures are left out. Tables and code blocks scroll on their own if they are wide, so they can get the
- * keyboard focus (`tabindex`) to be scrolled with the arrow keys.
+ * plain text, and pictures are left out. Tables and code blocks scroll on their own if they are wide, so they can get
+ * the keyboard focus (`tabindex`) to be scrolled with the arrow keys.
  */
 export function markdownToHtml(markdown: string, resolve: Resolve): string {
-  const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>"); // a screen reader would read an empty header
+  // a screen reader would read an empty header
+  const html = Bun.markdown.html(markdown, options).replaceAll("<th></th>", "<td></td>");
   return new HTMLRewriter()
     .on("a", {
       element(link) {

@@ -16,8 +16,8 @@ import {
 export type OwnerKind = "key" | "identity";
 
 /**
- * The credits and quotas of one owner. `id` is a key's `subjectId` or an identity's id. `creditsEpoch` is incremented by
- * every refill and every set of the credits, so that a hold knows whether its units are still part of the balance.
+ * The credits and quotas of one owner. `id` is a key's `subjectId` or an identity's id. `creditsEpoch` is incremented
+ * by every refill and every set of the credits, so that a hold knows whether its units are still part of the balance.
  */
 export type Account = {
   id: string;
@@ -134,7 +134,9 @@ export function withCredits(
   };
 }
 
-/** The columns that store these credits. The next refill is the first after `nowMs`. Undefined credits are unlimited. */
+/**
+ * The columns that store these credits. The next refill is the first after `nowMs`. Undefined credits are unlimited.
+ */
 export function balanceOf(credits: Credits | undefined, nowMs: number): Balance {
   const refill = credits?.refill;
   return {
@@ -201,7 +203,9 @@ export function charge(accounts: readonly Account[], cost: Cost, nowMs: number):
   };
 }
 
-/** Like `charge`, for a single account without quotas. Most spends are like that, and this takes a tenth of the time. */
+/**
+ * Like `charge`, for a single account without quotas. Most spends are like that, and this takes a tenth of the time.
+ */
 function chargeCredits(account: Account, unchanged: readonly Account[], units: number): Charged {
   const { id, kind, credits, creditsEpoch } = account;
   const { remaining } = credits;

@@ -4,8 +4,8 @@ const BASE64_TEXT = /^[A-Za-z0-9+/_-]+={0,2}$/;
 const ID_TEXT = /^[a-z]+_[A-Za-z0-9]{1,64}$/;
 
 /**
- * Where a page begins: after the row with this id. If the list is not ordered by creation, `by` is the field that orders
- * it, and `value` the row's value of that field, or null if it has none.
+ * Where a page begins: after the row with this id. If the list is not ordered by creation, `by` is the field that
+ * orders it, and `value` the row's value of that field, or null if it has none.
  */
 export type Position = { id: string; by?: string | undefined; value?: number | null | undefined };
 
@@ -17,9 +17,9 @@ export function encodeCursor(last: string | Position): string {
 }
 
 /**
- * The id after which the page begins, or undefined if `text` is not a cursor. Like Unkey, it accepts a cursor of at most
- * 1024 characters with or without `cursor_`, in base64 or base64url, padded or not. The JSON object in it has an id as
- * `key` or, without `key`, as `lastId`.
+ * The id after which the page begins, or undefined if `text` is not a cursor. Like Unkey, it accepts a cursor of at
+ * most 1024 characters with or without `cursor_`, in base64 or base64url, padded or not. The JSON object in it has an
+ * id as `key` or, without `key`, as `lastId`.
  */
 export function decodeCursor(text: string): string | undefined {
   return decodePosition(text)?.id;

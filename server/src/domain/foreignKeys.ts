@@ -16,7 +16,9 @@ export function parseSha256(text: string): string | undefined {
   return parseDigest(text, 32);
 }
 
-/** Converts a digest of `byteLength` bytes from hex, base64 or base64url to base64url without padding; else undefined. */
+/**
+ * Converts a digest of `byteLength` bytes from hex, base64 or base64url to base64url without padding; else undefined.
+ */
 export function parseDigest(text: string, byteLength: number): string | undefined {
   if (text.length === 2 * byteLength && /^[0-9a-fA-F]+$/.test(text)) return hexToBase64url(text);
   const unpadded = withoutPadding(text);

@@ -34,8 +34,8 @@ export function startOfIds(prefix: IdPrefix, ms: number): string {
 }
 
 /**
- * Whether `ref` has the form of an id, but is the name of the record that was found. The caller probably means the id of
- * another record, which may be deleted already, so an operation that deletes must not delete this one.
+ * Whether `ref` has the form of an id, but is the name of the record that was found. The caller probably means the id
+ * of another record, which may be deleted already, so an operation that deletes must not delete this one.
  */
 export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): boolean {
   return (

@@ -2,8 +2,9 @@
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
- * Calls `work` with the value: at once if the value is available, otherwise when the promise resolves. Verifications use
- * this instead of `await`, which always waits for the microtask queue: five awaits are a tenth of a verification's cost.
+ * Calls `work` with the value: at once if the value is available, otherwise when the promise resolves. Verifications
+ * use this instead of `await`, which always waits for the microtask queue: five awaits are a tenth of a
+ * verification's cost.
  */
 export function whenAvailable<T, U>(
   value: MaybePromise<T>,

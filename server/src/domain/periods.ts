@@ -9,7 +9,10 @@ export type Schedule = {
   every: number;
   /** an IANA name, such as `Europe/Berlin` */
   timeZone: string;
-  /** `calendar`: at 00:00 local time (weeks on Monday); a number: an instant in Unix milliseconds, such as the first billing day */
+  /**
+   * `calendar`: at 00:00 local time (weeks on Monday); a number: an instant in Unix milliseconds, such as the first
+   * billing day
+   */
   anchor: "calendar" | number;
 };
 

@@ -13,7 +13,9 @@ export type GrantedPermissions = {
   patterns: readonly Pattern[];
 };
 
-/** The segments of a permission with wildcards: `*` matches any one segment. `isOpen`: one or more segments may follow. */
+/**
+ * The segments of a permission with wildcards: `*` matches any one segment. `isOpen`: one or more segments may follow.
+ */
 type Pattern = { segments: readonly string[]; isOpen: boolean };
 
 type Parsed<T> = T | { error: PermissionQueryError };
@@ -31,8 +33,9 @@ type Group = { position: number; any: PermissionQuery[]; all: PermissionQuery[] 
 type Parser = { groups: [Group, ...Group[]]; last: "start" | "operand" | "AND" | "OR" | "(" };
 
 /**
- * Parses `expr := and (OR and)*`, `and := operand (AND operand)*`, `operand := permission | "(" expr ")"`. Operators are
- * whole words in upper or lower case. Takes linear time without recursion, and refuses more than 32 open parentheses.
+ * Parses `expr := and (OR and)*`, `and := operand (AND operand)*`, `operand := permission | "(" expr ")"`.
+ * Operators are whole words in upper or lower case. Takes linear time without recursion, and refuses more than 32
+ * open parentheses.
  */
 export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQuery }> {
   const parser: Parser = { groups: [newGroup(0)], last: "start" };
@@ -56,9 +59,9 @@ export function evaluatePermissionQuery(query: PermissionQuery, granted: Granted
 }
 
 /**
- * Prepares a key's permissions. Segments are separated by `.`. A permission `*` covers everything, a trailing `.*` covers
- * one or more segments, and a `*` elsewhere exactly one. No wildcard covers an empty segment. A `*` that is only a part
- * of a segment is that character.
+ * Prepares a key's permissions. Segments are separated by `.`. A permission `*` covers everything, a trailing `.*`
+ * covers one or more segments, and a `*` elsewhere exactly one. No wildcard covers an empty segment. A `*` that is only
+ * a part of a segment is that character.
  */
 export function prepareGranted(slugs: readonly string[]): GrantedPermissions {
   return {

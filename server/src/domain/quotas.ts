@@ -31,7 +31,10 @@ export type Quota = QuotaRule & {
    * so that it gives units back only to the quota and the period from which it took them
    */
   epoch: number;
-  /** units used or held in this period, within the limit and as overage, without those from grants or carried over from before */
+  /**
+   * units used or held in this period, within the limit and as overage, without those from grants or carried over
+   * from before
+   */
   used: number;
   /** unused units of the previous period, which can be spent until this period ends */
   carried: number;

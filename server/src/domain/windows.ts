@@ -1,4 +1,6 @@
-/** The kind of a counter's owner. Counters of different kinds are separate, even if their subjects and names are equal. */
+/**
+ * The kind of a counter's owner. Counters of different kinds are separate, even if their subjects and names are equal.
+ */
 export type Space = "key" | "identity" | "namespace" | "workspace" | "address";
 
 /**

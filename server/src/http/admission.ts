@@ -78,7 +78,8 @@ const longestWaitMs = 1_000;
  */
 const decisionsPerCall = 64;
 /**
- * In a turn without decisions, at most 16 queued calls start. A decision that arrives meanwhile waits a few milliseconds.
+ * In a turn without decisions, at most 16 queued calls start. A decision that arrives meanwhile waits a
+ * few milliseconds.
  */
 const callsPerTurn = 16;
 const reportedEveryMs = 10_000;

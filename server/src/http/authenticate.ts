@@ -71,7 +71,9 @@ async function lookUp(hash: string, sender: Sender, authentication: Authenticati
   return judged(record, authentication);
 }
 
-/** The caller of a root key that may be used now. Errors: `workspace_disabled`, `root_key_disabled`, `root_key_expired`. */
+/**
+ * The caller of a root key that may be used now. Errors: `workspace_disabled`, `root_key_disabled`, `root_key_expired`.
+ */
 export function judged(record: RootKeyRecord, { nowMs }: Pick<Authentication, "nowMs">): Caller {
   if (!record.workspaceEnabled) throw new Failure("workspace_disabled");
   if (!record.enabled) throw new Failure("root_key_disabled");

@@ -1,12 +1,15 @@
 import { Failure } from "../errors/failure.ts";
 import type { BodyBudget } from "./admission.ts";
 
-/** The memory of bodies above this size is counted against a budget. Smaller ones are bounded by the number of connections. */
+/**
+ * The memory of bodies above this size is counted against a budget. Smaller ones are bounded by the number
+ * of connections.
+ */
 const smallBytes = 16 * 1024;
 
 /**
- * A body may pause for `patienceMs` at most, and must be complete after `longestMs`. After its first `patienceMs`, it must
- * have arrived at `slowestBytesPerMs` or faster on average.
+ * A body may pause for `patienceMs` at most, and must be complete after `longestMs`. After its first `patienceMs`, it
+ * must have arrived at `slowestBytesPerMs` or faster on average.
  */
 const pace = { patienceMs: 9_500, longestMs: 75_000, slowestBytesPerMs: 16 };
 

@@ -28,7 +28,8 @@ export function clientAddress(trusted: string): ClientAddress {
     return address !== undefined && ranges.some((range) => isWithin(address, range));
   };
   return (peer, headers) => {
-    const from = parse(peer.replace(/%.*/, ""))?.toString() ?? peer; // a link-local peer address may carry an interface name
+    // a link-local peer address may carry an interface name
+    const from = parse(peer.replace(/%.*/, ""))?.toString() ?? peer;
     if (ranges.length === 0 || !isTrusted(from)) return from;
     let nearest = from;
     for (const hop of forwardedHops(headers)) {

@@ -9,9 +9,9 @@ const quietMs = 1_000;
 const checkEveryMs = 100;
 
 /**
- * Resolves when callers have had time to move to another node. They learn that this node stops from its readiness check,
- * or from a response that ends its connection. A caller that has seen neither loses a request that it sends just as the
- * server closes its idle connection.
+ * Resolves when callers have had time to move to another node. They learn that this node stops from its readiness
+ * check, or from a response that ends its connection. A caller that has seen neither loses a request that it sends just
+ * as the server closes its idle connection.
  */
 export async function callersLeft(lastCallAtMs: () => number): Promise<void> {
   const startedAtMs = performance.now();

@@ -31,8 +31,8 @@ export type Exchange = {
   address(): string;
   /**
    * Reads and keeps the address at the connection's other end, which cannot be read after the client has reset the
-   * connection. `open` calls this, except for decisions, to save 0.7 µs. A decision that may write an audit row must call it
-   * before it waits for anything after the body.
+   * connection. `open` calls this, except for decisions, to save 0.7 µs. A decision that may write an audit row must
+   * call it before it waits for anything after the body.
    */
   keepPeer(): void;
   /** whether the operation has said that this call writes no audit row; then the address need not be kept */
@@ -54,7 +54,10 @@ export type Exchanges = {
   complete(exchange: Exchange, response: Response): Response;
   /** Returns the error response for a `Failure`. Anything else becomes `unexpected_error`. */
   refuse(exchange: Exchange, error: unknown): Response;
-  /** The error of one entry of a batch, whose other entries have their own results. Logs it if it is a fault of the server. */
+  /**
+   * The error of one entry of a batch, whose other entries have their own results. Logs it if it is a fault of
+   * the server.
+   */
   refuseEntry(exchange: Exchange, error: unknown): ErrorBody;
 };
 
@@ -197,8 +200,8 @@ function setDeadline(tools: Tools, { request, socket, headers }: Exchange, lengt
 }
 
 /**
- * The headers of every response. They are copied when a response is made, so one object serves all: that takes 0.3 µs less
- * than to build three headers from text.
+ * The headers of every response. They are copied when a response is made, so one object serves all: that takes 0.3 µs
+ * less than to build three headers from text.
  */
 const usual = new Headers({ "Content-Type": json, "X-Request-Id": "", "Cache-Control": "no-store" });
 
@@ -259,7 +262,9 @@ function shownInput({ operation, input }: Exchange): Fields[string] {
   return redact(schema, input) as Fields[string];
 }
 
-/** Events of which there are very many are logged at level debug: decisions that succeed, and refusals under overload. */
+/**
+ * Events of which there are very many are logged at level debug: decisions that succeed, and refusals under overload.
+ */
 function levelOf(status: number, operation: Operation | undefined, failure: Failure | undefined): Level {
   if (status >= 500) return "error";
   if (failure?.code === "server_overloaded") return "debug";

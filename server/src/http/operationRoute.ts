@@ -74,8 +74,8 @@ function respondToSmall(exchange: Exchange, route: Route): Promise<Response> {
 }
 
 /**
- * Reads a large body only if the caller is known. If the caller is refused, the runtime skips the body up to its declared
- * length. If no length is declared, the server closes the connection.
+ * Reads a large body only if the caller is known. If the caller is refused, the runtime skips the body up to its
+ * declared length. If no length is declared, the server closes the connection.
  */
 async function respondToLarge(
   exchange: Exchange,

@@ -17,7 +17,9 @@ export type Route = {
   access: Access;
   door: Door;
   services: Services;
-  /** the services without the upstream, for requests that another server forwarded; undefined if there is no upstream */
+  /**
+   * the services without the upstream, for requests that another server forwarded; undefined if there is no upstream
+   */
   withoutUpstream: Services | undefined;
   limit: WorkspaceLimit | undefined;
   bodies: BodyBudget;

@@ -69,7 +69,10 @@ type Scan = {
   flaw: JsonFlaw | undefined;
 };
 
-/** The open arrays and objects, by depth. All scans share these arrays: a scan is synchronous and overwrites what it uses. */
+/**
+ * The open arrays and objects, by depth. All scans share these arrays: a scan is synchronous and overwrites what
+ * it uses.
+ */
 const FRAMES = 2 * MAX_DEPTH + 1;
 const frameKind = new Uint8Array(FRAMES);
 /** For an array, the index of the current item. For an object, the number of names read. */
@@ -83,9 +86,9 @@ const nameTag = new Int32Array(FRAMES * MAX_COMPARED_NAMES);
 const TAG_SEED = (Math.random() * 2 ** 32) | 0;
 
 /**
- * Finds the first thing in a body of UTF-8 JSON that we refuse before parsing it: nesting deeper than 32 levels, a member
- * name twice in one object (after unescaping), a lone surrogate, NUL, an integer beyond ±(2^53 − 1), or a number that
- * overflows to Infinity. Parsers treat these differently, or spend too much time on them.
+ * Finds the first thing in a body of UTF-8 JSON that we refuse before parsing it: nesting deeper than 32 levels, a
+ * member name twice in one object (after unescaping), a lone surrogate, NUL, an integer beyond ±(2^53 − 1), or a number
+ * that overflows to Infinity. Parsers treat these differently, or spend too much time on them.
  *
  * Arrays and objects count alike, and the body itself is level 1. The value of the outermost member named `meta` is
  * level 1 again, so that metadata may nest 32 levels deep wherever it is in the body.

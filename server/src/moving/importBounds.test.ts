@@ -17,7 +17,9 @@ describe.each(engines)("on $name,", (engine) => {
   const workspace = testWorkspace(server);
   const rules = { dryRun: false, replace: false, rootKeys: false, reseal: (sealed: string) => sealed };
 
-  /** Records of an api, identities and this many keys. Each key has an identity, a permission, credits and a rate limit. */
+  /**
+   * Records of an api, identities and this many keys. Each key has an identity, a permission, credits and a rate limit.
+   */
   async function* entriesOf(keys: number): AsyncGenerator<Entry> {
     const { id } = workspace;
     const no = (index: number) => `${id}_${String(index).padStart(6, "0")}`;
@@ -131,7 +133,8 @@ describe.each(engines)("on $name,", (engine) => {
       const firstHalf = Math.min(...objects.slice(0, 4));
       const secondHalf = Math.min(...objects.slice(4));
       expect(objects.length).toBeGreaterThanOrEqual(6);
-      expect(secondHalf - firstHalf).toBeLessThan(keys / 6); // an import that kept ids would have an object for each key
+      // an import that kept ids would have an object for each key
+      expect(secondHalf - firstHalf).toBeLessThan(keys / 6);
     },
     120_000,
   );

@@ -49,14 +49,16 @@ export type Report = {
 const mostListed = 100;
 /** The import reads up to this many records before it begins a transaction, which then never waits for the document. */
 const mostAtOnce = 512;
-/** After each transaction, the import pauses for this share of the transaction's duration, so that a server can write. */
+/**
+ * After each transaction, the import pauses for this share of the transaction's duration, so that a server can write.
+ */
 const pausePart = 0.25;
 
 /**
- * Imports records in short transactions. If the import is interrupted, every record is either imported completely or not at
- * all, and another run imports the rest. Records that exist already are kept unless `replace` is set. A record that cannot be
- * imported is counted and listed in the report; the others are still imported.
- * Errors: `StorageError`, and the errors of `entries`. `report` then says what was done before.
+ * Imports records in short transactions. If the import is interrupted, every record is either imported completely or
+ * not at all, and another run imports the rest. Records that exist already are kept unless `replace` is set. A record
+ * that cannot be imported is counted and listed in the report; the others are still imported. Errors: `StorageError`,
+ * and the errors of `entries`. `report` then says what was done before.
  */
 export async function importRecords(
   target: ImportTarget,
@@ -139,7 +141,9 @@ function isChange({ kind }: Outcome): boolean {
   return kind === "created" || kind === "changed";
 }
 
-/** Adds one audit event per import, in the transaction of its first change. An import that changes nothing has no event. */
+/**
+ * Adds one audit event per import, in the transaction of its first change. An import that changes nothing has no event.
+ */
 async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget): Promise<void> {
   await insertAuditEvents(tx, [
     {

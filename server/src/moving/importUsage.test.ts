@@ -7,7 +7,8 @@ import { importRecords } from "./importRecords.ts";
 import { type Entry, parseRecord } from "./parseRecord.ts";
 import { readLastUses } from "./usageRecords.ts";
 
-const files = engines.filter(({ name }) => name !== "sqlite in memory"); // each connection to memory would have its own usage
+// each connection to memory would have its own usage
+const files = engines.filter(({ name }) => name !== "sqlite in memory");
 
 describe.each(files)("on $name,", (engine) => {
   const server = testServer({ engine });

@@ -13,7 +13,10 @@ type Count = Pick<UsageFields, "count" | "credits">;
 /** What a dry run would have stored. It decides what becomes of later records about the same key or count. */
 export type UnstoredUsage = {
   lastUses: Map<string, number>;
-  /** the kind and day of the latest count. `counts` has no others, since a document lists those of a kind and day together. */
+  /**
+   * the kind and day of the latest count. `counts` has no others, since a document lists those of a kind and
+   * day together.
+   */
   kindAndDay: string;
   counts: Map<string, Count>;
 };

@@ -12,8 +12,8 @@ import { isReferenced, ownerFields, referencesOf, referringFields, uniqueTextsOf
 import { type Read, readRecords, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
 
 /**
- * What becomes of a record. `kept`: the record in the database stays unchanged although it differs. `omitted`: it is a root key,
- * and the option `--root-keys` is not set.
+ * What becomes of a record. `kept`: the record in the database stays unchanged although it differs. `omitted`: it is a
+ * root key, and the option `--root-keys` is not set.
  */
 export type Outcome =
   | { kind: "created" | "unchanged" | "changed" | "omitted" }
@@ -45,8 +45,8 @@ export type Rules = {
   /** change records that exist to the fields of the document */
   replace: boolean;
   /**
-   * Encrypts a recoverable key again, under this server's recovery key. null: import the key as not recoverable. undefined:
-   * refuse the record.
+   * Encrypts a recoverable key again, under this server's recovery key. null: import the key as not recoverable.
+   * undefined: refuse the record.
    */
   reseal(sealed: string): string | null | undefined;
 };
@@ -190,8 +190,8 @@ function flawOf(
 }
 
 /**
- * Refuses a key with a salted hash if too many such keys have the same start. A verification must compare the presented key
- * with the hash of each of them, which is slow by design.
+ * Refuses a key with a salted hash if too many such keys have the same start. A verification must compare the presented
+ * key with the hash of each of them, which is slow by design.
  */
 function flawOfStart(
   { dryRun, replace, known }: BatchContext,
@@ -298,8 +298,8 @@ function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | 
 }
 
 /**
- * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. The sealed text of a key is
- * not compared, because encrypting the same key twice gives different texts.
+ * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. The sealed text of a
+ * key is not compared, because encrypting the same key twice gives different texts.
  */
 function canonical(fields: Written): string {
   const { sealed, grants: _, ...others } = fields;

@@ -63,8 +63,8 @@ export function referencesOf(type: StoredType, fields: Written): Reference[] {
 }
 
 /**
- * A column that must be unique in the workspace or, with `within`, among the rows that have the same value in that column.
- * `isReferenced`: whether other records can refer to the record.
+ * A column that must be unique in the workspace or, with `within`, among the rows that have the same value in that
+ * column. `isReferenced`: whether other records can refer to the record.
  */
 type Unique = { column: string; isReferenced: boolean; within?: string };
 

@@ -29,7 +29,8 @@ export async function readRecords(
   which: Which,
 ): Promise<Read[]> {
   const { table, lists = {}, balanceOf } = storedIn[type];
-  if ("ids" in which && which.ids.length === 0) return []; // with an empty list, SQLite would scan whole tables for some types
+  // with an empty list, SQLite would scan whole tables for some types
+  if ("ids" in which && which.ids.length === 0) return [];
   const page = { workspaceId, afterId: undefined, limit: undefined, ids: undefined, ...which };
   const rows = await selectors[type](db, page);
   const ids = rows.map(idOf);

@@ -11,8 +11,8 @@ const fewest = 16;
 const most = 512;
 
 /**
- * Transactions are kept short only on SQLite, which has one writer for all. On PostgreSQL others can write meanwhile, and large
- * batches save round trips.
+ * Transactions are kept short only on SQLite, which has one writer for all. On PostgreSQL others can write meanwhile,
+ * and large batches save round trips.
  */
 const isTimed = ({ engine }: BatchContext) => engine === "sqlite";
 

@@ -16,10 +16,15 @@ import {
 } from "./storedRecords.ts";
 import { type Codec, type Rows, type Stored, storedIn } from "./tables.ts";
 
-/** How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to a megabyte. */
+/**
+ * How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to
+ * a megabyte.
+ */
 const rowsAtOnce = [64, 8, 1] as const;
 
-/** Writes the records that are to be created or changed. Returns the ids that must be evicted from the servers' caches. */
+/**
+ * Writes the records that are to be created or changed. Returns the ids that must be evicted from the servers' caches.
+ */
 export async function writeBatch(
   tx: Tx,
   { workspaceId, type, engine }: BatchContext,
@@ -51,8 +56,8 @@ export async function writeBatch(
 }
 
 /**
- * Whether the workspace has keys of these identities already. Keys keep the id of a deleted identity, so cached keys may
- * lack an identity that is created again.
+ * Whether the workspace has keys of these identities already. Keys keep the id of a deleted identity, so cached keys
+ * may lack an identity that is created again.
  */
 async function hasKeys(tx: Tx, workspaceId: string, created: Some): Promise<boolean> {
   if (created.length === 0) return false;
@@ -63,8 +68,8 @@ async function hasKeys(tx: Tx, workspaceId: string, created: Some): Promise<bool
 type Some = JudgedBatch["records"];
 
 /**
- * The ids of changed records. Caches have no new records, but they may have the namespace of a new override, and keys that
- * share the balance of a new key.
+ * The ids of changed records. Caches have no new records, but they may have the namespace of a new override, and keys
+ * that share the balance of a new key.
  */
 function changedIds(type: StoredType, { created, changed }: { created: Some; changed: Some }): Set<string> {
   const sharing = created.map(subjectOf).filter((subjectId, index) => subjectId !== created[index]?.id);
@@ -140,8 +145,8 @@ async function insert(tx: Tx, engine: Engine["name"], table: Table, rows: readon
 }
 
 /**
- * The rows as JSON. Characters that are not valid Unicode are replaced, since PostgreSQL would refuse them in JSON. The driver
- * replaces them in the same way in an ordinary parameter.
+ * The rows as JSON. Characters that are not valid Unicode are replaced, since PostgreSQL would refuse them in JSON. The
+ * driver replaces them in the same way in an ordinary parameter.
  */
 function jsonOf(rows: readonly Row[]): string {
   return JSON.stringify(rows, (_, value: unknown) =>
@@ -153,8 +158,9 @@ function jsonOf(rows: readonly Row[]): string {
 const conflict = (table: Table) => (table === "balances" ? sql`on conflict do nothing` : sql``);
 
 /**
- * Two statements that insert rows: `values` has a parameter for each value, and `json` has one parameter for any number of rows.
- * SQLite is five times faster with `values`. PostgreSQL is faster with `json`, which saves round trips and long statements.
+ * Two statements that insert rows: `values` has a parameter for each value, and `json` has one parameter for any number
+ * of rows. SQLite is five times faster with `values`. PostgreSQL is faster with `json`, which saves round trips and
+ * long statements.
  */
 function inserterOf(table: Table, columns: readonly string[]) {
   const names = sql.join(["workspaceId", ...columns].map((name) => sql.ref(name)));

@@ -70,7 +70,10 @@ export function hashThreads(count: number, onFailure: (place: string, message: s
 
 class Closed extends Error {}
 
-/** Starts its threads when they are first needed. A guess for which no thread is free is queued. A thread that failed is replaced. */
+/**
+ * Starts its threads when they are first needed. A guess for which no thread is free is queued. A thread that failed
+ * is replaced.
+ */
 function threadPool(count: number) {
   const idle: Thread[] = [];
   const all = new Set<Thread>();

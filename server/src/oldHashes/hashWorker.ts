@@ -6,7 +6,9 @@ import type { Compared, Guess } from "./hashThreads.ts";
 
 followOrders<null, Guess>((guess) => [compare(guess)]);
 
-/** Finds the first hash that the key has. A hash that the runtime cannot read is skipped. Errors: if memory is short. */
+/**
+ * Finds the first hash that the key has. A hash that the runtime cannot read is skipped. Errors: if memory is short.
+ */
 function compare({ key, hashes }: Guess): Compared {
   const failures: string[] = [];
   const found = hashes.find((hash) => {

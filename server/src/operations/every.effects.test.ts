@@ -1,4 +1,6 @@
-/** What every operation does when it succeeds: its response, its permissions, its audit trail and its Idempotency-Key. */
+/**
+ * What every operation does when it succeeds: its response, its permissions, its audit trail and its Idempotency-Key.
+ */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { expectErrorResponse, forAll, isOffered, needsOf } from "../../test/everyOperation.ts";

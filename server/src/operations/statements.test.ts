@@ -59,7 +59,7 @@ const most: Record<string, readonly [sqlite: number, postgres: number]> = {
   "permissions.createPermission": [2, 2],
   "permissions.createRole": [4, 4],
   "permissions.deletePermission": [3, 4],
-  "permissions.deleteRole": [4, 5],
+  "permissions.deleteRole": [3, 4],
   "permissions.getPermission": [1, 1],
   "permissions.getRole": [2, 2],
   "permissions.listPermissions": [1, 1],

@@ -5,8 +5,8 @@
 const batchSize = 500;
 
 /**
- * Runs `work` on batches of at most 500 items, one after the other, and returns all results in order. Yields to the event
- * loop between two batches, so that other requests do not wait until all batches are done.
+ * Runs `work` on batches of at most 500 items, one after the other, and returns all results in order. Yields to the
+ * event loop between two batches, so that other requests do not wait until all batches are done.
  */
 export async function inBatches<T, R>(
   items: readonly T[],
@@ -22,8 +22,8 @@ export async function inBatches<T, R>(
 }
 
 /**
- * Sorts the values by their UTF-8 bytes, as the databases do, and removes duplicates. JavaScript's own order is by UTF-16
- * units, which differs for characters beyond U+FFFF.
+ * Sorts the values by their UTF-8 bytes, as the databases do, and removes duplicates. JavaScript's own order is by
+ * UTF-16 units, which differs for characters beyond U+FFFF.
  */
 export function inByteOrder(values: readonly string[]): string[] {
   return [...new Set(values)].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));

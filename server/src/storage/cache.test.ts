@@ -42,7 +42,9 @@ const valueSource = {
   isCurrent: () => true,
 };
 
-/** A cache in front of a simulated database, which reads a record at once, but returns it only when the test allows it. */
+/**
+ * A cache in front of a simulated database, which reads a record at once, but returns it only when the test allows it.
+ */
 function simulation() {
   const versions = new Map(things.map((thing) => [thing, 0]));
   const acknowledged = new Map(versions);
@@ -271,7 +273,8 @@ test("records take no more memory than allowed, and a record in use stays", asyn
     await turn();
     Bun.gc(true);
     const alive = values.filter((value) => value.deref() !== undefined);
-    expect(alive.length).toBeLessThanOrEqual(105); // 100 records fit into the cache, and the stack may still keep a few others alive
+    // 100 records fit into the cache, and the stack may still keep a few others alive
+    expect(alive.length).toBeLessThanOrEqual(105);
     expect(alive.length).toBeGreaterThan(Math.min(i, 45));
   }
 }, 60_000);

@@ -15,7 +15,9 @@ export type RecordCache<V> = {
   clear(): void;
   /** Returns how often `find` and `findKept` found a cached record, and how often `find` queried the database. */
   uses(): { hits: number; misses: number };
-  /** Returns the memory that the cache takes, including the parts that its records share, such as the api of many keys. */
+  /**
+   * Returns the memory that the cache takes, including the parts that its records share, such as the api of many keys.
+   */
   bytes(): number;
 };
 
@@ -57,8 +59,8 @@ function loadName(workspaceId: string, name: string): string {
 }
 
 /**
- * Creates a cache that keeps a record until something it depends on changes. If something changes while a record is being
- * loaded, it is loaded again, so that the state from before a revocation is never cached.
+ * Creates a cache that keeps a record until something it depends on changes. If something changes while a record is
+ * being loaded, it is loaded again, so that the state from before a revocation is never cached.
  */
 export function recordCache<V extends object>(source: Source<V>): RecordCache<V> {
   const { changes, isCurrent, idsOf } = source;

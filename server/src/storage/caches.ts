@@ -22,8 +22,8 @@ export type Caches = {
 export const noWorkspace = "";
 
 /**
- * Opens the caches in front of a database. The cache of keys may take `maxBytes`; each of the others may take a fraction
- * of that in addition. To add a cache, add it to `list` and to the type above.
+ * Opens the caches in front of a database. The cache of keys may take `maxBytes`; each of the others may take a
+ * fraction of that in addition. To add a cache, add it to `list` and to the type above.
  */
 export function openCaches(engine: Engine, maxBytes: number): Caches {
   const { db, isCurrent } = engine;

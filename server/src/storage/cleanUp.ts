@@ -82,9 +82,9 @@ async function chargeExpiredHolds(
 }
 
 /**
- * Deletes old rows in small batches, every `everyMs`, on one node at a time. `oldTime` returns the time by which ages are
- * measured. If the clock was set and cannot be trusted yet, it returns `undefined`, and nothing is deleted because of
- * its age. `report` gets failures; the next round tries again. Returns a function that stops the clean-up.
+ * Deletes old rows in small batches, every `everyMs`, on one node at a time. `oldTime` returns the time by which ages
+ * are measured. If the clock was set and cannot be trusted yet, it returns `undefined`, and nothing is deleted because
+ * of its age. `report` gets failures; the next round tries again. Returns a function that stops the clean-up.
  */
 export function cleanUp(
   engine: Engine,
@@ -112,7 +112,8 @@ export function cleanUp(
       let deleted = batchRows;
       while (deleted === batchRows && !stopped) {
         deleted = finished(await engine.transaction((tx) => task(tx, batchRows), { alone: "clean up" }));
-        await new Promise((resolve) => setImmediate(resolve)); // a database in memory runs transactions without ever yielding to the event loop
+        // a database in memory runs transactions without ever yielding to the event loop
+        await new Promise((resolve) => setImmediate(resolve));
       }
     } catch (error) {
       if (error instanceof StorageError && error.reason === "read_only") return;

@@ -13,14 +13,14 @@ export type Engine = {
   /** Runs a slow read as a whole, so that only its result passes between threads. */
   readSlowly: ReadSlowly;
   /**
-   * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database is
-   * reached over a network: there, each read would be a round trip, so one statement should read everything.
+   * Runs many reads of single rows in one read transaction; each takes about a microsecond. Undefined if the database
+   * is reached over a network: there, each read would be a round trip, so one statement should read everything.
    */
   snapshot: (<T>(read: (snapshot: Snapshot) => T) => MaybePromise<T>) | undefined;
   /**
-   * Runs `work` in one transaction. Resolves when the commit is durable. If `work` throws, the transaction is rolled back.
-   * If the transaction conflicts with another one, `work` runs again.
-   * Errors: `StorageError`, and whatever `work` throws.
+   * Runs `work` in one transaction. Resolves when the commit is durable. If `work` throws, the transaction is rolled
+   * back. If the transaction conflicts with another one, `work` runs again. Errors: `StorageError`, and whatever
+   * `work` throws.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /**
@@ -30,7 +30,9 @@ export type Engine = {
   recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when another process has changed the database. */
   onForeignChange(listener: (change: ForeignChange) => void): void;
-  /** Returns whether this process knows of all recent changes by other processes. If not, no cached record may be used. */
+  /**
+   * Returns whether this process knows of all recent changes by other processes. If not, no cached record may be used.
+   */
   isCurrent(): boolean;
   /** Returns the number of processes that serve from this database, including this one. */
   liveNodes(): number;

@@ -18,7 +18,8 @@ test("a file is opened for writing before it is flushed, as Windows requires", (
   writeFileSync(join(folder, "file"), "x");
   expect(() => flush(join(folder, "file"))).not.toThrow();
   mkdirSync(join(folder, "inner"));
-  expect(() => flush(join(folder, "inner"))).toThrow("EISDIR"); // Linux refuses to open a folder for writing, so this error shows that `flush` opens files for writing
+  // Linux refuses to open a folder for writing, so this error shows that `flush` opens files for writing
+  expect(() => flush(join(folder, "inner"))).toThrow("EISDIR");
 });
 
 test("a folder is created with its missing parents, and creating it again changes nothing", () => {

@@ -58,7 +58,8 @@ async function twoServers() {
   const workspaceId = await knowing.server.makeWorkspace();
   const rootKey = await knowing.server.makeRootKey(everything, { workspaceId });
   const foreign = await makeWorld(knowing.server, "foreign", { workspaceId, rootKey });
-  for (const { server } of sides) server.clock.advance(1_000); // gives the callers' root keys later ids than all of these
+  // gives the callers' root keys later ids than all of these
+  for (const { server } of sides) server.clock.advance(1_000);
   return { knowing, ignorant, foreign };
 }
 
@@ -119,8 +120,8 @@ function foreignValues(path: Path, kinds: readonly Kind[], foreign: World) {
 type AskingAs = { permissions: readonly string[]; kinds: readonly Kind[] };
 
 /**
- * Returns the callers with which the operation is tested: one with all permissions; and, if a permission of the operation
- * can be given for single records, one who has it for the records of the other workspace.
+ * Returns the callers with which the operation is tested: one with all permissions; and, if a permission of the
+ * operation can be given for single records, one who has it for the records of the other workspace.
  */
 function callersOf(operation: Operation, foreign: World): AskingAs[] {
   const owner = { permissions: everything, kinds: allKinds };

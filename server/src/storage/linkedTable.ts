@@ -14,8 +14,9 @@ export type LinkedTable<E> = {
 };
 
 /**
- * Creates a hash table of records by workspace and name. It takes 16 to 24 bytes per entry, where a Map would take 43 to
- * 200. With each new entry, it splits one bucket in two (linear hashing), so that no call has to rebuild the whole table.
+ * Creates a hash table of records by workspace and name. It takes 16 to 24 bytes per entry, where a Map would take 43
+ * to 200. With each new entry, it splits one bucket in two (linear hashing), so that no call has to rebuild the whole
+ * table.
  */
 export function linkedTable<E extends Linked<E>>(): LinkedTable<E> {
   const { lists, bucketOf, put, grow } = growingBuckets<E>();
@@ -89,7 +90,9 @@ function growingBuckets<E extends Linked<E>>() {
   return { lists, bucketOf, put, grow };
 }
 
-/** a factor of the hash function; it is random, so that an attacker cannot choose names that all fall into one bucket */
+/**
+ * a factor of the hash function; it is random, so that an attacker cannot choose names that all fall into one bucket
+ */
 const factor = Math.floor(Math.random() * 2 ** 30) * 2 + 1;
 
 function hashOf(text: string): number {

@@ -41,7 +41,9 @@ function migrateIn(path: string, killAt: number): Promise<string | undefined> {
   });
 }
 
-/** Locks a SQLite database until the returned function is called, so that all processes that wait for it begin together. */
+/**
+ * Locks a SQLite database until the returned function is called, so that all processes that wait for it begin together.
+ */
 function holdBack(url: string): () => void {
   if (!url.startsWith("file:")) return () => undefined;
   const holder = new Database(`${url.slice("file:".length)}-creating`, { create: true, readwrite: true });

@@ -26,8 +26,8 @@ export async function openStorage(database: DatabaseAddress, options: StorageOpt
 }
 
 /**
- * Returns a connection that reads a SQLite database on a separate thread with low priority. The thread starts at the first
- * query.
+ * Returns a connection that reads a SQLite database on a separate thread with low priority. The thread starts at the
+ * first query.
  */
 export function openBackgroundReader(path: string): { db: Db; close(): Promise<void> } {
   const thread = slowReadThread(path);

@@ -18,10 +18,10 @@ type Arguments = Readonly<Record<string, Argument>>;
  * Building and compiling a query takes several times as long as running it on SQLite, so every query of an operation
  * is defined like this, at the top level of its module.
  *
- * `build` receives placeholders instead of the arguments, so it cannot compute with them: it may use an argument only as
- * a value, and a list of texts only in `isIn`. But `undefined` and booleans are passed unchanged, so that `build` can
- * leave out a condition. The query is compiled once for each combination of these. A list of rows is passed as a list
- * of the same length, whose rows have placeholders as values. The query is compiled once for each length.
+ * `build` receives placeholders instead of the arguments, so it cannot compute with them: it may use an argument only
+ * as a value, and a list of texts only in `isIn`. But `undefined` and booleans are passed unchanged, so that `build`
+ * can leave out a condition. The query is compiled once for each combination of these. A list of rows is passed as a
+ * list of the same length, whose rows have placeholders as values. The query is compiled once for each length.
  */
 export function prepared<A extends { [Name in keyof A]-?: Argument }, R>(
   build: (db: Db, args: A) => CompiledQuery<R>,

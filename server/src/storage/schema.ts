@@ -23,7 +23,9 @@ export type Schema = {
     name: string | null;
     /** a JSON array of the permissions as the caller sent them, which may be URNs */
     permissions: string;
-    /** a JSON array of the plain permissions that `permissions` stands for; null: `permissions` alone determines them */
+    /**
+     * a JSON array of the plain permissions that `permissions` stands for; null: `permissions` alone determines them
+     */
     grants: string | null;
     enabled: Flag;
     expiresAtMs: number | null;
@@ -74,8 +76,8 @@ export type Schema = {
     updatedAtMs: number | null;
     deletedAtMs: number | null;
     /**
-     * set until the first verification of a key whose SHA-256 is unknown: the id of its migration, or `fromUpstream` if it
-     * was imported without a hash, or `underOldHash` if it was imported with a hash other than SHA-256
+     * set until the first verification of a key whose SHA-256 is unknown: the id of its migration, or `fromUpstream` if
+     * it was imported without a hash, or `underOldHash` if it was imported with a hash other than SHA-256
      */
     pendingMigrationId: string | null;
     /** the key, encrypted under the server's recovery key; null if it is not recoverable */
@@ -88,7 +90,9 @@ export type Schema = {
     migratedFrom: string | null;
     /** a JSON array of addresses and ranges; null: all addresses */
     ipAllowList: string | null;
-    /** when a verification gave us the SHA-256 of a key that was imported without it; null before, and for other keys */
+    /**
+     * when a verification gave us the SHA-256 of a key that was imported without it; null before, and for other keys
+     */
     learnedAtMs: number | null;
   };
   /** migrations of keys from another system; `algorithm` is how that system hashed them */

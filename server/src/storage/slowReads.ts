@@ -2,8 +2,8 @@ import { identityPage } from "./queries/identityPage.ts";
 import type { Db } from "./schema.ts";
 
 /**
- * Reads that are run as a whole where slow reads are run. On SQLite that is a thread: passing the rows of 100 identities
- * from it took both threads 340 µs, and passing the finished JSON takes 40.
+ * Reads that are run as a whole where slow reads are run. On SQLite that is a thread: passing the rows of 100
+ * identities from it took both threads 340 µs, and passing the finished JSON takes 40.
  */
 const slowReads = { identityPage };
 

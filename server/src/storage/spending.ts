@@ -75,8 +75,8 @@ async function spendAlone(spendInOne: SpendInOne, group: readonly Waiting[]): Pr
 }
 
 /**
- * Returns whether one of the accounts caused the error, and not the database. Then nothing was committed, so each call can
- * run again in a transaction of its own.
+ * Returns whether one of the accounts caused the error, and not the database. Then nothing was committed, so each call
+ * can run again in a transaction of its own.
  */
 function isOfOneBalance(error: unknown): boolean {
   return !(error instanceof StorageError) || error.reason === "damaged";

@@ -1,7 +1,7 @@
 /**
- * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered messages.
- * The background thread responds to each with rows or an error. It may send the responses to several short orders
- * together.
+ * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered
+ * messages. The background thread responds to each with rows or an error. It may send the responses to several short
+ * orders together.
  */
 
 /** A background thread, as the main thread uses it. */

@@ -97,7 +97,10 @@ test.concurrent("a server stops even if the collector never responds", async () 
   await collector.stop();
 });
 
-/** Starts the server as a process that sends spans only after a long delay, so that they arrive only if shutdown sends them. */
+/**
+ * Starts the server as a process that sends spans only after a long delay, so that they arrive only if shutdown
+ * sends them.
+ */
 async function serveTo(collector: Collector) {
   const rootKey = rootKeySecret(randomBytes(24));
   const program = await startServing({

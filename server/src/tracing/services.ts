@@ -101,8 +101,8 @@ export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
 }
 
 /**
- * Returns the spending of credits with a span around it. Requests that spend at the same time share a transaction and its
- * commit, so its statements get no spans of their own.
+ * Returns the spending of credits with a span around it. Requests that spend at the same time share a transaction and
+ * its commit, so its statements get no spans of their own.
  */
 export function tracedSpending(
   spend: Services["spendCredits"],

@@ -14,8 +14,8 @@ import { Failure } from "../errors/failure.ts";
 export const currentSpan = new AsyncLocalStorage<Span | undefined>();
 
 /**
- * Runs `work` inside a child of the current span. Use it for work that waits for another process or a disk. If there is no
- * current span, it only runs `work`.
+ * Runs `work` inside a child of the current span. Use it for work that waits for another process or a disk. If there is
+ * no current span, it only runs `work`.
  */
 export async function spanAround<T>(
   tracer: Tracer,

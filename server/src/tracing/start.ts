@@ -69,8 +69,8 @@ function tracingWith(tracer: Tracer, settings: TracingSettings, log: Log, close:
 }
 
 /**
- * Creates the provider of spans. Finished spans wait in a bounded queue to be sent. If the queue is full, they are dropped, so
- * that no request waits for the collector.
+ * Creates the provider of spans. Finished spans wait in a bounded queue to be sent. If the queue is full, they are
+ * dropped, so that no request waits for the collector.
  */
 async function startProvider(settings: TracingSettings): Promise<TracerProvider> {
   const { batch, resource } = settings;
@@ -112,7 +112,10 @@ function samplerOf({ name, ratio }: TracingSettings["sampler"]) {
   return based === undefined ? sampler : new ParentBasedSampler({ root: sampler });
 }
 
-/** Returns a logger for the OpenTelemetry packages. It writes their messages to the server's log, at most one per minute. */
+/**
+ * Returns a logger for the OpenTelemetry packages. It writes their messages to the server's log, at most one
+ * per minute.
+ */
 function complaints({ log, monotonicMs }: Surroundings) {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   const complain = (...said: unknown[]) => {
@@ -137,8 +140,8 @@ function sentenceOf(said: readonly unknown[]): string {
 }
 
 /**
- * Extracts the reason from the report of a failed batch. The report is JSON that also has a stack and the collector's response,
- * which must not get into the log. Returns `undefined` for other messages.
+ * Extracts the reason from the report of a failed batch. The report is JSON that also has a stack and the collector's
+ * response, which must not get into the log. Returns `undefined` for other messages.
  */
 function failureOf(text: string): string | undefined {
   if (!text.startsWith("{")) return undefined;

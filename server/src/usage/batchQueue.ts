@@ -2,7 +2,10 @@ import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { addMinutes, type CountRow, setLastUses, type UseRow } from "./countStore.ts";
 import { deletePending, writePending } from "./pending.ts";
 
-/** The maximum number of rows in one transaction. It is small enough that a query to the usage thread hardly has to wait. */
+/**
+ * The maximum number of rows in one transaction. It is small enough that a query to the usage thread hardly has
+ * to wait.
+ */
 export const rowsPerBatch = 5_000;
 
 /** Rows that are saved in one transaction. `id` is the id of the row in `usagePending` that has a copy of them. */

@@ -139,8 +139,9 @@ export async function deleteBlocks(
 }
 
 /**
- * The beginning of a statement, which defines a table `wanted` of `count` ids; they are the statement's first parameters. With a
- * cross join on that table, SQLite looks up each id. With a condition on a list of ids, it would scan the whole workspace.
+ * The beginning of a statement, which defines a table `wanted` of `count` ids; they are the statement's first
+ * parameters. With a cross join on that table, SQLite looks up each id. With a condition on a list of ids, it would
+ * scan the whole workspace.
  */
 export function wanted(count: number): string {
   const rows = Array.from({ length: count }, (_, index) => `(cast($${index + 1} as text))`);

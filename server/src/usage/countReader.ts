@@ -5,9 +5,9 @@ import type { CountTable } from "./countStore.ts";
 import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
 
 /**
- * Counts are stored by minute, hour and day in three tables. A row's `start` is the number of its minute, hour or day since 1970.
- * For each queried period, this lists the tables that may have its counts, and how many of the table's minutes, hours or days
- * make up one such period.
+ * Counts are stored by minute, hour and day in three tables. A row's `start` is the number of its minute, hour or day
+ * since 1970. For each queried period, this lists the tables that may have its counts, and how many of the table's
+ * minutes, hours or days make up one such period.
  */
 const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
   minute: [["usageMinutes", 1]],

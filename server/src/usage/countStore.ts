@@ -35,8 +35,8 @@ const sum = (table: CountTable, column: string) =>
     else "${table}"."${column}" + excluded."${column}" end`;
 
 /**
- * The end of an insert statement that adds to counts that exist. A sum stops at the largest possible number, because an overflow
- * would fail the whole batch.
+ * The end of an insert statement that adds to counts that exist. A sum stops at the largest possible number, because an
+ * overflow would fail the whole batch.
  */
 export const addUp = (table: CountTable) =>
   `on conflict ("workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome") do update set
@@ -56,7 +56,10 @@ export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Prom
   await sql.insert(minutes, rows);
 }
 
-/** Compares rows by their first six columns. It has no loop over the columns, because that would take four times as long. */
+/**
+ * Compares rows by their first six columns. It has no loop over the columns, because that would take four times
+ * as long.
+ */
 export function compareRows(one: CountRow, other: CountRow): number {
   return (
     one[0] - other[0] ||
@@ -80,7 +83,10 @@ const names: UsageInsert = {
 
 export const nameKey = ({ kind, workspaceId, name }: Name) => `${kind}${workspaceId}/${name}`;
 
-/** Returns the numbers of these names by `nameKey`, and assigns numbers to new names. Marks the names as used on this day. */
+/**
+ * Returns the numbers of these names by `nameKey`, and assigns numbers to new names. Marks the names as used on
+ * this day.
+ */
 export async function numberNames(
   sql: UsageSql,
   all: readonly Name[],

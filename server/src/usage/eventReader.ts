@@ -31,7 +31,10 @@ export type EventQuery = {
 
 export type FoundEvent = RecordedEvent & { id: string };
 
-/** A page of events. `nextId` is undefined only on the last page. Any page may have fewer events than the limit, or none. */
+/**
+ * A page of events. `nextId` is undefined only on the last page. Any page may have fewer events than the limit,
+ * or none.
+ */
 export type EventPage = {
   events: FoundEvent[];
   nextId: string | undefined;
@@ -110,8 +113,8 @@ async function plan(sql: UsageSql, query: EventQuery, most: number): Promise<Pla
 type Progress = { found: FoundEvent[]; pool: FoundEvent[]; chars: number };
 
 /**
- * Reads a page as planned. Returns `too few` if the planned blocks do not suffice, because very many blocks have events of the
- * same millisecond, and `changed` if another node has merged or deleted blocks meanwhile.
+ * Reads a page as planned. Returns `too few` if the planned blocks do not suffice, because very many blocks have events
+ * of the same millisecond, and `changed` if another node has merged or deleted blocks meanwhile.
  */
 async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "too few" | "changed"> {
   const progress: Progress = { found: [], pool: [], chars: 0 };
@@ -180,8 +183,8 @@ function finder(query: EventQuery, startMs: number, beforeMs: number): (text: st
 }
 
 /**
- * Returns texts to search for. The line of every matching event contains exactly one of them, so only lines that contain one are
- * parsed. That is much faster than parsing all lines.
+ * Returns texts to search for. The line of every matching event contains exactly one of them, so only lines that
+ * contain one are parsed. That is much faster than parsing all lines.
  */
 function needlesOf(query: EventQuery): string[] {
   const { requestId, keyId, keyHash, identityId, identifier, tag, namespaceId, outcome, apiId } = query;

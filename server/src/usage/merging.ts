@@ -8,7 +8,9 @@ const blocksPerMerge = 16;
 
 type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: number };
 
-/** Merges small blocks that this process has stored, because many small blocks compress badly and are slow to search. */
+/**
+ * Merges small blocks that this process has stored, because many small blocks compress badly and are slow to search.
+ */
 export function blockMerger(newId: () => string) {
   /**
    * The small blocks of each workspace and share, in two lists. The first has the smallest blocks. Merging them usually
@@ -33,8 +35,8 @@ export function blockMerger(newId: () => string) {
   return {
     remember,
     /**
-     * Merges the blocks of each list that has enough of them. Errors: those of the database. The blocks of that list then stay
-     * separate forever.
+     * Merges the blocks of each list that has enough of them. Errors: those of the database. The blocks of that list
+     * then stay separate forever.
      */
     async merge(database: UsageDatabase): Promise<void> {
       for (const blocks of [...small.values()].flat()) {

@@ -24,7 +24,9 @@ export type UsageQuery = {
   endMs: number;
   /** only events with this tag are counted; undefined: all events */
   tag: string | undefined;
-  /** undefined: the result has counts by period; otherwise sums over the whole time by tag or, for a workspace, by api */
+  /**
+   * undefined: the result has counts by period; otherwise sums over the whole time by tag or, for a workspace, by api
+   */
   by: "api" | "tag" | undefined;
 };
 
@@ -53,11 +55,13 @@ type Question =
   | { kind: "events"; query: EventQuery };
 
 /**
- * A message to the usage thread. `add` passes events in the form of `lineWriter`; the thread stores them, and now and then
- * deletes old rows. `save` stores all counts immediately. `touch` stores last uses of root keys. The others are queries.
+ * A message to the usage thread. `add` passes events in the form of `lineWriter`; the thread stores them, and now
+ * and then deletes old rows. `save` stores all counts immediately. `touch` stores last uses of root keys. The others
+ * are queries.
  *
- * `lostUntilMs` is the time of the last event that was dropped before it could be sent. `oldTimeMs` is the current time by which
- * the thread decides which rows are old enough to delete. If it is undefined, the thread deletes no row because of its age.
+ * `lostUntilMs` is the time of the last event that was dropped before it could be sent. `oldTimeMs` is the current time
+ * by which the thread decides which rows are old enough to delete. If it is undefined, the thread deletes no row
+ * because of its age.
  */
 export type UsageOrder =
   | {
@@ -74,8 +78,8 @@ export type UsageOrder =
 export type UsageOrderOf<K extends UsageOrder["kind"]> = Extract<UsageOrder, { kind: K }>;
 
 /**
- * What the usage thread returns for each order. For `add`: how many events and counts it has dropped since its start, how many
- * stored events it has evicted to free space, and whether it has events or counts that are not stored yet.
+ * What the usage thread returns for each order. For `add`: how many events and counts it has dropped since its start,
+ * how many stored events it has evicted to free space, and whether it has events or counts that are not stored yet.
  */
 export type UsageResults = {
   add: { events: number; counts: number; evicted: number; isWaiting: boolean };
@@ -84,7 +88,9 @@ export type UsageResults = {
   query: UsageRow[];
   lastUses: LastUsed[];
   usedKeys: LastUsed[];
-  /** `unfinished`: send the order again with `isRest` to read the rest. In between, the thread can follow other orders. */
+  /**
+   * `unfinished`: send the order again with `isRest` to read the rest. In between, the thread can follow other orders.
+   */
   top: Top | "unfinished";
   topIdentifiers: IdentifierTop;
   events: EventPage;

@@ -57,7 +57,10 @@ function bodyOf(rows: readonly CountRow[]): Uint8Array {
   return zstdCompressSync(new Uint8Array(values.buffer), fastest);
 }
 
-/** Returns no rows if the body is damaged. Its counts are lost, but an error would prevent all later counts from being stored. */
+/**
+ * Returns no rows if the body is damaged. Its counts are lost, but an error would prevent all later counts from
+ * being stored.
+ */
 function rowsOf(body: Uint8Array): CountRow[] {
   try {
     const values = new Float64Array(new Uint8Array(zstdDecompressSync(body)).buffer);

@@ -11,12 +11,14 @@ import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 const keptMark = "=";
 /** Begins a line that refers to an earlier event: the number of that event, the time and the request id follow. */
 const repeatMark = "@";
-/** Lines may refer to events of at most this many keys and identifiers. Events of all others are written as whole lines. */
+/**
+ * Lines may refer to events of at most this many keys and identifiers. Events of all others are written as whole lines.
+ */
 const mostKept = 1_000;
 
 /**
- * Returns a function that writes the events of one order to the usage thread as lines. The caller must pass them in sequence,
- * each with the `order` of the previous one plus 1.
+ * Returns a function that writes the events of one order to the usage thread as lines. The caller must pass them in
+ * sequence, each with the `order` of the previous one plus 1.
  */
 export function lineWriter(): (event: UsageEvent, order: number) => string {
   const kept = new Map<string, { event: UsageEvent; head: string }>();

@@ -18,9 +18,9 @@ type Saved = (rows: readonly CountRow[]) => void;
 type IsWanted = (subject: Subject) => boolean;
 
 /**
- * Saves counts. A cut takes all counts from memory and turns them into rows, which are then saved in batches. If there are many
- * counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`. `saved` is called with
- * rows that were saved.
+ * Saves counts. A cut takes all counts from memory and turns them into rows, which are then saved in batches. If there
+ * are many counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`.
+ * `saved` is called with rows that were saved.
  */
 export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   const { cut, learn, latest, numbers, cutRows } = cutter(counted, saved);
@@ -28,8 +28,8 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   let cutMinute = 0;
 
   /**
-   * Whether the counts are only copied to `usagePending` for now. Most of them will change again within the minute, and adding a
-   * count to its row takes ten times as long as copying it.
+   * Whether the counts are only copied to `usagePending` for now. Most of them will change again within the minute, and
+   * adding a count to its row takes ten times as long as copying it.
    */
   function canWait({ isOwn }: UsageDatabase, nowMs: number): boolean {
     const size = counted.size();
@@ -50,9 +50,9 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
       numbers.forget();
     },
     /**
-     * Saves the rows of the last cut, then the counts since. Stops after `rowsPerFlush` rows, so that other work is not delayed.
-     * If many counts of the current minute wait, it only copies them to `usagePending`.
-     * Errors: those of the database. Counts that were not saved wait for the next call.
+     * Saves the rows of the last cut, then the counts since. Stops after `rowsPerFlush` rows, so that other work is not
+     * delayed. If many counts of the current minute wait, it only copies them to `usagePending`. Errors: those of the
+     * database. Counts that were not saved wait for the next call.
      */
     async save(database: UsageDatabase, nowMs: number): Promise<void> {
       if (!isHalfway() && canWait(database, nowMs)) {
@@ -93,7 +93,10 @@ function cutter(counted: Tally, saved: Saved) {
   const learn = (database: UsageDatabase, nowMs: number, isWanted: IsWanted) =>
     numbers.learn(database, counted.waiting().filter(isWanted), dayOf(nowMs));
 
-  /** Cuts the counts of the wanted subjects and, if `withUses`, last uses. Errors: those of the database; no count is lost. */
+  /**
+   * Cuts the counts of the wanted subjects and, if `withUses`, last uses. Errors: those of the database; no count
+   * is lost.
+   */
   async function cut(
     database: UsageDatabase,
     nowMs: number,
@@ -126,8 +129,8 @@ function latestUses() {
     },
     size: () => latest.size,
     /**
-     * Takes the last uses if they are `wanted`, if they were not taken for a while, or if there are too many to keep in memory.
-     * Otherwise returns an empty list.
+     * Takes the last uses if they are `wanted`, if they were not taken for a while, or if there are too many to keep in
+     * memory. Otherwise returns an empty list.
      */
     take(nowMs: number, wanted: boolean): UseRow[] {
       const isTooEarly = Math.abs(nowMs - takenMs) < usesEveryMs;

@@ -44,7 +44,7 @@ export function sumsByNumber(mostBytes: number) {
   }
 
   return {
-    /** Returns false, and adds nothing, if the number is not from 1 to 2^32 - 1, or if the table is full and may not grow. */
+    /** Returns false, and adds nothing, if the number is not from 1 to 2^32 - 1, or if the full table may not grow. */
     add(no: number, count: number): boolean {
       if (no < 1 || no > largestNo) return false;
       const slot = slotOf(numbers, no);
@@ -57,7 +57,7 @@ export function sumsByNumber(mostBytes: number) {
       return true;
     },
     bytes,
-    /** Returns the numbers with the largest sums that are positive, the largest first. Of equal sums, the smaller number is first. */
+    /** Returns the numbers with the largest positive sums, largest first; of equal sums, the smaller number first. */
     largest(limit: number): NumberedCount[] {
       const top: NumberedCount[] = [];
       let least = 1;

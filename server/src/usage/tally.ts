@@ -3,8 +3,8 @@ import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
 /**
- * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, it counts all events with
- * that outcome, whether they have tags or not.
+ * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, it counts all
+ * events with that outcome, whether they have tags or not.
  */
 export type Cell = {
   minute: number;
@@ -86,8 +86,8 @@ export function tally() {
       }
     },
     /**
-     * Removes the wanted subjects from those that have counts, and returns them. The caller must take the counts of each with
-     * `takeCells` before the next `add`.
+     * Removes the wanted subjects from those that have counts, and returns them. The caller must take the counts of
+     * each with `takeCells` before the next `add`.
      */
     take(isWanted: (subject: Subject) => boolean): Subject[] {
       const [taken, left]: [Subject[], Subject[]] = [[], []];
@@ -131,8 +131,8 @@ function workspaceOf(state: State, id: string): Workspace {
 }
 
 /**
- * Finds the subject with this id, and creates it if it is missing. `likely` is a guess that is tried first, because comparing
- * its name takes less time than looking up the id.
+ * Finds the subject with this id, and creates it if it is missing. `likely` is a guess that is tried first, because
+ * comparing its name takes less time than looking up the id.
  */
 function subjectOf(
   state: State,

@@ -19,7 +19,8 @@ export async function findTop(
 ): Promise<Top | "unfinished"> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
-  const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of]; // tags are counted for the workspace as subject
+  // tags are counted for the workspace as subject
+  const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of];
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
   const question = { workspaceNo, query, hours: hoursOf(spans), isRest: memory?.isRest ?? false };

@@ -14,7 +14,9 @@ const limits = { bytes: 64 * 1024 * 1024, ms: 25 };
 const mostWindows = 32;
 /** The maximum length of a window. Counts by hour are kept for less time, but a wrong clock may have misdated some. */
 const mostHours = 2_500;
-/** Windows that were unused for this long are forgotten. A window that did not fit into memory is tried again after it. */
+/**
+ * Windows that were unused for this long are forgotten. A window that did not fit into memory is tried again after it.
+ */
 const keptMs = periodMs.hour;
 const minutesPerHour = 60;
 
@@ -22,8 +24,8 @@ const minutesPerHour = 60;
 export type Hours = { first: number; last: number };
 
 /**
- * A query over these hours. `isRest`: the previous call of `find` was about the same query and returned `unfinished`, so
- * this call must read the rest.
+ * A query over these hours. `isRest`: the previous call of `find` was about the same query and returned `unfinished`,
+ * so this call must read the rest.
  */
 type Question = { workspaceNo: number; query: TopQuery; hours: Hours; isRest: boolean };
 
@@ -99,9 +101,9 @@ function windowCache(nowMs: () => number, mostBytes: number) {
 
   /**
    * Returns the window for a query: of those in memory that can move on to these hours, the one with the latest end, or
-   * else a new, empty one. Returns undefined if there are too many hours, or if the window would be new although one of the
-   * series did not fit into memory within the last hour, or although this is the rest of a query. If each rest could
-   * start with a new window, a query might never finish.
+   * else a new, empty one. Returns undefined if there are too many hours, or if the window would be new although one of
+   * the series did not fit into memory within the last hour, or although this is the rest of a query. If each rest
+   * could start with a new window, a query might never finish.
    */
   function use(question: Question): Window | undefined {
     const { hours, isRest } = question;

@@ -7,8 +7,8 @@ import { addUp, type CountTable, countColumns } from "./countStore.ts";
 const { minute, hour, day } = periodMs;
 
 /**
- * How long counts stay in each table before they are added up in the next one. For keys and identities, counts by minute stay for
- * a shorter time, because there can be very many of them.
+ * How long counts stay in each table before they are added up in the next one. For keys and identities, counts by
+ * minute stay for a shorter time, because there can be very many of them.
  */
 const keptMs = {
   minutes: { few: day, many: 3 * hour },
@@ -21,8 +21,8 @@ export const isMany = (kind: number) => kind === subjectKinds.identity || kind =
 const countedKinds = [0, 1, 2, 3, 4] as const;
 
 /**
- * The counts of one workspace, one kind of subject and one minute, hour or day. `into` is the table with the next longer period,
- * and `per` says how many periods of `table` make up one there.
+ * The counts of one workspace, one kind of subject and one minute, hour or day. `into` is the table with the next
+ * longer period, and `per` says how many periods of `table` make up one there.
  */
 export type Slice = {
   table: CountTable;
@@ -43,7 +43,10 @@ function keptOf(table: CountTable, kind: number): number {
   return table === "usageHours" ? keptMs.hours : keptMs.days;
 }
 
-/** The maximum number of slices that one call moves. It is small enough that other work of the usage thread is not delayed. */
+/**
+ * The maximum number of slices that one call moves. It is small enough that other work of the usage thread is
+ * not delayed.
+ */
 const slicesPerCall = 20;
 
 /** Called for each slice that was moved to another table or deleted, with its `start`. */
@@ -52,8 +55,8 @@ type Moved = (slice: Slice, start: number) => void;
 const nobody: Moved = () => undefined;
 
 /**
- * Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. Calls `moved` for each slice
- * of counts that it moves or deletes.
+ * Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. Calls `moved` for each
+ * slice of counts that it moves or deletes.
  */
 export async function moveOld(database: UsageDatabase, nowMs: number, moved = nobody): Promise<void> {
   let count = 0;
@@ -70,8 +73,8 @@ export async function moveOld(database: UsageDatabase, nowMs: number, moved = no
 }
 
 /**
- * Yields the oldest slice of each workspace and kind of subject. If the caller has moved that slice, yields the next oldest;
- * otherwise continues with the next kind.
+ * Yields the oldest slice of each workspace and kind of subject. If the caller has moved that slice, yields the next
+ * oldest; otherwise continues with the next kind.
  */
 async function* oldest(
   database: UsageDatabase,
@@ -104,8 +107,8 @@ async function oldestStart(sql: UsageSql, table: CountTable, workspaceNo: number
 }
 
 /**
- * Moves a slice to the next table, or deletes it if there is no next table. A count must never be in two tables, so inserting
- * and deleting are one transaction, and only one node moves counts at a time.
+ * Moves a slice to the next table, or deletes it if there is no next table. A count must never be in two tables, so
+ * inserting and deleting are one transaction, and only one node moves counts at a time.
  */
 async function move(database: UsageDatabase, slice: Slice, start: number): Promise<void> {
   const { table, into, per, workspaceNo, kind } = slice;
@@ -141,15 +144,16 @@ async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
 }
 
 /**
- * Shares of the space that usage may take. Eviction starts if usage takes more than `full`, and stops when it takes at most
- * `left`.
+ * Shares of the space that usage may take. Eviction starts if usage takes more than `full`, and stops when it takes at
+ * most `left`.
  */
 const parts = { full: 0.95, left: 0.9 } as const;
 
 /**
- * Keeps usage within `maxBytes`, and returns free space to the file system. First evicts the oldest events of each share that
- * takes more than its fair part. If that is not enough, moves the oldest counts to tables with longer periods, and deletes the
- * oldest counts by day. Calls `moved` for each slice of counts that it moves or deletes. Returns the number of evicted events.
+ * Keeps usage within `maxBytes`, and returns free space to the file system. First evicts the oldest events of each
+ * share that takes more than its fair part. If that is not enough, moves the oldest counts to tables with longer
+ * periods, and deletes the oldest counts by day. Calls `moved` for each slice of counts that it moves or deletes.
+ * Returns the number of evicted events.
  */
 export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = nobody): Promise<number> {
   const used = await database.usedBytes();

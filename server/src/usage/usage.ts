@@ -19,8 +19,8 @@ export type Usage = {
   /** Records that a request with this root key was accepted. */
   touch(workspaceId: string, rootKeyId: string, atMs: number): void;
   /**
-   * Returns counts, ordered by time. They include everything that this process recorded before the call, except that the last
-   * 10 seconds may be missing while very many counts wait to be stored.
+   * Returns counts, ordered by time. They include everything that this process recorded before the call, except that
+   * the last 10 seconds may be missing while very many counts wait to be stored.
    */
   query(query: UsageQuery): Promise<UsageRow[]>;
   /** Returns events, newest first, including everything that this process recorded before the call. */
@@ -37,7 +37,8 @@ export type Usage = {
   /** Returns keys in the order of their last use. Omits keys that were never verified. */
   usedKeys(query: UsedKeysQuery): Promise<LastUsed[]>;
   /**
-   * Returns how many events, counts and tags were lost since the start, and how many stored events were evicted to free space.
+   * Returns how many events, counts and tags were lost since the start, and how many stored events were evicted to
+   * free space.
    */
   dropped(): Dropped;
   close(): Promise<void>;
@@ -49,17 +50,20 @@ type Options = {
   thread: UsageThread;
   nowMs(): number;
   /**
-   * returns the current time by which rows are judged old enough to delete; undefined while the clock is not trusted, so that
-   * nothing is deleted
+   * returns the current time by which rows are judged old enough to delete; undefined while the clock is not trusted,
+   * so that nothing is deleted
    */
   oldTime(): number | undefined;
-  /** the interval in milliseconds at which events are sent to the thread; a flush is skipped while the last one is running */
+  /**
+   * the interval in milliseconds at which events are sent to the thread; a flush is skipped while the last one
+   * is running
+   */
   flushMs: number;
 };
 
 /**
- * While nothing is recorded, only every 120th flush sends an order, so that the thread still deletes old rows and checks its
- * space.
+ * While nothing is recorded, only every 120th flush sends an order, so that the thread still deletes old rows and
+ * checks its space.
  */
 const flushesPerUpkeep = 120;
 
@@ -71,8 +75,8 @@ export function collectUsage(options: Options): Usage {
   let flushing: Promise<void> = Promise.resolve();
 
   /**
-   * Sends last uses of root keys. If they cannot be stored, they are lost, which is acceptable because the next use of a root key
-   * replaces its last use.
+   * Sends last uses of root keys. If they cannot be stored, they are lost, which is acceptable because the next use of
+   * a root key replaces its last use.
    */
   async function flushUses(): Promise<void> {
     const taken = uses.take();

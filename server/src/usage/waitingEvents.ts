@@ -31,8 +31,8 @@ export function waitingEvents(newId: () => string) {
     dropped: losses.dropped,
     isWaiting: () => queue.size() > 0 || losses.gaps.size > 0,
     /**
-     * Stores all waiting events, and returns the blocks. Errors: those of the database. The events then wait for the next
-     * call. If the database has rejected one of them, all are dropped, since a retry would fail again.
+     * Stores all waiting events, and returns the blocks. Errors: those of the database. The events then wait for the
+     * next call. If the database has rejected one of them, all are dropped, since a retry would fail again.
      */
     async store(database: UsageDatabase): Promise<{ lines: Lines; head: BlockHead }[]> {
       const taken = queue.take();

@@ -21,8 +21,8 @@ import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
 /**
- * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside it if it is SQLite. `eventsKeptMs` says how
- * long events are kept: 0 for not at all, undefined for as long as there is space.
+ * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside it if it is SQLite. `eventsKeptMs`
+ * says how long events are kept: 0 for not at all, undefined for as long as there is space.
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
@@ -173,8 +173,8 @@ async function store(usage: UsageDatabase): Promise<void> {
 }
 
 /**
- * Moves and deletes old rows, and keeps usage within its space. If `oldTimeMs` is undefined, no row is moved or deleted because
- * of its age.
+ * Moves and deletes old rows, and keeps usage within its space. If `oldTimeMs` is undefined, no row is moved or deleted
+ * because of its age.
  */
 async function maintain(
   usage: UsageDatabase,

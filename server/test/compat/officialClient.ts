@@ -1,6 +1,6 @@
 /**
- * One interface for all of Unkey's published clients, so that the same cases run through each of them. Names and values are
- * those of the HTTP API, whatever the client calls them in its language.
+ * One interface for all of Unkey's published clients, so that the same cases run through each of them. Names and values
+ * are those of the HTTP API, whatever the client calls them in its language.
  */
 export type OfficialClient = {
   /** package and version */

@@ -17,9 +17,9 @@ export function pythonWith(framework: string): Promise<string> {
 }
 
 /**
- * Returns the interpreter of a virtual environment with exactly the packages that `requirements` pins. If it is missing,
- * installs it from the package index, and keeps it in `.venvs/` for the next run. If that is impossible, throws a sentence
- * that says what is missing.
+ * Returns the interpreter of a virtual environment with exactly the packages that `requirements` pins. If it is
+ * missing, installs it from the package index, and keeps it in `.venvs/` for the next run. If that is impossible,
+ * throws a sentence that says what is missing.
  */
 export function environmentOf(name: string, requirements: string): Promise<string> {
   const made = known.get(name) ?? makeEnvironment(name, requirements);

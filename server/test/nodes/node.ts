@@ -23,7 +23,9 @@ export type NodeOptions = { databaseUrl: string; rootKey: string; environment?: 
 
 export const newRootKey = () => rootKeySecret(randomBytes(24));
 
-/** Runs a command of the program on the nodes' database, and returns what it prints. If it fails, throws its message. */
+/**
+ * Runs a command of the program on the nodes' database, and returns what it prints. If it fails, throws its message.
+ */
 export async function runCommand(databaseUrl: string, ...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram(words, { env: { DATABASE_URL: databaseUrl } });
   if (code !== 0) throw new Error(stderr);
@@ -36,7 +38,8 @@ const noReply: Reply = { status: 0, headers: new Headers(), body: undefined, tex
 export async function startNode({ databaseUrl, rootKey, environment = {} }: NodeOptions): Promise<Node> {
   const metricsAddress = `127.0.0.1:${await freePort()}`;
   const { child, url, ended, stdout, stderr } = await startServing({
-    through: ["setpriv", "--pdeathsig", "KILL"], // the system kills the node when the tests have ended, even if they crash
+    // the system kills the node when the tests have ended, even if they crash
+    through: ["setpriv", "--pdeathsig", "KILL"],
     env: {
       DATABASE_URL: databaseUrl,
       LATCHKEY_ROOT_KEY: rootKey,

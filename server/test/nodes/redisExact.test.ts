@@ -34,8 +34,8 @@ async function callOn(call: Caller, at: number, admitted: Admission[]): Promise<
 }
 
 /**
- * Returns the most calls that were certainly decided within one span of `durationMs`: those that were sent in it and whose
- * responses arrived in it. The span is one millisecond shorter, since Redis decides in whole milliseconds.
+ * Returns the most calls that were certainly decided within one span of `durationMs`: those that were sent in it and
+ * whose responses arrived in it. The span is one millisecond shorter, since Redis decides in whole milliseconds.
  */
 function mostWithin(durationMs: number, admitted: readonly Admission[]): number {
   const within = admitted.map(

@@ -28,7 +28,9 @@ const exactAgainMs = 5_000;
 /** Sends one rate-limited call to a node, and returns whether it was admitted. Throws if the status is not 200. */
 type Ask = (at: number) => Promise<boolean>;
 
-/** Creates an identity with a limit and three keys that share it. Returns a function that sends a call with one of them. */
+/**
+ * Creates an identity with a limit and three keys that share it. Returns a function that sends a call with one of them.
+ */
 async function user(limit: number): Promise<Ask> {
   const keys = await cluster.makeUser([{ name: "requests", limit, duration }], 3);
   return async (at) =>

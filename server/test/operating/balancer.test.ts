@@ -57,7 +57,8 @@ async function startBalancer() {
   );
   const path = join(folder, "haproxy.cfg");
   writeFileSync(path, here);
-  const program = Bun.which("haproxy") ?? "/usr/sbin/haproxy"; // Debian installs it in a folder that is not in PATH, except for root
+  // Debian installs it in a folder that is not in PATH, except for root
+  const program = Bun.which("haproxy") ?? "/usr/sbin/haproxy";
   const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", program, "-db", "-f", path], {
     stdout: "pipe",
     stderr: "pipe",

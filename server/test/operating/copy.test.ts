@@ -177,7 +177,8 @@ test("a copy that is killed frees its source, leaves a target that serve refuses
   };
   expect((await write("before")).status).toBe(200);
   const client = new SQL(to.databaseUrl, { max: 1 });
-  await client.unsafe(`begin; lock table "auditEvents" in share row exclusive mode`); // makes the copy wait for this lock
+  // makes the copy wait for this lock
+  await client.unsafe(`begin; lock table "auditEvents" in share row exclusive mode`);
   const copy = startProgram(copyWords(to), { env: env(from) });
   await until(() => copy.stderr().includes("roles") || copy.stderr().includes("identities: 1 rows"));
   expect((await write("during")).status).toBe(503);

@@ -48,9 +48,9 @@ function patternOf(glob: string): RegExp {
 }
 
 /**
- * Runs the steps of a Dockerfile like a script: `COPY` copies, and `RUN` runs on this machine instead of in the base image.
- * Paths in the image become paths in a temporary folder; `inImage` lists the folders for which this is done. Returns the
- * result of the last stage. If a step fails, throws an error with the output of the step.
+ * Runs the steps of a Dockerfile like a script: `COPY` copies, and `RUN` runs on this machine instead of in the base
+ * image. Paths in the image become paths in a temporary folder; `inImage` lists the folders for which this is done.
+ * Returns the result of the last stage. If a step fails, throws an error with the output of the step.
  */
 export function runSteps(dockerfile: string, context: string): Image {
   const instructions = instructionsOf(dockerfile);

@@ -1,4 +1,6 @@
-/** Creates root keys with the presets of docs/operating/security.md, and tests what they can do and what they cannot. */
+/**
+ * Creates root keys with the presets of docs/operating/security.md, and tests what they can do and what they cannot.
+ */
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { manage } from "../../src/cli/manage.ts";

@@ -1,4 +1,6 @@
-/** Compares docs/operating/metrics.md with the metrics of running nodes and the events in the code, in both directions. */
+/**
+ * Compares docs/operating/metrics.md with the metrics of running nodes and the events in the code, in both directions.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { globSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
+import { bound } from "../bound.ts";
 import { FormDialog } from "../Dialog.tsx";
 import { TextField } from "../fields.tsx";
 import { numberIn } from "../limitDrafts.ts";
@@ -10,41 +11,26 @@ type Props = { owner: Owner; name: string; used: number; onClose(): void };
 
 /** Corrects what a quota has used in its current period. */
 export function AdjustDialog({ owner, name, used, onClose }: Props) {
-  const [next, setNext] = useState(String(used));
-  const [reason, setReason] = useState("");
+  const [draft, setDraft] = useState({ used: String(used), reason: "" });
   const adjust = useChange("quotas.adjust", onClose);
-  const submit = () =>
-    adjust.mutate({
-      ...owner,
-      name,
-      used: numberIn(next),
-      ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
-    });
+  const field = bound(
+    draft,
+    (change) => setDraft({ ...draft, ...change }),
+    (at) => flawAt(adjust.error, at),
+  );
+  const reason = draft.reason.trim() === "" ? undefined : draft.reason.trim();
   return (
     <FormDialog
       title={`Correct ${name}`}
-      open
       onClose={onClose}
       submit="Save"
       busy={adjust.isPending}
       error={adjust.error}
       fields={["used", "reason"]}
-      onSubmit={submit}
+      onSubmit={() => adjust.mutate({ ...owner, name, used: numberIn(draft.used), reason })}
     >
-      <TextField
-        label="Used in this period"
-        kind="number"
-        value={next}
-        onChange={setNext}
-        error={flawAt(adjust.error, "used")}
-      />
-      <TextField
-        label="Reason"
-        value={reason}
-        onChange={setReason}
-        hint="Shown in the ledger."
-        error={flawAt(adjust.error, "reason")}
-      />
+      <TextField label="Used in this period" kind="number" {...field("used")} />
+      <TextField label="Reason" {...field("reason")} hint="Shown in the ledger." />
     </FormDialog>
   );
 }

@@ -8,29 +8,31 @@ type Props = {
   onClose(): void;
   busy: boolean;
   error: unknown;
-  /** Called with the new credits, or null for unlimited ones. */
-  onSave(credits: CreditsChange | null): void;
+  onSave(credits: CreditsChange): void;
 };
 
 type CreditsChange = NonNullable<Input<"keys.updateKey">["credits"]>;
 
-/** Returns the change that the form describes. An omitted refill would stay unchanged, so null removes it. */
-function changeOf(draft: CreditsDraft): CreditsChange | null {
-  const credits = creditsOf(draft);
-  return credits === undefined ? null : { refill: null, ...credits };
+/**
+ * Returns the change that the form describes. The credits that are left are omitted, and so stay unchanged, unless the user
+ * has changed them: requests may have spent some since the dialog was opened. null removes the refill.
+ */
+function changeOf(draft: CreditsDraft, first: CreditsDraft): CreditsChange {
+  const { remaining, refill = null } = creditsOf(draft);
+  return draft.remaining === first.remaining ? { refill } : { remaining, refill };
 }
 
 export function CreditsDialog({ credits, onSave, error, ...dialog }: Props) {
-  const [draft, setDraft] = useState(() => creditsDraft(credits));
+  const [first] = useState(() => creditsDraft(credits));
+  const [draft, setDraft] = useState(first);
   return (
     <FormDialog
       {...dialog}
       title="Edit credits"
-      open
       submit="Save"
       error={error}
       fields={["credits"]}
-      onSubmit={() => onSave(changeOf(draft))}
+      onSubmit={() => onSave(changeOf(draft, first))}
     >
       <CreditsField draft={draft} onChange={setDraft} error={error} />
     </FormDialog>

@@ -1,5 +1,6 @@
 import type { Data } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
+import { bound } from "../bound.ts";
 import { SelectField, TextField } from "../fields.tsx";
 import { numberIn } from "../limitDrafts.ts";
 
@@ -18,56 +19,45 @@ export function creditsDraft(credits: Credits | undefined): CreditsDraft {
   };
 }
 
-/** Returns the credits that the form describes, or `undefined` if they are unlimited. */
+/** Returns the credits that the form describes. The server refuses a refill of unlimited credits. */
 export function creditsOf({ remaining, interval, amount, day }: CreditsDraft) {
-  if (remaining.trim() === "") return undefined;
-  const left = { remaining: numberIn(remaining) };
-  if (interval === "none") return left;
   const monthly = interval === "monthly" ? { refillDay: numberIn(day) } : {};
-  return { ...left, refill: { interval, amount: numberIn(amount), ...monthly } };
+  const refill = interval === "none" ? undefined : { interval, amount: numberIn(amount), ...monthly };
+  return { remaining: remaining.trim() === "" ? null : numberIn(remaining), refill };
 }
 
 type Props = { draft: CreditsDraft; onChange(draft: CreditsDraft): void; error: unknown };
 
 export function CreditsField({ draft, onChange, error }: Props) {
-  const set = (change: Partial<CreditsDraft>) => onChange({ ...draft, ...change });
+  const field = bound(
+    draft,
+    (change) => onChange({ ...draft, ...change }),
+    (at) => flawAt(error, `credits.${at}`),
+  );
+  const interval = field("interval", "refill");
+  const amount = field("amount", "refill.amount");
+  const day = field("day", "refill.refillDay");
+  const isShownBelow = amount.error !== undefined || day.error !== undefined;
   return (
     <div className="fields">
       <TextField
         label="Credits left"
         kind="number"
-        value={draft.remaining}
-        onChange={(remaining) => set({ remaining })}
-        hint="Empty: unlimited"
-        error={flawAt(error, "credits.remaining")}
+        {...field("remaining")}
+        hint="Empty: unlimited, which allows no refill"
       />
       <SelectField
         label="Refill"
-        value={draft.interval}
-        onChange={(interval) => set({ interval: interval as Interval })}
+        {...interval}
+        error={isShownBelow ? undefined : interval.error}
         options={[
           ["none", "none"],
           ["daily", "daily"],
           ["monthly", "monthly"],
         ]}
       />
-      {draft.interval === "none" ? null : (
-        <TextField
-          label="Refill to"
-          kind="number"
-          value={draft.amount}
-          onChange={(amount) => set({ amount })}
-          error={flawAt(error, "credits.refill")}
-        />
-      )}
-      {draft.interval === "monthly" ? (
-        <TextField
-          label="Day of the month"
-          kind="number"
-          value={draft.day}
-          onChange={(day) => set({ day })}
-        />
-      ) : null}
+      {draft.interval === "none" ? null : <TextField label="Refill to" kind="number" {...amount} />}
+      {draft.interval === "monthly" ? <TextField label="Day of the month" kind="number" {...day} /> : null}
     </div>
   );
 }

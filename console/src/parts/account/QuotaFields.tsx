@@ -1,3 +1,4 @@
+import { bound } from "../bound.ts";
 import { CheckField, SelectField, TextField } from "../fields.tsx";
 import type { QuotaDraft } from "./quotaDrafts.ts";
 
@@ -11,43 +12,24 @@ const periods = ["hour", "day", "week", "month", "year"] as const;
 
 export function QuotaFields(props: Props) {
   const { draft, onChange, errorAt } = props;
+  const field = bound(draft, onChange, errorAt);
   return (
     <>
       <div className="fields">
-        <TextField
-          label="Name"
-          value={draft.name}
-          onChange={(name) => onChange({ name })}
-          error={errorAt("name")}
-        />
-        <TextField
-          label="Units per period"
-          kind="number"
-          value={draft.limit}
-          onChange={(limit) => onChange({ limit })}
-          error={errorAt("limit")}
-        />
-        <TextField
-          label="Every"
-          kind="number"
-          value={draft.every}
-          onChange={(every) => onChange({ every })}
-          error={errorAt("every")}
-        />
+        <TextField label="Name" {...field("name")} hint="A quota with a new name starts unused." />
+        <TextField label="Units per period" kind="number" {...field("limit")} />
+        <TextField label="Every" kind="number" {...field("every")} />
         <SelectField
           label="Period"
-          value={draft.period}
-          onChange={(period) => onChange({ period: period as QuotaDraft["period"] })}
+          {...field("period")}
           options={periods.map((period) => [period, period] as const)}
         />
         <Beginning {...props} />
         <Beyond {...props} />
         <TextField
           label="Report when this much is used, in percent"
-          value={draft.thresholds}
-          onChange={(thresholds) => onChange({ thresholds })}
+          {...field("thresholds")}
           placeholder="80, 100"
-          error={errorAt("thresholds")}
         />
       </div>
       <CheckField
@@ -61,12 +43,13 @@ export function QuotaFields(props: Props) {
 
 /** The fields for when the periods begin. */
 function Beginning({ draft, onChange, errorAt }: Props) {
+  const field = bound(draft, onChange, errorAt);
   return (
     <>
       <SelectField
         label="Periods begin"
-        value={draft.anchor}
-        onChange={(anchor) => onChange({ anchor: anchor as QuotaDraft["anchor"] })}
+        {...field("anchor")}
+        error={undefined}
         options={[
           ["calendar", "with the calendar"],
           ["first_use", "with the first use"],
@@ -77,19 +60,15 @@ function Beginning({ draft, onChange, errorAt }: Props) {
         <TextField
           label="First period begins"
           kind="datetime-local"
-          value={draft.begins}
-          onChange={(begins) => onChange({ begins })}
+          {...field("begins", "anchor")}
           hint="In this browser's time zone."
-          error={errorAt("anchor")}
         />
       ) : null}
       <TextField
         label="Time zone"
-        value={draft.timeZone}
-        onChange={(timeZone) => onChange({ timeZone })}
+        {...field("timeZone")}
         placeholder="Europe/Berlin"
         hint="Empty: the workspace's time zone"
-        error={errorAt("timeZone")}
       />
     </>
   );
@@ -97,20 +76,19 @@ function Beginning({ draft, onChange, errorAt }: Props) {
 
 /** The fields that say what happens to unused units at the end of a period, and to requests when no units are left. */
 function Beyond({ draft, onChange, errorAt }: Props) {
+  const field = bound(draft, onChange, errorAt);
   return (
     <>
       <TextField
         label="Units carried over"
         kind="number"
-        value={draft.rollover}
-        onChange={(rollover) => onChange({ rollover })}
+        {...field("rollover")}
         hint="The most unused units that the next period gets. Empty: none"
-        error={errorAt("rollover")}
       />
       <SelectField
         label="When the limit is used up"
-        value={draft.overage}
-        onChange={(overage) => onChange({ overage: overage as QuotaDraft["overage"] })}
+        {...field("overage")}
+        error={undefined}
         options={[
           ["refuse", "refuse requests"],
           ["allow", "allow and count more"],
@@ -118,13 +96,7 @@ function Beyond({ draft, onChange, errorAt }: Props) {
         ]}
       />
       {draft.overage === "up to" ? (
-        <TextField
-          label="Most units used in a period"
-          kind="number"
-          value={draft.highest}
-          onChange={(highest) => onChange({ highest })}
-          error={errorAt("overage")}
-        />
+        <TextField label="Most units used in a period" kind="number" {...field("highest", "overage")} />
       ) : null}
     </>
   );

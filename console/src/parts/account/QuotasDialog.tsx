@@ -20,11 +20,10 @@ export function QuotasDialog({ quotas, onSave, error, ...dialog }: Props) {
     <FormDialog
       {...dialog}
       title="Edit quotas"
-      open
       wide
       submit="Save"
       error={error}
-      fields={["quotas"]}
+      fields={["quotas["]}
       onSubmit={() => onSave(drafts.map(quotaOf))}
     >
       <ItemsField

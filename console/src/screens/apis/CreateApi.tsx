@@ -6,35 +6,37 @@ import { FormDialog } from "../../parts/Dialog.tsx";
 import { TextField } from "../../parts/fields.tsx";
 
 export function CreateApi() {
-  const [open, setOpen] = useState(false);
-  const [name, setName] = useState("");
-  const create = useChange("apis.createApi", () => {
-    setOpen(false);
-    setName("");
-  });
+  const [isOpen, setOpen] = useState(false);
   return (
     <>
       <Button kind="primary" needs="api.*.create_api" onClick={() => setOpen(true)}>
         Create an api
       </Button>
-      <FormDialog
-        title="Create an api"
-        open={open}
-        onClose={() => setOpen(false)}
-        submit="Create"
-        busy={create.isPending}
-        error={create.error}
-        fields={["name"]}
-        onSubmit={() => create.mutate({ name })}
-      >
-        <TextField
-          label="Name"
-          value={name}
-          onChange={setName}
-          hint="For people to recognize it, such as Payments. Several apis may have the same name."
-          error={flawAt(create.error, "name")}
-        />
-      </FormDialog>
+      {isOpen ? <CreateApiDialog onClose={() => setOpen(false)} /> : null}
     </>
+  );
+}
+
+function CreateApiDialog({ onClose }: { onClose(): void }) {
+  const [name, setName] = useState("");
+  const create = useChange("apis.createApi", onClose);
+  return (
+    <FormDialog
+      title="Create an api"
+      onClose={onClose}
+      submit="Create"
+      busy={create.isPending}
+      error={create.error}
+      fields={["name"]}
+      onSubmit={() => create.mutate({ name })}
+    >
+      <TextField
+        label="Name"
+        value={name}
+        onChange={setName}
+        hint="For people to recognize it, such as Payments. Several apis may have the same name."
+        error={flawAt(create.error, "name")}
+      />
+    </FormDialog>
   );
 }

@@ -4,7 +4,7 @@ import type { Data } from "../../data/api.ts";
 import { useChange } from "../../data/queries.ts";
 import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
 import { MetaDialog } from "../../parts/MetaDialog.tsx";
 
@@ -15,7 +15,6 @@ export function IdentityActions({ identity }: { identity: Data<"identities.getId
   const [open, setOpen] = useState<Open>();
   const navigate = useNavigate();
   const update = useChange("identities.updateIdentity", () => setOpen(undefined));
-  const remove = useChange("identities.deleteIdentity", () => void navigate({ to: "/identities" }));
   const show = (what: Open) => {
     update.reset();
     setOpen(what);
@@ -52,21 +51,22 @@ export function IdentityActions({ identity }: { identity: Data<"identities.getId
           onSave={(next) => update.mutate({ identity: id, credits: next })}
         />
       ) : null}
-      <ConfirmDialog
-        title="Delete this identity?"
-        open={open === "delete"}
-        onClose={() => setOpen(undefined)}
-        submit="Delete"
-        name={externalId}
-        busy={remove.isPending}
-        error={remove.error}
-        onConfirm={() => remove.mutate({ identity: id })}
-      >
-        <p>
-          Its keys stay, without an owner and without the limits, credits and quotas that they shared. A key
-          without credits of its own is then unlimited.
-        </p>
-      </ConfirmDialog>
+      {open === "delete" ? (
+        <ConfirmDialog
+          title="Delete this identity?"
+          onClose={dialog.onClose}
+          submit="Delete"
+          name={externalId}
+          operation="identities.deleteIdentity"
+          input={{ identity: id }}
+          onDone={() => void navigate({ to: "/identities" })}
+        >
+          <p>
+            Its keys stay, without an owner and without the limits, credits and quotas that they shared. A key
+            without credits of its own is then unlimited.
+          </p>
+        </ConfirmDialog>
+      ) : null}
     </>
   );
 }

@@ -1,9 +1,10 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Item } from "../../data/api.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useOperation } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { ChangeButton } from "../../parts/ChangeButton.tsx";
+import { Confirmation } from "../../parts/ConfirmDialog.tsx";
 import { Badge } from "../../parts/Outcome.tsx";
 import { Card, Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
@@ -70,17 +71,16 @@ function State({ enabled }: { enabled: boolean }) {
 }
 
 function RowActions({ row: { keyId, enabled }, onReroll }: { row: Row; onReroll(keyId: string): void }) {
-  const change = useChange("keys.updateKey");
   return (
     <span className="row">
-      <Button
+      <ChangeButton
         small
         needs="api.<id>.update_key"
-        busy={change.isPending}
-        onClick={() => change.mutate({ keyId, enabled: !enabled })}
+        operation="keys.updateKey"
+        input={{ keyId, enabled: !enabled }}
       >
         {enabled ? "Disable" : "Enable"}
-      </Button>
+      </ChangeButton>
       <Button small needs="api.<id>.create_key" onClick={() => onReroll(keyId)}>
         Reroll
       </Button>
@@ -89,27 +89,35 @@ function RowActions({ row: { keyId, enabled }, onReroll }: { row: Row; onReroll(
 }
 
 function DisableAll({ keys, externalId }: { keys: readonly Row[]; externalId: string }) {
-  const [open, setOpen] = useState(false);
-  const disable = useDisableAll(() => setOpen(false));
+  const [isOpen, setOpen] = useState(false);
   const enabled = keys.filter((key) => key.enabled).map(({ keyId }) => keyId);
+  const close = () => setOpen(false);
   if (enabled.length === 0) return null;
   return (
     <>
       <Button kind="danger" needs="api.<id>.update_key" onClick={() => setOpen(true)}>
         Disable all
       </Button>
-      <ConfirmDialog
-        title={`Disable ${enabled.length} ${enabled.length === 1 ? "key" : "keys"}?`}
-        open={open}
-        onClose={() => setOpen(false)}
-        submit="Disable all"
-        name={externalId}
-        busy={disable.isPending}
-        error={disable.error}
-        onConfirm={() => disable.mutate(enabled)}
-      >
-        <p>Every request with one of the keys that are listed is refused until the key is enabled again.</p>
-      </ConfirmDialog>
+      {isOpen ? <DisableAllDialog keyIds={enabled} externalId={externalId} onClose={close} /> : null}
     </>
+  );
+}
+
+type DialogProps = { keyIds: readonly string[]; externalId: string; onClose(): void };
+
+function DisableAllDialog({ keyIds, externalId, onClose }: DialogProps) {
+  const disable = useDisableAll(onClose);
+  return (
+    <Confirmation
+      title={`Disable ${keyIds.length} ${keyIds.length === 1 ? "key" : "keys"}?`}
+      onClose={onClose}
+      submit="Disable all"
+      name={externalId}
+      busy={disable.isPending}
+      error={disable.error}
+      onConfirm={() => disable.mutate(keyIds)}
+    >
+      <p>Every request with one of the keys that are listed is refused until the key is enabled again.</p>
+    </Confirmation>
   );
 }

@@ -1,10 +1,11 @@
 import type { Data } from "../../data/api.ts";
-import { useOperation } from "../../data/queries.ts";
 import { Card } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Table } from "../../parts/Table.tsx";
+import { useRolesNamed } from "./grants.ts";
 
-type Source = { slug: string; from: string[] };
+/** `from`: what gives the permission; undefined as long as the key's roles are not known */
+type Source = { slug: string; from: string | undefined };
 
 /**
  * The key's permissions. For each, says which of the key's roles give it, or that the key has it directly. The API does
@@ -34,18 +35,12 @@ export function AccessCard({ value: { permissions = [], roles = [] } }: { value:
   );
 }
 
-/** Which of the key's roles give each permission. Reads the first 100 roles of the workspace with one call. */
+/** Which of the key's roles give each permission. */
 function Sources({ permissions, roles }: { permissions: readonly string[]; roles: readonly string[] }) {
-  const { data, error } = useOperation(
-    "permissions.listRoles",
-    { limit: 100 },
-    { enabled: roles.length > 0 },
-  );
-  const held = (data?.data ?? []).filter(({ name }) => roles.includes(name));
-  const without = sourceWithout(held.length === roles.length, data !== undefined);
+  const { data: held, error } = useRolesNamed(roles);
   const sources = permissions.map((slug): Source => {
-    const from = held.filter((role) => role.permissions?.some((one) => one.slug === slug) === true);
-    return { slug, from: from.map(({ name }) => name) };
+    const from = held?.filter(({ slugs }) => slugs.includes(slug)).map(({ name }) => name);
+    return { slug, from: from?.length === 0 ? "the key itself" : from && `role ${from.join(", ")}` };
   });
   return (
     <>
@@ -60,7 +55,7 @@ function Sources({ permissions, roles }: { permissions: readonly string[]; roles
             label: "From",
             cell: ({ from }) => (
               <span className="soft" dir="auto">
-                {from.length === 0 ? without : `role ${from.join(", ")}`}
+                {from}
               </span>
             ),
           },
@@ -71,10 +66,4 @@ function Sources({ permissions, roles }: { permissions: readonly string[]; roles
       )}
     </>
   );
-}
-
-/** Where a permission comes from that none of the roles that were found has. */
-function sourceWithout(isComplete: boolean, isLoaded: boolean): string {
-  if (isComplete) return "the key itself";
-  return isLoaded ? "the key itself, or a role that is not among the first 100" : "";
 }

@@ -1,10 +1,11 @@
 import { useState } from "react";
 import type { Data, Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
-import { useOperation } from "../../data/queries.ts";
 import { FormDialog } from "../../parts/Dialog.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
+import { Loading } from "../../parts/Page.tsx";
 import { RolesField } from "../../parts/RolesField.tsx";
+import { useOwnPermissions } from "./grants.ts";
 
 type Props = {
   value: Data<"keys.getKey">;
@@ -14,37 +15,65 @@ type Props = {
   onSave(input: Input<"keys.updateKey">): void;
 };
 
-/** The dialog that edits a key's access: roles are chosen from a list, permissions of the key itself are typed. */
+/**
+ * The dialog that edits a key's access: roles are chosen from a list, permissions of the key itself are typed. It sends
+ * only what the user has changed.
+ */
 export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
-  const { data } = useOperation("permissions.listRoles", { limit: 100 });
-  const known = data?.data ?? [];
-  const [roles, setRoles] = useState<readonly string[]>(key.roles ?? []);
-  const byRoles = new Set(
-    known
-      .filter(({ name }) => key.roles?.includes(name))
-      .flatMap((role) => role.permissions?.map(({ slug }) => slug) ?? []),
-  );
-  const direct = (key.permissions ?? []).filter((slug) => !byRoles.has(slug)).join("\n");
+  const [roles, setRoles] = useState<readonly string[]>();
   const [permissions, setPermissions] = useState<string>();
-  const changed = permissions === undefined ? {} : { permissions: itemsIn(permissions) };
+  const save = () =>
+    onSave({
+      keyId: key.keyId,
+      roles: roles && [...roles],
+      permissions: permissions === undefined ? undefined : itemsIn(permissions),
+    });
   return (
     <FormDialog
       {...dialog}
       title="Edit roles and permissions"
-      open
       submit="Save"
       error={error}
-      fields={["roles", "permissions"]}
-      onSubmit={() => onSave({ keyId: key.keyId, roles: [...roles], ...changed })}
+      fields={["permissions"]}
+      onSubmit={save}
     >
-      <RolesField roles={roles} onChange={setRoles} />
-      <ListField
-        label="Permissions of the key itself"
-        value={permissions ?? direct}
-        onChange={setPermissions}
-        hint="One on each line. Permissions that do not exist yet are created. Permissions that a role gives are not listed. If the key itself also has one of them, a change here removes it."
-        error={flawAt(error, "permissions")}
-      />
+      <RolesField roles={roles ?? key.roles ?? []} onChange={setRoles} />
+      <OwnPermissions keyId={key.keyId} typed={permissions} onChange={setPermissions} error={error} />
     </FormDialog>
+  );
+}
+
+type OwnProps = {
+  keyId: string;
+  /** what the user has typed; undefined: nothing yet */
+  typed: string | undefined;
+  onChange(typed: string): void;
+  error: unknown;
+};
+
+/**
+ * The field of the key's own permissions. The API returns them together with those of its roles, so the field is shown only
+ * once the roles are known. Otherwise a role's permission would be saved as one of the key itself.
+ */
+function OwnPermissions({ keyId, typed, onChange, error }: OwnProps) {
+  const { data: own, error: unread } = useOwnPermissions(keyId);
+  if (own === undefined && unread === null) return <Loading what="the permissions of the key itself" />;
+  if (own === undefined) {
+    return (
+      <p className="note">
+        <strong>The permissions of the key itself cannot be edited here</strong>
+        To tell them from the permissions that its roles give, these roles must be read, and that failed. What
+        you save leaves the permissions of the key itself unchanged.
+      </p>
+    );
+  }
+  return (
+    <ListField
+      label="Permissions of the key itself"
+      value={typed ?? own.join("\n")}
+      onChange={onChange}
+      hint="One on each line. Permissions that do not exist yet are created. Permissions that a role gives are not listed. If the key itself also has one of them, a change here removes it."
+      error={flawAt(error, "permissions")}
+    />
   );
 }

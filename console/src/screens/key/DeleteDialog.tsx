@@ -1,21 +1,18 @@
 import { useNavigate } from "@tanstack/react-router";
 import type { Data } from "../../data/api.ts";
-import { useChange } from "../../data/queries.ts";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 
 export function DeleteDialog({ value: key, onClose }: { value: Data<"keys.getKey">; onClose(): void }) {
   const navigate = useNavigate();
-  const remove = useChange("keys.deleteKey", () => void navigate({ to: "/keys" }));
   return (
     <ConfirmDialog
       title="Delete this key?"
-      open
       onClose={onClose}
       submit="Delete"
       name={key.name ?? key.start}
-      busy={remove.isPending}
-      error={remove.error}
-      onConfirm={() => remove.mutate({ keyId: key.keyId })}
+      operation="keys.deleteKey"
+      input={{ keyId: key.keyId }}
+      onDone={() => void navigate({ to: "/keys" })}
     >
       <p>
         Requests that use this key will be refused. You cannot undo this. To stop the key only for a while,

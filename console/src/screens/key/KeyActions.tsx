@@ -4,6 +4,7 @@ import { useChange } from "../../data/queries.ts";
 import { ActionMenu } from "../../parts/ActionMenu.tsx";
 import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
 import { Button } from "../../parts/Button.tsx";
+import { ChangeButton } from "../../parts/ChangeButton.tsx";
 import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
 import { MetaDialog } from "../../parts/MetaDialog.tsx";
 import { AccessDialog } from "./AccessDialog.tsx";
@@ -50,13 +51,9 @@ export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
   };
   return (
     <>
-      <Button
-        needs={update}
-        busy={change.isPending}
-        onClick={() => change.mutate({ keyId, enabled: !key.enabled })}
-      >
+      <ChangeButton needs={update} operation="keys.updateKey" input={{ keyId, enabled: !key.enabled }}>
         {key.enabled ? "Disable" : "Enable"}
-      </Button>
+      </ChangeButton>
       <Button needs="api.<id>.create_key" onClick={show("reroll")}>
         Reroll
       </Button>

@@ -28,7 +28,6 @@ export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): voi
   return (
     <FormDialog
       title="Reroll this key"
-      open
       onClose={onClose}
       submit="Create the new key"
       busy={reroll.isPending}

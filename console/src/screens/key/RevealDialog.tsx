@@ -18,7 +18,7 @@ export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): voi
   const secret = data?.data.plaintext;
   if (secret !== undefined) return <SecretDialog secret={secret} onClose={onClose} isKept />;
   return (
-    <Dialog title="Reveal the key" open onClose={onClose}>
+    <Dialog title="Reveal the key" onClose={onClose}>
       {data === undefined && error === null ? <Loading what="the key" /> : <Problem error={error} />}
       {data === undefined ? null : (
         <p>This key was not created as recoverable, so the server stores only its hash and cannot show it.</p>

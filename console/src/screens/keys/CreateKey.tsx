@@ -1,10 +1,12 @@
 import { useState } from "react";
 import type { Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useChange, useChoices } from "../../data/queries.ts";
 import { creditsOf } from "../../parts/account/CreditsField.tsx";
 import { Button } from "../../parts/Button.tsx";
+import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { expiryOf } from "../../parts/ExpiryField.tsx";
 import { SelectField, TextField } from "../../parts/fields.tsx";
 import { readObject } from "../../parts/jsonText.ts";
 import { itemsIn } from "../../parts/ListField.tsx";
@@ -40,23 +42,14 @@ export function CreateKey({ apiId, externalId }: Props) {
 
 type DialogProps = { first: KeyDraft; onClose(): void; onCreated(key: string): void };
 
-const fields = [
-  "apiId",
-  "name",
-  "externalId",
-  "prefix",
-  "meta",
-  "credits",
-  "ratelimits",
-  "expires",
-  "permissions",
-];
+/** the inputs whose fields are always visible; the dialog itself shows the errors of the others */
+const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
 
 function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   const [draft, setDraft] = useState(first);
-  const apis = useOperation("apis.listApis", { limit: 100 });
+  const apis = useChoices("apis.listApis");
   const create = useChange("keys.createKey", ({ key }) => onCreated(key));
-  const options = (apis.data?.data ?? []).map(({ id, name }) => [id, name] as const);
+  const options = (apis.data ?? []).map(({ id, name }) => [id, name] as const);
   const apiId = draft.apiId === "" ? (options[0]?.[0] ?? "") : draft.apiId;
   const set = (change: Partial<KeyDraft>) => setDraft({ ...draft, ...change });
   const submit = () => {
@@ -66,7 +59,6 @@ function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   return (
     <FormDialog
       title="Create a key"
-      open
       wide
       onClose={onClose}
       submit="Create"
@@ -89,27 +81,12 @@ type FieldsProps = {
 };
 
 function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
+  const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <div className="fields">
-      <SelectField
-        label="API"
-        value={draft.apiId}
-        onChange={(apiId) => onChange({ apiId })}
-        options={apis}
-        error={flawAt(error, "apiId")}
-      />
-      <TextField
-        label="Name"
-        value={draft.name}
-        onChange={(name) => onChange({ name })}
-        error={flawAt(error, "name")}
-      />
-      <TextField
-        label="Owner's external id"
-        value={draft.externalId}
-        onChange={(externalId) => onChange({ externalId })}
-        error={flawAt(error, "externalId")}
-      />
+      <SelectField label="API" {...field("apiId")} options={apis} />
+      <TextField label="Name" {...field("name")} />
+      <TextField label="Owner's external id" {...field("externalId")} />
     </div>
   );
 }
@@ -118,22 +95,21 @@ function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
 function inputOf(draft: KeyDraft): Input<"keys.createKey"> | undefined {
   const meta = readObject(draft.meta);
   if ("flaw" in meta) return undefined;
-  const credits = creditsOf(draft.credits);
   const fields: [string, unknown][] = [
     ["name", draft.name],
     ["externalId", draft.externalId],
     ["prefix", draft.prefix],
     ["meta", Object.keys(meta.value).length === 0 ? "" : meta.value],
-    ["expires", draft.expires === "" ? "" : new Date(draft.expires).getTime()],
-    ["credits", credits ?? ""],
   ];
   return {
     apiId: draft.apiId,
     enabled: draft.enabled,
     recoverable: draft.recoverable,
+    credits: creditsOf(draft.credits),
     roles: [...draft.roles],
     permissions: itemsIn(draft.permissions),
     ratelimits: limitsOf(draft.limits),
+    ...expiryOf(draft.expires),
     ...Object.fromEntries(fields.filter(([, value]) => value !== "")),
   };
 }

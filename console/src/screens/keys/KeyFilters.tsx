@@ -1,5 +1,5 @@
 import { useFilters } from "../../data/filters.ts";
-import { useOperation } from "../../data/queries.ts";
+import { useChoices } from "../../data/queries.ts";
 import { SelectField } from "../../parts/fields.tsx";
 import { SearchField } from "../../parts/SearchField.tsx";
 
@@ -53,8 +53,8 @@ const choices = [
 
 export function KeyFilters() {
   const [filters, change] = useFilters();
-  const apis = useOperation("apis.listApis", { limit: 100 });
-  const roles = useOperation("permissions.listRoles", { limit: 100 });
+  const apis = useChoices("apis.listApis");
+  const roles = useChoices("permissions.listRoles");
   const choose = (name: string) => ({
     value: filters[name] ?? "",
     onChange: (value: string) => change({ [name]: value }),
@@ -74,12 +74,12 @@ export function KeyFilters() {
       <SelectField
         label="API"
         {...choose("apiId")}
-        options={[["", "all"], ...(apis.data?.data ?? []).map(({ id, name }) => [id, name] as const)]}
+        options={[["", "all"], ...(apis.data ?? []).map(({ id, name }) => [id, name] as const)]}
       />
       <SelectField
         label="Role"
         {...choose("role")}
-        options={[["", "all"], ...(roles.data?.data ?? []).map(({ name }) => [name, name] as const)]}
+        options={[["", "all"], ...(roles.data ?? []).map(({ name }) => [name, name] as const)]}
       />
       {choices.map(({ name, label, options }) => (
         <SelectField key={name} label={label} {...choose(name)} options={options} />

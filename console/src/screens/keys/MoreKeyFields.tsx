@@ -1,5 +1,7 @@
 import { flawAt } from "../../data/errors.ts";
 import { CreditsField } from "../../parts/account/CreditsField.tsx";
+import { bound } from "../../parts/bound.ts";
+import { ExpiryField } from "../../parts/ExpiryField.tsx";
 import { CheckField, TextField } from "../../parts/fields.tsx";
 import { JsonField } from "../../parts/JsonField.tsx";
 import { LimitsField } from "../../parts/LimitsField.tsx";
@@ -11,23 +13,12 @@ type Props = { draft: KeyDraft; onChange(change: Partial<KeyDraft>): void; error
 
 /** The fields of a new key, except for its api, name and owner. */
 export function MoreKeyFields({ draft, onChange, error }: Props) {
+  const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <>
       <div className="fields">
-        <TextField
-          label="Prefix"
-          value={draft.prefix}
-          onChange={(prefix) => onChange({ prefix })}
-          placeholder="prod"
-          error={flawAt(error, "prefix")}
-        />
-        <TextField
-          label="Expires"
-          kind="datetime-local"
-          value={draft.expires}
-          onChange={(expires) => onChange({ expires })}
-          error={flawAt(error, "expires")}
-        />
+        <TextField label="Prefix" {...field("prefix")} placeholder="prod" />
+        <ExpiryField {...field("expires")} />
       </div>
       <CreditsField draft={draft.credits} onChange={(credits) => onChange({ credits })} error={error} />
       <CheckField label="Enabled" checked={draft.enabled} onChange={(enabled) => onChange({ enabled })} />
@@ -41,19 +32,9 @@ export function MoreKeyFields({ draft, onChange, error }: Props) {
         <summary>Roles, permissions, limits and meta</summary>
         <div className="form">
           <RolesField roles={draft.roles} onChange={(roles) => onChange({ roles })} />
-          <ListField
-            label="Permissions"
-            value={draft.permissions}
-            onChange={(permissions) => onChange({ permissions })}
-            error={flawAt(error, "permissions")}
-          />
+          <ListField label="Permissions" {...field("permissions")} />
           <LimitsField drafts={draft.limits} onChange={(limits) => onChange({ limits })} error={error} />
-          <JsonField
-            label="Meta"
-            value={draft.meta}
-            onChange={(meta) => onChange({ meta })}
-            error={flawAt(error, "meta")}
-          />
+          <JsonField label="Meta" {...field("meta")} />
         </div>
       </details>
     </>

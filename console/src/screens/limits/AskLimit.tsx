@@ -12,7 +12,9 @@ import { Card } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { WindowFields } from "../../parts/WindowFields.tsx";
 
-/** Shows which limit applies to an identifier, and how much is left of it. Asks with a cost of 0, which counts nothing. */
+/**
+ * Shows which limit applies to an identifier, and how much is left of it. Asks with a cost of 0, which counts nothing.
+ */
 export function AskLimit({ namespace }: { namespace: string }) {
   const [identifier, setIdentifier] = useState("");
   const [draft, setDraft] = useState(() => draftOf({ name: "ask", limit: 100, duration: 60_000 }));

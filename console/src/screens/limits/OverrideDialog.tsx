@@ -14,6 +14,7 @@ type Props = {
   onClose(): void;
 };
 
+/** The dialog that adds or edits an override. An override with another identifier would be another override. */
 export function OverrideDialog({ namespace, override, onClose }: Props) {
   const [identifier, setIdentifier] = useState(override?.identifier ?? "");
   const [draft, setDraft] = useState(() => draftOf(override && { ...override, name: "override" }));
@@ -26,7 +27,6 @@ export function OverrideDialog({ namespace, override, onClose }: Props) {
   return (
     <FormDialog
       title={override === undefined ? "Add an override" : "Edit the override"}
-      open
       onClose={onClose}
       submit="Save"
       busy={set.isPending}
@@ -34,13 +34,19 @@ export function OverrideDialog({ namespace, override, onClose }: Props) {
       fields={["identifier", "limit", "duration"]}
       onSubmit={save}
     >
-      <TextField
-        label="Identifier"
-        value={identifier}
-        onChange={setIdentifier}
-        hint="Or a pattern, in which * stands for any text"
-        error={flawAt(set.error, "identifier")}
-      />
+      {override === undefined ? (
+        <TextField
+          label="Identifier"
+          value={identifier}
+          onChange={setIdentifier}
+          hint="Or a pattern, in which * stands for any text. An override that it already has is replaced."
+          error={flawAt(set.error, "identifier")}
+        />
+      ) : (
+        <p>
+          For <code dir="auto">{identifier}</code>
+        </p>
+      )}
       <div className="fields">
         <WindowFields
           draft={draft}

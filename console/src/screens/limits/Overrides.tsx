@@ -1,9 +1,9 @@
 import { useState } from "react";
 import type { Item } from "../../data/api.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useOperation } from "../../data/queries.ts";
 import { number, span } from "../../data/time.ts";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { Card, Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Table } from "../../parts/Table.tsx";
@@ -60,6 +60,9 @@ export function Overrides({ namespace }: { namespace: string }) {
           ]}
         />
       )}
+      {data?.pagination?.hasMore === true ? (
+        <p className="soft small">These are the first 100. “Which limit applies?” finds the others.</p>
+      ) : null}
       {open === undefined ? null : (
         <OverrideDialog namespace={namespace} override={open.override} onClose={() => setOpen(undefined)} />
       )}
@@ -68,26 +71,25 @@ export function Overrides({ namespace }: { namespace: string }) {
 }
 
 function RemoveOverride({ namespace, identifier }: { namespace: string; identifier: string }) {
-  const [open, setOpen] = useState(false);
-  const remove = useChange("ratelimit.deleteOverride", () => setOpen(false));
+  const [isOpen, setOpen] = useState(false);
   return (
     <>
       <Button small kind="danger" needs="ratelimit.<id>.delete_override" onClick={() => setOpen(true)}>
         Delete
       </Button>
-      <ConfirmDialog
-        title="Delete this override?"
-        open={open}
-        onClose={() => setOpen(false)}
-        submit="Delete"
-        busy={remove.isPending}
-        error={remove.error}
-        onConfirm={() => remove.mutate({ namespace, identifier })}
-      >
-        <p>
-          <code dir="auto">{identifier}</code> then has the limit that its requests name.
-        </p>
-      </ConfirmDialog>
+      {isOpen ? (
+        <ConfirmDialog
+          title="Delete this override?"
+          onClose={() => setOpen(false)}
+          submit="Delete"
+          operation="ratelimit.deleteOverride"
+          input={{ namespace, identifier }}
+        >
+          <p>
+            <code dir="auto">{identifier}</code> then has the limit that its requests name.
+          </p>
+        </ConfirmDialog>
+      ) : null}
     </>
   );
 }

@@ -22,11 +22,10 @@ export function CreateRole() {
         <RoleDialog
           title="Create a role"
           submit="Create"
-          value={{ name: "", description: "", permissions: [] }}
           onClose={() => setOpen(false)}
           busy={create.isPending}
           error={create.error}
-          onSave={create.mutate}
+          onSave={({ name = "", ...rest }) => create.mutate({ name, ...rest })}
         />
       ) : null}
     </>

@@ -1,21 +1,22 @@
 import { useState } from "react";
 import { useChange } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
-import { RoleDialog, type RoleFields } from "./RoleDialog.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
+import { type RoleChange, RoleDialog } from "./RoleDialog.tsx";
 import type { Role } from "./role.ts";
 
-export function RoleActions({ role: { id, name, description = "", permissions = [] } }: { role: Role }) {
+export function RoleActions({ role }: { role: Role }) {
+  const { id, name } = role;
   const [open, setOpen] = useState<"edit" | "delete">();
   const close = () => setOpen(undefined);
   const update = useChange("permissions.updateRole");
   const set = useChange("permissions.setRolePermissions", close);
-  const remove = useChange("permissions.deleteRole", close);
-  const save = (fields: RoleFields) =>
-    update.mutate(
-      { role: id, name: fields.name, description: fields.description },
-      { onSuccess: () => set.mutate({ role: id, permissions: fields.permissions }) },
-    );
+  /** Calls only what the change needs: the two calls need different permissions. */
+  const save = ({ permissions, ...texts }: RoleChange) => {
+    const finish = () => (permissions === undefined ? close() : set.mutate({ role: id, permissions }));
+    if (texts.name === undefined && texts.description === undefined) finish();
+    else update.mutate({ role: id, ...texts }, { onSuccess: finish });
+  };
   return (
     <>
       <Button
@@ -36,25 +37,25 @@ export function RoleActions({ role: { id, name, description = "", permissions = 
         <RoleDialog
           title="Edit the role"
           submit="Save"
-          value={{ name, description, permissions: permissions.map(({ slug }) => slug) }}
+          role={role}
           onClose={close}
           busy={update.isPending || set.isPending}
           error={update.error ?? set.error}
           onSave={save}
         />
       ) : null}
-      <ConfirmDialog
-        title="Delete this role?"
-        open={open === "delete"}
-        onClose={close}
-        submit="Delete"
-        name={name}
-        busy={remove.isPending}
-        error={remove.error}
-        onConfirm={() => remove.mutate({ role: id })}
-      >
-        <p>Every key with this role loses the permissions that the role gives.</p>
-      </ConfirmDialog>
+      {open === "delete" ? (
+        <ConfirmDialog
+          title="Delete this role?"
+          onClose={close}
+          submit="Delete"
+          name={name}
+          operation="permissions.deleteRole"
+          input={{ role: id }}
+        >
+          <p>Every key with this role loses the permissions that the role gives.</p>
+        </ConfirmDialog>
+      ) : null}
     </>
   );
 }

@@ -1,46 +1,58 @@
 import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
+import { bound } from "../../parts/bound.ts";
 import { FormDialog } from "../../parts/Dialog.tsx";
 import { TextField } from "../../parts/fields.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
+import type { Role } from "./role.ts";
 
-export type RoleFields = { name: string; description: string; permissions: string[] };
+/** What the user has changed. What is undefined stays unchanged. */
+export type RoleChange = {
+  name: string | undefined;
+  description: string | undefined;
+  permissions: string[] | undefined;
+};
 
 type Props = {
   title: string;
   submit: string;
-  value: RoleFields;
+  /** the role to edit; omitted: a new one */
+  role?: Partial<Role>;
   onClose(): void;
   busy: boolean;
   error: unknown;
-  onSave(fields: RoleFields): void;
+  onSave(change: RoleChange): void;
 };
 
-export function RoleDialog({ value, onSave, error, ...dialog }: Props) {
-  const [name, setName] = useState(value.name);
-  const [description, setDescription] = useState(value.description);
-  const [permissions, setPermissions] = useState(value.permissions.join("\n"));
+type Draft = { name: string; description: string; permissions: string };
+
+function draftOf({ name = "", description = "", permissions = [] }: Partial<Role>): Draft {
+  return { name, description, permissions: permissions.map(({ slug }) => slug).join("\n") };
+}
+
+/** The dialog that creates or edits a role. */
+export function RoleDialog({ role = {}, onSave, error, ...dialog }: Props) {
+  const [typed, setTyped] = useState<Partial<Draft>>({});
+  const field = bound(
+    { ...draftOf(role), ...typed },
+    (change) => setTyped({ ...typed, ...change }),
+    (at) => flawAt(error, at),
+  );
+  const { name, description, permissions } = typed;
+  const slugs = permissions === undefined ? undefined : itemsIn(permissions);
   return (
     <FormDialog
       {...dialog}
-      open
       error={error}
       fields={["name", "description", "permissions"]}
-      onSubmit={() => onSave({ name, description, permissions: itemsIn(permissions) })}
+      onSubmit={() => onSave({ name, description, permissions: slugs })}
     >
-      <TextField label="Name" value={name} onChange={setName} error={flawAt(error, "name")} />
-      <TextField
-        label="Description"
-        value={description}
-        onChange={setDescription}
-        error={flawAt(error, "description")}
-      />
+      <TextField label="Name" {...field("name")} />
+      <TextField label="Description" {...field("description")} />
       <ListField
         label="Permissions"
-        value={permissions}
-        onChange={setPermissions}
+        {...field("permissions")}
         hint="One on each line. Permissions that do not exist yet are created."
-        error={flawAt(error, "permissions")}
       />
     </FormDialog>
   );

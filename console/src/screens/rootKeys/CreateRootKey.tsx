@@ -1,8 +1,10 @@
 import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
-import { useChange, useOperation } from "../../data/queries.ts";
+import { useChange, useChoices } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
+import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { ExpiryField, expiryOf } from "../../parts/ExpiryField.tsx";
 import { SelectField, TextField } from "../../parts/fields.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
 import { isForApi, type Preset, permissionsOf, presets } from "./presets.ts";
@@ -14,12 +16,12 @@ const empty: Draft = { name: "", expires: "", preset: "verify", apiId: "", permi
 export function CreateRootKey() {
   const [draft, setDraft] = useState<Draft>();
   const [secret, setSecret] = useState<string>();
-  const apis = useOperation("apis.listApis", { limit: 100 }, { enabled: draft !== undefined });
+  const apis = useChoices("apis.listApis", draft !== undefined);
   const create = useChange("rootKeys.createKey", ({ key }) => {
     setDraft(undefined);
     setSecret(key);
   });
-  const apiId = draft?.apiId || (apis.data?.data[0]?.id ?? "");
+  const apiId = draft?.apiId || (apis.data?.[0]?.id ?? "");
   const start = () => {
     create.reset();
     setDraft(empty);
@@ -32,7 +34,6 @@ export function CreateRootKey() {
       {draft === undefined ? null : (
         <FormDialog
           title="Create a root key"
-          open
           onClose={() => setDraft(undefined)}
           submit="Create"
           busy={create.isPending}
@@ -43,7 +44,7 @@ export function CreateRootKey() {
           <Fields
             draft={{ ...draft, apiId }}
             onChange={(change) => setDraft({ ...draft, ...change })}
-            apis={(apis.data?.data ?? []).map(({ id, name }) => [id, name] as const)}
+            apis={(apis.data ?? []).map(({ id, name }) => [id, name] as const)}
             error={create.error}
           />
         </FormDialog>
@@ -57,7 +58,7 @@ function inputOf({ name, expires, preset, apiId, permissions }: Draft) {
   return {
     permissions: preset === "own" ? itemsIn(permissions) : permissionsOf(preset, apiId),
     ...(name === "" ? {} : { name }),
-    ...(expires === "" ? {} : { expires: new Date(expires).getTime() }),
+    ...expiryOf(expires),
   };
 }
 
@@ -70,46 +71,25 @@ type FieldsProps = {
 
 function Fields({ draft, onChange, apis, error }: FieldsProps) {
   const { preset } = draft;
+  const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <>
-      <TextField
-        label="Name"
-        value={draft.name}
-        onChange={(name) => onChange({ name })}
-        error={flawAt(error, "name")}
-      />
+      <TextField label="Name" {...field("name")} />
       <SelectField
         label="Allowed to"
-        value={preset}
-        onChange={(value) => onChange({ preset: value as Preset })}
+        {...field("preset")}
         options={presets}
         error={preset === "own" ? undefined : flawAt(error, "permissions")}
       />
-      {isForApi(preset) ? (
-        <SelectField
-          label="API"
-          value={draft.apiId}
-          onChange={(apiId) => onChange({ apiId })}
-          options={apis}
-        />
-      ) : null}
+      {isForApi(preset) ? <SelectField label="API" {...field("apiId")} options={apis} /> : null}
       {preset === "own" ? (
         <ListField
           label="Permissions"
-          value={draft.permissions}
-          onChange={(permissions) => onChange({ permissions })}
+          {...field("permissions")}
           hint="One on each line, such as api.*.verify_key"
-          error={flawAt(error, "permissions")}
         />
       ) : null}
-      <TextField
-        label="Expires"
-        kind="datetime-local"
-        value={draft.expires}
-        onChange={(expires) => onChange({ expires })}
-        hint="Empty: never"
-        error={flawAt(error, "expires")}
-      />
+      <ExpiryField {...field("expires")} />
       {preset === "all" && draft.expires === "" ? (
         <p className="note warn">
           <strong>Every permission, without an expiry</strong>

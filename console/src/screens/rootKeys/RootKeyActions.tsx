@@ -1,55 +1,55 @@
 import { useState } from "react";
-import { useChange } from "../../data/queries.ts";
 import { Button } from "../../parts/Button.tsx";
-import { ConfirmDialog } from "../../parts/Dialog.tsx";
+import { ChangeButton } from "../../parts/ChangeButton.tsx";
+import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { RerollRootKey } from "./RerollRootKey.tsx";
 import type { RootKey } from "./rootKey.ts";
 
 export function RootKeyActions({ row: { keyId, name, enabled } }: { row: RootKey }) {
   const [open, setOpen] = useState<"revoke" | "disable" | "reroll">();
   const close = () => setOpen(undefined);
-  const update = useChange("rootKeys.updateKey", close);
-  const remove = useChange("rootKeys.deleteKey", close);
+  const needs = "root_key.<id>.update_root_key";
   return (
     <span className="row">
-      <Button
-        small
-        needs="root_key.<id>.update_root_key"
-        busy={update.isPending}
-        onClick={() => (enabled ? setOpen("disable") : update.mutate({ keyId, enabled: true }))}
-      >
-        {enabled ? "Disable" : "Enable"}
-      </Button>
-      <Button small needs="root_key.<id>.update_root_key" onClick={() => setOpen("reroll")}>
+      {enabled ? (
+        <Button small needs={needs} onClick={() => setOpen("disable")}>
+          Disable
+        </Button>
+      ) : (
+        <ChangeButton small needs={needs} operation="rootKeys.updateKey" input={{ keyId, enabled: true }}>
+          Enable
+        </ChangeButton>
+      )}
+      <Button small needs={needs} onClick={() => setOpen("reroll")}>
         Reroll
       </Button>
       <Button small kind="danger" needs="root_key.<id>.delete_root_key" onClick={() => setOpen("revoke")}>
         Revoke
       </Button>
       {open === "reroll" ? <RerollRootKey keyId={keyId} onClose={close} /> : null}
-      <ConfirmDialog
-        title="Disable this root key?"
-        open={open === "disable"}
-        onClose={close}
-        submit="Disable"
-        busy={update.isPending}
-        error={update.error}
-        onConfirm={() => update.mutate({ keyId, enabled: false })}
-      >
-        <p>Programs and sessions that use it are refused until it is enabled again.</p>
-      </ConfirmDialog>
-      <ConfirmDialog
-        title="Revoke this root key?"
-        open={open === "revoke"}
-        onClose={close}
-        submit="Revoke"
-        name={name ?? keyId}
-        busy={remove.isPending}
-        error={remove.error}
-        onConfirm={() => remove.mutate({ keyId })}
-      >
-        <p>Programs and sessions that use this root key will be refused. You cannot undo this.</p>
-      </ConfirmDialog>
+      {open === "disable" ? (
+        <ConfirmDialog
+          title="Disable this root key?"
+          onClose={close}
+          submit="Disable"
+          operation="rootKeys.updateKey"
+          input={{ keyId, enabled: false }}
+        >
+          <p>Programs and sessions that use it are refused until it is enabled again.</p>
+        </ConfirmDialog>
+      ) : null}
+      {open === "revoke" ? (
+        <ConfirmDialog
+          title="Revoke this root key?"
+          onClose={close}
+          submit="Revoke"
+          name={name ?? keyId}
+          operation="rootKeys.deleteKey"
+          input={{ keyId }}
+        >
+          <p>Programs and sessions that use this root key will be refused. You cannot undo this.</p>
+        </ConfirmDialog>
+      ) : null}
     </span>
   );
 }

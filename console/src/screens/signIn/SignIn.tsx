@@ -29,7 +29,7 @@ export function SignIn({ onSignedIn, problem }: Props & { problem: unknown }) {
 /** A dialog over the page for signing in again. The page below keeps what was typed. */
 export function SignInAgain({ onSignedIn, onLeave }: Props & { onLeave(): void }) {
   return (
-    <Dialog title="The session has ended" open onClose={onLeave} dismissible={false}>
+    <Dialog title="The session has ended" onClose={onLeave} dismissible={false}>
       <p className="soft">Sign in again to continue. What you typed is still there.</p>
       <SignInForm onSignedIn={onSignedIn} />
     </Dialog>

@@ -2,6 +2,7 @@ import type { Input } from "../../data/api.ts";
 import { type Filters, useFilters } from "../../data/filters.ts";
 import { useOperation } from "../../data/queries.ts";
 import { AsCode } from "../../parts/AsCode.tsx";
+import { numberIn } from "../../parts/limitDrafts.ts";
 import { Loading, Page } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Explanation } from "./Explanation.tsx";
@@ -45,6 +46,6 @@ function inputOf(filters: Filters): Input<"keys.explain"> | undefined {
   return {
     ...(keyHash === undefined ? { keyId: keyId ?? "" } : { keyHash }),
     ...(permissions === undefined ? {} : { permissions }),
-    ...(cost === undefined ? {} : { credits: { cost: Number(cost) } }),
+    ...(cost === undefined ? {} : { credits: { cost: numberIn(cost) } }),
   };
 }

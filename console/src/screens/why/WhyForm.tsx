@@ -68,7 +68,9 @@ export function WhyForm({ error, busy, onAgain }: Props) {
   );
 }
 
-/** Returns the id or the hash of the key that the text names. A text that is not an id may be a secret, so it is hashed. */
+/**
+ * Returns the id or the hash of the key that the text names. A text that is not an id may be a secret, so it is hashed.
+ */
 async function nameOf(text: string): Promise<{ keyId: string } | { keyHash: string }> {
   return kindOf(text).kind === "id" ? { keyId: text } : { keyHash: await hashKey(text) };
 }

@@ -204,7 +204,8 @@ function addPage(cells: Cells): boolean {
   if (!claim(cells.budget, PAGE_BYTES)) return false;
   const view = new DataView(new ArrayBuffer(BUFFER_BYTES));
   const number = cells.gone.pop() ?? cells.pages.length;
-  // The number 0 means "no cell", so cell 0 must never be allocated: it counts as used. So the first page is never freed.
+  // The number 0 means "no cell", so cell 0 must never be allocated: it counts as used. So the first page is
+  // never freed.
   const used = number === 0 ? 1 : 0;
   cells.pages[number] = { view, used, firstFree: 0, fresh: used };
   cells.current = number;

@@ -44,16 +44,16 @@ const TIDY_CELLS = 128;
 /** When memory is short, the next 1,024 cells are searched for counters that have run out. Those are evicted first. */
 const RUN_OUT_CELLS = 1024;
 /**
- * If that search finds none, this many cells are searched for counters that are among the least filled, which takes
- * about a millisecond. If this finds none either, the next counters are evicted, however full they are.
+ * If none of these counters has run out, this many cells are searched for counters that are among the least filled, which
+ * takes about a millisecond. If there are none of those either, the next counters are evicted, however full they are.
  */
 const LIVE_CELLS = 32_768;
 /** the maximum number of counters that are evicted at once */
 const BATCH = 32;
 
 /**
- * Creates a counter. The caller has checked that no counter has this key. Every 16th call also evicts counters that have
- * run out, so that no timer has to do it.
+ * Creates a counter. The caller has checked that no counter has this key. Every 16th call also evicts counters that
+ * have run out, so that no timer has to do it.
  */
 export function createCounter(store: Store, key: string, durationMs: number): Counter {
   store.created += 1;
@@ -85,7 +85,9 @@ export function makeRoom(store: Store, onEvict: (count: number, live: boolean) =
   );
 }
 
-/** Evicts up to `most` counters in the next `cells` cells for which `goes` returns true. Returns how many it evicted. */
+/**
+ * Evicts up to `most` counters in the next `cells` cells for which `goes` returns true. Returns how many it evicted.
+ */
 function forgetWhere(store: Store, most: number, cells: number, goes: (counter: Counter) => boolean): number {
   let count = 0;
   sweepCells(store.cells, cells, (counter) => {
@@ -98,8 +100,9 @@ function forgetWhere(store: Store, most: number, cells: number, goes: (counter: 
 }
 
 /**
- * Returns whether a counter no longer counts anything. If its costs were given back before they ran out, the result is
- * false until the journal has recorded that. If the counter were evicted before, a restart would restore the costs.
+ * Returns whether a counter no longer counts anything and may be evicted. If its costs were given back before they ran
+ * out, the result is false until the journal has recorded that they were given back. Otherwise a restart would restore
+ * the costs of the evicted counter.
  */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: Counter): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;
@@ -170,8 +173,8 @@ function lowestLevel({ counts, counters }: Levels): number {
 }
 
 /**
- * Returns the level of a counter: the more of its limit is used, the higher. The limit is stored with only 24 bits, so a
- * counter that is less than a millionth below its limit counts as exhausted.
+ * Returns the level of a counter: the more of its limit is used, the higher. The limit is stored with only 24 bits, so
+ * a counter that is less than a millionth below its limit counts as exhausted.
  */
 function levelOf(used: number, limit: number): number {
   if (used === 0) return 1;

@@ -48,7 +48,9 @@ function look(counters: MemoryCounters, window: Window): WindowState | undefined
   return counters.hit([{ ...window, cost: 0 }]).windows[0];
 }
 
-/** Passes `see` the counters that a restart would restore if the process were killed now. Keeps the journal unchanged. */
+/**
+ * Passes `see` the counters that a restart would restore if the process were killed now. Keeps the journal unchanged.
+ */
 async function afterKill<T>(see: (counters: JournaledCounters) => T): Promise<T> {
   const copy = join(mkdtempSync(join(folder, "kill-")), "counters");
   for (const end of ["", ".new"]) if (existsSync(path + end)) copyFileSync(path + end, copy + end);

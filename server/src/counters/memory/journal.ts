@@ -52,10 +52,10 @@ const SPARE_BYTES = 2 ** 20;
 const BATCHES_PER_TICK = 64;
 
 /**
- * Creates counters in memory with a journal, and restores the counters that are in the journal. After a restart, windows
- * longer than a minute continue: after `close` with everything they counted, after a kill with what the last tick has
- * recorded. Shorter windows start empty. Hits from before the restart cannot be given back. Only one process at a time
- * may use the file.
+ * Creates counters in memory with a journal, and restores the counters that are in the journal. After a restart,
+ * windows longer than a minute continue: after `close` with everything they counted, after a kill with what the last
+ * tick has recorded. Shorter windows start empty. Hits from before the restart cannot be given back. Only one process
+ * at a time may use the file.
  */
 export async function journaledCounters(options: JournalOptions): Promise<JournaledCounters> {
   const counters = memoryCounters({ ...options, recordAboveMs: MINUTE_MS });
@@ -174,7 +174,9 @@ async function beginSuccessor(journal: Journal): Promise<void> {
   await write(file, HEADER);
 }
 
-/** Writes up to `batches` batches to the successor. When all counters are written, the successor replaces the journal. */
+/**
+ * Writes up to `batches` batches to the successor. When all counters are written, the successor replaces the journal.
+ */
 async function continueSuccessor(journal: Journal, batches: number): Promise<void> {
   const { successor } = journal;
   if (successor === undefined) return;

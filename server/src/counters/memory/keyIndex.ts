@@ -21,8 +21,8 @@ import {
 } from "./cells.ts";
 
 /**
- * A hash table that finds counters by their keys. Each new counter splits one bucket in two (linear hashing), so no call
- * has to wait while the whole table is rebuilt. Only this file uses the fields.
+ * A hash table that finds counters by their keys. Each new counter splits one bucket in two (linear hashing), so no
+ * call has to wait while the whole table is rebuilt. Only this file uses the fields.
  */
 export type KeyIndex = {
   readonly cells: Cells;
@@ -159,8 +159,8 @@ function addPage(index: KeyIndex): boolean {
 const MAX_KEY_LENGTH = 16_384;
 
 /**
- * A key as 32-bit words. The first word has the key's length, and whether its characters have 8 or 16 bits. Each further
- * word has four characters of 8 bits or two of 16 bits.
+ * A key as 32-bit words. The first word has the key's length, and whether its characters have 8 or 16 bits. Each
+ * further word has four characters of 8 bits or two of 16 bits.
  */
 export type PackedKey = { readonly words: Uint32Array; key: string; count: number; hash: number };
 

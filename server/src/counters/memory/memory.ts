@@ -62,8 +62,9 @@ const MIN_BYTES = 256 * 1024;
 
 /**
  * Creates counters in the memory of this process, outside the heap that the garbage collector manages. A counter takes
- * 132 bytes if its log has one entry, and at most 1,000 bytes with 62 entries, the most that a log has (`slidingLog.ts`).
- * Durations are at most 2³² - 1 ms. A hit throws a RangeError if the key of its counter has more than 16,384 characters.
+ * 132 bytes if its log has one entry, and at most 1,000 bytes with 62 entries, the most that a log has
+ * (`slidingLog.ts`). Durations are at most 2³² - 1 ms. A hit throws a RangeError if the key of its counter has more
+ * than 16,384 characters.
  */
 export function memoryCounters(options: MemoryOptions): MemoryCounters {
   const { nowMs, maxBytes, onEvict = () => {}, recordAboveMs = Infinity } = options;

@@ -212,8 +212,8 @@ function add(view: DataView, at: number, amount: number): void {
   view.setFloat64(at, view.getFloat64(at, true) + amount, true);
 }
 
-// The closed entries of a counter are a queue in a ring of cells. The time of an entry is stored modulo 2³² ms. The whole
-// time follows from LAST, the time of the counter's newest cost, which is less than 2³² ms later.
+// The closed entries of a counter are a queue in a ring of cells. The time of an entry is stored modulo 2³² ms. The
+// whole time follows from LAST, the time of the counter's newest cost, which is less than 2³² ms later.
 
 /** Appends an entry. Allocates a new cell if the last one is full. */
 function pushEntry(cells: Cells, counter: Counter, lastMs: number, cost: number): void {

@@ -118,9 +118,10 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
 const steps = 5;
 
 /**
- * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls. Five times per deadline, it
- * checks whether every call that had been sent five checks ago has its reply. Replies arrive in the order of the calls,
- * so counting is enough. While the event loop is blocked, this process cannot read replies, and no check runs either.
+ * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls. Five times per
+ * deadline, it checks whether every call that had been sent five checks ago has its reply. Replies arrive in the
+ * order of the calls, so counting is enough. While the event loop is blocked, this process cannot read replies, and
+ * no check runs either.
  */
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;

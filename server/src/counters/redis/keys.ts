@@ -9,8 +9,8 @@ export function counterKeyIn(window: Window): string {
 }
 
 function redisKey(workspaceId: string, key: string): string {
-  // Keys are sent in UTF-8, which replaces every half of a surrogate pair by the same character. So two keys that differ
-  // only in such a half would become equal.
+  // Keys are sent in UTF-8, which replaces every half of a surrogate pair by the same character. So two keys that
+  // differ only in such a half would become equal.
   const sent = key.isWellFormed() ? `c:${key}` : `u:${Buffer.from(key, "utf16le").toString("base64")}`;
   return `latchkey:{${workspaceId}}${sent}`;
 }

@@ -2,8 +2,8 @@ import { type Ask, type Connection, connectRedis, within } from "./connection.ts
 import { RedisRefused, RedisUnavailable, refusalOf, textOf } from "./faults.ts";
 
 /**
- * A link to Redis has one connection at a time, and replaces it when it has failed. Until the next one works, the link is
- * down: calls fail at once, so that no caller waits. Replies arrive in the order of the calls.
+ * A link to Redis has one connection at a time, and replaces it when it has failed. Until the next one works, the link
+ * is down: calls fail at once, so that no caller waits. Replies arrive in the order of the calls.
  */
 export type RedisLink = {
   /**

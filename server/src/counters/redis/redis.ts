@@ -31,7 +31,9 @@ export type RedisOptions = {
   /** the maximum memory for counters while Redis is unreachable */
   maxLocalBytes: number;
   newId(): string;
-  /** Called when Redis may have lost counters. A lost counter starts at zero again, so its limit may be granted twice. */
+  /**
+   * Called when Redis may have lost counters. A lost counter starts at zero again, so its limit may be granted twice.
+   */
   onLoss(): void;
   /** Called for each decision that was made without Redis. */
   onLocalDecision(): void;

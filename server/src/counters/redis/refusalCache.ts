@@ -10,8 +10,8 @@ const mostKnown = 10_000;
  * Remembers refusals, and repeats them without asking Redis, so that a flood of calls on an exhausted limit does not
  * reach Redis.
  *
- * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of the
- * reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
+ * Only the refusal of a window whose limit is used up is repeated: nothing more can be counted there, so the time of
+ * the reset stays the same. It is repeated until the first cost stops counting, but for at most duration/60. If another
  * process gives back a cost meanwhile, this process refuses for up to duration/60 too long, as counters may do anyway.
  * Refusals of calls with several windows are not repeated, since the states of the other windows would be missing.
  */
@@ -49,7 +49,7 @@ export function knownExhausted(monotonicMs: () => number) {
       const [window] = windows;
       const [state] = hit.windows;
       if (hit.passed || windows.length !== 1 || window === undefined || state?.remaining !== 0) return;
-      if (known.size >= mostKnown) known.clear(); // loses nothing: the next call asks Redis, which refuses again
+      if (known.size >= mostKnown) known.clear(); // no refusal is lost: the next calls ask Redis, which refuses them again
       const { limit, cost, durationMs } = window;
       // 1 ms less, since Redis's clock and this process's clock are rounded to whole milliseconds at different moments
       const untilMs = askedAtMs + Math.min(changesInMs - 1, Math.floor(durationMs / 60));

@@ -8,11 +8,12 @@ function script(text: string): Script {
 }
 
 /**
- * The beginning of each script: it reads and writes a counter. A counter is one string: its entries of 20 bytes each,
- * oldest first, then 12 bytes with the sum of all costs and the number of takes (costs that were added). An entry has
- * the time when it began (µs, also its id), the time from then to its last cost (ms), and its cost. As in the memory
- * backend, a cost joins the newest entry if that entry began at most duration/60 ago, and an entry counts until
- * `duration` after its last cost. So there are at most 62 entries, and a hit reads only the newest and the expired ones.
+ * The beginning of each script: it reads and writes a counter. A counter is one string: its entries of 20 bytes
+ * each, oldest first, then 12 bytes with the sum of all costs and the number of takes (costs that were added). An
+ * entry has the time when it began (µs, also its id), the time from then to its last cost (ms), and its cost. As in
+ * the memory backend, a cost joins the newest entry if that entry began at most duration/60 ago, and an entry counts
+ * until `duration` after its last cost. So there are at most 62 entries, and a hit reads only the newest and the
+ * expired ones.
  *
  * The scripts use the clock of Redis. Only tests pass another time in ARGV[1], and even then Redis expires keys by its
  * own clock. If the clock was set back, all entries are moved back by the same amount, so that none is in the future.
@@ -88,8 +89,8 @@ end
 `;
 
 /**
- * The part of a script that decides the windows of a call one after the other. If several windows have the same counter,
- * each sees what the windows before it would take.
+ * The part of a script that decides the windows of a call one after the other. If several windows have the same
+ * counter, each sees what the windows before it would take.
  */
 const judging = `
 local us = clock()

@@ -45,9 +45,9 @@ export const betterAuthTables: readonly WantedTable[] = [
 ];
 
 /**
- * Reads the keys of better-auth's api-key plugin (1.7) from SQLite, PostgreSQL or a MySQL dump. The plugin hashes keys as
- * Latchkey does. Each of its configurations becomes an api, each user or organization an identity, and each action on a
- * resource a permission.
+ * Reads the keys of better-auth's api-key plugin (1.7) from SQLite, PostgreSQL or a MySQL dump. The plugin hashes keys
+ * as Latchkey does. Each of its configurations becomes an api, each user or organization an identity, and each action
+ * on a resource a permission.
  */
 export async function* readBetterAuth(
   database: ForeignDatabase,
@@ -129,8 +129,8 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * The credits of a key. If the plugin refills them after an interval, they become a quota whose period begins with the first
- * use, and whose current period has the units that are left.
+ * The credits of a key. If the plugin refills them after an interval, they become a quota whose period begins with the
+ * first use, and whose current period has the units that are left.
  */
 function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): KeyRecord["balance"] {
   const remaining = numberOf(row["remaining"]);

@@ -158,7 +158,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line>
     if (cells.length === 1 && cells[0] === "") continue;
     if (cells.length !== header.length) {
       throw new DocumentError(
-        `Line ${number}: it has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
+        `Line ${number} has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
       );
     }
     const named = header.map((name, index) => [name, cells[index]] as const);
@@ -179,7 +179,9 @@ function headerOf(cells: readonly string[]): Column[] {
 
 const longestRow = 1024 * 1024;
 
-/** Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled. */
+/**
+ * Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled.
+ */
 async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";

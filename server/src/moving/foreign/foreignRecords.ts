@@ -17,8 +17,8 @@ export type Reading = {
 export type KeyRecord = Extract<DocumentRecord, { type: "key" }>;
 
 /**
- * Derives a record's id from names of the other product, so that a second import finds the same record. The id depends on the
- * workspace too, because ids are unique in the whole database.
+ * Derives a record's id from names of the other product, so that a second import finds the same record. The id depends
+ * on the workspace too, because ids are unique in the whole database.
  */
 export function derivedId({ workspaceId }: Reading, prefix: string, ...names: readonly string[]): string {
   const digest = createHash("sha256")
@@ -30,9 +30,8 @@ export function derivedId({ workspaceId }: Reading, prefix: string, ...names: re
 const pageSize = 500;
 
 /**
- * Reads all rows of a table page by page, in the order of the column `by`, whose values are unique. Rows with a null in that
- * column are omitted.
- * Errors: `DocumentError` if the column has numbers that the driver has rounded.
+ * Reads all rows of a table page by page, in the order of the column `by`, whose values are unique. Rows with a null in
+ * that column are omitted. Errors: `DocumentError` if the column has numbers that the driver has rounded.
  */
 export async function* allRows(
   database: ForeignDatabase,
@@ -87,7 +86,8 @@ export function timeOf(value: unknown): number | undefined {
 }
 
 /**
- * Whether a key's expiry cannot be read. Such a key must not be imported, because it would never expire. Adds a note about it.
+ * Whether a key's expiry cannot be read. Such a key must not be imported, because it would never expire. Adds a note
+ * about it.
  */
 export function hasWrongExpiry(key: string, expiry: unknown, note: Reading["note"]): boolean {
   if (expiry === null || expiry === undefined || expiry === "" || timeOf(expiry) !== undefined) return false;
@@ -119,7 +119,9 @@ function parsedJson(text: string): unknown {
 
 const externalIdForm = /^[a-zA-Z0-9_.-]{1,255}$/;
 
-/** The identity for a user of the other product; undefined, with a note, if the user's id is not a valid external id. */
+/**
+ * The identity for a user of the other product; undefined, with a note, if the user's id is not a valid external id.
+ */
 export function identityOf(product: string, userId: string, reading: Reading): DocumentRecord | undefined {
   const id = identityIdOf(product, userId, reading);
   if (id !== null) return { type: "identity", id, externalId: userId };

@@ -146,7 +146,9 @@ function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
   };
 }
 
-/** The api's defaults for new keys. A default that Latchkey does not allow is omitted, so that the api can be imported. */
+/**
+ * The api's defaults for new keys. A default that Latchkey does not allow is omitted, so that the api can be imported.
+ */
 function defaultsOf(row: ForeignRow, { note }: Reading) {
   const prefix = textOf(row["default_prefix"]);
   const bytes = numberOf(row["default_bytes"]);
@@ -227,7 +229,9 @@ function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
   return hasWrongExpiry(id, row["expires"], note) ? undefined : hash;
 }
 
-/** When a key was last used. These records come after those of all keys, because an import writes one type at a time. */
+/**
+ * When a key was last used. These records come after those of all keys, because an import writes one type at a time.
+ */
 function lastUsesOf(row: ForeignRow): DocumentRecord[] {
   const atMs = timeOf(row["last_used_at"]) ?? 0;
   const isImported = hashOf(row, () => {}) !== undefined;

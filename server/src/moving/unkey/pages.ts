@@ -18,8 +18,8 @@ const envelope = z.object({
 });
 
 /**
- * Calls an operation of the other server and returns the response's `data`. Retries a call that failed for a temporary reason.
- * Errors: `DocumentError` if the call fails in the end, or if the response has an unexpected form.
+ * Calls an operation of the other server and returns the response's `data`. Retries a call that failed for a temporary
+ * reason. Errors: `DocumentError` if the call fails in the end, or if the response has an unexpected form.
  */
 export async function readData<T extends z.ZodType>(
   source: UnkeySource,

@@ -22,9 +22,8 @@ export type UnkeyImport = {
 const pageSize = 100;
 
 /**
- * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys, as records
- * in the order of a document.
- * Errors: `DocumentError` if a call to the other server fails.
+ * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys, as
+ * records in the order of a document. Errors: `DocumentError` if a call to the other server fails.
  */
 export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
   const { source, apiIds, namespaces } = options;
@@ -132,7 +131,10 @@ async function* keysOf(
   }
 }
 
-/** Returns a function that creates valid records. Fields that the API does not return get the stored value, or a default. */
+/**
+ * Returns a function that creates valid records. Fields that the API does not return get the stored value, or
+ * a default.
+ */
 function entryMaker({ target, onFlaw }: UnkeyImport): EntriesOf {
   let line = 0;
   return async function* (type, shown) {

@@ -22,8 +22,8 @@ export function limitRecords(limits: readonly ShownLimit[]): object[] {
 }
 
 /**
- * The record for a key that the other server returned. Fields that the API does not return keep their stored values, above all
- * the hash, which a verification may have supplied since an earlier import.
+ * The record for a key that the other server returned. Fields that the API does not return keep their stored values,
+ * above all the hash, which a verification may have supplied since an earlier import.
  */
 export function keyRecord(
   shown: ShownKey,

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-/** The schemas of Unkey's responses. Bounds are not checked here, because the records that are created from them are validated. */
+/**
+ * The schemas of Unkey's responses. Bounds are not checked here, because the records that are created from them
+ * are validated.
+ */
 const text = z.string().max(65_536);
 const count = z.int().min(0);
 

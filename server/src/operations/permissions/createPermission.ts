@@ -3,15 +3,15 @@ import { quoted } from "../../domain/location.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
 import { insertPermission } from "../../storage/queries/permissions.ts";
-import { permissionSlug } from "../shared/permissions.ts";
-import { description, storedId, text } from "../shared/values.ts";
+import { permissionName, permissionSlug } from "../shared/permissions.ts";
+import { description, storedId } from "../shared/values.ts";
 
 export const createPermission = operation({
   name: "permissions.createPermission",
   summary: "Create a permission",
   permission: "rbac.*.create_permission",
   input: z.strictObject({
-    name: text(1, 512).describe("A name for people, such as `Read documents`. It need not be unique."),
+    name: permissionName,
     slug: permissionSlug,
     description: description.optional(),
   }),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isNameLikeId } from "../../domain/ids.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation } from "../../operation.ts";
-import { findRole, setRoleGone } from "../../storage/queries/roles.ts";
+import { findRoleId, setRoleGone } from "../../storage/queries/roles.ts";
 import { roleRef } from "../shared/roles.ts";
 
 export const deleteRole = operation({
@@ -17,12 +17,11 @@ export const deleteRole = operation({
   example: { input: { role: "editor" }, output: {} },
 
   async transact(input, { caller, tx, audit, evict }) {
-    const found = await findRole(tx, caller.workspaceId, input.role);
-    if (found === undefined || isNameLikeId(input.role, "role", found.id))
-      throw new Failure("role_not_found");
-    await setRoleGone(tx, caller.workspaceId, found.id);
-    audit("role.delete", found.id);
-    evict(found.id);
+    const id = await findRoleId(tx, caller.workspaceId, input.role);
+    if (id === undefined || isNameLikeId(input.role, "role", id)) throw new Failure("role_not_found");
+    await setRoleGone(tx, caller.workspaceId, id);
+    audit("role.delete", id);
+    evict(id);
     return {};
   },
 });

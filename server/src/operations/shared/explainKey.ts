@@ -111,8 +111,8 @@ export function explanationOf(
 }
 
 /**
- * When all of these checks pass: `atMs` if none failed. Undefined if one of them never will. It is right only for checks
- * that stay passed once they pass, which those of credits and quotas may not.
+ * When all of these checks pass: `atMs` if none failed. Undefined if one of them never will. It is right only for
+ * checks that stay passed once they pass, which those of credits and quotas may not.
  */
 function latestPass(checks: readonly Check[], atMs: number): number | undefined {
   let latest = atMs;

@@ -78,7 +78,9 @@ export function searchStart(input: {
   return { ...pageStart(input), search: input.search?.trim() || undefined };
 }
 
-/** The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs. */
+/**
+ * The most bytes that are loaded at a time, unless one item alone is larger: it limits how much memory a page needs.
+ */
 const maxLoadedBytes = 2 * 1024 * 1024;
 
 type Loading<H, T> = {

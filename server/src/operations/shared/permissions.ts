@@ -12,7 +12,7 @@ import {
 } from "../../storage/queries/permissions.ts";
 import { bounds, refuseAbove } from "./bounds.ts";
 import { idChange, idsOf } from "./changes.ts";
-import { description, storedId } from "./values.ts";
+import { description, storedId, text } from "./values.ts";
 
 export const permissionSlug = z
   .string()
@@ -23,11 +23,9 @@ export const permissionSlug = z
     "The name that permission queries use, such as `documents.read`. Unique in the workspace, compared byte for byte. Letters, digits, `_`, `:`, `-`, `.` and `*`. A `*` that is a whole segment is a wildcard: `*` alone covers every permission, a trailing `.*` one or more further segments, any other exactly one segment.",
   );
 
-export const permissionName = z
-  .string()
-  .min(1)
-  .max(512)
-  .describe("A name for people, such as `Read documents`. It need not be unique.");
+export const permissionName = text(1, 512).describe(
+  "A name for people, such as `Read documents`. It need not be unique.",
+);
 
 export const permissionSlugs = z
   .array(permissionSlug)

@@ -87,7 +87,9 @@ export async function requireGrantable(
   return grants.flat();
 }
 
-/** Returns the permissions that a text of the request stands for. A URN may stand for several. Errors: `invalid_input`. */
+/**
+ * Returns the permissions that a text of the request stands for. A URN may stand for several. Errors: `invalid_input`.
+ */
 function parsed(permission: string, location: string, workspaceId: string, apis: ApisByKeyspace): string[] {
   const found = parseGiven(permission, workspaceId, apis);
   if ("flaw" in found) throw invalid(location, found.flaw.message, found.flaw.fix);

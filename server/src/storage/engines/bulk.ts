@@ -50,7 +50,8 @@ export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> 
 }
 
 async function openSqliteBulk(path: string): Promise<BulkDatabase> {
-  const usage = await openUsageDatabase({ kind: "file", path }); // creates the file if the server has not counted anything yet
+  // creates the file if the server has not counted anything yet
+  const usage = await openUsageDatabase({ kind: "file", path });
   await usage.close();
   const connection = new Database(path, { create: false, readwrite: true });
   connection.run("pragma busy_timeout = 10000");
@@ -157,7 +158,9 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
     snapshot: (work) => within("begin isolation level repeatable read read only", work),
     transaction: (work) => within("begin", work),
     async *read(table, columns) {
-      const cursor = `"copyOf_${table}"`; // one name for each table: the driver prepares the same text only once, but the columns that `fetch` returns differ
+      // one name for each table: the driver prepares the same text only once, but the columns that `fetch`
+      // returns differ
+      const cursor = `"copyOf_${table}"`;
       await run(`declare ${cursor} no scroll cursor for ${selectAll(table, columns)}`);
       for (;;) {
         const rows = await sql.rows<Fields>(`fetch ${batchRows(table, columns)} from ${cursor}`);

@@ -1,7 +1,9 @@
 /** The error that `within` throws when the time is over. */
 export class Late extends Error {}
 
-/** How long `within` waits after the deadline, to read a response that arrived in time while this process was blocked. */
+/**
+ * How long `within` waits after the deadline, to read a response that arrived in time while this process was blocked.
+ */
 const graceMs = 50;
 
 /** Waits for the promise for at most `ms`. Errors: `Late` after that time. The work behind the promise goes on. */

@@ -18,7 +18,9 @@ export type SqlValue = string | number | null;
 /** Runs one statement and returns its rows. */
 export type Execute = (sql: string, values: readonly SqlValue[]) => unknown[] | Promise<unknown[]>;
 
-/** Returns a Kysely that compiles queries for SQLite and runs them with `execute`. Transactions are up to the engine. */
+/**
+ * Returns a Kysely that compiles queries for SQLite and runs them with `execute`. Transactions are up to the engine.
+ */
 export function sqliteDb(execute: Execute): Db {
   return kyselyFor(execute, sqlite);
 }
@@ -80,6 +82,7 @@ function kyselyFor(execute: Execute, language: Language): Db {
       }),
     },
   });
-  db.getExecutor().executeQuery = executeQuery; // replaces Kysely's own method, which acquires and releases a connection for each query and awaits each step
+  // replaces Kysely's own method, which acquires and releases a connection for each query and awaits each step
+  db.getExecutor().executeQuery = executeQuery;
   return db;
 }

@@ -92,7 +92,8 @@ async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): 
 }
 
 /**
- * Checks that this PostgreSQL can be used. Errors: `StorageError` if it is too old, is a standby, or does not store UTF-8.
+ * Checks that this PostgreSQL can be used. Errors: `StorageError` if it is too old, is a standby, or does not
+ * store UTF-8.
  */
 async function checkServer(link: Link): Promise<void> {
   const [row] = await within(
@@ -140,8 +141,8 @@ async function refuseEmpty(url: string, link: Link): Promise<void> {
 }
 
 /**
- * Returns the database as a target of migrations. Text columns get the collation C, which compares byte by byte as SQLite
- * does, whatever the default of the database is.
+ * Returns the database as a target of migrations. Text columns get the collation C, which compares byte by byte as
+ * SQLite does, whatever the default of the database is.
  */
 function target(link: Link): MigrationTarget {
   return {

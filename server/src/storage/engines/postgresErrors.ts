@@ -26,8 +26,8 @@ export function isConflict(error: unknown): boolean {
 const conflictStates = new Set<unknown>(["40001", "40P01", "23503", "23505"]);
 
 /**
- * Turns an error of the driver into a `StorageError` if the cause is the state of the database or the connection. Returns
- * other errors unchanged.
+ * Turns an error of the driver into a `StorageError` if the cause is the state of the database or the connection.
+ * Returns other errors unchanged.
  */
 export function storageError(error: unknown): unknown {
   if (error instanceof StorageError) return error;

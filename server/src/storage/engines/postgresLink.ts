@@ -4,7 +4,8 @@ import { session } from "./postgresConnection.ts";
 import { openPool, type Pool } from "./postgresPool.ts";
 
 /**
- * The connections of this process to PostgreSQL. Slow queries have their own pool, so that fast ones never wait for them.
+ * The connections of this process to PostgreSQL. Slow queries have their own pool, so that fast ones never wait
+ * for them.
  */
 export type Pools = { points: Pool; slow: Pool; writes: Pool; watch: Pool };
 

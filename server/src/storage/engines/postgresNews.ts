@@ -120,8 +120,8 @@ function watchedQuery(link: NewsOptions["link"]) {
 }
 
 /**
- * What a poll has read: the snapshot, the server's start time, the id of the server's process for this connection, and the
- * time by the server's clock.
+ * What a poll has read: the snapshot, the server's start time, the id of the server's process for this connection, and
+ * the time by the server's clock.
  */
 type Seen = { snapshot: string; server: string; backend: number; atMs: number };
 
@@ -160,8 +160,8 @@ const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster
 
 /**
  * Stores this node's heartbeat, and counts the other nodes with a recent heartbeat. All times are by the clock of
- * PostgreSQL, so the clocks of the nodes may differ. If that clock is set back, earlier heartbeats are in the future, and
- * a node does not count until its next heartbeat.
+ * PostgreSQL, so the clocks of the nodes may differ. If that clock is set back, earlier heartbeats are in the future,
+ * and a node does not count until its next heartbeat.
  */
 const heartbeatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())
     on conflict ("id") do update set "seenAt" = clock_timestamp())

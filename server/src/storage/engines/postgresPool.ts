@@ -89,8 +89,8 @@ function openSlots(options: PoolOptions) {
   let onEmpty = () => {};
 
   /**
-   * Closes a connection that must not be used any more. If it stayed open, the driver would reconnect by itself, without the
-   * session settings, even in the middle of a transaction.
+   * Closes a connection that must not be used any more. If it stayed open, the driver would reconnect by itself,
+   * without the session settings, even in the middle of a transaction.
    */
   function discard(slot: Slot): void {
     all.delete(slot);

@@ -53,8 +53,8 @@ type Column = { name: string; type: number };
 const integerTypes = new Set([20, 1700]);
 
 /**
- * The names of a statement's integer columns. The key is the driver's description of its columns, which is the same object
- * each time the statement runs.
+ * The names of a statement's integer columns. The key is the driver's description of its columns, which is the same
+ * object each time the statement runs.
  */
 const integerColumns = new WeakMap<readonly Column[], string[]>();
 

@@ -26,7 +26,9 @@ const throughProxy = {
 const server = testServer({ engine: throughProxy });
 afterAll(() => proxy.onSent(undefined));
 
-/** The round trips of each operation. A transaction has two more than it has statements: for its begin and its commit. */
+/**
+ * The round trips of each operation. A transaction has two more than it has statements: for its begin and its commit.
+ */
 const roundTrips = {
   "keys.verifyKey": 1,
   "identities.getIdentity": 2,

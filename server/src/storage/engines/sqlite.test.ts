@@ -99,7 +99,8 @@ describe("a transaction", () => {
         faultOf(
           engine.transaction(async (tx) => {
             await insertWorkspace(tx, { id, name: id, nowMs: 0 });
-            if (id === "ws_1") await tx.executeQuery(CompiledQuery.raw("rollback")); // as SQLite does when the disk is full
+            // as SQLite does when the disk is full
+            if (id === "ws_1") await tx.executeQuery(CompiledQuery.raw("rollback"));
           }),
         ),
       ),

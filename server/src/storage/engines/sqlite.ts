@@ -124,7 +124,8 @@ async function openFile(
 
 async function openWriter(path: string, cacheKib: number): Promise<Database> {
   await createIfMissing(path);
-  const writer = await retryWhileBusy(() => connect(path, cacheKib)); // another process may be opening the file, which locks it for a moment
+  // another process may be opening the file, which locks it for a moment
+  const writer = await retryWhileBusy(() => connect(path, cacheKib));
   try {
     await migrate(target(writer));
     return writer;

@@ -1,6 +1,6 @@
 /**
- * How a server on a SQLite file learns what commands such as `latchkey import` change: each of their transactions stores
- * the ids of the records that it changes.
+ * How a server on a SQLite file learns what commands such as `latchkey import` change: each of their transactions
+ * stores the ids of the records that it changes.
  */
 import type { Database } from "bun:sqlite";
 import { CompiledQuery } from "kysely";
@@ -8,7 +8,7 @@ import type { ForeignChange } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 
 const pollEveryMs = 250;
-/** How many transactions have their changes stored. A command writes far fewer of them between two polls of a server. */
+/** How many transactions have their changes stored. A command runs far fewer between two polls of a server. */
 export const keptChanges = 50;
 
 /** Stores, as a part of the transaction of a command, which records it changes; also that it changes none. */
@@ -19,10 +19,10 @@ export async function storeChanges(tx: Tx, ids: ReadonlySet<string>): Promise<vo
 }
 
 /**
- * Calls `report` when another process has changed the database. Commits of other connections change the `data_version` of
- * `writer`; its own commits, which are all commits of this process, do not. If the commits stored no ids, not even an empty
- * list, another program has written, so anything may have changed. The same holds if some lists are deleted already.
- * Returns a function that ends the watch.
+ * Calls `report` when another process has changed the database. Commits of other connections change the `data_version`
+ * of `writer`; its own commits, which are all commits of this process, do not. If the commits stored no ids, not even
+ * an empty list, another program has written, so anything may have changed. The same holds if some lists are deleted
+ * already. Returns a function that ends the watch.
  */
 export function watchChanges(writer: Database, report: (change: ForeignChange) => void): () => void {
   const version = writer.query<{ data_version: number }, []>("pragma data_version");

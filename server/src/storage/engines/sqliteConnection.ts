@@ -22,8 +22,8 @@ const pragmas = {
 } as const;
 
 /**
- * Opens a connection that may write. The file must exist, unless the database is in memory. Errors: `StorageError` if the
- * file is damaged; SQLite's errors.
+ * Opens a connection that may write. The file must exist, unless the database is in memory. Errors: `StorageError` if
+ * the file is damaged; SQLite's errors.
  */
 export function connect(path: string, pageCacheKib: number): Database {
   const connection = new Database(path, { create: path === ":memory:", readwrite: true });
@@ -63,7 +63,9 @@ function prepare(connection: Database, path: string, pageCacheKib: number): void
   }
 }
 
-/** Returns a function that runs statements on the connection. It keeps the latest prepared statements for repeated use. */
+/**
+ * Returns a function that runs statements on the connection. It keeps the latest prepared statements for repeated use.
+ */
 export function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
   const kept = new Map<string, Statement>();
   return (sql, values) => {

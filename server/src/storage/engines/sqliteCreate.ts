@@ -15,15 +15,16 @@ const remedy = "Restore a backup";
 
 /**
  * Creates the database at `path` if it is missing. The file gets its name only when it has all tables, so a file with
- * this name is always complete. Errors: `StorageError` if the file is empty, which means that it is damaged, or if it is
- * missing although files that belong to it exist.
+ * this name is always complete. Errors: `StorageError` if the file is empty, which means that it is damaged, or if it
+ * is missing although files that belong to it exist.
  */
 export async function createIfMissing(path: string): Promise<void> {
   if (existsSync(path)) return refuseEmpty(path);
   refuseLeftovers(path);
   const release = await retryWhileBusy(() => lockFile(`${path}-creating`));
   try {
-    if (!existsSync(path)) await createAt(path); // another process may have created the file before this one got the lock
+    // another process may have created the file before this one got the lock
+    if (!existsSync(path)) await createAt(path);
   } finally {
     release();
   }

@@ -33,17 +33,17 @@ type GroupOptions = {
 };
 
 /**
- * How many groups guard their transactions after one of them has failed. A savepoint copies each page before it changes,
- * which takes a third of the time of a small transaction. So a group runs without savepoints, and if a transaction fails,
- * the group is rolled back and runs again with them.
+ * How many groups guard their transactions after one of them has failed. A savepoint copies each page before it
+ * changes, which takes a third of the time of a small transaction. So a group runs without savepoints, and if a
+ * transaction fails, the group is rolled back and runs again with them.
  */
 const guardedAfterFailure = 20;
 
 /** A member of a group: a transaction whose caller waits. It is committed only when the whole group is committed. */
 type Member = {
   /**
-   * Runs the work as a part of the open transaction. Returns false if it failed without a savepoint, so that the group must
-   * be rolled back. Errors: any, if SQLite has rolled back the whole group.
+   * Runs the work as a part of the open transaction. Returns false if it failed without a savepoint, so that the group
+   * must be rolled back. Errors: any, if SQLite has rolled back the whole group.
    */
   run(isGuarded: boolean): Promise<boolean>;
   /** Returns whether the member's work succeeded. If it failed, the group is committed without it. */
@@ -70,7 +70,8 @@ export function groupCommits(options: GroupOptions) {
   let running: Promise<void> | undefined;
 
   async function commitAll(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // waits for requests that have arrived at the same time, so that they share a group
+    // waits for requests that have arrived at the same time, so that they share a group
+    await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const members = waiting;
       waiting = [];
@@ -135,8 +136,8 @@ async function commitGroup(groups: Groups, members: readonly Member[]): Promise<
 }
 
 /**
- * Runs members in one transaction until the group is full, commits, and returns those that ran. Returns `undefined` if one
- * failed without a savepoint after others: nothing was committed, and the next groups are guarded.
+ * Runs members in one transaction until the group is full, commits, and returns those that ran. Returns `undefined` if
+ * one failed without a savepoint after others: nothing was committed, and the next groups are guarded.
  */
 async function inOneTransaction(
   groups: Groups,
@@ -204,7 +205,8 @@ function memberOf<T>(
       try {
         outcome = { value: await work() };
       } catch (error) {
-        if (!writer.inTransaction) throw error; // SQLite itself has rolled back the whole group, for example because the disk is full
+        // SQLite itself has rolled back the whole group, for example because the disk is full
+        if (!writer.inTransaction) throw error;
         outcome = { error };
         if (!isGuarded) return false;
         writer.run("rollback to one");

@@ -67,7 +67,8 @@ describe("the write-ahead log", () => {
     other.run("begin");
     other.query(`select * from "workspaces"`).all();
     await add(engine, "ws_second");
-    await new Promise((resolve) => setTimeout(resolve, 1_200)); // time for several attempts to empty the log, all of which must fail
+    // time for several attempts to empty the log, all of which must fail
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect(logBytes(path)).toBeGreaterThan(0);
     other.run("rollback");
     other.close();

@@ -70,7 +70,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
       if (isAbove(limits.maxBytesBefore)) await empty();
     },
     /**
-     * Notes that the log may have grown. Call it after each transaction. Even one that failed may have written something.
+     * Notes that the log may have grown. Call it after each transaction. Even one that failed may have
+     * written something.
      */
     grew() {
       changes += 1;
@@ -87,8 +88,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
 const copyLog = (thread: SqliteThread) => thread.ask({ kind: "checkpoint" });
 
 /**
- * Copies the log back and empties it. Returns false if that is impossible, because another process is reading or the disk
- * is full. Then no data is lost, but the log keeps growing until a later attempt succeeds.
+ * Copies the log back and empties it. Returns false if that is impossible, because another process is reading or the
+ * disk is full. Then no data is lost, but the log keeps growing until a later attempt succeeds.
  */
 async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<boolean> {
   try {

@@ -6,8 +6,8 @@ import { StorageError } from "../engine.ts";
 const suffixes = ["", "-wal", "-shm", "-serving", "-usage", ".counters"];
 
 /**
- * Checks that the database can be written, and that it has no second hard link. SQLite names the write-ahead log after the
- * path, so a file with two paths could get two logs. Errors: `StorageError` with a message for the operator.
+ * Checks that the database can be written, and that it has no second hard link. SQLite names the write-ahead log after
+ * the path, so a file with two paths could get two logs. Errors: `StorageError` with a message for the operator.
  */
 export function checkDatabasePath(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false });

@@ -32,10 +32,10 @@ export async function inTransaction<T>(connection: Database, work: () => Promise
 }
 
 /**
- * Returns a function that runs `work` in the open transaction of the connection. SQLite itself may roll that back when a
- * statement fails, for example because the disk is full. Then the statements that `work` runs together with that one are
- * refused, since each would be stored by itself. All `work` gets the same `tx`, as creating one takes 4 µs, until some of
- * it fails: what that still runs is refused.
+ * Returns a function that runs `work` in the open transaction of the connection. SQLite itself may roll that back when
+ * a statement fails, for example because the disk is full. Then the statements that `work` runs together with that one
+ * are refused, since each would be stored by itself. All `work` gets the same `tx`, as creating one takes 4 µs, until
+ * some of it fails: what that still runs is refused.
  */
 export function insideTransactions(connection: Database, execute: Execute) {
   const inside: Execute = (sql, values) => {
@@ -57,7 +57,8 @@ export function insideTransactions(connection: Database, execute: Execute) {
 }
 
 /**
- * Runs `work`. While another process has the lock that it needs, retries for up to 5 s. This process can read meanwhile.
+ * Runs `work`. While another process has the lock that it needs, retries for up to 5 s. This process can
+ * read meanwhile.
  */
 export async function retryWhileBusy<T>(work: () => T): Promise<T> {
   const giveUpAt = performance.now() + busyWaitMs;

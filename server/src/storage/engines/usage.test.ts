@@ -88,7 +88,8 @@ describe("usage on PostgreSQL", () => {
         waitingForBoth.push(resolve);
         if (waitingForBoth.length < 2) return;
         for (const go of waitingForBoth) go();
-        waitingForBoth = [() => undefined]; // no longer wait: the transaction that is retried after the deadlock gets here alone
+        // no longer wait: the transaction that is retried after the deadlock gets here alone
+        waitingForBoth = [() => undefined];
       });
     const crossing = (database: UsageDatabase, first: string, second: string) =>
       database.transaction(async (tx) => {

@@ -88,8 +88,8 @@ function pragma(connection: Database, name: Pragma): number {
 const keptLogBytes = 4 * 1024 * 1024;
 
 /**
- * Opens the usage file, creates it if it is missing, and migrates it to this program's schema. Errors: `StorageError` with
- * a message for the operator.
+ * Opens the usage file, creates it if it is missing, and migrates it to this program's schema. Errors: `StorageError`
+ * with a message for the operator.
  */
 async function openUsageFile(path: string): Promise<Database> {
   let connection: Database | undefined;
@@ -110,7 +110,9 @@ async function openUsageFile(path: string): Promise<Database> {
 const incremental = 2;
 const setIncremental = `pragma auto_vacuum = ${incremental}`;
 
-/** Rewrites a file that an older version created in another mode, in which free pages cannot be given back to the disk. */
+/**
+ * Rewrites a file that an older version created in another mode, in which free pages cannot be given back to the disk.
+ */
 function compactOldFile(connection: Database): void {
   if (pragma(connection, "auto_vacuum") === incremental) return;
   connection.run(setIncremental);
@@ -121,7 +123,8 @@ function prepareUsage(connection: Database): void {
   connection.run("pragma busy_timeout = 5000"); // set first, since another process may just be creating the file
   allowReadsOnFullDisk(connection);
   const isNew = pragma(connection, "page_count") === 0;
-  if (isNew) connection.run(setIncremental); // in a file with pages, this takes effect only with `vacuum`, which needs free disk space
+  // in a file with pages, this takes effect only with `vacuum`, which needs free disk space
+  if (isNew) connection.run(setIncremental);
   connection.run("pragma journal_mode = wal");
   connection.run("pragma synchronous = normal");
   connection.run(`pragma journal_size_limit = ${keptLogBytes}`);

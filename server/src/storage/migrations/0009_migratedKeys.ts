@@ -1,6 +1,9 @@
 import type { Migration } from "../migration.ts";
 
-/** A digest of the fields that a migrated key was created from, so that a repeated request recognizes keys it has migrated. */
+/**
+ * A digest of the fields that a migrated key was created from, so that a repeated request recognizes keys it
+ * has migrated.
+ */
 export const migratedKeys: Migration = {
   name: "0009_migratedKeys",
   statements: ({ text }) => [

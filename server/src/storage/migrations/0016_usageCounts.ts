@@ -22,8 +22,8 @@ const numbered = `from "usage" u join "usageNames" w on w."kind" = 0 and w."work
 
 /**
  * Usage counts. They refer by number to rows of `usageNames`, each of which is a workspace, an api, a namespace, an
- * identity, a key or a tag. A count is in exactly one of the three tables: as it gets older, it moves from `usageMinutes`
- * to `usageHours` to `usageDays`.
+ * identity, a key or a tag. A count is in exactly one of the three tables: as it gets older, it moves from
+ * `usageMinutes` to `usageHours` to `usageDays`.
  */
 export const usageCounts: Migration = {
   name: "0016_usageCounts",

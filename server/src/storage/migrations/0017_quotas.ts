@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * Credits of identities, quotas, holds and the ledger. After this migration, the `id` of a balance is a key's `subjectId` or
- * the id of an identity.
+ * Credits of identities, quotas, holds and the ledger. After this migration, the `id` of a balance is a key's
+ * `subjectId` or the id of an identity.
  */
 export const quotas: Migration = {
   name: "0017_quotas",

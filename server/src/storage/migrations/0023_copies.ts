@@ -1,8 +1,8 @@
 import type { Migration } from "../migration.ts";
 
 /**
- * The runs of `latchkey copy` that this database takes part in: at most one with the role `source` and one with the role
- * `target`. While the row `target` exists, the copy into this database is incomplete.
+ * The runs of `latchkey copy` that this database takes part in: at most one with the role `source` and one with the
+ * role `target`. While the row `target` exists, the copy into this database is incomplete.
  */
 export const copies: Migration = {
   name: "0023_copies",

@@ -16,8 +16,8 @@ type Part = Schema["holdParts"];
 export type Owner = { workspaceId: string; id: string; kind: OwnerKind };
 
 /**
- * The accounts that a transaction has locked, and the entries that it adds to the ledger of credits and quotas. Change an
- * account with `set`. `saveAccounts` writes the changed accounts and the entries.
+ * The accounts that a transaction has locked, and the entries that it adds to the ledger of credits and quotas. Change
+ * an account with `set`. `saveAccounts` writes the changed accounts and the entries.
  */
 export type AccountBook = {
   /**
@@ -168,8 +168,9 @@ function withoutExpiredHolds(stored: Account, expired: readonly Part[], book: Ac
 }
 
 /**
- * Returns the account at the time at which this hold expires. It gets back what the hold took, unless the hold is charged
- * when it expires. Holds must be passed in the order of their expiry: a reset carries units that came back before it.
+ * Returns the account at the time at which this hold expires. It gets back what the hold took, unless the hold is
+ * charged when it expires. Holds must be passed in the order of their expiry: a reset carries units that came back
+ * before it.
  */
 function afterExpiry(account: Account, { quota, taken, units, onExpiry, expiresAtMs }: Part): Account {
   const current = accountAt(account, expiresAtMs);

@@ -103,7 +103,9 @@ export async function listAuditEvents(
   }));
 }
 
-/** Returns the id of the last event that a search reads, which is number `rowBudget`; `undefined` if there are fewer. */
+/**
+ * Returns the id of the last event that a search reads, which is number `rowBudget`; `undefined` if there are fewer.
+ */
 export async function lastAuditIdOfBudget(
   db: Db,
   workspaceId: string,

@@ -49,8 +49,8 @@ export type Spent = Pick<Charged, "granted" | "credits" | "quotas"> & {
 };
 
 /**
- * Runs these requests in their order, and returns an outcome for each. First locks all accounts. At the end, writes each
- * changed account once. `newId` creates ids for ledger entries.
+ * Runs these requests in their order, and returns an outcome for each. First locks all accounts. At the end, writes
+ * each changed account once. `newId` creates ids for ledger entries.
  */
 export async function spendAll(
   tx: Tx,

@@ -10,7 +10,9 @@ export type ConsoleSession = {
   rootKey: RootKeyRecord;
 };
 
-/** Finds a session by its id, which is the hash of its secret. Finds nothing if the root key of the session was deleted. */
+/**
+ * Finds a session by its id, which is the hash of its secret. Finds nothing if the root key of the session was deleted.
+ */
 export async function findConsoleSession(db: Db, id: string): Promise<ConsoleSession | undefined> {
   const row = await rootKeyRows(db)
     .innerJoin("consoleSessions", "consoleSessions.rootKeyId", "rootKeys.id")

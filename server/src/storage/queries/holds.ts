@@ -4,8 +4,8 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 
 /**
- * A hold reserves credits or units of a quota until it is settled, is released or expires. It has a part for each account
- * that it has taken from: the key's, the identity's, or both.
+ * A hold reserves credits or units of a quota until it is settled, is released or expires. It has a part for each
+ * account that it has taken from: the key's, the identity's, or both.
  */
 export type Hold = Schema["holds"];
 type Part = Schema["holdParts"];

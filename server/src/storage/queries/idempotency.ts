@@ -18,8 +18,8 @@ const storedColumns = ["bodyHash", "answer as response"] as const;
 export type Claim = { id: string; workspaceId: string; bodyHash: string; nowMs: number };
 
 /**
- * Claims an id for a request. Returns `undefined` if this is the first request with the id; otherwise returns the response
- * that the first one has stored.
+ * Claims an id for a request. Returns `undefined` if this is the first request with the id; otherwise returns the
+ * response that the first one has stored.
  */
 export async function claimIdempotency(tx: Tx, claim: Claim): Promise<StoredResponse | undefined> {
   const { id, workspaceId, bodyHash, nowMs } = claim;

@@ -198,7 +198,8 @@ export async function claimIdentities(
       selectByExternalIds(tx, { workspaceId, externalIds }),
     ))
       ids.set(row.externalId, row.id);
-    missing = missing.filter((externalId) => !ids.has(externalId)); // another transaction has deleted these between the insert and the read
+    // another transaction has deleted these between the insert and the read
+    missing = missing.filter((externalId) => !ids.has(externalId));
   }
   return { ids, createdIds };
 }

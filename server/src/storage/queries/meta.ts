@@ -3,7 +3,9 @@ const longText = 40_000;
 /** JSON that is nested more deeply than this is not parsed. A request may contain far less. */
 const maxDepth = 1_000;
 
-/** Parses stored metadata. Returns an empty object if it is damaged, so that one bad row does not break a whole list. */
+/**
+ * Parses stored metadata. Returns an empty object if it is damaged, so that one bad row does not break a whole list.
+ */
 export function parseMeta(text: string): object {
   if (nestsTooDeeply(text)) return {};
   try {

@@ -61,8 +61,8 @@ const selectRow = prepared((db, { workspaceId, id }: OfId) =>
 export const listNamespaces = searchedList(ofWorkspace, ["id", "name"]);
 
 /**
- * Renames a namespace. If another namespace has the name, changes nothing and returns false. The caller must have locked
- * the workspace.
+ * Renames a namespace. If another namespace has the name, changes nothing and returns false. The caller must have
+ * locked the workspace.
  */
 export async function renameNamespaceRow(
   tx: Tx,

@@ -109,8 +109,8 @@ const insertUnlessTaken = prepared((db, { rows }: { rows: readonly Schema["permi
 );
 
 /**
- * Returns the permissions with these slugs, sorted by slug in byte order. Creates those that do not exist, with the slug as
- * their name.
+ * Returns the permissions with these slugs, sorted by slug in byte order. Creates those that do not exist, with the
+ * slug as their name.
  */
 export async function claimPermissions(
   tx: Tx,
@@ -160,8 +160,8 @@ const updateUnlessTaken = prepared((db, to: PermissionRecord & { workspaceId: st
 );
 
 /**
- * Takes a permission from all keys and roles by changing a single row, however many have it: it moves the permission out of
- * its workspace, where no query finds it. `deleteGonePermission` deletes the rows later.
+ * Takes a permission from all keys and roles by changing a single row, however many have it: it moves the permission
+ * out of its workspace, where no query finds it. `deleteGonePermission` deletes the rows later.
  */
 export async function setPermissionGone(tx: Tx, workspaceId: string, id: string): Promise<void> {
   await setGone(tx, { workspaceId, id });
@@ -185,7 +185,9 @@ export async function listKeyPermissions(
   return selectOfKey(db, { workspaceId, keyId });
 }
 
-/** A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first. */
+/**
+ * A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first.
+ */
 const selectOfKey = prepared((db, { workspaceId, keyId }: { workspaceId: string; keyId: string }) =>
   db
     .selectFrom("keyPermissions")

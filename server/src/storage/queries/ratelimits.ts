@@ -25,9 +25,9 @@ export async function listRatelimits(
 }
 
 /**
- * Like `listRatelimits`, for ids in ascending order between which no other owner has many limits: it may list those too.
- * One walk through an index takes half the time of a look-up for each owner: 37 µs instead of 78 for 100 owners with a limit
- * each.
+ * Like `listRatelimits`, for ids in ascending order between which no other owner has many limits: it may list those
+ * too. One walk through an index takes half the time of a look-up for each owner: 37 µs instead of 78 for 100 owners
+ * with a limit each.
  */
 export async function listRatelimitsBetween(
   db: Db,

@@ -79,8 +79,8 @@ const selectByNames = prepared(
 );
 
 /**
- * Lists roles without their permissions, in the order of their creation. `search` looks for a text in their ids, names and
- * descriptions.
+ * Lists roles without their permissions, in the order of their creation. `search` looks for a text in their ids, names
+ * and descriptions.
  */
 export const listRoles = searchedList(withPermissionCount, ["id", "name", "description"]);
 
@@ -118,7 +118,9 @@ export async function withPermissions(
   }));
 }
 
-/** A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first. */
+/**
+ * A cross join, since SQLite keeps its order. With another join, it would read all permissions of the workspace first.
+ */
 const selectOfRoles = prepared(
   (db, { workspaceId, roleIds }: { workspaceId: string; roleIds: readonly string[] }) =>
     db

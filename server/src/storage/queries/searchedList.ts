@@ -22,8 +22,8 @@ type Page = Start & {
 };
 
 /**
- * Defines how a list is read: its rows in the order of their ids, which is the order of their creation. A search looks for
- * a text in the columns `searched`, and reads at most `rowBudget` rows.
+ * Defines how a list is read: its rows in the order of their ids, which is the order of their creation. A search looks
+ * for a text in the columns `searched`, and reads at most `rowBudget` rows.
  */
 export function searchedList<T extends keyof Schema, R>(
   rowsOf: (db: Db, workspaceId: string) => SelectQueryBuilder<Schema, T, R>,

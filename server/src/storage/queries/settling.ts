@@ -30,9 +30,9 @@ type By = { now: () => number; newId: () => string; actorId: string };
 type Ended = { outcome: HoldOutcome; spent: number };
 
 /**
- * Ends a hold, at most once. If an earlier call has ended it in the same way, returns the outcome of that call. If it has
- * ended in another way, returns `ended_otherwise`. `found` is the hold as it was read before this transaction. Returns
- * `undefined` if the hold no longer exists.
+ * Ends a hold, at most once. If an earlier call has ended it in the same way, returns the outcome of that call. If it
+ * has ended in another way, returns `ended_otherwise`. `found` is the hold as it was read before this transaction.
+ * Returns `undefined` if the hold no longer exists.
  */
 export async function settleHold(
   tx: Tx,
@@ -42,7 +42,8 @@ export async function settleHold(
 ): Promise<Ended | "ended_otherwise" | undefined> {
   const owners = ownersOf(found);
   const book = await lockAccounts(tx, owners, by.now);
-  const hold = await lockHold(tx, found.workspaceId, found.id); // read again, since another transaction may have ended it
+  // read again, since another transaction may have ended it
+  const hold = await lockHold(tx, found.workspaceId, found.id);
   if (hold === undefined) return undefined;
   const first = firstOutcome(hold, book.nowMs);
   if (first !== undefined) {
@@ -57,8 +58,8 @@ export async function settleHold(
 }
 
 /**
- * Returns the outcome of a hold that has ended, or `undefined` if it is still open. If its `onExpiry` is "charge" and it has
- * expired, it counts as settled in full.
+ * Returns the outcome of a hold that has ended, or `undefined` if it is still open. If its `onExpiry` is "charge" and
+ * it has expired, it counts as settled in full.
  */
 function firstOutcome(hold: Hold, nowMs: number): HoldOutcome | undefined {
   const { outcome, onExpiry, amount } = hold;
@@ -72,8 +73,8 @@ function chargedInFull(amount: number): HoldOutcome {
 }
 
 /**
- * Ends at most `limit` expired holds of credits whose `onExpiry` is "charge", in all workspaces. Returns these holds, and
- * the credits that each has spent.
+ * Ends at most `limit` expired holds of credits whose `onExpiry` is "charge", in all workspaces. Returns these holds,
+ * and the credits that each has spent.
  */
 export async function endChargedHolds(
   tx: Tx,
@@ -90,7 +91,9 @@ export async function endChargedHolds(
   return holds.map(({ isLimited, ...hold }) => ({ hold, spent: isLimited === 1 ? hold.amount : 0 }));
 }
 
-/** Returns whether a hold has expired, by the clock of this node or of another node that has already applied its expiry. */
+/**
+ * Returns whether a hold has expired, by the clock of this node or of another node that has already applied its expiry.
+ */
 function hasExpired({ expiresAtMs, endedAtMs }: Hold, nowMs: number): boolean {
   return expiresAtMs <= nowMs || endedAtMs !== null;
 }

@@ -7,7 +7,9 @@ const neverSent = {
   503: "it uses no service that could be unavailable",
 };
 
-/** This server does not offer SQL over events. These calls get the error that Unkey documents for a server without it. */
+/**
+ * This server does not offer SQL over events. These calls get the error that Unkey documents for a server without it.
+ */
 export const analyticsCases: readonly Case[] = [
   {
     operation: "analytics.getVerifications",

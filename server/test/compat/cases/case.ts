@@ -4,8 +4,8 @@ import type { TestServer } from "../../harness.ts";
 import type { Fields, Input } from "../officialClient.ts";
 
 /**
- * The calls of one operation that the tests make through every official client. The suite adds calls that get a 401, 403,
- * 429 or 500, since these are the same for all operations.
+ * The calls of one operation that the tests make through every official client. The suite adds calls that get a 401,
+ * 403, 429 or 500, since these are the same for all operations.
  */
 export type Case = {
   operation: string;

@@ -14,8 +14,9 @@ import { type RedisServer, startRedisServer } from "../../../../test/redisServer
 import { until } from "../../../../test/until.ts";
 import { unsentAdmissions } from "./grants.ts";
 
-// Replay means: adding to Redis what a process granted while Redis was unavailable. These tests make Redis unavailable by
-// breaking connections while no call is on its way to Redis. Then the processes must grant exactly the limit in total.
+// Replay means: adding to Redis what a process granted while Redis was unavailable. These tests make Redis
+// unavailable by breaking connections while no call is on its way to Redis. Then the processes must grant exactly the
+// limit in total.
 
 let server: RedisServer;
 let proxy: TcpProxy;

@@ -25,8 +25,8 @@ const waveSize = 128;
 
 /**
  * Adds to Redis what this process granted without it: its admissions. Before a call uses a counter, the admission of
- * that counter is sent; the other admissions follow in waves. If sending fails, the admission is sent again later. Redis
- * counts nothing twice, since it stores how much of each admission it has counted.
+ * that counter is sent; the other admissions follow in waves. If sending fails, the admission is sent again later.
+ * Redis counts nothing twice, since it stores how much of each admission it has counted.
  */
 export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
   let sendingRest: Promise<void> | undefined;
@@ -42,7 +42,8 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
     } catch (error) {
       admission.sending = 0;
-      if (!isAboutThisCall(error)) throw error; // otherwise Redis cannot read this counter at all, so sending the admission again would not help
+      // an error about this call means that Redis cannot read the counter, so sending the admission again would not help
+      if (!isAboutThisCall(error)) throw error;
     }
     unsent.arrived(admission, sum);
   }
@@ -57,8 +58,8 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
 
   return {
     /**
-     * Sends the admissions of these windows. There is no need to wait: Redis runs calls in order, so it has counted them
-     * before it runs the caller's next call.
+     * Sends the admissions of these windows. There is no need to wait: Redis runs calls in order, so it has counted
+     * them before it runs the caller's next call.
      */
     sendAhead(ask: Ask, windows: readonly Window[]): void {
       if (unsent.size() === 0) return;

@@ -12,7 +12,9 @@ export type DumpText = {
   used(): number;
   /** the line of the file where the unprocessed part begins, counted from 1 */
   line(): number;
-  /** Reads more of the file. Then `text` begins with the unprocessed part, and `at` is 0. False if the file has ended. */
+  /**
+   * Reads more of the file. Then `text` begins with the unprocessed part, and `at` is 0. False if the file has ended.
+   */
   more(): Promise<boolean>;
 };
 

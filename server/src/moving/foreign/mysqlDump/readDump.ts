@@ -113,7 +113,10 @@ async function* readTable(dump: DumpText, tables: Tables, wanted: Wanted): Async
   yield { kind: "table", table, columns, line };
 }
 
-/** Skips text from one DELIMITER line to the next. Dumps change the delimiter for triggers and routines, which have no rows. */
+/**
+ * Skips text from one DELIMITER line to the next. Dumps change the delimiter for triggers and routines, which have
+ * no rows.
+ */
 async function skipDelimited(dump: DumpText): Promise<void> {
   const mark = /\nDELIMITER ;\r?\n/g;
   for (;;) {

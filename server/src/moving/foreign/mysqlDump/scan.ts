@@ -1,6 +1,6 @@
 /**
- * Functions that return positions in the SQL of a dump. All return -1 if the text ends before the position is certain. Then more
- * of the dump must be read.
+ * Functions that return positions in the SQL of a dump. All return -1 if the text ends before the position is certain.
+ * Then more of the dump must be read.
  */
 
 const backslash = 92;
@@ -119,7 +119,9 @@ function definitionStarts(statement: string): number[] {
   return starts;
 }
 
-/** The position of the parenthesis that opens the definitions. The table's name, which may contain one too, is skipped. */
+/**
+ * The position of the parenthesis that opens the definitions. The table's name, which may contain one too, is skipped.
+ */
 function openParenthesis(statement: string): number {
   let at = 0;
   while (at < statement.length && statement[at] !== "(") at = Math.max(at + 1, partEnd(statement, at));

@@ -3,7 +3,9 @@ import { DocumentError } from "../../parseRecord.ts";
 import type { DumpText } from "./dumpText.ts";
 import { readDump } from "./readDump.ts";
 
-/** A table that a reader needs. If the dump lacks an optional column, its values are null; an optional table is empty. */
+/**
+ * A table that a reader needs. If the dump lacks an optional column, its values are null; an optional table is empty.
+ */
 export type WantedTable = {
   table: string;
   needed: readonly string[];
@@ -14,8 +16,8 @@ export type WantedTable = {
 };
 
 /**
- * Copies the wanted tables of a dump into a temporary SQLite database, because the rows of a dump are in no useful order.
- * Errors: `DocumentError` if the dump cannot be read, or lacks a table or a column.
+ * Copies the wanted tables of a dump into a temporary SQLite database, because the rows of a dump are in no useful
+ * order. Errors: `DocumentError` if the dump cannot be read, or lacks a table or a column.
  */
 export async function stageDump(
   dump: DumpText,

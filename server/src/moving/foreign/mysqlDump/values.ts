@@ -11,8 +11,8 @@ const quote = 39;
 const underscore = 95;
 
 /**
- * Reads the row that begins at `start` into `row`: the values that `isWanted` marks, and null for the others. Returns the
- * position after the closing parenthesis, or -1 if the text ends before it. Errors: `ValueError`.
+ * Reads the row that begins at `start` into `row`: the values that `isWanted` marks, and null for the others. Returns
+ * the position after the closing parenthesis, or -1 if the text ends before it. Errors: `ValueError`.
  */
 export function rowEnd(text: string, start: number, isWanted: readonly boolean[], row: DumpValue[]): number {
   const open = spaceEnd(text, start);
@@ -34,7 +34,9 @@ function valuesEnd(text: string, start: number, isWanted: readonly boolean[], ro
   }
 }
 
-/** The position after a value: a quoted text, with or without a charset before it, or a word such as a number or NULL. */
+/**
+ * The position after a value: a quoted text, with or without a charset before it, or a word such as a number or NULL.
+ */
 function valueEnd(text: string, start: number): number {
   let at = start;
   if (text.charCodeAt(at) === underscore) {

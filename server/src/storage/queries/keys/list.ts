@@ -27,8 +27,8 @@ export type KeyListFilter = {
 };
 
 /**
- * Reads ids of keys in the order of their creation. It uses the index that excludes the most keys, but does not check the
- * whole filter, so some of these keys may not match it. `matchingKeys` checks them.
+ * Reads ids of keys in the order of their creation. It uses the index that excludes the most keys, but does not check
+ * the whole filter, so some of these keys may not match it. `matchingKeys` checks them.
  */
 export async function keysByCreation(
   db: Db,

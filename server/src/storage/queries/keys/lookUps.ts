@@ -1,6 +1,6 @@
 /**
- * Reads a key from an embedded database by nine look-ups in single tables, which take 20 µs. A join of these tables would
- * take 90 µs.
+ * Reads a key from an embedded database by nine look-ups in single tables, which take 20 µs. A join of these tables
+ * would take 90 µs.
  */
 import type { Grants, KeptApi, KeptIdentity, KeyParts } from "../../keyParts.ts";
 import { lookUp, type Snapshot } from "../../snapshot.ts";
@@ -73,7 +73,8 @@ function lookUpGrants(snapshot: Snapshot, parts: KeyParts, workspaceId: string, 
 }
 
 /**
- * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of the key.
+ * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of
+ * the key.
  */
 const keyWithHash = lookUp((db, workspaceId: string, hash: string) =>
   db

@@ -41,8 +41,8 @@ const selectAlgorithm = prepared((db, { workspaceId, id }: { workspaceId: string
 );
 
 /**
- * Finds keys that an earlier request has migrated, by the digests of their fields (`migratedFrom`). Returns the ids of the
- * keys by digest. Deleted keys are left out.
+ * Finds keys that an earlier request has migrated, by the digests of their fields (`migratedFrom`). Returns the ids of
+ * the keys by digest. Deleted keys are left out.
  */
 export async function findMigratedKeys(
   db: Db,
@@ -89,8 +89,8 @@ const selectPending = prepared((db, { workspaceId, migrationId, hash }: Pending)
 );
 
 /**
- * Stores the hash of the whole key at its first verification, so that it is found by this hash from then on. Changes nothing
- * and returns false if the key was verified before, or if another key of the workspace has this hash.
+ * Stores the hash of the whole key at its first verification, so that it is found by this hash from then on. Changes
+ * nothing and returns false if the key was verified before, or if another key of the workspace has this hash.
  */
 export async function applyFirstVerification(
   tx: Tx,

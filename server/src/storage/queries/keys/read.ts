@@ -107,8 +107,8 @@ export function withGrantCount(query: ReturnType<typeof liveKeys>, workspaceId: 
 }
 
 /**
- * A key on a page of a list. `directCount` and `roleCount` say roughly how many permissions it has directly and through its
- * roles.
+ * A key on a page of a list. `directCount` and `roleCount` say roughly how many permissions it has directly and through
+ * its roles.
  */
 export type ListedKeyRow = KeyRow & { directCount: number; roleCount: number };
 
@@ -126,7 +126,8 @@ const liveKeysWithId = prepared((db, { workspaceId, id }: { workspaceId: string;
 );
 
 /**
- * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of the key.
+ * Excludes migrated keys that have not been verified yet: what is stored as their hash may be the hash of a part of
+ * the key.
  */
 const liveKeysWithHash = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>
   liveKeys(db, workspaceId)
@@ -241,8 +242,8 @@ function identityOf(row: KeyRow, limits: Map<string, StoredRatelimit[]>): Identi
 }
 
 /**
- * The state of a key, which may be deleted. Its api may be deleted, too, and it may wait for its first verification after a
- * migration.
+ * The state of a key, which may be deleted. Its api may be deleted, too, and it may wait for its first verification
+ * after a migration.
  */
 export type KeyState = {
   id: string;

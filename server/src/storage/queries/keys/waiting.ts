@@ -179,8 +179,8 @@ const selectSalted = prepared(
 );
 
 /**
- * Stores the SHA-256 of a waiting key, so that it is found by this hash from then on. Changes nothing and returns false if
- * the key no longer waits, or if another key of the workspace has this hash.
+ * Stores the SHA-256 of a waiting key, so that it is found by this hash from then on. Changes nothing and returns false
+ * if the key no longer waits, or if another key of the workspace has this hash.
  */
 export async function applyLearnedHash(
   tx: Tx,
@@ -209,8 +209,8 @@ const setLearned = prepared((db, { workspaceId, keyId, oldHash, hash, nowMs }: L
 );
 
 /**
- * A key that was imported without its SHA-256, as `latchkey import status` shows it. `learnedAtMs` is the time when this
- * server got the SHA-256, or null while the key waits.
+ * A key that was imported without its SHA-256, as `latchkey import status` shows it. `learnedAtMs` is the time when
+ * this server got the SHA-256, or null while the key waits.
  */
 export type ImportedKey = {
   id: string;
