@@ -39,7 +39,7 @@ export async function exchange(outgoing: Outgoing): Promise<Envelope> {
     rawResponses.set(body, { status, headers, text });
     return body;
   }
-  if (!isOk && isRefusal(body)) throw refusal(outgoing, received);
+  if (!isOk && isErrorResponse(body)) throw errorFrom(outgoing, received);
   throw unreadable(outgoing, received);
 }
 
@@ -98,13 +98,13 @@ function isResult(body: unknown, { shape, isPage }: Outgoing): body is Envelope 
   });
 }
 
-type Refusal = {
+type ErrorResponse = {
   meta: { requestId: string };
   error: { title: string; detail: string; status: number; type: string; errors?: unknown };
 };
 
 /** Whether a body is an error response of the API. */
-export function isRefusal(body: unknown): body is Refusal {
+export function isErrorResponse(body: unknown): body is ErrorResponse {
   return fits(body, {
     meta: { requestId: "string" },
     error: { title: "string", detail: "string", status: "number", type: "string" },
@@ -112,18 +112,18 @@ export function isRefusal(body: unknown): body is Refusal {
 }
 
 /** Creates the error from the response's text with secrets masked, so that no field of the error can hold a secret. */
-function refusal({ operation, hide }: Outgoing, { headers, status, text }: Received): Error {
-  return refusalError(operation, hide()(text), headers, status);
+function errorFrom({ operation, hide }: Outgoing, { headers, status, text }: Received): Error {
+  return errorOfBody(operation, hide()(text), headers, status);
 }
 
 /** Creates the error for the body of an error response. The caller has masked the secrets in `body`. */
-export function refusalError(
+export function errorOfBody(
   operation: string,
   body: string,
   headers: Headers,
   httpStatus?: number,
 ): LatchkeyError {
-  const { meta, error } = JSON.parse(body) as Refusal;
+  const { meta, error } = JSON.parse(body) as ErrorResponse;
   const { title, detail, type } = error;
   const status = httpStatus ?? error.status;
   return apiError(operation, {

@@ -1,6 +1,6 @@
 import type { CallOptions } from "./calls.ts";
 import { type LatchkeyError, ResponseFormatError } from "./errors.ts";
-import { type Envelope, isRefusal, rawResponses, refusalError } from "./exchange.ts";
+import { type Envelope, errorOfBody, isErrorResponse, rawResponses } from "./exchange.ts";
 import { hiding, secretsIn } from "./secrets.ts";
 import { fits, type Shape } from "./shape.ts";
 
@@ -28,7 +28,7 @@ export async function verifyMany(
       return own;
     }
     const hide = hiding(secretsIn(input));
-    if (isRefusal(own)) return refusalError("keys.verifyKey", hide(text), headers);
+    if (isErrorResponse(own)) return errorOfBody("keys.verifyKey", hide(text), headers);
     const message = `keys.verifyKeys returned no outcome for entry ${index}.`;
     return new ResponseFormatError(message, {
       status,

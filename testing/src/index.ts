@@ -47,7 +47,9 @@ export type TestLatchkey = AsyncDisposable & {
   fail(operation: OperationName, fault: Fault): Promise<void>;
   /** Every verification and every `ratelimit.limit` decision since the start or the last `reset`, oldest first. */
   events(): Promise<TestEvent[]>;
-  /** Empties the database, sets the clock to its first time, and removes failures. `url` and `rootKey` stay the same. */
+  /**
+   * Empties the database, sets the clock to its first time, and removes failures. `url` and `rootKey` stay the same.
+   */
   reset(): Promise<void>;
   /** Stops the server. With `await using`, the end of the block calls this. */
   close(): Promise<void>;

@@ -27,7 +27,7 @@ export function parseHeader(value: unknown): Header {
   const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown };
   if (format !== "latchkey") {
     throw new DocumentError(
-      `it is not the header of a document, which begins with {"format":"latchkey", …}: give a file that latchkey export has written`,
+      `the line is not the header of a document, which begins with {"format":"latchkey", …}: give a file that latchkey export has written`,
     );
   }
   if (typeof version === "number" && version > formatVersion) {
@@ -58,5 +58,5 @@ function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
       typeof part === "number" ? `${path}[${part}]` : path === "" ? String(part) : `${path}.${String(part)}`,
     "",
   );
-  throw new DocumentError(`${place}${place === "" ? "" : ": "}${issue?.message ?? "it is not valid"}`);
+  throw new DocumentError(`${place}${place === "" ? "" : ": "}${issue?.message ?? "the line is not valid"}`);
 }

@@ -37,15 +37,15 @@ test.each([1, 7, 100_000])(
 
 test.each([
   ["an empty document", "", "The document is empty"],
-  ["another file", "hello", "Line 1: it is not JSON"],
-  ["another format", `{"format":"x"}`, "Line 1: it is not the header"],
+  ["another file", "hello", "Line 1: the line is not JSON"],
+  ["another format", `{"format":"x"}`, "Line 1: the line is not the header"],
   ["a newer version", header.replace(`"version":1`, `"version":2`), "Line 1: the document has version 2"],
-  ["a truncated line", `${header}\n{"type":"na`, "Line 2: it is not JSON"],
+  ["a truncated line", `${header}\n{"type":"na`, "Line 2: the line is not JSON"],
   ["a document that ends after a whole line", `${header}\n${namespace("rlns_1")}\n`, "is truncated"],
   [
     "a lost line",
     `${header}\n${end(1)}`,
-    "Line 2: this last line must have the number of the records before it, which is 0",
+    "Line 2: the line of the type end must have the number of the records before it, which is 0",
   ],
   [
     "lines after the end",
@@ -68,7 +68,7 @@ test.each([
     "Line 3: a record of the type role follows one of the type namespace",
   ],
   ["an unknown field", `${header}\n${namespace("rlns_1", `,"x":1`)}`, `Line 2: `],
-  ["deeply nested JSON", `${header}\n${"[".repeat(100_000)}`, "Line 2: its JSON is nested too deeply"],
+  ["deeply nested JSON", `${header}\n${"[".repeat(100_000)}`, "Line 2: the JSON is nested too deeply"],
   ["a list", `${header}\n[]`, "Line 2: type is not a known type of record"],
 ])("%s is refused with an error that names the line and says what to do", async (_, document, message) => {
   expect(await read(document, 50_000)).toContain(message);
@@ -80,7 +80,7 @@ test("text that is not UTF-8 is refused with the number of its line", async () =
     Buffer.from([0xff, 0xfe]),
     Buffer.from('"}\n'),
   ]);
-  expect(await read(bytes)).toContain("Line 2: it is not UTF-8");
+  expect(await read(bytes)).toContain("Line 2: the line is not UTF-8");
 });
 
 test("a line of 100 MB is refused as soon as its allowed length was read", async () => {
@@ -92,6 +92,6 @@ test("a line of 100 MB is refused as soon as its allowed length was read", async
   }
   const { entries } = await readDocument(endless());
   const refusal = await entries.next().catch((error: Error) => error.message);
-  expect(refusal).toContain("Line 2: it is longer than");
+  expect(refusal).toContain("Line 2 is longer than");
   expect(sent).toBeLessThan(maxLineBytes + 200_000);
 });

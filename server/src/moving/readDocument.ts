@@ -50,7 +50,7 @@ function checkEnd(value: unknown, records: number): void {
   const parsed = end.safeParse(value);
   if (!parsed.success || parsed.data.records !== records) {
     throw new DocumentError(
-      `this last line must have the number of the records before it, which is ${records}: export or copy the document again`,
+      `the line of the type end must have the number of the records before it, which is ${records}: export or copy the document again`,
     );
   }
 }
@@ -107,16 +107,16 @@ function decodedWith(decoder: TextDecoder, bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new DocumentError("it is not UTF-8: export or copy the document again");
+    throw new DocumentError("the line is not UTF-8: export or copy the document again");
   }
 }
 
 function parsedJson(text: string): unknown {
-  if (nestsTooDeeply(text)) throw new DocumentError("its JSON is nested too deeply: correct the line");
+  if (nestsTooDeeply(text)) throw new DocumentError("the JSON is nested too deeply: correct the line");
   try {
     return JSON.parse(text);
   } catch {
-    throw new DocumentError("it is not JSON: correct the line, or export or copy the document again");
+    throw new DocumentError("the line is not JSON: correct it, or export or copy the document again");
   }
 }
 
@@ -156,6 +156,6 @@ function byteLines() {
 function refuseLong(line: number, length: number): void {
   if (length <= maxLineBytes) return;
   throw new DocumentError(
-    `Line ${line}: it is longer than ${maxLineBytes} bytes, the most that a line may have. Correct the line, or export the document again.`,
+    `Line ${line} is longer than ${maxLineBytes} bytes, the most that a line may have. Correct it, or export the document again.`,
   );
 }

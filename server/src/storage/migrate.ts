@@ -30,6 +30,7 @@ import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 import { grantLists } from "./migrations/0031_grantLists.ts";
 import { usagePending } from "./migrations/0032_usagePending.ts";
 import { oldHashes } from "./migrations/0033_oldHashes.ts";
+import { changesOnSqlite } from "./migrations/0034_changesOnSqlite.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -65,6 +66,7 @@ const recordMigrations: readonly Migration[] = [
   rootKeyGrants,
   grantLists,
   oldHashes,
+  changesOnSqlite,
 ];
 
 /**

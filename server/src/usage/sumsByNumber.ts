@@ -57,7 +57,7 @@ export function sumsByNumber(mostBytes: number) {
       return true;
     },
     bytes,
-    /** Returns the numbers with the largest positive sums, largest first. Of equal sums, the smaller number is first. */
+    /** Returns the numbers with the largest positive sums, largest first; of equal sums, the smaller number first. */
     largest(limit: number): NumberedCount[] {
       const top: NumberedCount[] = [];
       let least = 1;

@@ -5,7 +5,9 @@ import { numberIn } from "../limitDrafts.ts";
 export type Quota = Data<"keys.getState">["quotas"][number];
 export type QuotaInput = NonNullable<Input<"identities.updateIdentity">["quotas"]>[number];
 
-/** A quota in a form. `id` is only for React: the name cannot identify the row, since it changes while the user types. */
+/**
+ * A quota in a form. `id` is only for React: the name cannot identify the row, since it changes while the user types.
+ */
 export type QuotaDraft = {
   id: number;
   name: string;
@@ -86,8 +88,8 @@ export function quotaOf(draft: QuotaDraft): QuotaInput {
 }
 
 /**
- * Returns the overage for the request. Mistyped text is replaced by NaN, since it could be `allow`. NaN becomes null in JSON,
- * and the server refuses null.
+ * Returns the overage for the request. Mistyped text is replaced by NaN, since it could be `allow`. NaN becomes null in
+ * JSON, and the server refuses null.
  */
 function overageOf({ overage, highest }: QuotaDraft) {
   if (overage !== "up to") return overage;

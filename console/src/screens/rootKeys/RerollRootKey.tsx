@@ -11,7 +11,9 @@ const overlaps = [
   ["60000", "1 minute"],
 ] as const;
 
-/** The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while. */
+/**
+ * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while.
+ */
 export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const [expiration, setExpiration] = useState<string>(overlaps[0][0]);
   const [secret, setSecret] = useState<string>();

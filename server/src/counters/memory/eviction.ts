@@ -44,8 +44,8 @@ const TIDY_CELLS = 128;
 /** When memory is short, the next 1,024 cells are searched for counters that have run out. Those are evicted first. */
 const RUN_OUT_CELLS = 1024;
 /**
- * If that search finds none, this many cells are searched for counters that are among the least filled, which takes
- * about a millisecond. If this finds none either, the next counters are evicted, however full they are.
+ * If none of these counters has run out, this many cells are searched for counters that are among the least filled, which
+ * takes about a millisecond. If there are none of those either, the next counters are evicted, however full they are.
  */
 const LIVE_CELLS = 32_768;
 /** the maximum number of counters that are evicted at once */
@@ -100,8 +100,9 @@ function forgetWhere(store: Store, most: number, cells: number, goes: (counter: 
 }
 
 /**
- * Returns whether a counter no longer counts anything. If its costs were given back before they ran out, the result is
- * false until the journal has recorded that. If the counter were evicted before, a restart would restore the costs.
+ * Returns whether a counter no longer counts anything and may be evicted. If its costs were given back before they ran
+ * out, the result is false until the journal has recorded that they were given back. Otherwise a restart would restore
+ * the costs of the evicted counter.
  */
 function hasRunOut({ cells, logs, nowMs }: Store, counter: Counter): boolean {
   if (runsOutAtMs(logs, counter) <= nowMs) return true;

@@ -49,7 +49,7 @@ export function knownExhausted(monotonicMs: () => number) {
       const [window] = windows;
       const [state] = hit.windows;
       if (hit.passed || windows.length !== 1 || window === undefined || state?.remaining !== 0) return;
-      if (known.size >= mostKnown) known.clear(); // loses nothing: the next call asks Redis, which refuses again
+      if (known.size >= mostKnown) known.clear(); // no refusal is lost: the next calls ask Redis, which refuses them again
       const { limit, cost, durationMs } = window;
       // 1 ms less, since Redis's clock and this process's clock are rounded to whole milliseconds at different moments
       const untilMs = askedAtMs + Math.min(changesInMs - 1, Math.floor(durationMs / 60));

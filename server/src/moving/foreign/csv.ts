@@ -158,7 +158,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line>
     if (cells.length === 1 && cells[0] === "") continue;
     if (cells.length !== header.length) {
       throw new DocumentError(
-        `Line ${number}: it has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
+        `Line ${number} has ${cells.length} values, but the header has ${header.length}. Correct the line.`,
       );
     }
     const named = header.map((name, index) => [name, cells[index]] as const);

@@ -304,7 +304,7 @@ describe("CSV", () => {
   test.each([
     ["an unknown column", "hash,nam\n", "instead of nam, use name"],
     ["no column hash", "name\n", "must have the column hash"],
-    ["a row with too few values", `hash,name\nx\n`, "Line 2: it has 1 values"],
+    ["a row with too few values", `hash,name\nx\n`, "Line 2 has 1 values, but the header has 2"],
     ["a quote that is not closed", `hash,name\n"x,y\n`, "quote in the last row is not closed"],
   ])("a file with %s is refused with an error that says what to correct", async (_, text, message) => {
     const refusal = await fromText(text).catch((error: Error) => error.message);

@@ -42,7 +42,7 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
       await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
     } catch (error) {
       admission.sending = 0;
-      // otherwise Redis cannot read this counter at all, so sending the admission again would not help
+      // an error about this call means that Redis cannot read the counter, so sending the admission again would not help
       if (!isAboutThisCall(error)) throw error;
     }
     unsent.arrived(admission, sum);
