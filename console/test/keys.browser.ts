@@ -15,6 +15,19 @@ async function more(page: Page, action: string): Promise<void> {
   await page.getByRole("menuitem", { name: action }).click();
 }
 
+/** Holds the page's requests to these addresses back until the returned function is called. */
+async function hold(page: Page, addresses: RegExp): Promise<() => void> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(addresses, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 async function save(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
@@ -126,14 +139,7 @@ test("the page of a key says that a role's permission may also be the key's own"
 test("no permission of a role is listed as the key's own while the roles are loading", async () => {
   const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
   const page = await latchkey.visit("/keys");
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(/permissions\.(getRole|listRoles)$/, async (route) => {
-    await released;
-    await route.continue();
-  });
+  const release = await hold(page, /permissions\.(getRole|listRoles)$/);
   await page.goto(`/console/keys/${keyId}`);
   await more(page, "Edit roles and permissions");
   const own = page.getByLabel("Permissions of the key itself");
@@ -244,6 +250,19 @@ test("a key is rerolled, the old one stays valid for the chosen time, and the pa
   for (const one of [key, secret]) assert.equal((await call("keys.verifyKey", { key: one })).valid, true);
 });
 
+test("the new key of a reroll is shown even if the user tries to close the dialog before it arrives", async () => {
+  const { keyId } = await newKey();
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  const release = await hold(page, /keys\.rerollKey$/);
+  await page.getByRole("button", { name: "Reroll" }).click();
+  await page.getByRole("button", { name: "Create the new key" }).click();
+  await page.getByRole("button", { name: "Sending" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Cancel" }).click({ force: true });
+  release();
+  await page.locator(".secret").waitFor();
+});
+
 test("a recoverable key is shown again, and for another key the page says why it cannot be shown", async () => {
   const { keyId, key } = await newKey({ recoverable: true });
   const page = await latchkey.visit(`/keys/${keyId}`);
@@ -268,15 +287,16 @@ test("a key is deleted only after its name was typed", async () => {
   assert.equal((await call("keys.verifyKey", { key })).code, "NOT_FOUND");
 });
 
-test("all keys of an identity are disabled at once", async () => {
-  const { key } = await newKey({ externalId: "leaver" });
-  await newKey({ externalId: "leaver" });
+test("all keys of an identity are disabled at once, also those that the page does not list", async () => {
+  const { key: oldest } = await newKey({ externalId: "leaver" });
+  for (let n = 0; n < 51; n += 1) await newKey({ externalId: "leaver" });
   const page = await latchkey.visit("/identities/leaver");
   await page.getByRole("button", { name: "Disable all" }).click();
   await page.getByLabel("Type leaver to confirm").fill("leaver");
   await page.getByRole("dialog").getByRole("button", { name: "Disable all" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  assert.equal((await call("keys.verifyKey", { key })).code, "DISABLED");
+  assert.equal((await call("keys.verifyKey", { key: oldest })).code, "DISABLED");
+  assert.deepEqual(await call("keys.listKeys", { identity: "leaver", enabled: true }), []);
 });
 
 test("an action that the root key may not do is disabled and names the permission", async () => {
@@ -294,7 +314,7 @@ test("an action that the root key may not do is disabled and names the permissio
   await page.getByRole("menuitem", { name: "Delete needs api.<id>.delete_key" }).waitFor();
 });
 
-test("roles and apis beyond the first 100 can be chosen, and a filter that is not in its list is shown as it is applied", async () => {
+test("roles and apis beyond the first 100 can be chosen, a filter that is not in its list is shown, and roles have pages", async () => {
   const page = await latchkey.visit("/keys?role=deleted_role");
   assert.equal(await page.getByLabel("Role").inputValue(), "deleted_role");
   for (let n = 1; n <= 101; n += 1) {
@@ -310,4 +330,10 @@ test("roles and apis beyond the first 100 can be chosen, and a filter that is no
   await page.goto("/console/keys");
   await page.getByLabel("API", { exact: true }).selectOption("Bulk 101");
   await page.getByText("Nothing matches these filters.").waitFor();
+  await page.goto("/console/roles");
+  await page.getByRole("heading", { name: "editor" }).waitFor();
+  await page.getByRole("button", { name: "Next page" }).click();
+  await page.getByRole("heading", { name: "bulk_60" }).waitFor();
+  await page.getByRole("button", { name: "First page" }).click();
+  await page.getByRole("heading", { name: "editor" }).waitFor();
 });

@@ -156,9 +156,24 @@ test("saving an api or a role undoes nothing that another operator has changed s
   await page.getByRole("textbox", { name: "Description" }).fill("For all teams");
   await page.getByRole("button", { name: "Save" }).click();
   await card.getByText("For all teams").waitFor();
-  const { permissions } = await call("permissions.getRole", { role: roleId });
-  assert.deepEqual(
-    permissions.map(({ slug }: { slug: string }) => slug),
-    ["a.read"],
-  );
+  const slugs = async () =>
+    (await call("permissions.getRole", { role: roleId })).permissions.map(
+      ({ slug }: { slug: string }) => slug,
+    );
+  assert.deepEqual(await slugs(), ["a.read"]);
+  await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.read", "a.other"] });
+  await page.getByLabel("shared gives documents.read").check();
+  await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
+  assert.deepEqual(await slugs(), ["a.other", "a.read", "documents.read"]);
+});
+
+test("the year of a filter by time can be typed over, and the list then begins at the new time", async () => {
+  const page = await latchkey.visit("/audit?start=1769850000000"); // January 31, 2026, at 9:00 UTC
+  const from = page.getByLabel("From");
+  await from.focus();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("2025", { delay: 50 });
+  await page.waitForURL("**start=1738314000000");
+  assert.match(await from.inputValue(), /^2025-01-31T/);
 });

@@ -7,7 +7,7 @@ type Props = {
   title: string;
   onClose(): void;
   wide?: boolean;
-  /** whether Escape and a click outside close the dialog; false if its content is shown only once */
+  /** whether Escape closes the dialog; false if its content is shown only once */
   dismissible?: boolean;
   children: React.ReactNode;
 };
@@ -46,7 +46,10 @@ type FormProps = Omit<Props, "dismissible"> & {
   onSubmit(): void;
 };
 
-/** A dialog with a form. If the server refuses the input, the dialog stays open with what was typed. */
+/**
+ * A dialog with a form. If the server refuses the input, the dialog stays open with what was typed. It cannot be closed
+ * while a call is in progress, since the response may have a key that is shown only once.
+ */
 export function FormDialog({
   submit,
   danger,
@@ -58,7 +61,7 @@ export function FormDialog({
   ...dialog
 }: FormProps) {
   return (
-    <Dialog {...dialog}>
+    <Dialog {...dialog} dismissible={!busy}>
       <form
         className="form"
         onSubmit={(event) => {
@@ -69,7 +72,7 @@ export function FormDialog({
         {children}
         <Problem error={error} shownAtFields={fields} />
         <div className="form-end">
-          <Button kind="quiet" onClick={dialog.onClose}>
+          <Button kind="quiet" busy={busy} onClick={dialog.onClose}>
             Cancel
           </Button>
           <Button kind={danger === true ? "danger" : "primary"} submits busy={busy}>

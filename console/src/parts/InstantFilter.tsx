@@ -1,5 +1,6 @@
 import { minuteMs } from "../data/time.ts";
 import { TextField } from "./fields.tsx";
+import { useTypedFilter } from "./typedFilter.ts";
 
 type Props = {
   label: string;
@@ -10,17 +11,12 @@ type Props = {
 
 /** A filter by a date and time in the browser's time zone. */
 export function InstantFilter({ label, value, onChange }: Props) {
-  return (
-    <TextField
-      label={label}
-      kind="datetime-local"
-      value={value === undefined ? "" : localText(Number(value))}
-      onChange={(text) => {
-        const atMs = new Date(text).getTime();
-        onChange(Number.isNaN(atMs) ? undefined : String(atMs));
-      }}
-    />
-  );
+  const [text, setText] = useTypedFilter(value === undefined ? "" : localText(Number(value)), (typed) => {
+    const atMs = new Date(typed).getTime();
+    if (Number.isNaN(atMs)) onChange(undefined);
+    else if (atMs >= 0) onChange(String(atMs)); // while the user types 2026, the year is 2, 20 and 202
+  });
+  return <TextField label={label} kind="datetime-local" value={text} onChange={setText} />;
 }
 
 /** Formats a time for an input of the type `datetime-local`: `2026-01-31T12:00`. */

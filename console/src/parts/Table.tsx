@@ -54,12 +54,12 @@ type ListProps<N extends OperationName, T> = Omit<Rows<T>, "rows"> & {
 
 /** A page of a list, with a button for the next page. Says so if the list is loading, is empty or failed to load. */
 export function List<N extends OperationName, T>({ query, empty, ...table }: ListProps<N, T>) {
-  const [filters, change] = useFilters();
+  const [filters] = useFilters();
   const { data, error, isPlaceholderData } = query;
   if (data === undefined)
     return error === null ? <Loading what={table.caption} /> : <Problem error={error} />;
   const rows = data.data as readonly T[];
-  const cursor = data.pagination?.hasMore === true ? data.pagination.cursor : undefined;
+  const cursor = data.pagination?.cursor;
   const isFirst = filters["after"] === undefined;
   if (rows.length === 0 && isFirst && cursor === undefined) return empty;
   return (
@@ -68,22 +68,30 @@ export function List<N extends OperationName, T>({ query, empty, ...table }: Lis
         <Table {...table} rows={rows} />
         {rows.length === 0 ? <p className="loading">This page has no rows.</p> : null}
       </section>
-      {isFirst && cursor === undefined ? null : (
-        <nav className="pages" aria-label="Pages">
-          <button type="button" className="button" disabled={isFirst} onClick={() => change({})}>
-            First page
-          </button>
-          <button
-            type="button"
-            className="button"
-            disabled={cursor === undefined}
-            onClick={() => change({ after: cursor })}
-          >
-            Next page
-          </button>
-        </nav>
-      )}
+      <Pages cursor={cursor} />
     </>
+  );
+}
+
+/** The buttons for the first and the next page of a list. `cursor`: where the next page begins; undefined: on the last page */
+export function Pages({ cursor }: { cursor: string | undefined }) {
+  const [filters, change] = useFilters();
+  const isFirst = filters["after"] === undefined;
+  if (isFirst && cursor === undefined) return null;
+  return (
+    <nav className="pages" aria-label="Pages">
+      <button type="button" className="button" disabled={isFirst} onClick={() => change({})}>
+        First page
+      </button>
+      <button
+        type="button"
+        className="button"
+        disabled={cursor === undefined}
+        onClick={() => change({ after: cursor })}
+      >
+        Next page
+      </button>
+    </nav>
   );
 }
 

@@ -51,5 +51,5 @@ export const notCopied: Readonly<Record<string, string>> = {
   usagePending:
     "has counts that a process has in memory; a server adds them to the stored counts when it starts on the source again",
   nodes: "lists the server processes that share one PostgreSQL database",
-  changes: "tells these processes what to evict from their caches; its rows are useless after ten minutes",
+  changes: "tells the server processes on one database what to evict from their caches",
 };

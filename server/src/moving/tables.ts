@@ -111,7 +111,7 @@ export const excludedTables: Readonly<Record<string, string>> = {
   usageGaps: "it is about the single events of one database",
   copies: "it has the state of a `latchkey copy` of one database",
   migrations: "it has the version of the schema of one database",
-  changes: "it has the messages between the nodes of one database",
+  changes: "it has the messages between the processes that use one database",
   nodes: "it lists the nodes of one database",
 };
 

@@ -50,14 +50,30 @@ export async function writeBatch(
     );
   }
   if (balanceOf !== undefined) await writeBalances(tx, { workspaceId, engine }, { created, changed });
-  return changedIds(type, { created, changed });
+  const ids = changedIds(type, { created, changed });
+  if (type === "identity" && (await hasKeys(tx, workspaceId, created))) ids.add(workspaceId);
+  return ids;
+}
+
+/**
+ * Whether the workspace has keys of these identities already. Keys keep the id of a deleted identity, so cached keys
+ * may lack an identity that is created again.
+ */
+async function hasKeys(tx: Tx, workspaceId: string, created: Some): Promise<boolean> {
+  if (created.length === 0) return false;
+  const rows = await selectKeyOf(tx, { workspaceId, ids: created.map(({ id }) => id) });
+  return rows.length > 0;
 }
 
 type Some = JudgedBatch["records"];
 
-/** The ids of changed records. Caches have no new records, but they may have the namespace of a new override. */
+/**
+ * The ids of changed records. Caches have no new records, but they may have the namespace of a new override, and keys
+ * that share the balance of a new key.
+ */
 function changedIds(type: StoredType, { created, changed }: { created: Some; changed: Some }): Set<string> {
-  const ids = new Set(changed.flatMap((record) => [record.id, subjectOf(record)]));
+  const sharing = created.map(subjectOf).filter((subjectId, index) => subjectId !== created[index]?.id);
+  const ids = new Set([...changed.flatMap((record) => [record.id, subjectOf(record)]), ...sharing]);
   if (type === "override") {
     for (const { fields } of [...created, ...changed]) ids.add(textIn(fields, "namespaceId"));
   }
@@ -202,6 +218,16 @@ function deleterOf({ table, owner }: Rows) {
 
 const deleters: Readonly<Record<string, ReturnType<typeof deleterOf>>> = Object.fromEntries(
   lists.map((list) => [list.table, deleterOf(list)]),
+);
+
+const selectKeyOf = prepared((db, { workspaceId, ids }: Owned) =>
+  db
+    .selectFrom("keys")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where(isIn("identityId", ids))
+    .limit(1)
+    .compile(),
 );
 
 const deleteBalances = prepared(

@@ -30,7 +30,8 @@ import { rootKeyGrants } from "./migrations/0030_rootKeyGrants.ts";
 import { grantLists } from "./migrations/0031_grantLists.ts";
 import { usagePending } from "./migrations/0032_usagePending.ts";
 import { oldHashes } from "./migrations/0033_oldHashes.ts";
-import { readByIndex } from "./migrations/0034_readByIndex.ts";
+import { changesOnSqlite } from "./migrations/0034_changesOnSqlite.ts";
+import { readByIndex } from "./migrations/0035_readByIndex.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -66,6 +67,7 @@ const recordMigrations: readonly Migration[] = [
   rootKeyGrants,
   grantLists,
   oldHashes,
+  changesOnSqlite,
   readByIndex,
 ];
 

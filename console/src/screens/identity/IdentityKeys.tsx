@@ -21,12 +21,15 @@ export function IdentityKeys({ id, externalId }: { id: string; externalId: strin
   const { data, error } = useOperation("keys.listKeys", { identity: id, limit: 50, order: "desc" });
   const [rerolled, setRerolled] = useState<string>();
   const rows = data?.data ?? [];
+  const hasMore = data?.pagination?.hasMore === true;
   return (
     <Card
       title="Keys"
       actions={
         <>
-          <DisableAll keys={rows} externalId={externalId} />
+          {rows.some(({ enabled }) => enabled) || hasMore ? (
+            <DisableAll id={id} externalId={externalId} />
+          ) : null}
           <CreateKey externalId={externalId} />
         </>
       }
@@ -54,7 +57,7 @@ export function IdentityKeys({ id, externalId }: { id: string; externalId: strin
           ]}
         />
       )}
-      {data?.pagination?.hasMore === true ? (
+      {hasMore ? (
         <Link to="/keys" search={{ identity: id }}>
           All keys
         </Link>
@@ -88,36 +91,33 @@ function RowActions({ row: { keyId, enabled }, onReroll }: { row: Row; onReroll(
   );
 }
 
-function DisableAll({ keys, externalId }: { keys: readonly Row[]; externalId: string }) {
+function DisableAll({ id, externalId }: { id: string; externalId: string }) {
   const [isOpen, setOpen] = useState(false);
-  const enabled = keys.filter((key) => key.enabled).map(({ keyId }) => keyId);
-  const close = () => setOpen(false);
-  if (enabled.length === 0) return null;
   return (
     <>
       <Button kind="danger" needs="api.<id>.update_key" onClick={() => setOpen(true)}>
         Disable all
       </Button>
-      {isOpen ? <DisableAllDialog keyIds={enabled} externalId={externalId} onClose={close} /> : null}
+      {isOpen ? <DisableAllDialog id={id} externalId={externalId} onClose={() => setOpen(false)} /> : null}
     </>
   );
 }
 
-type DialogProps = { keyIds: readonly string[]; externalId: string; onClose(): void };
+type DialogProps = { id: string; externalId: string; onClose(): void };
 
-function DisableAllDialog({ keyIds, externalId, onClose }: DialogProps) {
-  const disable = useDisableAll(onClose);
+function DisableAllDialog({ id, externalId, onClose }: DialogProps) {
+  const disable = useDisableAll(id, onClose);
   return (
     <Confirmation
-      title={`Disable ${keyIds.length} ${keyIds.length === 1 ? "key" : "keys"}?`}
+      title="Disable all keys of this identity?"
       onClose={onClose}
       submit="Disable all"
       name={externalId}
       busy={disable.isPending}
       error={disable.error}
-      onConfirm={() => disable.mutate(keyIds)}
+      onConfirm={disable.mutate}
     >
-      <p>Every request with one of the keys that are listed is refused until the key is enabled again.</p>
+      <p>Every request with one of its keys, in any api, is refused until the key is enabled again.</p>
     </Confirmation>
   );
 }

@@ -1,4 +1,5 @@
-import { useChange } from "../../data/queries.ts";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { call } from "../../data/api.ts";
 import { isHeld, useSession } from "../../data/session.ts";
 import { Problem } from "../../parts/Problem.tsx";
 import type { Role } from "./role.ts";
@@ -9,15 +10,11 @@ const needs = ["rbac.*.add_permission_to_role", "rbac.*.remove_permission_from_r
 export function Matrix({ roles }: { roles: readonly Role[] }) {
   const session = useSession();
   const mayChange = needs.every((one) => isHeld(session, one));
-  const set = useChange("permissions.setRolePermissions");
+  const set = useToggle();
   const slugs = [...new Set(roles.flatMap(slugsOf))].sort();
-  const toggle = (role: Role, slug: string, on: boolean) => {
-    const others = slugsOf(role).filter((one) => one !== slug);
-    set.mutate({ role: role.id, permissions: on ? [...others, slug] : others });
-  };
   const isChecked = (role: Role, slug: string) => {
-    const sent = set.isPending && set.variables.role === role.id ? set.variables.permissions : undefined;
-    return (sent ?? slugsOf(role)).includes(slug);
+    const sent = set.isPending && set.variables.roleId === role.id && set.variables.slug === slug;
+    return sent ? set.variables.isGiven : slugsOf(role).includes(slug);
   };
   if (slugs.length === 0) return <p className="soft">No role gives a permission yet.</p>;
   return (
@@ -50,7 +47,9 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
                       aria-label={`${role.name} gives ${slug}`}
                       checked={isChecked(role, slug)}
                       disabled={!mayChange || set.isPending}
-                      onChange={(event) => toggle(role, slug, event.target.checked)}
+                      onChange={(event) =>
+                        set.mutate({ roleId: role.id, slug, isGiven: event.target.checked })
+                      }
                     />
                   </td>
                 ))}
@@ -61,6 +60,25 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
       </section>
     </>
   );
+}
+
+type Toggle = { roleId: string; slug: string; isGiven: boolean };
+
+/**
+ * Gives one permission to a role, or takes it from the role. Reads the role before it sets all of its permissions, so that
+ * what another operator has changed since the page was loaded stays.
+ */
+function useToggle() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ roleId, slug, isGiven }: Toggle) => {
+      const { data } = await call("permissions.getRole", { role: roleId });
+      const others = slugsOf(data).filter((one) => one !== slug);
+      const permissions = isGiven ? [...others, slug] : others;
+      await call("permissions.setRolePermissions", { role: roleId, permissions });
+    },
+    onSuccess: () => client.invalidateQueries(),
+  });
 }
 
 function slugsOf({ permissions = [] }: Role): string[] {

@@ -5,7 +5,7 @@ import { AsCode } from "../../parts/AsCode.tsx";
 import { Loading, Page } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { SearchField } from "../../parts/SearchField.tsx";
-import { Empty, NothingFound } from "../../parts/Table.tsx";
+import { Empty, NothingFound, Pages } from "../../parts/Table.tsx";
 import { CreateRole } from "./CreateRole.tsx";
 import { Matrix } from "./Matrix.tsx";
 import { RoleActions } from "./RoleActions.tsx";
@@ -17,6 +17,7 @@ export function Roles() {
   const input = pageInput({ cursor: after, search });
   const { data, error } = useOperation("permissions.listRoles", input, { keepPrevious: true });
   const roles = data?.data ?? [];
+  const cursor = data?.pagination?.cursor;
   return (
     <Page title="Roles" lead="Which role gives which permission." actions={<CreateRole />}>
       <div className="filters">
@@ -28,24 +29,20 @@ export function Roles() {
         <RolesOf
           roles={roles}
           isFiltered={search !== undefined}
+          isPart={after !== undefined || cursor !== undefined}
           onClear={() => change({ search: undefined })}
         />
       )}
-      {data?.pagination?.hasMore === true ? (
-        <div className="pages">
-          <button type="button" className="button" onClick={() => change({ after: data.pagination?.cursor })}>
-            Next page
-          </button>
-        </div>
-      ) : null}
+      <Pages cursor={cursor} />
       <AsCode operation="permissions.listRoles" input={input} />
     </Page>
   );
 }
 
-type Props = { roles: readonly Role[]; isFiltered: boolean; onClear(): void };
+/** `isPart`: whether the list has other pages */
+type Props = { roles: readonly Role[]; isFiltered: boolean; isPart: boolean; onClear(): void };
 
-function RolesOf({ roles, isFiltered, onClear }: Props) {
+function RolesOf({ roles, isFiltered, isPart, onClear }: Props) {
   if (roles.length > 0) {
     return (
       <>
@@ -58,6 +55,7 @@ function RolesOf({ roles, isFiltered, onClear }: Props) {
       </>
     );
   }
+  if (isPart) return <p className="loading">This page has no roles.</p>;
   if (isFiltered) return <NothingFound onClear={onClear} />;
   return (
     <Empty operation="permissions.createRole" input={{ name: "editor", permissions: ["documents.write"] }}>

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Data } from "../../data/api.ts";
-import { clockTime, fromNow, number, span } from "../../data/time.ts";
+import { clockTime, exactly, fromNow, number, span } from "../../data/time.ts";
 import { Badge, Outcome } from "../../parts/Outcome.tsx";
 import { Time } from "../../parts/Time.tsx";
 
@@ -62,7 +62,7 @@ export function Explanation({
 function Recorded({ request: { time, outcome } }: { request: NonNullable<Explained["request"]> }) {
   return (
     <p className="row">
-      The request of {clockTime(time)} got <Outcome code={outcome} /> The same request now:
+      The request of {exactly(time)} got <Outcome code={outcome} /> The same request now:
     </p>
   );
 }

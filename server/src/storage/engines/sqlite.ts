@@ -5,6 +5,7 @@ import { createFolder } from "../folder.ts";
 import { migrate } from "../migrate.ts";
 import { slowReader } from "../slowReads.ts";
 import { sqliteDb } from "./dialects.ts";
+import { storeChanges, watchChanges } from "./sqliteChanges.ts";
 import { connect, executor, openReader, pageCache } from "./sqliteConnection.ts";
 import { createIfMissing, lockFile, refuseMissing } from "./sqliteCreate.ts";
 import { isBusy } from "./sqliteErrors.ts";
@@ -21,8 +22,6 @@ import {
   serialQueue,
   target,
 } from "./sqliteTransaction.ts";
-
-const foreignChangesEveryMs = 250;
 
 /**
  * Opens a SQLite database, creating it if it is missing, and migrates it to this program's schema. `path` is a file or
@@ -43,8 +42,7 @@ export async function openSqlite(
 
 /**
  * The part of the engine that is simple because only one process serves from a SQLite file: there is no other node that
- * must learn of changes. Commands such as `latchkey import` may change the file, too. The server notices that by
- * `watch`.
+ * must learn of changes. Commands such as `latchkey import` may change the file, too: see sqliteChanges.ts.
  */
 const oneProcess = {
   name: "sqlite",
@@ -98,8 +96,8 @@ async function openFile(
   const commits = commitFlusher(syncThread);
   const groups = groupCommits({ writer, execute: executor(writer), queue, log, commits });
   const listeners = new Set<(change: ForeignChange) => void>();
-  const stopWatching = watch(writer, () => {
-    for (const listener of listeners) listener({ ids: undefined });
+  const stopWatching = watchChanges(writer, (change) => {
+    for (const listener of listeners) listener(change);
   });
 
   return {
@@ -109,6 +107,7 @@ async function openFile(
     readSlowly: readerOn(slowThread),
     snapshot: snapshotReader(reader, read),
     transaction: groups.transaction,
+    recordChanges: serving ? oneProcess.recordChanges : storeChanges,
     onForeignChange: (listener) => void listeners.add(listener),
     check: async () => void reader.query("select 1").all(),
     async close() {
@@ -134,23 +133,6 @@ async function openWriter(path: string, cacheKib: number): Promise<Database> {
     writer.close();
     throw error;
   }
-}
-
-/**
- * Calls `changed` when another process has changed the database. Commits of other connections change the `data_version`
- * of `writer`; its own commits, which are all commits of this process, do not. Returns a function that ends the watch.
- */
-function watch(writer: Database, changed: () => void): () => void {
-  const version = writer.query<{ data_version: number }, []>("pragma data_version");
-  let last = version.get()?.data_version;
-  const timer = setInterval(() => {
-    const now = version.get()?.data_version;
-    if (now === last) return;
-    last = now;
-    changed();
-  }, foreignChangesEveryMs);
-  timer.unref();
-  return () => clearInterval(timer);
 }
 
 function claimServing(path: string): () => void {

@@ -6,7 +6,7 @@ import type { Migration } from "../migration.ts";
  * the first index, so that creating a key costs nothing more.
  */
 export const readByIndex: Migration = {
-  name: "0034_readByIndex",
+  name: "0035_readByIndex",
   statements: () => [
     `create index "rerolledKeys" on "keys" ("subjectId") where "subjectId" <> "id"`,
     `create index "overridesByWorkspace" on "overrides" ("workspaceId", "id")`,
