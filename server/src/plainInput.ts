@@ -61,6 +61,7 @@ const makers: Record<string, (def: Def, schema: z.ZodType) => Parser | undefined
     const words = new Set<unknown>(Object.values(entries));
     return whenCertain((value) => words.has(value), checks);
   },
+  unknown: () => (value) => value,
   custom: ({ fn, checks = [] }) => fn && whenCertain((value) => fn(value) === true, checks),
   nullable({ innerType }) {
     const parse = innerType && parserOf(innerType);
