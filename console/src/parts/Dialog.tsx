@@ -33,6 +33,18 @@ export function Dialog({ title, onClose, wide, dismissible = true, children }: P
   );
 }
 
+/** A dialog that only says something. */
+export function NoticeDialog({ children, ...dialog }: Pick<Props, "title" | "onClose" | "children">) {
+  return (
+    <Dialog {...dialog}>
+      {children}
+      <div className="form-end">
+        <Button onClick={dialog.onClose}>Close</Button>
+      </div>
+    </Dialog>
+  );
+}
+
 type FormProps = Omit<Props, "dismissible"> & {
   submit: string;
   danger?: boolean;
