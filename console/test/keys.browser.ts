@@ -213,6 +213,13 @@ test("saving a form undoes nothing that another operator has changed since the p
   await more(page, "Edit name, owner and expiry");
   await page.getByRole("textbox", { name: "Name" }).fill("Renamed");
   await save(page);
+  const limits = [{ name: "calls", limit: 5, duration: 60_000, autoApply: true }];
+  await call("keys.updateKey", { keyId, ratelimits: limits });
+  await more(page, "Edit limits");
+  await page.getByRole("button", { name: "Add a limit" }).click();
+  await page.getByRole("group", { name: "Limit 2" }).getByLabel("Name").fill("others");
+  await page.getByRole("group", { name: "Limit 2" }).getByLabel("Limit", { exact: true }).fill("3");
+  await save(page);
   await call("keys.setRoles", { keyId, roles: ["billing"] });
   await more(page, "Edit roles and permissions");
   await page.getByLabel("Permissions of the key itself").fill("x.other");
@@ -221,6 +228,10 @@ test("saving a form undoes nothing that another operator has changed since the p
   assert.equal(key.name, "Renamed");
   assert.equal(key.identity.externalId, "second_owner");
   assert.equal(key.expires, changes.expires);
+  assert.deepEqual(
+    key.ratelimits.map(({ name }: { name: string }) => name),
+    ["calls", "others"],
+  );
   assert.deepEqual(key.roles, ["billing"]);
   assert.ok(key.permissions.includes("x.other") && !key.permissions.includes("x.own"));
 });

@@ -5,6 +5,7 @@ import { ActionMenu } from "../../parts/ActionMenu.tsx";
 import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { ChangeButton } from "../../parts/ChangeButton.tsx";
+import { Fresh } from "../../parts/Fresh.tsx";
 import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
 import { MetaDialog } from "../../parts/MetaDialog.tsx";
 import { AccessDialog } from "./AccessDialog.tsx";
@@ -17,7 +18,9 @@ type Open = "details" | "meta" | "credits" | "limits" | "access" | "reroll" | "r
 
 const update = "api.<id>.update_key";
 
-export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
+type Key = Data<"keys.getKey">;
+
+export function KeyActions({ value: key }: { value: Key }) {
   const { keyId } = key;
   const [open, setOpen] = useState<Open>();
   const close = () => setOpen(undefined);
@@ -27,27 +30,29 @@ export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
     setOpen(what);
   };
   const dialog = { onClose: close, busy: change.isPending, error: change.error };
-  const dialogs: Record<Open, () => React.ReactNode> = {
-    details: () => <DetailsDialog {...dialog} value={key} onSave={change.mutate} />,
-    meta: () => <MetaDialog {...dialog} meta={key.meta} onSave={(meta) => change.mutate({ keyId, meta })} />,
-    credits: () => (
+  const dialogs: Record<Open, (fresh: Key) => React.ReactNode> = {
+    details: (fresh) => <DetailsDialog {...dialog} value={fresh} onSave={change.mutate} />,
+    meta: ({ meta }) => (
+      <MetaDialog {...dialog} meta={meta} onSave={(next) => change.mutate({ keyId, meta: next })} />
+    ),
+    credits: ({ credits }) => (
       <CreditsDialog
         {...dialog}
-        credits={key.credits}
-        onSave={(credits) => change.mutate({ keyId, credits })}
+        credits={credits}
+        onSave={(next) => change.mutate({ keyId, credits: next })}
       />
     ),
-    limits: () => (
+    limits: ({ ratelimits = [] }) => (
       <LimitsDialog
         {...dialog}
-        ratelimits={key.ratelimits ?? []}
-        onSave={(ratelimits) => change.mutate({ keyId, ratelimits })}
+        ratelimits={ratelimits}
+        onSave={(next) => change.mutate({ keyId, ratelimits: next })}
       />
     ),
-    access: () => <AccessDialog {...dialog} value={key} onSave={change.mutate} />,
+    access: (fresh) => <AccessDialog {...dialog} value={fresh} onSave={change.mutate} />,
     reroll: () => <RerollDialog keyId={keyId} onClose={close} />,
     reveal: () => <RevealDialog keyId={keyId} onClose={close} />,
-    delete: () => <DeleteDialog value={key} onClose={close} />,
+    delete: (fresh) => <DeleteDialog value={fresh} onClose={close} />,
   };
   return (
     <>
@@ -69,7 +74,11 @@ export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
           { label: "Delete", needs: "api.<id>.delete_key", isDangerous: true, onSelect: show("delete") },
         ]}
       />
-      {open === undefined ? null : dialogs[open]()}
+      {open === undefined ? null : (
+        <Fresh key={open} operation="keys.getKey" input={{ keyId }} onClose={close}>
+          {(fresh) => dialogs[open](fresh)}
+        </Fresh>
+      )}
     </>
   );
 }
