@@ -204,6 +204,25 @@ test("an expiry of which only a part was typed is neither ignored nor taken for 
   assert.equal((await call("keys.getKey", { keyId })).expires, expires);
 });
 
+test("the server's warnings about a key are shown when it is created and when it is changed", async () => {
+  const page = await latchkey.visit("/keys");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Create a key" }).click();
+  await dialog.getByLabel("Name", { exact: true }).fill("Expired from the start");
+  await dialog.getByLabel("Expires").fill("2020-01-31T12:00");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await dialog.getByText("the key has expired").waitFor();
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  await page.getByRole("link", { name: "Expired from the start" }).click();
+  await more(page, "Edit name, owner and expiry");
+  await dialog.getByLabel("Expires").fill("2021-01-31T12:00");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page
+    .getByRole("dialog", { name: "Saved, with a warning" })
+    .getByText("the key has expired")
+    .waitFor();
+});
+
 test("saving a form undoes nothing that another operator has changed since the page was loaded", async () => {
   const { keyId } = await newKey({ externalId: "first_owner", roles: ["editor"], permissions: ["x.own"] });
   const page = await latchkey.visit(`/keys/${keyId}`);
