@@ -8,6 +8,7 @@ import { rootKeySecret } from "../src/domain/secrets.ts";
 import { hashKey, randomBytes } from "../src/runtime.ts";
 import { insertRootKey } from "../src/storage/queries/rootKeys.ts";
 import { insertWorkspace } from "../src/storage/queries/workspaces.ts";
+import { watchPlans } from "./plans.ts";
 import { readReply } from "./reply.ts";
 import { sharedCluster } from "./services.ts";
 
@@ -122,6 +123,9 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
       },
     });
   let server = await start();
+  const checkPlans = databaseUrl.startsWith("file:")
+    ? watchPlans(server.services.engine, databaseUrl)
+    : () => undefined;
   const firstWorkspace = await server.services.engine.db
     .selectFrom("workspaces")
     .select("id")
@@ -171,8 +175,12 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
     },
     async stop() {
       await server.stop();
-      await engine?.drop?.(databaseUrl);
-      rmSync(folder, { recursive: true, force: true });
+      try {
+        checkPlans();
+      } finally {
+        await engine?.drop?.(databaseUrl);
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
   };
   return test;

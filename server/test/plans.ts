@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { CompiledQuery, sql } from "kysely";
 import type { Engine } from "../src/storage/engine.ts";
+import { watchThisThread } from "./statements.ts";
 
 /**
  * What the database does to run recorded statements: which tables it scans and what it sorts. `rowsRead`: how many
@@ -93,4 +94,48 @@ export async function planOf(
     const { rows } = await tx.executeQuery<Record<string, unknown>>(query);
     return rows.map((row) => String(row["QUERY PLAN"])).join("\n");
   });
+}
+
+/** The statements of this process whose plans were checked already. */
+const checked = new Set<string>();
+
+/**
+ * Watches the statements of a server with a SQLite file. The returned function throws if one of them reads all rows of a
+ * workspace, although it names the rows that it needs or changes. SQLite does that without a warning if the index of the
+ * workspace seems cheaper, and then the cost of a call grows with the number of keys.
+ */
+export function watchPlans(engine: Engine, databaseUrl: string): () => void {
+  const seen = new Set<string>();
+  watchThisThread(engine, (statement) => {
+    if (/^(select|with|update|delete|insert)/.test(statement.sql)) seen.add(statement.sql);
+  });
+  return () => {
+    const database = new Database(databaseUrl.replace("file:", ""), { readonly: true });
+    const slow = [...seen].filter(
+      (text) => !checked.has(text) && readsWholeWorkspace(text, planIn(database, text)),
+    );
+    database.close();
+    for (const text of seen) checked.add(text);
+    if (slow.length > 0)
+      throw new Error(`These statements read all rows of a workspace:\n${slow.join("\n")}`);
+  };
+}
+
+function planIn(database: Database, text: string): string {
+  const ofSeveral = text.replaceAll(" in (?)", " in (?, ?)"); // one value would be compared as with `=`
+  const statement = database.prepare(`explain query plan ${ofSeveral}`);
+  const rows = statement.all(...Array.from({ length: statement.paramsCount }, () => null));
+  return (rows as { detail: string }[]).map(({ detail }) => detail).join("\n");
+}
+
+/** Statements of tests, which read whole tables with `select *`, may. */
+function readsWholeWorkspace(text: string, plan: string): boolean {
+  const isRead = text.startsWith("select");
+  const namesRows = / in \((\?|select "value")/.test(text);
+  const isByWorkspace = / INDEX \w+ \(workspaceId=\?\)$/m.test(plan);
+  return (
+    isByWorkspace &&
+    !text.startsWith("select *") &&
+    (!isRead || namesRows || plan.includes("TEMP B-TREE FOR ORDER BY"))
+  );
 }

@@ -21,6 +21,12 @@ export type Watched = CompiledQuery & { in: "snapshot" | "transaction" | "alone"
  * end a snapshot.
  */
 export function watchStatements(engine: Engine, seen: (statement: Watched) => void): void {
+  watchThisThread(engine, seen);
+  engine.readSlowly = slowReader(engine.slow); // in this thread, where its statements are seen
+}
+
+/** Like `watchStatements`, but leaves reads that may be slow to their thread, and does not see their statements. */
+export function watchThisThread(engine: Engine, seen: (statement: Watched) => void): void {
   const { transaction, snapshot } = engine;
   const executors = new WeakSet<QueryExecutor>();
   const watch = (db: Db, how: Watched["in"]) => {
@@ -35,7 +41,6 @@ export function watchStatements(engine: Engine, seen: (statement: Watched) => vo
   };
   watch(engine.db, "alone");
   watch(engine.slow, "alone");
-  engine.readSlowly = slowReader(engine.slow); // in this thread, where its statements are seen
   engine.transaction = (work, options) =>
     transaction.call(
       engine,

@@ -121,10 +121,12 @@ async function withTexts(
 ): Promise<Map<string, Found>> {
   const found = new Map<string, Found>();
   for (const [index, unique] of (uniqueColumns[type] ?? []).entries()) {
-    const values = records.flatMap(({ fields }) => (fields[unique.column] ?? []) as string[]).map(String);
-    const rows = values.length === 0 ? [] : await findByText[type]?.[index]?.(db, { workspaceId, values });
-    for (const row of rows ?? []) {
-      found.set(uniqueText(unique, String(row["within"] ?? ""), String(row["value"])), foundOf(row));
+    const groups = Map.groupBy(records, ({ fields }) => textIn(fields, unique.within ?? ""));
+    for (const [within, group] of groups) {
+      const values = group.flatMap(({ fields }) => (fields[unique.column] ?? []) as string[]).map(String);
+      if (values.length === 0) continue;
+      const rows = await findByText[type]?.[index]?.(db, { workspaceId, values, within });
+      for (const row of rows ?? []) found.set(uniqueText(unique, within, String(row["value"])), foundOf(row));
     }
   }
   return found;
@@ -187,23 +189,28 @@ const findById = byType((type) =>
   ),
 );
 
-type Texts = { workspaceId: string; values: readonly string[] };
+type Texts = { workspaceId: string; values: readonly string[]; within: string };
 
-/** Uses the index of the unique column. The hash of a root key is looked up in all workspaces. */
+/**
+ * Uses the index of the unique column, so it needs the value of the column `within`, if there is one. The hash of a root
+ * key is looked up in all workspaces.
+ */
 const findByText = byType((type) =>
   (uniqueColumns[type] ?? []).map(({ column, within }) =>
     prepared(
-      (db, { workspaceId, values }: Texts): CompiledQuery<Row> =>
+      (db, { workspaceId, values, within: container }: Texts): CompiledQuery<Row> =>
         sql<Row>`select "id", "workspaceId", ${sql.ref(column)} as "value",
-          ${type === "key" ? sql.ref("subjectId") : sql`null`} as "subjectId",
-          ${within === undefined ? sql`null` : sql.ref(within)} as "within"
+          ${type === "key" ? sql.ref("subjectId") : sql`null`} as "subjectId"
           from ${sql.table(storedIn[type].table)}
-          where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and "workspaceId" = ${workspaceId}`}`.compile(
-          db,
-        ),
+          where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and ${ofWorkspace(within)} = ${workspaceId}`}
+          ${within === undefined ? sql`` : sql`and ${sql.ref(within)} = ${container}`}`.compile(db),
     ),
   ),
 );
+
+/** With `within`, the index of the unique column does not begin with the workspace. SQLite takes it only if it cannot take another. */
+const ofWorkspace = (within: string | undefined) =>
+  within === undefined ? sql.ref("workspaceId") : sql`"workspaceId" || ''`;
 
 const findRevoked = prepared(
   (db, { ids }: Ids): CompiledQuery<Row> =>

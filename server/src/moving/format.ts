@@ -126,7 +126,7 @@ const ratelimits = z
     }),
   )
   .max(50)
-  .superRefine(refuseRepeatedNames)
+  .check(refuseRepeatedNames)
   .default([])
   .describe("The rate limits, in their order.");
 

@@ -80,7 +80,7 @@ const quota = z.strictObject({
 export const quotas = z
   .array(quota)
   .max(50)
-  .superRefine(refuseRepeatedNames)
+  .check(refuseRepeatedNames)
   .describe(
     "Quotas with different names: how many units may be used in each hour, day, week, month or year. A rate limit may have the same name as a quota; they are independent.",
   );

@@ -6,7 +6,7 @@ import { diffRatelimits, type GivenRatelimit, repeated } from "../../domain/rate
 import { Failure } from "../../errors/failure.ts";
 import type { Limits, TransactContext } from "../../operation.ts";
 import { applyRatelimitDiff } from "../../storage/queries/ratelimits.ts";
-import { amount, storedId, text } from "./values.ts";
+import { amount, checkWith, storedId, text } from "./values.ts";
 
 /** The window of a limit that a request describes. */
 export const windowFields = {
@@ -32,26 +32,28 @@ const ratelimit = z.strictObject({
     ),
 });
 
+/** A check of a list: adds an issue for each name that an earlier item already has. */
+export const refuseRepeatedNames = checkWith<readonly { name: string }[]>(
+  ({ value: input, issues }) => {
+    for (const { name, index } of repeated(input.map((item) => item.name))) {
+      issues.push({
+        code: "custom",
+        input,
+        path: [index, "name"],
+        message: `repeats the name ${quoted(name)}`,
+        params: { fix: "give each one a different name" },
+        continue: true,
+      });
+    }
+  },
+  (items) => items.length < 2 || repeated(items.map((item) => item.name)).length === 0,
+);
+
 export const ratelimits = z
   .array(ratelimit)
   .max(50)
-  .superRefine(refuseRepeatedNames)
+  .check(refuseRepeatedNames)
   .describe("Rate limits with different names, which verifications count against.");
-
-/** Adds an issue for each name that an earlier item already has. */
-export function refuseRepeatedNames(
-  items: readonly { name: string }[],
-  context: z.core.$RefinementCtx,
-): void {
-  for (const { name, index } of repeated(items.map((item) => item.name))) {
-    context.addIssue({
-      code: "custom",
-      path: [index, "name"],
-      message: `repeats the name ${quoted(name)}`,
-      params: { fix: "give each one a different name" },
-    });
-  }
-}
 
 export const reset = amount.describe(
   "When to retry, as Unix time in milliseconds. After a refusal: when this cost can pass again, or one duration from now if it is above the limit. Otherwise: when the window is empty.",

@@ -1,21 +1,29 @@
 import { z } from "zod";
-import type { TextBounds } from "../../domain/textBounds.ts";
+import type { Certain } from "../../domain/certain.ts";
 
 /** Text of `min` to `max` code points, as JSON Schema counts them. Zod's own bounds count UTF-16 units. */
 export function text(min: number, max: number) {
+  // a code point is one or two UTF-16 units, so text of these lengths is within the bounds without being counted
+  const isCertain = (input: string) => input.length >= 2 * min && input.length <= max;
   const check = ({ value: input, issues }: z.core.ParsePayload<string>) => {
-    // a code point is one or two UTF-16 units, so text of these lengths is within the bounds without being counted
-    if (input.length >= 2 * min && input.length <= max) return;
+    if (isCertain(input)) return;
     const length = input.length > 2 * max ? input.length : Array.from(input).length;
     const issue = { origin: "string", inclusive: true, continue: true, input } as const;
     if (length < min) issues.push({ ...issue, code: "too_small", minimum: min });
     if (length > max) issues.push({ ...issue, code: "too_big", maximum: max });
   };
-  const bounds: TextBounds = { min, max };
   return z
     .string()
-    .check(Object.assign(check, { bounds }))
+    .check(checkWith(check, isCertain))
     .meta(min === 0 ? { maxLength: max } : { minLength: min, maxLength: max });
+}
+
+/** A check with what `plainInput.ts` needs to do without it: a function that returns true if a value certainly passes. */
+export function checkWith<T>(
+  check: (payload: z.core.ParsePayload<T>) => void,
+  isCertain: (value: T) => boolean,
+) {
+  return Object.assign(check, { isCertain: isCertain as Certain });
 }
 
 /** Validation of a list stops after this many violations: no response lists more of them. */

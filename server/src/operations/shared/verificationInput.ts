@@ -66,7 +66,7 @@ export const verificationInput = z.strictObject({
       }),
     )
     .max(50)
-    .superRefine(refuseRepeatedNames)
+    .check(refuseRepeatedNames)
     .optional()
     .describe(
       "What the verification costs in quotas of the key or its identity, instead of the one unit of those with `autoApply`. If both have a quota of this name, both must suffice.",
@@ -95,7 +95,7 @@ export const verificationInput = z.strictObject({
       }),
     )
     .max(50)
-    .superRefine(refuseRepeatedNames)
+    .check(refuseRepeatedNames)
     .optional()
     .describe(
       "Rate limits with different names to count this verification against, in addition to the stored ones with `autoApply`. If one refuses it, it counts against none.",

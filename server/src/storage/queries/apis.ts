@@ -55,21 +55,22 @@ export async function findApisByKeyspace(
 ): Promise<Map<string, string>> {
   if (keyspaceIds.length === 0) return new Map();
   const derivedIds = keyspaceIds.map((id) => id.replace(/^ks_/, "api_"));
-  const rows = await selectByKeyspace(db, { workspaceId, keyspaceIds, derivedIds });
+  const derived = await selectByIds(db, { workspaceId, ids: derivedIds });
+  const rows = [
+    ...derived.filter(({ keyspaceId }) => keyspaceId === null),
+    ...(await selectByKeyspace(db, { workspaceId, keyspaceIds })),
+  ];
   return new Map(rows.map((row) => [keyspaceIdOf(row), row.id]));
 }
 
-type Keyspaces = { workspaceId: string; keyspaceIds: readonly string[]; derivedIds: readonly string[] };
+// two statements: with "or" between their conditions, SQLite reads all apis of the workspace
+const selectByKeyspace = prepared(
+  (db, { workspaceId, keyspaceIds }: { workspaceId: string; keyspaceIds: readonly string[] }) =>
+    liveApis(db, workspaceId).where(isIn("keyspaceId", keyspaceIds)).compile(),
+);
 
-const selectByKeyspace = prepared((db, { workspaceId, keyspaceIds, derivedIds }: Keyspaces) =>
-  liveApis(db, workspaceId)
-    .where((eb) =>
-      eb.or([
-        isIn("keyspaceId", keyspaceIds),
-        eb.and([eb("keyspaceId", "is", null), isIn("id", derivedIds)]),
-      ]),
-    )
-    .compile(),
+const selectByIds = prepared((db, { workspaceId, ids }: { workspaceId: string; ids: readonly string[] }) =>
+  liveApis(db, workspaceId).where(isIn("id", ids)).compile(),
 );
 
 function liveApis(db: Db, workspaceId: string) {

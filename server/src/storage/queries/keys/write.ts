@@ -194,6 +194,7 @@ const linkToIdentities = prepared((db, { workspaceId, links }: Links) => {
     .updateTable("keys")
     .set({ identityId: sql<string>`case "id" ${sql.join(cases, sql` `)} end` })
     .where("workspaceId", "=", workspaceId)
+    .where("deletedAtMs", "is", null) // lets SQLite use the index of live keys, instead of reading all keys of the workspace
     .where("id", "in", keyIds)
     .compile();
 });
@@ -233,17 +234,14 @@ const deleteUnusedBalance = prepared(
       .deleteFrom("balances")
       .where("workspaceId", "=", workspaceId)
       .where("id", "=", subjectId)
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom("keys")
-              .select("keys.id")
-              .where("keys.workspaceId", "=", workspaceId)
-              .where("keys.subjectId", "=", subjectId),
-          ),
-        ),
-      )
+      .where((eb) => {
+        const keys = eb.selectFrom("keys").select("keys.id").where("keys.workspaceId", "=", workspaceId);
+        const first = keys.where("keys.id", "=", subjectId);
+        const rerolled = keys
+          .where("keys.subjectId", "=", subjectId)
+          .whereRef("keys.subjectId", "<>", "keys.id"); // so that the index `rerolledKeys` is used
+        return eb.and([eb.not(eb.exists(first)), eb.not(eb.exists(rerolled))]);
+      })
       .returning("balances.id")
       .compile(),
 );
