@@ -277,20 +277,35 @@ test("a key is rerolled, the old one stays valid for the chosen time, and the pa
   await page.waitForURL(
     (url) => url.pathname.startsWith("/console/keys/key_") && !url.pathname.endsWith(keyId),
   );
+  await more(page, "Edit meta");
+  await page.getByRole("textbox", { name: "Meta" }).waitFor();
+  await page.goBack(); // to the page of the old key, on which the dialog would edit the old key
+  await page.getByRole("dialog").waitFor({ state: "detached" });
   for (const one of [key, secret]) assert.equal((await call("keys.verifyKey", { key: one })).valid, true);
 });
 
-test("the new key of a reroll is shown even if the user tries to close the dialog before it arrives", async () => {
-  const { keyId } = await newKey();
-  const page = await latchkey.visit(`/keys/${keyId}`);
+test("neither Escape nor Ctrl-K nor the back button loses the new key of a reroll, before or after it arrives", async () => {
+  const { keyId } = await newKey({ name: "To reroll" });
+  const page = await latchkey.visit("/keys");
+  await page.getByRole("link", { name: "To reroll" }).click();
   const release = await hold(page, /keys\.rerollKey$/);
   await page.getByRole("button", { name: "Reroll" }).click();
   await page.getByRole("button", { name: "Create the new key" }).click();
   await page.getByRole("button", { name: "Sending" }).waitFor();
-  await page.keyboard.press("Escape");
+  const tryToLeave = async () => {
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    await page.goBack();
+    await page.waitForURL((url) => url.pathname.endsWith(keyId));
+  };
+  await tryToLeave();
   await page.getByRole("button", { name: "Cancel" }).click({ force: true });
   release();
   await page.locator(".secret").waitFor();
+  await tryToLeave();
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  await page.waitForURL((url) => !url.pathname.endsWith(keyId));
+  assert.equal(await page.getByRole("dialog").count(), 0);
 });
 
 test("a recoverable key is shown again, and for another key the page says why it cannot be shown", async () => {
