@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { csvOf } from "../parts/CsvButton.tsx";
 import { readObject } from "../parts/jsonText.ts";
+import { draftOf, limitsOf, numberIn } from "../parts/limitDrafts.ts";
 import { kindOf } from "./kinds.ts";
 import { isHeld, type Session, serverPermission } from "./session.ts";
 import { sha256 } from "./sha256.ts";
@@ -38,6 +39,15 @@ test("for a text that is not a JSON object, the message says where it is wrong",
   expect(readObject('{"a":1}')).toEqual({ value: { a: 1 } });
   expect(readObject("[1]")).toEqual({ flaw: "This is not a JSON object. Begin with { and end with }." });
   expect(readObject('{"a":\n1,}')).toMatchObject({ flaw: expect.stringMatching(/^Line 2, column \d+: /) });
+});
+
+test("no number is taken for a thousandth of what was meant, and a stored limit is read back as it is", () => {
+  for (const text of ["1.000", "10.000", "1.000.000", "1,00", "ten"]) expect<unknown>(numberIn(text)).toBe(text);
+  expect(["1,000", "10 000", "1.5", "0.25"].map(numberIn)).toEqual([1000, 10_000, 1.5, 0.25]);
+  for (const duration of [1, 1125, 1000, 90_000, 86_400_000]) {
+    const limit = { name: "calls", limit: 1000, duration, autoApply: false };
+    expect(limitsOf([draftOf(limit)])).toEqual([limit]);
+  }
 });
 
 test("a cell of a CSV file is quoted, and no spreadsheet runs it as a formula", () => {
