@@ -1,9 +1,11 @@
 /** Tests the functions of the console that need neither a page nor a server. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { csvOf } from "../parts/CsvButton.tsx";
 import { readObject } from "../parts/jsonText.ts";
 import { draftOf, limitsOf, numberIn } from "../parts/limitDrafts.ts";
+import { send } from "./api.ts";
+import { ConnectionLost } from "./errors.ts";
 import { kindOf } from "./kinds.ts";
 import { isHeld, type Session, serverPermission } from "./session.ts";
 import { sha256 } from "./sha256.ts";
@@ -48,6 +50,23 @@ test("no number is taken for a thousandth of what was meant, and a stored limit 
     const limit = { name: "calls", limit: 1000, duration, autoApply: false };
     expect(limitsOf([draftOf(limit)])).toEqual([limit]);
   }
+});
+
+test("a request that the server never responds to ends as a lost connection, so that its dialog can be closed", async () => {
+  const timeout = new AbortController();
+  using _timeout = spyOn(AbortSignal, "timeout").mockReturnValue(timeout.signal);
+  const hang = ((_, { signal }: { signal?: AbortSignal }) =>
+    new Promise((_, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    })) as typeof fetch;
+  using _fetch = spyOn(globalThis, "fetch").mockImplementation(hang);
+  const leave = new AbortController();
+  const left = send("POST", "session", {}, { signal: leave.signal }).catch((error: unknown) => error);
+  leave.abort("left the page");
+  expect(await left).toBe("left the page");
+  const lost = send("POST", "session", {}).catch((error: unknown) => error);
+  timeout.abort();
+  expect(await lost).toBeInstanceOf(ConnectionLost);
 });
 
 test("a cell of a CSV file is quoted, and no spreadsheet runs it as a formula", () => {
