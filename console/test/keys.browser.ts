@@ -128,18 +128,17 @@ test("a key keeps its expiry to the millisecond when its name is changed, and wh
   assert.equal((await call("keys.getKey", { keyId })).expires, expires);
 });
 
-test("the page of a key says that a role's permission may also be the key's own", async () => {
+test("the page of a key lists everything that gives it a permission", async () => {
   const { keyId } = await newKey({ roles: ["editor"], permissions: ["documents.read"] });
   const page = await latchkey.visit(`/keys/${keyId}`);
-  const permissions = page.getByRole("region", { name: "Permissions" });
-  await permissions.getByRole("row", { name: "documents.read" }).getByText("role editor").waitFor();
-  await permissions.getByText("The key itself may also have permissions that its roles give.").waitFor();
+  await page.getByRole("row", { name: "documents.read the key itself, role editor" }).waitFor();
+  await page.getByRole("row", { name: "documents.write role editor" }).waitFor();
 });
 
-test("no permission of a role is listed as the key's own while the roles are loading", async () => {
+test("no permission of a role is listed as the key's own while its sources are loading", async () => {
   const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
   const page = await latchkey.visit("/keys");
-  const release = await hold(page, /permissions\.(getRole|listRoles)$/);
+  const release = await hold(page, /keys\.explain$/);
   await page.goto(`/console/keys/${keyId}`);
   await more(page, "Edit roles and permissions");
   const own = page.getByLabel("Permissions of the key itself");
@@ -150,8 +149,8 @@ test("no permission of a role is listed as the key's own while the roles are loa
   assert.equal(await own.inputValue(), "x.own");
 });
 
-test("a session that may not read roles can take a role from a key, and the key's own permissions stay", async () => {
-  const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own"] });
+test("a session that may not read roles can edit a key's access, and what a role also gives stays the key's own", async () => {
+  const { keyId } = await newKey({ roles: ["editor"], permissions: ["x.own", "documents.read"] });
   const permissions = "api.*.read_key,api.*.read_api,api.*.update_key";
   const [, editor = ""] = latchkey.server
     .command("root-key", "create", "--permissions", permissions)
@@ -159,12 +158,14 @@ test("a session that may not read roles can take a role from a key, and the key'
   const page = await latchkey.arrive(`/keys/${keyId}`);
   await signIn(page, editor);
   await more(page, "Edit roles and permissions");
-  await page.getByText("The permissions of the key itself cannot be edited here").waitFor();
+  const own = page.getByLabel("Permissions of the key itself");
+  assert.equal(await own.inputValue(), "documents.read\nx.own");
+  await own.fill("documents.read");
   await page.getByLabel("editor").uncheck();
   await save(page);
   const key = await call("keys.getKey", { keyId });
   assert.equal(key.roles, undefined);
-  assert.deepEqual(key.permissions, ["x.own"]);
+  assert.deepEqual(key.permissions, ["documents.read"]);
 });
 
 test("a key is disabled and enabled, and the page says so at once", async () => {
