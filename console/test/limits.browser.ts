@@ -165,6 +165,16 @@ test("saving an api or a role undoes nothing that another operator has changed s
   await page.getByLabel("shared gives documents.read").check();
   await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
   assert.deepEqual(await slugs(), ["a.other", "a.read", "documents.read"]);
+  await page.goto("/console/roles?search=shared");
+  await card.waitFor();
+  await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.new"] });
+  await card.getByRole("button", { name: "Edit" }).click();
+  const permissions = page.getByRole("textbox", { name: "Permissions" });
+  await permissions.fill(`${await permissions.inputValue()}\na.own`);
+  await page.getByRole("textbox", { name: "Name" }).fill("renamed"); // removes the role from the filtered list
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Nothing matches these filters.").waitFor();
+  assert.deepEqual(await slugs(), ["a.new", "a.own"]);
 });
 
 test("the year of a filter by time can be typed over, and the list then begins at the new time", async () => {
