@@ -18,6 +18,7 @@ test("a quota is topped up and corrected, but not by mistyped text, and the ledg
   await tokens.getByText("43,000 left, 25,000 of them granted").waitFor();
   await tokens.getByRole("button", { name: "Correct" }).click();
   const used = page.getByLabel("Used in this period");
+  assert.equal(await used.inputValue(), ""); // saving at once would take away what requests have used since
   for (const mistyped of ["12x", "", "1,5"]) {
     await used.fill(mistyped);
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
