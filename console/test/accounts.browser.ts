@@ -91,16 +91,20 @@ test("a quota keeps the exact start of its first period until that field is chan
   assert.equal((await read("billed")).quotas[0].anchor, new Date("2026-02-01T08:00").getTime());
 });
 
-test("a quota keeps its name to the last space when another field is changed, and so what it has used", async () => {
+test("editing a quota keeps its name to the last space, what it has used, and the quotas that another operator has added", async () => {
   const quota = { name: " padded ", limit: 10, period: "month" };
   await latchkey.server.call("identities.createIdentity", { externalId: "padded", quotas: [quota] });
   await latchkey.server.call("quotas.adjust", { identity: "padded", name: quota.name, used: 7 });
   const page = await latchkey.visit("/identities/padded");
   const quotas = page.getByRole("region", { name: "Quotas" });
+  await quotas.getByText("7 of 10 per month").waitFor();
+  const added = { name: "added", limit: 5, period: "day" };
+  await latchkey.server.call("identities.updateIdentity", { identity: "padded", quotas: [quota, added] });
   await quotas.getByRole("button", { name: "Edit quotas" }).click();
-  await page.getByRole("dialog").getByLabel("Units per period").fill("20");
+  await page.getByRole("group", { name: "quota 1" }).getByLabel("Units per period").fill("20");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await quotas.getByText("7 of 20 per month").waitFor();
+  await quotas.getByText("0 of 5 per day").waitFor();
 });
 
 test("the refill of an identity's credits is removed by choosing none", async () => {
