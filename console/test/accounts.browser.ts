@@ -1,6 +1,6 @@
 /** Tests that the console shows, tops up, corrects and edits the credits and quotas of an identity. */
 import assert from "node:assert/strict";
-import { test, testConsole } from "./setUp.ts";
+import { signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 const read = (identity: string) => latchkey.server.call("identities.getIdentity", { identity });
@@ -57,9 +57,14 @@ test("quotas are edited on the page of an identity, and errors about an overage 
   assert.equal(stored[0].overage, 1500);
 });
 
-test("the credits that an identity's keys share are changed on its page", async () => {
-  await latchkey.server.call("identities.createIdentity", { externalId: "credit_editor" });
-  const page = await latchkey.visit("/identities/credit_editor");
+test("the credits that an identity's keys share are changed on its page, by a root key that may change only this identity", async () => {
+  const { call } = latchkey.server;
+  const { identityId } = await call("identities.createIdentity", { externalId: "credit_editor" });
+  const { key } = await call("rootKeys.createKey", {
+    permissions: [`identity.${identityId}.read_identity`, `identity.${identityId}.update_identity`],
+  });
+  const page = await latchkey.arrive("/identities/credit_editor");
+  await signIn(page, key);
   const credits = page.getByRole("region", { name: "Credits" });
   await credits.getByText("Unlimited.").waitFor();
   await page.getByRole("button", { name: "Edit credits" }).click();
