@@ -329,6 +329,26 @@ test("all keys of an identity are disabled at once, also those that the page doe
   assert.deepEqual(await call("keys.listKeys", { identity: "leaver", enabled: true }), []);
 });
 
+test("if the session may disable only some keys of an identity, the others are counted", async () => {
+  const { apiId: otherApi } = await call("apis.createApi", { name: "Not for the helper" });
+  await newKey({ externalId: "half" });
+  await newKey({ externalId: "half", apiId: otherApi });
+  const { key: helper } = await call("rootKeys.createKey", {
+    permissions: [
+      "identity.*.read_identity",
+      "api.*.read_key",
+      "api.*.read_api",
+      `api.${latchkey.seeded.apiId}.update_key`,
+    ],
+  });
+  const page = await latchkey.arrive("/identities/half");
+  await signIn(page, helper);
+  await page.getByRole("button", { name: "Disable all" }).click();
+  await page.getByLabel("Type half to confirm").fill("half");
+  await page.getByRole("dialog").getByRole("button", { name: "Disable all" }).click();
+  await page.getByText("Keys disabled: 1, not disabled: 1.").waitFor();
+});
+
 test("an action that the root key may not do is disabled and names the permission", async () => {
   const { keyId } = await newKey();
   const reader = latchkey.server
