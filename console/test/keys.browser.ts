@@ -304,9 +304,15 @@ test("a recoverable key is shown again, and for another key the page says why it
   await page.getByText("not created as recoverable").waitFor();
 });
 
-test("a key is deleted only after its name was typed", async () => {
+test("a key is deleted only after its name was typed, or how it begins if the name is blank", async () => {
   const { keyId, key } = await newKey();
-  const page = await latchkey.visit(`/keys/${keyId}`);
+  const blank = await newKey({ name: " " });
+  const page = await latchkey.visit(`/keys/${blank.keyId}`);
+  await more(page, "Delete");
+  await page.getByLabel(`Type ${blank.key.slice(0, 4)}`).waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("This is not the name.").waitFor();
+  await page.goto(`/console/keys/${keyId}`);
   await more(page, "Delete");
   await page.getByLabel("Type To change to confirm").fill("something else");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
