@@ -204,6 +204,25 @@ test("an expiry of which only a part was typed is neither ignored nor taken for 
   assert.equal((await call("keys.getKey", { keyId })).expires, expires);
 });
 
+test("the server's warnings about a key are shown when it is created and when it is changed", async () => {
+  const page = await latchkey.visit("/keys");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Create a key" }).click();
+  await dialog.getByLabel("Name", { exact: true }).fill("Expired from the start");
+  await dialog.getByLabel("Expires").fill("2020-01-31T12:00");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await dialog.getByText("the key has expired").waitFor();
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  await page.getByRole("link", { name: "Expired from the start" }).click();
+  await more(page, "Edit name, owner and expiry");
+  await dialog.getByLabel("Expires").fill("2021-01-31T12:00");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page
+    .getByRole("dialog", { name: "Saved, with a warning" })
+    .getByText("the key has expired")
+    .waitFor();
+});
+
 test("saving a form undoes nothing that another operator has changed since the page was loaded", async () => {
   const { keyId } = await newKey({ externalId: "first_owner", roles: ["editor"], permissions: ["x.own"] });
   const page = await latchkey.visit(`/keys/${keyId}`);
@@ -213,6 +232,13 @@ test("saving a form undoes nothing that another operator has changed since the p
   await more(page, "Edit name, owner and expiry");
   await page.getByRole("textbox", { name: "Name" }).fill("Renamed");
   await save(page);
+  const limits = [{ name: "calls", limit: 5, duration: 60_000, autoApply: true }];
+  await call("keys.updateKey", { keyId, ratelimits: limits });
+  await more(page, "Edit limits");
+  await page.getByRole("button", { name: "Add a limit" }).click();
+  await page.getByRole("group", { name: "Limit 2" }).getByLabel("Name").fill("others");
+  await page.getByRole("group", { name: "Limit 2" }).getByLabel("Limit", { exact: true }).fill("3");
+  await save(page);
   await call("keys.setRoles", { keyId, roles: ["billing"] });
   await more(page, "Edit roles and permissions");
   await page.getByLabel("Permissions of the key itself").fill("x.other");
@@ -221,6 +247,10 @@ test("saving a form undoes nothing that another operator has changed since the p
   assert.equal(key.name, "Renamed");
   assert.equal(key.identity.externalId, "second_owner");
   assert.equal(key.expires, changes.expires);
+  assert.deepEqual(
+    key.ratelimits.map(({ name }: { name: string }) => name),
+    ["calls", "others"],
+  );
   assert.deepEqual(key.roles, ["billing"]);
   assert.ok(key.permissions.includes("x.other") && !key.permissions.includes("x.own"));
 });

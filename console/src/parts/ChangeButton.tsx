@@ -2,7 +2,7 @@ import type { Input, OperationName } from "../data/api.ts";
 import { isSessionMissing } from "../data/errors.ts";
 import { useChange } from "../data/queries.ts";
 import { Button } from "./Button.tsx";
-import { Dialog } from "./Dialog.tsx";
+import { NoticeDialog } from "./Dialog.tsx";
 import { Problem } from "./Problem.tsx";
 
 type Props<N extends OperationName> = {
@@ -20,12 +20,9 @@ export function ChangeButton<N extends OperationName>({ operation, input, ...but
     <>
       <Button {...button} busy={isPending} onClick={() => mutate(input)} />
       {error === null || isSessionMissing(error) ? null : (
-        <Dialog title="This did not work" onClose={reset}>
+        <NoticeDialog title="This did not work" onClose={reset}>
           <Problem error={error} />
-          <div className="form-end">
-            <Button onClick={reset}>Close</Button>
-          </div>
-        </Dialog>
+        </NoticeDialog>
       )}
     </>
   );

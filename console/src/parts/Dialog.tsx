@@ -33,6 +33,27 @@ export function Dialog({ title, onClose, wide, dismissible = true, children }: P
   );
 }
 
+/** A dialog that only says something. */
+export function NoticeDialog({ children, ...dialog }: Pick<Props, "title" | "onClose" | "children">) {
+  return (
+    <Dialog {...dialog}>
+      {children}
+      <div className="form-end">
+        <Button onClick={dialog.onClose}>Close</Button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Shows what the server did as requested, but thinks was probably not meant. */
+export function Warnings({ warnings = [] }: { warnings: readonly string[] | undefined }) {
+  return warnings.map((warning) => (
+    <p key={warning} className="note warn">
+      {warning}
+    </p>
+  ));
+}
+
 type FormProps = Omit<Props, "dismissible"> & {
   submit: string;
   danger?: boolean;
@@ -89,19 +110,22 @@ type SecretProps = {
   onClose(): void;
   /** whether the server can show the key again, because it was created as recoverable */
   isKept?: boolean;
+  /** the server's warnings about the new key */
+  warnings?: readonly string[] | undefined;
 };
 
 /** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
-export function SecretDialog({ secret, onClose, isKept }: SecretProps) {
+export function SecretDialog({ secret, onClose, isKept, warnings }: SecretProps) {
   return (
     <Dialog title={isKept === true ? "The key" : "Copy the key now"} onClose={onClose} dismissible={false}>
       {isKept === true ? null : (
-        <p className="soft">This key cannot be shown again. The server stores only its hash.</p>
+        <p className="soft">The server cannot show this key again, unless it was created as recoverable.</p>
       )}
       <div className="row">
         <code className="code secret">{secret}</code>
         <Copy text={secret} what="key" />
       </div>
+      <Warnings warnings={warnings} />
       <div className="form-end">
         <Button kind="primary" onClick={onClose}>
           {isKept === true ? "Close" : "I have stored it"}

@@ -1,4 +1,4 @@
-import { Dialog } from "../parts/Dialog.tsx";
+import { NoticeDialog } from "../parts/Dialog.tsx";
 import { Fact, Facts } from "../parts/Page.tsx";
 import { places } from "./places.ts";
 
@@ -11,7 +11,7 @@ export function KeyboardHelp({ onClose }: { onClose(): void }) {
     ...places.flat().map(({ key, label }) => [`g ${key}`, label] as const),
   ] as const;
   return (
-    <Dialog title="Keyboard" onClose={onClose}>
+    <NoticeDialog title="Keyboard" onClose={onClose}>
       <Facts>
         {facts.map(([key, what]) => (
           <Fact key={key} name={key}>
@@ -19,11 +19,6 @@ export function KeyboardHelp({ onClose }: { onClose(): void }) {
           </Fact>
         ))}
       </Facts>
-      <div className="form-end">
-        <button type="button" className="button" onClick={onClose}>
-          Close
-        </button>
-      </div>
-    </Dialog>
+    </NoticeDialog>
   );
 }

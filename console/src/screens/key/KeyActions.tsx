@@ -1,54 +1,18 @@
 import { useState } from "react";
 import type { Data } from "../../data/api.ts";
-import { useChange } from "../../data/queries.ts";
 import { ActionMenu } from "../../parts/ActionMenu.tsx";
-import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { ChangeButton } from "../../parts/ChangeButton.tsx";
-import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
-import { MetaDialog } from "../../parts/MetaDialog.tsx";
-import { AccessDialog } from "./AccessDialog.tsx";
-import { DeleteDialog } from "./DeleteDialog.tsx";
-import { DetailsDialog } from "./DetailsDialog.tsx";
-import { RerollDialog } from "./RerollDialog.tsx";
-import { RevealDialog } from "./RevealDialog.tsx";
-
-type Open = "details" | "meta" | "credits" | "limits" | "access" | "reroll" | "reveal" | "delete";
+import { NoticeDialog, Warnings } from "../../parts/Dialog.tsx";
+import { KeyDialog, type KeyDialogKind } from "./KeyDialog.tsx";
 
 const update = "api.<id>.update_key";
 
 export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
   const { keyId } = key;
-  const [open, setOpen] = useState<Open>();
-  const close = () => setOpen(undefined);
-  const change = useChange("keys.updateKey", close);
-  const show = (what: Open) => () => {
-    change.reset();
-    setOpen(what);
-  };
-  const dialog = { onClose: close, busy: change.isPending, error: change.error };
-  const dialogs: Record<Open, () => React.ReactNode> = {
-    details: () => <DetailsDialog {...dialog} value={key} onSave={change.mutate} />,
-    meta: () => <MetaDialog {...dialog} meta={key.meta} onSave={(meta) => change.mutate({ keyId, meta })} />,
-    credits: () => (
-      <CreditsDialog
-        {...dialog}
-        credits={key.credits}
-        onSave={(credits) => change.mutate({ keyId, credits })}
-      />
-    ),
-    limits: () => (
-      <LimitsDialog
-        {...dialog}
-        ratelimits={key.ratelimits ?? []}
-        onSave={(ratelimits) => change.mutate({ keyId, ratelimits })}
-      />
-    ),
-    access: () => <AccessDialog {...dialog} value={key} onSave={change.mutate} />,
-    reroll: () => <RerollDialog keyId={keyId} onClose={close} />,
-    reveal: () => <RevealDialog keyId={keyId} onClose={close} />,
-    delete: () => <DeleteDialog value={key} onClose={close} />,
-  };
+  const [open, setOpen] = useState<KeyDialogKind>();
+  const [warnings, setWarnings] = useState<string[]>();
+  const show = (what: KeyDialogKind) => () => setOpen(what);
   return (
     <>
       <ChangeButton needs={update} operation="keys.updateKey" input={{ keyId, enabled: !key.enabled }}>
@@ -69,7 +33,14 @@ export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
           { label: "Delete", needs: "api.<id>.delete_key", isDangerous: true, onSelect: show("delete") },
         ]}
       />
-      {open === undefined ? null : dialogs[open]()}
+      {open === undefined ? null : (
+        <KeyDialog keyId={keyId} kind={open} onClose={() => setOpen(undefined)} onSaved={setWarnings} />
+      )}
+      {warnings === undefined ? null : (
+        <NoticeDialog title="Saved, with a warning" onClose={() => setWarnings(undefined)}>
+          <Warnings warnings={warnings} />
+        </NoticeDialog>
+      )}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { call } from "../../data/api.ts";
-import { Dialog, SecretDialog } from "../../parts/Dialog.tsx";
+import { NoticeDialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 
@@ -18,16 +18,11 @@ export function RevealDialog({ keyId, onClose }: { keyId: string; onClose(): voi
   const secret = data?.data.plaintext;
   if (secret !== undefined) return <SecretDialog secret={secret} onClose={onClose} isKept />;
   return (
-    <Dialog title="Reveal the key" onClose={onClose}>
+    <NoticeDialog title="Reveal the key" onClose={onClose}>
       {data === undefined && error === null ? <Loading what="the key" /> : <Problem error={error} />}
       {data === undefined ? null : (
         <p>This key was not created as recoverable, so the server stores only its hash and cannot show it.</p>
       )}
-      <div className="form-end">
-        <button type="button" className="button" onClick={onClose}>
-          Close
-        </button>
-      </div>
-    </Dialog>
+    </NoticeDialog>
   );
 }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { Input } from "../../data/api.ts";
+import type { Data, Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { useChange, useChoices } from "../../data/queries.ts";
 import { creditsOf } from "../../parts/account/CreditsField.tsx";
@@ -14,12 +14,14 @@ import { limitsOf } from "../../parts/limitDrafts.ts";
 import { type KeyDraft, newDraft } from "./keyDraft.ts";
 import { MoreKeyFields } from "./MoreKeyFields.tsx";
 
+type Made = Data<"keys.createKey">;
+
 type Props = { apiId?: string | undefined; externalId?: string };
 
 /** The dialog that creates a key, with every field that a key can have. It shows the new key once. */
 export function CreateKey({ apiId, externalId }: Props) {
   const [isOpen, setOpen] = useState(false);
-  const [secret, setSecret] = useState<string>();
+  const [made, setMade] = useState<Made>();
   return (
     <>
       <Button kind="primary" needs="api.<id>.create_key" onClick={() => setOpen(true)}>
@@ -31,16 +33,18 @@ export function CreateKey({ apiId, externalId }: Props) {
           onClose={() => setOpen(false)}
           onCreated={(key) => {
             setOpen(false);
-            setSecret(key);
+            setMade(key);
           }}
         />
       ) : null}
-      {secret === undefined ? null : <SecretDialog secret={secret} onClose={() => setSecret(undefined)} />}
+      {made === undefined ? null : (
+        <SecretDialog secret={made.key} warnings={made.warnings} onClose={() => setMade(undefined)} />
+      )}
     </>
   );
 }
 
-type DialogProps = { first: KeyDraft; onClose(): void; onCreated(key: string): void };
+type DialogProps = { first: KeyDraft; onClose(): void; onCreated(made: Made): void };
 
 /** the inputs whose fields are always visible; the dialog itself shows the errors of the others */
 const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
@@ -48,7 +52,7 @@ const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
 function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   const [draft, setDraft] = useState(first);
   const apis = useChoices("apis.listApis");
-  const create = useChange("keys.createKey", ({ key }) => onCreated(key));
+  const create = useChange("keys.createKey", onCreated);
   const options = (apis.data ?? []).map(({ id, name }) => [id, name] as const);
   const apiId = draft.apiId === "" ? (options[0]?.[0] ?? "") : draft.apiId;
   const set = (change: Partial<KeyDraft>) => setDraft({ ...draft, ...change });
