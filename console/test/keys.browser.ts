@@ -320,9 +320,15 @@ test("a recoverable key is shown again, and for another key the page says why it
   await page.getByText("not created as recoverable").waitFor();
 });
 
-test("a key is deleted only after its name was typed", async () => {
+test("a key is deleted only after its name was typed, or how it begins if the name is blank", async () => {
   const { keyId, key } = await newKey();
-  const page = await latchkey.visit(`/keys/${keyId}`);
+  const blank = await newKey({ name: " " });
+  const page = await latchkey.visit(`/keys/${blank.keyId}`);
+  await more(page, "Delete");
+  await page.getByLabel(`Type ${blank.key.slice(0, 4)}`).waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("This is not the name.").waitFor();
+  await page.goto(`/console/keys/${keyId}`);
   await more(page, "Delete");
   await page.getByLabel("Type To change to confirm").fill("something else");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
@@ -343,6 +349,26 @@ test("all keys of an identity are disabled at once, also those that the page doe
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.equal((await call("keys.verifyKey", { key: oldest })).code, "DISABLED");
   assert.deepEqual(await call("keys.listKeys", { identity: "leaver", enabled: true }), []);
+});
+
+test("if the session may disable only some keys of an identity, the others are counted", async () => {
+  const { apiId: otherApi } = await call("apis.createApi", { name: "Not for the helper" });
+  await newKey({ externalId: "half" });
+  await newKey({ externalId: "half", apiId: otherApi });
+  const { key: helper } = await call("rootKeys.createKey", {
+    permissions: [
+      "identity.*.read_identity",
+      "api.*.read_key",
+      "api.*.read_api",
+      `api.${latchkey.seeded.apiId}.update_key`,
+    ],
+  });
+  const page = await latchkey.arrive("/identities/half");
+  await signIn(page, helper);
+  await page.getByRole("button", { name: "Disable all" }).click();
+  await page.getByLabel("Type half to confirm").fill("half");
+  await page.getByRole("dialog").getByRole("button", { name: "Disable all" }).click();
+  await page.getByText("Keys disabled: 1, not disabled: 1.").waitFor();
 });
 
 test("an action that the root key may not do is disabled and names the permission", async () => {
