@@ -43,8 +43,9 @@ test("for a text that is not a JSON object, the message says where it is wrong",
   expect(readObject('{"a":\n1,}')).toMatchObject({ flaw: expect.stringMatching(/^Line 2, column \d+: /) });
 });
 
-test("no number is taken for a thousandth of what was meant, and a stored limit is read back as it is", () => {
-  for (const text of ["1.000", "10.000", "1.000.000", "1,00", "ten"]) expect<unknown>(numberIn(text)).toBe(text);
+test("no number is taken for a thousandth of what was meant, and a stored limit is read back unchanged", () => {
+  for (const text of ["1.000", "10.000", "1.000.000", "1,00", "ten"])
+    expect<unknown>(numberIn(text)).toBe(text);
   expect(["1,000", "10 000", "1.5", "0.25"].map(numberIn)).toEqual([1000, 10_000, 1.5, 0.25]);
   for (const duration of [1, 1125, 1000, 90_000, 86_400_000]) {
     const limit = { name: "calls", limit: 1000, duration, autoApply: false };

@@ -62,5 +62,7 @@ export function numberIn(text: string): number {
   const typed = text.trim();
   const digits = grouped.test(typed) ? typed.replaceAll(/[\s,_]/g, "") : typed;
   const value = Number(digits);
-  return digits !== "" && !ambiguous.test(typed) && Number.isFinite(value) ? value : (text as unknown as number);
+  return digits !== "" && !ambiguous.test(typed) && Number.isFinite(value)
+    ? value
+    : (text as unknown as number);
 }
