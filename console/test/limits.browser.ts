@@ -144,6 +144,17 @@ test("a dialog that is opened again has neither what was typed before nor the ol
   assert.equal(await dialog.locator('[aria-invalid="true"]').count(), 0);
 });
 
+test("a button that changes something at once says why the server has refused it", async () => {
+  const { keyId } = await latchkey.server.call("keys.createKey", { apiId: latchkey.seeded.apiId });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
+  await latchkey.server.call("keys.deleteKey", { keyId });
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("alert").getByText("Not found").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
 test("saving an api or a role undoes nothing that another operator has changed since the page was loaded", async () => {
   const { call } = latchkey.server;
   const { apiId } = await call("apis.createApi", { name: "Shared api" });
