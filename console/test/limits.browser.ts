@@ -1,6 +1,6 @@
 /** Tests the screens of rate limits, roles, apis, the overview and the audit trail. */
 import assert from "node:assert/strict";
-import { test, testConsole } from "./setUp.ts";
+import { signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 
@@ -68,6 +68,20 @@ test("a role is created, given a permission in the matrix, changed and deleted",
   await page.getByLabel("Type auditor to confirm").fill("auditor");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await card.waitFor({ state: "detached" });
+});
+
+test("a session that may not change the permissions of roles can still describe a role", async () => {
+  const { key } = await latchkey.server.call("rootKeys.createKey", {
+    permissions: ["rbac.*.read_role", "rbac.*.update_role"],
+  });
+  const page = await latchkey.arrive("/roles");
+  await signIn(page, key);
+  const card = page.getByRole("listitem").filter({ hasText: "reader" });
+  await card.getByRole("button", { name: "Edit" }).click();
+  await page.getByText("Permissions: documents.read.").waitFor();
+  await page.getByRole("textbox", { name: "Description" }).fill("Only reads");
+  await page.getByRole("button", { name: "Save" }).click();
+  await card.getByText("Only reads").waitFor();
 });
 
 test("the overview shows how many verifications there were, the most refused identity, and the keys that expire next", async () => {
