@@ -61,7 +61,8 @@ test("a role is created, given a permission in the matrix, changed and deleted",
     const found = await latchkey.server.call("permissions.getRole", { role: "auditor" });
     return found.permissions.map(({ slug }: { slug: string }) => slug).sort();
   };
-  await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
+  await page.waitForFunction(() => document.querySelector("[aria-disabled=true]") === null);
+  assert.equal(await box.evaluate((input) => input === document.activeElement), true);
   assert.deepEqual(await role(), ["documents.read", "invoices.read"]);
   const card = page.getByRole("listitem").filter({ hasText: "auditor" });
   await card.getByRole("button", { name: "Delete" }).click();
@@ -182,7 +183,7 @@ test("saving an api or a role undoes nothing that another operator has changed s
   assert.deepEqual(await slugs(), ["a.read"]);
   await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.read", "a.other"] });
   await page.getByLabel("shared gives documents.read").check();
-  await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
+  await page.waitForFunction(() => document.querySelector("[aria-disabled=true]") === null);
   assert.deepEqual(await slugs(), ["a.other", "a.read", "documents.read"]);
   await page.goto("/console/roles?search=shared");
   await card.waitFor();
