@@ -15,7 +15,7 @@ import { limitsOf } from "../../parts/limitDrafts.ts";
 import { type KeyDraft, newDraft } from "./keyDraft.ts";
 import { MoreKeyFields } from "./MoreKeyFields.tsx";
 
-type Made = Data<"keys.createKey">;
+type Made = Data<"keys.createKey"> & { isRecoverable: boolean };
 
 type Props = { apiId?: string | undefined; externalId?: string };
 
@@ -39,7 +39,14 @@ export function CreateKey({ apiId, externalId }: Props) {
         />
       ) : null}
       {made === undefined ? null : (
-        <SecretDialog secret={made.key} warnings={made.warnings} onClose={() => setMade(undefined)} />
+        <SecretDialog
+          secret={made.key}
+          again={
+            made.isRecoverable ? "The key is recoverable, so it can be shown again on its page." : undefined
+          }
+          warnings={made.warnings}
+          onClose={() => setMade(undefined)}
+        />
       )}
     </>
   );
@@ -54,7 +61,9 @@ function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   const [draft, setDraft] = useState(first);
   const [isMore, setMore] = useState(false);
   const apis = useChoices("apis.listApis");
-  const create = useChange("keys.createKey", onCreated);
+  const create = useChange("keys.createKey", (made) =>
+    onCreated({ ...made, isRecoverable: draft.recoverable }),
+  );
   const apiId = draft.apiId === "" ? (apis.data?.[0]?.id ?? "") : draft.apiId;
   const set = (change: Partial<KeyDraft>) => setDraft({ ...draft, ...change });
   const submit = () => {
