@@ -54,8 +54,8 @@ export function useOperation<N extends OperationName>(name: N, input: Input<N>, 
 }
 
 /**
- * Reads the apis or roles from which the user can choose: the whole list, or its first 1,000. These can be ten calls, so
- * what another operator creates is read only after a minute.
+ * Reads the apis or roles from which the user can choose: the whole list, or its first 1,000. This can take ten calls,
+ * so what another operator creates is read only after a minute.
  */
 export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(name: N, isEnabled = true) {
   return useQuery({
