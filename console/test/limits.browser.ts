@@ -21,20 +21,28 @@ test("the page of a namespace says which limit applies to an identifier, without
   await page.getByText("the limit of the request applies: 5 per 1 min").waitFor();
 });
 
-test("an override is added, changed and deleted", async () => {
+test("an override is added, changed without undoing the change of another operator, and not created again once deleted", async () => {
+  const { call } = latchkey.server;
+  const override = { namespace: "email.send", identifier: "vip_9*" };
   const page = await latchkey.visit("/limits/email.send");
   await page.getByRole("button", { name: "Add" }).click();
-  await page.getByRole("dialog").getByLabel("Identifier").fill("partner_*");
+  await page.getByRole("dialog").getByLabel("Identifier").fill(override.identifier);
   await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("7");
   await page.getByRole("button", { name: "Save" }).click();
-  const row = page.getByRole("row", { name: "partner_*" });
+  const row = page.getByRole("row", { name: override.identifier });
   await row.getByText("7 per 1 min").waitFor();
+  await call("ratelimit.setOverride", { ...override, limit: 7, duration: 120_000 });
   await row.getByRole("button", { name: "Edit" }).click();
-  await page.getByRole("dialog").getByText("partner_*").waitFor();
+  await page.getByRole("dialog").getByText(override.identifier).waitFor();
   assert.equal(await page.getByRole("dialog").getByLabel("Identifier").count(), 0); // it would be another override
   await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("8");
   await page.getByRole("button", { name: "Save" }).click();
-  await row.getByText("8 per 1 min").waitFor();
+  await row.getByText("8 per 2 min").waitFor();
+  await call("ratelimit.deleteOverride", override);
+  await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByText("This override has been deleted").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await call("ratelimit.setOverride", { ...override, limit: 8, duration: 120_000 });
   await row.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await row.waitFor({ state: "detached" });
@@ -136,6 +144,17 @@ test("a dialog that is opened again has neither what was typed before nor the ol
   assert.equal(await dialog.locator('[aria-invalid="true"]').count(), 0);
 });
 
+test("a button that changes something at once says why the server has refused it", async () => {
+  const { keyId } = await latchkey.server.call("keys.createKey", { apiId: latchkey.seeded.apiId });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
+  await latchkey.server.call("keys.deleteKey", { keyId });
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("alert").getByText("Not found").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
 test("saving an api or a role undoes nothing that another operator has changed since the page was loaded", async () => {
   const { call } = latchkey.server;
   const { apiId } = await call("apis.createApi", { name: "Shared api" });
@@ -165,6 +184,16 @@ test("saving an api or a role undoes nothing that another operator has changed s
   await page.getByLabel("shared gives documents.read").check();
   await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
   assert.deepEqual(await slugs(), ["a.other", "a.read", "documents.read"]);
+  await page.goto("/console/roles?search=shared");
+  await card.waitFor();
+  await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.new"] });
+  await card.getByRole("button", { name: "Edit" }).click();
+  const permissions = page.getByRole("textbox", { name: "Permissions" });
+  await permissions.fill(`${await permissions.inputValue()}\na.own`);
+  await page.getByRole("textbox", { name: "Name" }).fill("renamed"); // removes the role from the filtered list
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Nothing matches these filters.").waitFor();
+  assert.deepEqual(await slugs(), ["a.new", "a.own"]);
 });
 
 test("the year of a filter by time can be typed over, and the list then begins at the new time", async () => {

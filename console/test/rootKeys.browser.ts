@@ -57,6 +57,23 @@ test("a mistyped year is refused, so that it never creates a root key without an
   assert.equal(await page.getByRole("row", { name: "Mistyped year" }).count(), 0);
 });
 
+test("the new root key of a reroll stays in view when the old one leaves the list", async () => {
+  const { call } = latchkey.server;
+  const { keyId } = await call("rootKeys.createKey", { name: "Leaving", permissions: ["api.*.read_api"] });
+  const page = await latchkey.visit("/root-keys");
+  await page.route(/rootKeys\.rerollKey$/, async (route) => {
+    const response = await route.fetch();
+    await call("rootKeys.deleteKey", { keyId });
+    await route.fulfill({ response });
+  });
+  await page.getByRole("row", { name: "Leaving" }).getByRole("button", { name: "Reroll" }).click();
+  const read = page.waitForResponse(/rootKeys\.listKeys$/);
+  await page.getByRole("button", { name: "Create the new root key" }).click();
+  await (await read).finished();
+  await page.locator(`a[href*="${keyId}"]`).waitFor({ state: "detached" });
+  assert.ok(((await page.locator(".secret").textContent()) ?? "") !== "");
+});
+
 test("the last root key with all permissions can be neither disabled nor revoked", async () => {
   const page = await latchkey.visit("/root-keys");
   const row = page.getByRole("row", { name: "this session" });

@@ -46,7 +46,7 @@ export function Confirmation({ name, onConfirm, children, ...dialog }: Props) {
       {...dialog}
       danger
       onSubmit={() => {
-        const isRight = name === undefined || typed.trim() === name.trim();
+        const isRight = name === undefined || (typed !== "" && typed.trim() === name.trim());
         setMissed(!isRight);
         if (isRight) onConfirm();
       }}

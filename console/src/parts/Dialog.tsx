@@ -1,4 +1,5 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
+import { type ShouldBlockFn, useBlocker } from "@tanstack/react-router";
 import { Button } from "./Button.tsx";
 import { Copy } from "./Copy.tsx";
 import { Problem } from "./Problem.tsx";
@@ -18,8 +19,8 @@ export function Dialog({ title, onClose, wide, dismissible = true, children }: P
     <Base.Root
       open
       disablePointerDismissal
-      onOpenChange={(next, { reason }) => {
-        if (!next && (dismissible || reason === "close-press")) onClose();
+      onOpenChange={(next) => {
+        if (!next && dismissible) onClose();
       }}
     >
       <Base.Portal>
@@ -54,6 +55,14 @@ export function Warnings({ warnings = [] }: { warnings: readonly string[] | unde
   ));
 }
 
+/** In front of a dialog, only the browser's own buttons lead away from the page. Links do not react. */
+const isByBrowser: ShouldBlockFn = ({ action }) => action !== "PUSH" && action !== "REPLACE";
+
+/** Keeps the user on the page while leaving it could lose a key that is shown only once. */
+function useStay(isNeeded: boolean): void {
+  useBlocker({ shouldBlockFn: isByBrowser, disabled: !isNeeded });
+}
+
 type FormProps = Omit<Props, "dismissible"> & {
   submit: string;
   danger?: boolean;
@@ -81,6 +90,7 @@ export function FormDialog({
   children,
   ...dialog
 }: FormProps) {
+  useStay(busy);
   return (
     <Dialog {...dialog} dismissible={!busy}>
       <form
@@ -116,6 +126,7 @@ type SecretProps = {
 
 /** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
 export function SecretDialog({ secret, onClose, isKept, warnings }: SecretProps) {
+  useStay(isKept !== true);
   return (
     <Dialog title={isKept === true ? "The key" : "Copy the key now"} onClose={onClose} dismissible={false}>
       {isKept === true ? null : (

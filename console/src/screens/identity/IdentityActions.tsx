@@ -15,6 +15,7 @@ type Identity = Data<"identities.getIdentity">;
 
 export function IdentityActions({ identity: { id } }: { identity: Identity }) {
   const [open, setOpen] = useState<Open>();
+  const needs = `identity.${id}.update_identity`;
   const update = useChange("identities.updateIdentity", () => setOpen(undefined));
   const show = (what: Open) => {
     update.reset();
@@ -43,16 +44,16 @@ export function IdentityActions({ identity: { id } }: { identity: Identity }) {
   };
   return (
     <>
-      <Button needs="identity.*.update_identity" onClick={() => show("meta")}>
+      <Button needs={needs} onClick={() => show("meta")}>
         Edit meta
       </Button>
-      <Button needs="identity.*.update_identity" onClick={() => show("limits")}>
+      <Button needs={needs} onClick={() => show("limits")}>
         Edit limits
       </Button>
-      <Button needs="identity.*.update_identity" onClick={() => show("credits")}>
+      <Button needs={needs} onClick={() => show("credits")}>
         Edit credits
       </Button>
-      <Button needs="identity.*.delete_identity" kind="danger" onClick={() => show("delete")}>
+      <Button needs={`identity.${id}.delete_identity`} kind="danger" onClick={() => show("delete")}>
         Delete
       </Button>
       {open === undefined ? null : (

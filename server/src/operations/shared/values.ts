@@ -93,7 +93,7 @@ export function list<T extends z.ZodType>(element: T): z.ZodArray<T> {
 /** The start of the year 2100: no later time is stored. */
 export const lastInstantMs = 4_102_444_800_000;
 
-/** Unix time in milliseconds, up to the year 2100. */
+/** Unix time in milliseconds, up to the start of the year 2100. */
 export const instant = z.int().min(0).max(lastInstantMs).describe("Unix time in milliseconds.");
 
 /** An id in a response. Its description says what it identifies. */
