@@ -10,18 +10,11 @@ import { DetailsDialog } from "./DetailsDialog.tsx";
 import { RerollDialog } from "./RerollDialog.tsx";
 import { RevealDialog } from "./RevealDialog.tsx";
 
-export type KeyDialogKind =
-  | "details"
-  | "meta"
-  | "credits"
-  | "limits"
-  | "access"
-  | "reroll"
-  | "reveal"
-  | "delete";
+type EditKind = "details" | "meta" | "credits" | "limits" | "access";
+export type KeyDialogKind = EditKind | "reroll" | "reveal" | "delete";
 
 type Props = {
-  keyId: string;
+  value: Data<"keys.getKey">;
   kind: KeyDialogKind;
   onClose(): void;
   /** Called after a change with the server's warnings about it, if there are any. */
@@ -29,13 +22,21 @@ type Props = {
 };
 
 /** One of the dialogs of a key. */
-export function KeyDialog({ keyId, kind, onClose, onSaved }: Props) {
+export function KeyDialog({ kind, ...dialog }: Props) {
+  const { value: key, onClose } = dialog;
+  if (kind === "reroll") return <RerollDialog keyId={key.keyId} onClose={onClose} />;
+  if (kind === "reveal") return <RevealDialog keyId={key.keyId} onClose={onClose} />;
+  if (kind === "delete") return <DeleteDialog value={key} onClose={onClose} />;
+  return <EditDialog {...dialog} kind={kind} />;
+}
+
+function EditDialog({ value: { keyId }, kind, onClose, onSaved }: Props & { kind: EditKind }) {
   const change = useChange("keys.updateKey", ({ warnings }) => {
     onClose();
     onSaved(warnings);
   });
   const dialog = { onClose, busy: change.isPending, error: change.error };
-  const dialogs: Record<KeyDialogKind, (fresh: Data<"keys.getKey">) => React.ReactNode> = {
+  const dialogs: Record<EditKind, (fresh: Data<"keys.getKey">) => React.ReactNode> = {
     details: (fresh) => <DetailsDialog {...dialog} value={fresh} onSave={change.mutate} />,
     meta: ({ meta }) => (
       <MetaDialog {...dialog} meta={meta} onSave={(next) => change.mutate({ keyId, meta: next })} />
@@ -55,9 +56,6 @@ export function KeyDialog({ keyId, kind, onClose, onSaved }: Props) {
       />
     ),
     access: (fresh) => <AccessDialog {...dialog} value={fresh} onSave={change.mutate} />,
-    reroll: () => <RerollDialog keyId={keyId} onClose={onClose} />,
-    reveal: () => <RevealDialog keyId={keyId} onClose={onClose} />,
-    delete: (fresh) => <DeleteDialog value={fresh} onClose={onClose} />,
   };
   return (
     <Fresh operation="keys.getKey" input={{ keyId }} onClose={onClose}>

@@ -18,7 +18,8 @@ export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): voi
       onClose();
       void navigate({ to: "/keys/$keyId", params: { keyId: made.keyId } });
     };
-    return <SecretDialog secret={made.key} onClose={leave} />;
+    const again = "The server can show this key again only if the old one was created as recoverable.";
+    return <SecretDialog secret={made.key} again={again} onClose={leave} />;
   }
   return (
     <FormDialog

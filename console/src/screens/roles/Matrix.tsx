@@ -46,10 +46,11 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
                       type="checkbox"
                       aria-label={`${role.name} gives ${slug}`}
                       checked={isChecked(role, slug)}
-                      disabled={!mayChange || set.isPending}
-                      onChange={(event) =>
-                        set.mutate({ roleId: role.id, slug, isGiven: event.target.checked })
-                      }
+                      disabled={!mayChange}
+                      aria-disabled={set.isPending} // unlike with `disabled`, the keyboard focus stays on the box
+                      onChange={({ target }) => {
+                        if (!set.isPending) set.mutate({ roleId: role.id, slug, isGiven: target.checked });
+                      }}
                     />
                   </td>
                 ))}
@@ -65,8 +66,8 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
 type Toggle = { roleId: string; slug: string; isGiven: boolean };
 
 /**
- * Gives one permission to a role, or takes it from the role. Reads the role before it sets all of its permissions, so that
- * what another operator has changed since the page was loaded stays.
+ * Gives one permission to a role, or takes it from the role. Reads the role before it sets all of its permissions, so
+ * that what another operator has changed since the page was loaded stays.
  */
 function useToggle() {
   const client = useQueryClient();
