@@ -1,16 +1,14 @@
 import type { Data } from "../../data/api.ts";
 import { useChange } from "../../data/queries.ts";
-import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
+import { type Part, PartDialog } from "../../parts/account/PartDialog.tsx";
 import { Fresh } from "../../parts/Fresh.tsx";
-import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
-import { MetaDialog } from "../../parts/MetaDialog.tsx";
 import { AccessDialog } from "./AccessDialog.tsx";
 import { DeleteDialog } from "./DeleteDialog.tsx";
 import { DetailsDialog } from "./DetailsDialog.tsx";
 import { RerollDialog } from "./RerollDialog.tsx";
 import { RevealDialog } from "./RevealDialog.tsx";
 
-type EditKind = "details" | "meta" | "credits" | "limits" | "access";
+type EditKind = Part | "details" | "access";
 export type KeyDialogKind = EditKind | "reroll" | "reveal" | "delete";
 
 type Props = {
@@ -36,30 +34,20 @@ function EditDialog({ value: { keyId }, kind, onClose, onSaved }: Props & { kind
     onSaved(warnings);
   });
   const dialog = { onClose, busy: change.isPending, error: change.error };
-  const dialogs: Record<EditKind, (fresh: Data<"keys.getKey">) => React.ReactNode> = {
-    details: (fresh) => <DetailsDialog {...dialog} value={fresh} onSave={change.mutate} />,
-    meta: ({ meta }) => (
-      <MetaDialog {...dialog} meta={meta} onSave={(next) => change.mutate({ keyId, meta: next })} />
-    ),
-    credits: ({ credits }) => (
-      <CreditsDialog
-        {...dialog}
-        credits={credits}
-        onSave={(next) => change.mutate({ keyId, credits: next })}
-      />
-    ),
-    limits: ({ ratelimits = [] }) => (
-      <LimitsDialog
-        {...dialog}
-        ratelimits={ratelimits}
-        onSave={(next) => change.mutate({ keyId, ratelimits: next })}
-      />
-    ),
-    access: (fresh) => <AccessDialog {...dialog} value={fresh} onSave={change.mutate} />,
-  };
   return (
     <Fresh operation="keys.getKey" input={{ keyId }} onClose={onClose}>
-      {(fresh) => dialogs[kind](fresh)}
+      {(fresh) => {
+        if (kind === "details") return <DetailsDialog {...dialog} value={fresh} onSave={change.mutate} />;
+        if (kind === "access") return <AccessDialog {...dialog} value={fresh} onSave={change.mutate} />;
+        return (
+          <PartDialog
+            {...dialog}
+            part={kind}
+            value={fresh}
+            onSave={(next) => change.mutate({ keyId, ...next })}
+          />
+        );
+      }}
     </Fresh>
   );
 }
