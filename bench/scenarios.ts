@@ -47,7 +47,10 @@ const newIdentity = (externalId: string) => ({
   ],
 });
 
-/** Creates an identity and an api, and returns a function that creates a key of that identity in that api. */
+/**
+ * Creates an identity and an api. In the result, `make` creates a key of that identity in that api and returns the key.
+ * `body` is the input with which it does so.
+ */
 export async function keyMaker(call: Call, ratelimits: object[] = newIdentity("").ratelimits) {
   const externalId = newName("user");
   await call("identities.createIdentity", { ...newIdentity(externalId), ratelimits });

@@ -93,6 +93,8 @@ export const router = createRouter({
   basepath: "/console",
   context: { onSignedOut: () => {} },
   defaultPreload: "intent",
+  // otherwise a dialog that is open on the page of one record would act on the next one
+  defaultRemountDeps: ({ params }) => params,
   scrollRestoration: true,
   defaultErrorComponent: ({ error }) => <Problem error={error} />,
   defaultNotFoundComponent: () => <p>The console has no page at this address.</p>,

@@ -1,6 +1,6 @@
 /** Tests that the console shows, tops up, corrects and edits the credits and quotas of an identity. */
 import assert from "node:assert/strict";
-import { test, testConsole } from "./setUp.ts";
+import { signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
 const read = (identity: string) => latchkey.server.call("identities.getIdentity", { identity });
@@ -18,6 +18,7 @@ test("a quota is topped up and corrected, but not by mistyped text, and the ledg
   await tokens.getByText("43,000 left, 25,000 of them granted").waitFor();
   await tokens.getByRole("button", { name: "Correct" }).click();
   const used = page.getByLabel("Used in this period");
+  assert.equal(await used.inputValue(), ""); // saving at once would take away what requests have used since
   for (const mistyped of ["12x", "", "1,5"]) {
     await used.fill(mistyped);
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
@@ -56,9 +57,14 @@ test("quotas are edited on the page of an identity, and errors about an overage 
   assert.equal(stored[0].overage, 1500);
 });
 
-test("the credits that an identity's keys share are changed on its page", async () => {
-  await latchkey.server.call("identities.createIdentity", { externalId: "credit_editor" });
-  const page = await latchkey.visit("/identities/credit_editor");
+test("the credits that an identity's keys share are changed on its page, by a root key that may change only this identity", async () => {
+  const { call } = latchkey.server;
+  const { identityId } = await call("identities.createIdentity", { externalId: "credit_editor" });
+  const { key } = await call("rootKeys.createKey", {
+    permissions: [`identity.${identityId}.read_identity`, `identity.${identityId}.update_identity`],
+  });
+  const page = await latchkey.arrive("/identities/credit_editor");
+  await signIn(page, key);
   const credits = page.getByRole("region", { name: "Credits" });
   await credits.getByText("Unlimited.").waitFor();
   await page.getByRole("button", { name: "Edit credits" }).click();
@@ -90,16 +96,20 @@ test("a quota keeps the exact start of its first period until that field is chan
   assert.equal((await read("billed")).quotas[0].anchor, new Date("2026-02-01T08:00").getTime());
 });
 
-test("a quota keeps its name to the last space when another field is changed, and so what it has used", async () => {
+test("editing a quota keeps its name to the last space, what it has used, and the quotas that another operator has added", async () => {
   const quota = { name: " padded ", limit: 10, period: "month" };
   await latchkey.server.call("identities.createIdentity", { externalId: "padded", quotas: [quota] });
   await latchkey.server.call("quotas.adjust", { identity: "padded", name: quota.name, used: 7 });
   const page = await latchkey.visit("/identities/padded");
   const quotas = page.getByRole("region", { name: "Quotas" });
+  await quotas.getByText("7 of 10 per month").waitFor();
+  const added = { name: "added", limit: 5, period: "day" };
+  await latchkey.server.call("identities.updateIdentity", { identity: "padded", quotas: [quota, added] });
   await quotas.getByRole("button", { name: "Edit quotas" }).click();
-  await page.getByRole("dialog").getByLabel("Units per period").fill("20");
+  await page.getByRole("group", { name: "quota 1" }).getByLabel("Units per period").fill("20");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await quotas.getByText("7 of 20 per month").waitFor();
+  await quotas.getByText("0 of 5 per day").waitFor();
 });
 
 test("the refill of an identity's credits is removed by choosing none", async () => {

@@ -37,6 +37,18 @@ test("a pasted id opens its record, and a text finds identities, keys and apis",
   await page.getByRole("heading", { name: "acme", level: 1 }).waitFor();
 });
 
+test("while the server has searched only a part of the records, the page does not say that nothing has the text", async () => {
+  const page = await latchkey.visit("/identities");
+  await page.route(/identities\.listIdentities$/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json(); // as in a workspace with more records than one search reads
+    const pagination = { hasMore: true, cursor: "any" };
+    await route.fulfill({ response, json: { ...body, data: [], pagination } });
+  });
+  await paste(page, "no such name");
+  await page.getByText("Nothing found yet.").waitFor();
+});
+
 test("the explanation shows the permission query as a tree, and asking again changes nothing", async () => {
   const { keyId } = latchkey.seeded;
   const page = await latchkey.visit(`/why?keyId=${keyId}`);

@@ -1,8 +1,16 @@
 /** Tests the screens of rate limits, roles, apis, the overview and the audit trail. */
 import assert from "node:assert/strict";
-import { test, testConsole } from "./setUp.ts";
+import type { Locator, Page } from "playwright-core";
+import { signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole();
+
+/** Ticks a box of the table of the roles, and waits until the server has stored it. */
+async function tick(page: Page, box: Locator): Promise<void> {
+  const stored = page.waitForResponse(/permissions\.setRolePermissions$/);
+  await box.click();
+  await stored;
+}
 
 test("the page of a namespace says which limit applies to an identifier, without counting anything", async () => {
   const page = await latchkey.visit("/limits");
@@ -21,20 +29,28 @@ test("the page of a namespace says which limit applies to an identifier, without
   await page.getByText("the limit of the request applies: 5 per 1 min").waitFor();
 });
 
-test("an override is added, changed and deleted", async () => {
+test("an override is added, changed without undoing the change of another operator, and not created again once deleted", async () => {
+  const { call } = latchkey.server;
+  const override = { namespace: "email.send", identifier: "vip_9*" };
   const page = await latchkey.visit("/limits/email.send");
   await page.getByRole("button", { name: "Add" }).click();
-  await page.getByRole("dialog").getByLabel("Identifier").fill("partner_*");
+  await page.getByRole("dialog").getByLabel("Identifier").fill(override.identifier);
   await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("7");
   await page.getByRole("button", { name: "Save" }).click();
-  const row = page.getByRole("row", { name: "partner_*" });
+  const row = page.getByRole("row", { name: override.identifier });
   await row.getByText("7 per 1 min").waitFor();
+  await call("ratelimit.setOverride", { ...override, limit: 7, duration: 120_000 });
   await row.getByRole("button", { name: "Edit" }).click();
-  await page.getByRole("dialog").getByText("partner_*").waitFor();
+  await page.getByRole("dialog").getByText(override.identifier).waitFor();
   assert.equal(await page.getByRole("dialog").getByLabel("Identifier").count(), 0); // it would be another override
   await page.getByRole("dialog").getByLabel("Limit", { exact: true }).fill("8");
   await page.getByRole("button", { name: "Save" }).click();
-  await row.getByText("8 per 1 min").waitFor();
+  await row.getByText("8 per 2 min").waitFor();
+  await call("ratelimit.deleteOverride", override);
+  await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByText("This override has been deleted").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await call("ratelimit.setOverride", { ...override, limit: 8, duration: 120_000 });
   await row.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await row.waitFor({ state: "detached" });
@@ -47,19 +63,33 @@ test("a role is created, given a permission in the matrix, changed and deleted",
   await page.getByRole("dialog").getByLabel("Permissions").fill("invoices.read");
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  const box = page.getByLabel("auditor gives documents.read");
-  await box.check();
   const role = async () => {
     const found = await latchkey.server.call("permissions.getRole", { role: "auditor" });
     return found.permissions.map(({ slug }: { slug: string }) => slug).sort();
   };
-  await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
+  const box = page.getByLabel("auditor gives documents.read");
+  await tick(page, box);
+  assert.equal(await box.evaluate((input) => input === document.activeElement), true);
   assert.deepEqual(await role(), ["documents.read", "invoices.read"]);
   const card = page.getByRole("listitem").filter({ hasText: "auditor" });
   await card.getByRole("button", { name: "Delete" }).click();
   await page.getByLabel("Type auditor to confirm").fill("auditor");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await card.waitFor({ state: "detached" });
+});
+
+test("a session that may not change the permissions of roles can still describe a role", async () => {
+  const { key } = await latchkey.server.call("rootKeys.createKey", {
+    permissions: ["rbac.*.read_role", "rbac.*.update_role"],
+  });
+  const page = await latchkey.arrive("/roles");
+  await signIn(page, key);
+  const card = page.getByRole("listitem").filter({ hasText: "reader" });
+  await card.getByRole("button", { name: "Edit" }).click();
+  await page.getByText("Permissions: documents.read.").waitFor();
+  await page.getByRole("textbox", { name: "Description" }).fill("Only reads");
+  await page.getByRole("button", { name: "Save" }).click();
+  await card.getByText("Only reads").waitFor();
 });
 
 test("the overview shows how many verifications there were, the most refused identity, and the keys that expire next", async () => {
@@ -136,6 +166,17 @@ test("a dialog that is opened again has neither what was typed before nor the ol
   assert.equal(await dialog.locator('[aria-invalid="true"]').count(), 0);
 });
 
+test("a button that changes something at once says why the server has refused it", async () => {
+  const { keyId } = await latchkey.server.call("keys.createKey", { apiId: latchkey.seeded.apiId });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  await page.getByText("A verification that asks for no permissions passes now.").waitFor();
+  await latchkey.server.call("keys.deleteKey", { keyId });
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("dialog").getByRole("alert").getByText("Not found").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
 test("saving an api or a role undoes nothing that another operator has changed since the page was loaded", async () => {
   const { call } = latchkey.server;
   const { apiId } = await call("apis.createApi", { name: "Shared api" });
@@ -162,9 +203,18 @@ test("saving an api or a role undoes nothing that another operator has changed s
     );
   assert.deepEqual(await slugs(), ["a.read"]);
   await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.read", "a.other"] });
-  await page.getByLabel("shared gives documents.read").check();
-  await page.waitForFunction(() => document.querySelectorAll("input:disabled").length === 0);
+  await tick(page, page.getByLabel("shared gives documents.read"));
   assert.deepEqual(await slugs(), ["a.other", "a.read", "documents.read"]);
+  await page.goto("/console/roles?search=shared");
+  await card.waitFor();
+  await call("permissions.setRolePermissions", { role: roleId, permissions: ["a.new"] });
+  await card.getByRole("button", { name: "Edit" }).click();
+  const permissions = page.getByRole("textbox", { name: "Permissions" });
+  await permissions.fill(`${await permissions.inputValue()}\na.own`);
+  await page.getByRole("textbox", { name: "Name" }).fill("renamed"); // removes the role from the filtered list
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Nothing matches these filters.").waitFor();
+  assert.deepEqual(await slugs(), ["a.new", "a.own"]);
 });
 
 test("the year of a filter by time can be typed over, and the list then begins at the new time", async () => {

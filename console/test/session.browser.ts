@@ -99,6 +99,20 @@ test("the session of a revoked root key ends at its next call", async () => {
   await page.getByRole("alert").getByText("No root key matches").waitFor();
 });
 
+test("an action that the root key may not do is disabled and names the permission", async () => {
+  const reader = latchkey.server
+    .command("root-key", "create", "--permissions", "api.*.read_key,api.*.read_api")
+    .split("\n")[1];
+  const page = await latchkey.arrive(`/keys/${latchkey.seeded.keyId}`);
+  await signIn(page, reader ?? "");
+  const disable = page.getByRole("button", { name: "Disable" });
+  await disable.waitFor();
+  assert.equal(await disable.getAttribute("aria-disabled"), "true");
+  assert.equal(await disable.getAttribute("title"), "Needs the permission api.<id>.update_key");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: "Delete needs api.<id>.delete_key" }).waitFor();
+});
+
 test("a session outlives a restart of the server", async () => {
   const page = await latchkey.arrive("/identities");
   await signIn(page, rootKey);

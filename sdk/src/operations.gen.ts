@@ -156,7 +156,7 @@ export type Identity<M extends MetaTypes = MetaTypes> = {
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
-    /** When the balance is refilled, and to what. Omitted if it is not. */
+    /** When the balance is refilled, and to what. Omitted if it is never refilled. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
@@ -241,7 +241,7 @@ export type IdentitiesState = {
   credits: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
-    /** When the balance is refilled, and to what. Omitted if it is not. */
+    /** When the balance is refilled, and to what. Omitted if it is never refilled. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
@@ -327,7 +327,7 @@ export type Key<M extends MetaTypes = MetaTypes> = {
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
-    /** When the balance is refilled, and to what. Omitted if it is not. */
+    /** When the balance is refilled, and to what. Omitted if it is never refilled. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
@@ -429,7 +429,7 @@ export type KeysState = {
   credits: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
-    /** When the balance is refilled, and to what. Omitted if it is not. */
+    /** When the balance is refilled, and to what. Omitted if it is never refilled. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
@@ -582,35 +582,35 @@ export type Limits = {
   apiBillableOperationsCountMaxPerMonth: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of it is used. Omitted if it is not counted. */
+    /** How much of the limit is used. Only `logdrainsMax` has it. */
     current?: number;
   };
   /** Requests in a minute, as `WORKSPACE_REQUESTS_PER_MINUTE` sets it. Above it, requests get 429. */
   apiRequestsCountMaxPerMinute: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of it is used. Omitted if it is not counted. */
+    /** How much of the limit is used. Only `logdrainsMax` has it. */
     current?: number;
   };
   /** How many days single verifications and decisions are kept, as `USAGE_EVENT_HOURS` sets it, rounded down. */
   logsRetentionDaysMax: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of it is used. Omitted if it is not counted. */
+    /** How much of the limit is used. Only `logdrainsMax` has it. */
     current?: number;
   };
   /** How many days audit events are kept, as `AUDIT_RETENTION_DAYS` sets it. null: forever. */
   logsAuditRetentionDaysMax: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of it is used. Omitted if it is not counted. */
+    /** How much of the limit is used. Only `logdrainsMax` has it. */
     current?: number;
   };
   /** Log drains. Always 0: this server has none. */
   logdrainsMax: {
     /** The most that the workspace may have. null: no limit. */
     limit: number | null;
-    /** How much of it is used. Omitted if it is not counted. */
+    /** How much of the limit is used. Only `logdrainsMax` has it. */
     current?: number;
   };
 };
@@ -1941,7 +1941,7 @@ export type CreateIdentityData = {
 export type IdentitiesUpdateCreditsData = {
   /** The number of credits that verifications may still spend. null: unlimited. */
   remaining: number | null;
-  /** When the balance is refilled, and to what. Omitted if it is not. */
+  /** When the balance is refilled, and to what. Omitted if it is never refilled. */
   refill?: {
     /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
     interval: "daily" | "monthly";
@@ -1972,7 +1972,7 @@ export type ExplainData = {
   verdict: {
     /** Whether the request may pass. */
     valid: boolean;
-    /** The `code` of the verification: that of the first check that fails. */
+    /** The `code` of the verification: `VALID`, or that of the first check that fails. */
     code: "VALID" | "NOT_FOUND" | "FORBIDDEN" | "INSUFFICIENT_PERMISSIONS" | "USAGE_EXCEEDED" | "RATE_LIMITED" | "DISABLED" | "EXPIRED";
   };
   /** The key's id. Omitted if the key was not found. At most 255 characters. */
@@ -2184,7 +2184,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
   credits?: {
     /** The number of credits that verifications may still spend. null: unlimited. */
     remaining: number | null;
-    /** When the balance is refilled, and to what. Omitted if it is not. */
+    /** When the balance is refilled, and to what. Omitted if it is never refilled. */
     refill?: {
       /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
       interval: "daily" | "monthly";
@@ -2261,7 +2261,7 @@ export type KeysListKeysItem<M extends MetaTypes = MetaTypes> = {
 };
 
 export type MigrateKeysData = {
-  /** The keys that this call, or an earlier call for the same migration, created. In the order of the request. At most 10000 items. */
+  /** The keys that this call, or an earlier call for the same migration, created. They follow the order of the request, but keys in `failed` are left out: match them by `hash`. At most 10000 items. */
   migrated: Array<{
     /** The hash, as the request has it. At most 88 characters. */
     hash: string;
@@ -2292,7 +2292,7 @@ export type SetRolesData = Role[];
 export type KeysUpdateCreditsData = {
   /** The number of credits that verifications may still spend. null: unlimited. */
   remaining: number | null;
-  /** When the balance is refilled, and to what. Omitted if it is not. */
+  /** When the balance is refilled, and to what. Omitted if it is never refilled. */
   refill?: {
     /** How often the balance is refilled, at 00:00 UTC: every day, or once a month. */
     interval: "daily" | "monthly";
@@ -2977,7 +2977,7 @@ export interface IdentitiesOperations<M extends MetaTypes = MetaTypes> {
   /**
    * Delete an identity.
    *
-   * This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.
+   * This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so repeating a call with an id cannot delete another identity.
    *
    * Needs the permission `identity.*.delete_identity`.
    */
@@ -3191,7 +3191,7 @@ export interface PermissionsOperations {
   /**
    * Delete a permission.
    *
-   * This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug, so a repeated call cannot delete another permission.
+   * This is permanent. Every key and role loses the permission. A reference with the exact shape of an id is never looked up as a slug, so repeating a call with an id cannot delete another permission.
    *
    * Needs the permission `rbac.*.delete_permission`.
    */
@@ -3199,7 +3199,7 @@ export interface PermissionsOperations {
   /**
    * Delete a role.
    *
-   * This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name, so a repeated call cannot delete another role.
+   * This is permanent. Every key loses the role and the permissions that it had through it. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another role.
    *
    * Needs the permission `rbac.*.delete_role`.
    */
@@ -3281,7 +3281,7 @@ export interface RatelimitOperations {
   /**
    * Delete a rate limit namespace.
    *
-   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so a repeated call cannot delete another namespace.
+   * This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another namespace.
    *
    * Needs the permission `ratelimit.*.delete_namespace`.
    */

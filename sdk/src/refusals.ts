@@ -1,7 +1,7 @@
 import type { VerifyKeyData } from "./operations.gen.ts";
 import { exceededLimit } from "./rateLimitHeaders.ts";
 
-/** The response that a guard gives to a request that it refuses. */
+/** The application's HTTP response to a request that a guard refuses. */
 export type Refusal = {
   passed: false;
   /** 401, 403, 429, 500 or 503, unless the option `onRefused` replaced it. */
@@ -46,7 +46,7 @@ const details: Partial<Record<Refused["code"], [status: Status, detail: string]>
   USAGE_EXCEEDED: [403, "The API key has used up its credits or its quota."],
 };
 
-/** The response to a request whose key's verdict is not valid. `nowMs` is the time of the Latchkey server's clock. */
+/** The application's response if the key's verdict is not valid. `nowMs` is the time of the Latchkey server's clock. */
 export function refused(verdict: Refused, permissions: string | undefined, nowMs: number): Refusal {
   if (verdict.code === "RATE_LIMITED") return rateLimited(verdict, nowMs);
   if (verdict.code === "INSUFFICIENT_PERMISSIONS") return notPermitted(permissions);
@@ -55,7 +55,7 @@ export function refused(verdict: Refused, permissions: string | undefined, nowMs
   return refusal(status, verdict.code, detail, status === 401 ? challenge("invalid_token") : {});
 }
 
-/** The response to a request whose key does not exist. */
+/** The application's response if the key does not exist. */
 export function unknownKey(): Refusal {
   return refusal(401, "NOT_FOUND", "The API key is not valid.", challenge("invalid_token"));
 }
@@ -72,7 +72,7 @@ function rateLimited(verdict: Exclude<Refused, { code: "NOT_FOUND" }>, nowMs: nu
   return refusal(429, verdict.code, detail, { "retry-after": String(seconds) }, { limit: limit.name });
 }
 
-/** The response to a request whose key lacks permissions. `permissions` is the query that the route requires. */
+/** The application's response if the key lacks permissions. `permissions` is the query that the route requires. */
 export function notPermitted(permissions: string | undefined): Refusal {
   const code = "INSUFFICIENT_PERMISSIONS";
   const scope = challenge("insufficient_scope");
@@ -86,7 +86,7 @@ function challenge(error: string): Record<string, string> {
   return { "www-authenticate": `Bearer error="${error}"` };
 }
 
-/** The response to a request without a key. `source` is where the guard looks for it. */
+/** The application's response to a request without a key. `source` is where the guard looks for it. */
 export function missing(source: KeySource): Refusal {
   return refusal(401, "MISSING", `${whereToSend(source)}.`, { "www-authenticate": "Bearer" });
 }
@@ -97,14 +97,14 @@ function whereToSend(source: KeySource): string {
   return `Send your API key in the header \`${source}\``;
 }
 
-/** The response to a request while the Latchkey server is unavailable or overloaded. */
+/** The application's response while the Latchkey server is unavailable or overloaded. */
 export function unavailable(): Refusal {
   const detail = "API keys cannot be verified at the moment. Try again in a few seconds.";
   return refusal(503, "UNAVAILABLE", detail, { "retry-after": "1" });
 }
 
 /**
- * The response to a request if the Latchkey server rejects the guard's verifications: the guard's root key, URL or an
+ * The application's response if the Latchkey server rejects the guard's verifications: the guard's root key, URL or an
  * option is wrong.
  */
 export function misconfigured(): Refusal {

@@ -9,7 +9,8 @@ type SendBatch = (inputs: readonly unknown[], options: CallOptions) => Promise<E
 
 /**
  * Verifies several keys in one request. Returns for each input the result that `keys.verifyKey` would return, or the
- * error that it would throw. `shape` is the shape of one verdict. Errors: those of the whole request.
+ * error that it would throw: a `ResponseFormatError` if the server's verdict does not have the `shape`. Errors: those
+ * that concern the whole request.
  */
 export async function verifyMany(
   send: SendBatch,

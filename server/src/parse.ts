@@ -27,9 +27,21 @@ export async function parseLargeInput(schema: z.ZodType, value: unknown): Promis
  * Errors: `invalid_input` if the value is not a list, or has too few or too many entries.
  */
 export function parseEntries(list: z.ZodType, value: unknown): Settled<unknown>[] {
-  const { element, _zod } = list as z.ZodArray<z.ZodType>;
-  const entries = parseInput(z.clone(list as z.ZodArray, { ..._zod.def, element: z.unknown() }), value);
+  const { element } = list as z.ZodArray<z.ZodType>;
+  const entries = parseInput(listOfAnything(list as z.ZodArray), value);
   return (entries as unknown[]).map((entry) => settle(parseInput, element, entry));
+}
+
+const listsOfAnything = new WeakMap<z.ZodArray, z.ZodArray>();
+
+/** Returns a schema for lists of the same lengths whose entries may be anything. It is made once. */
+function listOfAnything(list: z.ZodArray): z.ZodArray {
+  let made = listsOfAnything.get(list);
+  if (made === undefined) {
+    made = z.clone(list, { ...list._zod.def, element: z.unknown() }) as z.ZodArray;
+    listsOfAnything.set(list, made);
+  }
+  return made;
 }
 
 function inputOf(result: z.ZodSafeParseResult<unknown>, schema: z.ZodType, value: unknown): unknown {

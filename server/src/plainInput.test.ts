@@ -136,3 +136,17 @@ test("an object that may have unknown fields, or has a check that only the schem
     expect(parsePlain(schema, { text: "aaaaa" })).toBeUndefined();
   }
 });
+
+test("a schema whose check is not in its list of checks, or that wraps another, is left to Zod", () => {
+  const field = z.int().min(1);
+  const schemas: [schema: z.ZodType, value: unknown][] = [
+    [z.strictObject({ value: z.email() }), { value: "no address" }],
+    [z.strictObject({ value: field.nullable().refine((given) => given !== 5) }), { value: 5 }],
+    [z.strictObject({ value: field.optional().refine((given) => given !== 5) }), { value: 5 }],
+    [z.strictObject({ value: field.optional().refine((given) => given !== undefined) }), {}],
+    [z.strictObject({ value: field.default(7).refine((given) => given !== 7) }), {}],
+    [z.strictObject({ value: field.default(7).optional() }), {}],
+    [z.strictObject({ value: z.array(field).default([]) }), {}],
+  ];
+  for (const [schema, value] of schemas) expect(parsePlain(schema, value)).toBeUndefined();
+});

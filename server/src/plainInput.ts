@@ -25,6 +25,8 @@ export function parsePlain(schema: z.ZodType, value: unknown): object | undefine
 
 type Def = {
   type: string;
+  /** set if the schema is a check itself, such as `z.email()` */
+  check?: string;
   shape?: Record<string, z.ZodType>;
   catchall?: z.ZodType;
   element?: z.ZodType;
@@ -54,16 +56,18 @@ type Check = {
 const defOf = (schema: z.ZodType) => schema._zod.def as unknown as Def;
 
 const makers: Record<string, (def: Def, schema: z.ZodType) => Parser | undefined> = {
-  string: ({ checks = [] }) => whenCertain((value) => typeof value === "string", checks),
+  string: ({ check, checks = [] }) =>
+    check === undefined ? whenCertain((value) => typeof value === "string", checks) : undefined,
   boolean: ({ checks = [] }) => whenCertain((value) => typeof value === "boolean", checks),
   number: ({ checks = [] }, schema) => wholeNumberParser(schema as z.ZodNumber, checks),
   enum: ({ entries = {}, checks = [] }) => {
     const words = new Set<unknown>(Object.values(entries));
     return whenCertain((value) => words.has(value), checks);
   },
+  unknown: () => (value) => value,
   custom: ({ fn, checks = [] }) => fn && whenCertain((value) => fn(value) === true, checks),
-  nullable({ innerType }) {
-    const parse = innerType && parserOf(innerType);
+  nullable({ innerType, checks = [] }) {
+    const parse = innerType && checks.length === 0 ? parserOf(innerType) : undefined;
     return parse && ((value) => (value === null ? null : parse(value)));
   },
   array: arrayParser,
@@ -170,10 +174,13 @@ function parseFields(fields: readonly Field[], given: Record<string, unknown>): 
 }
 
 function fieldOf(name: string, field: z.ZodType): Field {
-  const { type, innerType = field, defaultValue } = defOf(field);
+  const { type, innerType = field, defaultValue, checks = [] } = defOf(field);
   const mayBeOmitted = type === "optional" || type === "default";
-  const parse = parserOf(mayBeOmitted ? innerType : field) ?? never;
-  if (!mayBeOmitted) return { name, parse, omitted: undecided };
+  if (!mayBeOmitted) return { name, parse: parserOf(field) ?? never, omitted: undecided };
+  const parse = (checks.length === 0 && parserOf(innerType)) || never;
+  const isNested = omittable.has(defOf(innerType).type); // then the inner schema decides what an omitted field gets
   const isShared = typeof defaultValue === "object" && defaultValue !== null; // all inputs would get the same object
-  return { name, parse, omitted: isShared ? undecided : defaultValue };
+  return { name, parse, omitted: checks.length > 0 || isNested || isShared ? undecided : defaultValue };
 }
+
+const omittable = new Set(["optional", "default", "prefault"]);

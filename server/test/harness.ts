@@ -123,9 +123,9 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
       },
     });
   let server = await start();
-  const checkPlans = databaseUrl.startsWith("file:")
-    ? watchPlans(server.services.engine, databaseUrl)
-    : () => undefined;
+  const watch = () =>
+    databaseUrl.startsWith("file:") ? watchPlans(server.services.engine, databaseUrl) : () => undefined;
+  let checkPlans = watch();
   const firstWorkspace = await server.services.engine.db
     .selectFrom("workspaces")
     .select("id")
@@ -169,7 +169,9 @@ export async function startTest(options: TestOptions = {}): Promise<TestServer> 
     },
     async restart() {
       await server.stop();
+      checkPlans();
       server = await start();
+      checkPlans = watch();
       test.url = server.url;
       test.services = server.services;
     },

@@ -32,7 +32,10 @@ export type Response<N extends OperationName> = {
 
 export type CallOptions = { signal?: AbortSignal; idempotencyKey?: string };
 
-/** Calls an operation. Errors: `ApiError` if the server refused the call, `ConnectionLost` if no response arrived. */
+/**
+ * Calls an operation. Errors: `ApiError` if the server refused the call, `ConnectionLost` if no response arrived within
+ * a minute.
+ */
 export async function call<N extends OperationName>(
   name: N,
   input: Input<N>,
@@ -56,6 +59,9 @@ type Envelope = {
 
 type SendOptions = { signal?: AbortSignal | undefined; headers?: Record<string, string> };
 
+/** More than any call takes. It ends the wait for a server that hangs, during which a dialog cannot be closed. */
+const timeoutMs = 60_000;
+
 /** Sends a request to a path below `/console/`. If `body` is omitted, the body is empty. */
 export async function send(
   method: "POST" | "DELETE",
@@ -63,13 +69,14 @@ export async function send(
   body: unknown,
   { signal, headers = {} }: SendOptions = {},
 ): Promise<Envelope> {
+  const signals = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
   let envelope: Envelope;
   try {
     const response = await fetch(`/console/${path}`, {
       method,
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
+      signal: AbortSignal.any(signals),
     });
     envelope = (await response.json()) as Envelope;
   } catch (error) {

@@ -1,8 +1,11 @@
 /** Tests the functions of the console that need neither a page nor a server. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { csvOf } from "../parts/CsvButton.tsx";
 import { readObject } from "../parts/jsonText.ts";
+import { draftOf, limitsOf, numberIn } from "../parts/limitDrafts.ts";
+import { send } from "./api.ts";
+import { ConnectionLost } from "./errors.ts";
 import { kindOf } from "./kinds.ts";
 import { isHeld, type Session, serverPermission } from "./session.ts";
 import { sha256 } from "./sha256.ts";
@@ -38,6 +41,33 @@ test("for a text that is not a JSON object, the message says where it is wrong",
   expect(readObject('{"a":1}')).toEqual({ value: { a: 1 } });
   expect(readObject("[1]")).toEqual({ flaw: "This is not a JSON object. Begin with { and end with }." });
   expect(readObject('{"a":\n1,}')).toMatchObject({ flaw: expect.stringMatching(/^Line 2, column \d+: /) });
+});
+
+test("no number is taken for a thousandth of what was meant, and a stored limit is read back unchanged", () => {
+  for (const text of ["1.000", "10.000", "1.000.000", "1,00", "ten"])
+    expect<unknown>(numberIn(text)).toBe(text);
+  expect(["1,000", "10 000", "1.5", "0.25"].map(numberIn)).toEqual([1000, 10_000, 1.5, 0.25]);
+  for (const duration of [1, 1125, 1000, 90_000, 86_400_000]) {
+    const limit = { name: "calls", limit: 1000, duration, autoApply: false };
+    expect(limitsOf([draftOf(limit)])).toEqual([limit]);
+  }
+});
+
+test("a request that the server never responds to ends as a lost connection, so that its dialog can be closed", async () => {
+  const timeout = new AbortController();
+  using _timeout = spyOn(AbortSignal, "timeout").mockReturnValue(timeout.signal);
+  const hang = ((_, { signal }: { signal?: AbortSignal }) =>
+    new Promise((_, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    })) as typeof fetch;
+  using _fetch = spyOn(globalThis, "fetch").mockImplementation(hang);
+  const leave = new AbortController();
+  const left = send("POST", "session", {}, { signal: leave.signal }).catch((error: unknown) => error);
+  leave.abort("left the page");
+  expect(await left).toBe("left the page");
+  const lost = send("POST", "session", {}).catch((error: unknown) => error);
+  timeout.abort();
+  expect(await lost).toBeInstanceOf(ConnectionLost);
 });
 
 test("a cell of a CSV file is quoted, and no spreadsheet runs it as a formula", () => {

@@ -21,7 +21,7 @@ type CallProps<N extends OperationName> = Question & {
   onDone?(): void;
 };
 
-/** Asks the user to confirm a change that cannot be undone, and then calls the operation. */
+/** Asks the user to confirm a change that can do harm, and then calls the operation. */
 export function ConfirmDialog<N extends OperationName>(props: CallProps<N>) {
   const { operation, input, onDone, ...question } = props;
   const change = useChange(operation, onDone ?? question.onClose);
@@ -46,7 +46,7 @@ export function Confirmation({ name, onConfirm, children, ...dialog }: Props) {
       {...dialog}
       danger
       onSubmit={() => {
-        const isRight = name === undefined || typed.trim() === name.trim();
+        const isRight = name === undefined || (typed !== "" && typed.trim() === name.trim());
         setMissed(!isRight);
         if (isRight) onConfirm();
       }}

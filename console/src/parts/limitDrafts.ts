@@ -13,7 +13,13 @@ export type LimitDraft = {
   autoApply: boolean;
 };
 
-export const units = { seconds: secondMs, minutes: minuteMs, hours: hourMs, days: dayMs } as const;
+export const units = {
+  milliseconds: 1,
+  seconds: secondMs,
+  minutes: minuteMs,
+  hours: hourMs,
+  days: dayMs,
+} as const;
 export type Unit = keyof typeof units;
 
 type Limit = { name: string; limit: number; duration: number; autoApply?: boolean };
@@ -23,8 +29,8 @@ let drafts = 0;
 export function draftOf(limit?: Limit): LimitDraft {
   drafts += 1;
   const { name = "", limit: most = "", duration = minuteMs, autoApply = true } = limit ?? {};
-  const names: readonly Unit[] = ["days", "hours", "minutes"];
-  const unit = names.find((one) => duration % units[one] === 0) ?? "seconds";
+  const names: readonly Unit[] = ["days", "hours", "minutes", "seconds"];
+  const unit = names.find((one) => duration % units[one] === 0) ?? "milliseconds";
   return { id: drafts, name, limit: String(most), length: String(duration / units[unit]), unit, autoApply };
 }
 
@@ -45,14 +51,18 @@ function durationIn(length: string, unit: Unit): number {
 
 /** A number whose digits are in groups of three, such as `1,000`. Any other comma may be a decimal point. */
 const grouped = /^-?\d{1,3}([,_\s]\d{3})+(\.\d+)?$/;
+/** A number that means a thousand times as much where a point groups digits: `10.000` is ten or ten thousand. */
+const ambiguous = /^-?\d{1,3}(\.\d{3})+$/;
 
 /**
- * Returns the number that was typed. Text that is not a number is returned unchanged, in spite of the type, so that it
- * is sent, and the server's error names the field.
+ * Returns the number that was typed. Text that is not a number, or could be two, is returned unchanged, in spite of the
+ * type, so that it is sent, and the server's error names the field.
  */
 export function numberIn(text: string): number {
   const typed = text.trim();
   const digits = grouped.test(typed) ? typed.replaceAll(/[\s,_]/g, "") : typed;
   const value = Number(digits);
-  return digits !== "" && Number.isFinite(value) ? value : (text as unknown as number);
+  return digits !== "" && !ambiguous.test(typed) && Number.isFinite(value)
+    ? value
+    : (text as unknown as number);
 }

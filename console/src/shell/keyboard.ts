@@ -6,7 +6,8 @@ const afterGMs = 1_500;
 
 /**
  * The keyboard shortcuts: `/` and Ctrl-K open the search, `?` shows help, `g` and then a letter opens a screen, `j`
- * and `k` move to the next and the previous row.
+ * and `k` move to the next and the previous row. They do nothing while a dialog is open: what it shows may exist
+ * nowhere else, and a link or a search would close it.
  */
 export function useKeyboard({ find, help }: Acts): void {
   const navigate = useNavigate();
@@ -16,11 +17,11 @@ export function useKeyboard({ find, help }: Acts): void {
       const act = isFindShortcut(event) ? find : plainKey(event, performance.now() - pressedGAtMs < afterGMs);
       pressedGAtMs = event.key === "g" ? performance.now() : Number.NEGATIVE_INFINITY;
       if (act === undefined) return;
-      event.preventDefault();
-      act();
+      event.preventDefault(); // in a dialog too: a browser may open its own search, and a key could be pasted there
+      if (document.querySelector("[role=dialog]") === null) act();
     };
     const plainKey = (event: KeyboardEvent, isAfterG: boolean) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return undefined;
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return undefined;
       const place = isAfterG ? placeOf(event.key) : undefined;
       if (place !== undefined) return () => void navigate({ to: place });
       return { "/": find, "?": help, j: () => walk(1), k: () => walk(-1) }[event.key];
@@ -40,9 +41,9 @@ function placeOf(key: string): string | undefined {
   return places.flat().find((place) => place.key === key)?.to;
 }
 
-/** Returns whether a key press belongs to the focused element, because that is a text field or in a dialog. */
-function isTaken(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest("input, textarea, select, [role=dialog]") !== null;
+/** Returns whether the focused element is a field, so that the key press belongs to it. */
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("input, textarea, select") !== null;
 }
 
 /** Moves the focus to the next row's first link. */

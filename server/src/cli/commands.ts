@@ -92,10 +92,10 @@ export const commands: readonly Command[] = [
     details: [
       "--api <id,…>  Required. The apis whose keys are imported, separated by commas.",
       "--namespaces <name,…>  Rate limit namespaces whose overrides are imported.",
-      "--url <address>  The other server. Default: UPSTREAM_VERIFY_URL.",
-      "--root-key-file <file>  A file with a root key of the other server. Default: UPSTREAM_VERIFY_ROOT_KEY or its file.",
+      "--url <address>  The server to import from. Default: UPSTREAM_VERIFY_URL.",
+      "--root-key-file <file>  A file with a root key of that server. Default: UPSTREAM_VERIFY_ROOT_KEY or its file.",
       "--dry-run  Says what would be created, changed and refused, and changes nothing.",
-      "--replace  Overwrites existing records with those of the other server. Default: existing records are kept.",
+      "--replace  Overwrites existing records with those of that server. Default: existing records are kept.",
       workspace,
     ],
     example: "--api api_1234abcd --url https://api.unkey.com --root-key-file unkey.key --dry-run",

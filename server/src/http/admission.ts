@@ -204,7 +204,7 @@ function queuedDoor({ decided, nowMs, refuse }: Queueing): Door {
   };
 }
 
-/** Bounds the memory that large bodies take together. */
+/** Limits the memory that all bodies above 16 KiB take together. A body for which there is no room is refused. */
 export type BodyBudget = {
   /** Errors: `server_overloaded`; then nothing is taken. */
   take(bytes: number): void;

@@ -52,7 +52,9 @@ const quota = z.strictObject({
     .array(z.int().min(1).max(1000))
     .max(20)
     .default([])
-    .describe("The percentages of the limit whose crossing is recorded as a movement, in ascending order."),
+    .describe(
+      "Percentages of the limit, ascending. When the used units reach one, the ledger records it as a movement.",
+    ),
   autoApply: z.boolean().default(false).describe("Whether every verification spends one unit."),
   period: z
     .strictObject({

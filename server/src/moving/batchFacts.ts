@@ -1,7 +1,7 @@
 import { type CompiledQuery, sql } from "kysely";
 import { isSalted, workOf } from "../domain/oldHashes.ts";
 import { keyspacesIn } from "../domain/permissionUrns.ts";
-import { isIn, prepared } from "../storage/prepared.ts";
+import { isIn, prepared, unindexed } from "../storage/prepared.ts";
 import { findApisByKeyspace } from "../storage/queries/apis.ts";
 import { listSalted } from "../storage/queries/keys/waiting.ts";
 import type { Db } from "../storage/schema.ts";
@@ -122,12 +122,14 @@ async function withTexts(
   const found = new Map<string, Found>();
   for (const [index, unique] of (uniqueColumns[type] ?? []).entries()) {
     const groups = Map.groupBy(records, ({ fields }) => textIn(fields, unique.within ?? ""));
-    for (const [within, group] of groups) {
+    // all statements are sent at once
+    const lookUps = [...groups].map(async ([within, group]) => {
       const values = group.flatMap(({ fields }) => (fields[unique.column] ?? []) as string[]).map(String);
-      if (values.length === 0) continue;
-      const rows = await findByText[type]?.[index]?.(db, { workspaceId, values, within });
+      const rows =
+        values.length === 0 ? [] : await findByText[type]?.[index]?.(db, { workspaceId, values, within });
       for (const row of rows ?? []) found.set(uniqueText(unique, within, String(row["value"])), foundOf(row));
-    }
+    });
+    await Promise.all(lookUps);
   }
   return found;
 }
@@ -196,21 +198,18 @@ type Texts = { workspaceId: string; values: readonly string[]; within: string };
  * key is looked up in all workspaces.
  */
 const findByText = byType((type) =>
-  (uniqueColumns[type] ?? []).map(({ column, within }) =>
-    prepared(
+  (uniqueColumns[type] ?? []).map(({ column, within }) => {
+    const ofWorkspace = within === undefined ? sql.ref("workspaceId") : unindexed("workspaceId");
+    return prepared(
       (db, { workspaceId, values, within: container }: Texts): CompiledQuery<Row> =>
         sql<Row>`select "id", "workspaceId", ${sql.ref(column)} as "value",
           ${type === "key" ? sql.ref("subjectId") : sql`null`} as "subjectId"
           from ${sql.table(storedIn[type].table)}
-          where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and ${ofWorkspace(within)} = ${workspaceId}`}
+          where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and ${ofWorkspace} = ${workspaceId}`}
           ${within === undefined ? sql`` : sql`and ${sql.ref(within)} = ${container}`}`.compile(db),
-    ),
-  ),
+    );
+  }),
 );
-
-/** With `within`, the index of the unique column does not begin with the workspace. SQLite takes it only if it cannot take another. */
-const ofWorkspace = (within: string | undefined) =>
-  within === undefined ? sql.ref("workspaceId") : sql`"workspaceId" || ''`;
 
 const findRevoked = prepared(
   (db, { ids }: Ids): CompiledQuery<Row> =>

@@ -1,5 +1,5 @@
 import { type CompiledQuery, type RawBuilder, sql } from "kysely";
-import { isIn, prepared } from "../storage/prepared.ts";
+import { isIn, prepared, unindexed } from "../storage/prepared.ts";
 import type { Db } from "../storage/schema.ts";
 import { parseStored } from "../storage/storedJson.ts";
 import { balance } from "./accountSchemas.ts";
@@ -95,14 +95,18 @@ const live: Partial<Record<StoredType, RawBuilder<unknown>>> = {
 const identityOfKey = sql`case when exists (select 1 from "identities" where "identities"."id" = "keys"."identityId"
   and "identities"."workspaceId" = "keys"."workspaceId") then "identityId" end as "identityId"`;
 
+/** Types whose table has no index of workspace and id. Their pages are found by the ids alone. */
+const withoutIndex: readonly StoredType[] = ["override", "movement"];
+
 function selectorOf(type: StoredType) {
   const { table } = storedIn[type];
+  const ofWorkspace = withoutIndex.includes(type) ? unindexed("workspaceId") : sql.ref("workspaceId");
   const columns = columnsOf(type).map((name) =>
     type === "key" && name === "identityId" ? identityOfKey : sql.ref(name),
   );
   return prepared(
     (db, { workspaceId, afterId, limit, ids }: Page): CompiledQuery<Row> =>
-      sql<Row>`select ${sql.join(columns)} from ${sql.table(table)} where "workspaceId" = ${workspaceId}
+      sql<Row>`select ${sql.join(columns)} from ${sql.table(table)} where ${ofWorkspace} = ${workspaceId}
         ${live[type] ?? sql``}
         ${afterId === undefined ? sql`` : sql`and "id" > ${afterId}`}
         ${ids === undefined ? sql`` : sql`and ${isIn("id", ids)}`}

@@ -21,8 +21,8 @@ export type Rows = {
   /** the table of the records whose ids the values are */
   of?: "permissions" | "roles";
   /**
-   * the fields of the record that have the `ownerId` of the list's rows; the query needs them, because the list's table
-   * has an index on `ownerId` only
+   * fields of the record; each row of the list has the value of one of them as its `ownerId`. The query also selects by
+   * these values, since the indexes of the list's table begin with `ownerId`.
    */
   alsoBy?: readonly string[];
 };

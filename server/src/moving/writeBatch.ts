@@ -225,6 +225,7 @@ const selectKeyOf = prepared((db, { workspaceId, ids }: Owned) =>
     .selectFrom("keys")
     .select("id")
     .where("workspaceId", "=", workspaceId)
+    .where("deletedAtMs", "is", null)
     .where(isIn("identityId", ids))
     .limit(1)
     .compile(),

@@ -5,8 +5,9 @@
 const changesRemembered = 100_000;
 
 /**
- * Two numbers that tell how fresh a cached record is. Each change has a number, ascending. `since` is the number of the
- * latest change when the record's load began. No later change, up to the number `checked`, concerns the record.
+ * Two numbers that tell how fresh a cached record is. This process numbers the changes that it makes or learns of,
+ * ascending. `since` is the number of the latest change when the record's load began. No later change, up to the number
+ * `checked`, concerns the record.
  */
 export type Dated = { readonly since: number; checked: number };
 
@@ -25,8 +26,8 @@ export type ChangeLog = {
 };
 
 /**
- * Creates a log that numbers changes, and remembers for each id its latest change. It tells which cached records are
- * outdated.
+ * Creates a log in memory that numbers changes, and remembers for each id its latest change. It tells which cached
+ * records are outdated.
  */
 export function changeLog(): ChangeLog {
   let latest = 0;

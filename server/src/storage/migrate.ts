@@ -31,7 +31,7 @@ import { grantLists } from "./migrations/0031_grantLists.ts";
 import { usagePending } from "./migrations/0032_usagePending.ts";
 import { oldHashes } from "./migrations/0033_oldHashes.ts";
 import { changesOnSqlite } from "./migrations/0034_changesOnSqlite.ts";
-import { readByIndex } from "./migrations/0035_readByIndex.ts";
+import { rerolledKeys } from "./migrations/0035_rerolledKeys.ts";
 
 /**
  * The migrations of a database, in their order. Only append to this list. It includes the usage migrations, since on
@@ -68,7 +68,7 @@ const recordMigrations: readonly Migration[] = [
   grantLists,
   oldHashes,
   changesOnSqlite,
-  readByIndex,
+  rerolledKeys,
 ];
 
 /**

@@ -151,3 +151,11 @@ export function isIn(column: string, list: readonly string[]): Expression<SqlBoo
   const { notation } = list as unknown as Required<Placeholder>;
   return notation.isIn(sql.ref(column), list);
 }
+
+/**
+ * The column, written so that SQLite uses no index of it. Beside a list of ids or a range of them, SQLite would take the
+ * index of the workspace for as good, and read the whole workspace.
+ */
+export function unindexed(column: string): Expression<string> {
+  return sql<string>`${sql.ref(column)} || ''`;
+}

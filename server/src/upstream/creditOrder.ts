@@ -8,8 +8,11 @@ export type CreditOrder = {
   begin(key: string): number;
   /** Registers that the call returned this many credits. */
   arrive(call: number, key: string, credits: number): void;
-  /** Whether no other call about this key has been in progress since this one began. */
-  isAlone(call: number, key: string): boolean;
+  /**
+   * Whether no other call about the key of this call has been in progress since this call began. Otherwise the upstream
+   * and this server may have counted the calls in different orders.
+   */
+  isAlone(call: number): boolean;
   /**
    * Returns the key's credits by the latest calls of this process, or `undefined` if no
    * recent call has returned them.
@@ -23,27 +26,25 @@ type Arrival = { at: number; key: string; credits: number };
 export function creditOrder(): CreditOrder {
   let time = 0;
   /** calls in progress, by number, in the order of their beginning */
-  const underWay = new Map<number, string>();
+  const underWay = new Map<number, { readonly key: string; isAlone: boolean }>();
   /** the credits that have arrived since the oldest call in progress began */
   let arrivals: Arrival[] = [];
-
-  const overlapping = (call: number, key: string) =>
-    arrivals.filter((one) => one.key === key && one.at > call);
 
   return {
     begin(key) {
       time += 1;
-      underWay.set(time, key);
+      const others = [...underWay.values()].filter((one) => one.key === key);
+      for (const one of others) one.isAlone = false;
+      underWay.set(time, { key, isAlone: others.length === 0 });
       return time;
     },
     arrive(call, key, credits) {
-      const lowest = Math.min(credits, ...overlapping(call, key).map((one) => one.credits));
+      const overlapping = arrivals.filter((one) => one.key === key && one.at > call);
+      const lowest = Math.min(credits, ...overlapping.map((one) => one.credits));
       time += 1;
       arrivals.push({ at: time, key, credits: lowest });
     },
-    isAlone: (call, key) =>
-      overlapping(call, key).length === 0 &&
-      [...underWay].every(([other, ofKey]) => other === call || ofKey !== key),
+    isAlone: (call) => underWay.get(call)?.isAlone === true,
     latest: (key) => arrivals.findLast((one) => one.key === key)?.credits,
     end(call) {
       underWay.delete(call);

@@ -142,6 +142,39 @@ test("what differs is counted by kind, with examples that hold no secret and not
   expect(JSON.stringify(found)).not.toMatch(/s3cret|theirs|user_1|admin|sk_unimported/);
 });
 
+test("if two calls about a key overlap, their order is not taken for a difference", async () => {
+  const arrived = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  let said: object[] = [];
+  const respond = async () => {
+    const own = said.shift();
+    if (said.length === 2) {
+      arrived.resolve();
+      await release.promise;
+    }
+    return verdict({ enabled: true, ...own });
+  };
+  const upstream = kept(startUpstream(respond));
+  const server = kept(await startAfter(memory, upstream.url, "shadow"));
+  const apiId = await makeApi(server);
+  const ratelimits = [{ name: "requests", limit: 1, duration: 3_600_000, autoApply: true }];
+  const { keyId, key } = (await server.call("keys.createKey", { apiId, ratelimits })).body.data;
+  said = [
+    { keyId, valid: false, code: "RATE_LIMITED" },
+    { keyId, valid: true, code: "VALID" },
+    { keyId, valid: false, code: "RATE_LIMITED", name: "theirs" },
+  ];
+  const early = verify(server, key); // this server lets it pass, and the upstream refuses it
+  await arrived.promise;
+  expect((await verify(server, key)).body.data.code).toBe("VALID"); // this server refuses it
+  release.resolve();
+  expect((await early).body.data.code).toBe("RATE_LIMITED");
+  await verify(server, key);
+  const kinds = (await differences(server)).map(({ kind }) => kind);
+  expect(kinds).toContain("name");
+  expect(kinds).not.toContain("code");
+});
+
 test("a root key for one api sees no keys of another, whatever the upstream says", async () => {
   const { server, keyId, key } = await makePair(memory);
   const rootKey = await server.makeRootKey([`api.${await makeApi(server)}.verify_key`]);

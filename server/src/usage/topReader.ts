@@ -74,7 +74,7 @@ async function named(sql: UsageSql, rows: readonly NumberedCount[]): Promise<Top
 const maxBlocks = 400;
 const blocksPerQuery = 16;
 
-/** Finds the identifiers with the most decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
+/** Finds the identifiers with the most rate limit decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
 export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
   const { workspaceId, startMs, endMs } = query;
   const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });

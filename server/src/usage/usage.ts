@@ -27,7 +27,7 @@ export type Usage = {
   events(query: EventQuery): Promise<EventPage>;
   /** Returns the subjects or tags with the most events. Under load, the last 75 seconds may be missing. */
   top(query: TopQuery): Promise<Top>;
-  /** Returns the identifiers with the most decisions. */
+  /** Returns the identifiers with the most rate limit decisions. */
   topIdentifiers(query: IdentifierQuery): Promise<IdentifierTop>;
   /**
    * Returns when each of these keys was last verified, or when each of these root keys was last used. Omits unused

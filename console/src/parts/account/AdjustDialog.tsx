@@ -1,7 +1,6 @@
-import { useState } from "react";
-import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
-import { bound } from "../bound.ts";
+import { number } from "../../data/time.ts";
+import { useBound } from "../bound.ts";
 import { FormDialog } from "../Dialog.tsx";
 import { TextField } from "../fields.tsx";
 import { numberIn } from "../limitDrafts.ts";
@@ -9,16 +8,14 @@ import type { Owner } from "./owner.ts";
 
 type Props = { owner: Owner; name: string; used: number; onClose(): void };
 
-/** Corrects what a quota has used in its current period. */
+/**
+ * The dialog that corrects what a quota has used in its current period. The field begins empty: requests go on using
+ * units, so a number that nobody typed would take away what they have used since the page was loaded.
+ */
 export function AdjustDialog({ owner, name, used, onClose }: Props) {
-  const [draft, setDraft] = useState({ used: String(used), reason: "" });
   const adjust = useChange("quotas.adjust", onClose);
-  const field = bound(
-    draft,
-    (change) => setDraft({ ...draft, ...change }),
-    (at) => flawAt(adjust.error, at),
-  );
-  const reason = draft.reason.trim() === "" ? undefined : draft.reason.trim();
+  const [draft, field] = useBound({ used: "", reason: "" }, adjust.error);
+  const reason = draft.reason.trim() || undefined;
   return (
     <FormDialog
       title={`Correct ${name}`}
@@ -29,7 +26,12 @@ export function AdjustDialog({ owner, name, used, onClose }: Props) {
       fields={["used", "reason"]}
       onSubmit={() => adjust.mutate({ ...owner, name, used: numberIn(draft.used), reason })}
     >
-      <TextField label="Used in this period" kind="number" {...field("used")} />
+      <TextField
+        label="Used in this period"
+        kind="number"
+        {...field("used")}
+        hint={`Now ${number(used)}. What you type replaces this number.`}
+      />
       <TextField label="Reason" {...field("reason")} hint="Shown in the ledger." />
     </FormDialog>
   );

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useChange } from "../../data/queries.ts";
 import { number } from "../../data/time.ts";
 import { Button } from "../Button.tsx";
+import { Fresh } from "../Fresh.tsx";
 import { Meter } from "../Meter.tsx";
 import { Badge } from "../Outcome.tsx";
 import { Card } from "../Page.tsx";
@@ -10,7 +11,7 @@ import { AdjustDialog } from "./AdjustDialog.tsx";
 import { GrantDialog } from "./GrantDialog.tsx";
 import { type Owner, updatePermission } from "./owner.ts";
 import { QuotasDialog } from "./QuotasDialog.tsx";
-import type { Quota, QuotaInput } from "./quotaDrafts.ts";
+import type { Quota } from "./quotaDrafts.ts";
 
 type Props = {
   owner: Owner;
@@ -21,26 +22,11 @@ type Props = {
 /** The current state of the quotas of a key or an identity, with buttons that top up a quota or correct its use. */
 export function QuotasCard({ owner, quotas, none }: Props) {
   const [isEdited, setEdited] = useState(false);
-  const close = () => setEdited(false);
-  const identity = useChange("identities.updateIdentity", close);
-  const key = useChange("keys.updateKey", close);
-  const change = "identity" in owner ? identity : key;
-  const save = (next: QuotaInput[]) =>
-    "identity" in owner
-      ? identity.mutate({ ...owner, quotas: next })
-      : key.mutate({ ...owner, quotas: next });
   return (
     <Card
       title="Quotas"
       actions={
-        <Button
-          small
-          needs={updatePermission(owner)}
-          onClick={() => {
-            change.reset();
-            setEdited(true);
-          }}
-        >
+        <Button small needs={updatePermission(owner)} onClick={() => setEdited(true)}>
           Edit quotas
         </Button>
       }
@@ -54,16 +40,36 @@ export function QuotasCard({ owner, quotas, none }: Props) {
           ))}
         </ul>
       )}
-      {isEdited ? (
-        <QuotasDialog
-          quotas={quotas}
-          onClose={close}
-          busy={change.isPending}
-          error={change.error}
-          onSave={save}
-        />
-      ) : null}
+      {isEdited ? <EditQuotas owner={owner} onClose={() => setEdited(false)} /> : null}
     </Card>
+  );
+}
+
+function EditQuotas({ owner, onClose }: { owner: Owner; onClose(): void }) {
+  const identity = useChange("identities.updateIdentity", onClose);
+  const key = useChange("keys.updateKey", onClose);
+  const { isPending: busy, error } = "identity" in owner ? identity : key;
+  if ("identity" in owner) {
+    return (
+      <Fresh operation="identities.getState" input={owner} onClose={onClose}>
+        {({ quotas }) => (
+          <QuotasDialog
+            {...{ quotas, onClose, busy, error }}
+            onSave={(next) => identity.mutate({ ...owner, quotas: next })}
+          />
+        )}
+      </Fresh>
+    );
+  }
+  return (
+    <Fresh operation="keys.getState" input={owner} onClose={onClose}>
+      {({ quotas }) => (
+        <QuotasDialog
+          {...{ quotas, onClose, busy, error }}
+          onSave={(next) => key.mutate({ ...owner, quotas: next })}
+        />
+      )}
+    </Fresh>
   );
 }
 

@@ -2,5 +2,5 @@
 export type Owner = { identity: string } | { keyId: string };
 
 export function updatePermission(owner: Owner): string {
-  return "identity" in owner ? "identity.*.update_identity" : "api.<id>.update_key";
+  return "identity" in owner ? `identity.${owner.identity}.update_identity` : "api.<id>.update_key";
 }

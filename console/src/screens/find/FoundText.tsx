@@ -5,6 +5,10 @@ import { Problem } from "../../parts/Problem.tsx";
 
 const pauseMs = 200;
 
+const nowhere = "No identity, key or api has this text in its name.";
+/** for a search of so many records that the server has read only a part of them */
+const notYet = "Nothing found yet. To search further, use the search of the identities, keys or apis.";
+
 /** Identities, keys and apis whose names contain the text. */
 export function FoundText({ text, onDone }: { text: string; onDone(): void }) {
   const search = useSettled(text);
@@ -15,10 +19,11 @@ export function FoundText({ text, onDone }: { text: string; onDone(): void }) {
   const apis = useOperation("apis.listApis", input, options);
   const all = [identities, keys, apis];
   const nothing = all.every(({ data }) => data?.data.length === 0);
+  const isCut = all.some(({ data }) => data?.pagination?.hasMore === true);
   return (
     <>
       <Problem error={all.find(({ error }) => error !== null)?.error} />
-      {nothing ? <p className="soft find-hint">No identity, key or api has this text in its name.</p> : null}
+      {nothing ? <p className="soft find-hint">{isCut ? notYet : nowhere}</p> : null}
       <Group title="Identities" isEmpty={(identities.data?.data ?? []).length === 0}>
         {identities.data?.data.map(({ id, externalId }) => (
           <Link

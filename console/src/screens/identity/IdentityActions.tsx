@@ -2,57 +2,36 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Data } from "../../data/api.ts";
 import { useChange } from "../../data/queries.ts";
-import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
+import { type Part, PartDialog } from "../../parts/account/PartDialog.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { Fresh } from "../../parts/Fresh.tsx";
-import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
-import { MetaDialog } from "../../parts/MetaDialog.tsx";
 
-type Open = "meta" | "limits" | "credits" | "delete";
+type Open = Part | "delete";
 
 type Identity = Data<"identities.getIdentity">;
 
 export function IdentityActions({ identity: { id } }: { identity: Identity }) {
   const [open, setOpen] = useState<Open>();
+  const needs = `identity.${id}.update_identity`;
   const update = useChange("identities.updateIdentity", () => setOpen(undefined));
   const show = (what: Open) => {
     update.reset();
     setOpen(what);
   };
   const dialog = { onClose: () => setOpen(undefined), busy: update.isPending, error: update.error };
-  const dialogs: Record<Open, (fresh: Identity) => React.ReactNode> = {
-    meta: ({ meta }) => (
-      <MetaDialog {...dialog} meta={meta} onSave={(next) => update.mutate({ identity: id, meta: next })} />
-    ),
-    limits: ({ ratelimits }) => (
-      <LimitsDialog
-        {...dialog}
-        ratelimits={ratelimits}
-        onSave={(next) => update.mutate({ identity: id, ratelimits: next })}
-      />
-    ),
-    credits: ({ credits }) => (
-      <CreditsDialog
-        {...dialog}
-        credits={credits}
-        onSave={(next) => update.mutate({ identity: id, credits: next })}
-      />
-    ),
-    delete: (fresh) => <DeleteDialog value={fresh} onClose={dialog.onClose} />,
-  };
   return (
     <>
-      <Button needs="identity.*.update_identity" onClick={() => show("meta")}>
+      <Button needs={needs} onClick={() => show("meta")}>
         Edit meta
       </Button>
-      <Button needs="identity.*.update_identity" onClick={() => show("limits")}>
+      <Button needs={needs} onClick={() => show("limits")}>
         Edit limits
       </Button>
-      <Button needs="identity.*.update_identity" onClick={() => show("credits")}>
+      <Button needs={needs} onClick={() => show("credits")}>
         Edit credits
       </Button>
-      <Button needs="identity.*.delete_identity" kind="danger" onClick={() => show("delete")}>
+      <Button needs={`identity.${id}.delete_identity`} kind="danger" onClick={() => show("delete")}>
         Delete
       </Button>
       {open === undefined ? null : (
@@ -62,7 +41,18 @@ export function IdentityActions({ identity: { id } }: { identity: Identity }) {
           input={{ identity: id }}
           onClose={dialog.onClose}
         >
-          {(fresh) => dialogs[open](fresh)}
+          {(fresh) =>
+            open === "delete" ? (
+              <DeleteDialog value={fresh} onClose={dialog.onClose} />
+            ) : (
+              <PartDialog
+                {...dialog}
+                part={open}
+                value={fresh}
+                onSave={(next) => update.mutate({ identity: id, ...next })}
+              />
+            )
+          }
         </Fresh>
       )}
     </>

@@ -1,29 +1,44 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { call } from "../../data/api.ts";
+import { ApiError, isSessionMissing } from "../../data/errors.ts";
 
 /**
- * Disables all keys of an identity, one after the other. If some cannot be disabled, the others are, and the error is that
- * of the first. The user can then start over: disabled keys simply stay disabled.
+ * Disables all keys of an identity, one after the other. If the server refuses some of them, the others are still
+ * disabled, and the error says how many were not. The user can then start over: disabled keys simply stay disabled.
  */
 export function useDisableAll(identity: string, onDone: () => void) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: async () => {
-      const failures: Error[] = [];
+      const refusals: ApiError[] = [];
+      let disabled = 0;
       let cursor: string | undefined;
       do {
         const page = await call("keys.listKeys", { identity, enabled: true, limit: 100, cursor });
         for (const { keyId } of page.data) {
-          await call("keys.updateKey", { keyId, enabled: false }).catch((error: Error) =>
-            failures.push(error),
-          );
+          const refusal = await refusalToDisable(keyId);
+          if (refusal === undefined) disabled += 1;
+          else refusals.push(refusal);
         }
         cursor = page.pagination?.cursor;
       } while (cursor !== undefined);
-      const [first] = failures;
-      if (first !== undefined) throw first;
+      const [first] = refusals;
+      if (first !== undefined) {
+        throw new Error(`Keys disabled: ${disabled}, not disabled: ${refusals.length}. ${first.message}`);
+      }
     },
     onSuccess: onDone,
     onSettled: () => client.invalidateQueries(),
   });
+}
+
+/** Disables a key. Errors: those that every other key would have, too, such as a lost connection. */
+function refusalToDisable(keyId: string): Promise<ApiError | undefined> {
+  return call("keys.updateKey", { keyId, enabled: false }).then(
+    () => undefined,
+    (error: unknown) => {
+      if (!(error instanceof ApiError) || isSessionMissing(error)) throw error;
+      return error;
+    },
+  );
 }

@@ -2,16 +2,11 @@ import type { Data } from "../../data/api.ts";
 import { Card } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Table } from "../../parts/Table.tsx";
-import { useRolesNamed } from "./grants.ts";
+import { useGrants } from "./grants.ts";
 
-/** `from`: what gives the permission; undefined as long as the key's roles are not known */
-type Source = { slug: string; from: string | undefined };
-
-/**
- * The key's permissions. For each, says which of the key's roles give it, or that the key has it directly. The API does
- * not tell whether the key also has a role's permission directly.
- */
-export function AccessCard({ value: { permissions = [], roles = [] } }: { value: Data<"keys.getKey"> }) {
+/** The key's roles, and its permissions with what gives each. */
+export function AccessCard({ value: key }: { value: Data<"keys.getKey"> }) {
+  const { permissions = [], roles = [] } = key;
   return (
     <Card title="Permissions">
       {roles.length === 0 ? null : (
@@ -29,41 +24,40 @@ export function AccessCard({ value: { permissions = [], roles = [] } }: { value:
       {permissions.length === 0 ? (
         <p className="soft">No permissions.</p>
       ) : (
-        <Sources permissions={permissions} roles={roles} />
+        <Sources value={key} permissions={permissions} />
       )}
     </Card>
   );
 }
 
-/** Which of the key's roles give each permission. */
-function Sources({ permissions, roles }: { permissions: readonly string[]; roles: readonly string[] }) {
-  const { data: held, error } = useRolesNamed(roles);
-  const sources = permissions.map((slug): Source => {
-    const from = held?.filter(({ slugs }) => slugs.includes(slug)).map(({ name }) => name);
-    return { slug, from: from?.length === 0 ? "the key itself" : from && `role ${from.join(", ")}` };
-  });
+type SourcesProps = { value: Data<"keys.getKey">; permissions: readonly string[] };
+
+function Sources({ value: key, permissions }: SourcesProps) {
+  const { data: grants = [], error } = useGrants(key);
+  const sourcesOf = (permission: string) =>
+    grants
+      .filter(({ slug }) => slug === permission)
+      .map(({ via }) => (via === "direct" ? "the key itself" : via.replace("role:", "role ")))
+      .join(", ");
   return (
     <>
       <Problem error={error} />
-      <Table<Source>
+      <Table<string>
         caption="Permissions and where they come from"
-        rows={sources}
-        keyOf={({ slug }) => slug}
+        rows={permissions}
+        keyOf={(slug) => slug}
         columns={[
-          { label: "Permission", cell: ({ slug }) => <code>{slug}</code> },
+          { label: "Permission", cell: (slug) => <code>{slug}</code> },
           {
             label: "From",
-            cell: ({ from }) => (
+            cell: (slug) => (
               <span className="soft" dir="auto">
-                {from}
+                {sourcesOf(slug)}
               </span>
             ),
           },
         ]}
       />
-      {roles.length === 0 ? null : (
-        <p className="soft small">The key itself may also have permissions that its roles give.</p>
-      )}
     </>
   );
 }

@@ -4,6 +4,7 @@ import { flawAt } from "../../data/errors.ts";
 import { FormDialog } from "../../parts/Dialog.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
 import { Loading } from "../../parts/Page.tsx";
+import { Problem } from "../../parts/Problem.tsx";
 import { RolesField } from "../../parts/RolesField.tsx";
 import { useOwnPermissions } from "./grants.ts";
 
@@ -38,13 +39,13 @@ export function AccessDialog({ value: key, onSave, error, ...dialog }: Props) {
       onSubmit={save}
     >
       <RolesField roles={roles ?? key.roles ?? []} onChange={setRoles} />
-      <OwnPermissions keyId={key.keyId} typed={permissions} onChange={setPermissions} error={error} />
+      <OwnPermissions value={key} typed={permissions} onChange={setPermissions} error={error} />
     </FormDialog>
   );
 }
 
 type OwnProps = {
-  keyId: string;
+  value: Data<"keys.getKey">;
   /** what the user has typed; undefined: nothing yet */
   typed: string | undefined;
   onChange(typed: string): void;
@@ -52,19 +53,18 @@ type OwnProps = {
 };
 
 /**
- * The field of the key's own permissions. The API returns them together with those of its roles, so the field is shown only
- * once the roles are known. Otherwise a role's permission would be saved as one of the key itself.
+ * The field of the key's own permissions. `keys.getKey` returns them together with those of its roles, so the field is
+ * shown only once it is known which are which. Otherwise a role's permission would be saved as one of the key itself.
  */
-function OwnPermissions({ keyId, typed, onChange, error }: OwnProps) {
-  const { data: own, error: unread } = useOwnPermissions(keyId);
+function OwnPermissions({ value: key, typed, onChange, error }: OwnProps) {
+  const { data: own, error: unread } = useOwnPermissions(key);
   if (own === undefined && unread === null) return <Loading what="the permissions of the key itself" />;
   if (own === undefined) {
     return (
-      <p className="note">
-        <strong>The permissions of the key itself cannot be edited here</strong>
-        To tell them from the permissions that its roles give, these roles must be read, and that failed. What
-        you save leaves the permissions of the key itself unchanged.
-      </p>
+      <>
+        <Problem error={unread} />
+        <p className="soft">The permissions of the key itself cannot be edited now. They stay unchanged.</p>
+      </>
     );
   }
   return (
@@ -72,7 +72,7 @@ function OwnPermissions({ keyId, typed, onChange, error }: OwnProps) {
       label="Permissions of the key itself"
       value={typed ?? own.join("\n")}
       onChange={onChange}
-      hint="One on each line. Permissions that do not exist yet are created. Permissions that a role gives are not listed. If the key itself also has one of them, a change here removes it."
+      hint="One on each line. Permissions that do not exist yet are created. Permissions that only a role gives are not listed."
       error={flawAt(error, "permissions")}
     />
   );

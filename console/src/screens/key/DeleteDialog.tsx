@@ -9,7 +9,7 @@ export function DeleteDialog({ value: key, onClose }: { value: Data<"keys.getKey
       title="Delete this key?"
       onClose={onClose}
       submit="Delete"
-      name={key.name ?? key.start}
+      name={key.name?.trim() || key.start || key.keyId}
       operation="keys.deleteKey"
       input={{ keyId: key.keyId }}
       onDone={() => void navigate({ to: "/keys" })}

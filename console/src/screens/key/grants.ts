@@ -1,34 +1,47 @@
 import { useQuery } from "@tanstack/react-query";
-import { call } from "../../data/api.ts";
+import { call, type Data } from "../../data/api.ts";
 
-type Role = { name: string; slugs: string[] };
+type Key = Data<"keys.getKey">;
+/** `via`: what gives the key the permission: `direct`, or `role:` and the name of a role */
+type Grant = { slug: string; via: string };
 
-/** Reads the roles with these names, each with its permissions. */
-export function useRolesNamed(names: readonly string[]) {
-  return useQuery({ queryKey: ["roles named", names], queryFn: ({ signal }) => readRoles(names, signal) });
-}
-
-/**
- * Reads which permissions the key has that none of its roles gives. The key and its roles are read together and only once,
- * since a role that changed between the two would make its permission look like one of the key itself.
- */
-export function useOwnPermissions(keyId: string) {
+/** Reads everything that gives the key its permissions. */
+export function useGrants(key: Key) {
   return useQuery({
-    queryKey: ["own permissions", keyId],
-    gcTime: 0,
-    staleTime: Number.POSITIVE_INFINITY,
-    queryFn: async ({ signal }) => {
-      const { permissions = [], roles = [] } = (await call("keys.getKey", { keyId }, { signal })).data;
-      const byRoles = new Set((await readRoles(roles, signal)).flatMap(({ slugs }) => slugs));
-      return permissions.filter((slug) => !byRoles.has(slug));
-    },
+    queryKey: ["grants", key.keyId, key.permissions],
+    queryFn: ({ signal }) => readGrants(key, signal),
   });
 }
 
-async function readRoles(names: readonly string[], signal: AbortSignal): Promise<Role[]> {
-  const responses = await Promise.all(names.map((role) => call("permissions.getRole", { role }, { signal })));
-  return responses.map(({ data: { name, permissions = [] } }) => ({
-    name,
-    slugs: permissions.map(({ slug }) => slug),
-  }));
+/** Reads which permissions the key itself has, again whenever a dialog opens. `key` must be fresh too. */
+export function useOwnPermissions(key: Key) {
+  return useQuery({
+    queryKey: ["own permissions", key.keyId],
+    gcTime: 0,
+    staleTime: "static",
+    queryFn: async ({ signal }) =>
+      (await readGrants(key, signal)).filter(({ via }) => via === "direct").map(({ slug }) => slug),
+  });
+}
+
+async function readGrants({ keyId, permissions = [] }: Key, signal: AbortSignal): Promise<Grant[]> {
+  const grants: Grant[] = [];
+  for (const slugs of queriesOf(permissions)) {
+    const query = slugs.join(" OR ");
+    const { checks } = (await call("keys.explain", { keyId, permissions: query }, { signal })).data;
+    const granted = checks.flatMap((one) => (one.check === "permissions" ? one.granted : []));
+    grants.push(...granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
+  }
+  return grants;
+}
+
+/** Divides the permissions among queries of at most 1,000 characters. A permission has at most 128. */
+function queriesOf(permissions: readonly string[]): string[][] {
+  const queries: string[][] = [];
+  for (const slug of permissions) {
+    const last = queries.at(-1);
+    if (last === undefined || [...last, slug].join(" OR ").length > 1_000) queries.push([slug]);
+    else last.push(slug);
+  }
+  return queries;
 }

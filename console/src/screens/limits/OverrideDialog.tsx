@@ -2,17 +2,41 @@ import { useState } from "react";
 import type { Item } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
-import { FormDialog } from "../../parts/Dialog.tsx";
+import { FormDialog, NoticeDialog } from "../../parts/Dialog.tsx";
+import { Fresh } from "../../parts/Fresh.tsx";
 import { TextField } from "../../parts/fields.tsx";
 import { draftOf, limitsOf } from "../../parts/limitDrafts.ts";
 import { WindowFields } from "../../parts/WindowFields.tsx";
 
+type Override = Item<"ratelimit.listOverrides">;
+
 type Props = {
   namespace: string;
   /** the override to edit; undefined: create one */
-  override: Item<"ratelimit.listOverrides"> | undefined;
+  override: Override | undefined;
   onClose(): void;
 };
+
+/**
+ * The dialog that edits an override. If the override has been deleted since the page was loaded, saving would create it
+ * again, so the dialog says that it is gone. The API then returns another override whose pattern matches, or an error.
+ */
+export function EditOverride({ namespace, override, onClose }: Props & { override: Override }) {
+  const { overrideId, identifier } = override;
+  return (
+    <Fresh operation="ratelimit.getOverride" input={{ namespace, identifier }} onClose={onClose}>
+      {(fresh) =>
+        fresh.overrideId === overrideId ? (
+          <OverrideDialog namespace={namespace} override={fresh} onClose={onClose} />
+        ) : (
+          <NoticeDialog title="Edit the override" onClose={onClose}>
+            <p>This override has been deleted since the page was loaded.</p>
+          </NoticeDialog>
+        )
+      }
+    </Fresh>
+  );
+}
 
 /** The dialog that adds or edits an override. An override with another identifier would be another override. */
 export function OverrideDialog({ namespace, override, onClose }: Props) {

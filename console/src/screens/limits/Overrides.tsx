@@ -7,18 +7,19 @@ import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { Card, Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Table } from "../../parts/Table.tsx";
-import { OverrideDialog } from "./OverrideDialog.tsx";
+import { EditOverride, OverrideDialog } from "./OverrideDialog.tsx";
 
 type Override = Item<"ratelimit.listOverrides">;
 
 export function Overrides({ namespace }: { namespace: string }) {
-  const [open, setOpen] = useState<{ override?: Override }>();
+  const [open, setOpen] = useState<"add" | Override>();
+  const close = () => setOpen(undefined);
   const { data, error } = useOperation("ratelimit.listOverrides", { namespace, limit: 100 });
   return (
     <Card
       title="Overrides"
       actions={
-        <Button needs="ratelimit.<id>.set_override" onClick={() => setOpen({})}>
+        <Button needs="ratelimit.<id>.set_override" onClick={() => setOpen("add")}>
           Add
         </Button>
       }
@@ -50,7 +51,7 @@ export function Overrides({ namespace }: { namespace: string }) {
               label: "",
               cell: (override) => (
                 <span className="row">
-                  <Button small needs="ratelimit.<id>.set_override" onClick={() => setOpen({ override })}>
+                  <Button small needs="ratelimit.<id>.set_override" onClick={() => setOpen(override)}>
                     Edit
                   </Button>
                   <RemoveOverride namespace={namespace} identifier={override.identifier} />
@@ -63,8 +64,9 @@ export function Overrides({ namespace }: { namespace: string }) {
       {data?.pagination?.hasMore === true ? (
         <p className="soft small">These are the first 100. “Which limit applies?” finds the others.</p>
       ) : null}
-      {open === undefined ? null : (
-        <OverrideDialog namespace={namespace} override={open.override} onClose={() => setOpen(undefined)} />
+      {open === "add" ? <OverrideDialog namespace={namespace} override={undefined} onClose={close} /> : null}
+      {open === undefined || open === "add" ? null : (
+        <EditOverride namespace={namespace} override={open} onClose={close} />
       )}
     </Card>
   );

@@ -4,7 +4,7 @@ import { bound } from "../../parts/bound.ts";
 import { FormDialog } from "../../parts/Dialog.tsx";
 import { TextField } from "../../parts/fields.tsx";
 import { itemsIn, ListField } from "../../parts/ListField.tsx";
-import type { Role } from "./role.ts";
+import { type Role, setPermissionsNeeds } from "./role.ts";
 
 /** What the user has changed. What is undefined stays unchanged. */
 export type RoleChange = {
@@ -18,6 +18,8 @@ type Props = {
   submit: string;
   /** the role to edit; omitted: a new one */
   role?: Partial<Role>;
+  /** whether the permissions are only shown, because the session may not change them */
+  hasFixedPermissions?: boolean;
   onClose(): void;
   busy: boolean;
   error: unknown;
@@ -31,7 +33,7 @@ function draftOf({ name = "", description = "", permissions = [] }: Partial<Role
 }
 
 /** The dialog that creates or edits a role. */
-export function RoleDialog({ role = {}, onSave, error, ...dialog }: Props) {
+export function RoleDialog({ role = {}, hasFixedPermissions, onSave, error, ...dialog }: Props) {
   const [typed, setTyped] = useState<Partial<Draft>>({});
   const field = bound(
     { ...draftOf(role), ...typed },
@@ -49,11 +51,26 @@ export function RoleDialog({ role = {}, onSave, error, ...dialog }: Props) {
     >
       <TextField label="Name" {...field("name")} />
       <TextField label="Description" {...field("description")} />
-      <ListField
-        label="Permissions"
-        {...field("permissions")}
-        hint="One on each line. Permissions that do not exist yet are created."
-      />
+      {hasFixedPermissions === true ? (
+        <FixedPermissions role={role} />
+      ) : (
+        <ListField
+          label="Permissions"
+          {...field("permissions")}
+          hint="One on each line. Permissions that do not exist yet are created."
+        />
+      )}
     </FormDialog>
+  );
+}
+
+function FixedPermissions({ role: { permissions = [] } }: { role: Partial<Role> }) {
+  return (
+    <p>
+      Permissions: {permissions.length === 0 ? "none" : permissions.map(({ slug }) => slug).join(", ")}.{" "}
+      <span className="soft small">
+        To change them, this session would need {setPermissionsNeeds.join(" and ")}.
+      </span>
+    </p>
   );
 }

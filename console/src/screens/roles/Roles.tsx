@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { useFilters } from "../../data/filters.ts";
 import { pageInput, useOperation } from "../../data/queries.ts";
 import { AsCode } from "../../parts/AsCode.tsx";
@@ -8,12 +9,13 @@ import { SearchField } from "../../parts/SearchField.tsx";
 import { Empty, NothingFound, Pages } from "../../parts/Table.tsx";
 import { CreateRole } from "./CreateRole.tsx";
 import { Matrix } from "./Matrix.tsx";
-import { RoleActions } from "./RoleActions.tsx";
+import { type OpenDialog, RoleActionDialog, RoleActions } from "./RoleActions.tsx";
 import type { Role } from "./role.ts";
 
 /** The screen of the roles, with the permissions that each gives. */
 export function Roles() {
   const [{ search, after }, change] = useFilters();
+  const [dialog, setDialog] = useState<OpenDialog>();
   const input = pageInput({ cursor: after, search });
   const { data, error } = useOperation("permissions.listRoles", input, { keepPrevious: true });
   const roles = data?.data ?? [];
@@ -31,8 +33,10 @@ export function Roles() {
           isFiltered={search !== undefined}
           isPart={after !== undefined || cursor !== undefined}
           onClear={() => change({ search: undefined })}
+          onOpen={setDialog}
         />
       )}
+      {dialog === undefined ? null : <RoleActionDialog {...dialog} onClose={() => setDialog(undefined)} />}
       <Pages cursor={cursor} />
       <AsCode operation="permissions.listRoles" input={input} />
     </Page>
@@ -40,16 +44,22 @@ export function Roles() {
 }
 
 /** `isPart`: whether the list has other pages */
-type Props = { roles: readonly Role[]; isFiltered: boolean; isPart: boolean; onClear(): void };
+type Props = {
+  roles: readonly Role[];
+  isFiltered: boolean;
+  isPart: boolean;
+  onClear(): void;
+  onOpen(dialog: OpenDialog): void;
+};
 
-function RolesOf({ roles, isFiltered, isPart, onClear }: Props) {
+function RolesOf({ roles, isFiltered, isPart, onClear, onOpen }: Props) {
   if (roles.length > 0) {
     return (
       <>
         <Matrix roles={roles} />
         <ul className="columns">
           {roles.map((role) => (
-            <RoleCard key={role.id} role={role} />
+            <RoleCard key={role.id} role={role} onOpen={onOpen} />
           ))}
         </ul>
       </>
@@ -64,7 +74,7 @@ function RolesOf({ roles, isFiltered, isPart, onClear }: Props) {
   );
 }
 
-function RoleCard({ role }: { role: Role }) {
+function RoleCard({ role, onOpen }: { role: Role } & Pick<Props, "onOpen">) {
   return (
     <li className="card">
       <div className="card-head">
@@ -75,7 +85,7 @@ function RoleCard({ role }: { role: Role }) {
       </div>
       {role.description === undefined ? null : <p className="soft">{role.description}</p>}
       <div className="row">
-        <RoleActions role={role} />
+        <RoleActions role={role} onOpen={onOpen} />
       </div>
     </li>
   );

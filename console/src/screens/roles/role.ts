@@ -1,3 +1,9 @@
 import type { Item } from "../../data/api.ts";
 
 export type Role = Item<"permissions.listRoles">;
+
+/** The permissions that changing the permissions of a role needs. */
+export const setPermissionsNeeds = [
+  "rbac.*.add_permission_to_role",
+  "rbac.*.remove_permission_from_role",
+] as const;

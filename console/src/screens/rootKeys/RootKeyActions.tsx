@@ -2,11 +2,12 @@ import { useState } from "react";
 import { Button } from "../../parts/Button.tsx";
 import { ChangeButton } from "../../parts/ChangeButton.tsx";
 import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
-import { RerollRootKey } from "./RerollRootKey.tsx";
 import type { RootKey } from "./rootKey.ts";
 
-export function RootKeyActions({ row: { keyId, name, enabled } }: { row: RootKey }) {
-  const [open, setOpen] = useState<"revoke" | "disable" | "reroll">();
+type Props = { row: RootKey; onReroll(keyId: string): void };
+
+export function RootKeyActions({ row: { keyId, name, enabled }, onReroll }: Props) {
+  const [open, setOpen] = useState<"revoke" | "disable">();
   const close = () => setOpen(undefined);
   const needs = "root_key.<id>.update_root_key";
   return (
@@ -20,13 +21,12 @@ export function RootKeyActions({ row: { keyId, name, enabled } }: { row: RootKey
           Enable
         </ChangeButton>
       )}
-      <Button small needs={needs} onClick={() => setOpen("reroll")}>
+      <Button small needs={needs} onClick={() => onReroll(keyId)}>
         Reroll
       </Button>
       <Button small kind="danger" needs="root_key.<id>.delete_root_key" onClick={() => setOpen("revoke")}>
         Revoke
       </Button>
-      {open === "reroll" ? <RerollRootKey keyId={keyId} onClose={close} /> : null}
       {open === "disable" ? (
         <ConfirmDialog
           title="Disable this root key?"
@@ -43,7 +43,7 @@ export function RootKeyActions({ row: { keyId, name, enabled } }: { row: RootKey
           title="Revoke this root key?"
           onClose={close}
           submit="Revoke"
-          name={name ?? keyId}
+          name={name?.trim() || keyId}
           operation="rootKeys.deleteKey"
           input={{ keyId }}
         >

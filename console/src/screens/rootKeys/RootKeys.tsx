@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { useFilters } from "../../data/filters.ts";
 import { pageInput, useOperation } from "../../data/queries.ts";
 import { useSession } from "../../data/session.ts";
@@ -8,6 +9,7 @@ import { Page } from "../../parts/Page.tsx";
 import { List, NothingFound } from "../../parts/Table.tsx";
 import { Time } from "../../parts/Time.tsx";
 import { CreateRootKey } from "./CreateRootKey.tsx";
+import { RerollRootKey } from "./RerollRootKey.tsx";
 import { RootKeyActions } from "./RootKeyActions.tsx";
 import type { RootKey } from "./rootKey.ts";
 
@@ -15,6 +17,8 @@ export function RootKeys() {
   const [{ after }, change] = useFilters();
   const input = pageInput({ cursor: after });
   const query = useOperation("rootKeys.listKeys", input, { keepPrevious: true });
+  // not in the row: when the list is read again, the row can leave the page, and the new root key with it
+  const [rerolled, setRerolled] = useState<string>();
   const risky = (query.data?.data ?? []).filter(isRisky);
   return (
     <Page
@@ -46,9 +50,12 @@ export function RootKeys() {
           { label: "Permissions", cell: (row) => <Permissions row={row} /> },
           { label: "Last used", cell: ({ lastUsedAt }) => <Time at={lastUsedAt} /> },
           { label: "Expires", cell: ({ expires }) => <Time at={expires} /> },
-          { label: "", cell: (row) => <RootKeyActions row={row} /> },
+          { label: "", cell: (row) => <RootKeyActions row={row} onReroll={setRerolled} /> },
         ]}
       />
+      {rerolled === undefined ? null : (
+        <RerollRootKey keyId={rerolled} onClose={() => setRerolled(undefined)} />
+      )}
       <AsCode operation="rootKeys.listKeys" input={input} />
     </Page>
   );

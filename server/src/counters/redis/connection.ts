@@ -118,7 +118,7 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
 const steps = 5;
 
 /**
- * Calls `onLate` once if a reply takes longer than `deadlineMs`. One timer watches all calls. Five times per
+ * Calls `onLate` once if a reply of Redis takes longer than `deadlineMs`. One timer watches all calls. Five times per
  * deadline, it checks whether every call that had been sent five checks ago has its reply. Replies arrive in the
  * order of the calls, so counting is enough. While the event loop is blocked, this process cannot read replies, and
  * no check runs either.
@@ -126,7 +126,7 @@ const steps = 5;
 function watchReplies(deadlineMs: number, onLate: () => void) {
   let sent = 0;
   let received = 0;
-  /** how many calls had been sent in total at each of the last checks, oldest first */
+  /** how many calls had been sent to Redis in total at each of the last checks, oldest first */
   let before: number[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 

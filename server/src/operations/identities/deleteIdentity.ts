@@ -14,7 +14,7 @@ export const deleteIdentity = operation({
   name: "identities.deleteIdentity",
   summary: "Delete an identity",
   description:
-    "This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so a repeated call cannot delete another identity.",
+    "This is permanent. The identity's metadata, rate limits, credits and quotas are deleted, and its reservations end. Its keys stay valid without them. The external id can be used again. A reference with the exact shape of an id (`id_` and 22 letters or digits) is never looked up as an external id, so repeating a call with an id cannot delete another identity.",
   permission: "identity.<id>.delete_identity",
   input: z.strictObject({ identity: identityRef }),
   errors: ["identity_not_found"],

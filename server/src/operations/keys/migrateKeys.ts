@@ -51,7 +51,7 @@ export const migrateKeys = operation({
       )
       .max(10_000)
       .describe(
-        "The keys that this call, or an earlier call for the same migration, created. In the order of the request.",
+        "The keys that this call, or an earlier call for the same migration, created. They follow the order of the request, but keys in `failed` are left out: match them by `hash`.",
       ),
     failed: z
       .array(z.string().min(3).max(88))

@@ -10,7 +10,7 @@ export const deleteNamespace = operation({
   name: "ratelimit.deleteNamespace",
   summary: "Delete a rate limit namespace",
   description:
-    "This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so a repeated call cannot delete another namespace.",
+    "This is permanent, and deletes the namespace's overrides. A later `ratelimit.limit` with the name creates another namespace, whose counters start empty. A reference with the exact shape of an id is never looked up as a name, so repeating a call with an id cannot delete another namespace.",
   permission: "ratelimit.<id>.delete_namespace",
   input: z.strictObject({ namespace: namespaceRef }),
   output: z.strictObject({}),

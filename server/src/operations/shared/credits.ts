@@ -73,7 +73,7 @@ export const storedCredits = z.strictObject({
     .describe("The number of credits that verifications may still spend. null: unlimited."),
   refill: storedRefill
     .optional()
-    .describe("When the balance is refilled, and to what. Omitted if it is not."),
+    .describe("When the balance is refilled, and to what. Omitted if it is never refilled."),
 });
 
 /** The credits as responses show them. `undefined` stands for unlimited credits. */

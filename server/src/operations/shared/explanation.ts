@@ -159,7 +159,7 @@ export const explanation = z.strictObject({
       valid: z.boolean().describe("Whether the request may pass."),
       code: z
         .enum(["VALID", "NOT_FOUND", ...refusalCodes])
-        .describe("The `code` of the verification: that of the first check that fails."),
+        .describe("The `code` of the verification: `VALID`, or that of the first check that fails."),
     })
     .describe("What `keys.verifyKey` would return."),
   keyId: storedId.optional().describe("The key's id. Omitted if the key was not found."),

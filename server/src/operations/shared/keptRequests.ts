@@ -48,7 +48,7 @@ export type VerifiedRequest = { event: FoundEvent; fields: KeptFields };
 const mostEvents = 100;
 
 /**
- * Finds the recorded verification of this request. If the request verified several keys, `ref` says which key is meant.
+ * Finds the recorded verification of the request with this id. If the request verified several keys, `ref` says which key is meant.
  * Errors: `event_not_found`; `precondition_failed` if the request's fields were not kept; `invalid_input` if the
  * request verified several keys and `ref` names none.
  */
@@ -72,7 +72,7 @@ export async function findRequest(
   });
 }
 
-/** The recorded verifications of this request, newest first. */
+/** Returns the recorded verifications of the request with this id, newest first. */
 async function eventsOf({ usage, caller }: RunContext, requestId: string): Promise<FoundEvent[]> {
   const everything = {
     afterId: undefined,

@@ -142,7 +142,7 @@ async function followVerdict(
     return mayAll(context.caller, "api", "verify_key") ? responseTo(verdict, undefined) : missing(shadowed);
   }
   const { key, outcome } = own;
-  const isAlone = upstream.credits.isAlone(shadowed.call, shadowed.hash);
+  const isAlone = upstream.credits.isAlone(shadowed.call);
   for (const difference of differencesBetween(own, verdict, { isAlone, isNew: known === undefined })) {
     note(shadowed, key.id, difference);
   }

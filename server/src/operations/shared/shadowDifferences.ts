@@ -16,9 +16,9 @@ export type Difference = {
 const countedCodes: readonly string[] = ["VALID", "RATE_LIMITED", "USAGE_EXCEEDED"];
 
 /**
- * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key is under way. If one
- * is, the two servers may count in different orders, so codes and credits that depend on the order are not compared.
- * `isNew`: the key was waiting until now, so its credits were just copied from the upstream.
+ * How this server's verdict differs from the upstream's. `isAlone`: no other call about the key was under way at the
+ * same time. If one was, the two servers may have counted in different orders, so codes and credits that depend on the
+ * order are not compared. `isNew`: the key was waiting until now, so its credits were just copied from the upstream.
  */
 export function differencesBetween(
   { key, outcome }: { key: KeyRecord; outcome: Settled<Outcome> },

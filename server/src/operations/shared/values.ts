@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Certain } from "../../domain/certain.ts";
 
-/** Text of `min` to `max` code points, as JSON Schema counts them. Zod's own bounds count UTF-16 units. */
+/** Text of `min` to `max` code points, as JSON Schema counts them, with a check that `plainInput.ts` can do without. */
 export function text(min: number, max: number) {
   // a code point is one or two UTF-16 units, so text of these lengths is within the bounds without being counted
   const isCertain = (input: string) => input.length >= 2 * min && input.length <= max;
@@ -93,7 +93,7 @@ export function list<T extends z.ZodType>(element: T): z.ZodArray<T> {
 /** The start of the year 2100: no later time is stored. */
 export const lastInstantMs = 4_102_444_800_000;
 
-/** Unix time in milliseconds, up to the year 2100. */
+/** Unix time in milliseconds, up to the start of the year 2100. */
 export const instant = z.int().min(0).max(lastInstantMs).describe("Unix time in milliseconds.");
 
 /** An id in a response. Its description says what it identifies. */

@@ -8,7 +8,7 @@ const limit = z.strictObject({
     .max(Number.MAX_SAFE_INTEGER)
     .nullable()
     .describe("The most that the workspace may have. null: no limit."),
-  current: z.int().min(0).optional().describe("How much of it is used. Omitted if it is not counted."),
+  current: z.int().min(0).optional().describe("How much of the limit is used. Only `logdrainsMax` has it."),
 });
 
 export const getLimits = operation({

@@ -33,7 +33,7 @@ export type Link = {
 
 export type LinkOptions = {
   url: string;
-  /** the maximum number of connections of all pools together; at least 4 */
+  /** the maximum number of connections of this process, in all pools together; at least 4, one for each pool */
   connections: number;
   /** Called when the server responds again. */
   onUp(): void;

@@ -16,7 +16,7 @@ export type { UsageInsert, UsageSql } from "./rowSql.ts";
 export type UsageDatabase = UsageSql & {
   /** Runs `work` in a transaction. Runs it again if it conflicts with a transaction of another process. */
   transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
-  /** Like `transaction`, but only one node at a time runs such a transaction. */
+  /** Like `transaction`, but only one such transaction runs at a time. Those of other nodes wait for it. */
   alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
   /** whether only this server writes to the usage database */
   isOwn: boolean;
