@@ -44,6 +44,27 @@ test("a root key is created with a list of permissions, and a wrong permission i
   assert.equal(await page.getByLabel("Permissions").inputValue(), "api.*.verify_keys");
 });
 
+test("a session that may not list the apis creates a key by the api's id, and a mistyped meta is shown", async () => {
+  const { apiId } = latchkey.seeded;
+  const [, creator = ""] = latchkey.server
+    .command("root-key", "create", "--permissions", `api.${apiId}.create_key`)
+    .split("\n");
+  const page = await latchkey.arrive("/keys");
+  await signIn(page, creator);
+  await page.getByRole("button", { name: "Create a key" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "API id" }).fill(apiId);
+  const more = dialog.getByText("Roles, permissions, limits and meta");
+  await more.click();
+  const meta = dialog.getByRole("textbox", { name: "Meta" });
+  await meta.fill("{plan}");
+  await more.click();
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await meta.fill('{"plan":"free"}');
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await page.locator(".secret").waitFor();
+});
+
 test("a mistyped year is refused, so that it never creates a root key without an expiry", async () => {
   const page = await latchkey.visit("/root-keys");
   await page.getByRole("button", { name: "Create a root key" }).click();

@@ -13,7 +13,10 @@ export type Verified<Verdict = VerifiedKey | undefined> = {
 
 const byRequest = new WeakMap<object, Verified[]>();
 
-/** Finds the verdict on this key, if an earlier guard of the same request has verified the key with the same server and root key. */
+/**
+ * Finds the verdict on this key, if an earlier guard of the same request has verified the key with the same server and
+ * root key.
+ */
 export function verifiedBefore(
   subject: object,
   client: object,

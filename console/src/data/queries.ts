@@ -10,6 +10,7 @@ import {
 import { useState } from "react";
 import { call, type Data, type Input, type Item, type OperationName } from "./api.ts";
 import { ConnectionLost, isSessionMissing } from "./errors.ts";
+import { minuteMs } from "./time.ts";
 
 /**
  * Creates the cache of responses. `onSessionMissing` is called when the server refuses a call because the session has
@@ -52,10 +53,15 @@ export function useOperation<N extends OperationName>(name: N, input: Input<N>, 
   });
 }
 
-/** Reads the apis or roles from which the user can choose: the whole list, or its first 1,000. */
+/**
+ * Reads the apis or roles from which the user can choose: the whole list, or its first 1,000. This can take ten calls,
+ * so what another operator creates is read only after a minute.
+ */
 export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(name: N, isEnabled = true) {
   return useQuery({
     queryKey: [name, "choices"],
+    staleTime: minuteMs,
+    refetchOnWindowFocus: false,
     enabled: isEnabled,
     queryFn: async ({ signal }) => {
       const items: Item<N>[] = [];

@@ -21,7 +21,7 @@ type CallProps<N extends OperationName> = Question & {
   onDone?(): void;
 };
 
-/** Asks the user to confirm a change that cannot be undone, and then calls the operation. */
+/** Asks the user to confirm a change that can do harm, and then calls the operation. */
 export function ConfirmDialog<N extends OperationName>(props: CallProps<N>) {
   const { operation, input, onDone, ...question } = props;
   const change = useChange(operation, onDone ?? question.onClose);

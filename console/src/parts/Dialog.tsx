@@ -8,12 +8,15 @@ type Props = {
   title: string;
   onClose(): void;
   wide?: boolean;
-  /** whether Escape closes the dialog; false if its content is shown only once */
+  /** whether Escape closes the dialog; false if its content is shown only once, or while a call is in progress */
   dismissible?: boolean;
   children: React.ReactNode;
 };
 
-/** A dialog that is open as long as it is rendered, so that whatever is typed and every error is gone when it closes. */
+/**
+ * A dialog that is open as long as it is rendered, so that what was typed is gone when it closes. An error that its
+ * parent has stays there until the parent resets it.
+ */
 export function Dialog({ title, onClose, wide, dismissible = true, children }: Props) {
   return (
     <Base.Root
@@ -69,8 +72,8 @@ type FormProps = Omit<Props, "dismissible"> & {
   busy: boolean;
   error: unknown;
   /**
-   * The names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields. For a
-   * list whose items have fields, such as `ratelimits[`: the dialog shows errors about the whole list.
+   * The names of the inputs whose fields show their own errors; the dialog does not repeat these below the fields. For
+   * a list whose items have fields, such as `ratelimits[`: the dialog shows errors about the whole list.
    */
   fields?: readonly string[];
   onSubmit(): void;
@@ -118,20 +121,20 @@ export function FormDialog({
 type SecretProps = {
   secret: string;
   onClose(): void;
-  /** whether the server can show the key again, because it was created as recoverable */
+  /** whether the server has just shown this key again, because it was created as recoverable */
   isKept?: boolean;
+  /** a sentence that says when the server can show the key again; if omitted, it never can */
+  again?: string | undefined;
   /** the server's warnings about the new key */
   warnings?: readonly string[] | undefined;
 };
 
 /** Shows a key. The key is in no URL, title or log. When the dialog is closed, the page no longer has it. */
-export function SecretDialog({ secret, onClose, isKept, warnings }: SecretProps) {
+export function SecretDialog({ secret, onClose, isKept, again, warnings }: SecretProps) {
   useStay(isKept !== true);
   return (
     <Dialog title={isKept === true ? "The key" : "Copy the key now"} onClose={onClose} dismissible={false}>
-      {isKept === true ? null : (
-        <p className="soft">The server cannot show this key again, unless it was created as recoverable.</p>
-      )}
+      {isKept === true ? null : <p className="soft">{again ?? "The server cannot show this key again."}</p>}
       <div className="row">
         <code className="code secret">{secret}</code>
         <Copy text={secret} what="key" />

@@ -13,14 +13,14 @@ type Props<N extends OperationName> = {
 };
 
 /**
- * Reads a record again when a dialog opens. With what the page has loaded earlier, a dialog that replaces a whole part of
- * the record, such as all its rate limits, would undo what another operator has changed since.
+ * Reads a record again when a dialog opens. With what the page has loaded earlier, a dialog that replaces a whole part
+ * of the record, such as all its rate limits, would undo what another operator has changed since.
  */
 export function Fresh<N extends OperationName>({ operation, input, onClose, children }: Props<N>) {
   const { data, error } = useQuery({
     queryKey: ["fresh", operation, input],
     gcTime: 0,
-    staleTime: Number.POSITIVE_INFINITY,
+    staleTime: "static", // or every save would read it again
     queryFn: ({ signal }) => call(operation, input, { signal }),
   });
   if (data !== undefined) return children(data.data);

@@ -73,7 +73,10 @@ export function List<N extends OperationName, T>({ query, empty, ...table }: Lis
   );
 }
 
-/** The buttons for the first and the next page of a list. `cursor`: where the next page begins; undefined: on the last page */
+/**
+ * The buttons for the first and the next page of a list. `cursor`: where the next page begins; undefined on the last
+ * page
+ */
 export function Pages({ cursor }: { cursor: string | undefined }) {
   const [filters, change] = useFilters();
   const isFirst = filters["after"] === undefined;

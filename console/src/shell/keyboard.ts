@@ -6,8 +6,8 @@ const afterGMs = 1_500;
 
 /**
  * The keyboard shortcuts: `/` and Ctrl-K open the search, `?` shows help, `g` and then a letter opens a screen, `j`
- * and `k` move to the next and the previous row. They do nothing while a dialog is open: what it shows may exist nowhere
- * else, and a link or a search would close it.
+ * and `k` move to the next and the previous row. They do nothing while a dialog is open: what it shows may exist
+ * nowhere else, and a link or a search would close it.
  */
 export function useKeyboard({ find, help }: Acts): void {
   const navigate = useNavigate();

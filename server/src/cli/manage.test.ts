@@ -56,6 +56,18 @@ describe.each(onDisk)("beside a server on $name", (engine) => {
   const untilStatus = (status: number, rootKey: string) =>
     until(async () => (await ask(rootKey)).status === status, 5_000);
 
+  test("the running server learns what a command changes, and never has to forget everything", async () => {
+    const told: (readonly string[] | undefined)[] = [];
+    server.services.engine.onForeignChange(({ ids }) => told.push(ids));
+    const id = await done("workspace", "create", "Cached");
+    await done("workspace", "set", "--workspace", id, "--time-zone", "Europe/Berlin");
+    await done("root-key", "create", "--workspace", id, "--permissions", "*");
+    await done("migration", "create", "--workspace", id, "--algorithm", "sha256");
+    await done("workspace", "disable", id);
+    await until(() => told.flat().includes(id));
+    expect(told).not.toContain(undefined);
+  });
+
   test("a workspace is created, listed, disabled and enabled, and the running server applies each change", async () => {
     const id = await done("workspace", "create", "Second one");
     expect(id).toMatch(/^ws_[A-Za-z0-9]+$/);

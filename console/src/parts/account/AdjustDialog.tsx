@@ -1,8 +1,6 @@
-import { useState } from "react";
-import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
 import { number } from "../../data/time.ts";
-import { bound } from "../bound.ts";
+import { useBound } from "../bound.ts";
 import { FormDialog } from "../Dialog.tsx";
 import { TextField } from "../fields.tsx";
 import { numberIn } from "../limitDrafts.ts";
@@ -15,14 +13,9 @@ type Props = { owner: Owner; name: string; used: number; onClose(): void };
  * units, so a number that nobody typed would take away what they have used since the page was loaded.
  */
 export function AdjustDialog({ owner, name, used, onClose }: Props) {
-  const [draft, setDraft] = useState({ used: "", reason: "" });
   const adjust = useChange("quotas.adjust", onClose);
-  const field = bound(
-    draft,
-    (change) => setDraft({ ...draft, ...change }),
-    (at) => flawAt(adjust.error, at),
-  );
-  const reason = draft.reason.trim() === "" ? undefined : draft.reason.trim();
+  const [draft, field] = useBound({ used: "", reason: "" }, adjust.error);
+  const reason = draft.reason.trim() || undefined;
   return (
     <FormDialog
       title={`Correct ${name}`}

@@ -1,7 +1,5 @@
-import { useState } from "react";
-import { flawAt } from "../../data/errors.ts";
 import { useChange } from "../../data/queries.ts";
-import { bound } from "../bound.ts";
+import { useBound } from "../bound.ts";
 import { FormDialog } from "../Dialog.tsx";
 import { ExpiryField, expiryOf } from "../ExpiryField.tsx";
 import { TextField } from "../fields.tsx";
@@ -12,15 +10,10 @@ type Props = { owner: Owner; name: string; onClose(): void };
 
 /** The dialog that tops up a quota: grants it units in addition to its limit. */
 export function GrantDialog({ owner, name, onClose }: Props) {
-  const [draft, setDraft] = useState({ amount: "", expires: "", reason: "" });
   const grant = useChange("quotas.grant", onClose);
-  const field = bound(
-    draft,
-    (change) => setDraft({ ...draft, ...change }),
-    (at) => flawAt(grant.error, at),
-  );
+  const [draft, field] = useBound({ amount: "", expires: "", reason: "" }, grant.error);
   const amount = numberIn(draft.amount);
-  const reason = draft.reason.trim() === "" ? undefined : draft.reason.trim();
+  const reason = draft.reason.trim() || undefined;
   return (
     <FormDialog
       title={`Top up ${name}`}

@@ -2,14 +2,12 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Data } from "../../data/api.ts";
 import { useChange } from "../../data/queries.ts";
-import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
+import { type Part, PartDialog } from "../../parts/account/PartDialog.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { ConfirmDialog } from "../../parts/ConfirmDialog.tsx";
 import { Fresh } from "../../parts/Fresh.tsx";
-import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
-import { MetaDialog } from "../../parts/MetaDialog.tsx";
 
-type Open = "meta" | "limits" | "credits" | "delete";
+type Open = Part | "delete";
 
 type Identity = Data<"identities.getIdentity">;
 
@@ -22,26 +20,6 @@ export function IdentityActions({ identity: { id } }: { identity: Identity }) {
     setOpen(what);
   };
   const dialog = { onClose: () => setOpen(undefined), busy: update.isPending, error: update.error };
-  const dialogs: Record<Open, (fresh: Identity) => React.ReactNode> = {
-    meta: ({ meta }) => (
-      <MetaDialog {...dialog} meta={meta} onSave={(next) => update.mutate({ identity: id, meta: next })} />
-    ),
-    limits: ({ ratelimits }) => (
-      <LimitsDialog
-        {...dialog}
-        ratelimits={ratelimits}
-        onSave={(next) => update.mutate({ identity: id, ratelimits: next })}
-      />
-    ),
-    credits: ({ credits }) => (
-      <CreditsDialog
-        {...dialog}
-        credits={credits}
-        onSave={(next) => update.mutate({ identity: id, credits: next })}
-      />
-    ),
-    delete: (fresh) => <DeleteDialog value={fresh} onClose={dialog.onClose} />,
-  };
   return (
     <>
       <Button needs={needs} onClick={() => show("meta")}>
@@ -63,7 +41,18 @@ export function IdentityActions({ identity: { id } }: { identity: Identity }) {
           input={{ identity: id }}
           onClose={dialog.onClose}
         >
-          {(fresh) => dialogs[open](fresh)}
+          {(fresh) =>
+            open === "delete" ? (
+              <DeleteDialog value={fresh} onClose={dialog.onClose} />
+            ) : (
+              <PartDialog
+                {...dialog}
+                part={open}
+                value={fresh}
+                onSave={(next) => update.mutate({ identity: id, ...next })}
+              />
+            )
+          }
         </Fresh>
       )}
     </>

@@ -34,7 +34,7 @@ export function KeyActions({ value: key }: { value: Data<"keys.getKey"> }) {
         ]}
       />
       {open === undefined ? null : (
-        <KeyDialog keyId={keyId} kind={open} onClose={() => setOpen(undefined)} onSaved={setWarnings} />
+        <KeyDialog value={key} kind={open} onClose={() => setOpen(undefined)} onSaved={setWarnings} />
       )}
       {warnings === undefined ? null : (
         <NoticeDialog title="Saved, with a warning" onClose={() => setWarnings(undefined)}>

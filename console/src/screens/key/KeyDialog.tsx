@@ -1,27 +1,18 @@
 import type { Data } from "../../data/api.ts";
 import { useChange } from "../../data/queries.ts";
-import { CreditsDialog } from "../../parts/account/CreditsDialog.tsx";
+import { type Part, PartDialog } from "../../parts/account/PartDialog.tsx";
 import { Fresh } from "../../parts/Fresh.tsx";
-import { LimitsDialog } from "../../parts/LimitsDialog.tsx";
-import { MetaDialog } from "../../parts/MetaDialog.tsx";
 import { AccessDialog } from "./AccessDialog.tsx";
 import { DeleteDialog } from "./DeleteDialog.tsx";
 import { DetailsDialog } from "./DetailsDialog.tsx";
 import { RerollDialog } from "./RerollDialog.tsx";
 import { RevealDialog } from "./RevealDialog.tsx";
 
-export type KeyDialogKind =
-  | "details"
-  | "meta"
-  | "credits"
-  | "limits"
-  | "access"
-  | "reroll"
-  | "reveal"
-  | "delete";
+type EditKind = Part | "details" | "access";
+export type KeyDialogKind = EditKind | "reroll" | "reveal" | "delete";
 
 type Props = {
-  keyId: string;
+  value: Data<"keys.getKey">;
   kind: KeyDialogKind;
   onClose(): void;
   /** Called after a change with the server's warnings about it, if there are any. */
@@ -29,39 +20,34 @@ type Props = {
 };
 
 /** One of the dialogs of a key. */
-export function KeyDialog({ keyId, kind, onClose, onSaved }: Props) {
+export function KeyDialog({ kind, ...dialog }: Props) {
+  const { value: key, onClose } = dialog;
+  if (kind === "reroll") return <RerollDialog keyId={key.keyId} onClose={onClose} />;
+  if (kind === "reveal") return <RevealDialog keyId={key.keyId} onClose={onClose} />;
+  if (kind === "delete") return <DeleteDialog value={key} onClose={onClose} />;
+  return <EditDialog {...dialog} kind={kind} />;
+}
+
+function EditDialog({ value: { keyId }, kind, onClose, onSaved }: Props & { kind: EditKind }) {
   const change = useChange("keys.updateKey", ({ warnings }) => {
     onClose();
     onSaved(warnings);
   });
   const dialog = { onClose, busy: change.isPending, error: change.error };
-  const dialogs: Record<KeyDialogKind, (fresh: Data<"keys.getKey">) => React.ReactNode> = {
-    details: (fresh) => <DetailsDialog {...dialog} value={fresh} onSave={change.mutate} />,
-    meta: ({ meta }) => (
-      <MetaDialog {...dialog} meta={meta} onSave={(next) => change.mutate({ keyId, meta: next })} />
-    ),
-    credits: ({ credits }) => (
-      <CreditsDialog
-        {...dialog}
-        credits={credits}
-        onSave={(next) => change.mutate({ keyId, credits: next })}
-      />
-    ),
-    limits: ({ ratelimits = [] }) => (
-      <LimitsDialog
-        {...dialog}
-        ratelimits={ratelimits}
-        onSave={(next) => change.mutate({ keyId, ratelimits: next })}
-      />
-    ),
-    access: (fresh) => <AccessDialog {...dialog} value={fresh} onSave={change.mutate} />,
-    reroll: () => <RerollDialog keyId={keyId} onClose={onClose} />,
-    reveal: () => <RevealDialog keyId={keyId} onClose={onClose} />,
-    delete: (fresh) => <DeleteDialog value={fresh} onClose={onClose} />,
-  };
   return (
     <Fresh operation="keys.getKey" input={{ keyId }} onClose={onClose}>
-      {(fresh) => dialogs[kind](fresh)}
+      {(fresh) => {
+        if (kind === "details") return <DetailsDialog {...dialog} value={fresh} onSave={change.mutate} />;
+        if (kind === "access") return <AccessDialog {...dialog} value={fresh} onSave={change.mutate} />;
+        return (
+          <PartDialog
+            {...dialog}
+            part={kind}
+            value={fresh}
+            onSave={(next) => change.mutate({ keyId, ...next })}
+          />
+        );
+      }}
     </Fresh>
   );
 }

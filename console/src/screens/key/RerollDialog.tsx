@@ -1,16 +1,11 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useChange } from "../../data/queries.ts";
-import { dayMs, hourMs } from "../../data/time.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { SelectField } from "../../parts/fields.tsx";
+import { overlaps } from "../../parts/overlaps.ts";
 
-const overlaps = [
-  [String(dayMs), "24 hours"],
-  [String(hourMs), "1 hour"],
-  [String(7 * dayMs), "7 days"],
-  ["0", "ends at once"],
-] as const;
+const options = [...overlaps, ["0", "ends at once"]] as const;
 
 /** The dialog that replaces a key by a new one with the same settings. The old key can stay valid for a while. */
 export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): void }) {
@@ -23,7 +18,8 @@ export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): voi
       onClose();
       void navigate({ to: "/keys/$keyId", params: { keyId: made.keyId } });
     };
-    return <SecretDialog secret={made.key} onClose={leave} />;
+    const again = "The server can show this key again only if the old one was created as recoverable.";
+    return <SecretDialog secret={made.key} again={again} onClose={leave} />;
   }
   return (
     <FormDialog
@@ -35,7 +31,7 @@ export function RerollDialog({ keyId, onClose }: { keyId: string; onClose(): voi
       onSubmit={() => reroll.mutate({ keyId, expiration: Number(expiration) })}
     >
       <p className="soft">The new key has the same owner, limits, credits, roles and permissions.</p>
-      <SelectField label="The old key" value={expiration} onChange={setExpiration} options={overlaps} />
+      <SelectField label="The old key" value={expiration} onChange={setExpiration} options={options} />
     </FormDialog>
   );
 }

@@ -2,19 +2,20 @@ import { useState } from "react";
 import type { Data, Input } from "../../data/api.ts";
 import { flawAt } from "../../data/errors.ts";
 import { useChange, useChoices } from "../../data/queries.ts";
+import { ApiField } from "../../parts/ApiField.tsx";
 import { creditsOf } from "../../parts/account/CreditsField.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { expiryOf } from "../../parts/ExpiryField.tsx";
-import { SelectField, TextField } from "../../parts/fields.tsx";
+import { TextField } from "../../parts/fields.tsx";
 import { readObject } from "../../parts/jsonText.ts";
 import { itemsIn } from "../../parts/ListField.tsx";
 import { limitsOf } from "../../parts/limitDrafts.ts";
 import { type KeyDraft, newDraft } from "./keyDraft.ts";
 import { MoreKeyFields } from "./MoreKeyFields.tsx";
 
-type Made = Data<"keys.createKey">;
+type Made = Data<"keys.createKey"> & { isRecoverable: boolean };
 
 type Props = { apiId?: string | undefined; externalId?: string };
 
@@ -38,7 +39,14 @@ export function CreateKey({ apiId, externalId }: Props) {
         />
       ) : null}
       {made === undefined ? null : (
-        <SecretDialog secret={made.key} warnings={made.warnings} onClose={() => setMade(undefined)} />
+        <SecretDialog
+          secret={made.key}
+          again={
+            made.isRecoverable ? "The key is recoverable, so it can be shown again on its page." : undefined
+          }
+          warnings={made.warnings}
+          onClose={() => setMade(undefined)}
+        />
       )}
     </>
   );
@@ -51,14 +59,17 @@ const fields = ["apiId", "name", "externalId", "prefix", "expires", "credits"];
 
 function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
   const [draft, setDraft] = useState(first);
+  const [isMore, setMore] = useState(false);
   const apis = useChoices("apis.listApis");
-  const create = useChange("keys.createKey", onCreated);
-  const options = (apis.data ?? []).map(({ id, name }) => [id, name] as const);
-  const apiId = draft.apiId === "" ? (options[0]?.[0] ?? "") : draft.apiId;
+  const create = useChange("keys.createKey", (made) =>
+    onCreated({ ...made, isRecoverable: draft.recoverable }),
+  );
+  const apiId = draft.apiId === "" ? (apis.data?.[0]?.id ?? "") : draft.apiId;
   const set = (change: Partial<KeyDraft>) => setDraft({ ...draft, ...change });
   const submit = () => {
     const input = inputOf({ ...draft, apiId });
-    if (input !== undefined) create.mutate(input);
+    if (input === undefined) setMore(true);
+    else create.mutate(input);
   };
   return (
     <FormDialog
@@ -71,8 +82,8 @@ function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
       fields={fields}
       onSubmit={submit}
     >
-      <FirstFields draft={{ ...draft, apiId }} onChange={set} apis={options} error={create.error} />
-      <MoreKeyFields draft={draft} onChange={set} error={create.error} />
+      <FirstFields draft={{ ...draft, apiId }} onChange={set} apis={apis} error={create.error} />
+      <MoreKeyFields draft={draft} onChange={set} error={create.error} isMore={isMore} onMore={setMore} />
     </FormDialog>
   );
 }
@@ -80,7 +91,7 @@ function CreateKeyDialog({ first, onClose, onCreated }: DialogProps) {
 type FieldsProps = {
   draft: KeyDraft;
   onChange(change: Partial<KeyDraft>): void;
-  apis: readonly (readonly [id: string, name: string])[];
+  apis: React.ComponentProps<typeof ApiField>["apis"];
   error: unknown;
 };
 
@@ -88,7 +99,7 @@ function FirstFields({ draft, onChange, apis, error }: FieldsProps) {
   const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <div className="fields">
-      <SelectField label="API" {...field("apiId")} options={apis} />
+      <ApiField apis={apis} {...field("apiId")} />
       <TextField label="Name" {...field("name")} />
       <TextField label="Owner's external id" {...field("externalId")} />
     </div>

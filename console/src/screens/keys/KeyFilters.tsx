@@ -59,28 +59,32 @@ export function KeyFilters() {
     value: filters[name] ?? "",
     onChange: (value: string) => change({ [name]: value }),
   });
+  const type = (name: string) => ({
+    value: filters[name],
+    onChange: (text: string | undefined) => change({ [name]: text }),
+  });
   return (
     <div className="filters">
-      <SearchField
-        label="Name or start of the key"
-        value={filters["search"]}
-        onChange={(text) => change({ search: text })}
-      />
-      <SearchField
-        label="Owner"
-        value={filters["identity"]}
-        onChange={(text) => change({ identity: text })}
-      />
-      <SelectField
-        label="API"
-        {...choose("apiId")}
-        options={[["", "all"], ...(apis.data ?? []).map(({ id, name }) => [id, name] as const)]}
-      />
-      <SelectField
-        label="Role"
-        {...choose("role")}
-        options={[["", "all"], ...(roles.data ?? []).map(({ name }) => [name, name] as const)]}
-      />
+      <SearchField label="Name or start of the key" {...type("search")} />
+      <SearchField label="Owner" {...type("identity")} />
+      {apis.error === null ? (
+        <SelectField
+          label="API"
+          {...choose("apiId")}
+          options={[["", "all"], ...(apis.data ?? []).map(({ id, name }) => [id, name] as const)]}
+        />
+      ) : (
+        <SearchField label="API id" {...type("apiId")} />
+      )}
+      {roles.error === null ? (
+        <SelectField
+          label="Role"
+          {...choose("role")}
+          options={[["", "all"], ...(roles.data ?? []).map(({ name }) => [name, name] as const)]}
+        />
+      ) : (
+        <SearchField label="Role" {...type("role")} />
+      )}
       {choices.map(({ name, label, options }) => (
         <SelectField key={name} label={label} {...choose(name)} options={options} />
       ))}

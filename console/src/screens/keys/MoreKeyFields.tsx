@@ -9,10 +9,17 @@ import { ListField } from "../../parts/ListField.tsx";
 import { RolesField } from "../../parts/RolesField.tsx";
 import type { KeyDraft } from "./keyDraft.ts";
 
-type Props = { draft: KeyDraft; onChange(change: Partial<KeyDraft>): void; error: unknown };
+type Props = {
+  draft: KeyDraft;
+  onChange(change: Partial<KeyDraft>): void;
+  error: unknown;
+  /** whether the fields that are rarely needed are visible */
+  isMore: boolean;
+  onMore(isMore: boolean): void;
+};
 
 /** The fields of a new key, except for its api, name and owner. */
-export function MoreKeyFields({ draft, onChange, error }: Props) {
+export function MoreKeyFields({ draft, onChange, error, isMore, onMore }: Props) {
   const field = bound(draft, onChange, (at) => flawAt(error, at));
   return (
     <>
@@ -28,7 +35,7 @@ export function MoreKeyFields({ draft, onChange, error }: Props) {
         checked={draft.recoverable}
         onChange={(recoverable) => onChange({ recoverable })}
       />
-      <details className="more">
+      <details className="more" open={isMore} onToggle={(event) => onMore(event.currentTarget.open)}>
         <summary>Roles, permissions, limits and meta</summary>
         <div className="form">
           <RolesField roles={draft.roles} onChange={(roles) => onChange({ roles })} />

@@ -2,14 +2,12 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { call } from "../../data/api.ts";
 import { isHeld, useSession } from "../../data/session.ts";
 import { Problem } from "../../parts/Problem.tsx";
-import type { Role } from "./role.ts";
-
-const needs = ["rbac.*.add_permission_to_role", "rbac.*.remove_permission_from_role"];
+import { type Role, setPermissionsNeeds } from "./role.ts";
 
 /** A table with a row for each permission and a column for each role. Ticking a box changes the role at once. */
 export function Matrix({ roles }: { roles: readonly Role[] }) {
   const session = useSession();
-  const mayChange = needs.every((one) => isHeld(session, one));
+  const mayChange = setPermissionsNeeds.every((one) => isHeld(session, one));
   const set = useToggle();
   const slugs = [...new Set(roles.flatMap(slugsOf))].sort();
   const isChecked = (role: Role, slug: string) => {
@@ -21,7 +19,9 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
     <>
       <Problem error={set.error} />
       {mayChange ? null : (
-        <p className="soft small">To change roles, this session would need {needs.join(" and ")}.</p>
+        <p className="soft small">
+          To change roles, this session would need {setPermissionsNeeds.join(" and ")}.
+        </p>
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: with the focus, a wide table can be scrolled from the keyboard */}
       <section className="matrix" aria-label="Roles and permissions" tabIndex={0}>
@@ -46,10 +46,11 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
                       type="checkbox"
                       aria-label={`${role.name} gives ${slug}`}
                       checked={isChecked(role, slug)}
-                      disabled={!mayChange || set.isPending}
-                      onChange={(event) =>
-                        set.mutate({ roleId: role.id, slug, isGiven: event.target.checked })
-                      }
+                      disabled={!mayChange}
+                      aria-disabled={set.isPending} // unlike with `disabled`, the keyboard focus stays on the box
+                      onChange={({ target }) => {
+                        if (!set.isPending) set.mutate({ roleId: role.id, slug, isGiven: target.checked });
+                      }}
                     />
                   </td>
                 ))}
@@ -65,8 +66,8 @@ export function Matrix({ roles }: { roles: readonly Role[] }) {
 type Toggle = { roleId: string; slug: string; isGiven: boolean };
 
 /**
- * Gives one permission to a role, or takes it from the role. Reads the role before it sets all of its permissions, so that
- * what another operator has changed since the page was loaded stays.
+ * Gives one permission to a role, or takes it from the role. Reads the role before it sets all of its permissions, so
+ * that what another operator has changed since the page was loaded stays.
  */
 function useToggle() {
   const client = useQueryClient();

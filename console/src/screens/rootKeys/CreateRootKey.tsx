@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
 import { useChange, useChoices } from "../../data/queries.ts";
+import { ApiField } from "../../parts/ApiField.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { bound } from "../../parts/bound.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
@@ -44,7 +45,7 @@ export function CreateRootKey() {
           <Fields
             draft={{ ...draft, apiId }}
             onChange={(change) => setDraft({ ...draft, ...change })}
-            apis={(apis.data ?? []).map(({ id, name }) => [id, name] as const)}
+            apis={apis}
             error={create.error}
           />
         </FormDialog>
@@ -65,7 +66,7 @@ function inputOf({ name, expires, preset, apiId, permissions }: Draft) {
 type FieldsProps = {
   draft: Draft;
   onChange(change: Partial<Draft>): void;
-  apis: readonly (readonly [id: string, name: string])[];
+  apis: React.ComponentProps<typeof ApiField>["apis"];
   error: unknown;
 };
 
@@ -81,7 +82,7 @@ function Fields({ draft, onChange, apis, error }: FieldsProps) {
         options={presets}
         error={preset === "own" ? undefined : flawAt(error, "permissions")}
       />
-      {isForApi(preset) ? <SelectField label="API" {...field("apiId")} options={apis} /> : null}
+      {isForApi(preset) ? <ApiField apis={apis} {...field("apiId")} /> : null}
       {preset === "own" ? (
         <ListField
           label="Permissions"

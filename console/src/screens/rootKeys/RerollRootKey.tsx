@@ -1,15 +1,11 @@
 import { useState } from "react";
 import { useChange } from "../../data/queries.ts";
-import { dayMs, hourMs } from "../../data/time.ts";
+import { minuteMs } from "../../data/time.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { SelectField } from "../../parts/fields.tsx";
+import { overlaps } from "../../parts/overlaps.ts";
 
-const overlaps = [
-  [String(dayMs), "24 hours"],
-  [String(hourMs), "1 hour"],
-  [String(7 * dayMs), "7 days"],
-  ["60000", "1 minute"],
-] as const;
+const options = [...overlaps, [String(minuteMs), "1 minute"]] as const;
 
 /**
  * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while.
@@ -31,7 +27,7 @@ export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): vo
       <p className="soft">
         The new root key has the same permissions. Sessions that were started with the old one end with it.
       </p>
-      <SelectField label="The old root key" value={expiration} onChange={setExpiration} options={overlaps} />
+      <SelectField label="The old root key" value={expiration} onChange={setExpiration} options={options} />
     </FormDialog>
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { expectUndisturbed, startSubject, watch } from "../../../test/bystander.ts";
 import { checkOf, explaining, failedOf } from "../../../test/explaining.ts";
 import { engines } from "../../../test/harness.ts";
 import { dump } from "../../../test/tables.ts";
@@ -51,6 +52,21 @@ describe.each(engines)("on $name,", (engine) => {
     ]);
     const unknown = await explained({ key, ratelimits: [{ name: "unknown" }] });
     expect(checkOf(unknown, "ratelimit")).toMatchObject({ name: "unknown", passed: false });
+  });
+
+  test("an explanation names no time at which the verification passes if neither the key nor its identity has a quota that it names", async () => {
+    const { nowMs } = server.clock;
+    const { key } = await createKey({
+      ratelimits: [{ name: "requests", limit: 1, duration: minuteMs, autoApply: true }],
+    });
+    await space.data("keys.verifyKey", { key });
+    expect((await explained({ key })).passesAt).toBe(nowMs + minuteMs);
+    const response = await explained({ key, quotas: [{ name: "unknown" }] });
+    expect(checkOf(response, "ratelimit")).toMatchObject({ passed: false, passesAt: nowMs + minuteMs });
+    expect(response).not.toHaveProperty("passesAt");
+    server.clock.advance(minuteMs);
+    const verification = { key, quotas: [{ name: "unknown" }] };
+    expect((await space.call("keys.verifyKey", verification)).status).toBe(412);
   });
 
   test("an explanation for a later time expects that nothing else changes until then", async () => {
@@ -111,3 +127,33 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.flaws("keys.explain", body)).toEqual([location]);
   });
 });
+
+test("an explanation of 50 exhausted quotas of a key and of its identity, with 1,000 holds, delays no other request", async () => {
+  const subject = await startSubject();
+  const call = async (operation: string, body: unknown) => {
+    const reply = await subject.call(operation, body);
+    expect(reply.status).toBe(200);
+    return reply.body.data;
+  };
+  const firstMs = Date.now() - 24 * 60 * minuteMs;
+  const quotas = Array.from({ length: 50 }, (_, n) => ({
+    name: `quota${n}`,
+    limit: 20,
+    period: "day",
+    anchor: firstMs + n * minuteMs,
+  }));
+  const { apiId } = await call("apis.createApi", { name: "payments" });
+  await call("identities.createIdentity", { externalId: "user_123", quotas });
+  const { keyId } = await call("keys.createKey", { apiId, externalId: "user_123", quotas });
+  for (let round = 1; round <= 20; round += 1) {
+    const reserve = { keyId, amount: 1, ttl: round * 60 * minuteMs };
+    await Promise.all(quotas.map(({ name }) => call("credits.reserve", { ...reserve, quota: name })));
+  }
+  const asked = { keyId, quotas: quotas.map(({ name }) => ({ name, cost: 21 })) };
+  const impact = await watch(subject, async () => {
+    const { checks } = await call("keys.explain", asked);
+    expect(failedOf({ checks })).toHaveLength(100);
+  });
+  await subject.stop();
+  expectUndisturbed(impact);
+}, 60_000);

@@ -174,12 +174,13 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await read()).toEqual(back);
   });
 
-  test("limits that override the identity's limits of the same name are named in a warning, also when only the identity changes", async () => {
+  test("limits that override the identity's limits of the same name are named in a warning, but only when the limits or the identity change", async () => {
     const shared = { externalId: "user_2", ratelimits: [limit("api"), limit("other")] };
     await space.data("identities.createIdentity", shared);
     const { warnings } = await space.data("keys.updateKey", { keyId, externalId: "user_2" });
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('"api"');
+    expect(await space.data("keys.updateKey", { keyId, enabled: true })).toEqual({});
     expect(await space.data("keys.updateKey", { keyId, ratelimits: [limit("own")] })).toEqual({});
     expect(
       (await space.data("keys.updateKey", { keyId, ratelimits: [limit("other")] })).warnings[0],

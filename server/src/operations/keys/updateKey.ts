@@ -107,7 +107,7 @@ export const updateKey = operation({
     audit("key.update", key.id, changedFields(input, "keyId"));
     return keyWarnings(context, {
       expires: input.expires,
-      ratelimits: newRatelimits,
+      ratelimits: given === undefined && identityId === undefined ? [] : newRatelimits,
       identityId: identityId === undefined ? key.identityId : (identityId ?? undefined),
     });
   },

@@ -41,12 +41,13 @@ export async function explainChecks(
   });
   const outlooks = await findOutlooks(context.db, ownersOf(details), atMs);
   const checks = [...stored, ...ratelimits];
-  const accounts = outlooks.map((outlook) => outlook.at(atMs));
+  const accounts = outlooks.map(({ account }) => account);
   const unknown = unknownIn(accounts, requested.cost);
   if (unknown !== undefined && checks.every(({ passed }) => passed)) {
     throw unknownQuota("body.quotas", unknown, "key");
   }
-  const othersPassAt = latestPass(checks, atMs);
+  // a verification with an unknown quota never passes: once no other check refuses the key, it is an error
+  const othersPassAt = unknown === undefined ? latestPass(checks, atMs) : undefined;
   return {
     checks: [...checks, ...accountChecks(outlooks, requested.cost, atMs)],
     passesAt: othersPassAt && firstPayable(outlooks, requested.cost, othersPassAt),

@@ -46,7 +46,6 @@ export async function openSqlite(
  */
 const oneProcess = {
   name: "sqlite",
-  recordChanges: async () => undefined,
   isCurrent: () => true,
   liveNodes: () => 1,
 } as const;
@@ -66,6 +65,7 @@ async function openMemory(): Promise<Engine> {
     readSlowly: slowReader(db),
     snapshot: (read) => queue(async () => snapshot(read)),
     transaction: (work) => queue(() => inTransaction(connection, () => inside(work))),
+    recordChanges: async () => undefined,
     onForeignChange: () => undefined,
     check: async () => void execute("select 1", []),
     close: async () => connection.close(),
@@ -94,11 +94,12 @@ async function openFile(
   const queue = serialQueue();
   const log = logKeeper({ writer, thread: logThread, queue, limits, logBytes: () => logBytes(path) });
   const commits = commitFlusher(syncThread);
-  const groups = groupCommits({ writer, execute: executor(writer), queue, log, commits });
   const listeners = new Set<(change: ForeignChange) => void>();
-  const stopWatching = watchChanges(writer, (change) => {
+  const report = (change: ForeignChange) => {
     for (const listener of listeners) listener(change);
-  });
+  };
+  const changes = serving ? watchChanges(writer, path, report) : storeChanges(writer);
+  const groups = groupCommits({ writer, execute: executor(writer), queue, log, commits, changes });
 
   return {
     ...oneProcess,
@@ -107,11 +108,11 @@ async function openFile(
     readSlowly: readerOn(slowThread),
     snapshot: snapshotReader(reader, read),
     transaction: groups.transaction,
-    recordChanges: serving ? oneProcess.recordChanges : storeChanges,
+    recordChanges: changes.recordChanges,
     onForeignChange: (listener) => void listeners.add(listener),
     check: async () => void reader.query("select 1").all(),
     async close() {
-      stopWatching();
+      changes.stop();
       await groups.idle();
       await queue(() => log.close());
       await Promise.all([syncThread, logThread, slowThread].map((thread) => thread.close()));

@@ -1,27 +1,28 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
-import { newFolder } from "../../../test/program.ts";
+import { add, faultOf, logBytes, newPath, testSqlite } from "../../../test/sqlite.ts";
 import { until } from "../../../test/until.ts";
 import type { Engine } from "../engine.ts";
-import { openSqlite } from "./sqlite.ts";
-import { keptChanges } from "./sqliteChanges.ts";
+import type { Tx } from "../schema.ts";
+import { type Changes, keptChanges, storeChanges, watchChanges } from "./sqliteChanges.ts";
+import { connect, pageCache } from "./sqliteConnection.ts";
+
+const { open, close } = testSqlite();
+let told: (readonly string[] | undefined)[] = [];
+beforeEach(() => {
+  told = [];
+});
+const twoPolls = () => Bun.sleep(600);
 
 describe("a server on a file", () => {
   let path = "";
   let server: Engine;
   let command: Engine;
-  let told: (readonly string[] | undefined)[] = [];
   beforeEach(async () => {
-    path = join(newFolder(), "latchkey.db");
-    server = await openSqlite(path, { serving: true });
-    command = await openSqlite(path, { serving: false });
-    told = [];
+    path = newPath();
+    server = await open(path, { serving: true });
+    command = await open(path, { serving: false });
     server.onForeignChange(({ ids }) => told.push(ids));
-  });
-  afterEach(async () => {
-    await command.close();
-    await server.close();
   });
   const change = (engine: Engine, ids: readonly string[]) =>
     engine.transaction((tx) => engine.recordChanges(tx, new Set(ids)));
@@ -36,32 +37,154 @@ describe("a server on a file", () => {
     expect(told.flat()).toEqual(["key_1", "id_1", "key_2"]);
   });
 
+  test("learns of each change of a command once, while its own transactions commit, fail or change nothing", async () => {
+    const fail = async (tx: Tx) => {
+      await tx.updateTable("workspaces").set({ enabled: 0 }).execute();
+      throw new Error("fails");
+    };
+    for (let index = 0; index < 30; index += 1) {
+      await Promise.all([
+        change(command, [`key_${index}`]),
+        change(command, [`id_${index}`]),
+        add(server, `ws_${index}`),
+        faultOf(server.transaction(fail)),
+      ]);
+      await server.transaction(async () => undefined);
+    }
+    await until(() => told.flat().length >= 60);
+    expect(told).not.toContain(undefined);
+    expect(new Set(told.flat()).size).toBe(60);
+  });
+
+  test("learns that a command has changed something even if the command does not say what", async () => {
+    await add(command, "ws_new");
+    await until(() => told.length > 0);
+    expect(told).toEqual([[]]);
+  });
+
+  test("does not mistake it for a change that a command empties the write-ahead log", async () => {
+    await change(command, ["key_1"]);
+    await until(() => told.length === 1 && logBytes(path) === 0);
+    await twoPolls();
+    await change(command, ["key_2"]);
+    await close(command);
+    expect(logBytes(path)).toBe(0);
+    await twoPolls();
+    expect(told).toEqual([["key_1"], ["key_2"]]);
+  });
+
   test("takes it that anything may have changed if another program writes", async () => {
     const other = new Database(path, { readwrite: true, create: false });
-    other.run(`update "workspaces" set "enabled" = 0`);
     other.run(`create table "notes" ("text" text)`);
     other.close();
     await until(() => told.length > 0);
     expect(told).toEqual([undefined]);
   });
 
-  test("takes it that anything may have changed if a command changes more than is stored", async () => {
+  test("finds the changes of the latest commits only, since older ones are deleted", async () => {
     const other = new Database(path, { readwrite: true, create: false });
-    const insert = other.query(`insert into "changes" ("id", "ids") values (?, ?)`);
-    for (let id = 2; id < 5; id += 1) insert.run(id, `key_${id}`); // the first one is deleted already
+    other.run(`insert into "changes" values (?, 'key_new')`, [keptChanges + 10]);
+    other.run(`insert into "changes" values (10, 'key_old'), (12, 'key_kept')`);
+    await change(command, []);
+    const rows = other.query<{ id: number }, []>(`select "id" from "changes" order by "id"`).all();
     other.close();
-    await until(() => told.length > 0);
-    expect(told).toEqual([undefined]);
-    await change(command, ["key_5"]);
-    await until(() => told.length > 1);
-    expect(told[1]).toEqual(["key_5"]);
+    expect(rows.map(({ id }) => id)).toEqual([12, keptChanges + 10, keptChanges + 11]);
+  });
+});
+
+/** Nothing here awaits anything between the commits, so the server sees them all at one poll. */
+describe("of commits between two polls, a server on a file", () => {
+  const opened: Database[] = [];
+  let server: Changes;
+  let serverWriter: Database;
+  let otherProgram: Database;
+  let command: Changes;
+  beforeEach(async () => {
+    const path = newPath();
+    await close(await open(path));
+    const writers = [1, 2, 3].map(() => connect(path, pageCache.ofCommand)) as [Database, Database, Database];
+    opened.push(...writers);
+    [serverWriter, otherProgram] = writers;
+    server = watchChanges(serverWriter, path, ({ ids }) => told.push(ids));
+    command = storeChanges(writers[2]);
+  });
+  afterEach(() => {
+    server.stop();
+    for (const writer of opened.splice(0)) writer.close();
   });
 
-  test("finds the changes of the latest transactions only, since older ones are deleted", async () => {
-    for (let id = 0; id < keptChanges + 10; id += 1) await change(command, [`key_${id}`]);
-    const other = new Database(path, { readonly: true });
-    const [row] = other.query<{ count: number }, []>(`select count(*) as "count" from "changes"`).all();
-    other.close();
-    expect(row?.count).toBe(keptChanges);
+  let changes = 0;
+  const rename = (writer: Database) => {
+    changes += 1;
+    writer.run(
+      `insert into "workspaces" ("id", "name", "enabled", "createdAtMs") values ('ws_1', ?, 1, 0)
+       on conflict do update set "name" = excluded."name"`,
+      [`name ${changes}`],
+    );
+  };
+  const steps = {
+    command() {
+      command.begin();
+      void command.recordChanges(undefined as never, new Set(["key_1"]));
+      command.commit();
+    },
+    own() {
+      server.begin();
+      rename(serverWriter);
+      server.commit();
+    },
+    ownEmpty() {
+      server.begin();
+      server.commit();
+    },
+    ownFailed() {
+      server.begin();
+      rename(serverWriter);
+      serverWriter.run("rollback");
+    },
+    other: () => rename(otherProgram),
+  };
+  type Step = keyof typeof steps;
+  const run = (order: readonly Step[]) => {
+    for (const step of order) steps[step]();
+  };
+
+  const known: Step[][] = [
+    ["command"],
+    ["command", "own", "command"],
+    ["own", "command", "ownEmpty", "ownFailed", "ownEmpty", "own"],
+  ];
+  test.each(known.map((order) => [order.join(", "), order] as const))(
+    "learns only what the command changed: %s",
+    async (_name, order) => {
+      run(order);
+      await until(() => told.length > 0);
+      expect(told).toEqual([order.filter((step) => step === "command").map(() => "key_1")]);
+    },
+  );
+
+  const unknown: Step[][] = [
+    ["command", "other"],
+    ["other", "command"],
+    ["command", "other", "own", "command"],
+    ["command", "other", "ownEmpty"],
+    ["command", "ownFailed", "ownEmpty", "other"],
+  ];
+  test.each(unknown.map((order) => [order.join(", "), order] as const))(
+    "takes it that anything may have changed: %s",
+    async (_name, order) => {
+      run(order);
+      await until(() => told.length > 0);
+      expect(told).toEqual([undefined]);
+      steps.command();
+      await until(() => told.length > 1);
+      expect(told[1]).toEqual(["key_1"]);
+    },
+  );
+
+  test("takes it that anything may have changed if a command changes more than is stored", async () => {
+    for (let commit = 0; commit <= keptChanges; commit += 1) steps.command();
+    await until(() => told.length > 0);
+    expect(told).toEqual([undefined]);
   });
 });

@@ -1,46 +1,144 @@
 /**
- * How a server on a SQLite file learns what commands such as `latchkey import` change: each of their transactions
- * stores the ids of the records that it changes.
+ * How a server on a SQLite file learns what commands such as `latchkey import` change: each of their commits stores the
+ * ids of the records that it changes.
  */
 import type { Database } from "bun:sqlite";
-import { CompiledQuery } from "kysely";
+import { openSync, readSync } from "node:fs";
 import type { ForeignChange } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 
 const pollEveryMs = 250;
-/** How many transactions have their changes stored. A command runs far fewer between two polls of a server. */
-export const keptChanges = 50;
+/** How many commits have their changes stored. A command commits less often between two polls of a server. */
+export const keptChanges = 1_000;
 
-/** Stores, as a part of the transaction of a command, which records it changes; also that it changes none. */
-export async function storeChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void> {
-  await tx.executeQuery(CompiledQuery.raw(`insert into "changes" ("ids") values (?)`, [[...ids].join(" ")]));
-  const oldest = `(select max("id") from "changes") - ${keptChanges}`;
-  await tx.executeQuery(CompiledQuery.raw(`delete from "changes" where "id" <= ${oldest}`));
+/** What a process does so that a server learns of the changes of commands. */
+export type Changes = {
+  /** Begins a transaction of the writer. */
+  begin(): void;
+  /** Commits the transaction of the writer. */
+  commit(): void;
+  /** See `Engine`. */
+  recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
+  stop(): void;
+};
+
+/**
+ * The part of a command. Each commit stores exactly one row, which is empty if no changes were recorded. The row may
+ * also have ids whose transaction failed: evicting a record that has not changed does no harm.
+ */
+export function storeChanges(writer: Database): Changes {
+  const insert = writer.query(`insert into "changes" ("ids") values (?)`);
+  const deleteUpTo = writer.query(`delete from "changes" where "id" <= ?`);
+  const recorded = new Set<string>();
+  return {
+    begin: () => void writer.run("begin immediate"),
+    commit() {
+      const { lastInsertRowid } = insert.run([...recorded].join(" "));
+      deleteUpTo.run(Number(lastInsertRowid) - keptChanges);
+      writer.run("commit");
+      recorded.clear();
+    },
+    async recordChanges(_tx, ids) {
+      for (const id of ids) recorded.add(id);
+    },
+    stop: () => undefined,
+  };
 }
 
 /**
- * Calls `report` when another process has changed the database. Commits of other connections change the `data_version`
- * of `writer`; its own commits, which are all commits of this process, do not. If the commits stored no ids, not even
- * an empty list, another program has written, so anything may have changed. The same holds if some lists are deleted
- * already. Returns a function that ends the watch.
+ * The part of a server. Calls `report` when another process has changed the database. The server knows how many commits
+ * all processes have made and how many of them are its own. If commands have stored a row for each of the others, these
+ * rows have all changes. Otherwise anything may have changed: another program has written, or rows are deleted already.
  */
-export function watchChanges(writer: Database, report: (change: ForeignChange) => void): () => void {
-  const version = writer.query<{ data_version: number }, []>("pragma data_version");
+export function watchChanges(
+  writer: Database,
+  path: string,
+  report: (change: ForeignChange) => void,
+): Changes {
+  // this number changes when another connection commits or empties the log
+  const selectVersion = writer.query<{ data_version: number }, []>("pragma data_version");
   const selectAfter = writer.query<{ id: number; ids: string }, [number]>(
     `select "id", "ids" from "changes" where "id" > ? order by "id"`,
   );
-  let lastVersion = version.get()?.data_version;
+  const countCommits = commitCounter(path);
+  const own = ownCommits(writer);
+  let lastVersion = selectVersion.get()?.data_version;
+  let lastCommits = countCommits();
   let lastId = selectAfter.all(0).at(-1)?.id ?? 0;
-  const timer = setInterval(() => {
-    const now = version.get()?.data_version;
-    if (now === lastVersion) return;
-    lastVersion = now;
-    const changes = selectAfter.all(lastId);
-    const isComplete = changes[0]?.id === lastId + 1;
-    lastId = changes.at(-1)?.id ?? lastId;
-    const ids = changes.flatMap((change) => (change.ids === "" ? [] : change.ids.split(" ")));
-    report({ ids: isComplete ? ids : undefined });
-  }, pollEveryMs);
+
+  function poll(): void {
+    const commits = countCommits();
+    const version = selectVersion.get()?.data_version;
+    const hasChanged = version !== lastVersion;
+    const rows = hasChanged ? selectAfter.all(lastId) : [];
+    if (hasChanged && countCommits() !== commits) return; // the rows may be newer than the count: look again later
+    const others = countOthers(commits, lastCommits, own.take());
+    [lastVersion, lastCommits, lastId] = [version, commits, rows.at(-1)?.id ?? lastId];
+    // if only the version has changed, a command has emptied the log
+    if (!hasChanged || (others === 0 && rows.length === 0)) return;
+    report({ ids: others === rows.length ? idsIn(rows) : undefined });
+  }
+
+  const timer = setInterval(poll, pollEveryMs);
   timer.unref();
-  return () => clearInterval(timer);
+  return {
+    begin: own.begin,
+    commit: own.commit,
+    recordChanges: async () => undefined,
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Returns the number of commits by other processes, or undefined if that is unknown. */
+function countOthers(now: number | undefined, before: number | undefined, own: number): number | undefined {
+  if (now === undefined || before === undefined) return undefined;
+  return (now - before - own) >>> 0; // unsigned, as the count starts again at 0 after 2^32 - 1
+}
+
+const idsIn = (rows: readonly { ids: string }[]) =>
+  rows.flatMap(({ ids }) => ids.split(" ")).filter((id) => id !== "");
+
+/**
+ * Runs transactions and counts them. A transaction that has changed no row does not count, since SQLite commits nothing
+ * then. It must never count too many: the server would take the commit of another program for its own.
+ */
+function ownCommits(writer: Database) {
+  const selectTotal = writer.query<{ total: number }, []>(`select total_changes() as "total"`);
+  let totalBefore: number | undefined;
+  let count = 0;
+  return {
+    begin() {
+      writer.run("begin immediate");
+      totalBefore = selectTotal.get()?.total;
+    },
+    commit() {
+      writer.run("commit");
+      if (selectTotal.get()?.total !== totalBefore) count += 1;
+    },
+    /** Returns the number of commits since the last call. */
+    take(): number {
+      const taken = count;
+      count = 0;
+      return taken;
+    },
+  };
+}
+
+const indexVersion = 3_007_000;
+
+/**
+ * Returns a function that returns the number of commits by all processes, from the header of the index of SQLite's
+ * write-ahead log: https://sqlite.org/walformat.html. It is undefined if the header is not as described there.
+ *
+ * The file is never closed. If a process closes a file, it loses all its POSIX locks on it, and SQLite's locks are on
+ * this one.
+ */
+function commitCounter(path: string): () => number | undefined {
+  const file = openSync(`${path}-shm`, "r");
+  const header = new Uint32Array(3); // in the byte order of the machine
+  return () => {
+    const bytes = readSync(file, header, 0, header.byteLength, 0);
+    const [version, , commits] = header;
+    return bytes === header.byteLength && version === indexVersion ? commits : undefined;
+  };
 }

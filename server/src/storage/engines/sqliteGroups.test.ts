@@ -73,6 +73,7 @@ describe("a commit ends, and others follow,", () => {
       queue: serialQueue(),
       log: { makeRoom: async () => step("makeRoom")(), grew: step("grew") },
       commits: { refuseAfterFailure: step("refuseAfterFailure"), flush: async () => step("flush")() },
+      changes: { begin: () => void writer.run("begin immediate"), commit: () => void writer.run("commit") },
     });
     const insert = (id: string) => transaction((tx: Tx) => insertWorkspace(tx, row(id)));
     for (const fault of await Promise.all([faultOf(insert("ws_1")), faultOf(insert("ws_2"))])) {

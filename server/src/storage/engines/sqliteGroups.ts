@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import { StorageError } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 import type { SqlValue } from "./dialects.ts";
+import type { Changes } from "./sqliteChanges.ts";
 import { storageError } from "./sqliteErrors.ts";
 import { insideTransactions, retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
@@ -30,6 +31,8 @@ type GroupOptions = {
     /** Flushes what was committed. Resolves when that is durable. */
     flush(): Promise<void>;
   };
+  /** begins and commits the transaction of each group */
+  changes: Pick<Changes, "begin" | "commit">;
 };
 
 /**
@@ -143,13 +146,14 @@ async function inOneTransaction(
   groups: Groups,
   members: readonly Member[],
 ): Promise<readonly Member[] | undefined> {
-  const { writer, guarded } = groups;
+  const { writer, guarded, changes } = groups;
   const isGuarded = guarded.groups > 0;
   if (isGuarded) guarded.groups -= 1;
-  await retryWhileBusy(() => void writer.run("begin immediate"));
+  await retryWhileBusy(changes.begin);
   try {
     const { ran, hasFailed } = await runMembers(groups, members, isGuarded);
-    writer.run(hasFailed ? "rollback" : "commit");
+    if (hasFailed) writer.run("rollback");
+    else changes.commit();
     if (!hasFailed || ran === 1) return members.slice(0, ran); // if it failed alone, it has its outcome
     guarded.groups = guardedAfterFailure;
     return undefined;

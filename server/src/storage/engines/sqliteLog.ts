@@ -28,8 +28,7 @@ type LogOptions = {
 
 /**
  * Copies the write-ahead log back into the database and empties it: when the log is large, and when the database is
- * idle, so that deleted data does not stay in the log. A separate thread copies. Only `writer` empties the log: if
- * another connection did, `watchChanges` would take that for a change by another process.
+ * idle, so that deleted data does not stay in the log. A separate thread copies.
  */
 export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOptions) {
   let changes = 0;

@@ -1,5 +1,6 @@
 import { type Account, accountAt, giveBack, type OwnerKind } from "../../domain/accounts.ts";
-import { nextResetsMs, type Quota } from "../../domain/quotas.ts";
+import { type Outlook, outlookOf, type Return } from "../../domain/outlooks.ts";
+import type { Quota } from "../../domain/quotas.ts";
 import { inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
@@ -84,17 +85,6 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
-/** How an account will change from a certain time on, if its owner spends nothing. */
-export type Outlook = {
-  /** Returns the account as it will be at that time. */
-  at(ms: number): Account;
-  /**
-   * the times at which the account may get more, ascending: its next refill, the next two resets of each quota, and the
-   * expiries of its holds. At all other times it can only lose something, such as a grant that expires
-   */
-  changesAtMs: number[];
-};
-
 /**
  * Reads the outlook, from `fromMs` on, of each of these owners that has an account. It considers only the 1,000 holds
  * that expire first.
@@ -105,31 +95,23 @@ export async function findOutlooks(db: Db, owners: readonly Owner[], fromMs: num
     ids: owners.map(({ id }) => id),
   });
   const byId = new Map(rows.map((row) => [row.id, row]));
+  const isOver = ({ expiresAtMs }: Part) => expiresAtMs <= fromMs;
   const outlooks = owners.map(async ({ workspaceId, id, kind }) => {
     const row = byId.get(id);
     if (row === undefined) return [];
     const hasHolds = row.nextHoldExpiryMs !== null;
     const holds = hasHolds ? await listOpenParts(db, { workspaceId, ownerId: id, limit: 1_000 }) : [];
-    return [outlookOf(accountOf(row, kind), holds, fromMs)];
+    const [past, future] = [holds.filter(isOver), holds.filter((part) => !isOver(part))];
+    const account = accountAt(past.reduce(afterExpiry, accountOf(row, kind)), fromMs);
+    return [outlookOf(account, future.flatMap(returnsOf), fromMs)];
   });
   return (await Promise.all(outlooks)).flat();
 }
 
-/** The holds are in the order of their expiry. */
-function outlookOf(stored: Account, holds: readonly Part[], fromMs: number): Outlook {
-  let account = stored;
-  const states = holds.map((part) => {
-    account = afterExpiry(account, part);
-    return { atMs: part.expiresAtMs, account };
-  });
-  const at = (ms: number) => accountAt(states.findLast(({ atMs }) => atMs <= ms)?.account ?? stored, ms);
-  const { credits, quotas } = at(fromMs);
-  const times = [
-    ...holds.map(({ expiresAtMs }) => expiresAtMs),
-    credits.nextRefillAtMs ?? 0,
-    ...quotas.flatMap(nextResetsMs),
-  ];
-  return { at, changesAtMs: times.filter((ms) => ms > fromMs).sort((one, other) => one - other) };
+/** Returns what the owner gets back when this hold expires, unless it is charged then. */
+function returnsOf({ quota, taken, units, onExpiry, expiresAtMs }: Part): Return[] {
+  if (onExpiry !== "release") return [];
+  return [{ quota: quota ?? undefined, taken: JSON.parse(taken), units, atMs: expiresAtMs }];
 }
 
 function openBook(nowMs: number): AccountBook {
@@ -172,10 +154,9 @@ function withoutExpiredHolds(stored: Account, expired: readonly Part[], book: Ac
  * charged when it expires. Holds must be passed in the order of their expiry: a reset carries units that came back
  * before it.
  */
-function afterExpiry(account: Account, { quota, taken, units, onExpiry, expiresAtMs }: Part): Account {
-  const current = accountAt(account, expiresAtMs);
-  if (onExpiry !== "release") return current;
-  return giveBack(current, { quota: quota ?? undefined, taken: JSON.parse(taken) }, units, expiresAtMs);
+function afterExpiry(account: Account, part: Part): Account {
+  const current = accountAt(account, part.expiresAtMs);
+  return returnsOf(part).reduce((before, one) => giveBack(before, one, one.units, one.atMs), current);
 }
 
 function isSame(one: Account, other: Account): boolean {
