@@ -112,12 +112,12 @@ async function openFile(
     onForeignChange: (listener) => void listeners.add(listener),
     check: async () => void reader.query("select 1").all(),
     async close() {
-      changes.stop();
       await groups.idle();
       await queue(() => log.close());
       await Promise.all([syncThread, logThread, slowThread].map((thread) => thread.close()));
       reader.close();
       writer.close();
+      changes.stop();
       release();
     },
   };

@@ -3,7 +3,7 @@
  * ids of the records that it changes.
  */
 import type { Database } from "bun:sqlite";
-import { openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { ForeignChange } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 
@@ -19,6 +19,10 @@ export type Changes = {
   commit(): void;
   /** See `Engine`. */
   recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
+  /**
+   * Call it only after all connections are closed: if a process closes a file, it loses its POSIX locks on it, and those
+   * of SQLite are on a file that this closes.
+   */
   stop(): void;
 };
 
@@ -60,7 +64,8 @@ export function watchChanges(
   const selectAfter = writer.query<{ id: number; ids: string }, [number]>(
     `select "id", "ids" from "changes" where "id" > ? order by "id"`,
   );
-  const countCommits = commitCounter(path);
+  const header = openSync(`${path}-shm`, "r");
+  const countCommits = () => commitsIn(header);
   const own = ownCommits(writer);
   let lastVersion = selectVersion.get()?.data_version;
   let lastCommits = countCommits();
@@ -85,7 +90,10 @@ export function watchChanges(
     begin: own.begin,
     commit: own.commit,
     recordChanges: async () => undefined,
-    stop: () => clearInterval(timer),
+    stop() {
+      clearInterval(timer);
+      closeSync(header);
+    },
   };
 }
 
@@ -127,18 +135,12 @@ function ownCommits(writer: Database) {
 const indexVersion = 3_007_000;
 
 /**
- * Returns a function that returns the number of commits by all processes, from the header of the index of SQLite's
- * write-ahead log: https://sqlite.org/walformat.html. It is undefined if the header is not as described there.
- *
- * The file is never closed. If a process closes a file, it loses all its POSIX locks on it, and SQLite's locks are on
- * this one.
+ * Reads the number of commits by all processes from the header of the index of SQLite's write-ahead log:
+ * https://sqlite.org/walformat.html. It is undefined if the header is not as described there.
  */
-function commitCounter(path: string): () => number | undefined {
-  const file = openSync(`${path}-shm`, "r");
+function commitsIn(file: number): number | undefined {
   const header = new Uint32Array(3); // in the byte order of the machine
-  return () => {
-    const bytes = readSync(file, header, 0, header.byteLength, 0);
-    const [version, , commits] = header;
-    return bytes === header.byteLength && version === indexVersion ? commits : undefined;
-  };
+  const bytes = readSync(file, header, 0, header.byteLength, 0);
+  const [version, , commits] = header;
+  return bytes === header.byteLength && version === indexVersion ? commits : undefined;
 }
