@@ -99,20 +99,6 @@ describe("of commits between two polls, a server on a file", () => {
   let serverWriter: Database;
   let otherProgram: Database;
   let command: Changes;
-  beforeEach(async () => {
-    const path = newPath();
-    await close(await open(path));
-    const writers = [1, 2, 3].map(() => connect(path, pageCache.ofCommand)) as [Database, Database, Database];
-    opened.push(...writers);
-    [serverWriter, otherProgram] = writers;
-    server = watchChanges(serverWriter, path, ({ ids }) => told.push(ids));
-    command = storeChanges(writers[2]);
-  });
-  afterEach(() => {
-    server.stop();
-    for (const writer of opened.splice(0)) writer.close();
-  });
-
   let changes = 0;
   const rename = (writer: Database) => {
     changes += 1;
@@ -122,6 +108,21 @@ describe("of commits between two polls, a server on a file", () => {
       [`name ${changes}`],
     );
   };
+  beforeEach(async () => {
+    const path = newPath();
+    await close(await open(path));
+    const writers = [1, 2, 3].map(() => connect(path, pageCache.ofCommand)) as [Database, Database, Database];
+    opened.push(...writers);
+    [serverWriter, otherProgram] = writers;
+    rename(serverWriter);
+    server = watchChanges(serverWriter, path, ({ ids }) => told.push(ids));
+    command = storeChanges(writers[2]);
+  });
+  afterEach(() => {
+    server.stop();
+    for (const writer of opened.splice(0)) writer.close();
+  });
+
   const steps = {
     command() {
       command.begin();
@@ -135,6 +136,12 @@ describe("of commits between two polls, a server on a file", () => {
     },
     ownEmpty() {
       server.begin();
+      server.commit();
+    },
+    /** Updates a row with what it has: SQLite counts a changed row, but commits nothing. */
+    ownSame() {
+      server.begin();
+      expect(serverWriter.run(`update "workspaces" set "name" = "name"`).changes).toBe(1);
       server.commit();
     },
     ownFailed() {
@@ -152,6 +159,7 @@ describe("of commits between two polls, a server on a file", () => {
   const known: Step[][] = [
     ["command"],
     ["command", "own", "command"],
+    ["command", "ownSame"],
     ["own", "command", "ownEmpty", "ownFailed", "ownEmpty", "own"],
   ];
   test.each(known.map((order) => [order.join(", "), order] as const))(
@@ -168,6 +176,8 @@ describe("of commits between two polls, a server on a file", () => {
     ["other", "command"],
     ["command", "other", "own", "command"],
     ["command", "other", "ownEmpty"],
+    ["ownSame", "other"],
+    ["command", "ownSame", "other"],
     ["command", "ownFailed", "ownEmpty", "other"],
   ];
   test.each(unknown.map((order) => [order.join(", "), order] as const))(

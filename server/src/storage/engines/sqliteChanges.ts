@@ -3,7 +3,7 @@
  * ids of the records that it changes.
  */
 import type { Database } from "bun:sqlite";
-import { closeSync, openSync, readSync } from "node:fs";
+import { openSync, readSync, statSync } from "node:fs";
 import type { ForeignChange } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 
@@ -19,10 +19,6 @@ export type Changes = {
   commit(): void;
   /** See `Engine`. */
   recordChanges(tx: Tx, ids: ReadonlySet<string>): Promise<void>;
-  /**
-   * Call it only after all connections are closed: if a process closes a file, it loses its POSIX locks on it, and those
-   * of SQLite are on a file that this closes.
-   */
   stop(): void;
 };
 
@@ -64,12 +60,13 @@ export function watchChanges(
   const selectAfter = writer.query<{ id: number; ids: string }, [number]>(
     `select "id", "ids" from "changes" where "id" > ? order by "id"`,
   );
-  const header = openSync(`${path}-shm`, "r");
-  const countCommits = () => commitsIn(header);
-  const own = ownCommits(writer);
+  const header = headerOf(`${path}-shm`);
+  const countCommits = () => (header === undefined ? undefined : commitsIn(header));
+  const own = ownCommits(writer, countCommits);
   let lastVersion = selectVersion.get()?.data_version;
   let lastCommits = countCommits();
-  let lastId = selectAfter.all(0).at(-1)?.id ?? 0;
+  let lastId =
+    writer.query<{ id: number | null }, []>(`select max("id") as "id" from "changes"`).get()?.id ?? 0;
 
   function poll(): void {
     const commits = countCommits();
@@ -90,10 +87,7 @@ export function watchChanges(
     begin: own.begin,
     commit: own.commit,
     recordChanges: async () => undefined,
-    stop() {
-      clearInterval(timer);
-      closeSync(header);
-    },
+    stop: () => clearInterval(timer),
   };
 }
 
@@ -107,10 +101,11 @@ const idsIn = (rows: readonly { ids: string }[]) =>
   rows.flatMap(({ ids }) => ids.split(" ")).filter((id) => id !== "");
 
 /**
- * Runs transactions and counts them. A transaction that has changed no row does not count, since SQLite commits nothing
- * then. It must never count too many: the server would take the commit of another program for its own.
+ * Runs transactions and counts those that SQLite commits. It commits nothing if no page has changed, even if rows were
+ * updated with what they had. It must never count too many: the server would take the commit of another program for its
+ * own. So both numbers must have changed; the count of all commits alone might show one of another program.
  */
-function ownCommits(writer: Database) {
+function ownCommits(writer: Database, countCommits: () => number | undefined) {
   const selectTotal = writer.query<{ total: number }, []>(`select total_changes() as "total"`);
   let totalBefore: number | undefined;
   let count = 0;
@@ -120,8 +115,9 @@ function ownCommits(writer: Database) {
       totalBefore = selectTotal.get()?.total;
     },
     commit() {
+      const before = countCommits(); // no other process can commit until this one has
       writer.run("commit");
-      if (selectTotal.get()?.total !== totalBefore) count += 1;
+      if (countCommits() !== before && selectTotal.get()?.total !== totalBefore) count += 1;
     },
     /** Returns the number of commits since the last call. */
     take(): number {
@@ -130,6 +126,26 @@ function ownCommits(writer: Database) {
       return taken;
     },
   };
+}
+
+/** The open headers by device and inode. */
+const headers = new Map<string, number>();
+
+/**
+ * Opens the index of a write-ahead log. It is never closed, and opened only once: if a process closes a file, it loses all
+ * its POSIX locks on it, and SQLite's locks are on this one. Returns undefined if it cannot be opened.
+ */
+function headerOf(path: string): number | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    const known = headers.get(`${dev} ${ino}`);
+    if (known !== undefined) return known;
+    const file = openSync(path, "r");
+    headers.set(`${dev} ${ino}`, file);
+    return file;
+  } catch {
+    return undefined;
+  }
 }
 
 const indexVersion = 3_007_000;
