@@ -360,6 +360,16 @@ test("if the session may disable only some keys of an identity, the others are c
   await page.getByText("Keys disabled: 1, not disabled: 1.").waitFor();
 });
 
+test("while it is not known what gives a key its permissions, they cannot be edited", async () => {
+  const { keyId } = await newKey({ permissions: ["a.read"] });
+  const page = await latchkey.visit(`/keys/${keyId}`);
+  const checks = [{ check: "found", passed: false, why: "The key waits for its first verification." }];
+  await page.route(/keys\.explain$/, (route) => route.fulfill({ json: { meta: {}, data: { checks } } }));
+  await more(page, "Edit roles and permissions");
+  await page.getByRole("dialog").getByText("They stay unchanged").waitFor();
+  await page.getByRole("dialog").getByText("waits for its first verification").waitFor();
+});
+
 test("roles and apis beyond the first 100 can be chosen, a filter that is not in its list is shown, and roles have pages", async () => {
   const page = await latchkey.visit("/keys?role=deleted_role");
   assert.equal(await page.getByLabel("Role").inputValue(), "deleted_role");

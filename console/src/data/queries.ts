@@ -79,11 +79,12 @@ export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(
 /**
  * Returns a mutation that calls a writing operation, and then refreshes everything that the page shows. If a call
  * fails and the user sends the same input again, both calls have the same Idempotency-Key, so the server writes once.
+ * After `reset`, the same input is another change.
  */
 export function useChange<N extends OperationName>(name: N, onDone?: (data: Data<N>) => void) {
   const client = useQueryClient();
   const [sent, setSent] = useState<{ text: string; key: string }>();
-  return useMutation({
+  const mutation = useMutation({
     mutationFn: (input: Input<N>) => {
       const text = JSON.stringify(input);
       const key = sent?.text === text ? sent.key : randomId();
@@ -96,6 +97,11 @@ export function useChange<N extends OperationName>(name: N, onDone?: (data: Data
       return client.invalidateQueries(); // the change stays in progress until the page shows its effect
     },
   });
+  const reset = () => {
+    setSent(undefined);
+    mutation.reset();
+  };
+  return { ...mutation, reset };
 }
 
 /** Returns a random id. Browsers have `crypto.randomUUID` only over HTTPS and on localhost. */

@@ -10,9 +10,11 @@ type Props = {
 };
 
 /** A field for choosing an api. If the apis cannot be listed, the user types an id. */
-export function ApiField({ apis: { data = [], error: unread }, ...field }: Props) {
-  if (unread === null) {
-    return <SelectField label="API" {...field} options={data.map(({ id, name }) => [id, name] as const)} />;
+export function ApiField({ apis: { data, error: unread }, ...field }: Props) {
+  if (data !== undefined || unread === null) {
+    return (
+      <SelectField label="API" {...field} options={(data ?? []).map(({ id, name }) => [id, name] as const)} />
+    );
   }
   return (
     <>

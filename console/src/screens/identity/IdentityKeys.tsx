@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Item } from "../../data/api.ts";
 import { useOperation } from "../../data/queries.ts";
+import { isHeld, useSession } from "../../data/session.ts";
 import { Button } from "../../parts/Button.tsx";
 import { ChangeButton } from "../../parts/ChangeButton.tsx";
 import { Confirmation } from "../../parts/ConfirmDialog.tsx";
@@ -107,6 +108,7 @@ type DialogProps = { id: string; externalId: string; onClose(): void };
 
 function DisableAllDialog({ id, externalId, onClose }: DialogProps) {
   const disable = useDisableAll(id, onClose);
+  const readsAll = isHeld(useSession(), "api.*.read_key");
   return (
     <Confirmation
       title="Disable all keys of this identity?"
@@ -117,7 +119,10 @@ function DisableAllDialog({ id, externalId, onClose }: DialogProps) {
       error={disable.error}
       onConfirm={disable.mutate}
     >
-      <p>Every request with one of its keys, in any api, is refused until the key is enabled again.</p>
+      <p>Every request with one of its keys is refused until the key is enabled again.</p>
+      {readsAll ? null : (
+        <p>Keys of apis that this session may not read are not listed here, and stay enabled.</p>
+      )}
     </Confirmation>
   );
 }

@@ -29,8 +29,11 @@ async function readGrants({ keyId, permissions = [] }: Key, signal: AbortSignal)
   for (const slugs of queriesOf(permissions)) {
     const query = slugs.join(" OR ");
     const { checks } = (await call("keys.explain", { keyId, permissions: query }, { signal })).data;
-    const granted = checks.flatMap((one) => (one.check === "permissions" ? one.granted : []));
-    grants.push(...granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
+    const check = checks.find((one) => one.check === "permissions");
+    // a key that waits for its first verification is refused before its permissions are looked at
+    if (check === undefined)
+      throw new Error(checks.find(({ passed }) => !passed)?.why ?? "It is not known what gives them.");
+    grants.push(...check.granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
   }
   return grants;
 }

@@ -67,7 +67,7 @@ export function KeyFilters() {
     <div className="filters">
       <SearchField label="Name or start of the key" {...type("search")} />
       <SearchField label="Owner" {...type("identity")} />
-      {apis.error === null ? (
+      {apis.data !== undefined || apis.error === null ? (
         <SelectField
           label="API"
           {...choose("apiId")}
@@ -76,7 +76,7 @@ export function KeyFilters() {
       ) : (
         <SearchField label="API id" {...type("apiId")} />
       )}
-      {roles.error === null ? (
+      {roles.data !== undefined || roles.error === null ? (
         <SelectField
           label="Role"
           {...choose("role")}

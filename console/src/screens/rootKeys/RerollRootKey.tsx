@@ -1,16 +1,20 @@
 import { useState } from "react";
 import { useChange } from "../../data/queries.ts";
+import { useSession } from "../../data/session.ts";
 import { minuteMs } from "../../data/time.ts";
 import { FormDialog, SecretDialog } from "../../parts/Dialog.tsx";
 import { SelectField } from "../../parts/fields.tsx";
 import { overlaps } from "../../parts/overlaps.ts";
 
-const options = [...overlaps, [String(minuteMs), "1 minute"]] as const;
+const oneMinute = [String(minuteMs), "1 minute"] as const;
 
 /**
- * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while.
+ * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while: if
+ * it is that of this session, long enough to store the new one before the session ends.
  */
 export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
+  const isOwn = keyId === useSession().rootKeyId;
+  const options = isOwn ? overlaps : [...overlaps, oneMinute];
   const [expiration, setExpiration] = useState<string>(overlaps[0][0]);
   const [secret, setSecret] = useState<string>();
   const reroll = useChange("rootKeys.rerollKey", ({ key }) => setSecret(key));

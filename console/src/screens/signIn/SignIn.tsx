@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { flawAt } from "../../data/errors.ts";
 import { type Session, signIn } from "../../data/session.ts";
+import { Button } from "../../parts/Button.tsx";
 import { Dialog } from "../../parts/Dialog.tsx";
 import { TextField } from "../../parts/fields.tsx";
 import { Problem } from "../../parts/Problem.tsx";
@@ -32,6 +33,7 @@ export function SignInAgain({ onSignedIn, onLeave }: Props & { onLeave(): void }
     <Dialog title="The session has ended" onClose={onLeave} dismissible={false}>
       <p className="soft">Sign in again to continue. What you typed is still there.</p>
       <SignInForm onSignedIn={onSignedIn} />
+      <Button onClick={onLeave}>Leave</Button>
     </Dialog>
   );
 }
