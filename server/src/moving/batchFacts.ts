@@ -199,13 +199,14 @@ type Texts = { workspaceId: string; values: readonly string[]; within: string };
  */
 const findByText = byType((type) =>
   (uniqueColumns[type] ?? []).map(({ column, within }) => {
-    const ofWorkspace = within === undefined ? sql.ref("workspaceId") : unindexed("workspaceId");
+    const ofWorkspace = (db: Db) =>
+      within === undefined ? sql.ref("workspaceId") : unindexed(db, "workspaceId");
     return prepared(
       (db, { workspaceId, values, within: container }: Texts): CompiledQuery<Row> =>
         sql<Row>`select "id", "workspaceId", ${sql.ref(column)} as "value",
           ${type === "key" ? sql.ref("subjectId") : sql`null`} as "subjectId"
           from ${sql.table(storedIn[type].table)}
-          where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and ${ofWorkspace} = ${workspaceId}`}
+          where ${isIn(column, values)} ${type === "rootKey" ? sql`` : sql`and ${ofWorkspace(db)} = ${workspaceId}`}
           ${within === undefined ? sql`` : sql`and ${sql.ref(within)} = ${container}`}`.compile(db),
     );
   }),

@@ -100,13 +100,14 @@ const withoutIndex: readonly StoredType[] = ["override", "movement"];
 
 function selectorOf(type: StoredType) {
   const { table } = storedIn[type];
-  const ofWorkspace = withoutIndex.includes(type) ? unindexed("workspaceId") : sql.ref("workspaceId");
+  const ofWorkspace = (db: Db) =>
+    withoutIndex.includes(type) ? unindexed(db, "workspaceId") : sql.ref("workspaceId");
   const columns = columnsOf(type).map((name) =>
     type === "key" && name === "identityId" ? identityOfKey : sql.ref(name),
   );
   return prepared(
     (db, { workspaceId, afterId, limit, ids }: Page): CompiledQuery<Row> =>
-      sql<Row>`select ${sql.join(columns)} from ${sql.table(table)} where ${ofWorkspace} = ${workspaceId}
+      sql<Row>`select ${sql.join(columns)} from ${sql.table(table)} where ${ofWorkspace(db)} = ${workspaceId}
         ${live[type] ?? sql``}
         ${afterId === undefined ? sql`` : sql`and "id" > ${afterId}`}
         ${ids === undefined ? sql`` : sql`and ${isIn("id", ids)}`}

@@ -153,9 +153,10 @@ export function isIn(column: string, list: readonly string[]): Expression<SqlBoo
 }
 
 /**
- * The column, written so that SQLite uses no index of it. Beside a list of ids or a range of them, SQLite would take the
- * index of the workspace for as good, and read the whole workspace.
+ * The column, for SQLite written so that it uses no index of it. Beside a list of ids or a range of them, SQLite would take
+ * the index of the workspace for as good, and read the whole workspace. PostgreSQL knows better, by its statistics.
  */
-export function unindexed(column: string): Expression<string> {
-  return sql<string>`${sql.ref(column)} || ''`;
+export function unindexed(db: Db, column: string): Expression<string> {
+  const isPostgres = db.getExecutor().adapter instanceof PostgresAdapter;
+  return isPostgres ? sql.ref<string>(column) : sql<string>`${sql.ref(column)} || ''`;
 }

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { engines } from "../../../test/harness.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
+import { watchStatements } from "../../../test/statements.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -54,6 +55,25 @@ describe.each(engines)("on $name,", (engine) => {
       if (own > 0) expect((await space.data("keys.getKey", { keyId })).credits.remaining).toBe(470);
     },
   );
+
+  test("holds that expired before the next spend come back a thousand at a time, so that nobody waits for all of them", async () => {
+    const count = 2_100;
+    await identityWith({ credits: { remaining: count } });
+    const { key } = await keyOf();
+    for (let made = 0; made < count; made += 100) {
+      await Promise.all(Array.from({ length: 100 }, () => reserve(1)));
+    }
+    expect(await left()).toBe(0);
+    server.clock.advance(hourMs);
+    const handled: number[] = [];
+    watchStatements(server.services.engine, ({ sql, parameters }) => {
+      if (/"hold(s|Parts)"/.test(sql)) handled.push(heldIn(parameters));
+    });
+    expect((await space.data("keys.verifyKey", { key })).code).toBe("VALID");
+    expect(Math.max(...handled)).toBeLessThanOrEqual(1_000);
+    expect(handled.reduce((sum, one) => sum + one)).toBeGreaterThanOrEqual(3 * count); // deleted, locked, ended
+    expect(await left()).toBe(count - 1);
+  });
 
   test("a hold that a fast clock charged at its expiry is settled in full, whatever the right clock says", async () => {
     await identityWith({ credits: { remaining: 100 } });
@@ -222,3 +242,8 @@ describe.each(engines)("on $name,", (engine) => {
     expect(await space.flaws("quotas.adjust", { ...quota, change: 10 ** 15 })).toEqual(["body.change"]);
   });
 });
+
+/** How many holds a statement names. */
+function heldIn(parameters: readonly unknown[]): number {
+  return Math.max(...parameters.map((value) => String(value).split("hold_").length - 1));
+}

@@ -1,11 +1,11 @@
 import { type Account, accountAt, giveBack, type OwnerKind } from "../../domain/accounts.ts";
 import { type Outlook, outlookOf, type Return } from "../../domain/outlooks.ts";
 import type { Quota } from "../../domain/quotas.ts";
-import { inByteOrder } from "../batches.ts";
+import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 import { parseStored } from "../storedJson.ts";
-import { deleteExpiredParts, firstExpiryOf, listExpiredParts, listOpenParts, noteExpired } from "./holds.ts";
+import { deleteParts, expiredParts, firstExpiryOf, listOpenParts, noteExpired } from "./holds.ts";
 import { insertMovements, type Movement } from "./movements.ts";
 
 type Part = Schema["holdParts"];
@@ -57,8 +57,8 @@ export async function lockAccounts(
     const stored = accountOf(row, byId.get(row.id)?.kind ?? "key");
     const isDue = row.nextHoldExpiryMs !== null && row.nextHoldExpiryMs <= book.nowMs;
     const due = isDue ? await takeExpiredParts(tx, row, book.nowMs) : [];
-    const current = withoutExpiredHolds(stored, due, book);
-    expired.push(...due);
+    const current = await withoutExpiredHolds(stored, due, book);
+    for (const part of due) expired.push(part);
     book.set(current);
     if (isSame(stored, current)) book.changed.delete(current.id);
     else book.movements.push(...resetsBetween(stored, current));
@@ -78,8 +78,12 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
     const stored = accountOf(row, kinds.get(row.id) ?? "key");
     const isDue = row.nextHoldExpiryMs !== null && row.nextHoldExpiryMs <= nowMs;
     const owner = { workspaceId: row.workspaceId, ownerId: row.id };
-    const expired = isDue ? await listExpiredParts(db, { ...owner, nowMs }) : [];
-    return accountAt(expired.reduce(afterExpiry, stored), nowMs);
+    let current = stored;
+    if (isDue) {
+      for await (const parts of expiredParts(db, { ...owner, nowMs }))
+        current = parts.reduce(afterExpiry, current);
+    }
+    return accountAt(current, nowMs);
   });
   const byId = new Map((await Promise.all(accounts)).map((account) => [account.id, account]));
   return ids.flatMap((id) => byId.get(id) ?? []);
@@ -132,20 +136,30 @@ function openBook(nowMs: number): AccountBook {
 /** Deletes this owner's parts of expired holds, and returns the deleted parts. */
 async function takeExpiredParts(tx: Tx, { workspaceId, id }: Key, nowMs: number): Promise<Part[]> {
   const owner = { workspaceId, ownerId: id };
-  const expired = await listExpiredParts(tx, { ...owner, nowMs });
-  await deleteExpiredParts(tx, { ...owner, nowMs });
+  const expired: Part[] = [];
+  for await (const parts of expiredParts(tx, { ...owner, nowMs })) {
+    await deleteParts(tx, { ...owner, holdIds: parts.map(({ holdId }) => holdId) });
+    for (const part of parts) expired.push(part);
+  }
   await setNextExpiry(tx, { workspaceId, id, atMs: await firstExpiryOf(tx, owner) });
   return expired;
 }
 
 /** Returns the account at `book.nowMs`, after the expiry of these holds, and adds the expiries to the ledger. */
-function withoutExpiredHolds(stored: Account, expired: readonly Part[], book: AccountBook): Account {
+async function withoutExpiredHolds(
+  stored: Account,
+  expired: readonly Part[],
+  book: AccountBook,
+): Promise<Account> {
   let current = stored;
-  for (const part of expired) {
-    current = afterExpiry(current, part);
-    const amount = part.onExpiry === "release" ? part.units : 0;
-    book.movements.push({ ...movementOf(current, "expire", part.quota), amount, reason: part.holdId });
-  }
+  await inBatches(expired, async (parts) => {
+    for (const part of parts) {
+      current = afterExpiry(current, part);
+      const amount = part.onExpiry === "release" ? part.units : 0;
+      book.movements.push({ ...movementOf(current, "expire", part.quota), amount, reason: part.holdId });
+    }
+    return [];
+  });
   return accountAt(current, book.nowMs);
 }
 

@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from "kysely";
-import { inByteOrder } from "../batches.ts";
+import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
 
@@ -128,8 +128,6 @@ const takePart = prepared((db, key: OwnerKey & { holdId: string }) =>
     .compile(),
 );
 
-type Expired = OwnerKey & { nowMs: number };
-
 /**
  * Stores that these holds have expired, so that a node whose clock is behind does not treat them as open. Locks the
  * rows in the order of their ids, so that it cannot deadlock with a transaction that does the same for another owner.
@@ -139,14 +137,13 @@ export async function noteExpired(
   expired: readonly { workspaceId: string; holdId: string }[],
   nowMs: number,
 ): Promise<void> {
-  const byWorkspace = new Map<string, string[]>();
-  for (const { workspaceId, holdId } of expired) {
-    byWorkspace.set(workspaceId, [...(byWorkspace.get(workspaceId) ?? []), holdId]);
-  }
+  const byWorkspace = Map.groupBy(expired, ({ workspaceId }) => workspaceId);
   for (const workspaceId of inByteOrder([...byWorkspace.keys()])) {
-    const ids = byWorkspace.get(workspaceId) ?? [];
-    await lockOpen(tx, { workspaceId, ids });
-    await setExpired(tx, { workspaceId, ids, nowMs });
+    const ids = inByteOrder((byWorkspace.get(workspaceId) ?? []).map(({ holdId }) => holdId));
+    await inBatches(ids, async (ids) => {
+      await lockOpen(tx, { workspaceId, ids });
+      return setExpired(tx, { workspaceId, ids, nowMs });
+    });
   }
 }
 
@@ -174,15 +171,36 @@ const setExpired = prepared((db, { workspaceId, ids, nowMs }: HoldKeys & { nowMs
     .compile(),
 );
 
-export const listExpiredParts = prepared((db, args: Expired) =>
+/** How many parts are read at once, so that the other requests do not wait until all are read. */
+const partsAtOnce = 1_000;
+
+/** Reads an owner's parts of expired holds, in the order of their expiry. Yields them in lists. */
+export async function* expiredParts(db: Db, owner: OwnerKey & { nowMs: number }): AsyncGenerator<Part[]> {
+  let [afterMs, afterId] = [-1, ""];
+  for (;;) {
+    const parts = await selectExpired(db, { ...owner, afterMs, afterId, limit: partsAtOnce });
+    const last = parts.at(-1);
+    if (last !== undefined) yield parts;
+    if (last === undefined || parts.length < partsAtOnce) return;
+    [afterMs, afterId] = [last.expiresAtMs, last.holdId];
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+type Expired = OwnerKey & { nowMs: number; afterMs: number; afterId: string; limit: number };
+
+const selectExpired = prepared((db, args: Expired) =>
   db
     .selectFrom("holdParts")
     .select(partColumns)
     .where("workspaceId", "=", args.workspaceId)
     .where("ownerId", "=", args.ownerId)
     .where("expiresAtMs", "<=", args.nowMs)
+    .where("expiresAtMs", ">=", args.afterMs)
+    .where((eb) => eb.or([eb("expiresAtMs", ">", args.afterMs), eb("holdId", ">", args.afterId)]))
     .orderBy("expiresAtMs")
     .orderBy("holdId")
+    .limit(args.limit)
     .compile(),
 );
 
@@ -198,12 +216,12 @@ export const listOpenParts = prepared((db, args: OwnerKey & { limit: number }) =
     .compile(),
 );
 
-export const deleteExpiredParts = prepared((db, args: Expired) =>
+export const deleteParts = prepared((db, args: OwnerKey & { holdIds: readonly string[] }) =>
   db
     .deleteFrom("holdParts")
     .where("workspaceId", "=", args.workspaceId)
     .where("ownerId", "=", args.ownerId)
-    .where("expiresAtMs", "<=", args.nowMs)
+    .where(isIn("holdId", args.holdIds))
     .compile(),
 );
 
