@@ -30,7 +30,7 @@ async function readGrants({ keyId, permissions = [] }: Key, signal: AbortSignal)
     const query = slugs.join(" OR ");
     const { checks } = (await call("keys.explain", { keyId, permissions: query }, { signal })).data;
     const check = checks.find((one) => one.check === "permissions");
-    // a key that waits for its first verification is refused before its permissions are looked at
+    // a key that waits for its first verification is refused before its permissions are checked
     if (check === undefined)
       throw new Error(checks.find(({ passed }) => !passed)?.why ?? "It is not known what gives them.");
     grants.push(...check.granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
