@@ -24,6 +24,6 @@ export const listRoles = operation({
       bytesOf: ({ permissionCount }) => permissionCount * bytesOfPermission,
       load: async (some) => (await withPermissions(slow, caller.workspaceId, some)).map(roleResponse),
     });
-    return { nextAfterId: readUntilId, ...page };
+    return { ...page, nextAfterId: page.nextAfterId ?? readUntilId };
   },
 });
