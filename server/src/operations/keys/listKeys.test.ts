@@ -54,6 +54,25 @@ describe.each(engines)("on $name,", (engine) => {
     await space.data("keys.verifyKey", { key });
   };
 
+  test.each(["first", "second", "third"])(
+    "a list goes on if the %s key of a page is deleted while the page is read",
+    async (place) => {
+      const ids: string[] = [];
+      for (let made = 0; made < 5; made += 1) ids.push((await create()).keyId);
+      const gone = itemAt(ids, ["first", "second", "third"].indexOf(place));
+      const executor = server.services.engine.slow.getExecutor();
+      const { executeQuery } = executor;
+      executor.executeQuery = (async (query: CompiledQuery) => {
+        if (!query.parameters.some((value) => String(value).includes(gone)))
+          return executeQuery.call(executor, query);
+        executor.executeQuery = executeQuery;
+        await space.data("keys.deleteKey", { keyId: gone });
+        return executeQuery.call(executor, query);
+      }) as typeof executeQuery;
+      expect(await walk({ limit: 2 })).toEqual(ids.filter((id) => id !== gone));
+    },
+  );
+
   test("keys of all apis are listed with their api, in the form in which getKey returns them", async () => {
     const one = await create({ name: "first", externalId: "user_1", credits: { remaining: 5 } });
     const two = await create({ apiId: otherApiId, enabled: false, expires: 1 });

@@ -94,7 +94,9 @@ export const listKeys = operation({
         return keys.map((one) => ({ ...keyResponse(one, lastUses.get(one.id)), apiId: one.apiId }));
       },
     });
-    const last = found.find(({ id }) => id === page.nextAfterId) ?? readUntil;
+    // if a key was deleted since it was found, the page may have all others, although more follow
+    const readLast = found.length > limit ? found.at(-1) : readUntil;
+    const last = found.find(({ id }) => id === page.nextAfterId) ?? readLast;
     return { ...page, nextAfterId: last && (by === undefined ? last.id : { by, ...last }) };
   },
 });

@@ -152,11 +152,15 @@ const indexVersion = 3_007_000;
 
 /**
  * Reads the number of commits by all processes from the header of the index of SQLite's write-ahead log:
- * https://sqlite.org/walformat.html. It is undefined if the header is not as described there.
+ * https://sqlite.org/walformat.html. It is undefined if the header cannot be read, or is not as described there.
  */
 function commitsIn(file: number): number | undefined {
   const header = new Uint32Array(3); // in the byte order of the machine
-  const bytes = readSync(file, header, 0, header.byteLength, 0);
-  const [version, , commits] = header;
-  return bytes === header.byteLength && version === indexVersion ? commits : undefined;
+  try {
+    const bytes = readSync(file, header, 0, header.byteLength, 0);
+    const [version, , commits] = header;
+    return bytes === header.byteLength && version === indexVersion ? commits : undefined;
+  } catch {
+    return undefined;
+  }
 }
