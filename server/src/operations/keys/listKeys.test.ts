@@ -63,8 +63,9 @@ describe.each(engines)("on $name,", (engine) => {
       const executor = server.services.engine.slow.getExecutor();
       const { executeQuery } = executor;
       executor.executeQuery = (async (query: CompiledQuery) => {
-        if (!query.parameters.some((value) => String(value).includes(gone)))
-          return executeQuery.call(executor, query);
+        // the keys are found before, and their details are read by this statement
+        const readsDetails = query.sql.includes("directCount") && String(query.parameters).includes(gone);
+        if (!readsDetails) return executeQuery.call(executor, query);
         executor.executeQuery = executeQuery;
         await space.data("keys.deleteKey", { keyId: gone });
         return executeQuery.call(executor, query);
