@@ -3,8 +3,9 @@ import type { Certain } from "./domain/certain.ts";
 
 /** What a parser returns if only Zod can tell whether a value is valid. */
 const undecided = Symbol("undecided");
-/** Returns the parsed value if the value is certainly valid; `undecided` says nothing. */
+/** Returns the parsed value if it is certainly valid, and `undecided` if Zod must decide. */
 type Parser = (value: unknown) => unknown;
+const never: Parser = () => undecided;
 
 const parsers = new WeakMap<z.ZodType, Parser>();
 
@@ -16,7 +17,7 @@ const parsers = new WeakMap<z.ZodType, Parser>();
 export function parsePlain(schema: z.ZodType, value: unknown): object | undefined {
   let parse = parsers.get(schema);
   if (parse === undefined) {
-    parse = parserOf(schema) ?? (() => undecided);
+    parse = parserOf(schema) ?? never;
     parsers.set(schema, parse);
   }
   const parsed = parse(value);
@@ -142,8 +143,6 @@ function arrayParser({ element, checks = [] }: Def): Parser | undefined {
 
 /** A field of an object. `omitted` is what an object without the field gets: the default, `undefined`, or `undecided`. */
 type Field = { name: string; parse: Parser; omitted: unknown };
-
-const never: Parser = () => undecided;
 
 function objectParser({ shape = {}, catchall, checks = [] }: Def): Parser | undefined {
   const isStrict = catchall !== undefined && defOf(catchall).type === "never";
