@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { directCall } from "../../../test/directCall.ts";
 import { checkOf, explaining, failedOf } from "../../../test/explaining.ts";
 import { engines } from "../../../test/harness.ts";
-import { run } from "../../run.ts";
+import { type Call, run } from "../../run.ts";
 import { setWorkspaceEnabled } from "../../storage/queries/workspaces.ts";
 import { explain } from "./explain.ts";
 
@@ -49,19 +50,8 @@ describe.each(engines)("on $name,", (engine) => {
     test("FORBIDDEN of a disabled workspace, with the command that enables it", async () => {
       const { key } = await createKey();
       await server.services.engine.transaction((tx) => setWorkspaceEnabled(tx, space.id, false));
-      const { data } = await run(server.services, explain, {
-        caller: { workspaceId: space.id, rootKeyId: "root_1", permissions: new Set(["*"]) },
-        requestId: "req_1",
-        via: undefined,
-        remoteAddress: () => "127.0.0.1",
-        auditsNothing: () => undefined,
-        userAgent: () => undefined,
-        idempotency: () => undefined,
-        note: () => undefined,
-        admitEntries: (_, work) => work(),
-        refuseEntry: () => expect.unreachable(),
-        body: () => ({ key }),
-      });
+      const call: Call = { ...directCall(space.id, { key }), admitEntries: (_, work) => work() };
+      const { data } = await run(server.services, explain, call);
       expect(data).toMatchObject({ verdict: { valid: false, code: "FORBIDDEN" } });
       expect(failedOf(data)).toEqual([
         {

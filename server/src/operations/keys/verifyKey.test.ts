@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { directCall } from "../../../test/directCall.ts";
 import { engines } from "../../../test/harness.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
 import { makeWorkspace, nested } from "../../../test/workspace.ts";
@@ -111,28 +112,10 @@ describe.each(engines)("on $name,", (engine) => {
   test("a key of a disabled workspace is FORBIDDEN, whatever else is wrong with it, and spends nothing", async () => {
     const subjects = await Promise.all(combinations.map(subjectOf));
     await server.services.engine.transaction((tx) => setWorkspaceEnabled(tx, space.id, false));
-    const unexpected = () => {
-      throw new Error("This is not a batch.");
-    };
-    const caller = { workspaceId: space.id, rootKeyId: "root_1", permissions: new Set(["*"]) };
-    const call = {
-      caller,
-      requestId: "req_1",
-      remoteAddress: () => "127.0.0.1",
-      auditsNothing: () => undefined,
-      userAgent: () => undefined,
-      idempotency: () => undefined,
-      via: undefined,
-      note: () => undefined,
-      admitEntries: () => unexpected(),
-      refuseEntry: () => unexpected(),
-    };
     for (const { keyId, key, left } of subjects) {
       const before = await left();
-      const { data } = await run(server.services, verifyKey, {
-        ...call,
-        body: () => ({ key, permissions: "documents.read" }),
-      });
+      const call = directCall(space.id, { key, permissions: "documents.read" });
+      const { data } = await run(server.services, verifyKey, call);
       expect(data).toMatchObject({ valid: false, code: "FORBIDDEN", keyId });
       expect(await left()).toEqual(before);
     }

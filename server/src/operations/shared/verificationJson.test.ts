@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { directCall } from "../../../test/directCall.ts";
 import { engines } from "../../../test/harness.ts";
 import { testServer, testWorkspace } from "../../../test/setUp.ts";
-import { type Call, run } from "../../run.ts";
+import { run } from "../../run.ts";
 import { verifyKey } from "../keys/verifyKey.ts";
 
 const limit = { limit: 3, duration: 60_000, autoApply: true };
@@ -17,20 +18,7 @@ describe.each(engines)("on $name,", (engine) => {
 
   /** Verifies the key, and expects the JSON that would be sent to be equal to `JSON.stringify` of the response. */
   async function verify(key: string, more: object = {}): Promise<string> {
-    const call: Call = {
-      caller: { workspaceId: space.id, rootKeyId: "root_1", permissions: new Set(["*"]) },
-      requestId: "req_1",
-      via: undefined,
-      remoteAddress: () => "127.0.0.1",
-      auditsNothing: () => undefined,
-      userAgent: () => undefined,
-      idempotency: () => undefined,
-      note: () => undefined,
-      admitEntries: () => expect.unreachable(),
-      refuseEntry: () => expect.unreachable(),
-      body: () => ({ key, ...more }),
-    };
-    const { data, written } = await run(server.services, verifyKey, call);
+    const { data, written } = await run(server.services, verifyKey, directCall(space.id, { key, ...more }));
     const json = written?.json() ?? "";
     expect(json).toBe(JSON.stringify(data));
     return json;
