@@ -264,12 +264,12 @@ function usageOf(config: Config, { nowMs, monotonicMs }: Surroundings, metrics: 
   );
   metrics.counter(
     "latchkey_usage_tags_dropped_total",
-    "Tags that were left out of usage events, since their workspace sent too many.",
+    "Tags that were left out of usage events, because their workspace sent too many characters of tags within half a second.",
     () => dropped().tags,
   );
   metrics.counter(
     "latchkey_usage_events_evicted_total",
-    "Stored usage events that were deleted to stay within USAGE_MAX_BYTES.",
+    "Usage events that were deleted from the database to stay within USAGE_MAX_BYTES.",
     () => dropped().evicted,
   );
   return usage;

@@ -28,7 +28,13 @@ import { exportUsage } from "./cli/usage.ts";
 import { why } from "./cli/why.ts";
 import { type RunningServer, startServer } from "./compose.ts";
 import { readConfig, refuseSplitCounters } from "./config/read.ts";
-import { givenHmacSecret, givenRecoveryKey, givenRootKey, givenUpstreamRootKey } from "./config/secrets.ts";
+import {
+  givenHmacSecret,
+  givenRecoveryKey,
+  givenRootKey,
+  givenUpstreamRootKey,
+  recoveryKeyIn,
+} from "./config/secrets.ts";
 import { type Config, ConfigError } from "./config/settings.ts";
 import { describeConfig } from "./config/shown.ts";
 import { unknownSettings } from "./config/unknown.ts";
@@ -242,8 +248,11 @@ async function showImportStatus(config: Config, words: readonly string[]): Promi
 
 function sealingOf(config: Config): Sealing {
   const key = givenRecoveryKey(config);
-  if (key === undefined) return { recovery: undefined, fingerprint: undefined, recoveryWith };
-  return { recovery: recoveryWith(key), fingerprint: recoveryKeyFingerprint(key), recoveryWith };
+  return {
+    recovery: key === undefined ? undefined : recoveryWith(key),
+    fingerprint: key === undefined ? undefined : recoveryKeyFingerprint(key),
+    oldRecovery: (file) => recoveryWith(recoveryKeyIn(file, "--old-recovery-key")),
+  };
 }
 
 async function copyFrom(config: Config, words: readonly string[]): Promise<number> {

@@ -116,7 +116,11 @@ const propagationName = "latchkey_change_propagation_seconds";
 const durationName = "http_server_request_duration_seconds";
 
 function renderRequests(requests: Requests): string[] {
-  const lines = head(durationName, "Time from the arrival of a request's head to its response.", "histogram");
+  const lines = head(
+    durationName,
+    "Time from the arrival of a request's head until its response is ready to be sent.",
+    "histogram",
+  );
   for (const [method, ofMethod] of requests) {
     for (const [operation, ofOperation] of ofMethod) {
       for (const [status, series] of ofOperation) {

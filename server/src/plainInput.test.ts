@@ -49,7 +49,7 @@ const usual: [name: string, input: object][] = [
   ["keys.updateKey", { keyId: "key_1", enabled: false, expires: null, credits: { remaining: null } }],
 ];
 
-/** Generates values that have the form of this one, with some parts removed, repeated, added or changed to any value. */
+/** Generates values like this one, with some parts removed, repeated, added or changed to any value. */
 function variantsOf(value: unknown): fc.Arbitrary<unknown> {
   const variant = Array.isArray(value)
     ? fc

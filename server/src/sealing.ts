@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
-import { ConfigError } from "./config/settings.ts";
 import type { Recovery } from "./services.ts";
 
 const algorithm = "aes-256-gcm";
@@ -7,12 +6,11 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Returns functions that encrypt (seal) and decrypt (open) with this recovery key. Errors: `ConfigError` if it is not
- * 32 bytes in base64 or base64url.
+ * Returns functions that encrypt (seal) and decrypt (open) with this recovery key: 32 bytes in base64 or base64url.
  */
 export function recoveryWith(recoveryKey: string): Recovery {
   const key = Buffer.from(recoveryKey, "base64");
-  if (key.byteLength !== 32) throw new ConfigError("RECOVERY_KEY must be 32 bytes in base64.");
+  if (key.byteLength !== 32) throw new Error("A recovery key must be 32 bytes in base64.");
   return {
     seal: (text) => seal(key, text),
     open(sealed) {

@@ -14,8 +14,8 @@ type Props = {
 };
 
 /**
- * A dialog. It is open whenever it is rendered, so closing it discards what was typed. If the parent holds an error, the
- * error stays until the parent resets it.
+ * A dialog. It is open whenever it is rendered, so closing it discards what was typed. If the parent holds an error, it
+ * stays until the parent resets it.
  */
 export function Dialog({ title, onClose, wide, dismissible = true, children }: Props) {
   return (

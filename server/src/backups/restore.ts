@@ -3,7 +3,7 @@ import { chmod, copyFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Contents, flawOfUsage, inspectRecords } from "../storage/engines/inspect.ts";
 import { createFolder, flushFolder } from "../storage/folder.ts";
-import { flushed, reasonOf } from "./writeBackup.ts";
+import { fileErrorText, flushed } from "./writeBackup.ts";
 
 /** A backup cannot be restored. The message tells the operator why and what to do. */
 export class RestoreError extends Error {}
@@ -73,7 +73,7 @@ export async function restoreTo(target: string, { path, hasUsage }: Backup): Pro
     for (const suffix of copied) await rename(unfinished + suffix, target + suffix);
     flushFolder(dirname(target));
   } catch (error) {
-    throw new RestoreError(`${basename(path)} could not be restored to ${target}: ${reasonOf(error)}.`);
+    throw new RestoreError(`${basename(path)} could not be restored to ${target}: ${fileErrorText(error)}.`);
   } finally {
     for (const suffix of suffixes) await rm(unfinished + suffix, { force: true });
   }

@@ -2,7 +2,13 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { rename, rm, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createFolder, flushFolder } from "../storage/folder.ts";
-import { type BackupSource, backupFiles, reasonOf, removeUnfinished, writeBackup } from "./writeBackup.ts";
+import {
+  type BackupSource,
+  backupFiles,
+  fileErrorText,
+  removeUnfinished,
+  writeBackup,
+} from "./writeBackup.ts";
 
 export type ScheduleOptions = {
   /** the database file */
@@ -74,7 +80,7 @@ async function backUpNow(options: ScheduleOptions, nowMs: number): Promise<void>
     await prune(options, basename(folder));
   } catch (error) {
     await removeBackup(options, basename(unfinished)).catch(() => undefined);
-    onFailed({ folder, message: reasonOf(error) });
+    onFailed({ folder, message: fileErrorText(error) });
   }
 }
 

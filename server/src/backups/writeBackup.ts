@@ -65,7 +65,7 @@ export async function flushed(path: string): Promise<void> {
 }
 
 /** Returns the message of an error of SQLite or of the operating system. */
-export function reasonOf(error: unknown): string {
+export function fileErrorText(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;
 }

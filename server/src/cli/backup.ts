@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import {
   type BackupSource,
   backupFiles,
-  reasonOf,
+  fileErrorText,
   removeUnfinished,
   writeBackup,
 } from "../backups/writeBackup.ts";
@@ -42,7 +42,7 @@ export async function backUp(source: BackupSource, folder: string): Promise<stri
   try {
     await writeBackup(source, folder);
   } catch (error) {
-    throw new CommandError(`The backup could not be written to ${folder}: ${reasonOf(error)}.`);
+    throw new CommandError(`The backup could not be written to ${folder}: ${fileErrorText(error)}.`);
   } finally {
     stopListening();
   }

@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import type { Header } from "../moving/format.ts";
 import {
   emptyReport,
@@ -71,7 +71,8 @@ export function importFlags(words: readonly string[]): ImportFlags {
 export type Sealing = {
   recovery: Recovery | undefined;
   fingerprint: string | undefined;
-  recoveryWith(recoveryKey: string): Recovery;
+  /** Reads the recovery key of another server from this file. Errors: `ConfigError` if the file has none. */
+  oldRecovery(file: string): Recovery;
 };
 
 /**
@@ -93,17 +94,18 @@ export async function openImport(file: string): Promise<OpenDocument> {
 /**
  * Returns a function that takes an encrypted recoverable key from a document and encrypts it for this server. The
  * function returns null if the key is to be imported as not recoverable, and `undefined` if the key cannot be
- * decrypted. Errors: `CommandError` if this server does not have the recovery key of the document.
+ * decrypted. Errors: `CommandError` if this server does not have the recovery key of the document; `ConfigError` if the
+ * file of the old recovery key has none.
  */
 export function resealingFor(header: Header, flags: ImportFlags, sealing: Sealing): ImportOptions["reseal"] {
-  const { recovery, fingerprint, recoveryWith } = sealing;
+  const { recovery, fingerprint } = sealing;
   if (flags.dropSealed) return () => null;
   if (flags.oldRecoveryKey !== undefined) {
     if (recovery === undefined)
       throw new CommandError(
         "RECOVERY_KEY is not set, so the recoverable keys of the document cannot be encrypted. Set it to the recovery key of the server that you import into.",
       );
-    const old = recoveryWith(readFileSync(flags.oldRecoveryKey, "utf8").trim());
+    const old = sealing.oldRecovery(flags.oldRecoveryKey);
     return (sealed) => {
       const key = old.open(sealed);
       return key === undefined ? undefined : recovery.seal(key);

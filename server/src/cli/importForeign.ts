@@ -119,7 +119,7 @@ async function* shownChunks(file: string, shown: ReturnType<typeof progress>): A
   }
 }
 
-/** A pipe cannot be read a second time. Errors: `DocumentError` if it is not a regular file. */
+/** Errors: `DocumentError` if `file` is not a regular file, such as a pipe, which can be read only once. */
 function checkReadableTwice(file: string): void {
   if (statSync(file).isFile()) return;
   throw new DocumentError(

@@ -134,7 +134,7 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
   const rootKey = rootKeySecret(randomBytes(24));
   const workspaceId = await workspaceOf(engine, options["workspace"]);
   const apis = await findApisByKeyspace(engine.db, workspaceId, keyspacesIn(permissions));
-  const grants = permissions.flatMap((one) => {
+  const plainPermissions = permissions.flatMap((one) => {
     const parsed = parseGiven(one, workspaceId, apis);
     if ("flaw" in parsed) throw new UsageError(`${one} ${parsed.flaw.message}: ${parsed.flaw.fix}.`);
     return parsed.permissions;
@@ -149,7 +149,7 @@ async function createRootKey(engine: Engine, words: string[]): Promise<string> {
       ...rootKeyParts(rootKey),
       name: options["name"],
       permissions,
-      grants,
+      plainPermissions,
       expiresAtMs,
       nowMs,
     }),

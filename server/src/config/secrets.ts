@@ -31,10 +31,18 @@ export function givenHmacSecret(config: Config): Uint8Array | undefined {
   return text === undefined ? undefined : Buffer.from(text);
 }
 
+/** Like `givenRootKey`, for a recovery key whose file `flag` names. */
+export function recoveryKeyIn(file: string, flag: string): string {
+  return secretIn(file, flag, "RECOVERY_KEY");
+}
+
 function given(config: Config, name: SecretName): string | undefined {
   const file = config[`${name}_FILE`];
-  if (file === undefined) return config[name];
-  const where = `${name}_FILE (${JSON.stringify(file)})`;
+  return file === undefined ? config[name] : secretIn(file, `${name}_FILE`, name);
+}
+
+function secretIn(file: string, setting: string, name: SecretName): string {
+  const where = `${setting} (${JSON.stringify(file)})`;
   let text: string;
   try {
     text = readFileSync(file, "utf8").trim();

@@ -109,8 +109,8 @@ async function removeInterrupted(place: { kind: "file"; path: string }): Promise
 }
 
 /**
- * Completes a target that has all rows: removes its marker, closes `db`, which is the only open connection, and gives
- * SQLite files their final names.
+ * Completes a target that has all rows: removes the marker of the copy, closes `db`, and gives SQLite files their final
+ * names. `db` must be the only open connection.
  */
 export async function finishTarget(
   db: BulkDatabase,

@@ -11,7 +11,7 @@ export type Step = { atMs: number; available: number };
 export type Outlook = {
   /** the account at the time at which the outlook begins */
   account: Account;
-  /** What can be taken of this quota, or of the credits if `quota` is undefined. The steps are in order of time. */
+  /** Returns the steps of the quota with this name, or of the credits if `quota` is undefined, in order of time. */
   steps(quota: string | undefined): Step[];
 };
 

@@ -179,7 +179,7 @@ describe("what is granted", () => {
     expect(evaluatePermissionQuery({ kind: "permission", permission: asked }, granted)).toBe(expected);
   });
 
-  test("several grants each cover what they cover alone", () => {
+  test("each of several permissions covers what it covers alone", () => {
     expect(allows("a.x AND b AND c.d.e", "a.*", "b", "c.*.e")).toBe(true);
     expect(allows("a.x AND b AND c.d.f", "a.*", "b", "c.*.e")).toBe(false);
   });

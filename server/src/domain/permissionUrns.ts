@@ -94,7 +94,7 @@ const malformed: UrnFlaw = {
 function unknownKeyspace(id: string): UrnFlaw {
   return {
     message: `names the keyspace ${id}, which this workspace does not have`,
-    fix: "send the `keyspaceId` of an api, as apis.getApi returns it, or `*`",
+    fix: "send the `keyspaceId` of an api, as apis.getApi returns it, or `*` for all apis",
   };
 }
 

@@ -61,15 +61,15 @@ export type PlannedRatelimit = {
   subject: string;
 };
 
-/** The members of a key record from which the limits of the key follow. */
-type Owner = {
+/** The part of a key record that determines the key's rate limits. */
+type LimitedKey = {
   workspaceId: string;
   subjectId: string;
   ratelimits: readonly StoredRatelimit[];
   identity: { id: string; ratelimits: readonly StoredRatelimit[] } | undefined;
 };
 
-type Limited = Pick<Owner, "workspaceId" | "subjectId"> & { limits: PreparedLimits };
+type Limited = Pick<LimitedKey, "workspaceId" | "subjectId"> & { limits: PreparedLimits };
 
 /** Why the limit at `index` of the request cannot be counted: it is not stored, or only half of it is described. */
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
@@ -112,7 +112,7 @@ function described(key: Limited, request: RequestedRatelimit): PlannedRatelimit 
   return { id: undefined, name, limit, durationMs, autoApply: false, cost, ...keyOwner(key) };
 }
 
-function keyOwner({ workspaceId, subjectId }: Pick<Owner, "workspaceId" | "subjectId">) {
+function keyOwner({ workspaceId, subjectId }: Pick<LimitedKey, "workspaceId" | "subjectId">) {
   return { space: "key", workspaceId, subject: subjectId } as const;
 }
 
@@ -129,7 +129,7 @@ export type PreparedLimits = {
 };
 
 /** Prepares the limits of a key and its identity. If both have a limit of the same name, only the key's is kept. */
-export function prepareLimits(key: Owner): PreparedLimits {
+export function prepareLimits(key: LimitedKey): PreparedLimits {
   const { workspaceId, identity } = key;
   const byName = new Map<string, PreparedLimit>();
   const shared = identity === undefined ? [] : identityLimits(workspaceId, identity);
@@ -144,7 +144,7 @@ export function prepareLimits(key: Owner): PreparedLimits {
 /** The limits that all keys of this identity share, as the counters take them. */
 export function identityLimits(
   workspaceId: string,
-  { id, ratelimits }: NonNullable<Owner["identity"]>,
+  { id, ratelimits }: NonNullable<LimitedKey["identity"]>,
 ): PreparedLimit[] {
   const owner = { space: "identity", workspaceId, subject: id } as const;
   return ratelimits.map((limit) => ({ ...limit, cost: 1, ...owner }));

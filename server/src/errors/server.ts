@@ -41,7 +41,7 @@ export const server = {
     status: 503,
     type: "unkey/application/service_unavailable",
     title: "Service Unavailable",
-    when: "The database cannot be reached or written at the moment, for instance because its records are being copied to another one. Nothing was changed.",
+    when: "The database cannot be reached or written at the moment, for instance while it is being copied to another database. Nothing was changed.",
     fix: "Retry in a moment.",
   },
   upstream_unavailable: {
@@ -56,7 +56,7 @@ export const server = {
     type: "unkey/application/hashing_busy",
     title: "Service Unavailable",
     when: "The key must be compared with the bcrypt, argon2 or PBKDF2 hashes of imported keys that begin like it, and too many keys are being compared with such hashes already. Nothing was done.",
-    fix: "Retry as the Retry-After header says.",
+    fix: "Wait as long as the Retry-After header says, and send the request again.",
   },
   outcome_unknown: {
     status: 503,

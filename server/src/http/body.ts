@@ -1,3 +1,4 @@
+import { nextTurn } from "../domain/nextTurn.ts";
 import { Failure } from "../errors/failure.ts";
 import type { BodyBudget } from "./admission.ts";
 
@@ -155,7 +156,7 @@ export async function readPaced(
     body = grown(body, total, value.byteLength, maxBytes);
     body.set(value, total); // an array for each part would take a hundred times the memory if each part is one byte
     total += value.byteLength;
-    if (parts % partsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (parts % partsPerTurn === 0) await nextTurn();
   }
 }
 

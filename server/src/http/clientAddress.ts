@@ -91,10 +91,10 @@ function isEscaped(text: string, at: number): boolean {
  * allows a name in place of the port's number, to hide it.
  */
 function parseNode(text: string): Address | undefined {
-  const node = text.trim().replace(/^"(.*)"$/, "$1");
-  const [, v6] = /^\[([\da-f:.]{2,45})\](?::[\w.-]{1,32})?$/i.exec(node) ?? [];
+  const hop = text.trim().replace(/^"(.*)"$/, "$1");
+  const [, v6] = /^\[([\da-f:.]{2,45})\](?::[\w.-]{1,32})?$/i.exec(hop) ?? [];
   if (v6 !== undefined) return isIP(v6) === 6 ? parse(v6) : undefined;
-  const [, v4 = node] = /^([\d.]{7,15}):[\w.-]{1,32}$/.exec(node) ?? [];
+  const [, v4 = hop] = /^([\d.]{7,15}):[\w.-]{1,32}$/.exec(hop) ?? [];
   return parse(v4);
 }
 

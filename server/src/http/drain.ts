@@ -4,7 +4,7 @@ import type { Exchanges } from "./exchange.ts";
 const leastMs = 5_000;
 /** How long a node goes on serving callers who do not leave, for example because it is the only node. */
 const mostMs = 8_000;
-/** If no call has come for this long, the callers that use this node all the time have left. */
+/** If no call has come for this long, we assume that the regular clients have moved to another node. */
 const quietMs = 1_000;
 const checkEveryMs = 100;
 

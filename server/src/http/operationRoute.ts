@@ -1,5 +1,5 @@
 import type { Caller } from "../domain/caller.ts";
-import { forwardingHeader } from "../domain/forwarding.ts";
+import { forwardingHeader } from "../domain/forwardingHeader.ts";
 import { type MaybePromise, whenAvailable } from "../domain/maybePromise.ts";
 import type { Failure } from "../errors/failure.ts";
 import type { Log } from "../log.ts";

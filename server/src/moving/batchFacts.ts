@@ -194,8 +194,8 @@ const findById = byType((type) =>
 type Texts = { workspaceId: string; values: readonly string[]; within: string };
 
 /**
- * Uses the index of the unique column, so it needs the value of the column `within`, if there is one. The hash of a root
- * key is looked up in all workspaces.
+ * Uses the index of the unique column, so it needs the value of the column `within`, if there is one. The hash of a
+ * root key is looked up in all workspaces.
  */
 const findByText = byType((type) =>
   (uniqueColumns[type] ?? []).map(({ column, within }) => {

@@ -137,10 +137,10 @@ function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written
   if (flaw !== undefined) return refuse(flaw);
   const kind = stored === undefined ? "created" : "changed";
   if (type === "rootKey") {
-    const granted = grantsOf(fields, workspaceId, new Map([...known.apis, ...facts.apis]));
-    return "flaw" in granted
-      ? refuse(granted.flaw)
-      : { outcome: { kind }, fields: { ...fields, ...granted } };
+    const computed = plainPermissionsOf(fields, workspaceId, new Map([...known.apis, ...facts.apis]));
+    return "flaw" in computed
+      ? refuse(computed.flaw)
+      : { outcome: { kind }, fields: { ...fields, ...computed } };
   }
   const sealed = fields["sealed"];
   if (typeof sealed !== "string") return { outcome: { kind }, fields };
@@ -272,21 +272,24 @@ function otherWithText(
   return undefined;
 }
 
-/** The permissions of a root key as this workspace stores them; a flaw if one is for another workspace, for example. */
-function grantsOf(
+/**
+ * The plain permissions of a root key, which this workspace stores in the column `grants`; a flaw if one is for another
+ * workspace, for example.
+ */
+function plainPermissionsOf(
   fields: Written,
   workspaceId: string,
   apis: ApisByKeyspace,
 ): { grants: string[] } | { flaw: string } {
-  const grants: string[] = [];
+  const plain: string[] = [];
   for (const permission of (fields as Fields<"rootKey">).permissions) {
     const parsed = parseGiven(permission, workspaceId, apis);
     if ("flaw" in parsed) {
       return { flaw: `its permission ${permission} ${parsed.flaw.message}: ${parsed.flaw.fix}` };
     }
-    grants.push(...parsed.permissions);
+    plain.push(...parsed.permissions);
   }
-  return { grants };
+  return { grants: plain };
 }
 
 function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | undefined): Outcome {

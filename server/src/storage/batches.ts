@@ -1,3 +1,5 @@
+import { nextTurn } from "../domain/nextTurn.ts";
+
 /**
  * The number of rows in one statement. The widest table, `keys`, has 21 columns, so a statement has at most 10,500
  * parameters. SQLite allows 32,766 of them, PostgreSQL 65,535.
@@ -14,7 +16,7 @@ export async function inBatches<T, R>(
 ): Promise<R[]> {
   const results: R[] = [];
   for (let start = 0; start < items.length; start += batchSize) {
-    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    if (start > 0) await nextTurn();
     const batch = items.length <= batchSize ? items : items.slice(start, start + batchSize);
     for (const result of await work(batch)) results.push(result);
   }

@@ -40,7 +40,7 @@ describe.each(engines)("on $name,", (engine) => {
     const other = await caches.keys.find(space.id, second);
     expect(one?.id).not.toBe(other?.id as string);
     expect(one?.identity).toBe(other?.identity as NonNullable<typeof other>["identity"]);
-    expect(one?.grants).toBe(other?.grants as NonNullable<typeof other>["grants"]);
+    expect(one?.access).toBe(other?.access as NonNullable<typeof other>["access"]);
     expect(one?.limits).toBe(other?.limits as NonNullable<typeof other>["limits"]);
   });
 });

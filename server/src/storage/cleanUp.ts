@@ -1,3 +1,4 @@
+import { nextTurn } from "../domain/nextTurn.ts";
 import { settlementEvent, type UsageEvent } from "../domain/usage.ts";
 import { type Engine, StorageError } from "./engine.ts";
 import { deleteOldAuditEvents } from "./queries/audit.ts";
@@ -112,8 +113,7 @@ export function cleanUp(
       let deleted = batchRows;
       while (deleted === batchRows && !stopped) {
         deleted = finished(await engine.transaction((tx) => task(tx, batchRows), { alone: "clean up" }));
-        // a database in memory runs transactions without ever yielding to the event loop
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
     } catch (error) {
       if (error instanceof StorageError && error.reason === "read_only") return;

@@ -26,7 +26,7 @@ export type KeptIdentity = IdentityRecord & {
 };
 
 /** A set of permissions and roles. Cached keys that have the same set share one object. */
-export type Grants = {
+export type Access = {
   /** the joined ids of the permissions and roles that the keys have directly; it identifies the set */
   name: string;
   /** the ids of the permissions and roles that the set was built from */
@@ -38,23 +38,23 @@ export type Grants = {
   roles: string[];
 };
 
-/** A cached key. Keys with the same api, identity or grants refer to the same object. */
+/** A cached key. Keys with the same api, identity or access refer to the same object. */
 export type KeptKey = KeyRecord & {
   api: KeptApi;
   identity: KeptIdentity | undefined;
-  grants: Grants;
+  access: Access;
   /** the memory that the record takes, in bytes, without the parts that it shares with other keys */
   bytes: number;
 };
 
-/** The parts that cached keys share: apis, identities and grants. */
+/** The parts that cached keys share: apis, identities and access. */
 export type KeyParts = {
   /** apis by their id */
   apis: SharedRecords<KeptApi>;
   /** identities by their id */
   identities: SharedRecords<KeptIdentity>;
-  /** grants by their `name` */
-  grants: SharedRecords<Grants>;
+  /** access by their `name` */
+  access: SharedRecords<Access>;
   /** the memory that all parts take */
   bytes(): number;
   /** Releases the parts of a key that is no longer cached. */
@@ -74,21 +74,21 @@ export function openKeyParts(changes: ChangeLog, isCurrent: () => boolean): KeyP
     idsOf: ({ id }) => [id],
     bytesOf: ({ metaBytes, limits }) => 320 + metaBytes + limitBytes * limits.all.length,
   });
-  const grants = sharedRecords<Grants>({
+  const access = sharedRecords<Access>({
     ...source,
     idsOf: ({ ids }) => ids,
     bytesOf: ({ ids }) => 800 + grantBytes * ids.length,
   });
-  const all = [apis, identities, grants];
+  const all = [apis, identities, access];
   return {
     apis,
     identities,
-    grants,
+    access,
     bytes: () => all.reduce((sum, { bytes }) => sum + bytes(), 0),
-    release({ workspaceId, api, identity, grants: granted }) {
+    release({ workspaceId, api, identity, access: granted }) {
       apis.release(workspaceId, api.id, api);
       if (identity !== undefined) identities.release(workspaceId, identity.id, identity);
-      grants.release(workspaceId, granted.name, granted);
+      access.release(workspaceId, granted.name, granted);
     },
     clear() {
       for (const { clear } of all) clear();
@@ -113,8 +113,8 @@ export function bytesOfMeta(text: string | null): number {
 }
 
 /** Returns the ids of everything that the key's record was built from. */
-export function idsOfKey({ id, subjectId, apiId, workspaceId, identity, grants }: KeptKey): string[] {
-  const ids = [id, subjectId, apiId, workspaceId, ...grants.ids];
+export function idsOfKey({ id, subjectId, apiId, workspaceId, identity, access }: KeptKey): string[] {
+  const ids = [id, subjectId, apiId, workspaceId, ...access.ids];
   if (identity !== undefined) ids.push(identity.id);
   return ids;
 }

@@ -1,3 +1,5 @@
+import { nextTurn } from "../domain/nextTurn.ts";
+
 /**
  * The protocol between the main thread and a background thread. The main thread sends orders, which are numbered
  * messages. The background thread responds to each with rows or an error. It may send the responses to several short
@@ -114,7 +116,7 @@ export function followOrders<Start, Order>(
         if (next !== undefined) responses.push(await responseTo(next.id, next.order));
       } while (orders[0] !== undefined && isShort(orders[0].order) && performance.now() < untilMs);
       send(port, responses);
-      await new Promise((resolve) => setImmediate(resolve)); // receives the orders that arrived meanwhile
+      await nextTurn(); // receives the orders that arrived meanwhile
     }
     isRunning = false;
   }

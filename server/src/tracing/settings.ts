@@ -94,7 +94,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-      refuse(name, "is not a whole number above 0 and is ignored");
+      refuse(name, `is not a whole number above 0, so ${fallback} is used`);
       return fallback;
     },
 
@@ -102,7 +102,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       if (/^(0?\.\d+|0|1(\.0*)?)$/.test(text)) return Number(text);
-      refuse(name, "is not a number from 0 to 1 and is ignored");
+      refuse(name, `is not a number from 0 to 1, so ${fallback} is used`);
       return fallback;
     },
 
@@ -110,7 +110,7 @@ function reader(otel: Otel, ignored: string[]) {
       const text = otel[name];
       if (text === undefined) return fallback;
       const found = known.find((one) => one === text.trim().toLowerCase());
-      if (found === undefined) refuse(name, `is not one of ${known.join(", ")} and is ignored`);
+      if (found === undefined) refuse(name, `is not one of ${known.join(", ")}, so ${fallback} is used`);
       return found ?? fallback;
     },
 
@@ -123,7 +123,7 @@ function reader(otel: Otel, ignored: string[]) {
         const pairs = (otel[name] ?? "").split(",").filter((pair) => pair.trim() !== "");
         return Object.fromEntries(pairs.map(decodedPair));
       } catch {
-        refuse(name, "is not a comma-separated list of name=value pairs and is ignored");
+        refuse(name, "is not a comma-separated list of name=value pairs, so it is ignored");
         return {};
       }
     },

@@ -1,4 +1,4 @@
-import { forwardingHeader } from "../domain/forwarding.ts";
+import { forwardingHeader } from "../domain/forwardingHeader.ts";
 
 /** Why a call has no usable response. */
 export type CallFault = "unreachable" | "timeout" | "too_large" | "invalid";

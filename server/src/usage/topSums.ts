@@ -30,10 +30,10 @@ export type Hours = { first: number; last: number };
 type Question = { workspaceNo: number; query: TopQuery; hours: Hours; isRest: boolean };
 
 /** What a window has the sums of: which counts, and of how many hours. The same series have the same `name`. */
-type Series = ReturnType<typeof seriesOf>;
+type TopSeries = ReturnType<typeof topSeriesOf>;
 
 /** The sum of each subject's counts from the hour `first` up to, but not including, the hour `end`. */
-type Window = Series & {
+type Window = TopSeries & {
   first: number;
   end: number;
   sums: ReturnType<typeof sumsByNumber>;
@@ -107,7 +107,7 @@ function windowCache(nowMs: () => number, mostBytes: number) {
    */
   function use(question: Question): Window | undefined {
     const { hours, isRest } = question;
-    const series = seriesOf(question);
+    const series = topSeriesOf(question);
     const usable = [...windows].filter((one) => one.name === series.name && canMoveOn(one, hours));
     const [known] = usable.sort((one, other) => other.end - one.end);
     const isTooLarge = nowMs() < (tooLargeUntilMs.get(series.name) ?? 0);
@@ -159,7 +159,7 @@ function windowCache(nowMs: () => number, mostBytes: number) {
   return { windows, use, keep, forgetUnused, clear };
 }
 
-function seriesOf({ workspaceNo, query }: Question) {
+function topSeriesOf({ workspaceNo, query }: Question) {
   const kind = subjectKinds[query.of];
   const outcome = query.outcome === undefined ? undefined : outcomes.indexOf(query.outcome);
   const length = Math.ceil(query.endMs / periodMs.hour) - Math.floor(query.startMs / periodMs.hour);
@@ -167,7 +167,7 @@ function seriesOf({ workspaceNo, query }: Question) {
 }
 
 /** Returns a new window. No hour of it has been read yet. */
-function emptyWindow(series: Series, { first }: Hours, mostBytes: number): Window {
+function emptyWindow(series: TopSeries, { first }: Hours, mostBytes: number): Window {
   return { ...series, first, end: first, sums: sumsByNumber(mostBytes), usedAtMs: 0 };
 }
 

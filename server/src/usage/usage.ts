@@ -67,7 +67,7 @@ type Options = {
  */
 const flushesPerUpkeep = 120;
 
-/** Collects recorded events and last uses, and sends them to the usage thread once per interval. */
+/** Collects recorded events and the last uses of root keys, and sends them to the usage thread once per interval. */
 export function collectUsage(options: Options): Usage {
   const { thread } = options;
   const uses = latestUses();

@@ -2,7 +2,7 @@ import type { Data } from "../../data/api.ts";
 import { Card } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { Table } from "../../parts/Table.tsx";
-import { useGrants } from "./grants.ts";
+import { usePermissionSources } from "./permissionSources.ts";
 
 /** The key's roles, and its permissions with what gives each. */
 export function AccessCard({ value: key }: { value: Data<"keys.getKey"> }) {
@@ -33,9 +33,9 @@ export function AccessCard({ value: key }: { value: Data<"keys.getKey"> }) {
 type SourcesProps = { value: Data<"keys.getKey">; permissions: readonly string[] };
 
 function Sources({ value: key, permissions }: SourcesProps) {
-  const { data: grants = [], error } = useGrants(key);
+  const { data: sources = [], error } = usePermissionSources(key);
   const sourcesOf = (permission: string) =>
-    grants
+    sources
       .filter(({ slug }) => slug === permission)
       .map(({ via }) => (via === "direct" ? "the key itself" : via.replace("role:", "role ")))
       .join(", ");

@@ -6,7 +6,7 @@ import { itemsIn, ListField } from "../../parts/ListField.tsx";
 import { Loading } from "../../parts/Page.tsx";
 import { Problem } from "../../parts/Problem.tsx";
 import { RolesField } from "../../parts/RolesField.tsx";
-import { useOwnPermissions } from "./grants.ts";
+import { useOwnPermissions } from "./permissionSources.ts";
 
 type Props = {
   value: Data<"keys.getKey">;

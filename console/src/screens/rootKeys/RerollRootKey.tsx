@@ -9,8 +9,8 @@ import { overlaps } from "../../parts/overlaps.ts";
 const oneMinute = [String(minuteMs), "1 minute"] as const;
 
 /**
- * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while: if
- * it is that of this session, long enough to store the new one before the session ends.
+ * The dialog that replaces a root key by a new one with the same permissions. The old one can stay valid for a while:
+ * if it is that of this session, long enough to store the new one before the session ends.
  */
 export function RerollRootKey({ keyId, onClose }: { keyId: string; onClose(): void }) {
   const isOwn = keyId === useSession().rootKeyId;

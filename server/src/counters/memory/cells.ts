@@ -47,7 +47,7 @@ export const ENTRIES_PER_CELL = 5;
 /** a closed entry: uint32 time (modulo 2³² ms), then float64 cost */
 export const ENTRY_BYTES = 12;
 export const WORDS_PER_CELL = 15;
-/** where the entries of a log cell and the words of a key cell begin */
+/** the byte of a cell at which the entries of a log cell, or the 32-bit words of a key cell, begin */
 export const BODY = 4;
 
 declare const isCell: unique symbol;

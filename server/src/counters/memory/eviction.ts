@@ -44,8 +44,8 @@ const TIDY_CELLS = 128;
 /** When memory is short, the next 1,024 cells are searched for counters that have run out. Those are evicted first. */
 const RUN_OUT_CELLS = 1024;
 /**
- * If none of these counters has run out, this many cells are searched for counters that are among the least filled, which
- * takes about a millisecond. If there are none of those either, the next counters are evicted, however full they are.
+ * If none of these counters has run out, this many cells are searched for counters that are among the least filled,
+ * which takes about a millisecond. If there are none of those either, the next counters are evicted, however full they are.
  */
 const LIVE_CELLS = 32_768;
 /** the maximum number of counters that are evicted at once */

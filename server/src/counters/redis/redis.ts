@@ -80,7 +80,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // If Redis came back while this call waited for a reply, earlier grants are on their way, and this one follows.
+    // If Redis came back while this call waited for a reply, earlier admissions are on their way, and this one follows.
     if (link.isUp()) void back.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, given: false } satisfies Receipt };
   }

@@ -268,7 +268,7 @@ const addedMs = 600_000;
  * Adds an admission: what a process granted on a counter while Redis was unreachable. If the admission is sent again,
  * nothing is added twice: Redis stores how much of its sum was added, and skips that much, oldest costs first.
  * - KEYS: the key that stores how much was added before, and the counter.
- * - ARGV: the time or '', the duration, the sum of all costs, then age (ms) and cost of each grant, newest first.
+ * - ARGV: the time or '', the duration, the sum of all costs, then age (ms) and cost of each part, newest first.
  */
 export const addScript = script(`${prelude}${listing}
 local duration, slack, sum = tonumber(ARGV[2]), floor(ARGV[2] / 60), tonumber(ARGV[3])

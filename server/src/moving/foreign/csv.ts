@@ -6,6 +6,7 @@ import { text } from "../../operations/shared/values.ts";
 import { underOldHash } from "../../storage/queries/keys/waiting.ts";
 import type { DocumentRecord } from "../format.ts";
 import { DocumentError } from "../parseRecord.ts";
+import { csvRows } from "./csvRows.ts";
 import {
   derivedId,
   identityIdOf,
@@ -38,6 +39,7 @@ const columns = [
 const listSeparator = ";";
 
 type Column = (typeof columns)[number];
+/** A row of the file. `number`: the number of its first line. */
 type Line = { number: number; values: Partial<Record<Column, string>> };
 
 /**
@@ -75,8 +77,10 @@ async function namesIn(chunks: AsyncIterable<Uint8Array>) {
   };
   for await (const { values } of linesOf(chunks)) {
     const parsed = parsedValues(values);
-    for (const slug of parsed?.permissions ?? []) named.permissions.add(slug);
-    for (const name of parsed?.roles ?? []) named.roles.add(name);
+    if (!("flaw" in parsed)) {
+      for (const slug of parsed.permissions) named.permissions.add(slug);
+      for (const name of parsed.roles) named.roles.add(name);
+    }
     if (values.externalId !== undefined) named.externalIds.add(values.externalId);
   }
   return named;
@@ -86,13 +90,15 @@ const permissionId = (slug: string, reading: Reading) => derivedId(reading, "per
 const roleId = (name: string, reading: Reading) => derivedId(reading, "role", product, name);
 
 function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | undefined {
-  const { apiId, note } = reading;
-  const read = parseForeignHash(values.hash ?? "", values.algorithm);
-  const parsed = parsedValues(values);
-  if ("flaw" in read || parsed === undefined) {
-    note(`Line ${number} is not imported: ${"flaw" in read ? read.flaw : wrongValues}.`);
+  const { apiId } = reading;
+  const refuse = (flaw: string) => {
+    reading.note(`Line ${number} is not imported: ${flaw}.`);
     return undefined;
-  }
+  };
+  const read = parseForeignHash(values.hash ?? "", values.algorithm);
+  if ("flaw" in read) return refuse(read.flaw);
+  const parsed = parsedValues(values);
+  if ("flaw" in parsed) return refuse(parsed.flaw);
   const { hash } = read;
   return {
     type: "key",
@@ -110,47 +116,57 @@ function keyOf({ number, values }: Line, reading: Reading): DocumentRecord | und
   };
 }
 
-const wrongValues =
-  "one of its values is invalid. credits must be a whole number, meta a JSON object, createdAt and expires ISO times or Unix milliseconds, and permissions and roles lists of names, separated by ;";
+const roleName = text(1, 128);
+const credits = (given: string) => (/^\d{1,15}$/.test(given) ? Number(given) : undefined);
+const flag = (given: string) =>
+  /^(true|false|t|f|1|0)$/i.test(given) ? isSet(given.toLowerCase()) : undefined;
 
-/** Converts the values of a line to fields of a key; undefined if one of them is invalid. */
-function parsedValues(values: Line["values"]) {
-  const { credits, meta, createdAt, expires, enabled, permissions, roles } = values;
-  const given = [
-    [credits, credits !== undefined && /^\d{1,15}$/.test(credits) ? Number(credits) : undefined],
-    [meta, objectOf(meta)],
-    [createdAt, timeOf(createdAt)],
-    [expires, timeOf(expires)],
-    [permissions, listOf(permissions, permissionSlug)],
-    [roles, listOf(roles, roleName)],
-  ];
-  if (given.some(([text, value]) => text !== undefined && value === undefined)) return undefined;
-  return {
-    balance: credits === undefined ? null : { remaining: Number(credits) },
-    meta: objectOf(meta),
-    createdAtMs: timeOf(createdAt),
-    expiresAtMs: timeOf(expires),
-    enabled: enabled === undefined || isSet(enabled.toLowerCase()),
-    permissions: listOf(permissions, permissionSlug) ?? [],
-    roles: listOf(roles, roleName) ?? [],
+type KeyFields = {
+  balance: { remaining: number } | null;
+  meta: Record<string, unknown> | undefined;
+  createdAtMs: number | undefined;
+  expiresAtMs: number | undefined;
+  enabled: boolean;
+  permissions: string[];
+  roles: string[];
+};
+
+/** Converts the values of a line to fields of a key; if some of them are invalid, says what they must be. */
+function parsedValues(values: Line["values"]): KeyFields | { flaw: string } {
+  const flaws: string[] = [];
+  function read<T>(column: Column, parse: (given: string) => T | undefined, form: string): T | undefined {
+    const given = values[column];
+    const value = given === undefined ? undefined : parse(given);
+    if (given !== undefined && value === undefined) flaws.push(`its ${column} must be ${form}`);
+    return value;
+  }
+  const time = "an ISO time or Unix milliseconds";
+  const remaining = read("credits", credits, "a whole number");
+  const fields = {
+    balance: remaining === undefined ? null : { remaining },
+    meta: read("meta", objectOf, "a JSON object"),
+    createdAtMs: read("createdAt", timeOf, time),
+    expiresAtMs: read("expires", timeOf, time),
+    enabled: read("enabled", flag, "true or false") ?? true,
+    permissions: read("permissions", listOf(permissionSlug), "permissions, separated by ;") ?? [],
+    roles: read("roles", listOf(roleName), "names of roles, separated by ;") ?? [],
   };
+  return flaws.length > 0 ? { flaw: flaws.join(", and ") } : fields;
 }
 
-const roleName = text(1, 128);
-
-/** The names in a list; undefined if one of them is not a valid name. */
-function listOf(list: string | undefined, name: z.ZodType<string>): string[] | undefined {
-  const names = (list ?? "").split(listSeparator).map((one) => one.trim());
-  const unique = [...new Set(names.filter((one) => one !== ""))];
-  return unique.every((one) => name.safeParse(one).success) ? unique : undefined;
+/** Returns a function that reads the names in a list; undefined if one of them is not a valid name. */
+function listOf(name: z.ZodType<string>): (list: string) => string[] | undefined {
+  return (list) => {
+    const names = list.split(listSeparator).map((one) => one.trim());
+    const unique = [...new Set(names.filter((one) => one !== ""))];
+    return unique.every((one) => name.safeParse(one).success) ? unique : undefined;
+  };
 }
 
 /** The lines after the header. Empty values are omitted. */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   let header: Column[] | undefined;
-  let number = 0;
-  for await (const cells of csvRows(chunks)) {
-    number += 1;
+  for await (const { line: number, cells } of csvRows(chunks)) {
     if (header === undefined) {
       header = headerOf(cells);
       continue;
@@ -175,71 +191,4 @@ function headerOf(cells: readonly string[]): Column[] {
       `Line 1: the header must name each column once, and must have the column hash; ${near === undefined || near === cell ? `allowed columns: ${columns.join(", ")}` : `instead of ${cell}, use ${near}`}.`,
     );
   });
-}
-
-const longestRow = 1024 * 1024;
-
-/**
- * Splits a CSV file (RFC 4180) into rows. A quoted value may contain commas, line ends, and quotes that are doubled.
- */
-async function* csvRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  for await (const chunk of chunks) {
-    text += decode(() => decoder.decode(chunk, { stream: true }));
-    let end = rowEnd(text);
-    let start = 0;
-    while (end !== -1) {
-      yield cellsOf(text.slice(start, end));
-      start = end + 1;
-      end = rowEnd(text, start);
-    }
-    text = text.slice(start);
-    if (text.length > longestRow) {
-      throw new DocumentError(
-        "A row is longer than 1 MiB, or one of its quotes is not closed. Correct the file.",
-      );
-    }
-  }
-  text += decode(() => decoder.decode());
-  if (text !== "") yield cellsOf(text);
-}
-
-function decode(work: () => string): string {
-  try {
-    return work();
-  } catch {
-    throw new DocumentError("The file is not UTF-8. Convert it to UTF-8.");
-  }
-}
-
-/** The position of the end of the row that begins at `start`; -1 if the text does not contain all of it. */
-function rowEnd(text: string, start = 0): number {
-  let isQuoted = false;
-  for (let at = start; at < text.length; at += 1) {
-    const character = text[at];
-    if (character === '"') isQuoted = !isQuoted;
-    else if (character === "\n" && !isQuoted) return at;
-  }
-  return -1;
-}
-
-function cellsOf(row: string): string[] {
-  const text = row.endsWith("\r") ? row.slice(0, -1) : row;
-  const cells: string[] = [];
-  let cell = "";
-  let isQuoted = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text.charAt(at);
-    if (character === '"' && isQuoted && text[at + 1] === '"') {
-      cell += '"';
-      at += 1;
-    } else if (character === '"') isQuoted = !isQuoted;
-    else if (character === "," && !isQuoted) {
-      cells.push(cell);
-      cell = "";
-    } else cell += character;
-  }
-  if (isQuoted) throw new DocumentError("A quote in the last row is not closed. Correct the file.");
-  return [...cells, cell];
 }

@@ -211,15 +211,15 @@ describe("CSV", () => {
         `${digest("three", "base64url")},,,,,,true`,
         `$2b$10$abcdefghijklmnopqrstuv,,,,,,`,
         `${digest("five", "hex").slice(1)},,,,,,`,
-        `${digest("four", "hex")},,,1.5,,,`,
+        `${digest("four", "hex")},,,1.5,,,yes`,
         "",
       ].join("\r\n"),
     );
     expect(createdIn(report)).toEqual({ api: 1, identity: 1, key: 3 });
     expect(report.notes).toEqual([
-      expect.stringContaining("Line 5 is not imported: its bcrypt hash is malformed"),
-      expect.stringContaining("Line 6 is not imported: its hash is not a SHA-256"),
-      expect.stringContaining("Line 7 is not imported: one of its values is invalid"),
+      expect.stringContaining("Line 6 is not imported: its bcrypt hash is malformed"),
+      expect.stringContaining("Line 7 is not imported: its hash is not a SHA-256"),
+      "Line 8 is not imported: its credits must be a whole number, and its enabled must be true or false.",
     ]);
     expect(await verify("one")).toMatchObject({
       code: "VALID",
@@ -264,7 +264,9 @@ describe("CSV", () => {
         `${digest("misdated", "hex")},yesterday`,
       ].join("\n"),
     );
-    expect(report.notes).toEqual([expect.stringContaining("Line 3 is not imported: one of its values")]);
+    expect(report.notes).toEqual([
+      "Line 3 is not imported: its createdAt must be an ISO time or Unix milliseconds.",
+    ]);
     const { keyId } = await verify("dated");
     const key = await workspace.data("keys.getKey", { keyId });
     expect(key.createdAt).toBe(Date.UTC(2024, 1, 3, 4, 5, 6));
@@ -288,7 +290,9 @@ describe("CSV", () => {
       ].join("\n"),
       apiId,
     );
-    expect(report.notes).toEqual([expect.stringContaining("Line 5 is not imported: one of its values")]);
+    expect(report.notes).toEqual([
+      "Line 5 is not imported: its permissions must be permissions, separated by ;.",
+    ]);
     expect(createdIn(report)).toEqual({ permission: 2, role: 1, key: 3 });
     expect(await verify("listed", { permissions: "docs.read AND docs.write AND mail.send" })).toMatchObject({
       code: "VALID",
@@ -304,8 +308,12 @@ describe("CSV", () => {
   test.each([
     ["an unknown column", "hash,nam\n", "instead of nam, use name"],
     ["no column hash", "name\n", "must have the column hash"],
-    ["a row with too few values", `hash,name\nx\n`, "Line 2 has 1 values, but the header has 2"],
-    ["a quote that is not closed", `hash,name\n"x,y\n`, "quote in the last row is not closed"],
+    ["a row with too few values", `hash,name\n"a\nb",c\nx\n`, "Line 4 has 1 values, but the header has 2"],
+    [
+      "a quote that is not closed",
+      `hash,name\n"a\nb",c\n"x,y\n`,
+      "Line 4: a quote in the row that begins here is not closed",
+    ],
   ])("a file with %s is refused with an error that says what to correct", async (_, text, message) => {
     const refusal = await fromText(text).catch((error: Error) => error.message);
     expect(refusal).toContain(message);

@@ -14,8 +14,8 @@ import { chooseWorkspace, readUnkeyDump } from "./unkeyDump.ts";
 import { unkeyTables } from "./unkeyTables.ts";
 
 const notes = [
-  "The api api_ip is imported without its default length of keys, 8 bytes: it must be 16 to 255 bytes.",
-  "The key key_odd is not imported: its hash waits for the migration mig_2, which is not imported.",
+  "The api api_ip is imported without its default key length of 8 bytes (allowed: 16 to 255).",
+  "The key key_odd is not imported: its hash needs the Unkey migration mig_2, whose algorithm Latchkey does not know.",
   "The key key_plain is imported without its limit of 5 in 31536000000 ms: a window must last from 1 s to 30 days.",
   "Root keys are not imported (1): create new ones with latchkey root-key create.",
   "Recoverable keys are imported as not recoverable, because only Unkey can decrypt them (1).",
@@ -118,6 +118,9 @@ describe.each([["--extended-insert"], ["--skip-extended-insert"], ["--complete-i
         credits: { refill: { interval: "monthly", amount: 10, refillDay: 31 } },
       });
       expect(await verify("plain secret")).toMatchObject({ code: "VALID", keyId: "key_plain" });
+      const ip = await workspace.data("apis.getApi", { apiId: "api_ip" });
+      expect(ip).toMatchObject({ defaultPrefix: "ip" }); // only its default key length cannot be imported
+      expect(ip.defaultByteLength).toBeUndefined();
       expect((await verify("off secret")).code).toBe("DISABLED");
       expect(await verify("known secret")).toMatchObject({
         code: "VALID",

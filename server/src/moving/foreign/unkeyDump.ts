@@ -152,17 +152,21 @@ function apiOf(row: ForeignRow, reading: Reading): DocumentRecord {
 function defaultsOf(row: ForeignRow, { note }: Reading) {
   const prefix = textOf(row["default_prefix"]);
   const bytes = numberOf(row["default_bytes"]);
+  const hasPrefix = prefix !== undefined && /^\w{1,16}$/.test(prefix);
+  const hasBytes = bytes !== undefined && bytes >= 16 && bytes <= 255;
   const lost = [
-    ...(prefix === undefined || /^\w{1,16}$/.test(prefix)
+    ...(prefix === undefined || hasPrefix
       ? []
-      : [`its default prefix ${prefix}: it must be 1 to 16 letters, digits and _`]),
-    ...(bytes === undefined || (bytes >= 16 && bytes <= 255)
+      : [`its default prefix ${JSON.stringify(prefix)} (allowed: 1 to 16 letters, digits and _)`]),
+    ...(bytes === undefined || hasBytes
       ? []
-      : [`its default length of keys, ${bytes} bytes: it must be 16 to 255 bytes`]),
+      : [`its default key length of ${bytes} bytes (allowed: 16 to 255)`]),
   ];
-  if (lost.length === 0) return { defaultPrefix: prefix, defaultByteLength: bytes };
-  note(`The api ${String(row["id"])} is imported without ${lost.join(" and ")}.`);
-  return {};
+  if (lost.length > 0) note(`The api ${String(row["id"])} is imported without ${lost.join(" and ")}.`);
+  return {
+    defaultPrefix: hasPrefix ? prefix : undefined,
+    defaultByteLength: hasBytes ? bytes : undefined,
+  };
 }
 
 function identityRecordOf(row: ForeignRow, reading: Reading): DocumentRecord {
@@ -222,7 +226,9 @@ function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
   const hash = parseSha256(String(row["hash"]));
   if (hash === undefined || (migration !== undefined && algorithmOf(row) === undefined)) {
     const why =
-      hash === undefined ? "is not a SHA-256" : `waits for the migration ${migration}, which is not imported`;
+      hash === undefined
+        ? "is not a SHA-256"
+        : `needs the Unkey migration ${migration}, whose algorithm Latchkey does not know`;
     note(`The key ${id} is not imported: its hash ${why}.`);
     return undefined;
   }

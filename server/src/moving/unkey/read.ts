@@ -4,7 +4,7 @@ import type { RecordType } from "../format.ts";
 import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
 import { readRecords, type StoredType, type Written } from "../storedRecords.ts";
 import { readData, readPages, type UnkeySource } from "./pages.ts";
-import { type Grants, keyRecord, limitRecords } from "./records.ts";
+import { keyRecord, limitRecords, type PermissionsAndRoles } from "./records.ts";
 import { shownApi, shownIdentity, shownKey, shownOverride, shownPermission, shownRole } from "./shapes.ts";
 
 export type UnkeyImport = {
@@ -28,7 +28,7 @@ const pageSize = 100;
 export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
   const { source, apiIds, namespaces } = options;
   const entriesOf = entryMaker(options);
-  const grants: { permissions: Map<string, string>; roles: Map<string, { id: string; slugs: string[] }> } = {
+  const access: { permissions: Map<string, string>; roles: Map<string, { id: string; slugs: string[] }> } = {
     permissions: new Map(),
     roles: new Map(),
   };
@@ -38,12 +38,12 @@ export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
     { limit: pageSize },
     shownPermission,
   )) {
-    for (const { id, slug } of page) grants.permissions.set(slug, id);
+    for (const { id, slug } of page) access.permissions.set(slug, id);
     yield* entriesOf("permission", page);
   }
   for await (const page of readPages(source, "permissions.listRoles", { limit: pageSize }, shownRole)) {
     for (const { id, name, permissions } of page) {
-      grants.roles.set(name, { id, slugs: permissions.map(({ slug }) => slug) });
+      access.roles.set(name, { id, slugs: permissions.map(({ slug }) => slug) });
     }
     const roles = page.map((role) => ({ ...role, permissions: role.permissions.map(({ id }) => id).sort() }));
     yield* entriesOf("role", roles);
@@ -61,7 +61,7 @@ export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
     const identities = page.map((one) => ({ ...one, ratelimits: limitRecords(one.ratelimits) }));
     yield* entriesOf("identity", identities);
   }
-  for (const apiId of apiIds) yield* keysOf(options, apiId, grants, entriesOf);
+  for (const apiId of apiIds) yield* keysOf(options, apiId, access, entriesOf);
 }
 
 type EntriesOf = (type: StoredType, shown: readonly ({ id: string } & Written)[]) => AsyncGenerator<Entry>;
@@ -110,7 +110,7 @@ function overrideRecord(
 async function* keysOf(
   options: UnkeyImport,
   apiId: string,
-  grants: Grants,
+  access: PermissionsAndRoles,
   entriesOf: EntriesOf,
 ): AsyncGenerator<Entry> {
   const { source, target, nowMs } = options;
@@ -122,7 +122,7 @@ async function* keysOf(
       page.map(({ keyId }) => keyId),
     );
     const records = page.map((shown) =>
-      keyRecord(shown, grants, { apiId, stored: stored.get(shown.keyId), nowMs }),
+      keyRecord(shown, access, { apiId, stored: stored.get(shown.keyId), nowMs }),
     );
     yield* entriesOf("key", records as ({ id: string } & Written)[]);
     for (const { keyId, lastUsedAt: atMs } of page) {

@@ -4,7 +4,7 @@ import type { Written } from "../storedRecords.ts";
 import type { ShownKey, ShownLimit } from "./shapes.ts";
 
 /** The permissions and roles of the other server, to which its keys refer by slug or name. */
-export type Grants = {
+export type PermissionsAndRoles = {
   /** permission ids by slug */
   permissions: ReadonlyMap<string, string>;
   /** for each name of a role: its id, and the slugs of its permissions */
@@ -27,7 +27,7 @@ export function limitRecords(limits: readonly ShownLimit[]): object[] {
  */
 export function keyRecord(
   shown: ShownKey,
-  { permissions, roles }: Grants,
+  { permissions, roles }: PermissionsAndRoles,
   where: { apiId: string; stored: Written | undefined; nowMs: number },
 ): Written {
   const { apiId, stored, nowMs } = where;

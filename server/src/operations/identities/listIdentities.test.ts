@@ -47,9 +47,9 @@ describe.each(engines)("on $name,", (engine) => {
   test("a root key that may read 70,000 identities one by one is shown those that exist, in order", async () => {
     const made = await createMany(3);
     await create("not_granted");
-    const grants = Array.from({ length: 70_000 }, (_, index) => `id_${index}`);
-    grants.splice(35_000, 0, ...made.toReversed());
-    const rootKey = await space.keyWith(...grants.map((id) => `identity.${id}.read_identity`));
+    const permitted = Array.from({ length: 70_000 }, (_, index) => `id_${index}`);
+    permitted.splice(35_000, 0, ...made.toReversed());
+    const rootKey = await space.keyWith(...permitted.map((id) => `identity.${id}.read_identity`));
     const list = async (body: object) => {
       const { status, body: reply } = await space.call("identities.listIdentities", body, { rootKey });
       expect([status, reply.error]).toEqual([200, undefined]);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { may } from "../../domain/caller.ts";
 import { parseSha256 } from "../../domain/foreignKeys.ts";
+import { nextTurn } from "../../domain/nextTurn.ts";
 import { Failure } from "../../errors/failure.ts";
 import { operation, type RunContext } from "../../operation.ts";
 import { findApi } from "../../storage/queries/apis.ts";
@@ -92,8 +93,7 @@ export const migrateKeys = operation({
         return migratePart({ ...context, ...write, note: context.note }, target, part);
       });
       for (const [hash, keyId] of migrated) ids.set(hash, keyId);
-      // lets other requests run, since calls of a database in memory never wait for the event loop
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     return { ...outcomeOf(input.keys, ids), ...expiredKeysWarning(input.keys, nowMs) };
   },

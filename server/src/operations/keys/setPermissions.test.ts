@@ -129,8 +129,8 @@ describe.each(engines)("on $name, the permissions of a key", (engine) => {
       }
       const elsewhere = await space.keyWith("api.api_other.update_key");
       expect((await call(verb, ["read"], { rootKey: elsewhere })).status).toBe(404);
-      const grants = ["rbac.*.add_permission_to_key", "rbac.*.remove_permission_from_key"];
-      expect((await call(verb, ["read"], { rootKey: await space.keyWith(...grants) })).status).toBe(403);
+      const permissions = ["rbac.*.add_permission_to_key", "rbac.*.remove_permission_from_key"];
+      expect((await call(verb, ["read"], { rootKey: await space.keyWith(...permissions) })).status).toBe(403);
     },
   );
 
@@ -212,10 +212,10 @@ describe.each(engines)("on $name, the roles of a key", (engine) => {
       }
     }
     const elsewhere = await space.keyWith("api.api_other.update_key");
-    const grants = await space.keyWith("rbac.*.add_role_to_key", "rbac.*.remove_role_from_key");
+    const forRoles = await space.keyWith("rbac.*.add_role_to_key", "rbac.*.remove_role_from_key");
     for (const verb of ["set", "remove", "add"] as const) {
       expect((await call(verb, ["editor"], { rootKey: elsewhere })).status).toBe(404);
-      expect((await call(verb, ["editor"], { rootKey: grants })).status).toBe(403);
+      expect((await call(verb, ["editor"], { rootKey: forRoles })).status).toBe(403);
     }
   });
 

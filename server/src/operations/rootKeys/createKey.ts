@@ -38,14 +38,14 @@ export const createKey = operation({
   async transact(input, context) {
     const { audit, now } = context;
     const own = await lockRootKeys(context);
-    const grants = await requireGrantable(context, own, input.permissions, []);
+    const plainPermissions = await requireGrantable(context, own, input.permissions, []);
     const expiresAtMs = input.expires ?? undefined;
     if (expiresAtMs !== undefined && expiresAtMs <= now()) throw notInFuture();
     const isBeyondOwn =
       own.expiresAtMs !== undefined && (expiresAtMs ?? Number.POSITIVE_INFINITY) > own.expiresAtMs;
     if (isBeyondOwn) throw beyondOwn(own.expiresAtMs);
     const { name, permissions } = input;
-    const created = await createRootKey(context, { name, permissions, grants, expiresAtMs });
+    const created = await createRootKey(context, { name, permissions, plainPermissions, expiresAtMs });
     audit("rootkey.create", created.keyId);
     return created;
   },

@@ -50,14 +50,14 @@ export const rerollKey = operation({
       ? await findRootKey(tx, caller.workspaceId, keyId)
       : undefined;
     if (key === undefined) throw new Failure("root_key_unknown");
-    for (const grant of key.grants) requireHeld(own, grant, [grant]);
+    for (const one of key.plainPermissions) requireHeld(own, one, [one]);
     if (key.id === own.id && expiration !== null && expiration < shortestOwnMs) throw tooShort();
     const nowMs = now();
     if (isExpired(key, nowMs)) throw expired();
     const expiresAtMs = expiryBeforeReroll(key);
     if (key.id !== own.id) refuseBeyondOwn(expiresAtMs, expiryBeforeReroll(own));
-    const { name, permissions, grants } = key;
-    const created = await createRootKey(context, { name, permissions, grants, expiresAtMs });
+    const { name, permissions, plainPermissions } = key;
+    const created = await createRootKey(context, { name, permissions, plainPermissions, expiresAtMs });
     if (expiration !== null) {
       const endMs = expiration === 0 ? nowMs - 1 : nowMs + expiration;
       const shortenedMs = Math.min(endMs, key.expiresAtMs ?? lastInstantMs);

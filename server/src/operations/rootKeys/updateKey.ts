@@ -42,12 +42,13 @@ export const updateKey = operation({
       ? await findRootKey(tx, caller.workspaceId, keyId)
       : undefined;
     if (key === undefined) throw new Failure("root_key_unknown");
-    const grants = permissions && (await requireGrantable(context, own, permissions, key.permissions));
+    const plainPermissions =
+      permissions && (await requireGrantable(context, own, permissions, key.permissions));
     const isRestricted = enabled === false || permissions?.includes("*") === false;
     if (isRestricted) await refuseLastOwner(context, key);
     const fields = changedFields(input, "keyId");
     if (fields.length === 0) return {};
-    await setRootKey(tx, caller.workspaceId, keyId, { name, enabled, permissions, grants });
+    await setRootKey(tx, caller.workspaceId, keyId, { name, enabled, permissions, plainPermissions });
     audit("rootkey.update", keyId, fields);
     evict(keyId);
     return {};

@@ -5,9 +5,9 @@ import { type KeyRecord, storedChecks } from "../../domain/verification.ts";
 import type { RunContext } from "../../operation.ts";
 import { findOutlooks } from "../../storage/queries/accounts.ts";
 import { ownersOf, unknownIn } from "../../storage/queries/charges.ts";
-import { listGrantSources } from "../../storage/queries/grants.ts";
 import { rangesOf } from "../../storage/queries/ipAllowLists.ts";
 import type { KeyDetails } from "../../storage/queries/keys/read.ts";
+import { listPermissionSources } from "../../storage/queries/permissionSources.ts";
 import { accountChecks, firstPayable } from "./explainedAccounts.ts";
 import { type Moment, ratelimitCheck, storedCheck, unknownRatelimitCheck } from "./explainedChecks.ts";
 import type { Check, Explanation } from "./explanation.ts";
@@ -30,7 +30,7 @@ export async function explainChecks(
   const key = recordOf(details);
   const text = requested.permissions;
   const query = text === undefined ? undefined : { text, parsed: parseQuery(text) };
-  const sources = query === undefined ? [] : await listGrantSources(context.db, key.workspaceId, key.id);
+  const sources = query === undefined ? [] : await listPermissionSources(context.db, key.workspaceId, key.id);
   const facts = { key, details, ip: requested.ip, query, sources, atMs };
   const stored = storedChecks
     .filter(({ check }) => isSet(key, check))

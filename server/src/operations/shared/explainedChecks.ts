@@ -13,8 +13,8 @@ import {
 } from "../../domain/permissionTree.ts";
 import type { PlannedRatelimit } from "../../domain/ratelimits.ts";
 import type { KeyRecord, storedChecks } from "../../domain/verification.ts";
-import type { GrantSource } from "../../storage/queries/grants.ts";
 import type { KeyDetails } from "../../storage/queries/keys/read.ts";
+import type { PermissionSource } from "../../storage/queries/permissionSources.ts";
 import type { Check } from "./explanation.ts";
 import { durationText, timeText } from "./explanationWords.ts";
 
@@ -26,7 +26,7 @@ type Stored = {
   details: Pick<KeyDetails, "apiIpAllowList" | "ipAllowList">;
   ip: Address | undefined;
   query: { text: string; parsed: PermissionQuery } | undefined;
-  sources: readonly GrantSource[];
+  sources: readonly PermissionSource[];
   atMs: number;
 };
 

@@ -3,7 +3,7 @@ import { parseRange } from "../../domain/ipAddress.ts";
 import { Failure } from "../../errors/failure.ts";
 import { text } from "./values.ts";
 
-/** The addresses from which keys may be used, in a request. */
+/** The schema of an IP allow list in a request. */
 export const ipAllowList = z
   .array(text(2, 64).describe("An IPv4 or IPv6 address or CIDR range, such as `192.0.2.0/24`."))
   .min(1)
@@ -12,6 +12,7 @@ export const ipAllowList = z
     "The only IP addresses from which the keys may be used: 1 to 100 IPv4 or IPv6 addresses and CIDR ranges. A verification whose `ip` is omitted or in none of them is `FORBIDDEN`. IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`) count as IPv4. If both the key and its api have a list, both must have the address.",
   );
 
+/** The schema of an IP allow list in a response. */
 export const storedIpAllowList = z
   .array(z.string().max(255))
   .optional()

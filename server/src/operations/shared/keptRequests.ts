@@ -48,7 +48,8 @@ export type VerifiedRequest = { event: FoundEvent; fields: KeptFields };
 const mostEvents = 100;
 
 /**
- * Finds the recorded verification of the request with this id. If the request verified several keys, `ref` says which key is meant.
+ * Finds the recorded verification of the request with this id. If the request verified several keys, `ref` says which
+ * key is meant.
  * Errors: `event_not_found`; `precondition_failed` if the request's fields were not kept; `invalid_input` if the
  * request verified several keys and `ref` names none.
  */

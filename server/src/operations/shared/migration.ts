@@ -1,4 +1,5 @@
 import { parseSha256 } from "../../domain/foreignKeys.ts";
+import { nextTurn } from "../../domain/nextTurn.ts";
 import { invalid } from "../../errors/failure.ts";
 import type { RunContext, TransactContext } from "../../operation.ts";
 import { claimIdentities } from "../../storage/queries/identities.ts";
@@ -40,7 +41,7 @@ export async function prepareKeys(
 ): Promise<PreparedKey[]> {
   const byHash = new Map<string, PreparedKey>();
   for (const [index, item] of items.entries()) {
-    if (index % keysPerTurn === keysPerTurn - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (index % keysPerTurn === keysPerTurn - 1) await nextTurn();
     const location = `body.keys[${index}]`;
     const hash = parseSha256(item.hash);
     if (hash === undefined) throw invalid(`${location}.hash`, notSha256.message, notSha256.fix);

@@ -58,7 +58,7 @@ export async function lockRootKeys({ tx, caller }: TransactContext): Promise<Sto
 }
 
 /**
- * Converts the permissions of a request to those that are stored: a URN may stand for several. `own` is the calling
+ * Returns the plain permissions that those of a request stand for: a URN may stand for several. `own` is the calling
  * root key. `current` are the permissions that the changed root key already has.
  * Errors: `invalid_input` for text that is not a permission. `insufficient_permissions` for a permission that `own`
  * does not hold, and for `server.*.read_status`, which only the command line grants. If `current` already has
@@ -72,19 +72,17 @@ export async function requireGrantable(
 ): Promise<string[]> {
   const apis = await findApisByKeyspace(tx, workspaceId, keyspacesIn(permissions));
   for (const [keyspaceId, apiId] of apis) {
-    const isKnown = actions.api.some((action) => mayGrant(own.grants, `api.${apiId}.${action}`));
+    const isKnown = actions.api.some((action) => mayGrant(own.plainPermissions, `api.${apiId}.${action}`));
     if (!isKnown) apis.delete(keyspaceId);
   }
-  const grants = permissions.map((one, index) =>
-    parsed(one, `body.permissions[${index}]`, workspaceId, apis),
-  );
+  const plain = permissions.map((one, index) => parsed(one, `body.permissions[${index}]`, workspaceId, apis));
   if (permissions.includes(serverPermission) && !current.includes(serverPermission)) {
     throw new Failure("insufficient_permissions", {
       detail: `"${serverPermission}" concerns every workspace. Only the command line grants it: latchkey root-key create --permissions ${serverPermission}`,
     });
   }
-  for (const [index, permission] of permissions.entries()) requireHeld(own, permission, grants[index] ?? []);
-  return grants.flat();
+  for (const [index, permission] of permissions.entries()) requireHeld(own, permission, plain[index] ?? []);
+  return plain.flat();
 }
 
 /**
@@ -105,11 +103,11 @@ function parsed(permission: string, location: string, workspaceId: string, apis:
 }
 
 /**
- * Throws unless the root key `own` holds all of `grants`.
+ * Throws unless the root key `own` holds all of `plain`.
  * Errors: `insufficient_permissions`, whose message quotes `given`: the permission as the request wrote it.
  */
-export function requireHeld(own: StoredRootKey, given: string, grants: readonly string[]): void {
-  if (grants.every((permission) => mayGrant(own.grants, permission))) return;
+export function requireHeld(own: StoredRootKey, given: string, plain: readonly string[]): void {
+  if (plain.every((permission) => mayGrant(own.plainPermissions, permission))) return;
   throw new Failure("insufficient_permissions", {
     detail: `Missing permission: "${given}". A root key grants only what it holds itself.`,
   });
@@ -139,7 +137,7 @@ export function isExpired({ expiresAtMs }: StoredRootKey, nowMs: number): boolea
 /** Creates a root key, and returns it. */
 export async function createRootKey(
   { tx, caller, newId, randomBytes, hashKey, now }: TransactContext,
-  wanted: Pick<NewRootKey, "name" | "permissions" | "grants" | "expiresAtMs">,
+  wanted: Pick<NewRootKey, "name" | "permissions" | "plainPermissions" | "expiresAtMs">,
 ): Promise<z.input<typeof newRootKey>> {
   const key = rootKeySecret(randomBytes(24));
   const keyId = newId("root");

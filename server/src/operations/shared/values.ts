@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Certain } from "../../domain/certain.ts";
+import { nextTurn } from "../../domain/nextTurn.ts";
 
 /** Text of `min` to `max` code points, as JSON Schema counts them, with a check that `plainInput.ts` can do without. */
 export function text(min: number, max: number) {
@@ -18,7 +19,9 @@ export function text(min: number, max: number) {
     .meta(min === 0 ? { maxLength: max } : { minLength: min, maxLength: max });
 }
 
-/** A check with what `plainInput.ts` needs to do without it: a function that returns true if a value certainly passes. */
+/**
+ * A check with what `plainInput.ts` needs to do without it: a function that returns true if a value certainly passes.
+ */
 export function checkWith<T>(
   check: (payload: z.core.ParsePayload<T>) => void,
   isCertain: (value: T) => boolean,
@@ -74,7 +77,7 @@ async function inTurns<T>(slices: Generator<undefined, T>): Promise<T> {
   for (;;) {
     const { done, value } = slices.next();
     if (done === true) return value;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 

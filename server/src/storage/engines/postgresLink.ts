@@ -37,7 +37,10 @@ export type LinkOptions = {
   connections: number;
   /** Called when the server responds again. */
   onUp(): void;
-  /** Called when a standby responds instead of the primary: recent reads may have come from it. */
+  /**
+   * Called when a standby responds instead of the primary. Recent reads may have come from the standby, and may be out of
+   * date.
+   */
   onStandby(): void;
 };
 

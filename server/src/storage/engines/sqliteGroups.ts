@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { nextTurn } from "../../domain/nextTurn.ts";
 import { StorageError } from "../engine.ts";
 import type { Tx } from "../schema.ts";
 import type { SqlValue } from "./dialects.ts";
@@ -45,8 +46,9 @@ const guardedAfterFailure = 20;
 /** A member of a group: a transaction whose caller waits. It is committed only when the whole group is committed. */
 type Member = {
   /**
-   * Runs the work as a part of the open transaction. Returns false if it failed without a savepoint, so that the group
-   * must be rolled back. Errors: any, if SQLite has rolled back the whole group.
+   * Runs the work as a part of the open transaction; if `isGuarded`, in a savepoint, so that a failure undoes only this
+   * work. Returns false if the work failed without a savepoint, so that the group must be rolled back. Errors: those of
+   * the work, if SQLite has rolled back the whole group.
    */
   run(isGuarded: boolean): Promise<boolean>;
   /** Returns whether the member's work succeeded. If it failed, the group is committed without it. */
@@ -74,7 +76,7 @@ export function groupCommits(options: GroupOptions) {
 
   async function commitAll(): Promise<void> {
     // waits for requests that have arrived at the same time, so that they share a group
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     while (waiting.length > 0) {
       const members = waiting;
       waiting = [];

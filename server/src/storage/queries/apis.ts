@@ -119,7 +119,8 @@ export async function setApi(tx: Tx, workspaceId: string, id: string, change: Ap
   const ipAllowList = change.ipAllowList ? JSON.stringify(change.ipAllowList) : change.ipAllowList;
   const set = { name, deleteProtection, defaultPrefix, defaultByteLength, ipAllowList };
   const [row] = await updateRow(tx, { workspaceId, id, ...set });
-  if (row === undefined) throw new Error("an api that is not locked was changed");
+  if (row === undefined)
+    throw new Error("setApi found no api to change: call lockApi first, in the same transaction");
   return row;
 }
 

@@ -4,7 +4,7 @@ import type { Tx } from "../schema.ts";
  * The workspace id of deleted permissions and roles. A permission or role may belong to very many keys, so deleting it
  * only sets this id. The clean-up later removes its row and the rows that link it to keys and roles.
  */
-export const noWorkspace = "";
+export const goneWorkspace = "";
 
 /**
  * Removes at most `limit` links of one deleted permission to keys and roles. If it has no links left, removes the
@@ -30,7 +30,7 @@ export async function deleteGoneRole(tx: Tx, limit: number): Promise<number> {
 }
 
 async function firstGone(tx: Tx, table: "permissions" | "roles"): Promise<string | undefined> {
-  const query = tx.selectFrom(table).select("id").where("workspaceId", "=", noWorkspace).limit(1);
+  const query = tx.selectFrom(table).select("id").where("workspaceId", "=", goneWorkspace).limit(1);
   return (await query.executeTakeFirst())?.id;
 }
 

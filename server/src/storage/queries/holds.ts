@@ -1,4 +1,5 @@
 import { type SqlBool, sql } from "kysely";
+import { nextTurn } from "../../domain/nextTurn.ts";
 import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
@@ -183,7 +184,7 @@ export async function* expiredParts(db: Db, owner: OwnerKey & { nowMs: number })
     if (last !== undefined) yield parts;
     if (last === undefined || parts.length < partsAtOnce) return;
     [afterMs, afterId] = [last.expiresAtMs, last.holdId];
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 

@@ -1,7 +1,7 @@
 import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
-import { noWorkspace } from "./gone.ts";
+import { goneWorkspace } from "./gone.ts";
 import { searchedList } from "./searchedList.ts";
 
 /** A permission as the operations return it. */
@@ -170,7 +170,7 @@ export async function setPermissionGone(tx: Tx, workspaceId: string, id: string)
 const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
   db
     .updateTable("permissions")
-    .set({ workspaceId: noWorkspace, slug: id })
+    .set({ workspaceId: goneWorkspace, slug: id })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
     .compile(),

@@ -1,7 +1,7 @@
 import { inBatches, inByteOrder } from "../batches.ts";
 import { isIn, prepared } from "../prepared.ts";
 import type { Db, Schema, Tx } from "../schema.ts";
-import { noWorkspace } from "./gone.ts";
+import { goneWorkspace } from "./gone.ts";
 import { type PermissionRecord, permissionColumns } from "./permissions.ts";
 import { searchedList } from "./searchedList.ts";
 
@@ -194,7 +194,7 @@ export async function setRoleGone(tx: Tx, workspaceId: string, id: string): Prom
 const setGone = prepared((db, { workspaceId, id }: { workspaceId: string; id: string }) =>
   db
     .updateTable("roles")
-    .set({ workspaceId: noWorkspace, name: id })
+    .set({ workspaceId: goneWorkspace, name: id })
     .where("workspaceId", "=", workspaceId)
     .where("id", "=", id)
     .compile(),

@@ -34,7 +34,11 @@ type RootKeyRow = Awaited<ReturnType<ReturnType<typeof rootKeyRows>["execute"]>>
 
 export function rootKeyRecord(row: RootKeyRow): RootKeyRecord {
   return {
-    caller: { workspaceId: row.workspaceId, rootKeyId: row.id, permissions: new Set(grantsOf(row)) },
+    caller: {
+      workspaceId: row.workspaceId,
+      rootKeyId: row.id,
+      permissions: new Set(plainPermissionsOf(row)),
+    },
     enabled: row.enabled === 1,
     workspaceEnabled: row.workspaceEnabled === 1,
     expiresAtMs: row.expiresAtMs ?? undefined,
@@ -47,7 +51,7 @@ type StoredPermissions = Pick<Schema["rootKeys"], "workspaceId" | "permissions" 
  * Returns the plain permissions of a root key, such as `api.*.verify_key`. Replaces a URN by the plain permissions that
  * it stands for.
  */
-function grantsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
+function plainPermissionsOf({ workspaceId, permissions, grants }: StoredPermissions): string[] {
   if (grants !== null) return parsePermissions(grants);
   return parsePermissions(permissions).flatMap((one) => {
     const parsed = parseGiven(one, workspaceId, new Map());
@@ -74,7 +78,7 @@ export type NewRootKey = {
   name: string | undefined;
   permissions: readonly string[];
   /** the plain permissions that `permissions` stand for; omitted if `permissions` has no URNs */
-  grants?: readonly string[];
+  plainPermissions?: readonly string[];
   expiresAtMs: number | undefined;
   nowMs: number;
 };
@@ -88,7 +92,7 @@ export async function insertRootKey(tx: Tx, key: NewRootKey): Promise<void> {
     end: key.end,
     name: key.name ?? null,
     permissions: asList(key.permissions),
-    grants: key.grants === undefined ? null : asList(key.grants),
+    grants: key.plainPermissions === undefined ? null : asList(key.plainPermissions),
     enabled: 1 as const,
     expiresAtMs: key.expiresAtMs ?? null,
     createdAtMs: key.nowMs,
@@ -130,7 +134,7 @@ export type StoredRootKey = {
   /** the permissions as the caller sent them, which may be URNs */
   permissions: readonly string[];
   /** the plain permissions that `permissions` stand for */
-  grants: readonly string[];
+  plainPermissions: readonly string[];
   enabled: boolean;
   createdAtMs: number;
   expiresAtMs: number | undefined;
@@ -156,7 +160,7 @@ function storedRootKey(row: StoredRow): StoredRootKey {
     start: row.start,
     end: row.end,
     permissions: parsePermissions(row.permissions),
-    grants: grantsOf(row),
+    plainPermissions: plainPermissionsOf(row),
     enabled: row.enabled === 1,
     createdAtMs: row.createdAtMs,
     expiresAtMs: row.expiresAtMs ?? undefined,
@@ -235,17 +239,20 @@ export type RootKeyChange = {
   enabled: boolean | undefined;
   permissions: readonly string[] | undefined;
   /** the plain permissions that `permissions` stand for */
-  grants: readonly string[] | undefined;
+  plainPermissions: readonly string[] | undefined;
 };
 
 export async function setRootKey(
   tx: Tx,
   workspaceId: string,
   id: string,
-  { name, enabled, permissions, grants }: RootKeyChange,
+  { name, enabled, permissions, plainPermissions }: RootKeyChange,
 ): Promise<void> {
   const flag = enabled === undefined ? undefined : enabled ? (1 as const) : (0 as const);
-  const lists = { permissions: permissions && asList(permissions), grants: grants && asList(grants) };
+  const lists = {
+    permissions: permissions && asList(permissions),
+    grants: plainPermissions && asList(plainPermissions),
+  };
   await updateRow(tx, { workspaceId, id, name, enabled: flag, ...lists });
 }
 

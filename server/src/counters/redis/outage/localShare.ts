@@ -1,7 +1,7 @@
 import type { Window } from "../../../domain/windows.ts";
 import type { Hit, Peeked } from "../../counters.ts";
 import { memoryCounters } from "../../memory/memory.ts";
-import { type Admission, unsentAdmissions } from "./grants.ts";
+import { type Admission, unsentAdmissions } from "./admissions.ts";
 
 type Options = {
   monotonicMs(): number;

@@ -12,7 +12,7 @@ import {
 } from "../../../../test/redisNode.ts";
 import { type RedisServer, startRedisServer } from "../../../../test/redisServer.ts";
 import { until } from "../../../../test/until.ts";
-import { unsentAdmissions } from "./grants.ts";
+import { unsentAdmissions } from "./admissions.ts";
 
 // Replay means: adding to Redis what a process granted while Redis was unavailable. These tests make Redis
 // unavailable by breaking connections while no call is on its way to Redis. Then the processes must grant exactly the
@@ -53,7 +53,7 @@ async function loseRedis(node: RedisNode): Promise<void> {
   await until(() => !node.counters.isUp());
 }
 
-test("grants that are made during a replay are replayed too", async () => {
+test("what is admitted during a replay is replayed too", async () => {
   const node = await open();
   const limit = 1_000_000;
   const granted = new Map(Array.from({ length: 1500 }, () => [freshWindow({ limit }), 0]));
@@ -75,7 +75,7 @@ test("grants that are made during a replay are replayed too", async () => {
   for (const [window, count] of granted) expect(await remaining(node.counters, window)).toBe(limit - count);
 }, 30_000);
 
-test("Redis decides about no counter before that counter's grants are replayed, however many are in flight", async () => {
+test("Redis decides about no counter before the admission on that counter is replayed, however many are in flight", async () => {
   const node = await open();
   const windows = Array.from({ length: 3000 }, () => freshWindow({ limit: 2 }));
   await loseRedis(node);
@@ -109,7 +109,7 @@ test("a peek counts what this process granted, even before it is replayed", asyn
   expect(asked).toBeGreaterThan(10);
 }, 30_000);
 
-test("a replay whose response was lost counts only once, and so do the grants after it", async () => {
+test("a replay whose response was lost counts only once, and so does what is admitted after it", async () => {
   const node = await open();
   const window = freshWindow({ limit: 20 });
   await loseRedis(node);
@@ -129,7 +129,7 @@ test("a replay whose response was lost counts only once, and so do the grants af
   expect(await passes(node.counters, window, 20)).toBe(11);
 }, 30_000);
 
-test("after a long outage only grants that still count are replayed, and they expire when they would have", async () => {
+test("after a long outage only costs that still count are replayed, and they expire when they would have", async () => {
   const clock: Clock = { nowMs: 1_770_000_000_000 };
   const node = await open({ clock });
   const window = freshWindow({ durationMs: 60_000, limit: 10 });
@@ -201,7 +201,7 @@ test("a hit that is given back before its replay never counts, and one that is g
   expect(await remaining(node.counters, window)).toBe(7);
 }, 30_000);
 
-test("grants are replayed only once, however often Redis fails and returns", async () => {
+test("an admission is replayed only once, however often Redis fails and returns", async () => {
   const node = await open();
   const window = freshWindow({ limit: 100 });
   for (let outage = 0; outage < 3; outage += 1) {
@@ -261,7 +261,7 @@ test("what Redis remembers about replays expires", async () => {
   client.close();
 }, 30_000);
 
-test("grants that wait for their replay stay within their limit of bytes: expired ones are evicted first, then the least used", () => {
+test("admissions that wait for their replay stay within their limit of bytes: expired ones are evicted first, then the least used", () => {
   let nowMs = 0;
   let evicted = 0;
   const unsent = unsentAdmissions({

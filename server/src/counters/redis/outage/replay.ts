@@ -4,7 +4,7 @@ import { isAboutThisCall } from "../faults.ts";
 import { addedKey, counterKeyIn } from "../keys.ts";
 import type { RedisLink } from "../link.ts";
 import { addScript } from "../scripts.ts";
-import type { Admission, unsentAdmissions } from "./grants.ts";
+import type { Admission, unsentAdmissions } from "./admissions.ts";
 
 type Options = {
   unsent: ReturnType<typeof unsentAdmissions>;
@@ -32,14 +32,14 @@ export function redisReturn({ unsent, monotonicMs, processId, time }: Options) {
   let sendingRest: Promise<void> | undefined;
 
   async function send(ask: Ask, admission: Admission): Promise<void> {
-    const { window, number, sum, grants } = admission;
+    const { window, number, sum, parts } = admission;
     const nowMs = monotonicMs();
-    const parts = grants.toReversed().flatMap(({ lastMs, cost }) => [Math.max(0, nowMs - lastMs), cost]);
+    const sent = parts.toReversed().flatMap(({ lastMs, cost }) => [Math.max(0, nowMs - lastMs), cost]);
     const keys = [addedKey(window, processId, number), counterKeyIn(window)];
     admission.sent = sum;
     admission.sending = sum;
     try {
-      await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...parts].map(String)]);
+      await ask(addScript, keys, [time(), ...[window.durationMs, sum, ...sent].map(String)]);
     } catch (error) {
       admission.sending = 0;
       // an error about this call means that Redis cannot read the counter, so sending the admission again would not help

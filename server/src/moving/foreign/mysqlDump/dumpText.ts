@@ -48,7 +48,7 @@ export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
       countedTo = 0;
       if (dump.text.length > longestPart) {
         throw new DocumentError(
-          `Line ${dump.line()}: the statement or row that begins here is longer than 32 MiB, or one of its quotes is not closed. Write the dump again.`,
+          `Line ${dump.line()}: the statement or row that begins here is longer than 32 MiB, or one of its quotes is not closed. Make a new dump with mysqldump.`,
         );
       }
       if (isEnd) return false;
@@ -85,7 +85,7 @@ async function* plainChunks(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<st
 function refuseOtherFiles(text: string): void {
   if (/^(\xff\xfe|\xfe\xff)/.test(text)) {
     throw new DocumentError(
-      "The dump is UTF-16, as PowerShell writes it. Write it with --result-file=<file> instead of >.",
+      "The dump is UTF-16, as PowerShell writes it. Make the dump with --result-file=<file> instead of >.",
     );
   }
   if (text.slice(0, 1024).includes("\0")) {

@@ -41,7 +41,7 @@ export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<
     yield* readStatement(dump, tables, wanted);
     if (dump.used() === before) {
       throw new DocumentError(
-        `Line ${dump.line()}: the statement that begins here cannot be read. Write the dump again.`,
+        `Line ${dump.line()}: the statement that begins here cannot be read. Make a new dump with mysqldump.`,
       );
     }
   }
@@ -159,7 +159,7 @@ async function* readInsert(dump: DumpText, tables: Tables, wanted: Wanted): Asyn
   const columns = target.columns ?? tables.get(table);
   if (columns === undefined) {
     throw new DocumentError(
-      `Line ${line}: the table ${table}: the dump has no CREATE TABLE before these rows, so the order of the columns is unknown. Write it without --no-create-info, or with --complete-insert.`,
+      `Line ${line}: the table ${table}: the dump has no CREATE TABLE before these rows, so the order of the columns is unknown. Make the dump without --no-create-info, or with --complete-insert.`,
     );
   }
   dump.at = target.end;
@@ -242,7 +242,7 @@ function nextRow(
     if (next >= text.length) return undefined;
     if (values.length !== isWanted.length) {
       throw new ValueError(
-        `a row has ${values.length} values for ${isWanted.length} columns: write the dump again`,
+        `a row has ${values.length} values for ${isWanted.length} columns: make a new dump with mysqldump`,
       );
     }
     const isLast = text[next] !== ",";

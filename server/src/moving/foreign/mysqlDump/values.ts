@@ -18,7 +18,7 @@ export function rowEnd(text: string, start: number, isWanted: readonly boolean[]
   const open = spaceEnd(text, start);
   if (open >= text.length) return -1;
   if (text.charCodeAt(open) !== openParenthesis)
-    throw new ValueError("a row must begin with (: write the dump again");
+    throw new ValueError("a row must begin with (: make a new dump with mysqldump");
   return valuesEnd(text, open + 1, isWanted, row);
 }
 
@@ -30,7 +30,8 @@ function valuesEnd(text: string, start: number, isWanted: readonly boolean[], ro
     if (at >= text.length) return -1;
     row.push(isWanted[row.length] === true ? parsedValue(text.slice(first, end)) : null);
     if (text[at] === ")") return at + 1;
-    if (text[at] !== ",") throw new ValueError("a value must be followed by , or ): write the dump again");
+    if (text[at] !== ",")
+      throw new ValueError("a value must be followed by , or ): make a new dump with mysqldump");
   }
 }
 
@@ -74,7 +75,7 @@ function literal(word: string): DumpValue {
   if (/^true$/i.test(word)) return 1;
   if (/^false$/i.test(word)) return 0;
   throw new ValueError(
-    `${JSON.stringify(word.slice(0, 40))} is not a value that mysqldump writes: write the dump again`,
+    `${JSON.stringify(word.slice(0, 40))} is not a value that mysqldump writes: make a new dump with mysqldump`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { prepareGranted } from "../../../domain/permissionQuery.ts";
 import { type PreparedLimits, prepareLimits, type StoredRatelimit } from "../../../domain/ratelimits.ts";
-import { bytesOfMeta, type Grants, type KeptApi, type KeptIdentity } from "../../keyParts.ts";
+import { type Access, bytesOfMeta, type KeptApi, type KeptIdentity } from "../../keyParts.ts";
 import { oneCopy } from "../../oneCopy.ts";
 import type { Flag } from "../../schema.ts";
 import { parseMeta } from "../meta.ts";
@@ -18,7 +18,7 @@ export type KeyRows = {
   };
   api: KeptApi;
   identity: KeptIdentity | undefined;
-  grants: Grants;
+  access: Access;
   /** the rate limits of the key itself */
   ratelimits: readonly RatelimitRow[];
   /** whether the key has limited credits or quotas */
@@ -78,20 +78,20 @@ export function identityOf(
 }
 
 /**
- * Returns the name under which keys share their grants (permissions and roles) in the cache: the joined ids of their
+ * Returns the name under which keys share their access (permissions and roles) in the cache: the joined ids of their
  * direct permissions and roles. What is cached under this name is valid until one of these changes.
  */
-export function grantsName(permissionIds: readonly string[], roleIds: readonly string[]): string {
+export function accessName(permissionIds: readonly string[], roleIds: readonly string[]): string {
   return [...permissionIds, ...roleIds].sort().join(" ");
 }
 
-export const noGrants: Grants = grantsOf("", [], []);
+export const noAccess: Access = accessOf("", [], []);
 
-export function grantsOf(
+export function accessOf(
   name: string,
   permissions: readonly { id: string; slug: string }[],
   roles: readonly { id: string; name: string }[],
-): Grants {
+): Access {
   const slugs = sortedOnce(permissions.map(({ slug }) => slug));
   return {
     name,

@@ -2,11 +2,11 @@
  * Reads a key from an embedded database by nine look-ups in single tables, which take 20 µs. A join of these tables
  * would take 90 µs.
  */
-import type { Grants, KeptApi, KeptIdentity, KeyParts } from "../../keyParts.ts";
+import type { Access, KeptApi, KeptIdentity, KeyParts } from "../../keyParts.ts";
 import { lookUp, type Snapshot } from "../../snapshot.ts";
 import { keyspaceIdOf } from "../apis.ts";
 import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
-import { grantsName, grantsOf, identityOf, type KeyRows, noGrants } from "./keyRows.ts";
+import { accessName, accessOf, identityOf, type KeyRows, noAccess } from "./keyRows.ts";
 
 /**
  * Finds the key with this hash, and everything that its verification needs. Reads only what `parts` does not have in
@@ -31,7 +31,7 @@ export function lookUpKeyRows(
         ? undefined
         : (parts.identities.find(workspaceId, identityId) ??
           lookUpIdentity(snapshot, workspaceId, identityId)),
-    grants: lookUpGrants(snapshot, parts, workspaceId, id),
+    access: lookUpAccess(snapshot, parts, workspaceId, id),
     ratelimits: ratelimitsOfOwner(snapshot, workspaceId, id),
     hasAccount: accountOfOwner(snapshot, workspaceId, subjectId).length > 0,
   };
@@ -55,17 +55,17 @@ function lookUpIdentity(snapshot: Snapshot, workspaceId: string, id: string): Ke
   });
 }
 
-function lookUpGrants(snapshot: Snapshot, parts: KeyParts, workspaceId: string, keyId: string): Grants {
+function lookUpAccess(snapshot: Snapshot, parts: KeyParts, workspaceId: string, keyId: string): Access {
   const permissionIds = permissionsOfKey(snapshot, workspaceId, keyId).map((row) => row.permissionId);
   const roleIds = rolesOfKey(snapshot, workspaceId, keyId).map((row) => row.roleId);
-  if (permissionIds.length + roleIds.length === 0) return noGrants;
-  const name = grantsName(permissionIds, roleIds);
-  const kept = parts.grants.find(workspaceId, name);
+  if (permissionIds.length + roleIds.length === 0) return noAccess;
+  const name = accessName(permissionIds, roleIds);
+  const kept = parts.access.find(workspaceId, name);
   if (kept !== undefined) return kept;
   const roles = roleIds.flatMap((id) => roleWithId(snapshot, workspaceId, id));
   const ofRoles = roles.flatMap(({ id }) => permissionsOfRole(snapshot, workspaceId, id));
   const allIds = [...permissionIds, ...ofRoles.map((row) => row.permissionId)];
-  return grantsOf(
+  return accessOf(
     name,
     allIds.flatMap((id) => permissionWithId(snapshot, workspaceId, id)),
     roles,

@@ -7,7 +7,7 @@ import { prepared } from "../../prepared.ts";
 import type { Db } from "../../schema.ts";
 import { keyspaceIdOf } from "../apis.ts";
 import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
-import { grantsName, grantsOf, identityOf, type KeyRows, noGrants } from "./keyRows.ts";
+import { accessName, accessOf, identityOf, type KeyRows, noAccess } from "./keyRows.ts";
 
 /**
  * Finds the key with this hash, and reads everything that its verification needs. Returns `undefined` if the key or
@@ -38,22 +38,22 @@ export async function selectKeyRows(db: Db, workspaceId: string, hash: string): 
               hasAccount: row.identityRemaining !== null || row.identityQuotas !== null,
             },
           ),
-    grants: grantsIn(row),
+    access: accessIn(row),
     ratelimits: limitsOf(row.id),
     hasAccount: row.remaining !== null || row.quotas !== null,
   };
 }
 
 type Granted = { id: string; slug: string };
-type GrantRows = { granted: Granted[]; roles: { id: string; name: string }[]; grantedByRoles: Granted[] };
+type AccessRows = { granted: Granted[]; roles: { id: string; name: string }[]; grantedByRoles: Granted[] };
 
-function grantsIn({ granted, roles, grantedByRoles }: GrantRows) {
-  if (granted.length + roles.length === 0) return noGrants;
-  const name = grantsName(
+function accessIn({ granted, roles, grantedByRoles }: AccessRows) {
+  if (granted.length + roles.length === 0) return noAccess;
+  const name = accessName(
     granted.map(({ id }) => id),
     roles.map(({ id }) => id),
   );
-  return grantsOf(name, [...granted, ...grantedByRoles], roles);
+  return accessOf(name, [...granted, ...grantedByRoles], roles);
 }
 
 const keyWithAll = prepared((db, { workspaceId, hash }: { workspaceId: string; hash: string }) =>

@@ -6,13 +6,13 @@ import { bytesOfKey, type KeptKey, type KeyParts } from "../../keyParts.ts";
 import { oneCopy } from "../../oneCopy.ts";
 import { parseIpAllowList, rangesOf } from "../ipAllowLists.ts";
 import { parseMeta } from "../meta.ts";
-import { type KeyRows, noGrants, noLimits, ratelimitsOf } from "./keyRows.ts";
+import { type KeyRows, noAccess, noLimits, ratelimitsOf } from "./keyRows.ts";
 import { lookUpKeyRows } from "./lookUps.ts";
 import { selectKeyRows } from "./oneStatement.ts";
 
 /**
  * Finds the key with this hash, and reads everything that its verification needs in the state of one moment:
- * synchronously on SQLite, in one round trip on PostgreSQL. The record refers to the api, identity and grants in
+ * synchronously on SQLite, in one round trip on PostgreSQL. The record refers to the api, identity and access in
  * `parts` if these are cached. It counts as their user until `parts.release` is called. `since` is the number of the
  * latest change at the time of the call.
  */
@@ -29,19 +29,19 @@ export function findKeyRecord(
   return whenAvailable(found, (rows) => rows && keptKey(parts, rows, since));
 }
 
-function keptKey({ apis, identities, grants }: KeyParts, rows: KeyRows, since: number): KeptKey {
+function keptKey({ apis, identities, access }: KeyParts, rows: KeyRows, since: number): KeptKey {
   const { workspaceId } = rows.api;
   const api = apis.hold(workspaceId, rows.api.id, rows.api, since);
   const identity = rows.identity && identities.hold(workspaceId, rows.identity.id, rows.identity, since);
   const granted =
-    rows.grants === noGrants ? noGrants : grants.hold(workspaceId, rows.grants.name, rows.grants, since);
-  const record = recordOf(rows, { api, identity, grants: granted });
+    rows.access === noAccess ? noAccess : access.hold(workspaceId, rows.access.name, rows.access, since);
+  const record = recordOf(rows, { api, identity, access: granted });
   return { ...record, bytes: bytesOfKey(record, rows.key.meta) };
 }
 
-type Parts = Pick<KeptKey, "api" | "identity" | "grants">;
+type Parts = Pick<KeptKey, "api" | "identity" | "access">;
 
-function recordOf({ key, ...rows }: KeyRows, { api, identity, grants }: Parts): KeyRecord & Parts {
+function recordOf({ key, ...rows }: KeyRows, { api, identity, access }: Parts): KeyRecord & Parts {
   const { id } = key;
   const subjectId = key.subjectId === id ? id : key.subjectId; // so that equal ids are the same string in memory
   const ratelimits = ratelimitsOf(rows.ratelimits);
@@ -60,10 +60,10 @@ function recordOf({ key, ...rows }: KeyRows, { api, identity, grants }: Parts): 
     expiresAtMs: key.expiresAtMs ?? undefined,
     apiAddresses: api.addresses,
     addresses: rangesOf(parseIpAllowList(key.ipAllowList)),
-    grants,
-    permissions: grants.permissions,
-    granted: grants.granted,
-    roles: grants.roles,
+    access,
+    permissions: access.permissions,
+    granted: access.granted,
+    roles: access.roles,
     ratelimits,
     identity,
     limits:

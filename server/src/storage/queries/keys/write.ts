@@ -194,7 +194,7 @@ const linkToIdentities = prepared((db, { workspaceId, links }: Links) => {
     .updateTable("keys")
     .set({ identityId: sql<string>`case "id" ${sql.join(cases, sql` `)} end` })
     .where("workspaceId", "=", workspaceId)
-    .where("deletedAtMs", "is", null) // lets SQLite use the index of live keys, instead of reading all keys of the workspace
+    .where("deletedAtMs", "is", null) // lets SQLite use the index of live keys
     .where("id", "in", keyIds)
     .compile();
 });

@@ -2,21 +2,25 @@ import { isIn, prepared } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 
 /** A permission of a key, and the role that gives it to the key; undefined if the key has it directly. */
-export type GrantSource = { slug: string; role: string | undefined };
+export type PermissionSource = { slug: string; role: string | undefined };
 
 /** Lists all sources of a key's permissions: direct ones first, then those through roles, each sorted by slug. */
-export async function listGrantSources(db: Db, workspaceId: string, keyId: string): Promise<GrantSource[]> {
+export async function listPermissionSources(
+  db: Db,
+  workspaceId: string,
+  keyId: string,
+): Promise<PermissionSource[]> {
   const keyIds = [keyId];
   const direct = await selectDirect(db, { workspaceId, keyIds });
   const throughRoles = await selectThroughRoles(db, { workspaceId, keyIds });
-  const ofKey = direct.map(({ slug }): GrantSource => ({ slug, role: undefined }));
-  const ofRoles = throughRoles.flatMap(({ slug, role }): GrantSource[] =>
+  const ofKey = direct.map(({ slug }): PermissionSource => ({ slug, role: undefined }));
+  const ofRoles = throughRoles.flatMap(({ slug, role }): PermissionSource[] =>
     slug === null ? [] : [{ slug, role }],
   );
   return [...ofKey.sort(bySlug), ...ofRoles.sort(bySlug)];
 }
 
-function bySlug(one: GrantSource, other: GrantSource): number {
+function bySlug(one: PermissionSource, other: PermissionSource): number {
   return order(one.slug, other.slug) || order(one.role ?? "", other.role ?? "");
 }
 

@@ -1,25 +1,25 @@
 import type { Window } from "../../../domain/windows.ts";
 import { counterKey } from "../../counters.ts";
 
-/** A grant: costs that this process admitted without Redis, from `firstMs` to at most duration/60 later. */
-type Grant = { firstMs: number; lastMs: number; cost: number };
+/** Costs that this process admitted without Redis, from `firstMs` to at most duration/60 later. */
+type Part = { firstMs: number; lastMs: number; cost: number };
 
 /**
- * An admission has the grants of this process on one counter that are still to be added to that counter in Redis.
+ * An admission is what this process has admitted on one counter, and still has to add to that counter in Redis.
  * Times are by a clock that never goes back.
  */
 export type Admission = {
   readonly window: Window;
   /** the number of the admission; no other admission of this process has it */
   readonly number: number;
-  /** the sum of all granted costs; costs that no longer count are included */
+  /** the sum of all admitted costs; costs that no longer count are included */
   sum: number;
   /** how much of `sum` was sent to Redis at least once, even if sending failed, so that Redis may have counted it */
   sent: number;
   /** how much of `sum` was sent and did not fail; a failure sets it to 0, so that everything is sent again */
   sending: number;
-  /** the grants, oldest first; when a grant is added, those that no longer count are dropped */
-  readonly grants: Grant[];
+  /** oldest first; when a cost is added, the parts that no longer count are dropped */
+  readonly parts: Part[];
 };
 
 type Options = {
@@ -30,9 +30,9 @@ type Options = {
   onEvict(count: number, live: boolean): void;
 };
 
-/** the memory that one `Admission` takes, in bytes, without its grants and the key of its counter */
+/** the memory that one `Admission` takes, in bytes, without its parts and the key of its counter */
 const ownBytes = 400;
-const grantBytes = 64;
+const partBytes = 64;
 /**
  * Before an admission is added, old ones are checked until two are found whose costs still count. The others that were
  * checked are dropped. So admissions that no longer count do not pile up.
@@ -50,19 +50,19 @@ export function unsentAdmissions(options: Options) {
   const { all, drop } = kept;
 
   return {
-    /** Adds a grant of the window's cost at the current time. */
+    /** Adds the window's cost at the current time. */
     add(window: Window): Admission {
       const key = counterKey(window);
       const admission = all.get(key) ?? kept.make(key, window);
-      kept.grow(key, admission, () => grant(admission, window.cost, options.monotonicMs()));
+      kept.grow(key, admission, () => addCost(admission, window.cost, options.monotonicMs()));
       return admission;
     },
     /**
-     * Takes back a cost that was granted at `atMs`. If Redis may have counted a part of the admission, the cost stays
+     * Takes back a cost that was admitted at `atMs`. If Redis may have counted a part of the admission, the cost stays
      * spent, since this cost may be in that part.
      */
     takeBack(admission: Admission, cost: number, atMs: number): void {
-      const from = admission.grants.find(({ lastMs }) => lastMs >= atMs);
+      const from = admission.parts.find(({ lastMs }) => lastMs >= atMs);
       if (admission.sent > 0 || from === undefined) return;
       from.cost -= cost;
       admission.sum -= cost;
@@ -129,7 +129,7 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
     make(key: string, window: Window): Admission {
       tidy(checkedPerNew);
       numbers += 1;
-      const admission: Admission = { window, number: numbers, sum: 0, sent: 0, sending: 0, grants: [] };
+      const admission: Admission = { window, number: numbers, sum: 0, sent: 0, sending: 0, parts: [] };
       all.set(key, admission);
       bytes += bytesOf(key, admission);
       return admission;
@@ -147,26 +147,26 @@ function boundedAdmissions({ monotonicMs, maxBytes, onEvict }: Options) {
   };
 }
 
-function grant(admission: Admission, cost: number, nowMs: number): void {
-  const { grants, window } = admission;
+function addCost(admission: Admission, cost: number, nowMs: number): void {
+  const { parts, window } = admission;
   admission.sum += cost;
-  const counts = grants.findIndex(({ lastMs }) => lastMs + window.durationMs > nowMs);
-  grants.splice(0, counts === -1 ? grants.length : counts);
-  const newest = grants.at(-1);
+  const counts = parts.findIndex(({ lastMs }) => lastMs + window.durationMs > nowMs);
+  parts.splice(0, counts === -1 ? parts.length : counts);
+  const newest = parts.at(-1);
   if (newest !== undefined && nowMs - newest.firstMs <= Math.floor(window.durationMs / 60)) {
     newest.lastMs = nowMs;
     newest.cost += cost;
-  } else grants.push({ firstMs: nowMs, lastMs: nowMs, cost });
+  } else parts.push({ firstMs: nowMs, lastMs: nowMs, cost });
 }
 
-function hasRunOut({ grants, window }: Admission, nowMs: number): boolean {
-  return (grants.at(-1)?.lastMs ?? 0) + window.durationMs <= nowMs;
+function hasRunOut({ parts, window }: Admission, nowMs: number): boolean {
+  return (parts.at(-1)?.lastMs ?? 0) + window.durationMs <= nowMs;
 }
 
 function fillOf({ sum, window }: Admission): number {
   return sum / window.limit;
 }
 
-function bytesOf(key: string, { grants }: Admission): number {
-  return ownBytes + grantBytes * grants.length + 2 * key.length;
+function bytesOf(key: string, { parts }: Admission): number {
+  return ownBytes + partBytes * parts.length + 2 * key.length;
 }

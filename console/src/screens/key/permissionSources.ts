@@ -3,13 +3,13 @@ import { call, type Data } from "../../data/api.ts";
 
 type Key = Data<"keys.getKey">;
 /** `via`: what gives the key the permission: `direct`, or `role:` and the name of a role */
-type Grant = { slug: string; via: string };
+type Source = { slug: string; via: string };
 
 /** Reads everything that gives the key its permissions. */
-export function useGrants(key: Key) {
+export function usePermissionSources(key: Key) {
   return useQuery({
-    queryKey: ["grants", key.keyId, key.permissions],
-    queryFn: ({ signal }) => readGrants(key, signal),
+    queryKey: ["permission sources", key.keyId, key.permissions],
+    queryFn: ({ signal }) => readSources(key, signal),
   });
 }
 
@@ -20,12 +20,12 @@ export function useOwnPermissions(key: Key) {
     gcTime: 0,
     staleTime: "static",
     queryFn: async ({ signal }) =>
-      (await readGrants(key, signal)).filter(({ via }) => via === "direct").map(({ slug }) => slug),
+      (await readSources(key, signal)).filter(({ via }) => via === "direct").map(({ slug }) => slug),
   });
 }
 
-async function readGrants({ keyId, permissions = [] }: Key, signal: AbortSignal): Promise<Grant[]> {
-  const grants: Grant[] = [];
+async function readSources({ keyId, permissions = [] }: Key, signal: AbortSignal): Promise<Source[]> {
+  const sources: Source[] = [];
   for (const slugs of queriesOf(permissions)) {
     const query = slugs.join(" OR ");
     const { checks } = (await call("keys.explain", { keyId, permissions: query }, { signal })).data;
@@ -33,9 +33,9 @@ async function readGrants({ keyId, permissions = [] }: Key, signal: AbortSignal)
     // a key that waits for its first verification is refused before its permissions are checked
     if (check === undefined)
       throw new Error(checks.find(({ passed }) => !passed)?.why ?? "It is not known what gives them.");
-    grants.push(...check.granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
+    sources.push(...check.granted.filter(({ slug }) => slugs.includes(slug))); // a wildcard also covers those of other queries
   }
-  return grants;
+  return sources;
 }
 
 /** Divides the permissions among queries of at most 1,000 characters. A permission has at most 128. */
