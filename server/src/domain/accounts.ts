@@ -17,7 +17,7 @@ export type OwnerKind = "key" | "identity";
 
 /**
  * The credits and quotas of one owner. `id` is a key's `subjectId` or an identity's id. `creditsEpoch` is incremented
- * by every refill and every set of the credits, so that a hold knows whether its units are still part of the balance.
+ * whenever the credits are refilled or set. So a hold knows whether its units are still part of the balance.
  */
 export type Account = {
   id: string;
@@ -51,7 +51,7 @@ export function readingOf({ quotas, automatic }: Cost): Cost {
   return { credits: 0, quotas: new Map(names), automatic: automatic === undefined ? undefined : 0 };
 }
 
-/** The state of a quota after a request that took units from it, or that would have, but was refused. */
+/** The state of a quota after a charge. A refused charge has taken nothing. */
 export type QuotaUse = {
   owner: OwnerKind;
   name: string;
@@ -64,7 +64,7 @@ export type QuotaUse = {
   crossed: number | undefined;
 };
 
-/** How many credits are left, of the key or of its identity: the smaller number. Undefined if both are unlimited. */
+/** The credits that are left: the key's or its identity's, whichever are fewer. Undefined if both are unlimited. */
 export type CreditsLeft = { remaining: number; owner: OwnerKind } | undefined;
 
 /** What a request took from one account: units of `quota`, or credits if `quota` is undefined. */
@@ -152,6 +152,7 @@ export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
   return quotas.filter(({ isRemoved }) => !isRemoved);
 }
 
+/** An account keeps at most this many removed quotas. */
 const maxRemoved = 50;
 
 /**
@@ -178,7 +179,7 @@ export function replaceQuotas(
   return [...set, ...removed.slice(-maxRemoved)];
 }
 
-/** Takes the whole cost from every account, or nothing from any. The accounts are as `accountAt` returned them. */
+/** Takes the whole cost from every account, or nothing from any. `accounts` must come from `accountAt`. */
 export function charge(accounts: readonly Account[], cost: Cost, nowMs: number): Charged {
   const [only] = accounts;
   if (only !== undefined && accounts.length === 1 && only.quotas.length === 0) {
@@ -204,7 +205,8 @@ export function charge(accounts: readonly Account[], cost: Cost, nowMs: number):
 }
 
 /**
- * Like `charge`, for a single account without quotas. Most spends are like that, and this takes a tenth of the time.
+ * Like `charge`, for a single account without quotas. Most charges are of this kind, and this function takes a tenth of
+ * the time.
  */
 function chargeCredits(account: Account, unchanged: readonly Account[], units: number): Charged {
   const { id, kind, credits, creditsEpoch } = account;
@@ -230,7 +232,7 @@ function chargeCredits(account: Account, unchanged: readonly Account[], units: n
 const noQuotas: readonly QuotaUse[] = [];
 const nothingTaken: readonly AccountTaken[] = [];
 
-/** The account's quotas that this cost spends from, and how many units of each. */
+/** The account's quotas from which this cost takes units, and how many units of each. */
 export function concerned(account: Account, { quotas, automatic }: Cost): { quota: Quota; units: number }[] {
   return quotasOf(account).flatMap((quota) => {
     const units = quotas.get(quota.name) ?? (quota.autoApply ? automatic : undefined);
@@ -294,7 +296,7 @@ function creditsLeft(accounts: readonly Account[]): CreditsLeft {
     );
 }
 
-/** The largest cost that every account can still pay: in units of `quota`, or in credits if it is undefined. */
+/** The largest cost that every account can still pay: in units of `quota`, or in credits if `quota` is undefined. */
 export function availableIn(accounts: readonly Account[], quota: string | undefined): number {
   const each = accounts.flatMap((account) => {
     if (quota === undefined) return account.credits.remaining ?? [];

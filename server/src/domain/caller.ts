@@ -49,15 +49,15 @@ export const actions = {
   workspace: ["read_workspace", "read_limits"],
   root_key: ["create_root_key", "read_root_key", "update_root_key", "delete_root_key"],
   server: ["read_status"],
-  // only for two operations, which this server has, but which always return the error `analytics_not_configured`
+  // only for getGatewayRequests and getRuntimeLogs, which always return the error `analytics_not_configured`
   project: ["read_gateway_requests", "read_runtime_logs"],
 } as const;
 
 export type Resource = keyof typeof actions;
 
 /**
- * The caller: a root key, the workspace it manages, and the permissions it holds, each `<resource>.<id or *>.<action>`,
- * or `*` for all.
+ * A root key, the workspace that it manages, and its permissions. A permission is `<resource>.<id or *>.<action>`, or `*`
+ * for everything.
  */
 export type Caller = {
   workspaceId: string;
@@ -65,7 +65,7 @@ export type Caller = {
   permissions: ReadonlySet<string>;
 };
 
-/** A permission that `*` does not include, since it concerns every workspace. Only the command line grants it. */
+/** `*` does not include this permission, because it concerns all workspaces. Only the command line can give it. */
 export const serverPermission = "server.*.read_status";
 
 /** Whether the caller may do `action` with the resource that has this id. */
@@ -99,7 +99,10 @@ export function mayAllOrIds(caller: Caller, resource: Resource, action: string):
   return mayAll(caller, resource, action) ? "all" : idsWith(caller, resource, action);
 }
 
-/** Whether these permissions include `permission`: a root key may grant only what it holds. */
+/**
+ * Whether a root key with the permissions `held` may give `permission` to another root key: only if `held` includes it,
+ * by name or with `*`.
+ */
 export function mayGrant(held: readonly string[], permission: string): boolean {
   const [resource = "", , action = ""] = permission.split(".");
   if (permission === serverPermission) return held.includes(permission);

@@ -1,7 +1,10 @@
 const furthestTypo = 2;
 const longestTypo = 40;
 
-/** The known name that `name` probably means: it differs only in case, in - and _, or by at most two typing errors. */
+/**
+ * The known name that `name` probably means. Apart from case, - and _, it may have two typing errors, or fewer if the
+ * known name is shorter than six characters.
+ */
 export function closest(name: string, known: readonly string[]): string | undefined {
   if (name.length > longestTypo) return undefined;
   const folded = fold(name);

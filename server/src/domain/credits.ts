@@ -1,9 +1,9 @@
-/** When a balance is refilled to its amount: every day at 00:00 UTC, or monthly on this day of the month. */
+/** When a balance is set to its refill amount: every day at 00:00 UTC, or monthly on this day of the month. */
 export type Refill = { interval: "daily" } | { interval: "monthly"; day: number };
 
 /**
- * The first refill instant after `afterMs`, in milliseconds since the epoch, always 00:00 UTC. If a month
- * lacks that day, its last day counts; a day below 1 counts as 1, so that the result is always after `afterMs`.
+ * The time of the first refill after `afterMs`, in Unix milliseconds. It is always 00:00 UTC. If a month lacks the day,
+ * its last day counts. A day below 1 counts as 1: otherwise the result could be before `afterMs`.
  */
 export function nextRefillAt(refill: Refill, afterMs: number): number {
   const after = new Date(afterMs);
@@ -19,7 +19,7 @@ function refillInMonth(year: number, month: number, day: number): number {
   return Date.UTC(year, month, Math.max(1, Math.min(day, lastDay)));
 }
 
-/** A stored balance. `remaining` null is unlimited; `refillDay` null with an amount is daily. */
+/** A stored balance. If `remaining` is null, it is unlimited. If only `refillDay` is null, the refill is daily. */
 export type Balance = {
   remaining: number | null;
   refillAmount: number | null;
@@ -33,10 +33,10 @@ export function scheduleOf(day: number | null | undefined): Refill {
 }
 
 /**
- * The balance at `nowMs`. If a refill is due, it sets the balance to its amount: once, even if several periods were
- * missed. The stored time of the next refill may come from a wrong clock. If it is later than the next two refills of
- * the schedule, it is corrected. If it is the second of them, it stays: a clock that was an hour fast may have done the
- * first one already, which must not happen twice.
+ * The balance at `nowMs`. If one or more refills are due, the balance is set to the refill amount once. The stored time
+ * of the next refill may come from a wrong clock. A time after the next two refills of the schedule is corrected. The
+ * time of the second refill stays: the first may have happened while the clock was an hour fast, and must not happen
+ * twice.
  */
 export function refilled(balance: Balance, nowMs: number): Balance {
   const { nextRefillAtMs, refillAmount, refillDay } = balance;

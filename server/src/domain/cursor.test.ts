@@ -35,7 +35,7 @@ test("a cursor gives back its id in either base64 alphabet, with or without padd
   );
 });
 
-test("both base64 alphabets are read where they differ", () => {
+test("characters in which the two base64 alphabets differ are read", () => {
   const text = base64Of({ note: "~~~???>>>ÿÿ", key: "id_1" });
   expect(text).toMatch(/[+/]/);
   expect(decodeCursor(text)).toBe("id_1");
@@ -76,7 +76,7 @@ test.each([
   expect(decodeCursor(text)).toBeUndefined();
 });
 
-test("1024 characters are read, 1025 are not", () => {
+test("a cursor of 1024 characters is read, one of 1025 is not", () => {
   const longest = base64Of({ key: "id_1", note: "x".repeat(768 - 24) });
   expect(longest).toHaveLength(1024);
   expect(decodeCursor(longest)).toBe("id_1");

@@ -1,4 +1,4 @@
-/** The database that a setting names. */
+/** The database that a setting or a flag names. */
 export type DatabaseAddress =
   | { kind: "file"; path: string }
   | { kind: "memory" }
@@ -7,7 +7,7 @@ export type DatabaseAddress =
 const forms = "must be file:<path>, :memory: or postgres://<user>:<password>@<host>:<port>/<database>";
 const memoryForm = "must be :memory:, without file:, for a database in memory";
 
-/** Parses `DATABASE_URL`. If the text is wrong or ambiguous, `flaw` says what is wrong and what to write instead. */
+/** Parses an address such as `DATABASE_URL`. If it is wrong or ambiguous, `flaw` says why and what to write instead. */
 export function parseDatabaseUrl(text: string, isWindows = false): DatabaseAddress | { flaw: string } {
   if (text === ":memory:") return { kind: "memory" };
   if (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)) return { kind: "postgres", url: text };
@@ -23,7 +23,7 @@ export function parseDatabaseUrl(text: string, isWindows = false): DatabaseAddre
   return { kind: "file", path: decoded };
 }
 
-/** The text for `DATABASE_URL` that names this database: `parseDatabaseUrl` parses it to the same address. */
+/** The text that names this database: `parseDatabaseUrl` parses it to the same address. */
 export function databaseUrl(address: DatabaseAddress): string {
   switch (address.kind) {
     case "memory":
@@ -40,7 +40,7 @@ function escaped(character: string): string {
   return Array.from(bytes, (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
 }
 
-/** `file:///x` and `file://localhost/x` are `/x`; on Windows `file:///C:/x` is `C:/x`. */
+/** Removes the host, so that `///x` and `//localhost/x` become `/x`. On Windows, `///C:/x` becomes `C:/x`. */
 function withoutHost(path: string, isWindows: boolean): string {
   const local = path.replace(/^\/\/(localhost)?(?=\/)/, "");
   return isWindows && /^\/[A-Za-z]:[\\/]/.test(local) ? local.slice(1) : local;
@@ -66,7 +66,7 @@ function flawOfDecoded(path: string, isWindows: boolean): string | undefined {
   if (path === ":memory:") return memoryForm;
   if (/[\\/]$/.test(path)) return "names a folder: write file:<path> with the name of the file at its end";
   if (!isWindows && /^\/*[A-Za-z]:[\\/]/.test(path))
-    return "must be a path of this system: write file:/<path>";
+    return "is a path of Windows, but this system is not Windows: write file:/<path>";
   return undefined;
 }
 

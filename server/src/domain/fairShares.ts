@@ -1,6 +1,7 @@
 /**
- * Returns how many bytes each owner may keep, so that all together stay within `budget`. `sizes` is what each owner has
- * now. Small owners keep everything, and the large ones share the rest equally. Infinity if everything fits.
+ * Returns the most bytes that one owner may keep, so that all owners together stay within `budget`. `sizes` has the
+ * bytes of each owner now. Small owners keep everything, and large owners share the rest equally. Returns Infinity if
+ * everything fits.
  */
 export function fairShare(sizes: readonly number[], budget: number): number {
   const sorted = [...sizes].sort((one, other) => one - other);

@@ -1,7 +1,10 @@
 /** A key in the form of seamapi's prefixed-api-key: `<prefix>_<short token>_<long token>`. */
 export type PrefixedKey = { prefix: string; start: string; longToken: string };
 
-/** Undefined if the key has fewer than three parts. The system that issued such a key hashed only the long token. */
+/**
+ * Splits a key into its prefix and tokens; undefined if the key has fewer than three parts. The system that issued such
+ * a key hashed only the long token.
+ */
 export function parsePrefixedKey(key: string): PrefixedKey | undefined {
   const parts = key.split("_");
   const longToken = parts.at(-1);
@@ -11,13 +14,14 @@ export function parsePrefixedKey(key: string): PrefixedKey | undefined {
   return { prefix, start: `${prefix}_${`${shortToken}_${longToken}`.slice(0, 4)}`, longToken };
 }
 
-/** A SHA-256 in base64url without padding, from hex, base64 or base64url; undefined for anything else. */
+/** Converts a SHA-256 from hex, base64 or base64url to base64url without padding. Undefined for any other text. */
 export function parseSha256(text: string): string | undefined {
   return parseDigest(text, 32);
 }
 
 /**
- * Converts a digest of `byteLength` bytes from hex, base64 or base64url to base64url without padding; else undefined.
+ * Converts a digest of `byteLength` bytes from hex, base64 or base64url to base64url without padding. Undefined for any
+ * other text.
  */
 export function parseDigest(text: string, byteLength: number): string | undefined {
   if (text.length === 2 * byteLength && /^[0-9a-fA-F]+$/.test(text)) return hexToBase64url(text);
@@ -26,7 +30,7 @@ export function parseDigest(text: string, byteLength: number): string | undefine
   return unpadded.replaceAll("+", "-").replaceAll("/", "_");
 }
 
-/** Removes the padding. Undefined if it is not the padding that base64 has for this length. */
+/** Removes the padding. Undefined if the padding is not the one that base64 has for this length. */
 export function withoutPadding(base64: string): string | undefined {
   const unpadded = base64.replace(/={1,2}$/, "");
   return unpadded === base64 || base64.length === Math.ceil(unpadded.length / 4) * 4 ? unpadded : undefined;

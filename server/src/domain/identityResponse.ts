@@ -1,7 +1,7 @@
 import type { StoredRatelimit } from "./ratelimits.ts";
 import type { IdentityRecord } from "./verification.ts";
 
-/** An identity in a response, without what its keys can spend. */
+/** An identity in a response, without its credits and quotas. */
 export function identityResponse({ id, externalId, meta, ratelimits }: IdentityRecord) {
   return { id, externalId, meta, ratelimits: ratelimits.map(ratelimitResponse) };
 }

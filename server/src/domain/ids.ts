@@ -35,7 +35,7 @@ export function startOfIds(prefix: IdPrefix, ms: number): string {
 
 /**
  * Whether `ref` has the form of an id, but is the name of the record that was found. The caller probably means the id
- * of another record, which may be deleted already, so an operation that deletes must not delete this one.
+ * of another record, which may be deleted already, so an operation that deletes must not delete the found record.
  */
 export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): boolean {
   return (
@@ -48,15 +48,15 @@ const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const POW4 = 62 ** 4;
 const POW7 = 62 ** 7;
 const POOL_BYTES = 4096;
-/** All pairs of letters, in order. To look two letters up takes less time than to write them. */
+/** All pairs of letters, in order. Looking up a pair is faster than computing its two letters. */
 const PAIRS = Array.from(DIGITS, (first) => Array.from(DIGITS, (second) => first + second)).flat();
 
 /**
- * Ids of the form `prefix_` + 8 letters of time + 14 random ones (83 bits), all base62.
+ * Creates ids of the form `prefix_` + 8 letters of time + 14 random letters (83 bits), all base62.
  * `randomBytes(n)` must return n bytes of a CSPRNG.
  *
- * Each id sorts after the one before: within a millisecond, the random part grows by a random step, and if the clock is
- * set back, ids keep the last time until the clock has passed it.
+ * Each id sorts after the previous id of the same prefix: within a millisecond, the random part grows by a random step,
+ * and if the clock is set back, ids keep the last time until the clock has passed it.
  */
 export function idMaker(randomBytes: (n: number) => Uint8Array): MakeId {
   const random = randomPool(randomBytes);
@@ -116,7 +116,7 @@ function randomPool(randomBytes: (n: number) => Uint8Array) {
         if (drawn < POW7) return drawn;
       }
     },
-    /** 1 to 2^20. */
+    /** A random step from 1 to 2^20. */
     step(): number {
       return (pool.getUint32(take(4)) & 0xfffff) + 1;
     },

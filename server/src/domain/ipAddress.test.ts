@@ -45,7 +45,7 @@ describe("an address", () => {
 });
 
 describe("a range", () => {
-  test("has exactly the addresses that share its prefix, in random ranges", () => {
+  test("contains exactly the addresses that share its prefix, in random ranges", () => {
     const pair = fc.oneof(
       fc.record({ network: fc.ipV4(), address: fc.ipV4(), length: fc.integer({ min: 0, max: 32 }) }),
       fc.record({ network: fc.ipV6(), address: fc.ipV6(), length: fc.integer({ min: 0, max: 128 }) }),
@@ -98,7 +98,7 @@ describe("a range", () => {
     expect(parseRange(text)).toEqual({ flaw: { message, fix } });
   });
 
-  test("of IPv6 never has an IPv4 address, however short its prefix is", () => {
+  test("of IPv6 never contains an IPv4 address, however short its prefix is", () => {
     const all = parseRange("::/0");
     const four = parseAddress("::ffff:192.0.2.1");
     expect("range" in all && four !== undefined && isWithin(four, [all.range])).toBe(false);

@@ -1,4 +1,4 @@
-/** An IP address as a number. An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is an IPv4 address. */
+/** An IP address as a number. An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) counts as IPv4. */
 export type Address = { family: 4 | 6; value: bigint };
 
 /** All addresses of one family from `first` to `last`. */
@@ -58,7 +58,7 @@ const notAddress: RangeFlaw = {
   fix: "send one such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32",
 };
 
-/** Whether one of the ranges has the address. */
+/** Whether one of the ranges contains the address. */
 export function isWithin({ family, value }: Address, ranges: readonly AddressRange[]): boolean {
   return ranges.some((range) => range.family === family && range.first <= value && value <= range.last);
 }
@@ -95,8 +95,8 @@ function parseIpv6(text: string): bigint | undefined {
 }
 
 /**
- * The 16-bit groups of the text on one side of `::`. If the text ends the address (`isEnd`), its last two groups may be
- * written as an IPv4 address. Undefined if a group is invalid.
+ * The 16-bit groups of the text on one side of `::`. If the text is the end of the address (`isEnd`), its last two
+ * groups may be written as an IPv4 address. Undefined if a group is invalid.
  */
 function groupsOf(text: string, isEnd: boolean): bigint[] | undefined {
   if (text === "") return [];

@@ -1,4 +1,4 @@
-/** The item at this index, for lists that are known to be long enough. Errors: throws if there is no such item. */
+/** The item at this index of a list that should be long enough. Errors: throws if the list is shorter. */
 export function itemAt<T>(items: readonly T[], index: number): T {
   const item = items[index];
   if (item === undefined) throw new Error(`a list of ${items.length} has no item ${index}`);

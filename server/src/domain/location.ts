@@ -1,5 +1,5 @@
 const PLAIN_NAME = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
-/** Names in errors are cut after this many UTF-16 units, since a request may send a name of a megabyte. */
+/** Names in errors are cut after this many UTF-16 units, because a request may send a name of a megabyte. */
 const MAX_NAME_UNITS = 100;
 
 /**

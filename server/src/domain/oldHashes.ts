@@ -22,7 +22,7 @@ export type OldScheme = (typeof oldSchemes)[number];
 /** The length of each digest in bytes. */
 const digestLengths = { sha512: 64, "hmac-sha256": 32, "hmac-sha512": 64 } as const;
 
-/** The most expensive hashes that are accepted, since each comparison takes that much work. */
+/** The most expensive hashes that are accepted. They limit the work of each comparison with a presented key. */
 const bounds = {
   bcryptCost: 14,
   argon2MemoryKib: 262_144,
@@ -33,7 +33,9 @@ const bounds = {
   pbkdf2Work: 3_000_000,
 } as const;
 
-/** How many salted hashes of keys with the same first characters are stored at most; a look-up compares all of them. */
+/**
+ * At most this many keys with a salted hash may have the same first characters, because a look-up compares all of them.
+ */
 export const mostOfOneStart = 8;
 
 /**
@@ -42,7 +44,7 @@ export const mostOfOneStart = 8;
  */
 export const mostWork = 1_000_000;
 
-/** At most this many first characters of a key are stored, by which the server finds the key. */
+/** The server looks up a key with a salted hash by its first characters: at most this many. */
 export const longestStart = 64;
 
 /** A digest in its stored form. */
@@ -88,7 +90,7 @@ function shareOf(hash: string): number {
 /** A hash in the form in which it is stored, or why it cannot be stored, and what to do. */
 export type ParsedHash = { hash: string } | { flaw: string };
 
-/** What is wrong with a hash that should already have its stored form; undefined if nothing is. Not for a SHA-256. */
+/** Why this text is not a hash in its stored form; undefined if it is. The text must not be a SHA-256. */
 export function flawOfStored(text: string): string | undefined {
   const scheme = digestSchemes.find((one) => one === schemeOf(text));
   const parsed =
@@ -99,7 +101,7 @@ export function flawOfStored(text: string): string | undefined {
 
 const algorithms = ["sha256", ...oldSchemes] as const;
 
-/** A hash as other systems write it. `algorithm` is needed only for digests other than a SHA-256. */
+/** Parses a hash as other systems write it. `algorithm` is needed only for digests other than a SHA-256. */
 export function parseForeignHash(text: string, algorithm: string | undefined): ParsedHash {
   const known = algorithms.find((one) => one === algorithm);
   if (algorithm !== undefined && known === undefined) {
@@ -121,13 +123,13 @@ function parseUnnamed(text: string): ParsedHash {
     flaw:
       parseDigest(text, 64) === undefined
         ? "its hash is not a SHA-256 in hex, base64 or base64url"
-        : "its hash has 64 bytes: say in a column algorithm whether it is sha512 or hmac-sha512",
+        : "its hash has 64 bytes: add a column algorithm, with sha512 or hmac-sha512",
   };
 }
 
 function ofScheme(parsed: ParsedHash, scheme: string | undefined): ParsedHash {
   if ("flaw" in parsed || scheme === undefined || schemeOf(parsed.hash) === scheme) return parsed;
-  return { flaw: `its hash is not of the algorithm ${scheme}: correct one of them` };
+  return { flaw: `its hash is not of the algorithm ${scheme}: correct the hash or the algorithm` };
 }
 
 /** A digest in hex, base64 or base64url. */
@@ -151,21 +153,25 @@ function parseSalted(text: string): ParsedHash {
 function parseBcrypt(text: string): ParsedHash {
   const [, version, digits] = /^\$2([a-z]?)\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(text) ?? [];
   if (version === undefined) {
-    return { flaw: "its bcrypt hash is malformed: it has 60 characters and begins with $2a$, $2b$ or $2y$" };
+    return {
+      flaw: "its bcrypt hash is malformed: it must have 60 characters, and begin with $2a$, $2b$ or $2y$",
+    };
   }
   if (!["a", "b", "y"].includes(version)) {
     return { flaw: `its bcrypt hash is of the version 2${version}, which is not supported: issue a new key` };
   }
   const cost = Number(digits);
   if (cost >= 4 && cost <= bounds.bcryptCost) return { hash: withoutUnusedBits(text) };
-  return { flaw: `its bcrypt cost is ${cost}, and 4 to ${bounds.bcryptCost} are supported: issue a new key` };
+  return {
+    flaw: `its bcrypt cost is ${cost}, but only 4 to ${bounds.bcryptCost} are supported: issue a new key`,
+  };
 }
 
 const bcryptDigits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /**
- * Clears bits that mean nothing: four in the last character of the salt, and two in the last character of the hash.
- * Some programs set them, and the bcrypt of the runtime does not verify hashes in which they are set.
+ * Clears unused bits: four in the last character of the salt, and two in the last character of the hash. Some programs
+ * set them, and then the bcrypt of the runtime does not verify the hash.
  */
 function withoutUnusedBits(bcrypt: string): string {
   const cleared = (digit: string, bits: number) => {
@@ -181,18 +187,18 @@ function parseArgon2(text: string): ParsedHash {
   const [, version, memory, passes, lanes, salt = "", digest = ""] = form.exec(text) ?? [];
   if (version === undefined || !isSized(salt, 8, 64) || !isSized(digest, 16, 64)) {
     return {
-      flaw: "its argon2 hash is malformed: it has the form $argon2id$v=19$m=…,t=…,p=…$salt$hash in base64 without padding, with a salt of 8 to 64 bytes and a hash of 16 to 64",
+      flaw: "its argon2 hash is malformed: it must have the form $argon2id$v=19$m=…,t=…,p=…$salt$hash in base64 without padding, with a salt of 8 to 64 bytes and a hash of 16 to 64",
     };
   }
   if (version !== "19") {
-    return { flaw: `its argon2 hash has version ${version}, and only 19 is supported: issue a new key` };
+    return { flaw: `its argon2 hash has version ${version}, but only 19 is supported: issue a new key` };
   }
   const [m, t, p] = [Number(memory), Number(passes), Number(lanes)];
   const isPossible = t >= 1 && p >= 1 && m >= 8 * p;
   const isBounded = p <= bounds.argon2Lanes && m <= bounds.argon2MemoryKib && m * t <= bounds.argon2Work;
   if (isPossible && isBounded) return { hash: text };
   return {
-    flaw: `its argon2 parameters m=${m},t=${t},p=${p} are not supported: m is at least 8p and at most ${bounds.argon2MemoryKib}, m times t at most ${bounds.argon2Work}, and p 1 to ${bounds.argon2Lanes}; issue a new key`,
+    flaw: `its argon2 parameters m=${m},t=${t},p=${p} are not supported: m must be at least 8p and at most ${bounds.argon2MemoryKib}, m times t at most ${bounds.argon2Work}, and p 1 to ${bounds.argon2Lanes}; issue a new key`,
   };
 }
 
@@ -210,7 +216,7 @@ function parsePbkdf2(text: string): ParsedHash {
   const [saltPart = "", keyPart = ""] = parts;
   if (iterations === undefined || !isSized(saltPart, 1, 128) || !isSized(keyPart, 16, 64)) {
     return {
-      flaw: "its PBKDF2 hash is malformed: it has the form $pbkdf2-sha256$i=…$salt$hash in base64 without padding, or pbkdf2_sha256$…$salt$hash, with a hash of 16 to 64 bytes of sha1, sha256 or sha512",
+      flaw: "its PBKDF2 hash is malformed: it must have the form $pbkdf2-sha256$i=…$salt$hash in base64 without padding, or pbkdf2_sha256$…$salt$hash, with a hash of 16 to 64 bytes of sha1, sha256 or sha512",
     };
   }
   const count = Number(iterations);
@@ -219,7 +225,7 @@ function parsePbkdf2(text: string): ParsedHash {
     return { hash: `$pbkdf2-${digest}$i=${count}$${saltPart}$${keyPart}` };
   }
   return {
-    flaw: `its PBKDF2 hash has ${count} iterations for ${blocks} blocks: their product is 1 to ${bounds.pbkdf2Work}; issue a new key`,
+    flaw: `its PBKDF2 hash has ${count} iterations for ${blocks} blocks: their product must be 1 to ${bounds.pbkdf2Work}; issue a new key`,
   };
 }
 
@@ -227,7 +233,7 @@ function pbkdf2Blocks(digest: string, keyBase64: string): number {
   return Math.ceil((base64ByteLength(keyBase64) ?? 0) / (digestBytes[digest] ?? 1));
 }
 
-/** Converts the alphabets of base64url and of passlib to the one of base64. */
+/** Converts base64url, and passlib's form of base64, to base64. */
 function plainBase64(text: string): string {
   return text.replaceAll(/[-.]/g, "+").replaceAll("_", "/");
 }

@@ -94,12 +94,12 @@ const holds = fc.array(
 );
 const costs = fc.record({ q0: fc.nat(9), q1: fc.nat(9), q2: fc.nat(9), credits: fc.nat(6) });
 
-/** How much the step at `ms` says is available. */
+/** The units that are available at `ms` according to the outlook. */
 function availableAt(outlook: Outlook, quota: string | undefined, ms: number): number | undefined {
   return outlook.steps(quota).findLast(({ atMs }) => atMs <= ms)?.available;
 }
 
-test("at any time, an outlook has what the account has then, once all holds until then have expired", () => {
+test("at any time, an outlook shows what the account has after all holds until that time have expired", () => {
   const later = fc.array(fc.nat(24 * 60), { minLength: 20, maxLength: 20 });
   fc.assert(
     fc.property(quotas, credits, holds, fc.nat(30), later, (quotas, credits, holds, waited, hours) => {

@@ -15,7 +15,7 @@ export type Outlook = {
   steps(quota: string | undefined): Step[];
 };
 
-/** The outlook of an account from `fromMs` on. Takes the account at this time. All returns are later. */
+/** The outlook of an account from `fromMs` on. `account` is the account at that time, and all `returns` are later. */
 export function outlookOf(account: Account, returns: readonly Return[], fromMs: number): Outlook {
   return {
     account,
@@ -28,9 +28,9 @@ export function outlookOf(account: Account, returns: readonly Return[], fromMs: 
 }
 
 /**
- * The steps of the account's only quota, or of its credits if it has no quota. Computing periods is expensive. After
- * the second reset, all periods are alike, so the walk treats the period that begins then as the last one. The walk
- * computes three periods, however many returns and grants there are.
+ * The steps of the account's only quota, or of its credits if it has no quota. All periods after the second reset are
+ * alike, so this function treats the period that begins then as the last. Computing periods is expensive. There are only
+ * three to compute, however many returns and grants there are.
  */
 function stepsOf(account: Account, returns: readonly Return[], fromMs: number): Step[] {
   const [quota] = account.quotas;
@@ -67,10 +67,10 @@ function withLastPeriod(account: Account): Account {
   return { ...account, quotas };
 }
 
-/** What is asked of an account: `cost` units of what these steps describe. */
+/** A request for `cost` units of the quota, or of the credits, that these steps describe. */
 export type Need = { steps: readonly Step[]; cost: number };
 
-/** The first time from `fromMs` on at which all these needs can be met at once. Undefined if they never can. */
+/** The first time from `fromMs` on at which all these needs can be met together. Undefined if there is no such time. */
 export function firstTime(needs: readonly Need[], fromMs: number): number | undefined {
   const refusals = needs.flatMap(({ steps, cost }) =>
     steps.flatMap(({ atMs, available }, index) =>

@@ -60,14 +60,14 @@ describe("a local time that does not exist", () => {
     expect(shown(day)).toEqual(["2018-11-04T03:00:00.000Z", "2018-11-05T02:00:00.000Z"]);
   });
 
-  test("for a whole day, leaves no period without length", () => {
+  test("for a whole day, does not make a period of length 0", () => {
     const before = periodAt(calendar("day", "Pacific/Apia"), at("2011-12-30T09:59:59Z"));
     expect(shown(before)).toEqual(["2011-12-29T10:00:00.000Z", "2011-12-30T10:00:00.000Z"]);
     expect(periodAt(calendar("day", "Pacific/Apia"), before.endMs).startMs).toBe(before.endMs);
   });
 });
 
-test("of a local time that occurs twice, the first counts", () => {
+test("a local time that occurs twice means its first occurrence", () => {
   const daily = { ...calendar("day", "Europe/Berlin"), anchor: at("2026-01-10T01:30:00Z") };
   expect(shown(periodAt(daily, at("2026-10-25T12:00:00Z")))[0]).toBe("2026-10-25T00:30:00.000Z");
 });

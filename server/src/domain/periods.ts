@@ -76,8 +76,8 @@ function local(atMs: number, timeZone: string): Temporal.PlainDateTime {
 }
 
 /**
- * The instant at which clocks in the time zone show this time: the first one if they show it twice, and the end of the
- * gap if they skip it.
+ * The instant at which clocks in the time zone show this time: the first instant if they show it twice, and the end of
+ * the gap if they skip it.
  */
 function instantOf(shown: Temporal.PlainDateTime, timeZone: string): number {
   const later = shown.toZonedDateTime(timeZone, { disambiguation: "later" });
@@ -88,7 +88,9 @@ function instantOf(shown: Temporal.PlainDateTime, timeZone: string): number {
   return (gapEnd ?? later).epochMilliseconds;
 }
 
-/** The canonical name of the time zone. Undefined unless `name` is an IANA name: an offset has no summer time. */
+/**
+ * The time zone's canonical name; undefined if `name` is not an IANA name. An offset such as +01:00 has no summer time.
+ */
 export function timeZoneNamed(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name) || !/^[A-Za-z0-9_+/-]+$/.test(name)) return undefined;
   try {

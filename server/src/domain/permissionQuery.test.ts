@@ -85,9 +85,9 @@ describe("the language", () => {
     ["(a", 0, "this parenthesis is never closed"],
     ["a AND (b OR (c)", 6, "this parenthesis is never closed"],
     ["((a)", 0, "this parenthesis is never closed"],
-    ["a)", 1, "this parenthesis closes none"],
-    [")", 0, "this parenthesis closes none"],
-    ["(a))", 3, "this parenthesis closes none"],
+    ["a)", 1, "this parenthesis has no opening parenthesis before it"],
+    [")", 0, "this parenthesis has no opening parenthesis before it"],
+    ["(a))", 3, "this parenthesis has no opening parenthesis before it"],
     ["a b", 2, "AND or OR is missing before this permission"],
     ["(a) b", 4, "AND or OR is missing before this permission"],
     ["NOT a", 4, "AND or OR is missing before this permission"],
@@ -121,7 +121,7 @@ describe("the language", () => {
     expect(errorOf(`${"(a OR ".repeat(33)}a${")".repeat(33)}`)).toMatchObject({ position: 192, message });
   });
 
-  test("a thousand terms in a row nest no deeper than one", () => {
+  test("a row of a thousand permissions nests no deeper than a single permission", () => {
     const terms = Array.from({ length: 1000 }, (_, i) => `p${i}`);
     expect(allows(terms.join(" AND "), ...terms)).toBe(true);
     expect(allows(terms.join(" AND "), ...terms.slice(1))).toBe(false);
@@ -134,7 +134,7 @@ describe("the language", () => {
   });
 });
 
-describe("what is granted", () => {
+describe("a permission of a key", () => {
   test.each([
     ["*", "documents.read", true],
     ["*", "a", true],
@@ -179,7 +179,7 @@ describe("what is granted", () => {
     expect(evaluatePermissionQuery({ kind: "permission", permission: asked }, granted)).toBe(expected);
   });
 
-  test("each of several permissions covers what it covers alone", () => {
+  test("covers the same next to other permissions as alone", () => {
     expect(allows("a.x AND b AND c.d.e", "a.*", "b", "c.*.e")).toBe(true);
     expect(allows("a.x AND b AND c.d.f", "a.*", "b", "c.*.e")).toBe(false);
   });
@@ -187,7 +187,7 @@ describe("what is granted", () => {
   const segment = fc.constantFrom("a", "b", "*", "a*", "", "**");
   const slug = fc.array(segment, { minLength: 1, maxLength: 5 }).map((segments) => segments.join("."));
 
-  test("wildcards match what the same rule as a regular expression matches", () => {
+  test("with wildcards matches what the same rule as a regular expression matches", () => {
     const coveredBoth = { true: 0, false: 0 };
     fc.assert(
       fc.property(fc.array(slug, { maxLength: 3 }), slug, (slugs, permission) => {

@@ -46,7 +46,7 @@ export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQu
   return finish(parser, text.length);
 }
 
-/** Whether the granted permissions satisfy the query. */
+/** Whether the key's permissions satisfy the query. */
 export function evaluatePermissionQuery(query: PermissionQuery, granted: GrantedPermissions): boolean {
   switch (query.kind) {
     case "permission":
@@ -60,8 +60,8 @@ export function evaluatePermissionQuery(query: PermissionQuery, granted: Granted
 
 /**
  * Prepares a key's permissions. Segments are separated by `.`. A permission `*` covers everything, a trailing `.*`
- * covers one or more segments, and a `*` elsewhere exactly one. No wildcard covers an empty segment. A `*` that is only
- * a part of a segment is that character.
+ * covers one or more segments, and a `*` elsewhere exactly one segment. No wildcard covers an empty segment. A `*` that
+ * is only a part of a segment is an ordinary character.
  */
 export function prepareGranted(slugs: readonly string[]): GrantedPermissions {
   return {
@@ -118,8 +118,8 @@ function closeGroup(parser: Parser, position: number): PermissionQueryError | un
   if (group === undefined || parent === undefined) {
     return {
       position,
-      message: "this parenthesis closes none",
-      fix: "remove it, or add the `(` that it should close",
+      message: "this parenthesis has no opening parenthesis before it",
+      fix: "remove it, or add the missing `(`",
     };
   }
   if (parser.last === "(") {

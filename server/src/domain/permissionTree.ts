@@ -8,7 +8,7 @@ export type JudgedPart = {
   passed: boolean;
 };
 
-/** The parts of the query from left to right, and whether the granted permissions satisfy each one. */
+/** The parts of the query from left to right, and for each part whether the key's permissions satisfy it. */
 export function judgeParts(query: PermissionQuery, granted: GrantedPermissions, depth = 0): JudgedPart[] {
   const passed = evaluatePermissionQuery(query, granted);
   if (query.kind === "permission") return [{ depth, kind: query.kind, permission: query.permission, passed }];
@@ -24,14 +24,14 @@ export function permissionsIn(query: PermissionQuery): string[] {
   return [...new Set(query.of.flatMap(permissionsIn))];
 }
 
-/** The missing permissions that make the query fail, each once. Empty if it passes. */
+/** The missing permissions that make the query fail, each once. Empty if the query passes. */
 export function missingPermissions(query: PermissionQuery, granted: GrantedPermissions): string[] {
   if (evaluatePermissionQuery(query, granted)) return [];
   if (query.kind === "permission") return [query.permission];
   return [...new Set(query.of.flatMap((part) => missingPermissions(part, granted)))];
 }
 
-/** What a failing query still needs, as words: `a and (b or c)`. */
+/** The permissions that a failing query still needs, as text for people: `a and (b or c)`. */
 export function neededPermissions(query: PermissionQuery, granted: GrantedPermissions): string {
   if (query.kind === "permission") return query.permission;
   const parts = query.of.filter((part) => !evaluatePermissionQuery(part, granted));

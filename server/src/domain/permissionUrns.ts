@@ -4,8 +4,8 @@ type Row = readonly [path: string, action: string, permissions: readonly string[
 
 /**
  * Which of our permissions the URNs of Unkey's newer root keys stand for: `unkey:v1:<workspace>:<path>#<action>`. In a
- * path, `{*}` matches only `*`, and `{}` matches an id or `*`, which then replaces the `{}` of the permission. If it is
- * the id of a keyspace, the id of the keyspace's api replaces the `{}`.
+ * path, `{*}` matches only `*`, and `{}` matches an id or `*`, which replaces the `{}` of the permission. But the id of
+ * a keyspace is replaced by the id of the keyspace's api.
  */
 const table: readonly Row[] = [
   ["keyspaces/{}", "create_key", ["api.{}.create_key"]],
@@ -51,7 +51,7 @@ export function keyspacesIn(permissions: readonly string[]): string[] {
   return [...new Set(ids)];
 }
 
-/** From the id of each keyspace to the id of its api. */
+/** Maps the id of each keyspace to the id of its api. */
 export type ApisByKeyspace = ReadonlyMap<string, string>;
 
 /**
@@ -98,7 +98,10 @@ function unknownKeyspace(id: string): UrnFlaw {
   };
 }
 
-/** The id that the path has where the pattern has its last `{}`; undefined if the path does not match the pattern. */
+/**
+ * The part of the path at the pattern's last `{}`, or `*` if the pattern has no `{}`. Undefined if the path does not
+ * match the pattern.
+ */
 function idIn(path: string, pattern: string): string | undefined {
   const parts = path.split("/");
   const wanted = pattern.split("/");

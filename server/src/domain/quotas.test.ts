@@ -48,7 +48,7 @@ describe("a period", () => {
     expect(remainingOf(quotaAt(used, at("2026-02-01T00:00:00Z")))).toBe(100);
   });
 
-  test("of a quota that begins with its first use lasts from there, and the next begins with the next use", () => {
+  test("that begins with the first use ends a day later, and the next period begins with the next use", () => {
     const fresh = quota({ anchor: "first_use", unit: "day" });
     expect(quotaAt(fresh, january).period).toBeNull();
     expect(use(fresh, 0).period).toBeNull();
@@ -154,18 +154,18 @@ test("each threshold is crossed once a period, by the call that reaches it", () 
   expect(takeFrom(quotaAt(current, february), 85, february).crossed).toBe(80);
 });
 
-describe("a clock that was wrong for an hour", () => {
+describe("if a clock was wrong for an hour", () => {
   const boundary = at("2026-02-01T00:00:00Z");
   const used = use(quota(), 100);
 
-  test("and fast grants the next period early, and only once", () => {
+  test("and fast, the next period begins early, and its units are available only once", () => {
     const early = use(quotaAt(used, boundary + hourMs / 2), 100, boundary + hourMs / 2);
     expect(remainingOf(quotaAt(early, boundary - hourMs / 2))).toBe(0);
     expect(remainingOf(quotaAt(early, boundary + hourMs))).toBe(0);
     expect(remainingOf(quotaAt(early, at("2026-03-01T00:00:00Z")))).toBe(100);
   });
 
-  test("and slow grants nothing twice", () => {
+  test("and slow, no units are available twice", () => {
     const fresh = use(quotaAt(used, boundary + 1), 100, boundary + 1);
     expect(remainingOf(quotaAt(fresh, boundary - hourMs))).toBe(0);
     expect(remainingOf(quotaAt(fresh, boundary + hourMs))).toBe(0);
@@ -202,7 +202,7 @@ const steps = fc.array(
   { maxLength: 40 },
 );
 
-test("no period grants more than its limit, overage and what was carried, whatever is taken and when", () => {
+test("no period allows more than its limit, overage and carried units, whatever is taken and when", () => {
   fc.assert(
     fc.property(rules, steps, (more, history) => {
       let current = newQuota({ ...rule, ...more } as QuotaRule, january);
@@ -223,7 +223,7 @@ test("no period grants more than its limit, overage and what was carried, whatev
   );
 });
 
-test("giving back what was taken leaves the quota as it was", () => {
+test("giving back all units that were taken leaves the quota as it was", () => {
   const quotas = fc.record({
     carried: fc.integer({ min: 0, max: 20 }),
     used: fc.integer({ min: 0, max: 150 }),

@@ -27,21 +27,18 @@ export type Quota = QuotaRule & {
   /** null if no period has begun yet */
   period: Period | null;
   /**
-   * a number that each reset increments. A quota that is added again starts with another number. A hold remembers it,
-   * so that it gives units back only to the quota and the period from which it took them
+   * a number that each reset increments. A quota that is added again starts with another number. A hold remembers the
+   * number, and gives units back only while the quota still has it: to the same quota in the same period
    */
   epoch: number;
-  /**
-   * units used or held in this period, within the limit and as overage, without those from grants or carried over
-   * from before
-   */
+  /** units of the limit and of overage that were used or held in this period. Grants and `carried` are not included */
   used: number;
   /** unused units of the previous period, which can be spent until this period ends */
   carried: number;
-  /** the highest threshold that was reached in this period; 0 if none was */
+  /** the highest threshold that was reached in this period, in percent of the limit; 0 if no threshold was reached */
   crossed: number;
   grants: readonly Grant[];
-  /** true if the owner has removed this quota; the record is kept as long as it has used units or grants */
+  /** true if the quota was removed; the record is kept while it has used units or grants */
   isRemoved: boolean;
 };
 
@@ -85,8 +82,8 @@ function withPeriod(quota: Quota, nowMs: number): Quota {
 }
 
 /**
- * Handles a period that begins in the future: it was stored while the clock was fast. If it is the next period, it is
- * kept: requests may have used its units already, and must not get them a second time. If it begins later, it could
+ * Handles a stored period that begins in the future, because the clock was fast when the period was stored. The next
+ * period is kept: requests may have used its units already, and must not get them a second time. A later period could
  * refuse requests for too long, so the current period replaces it, with the same `used`.
  */
 function withoutFarPeriod(quota: Quota, period: Period, nowMs: number): Quota {
@@ -104,9 +101,10 @@ function scheduleOf({ unit, every, timeZone, anchor }: QuotaRule): Schedule {
 }
 
 /**
- * When the next two periods begin, if nothing is used until then. All later periods allow as much as the second, except
- * for grants that expire. The first may allow less: it gets only those unused units that the current period leaves.
- * Takes the quota that `quotaAt` returns.
+ * When the next two periods begin, if nothing is used until then. The first of them may allow less than the second,
+ * because only units that the current period leaves unused are carried over to it. All later periods allow as much as
+ * the second, except for grants that expire. If the periods begin with a first use, returns only the end of the current
+ * period. `quota` must come from `quotaAt`.
  */
 export function nextResetsMs(quota: Quota): number[] {
   if (quota.period === null) return [];
@@ -115,7 +113,7 @@ export function nextResetsMs(quota: Quota): number[] {
   return next === null ? [endMs] : [endMs, next.endMs];
 }
 
-/** The units left, without overage. Takes the quota that `quotaAt` returns. */
+/** The units left, without overage. `quota` must come from `quotaAt`. */
 export function remainingOf(quota: Quota): number {
   return quota.carried + Math.max(0, quota.limit - quota.used) + grantedUnits(quota);
 }
@@ -135,8 +133,8 @@ function ceilingOf({ limit, overage }: Quota): number {
 }
 
 /**
- * Takes units: carried ones, those of grants and those of the limit, the soonest to expire first, and overage last. The
- * units must be available. `crossed` is the highest threshold that this use reaches, if no earlier use has.
+ * Takes units, which must be available: carried units, units of grants and units of the limit, the soonest to expire
+ * first, and overage last. `crossed` is the highest threshold that this use reaches, if no earlier use has reached it.
  */
 export function takeFrom(
   quota: Quota,
@@ -171,7 +169,7 @@ function endOf({ expiresAtMs }: Grant): number {
   return expiresAtMs ?? Number.POSITIVE_INFINITY;
 }
 
-/** The first `units` of the sources. */
+/** Takes `units` from the sources, from the first source on. */
 function partsOf(units: number, sources: readonly Part[]): Part[] {
   let due = units;
   const parts = sources.map(({ from, units }) => {
@@ -208,7 +206,7 @@ function crossedBy({ limit, used, thresholds }: Quota): number {
 }
 
 /**
- * Gives back `units`, beginning with those that were taken last. Units of a period that has ended are lost, since the
+ * Gives back `units`, beginning with those that were taken last. Units of a period that has ended are lost, because the
  * next period has its full limit already. Units of an expired grant are lost, too.
  */
 export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: number): Quota {
@@ -218,7 +216,7 @@ export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: num
 }
 
 /**
- * The quota with another rule. It keeps what it has used. If the new rule's periods begin at other times, its current
+ * The quota with another rule. The used units stay used. If periods begin at other times by the new rule, the current
  * period gets new bounds, but is not reset.
  */
 export function withRule(quota: Quota, rule: QuotaRule, nowMs: number): Quota {

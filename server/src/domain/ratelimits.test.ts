@@ -24,7 +24,7 @@ const stored = (prefix: string) =>
     limits.map((limit, at) => ({ ...limit, id: `rl_${prefix}${at}` })),
   );
 
-test("after a diff exactly what was given is stored, in the order given", () => {
+test("a diff stores exactly the requested limits, in the order of the request", () => {
   fc.assert(
     fc.property(stored("a"), given, (before, after) => {
       expect(diffRatelimits(before, after).set.map(({ given }) => given)).toEqual(after);

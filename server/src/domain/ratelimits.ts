@@ -39,7 +39,7 @@ export function repeated(names: readonly string[]): { name: string; index: numbe
   });
 }
 
-/** A limit that a verification names: a stored one, or one that the request describes in full. */
+/** A limit that a verification names. It is stored, or the request describes it in full. */
 export type RequestedRatelimit = {
   name: string;
   cost: number | undefined;
@@ -75,9 +75,9 @@ type Limited = Pick<LimitedKey, "workspaceId" | "subjectId"> & { limits: Prepare
 export type PlanFlaw = { index: number; problem: "unknown" | "incomplete" };
 
 /**
- * The limits that one verification counts against: the stored ones that apply automatically, unless `autoApply` is
- * false, and the requested ones. If several have the same name, the request's own description wins over the key's
- * limit, and the key's over its identity's.
+ * The limits that one verification counts against: the stored limits that apply automatically, unless `autoApply` is
+ * false, and the requested limits. If several have the same name, a limit that the request describes wins over the
+ * key's, and the key's over its identity's.
  */
 export function planRatelimits(
   key: Limited,
@@ -124,7 +124,7 @@ export type PreparedLimit = PlannedRatelimit & StoredRatelimit;
  */
 export type PreparedLimits = {
   all: readonly PreparedLimit[];
-  /** those that apply automatically */
+  /** the limits that apply automatically */
   applied: readonly PreparedLimit[];
 };
 
@@ -141,7 +141,7 @@ export function prepareLimits(key: LimitedKey): PreparedLimits {
   return { all, applied };
 }
 
-/** The limits that all keys of this identity share, as the counters take them. */
+/** The limits that all keys of this identity share, prepared for counting. */
 export function identityLimits(
   workspaceId: string,
   { id, ratelimits }: NonNullable<LimitedKey["identity"]>,

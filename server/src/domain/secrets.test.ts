@@ -57,7 +57,7 @@ test("a root key's checksum is the CRC-32 of its random bytes, so that other pro
   expect(rootKeySecret(bytes)).toBe(`latchkey_root_${naiveBase58(body)}`);
 });
 
-test("a root key is recognised, also when its random bytes begin with zeros", () => {
+test("a root key is recognized, also if its random bytes begin with zeros", () => {
   fc.assert(fc.property(someBytes, (bytes) => expect(looksLikeRootKey(rootKeySecret(bytes))).toBe("ok")));
   expect(looksLikeRootKey(rootKeySecret(new Uint8Array(24)))).toBe("ok");
   expect(looksLikeRootKey(rootKeySecret(new Uint8Array(64).fill(255)))).toBe("ok");

@@ -6,13 +6,20 @@ const ROOT_KEY_PREFIX = "latchkey_root_";
 const ROOT_KEY_MIN_BYTES = 24;
 const ROOT_KEY_MAX_BYTES = 64;
 const CHECKSUM_BYTES = 4;
-/** base58 takes quadratic time, so a presented key is only decoded up to this length; 64 + 4 bytes are 93 letters. */
+/**
+ * Decoding base58 takes time that grows with the square of the length, so longer texts are not decoded. The longest
+ * root key has 93 letters after the prefix, for 64 + 4 bytes.
+ */
 const ROOT_KEY_MAX_LETTERS = 100;
 
-/** base58 with Bitcoin's alphabet; each leading zero byte becomes a `1`. Quadratic: for tens of bytes. */
+/**
+ * base58 with Bitcoin's alphabet; each leading zero byte becomes a `1`. Only for tens of bytes, because the time grows
+ * with the square of their number.
+ */
 export function base58(bytes: Uint8Array): string {
   const zeros = countZeros(bytes);
-  const digits = new Uint8Array(Math.ceil(bytes.length * 1.37)); // the least first; log 256 / log 58 = 1.366
+  // the least significant digit first; a byte needs log 256 / log 58 = 1.366 digits
+  const digits = new Uint8Array(Math.ceil(bytes.length * 1.37));
   let length = 0;
   for (const byte of bytes) {
     let carry = byte;
@@ -29,8 +36,8 @@ export function base58(bytes: Uint8Array): string {
 }
 
 /**
- * A new API key from random `bytes`: `<prefix>_<base58>`, or `<base58>` alone if `prefix` is
- * `undefined` or empty. `start` is what may be stored and shown: the prefix and the first four letters.
+ * A new API key from random `bytes`: `<prefix>_<base58>`, or `<base58>` alone if `prefix` is `undefined` or empty.
+ * `start` is the part that may be stored and shown: the prefix and the first four letters after it.
  */
 export function apiKeySecret(prefix: string | undefined, bytes: Uint8Array): { key: string; start: string } {
   const head = prefix ? `${prefix}_` : "";
@@ -44,7 +51,7 @@ export function apiKeySecret(prefix: string | undefined, bytes: Uint8Array): { k
  */
 export function rootKeySecret(bytes: Uint8Array): string {
   if (bytes.length < ROOT_KEY_MIN_BYTES || bytes.length > ROOT_KEY_MAX_BYTES) {
-    throw new RangeError(`a root key takes ${ROOT_KEY_MIN_BYTES} to ${ROOT_KEY_MAX_BYTES} random bytes`);
+    throw new RangeError(`a root key needs ${ROOT_KEY_MIN_BYTES} to ${ROOT_KEY_MAX_BYTES} random bytes`);
   }
   const body = new Uint8Array(bytes.length + CHECKSUM_BYTES);
   body.set(bytes);
@@ -52,15 +59,16 @@ export function rootKeySecret(bytes: Uint8Array): string {
   return ROOT_KEY_PREFIX + base58(body);
 }
 
-/** The parts of a root key that may be shown and stored: enough to recognize it. */
+/** The first and last characters of a root key, which may be stored and shown, so that people recognize the key. */
 export function rootKeyParts(rootKey: string): { start: string; end: string } {
   if (!rootKey.startsWith(ROOT_KEY_PREFIX)) return { start: "", end: "" };
   return { start: rootKey.slice(0, ROOT_KEY_PREFIX.length + 4), end: rootKey.slice(-4) };
 }
 
 /**
- * Whether the text has the form of a root key. `ok`: it does, and its checksum is right. `mistyped`: it begins like
- * one, but cannot be one, so nothing needs to be looked up. `other`: it may still be a root key that was set by hand.
+ * Whether the text has the form of a root key. `ok`: it has the form, and its checksum is right. `mistyped`: it has the
+ * prefix of a root key, but cannot be a root key, so no look-up is needed. `other`: it lacks the prefix, but may be a
+ * root key that was set by hand.
  */
 export function looksLikeRootKey(text: string): "ok" | "mistyped" | "other" {
   if (!text.startsWith(ROOT_KEY_PREFIX)) return "other";
@@ -104,7 +112,7 @@ function countZeros(values: Uint8Array): number {
   return count;
 }
 
-/** CRC-32 as in zip and PNG (reflected, polynomial 0xEDB88320), bit by bit: a key is short. */
+/** CRC-32 as in zip and PNG (reflected, polynomial 0xEDB88320). Without a table, because a key is short. */
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

@@ -1,11 +1,11 @@
 import type { MaybePromise } from "./maybePromise.ts";
 
-/** The value or the error of one piece of work among several that run together: if one fails, the others go on. */
+/** The value or the error of a piece of work. Several pieces run together, and continue if one of them fails. */
 export type Settled<T> = { value: T } | { error: unknown };
 
 /**
  * Calls `work` with these arguments, and returns its value or the error that it throws. The caller passes the arguments
- * separately, since a closure that contains them would be allocated for each call.
+ * separately, because a closure that contains them would be allocated for each call.
  */
 export function settle<A extends readonly unknown[], T>(work: (...args: A) => T, ...args: A): Settled<T> {
   try {

@@ -16,7 +16,7 @@ export type UsageEvent = {
   outcome: string;
   /** only if the call was refused */
   why?: Why | undefined;
-  /** credits or cost that were spent */
+  /** the credits that a verification or settlement spent, or the cost of a rate limit decision */
   credits: number;
   tags: readonly string[];
   /** the fields of a verification's request that are kept for `keys.explain`; text without tabs and line breaks */
@@ -36,8 +36,8 @@ export const checks = [
 ] as const;
 
 /**
- * The check that refused. `name` is the name of the rate limit, the name of the namespace or the permission query, as
- * the request sent it.
+ * The check that refused the call. `name` is the name of the rate limit or namespace, or the text of the permission
+ * query.
  */
 export type Why = {
   check: (typeof checks)[number];
@@ -77,7 +77,7 @@ export function settlementEvent(
   };
 }
 
-/** Only append to this list: stored counts refer to an outcome by its index here. */
+/** The outcomes of events. Only append to this list: stored counts refer to an outcome by its index. */
 export const outcomes = [
   "VALID",
   "NOT_FOUND",

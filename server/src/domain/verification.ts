@@ -10,7 +10,7 @@ export type IdentityRecord = {
   ratelimits: readonly StoredRatelimit[];
 };
 
-/** Why a key that exists is refused. */
+/** The codes with which an existing key is refused. */
 export const refusalCodes = [
   "FORBIDDEN",
   "INSUFFICIENT_PERMISSIONS",
@@ -45,9 +45,9 @@ export type KeyRecord = {
   roles: string[];
   ratelimits: readonly StoredRatelimit[];
   identity: IdentityRecord | undefined;
-  /** its own rate limits and its identity's, prepared for counting */
+  /** the rate limits of the key and of its identity, prepared for counting */
   limits: PreparedLimits;
-  /** whether it or its identity has credits or quotas; only the database knows how many are left */
+  /** whether the key or its identity has credits or quotas; only the database knows how many are left */
   hasAccount: boolean;
   identityHasAccount: boolean;
 };

@@ -5,7 +5,7 @@ export abstract class Written<T> {
   abstract value(): T;
 }
 
-/** JSON from elsewhere, which is parsed only if its value is needed. */
+/** JSON that was written elsewhere, for example by the database. It is parsed only if its value is needed. */
 export class JsonText<T> extends Written<T> {
   readonly #text: string;
 

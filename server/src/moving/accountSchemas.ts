@@ -7,12 +7,12 @@ export const instant = z.int().min(0).max(lastInstantMs);
 
 export const units = z.int().min(0).max(maxUnits);
 
-/** How often something has happened. The number only grows. */
+/** A number that only grows. */
 const counter = z.int().min(0);
 
 const knownTimeZones = new Set<string>();
 
-/** Remembers the names of time zones, because looking one up takes as long as validating the rest of a record. */
+/** Remembers the names of time zones, because looking up a name takes as long as validating the rest of a record. */
 function isTimeZone(name: string): boolean {
   if (knownTimeZones.has(name)) return true;
   if (timeZoneNamed(name) === undefined) return false;
@@ -20,7 +20,10 @@ function isTimeZone(name: string): boolean {
   return true;
 }
 
-export const timeZone = text(1, 64).refine(isTimeZone, "is not the IANA name of a time zone");
+export const timeZone = text(1, 64).refine(
+  isTimeZone,
+  "is not the IANA name of a time zone: use a name such as Europe/Berlin",
+);
 
 const grant = z.strictObject({
   id: storedId.describe("The grant's id."),
@@ -36,24 +39,27 @@ const quota = z.strictObject({
   every: z.int().min(1).max(366).default(1).describe("The number of units in a period."),
   timeZone: timeZone.default("UTC").describe("The IANA name of the time zone that the periods follow."),
   anchor: z
-    .union([z.enum(["calendar", "first_use"]), instant])
+    .union(
+      [z.enum(["calendar", "first_use"]), instant],
+      "must be calendar, first_use or a time in Unix milliseconds",
+    )
     .default("calendar")
     .describe("When periods begin: with the calendar, with the first use, or at this time."),
   rolloverMax: units
     .default(0)
     .describe("At most this many unused units are carried over to the next period."),
   overage: z
-    .union([z.enum(["refuse", "allow"]), units])
+    .union([z.enum(["refuse", "allow"]), units], "must be refuse, allow or a number of units")
     .default("refuse")
     .describe(
-      "What happens beyond the limit: uses are refused, or allowed, or allowed up to this many units.",
+      "What happens beyond the limit: uses are refused, or allowed, or allowed up to this total of used units.",
     ),
   thresholds: z
     .array(z.int().min(1).max(1000))
     .max(20)
     .default([])
     .describe(
-      "Percentages of the limit, ascending. When the used units reach one, the ledger records it as a movement.",
+      "Percentages of the limit, ascending. When the used units reach a percentage, the ledger records this as a movement.",
     ),
   autoApply: z.boolean().default(false).describe("Whether every verification spends one unit."),
   period: z
@@ -64,7 +70,11 @@ const quota = z.strictObject({
     .nullable()
     .default(null)
     .describe("The current period. Omitted: no period has begun."),
-  epoch: counter.default(0).describe("How often the quota was reset."),
+  epoch: counter
+    .default(0)
+    .describe(
+      "A number that each reset of the quota increments. A hold gives units back to the limit only if the number has not changed.",
+    ),
   used: units.default(0).describe("The units used in the period, without those of grants and of `carried`."),
   carried: units
     .default(0)
@@ -74,8 +84,8 @@ const quota = z.strictObject({
     .min(0)
     .max(1000)
     .default(0)
-    .describe("The highest threshold that the use in the period has crossed."),
-  grants: z.array(grant).max(100).default([]).describe("Units that were granted in addition to the limit."),
+    .describe("The highest threshold that was reached in the period, in percent. 0: none."),
+  grants: z.array(grant).max(100).default([]).describe("The quota's grants: units on top of the limit."),
   isRemoved: z
     .boolean()
     .default(false)
@@ -110,7 +120,7 @@ export const balance = z
   })
   .refine(
     ({ refillAmount, nextRefillAtMs }) => (refillAmount === null) === (nextRefillAtMs === null),
-    "has only one of refillAmount and nextRefillAtMs: give both or none",
+    "has only one of refillAmount and nextRefillAtMs: set both, or omit both",
   );
 
 const taken = z.strictObject({
@@ -119,13 +129,13 @@ const taken = z.strictObject({
     .array(
       z.strictObject({
         from: z
-          .union([z.enum(["carried", "limit"]), grant])
+          .union([z.enum(["carried", "limit"]), grant], "must be carried, limit or a grant")
           .describe("What the units were taken from: `carried`, `limit`, or a grant."),
         units: units.describe("The number of units."),
       }),
     )
     .max(200)
-    .describe("The units of the hold by what they were taken from."),
+    .describe("The units of the hold, divided by what they were taken from."),
 });
 
 const onExpiry = z
@@ -133,7 +143,7 @@ const onExpiry = z
   .describe("What happens to the units when the hold expires: they are given back or charged.");
 
 const holdPart = z.strictObject({
-  ownerId: storedId.describe("Whose units they are: the `subjectId` of a key, or the id of an identity."),
+  ownerId: storedId.describe("The owner of the units: the `subjectId` of a key, or the id of an identity."),
   quota: quotaName.nullable().default(null).describe("The name of the quota. Omitted: credits."),
   taken: taken.describe("The units, and what they were taken from."),
   units: units.describe("The number of units."),
@@ -142,10 +152,13 @@ const holdPart = z.strictObject({
 });
 
 export const hold = {
-  keyId: storedId.nullable().default(null).describe("The id of the key for which it was created."),
+  keyId: storedId.nullable().default(null).describe("The id of the key for which the hold was created."),
   apiId: storedId.nullable().default(null).describe("The id of the key's api."),
   subjectId: storedId.nullable().default(null).describe("The key's `subjectId`."),
-  identityId: storedId.nullable().default(null).describe("The id of the identity for which it was created."),
+  identityId: storedId
+    .nullable()
+    .default(null)
+    .describe("The id of the identity for which the hold was created."),
   quota: quotaName.nullable().default(null).describe("The name of the quota. Omitted: credits."),
   amount: units.describe("The number of reserved units."),
   onExpiry,
@@ -163,7 +176,7 @@ export const hold = {
     })
     .nullable()
     .default(null)
-    .describe("How the hold ended. Omitted: it is open or has expired."),
+    .describe("How the hold ended. Omitted: the hold is open or has expired."),
   requestId: storedId.nullable().default(null).describe("The id of the request that created the hold."),
   tags: z
     .array(text(1, 512))
@@ -171,7 +184,7 @@ export const hold = {
     .nullable()
     .default(null)
     .describe(
-      "The tags of the request that created the hold. Its usage is counted under them. Omitted: none.",
+      "The tags of the request that created the hold. The usage of the hold is counted under these tags. Omitted: none.",
     ),
   parts: z
     .array(holdPart)

@@ -10,11 +10,11 @@ import { referencesOf, uniqueColumns, uniqueText } from "./references.ts";
 import {
   columnsOf,
   idOf,
+  type RecordFields,
   type Row,
   type StoredType,
   subjectOf,
   textIn,
-  type Written,
 } from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
 
@@ -32,28 +32,28 @@ export type Found = {
 
 export type Learned = { hash: string; learnedAtMs: number };
 
-type Wanted = { id: string; fields: Written };
+type Wanted = { id: string; fields: RecordFields };
 
-/** What the database says about a batch of records: everything that decides what becomes of each. */
+/** What the database says about a batch of records. It decides what becomes of each record. */
 export type Facts = {
   byId: Map<string, Found>;
   /** rows by a text that must be unique, such as a name or hash */
   byText: Map<string, Found>;
-  /** for root keys: those of their hashes that were revoked in this database */
+  /** for root keys: the hashes in the batch that were revoked in this database */
   revoked: Set<string>;
-  /** the records that the batch refers to and that exist in the workspace, as `table id` */
+  /** the existing records of the workspace to which the batch refers, as `table id` */
   there: Set<string>;
   /** records with a rate limit or a balance that belongs to another record or workspace (see `foreignOf`) */
   foreign: Set<string>;
   /** the stored keys with a salted hash whose `start` (their first characters) is that of a key of the batch */
   starts: Starts;
-  /** for root keys: for each keyspace that one of their permissions names, the id of its api */
+  /** for root keys: maps the id of each keyspace that a permission names to the id of its api */
   apis: Map<string, string>;
 };
 
 /**
- * Keys with salted hashes, by their first characters and then by id. The number says how much work it is to compare a
- * presented key with the hash.
+ * Keys with salted hashes, by their first characters and then by id. The number is the work of comparing a presented
+ * key with the hash, as `workOf` returns it.
  */
 export type Starts = Map<string, Map<string, number>>;
 
@@ -122,7 +122,7 @@ async function withTexts(
   const found = new Map<string, Found>();
   for (const [index, unique] of (uniqueColumns[type] ?? []).entries()) {
     const groups = Map.groupBy(records, ({ fields }) => textIn(fields, unique.within ?? ""));
-    // all statements are sent at once
+    // all statements are sent before the first result arrives
     const lookUps = [...groups].map(async ([within, group]) => {
       const values = group.flatMap(({ fields }) => (fields[unique.column] ?? []) as string[]).map(String);
       const rows =
@@ -194,8 +194,8 @@ const findById = byType((type) =>
 type Texts = { workspaceId: string; values: readonly string[]; within: string };
 
 /**
- * Uses the index of the unique column, so it needs the value of the column `within`, if there is one. The hash of a
- * root key is looked up in all workspaces.
+ * Looks up rows by a unique column. If the unique column has a `within`, its index begins with that column, so the
+ * statement needs the value of that column too. The hash of a root key is looked up in all workspaces.
  */
 const findByText = byType((type) =>
   (uniqueColumns[type] ?? []).map(({ column, within }) => {

@@ -6,7 +6,7 @@ import { readLastUses, readUsage } from "./usageRecords.ts";
 
 /** What to export, and the database to read it from. */
 export type ExportSource = {
-  /** a snapshot, so that all records are those of one moment */
+  /** a snapshot: all records are read as they are at one moment */
   db: Db;
   /** where usage is stored; undefined: the document has no usage */
   usage: UsageSql | undefined;
@@ -22,7 +22,7 @@ export type ExportSource = {
 
 const pageSize = 500;
 
-/** The lines of a document, without line ends. */
+/** Yields the lines of a document, without line ends. */
 export async function* exportDocument(source: ExportSource): AsyncGenerator<string> {
   const { db, workspace, usage } = source;
   yield JSON.stringify(await headerOf(source));

@@ -33,7 +33,10 @@ export const header = z.strictObject({
     })
     .describe("The workspace that the records come from."),
   recoveryKey: z
-    .union([z.literal("unknown"), z.string().regex(/^[0-9a-f]{16}$/)])
+    .union(
+      [z.literal("unknown"), z.string().regex(/^[0-9a-f]{16}$/)],
+      "must be null, unknown or a fingerprint of 16 hexadecimal digits",
+    )
     .nullable()
     .describe(
       "The fingerprint of the recovery key under which recoverable keys are encrypted. null: there are no recoverable keys. `unknown`: there are some, but the recovery key was not set during the export.",
@@ -52,7 +55,7 @@ const updatedAtMs = instant
   .nullable()
   .default(null)
   .describe("When the record was last changed. Omitted: never.");
-const noText = description.nullable().default(null).describe("A description of what it allows.");
+const optionalDescription = description.nullable().default(null).describe("A description of what it allows.");
 const hash = z
   .string()
   .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "must be a SHA-256 in base64url, without padding");
@@ -61,7 +64,7 @@ const keyHash = z
   .string()
   .regex(
     /^([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]|upstream:[A-Za-z0-9_]{3,255}|(sha512|hmac-sha256|hmac-sha512):.+|\$.+)$/,
-    "must be a SHA-256 in base64url, without padding",
+    "must be a SHA-256 in base64url, without padding, or have another form that docs/moving/format.md describes",
   )
   .superRefine((text, context) => {
     const flaw = schemeOf(text) === undefined ? undefined : flawOfStored(text);
@@ -69,8 +72,8 @@ const keyHash = z
   });
 
 /**
- * Refuses keys whose fields contradict their hash. `pendingMigrationId` must be `oldHash` if the hash has another
- * system's scheme, and only then. A key with a salted hash must have a `start`, because verifications look it up by
+ * Refuses keys whose fields contradict their hash. `pendingMigrationId` must be `oldHash` if the hash has the scheme of
+ * another system, and only then. A key with a salted hash must have a `start`, because verifications look the key up by
  * these first characters.
  */
 function refuseWrongWait(
@@ -83,13 +86,13 @@ function refuseWrongWait(
   if (isOld !== (key.pendingMigrationId === underOldHash)) {
     refuse(
       "pendingMigrationId",
-      `must be "${underOldHash}" if the hash of the key is not a SHA-256, and must not be "${underOldHash}" otherwise`,
+      `must be "${underOldHash}" if the hash begins with $, sha512: or hmac-, and must not be "${underOldHash}" otherwise`,
     );
   }
   if (isSalted(key.hash) && (key.start === "" || key.start.length > longestStart)) {
     refuse(
       "start",
-      `must be the first 1 to ${longestStart} characters of the key, since its hash has a salt`,
+      `must be the first 1 to ${longestStart} characters of the key, because its hash has a salt`,
     );
   }
 }
@@ -108,8 +111,14 @@ const meta = z
   )
   .meta({ type: "object" });
 
+function refuseWrongRange(entry: string, context: z.RefinementCtx): void {
+  const parsed = parseRange(entry);
+  if (!("flaw" in parsed)) return;
+  context.addIssue({ code: "custom", message: `${parsed.flaw.message}: ${parsed.flaw.fix}` });
+}
+
 const ipAllowList = z
-  .array(text(2, 64).refine((entry) => "range" in parseRange(entry), "is not an IP address or a range"))
+  .array(text(2, 64).superRefine(refuseWrongRange))
   .max(100)
   .nullable()
   .default(null)
@@ -138,13 +147,13 @@ export const recordSchemas = {
     id: id("The permission's id."),
     slug: permissionSlug.describe("Unique in the workspace."),
     name: permissionName.describe("A display name."),
-    description: noText,
+    description: optionalDescription,
     createdAtMs,
   }),
   role: z.strictObject({
     id: id("The role's id."),
     name: text(1, 128).describe("Unique in the workspace."),
-    description: noText,
+    description: optionalDescription,
     createdAtMs,
     permissions: z.array(storedId).max(1000).default([]).describe("The ids of the role's permissions."),
   }),
@@ -197,9 +206,9 @@ export const recordSchemas = {
     id: ref
       .refine(
         (text) => !waitingStates.has(text),
-        "is reserved for keys that wait without a migration: give the migration another id, and use it in its keys",
+        "is reserved for keys that wait without a migration: give the migration another id, also in the keys that wait for it",
       )
-      .describe("The migration's id. Verifications of keys that wait for it send this id."),
+      .describe("The migration's id. Verifications of keys that wait for the migration send this id."),
     algorithm: z.enum(algorithms).describe("The algorithm with which the other system hashed keys."),
     createdAtMs,
   }),
@@ -211,20 +220,17 @@ export const recordSchemas = {
       subjectId: ref
         .optional()
         .describe(
-          "Identifies the key's balance and counters. A rerolled key keeps that of the original key. Omitted: the key's own id.",
+          "Identifies the key's balance and counters. A rerolled key keeps the `subjectId` of the original key. Omitted: the key's own id.",
         ),
       hash: keyHash.describe(
-        "The SHA-256 of the whole key in base64url without padding. Unique in the workspace. A key whose SHA-256 is not known before its first verification has instead: `upstream:` and its id; or `sha512:`, `hmac-sha256:` or `hmac-sha512:` and a digest in base64url; or a bcrypt, argon2 or PBKDF2 hash that begins with `$`.",
+        "The SHA-256 of the whole key in base64url without padding. Unique in the workspace. A key whose SHA-256 is not known before its first verification has instead: `upstream:` and the key's id; or `sha512:`, `hmac-sha256:` or `hmac-sha512:` and a digest in base64url; or a bcrypt, argon2 or PBKDF2 hash that begins with `$`.",
       ),
       start: text(0, 255)
         .default("")
         .describe(
-          "The first characters of the key, by which people recognize it. A key with a bcrypt, argon2 or PBKDF2 hash is looked up by them: then they are 1 to 64 characters, and at most 8 such keys have the same.",
+          "The first characters of the key, by which people recognize it. A key with a bcrypt, argon2 or PBKDF2 hash is looked up by its `start`, which must then have 1 to 64 characters. At most 8 such keys may have the same `start`.",
         ),
-      prefix: text(0, 255)
-        .nullable()
-        .default(null)
-        .describe("The beginning of the key, before its first `_`."),
+      prefix: text(0, 255).nullable().default(null).describe("The key's prefix, without the `_` after it."),
       byteLength: z.int().min(1).max(255).default(16).describe("The number of random bytes in the key."),
       name: text(1, 255).nullable().default(null).describe("A display name."),
       meta: meta.nullable().default(null).describe("The key's metadata."),
@@ -236,14 +242,17 @@ export const recordSchemas = {
         .nullable()
         .default(null)
         .describe(
-          "What the key waits for. The id of a migration: the first verification with that id. `upstream`: a verification that the upstream server recognizes. `oldHash`: the first verification, which replaces its hash by a SHA-256. Omitted: the key does not wait.",
+          "What the key waits for. The id of a migration: the first verification with that id. `upstream`: a verification that the upstream server recognizes. `oldHash`: the first verification, which replaces the hash by a SHA-256. Omitted: the key does not wait.",
         ),
       sealed: z
         .string()
-        .regex(/^[A-Za-z0-9_-]{38,2048}$/, "is not a sealed text")
+        .regex(
+          /^[A-Za-z0-9_-]{38,2048}$/,
+          "is not an encrypted key as latchkey export writes it: export the document again, or omit the field",
+        )
         .nullable()
         .default(null)
-        .describe("The key, encrypted under the recovery key. Omitted: it is not recoverable."),
+        .describe("The key, encrypted under the recovery key. Omitted: the key is not recoverable."),
       rerolledAtMs: instant.nullable().default(null).describe("When the key was last rerolled."),
       expiresBeforeRerollMs: instant
         .nullable()
@@ -252,11 +261,13 @@ export const recordSchemas = {
       migratedFrom: storedId
         .nullable()
         .default(null)
-        .describe("Of a migrated key: a digest of the input from which it was created."),
+        .describe("Only of a key that `keys.migrateKeys` created: a digest of the input for this key."),
       learnedAtMs: instant
         .nullable()
         .default(null)
-        .describe("Of a key that was imported without its SHA-256: when its first verification supplied it."),
+        .describe(
+          "Only of a key that was imported without its SHA-256: when its first verification supplied the SHA-256.",
+        ),
       ipAllowList,
       ratelimits,
       permissions: z
@@ -273,7 +284,7 @@ export const recordSchemas = {
   hold: z.strictObject({ id: id("The hold's id."), ...hold }),
   movement: z.strictObject({
     id: id("The movement's id."),
-    ownerId: id("Whose units were changed: the `subjectId` of a key, or the id of an identity."),
+    ownerId: id("The owner of the changed units: the `subjectId` of a key, or the id of an identity."),
     atMs: instant.describe("When it happened."),
     kind: z.enum(movementKinds).describe("The kind of change."),
     quota: text(1, 128).nullable().default(null).describe("The name of the quota. Omitted: credits."),
@@ -292,7 +303,12 @@ export const recordSchemas = {
     end: text(0, 255).default("").describe("The last characters of the root key."),
     name: text(0, 255).nullable().default(null).describe("What the root key is for."),
     permissions: z
-      .array(text(1, 512).refine((one) => isPermission(one) || isUrn(one), "is not a permission"))
+      .array(
+        text(1, 512).refine(
+          (one) => isPermission(one) || isUrn(one),
+          "is not a permission: use one such as api.*.verify_key, or * for all",
+        ),
+      )
       .max(1000)
       .describe("The root key's permissions, such as `api.*.verify_key`."),
     enabled: z.boolean().default(true).describe("false: every request with the root key is refused."),
@@ -345,7 +361,9 @@ export const recordSchemas = {
     via: text(1, 255)
       .nullable()
       .default(null)
-      .describe("`console` if it was done in the console. Omitted: by the API or the command line."),
+      .describe(
+        "`console` if it was done in the console. Omitted: it was done by the API or the command line.",
+      ),
   }),
 } as const;
 

@@ -18,7 +18,7 @@ export type ImportTarget = {
   usage: UsageDatabase;
   newId(prefix: IdPrefix): string;
   now(): number;
-  /** the time of a clock that never goes back. Default: `performance.now()` */
+  /** a clock that never goes back. Default: `performance.now()` */
   monotonicMs?(): number;
   /** who imports, for the audit trail, such as `latchkey import` */
   actorId: string;
@@ -28,7 +28,7 @@ export type ImportOptions = Rules & {
   /** whether to import root keys too */
   rootKeys: boolean;
   /** called after each batch with the line of its last record */
-  onProgress?(records: number): void;
+  onProgress?(line: number): void;
 };
 
 export type Counts = Record<Outcome["kind"], number>;
@@ -40,14 +40,17 @@ export type Report = {
   counts: Partial<Record<RecordType, Counts>>;
   /** the first 100 records that were refused, or that exist with other fields and were kept */
   refusals: Refusal[];
-  /** how many written keys have an HMAC as hash, so that the server needs the HMAC's secret to verify them */
+  /** how many written keys have an HMAC as hash: the server needs the HMAC's secret to verify them */
   hmacs: number;
   /** the line of the last record */
   lastLine: number;
 };
 
 const mostListed = 100;
-/** The import reads up to this many records before it begins a transaction, which then never waits for the document. */
+/**
+ * The import reads up to this many records before it begins a transaction. So a transaction never waits for the
+ * document.
+ */
 const mostAtOnce = 512;
 /**
  * After each transaction, the import pauses for this share of the transaction's duration, so that a server can write.
@@ -57,8 +60,8 @@ const pausePart = 0.25;
 /**
  * Imports records in short transactions. If the import is interrupted, every record is either imported completely or
  * not at all, and another run imports the rest. Records that exist already are kept unless `replace` is set. A record
- * that cannot be imported is counted and listed in the report; the others are still imported. Errors: `StorageError`,
- * and the errors of `entries`. `report` then says what was done before.
+ * that cannot be imported is counted and listed in the report, and the import continues. Errors: `StorageError`, and
+ * the errors of `entries`. After an error, `report` says what was imported before it.
  */
 export async function importRecords(
   target: ImportTarget,
@@ -142,7 +145,8 @@ function isChange({ kind }: Outcome): boolean {
 }
 
 /**
- * Adds one audit event per import, in the transaction of its first change. An import that changes nothing has no event.
+ * Adds the audit event of an import, in the transaction of the import's first change. An import that changes nothing,
+ * or only usage, has no event.
  */
 async function audit(tx: Tx, { workspaceId, newId, now, actorId }: ImportTarget): Promise<void> {
   await insertAuditEvents(tx, [

@@ -10,12 +10,12 @@ type LastUse = Fields<"lastUse">;
 type UsageFields = Fields<"usage">;
 type Count = Pick<UsageFields, "count" | "credits">;
 
-/** What a dry run would have stored. It decides what becomes of later records about the same key or count. */
+/** What a dry run would have stored. A later record may be about the same key or count, and is judged by it. */
 export type UnstoredUsage = {
   lastUses: Map<string, number>;
   /**
-   * the kind and day of the latest count. `counts` has no others, since a document lists those of a kind and
-   * day together.
+   * the kind and day of the latest count. `counts` has only counts of this kind and day, because a document lists all
+   * counts of a kind and day together
    */
   kindAndDay: string;
   counts: Map<string, Count>;
@@ -58,8 +58,8 @@ async function findLastUse(sql: UsageSql, workspaceId: string, keyId: string): P
 }
 
 /**
- * Unlike a server's own uses, imported ones may be much older than the stored ones. That does not mean that the stored
- * ones are wrong.
+ * An imported time never replaces a later time. In contrast, when a server stores the uses of its own keys, a stored
+ * time that is a day later must come from a wrong clock, and is replaced.
  */
 const laterUses: UsageInsert = {
   table: "lastUses",
@@ -151,7 +151,7 @@ async function findCount(
 function outcomeOf({ count, credits }: Count, stored: Count | undefined): Outcome {
   if (stored === undefined) return { kind: "created" };
   if (stored.count === count && stored.credits === credits) return { kind: "unchanged" };
-  return { kind: "kept", reason: "the database has other counts for this day" };
+  return { kind: "kept", reason: "the database has another count for this subject, day and outcome" };
 }
 
 const days: UsageInsert = {

@@ -9,11 +9,18 @@ import { type Facts, factsFor, type Learned, type Starts } from "./batchFacts.ts
 import type { Fields } from "./format.ts";
 import type { Entry } from "./parseRecord.ts";
 import { isReferenced, ownerFields, referencesOf, referringFields, uniqueTextsOf } from "./references.ts";
-import { type Read, readRecords, type StoredType, subjectOf, textIn, type Written } from "./storedRecords.ts";
+import {
+  type Read,
+  type RecordFields,
+  readRecords,
+  type StoredType,
+  subjectOf,
+  textIn,
+} from "./storedRecords.ts";
 
 /**
- * What becomes of a record. `kept`: the record in the database stays unchanged although it differs. `omitted`: it is a
- * root key, and the option `--root-keys` is not set.
+ * What becomes of a record of the document. `kept`: the database keeps its own record, or the record stays deleted
+ * there. `omitted`: the record is a root key, and the option `--root-keys` is not set.
  */
 export type Outcome =
   | { kind: "created" | "unchanged" | "changed" | "omitted" }
@@ -22,19 +29,19 @@ export type Outcome =
 /** What an import remembers from one batch to the next. */
 export type Known = {
   /**
-   * for each record that is not imported because the workspace has one with the same unique name or hash: from its id
-   * to the id of the workspace's record
+   * records that are not imported, because the workspace has another record with the same unique name or hash: maps the
+   * id of the document's record to the id of the workspace's record
    */
   aliases: Map<string, string>;
-  /** the same for owners of balances: from that record's `subjectId` to the `subjectId` of the workspace's record */
+  /** the same for owners of balances: maps the `subjectId` of the document's record to that of the workspace's record */
   owners: Map<string, string>;
-  /** owners that keep their balance in the database, so that open holds on the document's balance are not imported */
+  /** owners that keep their balance in the database: open holds on the document's balance are not imported */
   keptOwners: Set<string>;
   /** for a dry run: the ids of records that it would have created, to which other records may refer */
   created: Set<string>;
-  /** for a dry run: the keys with a salted hash that it would have written, for the check of later keys */
+  /** for a dry run: the keys with a salted hash that it would have written. Later keys are checked against them */
   starts: Starts;
-  /** for a dry run: the ids of the apis that it would have created, by their keyspaces */
+  /** for a dry run: the apis that it would have created. Maps the id of a keyspace to the id of its api */
   apis: Map<string, string>;
 };
 
@@ -45,8 +52,8 @@ export type Rules = {
   /** change records that exist to the fields of the document */
   replace: boolean;
   /**
-   * Encrypts a recoverable key again, under this server's recovery key. null: import the key as not recoverable.
-   * undefined: refuse the record.
+   * Takes an encrypted recoverable key, and encrypts it under this server's recovery key. Returns null to import the
+   * key as not recoverable, and undefined to refuse the record.
    */
   reseal(sealed: string): string | null | undefined;
 };
@@ -60,8 +67,8 @@ export type BatchContext = Rules & {
   nowMs: number;
 };
 
-/** A record with its outcome. `fields` are to be written; their references are ids of records in the workspace. */
-type Judged = { id: string; fields: Written; outcome: Outcome };
+/** A record with its outcome. `fields` are the fields to write. They refer to records by their ids in the workspace. */
+type Judged = { id: string; fields: RecordFields; outcome: Outcome };
 
 /** A batch of records of one type, and what becomes of each. */
 export type JudgedBatch = { records: Judged[]; outcomes: Outcome[] };
@@ -74,7 +81,7 @@ export async function judgeBatch(
 ): Promise<JudgedBatch> {
   const { workspaceId, type, known } = context;
   const records = batch.map(({ fields }) => {
-    const resolved = withAliases(fields as Written & { id: string }, type, known);
+    const resolved = withAliases(fields as RecordFields & { id: string }, type, known);
     return { id: resolved.id, fields: resolved };
   });
   const facts = await factsFor(db, context, records);
@@ -108,17 +115,22 @@ function ownerHere({ owners }: Known, record: Judged): string {
   return owners.get(owner) ?? owner;
 }
 
-function remember({ created, apis }: Known, type: StoredType, id: string, fields: Written): void {
+function remember({ created, apis }: Known, type: StoredType, id: string, fields: RecordFields): void {
   created.add(id);
   if (type === "api") apis.set(keyspaceIdOf({ id, keyspaceId: textIn(fields, "keyspaceId") || null }), id);
 }
 
-/** What earlier records of the batch have taken: ids of records and rate limits, and unique texts with their record. */
+/** What earlier records of the batch use: the ids of records and rate limits, and unique texts, each with its record. */
 type Taken = { ids: Set<string>; texts: Map<string, { id: string; owner: string }> };
 
-type Decision = { outcome: Outcome; fields: Written };
+type Decision = { outcome: Outcome; fields: RecordFields };
 
-function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written & { id: string }): Decision {
+function judge(
+  context: BatchContext,
+  facts: Facts,
+  taken: Taken,
+  given: RecordFields & { id: string },
+): Decision {
   const { workspaceId, type, known } = context;
   const { id } = given;
   const stored = facts.byId.get(id);
@@ -147,18 +159,21 @@ function judge(context: BatchContext, facts: Facts, taken: Taken, given: Written
   const resealed = context.reseal(sealed);
   if (resealed !== undefined) return { outcome: { kind }, fields: { ...fields, sealed: resealed } };
   return refuse(
-    "it is encrypted under another recovery key: give that key with --old-recovery-key, or import without it with --drop-sealed",
+    "it is encrypted under another recovery key: give the file of that key with --old-recovery-key, or import the key as not recoverable with --drop-sealed",
   );
 }
 
-/** If the document has no SHA-256 of a key, but a verification has supplied it here, the key keeps this SHA-256. */
-function asLearned<T extends Written>(fields: T, learned: Learned | undefined): T {
+/** If the document lacks the SHA-256 of a key, but a verification on this server has supplied it, the key keeps it. */
+function asLearned<T extends RecordFields>(fields: T, learned: Learned | undefined): T {
   const waits = waitingStates.has(textIn(fields, "pendingMigrationId"));
   return learned === undefined || !waits ? fields : { ...fields, ...learned, pendingMigrationId: null };
 }
 
-/** If a record does not say when it was created, a stored one keeps its time, and a new one is created now. */
-function asCreated<T extends Written>(fields: T, createdAtMs: number): T {
+/**
+ * If a record does not say when it was created, a stored record keeps its time, and a new record gets the time of the
+ * import.
+ */
+function asCreated<T extends RecordFields>(fields: T, createdAtMs: number): T {
   return fields["createdAtMs"] === null ? { ...fields, createdAtMs } : fields;
 }
 
@@ -166,7 +181,7 @@ function flawOf(
   context: BatchContext,
   facts: Facts,
   taken: Taken,
-  fields: Written & { id: string },
+  fields: RecordFields & { id: string },
 ): string | undefined {
   const { type, known } = context;
   const missing = referencesOf(type, fields).find(
@@ -177,16 +192,16 @@ function flawOf(
   }
   const limits = limitIdsOf(fields);
   if (facts.foreign.has(fields.id) || limits.some((id) => facts.foreign.has(`${id} ${fields.id}`))) {
-    return notAvailable("subject or the id of a rate limit");
+    return notAvailable("subjectId, or the id of one of its rate limits,");
   }
   if ([fields.id, ...limits].some((id) => taken.ids.has(id)) || new Set(limits).size < limits.length) {
-    return "its id, or the id of one of its rate limits, occurs twice: remove one of the two";
+    return "its id, or the id of one of its rate limits, occurs twice: give each record and rate limit its own id";
   }
   for (const id of [fields.id, ...limits]) taken.ids.add(id);
   if (type === "key") return flawOfStart(context, facts, fields);
   if (type === "hold") return flawOfHold(context, facts, fields);
   const isRevoked = type === "rootKey" && facts.revoked.has(textIn(fields, "hash"));
-  return isRevoked ? "it was revoked on this server, and stays revoked" : undefined;
+  return isRevoked ? "it was revoked on this server, and stays revoked: create a new root key" : undefined;
 }
 
 /**
@@ -196,7 +211,7 @@ function flawOf(
 function flawOfStart(
   { dryRun, replace, known }: BatchContext,
   facts: Facts,
-  fields: Written & { id: string },
+  fields: RecordFields & { id: string },
 ): string | undefined {
   const hash = textIn(fields, "hash");
   const isKept = facts.byId.has(fields.id) && !replace;
@@ -219,19 +234,19 @@ function flawOfStart(
 function flawOfHold(
   { known }: BatchContext,
   facts: Facts,
-  fields: Written & { id: string },
+  fields: RecordFields & { id: string },
 ): string | undefined {
   if (facts.byId.has(fields.id)) return undefined;
   const kept = partsOf(fields).find(({ ownerId }) => known.keptOwners.has(ownerId));
   if (kept === undefined) return undefined;
-  return `it has taken its units from a balance of ${kept.ownerId} that is not imported, because the workspace keeps its own: settle or release the hold on the server where it was created`;
+  return `it has taken its units from a balance of ${kept.ownerId} that is not imported, because the workspace keeps its own balance: settle or release the hold on the server where it was created`;
 }
 
-function partsOf(fields: Written): { ownerId: string }[] {
+function partsOf(fields: RecordFields): { ownerId: string }[] {
   return (fields["parts"] ?? []) as { ownerId: string }[];
 }
 
-function limitIdsOf(fields: Written): string[] {
+function limitIdsOf(fields: RecordFields): string[] {
   return ((fields["ratelimits"] ?? []) as { id: string }[]).map(({ id }) => id);
 }
 
@@ -241,14 +256,15 @@ function notAvailable(what: string): string {
 }
 
 /**
- * What becomes of a record if another record already has its unique name or hash; undefined if none has it. Such a
- * record is not imported. References to it lead to the other record; nothing refers to root keys and overrides.
+ * What becomes of a record whose unique name or hash another record already has: it is not imported. References to it
+ * become references to the other record; nothing refers to root keys and overrides. Undefined if no other record has
+ * the name or hash.
  */
 function otherWithText(
   { type, workspaceId, known }: BatchContext,
   facts: Facts,
   taken: Taken,
-  fields: Written & { id: string },
+  fields: RecordFields & { id: string },
 ): Outcome | undefined {
   const texts = uniqueTextsOf(type, fields);
   const owner = subjectOf({ id: fields.id, fields });
@@ -273,11 +289,11 @@ function otherWithText(
 }
 
 /**
- * The plain permissions of a root key, which this workspace stores in the column `grants`; a flaw if one is for another
- * workspace, for example.
+ * The permissions of a root key in which URNs are replaced by plain permissions. The column `grants` stores them.
+ * Returns a flaw if that is not possible, for example because a URN is for another workspace.
  */
 function plainPermissionsOf(
-  fields: Written,
+  fields: RecordFields,
   workspaceId: string,
   apis: ApisByKeyspace,
 ): { grants: string[] } | { flaw: string } {
@@ -297,14 +313,14 @@ function compared({ replace }: BatchContext, { fields }: Judged, stored: Read | 
     return { kind: "unchanged" };
   }
   if (replace) return { kind: "changed" };
-  return { kind: "kept", reason: "it exists with other fields: give --replace to change it" };
+  return { kind: "kept", reason: "it exists with other fields: use --replace to change it" };
 }
 
 /**
- * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. The sealed text of a
- * key is not compared, because encrypting the same key twice gives different texts.
+ * A text that is equal for equal records: nulls and empty lists are omitted, and names are sorted. Of an encrypted key,
+ * it only says that the key is encrypted, because encrypting the same key twice gives different texts.
  */
-function canonical(fields: Written): string {
+function canonical(fields: RecordFields): string {
   const { sealed, grants: _, ...others } = fields;
   return JSON.stringify({ ...others, isSealed: typeof sealed === "string" }, (_, value: unknown) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
@@ -316,11 +332,11 @@ function canonical(fields: Written): string {
 }
 
 /**
- * The fields of a record. A reference to a record that is not imported becomes a reference to the one that the
- * workspace has instead (see `Known`). Lists of references have no order in the database: they are sorted as the
- * database returns them, and repeated references are removed.
+ * The fields of a record. If a record is not imported because the workspace has another record in its place (see
+ * `Known`), references to it become references to the workspace's record. Lists of references have no order in the
+ * database: they are sorted as the database returns them, and repeated references are removed.
  */
-function withAliases<T extends Written>(fields: T, type: StoredType, { aliases, owners }: Known): T {
+function withAliases<T extends RecordFields>(fields: T, type: StoredType, { aliases, owners }: Known): T {
   const current = (id: string) => aliases.get(id) ?? id;
   const changed: Record<string, unknown> = {};
   for (const field of referringFields(type)) {

@@ -2,7 +2,7 @@ import { nestsTooDeeply } from "../storage/queries/meta.ts";
 import { end, type Header, maxLineBytes, recordTypes } from "./format.ts";
 import { DocumentError, type Entry, parseHeader, parseRecord } from "./parseRecord.ts";
 
-/** A document whose header was read. `entries` reads the records, and can be used only once. */
+/** A document whose header was read. `entries` reads the records, and can be iterated only once. */
 export type OpenDocument = { header: Header; entries: AsyncGenerator<Entry> };
 
 /**
@@ -58,8 +58,8 @@ function checkEnd(value: unknown, records: number): void {
 type Place = { type: number; id: string };
 
 /**
- * Checks that a record follows the last one in the order of the format. Because records are sorted, a duplicate is
- * found without remembering all ids. Ids are ASCII, so comparing strings compares bytes.
+ * Checks that a record comes after the previous record in the order of the format. Because records are sorted, a
+ * duplicate is found without remembering all ids. Ids are ASCII, so comparing strings compares bytes.
  */
 function following(last: Place, { type, fields }: ReturnType<typeof parseRecord>): Place {
   const index = recordTypes.indexOf(type);
@@ -122,7 +122,9 @@ function parsedJson(text: string): unknown {
 
 const lineFeed = 10;
 
-/** Splits chunks into lines. Errors: `DocumentError` if a line is too long, thrown before its end was read. */
+/**
+ * Splits chunks into lines. Errors: `DocumentError` if a line is too long. It is thrown before the whole line is read.
+ */
 function byteLines() {
   let parts: Uint8Array[] = [];
   let length = 0;

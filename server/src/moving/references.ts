@@ -1,5 +1,5 @@
 import { waitingStates } from "../storage/queries/keys/waiting.ts";
-import { type StoredType, textIn, type Written } from "./storedRecords.ts";
+import { type RecordFields, type StoredType, textIn } from "./storedRecords.ts";
 import { storedIn } from "./tables.ts";
 
 /** A field of a record that has the id of another record. */
@@ -18,7 +18,7 @@ const targets: Partial<Record<StoredType, readonly (readonly [field: string, tab
   ],
 };
 
-/** The fields of a type that have ids of other records, even if a field may name a record that no longer exists. */
+/** The fields of a type that have ids of other records, also of records that may no longer exist. */
 export function referringFields(type: StoredType): readonly string[] {
   return fieldsByType[type] ?? [];
 }
@@ -30,7 +30,7 @@ const fieldsByType: Partial<Record<StoredType, readonly string[]>> = {
   hold: ["keyId", "identityId"],
 };
 
-/** For each type, the field that says whose balance it is about: the id of an identity, or the `subjectId` of a key. */
+/** For each type, the field that names the owner of a balance: the id of an identity, or the `subjectId` of a key. */
 export const ownerFields: Partial<Record<StoredType, string>> = {
   key: "subjectId",
   hold: "subjectId",
@@ -48,10 +48,9 @@ const referencedTables = new Set(
 
 /**
  * The references of a record to records that must exist. The special values `oldHash` and `upstream` are not
- * references. The key or identity of a hold or a movement (a change of a balance) need not exist, because it may have
- * been deleted since.
+ * references. The key or identity of a hold or a movement need not exist, because it may have been deleted.
  */
-export function referencesOf(type: StoredType, fields: Written): Reference[] {
+export function referencesOf(type: StoredType, fields: RecordFields): Reference[] {
   const found: Reference[] = [];
   for (const [field, table] of targets[type] ?? []) {
     const value = (fields[field] ?? []) as string | readonly string[];
@@ -63,8 +62,8 @@ export function referencesOf(type: StoredType, fields: Written): Reference[] {
 }
 
 /**
- * A column that must be unique in the workspace or, with `within`, among the rows that have the same value in that
- * column. `isReferenced`: whether other records can refer to the record.
+ * A column whose values are unique in the workspace. With `within`, they are unique only among rows with the same value
+ * in the column `within`. `isReferenced`: whether other records can refer to the record.
  */
 type Unique = { column: string; isReferenced: boolean; within?: string };
 
@@ -84,7 +83,7 @@ export const uniqueColumns: Readonly<Partial<Record<StoredType, readonly Unique[
 };
 
 /** The values of a record that must be unique, each with its column. */
-export function uniqueTextsOf(type: StoredType, fields: Written): { unique: Unique; text: string }[] {
+export function uniqueTextsOf(type: StoredType, fields: RecordFields): { unique: Unique; text: string }[] {
   return (uniqueColumns[type] ?? []).flatMap((unique) => {
     const value = fields[unique.column];
     if (typeof value !== "string") return [];

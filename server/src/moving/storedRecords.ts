@@ -12,16 +12,16 @@ export type StoredType = Exclude<RecordType, "usage" | "lastUse">;
 export type Value = string | number | null;
 export type Row = Readonly<Record<string, Value>>;
 
-/** The fields of a record as they are written to a document: nulls and empty lists are omitted. */
-export type Written = Readonly<Record<string, unknown>>;
+/** The fields of a record of any type. Records that were read from the database lack nulls and empty lists. */
+export type RecordFields = Readonly<Record<string, unknown>>;
 
-/** A record that was read. If it cannot be written to a document, `flaw` says why. */
-export type Read = { id: string; fields: Written } | { id: string; flaw: string };
+/** A record that was read from the database. If it cannot be written to a document, `flaw` says why. */
+export type Read = { id: string; fields: RecordFields } | { id: string; flaw: string };
 
-/** Which records to read: the next page, in the order of ids, after `afterId`; or the records with these ids. */
+/** Which records to read: up to `limit` records after `afterId`, in the order of ids; or the records with these ids. */
 type Which = { afterId: string; limit: number } | { ids: readonly string[] };
 
-/** The live records of one type, sorted by id. */
+/** Reads records of one type, without deleted ones. They are sorted by id. */
 export async function readRecords(
   db: Db,
   workspaceId: string,
@@ -56,13 +56,13 @@ export function idOf(row: Row): string {
 }
 
 /** The value of a field if it is text, otherwise an empty string. */
-export function textIn(fields: Written, name: string): string {
+export function textIn(fields: RecordFields, name: string): string {
   const value = fields[name];
   return typeof value === "string" ? value : "";
 }
 
-/** The `subjectId` that identifies the balance of a key or an identity. */
-export function subjectOf({ id, fields }: { id: string; fields: Written }): string {
+/** Identifies the balance of a key or an identity: the `subjectId` of a key, the id of an identity. */
+export function subjectOf({ id, fields }: { id: string; fields: RecordFields }): string {
   return textIn(fields, "subjectId") || id;
 }
 
@@ -95,7 +95,7 @@ const live: Partial<Record<StoredType, RawBuilder<unknown>>> = {
 const identityOfKey = sql`case when exists (select 1 from "identities" where "identities"."id" = "keys"."identityId"
   and "identities"."workspaceId" = "keys"."workspaceId") then "identityId" end as "identityId"`;
 
-/** Types whose table has no index of workspace and id. Their pages are found by the ids alone. */
+/** Types whose table has no index of workspace and id: the index of the ids finds their pages. */
 const withoutIndex: readonly StoredType[] = ["override", "movement"];
 
 function selectorOf(type: StoredType) {
@@ -182,7 +182,8 @@ function read({ codecs, lists = {} }: Stored, row: Row, loaded: Record<string, M
     }
     return { id, fields };
   } catch (error) {
-    if (error instanceof DamagedColumn) return { id, flaw: `its ${error.message} is damaged` };
+    if (error instanceof DamagedColumn)
+      return { id, flaw: `its ${error.message} is not valid JSON in the database: set it to a new value` };
     throw error;
   }
 }
@@ -190,7 +191,7 @@ function read({ codecs, lists = {} }: Stored, row: Row, loaded: Record<string, M
 class DamagedColumn extends Error {}
 
 /** Converts stored values to fields. Errors: `DamagedColumn` if a text that should be JSON is not. */
-function decoded(row: Row, codecs: Readonly<Record<string, Codec>> = {}): Written {
+function decoded(row: Row, codecs: Readonly<Record<string, Codec>> = {}): RecordFields {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
     if (value === null) continue;

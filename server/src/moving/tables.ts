@@ -11,18 +11,18 @@ export type Rows = {
   table: "ratelimits" | "keyPermissions" | "keyRoles" | "rolePermissions" | "holdParts";
   /** the column that has the id of the record */
   owner: string;
-  /** the column whose values form the list; undefined if the list has objects */
+  /** the column whose values form the list; undefined if the items of the list are objects */
   value?: string;
-  /** the columns that are the members of the objects */
+  /** if the items are objects: the columns that are their members */
   columns?: readonly string[];
   /** the column that has the position in the list */
   position?: "position";
   codecs?: Readonly<Record<string, Codec>>;
-  /** the table of the records whose ids the values are */
+  /** if the values are ids of records: the table of these records */
   of?: "permissions" | "roles";
   /**
-   * fields of the record; each row of the list has the value of one of them as its `ownerId`. The query also selects by
-   * these values, since the indexes of the list's table begin with `ownerId`.
+   * fields of the record, of which each row of the list has one as its `ownerId`. The query also selects by the values
+   * of these fields, because the indexes of the list's table begin with `ownerId`
    */
   alsoBy?: readonly string[];
 };

@@ -3,20 +3,23 @@ import { type BatchContext, judgeBatch, type Outcome } from "./judgeBatch.ts";
 import type { Entry } from "./parseRecord.ts";
 import { writeBatch } from "./writeBatch.ts";
 
-/** After this time, a transaction writes no further records but commits. With the commit, it takes at most 50 ms. */
+/**
+ * A transaction writes further records only if they will probably be written within this time from its start. With the
+ * commit, it should take at most 50 ms.
+ */
 const mostMs = 30;
-/** The number of records that are written at once is adjusted so that they take about this long. */
+/** The number of records that are written at once is adjusted until writing them takes about this long. */
 const wantedMs = 10;
 const fewest = 16;
 const most = 512;
 
 /**
- * Transactions are kept short only on SQLite, which has one writer for all. On PostgreSQL others can write meanwhile,
- * and large batches save round trips.
+ * Transactions are kept short only on SQLite, which allows only one writer at a time. On PostgreSQL, others can write
+ * meanwhile, and large batches save round trips.
  */
 const isTimed = ({ engine }: BatchContext) => engine === "sqlite";
 
-/** What was written. `heldMs` is how long that took. `changedIds` must be evicted from the servers' caches. */
+/** What was written. `heldMs` says how long it took. `changedIds` must be evicted from the servers' caches. */
 type Written = { outcomes: Outcome[]; changedIds: Set<string>; heldMs: number };
 
 /** Returns a function that writes as many of the first entries as a transaction has time for, but at least a few. */

@@ -5,7 +5,7 @@ import type { Fields } from "./format.ts";
 
 type UsageFields = Fields<"usage">;
 
-/** The tables of usage counts. The number says how many of a table's periods (minutes, hours, days) make up a day. */
+/** The tables of usage counts, each with the number of its periods (days, hours or minutes) in a day. */
 const tables: readonly [CountTable, number][] = [
   ["usageDays", 1],
   ["usageHours", 24],
@@ -33,7 +33,7 @@ export async function* readUsage(sql: UsageSql, workspaceId: string): AsyncGener
   }
 }
 
-/** Splits the counts by kind, day and range of subjects, into parts that can be read with one statement each. */
+/** Divides the counts by kind, day and range of subjects. One statement can read the counts of a slice. */
 async function* slicesOf(sql: UsageSql, workspaceId: string): AsyncGenerator<[UsageFields["kind"], Slice]> {
   const workspaceNo = await workspaceNoOf(sql, workspaceId);
   if (workspaceNo === undefined) return;

@@ -7,18 +7,18 @@ import {
   balanceCodecs,
   balanceColumns,
   columnsOf,
+  type RecordFields,
   type Row,
   type StoredType,
   subjectOf,
   textIn,
   type Value,
-  type Written,
 } from "./storedRecords.ts";
 import { type Codec, type Rows, type Stored, storedIn } from "./tables.ts";
 
 /**
- * How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to
- * a megabyte.
+ * How many rows one statement inserts. There are only three sizes, because each compiled statement takes up to a
+ * megabyte of memory.
  */
 const rowsAtOnce = [64, 8, 1] as const;
 
@@ -56,8 +56,8 @@ export async function writeBatch(
 }
 
 /**
- * Whether the workspace has keys of these identities already. Keys keep the id of a deleted identity, so cached keys
- * may lack an identity that is created again.
+ * Whether the workspace already has keys of these new identities: a key keeps the id of its identity when the identity
+ * is deleted. If the identity is created again, cached records of its keys lack it.
  */
 async function hasKeys(tx: Tx, workspaceId: string, created: Some): Promise<boolean> {
   if (created.length === 0) return false;
@@ -68,8 +68,8 @@ async function hasKeys(tx: Tx, workspaceId: string, created: Some): Promise<bool
 type Some = JudgedBatch["records"];
 
 /**
- * The ids of changed records. Caches have no new records, but they may have the namespace of a new override, and keys
- * that share the balance of a new key.
+ * The ids to evict from caches. Caches do not have the new records, but they may have the namespace of a new override,
+ * and keys that share the balance of a new key.
  */
 function changedIds(type: StoredType, { created, changed }: { created: Some; changed: Some }): Set<string> {
   const sharing = created.map(subjectOf).filter((subjectId, index) => subjectId !== created[index]?.id);
@@ -80,7 +80,7 @@ function changedIds(type: StoredType, { created, changed }: { created: Some; cha
   return ids;
 }
 
-function rowOf(type: StoredType, workspaceId: string, fields: Written): Row {
+function rowOf(type: StoredType, workspaceId: string, fields: RecordFields): Row {
   const row: Record<string, Value> = { workspaceId };
   const { codecs } = storedIn[type];
   for (const name of writtenColumns(type)) row[name] = encoded(name, fields[name], codecs);
@@ -105,15 +105,15 @@ function listRows(list: Rows, workspaceId: string, ownerId: string, items: unkno
     workspaceId,
     [owner]: ownerId,
     ...(value === undefined
-      ? Object.fromEntries(columns.map((name) => [name, encoded(name, (item as Written)[name], codecs)]))
+      ? Object.fromEntries(columns.map((name) => [name, encoded(name, (item as RecordFields)[name], codecs)]))
       : { [value]: item as Value }),
     ...(position === undefined ? {} : { [position]: index }),
   }));
 }
 
 /**
- * Writes the balances of keys or identities. Keys with the same `subjectId` share one. A balance that exists is kept,
- * unless a key or identity that has it is changed.
+ * Writes the balances of keys or identities. Keys with the same `subjectId` share a balance. An existing balance is
+ * kept, unless the import changes a key or identity that has it.
  */
 async function writeBalances(
   tx: Tx,
@@ -123,7 +123,7 @@ async function writeBalances(
   if (changed.length > 0) await deleteBalances(tx, { workspaceId, ids: changed.map(subjectOf) });
   const rows = new Map<string, Row>();
   for (const record of [...created, ...changed]) {
-    const fields = record.fields["balance"] as Written | null | undefined;
+    const fields = record.fields["balance"] as RecordFields | null | undefined;
     if (fields === undefined || fields === null) continue;
     const columns = balanceColumns.map((name) => [name, encoded(name, fields[name], balanceCodecs)]);
     rows.set(subjectOf(record), { id: subjectOf(record), workspaceId, ...Object.fromEntries(columns) });
@@ -145,8 +145,8 @@ async function insert(tx: Tx, engine: Engine["name"], table: Table, rows: readon
 }
 
 /**
- * The rows as JSON. Characters that are not valid Unicode are replaced, since PostgreSQL would refuse them in JSON. The
- * driver replaces them in the same way in an ordinary parameter.
+ * The rows as JSON. Characters that are not valid Unicode are replaced, because PostgreSQL would refuse them in JSON.
+ * In an ordinary parameter, the driver replaces them in the same way.
  */
 function jsonOf(rows: readonly Row[]): string {
   return JSON.stringify(rows, (_, value: unknown) =>
@@ -154,7 +154,7 @@ function jsonOf(rows: readonly Row[]): string {
   );
 }
 
-/** A balance that exists already is kept. `judgeBatch` has made sure that rows of the other tables do not exist. */
+/** A balance that exists already is kept. `judgeBatch` has made sure that the rows of other tables do not exist yet. */
 const conflict = (table: Table) => (table === "balances" ? sql`on conflict do nothing` : sql``);
 
 /**

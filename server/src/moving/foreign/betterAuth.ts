@@ -21,7 +21,7 @@ import type { WantedTable } from "./mysqlDump/stageDump.ts";
 const product = "better-auth";
 const table = "apikey";
 
-/** The table and columns that a MySQL dump of better-auth must have. */
+/** The table and columns that the import reads from a MySQL dump of better-auth. */
 export const betterAuthTables: readonly WantedTable[] = [
   {
     table,
@@ -46,8 +46,8 @@ export const betterAuthTables: readonly WantedTable[] = [
 
 /**
  * Reads the keys of better-auth's api-key plugin (1.7) from SQLite, PostgreSQL or a MySQL dump. The plugin hashes keys
- * as Latchkey does. Each of its configurations becomes an api, each user or organization an identity, and each action
- * on a resource a permission.
+ * as Latchkey does. Each configuration of the plugin becomes an api, each user or organization an identity, and each
+ * action on a resource a permission.
  */
 export async function* readBetterAuth(
   database: ForeignDatabase,
@@ -129,8 +129,8 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * The credits of a key. If the plugin refills them after an interval, they become a quota whose period begins with the
- * first use, and whose current period has the units that are left.
+ * The credits of a key. Credits that the plugin refills after an interval become a quota. Its period begins with the
+ * first use, and its current period has the units that are left.
  */
 function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): KeyRecord["balance"] {
   const remaining = numberOf(row["remaining"]);
@@ -141,7 +141,7 @@ function balanceOf(row: ForeignRow, sourceId: string, note: Reading["note"]): Ke
   const period = periodOf(intervalMs);
   if (period === undefined) {
     note(
-      `The key ${sourceId} is imported with ${remaining} credits but without its refill every ${intervalMs} ms: Latchkey refills after whole hours up to a day, or whole days up to a year.`,
+      `The key ${sourceId} is imported with ${remaining} credits but without its refill every ${intervalMs} ms: Latchkey can refill after 1 to 23 hours or 1 to 366 days.`,
     );
     return { remaining };
   }

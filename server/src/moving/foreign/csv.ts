@@ -35,17 +35,18 @@ const columns = [
   "roles",
 ] as const;
 
-/** Separates the permissions, or the roles, of a key. The name of a permission never contains it. */
+/** Separates the permissions, or the roles, of a key. A permission never contains this character. */
 const listSeparator = ";";
 
 type Column = (typeof columns)[number];
-/** A row of the file. `number`: the number of its first line. */
+/** A row of the file. `number` is the number of the row's first line. */
 type Line = { number: number; values: Partial<Record<Column, string>> };
 
 /**
- * Reads keys from a CSV file with a header. It reads the file twice: once for the permissions, roles and users, which
+ * Reads keys from a CSV file with a header. The file is read twice: once for the permissions, roles and users, which
  * must be imported before the keys, and once for the keys.
- * Errors: `DocumentError` if the header has unknown columns or lacks `hash`, or if a quote is not closed.
+ * Errors: `DocumentError` if the header has unknown columns or lacks `hash`, if a row has more or fewer values than the
+ * header, or if a quote is not closed.
  */
 export async function* readCsv(
   open: () => AsyncIterable<Uint8Array>,
@@ -131,7 +132,7 @@ type KeyFields = {
   roles: string[];
 };
 
-/** Converts the values of a line to fields of a key; if some of them are invalid, says what they must be. */
+/** Converts the values of a line to fields of a key. If values are invalid, `flaw` says what they must be. */
 function parsedValues(values: Line["values"]): KeyFields | { flaw: string } {
   const flaws: string[] = [];
   function read<T>(column: Column, parse: (given: string) => T | undefined, form: string): T | undefined {
@@ -148,13 +149,14 @@ function parsedValues(values: Line["values"]): KeyFields | { flaw: string } {
     createdAtMs: read("createdAt", timeOf, time),
     expiresAtMs: read("expires", timeOf, time),
     enabled: read("enabled", flag, "true or false") ?? true,
-    permissions: read("permissions", listOf(permissionSlug), "permissions, separated by ;") ?? [],
-    roles: read("roles", listOf(roleName), "names of roles, separated by ;") ?? [],
+    permissions:
+      read("permissions", listOf(permissionSlug), "slugs such as documents.read, separated by ;") ?? [],
+    roles: read("roles", listOf(roleName), "names of 1 to 128 characters, separated by ;") ?? [],
   };
   return flaws.length > 0 ? { flaw: flaws.join(", and ") } : fields;
 }
 
-/** Returns a function that reads the names in a list; undefined if one of them is not a valid name. */
+/** Returns a function that reads the names in a list. The function returns undefined if a name is not valid. */
 function listOf(name: z.ZodType<string>): (list: string) => string[] | undefined {
   return (list) => {
     const names = list.split(listSeparator).map((one) => one.trim());

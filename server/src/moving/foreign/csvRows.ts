@@ -1,6 +1,6 @@
 import { DocumentError } from "../parseRecord.ts";
 
-/** `line`: the number of the row's first line, from 1 on. */
+/** `line` is the number of the row's first line, counted from 1. */
 type Row = { line: number; cells: string[] };
 
 const longestRow = 1024 * 1024;
@@ -49,7 +49,7 @@ function decode(work: () => string): string {
   }
 }
 
-/** The position of the line feed that ends the row beginning at `start`; -1 if the text does not contain it. */
+/** The position of the line feed that ends the row at `start`; -1 if the text does not contain the end of the row. */
 function rowEnd(text: string, start = 0): number {
   let isQuoted = false;
   for (let at = start; at < text.length; at += 1) {

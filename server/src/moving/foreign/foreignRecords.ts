@@ -3,22 +3,22 @@ import type { ForeignDatabase, ForeignRow } from "../../storage/foreignDatabase.
 import type { DocumentRecord } from "../format.ts";
 import { DocumentError } from "../parseRecord.ts";
 
-/** What a reader of another product's keys needs in addition to its source. */
+/** What a function that reads another product's keys needs in addition to their source. */
 export type Reading = {
-  /** the id of the api for the keys; undefined: the reader creates one */
+  /** the id of the api for the keys; undefined: an api is created for them */
   apiId: string | undefined;
   /** the id of the workspace into which the records are imported */
   workspaceId: string;
   nowMs: number;
-  /** called with a sentence for everything that is not carried over */
+  /** called with a sentence for everything that is not imported */
   note(sentence: string): void;
 };
 
 export type KeyRecord = Extract<DocumentRecord, { type: "key" }>;
 
 /**
- * Derives a record's id from names of the other product, so that a second import finds the same record. The id depends
- * on the workspace too, because ids are unique in the whole database.
+ * Derives a record's id from names of the other product. So a second import finds the same record. The id also depends
+ * on the workspace, because ids are unique in the whole database.
  */
 export function derivedId({ workspaceId }: Reading, prefix: string, ...names: readonly string[]): string {
   const digest = createHash("sha256")
@@ -86,8 +86,7 @@ export function timeOf(value: unknown): number | undefined {
 }
 
 /**
- * Whether a key's expiry cannot be read. Such a key must not be imported, because it would never expire. Adds a note
- * about it.
+ * Whether a key's expiry cannot be read. Then adds a note: the key must not be imported, because it would never expire.
  */
 export function hasWrongExpiry(key: string, expiry: unknown, note: Reading["note"]): boolean {
   if (expiry === null || expiry === undefined || expiry === "" || timeOf(expiry) !== undefined) return false;
@@ -102,7 +101,7 @@ export function isSet(value: unknown): boolean {
   return set.includes(value);
 }
 
-/** A JSON object, which some databases return parsed; undefined for anything else. */
+/** The value if it is a JSON object, as text or already parsed; undefined for anything else. */
 export function objectOf(value: unknown): Record<string, unknown> | undefined {
   const parsed = typeof value === "string" ? parsedJson(value) : value;
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
@@ -126,7 +125,7 @@ export function identityOf(product: string, userId: string, reading: Reading): D
   const id = identityIdOf(product, userId, reading);
   if (id !== null) return { type: "identity", id, externalId: userId };
   reading.note(
-    `The user ${userId} gets no identity, so their keys belong to no identity: an external id must be 1 to 255 letters, digits, _ . and -.`,
+    `The user ${userId} is imported without an identity, and so are the user's keys: an external id must be 1 to 255 letters, digits, _ . and -.`,
   );
   return undefined;
 }

@@ -73,7 +73,7 @@ function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
   };
 }
 
-/** Columns that limit a key in LiteLLM and that Latchkey has no equivalent for. */
+/** Columns that limit a key in LiteLLM, but have no equivalent in Latchkey. */
 const notCarried = [
   "max_budget",
   "model_max_budget",
@@ -92,7 +92,7 @@ function noteBudgets(row: ForeignRow, shown: string, note: Reading["note"]): voi
   const lost = notCarried.filter((name) => !isEmpty(row[name]));
   if (lost.length === 0) return;
   note(
-    `The key ${shown} is imported without ${lost.join(", ")}, which Latchkey does not have. Give the key quotas or credits, in whole units, instead.`,
+    `The key ${shown} is imported without ${lost.join(", ")}, which Latchkey does not have. Give the key quotas or credits instead, in whole units.`,
   );
 }
 

@@ -25,8 +25,8 @@ import { unkeyViews } from "./unkeyTables.ts";
 const product = "unkey";
 
 /**
- * Chooses which workspace of a self-hosted Unkey is imported: `wanted` or, if that is undefined, the only workspace
- * with apis. `scratch` has the tables of the dump that `unkeyTables` lists.
+ * Chooses which workspace of a self-hosted Unkey is imported, and creates views of its records. It is the workspace
+ * `wanted` or, if that is undefined, the only workspace with apis. `scratch` must have the tables in `unkeyTables`.
  * Errors: `DocumentError` if there is no such workspace, or if `wanted` is undefined and several workspaces have apis.
  */
 export async function chooseWorkspace(scratch: ScratchDatabase, wanted: string | undefined): Promise<void> {
@@ -35,7 +35,7 @@ export async function chooseWorkspace(scratch: ScratchDatabase, wanted: string |
   for (const statement of unkeyViews) scratch.run(statement);
 }
 
-/** Reads the records of the chosen workspace. They keep their ids. */
+/** Reads the records of the chosen workspace. The records keep their ids. */
 export async function* readUnkeyDump(
   scratch: ScratchDatabase,
   reading: Reading,
@@ -210,7 +210,7 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
     expiresAtMs: timeOf(row["expires"]),
     createdAtMs: createdAtOf(row),
     updatedAtMs: timeOf(row["updated_at_m"]),
-    // Latchkey hashes with sha256 too, so such a key need not wait for a verification to supply its hash
+    // a key with the algorithm sha256 has the same hash in Latchkey, so it need not wait for a verification
     pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : idOf(row["pending_migration_id"]),
     ratelimits: [...limitsOf(id, row["ratelimits"], reading), ...oldLimitOf(id, row, reading)],
     permissions: idsOf(row["permissions"]),
@@ -236,7 +236,8 @@ function hashOf(row: ForeignRow, note: Reading["note"]): string | undefined {
 }
 
 /**
- * When a key was last used. These records come after those of all keys, because an import writes one type at a time.
+ * When a key was last used. These records come after the records of all keys, because a batch of an import has only
+ * records of one type: with mixed records, every batch would have a single record.
  */
 function lastUsesOf(row: ForeignRow): DocumentRecord[] {
   const atMs = timeOf(row["last_used_at"]) ?? 0;
@@ -287,7 +288,10 @@ function oldLimitOf(id: string, row: ForeignRow, reading: Reading): NonNullable<
 
 type StoredCredits = { remaining: unknown; amount: unknown; day: unknown; refilledAt: unknown };
 
-/** The credits of a key: from the table of newer versions, or from the key's own columns if it has no row there. */
+/**
+ * The credits of a key or identity: from the table of newer versions, or from the key's own columns if the key has no
+ * row there.
+ */
 function creditsOf(row: ForeignRow): StoredCredits {
   const own = objectOf(row["credits"]);
   if (own !== undefined) return own as StoredCredits;

@@ -97,7 +97,10 @@ const creditsOf = (owner: string) => `(
     'refilledAt', c."refilled_at")
   from "credits" c where ${owner}) "credits"`;
 
-/** The records to import, as one view for each type: those of the workspace whose id is in the table `chosen`. */
+/**
+ * SQL that creates indexes, and views of the records to import: those of the workspace whose id is in the table
+ * `chosen`.
+ */
 export const unkeyViews: readonly string[] = [
   ...[
     ["keys", "id"],

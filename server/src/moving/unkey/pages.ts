@@ -9,7 +9,7 @@ export type UnkeySource = {
 };
 
 const attempts = 6;
-const firstPauseMs = 250;
+const firstPauseMs = 500;
 const longestPauseMs = 30_000;
 
 const envelope = z.object({
@@ -18,8 +18,8 @@ const envelope = z.object({
 });
 
 /**
- * Calls an operation of the other server and returns the response's `data`. Retries a call that failed for a temporary
- * reason. Errors: `DocumentError` if the call fails in the end, or if the response has an unexpected form.
+ * Calls an operation of the other server and returns the response's `data`. A call that failed for a temporary reason
+ * is retried. Errors: `DocumentError` if the last attempt fails, or if the response has an unexpected form.
  */
 export async function readData<T extends z.ZodType>(
   source: UnkeySource,
@@ -30,7 +30,7 @@ export async function readData<T extends z.ZodType>(
   return valid(operation, schema, (await call(source, operation, body)).data);
 }
 
-/** Reads the pages of a list. Errors: `DocumentError` as for `readData`, and if the list never ends. */
+/** Reads the pages of a list. Errors: `DocumentError` like `readData`, and if the server repeats a page's cursor. */
 export async function* readPages<T extends z.ZodType>(
   source: UnkeySource,
   operation: string,
@@ -56,13 +56,13 @@ async function call({ client, pause }: UnkeySource, operation: string, body: obj
   for (let attempt = 1; ; attempt += 1) {
     const reply = await client(operation, body);
     if (!("fault" in reply) && reply.status === 200) return valid(operation, envelope, reply.body);
-    if (attempt === attempts || !mayPass(reply)) throw new DocumentError(failureOf(operation, reply));
+    if (attempt === attempts || !isTemporary(reply)) throw new DocumentError(failureOf(operation, reply));
     const asked = "fault" in reply ? 0 : Number(reply.retryAfter ?? 0) * 1000;
-    await pause(Math.min(longestPauseMs, Math.max(asked || 0, firstPauseMs * 2 ** attempt)));
+    await pause(Math.min(longestPauseMs, Math.max(asked || 0, firstPauseMs * 2 ** (attempt - 1))));
   }
 }
 
-function mayPass(reply: CallReply): boolean {
+function isTemporary(reply: CallReply): boolean {
   if ("fault" in reply) return reply.fault !== "too_large";
   return reply.status === 429 || reply.status === 408 || reply.status >= 500;
 }
@@ -76,7 +76,7 @@ function failureOf(operation: string, reply: CallReply): string {
   const detail = problem.safeParse(reply.body).data?.error.detail ?? "the response gives no reason";
   const fix =
     reply.status === 401 || reply.status === 403
-      ? " Use a root key of the other server with permission to read apis, keys, identities, permissions, roles and overrides."
+      ? " Use a root key of the other server that may read apis, keys, identities, permissions, roles and overrides."
       : "";
   return `${operation} of the other server returned ${reply.status}: ${JSON.stringify(detail)}.${fix}`;
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Db } from "../../storage/schema.ts";
 import type { RecordType } from "../format.ts";
 import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
-import { readRecords, type StoredType, type Written } from "../storedRecords.ts";
+import { type RecordFields, readRecords, type StoredType } from "../storedRecords.ts";
 import { readData, readPages, type UnkeySource } from "./pages.ts";
 import { keyRecord, limitRecords, type PermissionsAndRoles } from "./records.ts";
 import { shownApi, shownIdentity, shownKey, shownOverride, shownPermission, shownRole } from "./shapes.ts";
@@ -64,14 +64,17 @@ export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
   for (const apiId of apiIds) yield* keysOf(options, apiId, access, entriesOf);
 }
 
-type EntriesOf = (type: StoredType, shown: readonly ({ id: string } & Written)[]) => AsyncGenerator<Entry>;
+type EntriesOf = (
+  type: StoredType,
+  shown: readonly ({ id: string } & RecordFields)[],
+) => AsyncGenerator<Entry>;
 
 async function* overridesOf(
   { source }: UnkeyImport,
   names: readonly string[],
   entriesOf: EntriesOf,
 ): AsyncGenerator<Entry> {
-  const overrides: ({ id: string } & Written)[] = [];
+  const overrides: ({ id: string } & RecordFields)[] = [];
   for (const namespace of names) {
     const body = { namespace, limit: pageSize };
     for await (const page of readPages(source, "ratelimit.listOverrides", body, shownOverride)) {
@@ -87,7 +90,7 @@ async function* overridesOf(
   );
   yield* entriesOf(
     "override",
-    overrides.map(({ namespace: _, ...override }) => override as { id: string } & Written),
+    overrides.map(({ namespace: _, ...override }) => override as { id: string } & RecordFields),
   );
 }
 
@@ -124,7 +127,7 @@ async function* keysOf(
     const records = page.map((shown) =>
       keyRecord(shown, access, { apiId, stored: stored.get(shown.keyId), nowMs }),
     );
-    yield* entriesOf("key", records as ({ id: string } & Written)[]);
+    yield* entriesOf("key", records as ({ id: string } & RecordFields)[]);
     for (const { keyId, lastUsedAt: atMs } of page) {
       if (atMs !== undefined && atMs > 0) yield { ...parseRecord({ type: "lastUse", keyId, atMs }), line: 0 };
     }
@@ -160,7 +163,7 @@ async function storedById(
   { db, workspaceId }: UnkeyImport["target"],
   type: StoredType,
   ids: readonly string[],
-): Promise<Map<string, Written>> {
+): Promise<Map<string, RecordFields>> {
   if (ids.length === 0) return new Map();
   const rows = await readRecords(db, workspaceId, type, { ids });
   return new Map(rows.flatMap((row) => ("fields" in row ? [[row.id, row.fields] as const] : [])));

@@ -1,6 +1,6 @@
 import { nextRefillAt, scheduleOf } from "../../domain/credits.ts";
 import { fromUpstream, unknownHash } from "../../storage/queries/keys/waiting.ts";
-import type { Written } from "../storedRecords.ts";
+import type { RecordFields } from "../storedRecords.ts";
 import type { ShownKey, ShownLimit } from "./shapes.ts";
 
 /** The permissions and roles of the other server, to which its keys refer by slug or name. */
@@ -28,8 +28,8 @@ export function limitRecords(limits: readonly ShownLimit[]): object[] {
 export function keyRecord(
   shown: ShownKey,
   { permissions, roles }: PermissionsAndRoles,
-  where: { apiId: string; stored: Written | undefined; nowMs: number },
-): Written {
+  where: { apiId: string; stored: RecordFields | undefined; nowMs: number },
+): RecordFields {
   const { apiId, stored, nowMs } = where;
   const ofKey = shown.roles.flatMap((name) => roles.get(name) ?? []);
   const throughRoles = new Set(ofKey.flatMap(({ slugs }) => slugs));
@@ -37,7 +37,7 @@ export function keyRecord(
   return {
     hash: unknownHash(shown.keyId),
     pendingMigrationId: fromUpstream,
-    ...withoutHash(stored),
+    ...storedFields(stored),
     id: shown.keyId,
     apiId,
     identityId: shown.identity?.id,
@@ -53,12 +53,12 @@ export function keyRecord(
     ratelimits: limitRecords(shown.ratelimits),
     permissions: direct.flatMap((slug) => permissions.get(slug) ?? []).sort(),
     roles: ofKey.map(({ id }) => id).sort(),
-    balance: balanceOf(shown.credits, stored?.["balance"] as Written | undefined, nowMs),
+    balance: balanceOf(shown.credits, stored?.["balance"] as RecordFields | undefined, nowMs),
   };
 }
 
-/** The stored fields of a key. They unset `pendingMigrationId` if the stored key no longer waits for its SHA-256. */
-function withoutHash(stored: Written | undefined): Written {
+/** The stored fields of a key. If the stored key no longer waits for its SHA-256, `pendingMigrationId` is undefined. */
+function storedFields(stored: RecordFields | undefined): RecordFields {
   return stored === undefined ? {} : { pendingMigrationId: undefined, ...stored };
 }
 
@@ -67,7 +67,7 @@ export function prefixOf(start: string): string | undefined {
   return start.length > 5 && start.at(-5) === "_" ? start.slice(0, -5) : undefined;
 }
 
-function balanceOf(credits: ShownKey["credits"], stored: Written | undefined, nowMs: number) {
+function balanceOf(credits: ShownKey["credits"], stored: RecordFields | undefined, nowMs: number) {
   const quotas = stored?.["quotas"];
   if (credits === undefined || credits.remaining === null) {
     return quotas === undefined ? undefined : { ...stored, remaining: undefined, ...noRefill };

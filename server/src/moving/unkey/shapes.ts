@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * The schemas of Unkey's responses. Bounds are not checked here, because the records that are created from them
- * are validated.
+ * The schemas of Unkey's responses. Bounds are not checked here, because the records that are created from the
+ * responses are validated.
  */
 const text = z.string().max(65_536);
 const count = z.int().min(0);
@@ -21,7 +21,10 @@ export const shownRole = z.object({
   permissions: z.array(shownPermission).default([]),
 });
 
-/** Unkey's API returns only the id and the name of an api. */
+/**
+ * Unkey returns only the id and the name of an api. If the other server is a Latchkey, it also returns the optional
+ * fields.
+ */
 export const shownApi = z.object({
   id: text,
   name: text,

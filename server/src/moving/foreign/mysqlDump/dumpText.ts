@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DocumentError } from "../../parseRecord.ts";
 
-/** A dump that is read piece by piece: the part that was read but not yet processed. */
+/** A dump that is read piece by piece. It has the text that was read but not yet processed. */
 export type DumpText = {
   /** the text that was read; each byte of the file is one character with the byte's value */
   text: string;
@@ -13,7 +13,8 @@ export type DumpText = {
   /** the line of the file where the unprocessed part begins, counted from 1 */
   line(): number;
   /**
-   * Reads more of the file. Then `text` begins with the unprocessed part, and `at` is 0. False if the file has ended.
+   * Reads more of the file. Then `text` begins with the unprocessed part, and `at` is 0. Returns false if the file has
+   * ended.
    */
   more(): Promise<boolean>;
 };
@@ -23,7 +24,8 @@ const longestPart = 32 * 1024 * 1024;
 
 /**
  * Opens a dump, which may be compressed with gzip.
- * Errors: `DocumentError` if the file is not text in a superset of ASCII, or is a damaged gzip file.
+ * Errors: `DocumentError` if the file is UTF-16 text, is not text, or is a damaged gzip file; or if a statement is too
+ * long.
  */
 export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
   const chunks = plainChunks(bytes);
@@ -52,12 +54,12 @@ export function dumpText(bytes: AsyncIterable<Uint8Array>): DumpText {
         );
       }
       if (isEnd) return false;
-      // doubling the text each time limits how often a long row is scanned again from its beginning
+      // a long row is scanned again from its beginning each time; doubling the text limits how often
       const wanted = Math.max(firstRead, 2 * dump.text.length);
       while (dump.text.length < wanted && !isEnd) {
         const { done, value } = await chunks.next();
         isEnd = done === true;
-        dump.text += isEnd ? "\n" : value; // so that a comment on the last line, without a line end, is complete
+        dump.text += isEnd ? "\n" : value; // the line end completes a comment on a last line without one
       }
       return true;
     },
@@ -90,7 +92,7 @@ function refuseOtherFiles(text: string): void {
   }
   if (text.slice(0, 1024).includes("\0")) {
     throw new DocumentError(
-      "The file is not SQL text. Give the output of mysqldump, unchanged or compressed with gzip.",
+      "The file is not SQL text. Use the output of mysqldump, unchanged or compressed with gzip.",
     );
   }
 }

@@ -3,7 +3,7 @@ import type { DumpText } from "./dumpText.ts";
 import { columnsIn, commentEnd, nameAt, partEnd, spaceEnd, statementEnd } from "./scan.ts";
 import { type DumpValue, rowEnd, ValueError } from "./values.ts";
 
-/** A CREATE TABLE statement. Its columns are needed for INSERT statements without a column list. */
+/** A CREATE TABLE statement. INSERT statements without a column list have values for these columns, in this order. */
 export type DumpTable = { kind: "table"; table: string; columns: readonly string[]; line: number };
 
 /** Some rows of a table. Values of unwanted columns are null. */
@@ -15,17 +15,19 @@ export type DumpRows = {
   line: number;
 };
 
-/** The tables to read, and for each the columns. */
+/** The tables to read, each with the columns to read. */
 export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** This many bytes are enough to recognize any statement: an INSERT's beginning with all column names is shorter. */
+/**
+ * This many bytes are enough to recognize any statement: even the column names before the rows of an INSERT take fewer.
+ */
 const headLength = 128 * 1024;
 const rowsAtOnce = 1000;
 
 /**
  * Reads the wanted tables and rows from a dump of mysqldump or mariadb-dump, in the order of the dump. A larger dump
  * does not take more memory.
- * Errors: `DocumentError` with the line if a statement cannot be read; `DocumentError` if the dump is truncated.
+ * Errors: `DocumentError` if a statement cannot be read, with its line, or if the dump is truncated.
  */
 export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<DumpTable | DumpRows> {
   const tables: Tables = new Map();
@@ -50,7 +52,7 @@ export async function* readDump(dump: DumpText, wanted: Wanted): AsyncGenerator<
 
 const truncated = () =>
   new DocumentError(
-    `The dump is truncated: it must end with "-- Dump completed". Write it again, without --skip-comments and --compact.`,
+    `The dump is truncated: it must end with "-- Dump completed". Make a new dump, without --skip-comments and --compact.`,
   );
 
 type Tables = Map<string, readonly string[]>;
@@ -90,7 +92,7 @@ function refuseCharset(statement: string, line: number): void {
   const [, charset] = /^SET\s+NAMES\s+'?(\w+)/i.exec(statement) ?? [];
   if (charset === undefined || /^(utf8|utf8mb3|utf8mb4)$/i.test(charset)) return;
   throw new DocumentError(
-    `Line ${line}: the dump is in the charset ${charset}. Write it again with --default-character-set=utf8mb4.`,
+    `Line ${line}: the dump is in the charset ${charset}. Make a new dump with --default-character-set=utf8mb4.`,
   );
 }
 
@@ -105,7 +107,7 @@ async function* readTable(dump: DumpText, tables: Tables, wanted: Wanted): Async
   if (table === undefined || !wanted.has(table)) return;
   if (tables.has(table)) {
     throw new DocumentError(
-      `Line ${line}: the dump has the table ${table} a second time. Write a dump of one database only.`,
+      `Line ${line}: the dump has the table ${table} a second time. Make a dump of one database only.`,
     );
   }
   const columns = columnsIn(statement);
@@ -114,8 +116,8 @@ async function* readTable(dump: DumpText, tables: Tables, wanted: Wanted): Async
 }
 
 /**
- * Skips text from one DELIMITER line to the next. Dumps change the delimiter for triggers and routines, which have
- * no rows.
+ * Skips the text from a DELIMITER line to the line that restores the delimiter. Dumps change the delimiter for triggers
+ * and routines, which have no rows.
  */
 async function skipDelimited(dump: DumpText): Promise<void> {
   const mark = /\nDELIMITER ;\r?\n/g;
@@ -203,7 +205,7 @@ function columnList(text: string, start: number): { columns: string[]; end: numb
   return undefined;
 }
 
-/** Reads the rows of a statement up to its semicolon, some at a time. */
+/** Reads the rows of a statement, and skips the rest of the statement. Yields up to `rowsAtOnce` rows at a time. */
 async function* rowsOf(
   dump: DumpText,
   table: string,
@@ -222,7 +224,7 @@ async function* rowsOf(
     rows = [];
     if (row !== undefined || (await dump.more())) continue;
     throw new DocumentError(
-      `Line ${dump.line()}: the table ${table}: the dump ends within a row. Write it again.`,
+      `Line ${dump.line()}: the table ${table}: the dump ends within a row. Make a new dump with mysqldump.`,
     );
   }
   await skipStatement(dump);

@@ -1,11 +1,11 @@
 /**
- * Functions that return positions in the SQL of a dump. All return -1 if the text ends before the position is certain.
+ * Functions that find positions in the SQL of a dump. They return -1 if the text ends before the position is certain.
  * Then more of the dump must be read.
  */
 
 const backslash = 92;
 
-/** The position after spaces and line ends. */
+/** The position after spaces and line ends; the length of the text if it ends with them. */
 export function spaceEnd(text: string, start: number): number {
   let at = start;
   while (text.charCodeAt(at) <= 32) at += 1;
@@ -100,7 +100,7 @@ function partOfName(text: string, start: number): Name | undefined {
   return name === undefined ? undefined : { name, end: start + name.length };
 }
 
-/** The names of the columns of a CREATE TABLE statement, in their order. */
+/** The names of the columns of a CREATE TABLE statement, in order. The statement must be complete. */
 export function columnsIn(statement: string): string[] {
   return definitionStarts(statement).flatMap((at) => columnAt(statement, at) ?? []);
 }
@@ -120,7 +120,7 @@ function definitionStarts(statement: string): number[] {
 }
 
 /**
- * The position of the parenthesis that opens the definitions. The table's name, which may contain one too, is skipped.
+ * The position of the parenthesis that opens the definitions. A parenthesis in the quoted name of the table is skipped.
  */
 function openParenthesis(statement: string): number {
   let at = 0;

@@ -4,7 +4,8 @@ import type { DumpText } from "./dumpText.ts";
 import { readDump } from "./readDump.ts";
 
 /**
- * A table that a reader needs. If the dump lacks an optional column, its values are null; an optional table is empty.
+ * A table to read. If the dump lacks an optional column, its values are null. If the dump lacks an optional table, it
+ * is empty.
  */
 export type WantedTable = {
   table: string;
@@ -58,6 +59,6 @@ function refuseMissingColumn(
   if (missing.length === 0 && !lacksAll) return;
   const names = lacksAll ? [...missing, anyOf.join(" or ")] : missing;
   throw new DocumentError(
-    `Line ${line}: the table ${table} lacks ${names.join(", ")}. Dump a database of a supported version; docs/moving/export-and-import.md lists them.`,
+    `Line ${line}: the table ${table} lacks ${names.join(", ")}. Dump a database of a supported version: docs/moving/export-and-import.md lists them.`,
   );
 }

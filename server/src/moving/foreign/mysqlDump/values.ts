@@ -11,8 +11,8 @@ const quote = 39;
 const underscore = 95;
 
 /**
- * Reads the row that begins at `start` into `row`: the values that `isWanted` marks, and null for the others. Returns
- * the position after the closing parenthesis, or -1 if the text ends before it. Errors: `ValueError`.
+ * Reads the row that begins at `start` into `row`: the values that `isWanted` marks, and null for all other values.
+ * Returns the position after the closing parenthesis, or -1 if the text does not contain it. Errors: `ValueError`.
  */
 export function rowEnd(text: string, start: number, isWanted: readonly boolean[], row: DumpValue[]): number {
   const open = spaceEnd(text, start);
@@ -104,7 +104,7 @@ function textOf(bytes: string): string {
     return utf8.decode(Buffer.from(bytes, "latin1"));
   } catch {
     throw new ValueError(
-      "a text is not UTF-8: write the dump with --default-character-set=utf8mb4, and binary columns with --hex-blob",
+      "a text is not UTF-8: make the dump with --default-character-set=utf8mb4, and binary columns with --hex-blob",
     );
   }
 }
