@@ -91,7 +91,7 @@ describe.each(files)("on $name,", (engine) => {
     const report = await imported(server, workspace.id, lines, { rootKeys: true, replace: true });
     expect(report.refusals.map(({ reason }) => reason)).toEqual([
       "it was deleted in this workspace, and stays deleted",
-      "it was revoked on this server, and stays revoked",
+      "it was revoked on this server, and stays revoked: create a new root key",
     ]);
     expect((await workspace.data("keys.verifyKey", { key })).code).toBe("NOT_FOUND");
   });

@@ -122,7 +122,11 @@ function limitsOf(row: ForeignRow, sourceId: string, reading: Reading) {
   if (!isSet(row["rateLimitEnabled"])) return [];
   const limit = numberOf(row["rateLimitMax"]) ?? 0;
   const durationMs = numberOf(row["rateLimitTimeWindow"]) ?? 0;
-  return ratelimitsOf(sourceId, { name: "requests", limit, durationMs, autoApply: true }, reading);
+  return ratelimitsOf(
+    { type: "key", id: sourceId },
+    { name: "requests", limit, durationMs, autoApply: true },
+    reading,
+  );
 }
 
 const hourMs = 3_600_000;

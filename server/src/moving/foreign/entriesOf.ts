@@ -25,7 +25,12 @@ export async function* entriesOf(
   }
 }
 
-const nameOf = (record: DocumentRecord) => ("name" in record ? (record.name ?? "") : "");
+/** What people recognize a record by: its name or external id, otherwise its id. */
+function nameOf(record: DocumentRecord): string {
+  if ("name" in record && typeof record.name === "string" && record.name !== "") return record.name;
+  if ("externalId" in record) return record.externalId;
+  return "id" in record ? record.id : "keyId" in record ? record.keyId : "";
+}
 
 const lists = ["permissions", "roles"] as const;
 
@@ -39,7 +44,7 @@ function withoutOmitted(
   const lost = lists.filter((list) => kept[list]?.some((id) => omitted.has(id)));
   if (lost.length === 0) return record;
   note(
-    `The ${record.type} ${record.name ?? record.id} is imported without some of its ${lost.join(" and ")}, which are not imported.`,
+    `The ${record.type} ${nameOf(record)} is imported without some of its ${lost.join(" and ")}, which are not imported.`,
   );
   const shorter = lost.map((list) => [list, kept[list]?.filter((id) => !omitted.has(id))]);
   return { ...record, ...Object.fromEntries(shorter) };

@@ -174,7 +174,7 @@ describe("LiteLLM", () => {
     await database.close();
     expect(createdIn(report)).toEqual({ api: 1, identity: 1, key: 3 });
     expect(report.notes).toEqual([
-      expect.stringContaining("The user bob@example.com gets no identity"),
+      expect.stringContaining("The user bob@example.com is imported without an identity"),
       expect.stringContaining("The key budget is imported without max_budget"),
     ]);
     const first = await verify("sk-plain-key-of-the-fixture");
@@ -291,7 +291,7 @@ describe("CSV", () => {
       apiId,
     );
     expect(report.notes).toEqual([
-      "Line 5 is not imported: its permissions must be permissions, separated by ;.",
+      "Line 5 is not imported: its permissions must be slugs such as documents.read, separated by ;.",
     ]);
     expect(createdIn(report)).toEqual({ permission: 2, role: 1, key: 3 });
     expect(await verify("listed", { permissions: "docs.read AND docs.write AND mail.send" })).toMatchObject({

@@ -165,5 +165,14 @@ test("a permission whose name is not valid in Latchkey is omitted from its key, 
 test("a rate limit above 2^53 is omitted from its key, with a note", async () => {
   const { keys, notes } = await betterAuthKeys({ rateLimitEnabled: 1, rateLimitMax: "9007199254740993" });
   expect(keys.map(({ ratelimits }) => ratelimits)).toEqual([[]]);
-  expect(notes).toEqual([expect.stringContaining("without its limit of 9007199254740992 in 60000 ms")]);
+  expect(notes).toEqual([
+    'The rate limit "requests" of the key 1 is not imported: it allows 9007199254740992 in 60000 ms, but a limit must be 1 to 2^53 - 1, and its window 1 s to 30 days.',
+  ]);
+});
+
+test("a note about a key without a name has the key's id", async () => {
+  const row = { token: "not a hash", user_id: "u", key_alias: null, expires: null };
+  const { keys, notes } = await imported(readLiteLlm, "LiteLLM_VerificationToken", [row]);
+  expect(keys).toEqual([]);
+  expect(notes).toEqual([expect.stringMatching(/^The key key_[0-9a-f]{24} is not imported: hash: /)]);
 });

@@ -20,7 +20,11 @@ export type KeyRecord = Extract<DocumentRecord, { type: "key" }>;
  * Derives a record's id from names of the other product. So a second import finds the same record. The id also depends
  * on the workspace, because ids are unique in the whole database.
  */
-export function derivedId({ workspaceId }: Reading, prefix: string, ...names: readonly string[]): string {
+export function derivedId(
+  { workspaceId }: Pick<Reading, "workspaceId">,
+  prefix: string,
+  ...names: readonly string[]
+): string {
   const digest = createHash("sha256")
     .update(JSON.stringify([workspaceId, prefix, ...names]))
     .digest("hex");
@@ -139,9 +143,9 @@ export function identityIdOf(product: string, userId: string | undefined, readin
 
 const longestWindowMs = 2_592_000_000;
 
-/** A list with one rate limit for a key; empty, with a note, if Latchkey cannot have such a limit. */
+/** A list with the rate limit of a key or identity; empty, with a note, if Latchkey cannot have such a limit. */
 export function ratelimitsOf(
-  key: string,
+  owner: { type: "key" | "identity"; id: string },
   {
     name,
     limit,
@@ -152,9 +156,10 @@ export function ratelimitsOf(
 ): NonNullable<KeyRecord["ratelimits"]> {
   const isPossible =
     Number.isSafeInteger(limit) && limit >= 1 && durationMs >= 1000 && durationMs <= longestWindowMs;
-  if (isPossible) return [{ id: derivedId(reading, "rl", key, name), name, limit, durationMs, autoApply }];
+  if (isPossible)
+    return [{ id: derivedId(reading, "rl", owner.id, name), name, limit, durationMs, autoApply }];
   reading.note(
-    `The key ${key} is imported without its limit of ${limit} in ${durationMs} ms: a window must last from 1 s to 30 days${limit > Number.MAX_SAFE_INTEGER ? ", and a limit must be below 2^53" : ""}.`,
+    `The rate limit ${JSON.stringify(name)} of the ${owner.type} ${owner.id} is not imported: it allows ${limit} in ${durationMs} ms, but a limit must be 1 to 2^53 - 1, and its window 1 s to 30 days.`,
   );
   return [];
 }

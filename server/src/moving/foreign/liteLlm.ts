@@ -68,7 +68,7 @@ function keyOf(row: ForeignRow, reading: Reading): KeyRecord | undefined {
       const limit = numberOf(value);
       return limit === undefined
         ? []
-        : ratelimitsOf(token, { name, limit, durationMs: minuteMs, autoApply }, reading);
+        : ratelimitsOf({ type: "key", id: token }, { name, limit, durationMs: minuteMs, autoApply }, reading);
     }),
   };
 }

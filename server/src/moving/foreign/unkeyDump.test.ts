@@ -14,9 +14,9 @@ import { chooseWorkspace, readUnkeyDump } from "./unkeyDump.ts";
 import { unkeyTables } from "./unkeyTables.ts";
 
 const notes = [
-  "The api api_ip is imported without its default key length of 8 bytes (allowed: 16 to 255).",
+  "The api api_with_ips is imported without its default key length of 8 bytes (allowed: 16 to 255).",
   "The key key_odd is not imported: its hash needs the Unkey migration mig_2, whose algorithm Latchkey does not know.",
-  "The key key_plain is imported without its limit of 5 in 31536000000 ms: a window must last from 1 s to 30 days.",
+  'The rate limit "yearly" of the key key_plain is not imported: it allows 5 in 31536000000 ms, but a limit must be 1 to 2^53 - 1, and its window 1 s to 30 days.',
   "Root keys are not imported (1): create new ones with latchkey root-key create.",
   "Recoverable keys are imported as not recoverable, because only Unkey can decrypt them (1).",
   "Keys of deleted apis are not imported (1).",
@@ -118,7 +118,7 @@ describe.each([["--extended-insert"], ["--skip-extended-insert"], ["--complete-i
         credits: { refill: { interval: "monthly", amount: 10, refillDay: 31 } },
       });
       expect(await verify("plain secret")).toMatchObject({ code: "VALID", keyId: "key_plain" });
-      const ip = await workspace.data("apis.getApi", { apiId: "api_ip" });
+      const ip = await workspace.data("apis.getApi", { apiId: "api_with_ips" });
       expect(ip).toMatchObject({ defaultPrefix: "ip" }); // only its default key length cannot be imported
       expect(ip.defaultByteLength).toBeUndefined();
       expect((await verify("off secret")).code).toBe("DISABLED");

@@ -178,7 +178,7 @@ function identityRecordOf(row: ForeignRow, reading: Reading): DocumentRecord {
     meta: metaOf("identity", row, reading) ?? {},
     createdAtMs: createdAtOf(row),
     updatedAtMs: timeOf(row["updated_at"]),
-    ratelimits: limitsOf(id, row["ratelimits"], reading),
+    ratelimits: limitsOf({ type: "identity", id }, row["ratelimits"], reading),
     balance: balanceOf(creditsOf(row), reading),
   };
 }
@@ -212,7 +212,10 @@ function* keyRecordsOf(row: ForeignRow, reading: Reading): Generator<DocumentRec
     updatedAtMs: timeOf(row["updated_at_m"]),
     // a key with the algorithm sha256 has the same hash in Latchkey, so it need not wait for a verification
     pendingMigrationId: algorithmOf(row) === "sha256" ? undefined : idOf(row["pending_migration_id"]),
-    ratelimits: [...limitsOf(id, row["ratelimits"], reading), ...oldLimitOf(id, row, reading)],
+    ratelimits: [
+      ...limitsOf({ type: "key", id }, row["ratelimits"], reading),
+      ...oldLimitOf(id, row, reading),
+    ],
     permissions: idsOf(row["permissions"]),
     roles: idsOf(row["roles"]),
     balance: balanceOf(creditsOf(row), reading),
@@ -261,7 +264,11 @@ function metaOf(what: string, row: ForeignRow, { note }: Reading): Record<string
 
 type StoredLimit = { id: unknown; name: string; limit: unknown; duration: unknown; autoApply: unknown };
 
-function limitsOf(owner: string, list: unknown, reading: Reading): NonNullable<KeyRecord["ratelimits"]> {
+function limitsOf(
+  owner: Parameters<typeof ratelimitsOf>[0],
+  list: unknown,
+  reading: Reading,
+): NonNullable<KeyRecord["ratelimits"]> {
   return (JSON.parse(String(list)) as StoredLimit[]).flatMap(({ id, name, limit, duration, autoApply }) =>
     ratelimitsOf(
       owner,
@@ -283,7 +290,7 @@ function oldLimitOf(id: string, row: ForeignRow, reading: Reading): NonNullable<
   const others = JSON.parse(String(row["ratelimits"])) as StoredLimit[];
   if (limit === undefined || durationMs === undefined || others.some(({ name }) => name === "default"))
     return [];
-  return ratelimitsOf(id, { name: "default", limit, durationMs, autoApply: true }, reading);
+  return ratelimitsOf({ type: "key", id }, { name: "default", limit, durationMs, autoApply: true }, reading);
 }
 
 type StoredCredits = { remaining: unknown; amount: unknown; day: unknown; refilledAt: unknown };

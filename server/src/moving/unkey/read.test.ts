@@ -50,7 +50,7 @@ async function runImport(server: TestServer, { url, rootKey, apiIds, dryRun, rep
     rootKeys: false,
     reseal: () => undefined,
   });
-  return { counts: report.counts, refusals: report.refusals, flaws, pauses };
+  return { ...report, flaws, pauses };
 }
 
 async function* first(entries: AsyncGenerator<Entry>, count: number): AsyncGenerator<Entry> {
@@ -182,10 +182,36 @@ test("a list that is invalid, refused or endless stops the import, but a single 
     operation === "apis.getApi"
       ? Response.json({ data: { id: "api_1", name: "payments" } })
       : Response.json({
-          data: operation === "apis.listKeys" ? [bad, { ...bad, keyId: "key_good", name: "good" }] : [],
+          data:
+            operation === "apis.listKeys"
+              ? [bad, { ...bad, keyId: "key_good", name: "good", lastUsedAt: 5 }]
+              : [],
         });
-  const { flaws, counts } = await run();
+  const { flaws, counts, lastLine } = await run();
+  expect(lastLine).toBe(3); // the api, a key and its last use
   expect(flaws).toHaveLength(1);
   expect(flaws[0]).toContain("key key_bad name");
   expect(counts.key?.created).toBe(1);
+});
+
+test("namespaces get different ids in different workspaces, and if only the ends of long names differ", async () => {
+  const server = kept(await startTest({ engine: memory }));
+  const client = async (operation: string) => {
+    const overrides = [{ overrideId: "rlor_1", identifier: "*", limit: 1, duration: 1000 }];
+    const data = operation === "ratelimit.listOverrides" ? overrides : [];
+    return { status: 200, body: { data }, retryAfter: null };
+  };
+  const ids = new Set<string>();
+  for (const workspaceId of ["ws_1", "ws_2"]) {
+    const entries = readUnkey({
+      source: { client, pause: async () => {} },
+      target: { db: server.services.engine.slow, workspaceId },
+      apiIds: [],
+      namespaces: ["a", "b"].map((end) => "x".repeat(200) + end),
+      nowMs: 1,
+      onFlaw: () => {},
+    });
+    for await (const { type, fields } of entries) if (type === "namespace") ids.add(fields.id);
+  }
+  expect(ids.size).toBe(4);
 });

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { Db } from "../../storage/schema.ts";
+import { derivedId } from "../foreign/foreignRecords.ts";
 import type { RecordType } from "../format.ts";
-import { DocumentError, type Entry, parseRecord } from "../parseRecord.ts";
+import { DocumentError, type Entry, type Parsed, parseRecord } from "../parseRecord.ts";
 import { type RecordFields, readRecords, type StoredType } from "../storedRecords.ts";
 import { readData, readPages, type UnkeySource } from "./pages.ts";
 import { keyRecord, limitRecords, type PermissionsAndRoles } from "./records.ts";
@@ -22,12 +23,21 @@ export type UnkeyImport = {
 const pageSize = 100;
 
 /**
- * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys, as
- * records in the order of a document. Errors: `DocumentError` if a call to the other server fails.
+ * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys with
+ * their last uses. A record comes after the records to which it refers. The `line` of an entry is the number of the
+ * record. Errors: `DocumentError` if a call to the other server fails.
  */
 export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
+  let line = 0;
+  for await (const record of recordsIn(options)) {
+    line += 1;
+    yield { ...record, line };
+  }
+}
+
+async function* recordsIn(options: UnkeyImport): AsyncGenerator<Parsed> {
   const { source, apiIds, namespaces } = options;
-  const entriesOf = entryMaker(options);
+  const validated = validator(options);
   const access: { permissions: Map<string, string>; roles: Map<string, { id: string; slugs: string[] }> } = {
     permissions: new Map(),
     roles: new Map(),
@@ -39,18 +49,18 @@ export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
     shownPermission,
   )) {
     for (const { id, slug } of page) access.permissions.set(slug, id);
-    yield* entriesOf("permission", page);
+    yield* validated("permission", page);
   }
   for await (const page of readPages(source, "permissions.listRoles", { limit: pageSize }, shownRole)) {
     for (const { id, name, permissions } of page) {
       access.roles.set(name, { id, slugs: permissions.map(({ slug }) => slug) });
     }
     const roles = page.map((role) => ({ ...role, permissions: role.permissions.map(({ id }) => id).sort() }));
-    yield* entriesOf("role", roles);
+    yield* validated("role", roles);
   }
-  yield* overridesOf(options, namespaces, entriesOf);
+  yield* overridesOf(options, namespaces, validated);
   for (const apiId of apiIds) {
-    yield* entriesOf("api", [await readData(source, "apis.getApi", { apiId }, shownApi)]);
+    yield* validated("api", [await readData(source, "apis.getApi", { apiId }, shownApi)]);
   }
   for await (const page of readPages(
     source,
@@ -59,50 +69,50 @@ export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
     shownIdentity,
   )) {
     const identities = page.map((one) => ({ ...one, ratelimits: limitRecords(one.ratelimits) }));
-    yield* entriesOf("identity", identities);
+    yield* validated("identity", identities);
   }
-  for (const apiId of apiIds) yield* keysOf(options, apiId, access, entriesOf);
+  for (const apiId of apiIds) yield* keysOf(options, apiId, access, validated);
 }
 
-type EntriesOf = (
+type Validated = (
   type: StoredType,
   shown: readonly ({ id: string } & RecordFields)[],
-) => AsyncGenerator<Entry>;
+) => AsyncGenerator<Parsed>;
 
 async function* overridesOf(
-  { source }: UnkeyImport,
+  { source, target }: UnkeyImport,
   names: readonly string[],
-  entriesOf: EntriesOf,
-): AsyncGenerator<Entry> {
+  validated: Validated,
+): AsyncGenerator<Parsed> {
   const overrides: ({ id: string } & RecordFields)[] = [];
   for (const namespace of names) {
     const body = { namespace, limit: pageSize };
     for await (const page of readPages(source, "ratelimit.listOverrides", body, shownOverride)) {
-      overrides.push(...page.map((one) => overrideRecord(one, namespace)));
+      overrides.push(...page.map((one) => overrideRecord(one, namespace, target)));
     }
   }
   const ids = new Map(
     overrides.map(({ namespaceId, namespace }) => [String(namespaceId), String(namespace)]),
   );
-  yield* entriesOf(
+  yield* validated(
     "namespace",
     [...ids].map(([id, name]) => ({ id, name })),
   );
-  yield* entriesOf(
+  yield* validated(
     "override",
     overrides.map(({ namespace: _, ...override }) => override as { id: string } & RecordFields),
   );
 }
 
-/** Unkey's API does not return the id of a namespace, so an id is derived from its name. */
+/** Unkey's API does not return the id of a namespace, so the id is derived from the name. */
 function overrideRecord(
   { overrideId, namespaceId, identifier, limit, duration }: z.output<typeof shownOverride>,
   namespace: string,
+  target: UnkeyImport["target"],
 ) {
-  const madeId = `rlns_${Buffer.from(namespace).toString("hex").slice(0, 200)}`;
   return {
     id: overrideId,
-    namespaceId: namespaceId ?? madeId,
+    namespaceId: namespaceId ?? derivedId(target, "rlns", "unkey", namespace),
     namespace,
     identifier,
     limit,
@@ -114,8 +124,8 @@ async function* keysOf(
   options: UnkeyImport,
   apiId: string,
   access: PermissionsAndRoles,
-  entriesOf: EntriesOf,
-): AsyncGenerator<Entry> {
+  validated: Validated,
+): AsyncGenerator<Parsed> {
   const { source, target, nowMs } = options;
   const body = { apiId, limit: pageSize };
   for await (const page of readPages(source, "apis.listKeys", body, shownKey)) {
@@ -127,19 +137,18 @@ async function* keysOf(
     const records = page.map((shown) =>
       keyRecord(shown, access, { apiId, stored: stored.get(shown.keyId), nowMs }),
     );
-    yield* entriesOf("key", records as ({ id: string } & RecordFields)[]);
+    yield* validated("key", records as ({ id: string } & RecordFields)[]);
     for (const { keyId, lastUsedAt: atMs } of page) {
-      if (atMs !== undefined && atMs > 0) yield { ...parseRecord({ type: "lastUse", keyId, atMs }), line: 0 };
+      if (atMs !== undefined && atMs > 0) yield parseRecord({ type: "lastUse", keyId, atMs });
     }
   }
 }
 
 /**
- * Returns a function that creates valid records. Fields that the API does not return get the stored value, or
- * a default.
+ * Returns a function that makes valid records from what the API returned. Fields that the API does not return get the
+ * stored value, or a default.
  */
-function entryMaker({ target, onFlaw }: UnkeyImport): EntriesOf {
-  let line = 0;
+function validator({ target, onFlaw }: UnkeyImport): Validated {
   return async function* (type, shown) {
     const stored = await storedById(
       target,
@@ -147,10 +156,9 @@ function entryMaker({ target, onFlaw }: UnkeyImport): EntriesOf {
       shown.map(({ id }) => id),
     );
     for (const one of shown) {
-      line += 1;
       const fields = { ...stored.get(one.id), ...one };
       try {
-        yield { ...parseRecord({ type, ...(type === "key" ? one : fields) }), line };
+        yield parseRecord({ type, ...(type === "key" ? one : fields) });
       } catch (error) {
         if (!(error instanceof DocumentError)) throw error;
         onFlaw(type, one.id, error.message);

@@ -167,7 +167,7 @@ describe("a dump is refused with an error that names the line and says what to d
     [
       "it is in another charset",
       `-- x\n/*!40101 SET NAMES latin1 */;\n${table}${completed}`,
-      "Line 2: the dump is in the charset latin1. Write it again with --default-character-set=utf8mb4",
+      "Line 2: the dump is in the charset latin1. Make a new dump with --default-character-set=utf8mb4",
     ],
     ["a text is not UTF-8", latin1, "Line 2: the table keys: a text is not UTF-8"],
     [
@@ -191,7 +191,7 @@ describe("a dump is refused with an error that names the line and says what to d
       `Line 2: the table keys: "now(" is not a value`,
     ],
     ["it is UTF-16", Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from(table, "utf16le")]), "--result-file"],
-    ["it is not text", Buffer.alloc(100), "Give the output of mysqldump"],
+    ["it is not text", Buffer.alloc(100), "Use the output of mysqldump"],
     [
       "it is a truncated gzip",
       gzipSync(table + insert + completed).subarray(0, 60),

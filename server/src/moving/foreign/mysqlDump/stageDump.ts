@@ -45,7 +45,7 @@ export async function stageDump(
   const missing = tables.filter(({ table, isOptional }) => isOptional !== true && !found.has(table));
   if (missing.length === 0) return;
   throw new DocumentError(
-    `The dump lacks ${missing.length === 1 ? "the table" : "the tables"} ${missing.map(({ table }) => table).join(", ")}. Write a dump of the whole database.`,
+    `The dump lacks ${missing.length === 1 ? "the table" : "the tables"} ${missing.map(({ table }) => table).join(", ")}. Make a dump of the whole database.`,
   );
 }
 
