@@ -11,7 +11,7 @@ import { tally } from "./tally.ts";
 
 const t0 = Date.UTC(2026, 0, 15, 12);
 const keys = 20_000;
-const total = keys + 1; // the rows of one minute: one for each key, and one for the workspace
+const total = keys + 1; // the rows of one minute: a row for each key, and a row for the workspace
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -60,7 +60,7 @@ async function saveAllOf(
 }
 
 describe("counts of many keys", () => {
-  test("are added to their rows once a minute, and until then are stored in `usagePending` for the case of a kill", async () => {
+  test("are added to their rows once a minute, and have a copy in `usagePending` in the meantime", async () => {
     const { usage, path } = await open();
     const killed = server();
     killed.countAll(t0);
@@ -93,7 +93,7 @@ describe("counts of many keys", () => {
     expect(row?.credits).toBe(2 * keys * 2 * 3);
   });
 
-  test("are stored exactly once if the receiver of stored rows fails", async () => {
+  test("are stored exactly once if the function that receives the saved rows throws", async () => {
     const { usage } = await open();
     let calls = 0;
     const failing = server(() => {
@@ -118,7 +118,7 @@ describe("counts of many keys", () => {
     expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: total, count: 4 * keys }]);
   });
 
-  test("are complete in a query about one key, and none is counted twice if the server is killed afterwards", async () => {
+  test("are complete in a query about one key, and not added twice if the server is killed later", async () => {
     const { usage, path } = await open();
     const killed = server();
     killed.countAll(t0);
