@@ -59,7 +59,8 @@ test("counts that a killed server left in `usagePending` are added once to the u
   const { apiId } = (await call(first.url, "apis.createApi", { name: "payments" })).data;
   const { key, keyId } = (await call(first.url, "keys.createKey", { apiId })).data;
   await call(first.url, "keys.verifyKey", { key });
-  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1); // the query saved the count
+  // The query also saves the count.
+  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1);
   first.child.kill("SIGKILL");
   await first.ended;
   const usage = await openUsageDatabase(databaseAt(`file:${path}`));

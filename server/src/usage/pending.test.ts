@@ -1,13 +1,15 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { databaseAt } from "../../test/databaseAt.ts";
 import { newFolder } from "../../test/program.ts";
 import { subjectKinds } from "../domain/usage.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import { queryUsage } from "./countReader.ts";
-import { addPending } from "./pending.ts";
+import { addPending, writePending } from "./pending.ts";
 import { countSaver } from "./saver.ts";
 import { tally } from "./tally.ts";
+import { startUsageThread } from "./thread.ts";
 
 const t0 = Date.UTC(2026, 0, 15, 12);
 const keys = 20_000;
@@ -57,6 +59,15 @@ async function saveAllOf(
 ) {
   do await save(usage, nowMs);
   while (isHalfway());
+}
+
+/** Returns where a link leads, or an empty text if it no longer exists. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 describe("counts of many keys", () => {
@@ -139,6 +150,37 @@ describe("counts of many keys", () => {
     await addPending(next);
     expect(await storedIn(next)).toEqual({ rows: total, count: 3 * 2 * keys });
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "do not leave files open if they cannot be added when the server starts",
+    async () => {
+      const { usage, path } = await open();
+      await writePending(usage, [{ id: 0, rows: [[1, 4, 1, 2, 0, 0, 1, 0]] }]);
+      await usage.rows(
+        `create trigger "failing" before insert on "usageMinutes" begin select raise(abort, 'no'); end`,
+      );
+      const openFiles = () =>
+        readdirSync("/proc/self/fd").filter((file) => linkOf(`/proc/self/fd/${file}`).startsWith(path))
+          .length;
+      const database = databaseAt(`file:${path}`);
+      const { ask, close } = startUsageThread({ database, maxBytes: 2 ** 30, eventsKeptMs: undefined });
+      closing.push(close);
+      const order = {
+        kind: "add",
+        text: "",
+        lostUntilMs: undefined,
+        nowMs: t0,
+        oldTimeMs: undefined,
+      } as const;
+      await ask<"add">(order);
+      const afterOne = openFiles();
+      for (let attempt = 0; attempt < 10; attempt += 1) await ask<"add">(order);
+      expect(openFiles()).toBe(afterOne);
+      await usage.rows(`drop trigger "failing"`);
+      await ask<"add">(order);
+      expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: 1, count: 1 }]);
+    },
+  );
 
   test("are lost if their row in `usagePending` is damaged, but later counts are not", async () => {
     const { usage } = await open();

@@ -13,7 +13,7 @@ const pending: UsageInsert = {
   end: "",
 };
 
-/** Replaces the content of `usagePending` by one row for each of these parts. */
+/** Replaces the content of `usagePending` with one row for each of these parts. */
 export async function writePending(
   sql: UsageSql,
   parts: readonly { id: number; rows: readonly CountRow[] }[],

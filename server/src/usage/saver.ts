@@ -7,7 +7,7 @@ import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
 /** The maximum number of rows that one call of `save` saves. Further rows wait for the next call. */
 const rowsPerFlush = 25_000;
-/** If this many counts wait in memory, they are saved at once, and not only in the next minute. */
+/** If this many counts wait in memory, they are saved at once. Fewer counts may wait for the next minute. */
 const mostPending = 250_000;
 /** Storing a key's last use takes as long as storing its counts, so last uses are stored less often. */
 const usesEveryMs = 50_000;

@@ -11,7 +11,7 @@ const perHour = {
 
 const otherTags = "other";
 
-/** `bounded` returns the tags under which an event is counted: it replaces tags beyond the budget by `other`. */
+/** `bounded` returns the tags under which an event is counted: it replaces tags beyond the budget with `other`. */
 export type TagBudget = { bounded(keyId: string, atMs: number, tags: readonly string[]): string[] };
 
 /** Limits how many distinct tags of a workspace are counted in an hour. Further tags are counted as `other`. */

@@ -38,13 +38,15 @@ type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
 /**
- * The maximum number of cells that wait to be stored. If there are as many, no event that needs a new cell is counted.
+ * The maximum number of cells that wait to be stored. When it is reached, events that need a new cell are not counted.
  */
 const maxCells = 300_000;
 /** If there are more subjects than this, all are forgotten once no subject has counts. */
 const maxSubjects = 250_000;
 
-/** The state of a tally. `dirty` lists the subjects that have counts, `cells` and `subjects` are numbers of them. */
+/**
+ * `dirty` lists the subjects that have counts. `cells` and `subjects` are the numbers of cells and subjects in memory.
+ */
 type State = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];

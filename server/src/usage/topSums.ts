@@ -10,13 +10,11 @@ import type { Slice } from "./upkeep.ts";
  * `find` that has taken this long reads no further hour, so that it hardly delays other work of the usage thread.
  */
 const limits = { bytes: 64 * 1024 * 1024, ms: 25 };
-/**
- * The maximum number of windows. Each stored count is compared with all windows; with this many, that is still fast.
- */
+/** The maximum number of windows. Each stored count is compared with all windows, which is fast with this many. */
 const mostWindows = 32;
 /**
- * The maximum length of a window. Counts by hour are kept for fewer hours, so only counts with the dates of a wrong
- * clock can make a query longer.
+ * The maximum length of a window. Counts by hour are kept for fewer hours, so a query is longer only if the clock was
+ * wrong when some counts were recorded.
  */
 const mostHours = 2_500;
 /**

@@ -133,9 +133,7 @@ export function collectUsage(options: Options): Usage {
 function eventSender({ thread, nowMs, oldTime }: Options) {
   const { record, take, lose, lost, lostTags } = recorder();
   let droppedByThread: Omit<Dropped, "tags"> = { events: 0, counts: 0, evicted: 0 };
-  /**
-   * whether the thread has data that is not stored yet; more orders must then follow, because it stores only on orders
-   */
+  /** whether the thread has data to store; it stores only when it gets an order, so more orders must then follow */
   let isThreadWaiting = false;
   let idleFlushes = 0;
   return {
