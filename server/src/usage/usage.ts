@@ -15,7 +15,7 @@ import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
 
 /** Records verifications, rate limit decisions and settlements, and reads what was recorded. */
 export type Usage = {
-  /** Records an event in memory. Never waits and never throws, but drops the event if too many wait to be stored. */
+  /** Records an event in memory. Never waits and never throws, but drops the event if too many wait for the thread. */
   record(event: UsageEvent): void;
   /** Records that a request with this root key was accepted. */
   touch(workspaceId: string, rootKeyId: string, atMs: number): void;
