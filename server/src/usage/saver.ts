@@ -42,10 +42,7 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
     /** the number of counts and last uses that are not stored yet */
     size: () => counted.size() + cutRows.size() + latest.size(),
     isHalfway,
-    /**
-     * Whether the counts must be saved now: too many wait, or many wait and a new minute has begun. Events of the new
-     * minute need counts of their own, so the number of counts may double.
-     */
+    /** whether to save now: too many counts wait, or many wait and a new minute, with its own counts, has begun */
     isFull: (nowMs: number) =>
       counted.size() >= mostPending || (counted.size() > rowsPerBatch && minuteOf(nowMs) !== cutMinute),
     /** Forgets the numbers of all names, because the next connection may be to another database. */
@@ -79,10 +76,7 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
       await cut(database, nowMs, anySubject, true);
       while (isHalfway()) await saveBatch(database);
     },
-    /**
-     * Saves the counts of the wanted subjects, at most one batch. Does nothing while rows of an earlier cut wait.
-     * Errors: as for `save`.
-     */
+    /** Saves a batch of counts of the wanted subjects, unless rows of an earlier cut wait. Errors: as for `save`. */
     async saveOnly(database: UsageDatabase, nowMs: number, isWanted: IsWanted): Promise<void> {
       if (isHalfway()) return;
       await cut(database, nowMs, isWanted);
