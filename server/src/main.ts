@@ -193,7 +193,7 @@ async function importDocument(config: Config, words: readonly string[]): Promise
     const { entries, close } = await refusing(opened);
     const work = (engine: Engine) =>
       importInto(config, { engine, workspaceId }, (target) =>
-        runImport(target, entries, { ...flags, reseal: () => undefined }),
+        runImport(target, entries, { ...flags, reseal: () => undefined, unit: "record" }),
       );
     return withEngine(config, work).finally(() => void close());
   }
@@ -202,7 +202,7 @@ async function importDocument(config: Config, words: readonly string[]): Promise
   const work = async (engine: Engine) => {
     const workspaceId = await workspaceFor(engine, header, flags);
     return importInto(config, { engine, workspaceId }, (target) =>
-      runImport(target, entries, { ...flags, reseal }),
+      runImport(target, entries, { ...flags, reseal, unit: "line" }),
     );
   };
   return withEngine(config, work, flags.dryRun);

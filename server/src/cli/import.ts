@@ -146,21 +146,27 @@ async function createWorkspace(engine: Engine, { id, name, timeZone }: Header["w
   });
 }
 
+type Unit = "line" | "record";
+
 /** `hasHmacSecret`: whether IMPORTED_HMAC_SECRET is set for this command. */
 export type CommandTarget = ImportTarget & { hasHmacSecret: boolean };
 
-/** Imports the records and prints a report. Returns the exit code. */
+/**
+ * Imports the records and prints a report. Returns the exit code. `unit` says what the `line` of an entry counts: lines
+ * of a document, or records from another source.
+ */
 export async function runImport(
   target: CommandTarget,
   entries: OpenDocument["entries"],
-  options: Omit<ImportOptions, "onProgress">,
+  options: Omit<ImportOptions, "onProgress"> & { unit: Unit },
 ): Promise<number> {
   const shown = progress();
   const report = emptyReport();
-  const onProgress = (lines: number) => shown.show(() => `${lines.toLocaleString("en")} lines`);
+  const { unit, ...rules } = options;
+  const onProgress = (line: number) => shown.show(() => `${line.toLocaleString("en")} ${unit}s`);
   let failure: CommandError | undefined;
   try {
-    await importRecords(target, entries, { ...options, onProgress }, report);
+    await importRecords(target, entries, { ...rules, onProgress }, report);
   } catch (error) {
     failure = failureOf(error);
     if (failure === undefined) throw error;
@@ -169,7 +175,7 @@ export async function runImport(
   }
   console.log(textOf(report, options, target));
   if (failure === undefined) return refusedIn(report) > 0 ? exitCodes.error : exitCodes.ok;
-  const done = options.dryRun ? "" : ` The lines up to ${report.lastLine} are imported.`;
+  const done = options.dryRun ? "" : ` The ${unit}s up to ${report.lastLine} are imported.`;
   shown.tell(`The import stopped. ${failure.message}${done} Run it again to complete it.`);
   return exitCodes.error;
 }
@@ -203,7 +209,7 @@ function refusedIn({ counts }: Report): number {
 
 function textOf(
   { counts, refusals, hmacs }: Report,
-  { dryRun }: { dryRun: boolean },
+  { dryRun, unit }: { dryRun: boolean; unit: Unit },
   { workspaceId, hasHmacSecret }: CommandTarget,
 ): string {
   const rows = Object.entries(counts).map(([type, count]) => [
@@ -218,12 +224,13 @@ function textOf(
   const table = shown.map(
     ([type = "", ...cells]) => type.padEnd(12) + cells.map((cell = "") => cell.padStart(11)).join(""),
   );
-  const reasons = refusals.map(({ line, type, id, reason }) => `Line ${line}: ${type} ${id}: ${reason}.`);
+  const place = unit === "line" ? "Line" : "Record";
+  const reasons = refusals.map(({ line, type, id, reason }) => `${place} ${line}: ${type} ${id}: ${reason}.`);
   const head = dryRun ? `Dry run: nothing was changed in ${workspaceId}.` : `Imported into ${workspaceId}.`;
   const needsSecret = hmacs > 0 && !hasHmacSecret;
   return [
     head,
-    ...(rows.length > 0 ? table : ["The document has no records."]),
+    ...(rows.length > 0 ? table : ["There are no records to import."]),
     ...reasons,
     ...(needsSecret
       ? [

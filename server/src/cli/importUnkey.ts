@@ -112,7 +112,7 @@ export async function importUnkey(
       flaws.push(`${type} ${id}: ${reason}.`);
     },
   });
-  const options = { dryRun, replace, rootKeys: false, reseal: () => undefined };
+  const options = { dryRun, replace, rootKeys: false, reseal: () => undefined, unit: "record" } as const;
   const code = await runImport(target, entries, options);
   if (flaws.length === 0) return code;
   console.log(`${flaws.length} could not be imported:`);

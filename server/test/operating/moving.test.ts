@@ -143,6 +143,9 @@ describe("keys of another product", () => {
     expect(imported).toMatchObject({ code: 0, stderr: expect.stringContaining("Line 3 is not imported") });
     const reply = await server.call("keys.verifyKey", { key: "from csv" });
     expect(reply.body.data).toMatchObject({ code: "VALID", name: "one" });
+    writeFileSync(path, `hash,name\n${server.services.hashKey("from csv")},renamed\n`);
+    const again = await runProgram(["import", path, "--from", "csv"], options);
+    expect(again.stdout).toMatch(/^Record 2: key key_\w+: it exists with other fields/m);
     const refused = await runProgram(["import", path, "--from", "auth0"], options);
     expect(refused).toMatchObject({
       code: 2,
