@@ -23,13 +23,15 @@ type Pattern = { segments: readonly string[]; isOpen: boolean };
 type Parsed<T> = T | { error: PermissionQueryError };
 
 const MAX_PARENTHESES = 32;
-/** A word, or one character that is neither space nor part of a word. */
+/** Matches a word, or a character that is neither a space nor part of a word. */
 const TOKEN = /[A-Za-z0-9._*:/-]+|[^ \t\n\r]/gu;
 const WORD = /^[A-Za-z0-9._*:/-]/;
 /** Matches a `*` that is a whole segment. */
 const WILDCARD = /(^|\.)\*(\.|$)/;
 
-/** An open parenthesis, or the query itself. `any` holds the operands before the last OR, `all` those after it. */
+/**
+ * An open parenthesis, or the query itself. `any` has the operands before the last OR, and `all` the operands after it.
+ */
 type Group = { position: number; any: PermissionQuery[]; all: PermissionQuery[] };
 /** `last` is the kind of the previous token. A permission or a closed parenthesis is an operand. */
 type Parser = { groups: [Group, ...Group[]]; last: "start" | "operand" | "AND" | "OR" | "(" };
@@ -48,7 +50,7 @@ export function parsePermissionQuery(text: string): Parsed<{ query: PermissionQu
   return finish(parser, text.length);
 }
 
-/** Whether the granted permissions satisfy the query. */
+/** Whether the key's permissions satisfy the query. */
 export function evaluatePermissionQuery(query: PermissionQuery, granted: GrantedPermissions): boolean {
   switch (query.kind) {
     case "permission":
@@ -62,8 +64,8 @@ export function evaluatePermissionQuery(query: PermissionQuery, granted: Granted
 
 /**
  * Prepares a key's permissions. Segments are separated by `.`. A permission `*` covers everything, a trailing `.*`
- * covers one or more segments, and a `*` elsewhere exactly one. No wildcard covers an empty segment. A `*` that is only
- * a part of a segment is that character.
+ * covers one or more segments, and a `*` elsewhere exactly one segment. No wildcard covers an empty segment. A `*` that
+ * is only a part of a segment is an ordinary character.
  */
 export function prepareGranted(slugs: readonly string[]): GrantedPermissions {
   return {
@@ -120,8 +122,8 @@ function closeGroup(parser: Parser, position: number): PermissionQueryError | un
   if (group === undefined || parent === undefined) {
     return {
       position,
-      message: "this parenthesis closes none",
-      fix: "remove it, or add the `(` that it should close",
+      message: "this parenthesis has no opening parenthesis before it",
+      fix: "remove it, or add the missing `(`",
     };
   }
   if (parser.last === "(") {

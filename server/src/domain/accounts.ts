@@ -111,7 +111,7 @@ export type Credits = {
   refill: { amount: number; day: number | undefined } | undefined;
 };
 
-/** The credits that these columns of `balances` store. Undefined if they are unlimited. */
+/** The credits that these columns of `balances` store. Undefined if the credits are unlimited. */
 export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Credits | undefined {
   if (remaining === null) return undefined;
   const refill = refillAmount === null ? undefined : { amount: refillAmount, day: refillDay ?? undefined };
@@ -119,8 +119,9 @@ export function creditsOf({ remaining, refillAmount, refillDay }: Balance): Cred
 }
 
 /**
- * The account with other credits, or with unlimited ones if `credits` is undefined. `isSet`: the balance was set, not
- * incremented or decremented. Credits that a hold took from the old balance are then not given back to the new one.
+ * The account with other credits, or with unlimited credits if `credits` is undefined. `isSet`: the balance was set,
+ * not incremented or decremented. Credits that a hold took from the old balance are then not given back to the new
+ * balance.
  */
 export function withCredits(
   account: Account,
@@ -147,7 +148,7 @@ export function balanceOf(credits: Credits | undefined, nowMs: number): Balance 
   };
 }
 
-/** The account's quotas, without those that were removed. */
+/** The account's quotas, without removed quotas. */
 export function quotasOf({ quotas }: Pick<Account, "quotas">): Quota[] {
   return quotas.filter(({ isRemoved }) => !isRemoved);
 }
@@ -308,8 +309,9 @@ export function availableIn(accounts: readonly Account[], quota: string | undefi
 }
 
 /**
- * Gives back `units` of what a request took from this account, beginning with those that were taken last. Units that
- * were taken before the last refill, set or reset are lost, except those of a grant that has not expired.
+ * Gives back `units` of what a request took from this account, beginning with the units that were taken last. Units are
+ * lost if they were taken before the credits were last refilled or set, or before the quota was last reset. But units
+ * of a grant are given back until the grant expires.
  */
 export function giveBack(
   account: Account,

@@ -56,8 +56,8 @@ export const actions = {
 export type Resource = keyof typeof actions;
 
 /**
- * A root key, the workspace that it manages, and its permissions. A permission is `<resource>.<id or *>.<action>`, or `*`
- * for everything.
+ * A root key, the workspace that it manages, and its permissions. A permission is `<resource>.<id or *>.<action>`, or
+ * `*` for everything.
  */
 export type Caller = {
   workspaceId: string;

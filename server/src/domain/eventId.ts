@@ -2,7 +2,7 @@ const digits = { time: 9, order: 5 };
 
 type Recorded = { atMs: number; order: number; requestId: string };
 
-/** The id of a usage event. Ids sort by time, then in the order in which a process recorded them. */
+/** The id of a usage event. Ids sort by time, then in the order in which a process recorded the events. */
 export function eventId({ atMs, order, requestId }: Recorded): string {
   return `ev_${base36(atMs, digits.time)}${base36(order, digits.order)}${requestId.replace(/^[a-z]+_/, "")}`;
 }

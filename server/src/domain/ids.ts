@@ -43,7 +43,7 @@ export function isNameLikeId(ref: string, prefix: IdPrefix, foundId: string): bo
   );
 }
 
-/** In byte order, so that ids of one prefix sort by the time of their creation. */
+/** The digits are in byte order. So ids of one prefix sort by the time of their creation. */
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const POW4 = 62 ** 4;
 const POW7 = 62 ** 7;
@@ -107,7 +107,8 @@ function randomPool(randomBytes: (n: number) => Uint8Array) {
 
   return {
     /**
-     * A uniform random number from 0 to 62^7 − 1. It draws 42 bits and discards the one draw in five that is too large.
+     * A uniform random number from 0 to 62^7 − 1. It is drawn from 42 random bits. A draw that is too large, one in
+     * five, is discarded.
      */
     digits7(): number {
       for (;;) {

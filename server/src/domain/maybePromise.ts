@@ -11,8 +11,8 @@ export function whenAvailable<T, U>(
   work: (value: T) => MaybePromise<U>,
 ): MaybePromise<U>;
 /**
- * Passes the arguments after `work` on to it. So `work` can be a function at the top level of its module instead of a
- * closure, for which each call would allocate two objects.
+ * Passes the arguments that follow `work` on to `work`. So `work` can be a function at the top level of its module. A
+ * closure instead would allocate two objects for each call.
  */
 export function whenAvailable<T, U, A>(
   value: MaybePromise<T>,
@@ -55,7 +55,7 @@ function later<T, U>(
   return value.then((found) => work(found, first, second, third));
 }
 
-/** All of the values: at once if every one is available. */
+/** All of the values: at once if all are available, otherwise as a promise. */
 export function allAvailable<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
   if (!values.some((value) => value instanceof Promise)) return values as readonly T[];
   return Promise.all(values.map((value) => Promise.resolve(value)));

@@ -52,9 +52,9 @@ test("bcrypt and argon2 are stored unchanged", () => {
   }
 });
 
-test("the meaningless bits of a bcrypt hash are cleared", () => {
+test("the unused bits of a bcrypt hash are cleared", () => {
   const clean = "$2b$04$PAa1/UZ1zCfsMbVAlXBpIOroD9UASIcd9j3WiDa96IpqwApSLIJ1C";
-  // These variants differ only in bits of the last characters that mean nothing: crypt(3) gets the same hash from each.
+  // These variants differ only in unused bits of the last characters: crypt(3) gets the same hash from each.
   for (const [saltEnd, hashEnd] of [
     ["P", "C"],
     ["d", "C"],
@@ -63,7 +63,7 @@ test("the meaningless bits of a bcrypt hash are cleared", () => {
   ]) {
     const written = `${clean.slice(0, 28)}${saltEnd}${clean.slice(29, 59)}${hashEnd}`;
     expect(parseForeignHash(written, undefined)).toEqual({ hash: clean });
-    expect(flawOfStored(written)).toContain(`write ${clean}`);
+    expect(flawOfStored(written)).toContain(`write it as ${clean}`);
   }
   expect(parseForeignHash(clean, undefined)).toEqual({ hash: clean });
 });
@@ -122,9 +122,9 @@ describe("a hash is refused, with what to do, if", () => {
 
 test("a hash in an export document is refused unless it has the stored form", () => {
   expect(flawOfStored(`$pbkdf2-sha256$29000$${salt}$${digest32}`)).toContain(
-    `write $pbkdf2-sha256$i=29000$${salt}$${digest32}`,
+    `write it as $pbkdf2-sha256$i=29000$${salt}$${digest32}`,
   );
-  expect(flawOfStored(`sha512:${"ab".repeat(64)}`)).toContain("write sha512:");
+  expect(flawOfStored(`sha512:${"ab".repeat(64)}`)).toContain("write it as sha512:");
   expect(flawOfStored("sha512:ab")).toContain("copy the whole hash");
   expect(flawOfStored("$1$md5crypt")).toContain("of no known form");
 });

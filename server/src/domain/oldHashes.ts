@@ -8,10 +8,12 @@ import {
   withoutPadding,
 } from "./foreignKeys.ts";
 
-/** Hashes without a salt: they can be computed from the presented key, so the key is found by its hash. */
+/** Hashes without a salt. The hash of a presented key can be computed, so the stored key is looked up by its hash. */
 export const digestSchemes = ["sha512", "hmac-sha256", "hmac-sha512"] as const;
 
-/** Hashes with a salt: stored hashes are looked up by the key's first characters, and each is compared with the key. */
+/**
+ * Hashes with a salt. The stored hashes are looked up by the key's first characters, and each is compared with the key.
+ */
 const saltedSchemes = ["bcrypt", "argon2", "pbkdf2"] as const;
 
 const oldSchemes = [...digestSchemes, ...saltedSchemes] as const;
@@ -96,7 +98,7 @@ export function flawOfStored(text: string): string | undefined {
   const parsed =
     scheme === undefined ? parseSalted(text) : parseDigestOf(scheme, text.slice(scheme.length + 1));
   if ("flaw" in parsed) return parsed.flaw;
-  return parsed.hash === text ? undefined : `it is written in another form: write ${parsed.hash}`;
+  return parsed.hash === text ? undefined : `it is written in another form: write it as ${parsed.hash}`;
 }
 
 const algorithms = ["sha256", ...oldSchemes] as const;

@@ -29,8 +29,8 @@ export function outlookOf(account: Account, returns: readonly Return[], fromMs: 
 
 /**
  * The steps of the account's only quota, or of its credits if it has no quota. All periods after the second reset are
- * alike, so this function treats the period that begins then as the last. Computing periods is expensive. There are only
- * three to compute, however many returns and grants there are.
+ * alike, so this function treats the period that begins then as the last. Computing periods is expensive. There are
+ * only three to compute, however many returns and grants there are.
  */
 function stepsOf(account: Account, returns: readonly Return[], fromMs: number): Step[] {
   const [quota] = account.quotas;

@@ -2,8 +2,8 @@
 export type Override = { id: string; identifier: string; limit: number; durationMs: number };
 
 /**
- * `parts` are the literal texts between the `*`. `rank` is the number of patterns that take precedence over this one:
- * those with more literal characters, and older ones with the same number.
+ * `parts` are the literal texts between the `*`. `rank` is the number of patterns that take precedence over this
+ * pattern: patterns with more literal characters, and older patterns with the same number.
  */
 type Pattern = { override: Override; parts: readonly string[]; rank: number };
 
@@ -12,8 +12,8 @@ export type OverrideTable = {
   exact: ReadonlyMap<string, Override>;
   /**
    * An index of the patterns. A piece is four characters in a row of a pattern's literal text. Each pattern is listed
-   * under one of its pieces, the one that the fewest patterns contain, so an identifier can match it only if the
-   * identifier contains this piece. Each list is in order of rank.
+   * under the piece that the fewest patterns contain. An identifier can match the pattern only if it contains this
+   * piece. Each list is in order of rank.
    */
   byPiece: ReadonlyMap<string, readonly Pattern[]>;
 };
@@ -32,7 +32,7 @@ export function overrideTable(overrides: readonly Override[]): OverrideTable {
   };
 }
 
-/** The override with exactly this identifier or, without one, the matching pattern with the most literal characters. */
+/** The override for exactly this identifier; if it is missing, the matching pattern with the most literal characters. */
 export function findOverride(table: OverrideTable, identifier: string): Override | undefined {
   const exact = table.exact.get(identifier);
   if (exact !== undefined) return exact;
@@ -46,7 +46,7 @@ export function findOverride(table: OverrideTable, identifier: string): Override
   return best?.override;
 }
 
-/** Lists of the patterns that may match the identifier. Few of these patterns turn out not to match. */
+/** Lists of the patterns that may match the identifier. Most of these patterns do match. */
 export function groupsFor({ byPiece }: OverrideTable, identifier: string): (readonly Pattern[])[] {
   if (byPiece.size <= askedOneByOne) return [...byPiece.values()];
   const found = new Set<readonly Pattern[]>();
@@ -68,7 +68,7 @@ const askedOneByOne = 16;
 
 /** The length of a piece. A literal part that is shorter is a piece as a whole. */
 const pieceUnits = 4;
-/** how many pieces of one pattern are compared to find the rarest one; any piece would be correct */
+/** How many pieces of a pattern are compared to find the rarest. Any piece would be correct. */
 const piecesCompared = 32;
 
 function underRarestPiece(patterns: readonly Pattern[]): Map<string, Pattern[]> {
@@ -113,8 +113,8 @@ function literalLength(parts: readonly string[]): number {
 }
 
 /**
- * Whether the text consists of these parts, with anything or nothing between them. It is enough to match each part at
- * its first occurrence, so one pass over the text suffices.
+ * Whether the text consists of these parts, with anything or nothing between the parts. Each part is only matched at
+ * its first occurrence: if a later occurrence leads to a match, so does the first.
  */
 function covers(parts: readonly string[], text: string): boolean {
   const first = parts[0] ?? "";

@@ -37,8 +37,8 @@ export function periodFrom(schedule: Schedule, startMs: number): Period {
 }
 
 /**
- * Hours are elapsed time, also on days when the clocks change. With the anchor `calendar`, they are counted from local
- * midnight, and the last period of a day ends at midnight even if it is shorter.
+ * Hours are elapsed time, also on days when the clocks change. With the anchor `calendar`, periods are counted from
+ * local midnight, and the last period of a day ends at midnight even if it is shorter.
  */
 function hoursAt({ every, timeZone, anchor }: Schedule, nowMs: number): Period {
   const lengthMs = every * hourMs;

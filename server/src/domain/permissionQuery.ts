@@ -21,13 +21,15 @@ type Pattern = { segments: readonly string[]; isOpen: boolean };
 type Parsed<T> = T | { error: PermissionQueryError };
 
 const MAX_PARENTHESES = 32;
-/** A word, or one character that is neither space nor part of a word. */
+/** Matches a word, or a character that is neither a space nor part of a word. */
 const TOKEN = /[A-Za-z0-9._*:/-]+|[^ \t\n\r]/gu;
 const WORD = /^[A-Za-z0-9._*:/-]/;
 /** Matches a `*` that is a whole segment. */
 const WILDCARD = /(^|\.)\*(\.|$)/;
 
-/** An open parenthesis, or the query itself. `any` holds the operands before the last OR, `all` those after it. */
+/**
+ * An open parenthesis, or the query itself. `any` has the operands before the last OR, and `all` the operands after it.
+ */
 type Group = { position: number; any: PermissionQuery[]; all: PermissionQuery[] };
 /** `last` is the kind of the previous token. A permission or a closed parenthesis is an operand. */
 type Parser = { groups: [Group, ...Group[]]; last: "start" | "operand" | "AND" | "OR" | "(" };

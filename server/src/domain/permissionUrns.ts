@@ -45,7 +45,7 @@ export function isUrn(permission: string): boolean {
   return permission.startsWith("unkey:");
 }
 
-/** The ids of the keyspaces that URNs among these permissions name. */
+/** The ids of the keyspaces that these permissions name, if they are URNs. */
 export function keyspacesIn(permissions: readonly string[]): string[] {
   const ids = permissions.flatMap((one) => /^unkey:v1:[^:#]*:keyspaces\/(\w+)[/#]/.exec(one)?.[1] ?? []);
   return [...new Set(ids)];

@@ -8,9 +8,9 @@ export type QuotaRule = {
   unit: Schedule["unit"];
   every: number;
   timeZone: string;
-  /** `first_use`: a period begins with the first cost above 0 after the previous one has ended */
+  /** `first_use`: a period begins with the first cost above 0 after the end of the previous period */
   anchor: Schedule["anchor"] | "first_use";
-  /** how many unused units of a period are carried to the next one at most */
+  /** at most this many unused units of a period are carried over to the next period */
   rolloverMax: number;
   /** what happens beyond the limit; a number is the highest total use in a period */
   overage: "refuse" | "allow" | number;
@@ -75,7 +75,7 @@ function withPeriod(quota: Quota, nowMs: number): Quota {
   if (nowMs < period.startMs) return withoutFarPeriod(quota, period, nowMs);
   if (nowMs < period.endMs) return quota;
   const next = anchor === "first_use" ? null : scheduled(quota, nowMs);
-  // if the current period does not directly follow the stored one, nothing was used in the period before it
+  // if the current period does not directly follow the stored period, nothing was used in the period between them
   const lastUsed = next === null || next.startMs === period.endMs ? quota.used : 0;
   const carried = Math.min(quota.rolloverMax, Math.max(0, quota.limit - lastUsed));
   return { ...quota, period: next, epoch: quota.epoch + 1, used: 0, carried, crossed: 0 };
@@ -206,8 +206,8 @@ function crossedBy({ limit, used, thresholds }: Quota): number {
 }
 
 /**
- * Gives back `units`, beginning with those that were taken last. Units of a period that has ended are lost, because the
- * next period has its full limit already. Units of an expired grant are lost, too.
+ * Gives back `units`, beginning with the units that were taken last. Units of a period that has ended are lost, because
+ * the next period has its full limit already. Units of an expired grant are lost, too.
  */
 export function giveBackTo(quota: Quota, taken: Taken, units: number, nowMs: number): Quota {
   return partsOf(units, taken.parts.toReversed())

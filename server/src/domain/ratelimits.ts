@@ -16,7 +16,7 @@ export type RatelimitDiff = {
   removed: StoredRatelimit[];
 };
 
-/** What changes when `given` replaces `stored`. Limits are matched by name, so a name that stays keeps its id. */
+/** What changes when `given` replaces `stored`. A limit keeps its id if the stored limits have one of the same name. */
 export function diffRatelimits(
   stored: readonly StoredRatelimit[],
   given: readonly GivenRatelimit[],

@@ -11,7 +11,9 @@ test("for an hour after the clock was set, nothing is deleted by age", () => {
       () => clock.wallMs,
       () => clock.passedMs,
     );
-    /** Reads once a minute, while the wall clock gains 20 ms a minute. Returns for each reading whether it was the time. */
+    /**
+     * Reads once a minute, while the wall clock gains 20 ms a minute. Returns for each reading whether it was the time.
+     */
     const minutes = (count: number): boolean[] =>
       Array.from({ length: count }, () => {
         clock.wallMs += minuteMs + 20;

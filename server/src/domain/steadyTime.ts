@@ -1,6 +1,6 @@
 /**
- * Records are deleted by age only after the wall clock has run for this long without a jump. So a clock that is wrong
- * for a shorter time deletes nothing.
+ * Records are deleted by age only after the wall clock has run for this long without a jump. So nothing is deleted
+ * while the clock is wrong for a shorter time.
  */
 const provedMs = 3_600_000;
 /**
@@ -10,8 +10,9 @@ const provedMs = 3_600_000;
 const stepMs = 60_000;
 
 /**
- * The wall clock, for deciding which records are old enough to be deleted: undefined until it has run for an hour
- * without a jump, compared with `monotonicMs`. Call the returned function every few minutes at least.
+ * Returns a function that reads the wall clock, to decide which records are old enough to be deleted. The function
+ * returns undefined until the wall clock has run for an hour without a jump, compared with `monotonicMs`. Call the
+ * function at least every few minutes.
  */
 export function steadyTime(nowMs: () => number, monotonicMs: () => number): () => number | undefined {
   let sinceMs = monotonicMs();

@@ -22,7 +22,7 @@ export const refusalCodes = [
 
 export type Refusal = (typeof refusalCodes)[number];
 
-/** Everything that verifying a key needs to know about it, as stored; `meta` is parsed JSON. */
+/** Everything about a key that a verification needs, as stored. `meta` is parsed JSON. */
 export type KeyRecord = {
   id: string;
   workspaceId: string;
@@ -90,7 +90,7 @@ export const storedChecks = [
   },
 ] as const satisfies StoredCheck[];
 
-/** The code of the first of these checks that fails, or undefined. */
+/** The code of the first check of `storedChecks` that fails. Undefined if all pass. */
 export function judgeKey(
   key: Stored,
   nowMs: number,

@@ -26,7 +26,7 @@ export type Found = {
   workspaceId: string;
   isDeleted: boolean;
   createdAtMs: number | undefined;
-  /** for a key that was imported without a SHA-256: the SHA-256, if its first verification has supplied it since */
+  /** for a key that was imported without a SHA-256: the SHA-256, if its first verification has supplied it by now */
   learned: Learned | undefined;
 };
 
@@ -57,7 +57,7 @@ export type Facts = {
  */
 export type Starts = Map<string, Map<string, number>>;
 
-/** Looks up everything that decides whether these records of one type can be imported. */
+/** Looks up everything that decides whether the records, which all have this type, can be imported. */
 export async function factsFor(
   db: Db,
   { workspaceId, type }: { workspaceId: string; type: StoredType },

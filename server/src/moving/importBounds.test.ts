@@ -129,7 +129,7 @@ describe.each(engines)("on $name,", (engine) => {
           objects.push(heapStats().objectCount);
         },
       });
-      // The least of several counts, because a collection may take a batch on the stack for one that is in use.
+      // The least of several counts, because a garbage collection may keep a batch that the stack still refers to.
       const firstHalf = Math.min(...objects.slice(0, 4));
       const secondHalf = Math.min(...objects.slice(4));
       expect(objects.length).toBeGreaterThanOrEqual(6);

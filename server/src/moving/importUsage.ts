@@ -58,8 +58,8 @@ async function findLastUse(sql: UsageSql, workspaceId: string, keyId: string): P
 }
 
 /**
- * An imported time never replaces a later time. In contrast, when a server stores the uses of its own keys, a stored time
- * that is later by more than a day must come from a wrong clock, and is replaced.
+ * An imported time never replaces a later time. In contrast, when a server stores the uses of its own keys, a stored
+ * time that is later by more than a day must come from a wrong clock, and is replaced.
  */
 const laterUses: UsageInsert = {
   table: "lastUses",

@@ -206,7 +206,7 @@ function flawOf(
 
 /**
  * Refuses a key with a salted hash if too many such keys have the same start. A verification must compare the presented
- * key with the hash of each of them, which is slow by design.
+ * key with the hash of each of these keys, and such comparisons are slow by design.
  */
 function flawOfStart(
   { dryRun, replace, known }: BatchContext,

@@ -6,7 +6,7 @@ import { DocumentError, type Entry, parseHeader, parseRecord } from "./parseReco
 export type OpenDocument = { header: Header; entries: AsyncGenerator<Entry> };
 
 /**
- * Opens a document and reads its header. It never has more than one line in memory.
+ * Opens a document and reads its header. At most one line and one chunk are in memory at a time.
  * Errors, also while `entries` is read: `DocumentError` with the line and what to do, and the errors of `chunks`.
  */
 export async function readDocument(chunks: AsyncIterable<Uint8Array>): Promise<OpenDocument> {

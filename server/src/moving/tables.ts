@@ -94,7 +94,7 @@ export const storedIn: Readonly<Record<Exclude<RecordType, "usage">, Stored>> = 
   auditEvent: { table: "auditEvents", codecs: { fields: "json" } },
 };
 
-/** The tables that documents do not contain, with the reason. The page of the format lists them. */
+/** The tables that documents do not contain, each with the reason. docs/moving/format.md lists them. */
 export const excludedTables: Readonly<Record<string, string>> = {
   workspaces:
     "the header has the workspace's id, name and time zone; whether the workspace is disabled is a matter of each server",
@@ -115,7 +115,7 @@ export const excludedTables: Readonly<Record<string, string>> = {
   nodes: "it lists the nodes of one database",
 };
 
-/** The columns that records do not contain, by table, with the reason. The page of the format lists them. */
+/** The columns that records do not contain, by table, each with the reason. docs/moving/format.md lists them. */
 export const excludedColumns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "*": { workspaceId: "imported records belong to the workspace into which they are imported" },
   apis: { deletedAtMs: "deleted apis are not exported" },

@@ -96,7 +96,7 @@ function noteBudgets(row: ForeignRow, shown: string, note: Reading["note"]): voi
   );
 }
 
-/** The metadata of the imported key: the key's own in LiteLLM, its models and its team. */
+/** The metadata of the imported key: the metadata that it has in LiteLLM, its models and its team. */
 function metaOf(row: ForeignRow): Record<string, unknown> | null {
   const models = row["models"];
   const teamId = textOf(row["team_id"]);

@@ -1,7 +1,8 @@
 import type { WantedTable } from "./mysqlDump/stageDump.ts";
 
 /**
- * The tables and columns of a self-hosted Unkey that the import reads. Unkey's versions differ in the optional columns.
+ * The tables and columns that the import reads from a self-hosted Unkey. Unkey's versions differ in the optional
+ * columns.
  */
 export const unkeyTables: readonly WantedTable[] = [
   { table: "workspaces", needed: ["id"], optional: ["name", "deleted_at_m", "deleted_at"] },

@@ -23,9 +23,9 @@ export type UnkeyImport = {
 const pageSize = 100;
 
 /**
- * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys with
- * their last uses. A record comes after the records to which it refers. The `line` of an entry is the number of the
- * record. Errors: `DocumentError` if a call to the other server fails.
+ * Reads a workspace of another server through Unkey's API: permissions, roles, overrides, apis, identities and keys
+ * with their last uses. A record comes after the records to which it refers. The `line` of an entry is the number of
+ * the record. Errors: `DocumentError` if a call to the other server fails.
  */
 export async function* readUnkey(options: UnkeyImport): AsyncGenerator<Entry> {
   let line = 0;
