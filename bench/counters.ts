@@ -108,8 +108,8 @@ async function speed(): Promise<void> {
 }
 
 /**
- * Measures the journal when many counters change within a second: CPU time, longest stall, and the time to
- * restore them.
+ * Measures the journal when many counters change within a second: processor time, the longest stall, and the time to
+ * restore the counters.
  */
 async function journal(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));

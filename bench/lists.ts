@@ -13,7 +13,7 @@ import { fillRecords } from "./largeWorkspace.ts";
 import { type Case, casesOf } from "./listCases.ts";
 
 const rounds = 100;
-/** Each call is repeated until this time is over, so a slow one is repeated less often. */
+/** A call is repeated `rounds` times, but not longer than this. A slow call is therefore repeated less often. */
 const longestMs = 4_000;
 const msPerTick = 10;
 
