@@ -48,8 +48,8 @@ function integerBounds({ minimum, maximum }: JsonSchema): Bounds {
 }
 
 /**
- * Returns texts of the lengths at the bounds: of letters and, if the pattern allows it, of characters above U+FFFF,
- * each of which is one code point.
+ * Returns texts whose lengths are at the bounds. They consist of letters or, if the pattern allows it, of characters
+ * above U+FFFF, each of which is one code point.
  */
 function stringBounds(schema: JsonSchema): Bounds {
   const { minLength = 0, maxLength } = schema;
@@ -75,7 +75,7 @@ function arrayBounds({ items = {}, minItems = 0, maxItems }: JsonSchema): Bounds
   };
 }
 
-/** Returns an item for this index of an array that differs from the items for other indexes. */
+/** Returns the item for this index of an array. It differs from the items for other indexes. */
 function distinct(schema: JsonSchema, index: number): unknown {
   const item = sample(schema);
   if (typeof item === "string") return `${item}${index}`;

@@ -9,7 +9,7 @@ export type Session = {
   expiresAt: number;
 };
 
-/** Returns the session of this browser. Errors: `ApiError` if it has no session. */
+/** Returns the session of this browser. Errors: `ApiError` if the browser has no session. */
 export async function findSession(): Promise<Session> {
   return (await send("POST", "session", undefined)).data as Session;
 }

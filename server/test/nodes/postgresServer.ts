@@ -11,9 +11,9 @@ export type PostgresServer = {
   folder: string;
   /** Runs one of PostgreSQL's programs as the owner of the folder. If it fails, throws what it wrote. */
   run(program: string, ...words: string[]): void;
-  /** Sends a signal to all processes of the server, beginning with its first one. */
+  /** Sends a signal to all processes of the server, beginning with its first process. */
   signal(name: "SIGSTOP" | "SIGCONT"): void;
-  /** Kills all processes of the server. It cannot be used afterwards. */
+  /** Kills all processes of the server, which cannot be used afterwards. */
   kill(): void;
   /** Runs the statements one after the other, and returns the rows of the last one. */
   ask(...statements: string[]): Promise<Record<string, unknown>[]>;
