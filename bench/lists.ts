@@ -1,8 +1,8 @@
 /**
  * `bun bench/lists.ts [<folder>]`: measures how long every list operation, `listEvents` and `getTop` take on SQLite, in
  * a workspace with a million keys and ten million events of the last day. Also measures how much ten clients that poll
- * events slow down verifications. It creates the database (2.1 GB) in the folder, or uses the one that an earlier run
- * created there.
+ * events slow down verifications. It creates the database (2.1 GB) in the folder, or uses the database that an earlier
+ * run created there.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

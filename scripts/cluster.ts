@@ -190,7 +190,8 @@ function admittedBy(cluster: Cluster, keys: readonly string[], perNode: number):
 
 async function data(cluster: Cluster, node: number, operation: string, body: object) {
   const reply = await cluster.nodes[node]?.call(operation, body);
-  if (reply?.status !== 200) throw new Error(`${operation} on node ${node + 1}: ${reply?.text}`);
+  if (reply?.status !== 200)
+    throw new Error(`${operation} on node ${node + 1} returned ${reply?.status}: ${reply?.text}`);
   return reply.body.data as Record<string, unknown>;
 }
 

@@ -36,7 +36,8 @@ export async function startServices(
     text += new TextDecoder().decode(chunk);
     if (text.endsWith("ready\n")) break;
   }
-  if (!text.endsWith("ready\n")) throw new Error(`scripts/services.sh started no ${wanted}`);
+  if (!text.endsWith("ready\n"))
+    throw new Error(`scripts/services.sh could not start ${wanted}; its stderr says why`);
   return {
     environment: Object.fromEntries(
       text

@@ -18,7 +18,7 @@ export function wrongFor(field: JsonSchema): unknown[] {
 /** Matches messages that say that a value is beyond a bound. */
 export const ofBounds = /^(has|is) (more|fewer|less|not one)/;
 
-/** The outermost valid values of a field, and the first invalid ones beyond them. */
+/** The outermost valid values of a field, and the first invalid values beyond them. */
 type Bounds = { within: unknown[]; beyond: unknown[] };
 
 export function boundsOf({ schema: given }: Field): Bounds {

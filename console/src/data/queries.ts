@@ -77,9 +77,9 @@ export function useChoices<N extends "apis.listApis" | "permissions.listRoles">(
 }
 
 /**
- * Returns a mutation that calls a writing operation, and then refreshes everything that the page shows. If a call fails
- * and the user sends the same input again, both calls have the same Idempotency-Key, so the server writes once. After
- * `reset`, the same input is a new change with a new key.
+ * Returns a mutation that calls an operation that writes, and then refreshes everything that the page shows. If a call
+ * fails and the user sends the same input again, both calls have the same Idempotency-Key, so the server writes once.
+ * After `reset`, the same input is a new change with a new key.
  */
 export function useChange<N extends OperationName>(name: N, onDone?: (data: Data<N>) => void) {
   const client = useQueryClient();

@@ -26,7 +26,7 @@ export const SessionContext = createContext<Session | undefined>(undefined);
 
 export function useSession(): Session {
   const session = use(SessionContext);
-  if (session === undefined) throw new Error("no session");
+  if (session === undefined) throw new Error("useSession() was called outside of a SessionContext.");
   return session;
 }
 

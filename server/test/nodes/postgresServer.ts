@@ -36,7 +36,7 @@ export async function startPostgres(): Promise<PostgresServer> {
 /** A server that follows another by streaming replication. */
 export type Standby = PostgresServer & {
   port: number;
-  /** Returns how many connections nodes have opened to the standby so far. Refused ones count. */
+  /** Returns how many connections nodes have opened to the standby so far, refused connections included. */
   connections(): number;
 };
 

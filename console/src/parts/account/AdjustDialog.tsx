@@ -19,7 +19,7 @@ export function AdjustDialog({ owner, name, used, onClose }: Props) {
   const reason = draft.reason.trim() || undefined;
   return (
     <FormDialog
-      title={`Correct ${name}`}
+      title={`Correct the use of ${name}`}
       onClose={onClose}
       submit="Save"
       busy={adjust.isPending}
