@@ -1,6 +1,6 @@
 /**
  * Measures the console on a workspace with 10⁵ identities and 10⁶ keys: how long the first load and each further screen
- * take, and how much slower verifications are while ten tabs show the Live screen. Build it and run it with
+ * take, and how much slower verifications are while ten tabs show the Live screen. Build this program and run it with
  * `bun build console/test/measure.ts --target=node --packages=external --outfile=reports/console/measure.mjs`, then
  * `node reports/console/measure.mjs [<identities>]`. Takes about two minutes.
  */

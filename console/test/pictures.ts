@@ -1,6 +1,7 @@
 /**
- * Takes the pictures in `docs/console/`. Build it and run it with `bun build console/test/pictures.ts --target=node
- * --packages=external --outfile=reports/console/pictures.mjs`, then `node reports/console/pictures.mjs <folder>`.
+ * Takes the pictures in `docs/console/`. Build this program and run it with
+ * `bun build console/test/pictures.ts --target=node --packages=external --outfile=reports/console/pictures.mjs`, then
+ * `node reports/console/pictures.mjs <folder>`.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
