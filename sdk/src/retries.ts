@@ -3,12 +3,12 @@ import { ApiError, ConnectionError, ResponseFormatError, retryAfterMs } from "./
 
 /** The state of a call after an attempt has failed. */
 export type Progress = {
-  /** the number of attempts before the one that failed */
+  /** the number of attempts before the attempt that failed */
   attempt: number;
   elapsedMs: number;
   timeoutMs: number;
   maxRetries: number;
-  /** whether the operation counts or spends, so that a retry may do so a second time */
+  /** whether the operation counts or spends, so that a retry may count or spend a second time */
   counts: boolean;
   /**
    * the option `failFast`: no retry if nothing listens at the server's address, or if a proxy returns 502, 503 or 504
