@@ -54,6 +54,6 @@ function isWorthIt(retries: Backoff, error: unknown, counts: boolean): boolean {
   // A 5xx that the server itself sent means that nothing was changed, except if its code is `outcome_unknown`.
   if (error.status >= 500) return !counts || error.code !== "outcome_unknown";
   if (error.status === 429) return retryTooManyRequests && !counts && askedMs(error) !== undefined;
-  // The server is still executing an earlier attempt of this call, which lost its connection.
+  // An earlier attempt of this call has lost its connection, and the server is still executing that attempt.
   return error.code === "idempotency_in_progress";
 }

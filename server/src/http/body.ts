@@ -154,7 +154,8 @@ export async function readPaced(
     if (value === undefined) continue;
     if (total + value.byteLength > maxBytes) throw tooLarge(maxBytes);
     body = grown(body, total, value.byteLength, maxBytes);
-    body.set(value, total); // to keep each part as its own array would take a hundred times the memory if every part is one byte
+    // parts are copied into one array: if every part is one byte, an array each would take a hundred times the memory
+    body.set(value, total);
     total += value.byteLength;
     if (parts % partsPerTurn === 0) await nextTurn();
   }

@@ -191,10 +191,10 @@ const slowReaderSeconds = 8;
 
 /**
  * Sets the connection's timer, and says `Connection: close` if the connection ends after this response. Called when the
- * response is complete, since the server may have begun to drain during the request. The runtime has a single timer for
- * clients that do not read their response and for connections that wait for the next request. A large response needs
- * the short time, so its connection ends: otherwise a client could send its next request just as the timer closes the
- * connection.
+ * response is complete, because the server may have begun to drain during the request. The runtime has a single timer
+ * for clients that do not read their response and for connections that wait for the next request. A large response
+ * needs the short time, so its connection ends: otherwise a client could send its next request just as the timer closes
+ * the connection.
  */
 function setDeadline(tools: Tools, { request, socket, headers }: Exchange, length: number): void {
   if (tools.isDraining() || length > smallResponse) headers["Connection"] = "close";
@@ -279,7 +279,9 @@ function levelOf(status: number, operation: Operation | undefined, failure: Fail
 /** matches the folder of our sources, or of the bundle */
 const ourFolder = /(?<!\S)\S*[\\/](?:src|dist)[\\/]/;
 
-/** The name and code of the failure's cause, and the line of our code that threw. Its message may quote data. */
+/**
+ * The name and code of the failure's cause, and the line of our code that threw. Omits the message: it may quote data.
+ */
 function faultOf(failure: Failure | undefined): string | undefined {
   const cause = failure?.cause;
   if (!(cause instanceof Error)) return undefined;

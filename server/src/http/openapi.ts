@@ -270,7 +270,7 @@ const errorSchema = {
         type: {
           type: "string",
           description: "The URL of the error's page. Its last segments identify the error.",
-          // not an `enum`, since the beginning of a type's URL depends on the server's settings
+          // not an `enum`, because the beginning of a type's URL depends on the server's settings
           "x-latchkey-types": [...new Set(Object.values(catalogue).map((row) => row.type))].sort(),
         },
         errors: {

@@ -75,7 +75,7 @@ export function serveHttp(
     port: options.port,
     development: false,
     reusePort: false, // otherwise a second process on this address would take half of the connections
-    idleTimeout: options.idleSeconds, // except for the first request's head on a connection, for which the runtime allows 13 s
+    idleTimeout: options.idleSeconds, // but the runtime allows only 13 s for the head of a connection's first request
     maxRequestBodySize: runtimeBodyLimit,
     ...routes,
   });
