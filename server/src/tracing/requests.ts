@@ -102,7 +102,7 @@ function describe(span: Span, exchange: Exchange, code: string | undefined): voi
   if (code !== undefined) span.setAttribute("latchkey.code", code);
 }
 
-/** Returns the code of a verification, or `undefined` for other operations, even if their data has a `code`. */
+/** Returns the code of a verification. For other operations, returns `undefined`, even if their data has a `code`. */
 function verdictOf({ operation }: Exchange, { data }: Result): string | undefined {
   if (operation?.name !== "keys.verifyKey") return undefined;
   const { code } = (data ?? {}) as { code?: unknown };
