@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Finds Bun, which is installed together with this package, and runs the program on it.
+// Runs the program on Bun, usually on the Bun that was installed with this package.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { isatty } from "node:tty";

@@ -36,10 +36,13 @@ type Options = {
   onDown(reason: string): void;
 };
 
+/** If the link was up for at least this long, a failure is followed by an attempt to connect without a pause. */
 const calmMs = 1_000;
+/** the pause before another attempt to connect, before jitter */
 const probeMs = 200;
 const probeDeadlineMs = 500;
 const firstDeadlineMs = 3_000;
+/** the time limit of `tryNow`, the last attempt before the process ends */
 const lastDeadlineMs = 1_000;
 
 const unreachable = () => Promise.reject(new RedisUnavailable("Redis is down"));

@@ -23,10 +23,10 @@ function script(text: string): Script {
  */
 const prelude = `
 local floor, pack, unpack, sub = math.floor, struct.pack, struct.unpack, string.sub
-local given = ARGV[1]
+local testMs = ARGV[1]
 
 local function clock()
-  if given ~= '' then return tonumber(given) * 1000 end
+  if testMs ~= '' then return tonumber(testMs) * 1000 end
   local t = redis.call('TIME')
   return t[1] * 1000000 + t[2]
 end
@@ -45,7 +45,7 @@ local function save(c)
     redis.call('DEL', c.key)
     return
   end
-  local kept = given ~= '' and 3600000 or math.max(1, c.last + c.duration - c.now)
+  local kept = testMs ~= '' and 3600000 or math.max(1, c.last + c.duration - c.now)
   redis.call('SET', c.key, c.older .. entry(c) .. pack('<dI4', c.used, c.touch % 4294967296), 'PX', kept)
 end
 

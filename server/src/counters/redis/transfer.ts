@@ -5,9 +5,9 @@ import { readScript, type Script, storeScript } from "./scripts.ts";
 
 /** Reads and writes all counters in Redis, for `latchkey copy`. Close it after use. */
 export type RedisCounters = {
-  /** Yields all counters that count something, in batches. There may be hits between two batches. */
+  /** Yields all counters that count something, in batches. Hits may change counters between two batches. */
   read(): AsyncGenerator<CounterRecord[]>;
-  /** Stores counters, and overwrites those with the same keys. */
+  /** Stores counters. Overwrites counters in Redis that have the same keys. */
   store(records: readonly CounterRecord[]): Promise<void>;
   close(): void;
 };
