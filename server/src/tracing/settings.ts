@@ -132,10 +132,7 @@ function reader(otel: Otel, ignored: string[]) {
       const name = "OTEL_PROPAGATORS";
       const names = (otel[name] ?? "tracecontext").split(",").map((one) => one.trim());
       if (names.some((one) => !propagators.includes(one))) {
-        refuse(
-          name,
-          "has propagators that are not supported and are ignored; only tracecontext is supported",
-        );
+        refuse(name, "has unsupported propagators, which are ignored; only tracecontext is supported");
       }
       return names;
     },

@@ -80,8 +80,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // If Redis came back while this call waited for its reply, the other admissions may all be sent already. So the
-    // admission that this hit has just added must be sent now.
+    // Redis may have come back while this call waited: then the other admissions may be sent already, but not this one.
     if (link.isUp()) void replay.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, givenBack: false } satisfies Receipt };
   }
