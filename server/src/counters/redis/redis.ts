@@ -80,7 +80,7 @@ export async function redisCounters(options: RedisOptions): Promise<RedisCounter
     options.onLocalDecision();
     counted.localDecisions += 1;
     const hit = share.hit(windows);
-    // Redis may have come back while this call waited: then the other admissions may be sent already, but not this one.
+    // If Redis came back while this call waited, all other admissions may be sent already. This hit's must be sent now.
     if (link.isUp()) void replay.sendRest(link);
     return { ...hit, receipt: { by: "share", hit, givenBack: false } satisfies Receipt };
   }
