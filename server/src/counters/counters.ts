@@ -34,8 +34,8 @@ export type Peeked = {
   /** the time until the window is empty, if nothing more is counted */
   emptyInMs: number;
   /**
-   * the time until there is room for the cost, if nothing more is counted. 0: there is room now. `undefined`: there will
-   * never be room, because the cost is above the limit
+   * the time until there is room for the cost, if nothing more is counted. 0: there is room now. `undefined`: there
+   * will never be room, because the cost is above the limit
    */
   passesInMs: number | undefined;
 };
@@ -61,8 +61,8 @@ export type Counters = {
 
 /**
  * Returns the key of a window's counter. Windows that differ in space, workspace, subject, name or duration have
- * different keys. The key contains the lengths of the workspace id and the name: without them, "a" and "bc" would give the
- * same key as "ab" and "c".
+ * different keys. The key contains the lengths of the workspace id and the name: without them, "a" and "bc" would give
+ * the same key as "ab" and "c".
  */
 export function counterKey(window: Window): string {
   const { space, workspaceId, name } = window;

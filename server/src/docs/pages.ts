@@ -46,7 +46,7 @@ function addressOf(name: string): string {
   return joinAddress("/docs", path.replace(/(^|\/)README$/, "")).replace(/\/$/, "");
 }
 
-/** Replaces the default address by `serverUrl` in code blocks only, because the text may explain the default address. */
+/** Replaces the default address by `serverUrl` in code blocks only: the text may explain the default address. */
 function callingServer(markdown: string, serverUrl: string): string {
   const examples = /^```[\s\S]*?^```/gm;
   return markdown.replace(examples, (example) =>

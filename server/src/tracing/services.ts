@@ -101,8 +101,8 @@ export function tracedCounters(counters: Counters, tracer: Tracer): Counters {
 }
 
 /**
- * Wraps `spend` in a span. Requests that spend at the same time share a transaction and its commit, so the statements of
- * that transaction get no spans.
+ * Wraps `spend` in a span. Requests that spend at the same time share a transaction and its commit, so the statements
+ * of that transaction get no spans.
  */
 export function tracedSpending(
   spend: Services["spendCredits"],

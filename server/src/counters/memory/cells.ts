@@ -79,8 +79,8 @@ export type Cells = {
 };
 
 /**
- * A page of cells. `used` is how many cells are allocated, `fresh` how many have ever been allocated. The freed cells are
- * a list: `firstFree` is 1 + the place of its first cell, or 0 if it is empty.
+ * A page of cells. `used` is how many of them are allocated, `fresh` how many have ever been allocated. The freed cells
+ * are a list: `firstFree` is 1 + the place of the first cell in this list, or 0 if the list is empty.
  */
 type Page = { readonly view: DataView; used: number; firstFree: number; fresh: number };
 

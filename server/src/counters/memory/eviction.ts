@@ -86,8 +86,8 @@ export function makeRoom(store: Store, onEvict: (count: number, live: boolean) =
 }
 
 /**
- * Searches the next `cells` cells for counters for which `isDue` returns true. Evicts up to `most` of these counters, and
- * returns how many.
+ * Searches the next `cells` cells for counters for which `isDue` returns true. Evicts up to `most` of these counters,
+ * and returns how many.
  */
 function forgetWhere(
   store: Store,

@@ -49,7 +49,7 @@ function look(counters: MemoryCounters, window: Window): WindowState | undefined
 }
 
 /**
- * Calls `see` with the counters that a restart would restore if the process were killed now. Keeps the journal unchanged.
+ * Calls `see` with the counters that a restart would restore if the process were killed now. The journal is unchanged.
  */
 async function afterKill<T>(see: (counters: JournaledCounters) => T): Promise<T> {
   const copy = join(mkdtempSync(join(folder, "kill-")), "counters");

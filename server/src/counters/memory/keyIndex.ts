@@ -31,8 +31,8 @@ export type KeyIndex = {
   /** the first counter of each bucket; 0: the bucket is empty */
   readonly pages: Uint32Array[];
   /**
-   * the largest power of two ≤ `buckets`. A new round of splits began when there were `half` buckets. In this round, the
-   * first `buckets - half` buckets have been split so far
+   * the largest power of two ≤ `buckets`. A new round of splits began when there were `half` buckets. In this round,
+   * the first `buckets - half` buckets have been split so far
    */
   half: number;
   buckets: number;

@@ -92,7 +92,7 @@ export function runsOutAtMs({ cells }: Logs, counter: Counter): number {
   return view.getFloat64(offset(counter) + LAST, true) + view.getUint32(offset(counter) + DURATION, true);
 }
 
-/** Returns when `amount` of the cost that counts now will have stopped counting. 0 < `amount` ≤ the cost that counts. */
+/** Returns when `amount` of the cost that counts now will have stopped counting. 0 < `amount` ≤ that cost. */
 export function freedAtMs(logs: Logs, counter: Counter, amount: number): number {
   const view = viewOf(logs.cells, counter);
   let left = amount;

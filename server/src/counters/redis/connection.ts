@@ -10,8 +10,8 @@ export type Connection = {
   /** Runs a script. If the connection fails or the reply is late, `onFailure` is called. */
   ask: Ask;
   /**
-   * Returns an `Ask` for the first calls on a new connection. Each call may take up to `ms` milliseconds. If its reply is
-   * late or an error, the call only throws.
+   * Returns an `Ask` for the first calls on a new connection. Each call may take up to `ms` milliseconds. If its reply
+   * is late or an error, the call only throws.
    */
   askWithin(ms: number): Ask;
   /** Closes the connection. Calls that still wait for a reply fail. */

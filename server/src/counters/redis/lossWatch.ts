@@ -5,8 +5,9 @@ const markerKey = "latchkey:marker";
 
 /**
  * Returns a function that checks whether Redis was restarted, failed over or flushed since the last check, and if so,
- * calls `onLoss` once. Each of these events may have lost the latest writes, even if older counters are still there. The
- * check recognizes such an event by a marker in Redis, which the first check of any process after the event replaces.
+ * calls `onLoss` once. Each of these events may have lost the latest writes, even if older counters are still there.
+ * The check recognizes such an event by a marker in Redis, which the first check of any process after the event
+ * replaces.
  */
 export function lossWatch({ newId, onLoss }: { newId(): string; onLoss(): void }) {
   let known: string | undefined;

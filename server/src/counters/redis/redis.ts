@@ -167,8 +167,8 @@ async function peekThere(
 }
 
 /**
- * Returns what a peek found in Redis. If this process remembers a refusal (`known`), the window counts as refused: a hit
- * would repeat that refusal without asking Redis, even if another process has given back a cost meanwhile.
+ * Returns what a peek found in Redis. If this process remembers a refusal (`known`), the window counts as refused: a
+ * hit would repeat that refusal without asking Redis, even if another process has given back a cost meanwhile.
  */
 function withKnown(peeked: Peeked[], known: Hit | undefined): Peeked[] {
   return peeked.map((one, place) => {

@@ -66,7 +66,7 @@ export function changesInMs({ numbers }: Taken, place: number): number {
 }
 
 /**
- * Returns the keys and arguments for `giveBackScript`, last window first. Windows with a cost of 0 are left out, because
+ * Returns the keys and arguments for `giveBackScript`, last window first. Windows with a cost of 0 are left out:
  * nothing was counted in them.
  */
 export function giveBackCall(
