@@ -146,8 +146,9 @@ const entryBytes = 180;
 const mostSpared = 64;
 
 /**
- * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, which approximates "least recently
- * used": it visits the entries in a circle, and evicts those that were not used since its last visit.
+ * A table of entries that stays within `maxBytes`. It evicts by the clock algorithm, an approximation of "least
+ * recently used": an eviction visits the entries in a circle, and evicts the first entry that was not used after the
+ * last visit.
  */
 function boundedTable<V>({ bytesOf, shared, maxBytes }: Source<V>) {
   let table = linkedTable<Entry<V>>();

@@ -19,8 +19,8 @@ export type Engine = {
   snapshot: (<T>(read: (snapshot: Snapshot) => T) => MaybePromise<T>) | undefined;
   /**
    * Runs `work` in one transaction. Resolves when the commit is durable. If `work` throws, the transaction is rolled
-   * back. If the transaction conflicts with another one, `work` runs again. Errors: `StorageError`, and whatever
-   * `work` throws.
+   * back. If the transaction conflicts with another transaction, `work` runs again. Errors: `StorageError`, and
+   * whatever `work` throws.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /**
@@ -58,7 +58,7 @@ export type ForeignChange = { ids: readonly string[] | undefined; ageMs?: number
 export type StorageOptions = {
   /** whether this process serves requests from the database */
   serving: boolean;
-  /** if set, opening fails if the database does not exist; otherwise it is created */
+  /** if set, opening fails if the database does not exist; if not set, opening creates a missing database */
   mustExist?: true;
   /** the maximum number of connections to a database server */
   connections: number;

@@ -5,7 +5,7 @@ import type { IdentityRecord, KeyRecord } from "../domain/verification.ts";
 import type { ChangeLog } from "./changeLog.ts";
 import { type SharedRecords, sharedRecords } from "./sharedRecords.ts";
 
-/** A cached api, with what a verification needs to know about its workspace. Deleted apis are not cached. */
+/** A cached api, with what a verification needs to know about the api's workspace. Deleted apis are not cached. */
 export type KeptApi = {
   id: string;
   keyspaceId: string;

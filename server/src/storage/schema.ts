@@ -9,7 +9,7 @@ export type Flag = 0 | 1;
 export type Schema = {
   /** the migrations that ran on the database */
   migrations: { name: string };
-  /** `timeZone` applies to quotas that do not have their own */
+  /** `timeZone` applies to quotas that do not have a time zone of their own */
   workspaces: { id: string; name: string; enabled: Flag; createdAtMs: number; timeZone: string };
   /**
    * `hash` is the SHA-256 of the whole key in base64url. `start` and `end` are the first and last
@@ -166,8 +166,8 @@ export type Schema = {
     tags: string | null;
   };
   /**
-   * The parts of open holds. A part is what a hold has taken from the account of one owner. `taken` is the JSON of a
-   * `Taken`.
+   * The parts of holds that are open, or whose expiry is not yet applied to the account. A part is what a hold has
+   * taken from the account of one owner. `taken` is the JSON of a `Taken`.
    */
   holdParts: {
     workspaceId: string;

@@ -32,7 +32,7 @@ export function creditSpender(
   };
 }
 
-/** Returns the lane of an owner. It depends on the last characters of the owner's id, which are random. */
+/** Returns the lane of an owner, by the last two characters of the owner's id, because most ids end at random. */
 function laneOf(ownerId: string): number {
   const end = ownerId.length;
   return (ownerId.charCodeAt(end - 1) + ownerId.charCodeAt(end - 2)) % lanes || 0;

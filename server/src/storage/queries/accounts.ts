@@ -67,7 +67,10 @@ export async function lockAccounts(
   return book;
 }
 
-/** Reads the accounts of these owners without locking them, in their state at `nowMs`. */
+/**
+ * Reads the accounts of these owners in their state at `nowMs`, without locking them. All owners must belong to the
+ * same workspace.
+ */
 export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: number): Promise<Account[]> {
   const [first] = owners;
   if (first === undefined) return [];
@@ -91,7 +94,8 @@ export async function findAccounts(db: Db, owners: readonly Owner[], nowMs: numb
 
 /**
  * Returns, for each of these owners that has an account, how the account will change from `fromMs` on if the owner
- * spends nothing. Of the owner's open holds, considers only the 1,000 that expire first.
+ * spends nothing. Of the owner's holds, considers only the 1,000 that expire first. All owners must belong to the same
+ * workspace.
  */
 export async function findOutlooks(db: Db, owners: readonly Owner[], fromMs: number): Promise<Outlook[]> {
   const rows = await selectRows(db, {

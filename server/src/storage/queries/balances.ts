@@ -13,7 +13,7 @@ export const balanceColumns = [
   "balances.nextRefillAtMs",
 ] as const;
 
-/** Returns the credits at `nowMs`, including a refill that is due, or `undefined` if they are unlimited. */
+/** Returns the credits at `nowMs`, including a refill that is due, or `undefined` if the credits are unlimited. */
 export function creditsAt(balance: Balance, nowMs: number): Credits | undefined {
   return creditsOf(refilled(balance, nowMs));
 }

@@ -208,7 +208,7 @@ const selectExpired = prepared((db, args: Expired) =>
     .compile(),
 );
 
-/** Lists an owner's parts of open holds, in the order of their expiry. */
+/** Lists an owner's parts of open holds and of expired holds whose expiry is not yet applied, in order of expiry. */
 export const listOpenParts = prepared((db, args: OwnerKey & { limit: number }) =>
   db
     .selectFrom("holdParts")

@@ -13,7 +13,7 @@ const identityColumns = ["id", "externalId", "meta"] as const;
 
 type IdentityRow = { id: string; externalId: string; meta: string; accountId: string | null };
 
-/** An identity. `hasAccount`: it has credits, quotas or holds. */
+/** An identity. `hasAccount`: `balances` has a row for the identity, so it may have credits, quotas or holds. */
 export type FoundIdentity = IdentityRecord & { hasAccount: boolean };
 
 /** Selects the id of the identity's account, which is the identity's own id; null if it has no account. */

@@ -8,7 +8,7 @@ import type { SearchFilter } from "./searchedList.ts";
 export type IdentityPage = {
   json: string;
   nextAfterId: string | undefined;
-  /** the ids of the identities that have an account */
+  /** the ids of the identities of the page that have an account */
   withAccount: string[];
 };
 

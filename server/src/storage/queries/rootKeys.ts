@@ -125,7 +125,7 @@ export async function findOwnersRootKey(db: Db, nowMs: number): Promise<RootKeyR
   return rows.map(rootKeyRecord).find(({ caller }) => caller.permissions.has("*"));
 }
 
-/** A root key as its operations return it. The key itself is not stored, only its hash. */
+/** A root key as the operations of root keys return it. The key itself is not stored, only its hash. */
 export type StoredRootKey = {
   id: string;
   name: string | undefined;

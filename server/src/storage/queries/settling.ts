@@ -93,7 +93,8 @@ export async function endChargedHolds(
 }
 
 /**
- * Returns whether a hold has expired, by the clock of this node or of another node that has already applied its expiry.
+ * Returns whether a hold has expired: by the clock of this node, or because another node has already applied the
+ * expiry.
  */
 function hasExpired({ expiresAtMs, endedAtMs }: Hold, nowMs: number): boolean {
   return expiresAtMs <= nowMs || endedAtMs !== null;

@@ -14,7 +14,7 @@ export type Candidate = { id: string; value: number | null };
 /** The part of a list to read: at most `limit` keys after the candidate `after`. */
 export type Stretch = { after: Candidate | undefined; descending: boolean; limit: number };
 
-/** Which keys a list shows. A field that is `undefined` excludes no keys. */
+/** Decides which keys a list shows. A field that is `undefined` excludes no keys. */
 export type KeyListFilter = {
   apiId: string | undefined;
   identityId: string | undefined;

@@ -157,7 +157,7 @@ const selectCandidates = prepared(
       .compile(),
 );
 
-/** Lists the live keys that have a salted hash and one of these values of `start`. */
+/** Lists the keys that have a salted hash and one of these values of `start`. Omits deleted keys. */
 export async function listSalted(
   db: Db,
   workspaceId: string,
@@ -211,7 +211,7 @@ const setLearned = prepared((db, { workspaceId, keyId, oldHash, hash, nowMs }: L
 
 /**
  * A key that was imported without its SHA-256, as `latchkey import status` shows it. `learnedAtMs` is the time when
- * this server got the SHA-256, or null while the key waits.
+ * this server learned the SHA-256, or null while the key waits.
  */
 export type ImportedKey = {
   id: string;
