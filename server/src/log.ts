@@ -47,7 +47,10 @@ function textName(name: string): string {
   return /^[!-~]+$/.test(name) && !/["=]/.test(name) ? name : escaped(JSON.stringify(name));
 }
 
-/** characters that a log shows as `\u…`: controls, line separators, invisible ones, and marks of the text direction */
+/**
+ * characters that a log shows as `\u…`: controls, line separators, and characters that are invisible or change the text
+ * direction
+ */
 const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Escapes hidden characters in JSON text. The result parses to the same value. */

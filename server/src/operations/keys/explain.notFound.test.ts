@@ -42,7 +42,7 @@ describe.each(engines)("on $name,", (engine) => {
             deletedAt,
             auditEventId: events[0].id,
             why: `The key was deleted at ${iso(deletedAt)}, see audit event ${events[0].id}.`,
-            fix: "Create another key. A deleted one cannot be restored.",
+            fix: "Create another key. A deleted key cannot be restored.",
           },
         ]);
         const byKey = await explained({ key });
