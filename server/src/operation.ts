@@ -40,8 +40,8 @@ export type Write = {
 };
 
 /**
- * The context of an operation that runs outside a transaction, so the operation may wait for anything. It writes by
- * `inTransaction`, in short transactions with audit events.
+ * The context of an operation that runs outside a transaction, so the operation may wait for anything. For writes
+ * with audit events, it has `inTransaction`, which runs a short transaction.
  */
 export type RunContext = Context &
   Sources & {

@@ -37,7 +37,7 @@ type Def = {
   checks?: readonly Check[];
   fn?: (value: unknown) => unknown;
 };
-/** A check of a Zod schema. The checks of our own have `isCertain`. */
+/** A check of a Zod schema. Checks that `checkWith` made have `isCertain`. */
 type Check = {
   _zod: {
     check: { isCertain?: Certain };

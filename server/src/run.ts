@@ -83,8 +83,8 @@ export function run(services: Services, operation: Operation, call: Call): Maybe
 type ToWrite = { input: unknown; idempotency: Idempotency | undefined };
 
 /**
- * Runs a write in a transaction. A separate function, because the closures here would make every verification allocate
- * an object for the variables that they share with `run`.
+ * Runs a write in a transaction. A separate function: if this code were in `run`, every verification would allocate an
+ * object for the variables that its closures share.
  */
 function transactOnce(
   services: Services,

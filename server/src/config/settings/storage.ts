@@ -28,7 +28,7 @@ export const storage = {
   ALLOW_LOCAL_COUNTERS: z
     .enum(["true", "false"])
     .default("false")
-    .describe("true: allows PostgreSQL without Redis, so each node alone grants every rate limit in full."),
+    .describe("true: allows PostgreSQL without Redis. Each node then grants every rate limit in full."),
   LATCHKEY_ROOT_KEY: secret("LATCHKEY_ROOT_KEY").describe(
     "The root key to create in an empty database. The command line also authenticates with it.",
   ),
