@@ -1,7 +1,7 @@
 /** Tests everything that the console can do with a key. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { signIn, test, testConsole } from "./setUp.ts";
+import { hold, signIn, test, testConsole } from "./setUp.ts";
 
 const latchkey = testConsole({ RECOVERY_KEY: Buffer.alloc(32, 7).toString("base64") });
 const call = (operation: string, input: object) => latchkey.server.call(operation, input);
@@ -23,19 +23,6 @@ async function keyThatWaits(): Promise<string> {
 async function more(page: Page, action: string): Promise<void> {
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("menuitem", { name: action }).click();
-}
-
-/** Holds the page's requests to these addresses back until the returned function is called. */
-async function hold(page: Page, addresses: RegExp): Promise<() => void> {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(addresses, async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
 }
 
 async function save(page: Page): Promise<void> {

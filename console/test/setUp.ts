@@ -68,6 +68,19 @@ export async function signIn(page: Page, key: string): Promise<void> {
   await page.locator("#main").waitFor();
 }
 
+/** Holds the page's requests to these addresses back until the returned function is called. */
+export async function hold(page: Page, addresses: RegExp): Promise<() => void> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(addresses, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 /** Creates a root key that may also read the state of the server. Only the command line can create one. */
 export function operatorKey({ server }: Pick<Console, "server">): string {
   const printed = server.command("root-key", "create", "--permissions", "*,server.*.read_status");

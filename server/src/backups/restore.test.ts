@@ -106,7 +106,7 @@ test("a file that is damaged, newer, incomplete or not a backup is refused with 
     ],
     [
       changed("orphan", `insert into "keyRoles" values ('ws', 'key', 'role')`),
-      "refers to one that is missing",
+      "refers to a row that is missing",
     ],
     [join(folder, "backup"), `Did you mean ${made}?`],
     [join(folder, "nothing.db"), "There is no file"],

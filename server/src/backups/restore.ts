@@ -5,7 +5,7 @@ import { type Contents, flawOfUsage, inspectRecords } from "../storage/engines/i
 import { createFolder, flushFolder } from "../storage/folder.ts";
 import { fileErrorText, flushed } from "./writeBackup.ts";
 
-/** A backup cannot be restored. The message tells the operator why and what to do. */
+/** The error for a backup that cannot be restored. The message tells the operator why and what to do. */
 export class RestoreError extends Error {}
 
 export type Backup = { path: string; hasUsage: boolean; contents: Contents };
@@ -51,15 +51,15 @@ function refuseOtherThanFile(path: string): void {
 
 /** The suffixes of a backup's files. The records are renamed last, because a server refuses to start without them. */
 const suffixes = ["-usage", ""];
-/** The suffixes of all files that a database can consist of. */
-const others = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
+/** The suffixes of all files that may belong to a database. */
+const databaseSuffixes = ["-wal", "-shm", "-usage-wal", "-usage-shm", ".counters", ".copying", "-usage", ""];
 
 /**
- * Copies a backup to the path of the database. The copies get their final names when all of them are on disk.
- * Errors: `RestoreError`, also if a file of a database exists there already.
+ * Copies a backup to `target`, the path of the database. The copies get their final names when all of them are on disk.
+ * Errors: `RestoreError`, also if a file of a database already exists at `target`.
  */
 export async function restoreTo(target: string, { path, hasUsage }: Backup): Promise<void> {
-  const existing = others.map((suffix) => target + suffix).filter((file) => existsSync(file));
+  const existing = databaseSuffixes.map((suffix) => target + suffix).filter((file) => existsSync(file));
   if (existing.length > 0) {
     throw new RestoreError(
       `Nothing was restored, because ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Stop the server and move ${existing.length === 1 ? "it" : "them"} away first.`,

@@ -132,7 +132,7 @@ function largeFile(): string {
   return large;
 }
 
-test("a backup that fails on a full disk leaves no file, is reported, and the next one is written when it is due", async () => {
+test("a backup that fails on a full disk leaves no file and is reported, and the next backup is written when it is due", async () => {
   const disk = newFolder();
   expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=6m", "none", disk]).status).toBe(0);
   try {

@@ -26,7 +26,7 @@ export type ScheduleOptions = {
 };
 
 export type Schedule = {
-  /** Writes a backup if one is due. If a backup is running, waits for that one instead. Call often. Never rejects. */
+  /** Writes a backup if one is due. If a backup is running, waits for it instead. Call it often. Never rejects. */
   tick(): Promise<void>;
   /** Waits until no backup is running. */
   stop(): Promise<void>;
@@ -34,7 +34,7 @@ export type Schedule = {
 
 /**
  * Backs up a SQLite database regularly, and keeps the newest `keep` backups. After a restart, the next backup is due
- * `everyMs` after the newest one in the folder. A failed backup is not retried before the next one is due.
+ * `everyMs` after the newest backup in the folder. A failed backup is not retried before the next backup is due.
  */
 export function scheduleBackups(options: ScheduleOptions): Schedule {
   let attemptedAtMs: number | undefined;
@@ -42,7 +42,7 @@ export function scheduleBackups(options: ScheduleOptions): Schedule {
 
   function isDue(nowMs: number): boolean {
     attemptedAtMs ??= newestBefore(options, nowMs);
-    // `Math.abs`, because the next backup would come too late if the clock was set back
+    // `Math.abs`: if the clock was set back, the next backup would otherwise come too late
     return attemptedAtMs === undefined || Math.abs(nowMs - attemptedAtMs) >= options.everyMs;
   }
 
@@ -93,7 +93,7 @@ async function writeWith({ path, open }: ScheduleOptions, folder: string): Promi
   }
 }
 
-/** Removes all but the newest `keep` backups. Never removes the one that was just written. */
+/** Removes all but the newest `keep` backups. Never removes `made`, the backup that was just written. */
 async function prune(options: ScheduleOptions, made: string): Promise<void> {
   const others = ownFolders(options, "").filter((name) => name !== made);
   for (const name of others.toReversed().slice(options.keep - 1)) await removeBackup(options, name);
@@ -139,7 +139,7 @@ function timeOf(path: string, name: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** Returns the time of the newest backup. Ignores backups with a time in the future, which a wrong clock has named. */
+/** Returns the time of the newest backup. Ignores backups that a wrong clock has named after a time in the future. */
 function newestBefore(options: ScheduleOptions, nowMs: number): number | undefined {
   if (!existsSync(options.folder)) return undefined;
   const times = ownFolders(options, "").map((name) => timeOf(options.path, name) ?? 0);

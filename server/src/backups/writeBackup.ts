@@ -20,13 +20,13 @@ export function backupFiles(path: string, folder: string) {
 /**
  * Writes consistent copies of the records and of usage to `folder`, even while the server is running. The copies get
  * their final names when both are on disk, so an interrupted backup never looks complete. Does not block this thread.
- * Errors: those of SQLite and of the operating system. The unfinished copies are then removed.
+ * Errors: those of SQLite and of the operating system. After an error, the unfinished copies are removed.
  */
 export async function writeBackup({ path, db }: BackupSource, folder: string): Promise<void> {
   const unfinished = join(folder, `${basename(path)}.unfinished-${process.pid}`);
   try {
     createFolder(folder);
-    removeUnfinished(path, folder); // a backup whose process was killed may have left files
+    removeUnfinished(path, folder); // left by a backup whose process was killed
     createFolder(unfinished);
     await attachDatabase(db, `${path}-usage`, "usage");
     for (const { of, to } of backupFiles(path, unfinished)) {
@@ -46,6 +46,7 @@ export async function writeBackup({ path, db }: BackupSource, folder: string): P
  */
 export function removeUnfinished(path: string, folder: string): void {
   if (!existsSync(folder)) return;
+  // in reverse order, `x.removed` comes before `x`, and does not exist anymore when `x` is renamed to it
   for (const name of readdirSync(folder).toSorted().toReversed()) {
     if (!name.startsWith(basename(path)) || !name.includes(".unfinished-")) continue;
     const removed = join(folder, name.endsWith(".removed") ? name : `${name}.removed`);
@@ -64,7 +65,7 @@ export async function flushed(path: string): Promise<void> {
   }
 }
 
-/** Returns the message of an error of SQLite or of the operating system. */
+/** Returns what SQLite or the operating system says about an error: of a `StorageError`, the cause's message. */
 export function fileErrorText(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;

@@ -100,7 +100,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     await resume();
   });
 
-  test("leaves the source read-only until it is released: it refuses writes and verifications that spend, but no others", async () => {
+  test("leaves the source read-only until it is released: writes and verifications that spend are refused, other verifications are not", async () => {
     const { apiId } = world;
     const made = await server.call("keys.createKey", { apiId, credits: { remaining: 5 } });
     const free = await server.call("keys.createKey", { apiId });
@@ -136,7 +136,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
     expect((await createIdentity("still-writable")).status).toBe(200);
   });
 
-  test("that fails releases the source, leaves a target that serve refuses, and starts from the beginning when it is repeated", async () => {
+  test("that fails releases the source and leaves a target that serve refuses; when it is repeated, it starts from the beginning", async () => {
     for (const target of [await newPostgres(), newFile()]) {
       let batches = 0;
       const isStopped = () => {
@@ -152,7 +152,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("a copy
         target.kind === "file" ? { kind: "file", path: `${target.path}.copying` } : target;
       const early = copyEverything(options(server.databaseUrl, target));
       expect(await failureOf(early)).toMatch(
-        /Another copy to this target is running. If it was killed, try again in \d+ seconds/,
+        /Another copy to this target is running\. Wait until it has ended\. If it was killed, try again in \d+ seconds/,
       );
       await change(place, ends("target"));
       await copyEverything(options(server.databaseUrl, target));

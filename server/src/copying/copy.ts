@@ -24,13 +24,13 @@ export type CopyOptions = {
 export type CopyReport = {
   tables: readonly (Digest & { name: string })[];
   counters: string;
-  /** how long the source was read-only until the copy was complete; it stays read-only afterwards */
+  /** how long the source was read-only until the copy was complete; the source stays read-only afterwards */
   readOnlyMs: number;
 };
 
 /**
- * Copies everything from the source to an empty database. The source is read-only during the copy and stays so
- * afterwards. If the copy fails, the source accepts writes again. Errors: `CopyError`, `StorageError`.
+ * Copies everything from the source to an empty database. The source is read-only during and after the copy. If the
+ * copy fails, the source accepts writes again. Errors: `CopyError`, `StorageError`.
  */
 export async function copyEverything(options: CopyOptions): Promise<CopyReport> {
   const { source, target } = options;
@@ -65,7 +65,7 @@ async function openAll(source: DatabaseAddress, place: DatabaseAddress): Promise
   };
 }
 
-/** A running copy. `place` is where rows are written: the target or, for SQLite, a file that is renamed at the end. */
+/** A running copy. Rows are written to `place`: the target or, for SQLite, a file that is renamed at the end. */
 type Task = CopyOptions & { id: string; place: DatabaseAddress };
 
 async function copyBetween(databases: Databases, task: Task): Promise<CopyReport> {
@@ -96,7 +96,7 @@ async function copyBetween(databases: Databases, task: Task): Promise<CopyReport
 
 /**
  * Claims the source's marker (see `marker.ts`) for this copy. Returns whether an earlier copy has left the source
- * read-only, and since when the source is read-only.
+ * read-only, and the time at which the source became read-only.
  * Errors: `CopyError` if another copy from this source is running.
  */
 async function makeReadOnly(
@@ -110,12 +110,12 @@ async function makeReadOnly(
   return { wasReadOnly: !claimed, sinceMs: marker.startedAtMs };
 }
 
-/** Makes the source accept writes again, unless another copy has claimed it meanwhile. */
+/** Makes the source accept writes again, unless another copy has claimed the source's marker meanwhile. */
 async function release(source: BulkDatabase, id: string): Promise<void> {
   try {
     if ((await findMarker(source, "source"))?.id === id) await acceptWrites(source);
   } catch {
-    // The connection is lost. The source accepts writes again when the copy's lease ends (see `lease.ts`).
+    // The connection is lost, but the source accepts writes again when the copy's lease ends (see `lease.ts`).
   }
 }
 
@@ -156,8 +156,8 @@ type RowsOf = [
 ];
 
 /**
- * Reads the tables of the target again and compares them with what was copied. Errors: `CopyError` if a table has other
- * rows than in the source.
+ * Reads the tables of the target again and compares their digests with those of the copied rows. Errors: `CopyError` if
+ * a table of the target differs from the source.
  */
 async function compareTables(
   target: BulkDatabase,
@@ -181,8 +181,8 @@ async function compareTables(
 }
 
 /**
- * Makes the source of a completed copy accept writes again. Returns how long it was read-only in milliseconds, or
- * `undefined` if it was not read-only. Errors: `CopyError` if a copy is running.
+ * Makes the source of a completed copy accept writes again. Returns for how many milliseconds the source was read-only,
+ * or `undefined` if it was not. Errors: `CopyError` if a copy is running.
  */
 export async function resumeSource(source: DatabaseAddress): Promise<number | undefined> {
   const db = await openBulk(source);

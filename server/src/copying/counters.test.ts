@@ -46,7 +46,7 @@ test("counters are copied from the journal beside SQLite to the target's Redis, 
   counters.hit([{ ...long, cost: 2 }, short]);
   await counters.close();
 
-  expect(await copyTo(inFile("one"), inRedis)).toBe("counters: 1 (those of windows over a minute)");
+  expect(await copyTo(inFile("one"), inRedis)).toBe("counters: 1 (only of windows longer than a minute)");
   const node = await openRedisNode(redis.url);
   const [found] = await node.counters.peek([long]);
   expect(found?.used).toBe(5);
@@ -57,7 +57,7 @@ test("counters are copied from the journal beside SQLite to the target's Redis, 
   await node.counters.hit([{ ...long, cost: 1 }]);
   await node.counters.close();
 
-  expect(await copyTo(inRedis, inFile("two"))).toBe("counters: 1 (those of windows over a minute)");
+  expect(await copyTo(inRedis, inFile("two"))).toBe("counters: 1 (only of windows longer than a minute)");
   const back = await journalOf("two");
   expect(back.peek([long])[0]?.used).toBe(6);
   await back.close();

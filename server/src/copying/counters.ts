@@ -16,8 +16,8 @@ export type CounterPlace = { database: DatabaseAddress; redisUrl: string | undef
 export type CounterTask = { source: CounterPlace; target: CounterPlace; maxBytes: number; nowMs(): number };
 
 /**
- * Copies the rate limit counters of windows longer than a minute. Overwrites counters that the target has. Returns a
- * line for the report. Errors: `CopyError`.
+ * Copies the rate limit counters of windows longer than a minute. Replaces counters of the target. Returns a line for
+ * the report. Errors: `CopyError`.
  */
 export async function copyCounters({ source, target, maxBytes, nowMs }: CounterTask): Promise<string> {
   if (source.redisUrl !== undefined && source.redisUrl === target.redisUrl) {
@@ -35,7 +35,7 @@ export async function copyCounters({ source, target, maxBytes, nowMs }: CounterT
       copied += records.length;
     }
     await write.close();
-    return `counters: ${copied} (those of windows over a minute)`;
+    return `counters: ${copied} (only of windows longer than a minute)`;
   } catch (error) {
     throw new CopyError(`The counters cannot be copied: ${(error as Error).message}.`, { cause: error });
   }
@@ -48,7 +48,7 @@ export function isCopied({ durationMs, entries }: CounterRecord): boolean {
 
 type Records = AsyncGenerator<CounterRecord[]>;
 
-/** Reads the counters that are stored at a place; undefined if they are only in the memory of server processes. */
+/** Reads the counters of a database. Returns undefined if they are only in the memory of server processes. */
 export function readerOf(
   { database, redisUrl }: CounterPlace,
   maxBytes: number,
@@ -68,8 +68,8 @@ async function* readRedis(url: string): Records {
 }
 
 /**
- * Reads the counters in a journal. A counter may be in several lines, of which the last is valid, so all lines are
- * read first.
+ * Reads the counters in a journal. A counter may be in several lines, and only its last line is valid, so all lines are
+ * read before any counter is returned.
  */
 async function* readFile(path: string, maxBytes: number, nowMs: () => number): Records {
   if (!existsSync(path)) return;

@@ -5,8 +5,8 @@ import { type CounterTask, copyCounters, isCopied, readerOf } from "./counters.t
 import { findMarker } from "./marker.ts";
 
 /**
- * Copies the counters once more, after everything was copied and the source's servers have stopped. If the target has
- * counted hits since the copy, this would forget them. The call then fails, unless `replace` is set. Errors:
+ * Copies the counters once more, after everything was copied and the source's servers have stopped. Fails if the target
+ * has counted hits since the copy, because they would be lost. With `replace`, replaces these counters, too. Errors:
  * `CopyError`; `StorageError` if a server runs on a SQLite target.
  */
 export async function copyCountersAgain(task: CounterTask, replace: boolean): Promise<string> {
@@ -14,8 +14,8 @@ export async function copyCountersAgain(task: CounterTask, replace: boolean): Pr
     return copyCounters(task);
   }
   const { database } = task.target;
-  // Opens a SQLite target as a server does, which fails if a server already runs on it. That server has its counters in
-  // memory, and would overwrite the copied ones.
+  // Opens a SQLite target as a server does, which fails if a server already runs on the target. Such a server has its
+  // counters in memory, and would overwrite the copied counters.
   const claim = database.kind === "file" ? await openTarget(task) : undefined;
   try {
     if (!replace) await refuseNewer(task);
@@ -50,19 +50,19 @@ async function refuseNewer(task: CounterTask): Promise<void> {
       ? "although this database was not copied to it"
       : "since this database was copied to it";
   throw new CopyError(
-    `The target has counted hits ${since}. ${newer} of its counters would be replaced, of which the newest is of ${new Date(newestMs).toISOString()}, and their hits would be forgotten. Do not copy the counters, or replace them with --replace-counters.`,
+    `The target has counted hits ${since}. A copy would replace ${newer} of its counters, and their hits would be forgotten. The latest hit was at ${new Date(newestMs).toISOString()}. Do not copy the counters, or replace them with --replace-counters.`,
   );
 }
 
 /**
  * When the source was last copied to this target, by the source's clock. -Infinity if the source was never copied to
- * it, or has accepted writes again since then.
+ * this target, or accepts writes again.
  */
 async function copiedAt({ source, target }: CounterTask): Promise<number> {
   const db = await openBulk(source.database);
   try {
-    const isKnown = (await db.tables()).includes("copies"); // a database of an older version lacks this table
-    const marker = isKnown ? await findMarker(db, "source") : undefined;
+    const hasMarkers = (await db.tables()).includes("copies"); // a database of an older version lacks this table
+    const marker = hasMarkers ? await findMarker(db, "source") : undefined;
     const isHere = marker?.state === "done" && marker.other === addressName(target.database);
     return isHere ? marker.leaseUntilMs : Number.NEGATIVE_INFINITY;
   } finally {

@@ -5,20 +5,20 @@ import { type Role, renewLease } from "./marker.ts";
 const renewEveryMs = 5_000;
 
 /**
- * The lease of a running copy. While it is valid, the source is read-only. If the copy is killed, nobody renews the
- * lease, and it ends after 30 seconds.
+ * The lease of a running copy. While the lease is valid, the source is read-only. If the copy is killed, the lease ends
+ * within 30 seconds, because nothing renews it.
  */
 export type Lease = {
   /**
-   * Renews the lease if that is due. Call it before each batch of rows. Errors: `CopyError` if the lease has ended, or
-   * if the operator has asked to stop the copy.
+   * Renews the lease if the last renewal is more than 5 seconds old. Call it before each batch of rows. Errors:
+   * `CopyError` if the lease has ended, or if the operator has asked to stop the copy.
    */
   keep(): Promise<void>;
   /** Renews the lease now. Errors: as for `keep`. */
   renew(): Promise<void>;
 };
 
-/** Creates the lease of a copy. It is stored in these markers (see `marker.ts`). */
+/** Creates the lease of a copy. The lease is stored in `markers` (see `marker.ts`). */
 export function leaseOf(
   { id, isStopped }: { id: string; isStopped(): boolean },
   markers: readonly { db: BulkDatabase; role: Role }[],

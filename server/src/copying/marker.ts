@@ -3,7 +3,7 @@ import type { BulkDatabase } from "../storage/engines/bulk.ts";
 /** The role of a database in a copy: rows are read from the source and written to the target. */
 export type Role = "source" | "target";
 
-/** A marker says that a database takes part in a copy. It is a row of the table `copies`. */
+/** A row of the table `copies`: it says that the database takes part in a copy. */
 export type Marker = {
   role: Role;
   id: string;
@@ -16,8 +16,8 @@ export type Marker = {
   other: string;
   startedAtMs: number;
   /**
-   * if `running`: when the lease ends, unless the copy renews it; a killed copy counts as running until then. If
-   * `done`: when the copy was complete
+   * In state `running`: when the lease ends, unless the copy renews it. A killed copy counts as running until then.
+   * In state `done`: when the copy was complete.
    */
   leaseUntilMs: number;
   /** the current time by the database's own clock */
@@ -30,8 +30,8 @@ const leaseMs = 30_000;
 const copies = `"copies"`;
 
 /**
- * SQL for the database's own time in milliseconds. Leases use only this clock, so it does not matter if the clocks of
- * other machines differ.
+ * SQL for the time in milliseconds by the database's own clock. Leases use only this clock, so the clocks of other
+ * machines may differ from it.
  */
 export const clocks = {
   sqlite: `cast(unixepoch('subsec') * 1000 as integer)`,
@@ -70,7 +70,7 @@ export async function claimMarker(
   return claimed.length > 0;
 }
 
-/** Renews a lease. Returns false if the lease has ended, so that the source may have accepted writes since. */
+/** Renews a lease. Returns false if the lease has ended: the source may have accepted writes meanwhile. */
 export async function renewLease(db: BulkDatabase, role: Role, id: string): Promise<boolean> {
   const now = clocks[db.engine];
   const renewed = await db.rows(

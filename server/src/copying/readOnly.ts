@@ -5,8 +5,8 @@ import { copiedRecords } from "./tables.ts";
 const verbs = ["insert", "update", "delete"] as const;
 
 /**
- * Adds triggers to the source. They refuse all writes to the records as long as the source's marker (see `marker.ts`)
- * is `done` or has a lease that has not ended. Resolves when all transactions with earlier writes have ended.
+ * Adds triggers to the source. They refuse all writes to records as long as the source's marker (see `marker.ts`) is
+ * `done` or its lease has not ended. Resolves when all transactions with earlier writes have ended.
  */
 export async function refuseWrites(db: BulkDatabase): Promise<void> {
   if (db.engine === "postgres") await refuseOnPostgres(db);
@@ -28,6 +28,7 @@ function triggerName(table: string, verb: string): string {
   return `refuseWrites_${table}_${verb}`;
 }
 
+/** Returns SQL for whether the source is read-only. */
 function isReadOnly(engine: BulkDatabase["engine"]): string {
   return `exists (select 1 from "copies" where "role" = 'source'
     and ("state" = 'done' or "leaseUntilMs" > ${clocks[engine]}))`;
@@ -46,8 +47,8 @@ async function refuseOnSqlite(db: BulkDatabase): Promise<void> {
 
 /**
  * Adds the triggers, each in its own transaction. Creating a trigger locks its table and waits for transactions that
- * have written to the table. If one transaction created all triggers, those transactions could in turn wait for its
- * locks: a deadlock.
+ * have written to the table. One transaction for all triggers could deadlock: the transactions that it waits for could
+ * wait for its other locks.
  */
 async function refuseOnPostgres(db: BulkDatabase): Promise<void> {
   await db.rows(

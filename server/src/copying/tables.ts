@@ -1,6 +1,6 @@
 /**
- * The tables with records that are copied, in the order in which they are filled: each table comes before those that
- * refer to it. A new table must be in one of these lists or in `notCopied`.
+ * The tables of records that are copied, in the order in which they are filled: each table comes before the tables that
+ * refer to it. A new table must be listed here, in `copiedUsage` or in `notCopied`.
  */
 export const copiedRecords = [
   "workspaces",
@@ -29,8 +29,8 @@ export const copiedRecords = [
 ] as const;
 
 /**
- * The tables with usage that are copied. Servers write to them even while the source is read-only, because they still
- * verify keys.
+ * The tables of usage that are copied. The source's servers still verify keys while the source is read-only, so they
+ * still write to these tables.
  */
 const copiedUsage = [
   "usageNames",
@@ -46,10 +46,10 @@ export const copiedTables: readonly string[] = [...copiedRecords, ...copiedUsage
 
 /** The tables that are not copied, with the reason. */
 export const notCopied: Readonly<Record<string, string>> = {
-  migrations: "the target gets its schema, with the rows of this table, before other rows are copied",
+  migrations: "creating the tables of the target fills this table, too",
   copies: "has the state of the copy itself",
   usagePending:
-    "has counts that a process has in memory; a server adds them to the stored counts when it starts on the source again",
+    "has counts from the memory of a server; the next server that starts on the source adds them to the stored counts",
   nodes: "lists the server processes that share one PostgreSQL database",
-  changes: "tells the server processes on one database what to evict from their caches",
+  changes: "tells the servers on one database which records to evict from their caches",
 };

@@ -37,7 +37,7 @@ export async function prepareTarget(target: DatabaseAddress, claim: Claim): Prom
 async function otherCopy(db: BulkDatabase): Promise<CopyError> {
   const marker = await findMarker(db, "target");
   return marker === undefined
-    ? new CopyError("Another copy to this target is running. Wait until it has ended.")
+    ? new CopyError("Another copy to this target has just ended. Run this copy again.")
     : stillRunning("to this target", marker);
 }
 
@@ -52,7 +52,7 @@ async function refuseOtherTables(place: DatabaseAddress): Promise<void> {
   );
 }
 
-/** Checks that the target has no rows. Errors: `CopyError` that says how many rows some of the tables have. */
+/** Checks that the target has no rows. Errors: `CopyError` with the number of rows in some of the tables. */
 async function refuseRows(db: BulkDatabase): Promise<void> {
   const found: string[] = [];
   for (const name of copiedTables) {
@@ -66,8 +66,8 @@ async function refuseRows(db: BulkDatabase): Promise<void> {
 }
 
 /**
- * Deletes all rows of the target. Starts with the last table, because the rows of later tables refer to those of
- * earlier ones.
+ * Deletes all rows of the target. Starts with the last table, because the rows of later tables refer to rows of earlier
+ * tables.
  */
 async function removeRows(db: BulkDatabase): Promise<void> {
   for (const name of copiedTables.toReversed()) await db.rows(`delete from "${name}"`);
@@ -81,13 +81,18 @@ function someOf(names: readonly string[]): string {
 }
 
 /** The suffixes of a SQLite database's files: usage, counters and, last, the records. */
-const parts = ["-usage", ".counters", ""];
-const logs = ["-wal", "-shm", "-usage-wal", "-usage-shm"];
+const suffixes = ["-usage", ".counters", ""];
+/** The suffixes of the write-ahead logs and their indexes. */
+const logSuffixes = ["-wal", "-shm", "-usage-wal", "-usage-shm"];
 
 async function freePlace(path: string): Promise<DatabaseAddress> {
-  const existing = [...parts, ...logs].map((suffix) => path + suffix).filter((file) => existsSync(file));
+  const existing = [...suffixes, ...logSuffixes]
+    .map((suffix) => path + suffix)
+    .filter((file) => existsSync(file));
   if (existing.length > 0) {
-    throw new CopyError(`The target is not empty: ${existing.join(", ")} exists. Choose a new file.`);
+    throw new CopyError(
+      `The target is not empty: ${existing.join(", ")} exist${existing.length === 1 ? "s" : ""}. Choose a new file.`,
+    );
   }
   const place = { kind: "file", path: `${path}.copying` } as const;
   createFolder(dirname(path));
@@ -105,12 +110,12 @@ async function removeInterrupted(place: { kind: "file"; path: string }): Promise
     if (marker !== undefined && marker.leaseUntilMs > marker.nowMs)
       throw stillRunning("to this target", marker);
   }
-  for (const suffix of [...parts, ...logs]) rmSync(place.path + suffix, { force: true });
+  for (const suffix of [...suffixes, ...logSuffixes]) rmSync(place.path + suffix, { force: true });
 }
 
 /**
  * Completes a target that has all rows: removes the marker of the copy, closes `db`, and gives SQLite files their final
- * names. `db` must be the only open connection.
+ * names. `db` must be the only open connection to the target.
  */
 export async function finishTarget(
   db: BulkDatabase,
@@ -127,7 +132,7 @@ export async function finishTarget(
 }
 
 function giveName(from: string, to: string): void {
-  for (const suffix of logs) {
+  for (const suffix of logSuffixes) {
     if ((statSync(from + suffix, { throwIfNoEntry: false })?.size ?? 0) > 0 && suffix.endsWith("-wal")) {
       throw new CopyError(
         `The write-ahead log ${from}${suffix} could not be merged into the database. Run the copy again.`,
@@ -135,7 +140,7 @@ function giveName(from: string, to: string): void {
     }
     rmSync(from + suffix, { force: true });
   }
-  for (const suffix of parts) {
+  for (const suffix of suffixes) {
     if (!existsSync(from + suffix)) continue;
     flush(from + suffix);
     renameSync(from + suffix, to + suffix);

@@ -1,29 +1,31 @@
 import { startWorker, type WorkerThread } from "../storage/workerThread.ts";
 
-/** "unknown": the key has none of the hashes. "busy": nothing was compared. */
+/** `hash`: the hash that the key has. "unknown": the key has none of the hashes. "busy": nothing was compared. */
 export type Comparison = { hash: string } | "unknown" | "busy";
 
 /** A key that may have one of these hashes. */
 export type Guess = { key: string; hashes: readonly string[] };
 
-/** What a thread found. `failures`: why hashes could not be compared. */
+/** What a thread found. `found`: the hash that the key has. `failures`: why some hashes could not be compared. */
 export type Compared = { found: string | undefined; failures: readonly string[] };
 
-/** Compares keys with salted hashes away from the main thread, a bounded number of them at a time. */
+/** Compares keys with salted hashes on other threads, a bounded number of keys at a time. */
 export type HashThreads = {
   /**
-   * Finds the first of the hashes that the key has. `place` is the workspace and the start of the waiting keys. Guesses
-   * with the same place share a bound.
+   * Finds the first of the hashes that the key has. `place` is the workspace and the start of the waiting keys. At most
+   * two guesses of a place run or are queued.
    */
   compare(guess: Guess, place: string): Promise<Comparison>;
-  /** guesses that run or are queued */
+  /** Returns the number of guesses that run or are queued. */
   pending(): number;
   close(): Promise<void>;
 };
 
-/** Running and queued guesses. More would wait so long that their callers give up. */
+/** The maximum number of running and queued guesses. Further guesses would wait so long that their callers give up. */
 const mostPending = 16;
-/** A bound per place: an attacker who knows the start of one key cannot use up the comparisons of all other keys. */
+/**
+ * The maximum per place. An attacker who knows the start of one key cannot use up the comparisons of all other keys.
+ */
 const mostPendingOfOnePlace = 2;
 
 type Thread = WorkerThread<Guess>;
@@ -71,8 +73,8 @@ export function hashThreads(count: number, onFailure: (place: string, message: s
 class Closed extends Error {}
 
 /**
- * Starts its threads when they are first needed. A guess for which no thread is free is queued. A thread that failed
- * is replaced.
+ * Creates a pool that starts its threads when they are first needed. If no thread is free, a guess is queued. A thread
+ * that failed is replaced.
  */
 function threadPool(count: number) {
   const idle: Thread[] = [];
@@ -102,7 +104,7 @@ function threadPool(count: number) {
     else next.resolve(thread);
   }
 
-  /** Replaces a thread that failed, since it may have ended and would then never respond. */
+  /** Replaces a thread that failed: it may have ended, and would then never respond. */
   function discard(thread: Thread): void {
     all.delete(thread);
     void thread.close();
@@ -110,7 +112,7 @@ function threadPool(count: number) {
   }
 
   return {
-    /** Errors: `Closed` after `close`, and errors of the thread, for instance if memory is short. */
+    /** Errors: `Closed` after `close`, and errors of the thread, such as too little memory. */
     async run(guess: Guess): Promise<Compared> {
       const thread = await take();
       try {

@@ -7,7 +7,8 @@ import type { Compared, Guess } from "./hashThreads.ts";
 followOrders<null, Guess>((guess) => [compare(guess)]);
 
 /**
- * Finds the first hash that the key has. A hash that the runtime cannot read is skipped. Errors: if memory is short.
+ * Finds the first hash that the key has. Skips hashes that the runtime cannot read. Errors: the runtime's, if it has
+ * too little memory.
  */
 function compare({ key, hashes }: Guess): Compared {
   const failures: string[] = [];
@@ -40,9 +41,9 @@ function matches(key: string, hash: string): boolean {
 const bcryptBytes = 72;
 
 /**
- * Whether bcrypt can tell this key from all others. bcrypt ignores everything after the 72nd byte, and repeats a key
- * with a NUL between the repetitions, so `a` and `a\0a` have the same hash. A key that bcrypt may confuse with others
- * matches no bcrypt hash.
+ * Returns whether bcrypt can tell this key from all others; if not, the key matches no bcrypt hash. bcrypt ignores
+ * everything after the 72nd byte, and repeats a shorter key with a NUL between the repetitions, so `a` and `a\0a` have
+ * the same hash.
  */
 function fitsBcrypt(key: string): boolean {
   return Buffer.byteLength(key) <= bcryptBytes && !key.includes("\0");

@@ -105,7 +105,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await verify(key)).code).toBe("VALID");
   });
 
-  test("keys that share a start together cost at most what one key may cost", async () => {
+  test("all keys with the same start together may cost no more than a single key to compare", async () => {
     const keys = Array.from({ length: 5 }, (_, index) => `sk_work_${index}`);
     const dear = (key: string) => ({ key, hash: bcrypt(key).replace("$04$", "$12$") });
     const apiId = await newApi();
@@ -120,7 +120,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await bring(csv([{ key: "sk_work_cheap" }]))).counts.key).toMatchObject({ refused: 1 });
   });
 
-  test("a guess that fits starts of several lengths costs at most what one key may cost", async () => {
+  test("a guess that fits starts of several lengths costs no more than a single key to compare", async () => {
     const key = "sk_length_1";
     const dear = bcrypt("other").replace("$04$", "$14$");
     await bring(
@@ -142,7 +142,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect(compared).toEqual([1, 1]);
   });
 
-  test("of a batch of keys that wait, each is verified", async () => {
+  test("every waiting key in a batch is verified", async () => {
     const keys = Array.from({ length: 40 }, (_, index) => `sk_batch${index}_key`);
     await bring(csv(keys.map((key) => ({ key, start: key.slice(0, -3) }))));
     const batch = await space.data(
@@ -170,7 +170,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect((await bring(one, { apiId, replace: true })).counts.key).toMatchObject({ changed: 1 });
   });
 
-  test("keys that the caller may not see do not hide one that it may", async () => {
+  test("keys that the caller may not see do not hide a key that the caller may see", async () => {
     const hidden = Array.from({ length: 8 }, (_, index) => ({ key: `sk_hide_${index}`, start: "sk_hide_" }));
     await bring(csv(hidden));
     const key = "sk_hide_mine";

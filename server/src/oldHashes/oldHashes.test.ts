@@ -52,7 +52,7 @@ describe("without a database,", () => {
     expect({ hash: hmac512 }).toEqual(parseForeignHash(known[512], "hmac-sha512") as { hash: string });
   });
 
-  test("a wrong guess is compared once a minute, and one about other keys at once", async () => {
+  test("a wrong guess is compared once a minute, but immediately if the hashes are others", async () => {
     let nowMs = 0;
     const oldHashes = open(() => nowMs);
     const [one, two] = [bcrypt("one"), bcrypt("two")];
@@ -76,7 +76,7 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("at most 16 comparisons are pending, and at most two of one start", async () => {
+  test("at most 16 comparisons are pending, and at most two for the same start", async () => {
     const oldHashes = open();
     const hash = bcrypt("key", "b", 6);
     const flood = async (count: number, place: (index: number) => string) => {
@@ -93,7 +93,7 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("bcrypt does not confuse keys that share 72 bytes, or that repeat each other after a NUL", async () => {
+  test("keys that bcrypt would confuse do not match: they share 72 bytes, or repeat each other after a NUL", async () => {
     const oldHashes = open();
     const long = "x".repeat(72);
     const cut = bcrypt(long);
@@ -108,7 +108,7 @@ describe("without a database,", () => {
     await oldHashes.close();
   });
 
-  test("a hash that cannot be read matches no key, hides no other, and is reported", async () => {
+  test("a hash that cannot be read matches no key, does not hide other hashes, and is reported", async () => {
     const failures: string[][] = [];
     const oldHashes = open(undefined, (...failure) => void failures.push(failure));
     const damaged = "$argon2id$damaged";

@@ -10,25 +10,29 @@ export type GuessResult = (typeof guessResults)[number];
 
 /** Recognizes keys by the hashes of the systems that they were imported from. */
 export type OldHashes = {
-  /** Whether the workspace has waiting keys with a hash other than SHA-256. The result may be a second old. */
+  /** Returns whether the workspace has waiting keys with a hash other than SHA-256. The result may be a second old. */
   areWaiting(workspaceId: string): Promise<boolean>;
-  /** Whether `areWaiting` has returned false for this workspace within the last second. Does not read the database. */
+  /** Returns whether `areWaiting` found no such keys within the last second. Does not read the database. */
   noneWait(workspaceId: string): boolean;
   /** whether the secret of the HMACs is set */
   hasHmacSecret: boolean;
-  /** Every digest by which this key may be stored. */
+  /**
+   * Returns every unsalted digest under which this key may be stored: its SHA-512, and its HMACs if they have a secret.
+   */
   digestsOf(key: string): string[];
   /**
-   * Finds the first of these salted hashes that the key has. Guesses that were wrong are remembered for a minute.
-   * `place`: the workspace and the start of the waiting keys. "busy": too many keys are being compared, in all or with
-   * hashes of this place.
+   * Compares the key with salted hashes, and returns the first hash that matches. Remembers for a minute that none
+   * matched. `place`: the workspace and the start of the waiting keys. "busy": too many keys are being compared, in
+   * total or with the hashes of this place.
    */
   compare(key: string, hashes: readonly string[], place: string): Promise<Comparison>;
-  /** Makes `compare` return "unknown" for a minute although a hash matched, since the waiting key cannot be used. */
+  /**
+   * Makes `compare` return "unknown" for a minute although a hash matches. Call it if the waiting key cannot be used.
+   */
   rejectMatch(key: string, hashes: readonly string[]): void;
-  /** the number of comparisons since the start, by result */
+  /** Returns the number of comparisons since the start of this process, by result. */
   results(): Readonly<Record<GuessResult, number>>;
-  /** comparisons that run or are queued */
+  /** Returns the number of comparisons that run or are queued. */
   pending(): number;
   close(): Promise<void>;
 };
@@ -55,7 +59,7 @@ export function openOldHashes({
   const once = singleFlight<Comparison>();
   const results = { matched: 0, unknown: 0, busy: 0 };
   const pool = hashThreads(threads, onFailure);
-  // the name covers the key and all hashes, so that a key is compared again if the hashes have changed
+  // the name of a guess covers the key and all hashes: if the hashes have changed, the key is compared again
   const nameOf = (key: string, hashes: readonly string[]) =>
     createHash("sha256")
       .update(JSON.stringify([key, hashes]))

@@ -1,5 +1,5 @@
 /**
- * A circuit breaker. It stops calls to a server that fails. After a pause, it lets a single call through to find out
+ * A circuit breaker. It stops calls to a failing server. After a pause, it lets a single call through to find out
  * whether the server works again.
  */
 export type Breaker = {
@@ -16,8 +16,8 @@ const shortestPauseMs = 1_000;
 const longestPauseMs = 30_000;
 
 /**
- * Creates a breaker. It stops calls after five failures in a row. Each further failed attempt
- * doubles the pause before the next.
+ * Creates a breaker. It stops calls for a second after five failures in a row. If the single call after a pause fails,
+ * the next pause is twice as long, up to 30 seconds.
  */
 export function circuitBreaker(nowMs: () => number): Breaker {
   let failures = 0;
@@ -40,7 +40,7 @@ export function circuitBreaker(nowMs: () => number): Breaker {
     failed() {
       failures += 1;
       isTrying = false;
-      if (!isOpen() || nowMs() < openUntilMs) return; // the call began before calls were stopped
+      if (!isOpen() || nowMs() < openUntilMs) return; // this call began before calls were stopped
       pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, 2 * pauseMs));
       openUntilMs = nowMs() + pauseMs;
     },

@@ -1,12 +1,12 @@
 /**
  * Limits the calls to the upstream per second, in total and for all keys with the same start (their first characters).
- * Returns whether one more call is allowed, and counts it if so.
+ * Returns whether one more call is allowed. If so, counts the call.
  */
 export type CallBudget = (start: string) => boolean;
 
 /**
- * The calls per second for each start. A caller that sends invented keys with a known start cannot use up the calls for
- * all other keys.
+ * The calls per second for each start. Because of this limit, a caller that sends invented keys with a known start
+ * cannot use up the calls for all other keys.
  */
 const perStart = 5;
 

@@ -8,7 +8,7 @@ export type CallReply = { status: number; body: unknown; retryAfter: string | nu
 /** Sends `POST <url>/v2/<operation>`. Never throws. */
 export type UpstreamClient = (operation: string, body: object) => Promise<CallReply>;
 
-/** large enough for a page of keys with much metadata */
+/** The maximum size of a response, large enough for a page of a list of keys with much metadata. */
 const maxResponseBytes = 8 * 1024 * 1024;
 
 /** Creates a client. `withinMs` is how long a call may take, including its response. */

@@ -1,21 +1,21 @@
 /**
- * Finds out how many credits of a key are left at the upstream. Verdicts on a key may arrive in another order than the
- * upstream decided them. The number in a verdict was right at some moment of its call. If calls overlap, nobody knows
- * which moment was the last, so the lowest number counts.
+ * Finds out how many credits of a key are left at the upstream. Verdicts on a key may arrive in another order than that
+ * in which the upstream decided. The credits in a verdict were right at some moment of its call. If calls overlap, it
+ * is unknown which of them was decided last, so the lowest number of credits counts.
  */
 export type CreditOrder = {
   /** Registers a call about this key. The caller must call `end` with the returned number. */
   begin(key: string): number;
-  /** Registers that the call returned this many credits. */
+  /** Registers how many credits the call has returned. */
   arrive(call: number, key: string, credits: number): void;
   /**
-   * Whether no other call about the key of this call has been in progress since this call began. Otherwise the upstream
-   * and this server may have counted the calls in different orders.
+   * Returns whether this call has been the only call about its key since it began. If not, the upstream and this server
+   * may have counted the overlapping calls in different orders.
    */
   isAlone(call: number): boolean;
   /**
-   * Returns the key's credits by the latest calls of this process, or `undefined` if no
-   * recent call has returned them.
+   * Returns the key's credits according to the latest calls of this process, or `undefined` if no recent call has
+   * returned them.
    */
   latest(key: string): number | undefined;
   end(call: number): void;
@@ -24,8 +24,8 @@ export type CreditOrder = {
 type Arrival = { at: number; key: string; credits: number };
 
 export function creditOrder(): CreditOrder {
-  let time = 0;
-  /** calls in progress, by number, in the order of their beginning */
+  let time = 0; // counts beginnings and arrivals, so that a larger number means later
+  /** calls in progress, by number, in the order in which they began */
   const underWay = new Map<number, { readonly key: string; isAlone: boolean }>();
   /** the credits that have arrived since the oldest call in progress began */
   let arrivals: Arrival[] = [];

@@ -2,8 +2,8 @@ import type { DifferenceExample } from "../storage/queries/upstreamDifferences.t
 import { type DifferenceKind, differenceKinds } from "./upstream.ts";
 
 /**
- * Counts how often the upstream and this server decide differently, and stores the counts
- * without making a request wait.
+ * Counts how often the upstream and this server decide differently, and stores the counts. No request waits until they
+ * are stored.
  */
 export type DifferenceLog = {
   note(kind: DifferenceKind, example: DifferenceExample): void;
@@ -18,8 +18,9 @@ type Added = { count: number; examples: DifferenceExample[] };
 const examplesHeld = 10;
 
 /**
- * Creates a log that stores with `store`. While one write is in progress, further differences are collected for the
- * next write. If a write fails, the database lacks its differences, but `counts` includes them.
+ * Creates a log that calls `store` to store differences. While a write is in progress, further differences are
+ * collected for the next write. If a write fails, its differences are missing in the database, but `counts` includes
+ * them.
  */
 export function differenceLog(store: (kind: DifferenceKind, added: Added) => Promise<void>): DifferenceLog {
   const counts = Object.fromEntries(differenceKinds.map((kind) => [kind, 0])) as Record<

@@ -102,7 +102,7 @@ describe.each(engines)("on $name,", (engine) => {
   });
 });
 
-test("a key with another start costs no call, and an unknown key one call a minute", async () => {
+test("a key with another start causes no call to the upstream, and an unknown key causes one call a minute", async () => {
   const { upstream, server } = await after(() => verdict({ valid: false, code: "NOT_FOUND" }));
   expect(await code(server, "sk_other")).toBe("NOT_FOUND");
   expect(upstream.bodies).toHaveLength(0);
@@ -113,7 +113,7 @@ test("a key with another start costs no call, and an unknown key one call a minu
   expect(upstream.bodies).toHaveLength(2);
 });
 
-test("keys with the same start cause at most five calls a second, all keys together a bounded number, and further ones get a 503", async () => {
+test("keys with the same start cause at most five calls a second, all keys together a bounded number, and further keys get a 503", async () => {
   const respond = () => verdict({ valid: false, code: "NOT_FOUND" });
   const { upstream, server, apiId } = await after(respond, {
     settings: { UPSTREAM_VERIFY_CALLS_PER_SECOND: "8" },

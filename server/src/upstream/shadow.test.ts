@@ -77,7 +77,7 @@ describe.each(engines)("on $name,", (engine) => {
     expect([await remaining(old, keyId), await remaining(server, keyId)]).toEqual([16, 16]);
   });
 
-  test("without the upstream, this server decides about keys whose hash it has stored, and all others are a 503", async () => {
+  test("without the upstream, this server decides about keys whose hash it has stored, and responds 503 about all others", async () => {
     const { upstream, server, apiId, keyId, key } = await makePair(engine);
     await makeWaiting(server, { keyId: "key_waiting", apiId, start: "sk_abcd" });
     expect((await verify(server, key)).body.data.code).toBe("VALID");
@@ -99,7 +99,7 @@ test("if the first characters of a key are not stored, its hash is stored when t
   expect(await waits(server, "key_plain")).toBe(false);
 });
 
-test("what differs is counted by kind, with examples that hold no secret and nothing private", async () => {
+test("differences are counted by kind, with examples that contain nothing secret or private", async () => {
   let said: object = {};
   const upstream = kept(startUpstream(() => verdict({ valid: true, code: "VALID", ...said })));
   const server = kept(await startAfter(memory, upstream.url, "shadow"));
@@ -142,7 +142,7 @@ test("what differs is counted by kind, with examples that hold no secret and not
   expect(JSON.stringify(found)).not.toMatch(/s3cret|theirs|user_1|admin|sk_unimported/);
 });
 
-test("if two calls about a key overlap, their order is not taken for a difference", async () => {
+test("if two calls about a key overlap, different orders on both servers are not counted as a difference", async () => {
   const arrived = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   let said: object[] = [];
@@ -164,9 +164,9 @@ test("if two calls about a key overlap, their order is not taken for a differenc
     { keyId, valid: true, code: "VALID" },
     { keyId, valid: false, code: "RATE_LIMITED", name: "theirs" },
   ];
-  const early = verify(server, key); // this server lets it pass, and the upstream refuses it
+  const early = verify(server, key); // here, this server allows the key, and the upstream refuses it
   await arrived.promise;
-  expect((await verify(server, key)).body.data.code).toBe("VALID"); // this server refuses it
+  expect((await verify(server, key)).body.data.code).toBe("VALID"); // here, this server refuses the key
   release.resolve();
   expect((await early).body.data.code).toBe("RATE_LIMITED");
   await verify(server, key);

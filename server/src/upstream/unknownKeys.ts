@@ -5,7 +5,7 @@ const mostRemembered = 10_000;
 const rememberedForMs = 60_000;
 
 export function unknownKeys(nowMs: () => number): UnknownKeys {
-  const untilMs = new Map<string, number>(); // in the order in which they were added
+  const untilMs = new Map<string, number>(); // hashes in the order in which they were added
   return {
     has: (hash) => nowMs() < (untilMs.get(hash) ?? 0),
     add(hash) {

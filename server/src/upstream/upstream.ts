@@ -45,6 +45,7 @@ export type Upstream = {
   /** limits the calls about keys that this server does not know */
   mayAsk: CallBudget;
   credits: CreditOrder;
+  /** asks about each key only once at a time */
   once: SingleFlight<void>;
   noteDifference(kind: DifferenceKind, example: DifferenceExample): void;
   /** Returns the number of calls since the start, by result, including those that were not made (`not_asked`). */
@@ -52,15 +53,16 @@ export type Upstream = {
 };
 
 /**
- * `verdict`: the upstream has verified the key. `refused`: it has rejected the request, for example as invalid.
- * `unavailable`: it did not respond usably, or was not asked; the next call may work after `retryAfterMs`.
+ * `verdict`: the upstream has verified the key. `refused`: the upstream has rejected the request, for example as
+ * invalid. `unavailable`: why the upstream has not responded usably or was not asked. The next call may succeed after
+ * `retryAfterMs`.
  */
 export type UpstreamResponse =
   | { verdict: Verdict }
   | { refused: (typeof requestRefusals)[number] }
   | { unavailable: string; retryAfterMs: number };
 
-/** The maximum number of calls in progress. If the upstream is slow, more calls at a time would only wait for it. */
+/** The maximum number of calls in progress. If the upstream is slow, more concurrent calls would only wait for it. */
 const mostAtOnce = 256;
 
 type Options = Pick<Upstream, "mode" | "workspaceId" | "noteDifference"> & {

@@ -41,7 +41,7 @@ const fields = {
 };
 
 /**
- * The schema of the upstream's response to a verification. It has bounds, since that server may be wrong or hostile.
+ * The schema of the upstream's response to a verification. It has bounds, because the upstream may be wrong or hostile.
  */
 const response = z.object({
   data: z.discriminatedUnion("code", [
@@ -53,7 +53,7 @@ const response = z.object({
 
 export type Verdict = z.output<typeof response>["data"];
 
-/** Parses the response to a verification. Returns `undefined` if it is something else. */
+/** Parses the response to a verification. Returns `undefined` if `body` is not such a response. */
 export function parseVerdict(body: unknown): Verdict | undefined {
   return response.safeParse(body).data?.data;
 }
@@ -68,8 +68,8 @@ export const requestRefusals = [
 const problem = z.object({ error: z.object({ type: z.string().max(2_000) }) });
 
 /**
- * Returns the last segment of the URL in an error's `type`, or `undefined` if a
- * verification cannot return this error.
+ * Parses an error of the upstream. Returns the last segment of the URL in its `type`, or `undefined` if it is not one
+ * of `requestRefusals`.
  */
 export function parseRefusal(body: unknown): (typeof requestRefusals)[number] | undefined {
   const type = problem.safeParse(body).data?.error.type ?? "";

@@ -3,27 +3,33 @@ import { addMinutes, type CountRow, setLastUses, type UseRow } from "./countStor
 import { deletePending, writePending } from "./pending.ts";
 
 /**
- * The maximum number of rows in one transaction. It is small enough that a query to the usage thread hardly has
- * to wait.
+ * The maximum number of counts, and of last uses, that one transaction saves. It is small enough that queries to the
+ * usage thread hardly have to wait.
  */
 export const rowsPerBatch = 5_000;
 
-/** Rows that are saved in one transaction. `id` is the id of the row in `usagePending` that has a copy of them. */
+/**
+ * Counts and last uses that are saved in one transaction. If there is a copy of the counts in `usagePending`, `id` is
+ * the id of its row.
+ */
 type Batch = { id: number; rows: readonly CountRow[]; uses: readonly UseRow[] };
 
 /**
- * Saves the rows of a cut (counts that `countSaver` has taken from memory) in batches. If there are several batches, it
- * first copies all to `usagePending`. The transaction that saves a batch also deletes its copy. So no count is lost or
- * saved twice if the server is killed in between. `uncut` returns the counts that were counted since the cut.
+ * Saves the rows of a cut (counts that `countSaver` has taken from memory) in batches. If there are several batches and
+ * only this server writes to the database, it first copies all counts to `usagePending`. The transaction that saves a
+ * batch also deletes the batch's copy. So if the server is killed in between, no count is lost or saved twice.
+ *
+ * `uncut` returns the counts that were added in memory after the cut. `saved` is called with the rows of each batch
+ * that was saved.
  */
 export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly CountRow[]) => void) {
   let batches: Batch[] = [];
-  /** whether `usagePending` still has what was written before the latest cut, instead of that cut's batches */
+  /** whether `usagePending` still has the copy from before the latest cut, and not yet the batches of that cut */
   let isUnwritten = false;
   let dropped = 0;
 
-  /** Removes a batch from `usagePending`, in the transaction that saves it. */
-  async function settle(sql: UsageSql, { id }: Batch, { isOwn }: UsageDatabase): Promise<void> {
+  /** Deletes the counts of a batch from `usagePending`: the batch's copy, or the older copy that is still there. */
+  async function deleteCopy(sql: UsageSql, { id }: Batch, { isOwn }: UsageDatabase): Promise<void> {
     if (!isOwn) return;
     if (isUnwritten) await writePending(sql, [{ id: 0, rows: uncut() }]);
     else await deletePending(sql, id);
@@ -35,13 +41,13 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
       await database.transaction(async (tx) => {
         await addMinutes(tx, batch.rows);
         await setLastUses(tx, batch.uses);
-        await settle(tx, batch, database);
+        await deleteCopy(tx, batch, database);
       });
       return true;
     } catch (error) {
       if (!database.isOfOneRow(error)) throw error;
       dropped += batch.rows.length;
-      await settle(database, batch, database);
+      await deleteCopy(database, batch, database);
       return false;
     }
   }
@@ -64,7 +70,7 @@ export function batchQueue(uncut: () => CountRow[], saved: (rows: readonly Count
       database.transaction((tx) => writePending(tx, [{ id: 0, rows: uncut() }])),
     /**
      * Saves the next batch. Errors: those of the database; the batch then stays in the queue for the next call. Also
-     * passes on what `saved` throws, but the batch has left the queue by then, so it is not saved twice.
+     * throws what `saved` throws; the batch is then stored, and has left the queue.
      */
     async saveBatch(database: UsageDatabase): Promise<void> {
       const [batch] = batches;

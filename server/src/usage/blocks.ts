@@ -2,17 +2,16 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { UsageInsert, UsageSql } from "../storage/engines/usage.ts";
 
 /**
- * Recorded events are stored in blocks. A block is a row with some thousand events as
- * compressed lines of text. A workspace's events are divided into two shares: those with a
- * key that was found, and those with an unknown key. If space is short, each share is
- * evicted separately, so that a flood of unknown keys does not evict the events of known keys.
+ * Recorded events are stored in blocks. A block is a row with hundreds of events as compressed lines of text. A
+ * workspace's events are divided into two shares: verifications of unknown keys, and all other events. If space is
+ * short, each share is evicted separately. So a flood of unknown keys does not evict the events of known keys.
  */
 export const shares = { known: 0, unknown: 1 } as const;
 export type Share = (typeof shares)[keyof typeof shares];
 
 /**
- * Events that will become one block: they have the same workspace
- * and share, and are lines of text in the order of recording.
+ * Events that will become one block: they have the same workspace and share, and are lines of text. `startMs` and
+ * `endMs` are the times of the earliest and of the latest event.
  */
 export type Lines = {
   workspaceId: string;
@@ -23,7 +22,10 @@ export type Lines = {
   text: string;
 };
 
-/** A stored block without its events. `bytes` is the space that it takes on disk. */
+/**
+ * A stored block without its events. `startMs` and `endMs` are the times of its earliest and of its latest event.
+ * `bytes` is the space that the block takes on disk.
+ */
 export type BlockHead = { id: string; startMs: number; endMs: number; bytes: number; count: number };
 
 const blocks: UsageInsert = {
@@ -41,7 +43,7 @@ const blocks: UsageInsert = {
   end: "",
 };
 
-/** The bytes that a block's row and index entries take in addition to the events. */
+/** About how many bytes a block's row and index entries take in addition to the compressed events. */
 const rowBytes = 300;
 const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
@@ -65,8 +67,8 @@ export async function insertBlocks(
 }
 
 /**
- * Lists the blocks of a workspace that may contain events of
- * this time span. The block with the latest event comes first.
+ * Lists the blocks of a workspace that may contain events from `startMs` up to, but not including, `endMs`. The block
+ * with the latest event comes first.
  */
 export function listHeads(
   sql: UsageSql,
@@ -85,7 +87,7 @@ export function listHeads(
 
 const exportedPerQuery = 1_000;
 
-/** Lists the blocks of all workspaces that contain events of this time or later, oldest first. */
+/** Lists the blocks, in all workspaces, that contain events at `sinceMs` or later. The oldest block comes first. */
 export async function* listAllHeads(
   sql: UsageSql,
   sinceMs: number,
@@ -106,10 +108,7 @@ export async function* listAllHeads(
   }
 }
 
-/**
- * Reads the events of these blocks. Returns each block's text by
- * the block's id, without blocks that were deleted meanwhile.
- */
+/** Returns the events of these blocks as text, by the block's id. Omits blocks that were deleted meanwhile. */
 export async function readTexts(
   sql: UsageSql,
   workspaceId: string,
@@ -139,9 +138,9 @@ export async function deleteBlocks(
 }
 
 /**
- * The beginning of a statement, which defines a table `wanted` of `count` ids; they are the statement's first
- * parameters. With a cross join on that table, SQLite looks up each id. With a condition on a list of ids, it would
- * scan the whole workspace.
+ * The beginning of a statement that defines a table `wanted` of `count` ids. The ids are the first parameters of the
+ * statement. In a cross join with this table, SQLite looks up each id. If the ids were a list in a condition, SQLite
+ * would scan the whole workspace.
  */
 export function wanted(count: number): string {
   const rows = Array.from({ length: count }, (_, index) => `(cast($${index + 1} as text))`);
@@ -155,15 +154,21 @@ const gaps: UsageInsert = {
     where excluded."completeSinceMs" > "usageGaps"."completeSinceMs"`,
 };
 
-/** `usageGaps` says since when a workspace's events are complete. This `workspaceId` has the row for all workspaces. */
+/**
+ * A row of `usageGaps` says from which time on a workspace's events are complete. The row with this `workspaceId` is
+ * for all workspaces.
+ */
 export const everyWorkspace = "";
 
-/** Stores the time of the first event ever, unless one is stored already. Events are complete from this time on. */
+/**
+ * Stores the time from which all events are complete: that of the first event ever. Does nothing if it is stored
+ * already.
+ */
 export async function markStart(sql: UsageSql, startMs: number): Promise<void> {
   await sql.insert({ ...gaps, end: "on conflict do nothing" }, [[everyWorkspace, startMs]]);
 }
 
-/** Stores for each workspace that some of its events before this time were lost. */
+/** Stores, for each workspace in `since`, that some of its events before this time were lost or deleted. */
 export async function noteGaps(sql: UsageSql, since: ReadonlyMap<string, number>): Promise<void> {
   const rows = [...since].sort(([one], [other]) => (one < other ? -1 : 1));
   await sql.insert(gaps, rows);

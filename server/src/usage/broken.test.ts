@@ -20,11 +20,11 @@ const spoiled = [
 ] as const;
 
 test.each(spoiled)(
-  "with a usage database that is %s, verifications still work, and only usage fails",
+  "if the usage database is %s, verifications still work, and only queries for usage fail",
   async (_, spoil) => {
     const path = join(newFolder(), "latchkey.db");
     const server = await startTest({ engine: { name: "spoiled", url: () => `file:${path}` } });
-    spoil(`${path}-usage`); // the server opens this file only when it has recorded something
+    spoil(`${path}-usage`); // the server opens this file only after it has recorded something
     const space = await makeWorkspace(server);
     const { apiId } = await space.data("apis.createApi", { name: "payments" });
     const { keyId, key } = await space.data("keys.createKey", { apiId });

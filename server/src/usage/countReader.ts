@@ -5,9 +5,9 @@ import type { CountTable } from "./countStore.ts";
 import type { LastUsed, UsageQuery, UsageRow, UsedKeysQuery } from "./orders.ts";
 
 /**
- * Counts are stored by minute, hour and day in three tables. A row's `start` is the number of its minute, hour or day
- * since 1970. For each queried period, this lists the tables that may have its counts, and how many of the table's
- * minutes, hours or days make up one such period.
+ * For each period that a query can ask for: the tables that may have its counts, and how many rows of the table
+ * (minutes, hours or days) make up one such period. For example, a day may have counts in `usageHours`, and 24 of its
+ * hours make up the day.
  */
 const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
   minute: [["usageMinutes", 1]],
@@ -23,14 +23,14 @@ const sources: Readonly<Record<Period, readonly [CountTable, number][]>> = {
 };
 
 /**
- * The rows of a table whose `start` is from `first` to `last`, both included. `size` is the number of the table's
- * minutes, hours or days that make up one queried period.
+ * The rows of a table whose `start` is from `first` to `last`, both included. `size` says how many of the table's
+ * minutes, hours or days make up one queried period.
  */
 export type Span = { table: CountTable; size: number; first: number; last: number };
 
 type Stored = { start: number; outcome: number; no: number; count: number; credits: number };
 
-/** Reads the counts of one subject: by period, or summed over the whole time by tag or by api. */
+/** Reads the counts of one subject by period, or their sums over the whole time span by tag or by api. */
 export async function queryUsage(sql: UsageSql, query: UsageQuery): Promise<UsageRow[]> {
   const { workspaceId, subject, tag, by } = query;
   const workspaceNo = await numberOf(sql, workspaceId, "workspace", workspaceId);
@@ -78,7 +78,7 @@ function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
   }
   const columns =
     by === "tag" ? `0 as "start", "tagNo" as "no"` : `m."start" / ${size} as "start", 0 as "no"`;
-  // one index seek per start, since a range scan would read the counts of all subjects
+  // looks up each start in the index, because a range scan would read the counts of all subjects
   return sql.rows<Stored>(
     `with recursive "span"("at") as
         (select cast($1 as bigint) union all select "at" + 1 from "span" where "at" < $2)
@@ -95,7 +95,7 @@ function readSpan(sql: UsageSql, span: Span, asked: Asked): Promise<Stored[]> {
   );
 }
 
-/** Returns the span to read from each table, without times before the table's first row and after its last. */
+/** Returns the span to read from each table, without times before the table's first row or after its last row. */
 export async function spansOf(
   sql: UsageSql,
   workspaceNo: number,

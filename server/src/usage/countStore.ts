@@ -35,8 +35,8 @@ const sum = (table: CountTable, column: string) =>
     else "${table}"."${column}" + excluded."${column}" end`;
 
 /**
- * The end of an insert statement that adds to counts that exist. A sum stops at the largest possible number, because an
- * overflow would fail the whole batch.
+ * The end of an insert statement that adds to existing counts. A sum stops at the largest possible number, because the
+ * whole batch would fail if it overflowed.
  */
 export const addUp = (table: CountTable) =>
   `on conflict ("workspaceNo", "kind", "start", "subjectNo", "tagNo", "outcome") do update set
@@ -49,17 +49,14 @@ const minutes: UsageInsert = {
 };
 
 /**
- * Adds these rows to the counts by minute. The caller must sort them with `compareRows`: nodes that count the same
- * subjects then lock the rows in the same order, so they wait for each other but never deadlock.
+ * Adds these rows to the counts by minute. If several nodes write to the database, the caller must sort the rows with
+ * `compareRows`. Nodes that count the same subjects then lock the rows in the same order, and never deadlock.
  */
 export async function addMinutes(sql: UsageSql, rows: readonly CountRow[]): Promise<void> {
   await sql.insert(minutes, rows);
 }
 
-/**
- * Compares rows by their first six columns. It has no loop over the columns, because that would take four times
- * as long.
- */
+/** Compares rows by their first six columns. A loop over the columns would take four times as long. */
 export function compareRows(one: CountRow, other: CountRow): number {
   return (
     one[0] - other[0] ||
@@ -84,8 +81,8 @@ const names: UsageInsert = {
 export const nameKey = ({ kind, workspaceId, name }: Name) => `${kind}${workspaceId}/${name}`;
 
 /**
- * Returns the numbers of these names by `nameKey`, and assigns numbers to new names. Marks the names as used on
- * this day.
+ * Returns the numbers of these names by `nameKey`, and assigns numbers to new names. Marks the names as used on `day`,
+ * which is in days since 1970.
  */
 export async function numberNames(
   sql: UsageSql,
@@ -101,8 +98,9 @@ export async function numberNames(
 }
 
 /**
- * If a stored last use is later than a new one by more than this, a wrong clock has recorded the stored one, and the
- * new one replaces it. Batches are stored within minutes, so a correct clock never causes such a difference.
+ * If a stored last use is later than a new last use by more than this, the clock was wrong when the stored one was
+ * recorded, and the new one replaces it. With a correct clock, the difference is never more than some minutes, because
+ * last uses are stored within minutes.
  */
 const neverAheadMs = 86_400_000;
 

@@ -5,7 +5,7 @@ import type { UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, findCompleteSince, listHeads, readTexts } from "./blocks.ts";
 import { eventOf, type RecordedEvent } from "./lines.ts";
 
-/** Which events a caller asks for, and which of them the caller is allowed to see. */
+/** Which events a caller asks for, and which events the caller is allowed to see. */
 export type EventQuery = {
   workspaceId: string;
   limit: number;
@@ -15,7 +15,7 @@ export type EventQuery = {
   endMs: number | undefined;
   kind: EventKind | undefined;
   keyId: string | undefined;
-  /** The hash of the key with this id. It also matches events that were recorded after the key was deleted. */
+  /** the hash of the key `keyId`, to also find events that were recorded after the key was deleted */
   keyHash: string | undefined;
   identityId: string | undefined;
   apiId: string | undefined;
@@ -32,8 +32,8 @@ export type EventQuery = {
 export type FoundEvent = RecordedEvent & { id: string };
 
 /**
- * A page of events. `nextId` is undefined only on the last page. Any page may have fewer events than the limit,
- * or none.
+ * A page of events. Any page may have fewer events than the limit, or none. `nextId` is the `afterId` of the next page,
+ * and undefined only on the last page. `completeSinceMs` is the time from which the workspace's events are complete.
  */
 export type EventPage = {
   events: FoundEvent[];
@@ -41,12 +41,12 @@ export type EventPage = {
   completeSinceMs: number | undefined;
 };
 
-/** Reading for a page stops after this much text or this many blocks, but not before at least one block was read. */
+/** A page ends after this many characters or blocks were read for it, but not before at least one block was read. */
 const maxChars = 4 * 1024 * 1024;
 const maxBlocks = 256;
 /**
  * How much earlier or later an event can be than the time in its request's id, unless the clock was set in between. A
- * query for a request reads the events within this range, and all events only if it finds no match there.
+ * query for a request first reads only the events within this range. If it finds no match there, it reads all events.
  */
 const aroundRequestMs = { before: 1_000, after: 10_000 };
 
@@ -65,12 +65,12 @@ export async function findEvents(sql: UsageSql, query: EventQuery): Promise<Even
 
 type Page = Omit<EventPage, "completeSinceMs">;
 
-/** How often a page is planned again if another node has merged or deleted blocks while it was read. */
+/** The maximum number of times that a page is planned again because blocks were merged or deleted during reading. */
 const restarts = 3;
 
 /**
- * The plan for a page: which blocks to read, in the order of
- * their latest events, and how to find the matching events.
+ * The plan for a page: which blocks to read, and how to find the matching events. The block with the latest event comes
+ * first in `heads`.
  */
 type Plan = {
   limit: number;
@@ -107,14 +107,14 @@ async function plan(sql: UsageSql, query: EventQuery, most: number): Promise<Pla
 }
 
 /**
- * `found` has the events of the page in their final order. `pool` has events that are read but not yet placed: blocks
- * overlap in time, so a block that is still unread may contain later events.
+ * `found` has the events of the page in their final order. `pool` has events that are read but not yet placed, because
+ * blocks overlap in time: a block that is still unread may contain later events. `chars` is how much text was read.
  */
 type Progress = { found: FoundEvent[]; pool: FoundEvent[]; chars: number };
 
 /**
- * Reads a page as planned. Returns `too few` if the planned blocks do not suffice, because very many blocks have events
- * of the same millisecond, and `changed` if another node has merged or deleted blocks meanwhile.
+ * Reads a page as planned. Returns `changed` if another node has merged or deleted blocks meanwhile. Returns `too few`
+ * if the planned blocks do not suffice, which happens if very many blocks have events of the same millisecond.
  */
 async function readPlanned(plan: Plan, isLastAttempt: boolean): Promise<Page | "too few" | "changed"> {
   const progress: Progress = { found: [], pool: [], chars: 0 };
@@ -155,7 +155,7 @@ async function load(plan: Plan, progress: Progress, group: readonly BlockHead[])
   return texts.size === group.length;
 }
 
-/** Moves the events later than `afterMs` from the pool to the end of the page, newest first. */
+/** Moves the events that are later than `afterMs` from the pool to the end of the page, newest first. */
 function place(progress: Progress, afterMs: number): void {
   const ready = progress.pool.filter(({ atMs }) => atMs > afterMs);
   progress.found.push(...ready.sort((one, other) => (one.id < other.id ? 1 : -1)));
@@ -167,12 +167,12 @@ function pageOf(found: readonly FoundEvent[], limit: number): Page {
   return { events, nextId: found.length > limit ? events.at(-1)?.id : undefined };
 }
 
-/** Returns a function that finds the events of a block's text that match the query. */
+/** Returns a function that finds the events in a block's text that match the query. */
 function finder(query: EventQuery, startMs: number, beforeMs: number): (text: string) => FoundEvent[] {
   const needles = needlesOf(query);
   return (text) => {
     const found: FoundEvent[] = [];
-    for (const line of needles.flatMap((needle) => linesWith(text, needle))) {
+    for (const line of new Set(needles.flatMap((needle) => linesWith(text, needle)))) {
       const event = eventOf(line);
       if (event.atMs < startMs || event.atMs >= beforeMs || !isWanted(event, query)) continue;
       const id = eventId(event);
@@ -183,8 +183,8 @@ function finder(query: EventQuery, startMs: number, beforeMs: number): (text: st
 }
 
 /**
- * Returns texts to search for. The line of every matching event contains exactly one of them, so only lines that
- * contain one are parsed. That is much faster than parsing all lines.
+ * Returns texts to search for. The line of every matching event contains at least one of these texts. So only lines
+ * with one of them are parsed, which is much faster than parsing all lines.
  */
 function needlesOf(query: EventQuery): string[] {
   const { requestId, keyId, keyHash, identityId, identifier, tag, namespaceId, outcome, apiId } = query;

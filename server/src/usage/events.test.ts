@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { databaseAt } from "../../test/databaseAt.ts";
+import type { UsageEvent } from "../domain/usage.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import { type EventQuery, findEvents } from "./eventReader.ts";
 import { lineOf } from "./lines.ts";
@@ -39,6 +40,7 @@ async function open(): Promise<{ usage: UsageDatabase; readBlocks(): number }> {
   return { usage: { ...usage, rows }, readBlocks: () => blocks };
 }
 
+/** Adds events, and stores them in blocks and merges these as the usage thread does. */
 function writer() {
   let ids = 0;
   const newId = () => {
@@ -49,7 +51,7 @@ function writer() {
   const merger = blockMerger(newId);
   let order = 0;
   return {
-    add(keyId: string, atMs: number): void {
+    add(keyId: string, atMs: number, more: Partial<UsageEvent> = {}): void {
       const requestId = `req_${String(order).padStart(22, "0")}`;
       const event = {
         atMs,
@@ -60,6 +62,7 @@ function writer() {
         outcome: "VALID",
         credits: 0,
         tags: [],
+        ...more,
       };
       waiting.add("ws_1", false, atMs, lineOf(event, order));
       order += 1;
@@ -75,8 +78,8 @@ function writer() {
 const blocksIn = async ({ rows }: UsageDatabase) =>
   (await rows<{ n: number }>(`select count(*) as "n" from "usageBlocks"`))[0]?.n ?? 0;
 
-describe("single events", () => {
-  test("that arrive a few at a time are merged into few blocks, and each is stored once", async () => {
+describe("stored events", () => {
+  test("that arrive one at a time are merged into few blocks, and each event is stored once", async () => {
     const { usage } = await open();
     const { add, store } = writer();
     for (let flush = 0; flush < 2_000; flush += 1) {
@@ -94,7 +97,7 @@ describe("single events", () => {
     expect(seen).toEqual(Array.from({ length: 2_000 }, (_, index) => 1_999 - index));
   });
 
-  test("are read newest first, and only as many blocks as the page needs", async () => {
+  test("are found newest first, and a page reads only as many blocks as it needs", async () => {
     const { usage, readBlocks } = await open();
     const { add, store } = writer();
     for (let event = 0; event < 50_000; event += 1) add("key_1", t0 + event);
@@ -128,7 +131,19 @@ describe("single events", () => {
     expect(readBlocks()).toBeLessThan(1.2 * all);
   });
 
-  test("that wait for a failing database are bounded, and dropping some moves the time from which events are complete", async () => {
+  test("of a deleted key are found once, even if they have both its hash and, as a tag, its id", async () => {
+    const { usage } = await open();
+    const { add, store } = writer();
+    add("key_1", t0);
+    const unknown = { keyId: undefined, apiId: undefined, outcome: "NOT_FOUND" };
+    add("", t0 + 1, { ...unknown, keyHash: "hash_1", tags: ["key_1"] });
+    add("", t0 + 2, { ...unknown, keyHash: "hash_2", tags: ["key_1"] });
+    await store(usage);
+    const { events } = await findEvents(usage, { ...everything, keyId: "key_1", keyHash: "hash_1" });
+    expect(events.map(({ atMs }) => atMs - t0)).toEqual([1, 0]);
+  });
+
+  test("are complete from a later time on if old events were dropped while the database failed", async () => {
     const { usage } = await open();
     const { add, store, waiting } = writer();
     const failing: UsageDatabase = {

@@ -14,7 +14,7 @@ const rootKey = rootKeySecret(randomBytes(24));
 const call = async (url: string, operation: string, body: unknown) =>
   (await callServer(url, rootKey, operation, body)).body;
 
-test("events and counts are stored even if nobody queries them, so a killed server loses only the latest", async () => {
+test("events and counts are stored even if nobody queries them, and survive if the server is killed", async () => {
   const path = join(newFolder(), "latchkey.db");
   const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
   const first = await startServing({ env });
@@ -41,7 +41,7 @@ test("events and counts are stored even if nobody queries them, so a killed serv
       }
     });
   await stored("count", "usageBlocks", 20);
-  await stored("count", "usageMinutes", 60); // each of the 20 counts for the workspace, the api and the key
+  await stored("count", "usageMinutes", 60); // 20 for each of the workspace, the api and the key
   first.child.kill("SIGKILL");
   await first.ended;
   const again = await startServing({ env });
@@ -52,14 +52,15 @@ test("events and counts are stored even if nobody queries them, so a killed serv
   await again.ended;
 }, 60_000);
 
-test("counts that a killed server had in `usagePending` are in the next server's usage, once", async () => {
+test("counts that a killed server left in `usagePending` are added once to the usage of the next server", async () => {
   const path = join(newFolder(), "latchkey.db");
   const env = { DATABASE_URL: `file:${path}`, LATCHKEY_ROOT_KEY: rootKey };
   const first = await startServing({ env });
   const { apiId } = (await call(first.url, "apis.createApi", { name: "payments" })).data;
   const { key, keyId } = (await call(first.url, "keys.createKey", { apiId })).data;
   await call(first.url, "keys.verifyKey", { key });
-  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1); // the query stored it
+  // The query also saves the count.
+  expect((await call(first.url, "analytics.getUsage", { keyId })).data.totals.total).toBe(1);
   first.child.kill("SIGKILL");
   await first.ended;
   const usage = await openUsageDatabase(databaseAt(`file:${path}`));

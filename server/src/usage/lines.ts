@@ -1,11 +1,11 @@
 import type { UsageEvent, Why } from "../domain/usage.ts";
 
-/** A recorded event. `order` is its number among the events of the process that recorded it. */
+/** A recorded event. `order` is its sequence number among all events that the same process recorded. */
 export type RecordedEvent = UsageEvent & { order: number };
 
 /**
  * Serializes an event as one line with tabs between its fields. The line is sent to the usage thread and stored.
- * Building it takes a third of the time of JSON.stringify. Ids and outcomes contain no tabs, and JSON escapes the
+ * Building the line takes a third of the time of JSON.stringify. Ids and outcomes contain no tabs, and JSON escapes the
  * tabs in texts that callers choose.
  */
 export function lineOf(event: UsageEvent, order: number): string {
@@ -24,8 +24,8 @@ export type CountedEvent = Pick<
 
 /**
  * Returns a reader that parses lines of `lineOf` one after another, but only the fields that are needed to count an
- * event. That takes a third of the time of `eventOf`. The strings of an event are slices of `text`. A string that is
- * stored keeps the whole text in memory, so store its `ownCopy`.
+ * event. That takes a third of the time of `eventOf`. The strings of an event are slices of `text`, and each slice
+ * keeps the whole text in memory. So a caller that keeps a string must make an `ownCopy` of it.
  */
 export function countedReader(text: string) {
   let at = 0;
@@ -77,7 +77,7 @@ export function countedReader(text: string) {
   };
 }
 
-/** Copies a slice of a text, so that it does not keep the whole text in memory. */
+/** Copies a slice of a text. Unlike the slice, the copy does not keep the whole text in memory. */
 export function ownCopy(part: string): string {
   return Buffer.from(part).toString();
 }

@@ -3,7 +3,7 @@ import { type BlockHead, deleteBlocks, insertBlocks, type Lines, readTexts, type
 import { ownCopy } from "./lines.ts";
 import { fullChars } from "./waitingEvents.ts";
 
-/** At most this many small blocks are collected before they are merged into one. */
+/** A list of small blocks is merged into one block when it has this many blocks, or `fullChars` characters. */
 const blocksPerMerge = 16;
 
 type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: number };
@@ -13,8 +13,8 @@ type Stored = { workspaceId: string; share: Share; head: BlockHead; chars: numbe
  */
 export function blockMerger(newId: () => string) {
   /**
-   * The small blocks of each workspace and share, in two lists. The first has the smallest blocks. Merging them usually
-   * gives a block for the second list.
+   * The small blocks of each workspace and share, in two lists. The first list has the smallest blocks. When these are
+   * merged, the merged block usually belongs to the second list.
    */
   const small = new Map<string, [Stored[], Stored[]]>();
 

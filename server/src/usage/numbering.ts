@@ -5,11 +5,12 @@ import type { Cell, Subject } from "./tally.ts";
 
 const maxKnownTags = 20_000;
 
+/** A tag's number, and the day on which it was last looked up, in days since 1970. */
 type Known = { no: number; day: number };
 
 /**
  * Looks up the numbers under which the database stores the names of subjects and tags. A look-up also marks the name as
- * used today. The numbers are remembered, so most names are looked up once a day.
+ * used today. The numbers are kept in memory, so most names are looked up only once a day.
  */
 export function numbering() {
   const tags = new Map<string, Known>();
@@ -31,6 +32,7 @@ export function numbering() {
   }
 
   return {
+    /** Looks up the numbers of these subjects and of their tags, unless they were looked up on this `day` already. */
     async learn(database: UsageDatabase, waiting: readonly Subject[], day: number): Promise<void> {
       if (tags.size > maxKnownTags) tags.clear();
       const subjects = waiting.filter((subject) => subject.no === 0 || subject.day !== day);
@@ -40,7 +42,7 @@ export function numbering() {
       for (const subject of subjects) keep(subject, numbers.get(nameKey(subject)) ?? 0, day);
       for (const name of ofTags) tags.set(nameKey(name), { no: numbers.get(nameKey(name)) ?? 0, day });
     },
-    /** Returns the counts of these subjects as rows, except counts of subjects and tags that have no number yet. */
+    /** Returns the counts of these subjects as rows. Omits counts of subjects and tags that have no number yet. */
     rowsOf(subjects: readonly Subject[], cellsOf: (subject: Subject) => readonly Cell[]): CountRow[] {
       const rows: CountRow[] = [];
       for (const subject of subjects) addRows(rows, subject, cellsOf(subject));

@@ -3,8 +3,9 @@ import type { EventPage, EventQuery } from "./eventReader.ts";
 import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
 
 /**
- * How many verifications or decisions had this outcome in one period. `name`
- * is the tag or the api if the query asks for counts by tag or by api.
+ * How many verifications or decisions had this outcome, and how many credits they spent, in the period that begins at
+ * `startMs`. If the query asks for sums by tag or by api, `name` is the tag or the api, and the row is the sum over the
+ * whole time span; its `startMs` then means nothing.
  */
 export type UsageRow = {
   startMs: number;
@@ -25,7 +26,8 @@ export type UsageQuery = {
   /** only events with this tag are counted; undefined: all events */
   tag: string | undefined;
   /**
-   * undefined: the result has counts by period; otherwise sums over the whole time by tag or, for a workspace, by api
+   * undefined: the result has counts by period; otherwise it has sums over the whole time span, by tag or, for a
+   * workspace, by api
    */
   by: "api" | "tag" | undefined;
 };
@@ -55,12 +57,12 @@ type Question =
   | { kind: "events"; query: EventQuery };
 
 /**
- * A message to the usage thread. `add` passes events in the form of `lineWriter`; the thread stores them, and now
- * and then deletes old rows. `save` stores all counts immediately. `touch` stores last uses of root keys. The others
- * are queries.
+ * A message to the usage thread. `add` passes events as the text that `lineWriter` writes; the thread stores the
+ * events, and now and then deletes old rows. `save` stores all counts immediately. `touch` stores last uses of root
+ * keys. The other kinds are queries.
  *
- * `lostUntilMs` is the time of the last event that was dropped before it could be sent. `oldTimeMs` is the current time
- * by which the thread decides which rows are old enough to delete. If it is undefined, the thread deletes no row
+ * `lostUntilMs` is the time of the latest event that was dropped before it could be sent. `oldTimeMs` is the time from
+ * which the thread computes the age of stored rows. If `oldTimeMs` is undefined, the thread moves and deletes no row
  * because of its age.
  */
 export type UsageOrder =
@@ -89,7 +91,8 @@ export type UsageResults = {
   lastUses: LastUsed[];
   usedKeys: LastUsed[];
   /**
-   * `unfinished`: send the order again with `isRest` to read the rest. In between, the thread can follow other orders.
+   * `unfinished`: the caller must send the query again, with `isRest: true`, to read the rest. In between, the thread
+   * can follow other orders.
    */
   top: Top | "unfinished";
   topIdentifiers: IdentifierTop;

@@ -1,17 +1,19 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { databaseAt } from "../../test/databaseAt.ts";
 import { newFolder } from "../../test/program.ts";
 import { subjectKinds } from "../domain/usage.ts";
 import { openUsageDatabase, type UsageDatabase } from "../storage/engines/usage.ts";
 import { queryUsage } from "./countReader.ts";
-import { addPending } from "./pending.ts";
+import { addPending, writePending } from "./pending.ts";
 import { countSaver } from "./saver.ts";
 import { tally } from "./tally.ts";
+import { startUsageThread } from "./thread.ts";
 
 const t0 = Date.UTC(2026, 0, 15, 12);
 const keys = 20_000;
-const total = keys + 1; // the rows of one minute: one for each key, and one for the workspace
+const total = keys + 1; // the rows of one minute: a row for each key, and a row for the workspace
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -59,8 +61,17 @@ async function saveAllOf(
   while (isHalfway());
 }
 
+/** Returns where a link leads, or an empty text if it no longer exists. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
 describe("counts of many keys", () => {
-  test("are added to their rows once a minute, and until then are stored in `usagePending` for the case of a kill", async () => {
+  test("are added to their rows once a minute, and have a copy in `usagePending` in the meantime", async () => {
     const { usage, path } = await open();
     const killed = server();
     killed.countAll(t0);
@@ -93,7 +104,7 @@ describe("counts of many keys", () => {
     expect(row?.credits).toBe(2 * keys * 2 * 3);
   });
 
-  test("are stored exactly once if the receiver of stored rows fails", async () => {
+  test("are stored exactly once if the function that receives the saved rows throws", async () => {
     const { usage } = await open();
     let calls = 0;
     const failing = server(() => {
@@ -118,7 +129,7 @@ describe("counts of many keys", () => {
     expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: total, count: 4 * keys }]);
   });
 
-  test("are complete in a query about one key, and none is counted twice if the server is killed afterwards", async () => {
+  test("are complete in a query about one key, and not added twice if the server is killed later", async () => {
     const { usage, path } = await open();
     const killed = server();
     killed.countAll(t0);
@@ -139,6 +150,37 @@ describe("counts of many keys", () => {
     await addPending(next);
     expect(await storedIn(next)).toEqual({ rows: total, count: 3 * 2 * keys });
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "do not leave files open if they cannot be added when the server starts",
+    async () => {
+      const { usage, path } = await open();
+      await writePending(usage, [{ id: 0, rows: [[1, 4, 1, 2, 0, 0, 1, 0]] }]);
+      await usage.rows(
+        `create trigger "failing" before insert on "usageMinutes" begin select raise(abort, 'no'); end`,
+      );
+      const openFiles = () =>
+        readdirSync("/proc/self/fd").filter((file) => linkOf(`/proc/self/fd/${file}`).startsWith(path))
+          .length;
+      const database = databaseAt(`file:${path}`);
+      const { ask, close } = startUsageThread({ database, maxBytes: 2 ** 30, eventsKeptMs: undefined });
+      closing.push(close);
+      const order = {
+        kind: "add",
+        text: "",
+        lostUntilMs: undefined,
+        nowMs: t0,
+        oldTimeMs: undefined,
+      } as const;
+      await ask<"add">(order);
+      const afterOne = openFiles();
+      for (let attempt = 0; attempt < 10; attempt += 1) await ask<"add">(order);
+      expect(openFiles()).toBe(afterOne);
+      await usage.rows(`drop trigger "failing"`);
+      await ask<"add">(order);
+      expect([await pendingIn(usage), await storedIn(usage)]).toEqual([0, { rows: 1, count: 1 }]);
+    },
+  );
 
   test("are lost if their row in `usagePending` is damaged, but later counts are not", async () => {
     const { usage } = await open();

@@ -4,8 +4,8 @@ import { addMinutes, type CountRow, countColumns } from "./countStore.ts";
 
 /**
  * The table `usagePending` has a copy of counts that are still in memory and not yet in the count tables. If the server
- * is killed, its next start adds them to these tables. Writing all of them as one compressed row takes a tenth of the
- * time of adding each to its own row.
+ * is killed, its next start adds the copied counts to the count tables. Writing all counts as one compressed row takes
+ * a tenth of the time of adding each count to its own row.
  */
 const pending: UsageInsert = {
   table: "usagePending",
@@ -13,7 +13,7 @@ const pending: UsageInsert = {
   end: "",
 };
 
-/** Replaces the content of `usagePending`. */
+/** Replaces the content of `usagePending` with one row for each of these parts. */
 export async function writePending(
   sql: UsageSql,
   parts: readonly { id: number; rows: readonly CountRow[] }[],
@@ -58,8 +58,8 @@ function bodyOf(rows: readonly CountRow[]): Uint8Array {
 }
 
 /**
- * Returns no rows if the body is damaged. Its counts are lost, but an error would prevent all later counts from
- * being stored.
+ * Decompresses what `bodyOf` returned. If it is damaged, returns no rows: its counts are lost, but an error would
+ * prevent all later counts from being stored.
  */
 function rowsOf(body: Uint8Array): CountRow[] {
   try {

@@ -1,16 +1,19 @@
 import type { UsageEvent } from "../domain/usage.ts";
 import { lineWriter } from "./repeats.ts";
 
-/** The maximum amount of text that waits to be sent to the usage thread. Beyond it, new events are dropped. */
+/** If more characters than this wait to be sent to the usage thread, new events are dropped. */
 const maxWaitingChars = 16 * 1024 * 1024;
 
 /**
- * The maximum amount of text that the tags of one workspace may add between two flushes. Beyond it, its events are
- * recorded without tags. They still count, and long tags of one workspace do not push out the events of others.
+ * The maximum number of characters of tags that one workspace may record between two flushes. An event whose tags would
+ * exceed it is recorded without tags. So long tags of one workspace do not push out the events of other workspaces.
  */
 const maxTagChars = 1024 * 1024;
 
-/** Recorded events as lines of text. `lostUntilMs` is the time of the last event that was dropped, if any was. */
+/**
+ * Recorded events as lines of text, and how many they are. `lostUntilMs` is the time of the latest event that was
+ * dropped since the previous `take`, or undefined if no event was dropped.
+ */
 export type Recorded = { text: string; count: number; lostUntilMs: number | undefined };
 
 /** Collects recorded events as lines of text until the caller takes them with `take`. */

@@ -1,24 +1,25 @@
 /**
  * The text form in which events are passed to the usage thread. Most events differ from an earlier event of the same
- * key only in their time and request id. The line of such an event only refers to the earlier event. The thread that
- * serves requests writes such a line in a third of the time of a whole line.
+ * key only in their time and request id. The line of such an event has only these two, and the number of the earlier
+ * event. Writing it takes a third of the time of a whole line, and happens in the thread that serves requests.
  */
 import type { UsageEvent } from "../domain/usage.ts";
 import { type CountedEvent, countedReader, lineOf } from "./lines.ts";
 
-// A line begins with one of these two marks or a digit. A digit begins a whole line to which no other line refers.
+// A line begins with `keptMark`, `repeatMark` or a digit. A digit begins a whole line to which no later line refers.
 /** Begins a whole line to which later lines may refer. */
 const keptMark = "=";
-/** Begins a line that refers to an earlier event: the number of that event, the time and the request id follow. */
+/** Begins a line that refers to an earlier event. The earlier event's number, the time and the request id follow. */
 const repeatMark = "@";
 /**
- * Lines may refer to events of at most this many keys and identifiers. Events of all others are written as whole lines.
+ * Lines may refer to events of at most this many keys and identifiers. Events of all other keys and identifiers are
+ * written as whole lines.
  */
 const mostKept = 1_000;
 
 /**
- * Returns a function that writes the events of one order to the usage thread as lines. The caller must pass them in
- * sequence, each with the `order` of the previous one plus 1.
+ * Returns a function that turns an event of an `add` order into a line. The caller must pass it all events of the order
+ * in sequence. Each event's sequence number, `order`, must be that of the previous event plus 1.
  */
 export function lineWriter(): (event: UsageEvent, order: number) => string {
   const kept = new Map<string, { event: UsageEvent; head: string }>();
@@ -61,7 +62,7 @@ function isEqual(one: UsageEvent, other: UsageEvent): boolean {
   );
 }
 
-/** An event, and its stored line, including the newline. */
+/** An event, and the line that is stored for it, including the newline. */
 export type PassedEvent = { event: CountedEvent; line: string };
 
 /** An event to which later lines may refer. `rest` is the part of its line after the request id. */
@@ -83,7 +84,7 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
     const [earlierOrder = "", time = "", requestId = ""] = text.slice(startAt, endAt).split("\t");
     const earlier = kept.get(earlierOrder);
     if (earlier === undefined)
-      throw new Error("A line of usage refers to an event that is not in its order.");
+      throw new Error("The text of an `add` order refers to an event that it does not contain.");
     moveTo(endAt + 1);
     const event = { ...earlier.event, atMs: Number(time) };
     return { event, line: `${time}\t${order}\t${event.workspaceId}\t${requestId}${earlier.rest}` };
@@ -104,7 +105,7 @@ export function passedReader(text: string): { isAtEnd(): boolean; read(): Passed
   };
 }
 
-/** The number of an order's first event. Its line is always whole, because there is no earlier event to refer to. */
+/** The sequence number of the first event in a text. Its line is always whole, because no event precedes it. */
 function firstOrderOf(text: string): number {
   return Number(text.slice(text.indexOf("\t") + 1).split("\t", 1)[0]);
 }

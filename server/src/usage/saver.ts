@@ -5,12 +5,13 @@ import { type CountRow, compareRows, type UseRow } from "./countStore.ts";
 import { numbering } from "./numbering.ts";
 import { cellsOf, type Subject, takeCells, type tally } from "./tally.ts";
 
-/** The maximum number of rows that one call of `save` saves. The others wait for the next call. */
+/** The maximum number of rows that one call of `save` saves. Further rows wait for the next call. */
 const rowsPerFlush = 25_000;
-/** If this many counts wait, they are saved before the end of the minute. */
+/** If this many counts wait in memory, they are saved at once. Fewer counts may wait for the next minute. */
 const mostPending = 250_000;
 /** Storing a key's last use takes as long as storing its counts, so last uses are stored less often. */
 const usesEveryMs = 50_000;
+/** If more last uses than this are in memory, they are stored with the next cut. */
 const maxUses = 200_000;
 
 type Tally = ReturnType<typeof tally>;
@@ -18,9 +19,9 @@ type Saved = (rows: readonly CountRow[]) => void;
 type IsWanted = (subject: Subject) => boolean;
 
 /**
- * Saves counts. A cut takes all counts from memory and turns them into rows, which are then saved in batches. If there
- * are many counts, they are cut only once a minute; between two cuts, a copy of them is written to `usagePending`.
- * `saved` is called with rows that were saved.
+ * Saves counts. A cut takes all counts from memory and turns them into rows. The rows are then saved in batches. If
+ * there are many counts and only this server writes to the database, it cuts them only once a minute; between two cuts,
+ * it copies them to `usagePending`. `saved` is called with the rows of each batch that was saved.
  */
 export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   const { cut, learn, latest, numbers, cutRows } = cutter(counted, saved);
@@ -28,8 +29,8 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
   let cutMinute = 0;
 
   /**
-   * Whether the counts are only copied to `usagePending` for now. Most of them will change again within the minute, and
-   * adding a count to its row takes ten times as long as copying it.
+   * Whether the counts are only copied to `usagePending` for now. Adding a count to its row takes ten times as long as
+   * copying it, and most counts will change again within the minute.
    */
   function canWait({ isOwn }: UsageDatabase, nowMs: number): boolean {
     const size = counted.size();
@@ -38,10 +39,10 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
 
   return {
     dropped: () => cutRows.dropped() + counted.dropped(),
-    /** the number of counts that are not stored yet */
+    /** the number of counts and last uses that are not stored yet */
     size: () => counted.size() + cutRows.size() + latest.size(),
     isHalfway,
-    /** whether to save now: too many counts wait, or many wait and a new minute has begun, which may double them */
+    /** whether to save now: too many counts wait, or many wait and a new minute, with its own counts, has begun */
     isFull: (nowMs: number) =>
       counted.size() >= mostPending || (counted.size() > rowsPerBatch && minuteOf(nowMs) !== cutMinute),
     /** Forgets the numbers of all names, because the next connection may be to another database. */
@@ -50,9 +51,9 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
       numbers.forget();
     },
     /**
-     * Saves the rows of the last cut, then the counts since. Stops after `rowsPerFlush` rows, so that other work is not
-     * delayed. If many counts of the current minute wait, it only copies them to `usagePending`. Errors: those of the
-     * database. Counts that were not saved wait for the next call.
+     * Saves the rows of the last cut, then the counts that were added later. Stops after `rowsPerFlush` rows, so that
+     * other work is not delayed. If the counts can wait (`canWait`), only copies them to `usagePending`. Errors: those
+     * of the database. Counts that were not saved wait for the next call.
      */
     async save(database: UsageDatabase, nowMs: number): Promise<void> {
       if (!isHalfway() && canWait(database, nowMs)) {
@@ -69,13 +70,13 @@ export function countSaver(counted: Tally, saved: Saved = () => undefined) {
         await saveBatch(database);
       }
     },
-    /** Saves all counts. Errors: as for `save`. */
+    /** Saves all counts and last uses. Errors: as for `save`. */
     async saveAll(database: UsageDatabase, nowMs: number): Promise<void> {
       while (isHalfway()) await saveBatch(database);
       await cut(database, nowMs, anySubject, true);
       while (isHalfway()) await saveBatch(database);
     },
-    /** Saves the counts of the wanted subjects, unless rows of an earlier cut still wait. Errors: as for `save`. */
+    /** Saves a batch of counts of the wanted subjects, unless rows of an earlier cut wait. Errors: as for `save`. */
     async saveOnly(database: UsageDatabase, nowMs: number, isWanted: IsWanted): Promise<void> {
       if (isHalfway()) return;
       await cut(database, nowMs, isWanted);
@@ -94,8 +95,8 @@ function cutter(counted: Tally, saved: Saved) {
     numbers.learn(database, counted.waiting().filter(isWanted), dayOf(nowMs));
 
   /**
-   * Cuts the counts of the wanted subjects and, if `withUses`, last uses. Errors: those of the database; no count
-   * is lost.
+   * Cuts the counts of the wanted subjects. Also cuts the last uses, if `withUses` is set or if they are due. Errors:
+   * those of the database; the counts then stay in memory.
    */
   async function cut(
     database: UsageDatabase,
@@ -129,8 +130,8 @@ function latestUses() {
     },
     size: () => latest.size,
     /**
-     * Takes the last uses if they are `wanted`, if they were not taken for a while, or if there are too many to keep in
-     * memory. Otherwise returns an empty list.
+     * Takes the last uses if they are `wanted`, if they were not taken for `usesEveryMs`, or if there are too many to
+     * keep in memory. Otherwise returns an empty list.
      */
     take(nowMs: number, wanted: boolean): UseRow[] {
       const isTooEarly = Math.abs(nowMs - takenMs) < usesEveryMs;

@@ -9,7 +9,7 @@ const numbers = fc.oneof(
 );
 const counts = fc.oneof(fc.integer({ min: -1, max: 1 }), fc.integer({ min: -3, max: 3 }), fc.nat(2 ** 40));
 
-test("sums are those of a Map, and the largest are the first of all that are positive in order", () => {
+test("the largest sums are the same as those that a Map gives, in the same order", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(numbers, counts), { maxLength: 400, size: "max" }),
@@ -42,7 +42,7 @@ test("sums that have fallen to 0 take no memory", () => {
   expect(largest(100).map(({ no }) => no)).toEqual(Array.from({ length: 20 }, (_, index) => 9_981 + index));
 });
 
-test("a number beyond 2^32 - 1, or one that does not fit into the memory, is not added", () => {
+test("a number is not added if it is beyond 2^32 - 1 or below 1, or if the table is full and may not grow", () => {
   const { add, bytes, largest } = sumsByNumber(128 * 12);
   expect([2 ** 32, 2 ** 32 + 7, 0, -1].map((no) => add(no, 1))).toEqual([false, false, false, false]);
   const added = Array.from({ length: 200 }, (_, index) => add(index + 1, 1));

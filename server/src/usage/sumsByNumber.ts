@@ -1,18 +1,19 @@
 import type { NumberedCount } from "./tops.ts";
 
 const smallest = 64;
-/** the share of the slots that may be used before the table doubles */
+/** the fraction of the slots that may be used before the table doubles */
 const mostUsed = 0.75;
 /** 2^32 divided by the golden ratio, so that consecutive numbers spread over the table */
 const spread = 0x9e3779b1;
 const largestNo = 2 ** 32 - 1;
 
 /**
- * Sums by number, in a hash table of 12 bytes per slot. A `Map` would take four times as much. The table takes at most
- * `mostBytes`, and while it doubles, half as much again.
+ * Adds up counts by the number of their subject, in a hash table of 12 bytes per slot. A `Map` would take four times as
+ * much memory. The table takes at most `mostBytes`. While the table is copied to one of twice its size, both take at
+ * most 1.5 times `mostBytes`.
  */
 export function sumsByNumber(mostBytes: number) {
-  let numbers = new Uint32Array(smallest); // 0: the slot is free, since no name has this number
+  let numbers = new Uint32Array(smallest); // 0: the slot is free; no name has the number 0
   let counts = new Float64Array(smallest); // 0 in each free slot
   let used = 0;
 
@@ -44,7 +45,10 @@ export function sumsByNumber(mostBytes: number) {
   }
 
   return {
-    /** Returns false, and adds nothing, if the number is not from 1 to 2^32 - 1, or if the full table may not grow. */
+    /**
+     * Adds a count to the sum of a number. Returns false, and adds nothing, if the number is not from 1 to 2^32 - 1, or
+     * if the table is full and may not grow.
+     */
     add(no: number, count: number): boolean {
       if (no < 1 || no > largestNo) return false;
       const slot = slotOf(numbers, no);
@@ -63,7 +67,7 @@ export function sumsByNumber(mostBytes: number) {
       let least = 1;
       counts.forEach((count, slot) => {
         if (count < least) return;
-        insert(top, { no: numbers[slot] ?? 0, count });
+        insertInOrder(top, { no: numbers[slot] ?? 0, count });
         if (top.length > limit) top.pop();
         if (top.length === limit) least = top.at(-1)?.count ?? 1;
       });
@@ -75,7 +79,7 @@ export function sumsByNumber(mostBytes: number) {
 /** the slot at which the search for a number begins */
 const homeOf = (numbers: Uint32Array, no: number) => (Math.imul(no, spread) >>> 8) & (numbers.length - 1);
 
-/** Returns the slot of a number, or the free slot where the search for it ends. */
+/** Returns the slot of a number. If the number has no slot, returns the free slot at which the search for it ends. */
 function slotOf(numbers: Uint32Array, no: number): number {
   const mask = numbers.length - 1;
   let slot = homeOf(numbers, no);
@@ -83,7 +87,10 @@ function slotOf(numbers: Uint32Array, no: number): number {
   return slot;
 }
 
-/** Frees a used slot. Moves later entries into it whose search would otherwise end at the free slot. */
+/**
+ * Frees a used slot. Every search ends at the first free slot, so entries behind it that a search would no longer reach
+ * are moved forward.
+ */
 function free(numbers: Uint32Array, counts: Float64Array, slot: number): void {
   const mask = numbers.length - 1;
   let hole = slot;
@@ -99,7 +106,7 @@ function free(numbers: Uint32Array, counts: Float64Array, slot: number): void {
   counts[hole] = 0;
 }
 
-function insert(top: NumberedCount[], one: NumberedCount): void {
+function insertInOrder(top: NumberedCount[], one: NumberedCount): void {
   const next = top.findIndex(({ no, count }) => count < one.count || (count === one.count && no > one.no));
   top.splice(next === -1 ? top.length : next, 0, one);
 }

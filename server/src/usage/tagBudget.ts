@@ -11,7 +11,7 @@ const perHour = {
 
 const otherTags = "other";
 
-/** `bounded` returns the tags under which an event is counted: those beyond the budget are replaced by `other`. */
+/** `bounded` returns the tags under which an event is counted: it replaces tags beyond the budget with `other`. */
 export type TagBudget = { bounded(keyId: string, atMs: number, tags: readonly string[]): string[] };
 
 /** Limits how many distinct tags of a workspace are counted in an hour. Further tags are counted as `other`. */
@@ -21,7 +21,8 @@ export function tagBudget(): TagBudget {
   let byKey = new Map<string, Set<string>>();
   let pairs = 0;
 
-  function has(ofKey: Set<string>, tag: string): boolean {
+  /** Returns whether a tag is within the budget, and adds it to the known tags if it is new. */
+  function admit(ofKey: Set<string>, tag: string): boolean {
     if (ofKey.has(tag)) return true;
     const isFull = ofKey.size >= perHour.ofKey || pairs >= perHour.pairs;
     if (isFull || (known.size >= perHour.ofWorkspace && !known.has(tag))) return false;
@@ -46,7 +47,7 @@ export function tagBudget(): TagBudget {
         byKey.set(keyId, ofKey);
       }
       const bounded = new Set<string>();
-      for (const tag of tags) bounded.add(has(ofKey, tag) ? tag : otherTags);
+      for (const tag of tags) bounded.add(admit(ofKey, tag) ? tag : otherTags);
       return [...bounded];
     },
   };

@@ -3,8 +3,9 @@ import { type CountedEvent, ownCopy } from "./lines.ts";
 import { type TagBudget, tagBudget } from "./tagBudget.ts";
 
 /**
- * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, it counts all
- * events with that outcome, whether they have tags or not.
+ * The count of a subject's events in one minute with one outcome and one tag. If `tag` is undefined, the cell counts
+ * all events with that outcome, whether they have tags or not. `minute` is in minutes since 1970, `outcome` an index of
+ * `outcomes`.
  */
 export type Cell = {
   minute: number;
@@ -19,13 +20,13 @@ export type Subject = {
   workspaceId: string;
   kind: number;
   name: string;
-  /** the number of its name in the database; 0 if it was not looked up yet */
+  /** the number under which the database stores its name; 0 if the number was not looked up yet */
   no: number;
-  /** the last day, in days since 1970, that the database has as a day on which this subject was used */
+  /** the last day on which the database marked this subject as used, in days since 1970 */
   day: number;
   cells: Cell[];
   tagged: Map<string, Cell> | undefined;
-  /** when it was last used; 0 if only settlements of holds were counted, which are not uses */
+  /** when it was last used; 0 if only settlements of holds were counted, because a settlement is not a use */
   lastMs: number;
   /** for a key: the identity and the api of its last event, which are probably those of its next event too */
   identity: Subject | undefined;
@@ -36,12 +37,16 @@ type Workspace = { own: Subject; subjects: Map<string, Subject>; tags: TagBudget
 
 const outcomeNumbers = new Map<string, number>(outcomes.map((name, index) => [name, index]));
 
-/** The maximum number of cells that wait to be stored. Beyond it, events that need a new cell are not counted. */
+/**
+ * The maximum number of cells that wait to be stored. When it is reached, events that need a new cell are not counted.
+ */
 const maxCells = 300_000;
-/** The maximum number of subjects that are remembered after their counts were taken. */
+/** If there are more subjects than this, all are forgotten once no subject has counts. */
 const maxSubjects = 250_000;
 
-/** The state of a tally. `dirty` lists the subjects that have counts. */
+/**
+ * `dirty` lists the subjects that have counts. `cells` and `subjects` are the numbers of cells and subjects in memory.
+ */
 type State = {
   workspaces: Map<string, Workspace>;
   dirty: Subject[];
@@ -86,8 +91,8 @@ export function tally() {
       }
     },
     /**
-     * Removes the wanted subjects from those that have counts, and returns them. The caller must take the counts of
-     * each with `takeCells` before the next `add`.
+     * Returns the wanted subjects among those that have counts. The caller must take the counts of each returned
+     * subject with `takeCells` before the next `add`.
      */
     take(isWanted: (subject: Subject) => boolean): Subject[] {
       const [taken, left]: [Subject[], Subject[]] = [[], []];
@@ -103,7 +108,7 @@ export function tally() {
   };
 }
 
-function make(state: State, workspaceId: string, kind: number, name: string): Subject {
+function newSubject(state: State, workspaceId: string, kind: number, name: string): Subject {
   state.subjects += 1;
   return {
     workspaceId,
@@ -123,7 +128,7 @@ function workspaceOf(state: State, id: string): Workspace {
   let found = state.workspaces.get(id);
   if (found === undefined) {
     const name = ownCopy(id);
-    const own = make(state, name, subjectKinds.workspace, name);
+    const own = newSubject(state, name, subjectKinds.workspace, name);
     found = { own, subjects: new Map(), tags: tagBudget() };
     state.workspaces.set(name, found);
   }
@@ -145,7 +150,7 @@ function subjectOf(
   if (likely?.name === id) return likely;
   let found = workspace.subjects.get(id);
   if (found === undefined) {
-    found = make(state, workspace.own.name, subjectKinds[kind], ownCopy(id));
+    found = newSubject(state, workspace.own.name, subjectKinds[kind], ownCopy(id));
     workspace.subjects.set(found.name, found);
   }
   return found;
@@ -157,7 +162,7 @@ type Addition = {
   minute: number;
   outcome: number;
   tags: readonly string[];
-  /** 0 for the settlement of a hold, since its verification was counted when it reserved the credits; otherwise 1 */
+  /** 1, or 0 for the settlement of a hold, because the verification was counted when it reserved the credits */
   count: number;
   credits: number;
 };
@@ -179,12 +184,12 @@ function countFor(state: State, subject: Subject, addition: Addition): void {
   add(plainCell(state, subject, minute, outcome), addition);
   for (const tag of tags) add(taggedCell(state, subject, minute, outcome, tag), addition);
   if (count === 0) return; // a settlement is not a use of the key
-  // An event more than a day before the last use means that the clock was wrong, and has been set back since.
+  // If the event is more than a day before the last use, the clock was wrong at the last use, and has been corrected.
   if (atMs > subject.lastMs || atMs < subject.lastMs - periodMs.day) subject.lastMs = atMs;
 }
 
-/** Registers a new cell. Returns `undefined` if there are too many cells; then the event is not counted. */
-function start(state: State, subject: Subject, cell: Cell): Cell | undefined {
+/** Registers a new cell. Returns `undefined` if there are too many cells; the caller must then not count the event. */
+function register(state: State, subject: Subject, cell: Cell): Cell | undefined {
   if (state.cells >= maxCells) {
     state.dropped += 1;
     return undefined;
@@ -196,7 +201,7 @@ function start(state: State, subject: Subject, cell: Cell): Cell | undefined {
 
 function plainCell(state: State, subject: Subject, minute: number, outcome: number): Cell | undefined {
   for (const cell of subject.cells) if (cell.minute === minute && cell.outcome === outcome) return cell;
-  const cell = start(state, subject, { minute, outcome, tag: undefined, count: 0, credits: 0 });
+  const cell = register(state, subject, { minute, outcome, tag: undefined, count: 0, credits: 0 });
   if (cell !== undefined) subject.cells.push(cell);
   return cell;
 }
@@ -211,7 +216,7 @@ function taggedCell(
   const name = `${minute}/${outcome}/${tag}`;
   const found = subject.tagged?.get(name);
   if (found !== undefined) return found;
-  const cell = start(state, subject, { minute, outcome, tag, count: 0, credits: 0 });
+  const cell = register(state, subject, { minute, outcome, tag, count: 0, credits: 0 });
   if (cell === undefined) return undefined;
   subject.tagged ??= new Map();
   subject.tagged.set(name, cell);

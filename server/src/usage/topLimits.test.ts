@@ -11,7 +11,7 @@ import type { TopQuery } from "./tops.ts";
 import { collectUsage } from "./usage.ts";
 
 const { hour } = periodMs;
-/** the end of the queries, at which an hour begins */
+/** the end of the queries: a full hour */
 const endMs = Date.UTC(2026, 0, 15, 12);
 const lastHour = endMs / hour - 1;
 const counted = outcomes.indexOf("VALID");
@@ -22,8 +22,8 @@ afterEach(async () => {
 });
 
 /**
- * A usage database with 100 verifications of `key_1` in each of 24 hours, and a clock by which reading an hour takes 10
- * ms. Other keys are only numbers, without a name.
+ * Opens a usage database with 100 verifications of `key_1` in each of 24 hours. Other keys are only numbers, without a
+ * name. Reading an hour moves `clock` on by 10 ms. `seen` counts what was read.
  */
 async function open() {
   const usage = await openUsageDatabase(databaseAt(":memory:"));
@@ -56,7 +56,7 @@ async function open() {
   return { sql: { ...usage, rows }, clock, seen, rowOf, store };
 }
 
-/** A query over this many hours, which ended `ago` hours before `endMs`. */
+/** A query over this many hours that ends `ago` hours before `endMs`. */
 const queryOf = (hours: number, ago = 0): TopQuery => ({
   workspaceId: "ws_1",
   of: "key",
@@ -69,7 +69,7 @@ const queryOf = (hours: number, ago = 0): TopQuery => ({
 const memory = { bytes: 2 ** 20, ms: 50 };
 
 describe("a query for the most active keys", () => {
-  test("ends if the thread forgets all sums between two orders, since its disk is full", async () => {
+  test("ends even if the thread forgets all sums between two orders, because its disk is full", async () => {
     const { sql, clock } = await open();
     const sums = topSums(() => clock.nowMs, memory);
     const asked: UsageOrder["kind"][] = [];
@@ -99,7 +99,7 @@ describe("a query for the most active keys", () => {
     await usage.close();
   });
 
-  test("gives way to other orders after a while, even if the hours that it reads have no counts of its outcome", async () => {
+  test("lets other orders run after a while, even if it reads hours without counts of its outcome", async () => {
     const { sql, clock, seen } = await open();
     const sums = topSums(() => clock.nowMs, memory);
     const query = { ...queryOf(24), outcome: "RATE_LIMITED" as const };
@@ -110,7 +110,7 @@ describe("a query for the most active keys", () => {
     expect(await findTop(sql, query, { sums, isRest: true })).toEqual([]);
   });
 
-  test("never has the counts of more than a minute in memory, even if an hour has many", async () => {
+  test("never reads the counts of more than one minute at once, even if an hour has many counts", async () => {
     const { sql, clock, seen, rowOf, store } = await open();
     const numbers = Array.from({ length: 40 }, (_, index) => 1_000 + index);
     for (let minute = 0; minute < 60; minute += 1) {
@@ -122,7 +122,7 @@ describe("a query for the most active keys", () => {
     expect(seen.mostRows).toBe(41);
   });
 
-  test("finds its sums in memory only as long as they fit, while stored counts are added to them", async () => {
+  test("finds its sums in memory while counts are added to them, but only as long as they fit", async () => {
     const { sql, clock, seen, rowOf, store } = await open();
     const sums = topSums(() => clock.nowMs, { bytes: 128 * 12, ms: 1_000 });
     const readFor = async (hours: number) => {
@@ -141,11 +141,11 @@ describe("a query for the most active keys", () => {
     await addKeys(1_000, 60); // both windows need 128 slots, so only one still fits
     expect(await readFor(3)).toEqual({ hours: 0, all: 0 });
     expect(await readFor(6)).toEqual({ hours: 6, all: 0 });
-    await addKeys(2_000, 60); // now not even one fits
+    await addKeys(2_000, 60); // now not even one window fits
     expect(await readFor(6)).toEqual({ hours: 0, all: 1 });
   });
 
-  test("keeps the sums of another query over as many hours that ended earlier or later", async () => {
+  test("keeps the sums of other queries over equally many hours that ended earlier or later", async () => {
     const { sql, clock, seen } = await open();
     const sums = topSums(() => clock.nowMs, { bytes: 2 ** 20, ms: 1_000 });
     const hoursReadFor = async (ago: number) => {
@@ -177,7 +177,7 @@ describe("a query for the most active keys", () => {
   });
 
   test.each(["before", "after"])(
-    "is right if a key's number that needs more than 32 bits was stored %s the sums were read",
+    "is right even if a count of a key whose number needs more than 32 bits was stored %s the sums were read",
     async (when) => {
       const { sql, clock, rowOf, store } = await open();
       const sums = topSums(() => clock.nowMs, memory);

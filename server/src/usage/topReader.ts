@@ -8,9 +8,9 @@ import type { IdentifierQuery, IdentifierTop, NumberedCount, Top, TopQuery } fro
 import { isMany } from "./upkeep.ts";
 
 /**
- * Finds the subjects or tags with the most events: keys and identities by `sums`, if these fit into memory, and all
- * others by adding up the stored counts. Returns `unfinished` if `sums` needs another call to read the rest. That call
- * must set `isRest`.
+ * Finds the subjects or tags with the most events. Finds keys and identities by `memory.sums`, if it is set and the
+ * sums fit into memory, and otherwise adds up the stored counts. Returns `unfinished` if `sums` has not read all hours
+ * yet: call it again with `isRest`.
  */
 export async function findTop(
   sql: UsageSql,
@@ -19,7 +19,7 @@ export async function findTop(
 ): Promise<Top | "unfinished"> {
   const workspaceNo = await numberOf(sql, query.workspaceId, "workspace", query.workspaceId);
   if (workspaceNo === undefined) return [];
-  // tags are counted for the workspace as subject
+  // the counts of tags are those of the workspace with a tag
   const kind = subjectKinds[query.of === "tag" ? "workspace" : query.of];
   const spans = await spansOf(sql, workspaceNo, kind, query);
   if (spans.length === 0) return [];
@@ -29,7 +29,7 @@ export async function findTop(
   return named(sql, kept === "too many" ? await readTop(sql, query, { workspaceNo, kind, spans }) : kept);
 }
 
-/** The hours from the first to the last of the spans. */
+/** Returns the hours from the first to the last hour of the spans. */
 function hoursOf(spans: readonly Span[]): Hours {
   return {
     first: Math.min(...spans.map(({ first, size }) => Math.floor(first / size))),
@@ -70,11 +70,11 @@ async function named(sql: UsageSql, rows: readonly NumberedCount[]): Promise<Top
   });
 }
 
-/** The maximum number of blocks that one query reads, so that it takes at most some tenths of a second. */
+/** The maximum number of blocks that a query reads. It then takes at most a few tenths of a second. */
 const maxBlocks = 400;
 const blocksPerQuery = 16;
 
-/** Finds the identifiers with the most rate limit decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
+/** Finds the identifiers with the most decisions, from stored events. Reads at most the latest `maxBlocks` blocks. */
 export async function findTopIdentifiers(sql: UsageSql, query: IdentifierQuery): Promise<IdentifierTop> {
   const { workspaceId, startMs, endMs } = query;
   const heads = await listHeads(sql, workspaceId, { startMs, endMs, limit: maxBlocks + 1 });

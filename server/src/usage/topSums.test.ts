@@ -10,14 +10,13 @@ import type { TopQuery } from "./tops.ts";
 import { keepWithin, moveOld } from "./upkeep.ts";
 
 const { hour, minute } = periodMs;
-/** in minutes */
-const day = 1_440;
+const dayMinutes = 1_440;
 const t0 = Date.UTC(2026, 0, 15, 12);
 const workspaceIds = ["ws_1", "ws_2"];
 const kinds = ["key", "identity"] as const;
 const subjects = 6;
 
-/** A usage database with names of keys and identities in two workspaces. */
+/** Opens a usage database with names of keys and identities in two workspaces. */
 async function open() {
   const usage = await openUsageDatabase(databaseAt(":memory:"));
   const names = workspaceIds.flatMap((workspaceId) => [
@@ -71,7 +70,7 @@ const asked = fc.record({
   endAgo: fc.constantFrom(0, 0, 0, 0, 2, 6),
   outcome: fc.constantFrom(undefined, undefined, undefined, outcomes[0]),
   limit: fc.constantFrom(1, 3, 100),
-  /** the maximum number of calls for a query; 2 may leave it unfinished, and the next steps meet a half-read window */
+  /** the maximum number of calls for a query; with 2, the query may stay unfinished and leave a window half-read */
   orders: fc.constantFrom(2, 1_000, 1_000),
 });
 const step = fc.oneof(
@@ -101,11 +100,11 @@ async function addCounts(
 
 describe("the most active subjects", () => {
   test.each([
-    ["that fit into memory", { bytes: 2 ** 20, ms: 1 }],
-    ["of which only one window fits into memory", { bytes: 64 * 12, ms: 1_000 }],
-    ["that do not fit into memory", { bytes: 1, ms: 3 }],
+    ["whose sums fit into memory", { bytes: 2 ** 20, ms: 1 }],
+    ["whose sums fit into memory for only one query", { bytes: 64 * 12, ms: 1_000 }],
+    ["whose sums do not fit into memory", { bytes: 1, ms: 3 }],
   ])(
-    "%s are the same by their sums as by all counts, whatever was stored and moved before",
+    "%s are the same as if all stored counts are added up, whatever was stored and moved before",
     async (_, most) => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 50, size: "max" }), async (steps) => {
@@ -123,7 +122,7 @@ describe("the most active subjects", () => {
     },
   );
 
-  test("of a window are read a part per order, and then found without reading counts until it was not used for an hour", async () => {
+  test("are read in several orders, and read again only if they were not queried for an hour", async () => {
     const { usage, numberOf } = await open();
     let nowMs = 0;
     let hoursRead = 0;
@@ -158,9 +157,9 @@ describe("the most active subjects", () => {
 
   test("do not include hours that were moved to days because of their age", async () => {
     const world = { ...(await open()), sums: topSums(() => 0), nowMs: t0 };
-    await addCounts(world, [one, { ...one, ago: 91 * day }]);
+    await addCounts(world, [one, { ...one, ago: 91 * dayMinutes }]);
     await moveOld(world.usage, t0, world.sums.forget);
-    const hours = (100 * day) / 60;
+    const hours = (100 * dayMinutes) / 60;
     const question: Question = {
       place: one.place,
       hours,
@@ -170,7 +169,7 @@ describe("the most active subjects", () => {
       orders: 1_000,
     };
     await compare(world, question);
-    await moveOld(world.usage, t0 + 2 * day * minute, world.sums.forget);
+    await moveOld(world.usage, t0 + 2 * dayMinutes * minute, world.sums.forget);
     await compare(world, question);
     await world.usage.close();
   });
@@ -185,7 +184,7 @@ type Question = Omit<Value<typeof asked>, "hours" | "endAgo" | "limit" | "orders
 };
 type World = Awaited<ReturnType<typeof open>> & { sums: TopSums; nowMs: number };
 
-/** A clock that also moves on by a millisecond whenever it is read. */
+/** Returns a clock that also moves on by a millisecond whenever it is read. */
 function ticking(nowMs: () => number): () => number {
   let ticks = 0;
   return () => {

@@ -6,30 +6,37 @@ import type { NumberedCount, TopQuery } from "./tops.ts";
 import type { Slice } from "./upkeep.ts";
 
 /**
- * `bytes`: the memory that all sums may take, which is enough for those of three million keys. `ms`: a call that has
- * taken this long reads no further hour, so that it hardly delays other work of the usage thread.
+ * `bytes`: the memory that all sums may take. 64 MiB are enough for the sums of three million keys. `ms`: a call of
+ * `find` that has taken this long reads no further hour, so that it hardly delays other work of the usage thread.
  */
 const limits = { bytes: 64 * 1024 * 1024, ms: 25 };
-/** The maximum number of windows. Each stored count is compared with all of them, which hardly takes time. */
+/** The maximum number of windows. Each stored count is compared with all windows, which is fast with this many. */
 const mostWindows = 32;
-/** The maximum length of a window. Counts by hour are kept for less time, but a wrong clock may have misdated some. */
+/**
+ * The maximum length of a window. Counts by hour are kept for fewer hours, so a query is longer only if the clock was
+ * wrong when some counts were recorded.
+ */
 const mostHours = 2_500;
 /**
- * Windows that were unused for this long are forgotten. A window that did not fit into memory is tried again after it.
+ * A window that was not used for this long is forgotten. A window that did not fit into memory is tried again after
+ * this time.
  */
 const keptMs = periodMs.hour;
 const minutesPerHour = 60;
 
-/** The hours from `first` to `last`, both included, as numbers since 1970. */
+/** The hours from `first` to `last`, both included, in hours since 1970. */
 export type Hours = { first: number; last: number };
 
 /**
- * A query over these hours. `isRest`: the previous call of `find` was about the same query and returned `unfinished`,
- * so this call must read the rest.
+ * A query over these hours. `isRest`: an earlier call of `find` for the same query has returned `unfinished`, so this
+ * call must read the rest.
  */
 type Question = { workspaceNo: number; query: TopQuery; hours: Hours; isRest: boolean };
 
-/** What a window has the sums of: which counts, and of how many hours. The same series have the same `name`. */
+/**
+ * Which counts a window adds up: those of a workspace, of a kind of subject and, if set, of an outcome. Windows that
+ * add up such counts over the same number of hours are of the same series, and have the same `name`.
+ */
 type TopSeries = ReturnType<typeof topSeriesOf>;
 
 /** The sum of each subject's counts from the hour `first` up to, but not including, the hour `end`. */
@@ -44,18 +51,18 @@ export type TopSums = ReturnType<typeof topSums>;
 
 /**
  * Keeps the sums of the queried time spans (windows) up to date, so that the most active subjects are found without
- * reading all counts again. When a window moves on, it only reads the hours that enter and leave the window. The caller
- * must pass all counts that are stored to `add` and all that are moved to `forget`. So no other process may store
- * counts in the database. `nowMs` is a clock that never goes back.
+ * reading all counts again. When a window moves on, only the hours that enter or leave the window are read. The caller
+ * must pass all rows that it stores to `add`, and all slices that it moves or deletes to `forget`. So no other process
+ * may write to the database. `nowMs` is a clock that never goes back.
  */
 export function topSums(nowMs: () => number, most = limits) {
   const { windows, use, keep, forgetUnused, clear } = windowCache(nowMs, most.bytes);
   return {
     /**
-     * Finds the largest sums over these hours. Returns `unfinished` if it takes more than one call to read what is
-     * missing. Each call reads at least an hour. Returns `too many` if there are too many hours, if the sums do not fit
-     * into memory, or if the part that was read before this rest has been forgotten. Errors: those of the database.
-     * After an error, call `clear`.
+     * Finds the largest sums over these hours. Returns `unfinished` if it takes more than one call to read the missing
+     * hours. Each call reads at least one of them. Returns `too many` if there are too many hours, if the sums do not
+     * fit into memory, or if `isRest` is set but what earlier calls read has been forgotten. Errors: those of the
+     * database. After an error, call `clear`.
      */
     async find(sql: UsageSql, question: Question) {
       const { query, hours } = question;
@@ -70,7 +77,7 @@ export function topSums(nowMs: () => number, most = limits) {
       }
       return window.sums.largest(query.limit);
     },
-    /** Adds rows that were added to the counts by minute. */
+    /** Adds rows to the windows that contain them. Call it with all rows that were added to the counts by minute. */
     add(rows: readonly CountRow[]): void {
       for (const window of windows) {
         const isAdded = (row: CountRow) => !contains(window, row) || window.sums.add(row[3], row[6]);
@@ -79,31 +86,31 @@ export function topSums(nowMs: () => number, most = limits) {
     },
     /** Forgets the windows that contain this slice of counts by hour, because it was moved to the counts by day. */
     forget({ table, workspaceNo, kind }: Slice, start: number): void {
-      if (table !== "usageHours") return; // sums include minutes and hours, so moves between these do not matter
+      if (table !== "usageHours") return; // a move from minutes to hours does not change a sum, which includes both
       for (const window of windows) {
         const isOfWindow = window.workspaceNo === workspaceNo && window.kind === kind;
         if (isOfWindow && window.first <= start && start < window.end) windows.delete(window);
       }
     },
-    /** Forgets the windows that were not used for an hour. Call it every now and then. */
+    /** Forgets the windows that were not used for an hour. Call it now and then. */
     forgetUnused,
-    /** Forgets everything, since the next database may be another one. */
+    /** Forgets everything. Call it after an error, because the next connection may be to another database. */
     clear,
   };
 }
 
-/** The windows (sums over a time span) that are kept in memory. Several of one series may end at different hours. */
+/** The windows that are kept in memory. Several windows of one series may end at different hours. */
 function windowCache(nowMs: () => number, mostBytes: number) {
   /** in the order of their last use */
   const windows = new Set<Window>();
-  /** by the name of a series that did not fit into memory: until when its queries add up the stored counts instead */
+  /** for each series that did not fit into memory, by name: until when its queries add up the stored counts instead */
   const tooLargeUntilMs = new Map<string, number>();
 
   /**
-   * Returns the window for a query: of those in memory that can move on to these hours, the one with the latest end, or
-   * else a new, empty one. Returns undefined if there are too many hours, or if the window would be new although one of
-   * the series did not fit into memory within the last hour, or although this is the rest of a query. If each rest
-   * could start with a new window, a query might never finish.
+   * Returns the window for a query: the latest window of its series that can move on to these hours or, if there is no
+   * such window, a new, empty window. Returns undefined if there are too many hours. Also returns undefined instead of
+   * a new window in two cases: within an hour after a window of the series did not fit into memory, and if `isRest` is
+   * set. If the rest of a query could start with a new window, the query might never finish.
    */
   function use(question: Question): Window | undefined {
     const { hours, isRest } = question;
@@ -120,8 +127,8 @@ function windowCache(nowMs: () => number, mostBytes: number) {
   }
 
   /**
-   * Keeps a window whose sums have changed, and evicts others for it. Drops it if it does not fit into memory. Returns
-   * whether it was kept.
+   * Call it when the sums of a window have changed. Forgets the window if it does not fit into memory (`fits`), and
+   * evicts windows until the memory suffices. Returns whether this window is still in memory.
    */
   function keep(window: Window, fits: boolean): boolean {
     if (!fits) dropTooLarge(window);
@@ -166,14 +173,14 @@ function topSeriesOf({ workspaceNo, query }: Question) {
   return { name: `${workspaceNo}/${kind}/${outcome}/${length}`, workspaceNo, kind, outcome };
 }
 
-/** Returns a new window. No hour of it has been read yet. */
+/** Returns a new window, of which no hour has been read yet. */
 function emptyWindow(series: TopSeries, { first }: Hours, mostBytes: number): Window {
   return { ...series, first, end: first, sums: sumsByNumber(mostBytes), usedAtMs: 0 };
 }
 
 const isTooLong = ({ first, last }: Hours) => last - first >= mostHours;
 
-/** Whether a window includes the first of these hours, and no hour after the last. */
+/** Whether a window includes the first of these hours, and no hour after the last of them. */
 function canMoveOn(window: Window, { first, last }: Hours): boolean {
   return window.first <= first && first < window.end && window.end <= last + 1;
 }
@@ -185,7 +192,10 @@ function contains(window: Window, [workspaceNo, kind, minute, , tagNo, outcome]:
   return window.first <= hour && hour < window.end;
 }
 
-/** Subtracts the first hour that is no longer wanted, or adds the next one. Returns false if the sums do not fit. */
+/**
+ * Subtracts the window's first hour, if it is before these hours. Otherwise adds the hour after the window's last.
+ * Returns false if the sums do not fit into memory.
+ */
 async function moveOn(sql: UsageSql, window: Window, hours: Hours): Promise<boolean> {
   const { sums } = window;
   const leaves = window.first < hours.first;
@@ -197,7 +207,7 @@ async function moveOn(sql: UsageSql, window: Window, hours: Hours): Promise<bool
   return true;
 }
 
-/** Yields the counts of an hour. Reads its minutes one by one, since together they may have millions of rows. */
+/** Yields the counts of an hour. Reads its minutes one by one, because together they may have millions of rows. */
 async function* readHour(
   sql: UsageSql,
   window: Window,

@@ -3,7 +3,7 @@ import type { Period, SubjectKind, UsageOutcome } from "../domain/usage.ts";
 export type TopQuery = {
   workspaceId: string;
   of: SubjectKind;
-  /** the start and end are rounded to whole periods */
+  /** `startMs` is rounded down and `endMs` up to whole periods */
   period: Period;
   startMs: number;
   endMs: number;

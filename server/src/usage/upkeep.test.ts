@@ -44,21 +44,21 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     closing.push(async () => engine.drop?.(url), records.close, usage.close);
     return { usage, path: `${url.replace("file:", "")}-usage` };
   }
-  const bytesOf = async ({ rows }: UsageDatabase) => {
+  const blocksIn = async ({ rows }: UsageDatabase) => {
     const found = await rows<{ workspaceId: string; share: number; n: number }>(
       `select "workspaceId", "share", count(*) as "n" from "usageBlocks" group by 1, 2 order by 1, 2`,
     );
     return found.map(({ workspaceId, share, n }) => `${workspaceId} ${share} ${n}`);
   };
 
-  test("a flood in one workspace, or of unknown keys, evicts no other events", async () => {
+  test("a flood of unknown keys in one workspace evicts no other events", async () => {
     const { usage } = await open();
     await insertBlocks(usage, blocks("ws_quiet", shares.known, 0, 20), newId);
     await insertBlocks(usage, blocks("ws_flood", shares.known, 1_000, 20), newId);
     await insertBlocks(usage, blocks("ws_flood", shares.unknown, 2_000, 500), newId);
     for (let round = 0; round < 5; round += 1) await keepWithin(usage, 8 * mebibyte);
     expect(await usage.usedBytes()).toBeLessThanOrEqual(8 * mebibyte);
-    const [flood, unknown, quiet] = await bytesOf(usage);
+    const [flood, unknown, quiet] = await blocksIn(usage);
     expect([flood, quiet]).toEqual(["ws_flood 0 20", "ws_quiet 0 20"]);
     const kept = Number(unknown?.split(" ")[2]);
     expect(kept).toBeGreaterThan(50);
@@ -66,7 +66,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     expect(await findCompleteSince(usage, "ws_flood")).toBe(2_500 - kept);
   });
 
-  test("events are evicted before any counts are", async () => {
+  test("counts are kept as long as it is enough to evict events", async () => {
     const { usage } = await open();
     await insertBlocks(usage, blocks("ws_1", shares.known, 0, 400), newId);
     await addMinutes(usage, [[1, 4, 1, 2, 0, 0, 1, 0]]);
@@ -89,7 +89,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
     ]);
   });
 
-  test("a count moves from minutes to hours to days as it gets older, and queries always see it exactly once", async () => {
+  test("an old count moves from minutes to hours to days, and queries always include it exactly once", async () => {
     const { usage } = await open();
     const kind = { workspace: 0, key: 4 } as const;
     const names = [
@@ -137,7 +137,7 @@ describe.each(engines.filter(({ name }) => name !== "sqlite in memory"))("on $na
   });
 });
 
-test("the space of rows that are deleted from the usage file is returned to the disk", async () => {
+test("the usage file gets smaller after its rows are deleted", async () => {
   const path = join(newFolder(), "latchkey.db");
   const usage = await openUsageDatabase(databaseAt(`file:${path}`));
   const size = async () => {

@@ -7,8 +7,8 @@ import { addUp, type CountTable, countColumns } from "./countStore.ts";
 const { minute, hour, day } = periodMs;
 
 /**
- * How long counts stay in each table before they are added up in the next one. For keys and identities, counts by
- * minute stay for a shorter time, because there can be very many of them.
+ * How long counts stay in each table before they move to the table with the next longer period. Counts by minute of
+ * keys and identities (`many`) stay for a shorter time, because there can be very many of them.
  */
 const keptMs = {
   minutes: { few: day, many: 3 * hour },
@@ -21,8 +21,8 @@ export const isMany = (kind: number) => kind === subjectKinds.identity || kind =
 const countedKinds = [0, 1, 2, 3, 4] as const;
 
 /**
- * The counts of one workspace, one kind of subject and one minute, hour or day. `into` is the table with the next
- * longer period, and `per` says how many periods of `table` make up one there.
+ * The counts in `table` of one workspace and one kind of subject, in one minute, hour or day. `into` is the table with
+ * the next longer period. `per` says how many periods of `table` make up one period of `into`.
  */
 export type Slice = {
   table: CountTable;
@@ -43,22 +43,19 @@ function keptOf(table: CountTable, kind: number): number {
   return table === "usageHours" ? keptMs.hours : keptMs.days;
 }
 
-/**
- * The maximum number of slices that one call moves. It is small enough that other work of the usage thread is
- * not delayed.
- */
+/** The maximum number of slices that one call moves. More would delay other work of the usage thread. */
 const slicesPerCall = 20;
 
 /** Called for each slice that was moved to another table or deleted, with its `start`. */
 type Moved = (slice: Slice, start: number) => void;
 
-const nobody: Moved = () => undefined;
+const ignore: Moved = () => undefined;
 
 /**
- * Moves old counts from minutes to hours and from hours to days, and deletes old counts by day. Calls `moved` for each
- * slice of counts that it moves or deletes.
+ * Moves old counts from minutes to hours and from hours to days, and deletes old counts by day and unused names. Calls
+ * `moved` for each slice of counts that it moves or deletes.
  */
-export async function moveOld(database: UsageDatabase, nowMs: number, moved = nobody): Promise<void> {
+export async function moveOld(database: UsageDatabase, nowMs: number, moved = ignore): Promise<void> {
   let count = 0;
   for (const level of levels) {
     for await (const { start, ...slice } of oldest(database, level)) {
@@ -117,7 +114,7 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
     if (into !== undefined) {
       const columns = countColumns.map((name) => `"${name}"`);
       const values = columns.map((name) => (name === `"start"` ? `"start" / ${per}` : name));
-      // Counts by day have no tags. They are kept for three years, and their tags' names would have to be kept as long.
+      // Counts by day have no tags: they are kept for three years, and the names of tags would have to be kept as long.
       const wanted = into === "usageDays" ? `and "tagNo" = 0` : "";
       const places = `insert into "${into}" (${columns.join(", ")}) select ${values.join(", ")}`;
       await tx.rows(
@@ -133,8 +130,8 @@ async function move(database: UsageDatabase, slice: Slice, start: number): Promi
 }
 
 /**
- * Deletes names that no count refers to any more. Tags are needed as long
- * as counts by hour are kept, all other names as long as counts by day.
+ * Deletes names that no count refers to any more. Names of tags are needed as long as counts by hour are kept. All
+ * other names are needed as long as counts by day are kept.
  */
 async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
   const unused = `delete from "usageNames" where "kind" between $1 and $2 and "day" < $3`;
@@ -144,33 +141,33 @@ async function deleteUnusedNames(sql: UsageSql, nowMs: number): Promise<void> {
 }
 
 /**
- * Shares of the space that usage may take. Eviction starts if usage takes more than `full`, and stops when it takes at
+ * Fractions of the space that usage may take. If usage takes more than `full`, events are evicted until it takes at
  * most `left`.
  */
-const parts = { full: 0.95, left: 0.9 } as const;
+const fractions = { full: 0.95, left: 0.9 } as const;
 
 /**
  * Keeps usage within `maxBytes`, and returns free space to the file system. First evicts the oldest events of each
- * share that takes more than its fair part. If that is not enough, moves the oldest counts to tables with longer
- * periods, and deletes the oldest counts by day. Calls `moved` for each slice of counts that it moves or deletes.
- * Returns the number of evicted events.
+ * workspace's share (see `blocks.ts`) that takes more space than is fair. If that is not enough, moves the oldest
+ * counts to tables with longer periods, and deletes the oldest counts by day. Calls `moved` for each slice of counts
+ * that it moves or deletes. Returns the number of evicted events.
  */
-export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = nobody): Promise<number> {
+export async function keepWithin(database: UsageDatabase, maxBytes: number, moved = ignore): Promise<number> {
   const used = await database.usedBytes();
   let deleted = 0;
-  if (used > maxBytes * parts.full) {
-    const freed = await evictEvents(database, used - maxBytes * parts.left);
+  if (used > maxBytes * fractions.full) {
+    const freed = await evictEvents(database, used - maxBytes * fractions.left);
     deleted = freed.events;
-    if (freed.bytes < used - maxBytes * parts.full)
-      await reduceCounts(database, maxBytes * parts.full, moved);
+    if (freed.bytes < used - maxBytes * fractions.full)
+      await reduceCounts(database, maxBytes * fractions.full, moved);
   }
   await database.giveBack();
   return deleted;
 }
 
 /**
- * Merges the oldest counts into those of longer periods, even if they are not old enough for `moveOld`, until the usage
- * database takes at most `targetBytes`. One call merges at most `slicesPerCall` slices of a table.
+ * Moves the oldest counts to tables with longer periods, even if they are not old enough for `moveOld`, until usage
+ * takes at most `targetBytes`. One call moves at most `slicesPerCall` slices of each table.
  */
 async function reduceCounts(database: UsageDatabase, targetBytes: number, moved: Moved): Promise<void> {
   for (const level of levels) {
@@ -187,7 +184,10 @@ async function reduceCounts(database: UsageDatabase, targetBytes: number, moved:
 
 type ShareRow = { workspaceId: string; share: number; bytes: number };
 
-/** Evicts the oldest events of each share (see `blocks.ts`) that takes more than its fair part of the space. */
+/**
+ * Evicts the oldest events of each share (see `blocks.ts`) that takes more space than is fair. `excess` is how many
+ * bytes to free. Returns how many bytes and events were evicted.
+ */
 async function evictEvents(
   database: UsageDatabase,
   excess: number,
@@ -210,6 +210,7 @@ async function evictEvents(
   return freed;
 }
 
+/** The maximum number of blocks that one call evicts from a share. */
 const blocksPerShare = 500;
 
 async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, excess: number) {
@@ -235,7 +236,7 @@ async function evictOldest(sql: UsageSql, { workspaceId, share }: ShareRow, exce
   return freed;
 }
 
-/** Deletes each block, in all workspaces, that has no event of `sinceMs` or later. */
+/** Deletes the blocks, in all workspaces, that have no event at `sinceMs` or later. */
 export async function deleteOldEvents(sql: UsageSql, sinceMs: number): Promise<void> {
   const deleted = await sql.rows<{ workspaceId: string; endMs: number }>(
     `delete from "usageBlocks" where "endMs" < $1 returning "workspaceId", "endMs"`,

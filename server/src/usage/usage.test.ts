@@ -19,7 +19,7 @@ const event: UsageEvent = {
   tags: [],
 };
 
-/** A usage thread that only records its orders, and fails while `failing` returns true. */
+/** A usage thread that only remembers its `add` orders, and fails while `failing` returns true. */
 function thread(failing = () => false): UsageThread & { added: (UsageOrder & { kind: "add" })[] } {
   const added: (UsageOrder & { kind: "add" })[] = [];
   return {
@@ -60,7 +60,7 @@ const cellsOf = (counted: ReturnType<typeof tally>) =>
     .take(() => true)
     .flatMap((subject) => takeCells(subject).map((cell) => ({ name: subject.name, ...cell })));
 
-test("equal verifications within a minute are one count for each subject", () => {
+test("equal verifications within a minute are added up in one count for each subject", () => {
   const counted = tally();
   for (let call = 0; call < 1_000; call += 1) counted.add(event);
   counted.add({ ...event, atMs: event.atMs + 60_000 });
@@ -77,13 +77,13 @@ test("equal verifications within a minute are one count for each subject", () =>
 test("the counts that wait to be stored are bounded, and counts beyond the bound are reported as dropped", () => {
   const counted = tally();
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key_${call}` });
-  expect(counted.size()).toBe(200_000 + 3); // one cell for each key, and one each for workspace, identity and api
+  expect(counted.size()).toBe(200_000 + 3); // of the keys, and of workspace, identity and api
   for (let call = 0; call < 200_000; call += 1) counted.add({ ...event, keyId: `key2_${call}` });
   expect(counted.size()).toBe(300_000);
   expect(counted.dropped()).toBe(100_003);
 });
 
-test("tags beyond the maximum of a key or of the workspace are counted as `other`", () => {
+test("tags beyond the maximum of a workspace are counted as `other`", () => {
   const counted = tally();
   for (let key = 0; key < 2_000; key += 1) {
     const tags = Array.from({ length: 20 }, (_, index) => `${key} ${index}`.padEnd(512, "x"));
@@ -110,7 +110,7 @@ test("an event reaches the thread unchanged, whatever characters its texts have"
   expect(eventsOf(to)).toEqual(events.map((one, order) => ({ ...one, order })));
 });
 
-test("an event that is like an earlier one reaches the thread with its own time, request and line", async () => {
+test("an event that is like an earlier event reaches the thread with its own time, request id and line", async () => {
   const differences: Partial<UsageEvent>[] = [
     {},
     { outcome: "USAGE_EXCEEDED" },
@@ -150,7 +150,7 @@ test("an event that is like an earlier one reaches the thread with its own time,
   expect(to.added[0]?.text.split("\n@").length).toBeGreaterThan(10);
 });
 
-test("with very many keys, lines refer to the events of only a thousand of them", async () => {
+test("with very many keys, lines refer to earlier events of only a thousand keys", async () => {
   const to = thread();
   const usage = collect(to);
   const keys = Array.from({ length: 1_500 }, (_, index) => `key_${index}`);
@@ -211,7 +211,7 @@ test("a key that was counted once does not keep the whole text of its order in m
   expect(counted.size()).toBe(3 * 350 + 1);
 });
 
-test("if the thread fails, the events of that order are counted as lost, and later events are sent again", async () => {
+test("if the thread fails, the order's events are reported as dropped, and later events are sent", async () => {
   let failing = true;
   const to = thread(() => failing);
   const usage = collect(to);
@@ -241,7 +241,7 @@ test("the text that waits for the thread is bounded, and events beyond the bound
   expect(passed).toBeGreaterThan(1_000);
 });
 
-test("tags of a workspace beyond a megabyte are reported as dropped, but its events and the tags of other workspaces are kept", async () => {
+test("tags of a workspace beyond a megabyte are dropped, but no events and no tags of other workspaces", async () => {
   const to = thread();
   const usage = collect(to);
   const tags = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(512, "x"));

@@ -13,14 +13,15 @@ import { recorder } from "./recorder.ts";
 import type { UsageThread } from "./thread.ts";
 import type { IdentifierQuery, IdentifierTop, Top, TopQuery } from "./tops.ts";
 
-/** Counts verifications and rate limit decisions. Recording never waits and never fails. */
+/** Records verifications, rate limit decisions and settlements, and reads what was recorded. */
 export type Usage = {
+  /** Records an event in memory. Never waits and never throws, but drops the event if too many wait for the thread. */
   record(event: UsageEvent): void;
   /** Records that a request with this root key was accepted. */
   touch(workspaceId: string, rootKeyId: string, atMs: number): void;
   /**
-   * Returns counts, ordered by time. They include everything that this process recorded before the call, except that
-   * the last 10 seconds may be missing while very many counts wait to be stored.
+   * Returns counts, ordered by time. The counts include everything that this process recorded before the call. Only
+   * while very many counts wait to be stored, the last 10 seconds may be missing.
    */
   query(query: UsageQuery): Promise<UsageRow[]>;
   /** Returns events, newest first, including everything that this process recorded before the call. */
@@ -37,8 +38,8 @@ export type Usage = {
   /** Returns keys in the order of their last use. Omits keys that were never verified. */
   usedKeys(query: UsedKeysQuery): Promise<LastUsed[]>;
   /**
-   * Returns how many events, counts and tags were lost since the start, and how many stored events were evicted to
-   * free space.
+   * Returns how many events, counts and tags were lost since the process started, and how many stored events were
+   * evicted to free space.
    */
   dropped(): Dropped;
   close(): Promise<void>;
@@ -50,20 +51,17 @@ type Options = {
   thread: UsageThread;
   nowMs(): number;
   /**
-   * returns the current time by which rows are judged old enough to delete; undefined while the clock is not trusted,
-   * so that nothing is deleted
+   * returns the time from which the age of stored rows is computed; undefined while the clock may be wrong: then no row
+   * is moved or deleted because of its age
    */
   oldTime(): number | undefined;
-  /**
-   * the interval in milliseconds at which events are sent to the thread; a flush is skipped while the last one
-   * is running
-   */
+  /** how often events are sent to the thread, in milliseconds; a flush is skipped while the previous flush runs */
   flushMs: number;
 };
 
 /**
- * While nothing is recorded, only every 120th flush sends an order, so that the thread still deletes old rows and
- * checks its space.
+ * The thread deletes old rows and checks its disk space only when it gets an order. So while there is nothing to store,
+ * every 120th flush still sends an order.
  */
 const flushesPerUpkeep = 120;
 
@@ -75,8 +73,8 @@ export function collectUsage(options: Options): Usage {
   let flushing: Promise<void> = Promise.resolve();
 
   /**
-   * Sends last uses of root keys. If they cannot be stored, they are lost, which is acceptable because the next use of
-   * a root key replaces its last use.
+   * Sends the last uses of root keys. If they cannot be stored, they are lost. That is acceptable, because each root
+   * key's next use replaces its last use anyway.
    */
   async function flushUses(): Promise<void> {
     const taken = uses.take();
@@ -94,7 +92,7 @@ export function collectUsage(options: Options): Usage {
     return thread.ask<K>(order);
   }
 
-  /** Resolves when all `top` queries have ended. They run one at a time, since each may fill the thread's memory. */
+  /** Resolves when all `top` queries have ended. These queries run one at a time, because each may fill the memory. */
   let tops: Promise<unknown> = Promise.resolve();
 
   async function askUntilFinished(query: TopQuery): Promise<Top> {
@@ -135,7 +133,7 @@ export function collectUsage(options: Options): Usage {
 function eventSender({ thread, nowMs, oldTime }: Options) {
   const { record, take, lose, lost, lostTags } = recorder();
   let droppedByThread: Omit<Dropped, "tags"> = { events: 0, counts: 0, evicted: 0 };
-  /** whether the thread has unsaved data; it saves only when it gets an order, so orders must then follow */
+  /** whether the thread has data to store; it stores only when it gets an order, so more orders must then follow */
   let isThreadWaiting = false;
   let idleFlushes = 0;
   return {
@@ -180,16 +178,15 @@ function latestUses() {
 }
 
 /**
- * Runs `work` once per interval, and skips an interval if the
- * previous run has not ended. Returns a function that stops the interval.
+ * Runs `work` every `ms` milliseconds, unless the previous run has not ended. Returns a function that stops the timer.
  */
 function every(ms: number, work: () => Promise<void>): () => void {
-  let underWay = false;
+  let isRunning = false;
   const timer = setInterval(() => {
-    if (underWay) return;
-    underWay = true;
+    if (isRunning) return;
+    isRunning = true;
     void work().finally(() => {
-      underWay = false;
+      isRunning = false;
     });
   }, ms);
   timer.unref();

@@ -1,14 +1,14 @@
 import type { UsageDatabase, UsageSql } from "../storage/engines/usage.ts";
 import { type BlockHead, insertBlocks, type Lines, markStart, noteGaps, shares } from "./blocks.ts";
 
-/** A block gets about this many characters of text. Smaller blocks compress badly, larger ones are slow to search. */
+/** A block gets about this many characters. Smaller blocks compress badly, and larger blocks are slow to search. */
 export const fullChars = 64 * 1024;
-/** The maximum amount of text that waits to be stored. Beyond it, the oldest events are dropped. */
+/** If more characters than this wait to be stored, the oldest events are dropped. */
 const maxWaitingChars = 16 * 1024 * 1024;
 
 /** Keeps events as lines until they are stored in blocks. */
 export function waitingEvents(newId: () => string) {
-  const losses = lossBook();
+  const losses = lossRecord();
   const queue = lineQueue(losses.drop);
   let isMarked = false;
 
@@ -19,7 +19,7 @@ export function waitingEvents(newId: () => string) {
     return insertBlocks(sql, all, newId);
   }
 
-  /** Puts events that could not be stored back into the queue or, if `isHopeless`, drops them. */
+  /** Puts events that could not be stored back into the queue. If `isHopeless`, drops them instead. */
   function keep(taken: readonly Lines[], isHopeless: boolean): void {
     if (isHopeless) taken.forEach(losses.drop);
     else queue.putBack(taken);
@@ -31,8 +31,9 @@ export function waitingEvents(newId: () => string) {
     dropped: losses.dropped,
     isWaiting: () => queue.size() > 0 || losses.gaps.size > 0,
     /**
-     * Stores all waiting events, and returns the blocks. Errors: those of the database. The events then wait for the
-     * next call. If the database has rejected one of them, all are dropped, since a retry would fail again.
+     * Stores all waiting events, and returns the new blocks. Errors: those of the database. After an error, the events
+     * wait for the next call. But if the database has rejected a row, all are dropped, because a retry would fail
+     * again.
      */
     async store(database: UsageDatabase): Promise<{ lines: Lines; head: BlockHead }[]> {
       const taken = queue.take();
@@ -50,7 +51,7 @@ export function waitingEvents(newId: () => string) {
   };
 }
 
-/** A queue of events that drops the oldest ones when it has too much text. */
+/** A queue of events that drops its oldest events when it has too much text. */
 function lineQueue(onDrop: (lines: Lines) => void) {
   let waiting: Lines[] = [];
   let chars = 0;
@@ -99,10 +100,10 @@ function lineQueue(onDrop: (lines: Lines) => void) {
 }
 
 /**
- * Counts events that were lost. `gaps` has, for each workspace that lost events, the time from which its events are
- * complete. An entry is removed once it is stored.
+ * Counts events that were lost. For each workspace that has lost events, `gaps` has the time from which its events are
+ * complete, until that time is stored.
  */
-function lossBook() {
+function lossRecord() {
   const gaps = new Map<string, number>();
   let dropped = 0;
 

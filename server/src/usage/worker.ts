@@ -21,13 +21,18 @@ import { deleteOldEvents, keepWithin, moveOld } from "./upkeep.ts";
 import { waitingEvents } from "./waitingEvents.ts";
 
 /**
- * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside it if it is SQLite. `eventsKeptMs`
- * says how long events are kept: 0 for not at all, undefined for as long as there is space.
+ * Where and how usage is stored: in `database` if it is PostgreSQL, in a file beside `database` if it is SQLite.
+ * `maxBytes` is the disk space that usage may take. `eventsKeptMs` says how long events are kept: 0 for not at all,
+ * undefined for as long as there is space.
  */
 export type UsagePlace = { database: DatabaseAddress; maxBytes: number; eventsKeptMs: number | undefined };
 
-/** Counts are saved with every 14th `add` order. These come twice a second, so counts are on disk within 10 seconds. */
+/**
+ * Counts are saved with every 14th `add` order. While there is something to store, an `add` order comes twice a
+ * second, so counts are usually saved within 10 seconds.
+ */
 const ordersPerSave = 14;
+/** Old rows are moved and deleted, and the disk space is checked, with every 20th `add` order. */
 const ordersPerUpkeep = 20;
 /** Before a query about counts, all counts in memory are saved, unless there are more than this. */
 const fewCounts = 20_000;
@@ -58,17 +63,22 @@ followOrders<UsagePlace, UsageOrder>(async (order, place) => {
 });
 
 /**
- * Opens the database. The first time, adds the counts that a killed server left in `usagePending`. When the database is
- * opened again, the counts there are this thread's own, and they are still in memory.
+ * Opens the database. The first time, adds the counts that a killed server left in `usagePending` to the count tables.
+ * Later, that table only has copies of counts that this thread still has in memory.
  */
 async function openDatabase({ database: address }: UsagePlace): Promise<UsageDatabase> {
   const opened = await openUsageDatabase(address);
-  if (opened.isOwn && !isPendingAdded) await addPending(opened);
+  try {
+    if (opened.isOwn && !isPendingAdded) await addPending(opened);
+  } catch (error) {
+    await opened.close(); // the next order opens another connection
+    throw error;
+  }
   isPendingAdded = true;
   return opened;
 }
 
-/** Drops the connection. Does not wait for its end: closing a hung connection may never finish. */
+/** Drops the connection. Does not wait until it is closed, because closing a hung connection may never finish. */
 function disconnect(): void {
   const failed = database;
   database = undefined;
@@ -117,21 +127,24 @@ async function saveIfPossible(save: () => Promise<void>): Promise<void> {
 
 type CountsOrder = UsageOrderOf<"query" | "top" | "usedKeys" | "lastUses">;
 
-/** Saves counts before a query: all that are in memory or, if there are many, only those that a `query` order reads. */
+/**
+ * Saves the counts in memory before a query. If there are many, saves only those that a `query` order reads, and none
+ * for other orders.
+ */
 async function saveFor(usage: UsageDatabase, order: CountsOrder): Promise<void> {
   if (counts.size() <= fewCounts) await counts.saveAll(usage, nowMs);
   else if (order.kind === "query") await counts.saveOnly(usage, nowMs, (one) => isAbout(order.query, one));
 }
 
-/** Whether a query may read the counts of this subject. A query about a workspace may read those of its apis. */
+/** Whether a query may read the counts of this subject. A query about a workspace may read the counts of its apis. */
 function isAbout({ workspaceId, subject }: UsageQuery, { workspaceId: ownId, kind, name }: Subject): boolean {
   if (workspaceId !== ownId) return false;
   return name === subject.id || kind === subjectKinds.workspace || kind === subjectKinds.api;
 }
 
 /**
- * Sorts the rows by key, so that nodes that store last uses of the same keys lock their rows in the same order and
- * never deadlock.
+ * Returns last uses as rows, sorted by key. Nodes that store last uses of the same keys then lock the rows in the same
+ * order, and never deadlock.
  */
 function usesOf(uses: readonly LastUse[]): UseRow[] {
   const rows = uses.map(({ workspaceId, keyId, atMs }): UseRow => [workspaceId, keyId, atMs]);
@@ -173,8 +186,8 @@ async function store(usage: UsageDatabase): Promise<void> {
 }
 
 /**
- * Moves and deletes old rows, and keeps usage within its space. If `oldTimeMs` is undefined, no row is moved or deleted
- * because of its age.
+ * Moves and deletes old rows, and keeps usage within `maxBytes`. If `oldTimeMs` is undefined, no row is moved or
+ * deleted because of its age.
  */
 async function maintain(
   usage: UsageDatabase,

@@ -131,7 +131,7 @@ async function switchOver(traffic: Traffic, nodes: Node[], from: Place, to: Plac
   for (const node of nodes) node.signal("SIGINT");
   await Promise.all(nodes.map((node) => node.ended));
   const counters = await runProgram(copyWords(to, "--only-counters"), { env: env(from) });
-  expect(counters.stdout).toMatch(/^counters: [1-9]\d* \(those of windows over a minute\)\n$/);
+  expect(counters.stdout).toMatch(/^counters: [1-9]\d* \(only of windows longer than a minute\)\n$/);
   const started = [await startOn(to)];
   if (to.databaseUrl.startsWith("postgres")) started.push(await startOn(to));
   traffic.moveTo(started);

@@ -12,12 +12,12 @@ export type Row = readonly UsageValue[];
 export type Columns = Readonly<Record<string, ColumnType>>;
 
 /**
- * A connection that reads and writes whole tables, including those of usage. Its statements have no time limit.
- * Opening it does not create or migrate the database, except for the usage file of SQLite.
+ * A connection that reads and writes whole tables, including those of usage. A statement may take up to a day. Opening
+ * the connection does not create or migrate the database, except for the usage file of SQLite.
  */
 export type BulkDatabase = UsageSql & {
   engine: Engine["name"];
-  /** Lists the names of all tables, including tables that are not Latchkey's. */
+  /** Lists the names of all tables, including the tables of other programs. */
   tables(): Promise<string[]>;
   columnsOf(table: string): Promise<Columns>;
   /** Runs `work` in one transaction, in which all reads see the database at the same moment. */
@@ -27,13 +27,13 @@ export type BulkDatabase = UsageSql & {
   /** Reads all rows of a table, in batches. Call it only within `snapshot`. */
   read(table: string, columns: Columns): AsyncGenerator<Row[]>;
   /**
-   * Closes the connection. On SQLite, first moves everything
-   * committed from the write-ahead logs to the database files.
+   * Closes the connection. On SQLite, first moves all commits from the write-ahead logs into the database files.
    */
   close(): Promise<void>;
 };
 
-const anyTimeMs = 24 * 60 * 60 * 1000;
+/** The time limit of a statement on PostgreSQL: far more than any statement needs. */
+const longMs = 24 * 60 * 60 * 1000;
 /** The number of rows in a batch. A row may have 64 KB of metadata, so a batch has at most 16 MB. */
 const rowsPerBatch = 250;
 /** The number of rows in a batch if a row may have 2 MB: usage blocks, and the responses kept for Idempotency-Keys. */
@@ -43,14 +43,14 @@ export async function openBulk(address: DatabaseAddress): Promise<BulkDatabase> 
   if (address.kind === "memory") {
     throw new StorageError(
       "unavailable",
-      "A database in :memory: cannot be copied, since only the server that has it can read it. Name a file or a postgres:// address.",
+      "A database in :memory: cannot be copied, because only its own server can read it. Name a file or a postgres:// address.",
     );
   }
   return address.kind === "postgres" ? openPostgresBulk(address.url) : openSqliteBulk(address.path);
 }
 
 async function openSqliteBulk(path: string): Promise<BulkDatabase> {
-  // creates the file if the server has not counted anything yet
+  // creates the usage file if no server has counted anything yet
   const usage = await openUsageDatabase({ kind: "file", path });
   await usage.close();
   const connection = new Database(path, { create: false, readwrite: true });
@@ -108,7 +108,7 @@ async function openSqliteBulk(path: string): Promise<BulkDatabase> {
   };
 }
 
-/** Session settings of a copy: statements have no time limit, but fail if they have to wait long for a lock. */
+/** Session settings of a copy: PostgreSQL sets no time limit, but a statement fails if it waits for a lock for long. */
 const postgresSettings = {
   application_name: "latchkey copy",
   client_encoding: "UTF8",
@@ -126,7 +126,7 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
   for (const [name, value] of Object.entries(postgresSettings)) {
     await run(`select set_config('${name}', '${value}', false)`);
   }
-  const sql = postgresRows((work) => work(client), anyTimeMs);
+  const sql = postgresRows((work) => work(client), longMs);
   const within = async <T>(begin: string, work: () => Promise<T>): Promise<T> => {
     await run(begin);
     try {
@@ -158,8 +158,8 @@ async function openPostgresBulk(url: string): Promise<BulkDatabase> {
     snapshot: (work) => within("begin isolation level repeatable read read only", work),
     transaction: (work) => within("begin", work),
     async *read(table, columns) {
-      // one name for each table: the driver prepares the same text only once, but the columns that `fetch`
-      // returns differ
+      // each table needs a cursor name of its own: the driver prepares equal texts only once, but each `fetch`
+      // returns other columns
       const cursor = `"copyOf_${table}"`;
       await run(`declare ${cursor} no scroll cursor for ${selectAll(table, columns)}`);
       for (;;) {
@@ -190,7 +190,7 @@ function columnsFrom(rows: readonly ColumnRow[]): Columns {
     rows.map(({ name, type }) => {
       const known = typesByName[type.toLowerCase()];
       if (known === undefined)
-        throw new Error(`the column ${name} has the type ${type}, which is not copied`);
+        throw new Error(`the column ${name} has the type ${type}, which cannot be copied`);
       return [name, known];
     }),
   );

@@ -19,15 +19,16 @@ export type SqlValue = string | number | null;
 export type Execute = (sql: string, values: readonly SqlValue[]) => unknown[] | Promise<unknown[]>;
 
 /**
- * Returns a Kysely that compiles queries for SQLite and runs them with `execute`. Transactions are up to the engine.
+ * Returns a Kysely that compiles queries for SQLite and runs them with `execute`. The engine runs transactions,
+ * not Kysely.
  */
 export function sqliteDb(execute: Execute): Db {
   return kyselyFor(execute, sqlite);
 }
 
 /**
- * Returns a Kysely that compiles queries for PostgreSQL and runs them with `execute`. Transactions are up to the
- * engine.
+ * Returns a Kysely that compiles queries for PostgreSQL and runs them with `execute`. The engine runs
+ * transactions, not Kysely.
  */
 export function postgresDb(execute: Execute): Db {
   return kyselyFor(execute, postgres);
@@ -35,7 +36,7 @@ export function postgresDb(execute: Execute): Db {
 
 type Language = Omit<Dialect, "createDriver">;
 
-/** Leaves out `for update`: SQLite has no row locks, and needs none, since only one transaction at a time may write. */
+/** Omits `for update`. SQLite has no row locks and needs none, because only one transaction at a time can write. */
 class SqliteCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(): void {}
 }

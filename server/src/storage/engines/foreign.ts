@@ -15,8 +15,12 @@ export async function openForeignAt(place: string): Promise<ForeignDatabase> {
       ? await openPostgres(place)
       : openSqlite(place.replace(/^file:/, ""));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StorageError("unavailable", `The database to import from cannot be opened: ${reason}.`, error);
+    const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+    throw new StorageError(
+      "unavailable",
+      `The database to import from cannot be opened: ${reason}. Check its path or address.`,
+      error,
+    );
   }
 }
 

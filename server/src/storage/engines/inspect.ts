@@ -13,13 +13,13 @@ export type Contents = {
   apis: number;
   keys: number;
   identities: number;
-  /** the latest time in any row; undefined if no row has one */
+  /** the latest time at which a row of `timesOf` was written; undefined if these tables are empty */
   newestWriteMs: number | undefined;
   /** the name of the last migration that ran on the database */
   schema: string;
 };
 
-/** Checks the whole database file, but not its usage file. Changes nothing. Ignores a write-ahead log next to it. */
+/** Checks the whole database file, but not its usage file. Changes nothing. Ignores the file's write-ahead log. */
 export function inspectRecords(path: string): Inspected {
   return inspect(path, (database) => {
     const tables = tablesOf(database);
@@ -30,7 +30,10 @@ export function inspectRecords(path: string): Inspected {
       .all()
       .map(({ name }) => name);
     const [newer] = unknownMigrations(migrations);
-    if (newer !== undefined) return { flaw: `was written by a newer Latchkey (it has migration ${newer})` };
+    if (newer !== undefined)
+      return {
+        flaw: `was written by a newer Latchkey (it has migration ${newer}), which you need to restore it`,
+      };
     if (tables.has("copies") && count(database, "copies", `"role" = 'target'`) > 0) {
       return { flaw: "is an incomplete copy of another database" };
     }
@@ -47,7 +50,7 @@ export function flawOfUsage(path: string): string | undefined {
   return found?.flaw;
 }
 
-/** Checks that a file is an intact SQLite database. If so, returns the result of `judge`. */
+/** Checks that a file is an intact SQLite database. If so, returns what `judge` returns; otherwise, what is wrong. */
 function inspect<T>(path: string, judge: (database: Database) => T): T | { flaw: string } {
   let database: Database | undefined;
   try {
@@ -59,7 +62,7 @@ function inspect<T>(path: string, judge: (database: Database) => T): T | { flaw:
     if (first?.integrity_check !== "ok")
       return { flaw: `is damaged: ${first?.integrity_check ?? "unreadable"}` };
     if (database.query("pragma foreign_key_check").get() !== null) {
-      return { flaw: "is damaged: a row refers to one that is missing" };
+      return { flaw: "is damaged: a row refers to a row that is missing" };
     }
     return judge(database);
   } catch (error) {
@@ -82,7 +85,7 @@ function count(database: Database, table: string, where: string): number {
   return database.query<{ rows: number }, []>(query).get()?.rows ?? 0;
 }
 
-/** the columns that say when a row was written, by table; a database of an older version lacks some of the tables */
+/** The columns that say when a row was written, by table. A database of an older version lacks some of the tables. */
 const timesOf = {
   auditEvents: "atMs",
   movements: "atMs",

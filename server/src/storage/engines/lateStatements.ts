@@ -1,9 +1,9 @@
 import type { Execute } from "./dialects.ts";
 
 /**
- * Returns a function that runs statements as `execute` does, until `end` is called; then it refuses them. If one of
- * several statements that run together fails, the others may go on after their transaction. They must not become a part
- * of another transaction on the same connection.
+ * Returns an `execute` that refuses all statements after `end` was called. If one of several statements that run
+ * together fails, the transaction ends, but the others may still be about to run. They must not become a part of
+ * another transaction on the same connection.
  */
 export function untilEnd(execute: Execute): { execute: Execute; end(): void } {
   let hasEnded = false;

@@ -5,8 +5,9 @@ import { migrate } from "../migrate.ts";
 import type { MigrationTarget } from "../migration.ts";
 import type { Tx } from "../schema.ts";
 import { slowReader } from "../slowReads.ts";
-import { within } from "./deadline.ts";
+import { Late, within } from "./deadline.ts";
 import { postgresDb } from "./dialects.ts";
+import { standbyMessage } from "./postgresConnection.ts";
 import { isConnectionFailure, storageError } from "./postgresErrors.ts";
 import { type Link, openLink } from "./postgresLink.ts";
 import { followNews, type News } from "./postgresNews.ts";
@@ -77,8 +78,8 @@ export async function openPostgres(url: string, options: StorageOptions): Promis
 }
 
 /**
- * Stores the ids of changed records together with the id of the transaction that changes them. By the transaction's id,
- * other nodes tell which changes are new to them, whatever the order in which transactions commit: see `followNews`.
+ * Stores the ids of changed records together with the id of the transaction that changes them. Other nodes use the
+ * transaction's id to find the changes that are new to them, in whatever order transactions commit: see `followNews`.
  */
 async function recordChanges(tx: Tx, nodeId: string, ids: ReadonlySet<string>): Promise<void> {
   if (ids.size === 0) return;
@@ -119,14 +120,10 @@ async function checkServer(link: Link): Promise<void> {
       `The database's encoding is ${encoding}. Create a database with the encoding UTF8.`,
     );
   }
-  if (standby)
-    throw new StorageError(
-      "unavailable",
-      "This PostgreSQL is a standby, which accepts no writes. Set DATABASE_URL to the address of the primary.",
-    );
+  if (standby) throw new StorageError("unavailable", standbyMessage);
 }
 
-/** Checks that the database is not empty. Errors: `StorageError` if Latchkey's tables are missing. */
+/** Checks that the database is not empty. Errors: `StorageError` if it has no Latchkey tables. */
 async function refuseEmpty(url: string, link: Link): Promise<void> {
   const [row] = await within(
     slowReadMs,
@@ -136,13 +133,13 @@ async function refuseEmpty(url: string, link: Link): Promise<void> {
   const { host, pathname } = new URL(url);
   throw new StorageError(
     "unavailable",
-    `The database ${pathname.slice(1)} at ${host} has no Latchkey tables. Start latchkey serve first, or set DATABASE_URL.`,
+    `The database ${pathname.slice(1)} at ${host} has no Latchkey tables. Start latchkey serve first, or correct the address in DATABASE_URL or --to.`,
   );
 }
 
 /**
- * Returns the database as a target of migrations. Text columns get the collation C, which compares byte by byte as
- * SQLite does, whatever the default of the database is.
+ * Returns the database as a target of migrations. Text columns get the collation C, which compares byte by byte like
+ * SQLite, whatever the database's default collation is.
  */
 function target(link: Link): MigrationTarget {
   return {
@@ -170,11 +167,13 @@ function target(link: Link): MigrationTarget {
 function startError(url: string, error: unknown): unknown {
   if (error instanceof StorageError && error.cause === undefined) return error;
   const { host, pathname } = new URL(url);
-  const message = error instanceof Error ? error.message : String(error);
-  const problem = isConnectionFailure(error) ? "cannot be reached" : "cannot be used";
+  const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+  const isUnreachable = isConnectionFailure(error) || error instanceof Late;
+  const problem = isUnreachable ? "cannot be reached" : "cannot be used";
+  const advice = isUnreachable ? " Check its address, and that PostgreSQL is running there." : "";
   return new StorageError(
     "unavailable",
-    `The database ${pathname.slice(1)} at ${host} ${problem}: ${message}.`,
+    `The database ${pathname.slice(1)} at ${host} ${problem}: ${reason}.${advice}`,
     storageError(error),
   );
 }

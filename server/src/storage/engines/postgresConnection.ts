@@ -24,16 +24,19 @@ export type ConnectionOptions = {
   allowStandby?: boolean;
 };
 
+export const standbyMessage =
+  "This PostgreSQL is a standby, which accepts no writes. Use the address of the primary.";
+
 const connectSeconds = 5;
 const prepareMs = 5_000;
 
-/** A connection to the server. `ready` resolves once the settings are set and checked; nothing may run before that. */
+/** A connection to PostgreSQL. Nothing may run before `ready` resolves: then the settings are set and checked. */
 export type Connection = { client: SQL; ready: Promise<void> };
 
 export function connect(options: ConnectionOptions, onClose: () => void): Connection {
   const client = oneConnection(options.url, onClose);
   const ready = prepare(client, options);
-  ready.catch(() => undefined); // whoever uses the connection awaits `ready`, too, and gets the error there
+  ready.catch(() => undefined); // the users of the connection await `ready`, too, and get its error
   return { client, ready };
 }
 
@@ -59,11 +62,11 @@ async function prepare(client: SQL, { settings, allowStandby = false }: Connecti
   const [, [found]] = await resultsOf(query);
   for (const [name, value] of Object.entries(settings)) {
     if (found?.[name] === value) continue;
-    const message = `PostgreSQL ignores a setting of the connection: ${name} is ${String(found?.[name])} instead of ${value}. Connect to it directly, or through a pooler in session mode.`;
+    const message = `PostgreSQL ignores a setting of the connection: ${name} is ${String(found?.[name])} instead of ${value}. Connect to PostgreSQL directly, or through a pooler in session mode.`;
     throw new StorageError("unavailable", message);
   }
   if (found["standby"] !== false && !allowStandby) {
-    throw new StorageError("unavailable", "The server is a standby.");
+    throw new StorageError("unavailable", standbyMessage);
   }
 }
 

@@ -4,16 +4,16 @@ import { session } from "./postgresConnection.ts";
 import { openPool, type Pool } from "./postgresPool.ts";
 
 /**
- * The connections of this process to PostgreSQL. Slow queries have their own pool, so that fast ones never wait
- * for them.
+ * The connections of this process to PostgreSQL. `points` runs reads of single records; they never wait for the lists
+ * and searches of `slow`. `writes` runs transactions. `watch` runs probes, and polls for changes by other nodes.
  */
 export type Pools = { points: Pool; slow: Pool; writes: Pool; watch: Pool };
 
 /** The connection pools of one PostgreSQL server. All are replaced when the server may have failed or moved. */
 export type Link = {
   /**
-   * Returns the current pools. Errors: `StorageError` `unavailable`,
-   * immediately, while the server is known to be unreachable.
+   * Returns the current pools. While the server is known to be unreachable, fails immediately. Errors: `StorageError`
+   * `unavailable`.
    */
   pools(): Pools;
   /**
@@ -23,10 +23,10 @@ export type Link = {
    * - If a standby responds, or the server responds neither to the probe nor on the old pools, all waiting queries fail
    * at once. Then only probes are sent, until a primary responds.
    *
-   * Resolves after the first probe.
+   * Resolves after the first probe. Sends no probe if `pools` are not the current pools, or are less than a second old.
    */
   suspect(pools: Pools): Promise<void>;
-  /** Call it whenever a response arrives. It shows that the server still runs, even if it is slow. */
+  /** Call it whenever a response arrives. A response shows that the server still runs, even if it is slow. */
   responded(): void;
   close(): Promise<void>;
 };
@@ -38,8 +38,8 @@ export type LinkOptions = {
   /** Called when the server responds again. */
   onUp(): void;
   /**
-   * Called when a standby responds instead of the primary. Recent reads may have come from the standby, and may be out of
-   * date.
+   * Called when a standby responds instead of the primary. Recent reads may have come from the standby, and may be out
+   * of date.
    */
   onStandby(): void;
 };
@@ -47,7 +47,7 @@ export type LinkOptions = {
 const probeMs = 700;
 const probePauseMs = 150;
 const finishSeconds = 10;
-/** the shortest time between two replacements of the pools, since new connections would make a slow server slower */
+/** The shortest time between two replacements of the pools: new connections would make a slow server even slower. */
 const replaceEveryMs = 1_000;
 
 /** Creates the pools. They open their connections when they are first used. */
@@ -69,14 +69,14 @@ export function openLink(options: LinkOptions): Link {
       return;
     }
     void closePools(fresh, 0);
-    // a standby may also have sent the responses on the old pools, so they count only if the probe found nothing
+    // if a standby responds, the responses on the old pools may have come from it, so they prove nothing
     if (found === "standby") options.onStandby();
     else if (responses > responsesBefore) return;
     replaceBy(undefined, 0);
     if (!closed) setTimeout(() => void probeOnce(), probePauseMs * (1 + Math.random()));
   }
 
-  /** Replaces the pools. Queries that are running on the old ones get `seconds` to finish. */
+  /** Replaces the pools. Queries that run on the old pools get `seconds` to finish. */
   function replaceBy(next: Pools | undefined, seconds: number): void {
     const old = current;
     current = next;

@@ -92,8 +92,8 @@ function leadTo({ url }: PostgresServer): void {
 }
 
 /**
- * Uses up ids of transactions: begins 200 and rolls them back. Then waits until every engine has polled, so that all
- * have seen these transactions end. Returns the id of the last one.
+ * Uses up transaction ids: begins 200 transactions and rolls them back. Then waits until every engine has polled and so
+ * has seen these transactions end. Returns the id of the last transaction.
  */
 async function wasteIds(): Promise<bigint> {
   const waste = Array.from({ length: 200 }, () => "begin; select pg_current_xact_id(); rollback");
@@ -124,7 +124,7 @@ test("a change is reported even if, after a crash, it has the id of a transactio
   let reused = false;
   for (let crash = 0; !reused; crash += 1) {
     const wasted = await wasteIds();
-    proxy.cut(); // so that no poll sees the state before the change
+    proxy.cut(); // otherwise a poll could see the state before the change
     await killOneProcess();
     const change = `crash_${crash}`;
     await until(() =>

@@ -11,7 +11,7 @@ export type News = {
   start(): Promise<void>;
   /** Polls now instead of at the next interval. */
   poll(): void;
-  /** Makes the next poll report that anything may have changed. */
+  /** Makes the next poll report that any record may have changed. */
   forget(): void;
   isCurrent(): boolean;
   liveNodes(): number;
@@ -28,17 +28,17 @@ export type NewsOptions = {
 const pollEveryMs = 200;
 const heartbeatEveryMs = 5_000;
 const deadlineMs = 750;
-/** Cached records are used for this long after the last successful poll. Then they may be outdated. */
+/** Cached records are used for this long after the last successful poll. After that, they may be outdated. */
 const trustedMs = 30_000;
-/** If two polls are further apart than this, changes may have been missed. The database keeps them twice as long. */
+/** If two polls are further apart than this, changes may have been missed. The database keeps changes twice as long. */
 const longestGapMs = 5 * 60_000;
 
 /**
- * Polls the database for changes by other nodes. Each transaction stores which records it changes, and its commit makes
- * these rows visible. A poll reads the rows of all transactions that are visible now and were not visible to the
- * previous poll. So no change is missed or reported twice, whatever the order of the commits. After a restart or a
- * failover of PostgreSQL, all records count as changed. The response of a standby is ignored: its snapshots do not list
- * the transactions in progress, so they do not tell what was visible.
+ * Polls the database for changes by other nodes. Each transaction stores rows with the ids of the records that it
+ * changes, and its commit makes these rows visible. A poll reads the rows of all transactions that are visible now and
+ * were not visible to the previous poll. So no change is missed or reported twice, whatever the order of the commits.
+ * After a restart or a failover of PostgreSQL, all records count as changed. The response of a standby is ignored: a
+ * standby's snapshot does not list the transactions in progress, so the next poll could not tell what was visible.
  */
 export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): News {
   let seen: Seen | undefined;
@@ -96,8 +96,8 @@ export function followNews({ link, nodeId, monotonicMs, report }: NewsOptions): 
 }
 
 /**
- * Returns a function that runs a query on the `watch` pool. If the query times out or loses its connection, it checks
- * whether the server still responds.
+ * Returns a function that runs a query on the `watch` pool. If the query times out or loses its connection, the link
+ * checks whether the server still responds.
  */
 function watchedQuery(link: NewsOptions["link"]) {
   return async (
@@ -126,8 +126,9 @@ function watchedQuery(link: NewsOptions["link"]) {
 type Seen = { snapshot: string; server: string; backend: number; atMs: number };
 
 /**
- * Returns whether a change may have been missed between two polls. `gapMs` is the time between them by this node's
- * clock. The server's clock alone is not enough, since it may have been set between the polls.
+ * Returns whether a change may have been missed between two polls. `gapMs` is the time between the polls by this node's
+ * clock: PostgreSQL's clock may have been set meanwhile. If PostgreSQL's clock went back, changes may be missed only on
+ * a new connection, on which `pollSql` selects by time.
  */
 function mayHaveMissed(before: Seen, now: Seen, gapMs: number): boolean {
   if (before.server !== now.server) return true;
@@ -140,8 +141,8 @@ type Poll = Seen & { standby: boolean; changes: Change[] };
 
 /**
  * Selects the changes since the last poll. If a process of PostgreSQL crashes, PostgreSQL restarts all its processes
- * but keeps its start time, and may use the ids of unfinished transactions again. By its id, a new transaction would
- * then look as if an earlier poll had seen it. So on a new connection, also selects by the time at which changes were
+ * but keeps its start time, and may use the ids of unfinished transactions again. A new transaction with such an id
+ * looks as if an earlier poll had seen it. So on a new connection, also selects by the time at which changes were
  * stored.
  */
 const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster_start_time()::text as "server",
@@ -160,8 +161,8 @@ const pollSql = `select pg_current_snapshot()::text as "snapshot", pg_postmaster
 
 /**
  * Stores this node's heartbeat, and counts the other nodes with a recent heartbeat. All times are by the clock of
- * PostgreSQL, so the clocks of the nodes may differ. If that clock is set back, earlier heartbeats are in the future,
- * and a node does not count until its next heartbeat.
+ * PostgreSQL, so the clocks of the nodes may differ. If that clock is set back, earlier heartbeats are in the future;
+ * a node with such a heartbeat does not count until its next heartbeat.
  */
 const heartbeatSql = `with "beat" as (insert into "nodes" ("id", "seenAt") values ($1, clock_timestamp())
     on conflict ("id") do update set "seenAt" = clock_timestamp())
@@ -174,7 +175,7 @@ const cleanSql = `with "gone" as (delete from "nodes" where "seenAt" not between
   delete from "changes" where ctid in (select ctid from "changes"
     where "recordedAt" < clock_timestamp() - interval '10 min' limit 5000 for update skip locked)`;
 
-/** Runs `work` again and again, with a pause of `everyMs` after each run, also after one that failed. */
+/** Runs `work` again and again, with a pause of `everyMs` after each run, even if the run failed. */
 function repeat(work: () => Promise<void>, everyMs: number) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;

@@ -12,13 +12,19 @@ export type PoolOptions = ConnectionOptions & { max: number };
 export type Reserved = { client: SQL; release(): void; discard(): void };
 
 /**
- * A pool of connections. Each connection sets and checks its session settings before it runs anything else. It does so
- * by a statement, since PgBouncer refuses or silently ignores most settings in the startup message of a connection.
+ * A pool of connections. Each connection sets and checks its session settings before it runs anything else. A statement
+ * sets them: PgBouncer refuses or silently ignores most settings in the startup message of a connection.
  */
 export type Pool = {
-  /** Runs `work` on the least busy connection. Errors: the driver's, and what `work` throws. */
+  /**
+   * Runs `work` on the least busy connection. Errors: the driver's, and what `work` throws; `StorageError` `busy` if
+   * all connections stay reserved for 20 seconds, and `unavailable` if the pool is closed.
+   */
   run<T>(work: (client: SQL) => PromiseLike<T>): Promise<T>;
-  /** Reserves a connection. Errors: `StorageError` `busy` if none becomes free within `withinMs`; the driver's. */
+  /**
+   * Reserves a connection. Errors: the driver's; `StorageError` `busy` if no connection becomes free within `withinMs`,
+   * and `unavailable` if the pool is closed.
+   */
   reserve(withinMs: number): Promise<Reserved>;
   /** Refuses new work. Running queries get `seconds` to finish. */
   close(seconds: number): Promise<void>;
@@ -89,8 +95,8 @@ function openSlots(options: PoolOptions) {
   let onEmpty = () => {};
 
   /**
-   * Closes a connection that must not be used any more. If it stayed open, the driver would reconnect by itself,
-   * without the session settings, even in the middle of a transaction.
+   * Closes a connection that must not be used anymore. Otherwise the driver would reconnect by itself, without the
+   * session settings, even in the middle of a transaction.
    */
   function discard(slot: Slot): void {
     all.delete(slot);
@@ -104,8 +110,8 @@ function openSlots(options: PoolOptions) {
     discard,
     /**
      * Returns an idle connection, or a new one if the pool is not full. If the pool is full and no connection is idle,
-     * returns the least busy one that nobody has reserved. With `alone`, the caller must be the only user, so it then
-     * gets `undefined`.
+     * returns the least busy connection that nobody has reserved, or `undefined` if all are reserved. With `alone`, the
+     * caller must be the connection's only user, so a busy connection is not returned.
      */
     pick(alone: boolean): Slot | undefined {
       if (closed)

@@ -128,7 +128,7 @@ describe.each(["transaction", "statement"])("PgBouncer in %s mode", (mode) => {
   });
 });
 
-test("a connection that replaces a lost one has the settings as well", async () => {
+test("a connection that replaces a lost connection has the settings as well", async () => {
   const admin = new SQL(url, { max: 1 });
   toStop.push(() => admin.close());
   const engine = await open((await pgBouncer("pool_mode = session")).url);
@@ -168,7 +168,7 @@ describe("a pool", () => {
     discard();
   });
 
-  test("gives its connections to callers in order, and refuses callers that waited too long as busy", async () => {
+  test("gives its connections to callers in order, and refuses a caller that has waited too long with `busy`", async () => {
     const pool = poolAt(url, 1);
     const first = await pool.reserve(5_000);
     const late = await pool.reserve(0).catch((error: unknown) => error);

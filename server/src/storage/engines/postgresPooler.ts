@@ -7,9 +7,9 @@ const rounds = 4;
 const deadlineMs = 10_000;
 
 /**
- * Checks that a pooler such as PgBouncer, if there is one, is in session mode: each client then has its own connection
- * to PostgreSQL. Sets nothing on the connections, since in another mode other clients of the pooler would get our
- * settings. Errors: `StorageError` if the pooler is in another mode; the driver's errors.
+ * Checks that a pooler such as PgBouncer, if the address leads to one, is in session mode, in which each client has its
+ * own connection to PostgreSQL. Sets nothing on the connections: in another mode, other clients of the pooler would get
+ * our settings. Errors: `StorageError` if the pooler is in another mode; the driver's errors.
  */
 export async function checkPooling(url: string): Promise<void> {
   const clients = [oneConnection(url), oneConnection(url)] as const;
@@ -21,7 +21,7 @@ export async function checkPooling(url: string): Promise<void> {
 }
 
 /**
- * Checks that each of two clients always gets the same process of PostgreSQL, and never the process of the other one.
+ * Checks that each of two clients always gets the same process of PostgreSQL, and never the other client's process.
  */
 async function compareBackends(one: SQL, other: SQL): Promise<void> {
   const [ones, others] = [new Set<unknown>(), new Set<unknown>()];

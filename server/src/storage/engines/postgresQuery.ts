@@ -18,8 +18,8 @@ export async function ask(client: SQL, sql: string, values: readonly SqlValue[] 
 }
 
 /**
- * Returns a function that runs statements that only read. Each returns or fails within `deadlineMs`. A statement whose
- * connection is lost runs once more, on another connection. Errors: `StorageError`.
+ * Returns a function that runs reads. A read returns or fails within `deadlineMs`. A read whose connection is lost runs
+ * once more, on another connection. Errors: `StorageError`.
  */
 export function reader(link: Link, pool: "points" | "slow", deadlineMs: number): Execute {
   async function read(sql: string, values: readonly SqlValue[]): Promise<Rows> {
@@ -53,8 +53,8 @@ type Column = { name: string; type: number };
 const integerTypes = new Set([20, 1700]);
 
 /**
- * The names of a statement's integer columns. The key is the driver's description of its columns, which is the same
- * object each time the statement runs.
+ * The names of a statement's integer columns. The key is the driver's description of the statement's columns, which is
+ * the same object each time the statement runs.
  */
 const integerColumns = new WeakMap<readonly Column[], string[]>();
 

@@ -11,8 +11,8 @@ import { ask, type Rows } from "./postgresQuery.ts";
 const attempts = 4;
 const reserveMs = 5_000;
 /**
- * The time limit of a statement. It is longer than PostgreSQL's lock timeout, so that a statement that waits for a lock
- * fails with the error of that timeout, which says more.
+ * The time limit of a statement. It is longer than PostgreSQL's lock timeout: a statement that waits for a lock should
+ * fail with PostgreSQL's error, which says more than ours.
  */
 const statementMs = 6_500;
 
@@ -48,7 +48,7 @@ async function tryOnce<T>(link: Link, work: (tx: Tx) => Promise<T>, options: Tra
   }
 }
 
-/** Returns whether a transaction may be tried again: only if it certainly was not committed. */
+/** Returns whether a transaction may run again after this error: only if it certainly was not committed. */
 function mayRetry(error: unknown): boolean {
   if (error instanceof StorageError && error.reason === "lost") return false;
   return isConflict(error) || isConnectionFailure(error);
@@ -92,7 +92,7 @@ async function reserve({ writes }: Pools): Promise<Reserved> {
   }
 }
 
-/** Commits. Errors: `StorageError` `lost` if it is unknown whether the server has committed. */
+/** Commits. Errors: `StorageError` `lost` if it is unknown whether PostgreSQL has committed. */
 async function commit(run: Run): Promise<void> {
   let command: string | null;
   try {

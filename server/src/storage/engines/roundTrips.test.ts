@@ -27,7 +27,8 @@ const server = testServer({ engine: throughProxy });
 afterAll(() => proxy.onSent(undefined));
 
 /**
- * The round trips of each operation. A transaction has two more than it has statements: for its begin and its commit.
+ * The number of round trips of each operation. A transaction has one for each statement, one for begin, and one for
+ * commit.
  */
 const roundTrips = {
   "keys.verifyKey": 1,

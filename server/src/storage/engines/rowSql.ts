@@ -11,14 +11,15 @@ export type UsageInsert = { table: string; columns: Readonly<Record<string, Colu
 export type ColumnType = "int64" | "text" | "bytes";
 
 /**
- * A connection that runs statements in plain SQL. Usage and copies need parts of SQL that the portable queries lack.
+ * A connection that runs statements in plain SQL. Usage and copies need more of SQL than Kysely's portable queries
+ * offer.
  */
 export type UsageSql = {
   /** Runs one statement. Its parameters are `$1`, `$2` and so on, in the order in which they first occur. */
   rows<R>(statement: string, ...values: UsageValue[]): Promise<R[]>;
   /**
-   * Inserts the rows in their order. If `end` has a `returning`, returns what it selects. Two rows must not have the
-   * same key.
+   * Inserts the rows in their order. If `end` has a `returning`, returns its rows. Two of the inserted rows must not
+   * have the same key.
    */
   insert<R = never>(into: UsageInsert, rows: readonly (readonly UsageValue[])[]): Promise<R[]>;
 };
@@ -44,7 +45,7 @@ export function sqliteRows(connection: Database): UsageSql {
 }
 
 /**
- * With 50 rows in a statement, inserting counts takes half the time of one statement per row. More rows hardly help.
+ * Inserting counts with 50 rows per statement takes half the time of one row per statement. More rows hardly help.
  */
 const rowsPerStatement = 50;
 

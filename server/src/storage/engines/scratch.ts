@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { StorageError } from "../engine.ts";
 import type { ForeignRow, ScratchDatabase, ScratchValue } from "../foreignDatabase.ts";
 
-/** Opens a temporary SQLite file without a name: no other program can open it, and it is gone when it is closed. */
+/** Creates a SQLite database in a temporary file without a name, which no other program can open. */
 export function openScratchDatabase(): ScratchDatabase {
   const connection = new Database(":memory:");
   connection.run("attach '' as scratch");

@@ -10,12 +10,12 @@ import { ask } from "./postgresQuery.ts";
 import { executor } from "./sqliteConnection.ts";
 import { storageError as sqliteError } from "./sqliteErrors.ts";
 
-/** All records in the state of one moment: writes after it are not visible, however long reading takes. */
+/** All records in the state of one moment. Later writes are not visible, however long reading takes. */
 export type SnapshotCopy = { db: Db; close(): Promise<void> };
 
 /**
- * Opens all records in their state of this moment. On SQLite, copies the file, since a long read transaction would keep
- * the server from emptying its write-ahead log. On PostgreSQL, begins a transaction without a time limit. Errors:
+ * Opens all records in their state of this moment. On SQLite, copies the file: a long read transaction would keep the
+ * server from emptying its write-ahead log. On PostgreSQL, begins a transaction without a time limit. Errors:
  * `StorageError`.
  */
 export async function copyOfSnapshot(
@@ -61,7 +61,7 @@ async function sqliteCopy(path: string): Promise<SnapshotCopy> {
       source.close();
     }
     const reader = new Database(copy, { readonly: true });
-    // on Windows an open file cannot be removed
+    // except on Windows, a file can be removed while it is open; then nothing stays if the process is killed
     if (process.platform !== "win32") rmSync(copy);
     const close = async () => {
       reader.close();

@@ -52,10 +52,10 @@ describe("a transaction", () => {
     }
   });
 
-  test("is run again on its own if its group is rolled back because of another one", async () => {
+  test("runs again on its own if its group is rolled back because of another transaction", async () => {
     const engine = await open(newPath());
     let runs = 0;
-    // on a busy machine the three do not always share a group, since a group takes no more transactions after 5 ms
+    // on a busy machine, the three may not share a group, because a group starts no further transaction after 5 ms
     for (let attempt = 0; runs < 2 && attempt < 50; attempt += 1) {
       runs = 0;
       const outcomes = await Promise.all(
@@ -91,7 +91,7 @@ describe("a transaction", () => {
     expect([fault, runs, await idsOf(engine)]).toEqual([new Error("changed its mind"), 1, []]);
   });
 
-  test("that goes on after it was rolled back fails, and the next one in its group is stored once", async () => {
+  test("fails if it continues after it was rolled back, and the next transaction of its group is stored once", async () => {
     const engine = await open(newPath());
     await add(engine, "ws_0", "warm"); // so that both transactions below are fast enough to be one group
     const outcomes = await Promise.all(
@@ -163,7 +163,7 @@ describe("a second process on the same file", () => {
     expect(await idsOf(second)).toEqual(["ws_managed"]);
   });
 
-  test("is noticed when it changes something, and the first does not mistake its own changes for those of another", async () => {
+  test("is noticed when it changes something, and the first process does not take its own changes for those of another", async () => {
     const path = newPath();
     const engine = await open(path, { serving: true }, { foldBytes: 1_000, maxBytesBefore: 100_000 });
     let changes = 0;

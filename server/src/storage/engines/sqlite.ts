@@ -25,7 +25,7 @@ import {
 
 /**
  * Opens a SQLite database, creating it if it is missing, and migrates it to this program's schema. `path` is a file or
- * `:memory:`. With `serving`, no other process can serve from it until it is closed.
+ * `:memory:`. With `serving`, no other process can serve from the file until this engine is closed.
  * Errors: `StorageError` with a message for the operator.
  */
 export async function openSqlite(
@@ -41,8 +41,8 @@ export async function openSqlite(
 }
 
 /**
- * The part of the engine that is simple because only one process serves from a SQLite file: there is no other node that
- * must learn of changes. Commands such as `latchkey import` may change the file, too: see sqliteChanges.ts.
+ * The fields of the engine that are constant on SQLite: only one process serves from a file, so there are no other
+ * nodes. Commands such as `latchkey import` may change the file, too: see sqliteChanges.ts.
  */
 const oneProcess = {
   name: "sqlite",

@@ -62,7 +62,7 @@ describe("a server on a file", () => {
     expect(told).toEqual([[]]);
   });
 
-  test("does not mistake it for a change that a command empties the write-ahead log", async () => {
+  test("is not told of a change if a command only empties the write-ahead log", async () => {
     await change(command, ["key_1"]);
     await until(() => told.length === 1 && logBytes(path) === 0);
     await twoPolls();
@@ -73,7 +73,7 @@ describe("a server on a file", () => {
     expect(told).toEqual([["key_1"], ["key_2"]]);
   });
 
-  test("takes it that anything may have changed if another program writes", async () => {
+  test("assumes that anything may have changed if another program writes", async () => {
     const other = new Database(path, { readwrite: true, create: false });
     other.run(`create table "notes" ("text" text)`);
     other.close();
@@ -81,7 +81,7 @@ describe("a server on a file", () => {
     expect(told).toEqual([undefined]);
   });
 
-  test("finds the changes of the latest commits only, since older ones are deleted", async () => {
+  test("finds only the changes of the latest commits, because the changes of older commits are deleted", async () => {
     const other = new Database(path, { readwrite: true, create: false });
     other.run(`insert into "changes" values (?, 'key_new')`, [keptChanges + 10]);
     other.run(`insert into "changes" values (10, 'key_old'), (12, 'key_kept')`);
@@ -92,7 +92,7 @@ describe("a server on a file", () => {
   });
 });
 
-/** Nothing here awaits anything between the commits, so the server sees them all at one poll. */
+/** No test awaits anything between its commits, so the server sees all of them at one poll. */
 describe("of commits between two polls, a server on a file", () => {
   const opened: Database[] = [];
   let server: Changes;
@@ -123,6 +123,18 @@ describe("of commits between two polls, a server on a file", () => {
     for (const writer of opened.splice(0)) writer.close();
   });
 
+  /** Calls `commit`. Right after SQLite has committed, another program commits. */
+  function overtaken(commit: () => void): void {
+    const original = serverWriter.run;
+    serverWriter.run = (...statement: Parameters<Database["run"]>) => {
+      const result = original.apply(serverWriter, statement);
+      rename(otherProgram);
+      return result;
+    };
+    commit();
+    serverWriter.run = original;
+  }
+
   const steps = {
     command() {
       command.begin();
@@ -138,11 +150,22 @@ describe("of commits between two polls, a server on a file", () => {
       server.begin();
       server.commit();
     },
-    /** Updates a row with what it has: SQLite counts a changed row, but commits nothing. */
+    /** Updates a row to the values that it has: SQLite counts a changed row, but commits nothing. */
     ownSame() {
       server.begin();
       expect(serverWriter.run(`update "workspaces" set "name" = "name"`).changes).toBe(1);
       server.commit();
+    },
+    /** Like `ownSame`, but another program commits before the server has counted its own commits. */
+    ownSameOvertaken() {
+      server.begin();
+      serverWriter.run(`update "workspaces" set "name" = "name"`);
+      overtaken(() => server.commit());
+    },
+    ownOvertaken() {
+      server.begin();
+      rename(serverWriter);
+      overtaken(() => server.commit());
     },
     ownFailed() {
       server.begin();
@@ -179,9 +202,12 @@ describe("of commits between two polls, a server on a file", () => {
     ["ownSame", "other"],
     ["command", "ownSame", "other"],
     ["command", "ownFailed", "ownEmpty", "other"],
+    ["ownSameOvertaken"],
+    ["command", "ownSameOvertaken", "command"],
+    ["ownOvertaken"],
   ];
   test.each(unknown.map((order) => [order.join(", "), order] as const))(
-    "takes it that anything may have changed: %s",
+    "assumes that anything may have changed: %s",
     async (_name, order) => {
       run(order);
       await until(() => told.length > 0);
@@ -192,7 +218,7 @@ describe("of commits between two polls, a server on a file", () => {
     },
   );
 
-  test("takes it that anything may have changed if a command changes more than is stored", async () => {
+  test("assumes that anything may have changed if a command changes more than is stored", async () => {
     for (let commit = 0; commit <= keptChanges; commit += 1) steps.command();
     await until(() => told.length > 0);
     expect(told).toEqual([undefined]);

@@ -6,7 +6,7 @@ import { allowReadsOnFullDisk } from "./sqliteFiles.ts";
 
 const statementsKept = 500;
 
-/** The maximum size of a connection's page cache, in KiB. It grows as pages are read. */
+/** The maximum size of a connection's page cache, in KiB. The cache grows to this size as pages are read. */
 export const pageCache = { ofServer: 64 * 1024, ofCommand: 8 * 1024 };
 
 /**
@@ -23,7 +23,7 @@ const pragmas = {
 
 /**
  * Opens a connection that may write. The file must exist, unless the database is in memory. Errors: `StorageError` if
- * the file is damaged; SQLite's errors.
+ * the file is damaged or belongs to another program; SQLite's errors.
  */
 export function connect(path: string, pageCacheKib: number): Database {
   const connection = new Database(path, { create: path === ":memory:", readwrite: true });
@@ -51,7 +51,7 @@ export function openReader(path: string, pageCacheKib: number): Database {
 }
 
 function prepare(connection: Database, path: string, pageCacheKib: number): void {
-  connection.run("pragma busy_timeout = 0"); // waiting here would block the main thread
+  connection.run("pragma busy_timeout = 0"); // waiting in SQLite would block the main thread: see `retryWhileBusy`
   connection.run(`pragma cache_size = -${pageCacheKib}`);
   for (const [name, wanted] of Object.entries(pragmas)) {
     connection.run(`pragma ${name} = ${wanted}`);
@@ -64,7 +64,8 @@ function prepare(connection: Database, path: string, pageCacheKib: number): void
 }
 
 /**
- * Returns a function that runs statements on the connection. It keeps the latest prepared statements for repeated use.
+ * Returns a function that runs statements on the connection. It keeps the 500 statements that were prepared last, so
+ * that they need not be prepared again.
  */
 export function executor(connection: Database): (sql: string, values: readonly SqlValue[]) => unknown[] {
   const kept = new Map<string, Statement>();

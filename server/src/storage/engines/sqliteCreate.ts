@@ -14,9 +14,9 @@ const leftovers = ["-wal", "-usage", ".counters"];
 const remedy = "Restore a backup";
 
 /**
- * Creates the database at `path` if it is missing. The file gets its name only when it has all tables, so a file with
- * this name is always complete. Errors: `StorageError` if the file is empty, which means that it is damaged, or if it
- * is missing although files that belong to it exist.
+ * Creates the database at `path` if it is missing. A new file is renamed to `path` only when it has all tables, so the
+ * file at `path` is always complete. Errors: `StorageError` if the file is empty, which means that it is damaged, or if
+ * the file is missing although files that belong to it exist.
  */
 export async function createIfMissing(path: string): Promise<void> {
   if (existsSync(path)) return refuseEmpty(path);
@@ -35,7 +35,7 @@ export function refuseMissing(path: string): void {
   if (existsSync(path)) return;
   throw new StorageError(
     "unavailable",
-    `There is no database at ${path}. Start latchkey serve first, or set DATABASE_URL.`,
+    `There is no database at ${path}. Start latchkey serve first, or correct the path in DATABASE_URL or --to.`,
   );
 }
 
@@ -90,10 +90,10 @@ function sizeOf(path: string): number {
 }
 
 /**
- * Checks that the file is a complete database of Latchkey. Errors: `StorageError` if the table of migrations is
- * missing: the file belongs to another program, or its write-ahead log was lost. Also if the file is shorter than its
- * header says, which SQLite itself does not notice. A file with a write-ahead log may be shorter: the log may have the
- * missing pages.
+ * Checks that the file is a complete database of Latchkey. Errors: `StorageError` in two cases. If the table of
+ * migrations is missing, the file belongs to another program, or its write-ahead log was lost. If the file is shorter
+ * than its header says, it is damaged, which SQLite itself does not notice. A file with a write-ahead log may be
+ * shorter, because the log may have the missing pages.
  */
 export function refuseDamaged(connection: Database, path: string): void {
   const tables = connection.query("select 1 from sqlite_master where name = 'migrations'").all();
@@ -114,7 +114,7 @@ export function refuseDamaged(connection: Database, path: string): void {
 
 /**
  * Takes a lock that the operating system releases when the process ends, even if it crashes. Returns a function that
- * releases it. Errors: SQLite's errors; if another process has the lock, SQLITE_BUSY.
+ * releases the lock. Errors: SQLite's errors; SQLITE_BUSY if another process has the lock.
  */
 export function lockFile(path: string): () => void {
   const lock = new Database(path, { create: true, readwrite: true });

@@ -1,8 +1,8 @@
 import { constants, type Database } from "bun:sqlite";
 
 /**
- * Makes reads possible when the disk is full. Sorting uses memory instead of temporary files. When the database is
- * closed, the write-ahead log and its index stay on disk, since creating them at the next start would need space.
+ * Makes reads possible when the disk is full. Sorting uses memory instead of temporary files. The write-ahead log and
+ * its index stay on disk when the database is closed: creating them at the next start would need space.
  */
 export function allowReadsOnFullDisk(connection: Database): void {
   connection.run("pragma temp_store = memory");

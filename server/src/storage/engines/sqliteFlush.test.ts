@@ -15,7 +15,8 @@ type Kept = { database: Uint8Array; log: Uint8Array };
 
 /**
  * Watches the flushes of all threads that are started before `stop`. Copies the files before each flush. Once the flush
- * has succeeded, `kept` is this copy: a power cut would leave at least that. With `failing` set, every flush fails.
+ * has succeeded, `kept` is this copy: a power cut would leave at least these bytes. With `failing` set, every flush
+ * fails.
  */
 function watchFlushes(path: string) {
   const Original = globalThis.Worker;
@@ -92,7 +93,7 @@ describe("a power cut", () => {
     };
     await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
     expect(acknowledged).toHaveLength(240);
-    expect(disk.flushes).toBeLessThan(240); // fewer flushes than commits, since callers share them
+    expect(disk.flushes).toBeLessThan(240); // fewer flushes than commits, because commits share flushes
   });
 
   test("after a failed flush loses nothing that was acknowledged, and nothing is written after the failure", async () => {
@@ -126,7 +127,7 @@ describe("a transaction", () => {
     const ids = Array.from({ length: 30 }, (_, index) => `ws_${index}`);
     await Promise.all(ids.map((id) => add(engine, id)));
     expect(await idsOf(engine)).toEqual(ids.toSorted());
-    // usually 1; more on a busy machine, since a group of transactions takes no more of them after 5 ms
+    // usually 1 flush; more on a busy machine, because a group starts no further transaction after 5 ms
     expect(disk.flushes).toBeLessThan(15);
   });
 });

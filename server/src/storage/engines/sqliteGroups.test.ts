@@ -32,12 +32,12 @@ const faultOf = (work: Promise<unknown>): Promise<unknown> =>
     (fault: unknown) => fault,
   );
 
-describe("a commit ends, and others follow,", () => {
+describe("a commit finishes, and later commits succeed,", () => {
   test("while the size of the write-ahead log cannot be read", async () => {
     const path = join(newFolder(), "latchkey.db");
     const engine = await open(path);
     await add(engine, "ws_before");
-    renameSync(`${path}-wal`, `${path}-moved`); // SQLite has the file open, and goes on writing to it
+    renameSync(`${path}-wal`, `${path}-moved`); // SQLite has the file open and continues to write to it
     symlinkSync(`${path}-wal`, `${path}-wal`);
     expect(() => statSync(`${path}-wal`)).toThrow("ELOOP");
     await Promise.all([add(engine, "ws_1"), add(engine, "ws_2")]);
@@ -85,7 +85,7 @@ describe("a commit ends, and others follow,", () => {
   });
 });
 
-test("nothing of a transaction is stored if the disk is full, not even by statements that it runs together with the one that failed", async () => {
+test("nothing of a transaction is stored if the disk is full, not even by statements that run together with the failing statement", async () => {
   const engine = await open();
   await add(engine, "ws_before");
   const setMostPages = (tx: Tx, pages: number) =>

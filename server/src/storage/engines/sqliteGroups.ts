@@ -8,13 +8,13 @@ import { storageError } from "./sqliteErrors.ts";
 import { insideTransactions, retryWhileBusy, type SerialQueue } from "./sqliteTransaction.ts";
 
 /**
- * A group of transactions with a common commit starts no further transaction after this time, so that the caller of its
- * first transaction does not wait much longer than this.
+ * A group of transactions that share a commit starts no further transaction after this time, because the caller of the
+ * first transaction waits for the whole group.
  */
 const groupMs = 5;
 /**
- * A group that has written this many characters starts no further transaction, so that the write-ahead log does not
- * grow by too much at once.
+ * A group that has written this many characters starts no further transaction. Otherwise the write-ahead log could grow
+ * by too much at once.
  */
 export const groupCharacters = 1024 * 1024;
 
@@ -37,22 +37,23 @@ type GroupOptions = {
 };
 
 /**
- * How many groups guard their transactions after one of them has failed. A savepoint copies each page before it
- * changes, which takes a third of the time of a small transaction. So a group runs without savepoints, and if a
- * transaction fails, the group is rolled back and runs again with them.
+ * A guarded group runs each of its transactions in a savepoint, in which SQLite copies each page before the page
+ * changes. This takes a third of the time of a small transaction, so a group runs without savepoints at first. If a
+ * transaction fails, the group is rolled back and runs again, guarded. This is the number of groups that are guarded
+ * from then on.
  */
 const guardedAfterFailure = 20;
 
 /** A member of a group: a transaction whose caller waits. It is committed only when the whole group is committed. */
 type Member = {
   /**
-   * Runs the work as a part of the open transaction; if `isGuarded`, in a savepoint, so that a failure undoes only this
-   * work. Returns false if the work failed without a savepoint, so that the group must be rolled back. Errors: those of
-   * the work, if SQLite has rolled back the whole group.
+   * Runs the work inside the group's transaction. If `isGuarded`, the work has a savepoint, and a failure undoes only
+   * this work. Returns false if the work failed without a savepoint: the group must then be rolled back. Errors: those
+   * of the work, if SQLite has rolled back the whole group.
    */
   run(isGuarded: boolean): Promise<boolean>;
-  /** Returns whether the member's work succeeded. If it failed, the group is committed without it. */
-  hasCommitted(): boolean;
+  /** Returns whether the member's work succeeded. If the work failed, the group is committed without it. */
+  hasSucceeded(): boolean;
   /** Returns the outcome to the caller. Call it once the group is durable. */
   settle(): void;
   reject(error: unknown): void;
@@ -61,8 +62,8 @@ type Member = {
 /**
  * Commits transactions in groups. The transactions that arrive while a group runs and is flushed form the next group.
  * A group needs only one commit and one flush, which take longer than the statements of a small transaction. If a
- * transaction fails, the others are not affected: the group runs again, and each transaction is a savepoint. If a group
- * cannot be committed, each of its transactions runs again in a group of its own.
+ * transaction fails, the others are not affected: the group runs again, with a savepoint for each transaction. If a
+ * group cannot be committed, each of its transactions runs again in a group of its own.
  */
 export function groupCommits(options: GroupOptions) {
   const size = { characters: 0 };
@@ -80,11 +81,11 @@ export function groupCommits(options: GroupOptions) {
     while (waiting.length > 0) {
       const members = waiting;
       waiting = [];
-      const left = await commitGroup({ ...options, size, guarded }, members).catch((error: unknown) => {
+      const remaining = await commitGroup({ ...options, size, guarded }, members).catch((error: unknown) => {
         for (const member of members) member.reject(unknownOutcome(error));
         return [];
       });
-      waiting = [...left, ...waiting];
+      waiting = [...remaining, ...waiting];
     }
     running = undefined;
   }
@@ -102,8 +103,8 @@ export function groupCommits(options: GroupOptions) {
 }
 
 /**
- * The error for callers whose group has failed in a way that nothing here expects, such as an exception in `log.grew`.
- * Without it they would wait for ever, and so would all later transactions.
+ * The error for the callers of a group that failed in an unexpected way, such as by an exception in `log.grew`. If they
+ * got no error, they would wait forever, and so would all later transactions.
  */
 function unknownOutcome(cause: unknown): StorageError {
   const message = "A commit did not end as it should, so the change may or may not have been stored.";
@@ -111,12 +112,12 @@ function unknownOutcome(cause: unknown): StorageError {
 }
 
 /**
- * The options; `size`, which counts the characters in the parameters of all statements that have run so far; and
- * `guarded`, which counts the next groups that guard their transactions.
+ * The options, and two numbers that change. `size` counts the characters in the parameters of all statements that have
+ * run so far. `guarded` is how many of the next groups are guarded.
  */
 type Groups = GroupOptions & { size: { characters: number }; guarded: { groups: number } };
 
-/** Runs and commits as many of these members as one group may have, and returns the rest. */
+/** Runs and commits as many of these members as one group may have, and returns the remaining members. */
 async function commitGroup(groups: Groups, members: readonly Member[]): Promise<readonly Member[]> {
   const { queue, log, commits } = groups;
   let ran: readonly Member[];
@@ -141,8 +142,9 @@ async function commitGroup(groups: Groups, members: readonly Member[]): Promise<
 }
 
 /**
- * Runs members in one transaction until the group is full, commits, and returns those that ran. Returns `undefined` if
- * one failed without a savepoint after others: nothing was committed, and the next groups are guarded.
+ * Runs members in one transaction until the group is full, commits, and returns the members that ran. Returns
+ * `undefined` if a member failed without a savepoint after others had run: nothing was committed, and the next groups
+ * are guarded.
  */
 async function inOneTransaction(
   groups: Groups,
@@ -156,7 +158,7 @@ async function inOneTransaction(
     const { ran, hasFailed } = await runMembers(groups, members, isGuarded);
     if (hasFailed) writer.run("rollback");
     else changes.commit();
-    if (!hasFailed || ran === 1) return members.slice(0, ran); // if it failed alone, it has its outcome
+    if (!hasFailed || ran === 1) return members.slice(0, ran); // if one failed alone, it need not run again
     guarded.groups = guardedAfterFailure;
     return undefined;
   } catch (error) {
@@ -179,21 +181,22 @@ async function runMembers(
     if (isFull && ran > 0) break;
     ran += 1;
     if (!(await member.run(isGuarded))) return { ran, hasFailed: true };
-    // otherwise the statements of later members would be committed one by one
-    if (!writer.inTransaction) throw new Error("the work of a transaction ignored that it was rolled back");
+    // without this check, each statement of the next members would be committed by itself
+    if (!writer.inTransaction)
+      throw new Error("the work of a transaction continued after SQLite had rolled the transaction back");
   }
   return { ran, hasFailed: false };
 }
 
 async function acknowledge(ran: readonly Member[], { flush }: GroupOptions["commits"]): Promise<void> {
   let failure: unknown;
-  if (ran.some((member) => member.hasCommitted())) {
+  if (ran.some((member) => member.hasSucceeded())) {
     await flush().catch((error: unknown) => {
       failure = error;
     });
   }
   for (const member of ran) {
-    if (failure !== undefined && member.hasCommitted()) member.reject(failure);
+    if (failure !== undefined && member.hasSucceeded()) member.reject(failure);
     else member.settle();
   }
 }
@@ -220,9 +223,9 @@ function memberOf<T>(
       if (isGuarded) writer.run("release one");
       return true;
     },
-    hasCommitted: () => outcome !== undefined && "value" in outcome,
+    hasSucceeded: () => outcome !== undefined && "value" in outcome,
     settle() {
-      if (outcome === undefined) reject(new Error("a transaction ended without its outcome"));
+      if (outcome === undefined) reject(new Error("a transaction was settled before it ran"));
       else if ("value" in outcome) resolve(outcome.value);
       else reject(storageError(outcome.error));
     },

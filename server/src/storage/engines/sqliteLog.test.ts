@@ -27,7 +27,8 @@ describe("the write-ahead log", () => {
         }
       };
       await Promise.all(Array.from({ length: 16 }, (_, caller) => write(caller)));
-      // the rows of a group, 10 % for the headers of their pages in the log, and 50 KB of other pages per caller
+      // the bytes of a group's rows, 10 % for the headers of their pages in the log, and 50 KB of other pages per
+      // caller
       const group = Math.min(16 * rowBytes, groupCharacters + rowBytes) * 1.1 + 16 * 50_000;
       expect(largest).toBeLessThan(limits.maxBytesBefore + group);
       expect(await idsOf(engine)).toHaveLength(16 * rowsEach);
@@ -59,7 +60,7 @@ describe("the write-ahead log", () => {
     await read;
   });
 
-  test("is emptied after a read that was in progress, too", async () => {
+  test("is emptied when a read has ended that kept it from being emptied", async () => {
     const path = newPath();
     const engine = await open(path);
     await add(engine, "ws_first");

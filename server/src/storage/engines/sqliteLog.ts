@@ -4,13 +4,15 @@ import type { SqliteThread } from "./sqliteThread.ts";
 import type { SerialQueue } from "./sqliteTransaction.ts";
 
 /**
- * Limits of the write-ahead log, checked on every commit. The log stays
- * within 64 MiB unless a single transaction writes more than 24 MiB.
+ * Limits of the write-ahead log, checked at every commit. The log stays within 64 MiB, unless a single transaction
+ * writes more than 24 MiB, or the log cannot be emptied because another process is reading for long.
  */
 export type LogLimits = {
-  /** When the log is larger than this, it is copied back into the database while writes go on, and then emptied. */
+  /**
+   * If the log is larger than this, a thread copies it into the database while writes continue, and empties it then.
+   */
   foldBytes: number;
-  /** When the log is larger than this, the next transaction waits until it is empty. */
+  /** If the log is larger than this, the next transaction waits until the log is empty. */
   maxBytesBefore: number;
 };
 
@@ -28,7 +30,7 @@ type LogOptions = {
 
 /**
  * Copies the write-ahead log back into the database and empties it: when the log is large, and when the database is
- * idle, so that deleted data does not stay in the log. A separate thread copies.
+ * idle, because deleted data must not stay in the log. A separate thread copies.
  */
 export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOptions) {
   let changes = 0;
@@ -44,8 +46,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
   }
 
   /**
-   * Copies the log back while transactions go on, and then empties it. Calls `isWanted` just before it empties the log,
-   * and does not empty it if the result is false.
+   * Copies the log back while transactions continue, and then empties it. Calls `isWanted` just before it empties the
+   * log, and does not empty the log if `isWanted` returns false.
    */
   async function fold(isWanted: () => boolean): Promise<void> {
     if (folding) return;
@@ -69,7 +71,7 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
       if (isAbove(limits.maxBytesBefore)) await empty();
     },
     /**
-     * Notes that the log may have grown. Call it after each transaction. Even one that failed may have
+     * Notes that the log may have grown. Call it after each transaction, even if the transaction failed: it may have
      * written something.
      */
     grew() {
@@ -87,8 +89,8 @@ export function logKeeper({ writer, thread, queue, limits, logBytes }: LogOption
 const copyLog = (thread: SqliteThread) => thread.ask({ kind: "checkpoint" });
 
 /**
- * Copies the log back and empties it. Returns false if that is impossible, because another process is reading or the
- * disk is full. Then no data is lost, but the log keeps growing until a later attempt succeeds.
+ * Copies the log back and empties it. Returns false if that is impossible because another process is reading or the
+ * disk is full. No data is lost then, but the log keeps growing until a later attempt succeeds.
  */
 async function copyAndTruncate(writer: Database, thread: SqliteThread): Promise<boolean> {
   try {
@@ -116,8 +118,8 @@ function whenIdle(changes: () => number, work: (seen: number) => void): () => vo
 }
 
 /**
- * Returns the size of the write-ahead log of the database at `path`. If it cannot be read, the log counts as too large
- * whatever the limit is, since emptying it is always allowed.
+ * Returns the size of the write-ahead log of the database at `path`. If the size cannot be read, returns Infinity: the
+ * log is then emptied, which is always allowed.
  */
 export function logBytes(path: string): number {
   try {

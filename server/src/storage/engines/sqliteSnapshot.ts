@@ -4,10 +4,10 @@ import { type SqlValue, sqliteDb } from "./dialects.ts";
 
 type Read = (sql: string, values: readonly SqlValue[]) => unknown[];
 
-/** Returns a function that runs `read` in one read transaction. Beginning and ending it takes 0.1 µs together. */
+/** Returns a function that runs `read` in one read transaction. Begin and commit take 0.1 µs together. */
 export function snapshotReader(connection: Database, execute: Read) {
   const db = sqliteDb(() => {
-    throw new Error("A snapshot runs its queries with rows().");
+    throw new Error("The db of a snapshot only compiles queries. Run them with rows().");
   });
   const snapshot: Snapshot = {
     db,

@@ -8,7 +8,7 @@ export type SqliteThread = WorkerThread<Order>;
 
 /**
  * Starts a thread that flushes commits, or copies the write-ahead log back into the database file. It has normal
- * priority, as transactions wait for it.
+ * priority, because transactions wait for it.
  */
 export function startThread(path: string): SqliteThread {
   return start({ path, yields: false });
@@ -16,7 +16,7 @@ export function startThread(path: string): SqliteThread {
 
 /**
  * Returns a thread for slow reads. It has low priority, so that verifications and the other threads get the processor
- * first. It starts at its first order, so that a server without lists and searches does not spend memory on it.
+ * first. The thread starts with the first slow read, so a server without lists and searches spends no memory on it.
  */
 export function slowReadThread(path: string): SqliteThread {
   let thread: SqliteThread | undefined;

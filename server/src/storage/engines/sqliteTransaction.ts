@@ -32,10 +32,10 @@ export async function inTransaction<T>(connection: Database, work: () => Promise
 }
 
 /**
- * Returns a function that runs `work` in the open transaction of the connection. SQLite itself may roll that back when
- * a statement fails, for example because the disk is full. Then the statements that `work` runs together with that one
- * are refused, since each would be stored by itself. All `work` gets the same `tx`, as creating one takes 4 µs, until
- * some of it fails: what that still runs is refused.
+ * Returns a function that runs `work` in the open transaction of the connection. When a statement fails, SQLite may
+ * roll back the whole transaction, for example because the disk is full. Further statements of `work` are then refused,
+ * because each would be stored by itself. Creating a `tx` takes 4 µs, so each `work` gets the same `tx` until one
+ * fails. That `tx` then refuses all statements that the failed `work` still runs.
  */
 export function insideTransactions(connection: Database, execute: Execute) {
   const inside: Execute = (sql, values) => {
@@ -57,8 +57,8 @@ export function insideTransactions(connection: Database, execute: Execute) {
 }
 
 /**
- * Runs `work`. While another process has the lock that it needs, retries for up to 5 s. This process can
- * read meanwhile.
+ * Runs `work`, and runs it again for up to 5 seconds while another process has the lock that it needs. This thread is
+ * not blocked meanwhile.
  */
 export async function retryWhileBusy<T>(work: () => T): Promise<T> {
   const giveUpAt = performance.now() + busyWaitMs;
@@ -72,6 +72,7 @@ export async function retryWhileBusy<T>(work: () => T): Promise<T> {
   }
 }
 
+/** Returns a SQLite database as a target of migrations. */
 export function target(connection: Database): MigrationTarget {
   return {
     types: { engine: "sqlite", text: "text", int64: "integer", bytes: "blob", tableEnd: "strict" },

@@ -1,6 +1,6 @@
 /**
- * The script of the SQLite engine's background threads. A thread flushes commits to disk, copies the write-ahead log
- * back into the database file (a checkpoint), or runs slow reads.
+ * The script of the SQLite engine's three background threads. One flushes commits to disk, one copies the write-ahead
+ * log back into the database file (a checkpoint), and one runs slow reads.
  */
 import { Database } from "bun:sqlite";
 import { fdatasyncSync, openSync, readlinkSync } from "node:fs";
@@ -17,20 +17,20 @@ export type Order =
   | { kind: "run"; read: SlowRead }
   | { kind: "checkpoint" };
 
-/** What a thread gets when it starts. `yields`: it has low priority, so that it hardly slows down other threads. */
+/** What a thread gets when it starts. `yields`: the thread has low priority, so it hardly slows down other threads. */
 export type WorkerStart = { path: string; yields: boolean };
 
 let database: Database | undefined;
 let reader: ReadSlowly | undefined;
 let walFile: number | undefined;
 
-let isLowered = false;
+let isPrioritySet = false;
 
 followOrders<WorkerStart, Order>(follow, isShort);
 
 function follow(order: Order, { path, yields }: WorkerStart): unknown[] | Promise<unknown[]> {
-  if (yields && !isLowered) lowerPriority();
-  isLowered = true;
+  if (yields && !isPrioritySet) lowerPriority();
+  isPrioritySet = true;
   switch (order.kind) {
     case "sync":
       walFile ??= openSync(`${path}-wal`, "r+");
@@ -48,14 +48,14 @@ function follow(order: Order, { path, yields }: WorkerStart): unknown[] | Promis
   }
 }
 
-/** A page that needs no search and no long list of ids is read within tenths of a millisecond. */
+/** A page of a list is read within tenths of a millisecond, unless it needs a search or a long list of ids. */
 function isShort(order: Order): boolean {
   if (order.kind !== "run") return false;
   const { search, onlyIds } = order.read.args.filter;
   return search === undefined && onlyIds === undefined;
 }
 
-/** Its statements see the database at the same moment. */
+/** Runs a slow read in one transaction, so that all its statements see the database in the state of one moment. */
 async function runRead(connection: Database, { name, args }: SlowRead): Promise<unknown[]> {
   reader ??= await readerOn(connection);
   connection.query("begin").run();
@@ -66,7 +66,7 @@ async function runRead(connection: Database, { name, args }: SlowRead): Promise<
   }
 }
 
-/** Loads Kysely and the queries only now, since the threads that flush or copy need neither. */
+/** Loads Kysely and the queries with the first slow read, because the threads that flush or copy do not need them. */
 async function readerOn(connection: Database): Promise<ReadSlowly> {
   const [{ slowReader }, { sqliteDb }] = await Promise.all([
     import("../slowReads.ts"),

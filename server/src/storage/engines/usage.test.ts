@@ -69,7 +69,7 @@ describe("usage on PostgreSQL", () => {
     await until(() => waiting(1));
     const second = add(other, "b", "a");
     await until(() => waiting(2));
-    // both nodes begin with a: the second one waits for a, and has not locked b
+    // both nodes lock a first: the second node waits for a, and has not locked b
     const isFree = await admin.unsafe(
       `select 1 from "usageMinutes" where "subjectNo" = ${numberOf("b")} for update skip locked`,
     );
@@ -88,7 +88,7 @@ describe("usage on PostgreSQL", () => {
         waitingForBoth.push(resolve);
         if (waitingForBoth.length < 2) return;
         for (const go of waitingForBoth) go();
-        // no longer wait: the transaction that is retried after the deadlock gets here alone
+        // the transaction that runs again after the deadlock gets here alone, so it must not wait
         waitingForBoth = [() => undefined];
       });
     const crossing = (database: UsageDatabase, first: string, second: string) =>

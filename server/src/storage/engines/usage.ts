@@ -16,13 +16,15 @@ export type { UsageInsert, UsageSql } from "./rowSql.ts";
 export type UsageDatabase = UsageSql & {
   /** Runs `work` in a transaction. Runs it again if it conflicts with a transaction of another process. */
   transaction<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
-  /** Like `transaction`, but only one such transaction runs at a time. Those of other nodes wait for it. */
+  /** Like `transaction`, but only one `alone` transaction runs at a time, also if other nodes call `alone`. */
   alone<T>(work: (tx: UsageSql) => Promise<T>): Promise<T>;
   /** whether only this server writes to the usage database */
   isOwn: boolean;
-  /** Returns the space that usage takes on disk, without the free space in its files. */
+  /** Returns the space that usage takes on disk. On SQLite, the free pages of the file do not count. */
   usedBytes(): Promise<number>;
-  /** If the files have much free space, makes them smaller, so that other programs can use that space on the disk. */
+  /**
+   * If the SQLite file has much free space, makes it smaller, so that other programs can use that space on the disk.
+   */
   giveBack(): Promise<void>;
   /** Returns whether the error means that the database rejected one of the rows. A retry would fail in the same way. */
   isOfOneRow(error: unknown): boolean;
@@ -64,7 +66,7 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
     usedBytes: async () =>
       (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * pageBytes,
     async giveBack() {
-      if (pragma(connection, "freelist_count") < keptFreePages) return;
+      if (pragma(connection, "freelist_count") < fewFreePages) return;
       connection.run(`pragma incremental_vacuum(${pagesGivenBack})`);
     },
     isOfOneRow: (error) =>
@@ -74,8 +76,9 @@ async function openSqliteUsage(path: string): Promise<UsageDatabase> {
 }
 
 const pageBytes = 4096;
-/** The number of free pages that stay in the file, so that it need not grow again for the next rows. */
-const keptFreePages = 1_024;
+/** A file with fewer free pages than this is not made smaller: it would only grow again for the next rows. */
+const fewFreePages = 1_024;
+/** The maximum number of pages that one call of `giveBack` removes from the file. */
 const pagesGivenBack = 4_096;
 
 type Pragma = "page_count" | "freelist_count" | "auto_vacuum";
@@ -84,7 +87,7 @@ function pragma(connection: Database, name: Pragma): number {
   return connection.query<Record<Pragma, number>, []>(`pragma ${name}`).get()?.[name] ?? 0;
 }
 
-/** after a large batch, SQLite truncates the write-ahead log to this size */
+/** After a large batch, SQLite truncates the write-ahead log to this size. */
 const keptLogBytes = 4 * 1024 * 1024;
 
 /**
@@ -106,12 +109,13 @@ async function openUsageFile(path: string): Promise<Database> {
   }
 }
 
-/** SQLite's number for the mode `incremental` of `auto_vacuum`: free pages are given back to the disk on request */
+/** SQLite's number for the mode `incremental` of `auto_vacuum`, in which `giveBack` can make the file smaller. */
 const incremental = 2;
 const setIncremental = `pragma auto_vacuum = ${incremental}`;
 
 /**
- * Rewrites a file that an older version created in another mode, in which free pages cannot be given back to the disk.
+ * Rewrites a file of an older version, which created it in another mode. In that mode, free pages cannot be given back
+ * to the disk.
  */
 function compactOldFile(connection: Database): void {
   if (pragma(connection, "auto_vacuum") === incremental) return;
@@ -120,7 +124,7 @@ function compactOldFile(connection: Database): void {
 }
 
 function prepareUsage(connection: Database): void {
-  connection.run("pragma busy_timeout = 5000"); // set first, since another process may just be creating the file
+  connection.run("pragma busy_timeout = 5000"); // set first, because another process may be creating the file right now
   allowReadsOnFullDisk(connection);
   const isNew = pragma(connection, "page_count") === 0;
   // in a file with pages, this takes effect only with `vacuum`, which needs free disk space
@@ -133,7 +137,7 @@ function prepareUsage(connection: Database): void {
 const attempts = 4;
 
 /**
- * Session settings for usage. Commits do not wait for the disk, since losing the last counts when PostgreSQL crashes is
+ * Session settings for usage. Commits do not wait for the disk: if PostgreSQL crashes, losing the last counts is
  * acceptable.
  */
 const usageSession = {
@@ -179,7 +183,7 @@ function openPostgresUsage(url: string, deadlineMs: number): UsageDatabase {
       const [row] = await postgresRows(pool.run, deadlineMs).rows<{ bytes: number }>(usedBytesQuery);
       return row?.bytes ?? 0;
     },
-    giveBack: async () => undefined, // PostgreSQL's autovacuum does this
+    giveBack: async () => undefined, // left to PostgreSQL's autovacuum
     // SQLSTATE classes 22 and 23: a value that does not fit its column, or that violates a constraint
     isOfOneRow: (error) => /^2[23]/.test(String((error as { errno?: unknown }).errno)),
     close: () => pool.close(0),
