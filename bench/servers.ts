@@ -130,7 +130,7 @@ async function fill(path: string, rootKey: string, seed: Seed): Promise<void> {
     monotonicMs,
   });
   const tools = { nowMs: Date.now, newId: idMaker(randomBytes), randomBytes, hashKey };
-  await firstStart(engine, tools, rootKey, () => undefined);
+  await firstStart(engine, tools, { rootKey, setting: "rootKey" }, () => undefined);
   const workspace = await engine.db.selectFrom("workspaces").select("id").executeTakeFirstOrThrow();
   await engine.close();
   const database = new Database(path);

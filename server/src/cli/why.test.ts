@@ -55,8 +55,8 @@ test("keys why explains why a key is valid, by the key or its id", async () => {
 test("keys why explains why a key is NOT_FOUND", async () => {
   expect(await why("prod_nobody")).toBe(`The key is refused: NOT_FOUND, at 2026-01-15T12:00:00.000Z.
 
-  FAIL  found       There is no such key that this root key may read.
-                    Fix: Check that the key is complete, and that it belongs to the workspace of this root key.
+  FAIL  found       There is no such key, or this root key may not read it.
+                    Fix: Check that the key is complete, that it belongs to the workspace of this root key, and that this root key may read the keys of its api.
 
 Waiting does not help: each check marked FAIL says what to change.`);
   const { keyId } = await createKey();
